@@ -1,0 +1,1 @@
+//! The FlashJob operator: flashes firmware to fleets of devices, one Helm release per device.
