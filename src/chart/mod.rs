@@ -1,0 +1,50 @@
+//! From a chart and a device to the objects of one flash: load, merge values, device values, schema, render, guard. Pure.
+//!
+//! Called by `flashjob` (plans) and by the `render` subcommand. Nothing here has a client, a clock or a log.
+//!
+//! ```text
+//! load.rs ─ Chart ─┬─ values.rs, device_values.rs ─ merged values ─ schema.rs ─ template/ ─ manifest.rs ─ guard.rs
+//! ```
+
+use serde_json::Value;
+
+/// One file of a chart: its slash-separated path inside the chart (`templates/pod.yaml`) and its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Path inside the chart, with forward slashes.
+    pub name: String,
+    /// Content as it was on disk or in the archive.
+    pub data: Vec<u8>,
+}
+
+/// `Chart.yaml`. The whole document is kept in `raw`, because templates may read any of its fields.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metadata {
+    /// Chart name.
+    pub name: String,
+    /// Chart version, `SemVer` 2.
+    pub version: String,
+    /// `v1` or `v2`.
+    pub api_version: String,
+    /// Version of what the chart installs.
+    pub app_version: Option<String>,
+    /// `SemVer` range of Kubernetes versions that the chart accepts.
+    pub kube_version: Option<String>,
+    /// The document as JSON, with the field names of the file.
+    pub raw: Value,
+}
+
+/// A chart in memory: what the directory or archive held, parsed once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chart {
+    /// `Chart.yaml`.
+    pub metadata: Metadata,
+    /// `values.yaml` as JSON (an object; empty if the file is absent).
+    pub values: Value,
+    /// `values.schema.json`, verbatim.
+    pub schema: Option<Vec<u8>>,
+    /// Files under `templates/`, partials (`_*.tpl`) and NOTES.txt included, sorted by name.
+    pub templates: Vec<File>,
+    /// Every other file (`.Files` of templates; `device-values.yaml` among them), sorted by name.
+    pub files: Vec<File>,
+}
