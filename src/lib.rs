@@ -1,1 +1,3 @@
 //! The FlashJob operator: flashes firmware to fleets of devices, one Helm release per device.
+
+pub mod names;
