@@ -1,3 +1,4 @@
 //! The FlashJob operator: flashes firmware to fleets of devices, one Helm release per device.
 
+pub mod api;
 pub mod names;
