@@ -1,3 +1,5 @@
 //! The FlashJob operator: flashes firmware to fleets of devices, one Helm release per device.
 
+pub mod chart;
 pub mod names;
+pub mod release;
