@@ -29,7 +29,7 @@
 
 mod decode;
 mod encode;
-// pub mod engine;
+pub mod engine;
 mod intent;
 mod manifest;
 mod name;
