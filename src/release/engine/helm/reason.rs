@@ -308,14 +308,6 @@ mod tests {
 
     #[rstest]
     #[case(
-        "Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress",
-        Reason::InProgress
-    )]
-    #[case(
-        "Error: UPGRADE FAILED: \"r\" has no deployed releases",
-        Reason::NameInUse
-    )]
-    #[case(
         "Error: values don't meet the specifications of the schema(s) in the following chart(s):\nfx:\n- at '/a': got string, want integer\n",
         Reason::SchemaViolation
     )]
@@ -334,6 +326,27 @@ mod tests {
     #[case(
         "Error: YAML parse error on fx/templates/cm.yaml: error converting YAML to JSON: yaml: line 1: did not find expected node content",
         Reason::TemplateError
+    )]
+    fn an_error_of_the_chart_is_told_from_one_of_the_cluster(
+        #[case] stderr: &str,
+        #[case] expected: Reason,
+    ) {
+        assert_eq!(
+            classify(&message(stderr)),
+            expected,
+            "{:?}",
+            message(stderr)
+        );
+    }
+
+    #[rstest]
+    #[case(
+        "Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress",
+        Reason::InProgress
+    )]
+    #[case(
+        "Error: UPGRADE FAILED: \"r\" has no deployed releases",
+        Reason::NameInUse
     )]
     #[case(
         "Error: uninstall: Release not loaded: nope: release: not found",
