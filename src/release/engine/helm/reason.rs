@@ -18,6 +18,78 @@ const PREFIXES: [&str; 5] = [
     "1 error occurred:",
 ];
 
+/// Words, in lower case, and what they mean; the first that fits counts.
+const RULES: [(Reason, &[&str]); 11] = [
+    (
+        Reason::SchemaViolation,
+        &["don't meet the specifications of the schema"],
+    ),
+    (
+        Reason::InProgress,
+        &["another operation (install/upgrade/rollback) is in progress"],
+    ),
+    (
+        Reason::NameInUse,
+        &[
+            "cannot reuse a name that is still in use",
+            "has no deployed releases",
+        ],
+    ),
+    (Reason::QuotaExceeded, &["exceeded quota", "failed quota"]),
+    (
+        Reason::AdmissionDenied,
+        &[
+            "admission webhook",
+            "denied request",
+            "denied the request",
+            "violates podsecurity",
+            "failed calling webhook",
+        ],
+    ),
+    (
+        Reason::Invalid,
+        &[
+            " is invalid: ",
+            "error validating data",
+            "no matches for kind",
+        ],
+    ),
+    (
+        Reason::Forbidden,
+        &[
+            " is forbidden: ",
+            "forbidden: user",
+            "unauthorized",
+            "must be logged in",
+        ],
+    ),
+    (
+        Reason::Conflict,
+        &[
+            "cannot be imported into the current release",
+            "conflict",
+            "object has been modified",
+            "already exists",
+        ],
+    ),
+    (
+        Reason::Timeout,
+        &["context deadline exceeded", "timed out waiting"],
+    ),
+    (
+        Reason::Unreachable,
+        &[
+            "connection refused",
+            "connection reset",
+            "no such host",
+            "i/o timeout",
+            "tls handshake",
+            "unexpected eof",
+        ],
+    ),
+    (Reason::NotFound, &["not found"]),
+];
+
 /// Why helm failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
@@ -224,77 +296,7 @@ fn classify(message: &str) -> Reason {
             Reason::Unreachable
         };
     }
-    let rules: [(Reason, &[&str]); 11] = [
-        (
-            Reason::SchemaViolation,
-            &["don't meet the specifications of the schema"],
-        ),
-        (
-            Reason::InProgress,
-            &["another operation (install/upgrade/rollback) is in progress"],
-        ),
-        (
-            Reason::NameInUse,
-            &[
-                "cannot reuse a name that is still in use",
-                "has no deployed releases",
-            ],
-        ),
-        (Reason::QuotaExceeded, &["exceeded quota", "failed quota"]),
-        (
-            Reason::AdmissionDenied,
-            &[
-                "admission webhook",
-                "denied request",
-                "denied the request",
-                "violates podsecurity",
-                "failed calling webhook",
-            ],
-        ),
-        (
-            Reason::Invalid,
-            &[
-                " is invalid: ",
-                "error validating data",
-                "no matches for kind",
-            ],
-        ),
-        (
-            Reason::Forbidden,
-            &[
-                " is forbidden: ",
-                "forbidden: user",
-                "unauthorized",
-                "must be logged in",
-            ],
-        ),
-        (
-            Reason::Conflict,
-            &[
-                "cannot be imported into the current release",
-                "conflict",
-                "object has been modified",
-                "already exists",
-            ],
-        ),
-        (
-            Reason::Timeout,
-            &["context deadline exceeded", "timed out waiting"],
-        ),
-        (
-            Reason::Unreachable,
-            &[
-                "connection refused",
-                "connection reset",
-                "no such host",
-                "i/o timeout",
-                "tls handshake",
-                "unexpected eof",
-            ],
-        ),
-        (Reason::NotFound, &["not found"]),
-    ];
-    rules
+    RULES
         .iter()
         .find(|(_, words)| has(words))
         .map_or(Reason::Other, |(reason, _)| *reason)
