@@ -6,6 +6,9 @@
 //! load.rs ─ Chart ─┬─ values.rs, device_values.rs ─ merged values ─ schema.rs ─ template/ ─ manifest.rs ─ guard.rs
 //! ```
 
+pub mod pointer;
+pub mod values;
+
 use serde_json::Value;
 
 /// One file of a chart: its slash-separated path inside the chart (`templates/pod.yaml`) and its bytes.
