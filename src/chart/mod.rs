@@ -6,6 +6,7 @@
 //! load.rs ─ Chart ─┬─ values.rs, device_values.rs ─ merged values ─ schema.rs ─ template/ ─ manifest.rs ─ guard.rs
 //! ```
 
+pub mod device_values;
 pub mod pointer;
 pub mod values;
 

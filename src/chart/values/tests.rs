@@ -15,163 +15,165 @@ fn map(value: Value) -> Map<String, Value> {
 }
 
 /// Chart values, two sources of user values, and what Helm makes of them.
-fn cases() -> Vec<(&'static str, Value, Value, Value, Value)> {
-    vec![
+const CASES: &[[&str; 5]] = &[
+    ["later wins", "{a: 1}", "{a: 2}", "{a: 3}", "{a: 3}"],
+    [
+        "maps merge",
+        "{m: {a: 1, b: {c: 1}}}",
+        "{m: {b: {d: 2}}}",
+        "{m: {e: 3}}",
+        "{m: {a: 1, b: {c: 1, d: 2}, e: 3}}",
+    ],
+    [
+        "lists are replaced",
+        "{l: [1, 2]}",
+        "{l: [3]}",
+        "{}",
+        "{l: [3]}",
+    ],
+    [
+        "an empty list replaces",
+        "{l: [1]}",
+        "{l: []}",
+        "{}",
+        "{l: []}",
+    ],
+    [
+        "an empty map changes nothing",
+        "{m: {a: 1}}",
+        "{m: {}}",
+        "{}",
+        "{m: {a: 1}}",
+    ],
+    [
+        "a scalar replaces a map",
+        "{m: {a: 1}}",
+        "{m: 5}",
+        "{}",
+        "{m: 5}",
+    ],
+    [
+        "a map replaces a scalar",
+        "{m: 5}",
+        "{m: {a: 1}}",
+        "{}",
+        "{m: {a: 1}}",
+    ],
+    [
+        "a scalar between two maps cuts off the first, not the chart",
+        "{m: {a: 1}}",
+        "{m: 5}",
+        "{m: {b: 2}}",
+        "{m: {a: 1, b: 2}}",
+    ],
+    [
+        "null removes a key",
+        "{a: 1, b: 2}",
+        "{a: null}",
+        "{}",
+        "{b: 2}",
+    ],
+    [
+        "null removes a map",
+        "{m: {a: 1}, b: 2}",
+        "{m: null}",
+        "{}",
+        "{b: 2}",
+    ],
+    [
+        "null removes a nested key",
+        "{m: {a: 1, b: 2}}",
+        "{m: {a: null}}",
+        "{}",
+        "{m: {b: 2}}",
+    ],
+    [
+        "null may empty a map",
+        "{m: {a: 1}}",
+        "{m: {a: null}}",
+        "{}",
+        "{m: {}}",
+    ],
+    [
+        "null of an unknown key stays",
+        "{}",
+        "{a: null, m: {b: null}}",
+        "{}",
+        "{a: null, m: {b: null}}",
+    ],
+    [
+        "null of an unknown nested key stays",
+        "{m: {a: 1}}",
+        "{m: {b: null}}",
+        "{}",
+        "{m: {a: 1, b: null}}",
+    ],
+    [
+        "null of a null",
+        "{a: null, m: {a: null}}",
+        "{a: null, m: {a: null}}",
+        "{}",
+        "{m: {a: null}}",
+    ],
+    [
+        "nulls of the chart go",
+        "{a: null, m: {b: null, c: {d: null}}}",
+        "{}",
+        "{}",
+        "{m: {c: {}}}",
+    ],
+    [
+        "nulls of the chart are overridden",
+        "{a: null, m: {b: null}}",
+        "{a: 1}",
+        "{m: {b: {c: 2}}}",
+        "{a: 1, m: {b: {c: 2}}}",
+    ],
+    [
+        "a later value undoes a null",
+        "{m: {a: 1}}",
+        "{m: {a: null}}",
+        "{m: {a: 3}}",
+        "{m: {a: 3}}",
+    ],
+    [
+        "a later map undoes a null but not the chart",
+        "{m: {a: 1}}",
+        "{m: null}",
+        "{m: {b: 2}}",
+        "{m: {a: 1, b: 2}}",
+    ],
+    [
+        "nulls in lists stay",
+        "{l: [null, {a: null}]}",
+        "{}",
+        "{k: [null]}",
+        "{l: [null, {a: null}], k: [null]}",
+    ],
+    [
+        "a nested null where the chart has a scalar parent",
+        "{m: 1}",
+        "{m: {a: null}}",
+        "{}",
+        "{m: {a: null}}",
+    ],
+    [
+        "global is a key as any other",
+        "{global: {a: 1}}",
+        "{global: {b: null}}",
+        "{}",
+        "{global: {a: 1, b: null}}",
+    ],
+];
+
+/// The cases: a rule, the chart's values, two sources of user values, and the outcome.
+fn cases() -> impl Iterator<Item = (&'static str, [Value; 4])> {
+    CASES.iter().map(|[rule, documents @ ..]| {
         (
-            "later wins",
-            json!({"a": 1}),
-            json!({"a": 2}),
-            json!({"a": 3}),
-            json!({"a": 3}),
-        ),
-        (
-            "maps merge",
-            json!({"m": {"a": 1, "b": {"c": 1}}}),
-            json!({"m": {"b": {"d": 2}}}),
-            json!({"m": {"e": 3}}),
-            json!({"m": {"a": 1, "b": {"c": 1, "d": 2}, "e": 3}}),
-        ),
-        (
-            "lists are replaced",
-            json!({"l": [1, 2]}),
-            json!({"l": [3]}),
-            json!({}),
-            json!({"l": [3]}),
-        ),
-        (
-            "an empty list replaces",
-            json!({"l": [1]}),
-            json!({"l": []}),
-            json!({}),
-            json!({"l": []}),
-        ),
-        (
-            "an empty map changes nothing",
-            json!({"m": {"a": 1}}),
-            json!({"m": {}}),
-            json!({}),
-            json!({"m": {"a": 1}}),
-        ),
-        (
-            "a scalar replaces a map",
-            json!({"m": {"a": 1}}),
-            json!({"m": 5}),
-            json!({}),
-            json!({"m": 5}),
-        ),
-        (
-            "a map replaces a scalar",
-            json!({"m": 5}),
-            json!({"m": {"a": 1}}),
-            json!({}),
-            json!({"m": {"a": 1}}),
-        ),
-        (
-            "a scalar between two maps cuts off the first, not the chart",
-            json!({"m": {"a": 1}}),
-            json!({"m": 5}),
-            json!({"m": {"b": 2}}),
-            json!({"m": {"a": 1, "b": 2}}),
-        ),
-        (
-            "null removes a key",
-            json!({"a": 1, "b": 2}),
-            json!({"a": null}),
-            json!({}),
-            json!({"b": 2}),
-        ),
-        (
-            "null removes a map",
-            json!({"m": {"a": 1}, "b": 2}),
-            json!({"m": null}),
-            json!({}),
-            json!({"b": 2}),
-        ),
-        (
-            "null removes a nested key",
-            json!({"m": {"a": 1, "b": 2}}),
-            json!({"m": {"a": null}}),
-            json!({}),
-            json!({"m": {"b": 2}}),
-        ),
-        (
-            "null may empty a map",
-            json!({"m": {"a": 1}}),
-            json!({"m": {"a": null}}),
-            json!({}),
-            json!({"m": {}}),
-        ),
-        (
-            "null of an unknown key stays",
-            json!({}),
-            json!({"a": null, "m": {"b": null}}),
-            json!({}),
-            json!({"a": null, "m": {"b": null}}),
-        ),
-        (
-            "null of an unknown nested key stays",
-            json!({"m": {"a": 1}}),
-            json!({"m": {"b": null}}),
-            json!({}),
-            json!({"m": {"a": 1, "b": null}}),
-        ),
-        (
-            "null of a null",
-            json!({"a": null, "m": {"a": null}}),
-            json!({"a": null, "m": {"a": null}}),
-            json!({}),
-            json!({"m": {"a": null}}),
-        ),
-        (
-            "nulls of the chart go",
-            json!({"a": null, "m": {"b": null, "c": {"d": null}}}),
-            json!({}),
-            json!({}),
-            json!({"m": {"c": {}}}),
-        ),
-        (
-            "nulls of the chart are overridden",
-            json!({"a": null, "m": {"b": null}}),
-            json!({"a": 1}),
-            json!({"m": {"b": {"c": 2}}}),
-            json!({"a": 1, "m": {"b": {"c": 2}}}),
-        ),
-        (
-            "a later value undoes a null",
-            json!({"m": {"a": 1}}),
-            json!({"m": {"a": null}}),
-            json!({"m": {"a": 3}}),
-            json!({"m": {"a": 3}}),
-        ),
-        (
-            "a later map undoes a null but not the chart",
-            json!({"m": {"a": 1}}),
-            json!({"m": null}),
-            json!({"m": {"b": 2}}),
-            json!({"m": {"a": 1, "b": 2}}),
-        ),
-        (
-            "nulls in lists stay",
-            json!({"l": [null, {"a": null}]}),
-            json!({}),
-            json!({"k": [null]}),
-            json!({"l": [null, {"a": null}], "k": [null]}),
-        ),
-        (
-            "a nested null where the chart has a scalar parent",
-            json!({"m": 1}),
-            json!({"m": {"a": null}}),
-            json!({}),
-            json!({"m": {"a": null}}),
-        ),
-        (
-            "global is a key as any other",
-            json!({"global": {"a": 1}}),
-            json!({"global": {"b": null}}),
-            json!({}),
-            json!({"global": {"a": 1, "b": null}}),
-        ),
-    ]
+            *rule,
+            documents.map(|text| serde_saphyr::from_str(text).unwrap()),
+        )
+    })
 }
 
 fn merged(chart: &Value, first: &Value, second: &Value) -> Value {
@@ -182,7 +184,7 @@ fn merged(chart: &Value, first: &Value, second: &Value) -> Value {
 
 #[test]
 fn values_are_laid_over_each_other_as_helm_does() {
-    for (rule, chart, first, second, expected) in cases() {
+    for (rule, [chart, first, second, expected]) in cases() {
         assert_eq!(merged(&chart, &first, &second), expected, "{rule}");
     }
 }
@@ -237,7 +239,7 @@ fn helm() -> PathBuf {
 #[test]
 fn helm_itself_gives_the_same_values() {
     let helm = helm();
-    for (rule, chart, first, second, expected) in cases() {
+    for (rule, [chart, first, second, expected]) in cases() {
         assert_eq!(
             helm_says(&helm, &chart, &first, &second),
             expected,
