@@ -7,7 +7,10 @@
 //! ```
 
 pub mod device_values;
+pub mod explain;
+pub mod layers;
 pub mod pointer;
+pub mod schema;
 pub mod values;
 
 use serde_json::Value;

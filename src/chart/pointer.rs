@@ -44,6 +44,13 @@ impl Pointer {
         &self.0
     }
 
+    /// The places that hold this one, innermost first, without the whole document.
+    pub fn ancestors(&self) -> impl Iterator<Item = Self> {
+        (1..self.0.len())
+            .rev()
+            .map(|length| Self(self.0[..length].to_vec()))
+    }
+
     /// Whether this place is `ancestor` or lies inside it.
     #[must_use]
     pub fn is_within(&self, ancestor: &Self) -> bool {
