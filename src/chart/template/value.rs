@@ -138,6 +138,8 @@ pub enum DictType {
     Values,
     /// `map[string]string`: `split`, `splitn`.
     Strings,
+    /// A nil `map[string]string`: `.Chart.Annotations` of a chart that has none; `null` in JSON and YAML.
+    NilStrings,
     /// `engine.files`: `.Files`, a map of byte lists with methods.
     Files,
 }
@@ -149,7 +151,7 @@ impl DictType {
         match self {
             Self::Any | Self::Nil => "map[string]interface {}",
             Self::Values => "common.Values",
-            Self::Strings => "map[string]string",
+            Self::Strings | Self::NilStrings => "map[string]string",
             Self::Files => "engine.files",
         }
     }
@@ -333,6 +335,10 @@ pub trait Object {
     fn display(&self) -> String;
     /// As JSON and YAML encode it.
     fn to_json(&self) -> Json;
+    /// Whether [`Object::display`] is what Go prints; if not, printing it is an error.
+    fn printable(&self) -> bool {
+        true
+    }
 }
 
 impl Value {
@@ -461,7 +467,7 @@ impl Value {
             Self::List(list) => {
                 Json::Array(list.items().iter().map(|item| item.to_json_at(depth + 1)).collect::<Result<_, _>>()?)
             }
-            Self::Dict(dict) if dict.kind() == DictType::Nil => Json::Null,
+            Self::Dict(dict) if matches!(dict.kind(), DictType::Nil | DictType::NilStrings) => Json::Null,
             Self::Dict(dict) => {
                 let entries = dict.entries();
                 let fields = entries.iter().map(|(key, value)| Ok((key.to_string(), value.to_json_at(depth + 1)?)));
