@@ -6,6 +6,10 @@
 //! load.rs ─ Chart ─┬─ values.rs, device_values.rs ─ merged values ─ schema.rs ─ template/ ─ manifest.rs ─ guard.rs
 //! ```
 
+pub mod manifest;
+pub mod template;
+pub mod yaml;
+
 use serde_json::Value;
 
 /// One file of a chart: its slash-separated path inside the chart (`templates/pod.yaml`) and its bytes.

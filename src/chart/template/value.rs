@@ -473,7 +473,10 @@ impl Value {
                 let fields = entries.iter().map(|(key, value)| Ok((key.to_string(), value.to_json_at(depth + 1)?)));
                 Json::Object(fields.collect::<Result<_, FunctionError>>()?)
             }
-            Self::Object(object) => object.to_json(),
+            Self::Object(object) if object.printable() && object.kind() != Kind::Struct => object.to_json(),
+            Self::Object(object) => {
+                return Err(FunctionError::new(format!("encoding a {} is not supported by this engine", object.type_name())));
+            }
         })
     }
 }

@@ -20,7 +20,12 @@
 //! evaluator puts `error calling NAME:` and the position before it.
 //! What is not implemented exactly belongs in `REFUSED` with its reason: the chart is then refused when compiled.
 
+mod builtin;
+mod core;
+
+use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::LazyLock;
 
 use super::evaluate::State;
 use super::value::{Dict, List, Value};
@@ -103,7 +108,7 @@ impl Call<'_> {
     /// # Errors
     /// If the rendering's bound is exceeded; hand it on with `?`.
     pub fn charge(&mut self, size: usize) -> Result<(), FunctionError> {
-        self.state.charge(size).map_err(|error| FunctionError::Render(Box::new(error)))
+        self.state.charge(size).map_err(FunctionError::Render)
     }
 }
 
@@ -143,7 +148,7 @@ pub fn list(arguments: &[Value], index: usize) -> List {
     }
 }
 
-const FAMILIES: &[&[(&str, Function)]] = &[];
+const FAMILIES: &[&[(&str, Function)]] = &[core::FUNCTIONS, builtin::FUNCTIONS];
 
 /// Functions that exist in Helm and are refused here, with the reason.
 const REFUSED: &[(&str, &str)] = &[
@@ -154,7 +159,9 @@ const REFUSED: &[(&str, &str)] = &[
 /// The function of that name, if this engine has it.
 #[must_use]
 pub fn lookup(name: &str) -> Option<Function> {
-    FAMILIES.iter().flat_map(|family| family.iter()).find(|(known, _)| *known == name).map(|(_, function)| *function)
+    static TABLE: LazyLock<HashMap<&str, Function>> =
+        LazyLock::new(|| FAMILIES.iter().flat_map(|family| family.iter()).copied().collect());
+    TABLE.get(name).copied()
 }
 
 /// Why a function that Helm has is refused; `None` for a name that Helm does not know either.
