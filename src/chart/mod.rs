@@ -6,6 +6,8 @@
 //! load.rs ─ Chart ─┬─ values.rs, device_values.rs ─ merged values ─ schema.rs ─ template/ ─ manifest.rs ─ guard.rs
 //! ```
 
+mod ignore;
+pub mod load;
 pub mod manifest;
 pub mod template;
 pub mod yaml;
