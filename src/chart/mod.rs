@@ -8,10 +8,15 @@
 
 pub mod device_values;
 pub mod explain;
+mod ignore;
 pub mod layers;
+pub mod load;
+pub mod manifest;
 pub mod pointer;
 pub mod schema;
+pub mod template;
 pub mod values;
+pub mod yaml;
 
 use serde_json::Value;
 

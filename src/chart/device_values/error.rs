@@ -1,6 +1,7 @@
 //! What can be wrong with values that depend on the device: the document itself, or its result for one device.
 
 use crate::chart::pointer::Pointer;
+use crate::chart::yaml;
 
 use super::leaf::LeafError;
 
@@ -17,7 +18,7 @@ pub enum DeviceValuesError {
         file: String,
         /// What the parser says.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: yaml::Error,
     },
     /// It is no map.
     #[error("{file}: must be a map of values")]

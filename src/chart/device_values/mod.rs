@@ -19,6 +19,7 @@ use self::leaf::Variable;
 use self::tera::Templates;
 use super::pointer::Pointer;
 use super::values::leaves;
+use super::yaml;
 
 /// Largest document, as text.
 const MAX_TEXT: usize = 256 * 1024;
@@ -61,11 +62,10 @@ impl DeviceValues {
                 limit: MAX_TEXT,
             });
         }
-        let document: Value =
-            serde_saphyr::from_str(text).map_err(|source| DeviceValuesError::Yaml {
-                file: file.to_owned(),
-                source: Box::new(source),
-            })?;
+        let document = yaml::parse(text).map_err(|source| DeviceValuesError::Yaml {
+            file: file.to_owned(),
+            source,
+        })?;
         Self::from_document(document, file)
     }
 

@@ -98,7 +98,10 @@ impl Write for Bounded {
 }
 
 /// Tera's `replace`, bounded.
-#[expect(clippy::needless_pass_by_value, reason = "the signature of a Tera filter")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature of a Tera filter"
+)]
 fn replace(text: &str, args: Kwargs, _: &State) -> TeraResult<String> {
     let from: &str = args.must_get("from")?;
     let to: &str = args.must_get("to")?;
@@ -107,7 +110,10 @@ fn replace(text: &str, args: Kwargs, _: &State) -> TeraResult<String> {
 }
 
 /// Tera's `join`, bounded.
-#[expect(clippy::needless_pass_by_value, reason = "the signature of a Tera filter")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature of a Tera filter"
+)]
 fn join(items: &[tera::Value], args: Kwargs, _: &State) -> TeraResult<String> {
     let separator: &str = args.get("sep")?.unwrap_or_default();
     let items: Vec<String> = items.iter().map(ToString::to_string).collect();

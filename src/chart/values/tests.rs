@@ -6,6 +6,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::*;
+use crate::chart::yaml;
 
 fn map(value: Value) -> Map<String, Value> {
     match value {
@@ -171,7 +172,7 @@ fn cases() -> impl Iterator<Item = (&'static str, [Value; 4])> {
     CASES.iter().map(|[rule, documents @ ..]| {
         (
             *rule,
-            documents.map(|text| serde_saphyr::from_str(text).unwrap()),
+            documents.map(|text| yaml::parse(text).unwrap()),
         )
     })
 }
