@@ -108,6 +108,10 @@ pub enum ListType {
     Bytes,
     /// `[][]interface {}`: `chunk`.
     Lists,
+    /// A nil `[]interface {}`: empty, and `null` in JSON and YAML.
+    Nil,
+    /// A nil `[]string`.
+    NilStrings,
     /// `common.VersionSet`, a `[]string` with the method `Has`.
     VersionSet,
 }
@@ -117,8 +121,8 @@ impl ListType {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Any => "[]interface {}",
-            Self::Strings => "[]string",
+            Self::Any | Self::Nil => "[]interface {}",
+            Self::Strings | Self::NilStrings => "[]string",
             Self::Ints => "[]int",
             Self::Bytes => "[]uint8",
             Self::Lists => "[][]interface {}",
@@ -460,6 +464,7 @@ impl Value {
             Self::Byte(value) => Json::from(*value),
             Self::Float(value) => float_to_json(*value)?,
             Self::String(text) => Json::String(text.to_string()),
+            Self::List(list) if matches!(list.kind(), ListType::Nil | ListType::NilStrings) => Json::Null,
             Self::List(list) if list.kind() == ListType::Bytes => {
                 use base64::Engine as _;
                 Json::String(base64::engine::general_purpose::STANDARD.encode(list.bytes()))
