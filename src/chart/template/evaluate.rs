@@ -135,7 +135,11 @@ impl State {
     }
 
     pub(super) fn step(&mut self) -> Outcome<()> {
-        self.steps += 1;
+        self.spend(1)
+    }
+
+    fn spend(&mut self, steps: usize) -> Outcome<()> {
+        self.steps = self.steps.saturating_add(steps as u64);
         if self.steps > self.limits.steps { Err(Box::new(RenderError::bound(Bound::Steps))) } else { Ok(()) }
     }
 
@@ -264,6 +268,9 @@ impl<'t> Execution<'_, 't> {
                 return Err(self.error(node, format!("can't use {shown} to iterate over more than one variable")));
             }
             for number in 0..count {
+                // An empty body has no node that would count.
+                let step = self.state.step();
+                self.bounded(node, step)?;
                 ran = true;
                 let element = like(&over, number);
                 if self.iteration(range, Value::Nil, element)? == Flow::Break {
@@ -271,7 +278,10 @@ impl<'t> Execution<'_, 't> {
                 }
             }
         } else {
-            for (key, element) in self.elements(node, &over)? {
+            let elements = self.elements(node, &over)?;
+            let spent = self.state.spend(elements.len());
+            self.bounded(node, spent)?;
+            for (key, element) in elements {
                 ran = true;
                 if self.iteration(range, key, element)? == Flow::Break {
                     break;

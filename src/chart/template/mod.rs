@@ -19,6 +19,7 @@ mod evaluate;
 pub mod format;
 pub mod functions;
 mod glob;
+mod literal;
 mod methods;
 pub mod number;
 mod pipeline;

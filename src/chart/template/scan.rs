@@ -4,6 +4,7 @@
 //! `end`, accepts operands without a space between them). Trimming is therefore done here, and what Go refuses is
 //! refused here. The result is a text without trim markers plus a map of its offsets to the original's. Pure.
 
+use super::literal;
 use super::source::SyntaxError;
 
 /// Text for the parser, and where its parts come from.
@@ -204,7 +205,10 @@ impl<'a> Lexer<'a> {
                 '\n' => break,
                 _ if escaped => escaped = false,
                 '\\' => escaped = true,
-                _ if character == quote => return self.operand(Token::Quoted(&rest[..=offset])),
+                _ if character == quote => {
+                    literal::escapes(&rest[..=offset]).map_err(|message| self.fail(message))?;
+                    return self.operand(Token::Quoted(&rest[..=offset]));
+                }
                 _ => {}
             }
         }
@@ -227,6 +231,9 @@ impl<'a> Lexer<'a> {
         // A field directly after a closing parenthesis continues it.
         if text.starts_with('.') && !number && self.joined && self.tokens.last() == Some(&Token::Sign(")")) {
             self.joined = false;
+        }
+        if number {
+            literal::number(text).map_err(|message| self.fail(message))?;
         }
         let dotted = if number { "" } else { text };
         if dotted.contains("..") || (dotted.len() > 1 && dotted.ends_with('.')) || matches!(text, "+" | "-") {
