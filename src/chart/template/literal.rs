@@ -6,10 +6,12 @@ use regex::Regex;
 
 /// Integers, decimal floats and hexadecimal floats, as Go's parser accepts them.
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
-    let integer = r"0|[1-9](_?[0-9])*|0(_?[0-7])+|0[xX](_?[0-9a-fA-F])+|0[oO](_?[0-7])+|0[bB](_?[01])+";
+    let integer =
+        r"0|[1-9](_?[0-9])*|0(_?[0-7])+|0[xX](_?[0-9a-fA-F])+|0[oO](_?[0-7])+|0[bB](_?[01])+";
     let decimal = r"([0-9]+\.[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+";
     let hexadecimal = r"0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?[0-9]+";
-    Regex::new(&format!("^[+-]?({integer}|{decimal}|{hexadecimal})$")).expect("the pattern is constant and valid")
+    Regex::new(&format!("^[+-]?({integer}|{decimal}|{hexadecimal})$"))
+        .expect("the pattern is constant and valid")
 });
 
 /// Checks a number.
@@ -19,7 +21,11 @@ static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
 pub(super) fn number(text: &str) -> Result<(), String> {
     let decimal = !text.contains(['x', 'X']) && text.contains(['.', 'e', 'E']);
     let overflows = decimal && !text.parse::<f64>().is_ok_and(f64::is_finite);
-    if overflows || !NUMBER.is_match(text) { Err(format!("bad number syntax: {text:?}")) } else { Ok(()) }
+    if overflows || !NUMBER.is_match(text) {
+        Err(format!("bad number syntax: {text:?}"))
+    } else {
+        Ok(())
+    }
 }
 
 /// Checks the escapes of a string or character constant, given with its quotes.
@@ -31,7 +37,8 @@ pub(super) fn escapes(text: &str) -> Result<(), String> {
     let mut rest = &text[1..text.len() - 1];
     while let Some(start) = rest.find('\\') {
         let escape = &rest[start + 1..];
-        let length = escape_length(escape, quote).ok_or_else(|| format!("invalid escape in {text}"))?;
+        let length =
+            escape_length(escape, quote).ok_or_else(|| format!("invalid escape in {text}"))?;
         rest = &escape[length..];
     }
     Ok(())

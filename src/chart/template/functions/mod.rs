@@ -101,13 +101,21 @@ impl Function {
     /// A function with exactly these parameters.
     #[must_use]
     pub const fn new(params: &'static [Param], body: Body) -> Self {
-        Self { params, variadic: None, body }
+        Self {
+            params,
+            variadic: None,
+            body,
+        }
     }
 
     /// A function whose last parameter repeats.
     #[must_use]
     pub const fn variadic(params: &'static [Param], rest: Param, body: Body) -> Self {
-        Self { params, variadic: Some(rest), body }
+        Self {
+            params,
+            variadic: Some(rest),
+            body,
+        }
     }
 }
 
@@ -239,20 +247,31 @@ const REFUSED: &[(&str, &str)] = &[
 
 /// Every function that this engine has, `and` and `or` included.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    let own = FAMILIES.iter().flat_map(|family| family.iter()).map(|(name, _)| *name);
+    let own = FAMILIES
+        .iter()
+        .flat_map(|family| family.iter())
+        .map(|(name, _)| *name);
     own.chain(["and", "or"])
 }
 
 /// The function of that name, if this engine has it.
 #[must_use]
 pub fn lookup(name: &str) -> Option<Function> {
-    static TABLE: LazyLock<HashMap<&str, Function>> =
-        LazyLock::new(|| FAMILIES.iter().flat_map(|family| family.iter()).copied().collect());
+    static TABLE: LazyLock<HashMap<&str, Function>> = LazyLock::new(|| {
+        FAMILIES
+            .iter()
+            .flat_map(|family| family.iter())
+            .copied()
+            .collect()
+    });
     TABLE.get(name).copied()
 }
 
 /// Why a function that Helm has is refused; `None` for a name that Helm does not know either.
 #[must_use]
 pub fn refused(name: &str) -> Option<&'static str> {
-    REFUSED.iter().find(|(known, _)| *known == name).map(|(_, reason)| *reason)
+    REFUSED
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, reason)| *reason)
 }
