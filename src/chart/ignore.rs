@@ -101,7 +101,7 @@ fn expression(pattern: &str) -> Option<String> {
                 if members.is_empty() || !members.chars().all(plain) {
                     return None;
                 }
-                expression.push_str(&format!("[{not}{members}]"));
+                expression.extend(["[", not, members, "]"]);
                 characters = rest.chars();
             }
             other => expression.push_str(&regex::escape(&other.to_string())),

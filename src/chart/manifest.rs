@@ -144,18 +144,19 @@ pub(super) fn assemble(
                 text: document.to_owned(),
                 object,
             };
-            match hook(&document)? {
-                true => rendered.tests.push(document),
-                false => manifests.push(document),
+            if hook(&document)? {
+                rendered.tests.push(document);
+            } else {
+                manifests.push(document);
             }
         }
     }
     manifests.sort_by(|a, b| rank(INSTALL_ORDER, kind(a)).cmp(&rank(INSTALL_ORDER, kind(b))));
     for document in manifests {
-        rendered.manifest.push_str(&format!(
-            "---\n# Source: {}\n{}\n",
-            document.source, document.text
-        ));
+        let Document { source, text, .. } = &document;
+        rendered
+            .manifest
+            .extend(["---\n# Source: ", source, "\n", text, "\n"]);
         // A document of comments only is part of the text but no object.
         if !document.object.is_null() {
             rendered.documents.push(document);

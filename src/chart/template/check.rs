@@ -68,7 +68,7 @@ impl<'t> Checker<'t> {
     fn pipe(&mut self, pipe: &'t PipeNode) {
         // Go's parser knows a name from its declaration on, the declared value included.
         self.variables
-            .extend(pipe.decl.iter().map(|name| name.as_str()));
+            .extend(pipe.decl.iter().map(gotmpl::parse::SmolStr::as_str));
         for (stage, command) in pipe.commands.iter().enumerate() {
             if let (
                 1..,

@@ -203,6 +203,7 @@ pub(super) struct Execution<'s, 't> {
     pub(super) variables: Vec<(&'t str, Value)>,
 }
 
+#[allow(clippy::unnecessary_box_returns)] // errors travel boxed
 impl<'t> Execution<'_, 't> {
     /// An error at a node.
     pub(super) fn error(
@@ -323,7 +324,7 @@ impl<'t> Execution<'_, 't> {
                 self.bounded(node, step)?;
                 ran = true;
                 let element = like(&over, number);
-                if self.iteration(range, Value::Nil, element)? == Flow::Break {
+                if self.iteration(range, &Value::Nil, &element)? == Flow::Break {
                     break;
                 }
             }
@@ -333,7 +334,7 @@ impl<'t> Execution<'_, 't> {
             self.bounded(node, spent)?;
             for (key, element) in elements {
                 ran = true;
-                if self.iteration(range, key, element)? == Flow::Break {
+                if self.iteration(range, &key, &element)? == Flow::Break {
                     break;
                 }
             }
@@ -379,13 +380,13 @@ impl<'t> Execution<'_, 't> {
         }
     }
 
-    fn iteration(&mut self, range: &'t BranchNode, key: Value, element: Value) -> Outcome<Flow> {
+    fn iteration(&mut self, range: &'t BranchNode, key: &Value, element: &Value) -> Outcome<Flow> {
         let declared = &range.pipe.decl;
         let top = self.variables.len();
         let assigned: &[(usize, &Value)] = match declared.len() {
             0 => &[],
-            1 => &[(0, &element)],
-            _ => &[(0, &key), (1, &element)],
+            1 => &[(0, element)],
+            _ => &[(0, key), (1, element)],
         };
         for (index, value) in assigned {
             if range.pipe.is_assign {
@@ -395,7 +396,7 @@ impl<'t> Execution<'_, 't> {
                 self.variables[top - declared.len() + index].1 = (*value).clone();
             }
         }
-        let flow = self.list(&range.body, &element)?;
+        let flow = self.list(&range.body, element)?;
         self.variables.truncate(top);
         Ok(flow)
     }

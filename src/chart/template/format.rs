@@ -138,7 +138,7 @@ impl Directive<'_> {
         if verb == '%' {
             printer.out.push('%');
         } else if !self.good {
-            printer.out.push_str(&format!("%!{verb}(BADINDEX)"));
+            printer.bad(verb, "BADINDEX");
         } else if let Some(value) = self.values.get(self.next) {
             self.next += 1;
             if verb == 'v' {
@@ -148,7 +148,7 @@ impl Directive<'_> {
             }
             printer.argument(value, verb)?;
         } else {
-            printer.out.push_str(&format!("%!{verb}(MISSING)"));
+            printer.bad(verb, "MISSING");
         }
         Ok(())
     }
@@ -277,6 +277,13 @@ struct Printer {
 }
 
 impl Printer {
+    /// `%!d(MISSING)`
+    fn bad(&mut self, verb: char, what: &str) {
+        self.out.push_str("%!");
+        self.out.push(verb);
+        self.out.extend(["(", what, ")"]);
+    }
+
     fn extra(&mut self, values: &[Value]) -> Outcome {
         self.flags = Flags::default();
         self.out.push_str("%!(EXTRA ");
@@ -310,12 +317,11 @@ impl Printer {
 
     fn value(&mut self, value: &Value, verb: char) -> Outcome {
         match value {
-            Value::Nil | Value::NilInterface => self.bad_verb(verb, value),
             Value::Bool(flag) if matches!(verb, 't' | 'v') => {
                 self.pad(if *flag { "true" } else { "false" });
                 Ok(())
             }
-            Value::Bool(_) => self.bad_verb(verb, value),
+            Value::Nil | Value::NilInterface | Value::Bool(_) => self.bad_verb(verb, value),
             Value::Int(number) | Value::Int64(number) => {
                 self.integer(i128::from(*number), verb, value)
             }
@@ -417,11 +423,12 @@ impl Printer {
             let separate = self.flags.space && index > 0;
             text.push_str(if separate { " " } else { "" });
             text.push_str(if separate || index == 0 { prefix } else { "" });
-            text.push_str(&if upper {
+            let digits = if upper {
                 format!("{byte:02X}")
             } else {
                 format!("{byte:02x}")
-            });
+            };
+            text.push_str(&digits);
         }
         self.pad(&text);
     }

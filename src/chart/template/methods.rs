@@ -48,6 +48,7 @@ fn refused(_: &Value, _: &[Value]) -> Outcome {
     ))
 }
 
+#[allow(clippy::unnecessary_wraps)] // the signature of the table
 fn has(receiver: &Value, arguments: &[Value]) -> Outcome {
     let wanted = text(arguments, 0);
     let Value::List(list) = receiver else {
@@ -58,6 +59,7 @@ fn has(receiver: &Value, arguments: &[Value]) -> Outcome {
     )))
 }
 
+#[allow(clippy::unnecessary_wraps)] // the signature of the table
 fn as_map(receiver: &Value, _: &[Value]) -> Outcome {
     Ok(match receiver {
         Value::Dict(dict) if !dict.is_empty() => Value::Dict(dict.retyped(DictType::Any)),
@@ -103,6 +105,7 @@ fn get(receiver: &Value, arguments: &[Value]) -> Outcome {
     utf8(&name, content(receiver, &name)).map(Value::from)
 }
 
+#[allow(clippy::unnecessary_wraps)] // the signature of the table
 fn get_bytes(receiver: &Value, arguments: &[Value]) -> Outcome {
     Ok(Value::bytes(&content(receiver, &text(arguments, 0))))
 }

@@ -189,9 +189,9 @@ fn escape(character: char, quote: char, ascii: bool, out: &mut String) {
         '\t' => out.push_str("\\t"),
         '\x0b' => out.push_str("\\v"),
         c if (c.is_ascii() || !ascii) && is_print(c) => out.push(c),
-        _ if code < 0x20 || code == 0x7f => out.push_str(&format!("\\x{code:02x}")),
-        _ if code > 0xffff => out.push_str(&format!("\\U{code:08x}")),
-        _ => out.push_str(&format!("\\u{code:04x}")),
+        _ if code < 0x20 || code == 0x7f => out.extend(format!("\\x{code:02x}").chars()),
+        _ if code > 0xffff => out.extend(format!("\\U{code:08x}").chars()),
+        _ => out.extend(format!("\\u{code:04x}").chars()),
     }
 }
 
@@ -226,7 +226,7 @@ mod tests {
     #[case(123_456_789.0, 10, "123456789")]
     #[case(1e20, 10, "1e+20")]
     #[case(0.0001, 3, "0.0001")]
-    #[case(3.14159, 3, "3.14")]
+    #[case(2.71728, 3, "2.72")]
     #[case(2.0, 5, "2")]
     fn a_precision_counts_digits(
         #[case] value: f64,

@@ -112,7 +112,9 @@ impl<'t> Execution<'_, 't> {
                 (value, names)
             }
             other => {
-                return Err(self.error(node, format!("can't evaluate command {}", other.describe())));
+                return Err(
+                    self.error(node, format!("can't evaluate command {}", other.describe()))
+                );
             }
         };
         let Some((final_name, names)) = names.split_last() else {

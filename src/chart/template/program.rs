@@ -230,7 +230,7 @@ fn unsupported(chart: &Chart) -> Vec<Problem> {
         ));
     }
     for file in &chart.files {
-        let what = if file.name.starts_with("charts/") && !file.name.ends_with(".prov") {
+        let what = if file.name.starts_with("charts/") {
             "subcharts are not supported"
         } else if file.name.starts_with("crds/") {
             "custom resource definitions are not supported"
@@ -251,17 +251,17 @@ fn unsupported(chart: &Chart) -> Vec<Problem> {
 fn hooks(file: &File, text: &str) -> Vec<Problem> {
     const KEY: &str = "helm.sh/hook";
     let lines = text.lines().enumerate().filter_map(|(index, line)| {
-        let after = &line[line.find(KEY)? + KEY.len()..];
-        let value = after
+        let tail = &line[line.find(KEY)? + KEY.len()..];
+        let rest = tail
             .strip_prefix(['"', '\''])
-            .unwrap_or(after)
+            .unwrap_or(tail)
             .trim_start()
             .strip_prefix(':')?;
-        let value = value.trim().trim_matches(['"', '\'']);
-        let test = value
+        let events = rest.trim().trim_matches(['"', '\'']);
+        let only_tests = events
             .split(',')
             .all(|event| matches!(event.trim(), "test" | "test-success"));
-        (!test).then(|| problem(&file.name, index + 1, "hooks are not supported"))
+        (!only_tests).then(|| problem(&file.name, index + 1, "hooks are not supported"))
     });
     lines.collect()
 }

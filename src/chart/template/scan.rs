@@ -5,7 +5,7 @@
 //! refused here. The result is a text without trim markers plus a map of its offsets to the original's. Pure.
 
 use super::literal;
-use super::source::SyntaxError;
+use super::source::{SyntaxError, line_at};
 
 /// Text for the parser, and where its parts come from.
 #[derive(Debug, Default)]
@@ -147,10 +147,7 @@ fn comment(source: &str, start: usize) -> Result<(usize, bool), SyntaxError> {
 }
 
 fn error(source: &str, offset: usize, message: impl Into<String>) -> SyntaxError {
-    let line = 1 + source.as_bytes()[..offset.min(source.len())]
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count();
+    let line = line_at(source, offset);
     SyntaxError {
         line,
         message: message.into(),
@@ -195,11 +192,18 @@ impl<'a> Lexer<'a> {
                 Some(length) => self.operand(Token::Quoted(&rest[..length + 2])),
                 None => Err(self.fail("unterminated raw quoted string")),
             },
-            ':' if rest.starts_with(":=") => self.sign(&rest[..2]),
-            '=' | '|' | ',' | ')' => self.sign(&rest[..1]),
+            ':' if rest.starts_with(":=") => {
+                self.sign(&rest[..2]);
+                Ok(())
+            }
+            '=' | '|' | ',' | ')' => {
+                self.sign(&rest[..1]);
+                Ok(())
+            }
             '(' => {
                 self.apart()?;
-                self.sign(&rest[..1])
+                self.sign(&rest[..1]);
+                Ok(())
             }
             '.' | '$' | '+' | '-' | '_' => self.word(rest),
             _ if next.is_alphanumeric() => self.word(rest),
@@ -207,11 +211,10 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn sign(&mut self, sign: &'a str) -> Result<(), SyntaxError> {
+    fn sign(&mut self, sign: &'a str) {
         self.tokens.push(Token::Sign(sign));
         self.position += sign.len();
         self.joined = sign == ")";
-        Ok(())
     }
 
     fn apart(&self) -> Result<(), SyntaxError> {

@@ -36,14 +36,15 @@ impl Source {
     #[must_use]
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
         let offset = self.normal.original(offset);
-        let before = &self.text.as_bytes()[..offset.min(self.text.len())];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        let start = before
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |newline| newline + 1);
-        (line, before.len() - start)
+        let before = &self.text[..offset.min(self.text.len())];
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        (line_at(&self.text, offset), before.len() - start)
     }
+}
+
+/// Line of an offset, from 1.
+pub(super) fn line_at(text: &str, offset: usize) -> usize {
+    1 + text[..offset.min(text.len())].matches('\n').count()
 }
 
 /// Why a text is no template.
@@ -132,10 +133,7 @@ fn syntax(error: &gotmpl::TemplateError, text: &str, normal: &Normal) -> SyntaxE
                 .map(str::len)
                 .sum();
             let original = normal.original(start).min(text.len());
-            let line = 1 + text.as_bytes()[..original]
-                .iter()
-                .filter(|byte| **byte == b'\n')
-                .count();
+            let line = line_at(text, original);
             SyntaxError {
                 line,
                 message: message.clone(),

@@ -1,7 +1,7 @@
 //! Rules of Go's parser about blocks and declarations that `gotmpl` does not enforce. Pure; called by `source`.
 
 use super::scan::{Action, Token};
-use super::source::SyntaxError;
+use super::source::{SyntaxError, line_at};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Block {
@@ -35,10 +35,7 @@ pub fn check(source: &str, actions: &[Action<'_>]) -> Result<(), SyntaxError> {
 }
 
 fn at(source: &str, offset: usize, message: String) -> SyntaxError {
-    let line = 1 + source.as_bytes()[..offset]
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count();
+    let line = line_at(source, offset);
     SyntaxError { line, message }
 }
 
@@ -53,9 +50,8 @@ fn one(tokens: &[Token<'_>], blocks: &mut Vec<Block>) -> Result<(), String> {
         "define" if !blocks.is_empty() => {
             return Err("unexpected {{define}} inside another block".to_owned());
         }
-        "define" => blocks.push(Block::Define),
         "block" if tokens.len() < 3 => return Err("missing value for block clause".to_owned()),
-        "block" => blocks.push(Block::Define),
+        "define" | "block" => blocks.push(Block::Define),
         "end" => {
             blocks.pop().ok_or("unexpected {{end}}")?;
         }

@@ -358,7 +358,7 @@ fn urlquery(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     for byte in joined(arguments)?.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                out.push(char::from(byte))
+                out.push(char::from(byte));
             }
             b' ' => out.push('+'),
             other => {
