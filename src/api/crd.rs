@@ -13,6 +13,19 @@ use super::FlashJob;
 /// Directories, relative to the repository, that hold a copy of every file of [`manifests`].
 pub const MANIFEST_DIRECTORIES: [&str; 2] = ["crds", "charts/flashjob-operator/files/crds"];
 
+/// Optional fields of the original operator: users' files carry explicit nulls for them.
+///
+/// The API server drops nulls of fields that are not nullable when it decodes an object, but not when it merges a
+/// server-side apply, whose nulls reach validation. Only `nullable` lets Helm 4 and Flux, which apply that way, send
+/// these files; the null is then stored, and means absent.
+const ORIGINAL_OPTIONAL_FIELDS: [&str; 5] = [
+    "applicationType",
+    "device",
+    "externalIP",
+    "flashjobPodImage",
+    "hostEndpoint",
+];
+
 /// The definition of `FlashJob`, in the form in which null and absent mean the same.
 #[must_use]
 pub fn flashjob() -> CustomResourceDefinition {
@@ -26,7 +39,13 @@ pub fn flashjob() -> CustomResourceDefinition {
             null_means_absent(schema);
             // A rule on the root says so instead, to new objects only: see `FlashJobSpec`.
             schema.required = None;
-            require(schema, "spec", &["firmware", "version"]);
+            let spec = schema
+                .properties
+                .as_mut()
+                .and_then(|fields| fields.get_mut("spec"));
+            if let Some(spec) = spec {
+                spec_fields(spec);
+            }
         }
     }
     crd
@@ -52,10 +71,14 @@ fn manifest(crd: &CustomResourceDefinition) -> (String, String) {
     )
 }
 
-/// Says which fields of `property` are required; the Rust types read them leniently, see `FlashJobSpec`.
-fn require(schema: &mut JSONSchemaProps, property: &str, fields: &[&str]) {
-    if let Some(property) = schema.properties.as_mut().and_then(|p| p.get_mut(property)) {
-        property.required = Some(fields.iter().map(ToString::to_string).collect());
+/// Says which fields of the spec are required, and which may be stored as null.
+fn spec_fields(spec: &mut JSONSchemaProps) {
+    // The Rust type reads them leniently, see `FlashJobSpec`.
+    spec.required = Some(vec!["firmware".into(), "version".into()]);
+    for (name, field) in spec.properties.iter_mut().flatten() {
+        if ORIGINAL_OPTIONAL_FIELDS.contains(&name.as_str()) {
+            field.nullable = Some(true);
+        }
     }
 }
 
