@@ -6,6 +6,18 @@
 //! load.rs ─ Chart ─┬─ values.rs, device_values.rs ─ merged values ─ schema.rs ─ template/ ─ manifest.rs ─ guard.rs
 //! ```
 
+pub mod device_values;
+pub mod explain;
+mod ignore;
+pub mod layers;
+pub mod load;
+pub mod manifest;
+pub mod pointer;
+pub mod schema;
+pub mod template;
+pub mod values;
+pub mod yaml;
+
 use serde_json::Value;
 
 /// One file of a chart: its slash-separated path inside the chart (`templates/pod.yaml`) and its bytes.
