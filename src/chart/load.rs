@@ -316,7 +316,7 @@ fn metadata_of(file: &File) -> Result<Metadata, LoadError> {
         ));
     }
     let version = required("version")?;
-    if semver::Version::parse(version.trim_start_matches('v')).is_err() {
+    if !is_version(&version) {
         return Err(LoadError::file(
             &file.name,
             format!("version {version:?} is no semantic version"),
@@ -330,6 +330,15 @@ fn metadata_of(file: &File) -> Result<Metadata, LoadError> {
         kube_version: field("kubeVersion"),
         raw: Value::Object(raw),
     })
+}
+
+/// Whether a text is a semantic version as loosely as Helm reads it: `1` and `v1.2` count too.
+fn is_version(text: &str) -> bool {
+    let text = text.strip_prefix('v').unwrap_or(text);
+    let end = text.find(['-', '+']).unwrap_or(text.len());
+    let (core, rest) = text.split_at(end);
+    let missing = 2_usize.saturating_sub(core.matches('.').count());
+    semver::Version::parse(&format!("{core}{}{rest}", ".0".repeat(missing))).is_ok()
 }
 
 /// `values.yaml` may hold several documents; later ones are merged over earlier ones.
@@ -498,6 +507,16 @@ mod tests {
             error.starts_with("Chart.yaml: ") && error.contains(expected),
             "{error}"
         );
+    }
+
+    #[rstest]
+    #[case("1.2.3-rc.1+b", true)]
+    #[case("v1.2", true)]
+    #[case("1", true)]
+    #[case("1.2.3.4", false)]
+    #[case("latest", false)]
+    fn versions_may_be_short(#[case] text: &str, #[case] expected: bool) {
+        assert_eq!(is_version(text), expected);
     }
 
     #[test]

@@ -230,20 +230,29 @@ fn unsupported(chart: &Chart) -> Vec<Problem> {
         ));
     }
     for file in &chart.files {
-        let what = if file.name.starts_with("charts/") {
-            "subcharts are not supported"
+        let subchart = file
+            .name
+            .strip_prefix("charts/")
+            .filter(|rest| !rest.starts_with(['_', '.']));
+        let (name, what) = if let Some(rest) = subchart {
+            let name = rest.split('/').next().unwrap_or(rest);
+            (format!("charts/{name}"), "subcharts are not supported")
         } else if file.name.starts_with("crds/") {
-            "custom resource definitions are not supported"
+            (
+                file.name.clone(),
+                "custom resource definitions are not supported",
+            )
         } else if matches!(
             file.name.as_str(),
             "requirements.yaml" | "requirements.lock"
         ) {
-            "dependencies are not supported"
+            (file.name.clone(), "dependencies are not supported")
         } else {
             continue;
         };
-        problems.push(problem(&file.name, 0, what));
+        problems.push(problem(&name, 0, what));
     }
+    problems.dedup();
     problems
 }
 
