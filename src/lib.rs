@@ -2,5 +2,8 @@
 
 pub mod api;
 pub mod chart;
+pub mod cluster;
+pub mod device;
+pub mod flashjob;
 pub mod names;
 pub mod release;

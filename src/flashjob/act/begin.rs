@@ -9,7 +9,7 @@ use kube::Api;
 use super::{StepError, altered, helm};
 use crate::{
     api::Reason,
-    cluster::{ApiError, ErrorKind, now},
+    cluster::{ApiError, ErrorKind, clock::now},
     flashjob::{
         blueprint::{AttemptOf, Blueprint, FlashPod, Parts},
         context::Context,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::StepError;
 use crate::{
     api::Reason,
-    cluster::{ApiError, now},
+    cluster::{ApiError, clock::now},
     flashjob::{
         blueprint::{Blueprint, FlashPod},
         context::Context,

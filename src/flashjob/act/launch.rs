@@ -9,7 +9,7 @@ use super::{
     helm,
 };
 use crate::{
-    cluster::{ApiError, ErrorKind, now},
+    cluster::{ApiError, ErrorKind, clock::now},
     flashjob::{blueprint::Parts, context::Context, sight::Identity},
     names::{FLASH_CONTAINER, LABEL_ATTEMPT, LABEL_JOB_UID},
     release::{Record, Status, Stored},

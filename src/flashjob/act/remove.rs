@@ -114,7 +114,7 @@ async fn fail_record(ctx: &Context, attempt: &Attempt, description: &str) -> Res
     let Some(stored) = &newest.stored else { return delete_records(ctx, attempt).await };
     let mut record = stored.record.clone();
     record.info.status = Status::Failed;
-    record.info.last_deployed = Some(crate::cluster::now());
+    record.info.last_deployed = Some(crate::cluster::clock::now());
     record.info.description = description.chars().take(512).collect();
     put(ctx, stored, &record).await?;
     ctx.metrics.release_operation("native", "fail", "ok");

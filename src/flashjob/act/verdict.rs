@@ -6,7 +6,7 @@ use kube::{Api, api::LogParams};
 use super::{StepError, launch::get_pod};
 use crate::{
     api::Reason,
-    cluster::{ApiError, now},
+    cluster::{ApiError, clock::now},
     flashjob::{
         context::Context,
         job::Job,
@@ -108,11 +108,12 @@ fn keep(ctx: &Context, job: Option<&Job>, identity: &Identity, verdict: Verdict)
         verdict.message
     );
     let reason = verdict.reason.as_str();
+    let uuid = identity.uuid.as_str();
     let found = Found { index, uuid: identity.uuid.clone(), verdict, at: now() };
     state.memory(&identity.key.job_uid).verdicts.insert(identity.key.id.clone(), found);
     drop(state);
     if let Some(job) = job.filter(|_| index.is_none()) {
-        ctx.event(job, true, reason, note);
+        ctx.event(job, Some(uuid), (true, reason), note);
     }
 }
 
