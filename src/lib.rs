@@ -7,3 +7,4 @@ pub mod device;
 pub mod flashjob;
 pub mod names;
 pub mod release;
+pub mod telemetry;
