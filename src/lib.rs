@@ -1,4 +1,6 @@
 //! The FlashJob operator: flashes firmware to fleets of devices, one Helm release per device.
 
 pub mod api;
+pub mod chart;
 pub mod names;
+pub mod release;

@@ -21,15 +21,24 @@ impl Rules {
     /// # Errors
     /// The rule that Helm would not accept, as text.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let lines = text.trim_start_matches('\u{feff}').lines().chain(["templates/.?*"]);
-        let rules = lines.map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let lines = text
+            .trim_start_matches('\u{feff}')
+            .lines()
+            .chain(["templates/.?*"]);
+        let rules = lines
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
         Ok(Self(rules.map(Rule::parse).collect::<Result<_, _>>()?))
     }
 
     /// Whether a path, relative to the chart with forward slashes, is left out.
     pub(super) fn ignores(&self, path: &str, is_directory: bool) -> bool {
         for rule in &self.0 {
-            let subject = if rule.whole { path } else { path.rsplit('/').next().unwrap_or(path) };
+            let subject = if rule.whole {
+                path
+            } else {
+                path.rsplit('/').next().unwrap_or(path)
+            };
             let matches = rule.pattern.is_match(subject);
             // A negated rule leaves out whatever it does not match: that is how Helm reads it.
             let ignored = if rule.negated {
@@ -49,13 +58,28 @@ impl Rule {
     fn parse(line: &str) -> Result<Self, String> {
         let bad = || format!("rule {line:?} of .helmignore is not valid");
         if line.contains("**") {
-            return Err(format!("rule {line:?} of .helmignore: double-star (**) syntax is not supported"));
+            return Err(format!(
+                "rule {line:?} of .helmignore: double-star (**) syntax is not supported"
+            ));
         }
-        let (negated, rest) = line.strip_prefix('!').map_or((false, line), |rest| (true, rest));
-        let (directory, rest) = rest.strip_suffix('/').map_or((false, rest), |rest| (true, rest));
-        let (rooted, rest) = rest.strip_prefix('/').map_or((false, rest), |rest| (true, rest));
-        let pattern = expression(rest).and_then(|expression| Regex::new(&expression).ok()).ok_or_else(bad)?;
-        Ok(Self { pattern, whole: rooted || rest.contains('/'), negated, directory })
+        let (negated, rest) = line
+            .strip_prefix('!')
+            .map_or((false, line), |rest| (true, rest));
+        let (directory, rest) = rest
+            .strip_suffix('/')
+            .map_or((false, rest), |rest| (true, rest));
+        let (rooted, rest) = rest
+            .strip_prefix('/')
+            .map_or((false, rest), |rest| (true, rest));
+        let pattern = expression(rest)
+            .and_then(|expression| Regex::new(&expression).ok())
+            .ok_or_else(bad)?;
+        Ok(Self {
+            pattern,
+            whole: rooted || rest.contains('/'),
+            negated,
+            directory,
+        })
     }
 }
 
@@ -70,12 +94,14 @@ fn expression(pattern: &str) -> Option<String> {
             '\\' => expression.push_str(&regex::escape(&characters.next()?.to_string())),
             '[' => {
                 let (class, rest) = characters.as_str().split_once(']')?;
-                let (not, members) = class.strip_prefix('^').map_or(("", class), |rest| ("^", rest));
+                let (not, members) = class
+                    .strip_prefix('^')
+                    .map_or(("", class), |rest| ("^", rest));
                 let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
                 if members.is_empty() || !members.chars().all(plain) {
                     return None;
                 }
-                expression.push_str(&format!("[{not}{members}]"));
+                expression.extend(["[", not, members, "]"]);
                 characters = rest.chars();
             }
             other => expression.push_str(&regex::escape(&other.to_string())),
@@ -105,8 +131,16 @@ mod tests {
     #[case("", "templates/.hidden.yaml", false, true)]
     #[case("", "templates/seen.yaml", false, false)]
     #[case("[a-c].txt", "b.txt", false, true)]
-    fn a_rule_matches_as_in_helm(#[case] rule: &str, #[case] path: &str, #[case] dir: bool, #[case] ignored: bool) {
-        assert_eq!(Rules::parse(rule).expect("valid").ignores(path, dir), ignored);
+    fn a_rule_matches_as_in_helm(
+        #[case] rule: &str,
+        #[case] path: &str,
+        #[case] dir: bool,
+        #[case] ignored: bool,
+    ) {
+        assert_eq!(
+            Rules::parse(rule).expect("valid").ignores(path, dir),
+            ignored
+        );
     }
 
     #[rstest]

@@ -46,7 +46,10 @@ pub enum LoadError {
 
 impl LoadError {
     fn file(file: impl Into<String>, what: impl Into<String>) -> Self {
-        Self::File { file: file.into(), what: what.into() }
+        Self::File {
+            file: file.into(),
+            what: what.into(),
+        }
     }
 }
 
@@ -56,7 +59,11 @@ impl Chart {
     /// # Errors
     /// If it cannot be read, is too large, or is no chart.
     pub fn load(path: &Path) -> Result<Self, LoadError> {
-        if path.is_dir() { Self::from_directory(path) } else { Self::from_archive_file(path) }
+        if path.is_dir() {
+            Self::from_directory(path)
+        } else {
+            Self::from_archive_file(path)
+        }
     }
 
     /// Loads a chart from a directory; what its `.helmignore` names is left out.
@@ -65,16 +72,27 @@ impl Chart {
     /// If a file cannot be read or is a link, or it is no chart.
     pub fn from_directory(directory: &Path) -> Result<Self, LoadError> {
         let ignore = directory.join(".helmignore");
-        let rules = if ignore.exists() { read(&ignore)? } else { Vec::new() };
+        let rules = if ignore.exists() {
+            read(&ignore)?
+        } else {
+            Vec::new()
+        };
         let rules = String::from_utf8_lossy(&rules);
         let rules = Rules::parse(&rules).map_err(|what| LoadError::file(".helmignore", what))?;
-        let mut walk = Walk { rules, files: Vec::new(), size: 0 };
+        let mut walk = Walk {
+            rules,
+            files: Vec::new(),
+            size: 0,
+        };
         walk.directory(directory, "")?;
         Self::from_files(walk.files)
     }
 
     fn from_archive_file(path: &Path) -> Result<Self, LoadError> {
-        let error = |source| LoadError::Read { path: path.to_owned(), source };
+        let error = |source| LoadError::Read {
+            path: path.to_owned(),
+            source,
+        };
         Self::from_archive(std::fs::File::open(path).map_err(error)?)
     }
 
@@ -96,7 +114,9 @@ impl Chart {
             }
             let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             if !kind.is_file() {
-                return Err(LoadError::Archive(format!("{path:?} is a link or a special file")));
+                return Err(LoadError::Archive(format!(
+                    "{path:?} is a link or a special file"
+                )));
             }
             let name = inner_path(&path)?;
             if entry.size() > left || files.len() >= MAX_CHART_FILES {
@@ -119,7 +139,10 @@ impl Chart {
             for file in directory.files() {
                 let path = file.path().strip_prefix(root).unwrap_or(file.path());
                 let name = path.to_string_lossy().replace('\\', "/");
-                files.push(File { name, data: file.contents().to_vec() });
+                files.push(File {
+                    name,
+                    data: file.contents().to_vec(),
+                });
             }
             for inner in directory.dirs() {
                 collect(inner, root, files);
@@ -128,11 +151,18 @@ impl Chart {
         let mut files = Vec::new();
         collect(directory, directory.path(), &mut files);
         let ignore = files.iter().find(|file| file.name == ".helmignore");
-        let ignore = ignore.map(|file| String::from_utf8_lossy(&file.data).into_owned()).unwrap_or_default();
+        let ignore = ignore
+            .map(|file| String::from_utf8_lossy(&file.data).into_owned())
+            .unwrap_or_default();
         let rules = Rules::parse(&ignore).map_err(|what| LoadError::file(".helmignore", what))?;
         files.retain(|file| {
-            let ends = file.name.match_indices('/').map(|(end, _)| (&file.name[..end], true));
-            !ends.chain([(file.name.as_str(), false)]).any(|(path, is_directory)| rules.ignores(path, is_directory))
+            let ends = file
+                .name
+                .match_indices('/')
+                .map(|(end, _)| (&file.name[..end], true));
+            !ends
+                .chain([(file.name.as_str(), false)])
+                .any(|(path, is_directory)| rules.ignores(path, is_directory))
         });
         Self::from_files(files)
     }
@@ -159,13 +189,24 @@ impl Chart {
         }
         templates.sort_by(|a: &File, b: &File| a.name.cmp(&b.name));
         others.sort_by(|a: &File, b: &File| a.name.cmp(&b.name));
-        let metadata = metadata.ok_or_else(|| LoadError::file("Chart.yaml", "the file is missing; this is no chart"))?;
-        Ok(Self { metadata, values, schema, templates, files: others })
+        let metadata = metadata.ok_or_else(|| {
+            LoadError::file("Chart.yaml", "the file is missing; this is no chart")
+        })?;
+        Ok(Self {
+            metadata,
+            values,
+            schema,
+            templates,
+            files: others,
+        })
     }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
-    std::fs::read(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })
+    std::fs::read(path).map_err(|source| LoadError::Read {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 struct Walk {
@@ -176,7 +217,10 @@ struct Walk {
 
 impl Walk {
     fn directory(&mut self, directory: &Path, prefix: &str) -> Result<(), LoadError> {
-        let error = |source| LoadError::Read { path: directory.to_owned(), source };
+        let error = |source| LoadError::Read {
+            path: directory.to_owned(),
+            source,
+        };
         let entries = std::fs::read_dir(directory).map_err(error)?;
         for entry in entries {
             let entry = entry.map_err(error)?;
@@ -185,7 +229,9 @@ impl Walk {
             // A mounted ConfigMap consists of links to files beside them; following links inside is safe for reading
             // a chart that an administrator named, and what they lead to must be a regular file or directory.
             let metadata = std::fs::metadata(entry.path()).map_err(error)?;
-            if self.rules.ignores(&name, metadata.is_dir()) || (kind.is_symlink() && name.starts_with("..")) {
+            if self.rules.ignores(&name, metadata.is_dir())
+                || (kind.is_symlink() && name.starts_with(".."))
+            {
                 continue;
             }
             if metadata.is_dir() {
@@ -199,15 +245,26 @@ impl Walk {
         Ok(())
     }
 
-    fn file(&mut self, path: &Path, name: String, metadata: &std::fs::Metadata) -> Result<(), LoadError> {
+    fn file(
+        &mut self,
+        path: &Path,
+        name: String,
+        metadata: &std::fs::Metadata,
+    ) -> Result<(), LoadError> {
         if !metadata.is_file() {
-            return Err(LoadError::file(name, "is a special file; a chart holds regular files only"));
+            return Err(LoadError::file(
+                name,
+                "is a special file; a chart holds regular files only",
+            ));
         }
         self.size += metadata.len();
         if self.size > MAX_CHART_SIZE || self.files.len() >= MAX_CHART_FILES {
             return Err(LoadError::TooLarge);
         }
-        self.files.push(File { name, data: read(path)? });
+        self.files.push(File {
+            name,
+            data: read(path)?,
+        });
         Ok(())
     }
 }
@@ -217,9 +274,16 @@ fn inner_path(path: &str) -> Result<String, LoadError> {
     let path = path.replace('\\', "/");
     let outside = || LoadError::Archive(format!("{path:?} lies outside the chart's directory"));
     let (_, inner) = path.split_once('/').ok_or_else(outside)?;
-    let parts: Vec<&str> = inner.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    let parts: Vec<&str> = inner
+        .split('/')
+        .filter(|part| !matches!(*part, "" | "."))
+        .collect();
     let unsafe_part = |part: &&str| *part == ".." || part.contains(':') || part.contains('\0');
-    if path.starts_with('/') || inner.starts_with('/') || parts.is_empty() || parts.iter().any(unsafe_part) {
+    if path.starts_with('/')
+        || inner.starts_with('/')
+        || parts.is_empty()
+        || parts.iter().any(unsafe_part)
+    {
         return Err(outside());
     }
     Ok(parts.join("/"))
@@ -241,14 +305,22 @@ fn text(file: &File) -> Result<&str, LoadError> {
 fn metadata_of(file: &File) -> Result<Metadata, LoadError> {
     let raw = document(file, text(file)?)?;
     let field = |name: &str| raw.get(name).map(scalar).filter(|text| !text.is_empty());
-    let required = |name: &str| field(name).ok_or_else(|| LoadError::file(&file.name, format!("{name} is missing")));
+    let required = |name: &str| {
+        field(name).ok_or_else(|| LoadError::file(&file.name, format!("{name} is missing")))
+    };
     let name = required("name")?;
     if name.contains('/') || name == "." || name == ".." {
-        return Err(LoadError::file(&file.name, format!("{name:?} is no chart name")));
+        return Err(LoadError::file(
+            &file.name,
+            format!("{name:?} is no chart name"),
+        ));
     }
     let version = required("version")?;
-    if semver::Version::parse(version.trim_start_matches('v')).is_err() {
-        return Err(LoadError::file(&file.name, format!("version {version:?} is no semantic version")));
+    if !is_version(&version) {
+        return Err(LoadError::file(
+            &file.name,
+            format!("version {version:?} is no semantic version"),
+        ));
     }
     Ok(Metadata {
         name,
@@ -260,12 +332,24 @@ fn metadata_of(file: &File) -> Result<Metadata, LoadError> {
     })
 }
 
+/// Whether a text is a semantic version as loosely as Helm reads it: `1` and `v1.2` count too.
+fn is_version(text: &str) -> bool {
+    let text = text.strip_prefix('v').unwrap_or(text);
+    let end = text.find(['-', '+']).unwrap_or(text.len());
+    let (core, rest) = text.split_at(end);
+    let missing = 2_usize.saturating_sub(core.matches('.').count());
+    semver::Version::parse(&format!("{core}{}{rest}", ".0".repeat(missing))).is_ok()
+}
+
 /// `values.yaml` may hold several documents; later ones are merged over earlier ones.
 fn values_of(file: &File) -> Result<Value, LoadError> {
     let mut values = Map::new();
     let mut part = String::new();
     for line in text(file)?.split_inclusive('\n') {
-        if line.strip_prefix("---").is_some_and(|rest| rest.trim().is_empty()) {
+        if line
+            .strip_prefix("---")
+            .is_some_and(|rest| rest.trim().is_empty())
+        {
             merge(&mut values, document(file, &part)?);
             part.clear();
         } else {
@@ -296,7 +380,10 @@ mod tests {
     const CHART: &str = "apiVersion: v2\nname: demo\nversion: 1.2.3\nappVersion: 1.10\n";
 
     fn file(name: &str, data: &str) -> File {
-        File { name: name.to_owned(), data: data.as_bytes().to_vec() }
+        File {
+            name: name.to_owned(),
+            data: data.as_bytes().to_vec(),
+        }
     }
 
     fn archive(entries: &[(&str, &str)]) -> Vec<u8> {
@@ -316,7 +403,12 @@ mod tests {
     #[test]
     fn an_archive_and_a_directory_hold_the_same_chart() {
         let directory = tempfile::tempdir().expect("directory");
-        for (name, data) in [("Chart.yaml", CHART), ("templates/a.yaml", "a"), ("values.yaml", "x: 1"), ("b.txt", "b")] {
+        for (name, data) in [
+            ("Chart.yaml", CHART),
+            ("templates/a.yaml", "a"),
+            ("values.yaml", "x: 1"),
+            ("b.txt", "b"),
+        ] {
             let path = directory.path().join(name);
             std::fs::create_dir_all(path.parent().expect("parent")).expect("create");
             std::fs::write(path, data).expect("write");
@@ -328,7 +420,10 @@ mod tests {
             ("demo/templates/a.yaml", "a"),
         ]);
         let chart = Chart::load(directory.path()).expect("directory");
-        assert_eq!(Chart::from_archive(packed.as_slice()).expect("archive"), chart);
+        assert_eq!(
+            Chart::from_archive(packed.as_slice()).expect("archive"),
+            chart
+        );
         assert_eq!(chart.metadata.app_version.as_deref(), Some("1.1"));
         assert_eq!(chart.templates, [file("templates/a.yaml", "a")]);
         assert_eq!(chart.files, [file("b.txt", "b")]);
@@ -342,7 +437,13 @@ mod tests {
     #[case("demo/c:/x")]
     fn an_archive_that_leaves_its_directory_is_refused(#[case] name: &str) {
         let packed = archive(&[("demo/Chart.yaml", CHART), (name, "x")]);
-        assert!(matches!(Chart::from_archive(packed.as_slice()), Err(LoadError::Archive(_))), "{name}");
+        assert!(
+            matches!(
+                Chart::from_archive(packed.as_slice()),
+                Err(LoadError::Archive(_))
+            ),
+            "{name}"
+        );
     }
 
     #[test]
@@ -351,16 +452,24 @@ mod tests {
         let mut header = tar::Header::new_gnu();
         header.set_entry_type(tar::EntryType::Symlink);
         header.set_size(0);
-        builder.append_link(&mut header, "demo/Chart.yaml", "/etc/passwd").expect("append");
+        builder
+            .append_link(&mut header, "demo/Chart.yaml", "/etc/passwd")
+            .expect("append");
         let packed = builder.into_inner().expect("tar").finish().expect("gzip");
-        assert!(matches!(Chart::from_archive(packed.as_slice()), Err(LoadError::Archive(_))));
+        assert!(matches!(
+            Chart::from_archive(packed.as_slice()),
+            Err(LoadError::Archive(_))
+        ));
     }
 
     #[test]
     fn an_archive_that_unpacks_to_too_much_is_refused() {
         let large = "x".repeat(usize::try_from(MAX_CHART_SIZE).expect("fits") + 1);
         let packed = archive(&[("demo/Chart.yaml", CHART), ("demo/big", &large)]);
-        assert!(matches!(Chart::from_archive(packed.as_slice()), Err(LoadError::TooLarge)));
+        assert!(matches!(
+            Chart::from_archive(packed.as_slice()),
+            Err(LoadError::TooLarge)
+        ));
     }
 
     #[test]
@@ -391,13 +500,31 @@ mod tests {
     #[case("name: x\nversion: one", "is no semantic version")]
     #[case("- list", "has to be a YAML mapping")]
     fn a_bad_chart_yaml_is_named(#[case] text: &str, #[case] expected: &str) {
-        let error = Chart::from_files(vec![file("Chart.yaml", text)]).expect_err("is refused").to_string();
-        assert!(error.starts_with("Chart.yaml: ") && error.contains(expected), "{error}");
+        let error = Chart::from_files(vec![file("Chart.yaml", text)])
+            .expect_err("is refused")
+            .to_string();
+        assert!(
+            error.starts_with("Chart.yaml: ") && error.contains(expected),
+            "{error}"
+        );
+    }
+
+    #[rstest]
+    #[case("1.2.3-rc.1+b", true)]
+    #[case("v1.2", true)]
+    #[case("1", true)]
+    #[case("1.2.3.4", false)]
+    #[case("latest", false)]
+    fn versions_may_be_short(#[case] text: &str, #[case] expected: bool) {
+        assert_eq!(is_version(text), expected);
     }
 
     #[test]
     fn documents_of_a_values_file_are_merged() {
-        let files = vec![file("Chart.yaml", CHART), file("values.yaml", "a: {b: 1, c: 2}\n---\na: {c: 3}\nd: 4\n")];
+        let files = vec![
+            file("Chart.yaml", CHART),
+            file("values.yaml", "a: {b: 1, c: 2}\n---\na: {c: 3}\nd: 4\n"),
+        ];
         let values = Chart::from_files(files).expect("loads").values;
         assert_eq!(values["a"]["b"].as_f64(), Some(1.0));
         assert_eq!(values["a"]["c"].as_f64(), Some(3.0));

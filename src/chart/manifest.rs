@@ -118,8 +118,16 @@ pub fn split(text: &str) -> Vec<&str> {
 ///
 /// # Errors
 /// If a document is no YAML, or a hook that is not a test.
-pub(super) fn assemble(chart: &str, files: BTreeMap<String, String>) -> Result<Rendered, RenderError> {
-    let mut rendered = Rendered { manifest: String::new(), notes: String::new(), documents: Vec::new(), tests: Vec::new() };
+pub(super) fn assemble(
+    chart: &str,
+    files: BTreeMap<String, String>,
+) -> Result<Rendered, RenderError> {
+    let mut rendered = Rendered {
+        manifest: String::new(),
+        notes: String::new(),
+        documents: Vec::new(),
+        tests: Vec::new(),
+    };
     let mut manifests: Vec<Document> = Vec::new();
     for (source, text) in files {
         if source.ends_with("NOTES.txt") {
@@ -129,17 +137,26 @@ pub(super) fn assemble(chart: &str, files: BTreeMap<String, String>) -> Result<R
             continue;
         }
         for document in split(&text) {
-            let object = yaml::parse(document).map_err(|error| refused(&source, format!("YAML parse error: {error}")))?;
-            let document = Document { source: source.clone(), text: document.to_owned(), object };
-            match hook(&document)? {
-                true => rendered.tests.push(document),
-                false => manifests.push(document),
+            let object = yaml::parse(document)
+                .map_err(|error| refused(&source, format!("YAML parse error: {error}")))?;
+            let document = Document {
+                source: source.clone(),
+                text: document.to_owned(),
+                object,
+            };
+            if hook(&document)? {
+                rendered.tests.push(document);
+            } else {
+                manifests.push(document);
             }
         }
     }
     manifests.sort_by(|a, b| rank(INSTALL_ORDER, kind(a)).cmp(&rank(INSTALL_ORDER, kind(b))));
     for document in manifests {
-        rendered.manifest.push_str(&format!("---\n# Source: {}\n{}\n", document.source, document.text));
+        let Document { source, text, .. } = &document;
+        rendered
+            .manifest
+            .extend(["---\n# Source: ", source, "\n", text, "\n"]);
         // A document of comments only is part of the text but no object.
         if !document.object.is_null() {
             rendered.documents.push(document);
@@ -153,19 +170,32 @@ fn refused(source: &str, what: impl std::fmt::Display) -> RenderError {
 }
 
 fn kind(document: &Document) -> &str {
-    document.object.get("kind").and_then(Json::as_str).unwrap_or_default()
+    document
+        .object
+        .get("kind")
+        .and_then(Json::as_str)
+        .unwrap_or_default()
 }
 
 /// Whether a document is a test; other hooks are refused.
 fn hook(document: &Document) -> Result<bool, RenderError> {
-    let Some(events) = document.object.pointer("/metadata/annotations/helm.sh~1hook") else {
+    let Some(events) = document
+        .object
+        .pointer("/metadata/annotations/helm.sh~1hook")
+    else {
         return Ok(false);
     };
     let events = events.as_str().unwrap_or_default().to_lowercase();
-    if events.split(',').all(|event| matches!(event.trim(), "test" | "test-success")) {
+    if events
+        .split(',')
+        .all(|event| matches!(event.trim(), "test" | "test-success"))
+    {
         return Ok(true);
     }
-    Err(refused(&document.source, format!("the hook {events:?} is not supported; use the helm engine")))
+    Err(refused(
+        &document.source,
+        format!("the hook {events:?} is not supported; use the helm engine"),
+    ))
 }
 
 #[cfg(test)]
@@ -173,50 +203,88 @@ mod tests {
     use super::*;
 
     fn render(files: &[(&str, &str)]) -> Result<Rendered, RenderError> {
-        assemble("c", files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect())
+        assemble(
+            "c",
+            files
+                .iter()
+                .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+                .collect(),
+        )
     }
 
     #[test]
     fn a_service_goes_before_a_pod_and_unknown_kinds_go_last_by_name() {
         let rendered = render(&[
             ("c/templates/a.yaml", "kind: Zebra\n---\nkind: Pod\n"),
-            ("c/templates/b.yaml", "\n\n---\nkind: Ant\n---   \nkind: Service"),
+            (
+                "c/templates/b.yaml",
+                "\n\n---\nkind: Ant\n---   \nkind: Service",
+            ),
         ])
         .expect("renders");
         let kinds: Vec<&str> = rendered.documents.iter().map(kind).collect();
         assert_eq!(kinds, ["Service", "Pod", "Ant", "Zebra"]);
-        assert!(rendered.manifest.starts_with("---\n# Source: c/templates/b.yaml\nkind: Service\n---\n"));
-        assert!(rendered.manifest.ends_with("---\n# Source: c/templates/a.yaml\nkind: Zebra\n\n"));
+        assert!(
+            rendered
+                .manifest
+                .starts_with("---\n# Source: c/templates/b.yaml\nkind: Service\n---\n")
+        );
+        assert!(
+            rendered
+                .manifest
+                .ends_with("---\n# Source: c/templates/a.yaml\nkind: Zebra\n\n")
+        );
     }
 
     #[test]
     fn blank_documents_vanish_and_comments_stay_text() {
-        let rendered = render(&[("c/templates/a.yaml", "  \n---\n\n---\n# nothing here\n")]).expect("renders");
-        assert_eq!(rendered.manifest, "---\n# Source: c/templates/a.yaml\n# nothing here\n\n");
+        let rendered =
+            render(&[("c/templates/a.yaml", "  \n---\n\n---\n# nothing here\n")]).expect("renders");
+        assert_eq!(
+            rendered.manifest,
+            "---\n# Source: c/templates/a.yaml\n# nothing here\n\n"
+        );
         assert!(rendered.documents.is_empty());
     }
 
     #[test]
     fn notes_are_kept_apart() {
-        let files = [("c/templates/NOTES.txt", "hello"), ("c/templates/sub/NOTES.txt", "ignored")];
+        let files = [
+            ("c/templates/NOTES.txt", "hello"),
+            ("c/templates/sub/NOTES.txt", "ignored"),
+        ];
         let rendered = render(&files).expect("renders");
-        assert_eq!((rendered.notes.as_str(), rendered.manifest.as_str()), ("hello", ""));
+        assert_eq!(
+            (rendered.notes.as_str(), rendered.manifest.as_str()),
+            ("hello", "")
+        );
     }
 
     #[test]
     fn tests_leave_the_manifest_and_other_hooks_are_refused() {
-        let hook = |event: &str| format!("kind: Pod\nmetadata:\n  annotations:\n    helm.sh/hook: {event}\n");
+        let hook = |event: &str| {
+            format!("kind: Pod\nmetadata:\n  annotations:\n    helm.sh/hook: {event}\n")
+        };
         let rendered = render(&[("c/templates/a.yaml", &hook("test"))]).expect("renders");
         assert_eq!((rendered.tests.len(), rendered.documents.len()), (1, 0));
-        let error = render(&[("c/templates/a.yaml", &hook("pre-install,test"))]).expect_err("is refused");
+        let error =
+            render(&[("c/templates/a.yaml", &hook("pre-install,test"))]).expect_err("is refused");
         assert_eq!(error.kind, RenderErrorKind::Document);
-        assert!(error.message.starts_with("c/templates/a.yaml: the hook"), "{error}");
+        assert!(
+            error.message.starts_with("c/templates/a.yaml: the hook"),
+            "{error}"
+        );
     }
 
     #[test]
     fn what_is_no_yaml_is_refused_with_its_file() {
         let error = render(&[("c/templates/a.yaml", "a: b: c")]).expect_err("is refused");
-        assert!(error.message.starts_with("c/templates/a.yaml: YAML parse error"), "{error}");
+        assert!(
+            error
+                .message
+                .starts_with("c/templates/a.yaml: YAML parse error"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -25,8 +25,22 @@ impl<'t> Execution<'_, 't> {
         let Some(function) = functions::lookup(name) else {
             return Err(self.error(node, format!("{name:?} is not a defined function")));
         };
-        let values = self.arguments(name, function.params, function.variadic, node, arguments, dot, last)?;
-        let outcome = (function.body)(&mut Call { name, state: self.state }, &values);
+        let values = self.arguments(
+            name,
+            function.params,
+            function.variadic,
+            node,
+            arguments,
+            dot,
+            last,
+        )?;
+        let outcome = (function.body)(
+            &mut Call {
+                name,
+                state: self.state,
+            },
+            &values,
+        );
         self.returned(whole, name, outcome)
     }
 
@@ -38,7 +52,9 @@ impl<'t> Execution<'_, 't> {
         outcome: Result<Value, FunctionError>,
     ) -> Outcome<Value> {
         outcome.map_err(|error| match error {
-            FunctionError::Message(message) => self.error(node, format!("error calling {name}: {message}")),
+            FunctionError::Message(message) => {
+                self.error(node, format!("error calling {name}: {message}"))
+            }
             FunctionError::Render(error) => self.place(node, *error),
         })
     }
@@ -54,7 +70,10 @@ impl<'t> Execution<'_, 't> {
     ) -> Outcome<Value> {
         let mut value = Value::Nil;
         if arguments.is_empty() && last.is_none() {
-            return Err(self.error(node, format!("wrong number of args for {name}: want at least 1 got 0")));
+            return Err(self.error(
+                node,
+                format!("wrong number of args for {name}: want at least 1 got 0"),
+            ));
         }
         for argument in arguments {
             value = self.argument(Param::Any, argument, dot)?;
@@ -79,13 +98,29 @@ impl<'t> Execution<'_, 't> {
     ) -> Outcome<Vec<Value>> {
         let count = arguments.len() + usize::from(last.is_some());
         if variadic.is_some() && count < params.len() {
-            let message = format!("wrong number of args for {name}: want at least {} got {}", params.len(), arguments.len());
+            let message = format!(
+                "wrong number of args for {name}: want at least {} got {}",
+                params.len(),
+                arguments.len()
+            );
             return Err(self.error(node, message));
         }
         if variadic.is_none() && count != params.len() {
-            return Err(self.error(node, format!("wrong number of args for {name}: want {} got {count}", params.len())));
+            return Err(self.error(
+                node,
+                format!(
+                    "wrong number of args for {name}: want {} got {count}",
+                    params.len()
+                ),
+            ));
         }
-        let kind = |index: usize| params.get(index).copied().or(variadic).unwrap_or(Param::Any);
+        let kind = |index: usize| {
+            params
+                .get(index)
+                .copied()
+                .or(variadic)
+                .unwrap_or(Param::Any)
+        };
         let mut values = Vec::with_capacity(count);
         for (index, argument) in arguments.iter().enumerate() {
             values.push(self.argument(kind(index), argument, dot)?);
@@ -108,15 +143,23 @@ impl<'t> Execution<'_, 't> {
     }
 
     fn argument(&mut self, param: Param, node: &'t Expr, dot: &Value) -> Outcome<Value> {
-        self.state.step().map_err(|error| self.place(node, *error))?;
+        self.state
+            .step()
+            .map_err(|error| self.place(node, *error))?;
         let value = match node {
             Expr::Dot(_) => dot.clone(),
             Expr::Nil(_) if matches!(param, Param::Any | Param::Dict | Param::List) => Value::Nil,
-            Expr::Nil(_) => return Err(self.error(node, format!("cannot assign nil to {}", type_name(param)))),
-            Expr::Field(..) | Expr::Variable(..) | Expr::Chain(..) => self.chain(node, &[], dot, None)?,
+            Expr::Nil(_) => {
+                return Err(self.error(node, format!("cannot assign nil to {}", type_name(param))));
+            }
+            Expr::Field(..) | Expr::Variable(..) | Expr::Chain(..) => {
+                self.chain(node, &[], dot, None)?
+            }
             Expr::Pipe(_, pipe) => self.pipeline(pipe, dot)?,
             Expr::Identifier(_, name) => self.function(name, node, node, &[], dot, None)?,
-            Expr::String(..) | Expr::Number(..) | Expr::Bool(..) => return self.literal(param, node),
+            Expr::String(..) | Expr::Number(..) | Expr::Bool(..) => {
+                return self.literal(param, node);
+            }
         };
         self.typed(param, node, value)
     }
@@ -131,17 +174,33 @@ impl<'t> Execution<'_, 't> {
             (Param::Any, Expr::Number(_, number)) => return self.constant(node, *number),
             (Param::Int, Expr::Number(_, Number::Int(value))) => Value::Int(*value),
             (Param::Int64, Expr::Number(_, Number::Int(value))) => Value::Int64(*value),
-            (Param::Int, Expr::Number(_, Number::Float(value))) if whole(*value) => Value::Int(*value as i64),
-            (Param::Int64, Expr::Number(_, Number::Float(value))) if whole(*value) => Value::Int64(*value as i64),
+            (Param::Int, Expr::Number(_, Number::Float(value))) if whole(*value) => {
+                Value::Int(*value as i64)
+            }
+            (Param::Int64, Expr::Number(_, Number::Float(value))) if whole(*value) => {
+                Value::Int64(*value as i64)
+            }
             (Param::Float, Expr::Number(_, Number::Int(value))) => Value::Float(*value as f64),
             (Param::Float, Expr::Number(_, Number::Uint(value))) => Value::Float(*value as f64),
             (Param::Float, Expr::Number(_, Number::Float(value))) => Value::Float(*value),
-            (Param::Bool, _) => return Err(self.error(node, format!("expected bool; found {}", shown()))),
-            (Param::String, _) => return Err(self.error(node, format!("expected string; found {}", shown()))),
-            (Param::Int | Param::Int64, _) => return Err(self.error(node, format!("expected integer; found {}", shown()))),
-            (Param::Float, _) => return Err(self.error(node, format!("expected float; found {}", shown()))),
+            (Param::Bool, _) => {
+                return Err(self.error(node, format!("expected bool; found {}", shown())));
+            }
+            (Param::String, _) => {
+                return Err(self.error(node, format!("expected string; found {}", shown())));
+            }
+            (Param::Int | Param::Int64, _) => {
+                return Err(self.error(node, format!("expected integer; found {}", shown())));
+            }
+            (Param::Float, _) => {
+                return Err(self.error(node, format!("expected float; found {}", shown())));
+            }
             (param, _) => {
-                let message = format!("can't handle {} for arg of type {}", shown(), type_name(param));
+                let message = format!(
+                    "can't handle {} for arg of type {}",
+                    shown(),
+                    type_name(param)
+                );
                 return Err(self.error(node, message));
             }
         };
@@ -158,7 +217,9 @@ impl<'t> Execution<'_, 't> {
             | (Value::Int64(_), Param::Int64)
             | (Value::Float(_), Param::Float)
             | (Value::String(_), Param::String) => true,
-            (Value::Nil, Param::Dict) => return Ok(Value::Dict(Dict::typed(DictType::Nil, Entries::new()))),
+            (Value::Nil, Param::Dict) => {
+                return Ok(Value::Dict(Dict::typed(DictType::Nil, Entries::new())));
+            }
             (Value::Nil, Param::List) => return Ok(Value::list(Vec::new())),
             (Value::Dict(dict), Param::Dict) => match dict.kind() {
                 DictType::Any | DictType::Nil => true,
@@ -172,11 +233,19 @@ impl<'t> Execution<'_, 't> {
             return Ok(value);
         }
         let expected = type_name(param);
-        Err(self.error(node, match &value {
-            Value::Nil => format!("invalid value; expected {expected}"),
-            Value::NilInterface => format!("wrong type for value; expected {expected}; got interface {{}}"),
-            other => format!("wrong type for value; expected {expected}; got {}", other.type_name()),
-        }))
+        Err(self.error(
+            node,
+            match &value {
+                Value::Nil => format!("invalid value; expected {expected}"),
+                Value::NilInterface => {
+                    format!("wrong type for value; expected {expected}; got interface {{}}")
+                }
+                other => format!(
+                    "wrong type for value; expected {expected}; got {}",
+                    other.type_name()
+                ),
+            },
+        ))
     }
 }
 

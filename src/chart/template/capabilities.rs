@@ -16,7 +16,10 @@ impl Default for Capabilities {
     fn default() -> Self {
         Self {
             kube_version: "v1.37.0".to_owned(),
-            api_versions: API_VERSIONS.iter().map(|version| (*version).to_owned()).collect(),
+            api_versions: API_VERSIONS
+                .iter()
+                .map(|version| (*version).to_owned())
+                .collect(),
             helm_version: "v4.3.1".to_owned(),
         }
     }

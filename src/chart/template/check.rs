@@ -15,9 +15,17 @@ const JUNCTIONS: [&str; 2] = ["and", "or"];
 pub(super) fn check(templates: &[Arc<Template>]) -> Vec<(usize, String)> {
     let mut problems = Vec::new();
     for template in templates {
-        let mut checker = Checker { variables: vec!["$"], problems: Vec::new() };
+        let mut checker = Checker {
+            variables: vec!["$"],
+            problems: Vec::new(),
+        };
         checker.list(&template.body);
-        problems.extend(checker.problems.into_iter().map(|(offset, what)| (template.source.line_column(offset).0, what)));
+        problems.extend(
+            checker
+                .problems
+                .into_iter()
+                .map(|(offset, what)| (template.source.line_column(offset).0, what)),
+        );
     }
     problems.sort();
     problems.dedup();
@@ -59,12 +67,24 @@ impl<'t> Checker<'t> {
 
     fn pipe(&mut self, pipe: &'t PipeNode) {
         // Go's parser knows a name from its declaration on, the declared value included.
-        self.variables.extend(pipe.decl.iter().map(|name| name.as_str()));
+        self.variables
+            .extend(pipe.decl.iter().map(gotmpl::parse::SmolStr::as_str));
         for (stage, command) in pipe.commands.iter().enumerate() {
-            if let (1.., Some(first @ (Expr::Bool(..) | Expr::Dot(_) | Expr::Nil(_) | Expr::Number(..) | Expr::String(..)))) =
-                (stage, command.args.first())
+            if let (
+                1..,
+                Some(
+                    first @ (Expr::Bool(..)
+                    | Expr::Dot(_)
+                    | Expr::Nil(_)
+                    | Expr::Number(..)
+                    | Expr::String(..)),
+                ),
+            ) = (stage, command.args.first())
             {
-                self.problem(first, format!("non executable command in pipeline stage {}", stage + 1));
+                self.problem(
+                    first,
+                    format!("non executable command in pipeline stage {}", stage + 1),
+                );
             }
             for argument in &command.args {
                 self.expression(argument);
@@ -89,7 +109,10 @@ impl<'t> Checker<'t> {
             return;
         }
         match functions::refused(name) {
-            Some(reason) => self.problem(node, format!("function {name:?} is not supported: {reason}")),
+            Some(reason) => self.problem(
+                node,
+                format!("function {name:?} is not supported: {reason}"),
+            ),
             None => self.problem(node, format!("function {name:?} not defined")),
         }
     }

@@ -21,12 +21,18 @@ pub(super) fn root(
         Value::Dict(dict) => dict.retyped(DictType::Values),
         _ => Dict::typed(DictType::Values, Entries::new()),
     };
-    let files = files.iter().map(|file| (Rc::from(file.name.as_str()), Value::bytes(&file.data))).collect();
+    let files = files
+        .iter()
+        .map(|file| (Rc::from(file.name.as_str()), Value::bytes(&file.data)))
+        .collect();
     let entries = entries([
         ("Values", Value::Dict(values)),
         ("Release", release_value(release)),
         ("Chart", chart_value(metadata)),
-        ("Capabilities", Value::Object(Rc::new(CapabilitiesValue(capabilities.clone())))),
+        (
+            "Capabilities",
+            Value::Object(Rc::new(CapabilitiesValue(capabilities.clone()))),
+        ),
         ("Files", Value::Dict(Dict::typed(DictType::Files, files))),
         ("Subcharts", Value::dict(Entries::new())),
     ]);
@@ -40,12 +46,18 @@ pub(super) fn kube_version(version: &str) -> String {
 
 /// `.Template` of one file.
 pub(super) fn template(name: &str, base: &str) -> Value {
-    let entries = entries([("Name", Value::string(name)), ("BasePath", Value::string(base))]);
+    let entries = entries([
+        ("Name", Value::string(name)),
+        ("BasePath", Value::string(base)),
+    ]);
     Value::Dict(Dict::typed(DictType::Values, entries))
 }
 
 fn entries<const N: usize>(pairs: [(&str, Value); N]) -> Entries {
-    pairs.into_iter().map(|(key, value)| (Rc::from(key), value)).collect()
+    pairs
+        .into_iter()
+        .map(|(key, value)| (Rc::from(key), value))
+        .collect()
 }
 
 fn release_value(release: &Release) -> Value {
@@ -63,15 +75,25 @@ fn release_value(release: &Release) -> Value {
 fn chart_value(metadata: &Metadata) -> Value {
     let field = |name: &str| metadata.raw.get(name).unwrap_or(&Json::Null);
     let string = |name: &str| Value::string(scalar(field(name)));
-    let maintainers = field("maintainers").as_array().map(Vec::as_slice).unwrap_or_default();
+    let maintainers = field("maintainers")
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     let maintainers = maintainers.iter().map(|one| {
         let part = |name: &str| Value::string(scalar(one.get(name).unwrap_or(&Json::Null)));
-        Value::dict(entries([("Name", part("name")), ("Email", part("email")), ("URL", part("url"))]))
+        Value::dict(entries([
+            ("Name", part("name")),
+            ("Email", part("email")),
+            ("URL", part("url")),
+        ]))
     });
     let annotations = match field("annotations").as_object() {
         Some(fields) => Dict::typed(
             DictType::Strings,
-            fields.iter().map(|(key, value)| (Rc::from(key.as_str()), Value::string(scalar(value)))).collect(),
+            fields
+                .iter()
+                .map(|(key, value)| (Rc::from(key.as_str()), Value::string(scalar(value))))
+                .collect(),
         ),
         None => Dict::typed(DictType::NilStrings, Entries::new()),
     };
@@ -87,10 +109,19 @@ fn chart_value(metadata: &Metadata) -> Value {
         ("APIVersion", Value::string(&metadata.api_version)),
         ("Condition", string("condition")),
         ("Tags", string("tags")),
-        ("AppVersion", Value::string(metadata.app_version.as_deref().unwrap_or_default())),
-        ("Deprecated", Value::Bool(field("deprecated").as_bool().unwrap_or(false))),
+        (
+            "AppVersion",
+            Value::string(metadata.app_version.as_deref().unwrap_or_default()),
+        ),
+        (
+            "Deprecated",
+            Value::Bool(field("deprecated").as_bool().unwrap_or(false)),
+        ),
         ("Annotations", Value::Dict(annotations)),
-        ("KubeVersion", Value::string(metadata.kube_version.as_deref().unwrap_or_default())),
+        (
+            "KubeVersion",
+            Value::string(metadata.kube_version.as_deref().unwrap_or_default()),
+        ),
         ("Dependencies", Value::list(Vec::new())),
         ("Type", string("type")),
         ("IsRoot", Value::Bool(true)),
@@ -99,7 +130,12 @@ fn chart_value(metadata: &Metadata) -> Value {
 
 fn strings(value: &Json) -> Value {
     let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
-    Value::list(items.iter().map(|item| Value::string(scalar(item))).collect())
+    Value::list(
+        items
+            .iter()
+            .map(|item| Value::string(scalar(item)))
+            .collect(),
+    )
 }
 
 /// A scalar where Helm's structure has a string: numbers and booleans become text.
@@ -129,18 +165,26 @@ impl Object for CapabilitiesValue {
 
     fn field(&self, name: &str) -> Option<Value> {
         match name {
-            "KubeVersion" => Some(Value::Object(Rc::new(KubeVersion::new(&self.0.kube_version)))),
+            "KubeVersion" => Some(Value::Object(Rc::new(KubeVersion::new(
+                &self.0.kube_version,
+            )))),
             "APIVersions" => {
                 let versions = self.0.api_versions.iter().map(Value::string).collect();
                 Some(Value::List(List::new(ListType::VersionSet, versions)))
             }
-            "HelmVersion" => Some(Value::Object(Rc::new(HelmVersion(self.0.helm_version.clone())))),
+            "HelmVersion" => Some(Value::Object(Rc::new(HelmVersion(
+                self.0.helm_version.clone(),
+            )))),
             _ => None,
         }
     }
 
     fn call(&self, name: &str, _: &[Value]) -> Option<Result<Value, FunctionError>> {
-        (name == "Copy").then(|| Err(FunctionError::new("this method is not supported by this engine")))
+        (name == "Copy").then(|| {
+            Err(FunctionError::new(
+                "this method is not supported by this engine",
+            ))
+        })
     }
 
     fn display(&self) -> String {
@@ -166,7 +210,9 @@ struct KubeVersion {
 impl KubeVersion {
     fn new(version: &str) -> Self {
         let digits = version.trim_start_matches('v');
-        let end = digits.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(digits.len());
+        let end = digits
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(digits.len());
         let parts: Vec<&str> = digits[..end].split('.').collect();
         let part = |index: usize| parts.get(index).copied().unwrap_or_default().to_owned();
         Self {
@@ -202,8 +248,17 @@ impl Object for KubeVersion {
             "String" => &self.normalized,
             _ => return None,
         };
-        let wrong = || Err(FunctionError::new(format!("wrong number of args for {name}: want 0 got {}", arguments.len())));
-        Some(if arguments.is_empty() { Ok(Value::string(value)) } else { wrong() })
+        let wrong = || {
+            Err(FunctionError::new(format!(
+                "wrong number of args for {name}: want 0 got {}",
+                arguments.len()
+            )))
+        };
+        Some(if arguments.is_empty() {
+            Ok(Value::string(value))
+        } else {
+            wrong()
+        })
     }
 
     fn display(&self) -> String {
@@ -232,8 +287,15 @@ impl Object for HelmVersion {
 
     fn call(&self, name: &str, _: &[Value]) -> Option<Result<Value, FunctionError>> {
         // How the helm program was built is not a property of this engine.
-        matches!(name, "GitCommit" | "GitTreeState" | "GoVersion" | "KubeClientVersion")
-            .then(|| Err(FunctionError::new("this field of .Capabilities.HelmVersion is not supported by this engine")))
+        matches!(
+            name,
+            "GitCommit" | "GitTreeState" | "GoVersion" | "KubeClientVersion"
+        )
+        .then(|| {
+            Err(FunctionError::new(
+                "this field of .Capabilities.HelmVersion is not supported by this engine",
+            ))
+        })
     }
 
     fn display(&self) -> String {

@@ -56,7 +56,11 @@ impl Described for CommandNode {
     }
 
     fn describe(&self) -> String {
-        self.args.iter().map(Described::describe).collect::<Vec<_>>().join(" ")
+        self.args
+            .iter()
+            .map(Described::describe)
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 }
 
@@ -66,12 +70,25 @@ impl Described for PipeNode {
     }
 
     fn describe(&self) -> String {
-        let commands = self.commands.iter().map(Described::describe).collect::<Vec<_>>().join(" | ");
+        let commands = self
+            .commands
+            .iter()
+            .map(Described::describe)
+            .collect::<Vec<_>>()
+            .join(" | ");
         if self.decl.is_empty() {
             return commands;
         }
-        let names = self.decl.iter().map(SmolStr::as_str).collect::<Vec<_>>().join(", ");
-        format!("{names} {} {commands}", if self.is_assign { "=" } else { ":=" })
+        let names = self
+            .decl
+            .iter()
+            .map(SmolStr::as_str)
+            .collect::<Vec<_>>()
+            .join(", ");
+        format!(
+            "{names} {} {commands}",
+            if self.is_assign { "=" } else { ":=" }
+        )
     }
 }
 
@@ -92,7 +109,11 @@ impl Described for Node {
         match self {
             Self::Action(node) => format!("{{{{{}}}}}", node.pipe.describe()),
             Self::Template(node) => match &node.pipe {
-                Some(pipe) => format!("{{{{template {} {}}}}}", number::quote(&node.name, false), pipe.describe()),
+                Some(pipe) => format!(
+                    "{{{{template {} {}}}}}",
+                    number::quote(&node.name, false),
+                    pipe.describe()
+                ),
                 None => format!("{{{{template {}}}}}", number::quote(&node.name, false)),
             },
             Self::If(node) => format!("{{{{if {}}}}}", node.pipe.describe()),

@@ -33,7 +33,11 @@ pub struct CompileError {
 }
 
 fn list(problems: &[Problem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// A place in a template that was being executed.
@@ -53,8 +57,17 @@ pub struct Frame {
 
 impl fmt::Display for Frame {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, column, template, expression } = self;
-        write!(formatter, "{file}:{line}:{column}: executing \"{template}\" at <{expression}>")
+        let Self {
+            file,
+            line,
+            column,
+            template,
+            expression,
+        } = self;
+        write!(
+            formatter,
+            "{file}:{line}:{column}: executing \"{template}\" at <{expression}>"
+        )
     }
 }
 
@@ -116,7 +129,11 @@ impl RenderError {
     /// An error without a place.
     #[must_use]
     pub fn new(kind: RenderErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), frames: Vec::new() }
+        Self {
+            kind,
+            message: message.into(),
+            frames: Vec::new(),
+        }
     }
 
     pub(super) fn bound(bound: Bound) -> Self {
@@ -138,7 +155,11 @@ impl fmt::Display for RenderError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, frame) in self.frames.iter().enumerate() {
             // A helper that only fails on purpose is best known by the place that failed, as in Helm.
-            let separator = if index + 1 == self.frames.len() { ": " } else { "\n  " };
+            let separator = if index + 1 == self.frames.len() {
+                ": "
+            } else {
+                "\n  "
+            };
             write!(formatter, "{frame}{separator}")?;
         }
         formatter.write_str(&self.message)

@@ -48,7 +48,16 @@ impl State {
     /// A rendering of these templates.
     pub(super) fn new(templates: Templates, limits: Limits) -> Self {
         let includes = HashMap::new();
-        Self { limits, scopes: vec![templates], out: String::new(), includes, depth: 0, nesting: 0, steps: 0, size: 0 }
+        Self {
+            limits,
+            scopes: vec![templates],
+            out: String::new(),
+            includes,
+            depth: 0,
+            nesting: 0,
+            steps: 0,
+            size: 0,
+        }
     }
 
     /// Runs a named template; its text. `None` if there is none of that name.
@@ -58,7 +67,11 @@ impl State {
     }
 
     fn find(&self, name: &str) -> Option<Arc<Template>> {
-        self.scopes.iter().rev().find_map(|scope| scope.get(name)).map(Arc::clone)
+        self.scopes
+            .iter()
+            .rev()
+            .find_map(|scope| scope.get(name))
+            .map(Arc::clone)
     }
 
     fn capture(&mut self, template: &Template, data: &Value) -> Outcome<String> {
@@ -73,7 +86,11 @@ impl State {
         if self.depth > self.limits.depth {
             return Err(Box::new(RenderError::bound(Bound::Depth)));
         }
-        let mut execution = Execution { state: self, template, variables: vec![("$", data.clone())] };
+        let mut execution = Execution {
+            state: self,
+            template,
+            variables: vec![("$", data.clone())],
+        };
         let outcome = execution.list(&template.body, data);
         self.depth -= 1;
         outcome.map(|_| ())
@@ -82,12 +99,15 @@ impl State {
     /// `include`
     pub(super) fn include(&mut self, name: &str, data: &Value) -> Result<String, FunctionError> {
         let Some(template) = self.find(name) else {
-            let message = format!("template: no template {name:?} associated with template \"gotpl\"");
+            let message =
+                format!("template: no template {name:?} associated with template \"gotpl\"");
             return Err(FunctionError::new(message));
         };
         let count = self.includes.entry(name.to_owned()).or_insert(0);
         if *count > SAME_INCLUDE {
-            let message = format!("rendering template has a nested reference name: {name}: unable to execute template");
+            let message = format!(
+                "rendering template has a nested reference name: {name}: unable to execute template"
+            );
             return Err(FunctionError::new(message));
         }
         *count += 1;
@@ -107,7 +127,9 @@ impl State {
             Err(error) => vec![(error.line, error.message.clone())],
         };
         if let Some((line, message)) = problems.first() {
-            return Err(FunctionError::new(format!("cannot parse template {text:?}: template: gotpl:{line}: {message}")));
+            return Err(FunctionError::new(format!(
+                "cannot parse template {text:?}: template: gotpl:{line}: {message}"
+            )));
         }
         let templates = parsed.unwrap_or_default();
         let Some(main) = templates.last().map(Arc::clone) else {
@@ -115,17 +137,30 @@ impl State {
         };
         let mut scope = Templates::default();
         // A blank definition does not replace one of an outer scope either.
-        scope.add(templates.into_iter().filter(|template| !template.body.is_empty_tree() || self.find(&template.name).is_none()).collect());
+        scope.add(
+            templates
+                .into_iter()
+                .filter(|template| {
+                    !template.body.is_empty_tree() || self.find(&template.name).is_none()
+                })
+                .collect(),
+        );
         self.scopes.push(scope);
         let outcome = self.capture(&main, data);
         self.scopes.pop();
-        Ok(outcome.map_err(FunctionError::Render)?.replace("<no value>", ""))
+        Ok(outcome
+            .map_err(FunctionError::Render)?
+            .replace("<no value>", ""))
     }
 
     /// Accounts for bytes or elements about to be produced.
     pub(super) fn charge(&mut self, size: usize) -> Outcome<()> {
         self.size = self.size.saturating_add(size);
-        if self.size > self.limits.size { Err(Box::new(RenderError::bound(Bound::Size))) } else { Ok(()) }
+        if self.size > self.limits.size {
+            Err(Box::new(RenderError::bound(Bound::Size)))
+        } else {
+            Ok(())
+        }
     }
 
     fn write(&mut self, text: &str) -> Outcome<()> {
@@ -135,13 +170,25 @@ impl State {
     }
 
     pub(super) fn step(&mut self) -> Outcome<()> {
-        self.steps += 1;
-        if self.steps > self.limits.steps { Err(Box::new(RenderError::bound(Bound::Steps))) } else { Ok(()) }
+        self.spend(1)
+    }
+
+    fn spend(&mut self, steps: usize) -> Outcome<()> {
+        self.steps = self.steps.saturating_add(steps as u64);
+        if self.steps > self.limits.steps {
+            Err(Box::new(RenderError::bound(Bound::Steps)))
+        } else {
+            Ok(())
+        }
     }
 
     pub(super) fn enter(&mut self) -> Outcome<()> {
         self.nesting += 1;
-        if self.nesting > self.limits.nesting { Err(Box::new(RenderError::bound(Bound::Nesting))) } else { Ok(()) }
+        if self.nesting > self.limits.nesting {
+            Err(Box::new(RenderError::bound(Bound::Nesting)))
+        } else {
+            Ok(())
+        }
     }
 
     pub(super) fn leave(&mut self) {
@@ -156,9 +203,14 @@ pub(super) struct Execution<'s, 't> {
     pub(super) variables: Vec<(&'t str, Value)>,
 }
 
+#[allow(clippy::unnecessary_box_returns)] // errors travel boxed
 impl<'t> Execution<'_, 't> {
     /// An error at a node.
-    pub(super) fn error(&self, node: &dyn Described, message: impl Into<String>) -> Box<RenderError> {
+    pub(super) fn error(
+        &self,
+        node: &dyn Described,
+        message: impl Into<String>,
+    ) -> Box<RenderError> {
         self.place(node, RenderError::new(RenderErrorKind::Evaluation, message))
     }
 
@@ -261,19 +313,28 @@ impl<'t> Execution<'_, 't> {
         if let Some(count) = count {
             if range.pipe.decl.len() > 1 {
                 let shown = format::display(&over).unwrap_or_default();
-                return Err(self.error(node, format!("can't use {shown} to iterate over more than one variable")));
+                return Err(self.error(
+                    node,
+                    format!("can't use {shown} to iterate over more than one variable"),
+                ));
             }
             for number in 0..count {
+                // An empty body has no node that would count.
+                let step = self.state.step();
+                self.bounded(node, step)?;
                 ran = true;
                 let element = like(&over, number);
-                if self.iteration(range, Value::Nil, element)? == Flow::Break {
+                if self.iteration(range, &Value::Nil, &element)? == Flow::Break {
                     break;
                 }
             }
         } else {
-            for (key, element) in self.elements(node, &over)? {
+            let elements = self.elements(node, &over)?;
+            let spent = self.state.spend(elements.len());
+            self.bounded(node, spent)?;
+            for (key, element) in elements {
                 ran = true;
-                if self.iteration(range, key, element)? == Flow::Break {
+                if self.iteration(range, &key, &element)? == Flow::Break {
                     break;
                 }
             }
@@ -288,18 +349,29 @@ impl<'t> Execution<'_, 't> {
 
     /// Index and element of everything in a list or map, as it is now: the loop does not see changes.
     fn elements(&self, node: &Node, over: &Value) -> Outcome<Vec<(Value, Value)>> {
-        let inner = |value: &Value, any: bool| if any && value.is_nil() { Value::NilInterface } else { value.clone() };
+        let inner = |value: &Value, any: bool| {
+            if any && value.is_nil() {
+                Value::NilInterface
+            } else {
+                value.clone()
+            }
+        };
         match over {
             Value::Nil | Value::NilInterface => Ok(Vec::new()),
             Value::List(list) => {
                 let any = list.kind() == ListType::Any;
                 let indexed = (0_i64..).zip(list.items());
-                Ok(indexed.map(|(index, item)| (Value::Int(index), inner(item, any))).collect())
+                Ok(indexed
+                    .map(|(index, item)| (Value::Int(index), inner(item, any)))
+                    .collect())
             }
             Value::Dict(dict) => {
                 let any = matches!(dict.kind(), DictType::Any | DictType::Values);
                 let entries = dict.entries();
-                Ok(entries.iter().map(|(key, value)| (Value::String(Rc::clone(key)), inner(value, any))).collect())
+                Ok(entries
+                    .iter()
+                    .map(|(key, value)| (Value::String(Rc::clone(key)), inner(value, any)))
+                    .collect())
             }
             other => {
                 let shown = format::display(other).unwrap_or_default();
@@ -308,13 +380,13 @@ impl<'t> Execution<'_, 't> {
         }
     }
 
-    fn iteration(&mut self, range: &'t BranchNode, key: Value, element: Value) -> Outcome<Flow> {
+    fn iteration(&mut self, range: &'t BranchNode, key: &Value, element: &Value) -> Outcome<Flow> {
         let declared = &range.pipe.decl;
         let top = self.variables.len();
         let assigned: &[(usize, &Value)] = match declared.len() {
             0 => &[],
-            1 => &[(0, &element)],
-            _ => &[(0, &key), (1, &element)],
+            1 => &[(0, element)],
+            _ => &[(0, key), (1, element)],
         };
         for (index, value) in assigned {
             if range.pipe.is_assign {
@@ -324,20 +396,30 @@ impl<'t> Execution<'_, 't> {
                 self.variables[top - declared.len() + index].1 = (*value).clone();
             }
         }
-        let flow = self.list(&range.body, &element)?;
+        let flow = self.list(&range.body, element)?;
         self.variables.truncate(top);
         Ok(flow)
     }
 
-    fn call_template(&mut self, node: &'t Node, call: &'t TemplateNode, dot: &Value) -> Outcome<()> {
+    fn call_template(
+        &mut self,
+        node: &'t Node,
+        call: &'t TemplateNode,
+        dot: &Value,
+    ) -> Outcome<()> {
         let Some(template) = self.state.find(&call.name) else {
-            return Err(self.error(node, format!("template {:?} not defined", call.name.as_str())));
+            return Err(self.error(
+                node,
+                format!("template {:?} not defined", call.name.as_str()),
+            ));
         };
         let data = match &call.pipe {
             Some(pipe) => self.pipeline(pipe, dot)?,
             None => Value::Nil,
         };
-        self.state.execute(&template, &data).map_err(|error| self.place(node, *error))
+        self.state
+            .execute(&template, &data)
+            .map_err(|error| self.place(node, *error))
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::functions::FunctionError;
 use super::number;
-use super::value::{DictType, Dict, Kind, List, ListType, MAX_NESTING, Object, Value};
+use super::value::{Dict, DictType, Kind, List, ListType, MAX_NESTING, Object, Value};
 
 /// Text longer than this from one call is refused.
 const MAX_OUTPUT: usize = 4 << 20;
@@ -66,8 +66,16 @@ pub fn sprintln(values: &[Value]) -> Outcome<String> {
 /// If a verb is not reproduced exactly, or the text would be too long.
 pub fn sprintf(format: &str, values: &[Value]) -> Outcome<String> {
     let mut printer = Printer::default();
-    Directive { format, position: 0, values, next: 0, reordered: false, good: true, after_index: false }
-        .run(&mut printer)?;
+    Directive {
+        format,
+        position: 0,
+        values,
+        next: 0,
+        reordered: false,
+        good: true,
+        after_index: false,
+    }
+    .run(&mut printer)?;
     Ok(printer.out)
 }
 
@@ -130,7 +138,7 @@ impl Directive<'_> {
         if verb == '%' {
             printer.out.push('%');
         } else if !self.good {
-            printer.out.push_str(&format!("%!{verb}(BADINDEX)"));
+            printer.bad(verb, "BADINDEX");
         } else if let Some(value) = self.values.get(self.next) {
             self.next += 1;
             if verb == 'v' {
@@ -140,7 +148,7 @@ impl Directive<'_> {
             }
             printer.argument(value, verb)?;
         } else {
-            printer.out.push_str(&format!("%!{verb}(MISSING)"));
+            printer.bad(verb, "MISSING");
         }
         Ok(())
     }
@@ -186,7 +194,9 @@ impl Directive<'_> {
         match rest[..length].parse::<usize>() {
             Ok(number) if number <= MAX_WIDTH => Ok(Some(number)),
             _ if length == 0 => Ok(None),
-            _ => Err(FunctionError::new("printf: a width or precision is too large")),
+            _ => Err(FunctionError::new(
+                "printf: a width or precision is too large",
+            )),
         }
     }
 
@@ -203,9 +213,9 @@ impl Directive<'_> {
             self.next += 1;
         }
         match number {
-            Some(number) if number.unsigned_abs() > MAX_WIDTH as u64 => {
-                Err(FunctionError::new("printf: a width or precision is too large"))
-            }
+            Some(number) if number.unsigned_abs() > MAX_WIDTH as u64 => Err(FunctionError::new(
+                "printf: a width or precision is too large",
+            )),
             other => Ok(other),
         }
     }
@@ -267,6 +277,13 @@ struct Printer {
 }
 
 impl Printer {
+    /// `%!d(MISSING)`
+    fn bad(&mut self, verb: char, what: &str) {
+        self.out.push_str("%!");
+        self.out.push(verb);
+        self.out.extend(["(", what, ")"]);
+    }
+
     fn extra(&mut self, values: &[Value]) -> Outcome {
         self.flags = Flags::default();
         self.out.push_str("%!(EXTRA ");
@@ -292,9 +309,7 @@ impl Printer {
             return Ok(());
         }
         match verb {
-            'T' => {
-                self.string(value.type_name(), 's', value)
-            }
+            'T' => self.string(value.type_name(), 's', value),
             'p' => Err(refuse("printf %p")),
             _ => self.value(value, verb),
         }
@@ -302,13 +317,14 @@ impl Printer {
 
     fn value(&mut self, value: &Value, verb: char) -> Outcome {
         match value {
-            Value::Nil | Value::NilInterface => self.bad_verb(verb, value),
             Value::Bool(flag) if matches!(verb, 't' | 'v') => {
                 self.pad(if *flag { "true" } else { "false" });
                 Ok(())
             }
-            Value::Bool(_) => self.bad_verb(verb, value),
-            Value::Int(number) | Value::Int64(number) => self.integer(i128::from(*number), verb, value),
+            Value::Nil | Value::NilInterface | Value::Bool(_) => self.bad_verb(verb, value),
+            Value::Int(number) | Value::Int64(number) => {
+                self.integer(i128::from(*number), verb, value)
+            }
             Value::Uint64(number) => self.integer(i128::from(*number), verb, value),
             Value::Byte(number) => self.integer(i128::from(*number), verb, value),
             Value::Float(number) => self.float(*number, verb, value),
@@ -323,7 +339,10 @@ impl Printer {
         let stringer = object.printable() && object.kind() == Kind::Ptr && !self.flags.sharp_v;
         match verb {
             'x' | 'X' | 's' | 'q' | 'v' if stringer => self.string(&object.display(), verb, value),
-            _ => Err(refuse(&format!("printing a {} with %{verb}", object.type_name()))),
+            _ => Err(refuse(&format!(
+                "printing a {} with %{verb}",
+                object.type_name()
+            ))),
         }
     }
 
@@ -333,7 +352,11 @@ impl Printer {
     }
 
     fn pad_with(&mut self, text: &str, zeros: bool) {
-        let missing = self.flags.width.unwrap_or(0).saturating_sub(text.chars().count());
+        let missing = self
+            .flags
+            .width
+            .unwrap_or(0)
+            .saturating_sub(text.chars().count());
         let fill = if zeros { "0" } else { " " }.repeat(missing);
         if self.flags.minus {
             self.out.push_str(text);
@@ -360,7 +383,10 @@ impl Printer {
     }
 
     fn truncated<'t>(&self, text: &'t str) -> &'t str {
-        let end = self.flags.precision.and_then(|precision| text.char_indices().nth(precision));
+        let end = self
+            .flags
+            .precision
+            .and_then(|precision| text.char_indices().nth(precision));
         end.map_or(text, |(end, _)| &text[..end])
     }
 
@@ -371,7 +397,8 @@ impl Printer {
             'x' | 'X' => self.hexadecimal(text.as_bytes(), verb == 'X'),
             'q' => {
                 let text = self.truncated(text);
-                let backquotable = |c: char| c != '`' && c != '\u{feff}' && c != '\x7f' && (c == '\t' || c >= ' ');
+                let backquotable =
+                    |c: char| c != '`' && c != '\u{feff}' && c != '\x7f' && (c == '\t' || c >= ' ');
                 let quoted = if self.flags.sharp && text.chars().all(backquotable) {
                     format!("`{text}`")
                 } else {
@@ -396,7 +423,12 @@ impl Printer {
             let separate = self.flags.space && index > 0;
             text.push_str(if separate { " " } else { "" });
             text.push_str(if separate || index == 0 { prefix } else { "" });
-            text.push_str(&if upper { format!("{byte:02X}") } else { format!("{byte:02x}") });
+            let digits = if upper {
+                format!("{byte:02X}")
+            } else {
+                format!("{byte:02x}")
+            };
+            text.push_str(&digits);
         }
         self.pad(&text);
     }
@@ -444,7 +476,11 @@ impl Printer {
             }
             _ => {}
         }
-        let prefix = if prefix == "0" && digits.starts_with('0') { "" } else { prefix };
+        let prefix = if prefix == "0" && digits.starts_with('0') {
+            ""
+        } else {
+            prefix
+        };
         self.pad_with(&format!("{sign}{prefix}{digits}"), false);
     }
 
@@ -469,12 +505,17 @@ impl Printer {
             text.replace_range(..1, " ");
         }
         let finite = number.is_finite();
-        let shown = if self.flags.plus || !text.starts_with('+') { text.as_str() } else { &text[1..] };
+        let shown = if self.flags.plus || !text.starts_with('+') {
+            text.as_str()
+        } else {
+            &text[1..]
+        };
         let width = self.flags.width.unwrap_or(0);
         if finite && self.flags.zero && !self.flags.minus && width > shown.len() {
             let (sign, digits) = shown.split_at(usize::from(shown.starts_with(['+', '-', ' '])));
             self.out.push_str(sign);
-            self.out.push_str(&zero_filled(digits.to_owned(), width - sign.len()));
+            self.out
+                .push_str(&zero_filled(digits.to_owned(), width - sign.len()));
         } else {
             self.pad_with(shown, finite && self.flags.zero && !self.flags.minus);
         }
@@ -483,10 +524,16 @@ impl Printer {
 
     fn nested(&mut self, value: &Value, verb: char, any: bool) -> Outcome {
         if self.depth > MAX_NESTING || self.out.len() > MAX_OUTPUT {
-            return Err(FunctionError::new("a value is nested too deeply, contains itself or is too long to print"));
+            return Err(FunctionError::new(
+                "a value is nested too deeply, contains itself or is too long to print",
+            ));
         }
         if value.is_nil() {
-            self.out.push_str(if self.flags.sharp_v && any { "interface {}(nil)" } else { "<nil>" });
+            self.out.push_str(if self.flags.sharp_v && any {
+                "interface {}(nil)"
+            } else {
+                "<nil>"
+            });
             return Ok(());
         }
         self.depth += 1;
@@ -496,7 +543,9 @@ impl Printer {
     }
 
     fn list(&mut self, list: &List, verb: char) -> Outcome {
-        if list.kind() == ListType::Bytes && (matches!(verb, 's' | 'q' | 'x' | 'X') || self.flags.sharp_v) {
+        if list.kind() == ListType::Bytes
+            && (matches!(verb, 's' | 'q' | 'x' | 'X') || self.flags.sharp_v)
+        {
             let bytes = list.bytes();
             return match (String::from_utf8(bytes), verb) {
                 (Err(error), 'x' | 'X') => {
@@ -547,12 +596,19 @@ impl Printer {
 }
 
 fn character(number: i128) -> char {
-    u32::try_from(number).ok().and_then(char::from_u32).unwrap_or('\u{fffd}')
+    u32::try_from(number)
+        .ok()
+        .and_then(char::from_u32)
+        .unwrap_or('\u{fffd}')
 }
 
 fn zero_filled(digits: String, width: usize) -> String {
     let missing = width.saturating_sub(digits.len());
-    if missing == 0 { digits } else { "0".repeat(missing) + &digits }
+    if missing == 0 {
+        digits
+    } else {
+        "0".repeat(missing) + &digits
+    }
 }
 
 fn radix(mut number: u128, base: u32, upper: bool) -> String {
@@ -560,7 +616,11 @@ fn radix(mut number: u128, base: u32, upper: bool) -> String {
     loop {
         let digit = u32::try_from(number % u128::from(base)).unwrap_or(0);
         let digit = char::from_digit(digit, base).unwrap_or('0');
-        digits.push(if upper { digit.to_ascii_uppercase() } else { digit });
+        digits.push(if upper {
+            digit.to_ascii_uppercase()
+        } else {
+            digit
+        });
         number /= u128::from(base);
         if number == 0 {
             return digits.into_iter().rev().collect();

@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 
-use super::glob::Glob;
 use super::functions::{FunctionError, Param, text};
+use super::glob::Glob;
 use super::value::{Dict, DictType, Entries, List, ListType, Value};
 
 type Outcome = Result<Value, FunctionError>;
@@ -19,7 +19,9 @@ pub(super) fn find(receiver: &Value, name: &str) -> Option<Method> {
     const NAME: &[Param] = &[Param::String];
     let method = |params, body| Some(Method { params, body });
     match receiver {
-        Value::List(list) if list.kind() == ListType::VersionSet && name == "Has" => method(NAME, has),
+        Value::List(list) if list.kind() == ListType::VersionSet && name == "Has" => {
+            method(NAME, has)
+        }
         Value::Dict(dict) if dict.kind() == DictType::Values => match name {
             "AsMap" => method(&[], as_map),
             "YAML" => method(&[], refused),
@@ -41,17 +43,23 @@ pub(super) fn find(receiver: &Value, name: &str) -> Option<Method> {
 }
 
 fn refused(_: &Value, _: &[Value]) -> Outcome {
-    Err(FunctionError::new("this method of .Values is not supported by this engine"))
+    Err(FunctionError::new(
+        "this method of .Values is not supported by this engine",
+    ))
 }
 
+#[allow(clippy::unnecessary_wraps)] // the signature of the table
 fn has(receiver: &Value, arguments: &[Value]) -> Outcome {
     let wanted = text(arguments, 0);
     let Value::List(list) = receiver else {
         return Ok(Value::Bool(false));
     };
-    Ok(Value::Bool(list.items().iter().any(|item| matches!(item, Value::String(version) if *version == wanted))))
+    Ok(Value::Bool(list.items().iter().any(
+        |item| matches!(item, Value::String(version) if *version == wanted),
+    )))
 }
 
+#[allow(clippy::unnecessary_wraps)] // the signature of the table
 fn as_map(receiver: &Value, _: &[Value]) -> Outcome {
     Ok(match receiver {
         Value::Dict(dict) if !dict.is_empty() => Value::Dict(dict.retyped(DictType::Any)),
@@ -84,7 +92,11 @@ fn content(receiver: &Value, name: &str) -> Vec<u8> {
 }
 
 fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, FunctionError> {
-    let message = || FunctionError::new(format!("file {name:?} is no UTF-8 text, which this engine cannot print"));
+    let message = || {
+        FunctionError::new(format!(
+            "file {name:?} is no UTF-8 text, which this engine cannot print"
+        ))
+    };
     String::from_utf8(bytes).map_err(|_| message())
 }
 
@@ -93,6 +105,7 @@ fn get(receiver: &Value, arguments: &[Value]) -> Outcome {
     utf8(&name, content(receiver, &name)).map(Value::from)
 }
 
+#[allow(clippy::unnecessary_wraps)] // the signature of the table
 fn get_bytes(receiver: &Value, arguments: &[Value]) -> Outcome {
     Ok(Value::bytes(&content(receiver, &text(arguments, 0))))
 }
@@ -103,28 +116,45 @@ fn lines(receiver: &Value, arguments: &[Value]) -> Outcome {
     if content.is_empty() {
         return Ok(Value::List(List::new(ListType::Strings, Vec::new())));
     }
-    Ok(Value::strings(content.strip_suffix('\n').unwrap_or(&content).split('\n')))
+    Ok(Value::strings(
+        content.strip_suffix('\n').unwrap_or(&content).split('\n'),
+    ))
 }
 
 fn glob(receiver: &Value, arguments: &[Value]) -> Outcome {
     let pattern = text(arguments, 0);
     let Some(glob) = Glob::new(&pattern) else {
-        return Err(FunctionError::new(format!("glob pattern {pattern:?} is not supported by this engine")));
+        return Err(FunctionError::new(format!(
+            "glob pattern {pattern:?} is not supported by this engine"
+        )));
     };
     let Value::Dict(dict) = receiver else {
         return Ok(Value::Nil);
     };
-    let matching = dict.entries().iter().filter(|(name, _)| glob.matches(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
+    let matching = dict
+        .entries()
+        .iter()
+        .filter(|(name, _)| glob.matches(name))
+        .map(|(n, v)| (n.clone(), v.clone()))
+        .collect();
     Ok(Value::Dict(Dict::typed(DictType::Files, matching)))
 }
 
 /// Files by base name. Two of one name would leave it to chance which one wins.
-fn by_base_name(receiver: &Value, convert: fn(&str, Vec<u8>) -> Result<String, FunctionError>) -> Outcome {
+fn by_base_name(
+    receiver: &Value,
+    convert: fn(&str, Vec<u8>) -> Result<String, FunctionError>,
+) -> Outcome {
     let mut entries = Entries::new();
     for (name, bytes) in files(receiver) {
         let base = name.rsplit('/').next().unwrap_or(&name);
-        if entries.insert(base.into(), Value::from(convert(&name, bytes)?)).is_some() {
-            return Err(FunctionError::new(format!("several files are called {base:?}; which one counts would be chance")));
+        if entries
+            .insert(base.into(), Value::from(convert(&name, bytes)?))
+            .is_some()
+        {
+            return Err(FunctionError::new(format!(
+                "several files are called {base:?}; which one counts would be chance"
+            )));
         }
     }
     let json = Value::Dict(Dict::typed(DictType::Strings, entries)).to_json()?;
@@ -137,5 +167,7 @@ fn as_config(receiver: &Value, _: &[Value]) -> Outcome {
 }
 
 fn as_secrets(receiver: &Value, _: &[Value]) -> Outcome {
-    by_base_name(receiver, |_, bytes| Ok(base64::engine::general_purpose::STANDARD.encode(bytes)))
+    by_base_name(receiver, |_, bytes| {
+        Ok(base64::engine::general_purpose::STANDARD.encode(bytes))
+    })
 }

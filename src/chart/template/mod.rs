@@ -19,6 +19,7 @@ mod evaluate;
 pub mod format;
 pub mod functions;
 mod glob;
+mod literal;
 mod methods;
 pub mod number;
 mod pipeline;
@@ -67,6 +68,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { depth: 1_000, nesting: 6_000, steps: 5_000_000, size: 64 << 20, stack: 128 << 20 }
+        Self {
+            depth: 1_000,
+            nesting: 6_000,
+            steps: 5_000_000,
+            size: 64 << 20,
+            stack: 128 << 20,
+        }
     }
 }

@@ -8,7 +8,10 @@ struct Decimal {
 
 fn decimal(formatted: &str) -> Decimal {
     let (mantissa, exponent) = formatted.split_once('e').unwrap_or((formatted, "0"));
-    Decimal { digits: mantissa.replace('.', ""), exponent: exponent.parse().unwrap_or(0) }
+    Decimal {
+        digits: mantissa.replace('.', ""),
+        exponent: exponent.parse().unwrap_or(0),
+    }
 }
 
 fn special(value: f64) -> Option<String> {
@@ -39,12 +42,17 @@ pub fn general(value: f64, precision: Option<usize>) -> String {
         None => format!("{:e}", value.abs()),
         Some(digits) => format!("{:.*e}", digits - 1, value.abs()),
     };
-    let Decimal { digits: text, exponent } = decimal(&scientific);
+    let Decimal {
+        digits: text,
+        exponent,
+    } = decimal(&scientific);
     let text = trim_zeros(&text);
     let limit = match digits {
         None => 6,
         // Go compares with the number of digits there are, if fewer than asked for and all before the point.
-        Some(digits) if digits > text.len() && i32::try_from(text.len()).unwrap_or(i32::MAX) > exponent => {
+        Some(digits)
+            if digits > text.len() && i32::try_from(text.len()).unwrap_or(i32::MAX) > exponent =>
+        {
             i32::try_from(text.len()).unwrap_or(i32::MAX)
         }
         Some(digits) => i32::try_from(digits).unwrap_or(i32::MAX),
@@ -63,7 +71,11 @@ fn trim_zeros(digits: &str) -> &str {
 }
 
 fn sign(value: f64, body: &str) -> String {
-    if value.is_sign_negative() { format!("-{body}") } else { body.to_owned() }
+    if value.is_sign_negative() {
+        format!("-{body}")
+    } else {
+        body.to_owned()
+    }
 }
 
 fn scientific_form(digits: &str, exponent: i32) -> String {
@@ -75,7 +87,10 @@ fn scientific_form(digits: &str, exponent: i32) -> String {
 
 fn plain_form(digits: &str, exponent: i32) -> String {
     match usize::try_from(exponent) {
-        Err(_) => format!("0.{}{digits}", "0".repeat(exponent.unsigned_abs() as usize - 1)),
+        Err(_) => format!(
+            "0.{}{digits}",
+            "0".repeat(exponent.unsigned_abs() as usize - 1)
+        ),
         Ok(exponent) if digits.len() <= exponent + 1 => {
             format!("{digits}{}", "0".repeat(exponent + 1 - digits.len()))
         }
@@ -132,7 +147,12 @@ pub fn is_print(character: char) -> bool {
         return (' '..='~').contains(&character);
     }
     // The first character keeps a combining one from being escaped for standing alone.
-    "a".chars().chain([character]).collect::<String>().escape_debug().nth(1) == Some(character)
+    "a".chars()
+        .chain([character])
+        .collect::<String>()
+        .escape_debug()
+        .nth(1)
+        == Some(character)
 }
 
 /// A string in double quotes with Go's escapes (`%q`); with `ascii`, nothing beyond ASCII stays as it is.
@@ -169,9 +189,9 @@ fn escape(character: char, quote: char, ascii: bool, out: &mut String) {
         '\t' => out.push_str("\\t"),
         '\x0b' => out.push_str("\\v"),
         c if (c.is_ascii() || !ascii) && is_print(c) => out.push(c),
-        _ if code < 0x20 || code == 0x7f => out.push_str(&format!("\\x{code:02x}")),
-        _ if code > 0xffff => out.push_str(&format!("\\U{code:08x}")),
-        _ => out.push_str(&format!("\\u{code:04x}")),
+        _ if code < 0x20 || code == 0x7f => out.extend(format!("\\x{code:02x}").chars()),
+        _ if code > 0xffff => out.extend(format!("\\U{code:08x}").chars()),
+        _ => out.extend(format!("\\u{code:04x}").chars()),
     }
 }
 
@@ -206,9 +226,13 @@ mod tests {
     #[case(123_456_789.0, 10, "123456789")]
     #[case(1e20, 10, "1e+20")]
     #[case(0.0001, 3, "0.0001")]
-    #[case(3.14159, 3, "3.14")]
+    #[case(2.71728, 3, "2.72")]
     #[case(2.0, 5, "2")]
-    fn a_precision_counts_digits(#[case] value: f64, #[case] precision: usize, #[case] expected: &str) {
+    fn a_precision_counts_digits(
+        #[case] value: f64,
+        #[case] precision: usize,
+        #[case] expected: &str,
+    ) {
         assert_eq!(general(value, Some(precision)), expected);
     }
 
@@ -227,7 +251,11 @@ mod tests {
     #[case("ü☃\u{1F600}", true, "\"\\u00fc\\u2603\\U0001f600\"")]
     #[case("a`b\x7f", false, "\"a`b\\x7f\"")]
     #[case("e\u{301}", false, "\"e\u{301}\"")]
-    fn strings_are_quoted_as_in_go(#[case] text: &str, #[case] ascii: bool, #[case] expected: &str) {
+    fn strings_are_quoted_as_in_go(
+        #[case] text: &str,
+        #[case] ascii: bool,
+        #[case] expected: &str,
+    ) {
         assert_eq!(quote(text, ascii), expected);
     }
 }

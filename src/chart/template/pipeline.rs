@@ -10,7 +10,9 @@ use super::value::{DictType, List, ListType, Value};
 impl<'t> Execution<'_, 't> {
     /// The value of a pipeline; what it declares stays until the block ends.
     pub(super) fn pipeline(&mut self, pipe: &'t PipeNode, dot: &Value) -> Outcome<Value> {
-        self.state.enter().map_err(|error| self.place(pipe, *error))?;
+        self.state
+            .enter()
+            .map_err(|error| self.place(pipe, *error))?;
         let mut value: Option<Value> = None;
         for command in &pipe.commands {
             let result = self.command(command, dot, value)?;
@@ -30,7 +32,12 @@ impl<'t> Execution<'_, 't> {
 
     /// Overwrites the innermost variable of that name.
     pub(super) fn assign(&mut self, pipe: &'t PipeNode, name: &str, value: Value) -> Outcome<()> {
-        match self.variables.iter_mut().rev().find(|(known, _)| *known == name) {
+        match self
+            .variables
+            .iter_mut()
+            .rev()
+            .find(|(known, _)| *known == name)
+        {
             Some(variable) => {
                 variable.1 = value;
                 Ok(())
@@ -39,17 +46,27 @@ impl<'t> Execution<'_, 't> {
         }
     }
 
-    fn command(&mut self, command: &'t CommandNode, dot: &Value, last: Option<Value>) -> Outcome<Value> {
-        self.state.step().map_err(|error| self.place(command, *error))?;
+    fn command(
+        &mut self,
+        command: &'t CommandNode,
+        dot: &Value,
+        last: Option<Value>,
+    ) -> Outcome<Value> {
+        self.state
+            .step()
+            .map_err(|error| self.place(command, *error))?;
         let Some((first, rest)) = command.args.split_first() else {
             return Ok(Value::Nil);
         };
         match first {
-            Expr::Field(..) | Expr::Chain(..) | Expr::Variable(..) => self.chain(first, rest, dot, last),
-            Expr::Identifier(_, name) => self.function(name, first, command, rest, dot, last),
-            _ if !rest.is_empty() || last.is_some() => {
-                Err(self.error(first, format!("can't give argument to non-function {}", first.describe())))
+            Expr::Field(..) | Expr::Chain(..) | Expr::Variable(..) => {
+                self.chain(first, rest, dot, last)
             }
+            Expr::Identifier(_, name) => self.function(name, first, command, rest, dot, last),
+            _ if !rest.is_empty() || last.is_some() => Err(self.error(
+                first,
+                format!("can't give argument to non-function {}", first.describe()),
+            )),
             Expr::Pipe(_, pipe) => self.pipeline(pipe, dot),
             Expr::Dot(_) => Ok(dot.clone()),
             Expr::Nil(_) => Err(self.error(first, "nil is not a command")),
@@ -82,16 +99,30 @@ impl<'t> Execution<'_, 't> {
             Expr::Chain(_, inner, names) => {
                 let value = match inner.as_ref() {
                     Expr::Pipe(_, pipe) => self.pipeline(pipe, dot)?,
-                    Expr::Identifier(_, name) => self.function(name, inner, inner.as_ref(), &[], dot, None)?,
-                    other => return Err(self.error(node, format!("unexpected . after term {}", other.describe()))),
+                    Expr::Identifier(_, name) => {
+                        self.function(name, inner, inner.as_ref(), &[], dot, None)?
+                    }
+                    other => {
+                        return Err(self.error(
+                            node,
+                            format!("unexpected . after term {}", other.describe()),
+                        ));
+                    }
                 };
                 (value, names)
             }
-            other => return Err(self.error(node, format!("can't evaluate command {}", other.describe()))),
+            other => {
+                return Err(
+                    self.error(node, format!("can't evaluate command {}", other.describe()))
+                );
+            }
         };
         let Some((final_name, names)) = names.split_last() else {
             if !arguments.is_empty() || last.is_some() {
-                return Err(self.error(node, format!("can't give argument to non-function {}", node.describe())));
+                return Err(self.error(
+                    node,
+                    format!("can't give argument to non-function {}", node.describe()),
+                ));
             }
             return Ok(receiver);
         };
@@ -102,7 +133,12 @@ impl<'t> Execution<'_, 't> {
     }
 
     fn variable(&self, node: &Expr, name: &str) -> Outcome<Value> {
-        match self.variables.iter().rev().find(|(known, _)| *known == name) {
+        match self
+            .variables
+            .iter()
+            .rev()
+            .find(|(known, _)| *known == name)
+        {
             Some((_, value)) => Ok(value.clone()),
             None => Err(self.error(node, format!("undefined variable: {name}"))),
         }
@@ -119,7 +155,12 @@ impl<'t> Execution<'_, 't> {
     ) -> Outcome<Value> {
         match receiver {
             Value::Nil => return Ok(Value::Nil),
-            Value::NilInterface => return Err(self.error(node, format!("nil pointer evaluating interface {{}}.{name}"))),
+            Value::NilInterface => {
+                return Err(self.error(
+                    node,
+                    format!("nil pointer evaluating interface {{}}.{name}"),
+                ));
+            }
             _ => {}
         }
         if let Some(method) = methods::find(receiver, name) {
@@ -129,9 +170,13 @@ impl<'t> Execution<'_, 't> {
         }
         let has_arguments = !arguments.is_empty() || last.is_some();
         match receiver {
-            Value::Dict(_) if has_arguments => Err(self.error(node, format!("{name} is not a method but has arguments"))),
+            Value::Dict(_) if has_arguments => {
+                Err(self.error(node, format!("{name} is not a method but has arguments")))
+            }
             Value::Dict(dict) => Ok(match (dict.get(name), dict.kind()) {
-                (Some(Value::Nil) | None, DictType::Any | DictType::Nil | DictType::Values) => Value::NilInterface,
+                (Some(Value::Nil) | None, DictType::Any | DictType::Nil | DictType::Values) => {
+                    Value::NilInterface
+                }
                 (None, DictType::Strings | DictType::NilStrings) => Value::string(""),
                 (None, DictType::Files) => Value::List(List::new(ListType::Bytes, Vec::new())),
                 (Some(value), _) => value,
@@ -142,14 +187,21 @@ impl<'t> Execution<'_, 't> {
                     return self.returned(node, name, outcome);
                 }
                 match object.field(name) {
-                    Some(_) if has_arguments => {
-                        Err(self.error(node, format!("{name} has arguments but cannot be invoked as function")))
-                    }
+                    Some(_) if has_arguments => Err(self.error(
+                        node,
+                        format!("{name} has arguments but cannot be invoked as function"),
+                    )),
                     Some(value) => Ok(value),
-                    None => Err(self.error(node, format!("can't evaluate field {name} in type {}", object.type_name()))),
+                    None => Err(self.error(
+                        node,
+                        format!("can't evaluate field {name} in type {}", object.type_name()),
+                    )),
                 }
             }
-            other => Err(self.error(node, format!("can't evaluate field {name} in type {}", other.type_name()))),
+            other => Err(self.error(
+                node,
+                format!("can't evaluate field {name} in type {}", other.type_name()),
+            )),
         }
     }
 }

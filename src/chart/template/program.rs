@@ -10,7 +10,7 @@ use super::error::{CompileError, Problem, RenderError, RenderErrorKind};
 use super::evaluate::State;
 use super::functions::{self, Call};
 use super::source::{self, Templates};
-use super::value::{break_cycles, Value};
+use super::value::{Value, break_cycles};
 use super::{Capabilities, Limits, Release};
 use crate::chart::manifest;
 use crate::chart::{Chart, File, Metadata};
@@ -66,7 +66,11 @@ impl Program {
                         Ok(parsed) => check::check(parsed),
                         Err(error) => vec![(error.line, error.message.clone())],
                     };
-                    problems.extend(found.into_iter().map(|(line, what)| problem(&file.name, line, what)));
+                    problems.extend(
+                        found
+                            .into_iter()
+                            .map(|(line, what)| problem(&file.name, line, what)),
+                    );
                     problems.extend(hooks(file, text));
                     templates.add(parsed.unwrap_or_default());
                 }
@@ -76,10 +80,18 @@ impl Program {
         }
         if !problems.is_empty() {
             problems.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
-            return Err(CompileError { chart: chart.metadata.name.clone(), problems });
+            return Err(CompileError {
+                chart: chart.metadata.name.clone(),
+                problems,
+            });
         }
         order.retain(|name| !base_name(name).starts_with('_'));
-        Ok(Self { metadata: chart.metadata.clone(), files: chart.files.clone(), templates, order })
+        Ok(Self {
+            metadata: chart.metadata.clone(),
+            files: chart.files.clone(),
+            templates,
+            order,
+        })
     }
 
     /// Renders the chart with values that are already merged.
@@ -95,17 +107,28 @@ impl Program {
     ) -> Result<Rendered, RenderError> {
         self.check_kube_version(capabilities)?;
         let files = std::thread::scope(|scope| {
-            let builder = std::thread::Builder::new().name("render".to_owned()).stack_size(limits.stack);
-            let spawned = builder.spawn_scoped(scope, || self.run(values, release, capabilities, limits));
+            let builder = std::thread::Builder::new()
+                .name("render".to_owned())
+                .stack_size(limits.stack);
+            let spawned =
+                builder.spawn_scoped(scope, || self.run(values, release, capabilities, limits));
             let internal = |message: String| RenderError::new(RenderErrorKind::Internal, message);
-            let thread = spawned.map_err(|error| internal(format!("the rendering thread cannot start: {error}")))?;
-            thread.join().map_err(|_| internal("the rendering thread panicked".to_owned()))?
+            let thread = spawned
+                .map_err(|error| internal(format!("the rendering thread cannot start: {error}")))?;
+            thread
+                .join()
+                .map_err(|_| internal("the rendering thread panicked".to_owned()))?
         })?;
         manifest::assemble(&self.metadata.name, files)
     }
 
     fn check_kube_version(&self, capabilities: &Capabilities) -> Result<(), RenderError> {
-        let Some(range) = self.metadata.kube_version.as_deref().filter(|range| !range.is_empty()) else {
+        let Some(range) = self
+            .metadata
+            .kube_version
+            .as_deref()
+            .filter(|range| !range.is_empty())
+        else {
             return Ok(());
         };
         let version = context::kube_version(&capabilities.kube_version);
@@ -113,7 +136,9 @@ impl Program {
             return Ok(());
         }
         let version = &capabilities.kube_version;
-        let message = format!("chart requires kubeVersion: {range} which is incompatible with Kubernetes {version}");
+        let message = format!(
+            "chart requires kubeVersion: {range} which is incompatible with Kubernetes {version}"
+        );
         Err(RenderError::new(RenderErrorKind::KubeVersion, message))
     }
 
@@ -155,13 +180,20 @@ fn accepts(range: &str, version: &str, limits: Limits) -> bool {
         return false;
     };
     let mut state = State::new(Templates::default(), limits);
-    let mut call = Call { name: "semverCompare", state: &mut state };
+    let mut call = Call {
+        name: "semverCompare",
+        state: &mut state,
+    };
     let outcome = (function.body)(&mut call, &[Value::string(range), Value::string(version)]);
     matches!(outcome, Ok(Value::Bool(true)))
 }
 
 fn problem(file: &str, line: usize, what: impl Into<String>) -> Problem {
-    Problem { file: file.to_owned(), line, what: what.into() }
+    Problem {
+        file: file.to_owned(),
+        line,
+        what: what.into(),
+    }
 }
 
 fn base_name(path: &str) -> &str {
@@ -170,7 +202,10 @@ fn base_name(path: &str) -> &str {
 
 /// Templates with their full names, deepest first, as Helm parses and runs them: later definitions win.
 fn in_order(chart: &Chart) -> Vec<(String, &File)> {
-    let named = chart.templates.iter().map(|file| (format!("{}/{}", chart.metadata.name, file.name), file));
+    let named = chart
+        .templates
+        .iter()
+        .map(|file| (format!("{}/{}", chart.metadata.name, file.name), file));
     let mut named: Vec<_> = named.collect();
     named.sort_by(|(a, _), (b, _)| (b.matches('/').count(), b).cmp(&(a.matches('/').count(), a)));
     named
@@ -180,25 +215,44 @@ fn in_order(chart: &Chart) -> Vec<(String, &File)> {
 fn unsupported(chart: &Chart) -> Vec<Problem> {
     let raw = &chart.metadata.raw;
     let mut problems = Vec::new();
-    let dependencies = raw.get("dependencies").and_then(Json::as_array).is_some_and(|list| !list.is_empty());
+    let dependencies = raw
+        .get("dependencies")
+        .and_then(Json::as_array)
+        .is_some_and(|list| !list.is_empty());
     if dependencies {
         problems.push(problem("Chart.yaml", 0, "dependencies are not supported"));
     }
     if raw.get("type").and_then(Json::as_str) == Some("library") {
-        problems.push(problem("Chart.yaml", 0, "a library chart cannot be installed"));
+        problems.push(problem(
+            "Chart.yaml",
+            0,
+            "a library chart cannot be installed",
+        ));
     }
     for file in &chart.files {
-        let what = if file.name.starts_with("charts/") && !file.name.ends_with(".prov") {
-            "subcharts are not supported"
+        let subchart = file
+            .name
+            .strip_prefix("charts/")
+            .filter(|rest| !rest.starts_with(['_', '.']));
+        let (name, what) = if let Some(rest) = subchart {
+            let name = rest.split('/').next().unwrap_or(rest);
+            (format!("charts/{name}"), "subcharts are not supported")
         } else if file.name.starts_with("crds/") {
-            "custom resource definitions are not supported"
-        } else if matches!(file.name.as_str(), "requirements.yaml" | "requirements.lock") {
-            "dependencies are not supported"
+            (
+                file.name.clone(),
+                "custom resource definitions are not supported",
+            )
+        } else if matches!(
+            file.name.as_str(),
+            "requirements.yaml" | "requirements.lock"
+        ) {
+            (file.name.clone(), "dependencies are not supported")
         } else {
             continue;
         };
-        problems.push(problem(&file.name, 0, what));
+        problems.push(problem(&name, 0, what));
     }
+    problems.dedup();
     problems
 }
 
@@ -206,11 +260,17 @@ fn unsupported(chart: &Chart) -> Vec<Problem> {
 fn hooks(file: &File, text: &str) -> Vec<Problem> {
     const KEY: &str = "helm.sh/hook";
     let lines = text.lines().enumerate().filter_map(|(index, line)| {
-        let after = &line[line.find(KEY)? + KEY.len()..];
-        let value = after.strip_prefix(['"', '\'']).unwrap_or(after).trim_start().strip_prefix(':')?;
-        let value = value.trim().trim_matches(['"', '\'']);
-        let test = value.split(',').all(|event| matches!(event.trim(), "test" | "test-success"));
-        (!test).then(|| problem(&file.name, index + 1, "hooks are not supported"))
+        let tail = &line[line.find(KEY)? + KEY.len()..];
+        let rest = tail
+            .strip_prefix(['"', '\''])
+            .unwrap_or(tail)
+            .trim_start()
+            .strip_prefix(':')?;
+        let events = rest.trim().trim_matches(['"', '\'']);
+        let only_tests = events
+            .split(',')
+            .all(|event| matches!(event.trim(), "test" | "test-success"));
+        (!only_tests).then(|| problem(&file.name, index + 1, "hooks are not supported"))
     });
     lines.collect()
 }

@@ -4,7 +4,8 @@
 //! `end`, accepts operands without a space between them). Trimming is therefore done here, and what Go refuses is
 //! refused here. The result is a text without trim markers plus a map of its offsets to the original's. Pure.
 
-use super::source::SyntaxError;
+use super::literal;
+use super::source::{SyntaxError, line_at};
 
 /// Text for the parser, and where its parts come from.
 #[derive(Debug, Default)]
@@ -73,25 +74,46 @@ pub fn scan(source: &str) -> Result<(Normal, Vec<Action<'_>>), SyntaxError> {
     while position < source.len() {
         let open = source[position..].find("{{").map(|found| position + found);
         let text = &source[position..open.unwrap_or(source.len())];
-        let kept = if trim { text.trim_start_matches(SPACE) } else { text };
+        let kept = if trim {
+            text.trim_start_matches(SPACE)
+        } else {
+            text
+        };
         let start = position + text.len() - kept.len();
         let Some(open) = open else {
             normal.push(kept, start);
             break;
         };
         let trims_left = opens_with_trim(source, open);
-        normal.push(if trims_left { kept.trim_end_matches(SPACE) } else { kept }, start);
+        normal.push(
+            if trims_left {
+                kept.trim_end_matches(SPACE)
+            } else {
+                kept
+            },
+            start,
+        );
         let inside = open + if trims_left { 4 } else { 2 };
-        (position, trim) = if source[open + 2..].starts_with("/*") || trims_left && source[inside..].starts_with("/*") {
+        (position, trim) = if source[open + 2..].starts_with("/*")
+            || trims_left && source[inside..].starts_with("/*")
+        {
             normal.push("{{/**/}}", open);
             comment(source, inside)?
         } else {
-            let mut lexer = Lexer { source, position: inside, tokens: Vec::new(), joined: false };
+            let mut lexer = Lexer {
+                source,
+                position: inside,
+                tokens: Vec::new(),
+                joined: false,
+            };
             let (content_end, next, trims_right) = lexer.action()?;
             normal.push("{{", open);
             normal.push(&source[inside..content_end], inside);
             normal.push("}}", content_end);
-            actions.push(Action { offset: open, tokens: lexer.tokens });
+            actions.push(Action {
+                offset: open,
+                tokens: lexer.tokens,
+            });
             (next, trims_right)
         };
     }
@@ -117,12 +139,19 @@ fn comment(source: &str, start: usize) -> Result<(usize, bool), SyntaxError> {
     if bytes.first().copied().is_some_and(is_space) && rest[1..].starts_with("-}}") {
         return Ok((end + 4, true));
     }
-    Err(error(source, start, "comment ends before closing delimiter"))
+    Err(error(
+        source,
+        start,
+        "comment ends before closing delimiter",
+    ))
 }
 
 fn error(source: &str, offset: usize, message: impl Into<String>) -> SyntaxError {
-    let line = 1 + source.as_bytes()[..offset.min(source.len())].iter().filter(|byte| **byte == b'\n').count();
-    SyntaxError { line, message: message.into() }
+    let line = line_at(source, offset);
+    SyntaxError {
+        line,
+        message: message.into(),
+    }
 }
 
 struct Lexer<'a> {
@@ -163,11 +192,18 @@ impl<'a> Lexer<'a> {
                 Some(length) => self.operand(Token::Quoted(&rest[..length + 2])),
                 None => Err(self.fail("unterminated raw quoted string")),
             },
-            ':' if rest.starts_with(":=") => self.sign(&rest[..2]),
-            '=' | '|' | ',' | ')' => self.sign(&rest[..1]),
+            ':' if rest.starts_with(":=") => {
+                self.sign(&rest[..2]);
+                Ok(())
+            }
+            '=' | '|' | ',' | ')' => {
+                self.sign(&rest[..1]);
+                Ok(())
+            }
             '(' => {
                 self.apart()?;
-                self.sign(&rest[..1])
+                self.sign(&rest[..1]);
+                Ok(())
             }
             '.' | '$' | '+' | '-' | '_' => self.word(rest),
             _ if next.is_alphanumeric() => self.word(rest),
@@ -175,20 +211,25 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn sign(&mut self, sign: &'a str) -> Result<(), SyntaxError> {
+    fn sign(&mut self, sign: &'a str) {
         self.tokens.push(Token::Sign(sign));
         self.position += sign.len();
         self.joined = sign == ")";
-        Ok(())
     }
 
     fn apart(&self) -> Result<(), SyntaxError> {
-        if self.joined { Err(self.fail("operands must be separated by a space")) } else { Ok(()) }
+        if self.joined {
+            Err(self.fail("operands must be separated by a space"))
+        } else {
+            Ok(())
+        }
     }
 
     fn operand(&mut self, token: Token<'a>) -> Result<(), SyntaxError> {
         self.apart()?;
-        let (Token::Quoted(text) | Token::Word(text) | Token::Field(text) | Token::Variable(text)) = token else {
+        let (Token::Quoted(text) | Token::Word(text) | Token::Field(text) | Token::Variable(text)) =
+            token
+        else {
             return Ok(());
         };
         self.position += text.len();
@@ -204,7 +245,10 @@ impl<'a> Lexer<'a> {
                 '\n' => break,
                 _ if escaped => escaped = false,
                 '\\' => escaped = true,
-                _ if character == quote => return self.operand(Token::Quoted(&rest[..=offset])),
+                _ if character == quote => {
+                    literal::escapes(&rest[..=offset]).map_err(|message| self.fail(message))?;
+                    return self.operand(Token::Quoted(&rest[..=offset]));
+                }
                 _ => {}
             }
         }
@@ -212,12 +256,16 @@ impl<'a> Lexer<'a> {
     }
 
     fn word(&mut self, rest: &'a str) -> Result<(), SyntaxError> {
-        let number = rest.trim_start_matches(['+', '-', '.']).starts_with(|c: char| c.is_ascii_digit());
+        let number = rest
+            .trim_start_matches(['+', '-', '.'])
+            .starts_with(|c: char| c.is_ascii_digit());
         let mut before = ' ';
         let length = rest
             .char_indices()
             .position_of(|(offset, c)| {
-                let sign = matches!(c, '+' | '-') && number && (offset == 0 || matches!(before, 'e' | 'E' | 'p' | 'P'));
+                let sign = matches!(c, '+' | '-')
+                    && number
+                    && (offset == 0 || matches!(before, 'e' | 'E' | 'p' | 'P'));
                 let start = offset == 0 && matches!(c, '.' | '$' | '+' | '-');
                 before = c;
                 !(c.is_alphanumeric() || c == '_' || c == '.' || sign || start)
@@ -225,11 +273,21 @@ impl<'a> Lexer<'a> {
             .unwrap_or(rest.len());
         let text = &rest[..length];
         // A field directly after a closing parenthesis continues it.
-        if text.starts_with('.') && !number && self.joined && self.tokens.last() == Some(&Token::Sign(")")) {
+        if text.starts_with('.')
+            && !number
+            && self.joined
+            && self.tokens.last() == Some(&Token::Sign(")"))
+        {
             self.joined = false;
         }
+        if number {
+            literal::number(text).map_err(|message| self.fail(message))?;
+        }
         let dotted = if number { "" } else { text };
-        if dotted.contains("..") || (dotted.len() > 1 && dotted.ends_with('.')) || matches!(text, "+" | "-") {
+        if dotted.contains("..")
+            || (dotted.len() > 1 && dotted.ends_with('.'))
+            || matches!(text, "+" | "-")
+        {
             return Err(self.fail(format!("unexpected {text:?} in action")));
         }
         let literal = text.split('.').next().unwrap_or_default();

@@ -36,11 +36,15 @@ impl Source {
     #[must_use]
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
         let offset = self.normal.original(offset);
-        let before = &self.text.as_bytes()[..offset.min(self.text.len())];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
-        (line, before.len() - start)
+        let before = &self.text[..offset.min(self.text.len())];
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        (line_at(&self.text, offset), before.len() - start)
     }
+}
+
+/// Line of an offset, from 1.
+pub(super) fn line_at(text: &str, offset: usize) -> usize {
+    1 + text[..offset.min(text.len())].matches('\n').count()
 }
 
 /// Why a text is no template.
@@ -83,7 +87,11 @@ pub fn parse(name: &str, text: &str) -> Result<Vec<Arc<Template>>, SyntaxError> 
     structure::check(text, &actions)?;
     let parsed = Parser::with_name(Some(name), &normal.text, "{{", "}}").and_then(Parser::parse);
     let (body, defines) = parsed.map_err(|error| syntax(&error, text, &normal))?;
-    let source = Arc::new(Source { name: name.to_owned(), text: text.to_owned(), normal });
+    let source = Arc::new(Source {
+        name: name.to_owned(),
+        text: text.to_owned(),
+        normal,
+    });
     let mut templates: Vec<Arc<Template>> = Vec::new();
     for define in defines {
         let name = define.name.to_string();
@@ -99,9 +107,17 @@ pub fn parse(name: &str, text: &str) -> Result<Vec<Arc<Template>>, SyntaxError> 
             }
             templates.remove(index);
         }
-        templates.push(Arc::new(Template { name, source: Arc::clone(&source), body: define.body }));
+        templates.push(Arc::new(Template {
+            name,
+            source: Arc::clone(&source),
+            body: define.body,
+        }));
     }
-    templates.push(Arc::new(Template { name: name.to_owned(), source, body }));
+    templates.push(Arc::new(Template {
+        name: name.to_owned(),
+        source,
+        body,
+    }));
     Ok(templates)
 }
 
@@ -110,11 +126,22 @@ fn syntax(error: &gotmpl::TemplateError, text: &str, normal: &Normal) -> SyntaxE
     match error {
         E::Parse { line, message, .. } | E::Lex { line, message, .. } => {
             // The parser knows the line of the normalised text only.
-            let start = normal.text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+            let start = normal
+                .text
+                .split_inclusive('\n')
+                .take(line.saturating_sub(1))
+                .map(str::len)
+                .sum();
             let original = normal.original(start).min(text.len());
-            let line = 1 + text.as_bytes()[..original].iter().filter(|byte| **byte == b'\n').count();
-            SyntaxError { line, message: message.clone() }
+            let line = line_at(text, original);
+            SyntaxError {
+                line,
+                message: message.clone(),
+            }
         }
-        other => SyntaxError { line: 0, message: other.to_string() },
+        other => SyntaxError {
+            line: 0,
+            message: other.to_string(),
+        },
     }
 }

@@ -1,7 +1,7 @@
 //! Rules of Go's parser about blocks and declarations that `gotmpl` does not enforce. Pure; called by `source`.
 
 use super::scan::{Action, Token};
-use super::source::SyntaxError;
+use super::source::{SyntaxError, line_at};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Block {
@@ -23,11 +23,19 @@ pub fn check(source: &str, actions: &[Action<'_>]) -> Result<(), SyntaxError> {
         let outcome = one(&action.tokens, &mut blocks).and_then(|()| declaration(&action.tokens));
         outcome.map_err(|message| at(source, action.offset, message))?;
     }
-    if blocks.is_empty() { Ok(()) } else { Err(at(source, source.len(), "unexpected EOF: a block has no {{end}}".to_owned())) }
+    if blocks.is_empty() {
+        Ok(())
+    } else {
+        Err(at(
+            source,
+            source.len(),
+            "unexpected EOF: a block has no {{end}}".to_owned(),
+        ))
+    }
 }
 
 fn at(source: &str, offset: usize, message: String) -> SyntaxError {
-    let line = 1 + source.as_bytes()[..offset].iter().filter(|byte| **byte == b'\n').count();
+    let line = line_at(source, offset);
     SyntaxError { line, message }
 }
 
@@ -39,16 +47,20 @@ fn one(tokens: &[Token<'_>], blocks: &mut Vec<Block>) -> Result<(), String> {
         "if" => blocks.push(Block::If),
         "with" => blocks.push(Block::With),
         "range" => blocks.push(Block::Range),
-        "define" if !blocks.is_empty() => return Err("unexpected {{define}} inside another block".to_owned()),
-        "define" => blocks.push(Block::Define),
+        "define" if !blocks.is_empty() => {
+            return Err("unexpected {{define}} inside another block".to_owned());
+        }
         "block" if tokens.len() < 3 => return Err("missing value for block clause".to_owned()),
-        "block" => blocks.push(Block::Define),
+        "define" | "block" => blocks.push(Block::Define),
         "end" => {
             blocks.pop().ok_or("unexpected {{end}}")?;
         }
         "else" => alternative(tokens, blocks)?,
         "break" | "continue" => {
-            let inner = blocks.iter().rev().take_while(|block| **block != Block::Define);
+            let inner = blocks
+                .iter()
+                .rev()
+                .take_while(|block| **block != Block::Define);
             if !inner.clone().any(|block| *block == Block::Range) {
                 return Err(format!("{{{{{word}}}}} outside {{{{range}}}}"));
             }
@@ -73,7 +85,10 @@ fn alternative(tokens: &[Token<'_>], blocks: &mut [Block]) -> Result<(), String>
 }
 
 fn declaration(tokens: &[Token<'_>]) -> Result<(), String> {
-    let Some(index) = tokens.iter().position(|token| matches!(token, Token::Sign("=" | ":="))) else {
+    let Some(index) = tokens
+        .iter()
+        .position(|token| matches!(token, Token::Sign("=" | ":=")))
+    else {
         return Ok(());
     };
     let plain = |token: &Token<'_>| matches!(token, Token::Variable(name) if !name.contains('.'));
@@ -85,5 +100,9 @@ fn declaration(tokens: &[Token<'_>]) -> Result<(), String> {
         // `template "x" $y := …` and declarations in parentheses: Go accepts them, the parser does not.
         _ => false,
     };
-    if allowed { Ok(()) } else { Err("a declaration has to stand at the start of its action".to_owned()) }
+    if allowed {
+        Ok(())
+    } else {
+        Err("a declaration has to stand at the start of its action".to_owned())
+    }
 }

@@ -108,6 +108,10 @@ pub enum ListType {
     Bytes,
     /// `[][]interface {}`: `chunk`.
     Lists,
+    /// A nil `[]interface {}`: empty, and `null` in JSON and YAML.
+    Nil,
+    /// A nil `[]string`.
+    NilStrings,
     /// `common.VersionSet`, a `[]string` with the method `Has`.
     VersionSet,
 }
@@ -117,8 +121,8 @@ impl ListType {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Any => "[]interface {}",
-            Self::Strings => "[]string",
+            Self::Any | Self::Nil => "[]interface {}",
+            Self::Strings | Self::NilStrings => "[]string",
             Self::Ints => "[]int",
             Self::Bytes => "[]uint8",
             Self::Lists => "[][]interface {}",
@@ -170,7 +174,10 @@ impl List {
     /// A list of the given element type; the elements must be of it.
     #[must_use]
     pub fn new(kind: ListType, items: Vec<Value>) -> Self {
-        Self { kind, items: Rc::new(Items(items)) }
+        Self {
+            kind,
+            items: Rc::new(Items(items)),
+        }
     }
 
     /// The element type.
@@ -188,7 +195,16 @@ impl List {
     /// The bytes of a [`ListType::Bytes`] list.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
-        self.items().iter().filter_map(|item| if let Value::Byte(byte) = item { Some(*byte) } else { None }).collect()
+        self.items()
+            .iter()
+            .filter_map(|item| {
+                if let Value::Byte(byte) = item {
+                    Some(*byte)
+                } else {
+                    None
+                }
+            })
+            .collect()
     }
 }
 
@@ -235,7 +251,10 @@ impl Dict {
     /// A new map of the given type.
     #[must_use]
     pub fn typed(kind: DictType, entries: Entries) -> Self {
-        Self { kind, cell: Rc::new(DictCell(RefCell::new(entries))) }
+        Self {
+            kind,
+            cell: Rc::new(DictCell(RefCell::new(entries))),
+        }
     }
 
     /// The type.
@@ -247,7 +266,10 @@ impl Dict {
     /// The same map under another type, as Go's assignment to a parameter does.
     #[must_use]
     pub fn retyped(&self, kind: DictType) -> Self {
-        Self { kind, cell: Rc::clone(&self.cell) }
+        Self {
+            kind,
+            cell: Rc::clone(&self.cell),
+        }
     }
 
     /// Read access. Do not hold it while calling anything that may write.
@@ -357,7 +379,10 @@ impl Value {
     /// A `[]string`.
     #[must_use]
     pub fn strings<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> Self {
-        Self::List(List::new(ListType::Strings, items.into_iter().map(Self::string).collect()))
+        Self::List(List::new(
+            ListType::Strings,
+            items.into_iter().map(Self::string).collect(),
+        ))
     }
 
     /// A `map[string]interface {}`.
@@ -369,7 +394,10 @@ impl Value {
     /// A `[]uint8`.
     #[must_use]
     pub fn bytes(bytes: &[u8]) -> Self {
-        Self::List(List::new(ListType::Bytes, bytes.iter().copied().map(Self::Byte).collect()))
+        Self::List(List::new(
+            ListType::Bytes,
+            bytes.iter().copied().map(Self::Byte).collect(),
+        ))
     }
 
     /// The kind.
@@ -435,7 +463,10 @@ impl Value {
             Json::String(text) => Self::string(text),
             Json::Array(items) => Self::list(items.iter().map(Self::from_json).collect()),
             Json::Object(fields) => Self::dict(
-                fields.iter().map(|(key, value)| (Rc::from(key.as_str()), Self::from_json(value))).collect(),
+                fields
+                    .iter()
+                    .map(|(key, value)| (Rc::from(key.as_str()), Self::from_json(value)))
+                    .collect(),
             ),
         }
     }
@@ -450,7 +481,9 @@ impl Value {
 
     fn to_json_at(&self, depth: usize) -> Result<Json, FunctionError> {
         if depth > MAX_NESTING {
-            return Err(FunctionError::new("value is nested too deeply or contains itself"));
+            return Err(FunctionError::new(
+                "value is nested too deeply or contains itself",
+            ));
         }
         Ok(match self {
             Self::Nil | Self::NilInterface => Json::Null,
@@ -460,22 +493,37 @@ impl Value {
             Self::Byte(value) => Json::from(*value),
             Self::Float(value) => float_to_json(*value)?,
             Self::String(text) => Json::String(text.to_string()),
+            Self::List(list) if matches!(list.kind(), ListType::Nil | ListType::NilStrings) => {
+                Json::Null
+            }
             Self::List(list) if list.kind() == ListType::Bytes => {
                 use base64::Engine as _;
                 Json::String(base64::engine::general_purpose::STANDARD.encode(list.bytes()))
             }
-            Self::List(list) => {
-                Json::Array(list.items().iter().map(|item| item.to_json_at(depth + 1)).collect::<Result<_, _>>()?)
+            Self::List(list) => Json::Array(
+                list.items()
+                    .iter()
+                    .map(|item| item.to_json_at(depth + 1))
+                    .collect::<Result<_, _>>()?,
+            ),
+            Self::Dict(dict) if matches!(dict.kind(), DictType::Nil | DictType::NilStrings) => {
+                Json::Null
             }
-            Self::Dict(dict) if matches!(dict.kind(), DictType::Nil | DictType::NilStrings) => Json::Null,
             Self::Dict(dict) => {
                 let entries = dict.entries();
-                let fields = entries.iter().map(|(key, value)| Ok((key.to_string(), value.to_json_at(depth + 1)?)));
+                let fields = entries
+                    .iter()
+                    .map(|(key, value)| Ok((key.to_string(), value.to_json_at(depth + 1)?)));
                 Json::Object(fields.collect::<Result<_, FunctionError>>()?)
             }
-            Self::Object(object) if object.printable() && object.kind() != Kind::Struct => object.to_json(),
+            Self::Object(object) if object.printable() && object.kind() != Kind::Struct => {
+                object.to_json()
+            }
             Self::Object(object) => {
-                return Err(FunctionError::new(format!("encoding a {} is not supported by this engine", object.type_name())));
+                return Err(FunctionError::new(format!(
+                    "encoding a {} is not supported by this engine",
+                    object.type_name()
+                )));
             }
         })
     }
@@ -486,9 +534,14 @@ impl Value {
 #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
 fn float_to_json(value: f64) -> Result<Json, FunctionError> {
     if !value.is_finite() {
-        return Err(FunctionError::new(format!("json: unsupported value: {value}")));
+        return Err(FunctionError::new(format!(
+            "json: unsupported value: {value}"
+        )));
     }
-    if value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0 && !(value == 0.0 && value.is_sign_negative()) {
+    if value.fract() == 0.0
+        && value.abs() < 9_007_199_254_740_992.0
+        && !(value == 0.0 && value.is_sign_negative())
+    {
         return Ok(Json::from(value as i64));
     }
     Ok(Json::from(value))

@@ -12,21 +12,70 @@ type Outcome = Result<Value, FunctionError>;
 
 /// The functions of this family.
 pub(super) const FUNCTIONS: &[(&str, Function)] = &[
-    ("call", Function::variadic(&[Param::Any], Param::Any, call_value)),
+    (
+        "call",
+        Function::variadic(&[Param::Any], Param::Any, call_value),
+    ),
     ("eq", Function::variadic(&[Param::Any], Param::Any, eq)),
-    ("ge", Function::new(&[Param::Any, Param::Any], |_, arguments| less(arguments).map(|less| Value::Bool(!less)))),
-    ("gt", Function::new(&[Param::Any, Param::Any], |_, arguments| less_or_equal(arguments).map(|le| Value::Bool(!le)))),
+    (
+        "ge",
+        Function::new(&[Param::Any, Param::Any], |_, arguments| {
+            less(arguments).map(|less| Value::Bool(!less))
+        }),
+    ),
+    (
+        "gt",
+        Function::new(&[Param::Any, Param::Any], |_, arguments| {
+            less_or_equal(arguments).map(|le| Value::Bool(!le))
+        }),
+    ),
     ("html", Function::variadic(&[], Param::Any, html)),
-    ("index", Function::variadic(&[Param::Any], Param::Any, index)),
+    (
+        "index",
+        Function::variadic(&[Param::Any], Param::Any, index),
+    ),
     ("js", Function::variadic(&[], Param::Any, js)),
-    ("le", Function::new(&[Param::Any, Param::Any], |_, arguments| less_or_equal(arguments).map(Value::Bool))),
+    (
+        "le",
+        Function::new(&[Param::Any, Param::Any], |_, arguments| {
+            less_or_equal(arguments).map(Value::Bool)
+        }),
+    ),
     ("len", Function::new(&[Param::Any], len)),
-    ("lt", Function::new(&[Param::Any, Param::Any], |_, arguments| less(arguments).map(Value::Bool))),
-    ("ne", Function::new(&[Param::Any, Param::Any], |_, arguments| equal(&arguments[0], &arguments[1..]).map(|eq| Value::Bool(!eq)))),
-    ("not", Function::new(&[Param::Any], |_, arguments| Ok(Value::Bool(!arguments[0].truth())))),
-    ("print", Function::variadic(&[], Param::Any, |call, arguments| written(call, format::sprint(arguments)?))),
-    ("printf", Function::variadic(&[Param::String], Param::Any, printf)),
-    ("println", Function::variadic(&[], Param::Any, |call, arguments| written(call, format::sprintln(arguments)?))),
+    (
+        "lt",
+        Function::new(&[Param::Any, Param::Any], |_, arguments| {
+            less(arguments).map(Value::Bool)
+        }),
+    ),
+    (
+        "ne",
+        Function::new(&[Param::Any, Param::Any], |_, arguments| {
+            equal(&arguments[0], &arguments[1..]).map(|eq| Value::Bool(!eq))
+        }),
+    ),
+    (
+        "not",
+        Function::new(&[Param::Any], |_, arguments| {
+            Ok(Value::Bool(!arguments[0].truth()))
+        }),
+    ),
+    (
+        "print",
+        Function::variadic(&[], Param::Any, |call, arguments| {
+            written(call, format::sprint(arguments)?)
+        }),
+    ),
+    (
+        "printf",
+        Function::variadic(&[Param::String], Param::Any, printf),
+    ),
+    (
+        "println",
+        Function::variadic(&[], Param::Any, |call, arguments| {
+            written(call, format::sprintln(arguments)?)
+        }),
+    ),
     ("urlquery", Function::variadic(&[], Param::Any, urlquery)),
 ];
 
@@ -81,7 +130,9 @@ fn integer(value: &Value) -> i128 {
 
 fn incompatible(left: &Value, right: &Value) -> FunctionError {
     let (left, right) = (left.type_name(), right.type_name());
-    FunctionError::new(format!("incompatible types for comparison: {left} and {right}"))
+    FunctionError::new(format!(
+        "incompatible types for comparison: {left} and {right}"
+    ))
 }
 
 fn eq(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
@@ -106,7 +157,11 @@ fn equal_to(left: &Value, right: &Value) -> Result<bool, FunctionError> {
         (Basic::Int | Basic::Uint, Basic::Int | Basic::Uint) => integer(left) == integer(right),
         (Basic::Invalid, Basic::Invalid) => return equal_complex(left, right),
         (one, other) if one != other => {
-            return if left.is_nil() || right.is_nil() { Ok(false) } else { Err(incompatible(left, right)) };
+            return if left.is_nil() || right.is_nil() {
+                Ok(false)
+            } else {
+                Err(incompatible(left, right))
+            };
         }
         _ => match (left, right) {
             (Value::Bool(left), Value::Bool(right)) => left == right,
@@ -124,12 +179,19 @@ fn equal_complex(left: &Value, right: &Value) -> Result<bool, FunctionError> {
         other => other.is_nil(),
     };
     if left.kind() != right.kind() && !left.is_nil() && !right.is_nil() {
-        return Err(FunctionError::new(format!("non-comparable types {}, {}", left.type_name(), right.type_name())));
+        return Err(FunctionError::new(format!(
+            "non-comparable types {}, {}",
+            left.type_name(),
+            right.type_name()
+        )));
     }
     if nil(left) || nil(right) {
         return Ok(nil(left) == nil(right));
     }
-    Err(FunctionError::new(format!("non-comparable type {}", right.type_name())))
+    Err(FunctionError::new(format!(
+        "non-comparable type {}",
+        right.type_name()
+    )))
 }
 
 fn less(arguments: &[Value]) -> Result<bool, FunctionError> {
@@ -144,7 +206,9 @@ fn less(arguments: &[Value]) -> Result<bool, FunctionError> {
         }
         (Value::Float(left), Value::Float(right)) => left.partial_cmp(right),
         (Value::String(left), Value::String(right)) => Some(left.cmp(right)),
-        (Value::Bool(_), Value::Bool(_)) => return Err(FunctionError::new("invalid type for comparison")),
+        (Value::Bool(_), Value::Bool(_)) => {
+            return Err(FunctionError::new("invalid type for comparison"));
+        }
         _ => return Err(incompatible(left, right)),
     };
     Ok(order == Some(Ordering::Less))
@@ -160,7 +224,12 @@ fn len(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
         Value::String(text) => text.len(),
         Value::List(list) => list.items().len(),
         Value::Dict(dict) => dict.len(),
-        other => return Err(FunctionError::new(format!("len of type {}", other.type_name()))),
+        other => {
+            return Err(FunctionError::new(format!(
+                "len of type {}",
+                other.type_name()
+            )));
+        }
     };
     Ok(Value::Int(i64::try_from(length).unwrap_or(i64::MAX)))
 }
@@ -172,7 +241,9 @@ fn index(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     }
     for index in &arguments[1..] {
         item = match &item {
-            Value::Nil | Value::NilInterface => return Err(FunctionError::new("index of nil pointer")),
+            Value::Nil | Value::NilInterface => {
+                return Err(FunctionError::new("index of nil pointer"));
+            }
             Value::List(list) => element(list, index)?,
             Value::String(text) => Value::Byte(text.as_bytes()[position(index, text.len())?]),
             Value::Dict(dict) => match index {
@@ -186,10 +257,18 @@ fn index(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
                     return Err(FunctionError::new("value is nil; should be of type string"));
                 }
                 other => {
-                    return Err(FunctionError::new(format!("value has type {}; should be string", other.type_name())));
+                    return Err(FunctionError::new(format!(
+                        "value has type {}; should be string",
+                        other.type_name()
+                    )));
                 }
             },
-            other => return Err(FunctionError::new(format!("can't index item of type {}", other.type_name()))),
+            other => {
+                return Err(FunctionError::new(format!(
+                    "can't index item of type {}",
+                    other.type_name()
+                )));
+            }
         };
     }
     Ok(item)
@@ -202,18 +281,25 @@ fn element(list: &List, index: &Value) -> Outcome {
 
 fn position(index: &Value, length: usize) -> Result<usize, FunctionError> {
     let position = match index {
-        Value::Nil | Value::NilInterface => return Err(FunctionError::new("cannot index slice/array with nil")),
+        Value::Nil | Value::NilInterface => {
+            return Err(FunctionError::new("cannot index slice/array with nil"));
+        }
         Value::Int(_) | Value::Int64(_) | Value::Uint64(_) | Value::Byte(_) => integer(index),
         other => {
-            return Err(FunctionError::new(format!("cannot index slice/array with type {}", other.type_name())));
+            return Err(FunctionError::new(format!(
+                "cannot index slice/array with type {}",
+                other.type_name()
+            )));
         }
     };
     match usize::try_from(position) {
         Ok(position) if position < length => Ok(position),
-        Ok(position) if position == length => {
-            Err(FunctionError::new(format!("reflect: slice index out of range: {position}")))
-        }
-        _ => Err(FunctionError::new(format!("index out of range: {position}"))),
+        Ok(position) if position == length => Err(FunctionError::new(format!(
+            "reflect: slice index out of range: {position}"
+        ))),
+        _ => Err(FunctionError::new(format!(
+            "index out of range: {position}"
+        ))),
     }
 }
 
@@ -222,7 +308,13 @@ fn joined(arguments: &[Value]) -> Result<String, FunctionError> {
     if let [Value::String(text)] = arguments {
         return Ok(text.to_string());
     }
-    let shown = |value: &Value| if value.is_nil() { Value::string("<no value>") } else { value.clone() };
+    let shown = |value: &Value| {
+        if value.is_nil() {
+            Value::string("<no value>")
+        } else {
+            value.clone()
+        }
+    };
     format::sprint(&arguments.iter().map(shown).collect::<Vec<_>>())
 }
 
@@ -265,7 +357,9 @@ fn urlquery(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let mut out = String::new();
     for byte in joined(arguments)?.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                out.push(char::from(byte));
+            }
             b' ' => out.push('+'),
             other => {
                 let _ = write!(out, "%{other:02X}");

@@ -6,18 +6,28 @@ use crate::chart::template::value::Value;
 
 /// The functions of this family.
 pub(super) const FUNCTIONS: &[(&str, Function)] = &[
-    ("include", Function::new(&[Param::String, Param::Any], include)),
+    (
+        "include",
+        Function::new(&[Param::String, Param::Any], include),
+    ),
     ("tpl", Function::new(&[Param::String, Param::Any], tpl)),
-    ("required", Function::new(&[Param::String, Param::Any], required)),
+    (
+        "required",
+        Function::new(&[Param::String, Param::Any], required),
+    ),
     ("fail", Function::new(&[Param::String], fail)),
 ];
 
 fn include(call: &mut Call<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
-    call.state.include(&text(arguments, 0), &arguments[1]).map(Value::from)
+    call.state
+        .include(&text(arguments, 0), &arguments[1])
+        .map(Value::from)
 }
 
 fn tpl(call: &mut Call<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
-    call.state.tpl(&text(arguments, 0), &arguments[1]).map(Value::from)
+    call.state
+        .tpl(&text(arguments, 0), &arguments[1])
+        .map(Value::from)
 }
 
 fn required(_: &mut Call<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {

@@ -22,6 +22,22 @@
 
 mod builtin;
 mod core;
+mod data;
+mod defaults;
+mod dicts;
+mod durations;
+mod encoding;
+mod lists;
+mod math;
+mod naming;
+mod paths;
+mod ranges;
+mod re2;
+mod regexes;
+mod strings;
+mod support;
+mod urls;
+mod versions;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -85,13 +101,21 @@ impl Function {
     /// A function with exactly these parameters.
     #[must_use]
     pub const fn new(params: &'static [Param], body: Body) -> Self {
-        Self { params, variadic: None, body }
+        Self {
+            params,
+            variadic: None,
+            body,
+        }
     }
 
     /// A function whose last parameter repeats.
     #[must_use]
     pub const fn variadic(params: &'static [Param], rest: Param, body: Body) -> Self {
-        Self { params, variadic: Some(rest), body }
+        Self {
+            params,
+            variadic: Some(rest),
+            body,
+        }
     }
 }
 
@@ -148,24 +172,106 @@ pub fn list(arguments: &[Value], index: usize) -> List {
     }
 }
 
-const FAMILIES: &[&[(&str, Function)]] = &[core::FUNCTIONS, builtin::FUNCTIONS];
+const FAMILIES: &[&[(&str, Function)]] = &[
+    builtin::FUNCTIONS,
+    core::FUNCTIONS,
+    data::FUNCTIONS,
+    defaults::FUNCTIONS,
+    dicts::FUNCTIONS,
+    durations::FUNCTIONS,
+    encoding::FUNCTIONS,
+    lists::FUNCTIONS,
+    math::FUNCTIONS,
+    naming::FUNCTIONS,
+    paths::FUNCTIONS,
+    regexes::FUNCTIONS,
+    strings::FUNCTIONS,
+    urls::FUNCTIONS,
+    versions::FUNCTIONS,
+];
+
+const RANDOM: &str = "is different at every rendering";
+const CLOCK: &str = "depends on the clock or the time zone of the machine";
+const DURATION: &str = "works with Go's duration type, which this engine does not have";
+const TOML: &str = "reads or writes TOML, which this engine does not";
+const SECRETS: &str = "derives or decrypts secrets, which this engine does not";
 
 /// Functions that exist in Helm and are refused here, with the reason.
 const REFUSED: &[(&str, &str)] = &[
-    ("lookup", "reads the cluster while rendering"),
+    ("ago", CLOCK),
+    ("bcrypt", RANDOM),
+    ("buildCustomCert", RANDOM),
+    ("date", CLOCK),
+    ("dateInZone", CLOCK),
+    ("dateModify", CLOCK),
+    ("date_in_zone", CLOCK),
+    ("date_modify", CLOCK),
+    ("decryptAES", SECRETS),
+    ("derivePassword", SECRETS),
+    ("duration", DURATION),
+    ("durationRound", CLOCK),
+    ("durationRoundTo", DURATION),
+    ("durationTruncateTo", DURATION),
+    ("encryptAES", RANDOM),
+    ("fromToml", TOML),
+    ("genCA", RANDOM),
+    ("genCAWithKey", RANDOM),
+    ("genPrivateKey", RANDOM),
+    ("genSelfSignedCert", RANDOM),
+    ("genSelfSignedCertWithKey", RANDOM),
+    ("genSignedCert", RANDOM),
+    ("genSignedCertWithKey", RANDOM),
     ("getHostByName", "asks the network while rendering"),
+    ("htmlDate", CLOCK),
+    ("htmlDateInZone", CLOCK),
+    ("htpasswd", RANDOM),
+    ("lookup", "reads the cluster while rendering"),
+    ("mustDateModify", CLOCK),
+    ("mustToDate", CLOCK),
+    ("mustToDuration", DURATION),
+    ("mustToToml", TOML),
+    ("must_date_modify", CLOCK),
+    ("now", CLOCK),
+    ("randAlpha", RANDOM),
+    ("randAlphaNum", RANDOM),
+    ("randAscii", RANDOM),
+    ("randBytes", RANDOM),
+    ("randInt", RANDOM),
+    ("randNumeric", RANDOM),
+    ("shuffle", RANDOM),
+    ("toDate", CLOCK),
+    ("toToml", TOML),
+    ("unixEpoch", CLOCK),
+    ("uuidv4", RANDOM),
 ];
+
+/// Every function that this engine has, `and` and `or` included.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let own = FAMILIES
+        .iter()
+        .flat_map(|family| family.iter())
+        .map(|(name, _)| *name);
+    own.chain(["and", "or"])
+}
 
 /// The function of that name, if this engine has it.
 #[must_use]
 pub fn lookup(name: &str) -> Option<Function> {
-    static TABLE: LazyLock<HashMap<&str, Function>> =
-        LazyLock::new(|| FAMILIES.iter().flat_map(|family| family.iter()).copied().collect());
+    static TABLE: LazyLock<HashMap<&str, Function>> = LazyLock::new(|| {
+        FAMILIES
+            .iter()
+            .flat_map(|family| family.iter())
+            .copied()
+            .collect()
+    });
     TABLE.get(name).copied()
 }
 
 /// Why a function that Helm has is refused; `None` for a name that Helm does not know either.
 #[must_use]
 pub fn refused(name: &str) -> Option<&'static str> {
-    REFUSED.iter().find(|(known, _)| *known == name).map(|(_, reason)| *reason)
+    REFUSED
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, reason)| *reason)
 }

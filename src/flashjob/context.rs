@@ -1,0 +1,148 @@
+//! What the passes and steps of the FlashJob controller share: clients, state, the flash chart, settings.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use kube::Client;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{
+    attempts::Bounds,
+    blueprint::FlashPod,
+    conditions,
+    job::Job,
+    memory::Refusal,
+    plan::World,
+    state::{JobKey, State},
+    status::count,
+    verdict::Markers,
+};
+use crate::{
+    api::{ConditionType, DevicePhase, FlashJobStatus},
+    cluster::{Events, Writer},
+    release::engine::Helm,
+    telemetry::Metrics,
+};
+
+/// The settings that passes and steps need.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Slots of all jobs together.
+    pub max_in_flight: usize,
+    /// Bounds of waiting.
+    pub bounds: Bounds,
+    /// What the flash pod's log means.
+    pub markers: Markers,
+}
+
+/// See the module's documentation.
+pub struct Context {
+    /// Writes.
+    pub writer: Writer,
+    /// Reads.
+    pub read: Client,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// Settings.
+    pub limits: Limits,
+    /// The helm command, where it is the engine.
+    pub helm: Option<Arc<Helm>>,
+    events: Events,
+    state: Mutex<State>,
+    flash_pod: RwLock<Result<Arc<FlashPod>, Refusal>>,
+    nudge_tx: UnboundedSender<JobKey>,
+}
+
+impl Context {
+    /// Puts together what passes and steps share. `nudge_tx` queues a pass of a job.
+    #[must_use]
+    pub fn new(
+        (read, writer): (Client, Writer),
+        (metrics, events): (Metrics, Events),
+        limits: Limits,
+        helm: Option<Arc<Helm>>,
+        flash_pod: Result<Arc<FlashPod>, Refusal>,
+        nudge_tx: UnboundedSender<JobKey>,
+    ) -> Self {
+        let state = Mutex::new(State::default());
+        Self { writer, read, metrics, limits, helm, events, state, flash_pod: RwLock::new(flash_pod), nudge_tx }
+    }
+
+    /// The state, locked. Never held across a wait.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        // A panic while it was held leaves a state that is rebuilt from events; stopping all jobs would be worse.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The flash chart, or why it cannot be used.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub fn flash_pod(&self) -> Result<Arc<FlashPod>, Refusal> {
+        self.flash_pod.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces the flash chart; every job is looked at again.
+    pub fn set_flash_pod(&self, flash_pod: Result<Arc<FlashPod>, Refusal>) {
+        *self.flash_pod.write().unwrap_or_else(PoisonError::into_inner) = flash_pod;
+        self.nudge_all();
+    }
+
+    /// Name of the engine in use.
+    #[must_use]
+    pub fn engine_name(&self) -> String {
+        if self.helm.is_some() { "helm" } else { "native" }.to_owned()
+    }
+
+    /// What is true for all jobs.
+    #[must_use]
+    pub fn world(&self, state: &State, chart: Option<Refusal>) -> World {
+        state.world(chart, self.limits.max_in_flight, self.engine_name(), self.limits.bounds)
+    }
+
+    /// Queues a pass of the job with this uid.
+    pub fn nudge(&self, job_uid: &str) {
+        let key = self.state().key_of(job_uid);
+        if let Some(key) = key {
+            // The receiver is gone only when the process stops.
+            let _ = self.nudge_tx.send(key);
+        }
+    }
+
+    /// Queues a pass of every job.
+    pub fn nudge_all(&self) {
+        let uids: Vec<String> = self.state().jobs().map(|job| job.uid.clone()).collect();
+        for uid in uids {
+            self.nudge(&uid);
+        }
+    }
+
+    /// Selected devices of a job, for messages.
+    #[must_use]
+    pub fn selected(&self, job_uid: &str) -> i64 {
+        self.state().rosters.get(job_uid).map_or(0, |roster| count(roster.devices().len()))
+    }
+
+    /// Publishes an event about a job; never fails and never waits.
+    pub fn event(&self, job: &Job, warning: bool, reason: &str, note: String) {
+        self.events.publish(&job.object, warning, reason, note);
+    }
+
+    /// Publishes what changed between two stored statuses.
+    pub fn transitions(&self, job: &Job, now: &FlashJobStatus) {
+        let before = &job.status;
+        let failed = DevicePhase::Failed.as_str();
+        let known = |index: i64| before.devices.iter().any(|device| device.index == index && device.phase == failed);
+        for device in now.devices.iter().filter(|device| device.phase == failed && !known(device.index)) {
+            let reason = device.reason.clone().unwrap_or_default();
+            let message = device.message.clone().unwrap_or_default();
+            self.event(job, true, &reason, format!("device {} ({}): {message}", device.index, device.uuid));
+        }
+        for kind in [ConditionType::Complete, ConditionType::Failed, ConditionType::Stalled] {
+            if conditions::holds(&now.conditions, kind) && !conditions::holds(&before.conditions, kind) {
+                let message = now.message.clone().unwrap_or_default();
+                let reason = now.reason.clone().unwrap_or_default();
+                self.event(job, kind != ConditionType::Complete, kind.as_str(), format!("{reason}: {message}"));
+            }
+        }
+    }
+}
