@@ -8,6 +8,7 @@
 
 pub mod device_values;
 pub mod explain;
+pub mod guard;
 mod ignore;
 pub mod layers;
 pub mod load;

@@ -6,6 +6,8 @@ use std::fmt;
 use jsonschema::{PatternOptions, Retrieve, Uri, Validator};
 use serde_json::Value;
 
+use super::pointer::Pointer;
+
 /// Most violations that are reported.
 const MAX_REPORTED: usize = 20;
 /// Longest message of one violation, in characters.
@@ -22,7 +24,9 @@ pub enum SchemaError {
     #[error("values.schema.json: cannot be read as JSON")]
     Json(#[source] serde_json::Error),
     /// It refers to another document.
-    #[error("values.schema.json: {path}: $ref to {target}: only references inside the file (#/…) are resolved; copy it in")]
+    #[error(
+        "values.schema.json: {path}: $ref to {target}: only references inside the file (#/…) are resolved; copy it in"
+    )]
     Reference {
         /// Where.
         path: String,
@@ -72,7 +76,7 @@ impl Schema {
     /// No JSON, no schema, or one that refers to another document.
     pub fn compile(text: &[u8]) -> Result<Self, SchemaError> {
         let document: Value = serde_json::from_slice(text).map_err(SchemaError::Json)?;
-        if let Some((path, target)) = outside_reference(&document, String::new()) {
+        if let Some((path, target)) = outside_reference(&document, &Pointer::root()) {
             return Err(SchemaError::Reference { path, target });
         }
         let validator = jsonschema::options()
@@ -112,20 +116,20 @@ impl Schema {
 }
 
 /// The first reference that leaves the document, with its place.
-fn outside_reference(value: &Value, at: String) -> Option<(String, String)> {
+fn outside_reference(value: &Value, at: &Pointer) -> Option<(String, String)> {
     match value {
         Value::Object(map) => map.iter().find_map(|(key, value)| match value {
             Value::String(target)
                 if matches!(key.as_str(), "$ref" | "$dynamicRef") && !target.starts_with('#') =>
             {
-                Some((at.clone(), target.clone()))
+                Some((at.to_string(), target.clone()))
             }
-            value => outside_reference(value, format!("{at}/{key}")),
+            value => outside_reference(value, &at.child(key)),
         }),
         Value::Array(items) => items
             .iter()
             .enumerate()
-            .find_map(|(index, item)| outside_reference(item, format!("{at}/{index}"))),
+            .find_map(|(index, item)| outside_reference(item, &at.child(index))),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }
 }
@@ -201,7 +205,8 @@ mod tests {
 
     #[test]
     fn a_message_reads_as_helms_and_shows_no_values() {
-        let values = json!({"firmware": "hunter 2", "replicas": 0, "mode": "hunter 3", "list": "hunter 4"});
+        let values =
+            json!({"firmware": "hunter 2", "replicas": 0, "mode": "hunter 3", "list": "hunter 4"});
         insta::assert_snapshot!(schema().validate(&values).unwrap_err(), @r#"
         values don't meet the specifications of the chart's values.schema.json:
         - at '/firmware': value does not match "^[a-zA-Z0-9./:@_-]*$"
@@ -213,16 +218,29 @@ mod tests {
 
     #[test]
     fn violations_are_bounded() {
-        let items: Vec<_> = (0..100).map(|_| json!({"name": "x".repeat(10_000)})).collect();
-        let broken = schema().validate(&json!({"firmware": "", "list": items})).unwrap_err();
+        let items: Vec<_> = (0..100)
+            .map(|_| json!({"name": "x".repeat(10_000)}))
+            .collect();
+        let broken = schema()
+            .validate(&json!({"firmware": "", "list": items}))
+            .unwrap_err();
         assert_eq!((broken.violations.len(), broken.more), (MAX_REPORTED, 80));
         assert!(broken.to_string().len() < 8000);
     }
 
     #[rstest]
-    #[case(r#"{"$ref": "http://example.org/schema.json"}"#, "$ref to http://example.org")]
-    #[case(r#"{"properties": {"a": {"$ref": "file:///etc/passwd"}}}"#, "/properties/a: $ref to file:")]
-    #[case(r#"{"allOf": [{"$ref": "other.json#/a"}]}"#, "/allOf/0: $ref to other.json")]
+    #[case(
+        r#"{"$ref": "http://example.org/schema.json"}"#,
+        "$ref to http://example.org"
+    )]
+    #[case(
+        r#"{"properties": {"a": {"$ref": "file:///etc/passwd"}}}"#,
+        "/properties/a: $ref to file:"
+    )]
+    #[case(
+        r#"{"allOf": [{"$ref": "other.json#/a"}]}"#,
+        "/allOf/0: $ref to other.json"
+    )]
     #[case(r##"{"$ref": "#/definitions/nope"}"##, "nope")]
     #[case(r#"{"type": "strin"}"#, "/type")]
     #[case(r#"{"pattern": "("}"#, "")]
@@ -238,6 +256,10 @@ mod tests {
     fn a_schema_that_refers_to_itself_ends() {
         let tree = r##"{"properties": {"child": {"$ref": "#"}}, "required": ["n"]}"##;
         let schema = Schema::compile(tree.as_bytes()).unwrap();
-        assert!(schema.validate(&json!({"n": 1, "child": {"child": {"n": 1}}})).is_err());
+        assert!(
+            schema
+                .validate(&json!({"n": 1, "child": {"child": {"n": 1}}}))
+                .is_err()
+        );
     }
 }

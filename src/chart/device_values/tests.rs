@@ -179,12 +179,12 @@ fn all_refused_templates_are_listed_and_keys_are_not_templates() {
 #[test]
 fn yaml_keeps_its_types_and_its_structure() {
     let values = DeviceValues::compile(
-        "n: 3\nb: true\nempty: {}\nnone: null\nlist: [1, '{{ job.name }}']\n# {{ not.read }}\n",
+        "num: 3\nb: true\nempty: {}\nnone: null\nlist: [1, '{{ job.name }}']\n# {{ not.read }}\n",
         "f.yaml",
     );
     assert_eq!(
         Value::Object(values.unwrap().render(&context()).unwrap()),
-        json!({"n": 3, "b": true, "empty": {}, "none": null, "list": [1, "rollout"]})
+        json!({"num": 3, "b": true, "empty": {}, "none": null, "list": [1, "rollout"]})
     );
 }
 

@@ -172,10 +172,9 @@ fn admit_job(
         } else if layers.allowed.iter().any(|open| path.is_within(open)) {
             continue;
         } else {
-            let owner = defaults.layer_of(&path).unwrap_or(Layer::Chart);
             Refusal::NotAllowed {
                 path: path.clone(),
-                owner,
+                owner: defaults.layer_of(&path).unwrap_or(Layer::Chart),
             }
         };
         path.remove(&mut admitted);
