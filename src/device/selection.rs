@@ -176,14 +176,14 @@ pub fn gather(
     for revision in revisions {
         match parse(revision) {
             Ok(slice) if slice.round == round => slices.push((slice, shown(revision))),
-            Ok(_) => {}
             Err(source) if may_be_of(revision, round) => {
                 return Err(SelectionError::Unreadable {
                     name: shown(revision),
                     source,
                 });
             }
-            Err(_) => {}
+            // Of another round.
+            Ok(_) | Err(_) => {}
         }
     }
     slices.sort_by_key(|(slice, _)| slice.first);
@@ -216,3 +216,6 @@ fn may_be_of(revision: &ControllerRevision, round: i64) -> bool {
 fn shown(revision: &ControllerRevision) -> String {
     revision.metadata.name.clone().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;
