@@ -3,4 +3,5 @@
 pub mod api;
 pub mod cluster;
 pub mod names;
+pub mod settings;
 pub mod telemetry;

@@ -122,8 +122,14 @@ impl Reader {
         let mut found = Vec::new();
         let mut parameters = ListParams::default().labels(labels).limit(PAGE);
         loop {
-            let what = format!("list {} in {}", K::plural(&()), namespace.unwrap_or("the cluster"));
-            let page = self.bounded(what, async { api.list(&parameters).await }).await?;
+            let what = format!(
+                "list {} in {}",
+                K::plural(&()),
+                namespace.unwrap_or("the cluster")
+            );
+            let page = self
+                .bounded(what, async { api.list(&parameters).await })
+                .await?;
             found.extend(page.items);
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => parameters = parameters.continue_token(&token),
