@@ -52,7 +52,7 @@ fn policy() -> Policy {
 fn found(objects: &[Value], policy: &Policy) -> Vec<String> {
     let rendered: Vec<_> = objects
         .iter()
-        .map(|object| Rendered {
+        .map(|object| Subject {
             source: "t.yaml",
             object,
         })
@@ -377,7 +377,7 @@ fn a_kind_that_was_added_is_still_tied_to_the_attempt() {
 fn a_flash_is_one_pod() {
     let objects = attempt();
     let rendered = |indexes: &[usize]| {
-        let of = |index: &usize| Rendered {
+        let of = |index: &usize| Subject {
             source: "t.yaml",
             object: &objects[*index],
         };
@@ -396,7 +396,7 @@ fn a_flash_is_one_pod() {
 #[test]
 fn a_message_names_object_field_and_what_to_do() {
     let objects = changed(POD, "/spec/serviceAccountName", json!("admin"));
-    let rendered = Rendered {
+    let rendered = Subject {
         source: "flash-pod/templates/pod.yaml",
         object: &objects[POD],
     };
