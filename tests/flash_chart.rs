@@ -141,13 +141,7 @@ fn objects(values: &Value, stage: Stage) -> Result<Vec<Value>, String> {
         )
         .map_err(|error| error.to_string())?;
     let subjects: Vec<_> = rendered.documents.iter().map(Subject::from).collect();
-    check(&subjects, stage, &policy()).map_err(|violations| {
-        violations
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("\n")
-    })?;
+    check(&subjects, stage, &policy()).map_err(|refused| refused.to_string())?;
     Ok(rendered
         .documents
         .into_iter()

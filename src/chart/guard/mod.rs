@@ -22,6 +22,7 @@ pub use self::policy::{HostAccess, Kind, Owner, Policy};
 use self::shape::{Shape, Visit};
 use super::pointer::Pointer;
 use super::template::Document;
+use super::text::list;
 
 /// Most objects of one flash.
 const MAX_OBJECTS: usize = 16;
@@ -72,11 +73,16 @@ impl fmt::Display for Violation {
     }
 }
 
+/// Why objects may not be applied: every field that is not allowed, up to a bound.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", list(.0))]
+pub struct Refused(pub Vec<Violation>);
+
 /// Asks whether objects may be applied.
 ///
 /// # Errors
 /// Every field that is not allowed, up to a bound.
-pub fn check(objects: &[Subject<'_>], stage: Stage, policy: &Policy) -> Result<(), Vec<Violation>> {
+pub fn check(objects: &[Subject<'_>], stage: Stage, policy: &Policy) -> Result<(), Refused> {
     let mut violations = Vec::new();
     let mut refuse = |message: String| {
         let (object, path) = ("chart".to_owned(), Pointer::root());
@@ -108,7 +114,7 @@ pub fn check(objects: &[Subject<'_>], stage: Stage, policy: &Policy) -> Result<(
     if violations.is_empty() {
         Ok(())
     } else {
-        Err(violations)
+        Err(Refused(violations))
     }
 }
 
