@@ -48,6 +48,19 @@ pub struct Metadata {
     pub raw: Value,
 }
 
+impl Metadata {
+    /// The same with another `appVersion`.
+    #[must_use]
+    pub fn with_app_version(&self, version: &str) -> Self {
+        let mut metadata = self.clone();
+        metadata.app_version = Some(version.to_owned());
+        if let Some(document) = metadata.raw.as_object_mut() {
+            document.insert("appVersion".to_owned(), version.into());
+        }
+        metadata
+    }
+}
+
 /// A chart in memory: what the directory or archive held, parsed once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chart {

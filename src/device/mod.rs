@@ -7,6 +7,8 @@ mod expectation;
 mod instance;
 mod inventory;
 mod selection;
+#[cfg(test)]
+mod tests;
 
 pub use endpoint::{Endpoint, EndpointError};
 pub use expectation::mismatch;

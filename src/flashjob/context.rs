@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use kube::Client;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::{Client, Resource};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
@@ -12,14 +13,14 @@ use super::{
     job::Job,
     memory::Refusal,
     plan::World,
-    state::{JobKey, State},
+    state::State,
     status::count,
     verdict::Markers,
 };
 use crate::{
-    api::{ConditionType, DevicePhase, FlashJobStatus},
-    cluster::{Events, Writer},
-    release::engine::Helm,
+    api::{ConditionType, DevicePhase, FlashJobStatus, Reason},
+    cluster::{Events, Fact, Writer},
+    release::engine::helm::Helm,
     telemetry::Metrics,
 };
 
@@ -49,7 +50,7 @@ pub struct Context {
     events: Events,
     state: Mutex<State>,
     flash_pod: RwLock<Result<Arc<FlashPod>, Refusal>>,
-    nudge_tx: UnboundedSender<JobKey>,
+    nudge_tx: UnboundedSender<String>,
 }
 
 impl Context {
@@ -61,7 +62,7 @@ impl Context {
         limits: Limits,
         helm: Option<Arc<Helm>>,
         flash_pod: Result<Arc<FlashPod>, Refusal>,
-        nudge_tx: UnboundedSender<JobKey>,
+        nudge_tx: UnboundedSender<String>,
     ) -> Self {
         let state = Mutex::new(State::default());
         Self { writer, read, metrics, limits, helm, events, state, flash_pod: RwLock::new(flash_pod), nudge_tx }
@@ -87,6 +88,16 @@ impl Context {
         self.nudge_all();
     }
 
+    /// Queues a pass of every job with devices that are not final: an Instance came, went or changed.
+    pub fn nudge_waiting(&self) {
+        let finished = |job: &Job| conditions::holds(&job.status.conditions, ConditionType::Finished);
+        let uids: Vec<String> =
+            self.state().jobs().filter(|job| !finished(job)).map(|job| job.uid.clone()).collect();
+        for uid in uids {
+            self.nudge(&uid);
+        }
+    }
+
     /// Name of the engine in use.
     #[must_use]
     pub fn engine_name(&self) -> String {
@@ -101,11 +112,8 @@ impl Context {
 
     /// Queues a pass of the job with this uid.
     pub fn nudge(&self, job_uid: &str) {
-        let key = self.state().key_of(job_uid);
-        if let Some(key) = key {
-            // The receiver is gone only when the process stops.
-            let _ = self.nudge_tx.send(key);
-        }
+        // The receiver is gone only when the process stops.
+        let _ = self.nudge_tx.send(job_uid.to_owned());
     }
 
     /// Queues a pass of every job.
@@ -122,9 +130,16 @@ impl Context {
         self.state().rosters.get(job_uid).map_or(0, |roster| count(roster.devices().len()))
     }
 
-    /// Publishes an event about a job; never fails and never waits.
-    pub fn event(&self, job: &Job, warning: bool, reason: &str, note: String) {
-        self.events.publish(&job.object, warning, reason, note);
+    /// Publishes an event about a job, and a device of it where one is named; never fails and never waits.
+    pub fn event(&self, job: &Job, device: Option<&str>, (warning, reason): (bool, &'static str), note: String) {
+        let related = device.map(|uuid| ObjectReference {
+            kind: Some("Instance".into()),
+            uid: Some(uuid.to_owned()),
+            name: Some(uuid.to_owned()),
+            ..ObjectReference::default()
+        });
+        let about = job.object.object_ref(&());
+        self.events.publish(Fact { about, related, warning, reason, action: "Reconcile", note });
     }
 
     /// Publishes what changed between two stored statuses.
@@ -133,15 +148,18 @@ impl Context {
         let failed = DevicePhase::Failed.as_str();
         let known = |index: i64| before.devices.iter().any(|device| device.index == index && device.phase == failed);
         for device in now.devices.iter().filter(|device| device.phase == failed && !known(device.index)) {
-            let reason = device.reason.clone().unwrap_or_default();
+            let known = Reason::ALL.iter().find(|reason| Some(reason.as_str()) == device.reason.as_deref());
+            let reason = known.map_or("DeviceFailed", |reason| reason.as_str());
             let message = device.message.clone().unwrap_or_default();
-            self.event(job, true, &reason, format!("device {} ({}): {message}", device.index, device.uuid));
+            let note = format!("device {} ({}): {message}", device.index, device.uuid);
+            self.event(job, Some(&device.uuid), (true, reason), note);
         }
         for kind in [ConditionType::Complete, ConditionType::Failed, ConditionType::Stalled] {
             if conditions::holds(&now.conditions, kind) && !conditions::holds(&before.conditions, kind) {
                 let message = now.message.clone().unwrap_or_default();
                 let reason = now.reason.clone().unwrap_or_default();
-                self.event(job, kind != ConditionType::Complete, kind.as_str(), format!("{reason}: {message}"));
+                let warning = kind != ConditionType::Complete;
+                self.event(job, None, (warning, kind.as_str()), format!("{reason}: {message}"));
             }
         }
     }

@@ -199,7 +199,7 @@ mod tests {
         fn insertion_order_leaves_no_trace(mut indexes in proptest::collection::vec(0_usize..60, 0..60)) {
             let build = |indexes: &[usize]| {
                 let mut set = IndexSet::default();
-                indexes.iter().for_each(|index| { set.insert(*index); });
+                for index in indexes { set.insert(*index); }
                 set
             };
             let one = build(&indexes);

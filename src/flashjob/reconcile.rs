@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     api::{FlashJobStatus, Reason},
-    cluster::{ApiError, ErrorKind, clock, now},
+    cluster::{ApiError, ErrorKind, clock::now},
     device::{self, Device},
     release::attempt_id,
 };
@@ -37,20 +37,24 @@ const RETRY: Duration = Duration::from_secs(1);
 /// When the next pass is due, if nothing happens before.
 pub type NextPass = Option<Duration>;
 
-/// Makes one pass over the job of this name.
-pub async fn reconcile(ctx: &Arc<Context>, namespace: &str, name: &str) -> NextPass {
-    let Some(job) = ctx.state().job_named(namespace, name) else { return None };
+/// Makes one pass over the job with this uid.
+pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> NextPass {
+    let job = ctx.state().job(uid).cloned()?;
     match pass(ctx, &job).await {
         Ok(next) => next,
         Err(error) => {
-            ctx.metrics.reconcile_failed(error.kind.as_str());
-            tracing::warn!(object.namespace = namespace, object.name = name, error = %error, "pass failed, trying again");
+            tracing::warn!(object.namespace = job.namespace, object.name = job.name, error = %error, "pass failed, trying again");
             Some(RETRY)
         }
     }
 }
 
 async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> {
+    if job.spec.is_err() && !job.deleting {
+        // Its status cannot be read either: writing one would lose which devices are done.
+        tracing::error!(object.namespace = job.namespace, object.name = job.name, "FlashJob cannot be read; nothing of it is started");
+        return Ok(None);
+    }
     if !job.has_finalizer {
         if !job.deleting {
             act::job::add_finalizer(ctx, job).await?;
@@ -158,7 +162,8 @@ async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiE
         memory.refusal = None;
     }
     act::job::delete_revisions_before(ctx, &left, number).await;
-    ctx.event(job, false, "RoundStarted", format!("round {number}: {} devices, firmware {}", ctx.selected(&job.uid), spec.firmware));
+    let note = format!("round {number}: {} devices, firmware {}", ctx.selected(&job.uid), spec.firmware);
+    ctx.event(job, None, (false, "RoundStarted"), note);
     Ok(Some(Duration::from_millis(1)))
 }
 
@@ -287,7 +292,7 @@ async fn write_status(
         // A newer object arrived meanwhile; its pass is already queued.
         return Ok(Some(now));
     };
-    if conditions::same_but_times(&current.status, &wanted) {
+    if job.spec.is_err() || conditions::same_but_times(&current.status, &wanted) {
         return Ok(None);
     }
     let due = {
@@ -305,7 +310,7 @@ async fn write_status(
     let memory = state.memory(&job.uid);
     match size {
         Ok(size) => {
-            memory.written = Some((clock::now(), size));
+            memory.written = Some((now, size));
             memory.too_large = false;
             state.status_free_at = Some(later(now, approximate(size) / ALL_STATUS_BYTES_PER_SECOND));
             drop(state);

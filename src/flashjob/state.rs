@@ -9,7 +9,6 @@ use std::{
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
-use kube::{api::DynamicObject, runtime::reflector::ObjectRef};
 
 use super::{
     attempts::Bounds,
@@ -21,18 +20,13 @@ use super::{
     roster::Roster,
     sight::AttemptKey,
 };
-use crate::{api::FlashJob, device::Inventory};
-
-/// Names a FlashJob in the queue.
-pub type JobKey = ObjectRef<FlashJob>;
+use crate::device::Inventory;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub struct State {
     /// FlashJobs by uid, as last read or written.
     jobs: HashMap<String, Arc<Job>>,
-    /// uid of the FlashJob of this namespace and name.
-    names: HashMap<(String, String), String>,
     /// Frozen selections, by job uid.
     pub rosters: HashMap<String, Arc<Roster>>,
     /// Memories, by job uid.
@@ -51,16 +45,9 @@ pub struct State {
 
 impl State {
     /// Takes in a FlashJob. Returns false where it is older than what is known.
-    pub fn see_job(&mut self, object: &DynamicObject) -> bool {
-        let Some(job) = Job::parse(object) else { return false };
+    pub fn see_job(&mut self, job: Job) -> bool {
         if self.jobs.get(&job.uid).is_some_and(|known| known.version >= job.version) {
             return false;
-        }
-        let name = (job.namespace.clone(), job.name.clone());
-        if let Some(before) = self.names.insert(name, job.uid.clone())
-            && before != job.uid
-        {
-            self.forget(&before);
         }
         self.jobs.insert(job.uid.clone(), Arc::new(job));
         true
@@ -68,16 +55,6 @@ impl State {
 
     /// A FlashJob is gone. Its attempts stay in the ledger, for the sweep.
     pub fn see_job_gone(&mut self, uid: &str) {
-        if let Some(job) = self.jobs.get(uid) {
-            let name = (job.namespace.clone(), job.name.clone());
-            if self.names.get(&name).is_some_and(|known| known == uid) {
-                self.names.remove(&name);
-            }
-        }
-        self.forget(uid);
-    }
-
-    fn forget(&mut self, uid: &str) {
         self.jobs.remove(uid);
         self.rosters.remove(uid);
     }
@@ -88,22 +65,9 @@ impl State {
         self.jobs.get(uid)
     }
 
-    /// The job of this name.
-    #[must_use]
-    pub fn job_named(&self, namespace: &str, name: &str) -> Option<Arc<Job>> {
-        let uid = self.names.get(&(namespace.to_owned(), name.to_owned()))?;
-        self.jobs.get(uid).cloned()
-    }
-
     /// Every job.
     pub fn jobs(&self) -> impl Iterator<Item = &Arc<Job>> {
         self.jobs.values()
-    }
-
-    /// The queue's name of the job with this uid.
-    #[must_use]
-    pub fn key_of(&self, uid: &str) -> Option<JobKey> {
-        self.jobs.get(uid).map(|job| ObjectRef::new(&job.name).within(&job.namespace))
     }
 
     /// Takes in a Pod; returns the job it concerns.

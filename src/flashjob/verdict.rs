@@ -156,7 +156,7 @@ fn stopped(ended: &Ended<'_>, finding: Option<Finding>) -> Option<Words> {
 /// The container ended by itself and its log says why.
 fn failed(finding: Finding) -> Words {
     let (reason, message) = match finding {
-        // `sent` answers for it wherever it decides.
+        // Never reached by `judge`: `sent` takes every log that ends so.
         Finding::Sent => (Reason::FlashFailed, "the firmware was sent"),
         Finding::Refused => (
             Reason::AttestationRefused,

@@ -17,7 +17,6 @@ use crate::{
     device,
     flashjob::{context::Context, job::Job, status},
     names::{FINALIZER, LABEL_JOB_UID},
-    release::JobRef,
 };
 
 /// Puts the operator's finalizer on the job. The watch brings the job back for its next pass.
@@ -55,11 +54,12 @@ pub async fn replace_status(ctx: &Context, job: &Job, wanted: &FlashJobStatus) -
 
 async fn put_status(ctx: &Context, job: &Job, wanted: &FlashJobStatus) -> Result<usize, ApiError> {
     let mut object = job.object.clone();
-    let value = serde_json::to_value(wanted).unwrap_or_default();
-    let size = value.to_string().len();
-    object.data["status"] = value;
-    let answer = ctx.writer.replace_status_of(&object).await?;
-    ctx.state().see_job(&answer);
+    object.status = Some(wanted.clone());
+    let size = serde_json::to_vec(wanted).map_or(0, |bytes| bytes.len());
+    let answer = ctx.writer.replace_status(&object).await?;
+    if let Some(job) = Job::of_answer(answer) {
+        ctx.state().see_job(job);
+    }
     Ok(size)
 }
 
@@ -88,7 +88,7 @@ pub async fn store_selection(
     first: usize,
     devices: &[SelectedDevice],
 ) -> Result<(), ApiError> {
-    let job_ref = JobRef { name: job.name.clone(), namespace: job.namespace.clone(), uid: job.uid.clone() };
+    let job_ref = device::JobRef { name: job.name.clone(), namespace: job.namespace.clone(), uid: job.uid.clone() };
     for revision in device::revisions(&job_ref, round, first, devices) {
         ctx.writer.create_revision(&revision).await?;
     }

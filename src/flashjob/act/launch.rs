@@ -9,7 +9,7 @@ use super::{
     helm,
 };
 use crate::{
-    cluster::{ApiError, ErrorKind, now},
+    cluster::{ApiError, ErrorKind, clock::now},
     flashjob::{blueprint::Parts, context::Context, sight::Identity},
     names::{FLASH_CONTAINER, LABEL_ATTEMPT, LABEL_JOB_UID},
     release::{Record, Status, Stored},
@@ -59,7 +59,7 @@ async fn create_pod(ctx: &Context, identity: &Identity, pod: &serde_json::Value)
     if let Some(pod) = answer {
         ctx.state().see_pod(&pod);
     }
-    ctx.metrics.release_operation("native", "launch", "ok");
+    ctx.metrics.release("native", "launch", "ok");
     Ok(())
 }
 

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     api::Reason,
-    cluster::{ApiError, ErrorKind, now},
+    cluster::{ApiError, ErrorKind, clock::now},
 };
 
 /// First wait after a failed write; doubles to [`MAX_TROUBLE_SECONDS`].

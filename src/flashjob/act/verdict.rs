@@ -1,12 +1,14 @@
 //! Write 6, which writes nothing yet: what an ended Pod says, kept in memory until the status holds it.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::{Api, api::LogParams};
 
 use super::{StepError, launch::get_pod};
 use crate::{
     api::Reason,
-    cluster::{ApiError, now},
+    cluster::{ApiError, clock::now},
     flashjob::{
         context::Context,
         job::Job,
@@ -63,7 +65,8 @@ pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Resu
     };
     let verdict = judge(&ended, &ctx.limits.markers);
     if let Some(started) = pod.started {
-        ctx.metrics.flash_ended(verdict.outcome == Outcome::Succeeded, now().duration_since(started).as_secs_f64());
+        let took = Duration::try_from(now().duration_since(started)).unwrap_or_default();
+        ctx.metrics.flashed(if verdict.outcome == Outcome::Succeeded { "succeeded" } else { "failed" }, took);
     }
     keep(ctx, job, identity, verdict);
     Ok(())
@@ -108,11 +111,12 @@ fn keep(ctx: &Context, job: Option<&Job>, identity: &Identity, verdict: Verdict)
         verdict.message
     );
     let reason = verdict.reason.as_str();
+    let uuid = identity.uuid.as_str();
     let found = Found { index, uuid: identity.uuid.clone(), verdict, at: now() };
     state.memory(&identity.key.job_uid).verdicts.insert(identity.key.id.clone(), found);
     drop(state);
     if let Some(job) = job.filter(|_| index.is_none()) {
-        ctx.event(job, true, reason, note);
+        ctx.event(job, Some(uuid), (true, reason), note);
     }
 }
 
