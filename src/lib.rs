@@ -2,5 +2,9 @@
 
 pub mod api;
 pub mod chart;
+pub mod cluster;
+pub mod device;
+pub mod flashjob;
 pub mod names;
 pub mod release;
+pub mod telemetry;

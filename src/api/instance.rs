@@ -6,6 +6,8 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::lenient::null_is_default;
+
 /// What Akri says of a device.
 #[derive(CustomResource, JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
@@ -22,7 +24,9 @@ pub struct InstanceSpec {
     /// Akri Configuration that discovered the device.
     pub configuration_name: Option<String>,
     /// What the discovery handler and the administrator know of the device: `HOST_ENDPOINT`, `DEVICE`, `VERSION`, …
+    #[serde(deserialize_with = "null_is_default")]
     pub broker_properties: BTreeMap<String, String>,
     /// Nodes that see the device.
+    #[serde(deserialize_with = "null_is_default")]
     pub nodes: Vec<String>,
 }

@@ -3,8 +3,11 @@
 //! Depends on nothing but `names`; every other room depends on it.
 
 mod condition;
+pub mod crd;
 mod flashjob;
 mod instance;
+mod lenient;
+pub mod rule;
 mod schema;
 mod selection;
 mod status;

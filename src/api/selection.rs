@@ -11,6 +11,18 @@ pub struct SelectedDevice {
     /// `HOST_ENDPOINT` at that time; absent where no Instance had that uid yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
+    /// `DEVICE` at that time.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub device_type: Option<String>,
+    /// `APPLICATION_TYPE` at that time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application_type: Option<String>,
+    /// `VERSION` at that time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// `namespace/name` of the Instance at that time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
 }
 
 /// Content of one `ControllerRevision`: up to 1 000 devices, in order.

@@ -376,7 +376,7 @@ fn removal(attempt: &Attempt, how: PodRemoval, record: RecordRemoval, cool: bool
     let mut due = Removal::default();
     if let Some(pod) = &attempt.pod {
         due.pod = pod.sight.deleting.is_none().then_some(how);
-        due.untrack = pod.tracked;
+        due.untrack = pod.tracked();
     }
     if let Some(service) = &attempt.service {
         due.service = cool && service.sight.deleting.is_none();

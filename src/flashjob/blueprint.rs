@@ -13,7 +13,7 @@ use crate::{
     chart::{
         Chart,
         device_values::{DeviceContext, DeviceFacts, DeviceValues, JobFacts, ReleaseFacts},
-        guard::{self, Policy},
+        guard::{self, Policy, Stage},
         layers::{Layers, LayersError, Merged, merge},
         pointer::Pointer,
         schema::Schema,
@@ -21,8 +21,8 @@ use crate::{
         values::coalesce,
     },
     device::Device,
-    names::{ANNOTATION_ENDPOINT, ANNOTATION_JOB, GROUP, LABEL_JOB_UID, LABEL_ROUND, TRACKING_FINALIZER, VERSION},
-    release::{FrozenDevice, InstanceRef, Intent, JobRef, attempt_id, release_name},
+    names::{ANNOTATION_ENDPOINT, ANNOTATION_JOB, ANNOTATION_RELEASE_NAME, ANNOTATION_RELEASE_NAMESPACE, GROUP, LABEL_JOB_UID, LABEL_MANAGED_BY, LABEL_ROUND, MANAGED_BY_HELM, TRACKING_FINALIZER, VERSION},
+    release::{FrozenDevice, InstanceRef, Intent, JobRef, Record, attempt_id, release_name},
 };
 
 /// Name of the file in the chart that makes values of a device.
@@ -145,17 +145,112 @@ impl FlashPod {
         Ok(Blueprint { release, intent, merged })
     }
 
-    /// What the guard lets through for one attempt.
+    /// Whether the chart can be rendered in process.
     #[must_use]
-    pub fn policy_of(&self, intent: &Intent, release: &str) -> Policy {
-        self.policy.of_attempt(guard::Attempt {
+    pub const fn native(&self) -> bool {
+        self.program.is_some()
+    }
+
+    /// The chart as a release of this firmware version records it: its app version is the firmware's.
+    #[must_use]
+    pub fn chart_for(&self, version: &str) -> Chart {
+        Chart { metadata: self.chart.metadata.with_app_version(version), ..(*self.chart).clone() }
+    }
+
+    /// Renders the objects of an attempt with the current chart, and asks the guard.
+    ///
+    /// # Errors
+    /// What in a template failed, or what the guard refuses.
+    pub fn objects(
+        &self,
+        intent: &Intent,
+        release: &str,
+        revision: u32,
+        overrides: &Value,
+        address: Option<&str>,
+    ) -> Result<Rendered, Refusal> {
+        let program = self.program.as_ref().ok_or_else(|| Refusal {
+            reason: Reason::ChartInvalid,
+            message: self.unsupported.clone().unwrap_or_default(),
+        })?;
+        let program = program.with_app_version(&intent.version);
+        self.render(&program, &self.chart, &Rendering { intent, release, revision, overrides, address })
+    }
+
+    /// Renders the objects of a recorded attempt from its record alone, whatever the current chart is, and asks the guard.
+    ///
+    /// # Errors
+    /// As [`FlashPod::objects`], or that the recorded chart cannot be rendered in process.
+    pub fn stored_objects(&self, record: &Record, intent: &Intent, address: Option<&str>) -> Result<Rendered, Refusal> {
+        let rendering = Rendering {
+            intent,
+            release: &record.name,
+            revision: record.version,
+            overrides: &record.config,
+            address,
+        };
+        let same = record.chart.templates == self.chart.templates && record.chart.files == self.chart.files;
+        if same && let Some(program) = &self.program {
+            return self.render(&program.with_app_version(&intent.version), &record.chart, &rendering);
+        }
+        let program = Program::compile(&record.chart).map_err(|error| Refusal {
+            reason: Reason::ChartInvalid,
+            message: format!("the recorded chart: {error}"),
+        })?;
+        self.render(&program, &record.chart, &rendering)
+    }
+
+    fn render(&self, program: &Program, chart: &Chart, of: &Rendering<'_>) -> Result<Rendered, Refusal> {
+        let mut user = of.overrides.as_object().cloned().unwrap_or_default();
+        if let Some(address) = of.address {
+            user.insert("externalIP".into(), Value::String(address.to_owned()));
+        }
+        let defaults = chart.values.as_object().cloned().unwrap_or_default();
+        let values = Value::Object(coalesce(&defaults, user));
+        let release = Release {
+            name: of.release.to_owned(),
+            namespace: of.intent.job.namespace.clone(),
+            revision: of.revision,
+            is_install: of.revision == 1,
+            is_upgrade: of.revision != 1,
+        };
+        let rendered = program.render(&values, &release, &self.capabilities, &Limits::default()).map_err(|error| {
+            Refusal { reason: Reason::RenderFailed, message: error.to_string() }
+        })?;
+        let objects: Vec<guard::Rendered<'_>> = rendered
+            .documents
+            .iter()
+            .map(|document| guard::Rendered { source: &document.source, object: &document.object })
+            .collect();
+        let stage = if of.address.is_some() { Stage::Complete } else { Stage::BeforeAddress };
+        guard::check(&objects, stage, &self.policy_of(of.intent, of.release)).map_err(|violations| Refusal {
+            reason: Reason::GuardRefused,
+            message: violations.iter().take(5).map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        })?;
+        Ok(rendered)
+    }
+
+    /// What the guard lets through for one attempt.
+    fn policy_of(&self, intent: &Intent, release: &str) -> Policy {
+        Policy {
             namespace: intent.job.namespace.clone(),
             release: release.to_owned(),
-            id: intent.attempt_id.clone(),
-            job_name: intent.job.name.clone(),
-            job_uid: intent.job.uid.clone(),
-            round: intent.round.to_string(),
-        })
+            attempt: intent.attempt_id.clone(),
+            endpoint: Some(intent.device.endpoint.clone()),
+            labels: [
+                (LABEL_JOB_UID.to_owned(), intent.job.uid.clone()),
+                (LABEL_ROUND.to_owned(), intent.round.to_string()),
+            ]
+            .into(),
+            owner: Some(guard::Owner {
+                api_version: format!("{GROUP}/{VERSION}"),
+                kind: "FlashJob".into(),
+                name: intent.job.name.clone(),
+                uid: intent.job.uid.clone(),
+            }),
+            finalizers: vec![TRACKING_FINALIZER.to_owned()],
+            ..self.policy.clone()
+        }
     }
 }
 
@@ -174,55 +269,56 @@ pub struct AttemptOf<'a> {
     pub nonce: &'a str,
 }
 
-/// Renders the objects of an attempt: without the Pod where `address` is empty, as long as the chart waits for it.
-///
-/// # Errors
-/// What in a template failed, or what the guard refuses.
-pub fn objects(
-    program: &Program,
-    chart: &Chart,
-    overrides: &Value,
-    of: &Rendering<'_>,
-) -> Result<Rendered, Refusal> {
-    let mut user = overrides.as_object().cloned().unwrap_or_default();
-    if let Some(address) = of.address {
-        user.insert("externalIP".into(), Value::String(address.to_owned()));
-    }
-    let defaults = chart.values.as_object().cloned().unwrap_or_default();
-    let values = Value::Object(coalesce(&defaults, user));
-    let release = Release {
-        name: of.release.to_owned(),
-        namespace: of.policy.namespace().to_owned(),
-        revision: of.revision,
-        is_install: of.revision == 1,
-        is_upgrade: of.revision != 1,
-    };
-    let rendered = program.render(&values, &release, of.capabilities, &Limits::default()).map_err(|error| Refusal {
-        reason: Reason::RenderFailed,
-        message: error.to_string(),
-    })?;
-    let objects: Vec<(&str, &Value)> =
-        rendered.documents.iter().map(|document| (document.source.as_str(), &document.object)).collect();
-    guard::check(&objects, of.policy).map_err(|violations| Refusal {
-        reason: Reason::GuardRefused,
-        message: violations.iter().take(5).map(ToString::to_string).collect::<Vec<_>>().join("; "),
-    })?;
-    Ok(rendered)
+/// How the objects of an attempt are rendered.
+struct Rendering<'a> {
+    intent: &'a Intent,
+    release: &'a str,
+    revision: u32,
+    overrides: &'a Value,
+    /// The Service's address; none leaves the value as it is.
+    address: Option<&'a str>,
 }
 
-/// How objects are rendered.
-#[derive(Clone, Copy, Debug)]
-pub struct Rendering<'a> {
-    /// Release name.
-    pub release: &'a str,
-    /// Revision, from 1.
-    pub revision: u32,
-    /// The Service's address; none leaves the value as it is.
-    pub address: Option<&'a str>,
-    /// What is let through.
-    pub policy: &'a Policy,
-    /// What the cluster can do.
-    pub capabilities: &'a Capabilities,
+/// The objects of a rendering, as they are applied: Helm's ownership metadata is on them, as Helm would put it there.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// The Pod, if it was rendered.
+    pub pod: Option<Value>,
+    /// Everything else, in install order.
+    pub others: Vec<Value>,
+    /// The manifest of everything else.
+    pub manifest_without_pod: String,
+}
+
+impl Parts {
+    /// Takes a rendering apart.
+    #[must_use]
+    pub fn of(rendered: &Rendered, release: &str, namespace: &str) -> Self {
+        let is_pod = |object: &Value| object["kind"] == "Pod" && object["apiVersion"] == "v1";
+        let mut parts = Self { pod: None, others: Vec::new(), manifest_without_pod: String::new() };
+        for document in &rendered.documents {
+            let owned = owned_by_release(&document.object, release, namespace);
+            if is_pod(&document.object) {
+                parts.pod = Some(owned);
+                continue;
+            }
+            parts.others.push(owned);
+            let text = document.text.trim_end();
+            parts.manifest_without_pod.push_str(&format!("---\n# Source: {}\n{text}\n", document.source));
+        }
+        parts
+    }
+}
+
+/// An object with the metadata by which Helm knows its own.
+fn owned_by_release(object: &Value, release: &str, namespace: &str) -> Value {
+    let mut object = object.clone();
+    let metadata = &mut object["metadata"];
+    metadata["namespace"] = json!(namespace);
+    metadata["labels"][LABEL_MANAGED_BY] = json!(MANAGED_BY_HELM);
+    metadata["annotations"][ANNOTATION_RELEASE_NAME] = json!(release);
+    metadata["annotations"][ANNOTATION_RELEASE_NAMESPACE] = json!(namespace);
+    object
 }
 
 fn refused(error: &LayersError) -> Refusal {

@@ -3,11 +3,11 @@
 //! A stored object that the current schema would refuse still parses: it must be possible to finish and delete it.
 
 use jiff::Timestamp;
-use kube::{ResourceExt, api::DynamicObject};
+use kube::{ResourceExt, core::DeserializeGuard};
 
 use super::index_set::IndexSet;
 use crate::{
-    api::{Effective, FlashJobSpec, FlashJobStatus, MismatchPolicy, Round},
+    api::{Effective, FlashJob, FlashJobSpec, FlashJobStatus, MismatchPolicy, Round},
     names::FINALIZER,
 };
 
@@ -46,7 +46,7 @@ pub struct Job {
     /// Devices that are final in the current round, as stored.
     pub finals: Finals,
     /// The object as it was read: the status is put back into it.
-    pub object: DynamicObject,
+    pub object: FlashJob,
 }
 
 /// Devices that are final in a round, by index.
@@ -90,24 +90,40 @@ impl Finals {
 }
 
 impl Job {
-    /// Parses an object of kind FlashJob. None where the API server left out what it always sets.
+    /// Parses what was read. None where the API server left out what it always sets.
     #[must_use]
-    pub fn parse(object: &DynamicObject) -> Option<Self> {
-        let spec = object.data.get("spec").cloned().unwrap_or_default();
-        let status = object.data.get("status").cloned().unwrap_or_default();
-        let status: FlashJobStatus = serde_json::from_value(status).unwrap_or_default();
+    pub fn parse(guard: &DeserializeGuard<FlashJob>) -> Option<Self> {
+        match &guard.0 {
+            Ok(object) => Self::of(object.clone(), Ok(object.spec.clone())),
+            Err(invalid) => {
+                let object = FlashJob { metadata: invalid.metadata.clone(), ..FlashJob::default() };
+                Self::of(object, Err(invalid.error.clone()))
+            }
+        }
+    }
+
+    /// Parses the answer to a write.
+    #[must_use]
+    pub fn of_answer(object: FlashJob) -> Option<Self> {
+        let spec = Ok(object.spec.clone());
+        Self::of(object, spec)
+    }
+
+    fn of(object: FlashJob, spec: Result<FlashJobSpec, String>) -> Option<Self> {
+        let status = object.status.clone().unwrap_or_default();
+        let metadata = &object.metadata;
         Some(Self {
-            name: object.metadata.name.clone()?,
-            namespace: object.metadata.namespace.clone()?,
-            uid: object.metadata.uid.clone()?,
-            version: object.metadata.resource_version.as_deref()?.parse().ok()?,
-            generation: object.metadata.generation.unwrap_or_default(),
-            deleting: object.metadata.deletion_timestamp.is_some(),
+            name: metadata.name.clone()?,
+            namespace: metadata.namespace.clone()?,
+            uid: metadata.uid.clone()?,
+            version: metadata.resource_version.as_deref()?.parse().ok()?,
+            generation: metadata.generation.unwrap_or_default(),
+            deleting: metadata.deletion_timestamp.is_some(),
             has_finalizer: object.finalizers().iter().any(|finalizer| finalizer == FINALIZER),
-            spec: without_nulls(spec).map_err(|error| error.to_string()),
+            spec,
             finals: Finals::of(&status),
             status,
-            object: object.clone(),
+            object,
         })
     }
 
@@ -158,19 +174,11 @@ impl Job {
     }
 }
 
-/// Parses a spec in which null and absent mean the same.
-fn without_nulls(mut spec: serde_json::Value) -> Result<FlashJobSpec, serde_json::Error> {
-    if let Some(fields) = spec.as_object_mut() {
-        fields.retain(|_, value| !value.is_null());
-    }
-    serde_json::from_value(spec)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn object(spec: &serde_json::Value) -> DynamicObject {
+    fn object(spec: &serde_json::Value) -> DeserializeGuard<FlashJob> {
         serde_json::from_value(serde_json::json!({
             "apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashJob",
             "metadata": {"name": "lamps", "namespace": "lab", "uid": "u-1", "resourceVersion": "12", "generation": 3},

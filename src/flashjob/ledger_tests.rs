@@ -32,7 +32,7 @@ fn pod(id: &str, uid: &str, version: u64, phase: &str) -> PodSight {
         node: Some("n".into()),
         started: None,
         active_deadline_seconds: 600,
-        tracked: true,
+        finalizers: Vec::new(),
         container: ContainerSight::Running,
     }
 }

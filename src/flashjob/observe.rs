@@ -13,7 +13,7 @@ use crate::{
     device::Endpoint,
     names::{
         ANNOTATION_ENDPOINT, ANNOTATION_JOB, FLASH_CONTAINER, LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_ROUND, LABEL_UUID,
-        RELEASE_PREFIX, TRACKING_FINALIZER,
+        RELEASE_PREFIX,
     },
     release::{Key, Status, Stored, has_pod},
 };
@@ -35,7 +35,7 @@ pub fn pod(pod: &Pod) -> Option<PodSight> {
         node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
         started: status.start_time.as_ref().map(|time| time.0),
         active_deadline_seconds: pod.spec.as_ref().and_then(|spec| spec.active_deadline_seconds).unwrap_or_default(),
-        tracked: pod.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == TRACKING_FINALIZER),
+        finalizers: pod.metadata.finalizers.clone().unwrap_or_default(),
         container: container(status),
     })
 }

@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::release::{Status, Stored};
+use crate::{
+    names::TRACKING_FINALIZER,
+    release::{Status, Stored},
+};
 
 /// Names an attempt: the job's uid and the attempt id. Ordered by job.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,8 +108,8 @@ pub struct PodSight {
     pub started: Option<Timestamp>,
     /// `activeDeadlineSeconds`.
     pub active_deadline_seconds: i64,
-    /// Whether the tracking finalizer is on it.
-    pub tracked: bool,
+    /// Its finalizers.
+    pub finalizers: Vec<String>,
     /// The flash container.
     pub container: ContainerSight,
 }
@@ -133,6 +136,12 @@ pub enum ContainerSight {
 }
 
 impl PodSight {
+    /// Whether the tracking finalizer is on it.
+    #[must_use]
+    pub fn tracked(&self) -> bool {
+        self.finalizers.iter().any(|finalizer| finalizer == TRACKING_FINALIZER)
+    }
+
     /// Whether the Pod has ended for good: phase Succeeded or Failed, or deleted before it was bound to a node.
     #[must_use]
     pub fn ended(&self) -> bool {
