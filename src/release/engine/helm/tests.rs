@@ -401,6 +401,7 @@ fn a_helm_child_dies_with_the_operator() {
     let mut operator = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", NAME])
         .env(ROLE, directory.path())
+        .env("TMPDIR", directory.path())
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
