@@ -35,7 +35,7 @@ impl ControlPlane {
     /// One of its own, for a test that stops parts of it.
     pub fn start(name: &str) -> Self {
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control-plane");
-        let bin = run(&mut Command::new(scripts.join("build.sh")).args([
+        let bin = run(Command::new(scripts.join("build.sh")).args([
             "etcd",
             "kwok",
             "kubernetes",
@@ -44,8 +44,7 @@ impl ControlPlane {
         ]));
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join(format!("control-plane-{}-{name}", std::process::id()));
-        // To a file: the programs that stay would hold a pipe open.
-        std::fs::create_dir_all(directory.parent().unwrap()).unwrap();
+        remove_leftovers(directory.parent().unwrap());
         let mut command = Command::new(scripts.join("up.sh"));
         command
             .arg(&directory)
@@ -217,6 +216,29 @@ pub fn run(command: &mut Command) -> String {
         read(&err)
     );
     read(&out)
+}
+
+/// Removes the state of earlier runs: kept until now for whoever wanted to see why they failed.
+fn remove_leftovers(parent: &Path) {
+    std::fs::create_dir_all(parent).unwrap();
+    for entry in std::fs::read_dir(parent).unwrap().flatten() {
+        let ours = entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with("control-plane-");
+        // One that still runs belongs to another run of the tests, beside this one.
+        let runs = || {
+            let pids = std::fs::read_to_string(entry.path().join("pids")).unwrap_or_default();
+            pids.lines().any(|line| {
+                let fields: Vec<_> = line.split(' ').collect();
+                fields.len() == 3
+                    && fields[1].parse().ok().and_then(started).as_deref() == Some(fields[2])
+            })
+        };
+        if owner.is_some() && !owned && !runs() {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// When a process was started, in clock ticks since boot.
