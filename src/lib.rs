@@ -7,4 +7,5 @@ pub mod device;
 pub mod flashjob;
 pub mod names;
 pub mod release;
+pub mod settings;
 pub mod telemetry;

@@ -21,7 +21,9 @@ pub enum LogFormat {
 
 /// A log filter cannot be used.
 #[derive(thiserror::Error, Debug)]
-#[error("the log level {filter:?} cannot be used ({message}): write error, warn, info, debug, trace, or target=level pairs")]
+#[error(
+    "the log level {filter:?} cannot be used ({message}): write error, warn, info, debug, trace, or target=level pairs"
+)]
 pub struct LogLevelError {
     filter: String,
     message: String,

@@ -110,7 +110,7 @@ impl Election {
         let released = match decide(&observed, identity, false, self.times.duration, now) {
             Decision::Acquire { released } => released,
             Decision::Renew => false,
-            Decision::Wait { until } => return (observed, poll.min(until - now), None),
+            Decision::Wait { until } => return (observed, poll.min(until.saturating_sub(now)), None),
             Decision::Lost => return (observed, poll, None),
         };
         match self.take(observed.lease.as_ref(), identity).await {
@@ -236,7 +236,9 @@ impl Leadership {
             Ok(lease) => {
                 self.lease = lease;
                 self.renewed = before;
-                self.election.fence.open_until(before + times.renew_deadline);
+                self.election
+                    .fence
+                    .open_until(before + times.renew_deadline);
                 Ok(true)
             }
             Err(error) if error.kind == ErrorKind::NotFound => Err(Lost::Deleted),
@@ -253,13 +255,21 @@ impl Leadership {
         let Ok(lease) = self.election.get().await else {
             return Ok(false);
         };
-        let holder = lease.as_ref().map(|lease| super::lease::holder(lease).to_owned());
+        let holder = lease
+            .as_ref()
+            .map(|lease| super::lease::holder(lease).to_owned());
         let observed = Observed {
             lease,
             since: Duration::ZERO,
         };
         let now = clock::boot_time();
-        let decision = decide(&observed, &self.identity, true, self.election.times.duration, now);
+        let decision = decide(
+            &observed,
+            &self.identity,
+            true,
+            self.election.times.duration,
+            now,
+        );
         match (decision, observed.lease) {
             (Decision::Renew, Some(lease)) => {
                 self.lease = lease;
@@ -293,7 +303,9 @@ impl Drop for Leadership {
 }
 
 fn new_identity() -> String {
-    let host = nix::unistd::gethostname()
-        .map_or_else(|_| "unknown".to_owned(), |name| name.to_string_lossy().into_owned());
+    let host = nix::unistd::gethostname().map_or_else(
+        |_| "unknown".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    );
     format!("{host}_{}", hex::encode(rand::random::<[u8; 16]>()))
 }

@@ -335,16 +335,26 @@ mod tests {
         "the UID in the precondition (1) does not match",
         ErrorKind::Conflict
     )]
-    #[case(
-        422,
-        "Invalid",
-        r#"Pod "a" is invalid: spec.x: Required"#,
-        invalid()
-    )]
+    #[case(422, "Invalid", r#"Pod "a" is invalid: spec.x: Required"#, invalid())]
     #[case(400, "BadRequest", "strict decoding error", invalid())]
-    #[case(403, "Forbidden", r#"pods is forbidden: User "x" cannot create resource "pods" in API group """#, ErrorKind::Forbidden)]
-    #[case(403, "Forbidden", r#"pods "a" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1"#, ErrorKind::QuotaExceeded)]
-    #[case(403, "Forbidden", r#"pods "a" is forbidden: violates PodSecurity "baseline:latest": privileged"#, ErrorKind::AdmissionDenied)]
+    #[case(
+        403,
+        "Forbidden",
+        r#"pods is forbidden: User "x" cannot create resource "pods" in API group """#,
+        ErrorKind::Forbidden
+    )]
+    #[case(
+        403,
+        "Forbidden",
+        r#"pods "a" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1"#,
+        ErrorKind::QuotaExceeded
+    )]
+    #[case(
+        403,
+        "Forbidden",
+        r#"pods "a" is forbidden: violates PodSecurity "baseline:latest": privileged"#,
+        ErrorKind::AdmissionDenied
+    )]
     #[case(403, "Forbidden", r#"pods "a" is forbidden: unable to create new content in namespace n because it is being terminated"#, ErrorKind::NamespaceTerminating)]
     #[case(
         403,
@@ -353,7 +363,12 @@ mod tests {
         ErrorKind::AdmissionDenied
     )]
     #[case(422, "Invalid", r#"pods "a" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no"#, ErrorKind::AdmissionDenied)]
-    #[case(500, "InternalError", r#"Internal error occurred: failed calling webhook "w": connect: refused"#, ErrorKind::AdmissionUnavailable)]
+    #[case(
+        500,
+        "InternalError",
+        r#"Internal error occurred: failed calling webhook "w": connect: refused"#,
+        ErrorKind::AdmissionUnavailable
+    )]
     #[case(413, "RequestEntityTooLarge", "limit is 3145728", ErrorKind::TooLarge)]
     #[case(500, "", "etcdserver: request is too large", ErrorKind::TooLarge)]
     #[case(

@@ -51,7 +51,8 @@ impl Kinds {
     /// The place of a kind in the API, if it is known.
     #[must_use]
     pub fn find(&self, api_version: &str, kind: &str) -> Option<&ApiResource> {
-        self.resources.get(&(api_version.to_owned(), kind.to_owned()))
+        self.resources
+            .get(&(api_version.to_owned(), kind.to_owned()))
     }
 
     /// Asks the API server for `extra` kinds, written `group/version/Kind` or `v1/Kind`, and adds them.
@@ -71,10 +72,9 @@ impl Kinds {
             if self.find(api_version, kind).is_some() {
                 continue;
             }
-            let (resource, capabilities) =
-                discovery::pinned_kind(client, &gvk(api_version, kind))
-                    .await
-                    .map_err(|error| ApiError::new(format!("discover the kind {name}"), &error))?;
+            let (resource, capabilities) = discovery::pinned_kind(client, &gvk(api_version, kind))
+                .await
+                .map_err(|error| ApiError::new(format!("discover the kind {name}"), &error))?;
             if capabilities.scope != Scope::Namespaced {
                 return Err(refuse("its objects belong to no namespace"));
             }

@@ -127,8 +127,8 @@ pub fn held_spec(
     duration: Duration,
     now: Timestamp,
 ) -> LeaseSpec {
-    let renewal =
-        before.filter(|spec| spec.holder_identity.as_deref() == Some(identity) && !identity.is_empty());
+    let renewal = before
+        .filter(|spec| spec.holder_identity.as_deref() == Some(identity) && !identity.is_empty());
     let transitions = before.and_then(|spec| spec.lease_transitions).unwrap_or(0);
     LeaseSpec {
         holder_identity: Some(identity.to_owned()),

@@ -7,8 +7,8 @@
 //!   (pure)                                       └─ write.rs, events.rs        error.rs: what every failure means
 //! ```
 
-pub mod clock;
 mod client;
+pub mod clock;
 mod election;
 mod error;
 mod events;

@@ -27,7 +27,7 @@ const LOG_LINES: i64 = 2000;
 pub enum Scope {
     /// All of them, also those that come later.
     #[default]
-    Cluster,
+    All,
     /// These.
     Namespaces(BTreeSet<String>),
 }
@@ -37,7 +37,7 @@ impl Scope {
     #[must_use]
     pub fn of(namespaces: &[String]) -> Self {
         if namespaces.is_empty() {
-            Self::Cluster
+            Self::All
         } else {
             Self::Namespaces(namespaces.iter().cloned().collect())
         }
@@ -47,7 +47,7 @@ impl Scope {
     #[must_use]
     pub fn contains(&self, namespace: &str) -> bool {
         match self {
-            Self::Cluster => true,
+            Self::All => true,
             Self::Namespaces(names) => names.contains(namespace),
         }
     }
@@ -56,7 +56,7 @@ impl Scope {
     #[must_use]
     pub fn parts(&self) -> Vec<Option<String>> {
         match self {
-            Self::Cluster => vec![None],
+            Self::All => vec![None],
             Self::Namespaces(names) => names.iter().cloned().map(Some).collect(),
         }
     }
@@ -122,8 +122,14 @@ impl Reader {
         let mut found = Vec::new();
         let mut parameters = ListParams::default().labels(labels).limit(PAGE);
         loop {
-            let what = format!("list {} in {}", K::plural(&()), namespace.unwrap_or("the cluster"));
-            let page = self.bounded(what, async { api.list(&parameters).await }).await?;
+            let what = format!(
+                "list {} in {}",
+                K::plural(&()),
+                namespace.unwrap_or("the cluster")
+            );
+            let page = self
+                .bounded(what, async { api.list(&parameters).await })
+                .await?;
             found.extend(page.items);
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => parameters = parameters.continue_token(&token),

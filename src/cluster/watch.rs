@@ -168,10 +168,10 @@ fn failed<K>(request: &str, error: &watcher::Error) -> WatchEvent<K> {
         watcher::Error::WatchError(status) => {
             ApiError::new(request, &kube::Error::Api(status.clone()))
         }
-        other => ApiError {
+        watcher::Error::NoResourceVersion => ApiError {
             request: request.to_owned(),
             kind: ErrorKind::Unavailable,
-            message: other.to_string(),
+            message: error.to_string(),
         },
     };
     if error.is_not_found() {
@@ -211,8 +211,11 @@ mod tests {
 
     #[test]
     fn a_kind_that_does_not_exist_is_no_failure() {
-        let missing = Status::failure("the server could not find the requested resource", "NotFound")
-            .with_code(404);
+        let missing = Status::failure(
+            "the server could not find the requested resource",
+            "NotFound",
+        )
+        .with_code(404);
         let error = watcher::Error::InitialListFailed(kube::Error::Api(missing.boxed()));
         assert!(matches!(
             failed::<Pod>("watch instances", &error),

@@ -8,9 +8,7 @@ use std::{future::Future, time::Duration};
 use k8s_openapi::api::{apps::v1::ControllerRevision, core::v1::Secret};
 use kube::{
     Api, Client, Resource,
-    api::{
-        DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions, TypeMeta,
-    },
+    api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions, TypeMeta},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -82,7 +80,8 @@ impl Writer {
         let api = self.dynamic(&key)?;
         let parameters = PatchParams::apply(names::FIELD_MANAGER).force();
         self.call("apply", &key, async {
-            api.patch(&key.name, &parameters, &Patch::Apply(object)).await
+            api.patch(&key.name, &parameters, &Patch::Apply(object))
+                .await
         })
         .await
     }
@@ -119,7 +118,9 @@ impl Writer {
             ..DeleteParams::background()
         };
         let answer = self
-            .call("delete", key, async { api.delete(&key.name, &parameters).await })
+            .call("delete", key, async {
+                api.delete(&key.name, &parameters).await
+            })
             .await;
         match answer {
             Ok(answer) if answer.is_left() => Ok(Deleted::Deleting),
@@ -171,7 +172,11 @@ impl Writer {
         if finalizers.iter().any(|one| one == finalizer) {
             return Ok(());
         }
-        let all: Vec<_> = finalizers.iter().map(String::as_str).chain([finalizer]).collect();
+        let all: Vec<_> = finalizers
+            .iter()
+            .map(String::as_str)
+            .chain([finalizer])
+            .collect();
         let patch = json!([
             {"op": "test", "path": "/metadata/uid", "value": uid},
             {"op": "test", "path": "/metadata/resourceVersion", "value": resource_version},
@@ -191,12 +196,14 @@ impl Writer {
         };
         let answer = self
             .call("patch", key, async {
-                api.patch(&key.name, &parameters, &Patch::<()>::Json(patch)).await
+                api.patch(&key.name, &parameters, &Patch::<()>::Json(patch))
+                    .await
             })
             .await;
         match answer {
             Ok(_) => Ok(()),
-            Err(mut error) if matches!(&error.kind, ErrorKind::Invalid { fields } if fields.is_empty()) => {
+            Err(mut error) if matches!(&error.kind, ErrorKind::Invalid { fields } if fields.is_empty()) =>
+            {
                 error.kind = ErrorKind::Conflict;
                 "the object is not as it was last seen".clone_into(&mut error.message);
                 Err(error)
@@ -236,7 +243,8 @@ impl Writer {
         name: &str,
         condition: &DeleteCondition,
     ) -> Result<Deleted, ApiError> {
-        self.delete(&ObjectKey::secret(namespace, name), condition).await
+        self.delete(&ObjectKey::secret(namespace, name), condition)
+            .await
     }
 
     /// Creates one slice of a frozen selection.
@@ -258,7 +266,10 @@ impl Writer {
         let key = typed_key(job)?;
         let api = self.typed::<FlashJob>(&key);
         if job.metadata.uid.is_none() || job.metadata.resource_version.is_none() {
-            return Err(malformed(&key, "a status write needs uid and resourceVersion"));
+            return Err(malformed(
+                &key,
+                "a status write needs uid and resourceVersion",
+            ));
         }
         if let Some(status) = job.status.as_ref().and_then(|s| serde_json::to_vec(s).ok()) {
             self.metrics.status_written(status.len());
@@ -286,7 +297,9 @@ impl Writer {
             .call("get", key, async { api.get(&key.name).await })
             .await?;
         let meta = &current.metadata;
-        if meta.uid.as_deref() != Some(uid) || meta.resource_version.as_deref() != Some(resource_version) {
+        if meta.uid.as_deref() != Some(uid)
+            || meta.resource_version.as_deref() != Some(resource_version)
+        {
             return Err(ApiError {
                 request: format!("update_status {key}"),
                 kind: ErrorKind::Conflict,
@@ -333,7 +346,11 @@ impl Writer {
                 ),
             )
         })?;
-        Ok(Api::namespaced_with(self.client.clone(), &key.namespace, resource))
+        Ok(Api::namespaced_with(
+            self.client.clone(),
+            &key.namespace,
+            resource,
+        ))
     }
 
     /// Sends one request, bounded and counted.
@@ -373,9 +390,12 @@ fn typed_key<K: Resource<DynamicType = ()>>(object: &K) -> Result<ObjectKey, Api
     let types = TypeMeta::resource::<K>();
     let meta = object.meta();
     match (&meta.namespace, &meta.name) {
-        (Some(namespace), Some(name)) => {
-            Ok(ObjectKey::new(&types.api_version, &types.kind, namespace, name))
-        }
+        (Some(namespace), Some(name)) => Ok(ObjectKey::new(
+            &types.api_version,
+            &types.kind,
+            namespace,
+            name,
+        )),
         _ => Err(ApiError {
             request: format!("write a {}", types.kind),
             kind: ErrorKind::Invalid { fields: Vec::new() },

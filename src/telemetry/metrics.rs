@@ -51,7 +51,9 @@ impl Default for Metrics {
             reconcile_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
             devices: Family::default(),
             flash_seconds: Family::new_with_constructor(|| {
-                Histogram::new([5.0, 10.0, 20.0, 30.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 1200.0])
+                Histogram::new([
+                    5.0, 10.0, 20.0, 30.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 1200.0,
+                ])
             }),
             api_writes: Family::default(),
             releases: Family::default(),
@@ -78,12 +80,20 @@ impl Metrics {
         counted("devices", "Devices by phase and reason", &|r, n, h| {
             r.register(n, h, self.devices.clone());
         });
-        counted("api_writes", "Writes to the API server by verb, kind and outcome", &|r, n, h| {
-            r.register(n, h, self.api_writes.clone());
-        });
-        counted("release_operations", "Release operations by engine, operation and outcome", &|r, n, h| {
-            r.register(n, h, self.releases.clone());
-        });
+        counted(
+            "api_writes",
+            "Writes to the API server by verb, kind and outcome",
+            &|r, n, h| {
+                r.register(n, h, self.api_writes.clone());
+            },
+        );
+        counted(
+            "release_operations",
+            "Release operations by engine, operation and outcome",
+            &|r, n, h| {
+                r.register(n, h, self.releases.clone());
+            },
+        );
         counted("watch_failures", "Failed watches by kind", &|r, n, h| {
             r.register(n, h, self.watch_failures.clone());
         });
@@ -122,12 +132,16 @@ impl Metrics {
     }
 
     fn registry(&self) -> std::sync::MutexGuard<'_, Registry> {
-        self.registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.registry
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// A reconcile ended.
     pub fn reconciled(&self, outcome: &'static str, took: Duration) {
-        self.reconciles.get_or_create(&[word("outcome", outcome)]).inc();
+        self.reconciles
+            .get_or_create(&[word("outcome", outcome)])
+            .inc();
         self.reconcile_seconds.observe(took.as_secs_f64());
     }
 
@@ -170,7 +184,9 @@ impl Metrics {
 
     /// A watch failed and tries again.
     pub fn watch_failed(&self, kind: &'static str) {
-        self.watch_failures.get_or_create(&[word("kind", kind)]).inc();
+        self.watch_failures
+            .get_or_create(&[word("kind", kind)])
+            .inc();
     }
 
     /// Whether this process leads.
@@ -220,7 +236,11 @@ mod tests {
             r#"flashjob_flash_seconds_bucket{le="60.0",outcome="Succeeded"} 1"#,
             "flashjob_leader 1",
             "flashjob_status_written_bytes_total 10",
-            concat!(r#"flashjob_build_info{version=""#, env!("CARGO_PKG_VERSION"), r#""} 1"#),
+            concat!(
+                r#"flashjob_build_info{version=""#,
+                env!("CARGO_PKG_VERSION"),
+                r#""} 1"#
+            ),
         ] {
             assert!(text.lines().any(|one| one == line), "{line} not in\n{text}");
         }
