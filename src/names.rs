@@ -41,3 +41,9 @@ pub const FLASH_CONTAINER: &str = "flash-container";
 pub const RELEASE_PREFIX: &str = "flash-";
 /// Type of a release Secret.
 pub const RELEASE_SECRET_TYPE: &str = "helm.sh/release.v1";
+/// Annotation: normalised endpoint of the device, on Pod and Service.
+pub const ANNOTATION_ENDPOINT: &str = "flashjob.nbfc.io/endpoint";
+/// Annotation: name of the `FlashJob`, on Pod and Service.
+pub const ANNOTATION_JOB: &str = "flashjob.nbfc.io/job";
+/// Annotation: UUID of the device, on Pod and Service.
+pub const ANNOTATION_UUID: &str = "flashjob.nbfc.io/uuid";

@@ -1,0 +1,378 @@
+//! Reads a chart from a directory, a packed archive or the files built into the program.
+//!
+//! Reads files, nothing else; called when the operator starts and by the `render` subcommand.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::ignore::Rules;
+use super::template::context::{one_line, scalar};
+use super::{Chart, File, Metadata, yaml};
+
+/// A chart's files together may not be larger than this, in bytes.
+pub const MAX_CHART_SIZE: u64 = 20 << 20;
+
+/// A chart may not have more files than this.
+pub const MAX_CHART_FILES: usize = 5_000;
+
+/// Why a chart cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A file or directory cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// What was read.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The archive is damaged or holds what no chart should.
+    #[error("chart archive: {0}; pack it again with `helm package`")]
+    Archive(String),
+    /// A file of the chart is not what it has to be.
+    #[error("{file}: {what}")]
+    File {
+        /// Path inside the chart.
+        file: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// The chart exceeds a bound.
+    #[error("the chart is too large: more than {MAX_CHART_SIZE} bytes or {MAX_CHART_FILES} files")]
+    TooLarge,
+}
+
+impl LoadError {
+    fn file(file: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::File {
+            file: file.into(),
+            what: what.into(),
+        }
+    }
+}
+
+impl Chart {
+    /// Loads a chart from a directory or an archive (`.tgz`).
+    ///
+    /// # Errors
+    /// If it cannot be read, is too large, or is no chart.
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
+        if path.is_dir() {
+            Self::from_directory(path)
+        } else {
+            Self::from_archive_file(path)
+        }
+    }
+
+    /// Loads a chart from a directory; what its `.helmignore` names is left out.
+    ///
+    /// # Errors
+    /// If a file cannot be read or is a link, or it is no chart.
+    pub fn from_directory(directory: &Path) -> Result<Self, LoadError> {
+        let ignore = directory.join(".helmignore");
+        let rules = if ignore.exists() {
+            read(&ignore)?
+        } else {
+            Vec::new()
+        };
+        let rules = String::from_utf8_lossy(&rules);
+        let rules = Rules::parse(&rules).map_err(|what| LoadError::file(".helmignore", what))?;
+        let mut walk = Walk {
+            rules,
+            files: Vec::new(),
+            size: 0,
+        };
+        walk.directory(directory, "")?;
+        Self::from_files(walk.files)
+    }
+
+    fn from_archive_file(path: &Path) -> Result<Self, LoadError> {
+        let error = |source| LoadError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        Self::from_archive(std::fs::File::open(path).map_err(error)?)
+    }
+
+    /// Loads a packed chart. `.helmignore` was applied when it was packed.
+    ///
+    /// # Errors
+    /// If the archive is damaged, leaves its directory, holds links, is too large, or is no chart.
+    pub fn from_archive(archive: impl Read) -> Result<Self, LoadError> {
+        let damaged = |error: std::io::Error| LoadError::Archive(error.to_string());
+        // The bound on the unpacked stream holds whatever the headers claim.
+        let unpacked = flate2::read::GzDecoder::new(archive).take(2 * MAX_CHART_SIZE);
+        let mut archive = tar::Archive::new(unpacked);
+        let (mut files, mut left) = (Vec::new(), MAX_CHART_SIZE);
+        for entry in archive.entries().map_err(damaged)? {
+            let mut entry = entry.map_err(damaged)?;
+            let kind = entry.header().entry_type();
+            if kind.is_dir() || kind.is_pax_global_extensions() || kind.is_pax_local_extensions() {
+                continue;
+            }
+            let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+            if !kind.is_file() {
+                return Err(LoadError::Archive(format!(
+                    "{path:?} is a link or a special file"
+                )));
+            }
+            let name = inner_path(&path)?;
+            if entry.size() > left || files.len() >= MAX_CHART_FILES {
+                return Err(LoadError::TooLarge);
+            }
+            let mut data = Vec::new();
+            entry.read_to_end(&mut data).map_err(damaged)?;
+            left = left.saturating_sub(data.len() as u64);
+            files.push(File { name, data });
+        }
+        Self::from_files(files)
+    }
+
+    /// Loads a chart that was built into the program.
+    ///
+    /// # Errors
+    /// If it is no chart.
+    pub fn from_embedded(directory: &include_dir::Dir<'_>) -> Result<Self, LoadError> {
+        fn collect(directory: &include_dir::Dir<'_>, root: &Path, files: &mut Vec<File>) {
+            for file in directory.files() {
+                let path = file.path().strip_prefix(root).unwrap_or(file.path());
+                let name = path.to_string_lossy().replace('\\', "/");
+                files.push(File {
+                    name,
+                    data: file.contents().to_vec(),
+                });
+            }
+            for inner in directory.dirs() {
+                collect(inner, root, files);
+            }
+        }
+        let mut files = Vec::new();
+        collect(directory, directory.path(), &mut files);
+        let ignore = files.iter().find(|file| file.name == ".helmignore");
+        let ignore = ignore
+            .map(|file| String::from_utf8_lossy(&file.data).into_owned())
+            .unwrap_or_default();
+        let rules = Rules::parse(&ignore).map_err(|what| LoadError::file(".helmignore", what))?;
+        files.retain(|file| {
+            let ends = file
+                .name
+                .match_indices('/')
+                .map(|(end, _)| (&file.name[..end], true));
+            !ends
+                .chain([(file.name.as_str(), false)])
+                .any(|(path, is_directory)| rules.ignores(path, is_directory))
+        });
+        Self::from_files(files)
+    }
+
+    /// Sorts files into the parts of a chart.
+    ///
+    /// # Errors
+    /// If `Chart.yaml` is missing or lacks name or version, or a YAML file cannot be parsed.
+    pub fn from_files(files: Vec<File>) -> Result<Self, LoadError> {
+        let (mut metadata, mut values, mut schema) = (None, Value::Object(Map::new()), None);
+        let (mut templates, mut others) = (Vec::new(), Vec::new());
+        for mut file in files {
+            if let Some(rest) = file.data.strip_prefix(b"\xef\xbb\xbf") {
+                file.data = rest.to_vec();
+            }
+            match file.name.as_str() {
+                "Chart.yaml" => metadata = Some(metadata_of(&file)?),
+                "values.yaml" => values = values_of(&file)?,
+                "values.schema.json" => schema = Some(file.data),
+                "Chart.lock" => {}
+                name if name.starts_with("templates/") => templates.push(file),
+                _ => others.push(file),
+            }
+        }
+        templates.sort_by(|a: &File, b: &File| a.name.cmp(&b.name));
+        others.sort_by(|a: &File, b: &File| a.name.cmp(&b.name));
+        let metadata = metadata.ok_or_else(|| {
+            LoadError::file("Chart.yaml", "the file is missing; this is no chart")
+        })?;
+        Ok(Self {
+            metadata,
+            values,
+            schema,
+            templates,
+            files: others,
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    std::fs::read(path).map_err(|source| LoadError::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+struct Walk {
+    rules: Rules,
+    files: Vec<File>,
+    size: u64,
+}
+
+impl Walk {
+    fn directory(&mut self, directory: &Path, prefix: &str) -> Result<(), LoadError> {
+        let error = |source| LoadError::Read {
+            path: directory.to_owned(),
+            source,
+        };
+        let entries = std::fs::read_dir(directory).map_err(error)?;
+        for entry in entries {
+            let entry = entry.map_err(error)?;
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            let kind = entry.file_type().map_err(error)?;
+            // A mounted ConfigMap consists of links to files beside them; following links inside is safe for reading
+            // a chart that an administrator named, and what they lead to must be a regular file or directory.
+            let metadata = std::fs::metadata(entry.path()).map_err(error)?;
+            if self.rules.ignores(&name, metadata.is_dir())
+                || (kind.is_symlink() && name.starts_with(".."))
+            {
+                continue;
+            }
+            if metadata.is_dir() {
+                if !entry.file_name().to_string_lossy().starts_with("..") {
+                    self.directory(&entry.path(), &format!("{name}/"))?;
+                }
+                continue;
+            }
+            self.file(&entry.path(), name, &metadata)?;
+        }
+        Ok(())
+    }
+
+    fn file(
+        &mut self,
+        path: &Path,
+        name: String,
+        metadata: &std::fs::Metadata,
+    ) -> Result<(), LoadError> {
+        if !metadata.is_file() {
+            return Err(LoadError::file(
+                name,
+                "is a special file; a chart holds regular files only",
+            ));
+        }
+        self.size += metadata.len();
+        if self.size > MAX_CHART_SIZE || self.files.len() >= MAX_CHART_FILES {
+            return Err(LoadError::TooLarge);
+        }
+        self.files.push(File {
+            name,
+            data: read(path)?,
+        });
+        Ok(())
+    }
+}
+
+/// Path inside the chart of an archive's entry: everything below its one directory.
+fn inner_path(path: &str) -> Result<String, LoadError> {
+    let path = path.replace('\\', "/");
+    let outside = || LoadError::Archive(format!("{path:?} lies outside the chart's directory"));
+    let (_, inner) = path.split_once('/').ok_or_else(outside)?;
+    let parts: Vec<&str> = inner
+        .split('/')
+        .filter(|part| !matches!(*part, "" | "."))
+        .collect();
+    let unsafe_part = |part: &&str| *part == ".." || part.contains(':') || part.contains('\0');
+    if path.starts_with('/')
+        || inner.starts_with('/')
+        || parts.is_empty()
+        || parts.iter().any(unsafe_part)
+    {
+        return Err(outside());
+    }
+    Ok(parts.join("/"))
+}
+
+fn document(file: &File, text: &str) -> Result<Map<String, Value>, LoadError> {
+    match yaml::parse(text) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(Value::Null) => Ok(Map::new()),
+        Ok(_) => Err(LoadError::file(&file.name, "has to be a YAML mapping")),
+        Err(error) => Err(LoadError::file(&file.name, error.to_string())),
+    }
+}
+
+fn text(file: &File) -> Result<&str, LoadError> {
+    std::str::from_utf8(&file.data).map_err(|_| LoadError::file(&file.name, "is no UTF-8 text"))
+}
+
+fn metadata_of(file: &File) -> Result<Metadata, LoadError> {
+    let raw = document(file, text(file)?)?;
+    let wrong = |what: String| LoadError::file(&file.name, what);
+    let field = |name: &str| raw.get(name).map(one_line).filter(|text| !text.is_empty());
+    let required = |name: &str| field(name).ok_or_else(|| wrong(format!("{name} is missing")));
+    let name = required("name")?;
+    if name.contains('/') || name == "." || name == ".." {
+        return Err(wrong(format!("{name:?} is no chart name")));
+    }
+    let version = required("version")?;
+    if !is_version(&version) {
+        return Err(wrong(format!("version {version:?} is no semantic version")));
+    }
+    let api_version = field("apiVersion").unwrap_or_else(|| "v1".to_owned());
+    if !matches!(api_version.as_str(), "v1" | "v2") {
+        return Err(wrong(format!("apiVersion {api_version:?} is not v1 or v2")));
+    }
+    let kind = raw.get("type").map(scalar).unwrap_or_default();
+    if !matches!(kind.as_str(), "" | "application" | "library") {
+        return Err(wrong(format!(
+            "type {kind:?} is not application or library"
+        )));
+    }
+    Ok(Metadata {
+        name,
+        version,
+        api_version,
+        app_version: field("appVersion"),
+        kube_version: field("kubeVersion"),
+        raw: Value::Object(raw),
+    })
+}
+
+/// Whether a text is a semantic version as loosely as Helm reads it: `1` and `v1.2` count too.
+fn is_version(text: &str) -> bool {
+    let text = text.strip_prefix('v').unwrap_or(text);
+    let end = text.find(['-', '+']).unwrap_or(text.len());
+    let (core, rest) = text.split_at(end);
+    let missing = 2_usize.saturating_sub(core.matches('.').count());
+    semver::Version::parse(&format!("{core}{}{rest}", ".0".repeat(missing))).is_ok()
+}
+
+/// `values.yaml` may hold several documents; later ones are merged over earlier ones.
+fn values_of(file: &File) -> Result<Value, LoadError> {
+    let mut values = Map::new();
+    let mut part = String::new();
+    for line in text(file)?.split_inclusive('\n') {
+        if line
+            .strip_prefix("---")
+            .is_some_and(|rest| rest.trim().is_empty())
+        {
+            merge(&mut values, document(file, &part)?);
+            part.clear();
+        } else {
+            part.push_str(line);
+        }
+    }
+    merge(&mut values, document(file, &part)?);
+    Ok(Value::Object(values))
+}
+
+fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(Value::Object(inner)), Value::Object(value)) => merge(inner, value),
+            (_, value) => {
+                into.insert(key, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,370 @@
+//! The functions of Go's template language itself, but for `and` and `or`, which the evaluator handles. Pure.
+
+use std::cmp::Ordering;
+use std::fmt::Write as _;
+
+use super::{Call, Function, FunctionError, Param, text};
+use crate::chart::template::format;
+use crate::chart::template::number::is_print;
+use crate::chart::template::value::{DictType, Kind, List, ListType, Value};
+
+type Outcome = Result<Value, FunctionError>;
+
+/// The functions of this family.
+pub(super) const FUNCTIONS: &[(&str, Function)] = &[
+    (
+        "call",
+        Function::variadic(&[Param::Any], Param::Any, call_value),
+    ),
+    ("eq", Function::variadic(&[Param::Any], Param::Any, eq)),
+    (
+        "ge",
+        Function::new(&[Param::Any, Param::Any], |_, arguments| {
+            less(arguments).map(|less| Value::Bool(!less))
+        }),
+    ),
+    (
+        "gt",
+        Function::new(&[Param::Any, Param::Any], |_, arguments| {
+            less_or_equal(arguments).map(|le| Value::Bool(!le))
+        }),
+    ),
+    ("html", Function::variadic(&[], Param::Any, html)),
+    (
+        "index",
+        Function::variadic(&[Param::Any], Param::Any, index),
+    ),
+    ("js", Function::variadic(&[], Param::Any, js)),
+    (
+        "le",
+        Function::new(&[Param::Any, Param::Any], |_, arguments| {
+            less_or_equal(arguments).map(Value::Bool)
+        }),
+    ),
+    ("len", Function::new(&[Param::Any], len)),
+    (
+        "lt",
+        Function::new(&[Param::Any, Param::Any], |_, arguments| {
+            less(arguments).map(Value::Bool)
+        }),
+    ),
+    (
+        "ne",
+        Function::new(&[Param::Any, Param::Any], |_, arguments| {
+            equal(&arguments[0], &arguments[1..]).map(|eq| Value::Bool(!eq))
+        }),
+    ),
+    (
+        "not",
+        Function::new(&[Param::Any], |_, arguments| {
+            Ok(Value::Bool(!arguments[0].truth()))
+        }),
+    ),
+    (
+        "print",
+        Function::variadic(&[], Param::Any, |call, arguments| {
+            written(call, format::sprint(arguments)?)
+        }),
+    ),
+    (
+        "printf",
+        Function::variadic(&[Param::String], Param::Any, printf),
+    ),
+    (
+        "println",
+        Function::variadic(&[], Param::Any, |call, arguments| {
+            written(call, format::sprintln(arguments)?)
+        }),
+    ),
+    ("urlquery", Function::variadic(&[], Param::Any, urlquery)),
+];
+
+fn written(call: &mut Call<'_>, text: String) -> Outcome {
+    call.charge(text.len())?;
+    Ok(Value::from(text))
+}
+
+fn printf(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let result = format::sprintf(&text(arguments, 0), &arguments[1..])?;
+    written(call, result)
+}
+
+fn call_value(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    Err(FunctionError::new(match &arguments[0] {
+        Value::Nil | Value::NilInterface => format!("{} of nil", call.name),
+        other => format!("non-function of type {}", other.type_name()),
+    }))
+}
+
+/// What Go compares values as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Basic {
+    Invalid,
+    Bool,
+    Int,
+    Uint,
+    Float,
+    String,
+}
+
+fn basic(value: &Value) -> Basic {
+    match value.kind() {
+        Kind::Bool => Basic::Bool,
+        Kind::Int | Kind::Int64 => Basic::Int,
+        Kind::Uint64 | Kind::Uint8 => Basic::Uint,
+        Kind::Float64 => Basic::Float,
+        Kind::String => Basic::String,
+        Kind::Invalid | Kind::Slice | Kind::Map | Kind::Ptr | Kind::Struct => Basic::Invalid,
+    }
+}
+
+/// An integer of any type, for comparing across signs.
+fn integer(value: &Value) -> i128 {
+    match value {
+        Value::Int(number) | Value::Int64(number) => i128::from(*number),
+        Value::Uint64(number) => i128::from(*number),
+        Value::Byte(number) => i128::from(*number),
+        _ => 0,
+    }
+}
+
+fn incompatible(left: &Value, right: &Value) -> FunctionError {
+    let (left, right) = (left.type_name(), right.type_name());
+    FunctionError::new(format!(
+        "incompatible types for comparison: {left} and {right}"
+    ))
+}
+
+fn eq(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    equal(&arguments[0], &arguments[1..]).map(Value::Bool)
+}
+
+fn equal(left: &Value, others: &[Value]) -> Result<bool, FunctionError> {
+    if others.is_empty() {
+        return Err(FunctionError::new("missing argument for comparison"));
+    }
+    for right in others {
+        if equal_to(left, right)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+#[allow(clippy::float_cmp)] // Go compares floats exactly
+fn equal_to(left: &Value, right: &Value) -> Result<bool, FunctionError> {
+    Ok(match (basic(left), basic(right)) {
+        (Basic::Int | Basic::Uint, Basic::Int | Basic::Uint) => integer(left) == integer(right),
+        (Basic::Invalid, Basic::Invalid) => return equal_complex(left, right),
+        (one, other) if one != other => {
+            return if left.is_nil() || right.is_nil() {
+                Ok(false)
+            } else {
+                Err(incompatible(left, right))
+            };
+        }
+        _ => match (left, right) {
+            (Value::Bool(left), Value::Bool(right)) => left == right,
+            (Value::Float(left), Value::Float(right)) => left == right,
+            (Value::String(left), Value::String(right)) => left == right,
+            _ => false,
+        },
+    })
+}
+
+/// Maps and lists can be compared with nil only.
+fn equal_complex(left: &Value, right: &Value) -> Result<bool, FunctionError> {
+    let nil = |value: &Value| match value {
+        Value::Dict(dict) => matches!(dict.kind(), DictType::Nil | DictType::NilStrings),
+        other => other.is_nil(),
+    };
+    if left.kind() != right.kind() && !left.is_nil() && !right.is_nil() {
+        return Err(FunctionError::new(format!(
+            "non-comparable types {}, {}",
+            left.type_name(),
+            right.type_name()
+        )));
+    }
+    if nil(left) || nil(right) {
+        return Ok(nil(left) == nil(right));
+    }
+    Err(FunctionError::new(format!(
+        "non-comparable type {}",
+        right.type_name()
+    )))
+}
+
+fn less(arguments: &[Value]) -> Result<bool, FunctionError> {
+    let (left, right) = (&arguments[0], &arguments[1]);
+    let kinds = (basic(left), basic(right));
+    if kinds.0 == Basic::Invalid || kinds.1 == Basic::Invalid {
+        return Err(FunctionError::new("invalid type for comparison"));
+    }
+    let order = match (left, right) {
+        _ if matches!(kinds, (Basic::Int | Basic::Uint, Basic::Int | Basic::Uint)) => {
+            Some(integer(left).cmp(&integer(right)))
+        }
+        (Value::Float(left), Value::Float(right)) => left.partial_cmp(right),
+        (Value::String(left), Value::String(right)) => Some(left.cmp(right)),
+        (Value::Bool(_), Value::Bool(_)) => {
+            return Err(FunctionError::new("invalid type for comparison"));
+        }
+        _ => return Err(incompatible(left, right)),
+    };
+    Ok(order == Some(Ordering::Less))
+}
+
+fn less_or_equal(arguments: &[Value]) -> Result<bool, FunctionError> {
+    Ok(less(arguments)? || equal_to(&arguments[0], &arguments[1])?)
+}
+
+fn len(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let length = match &arguments[0] {
+        Value::Nil | Value::NilInterface => return Err(FunctionError::new("len of nil pointer")),
+        Value::String(text) => text.len(),
+        Value::List(list) => list.items().len(),
+        Value::Dict(dict) => dict.len(),
+        other => {
+            return Err(FunctionError::new(format!(
+                "len of type {}",
+                other.type_name()
+            )));
+        }
+    };
+    Ok(Value::Int(i64::try_from(length).unwrap_or(i64::MAX)))
+}
+
+fn index(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let mut item = arguments[0].clone();
+    if item.is_nil() {
+        return Err(FunctionError::new("index of untyped nil"));
+    }
+    for index in &arguments[1..] {
+        item = match &item {
+            Value::Nil | Value::NilInterface => {
+                return Err(FunctionError::new("index of nil pointer"));
+            }
+            Value::List(list) => element(list, index)?,
+            Value::String(text) => Value::Byte(text.as_bytes()[position(index, text.len())?]),
+            Value::Dict(dict) => match index {
+                Value::String(key) => match (dict.get(key), dict.kind()) {
+                    (Some(value), _) => value,
+                    (None, DictType::Strings | DictType::NilStrings) => Value::string(""),
+                    (None, DictType::Files) => Value::List(List::new(ListType::Bytes, Vec::new())),
+                    (None, _) => Value::Nil,
+                },
+                Value::Nil | Value::NilInterface => {
+                    return Err(FunctionError::new("value is nil; should be of type string"));
+                }
+                other => {
+                    return Err(FunctionError::new(format!(
+                        "value has type {}; should be string",
+                        other.type_name()
+                    )));
+                }
+            },
+            other => {
+                return Err(FunctionError::new(format!(
+                    "can't index item of type {}",
+                    other.type_name()
+                )));
+            }
+        };
+    }
+    Ok(item)
+}
+
+fn element(list: &List, index: &Value) -> Outcome {
+    let position = position(index, list.items().len())?;
+    Ok(list.items()[position].clone())
+}
+
+fn position(index: &Value, length: usize) -> Result<usize, FunctionError> {
+    let position = match index {
+        Value::Nil | Value::NilInterface => {
+            return Err(FunctionError::new("cannot index slice/array with nil"));
+        }
+        Value::Int(_) | Value::Int64(_) | Value::Uint64(_) | Value::Byte(_) => integer(index),
+        other => {
+            return Err(FunctionError::new(format!(
+                "cannot index slice/array with type {}",
+                other.type_name()
+            )));
+        }
+    };
+    match usize::try_from(position) {
+        Ok(position) if position < length => Ok(position),
+        Ok(position) if position == length => Err(FunctionError::new(format!(
+            "reflect: slice index out of range: {position}"
+        ))),
+        _ => Err(FunctionError::new(format!(
+            "index out of range: {position}"
+        ))),
+    }
+}
+
+/// The text that the escaping functions work on: one string as it is, anything else as `print` writes it.
+fn joined(arguments: &[Value]) -> Result<String, FunctionError> {
+    if let [Value::String(text)] = arguments {
+        return Ok(text.to_string());
+    }
+    let shown = |value: &Value| {
+        if value.is_nil() {
+            Value::string("<no value>")
+        } else {
+            value.clone()
+        }
+    };
+    format::sprint(&arguments.iter().map(shown).collect::<Vec<_>>())
+}
+
+fn html(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let mut out = String::new();
+    for character in joined(arguments)?.chars() {
+        match character {
+            '\0' => out.push('\u{fffd}'),
+            '"' => out.push_str("&#34;"),
+            '\'' => out.push_str("&#39;"),
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            other => out.push(other),
+        }
+    }
+    written(call, out)
+}
+
+fn js(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let mut out = String::new();
+    for character in joined(arguments)?.chars() {
+        match character {
+            '\\' => out.push_str("\\\\"),
+            '\'' => out.push_str("\\'"),
+            '"' => out.push_str("\\\""),
+            '<' | '>' | '&' | '=' => {
+                let _ = write!(out, "\\u{:04X}", u32::from(character));
+            }
+            other if u32::from(other) < 0x20 || (!other.is_ascii() && !is_print(other)) => {
+                let _ = write!(out, "\\u{:04X}", u32::from(other));
+            }
+            other => out.push(other),
+        }
+    }
+    written(call, out)
+}
+
+fn urlquery(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let mut out = String::new();
+    for byte in joined(arguments)?.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                out.push(char::from(byte));
+            }
+            b' ' => out.push('+'),
+            other => {
+                let _ = write!(out, "%{other:02X}");
+            }
+        }
+    }
+    written(call, out)
+}

@@ -1,0 +1,208 @@
+//! Lists. Pure. The `must` form of a function differs in nothing but how Go reports its error.
+
+use super::support::{Outcome, deep_equal, done_list, elements, kind_name, nil_pointer, to_int64};
+use super::{Call, Function, FunctionError, Param, integer};
+use crate::chart::template::value::{List, ListType, Value};
+
+use Param::{Any, Int};
+
+/// The functions of this family.
+pub(super) const FUNCTIONS: &[(&str, Function)] = &[
+    ("append", Function::new(&[Any, Any], append)),
+    ("chunk", Function::new(&[Int, Any], chunk)),
+    ("compact", Function::new(&[Any], compact)),
+    ("concat", Function::variadic(&[], Any, concat)),
+    ("first", Function::new(&[Any], first)),
+    ("has", Function::new(&[Any, Any], has)),
+    ("initial", Function::new(&[Any], initial)),
+    ("last", Function::new(&[Any], last)),
+    ("list", Function::variadic(&[], Any, list)),
+    ("mustAppend", Function::new(&[Any, Any], append)),
+    ("mustChunk", Function::new(&[Int, Any], chunk)),
+    ("mustCompact", Function::new(&[Any], compact)),
+    ("mustFirst", Function::new(&[Any], first)),
+    ("mustHas", Function::new(&[Any, Any], has)),
+    ("mustInitial", Function::new(&[Any], initial)),
+    ("mustLast", Function::new(&[Any], last)),
+    ("mustPrepend", Function::new(&[Any, Any], prepend)),
+    ("mustPush", Function::new(&[Any, Any], append)),
+    ("mustRest", Function::new(&[Any], rest)),
+    ("mustReverse", Function::new(&[Any], reverse)),
+    ("mustSlice", Function::variadic(&[Any], Any, slice)),
+    ("mustUniq", Function::new(&[Any], uniq)),
+    ("mustWithout", Function::variadic(&[Any], Any, without)),
+    ("prepend", Function::new(&[Any, Any], prepend)),
+    ("push", Function::new(&[Any, Any], append)),
+    ("rest", Function::new(&[Any], rest)),
+    ("reverse", Function::new(&[Any], reverse)),
+    ("slice", Function::variadic(&[Any], Any, slice)),
+    ("tuple", Function::variadic(&[], Any, list)),
+    ("uniq", Function::new(&[Any], uniq)),
+    ("without", Function::variadic(&[Any], Any, without)),
+];
+
+fn list(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    done_list(call, ListType::Any, arguments.to_vec())
+}
+
+fn append(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let mut items = elements(&arguments[0], "Cannot push on type")?
+        .items()
+        .to_vec();
+    items.push(arguments[1].clone());
+    done_list(call, ListType::Any, items)
+}
+
+fn prepend(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let mut items = vec![arguments[1].clone()];
+    items.extend_from_slice(elements(&arguments[0], "Cannot prepend on type")?.items());
+    done_list(call, ListType::Any, items)
+}
+
+fn concat(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let mut items = Vec::new();
+    for argument in arguments {
+        match argument {
+            Value::List(list) => {
+                call.charge(list.items().len())?;
+                items.extend_from_slice(list.items());
+            }
+            Value::Nil | Value::NilInterface => return Err(nil_pointer()),
+            other => {
+                return Err(FunctionError::new(format!(
+                    "Cannot concat type {} as list",
+                    kind_name(other)
+                )));
+            }
+        }
+    }
+    let kind = if items.is_empty() {
+        ListType::Nil
+    } else {
+        ListType::Any
+    };
+    Ok(Value::List(List::new(kind, items)))
+}
+
+fn chunk(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let items = elements(&arguments[1], "Cannot chunk type")?;
+    let Some(size) = usize::try_from(integer(arguments, 0))
+        .ok()
+        .filter(|size| *size > 0)
+    else {
+        return Err(FunctionError::new(
+            "runtime error: makeslice: len out of range",
+        ));
+    };
+    let chunks = items
+        .items()
+        .chunks(size)
+        .map(|chunk| Value::list(chunk.to_vec()))
+        .collect();
+    done_list(call, ListType::Lists, chunks)
+}
+
+fn first(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let items = elements(&arguments[0], "Cannot find first on type")?;
+    Ok(items.items().first().cloned().unwrap_or(Value::Nil))
+}
+
+fn last(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let items = elements(&arguments[0], "Cannot find last on type")?;
+    Ok(items.items().last().cloned().unwrap_or(Value::Nil))
+}
+
+fn rest(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let items = elements(&arguments[0], "Cannot find rest on type")?;
+    match items.items() {
+        [] => done_list(call, ListType::Nil, Vec::new()),
+        [_, rest @ ..] => done_list(call, ListType::Any, rest.to_vec()),
+    }
+}
+
+fn initial(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let items = elements(&arguments[0], "Cannot find initial on type")?;
+    match items.items() {
+        [] => done_list(call, ListType::Nil, Vec::new()),
+        [initial @ .., _] => done_list(call, ListType::Any, initial.to_vec()),
+    }
+}
+
+fn reverse(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let items = elements(&arguments[0], "Cannot find reverse on type")?;
+    done_list(
+        call,
+        ListType::Any,
+        items.items().iter().rev().cloned().collect(),
+    )
+}
+
+fn compact(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let items = elements(&arguments[0], "Cannot compact on type")?;
+    done_list(
+        call,
+        ListType::Any,
+        items
+            .items()
+            .iter()
+            .filter(|item| item.truth())
+            .cloned()
+            .collect(),
+    )
+}
+
+fn contains(call: &mut Call<'_>, items: &[Value], wanted: &Value) -> Outcome<bool> {
+    call.charge(items.len())?;
+    for item in items {
+        if deep_equal(wanted, item, 0)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn uniq(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let mut kept = Vec::new();
+    for item in elements(&arguments[0], "Cannot find uniq on type")?.items() {
+        if !contains(call, &kept, item)? {
+            kept.push(item.clone());
+        }
+    }
+    done_list(call, ListType::Any, kept)
+}
+
+fn without(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let mut kept = Vec::new();
+    for item in elements(&arguments[0], "Cannot find without on type")?.items() {
+        if !contains(call, &arguments[1..], item)? {
+            kept.push(item.clone());
+        }
+    }
+    done_list(call, ListType::Any, kept)
+}
+
+fn has(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    if arguments[1].is_nil() {
+        return Ok(Value::Bool(false));
+    }
+    let items = elements(&arguments[1], "Cannot find has on type")?;
+    contains(call, items.items(), &arguments[0]).map(Value::Bool)
+}
+
+fn slice(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let items = elements(&arguments[0], "list should be type of slice or array but")?;
+    if items.items().is_empty() {
+        return Ok(Value::Nil);
+    }
+    let bound = |index: usize, otherwise: usize| match arguments.get(index) {
+        Some(given) => usize::try_from(to_int64(given)).map_err(|_| out_of_bounds()),
+        None => Ok(otherwise),
+    };
+    let (start, end) = (bound(1, 0)?, bound(2, items.items().len())?);
+    let part = items.items().get(start..end).ok_or_else(out_of_bounds)?;
+    done_list(call, items.kind(), part.to_vec())
+}
+
+fn out_of_bounds() -> FunctionError {
+    FunctionError::new("reflect.Value.Slice: slice index out of bounds")
+}

@@ -1,0 +1,277 @@
+//! The functions a template may call, by family, each with the parameter types Go would check.
+//!
+//! Pure; called by the evaluator only.
+//!
+//! To add a family: write `functions/<family>.rs` with
+//!
+//! ```text
+//! pub(super) const FUNCTIONS: &[(&str, Function)] = &[
+//!     ("trunc", Function::new(&[Param::Int, Param::String], trunc)),          // func(int, string)
+//!     ("quote", Function::variadic(&[], Param::Any, quote)),                  // func(...interface{})
+//! ];
+//! fn trunc(call: &mut Call<'_>, arguments: &[Value]) -> Result<Value, FunctionError> { … }
+//! ```
+//!
+//! and name it in `FAMILIES`. The parameter list is the Go signature. Before a function runs, the evaluator has
+//! checked the number of arguments and brought each to its type, so `Param::Int` is always `Value::Int`,
+//! `Param::Dict` always `Value::Dict`; `Param::Any` may be anything but `Value::NilInterface` (nil is `Value::Nil`).
+//! The helpers of [`Call`] read arguments. Whatever may produce much text or many elements calls
+//! [`Call::charge`] with the size first. A message of [`FunctionError`] is what Go's function returns as error; the
+//! evaluator puts `error calling NAME:` and the position before it.
+//! What is not implemented exactly belongs in `REFUSED` with its reason: the chart is then refused when compiled.
+
+mod builtin;
+mod core;
+mod data;
+mod defaults;
+mod dicts;
+mod durations;
+mod encoding;
+mod lists;
+mod math;
+mod naming;
+mod paths;
+mod ranges;
+mod re2;
+mod regexes;
+mod strings;
+mod support;
+mod urls;
+mod versions;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::LazyLock;
+
+use super::evaluate::State;
+use super::value::{Dict, List, Value};
+
+/// Why a function failed.
+#[derive(Debug)]
+pub enum FunctionError {
+    /// The function's own message.
+    Message(String),
+    /// A template run by the function failed (`include`, `tpl`), or a bound was reached.
+    Render(Box<super::error::RenderError>),
+}
+
+impl FunctionError {
+    /// A plain message, worded as Helm words it.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self::Message(message.into())
+    }
+}
+
+/// Type of a parameter, as in the function's Go signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Param {
+    /// `interface {}`
+    Any,
+    /// `bool`
+    Bool,
+    /// `int`
+    Int,
+    /// `int64`
+    Int64,
+    /// `float64`
+    Float,
+    /// `string`
+    String,
+    /// `map[string]interface {}`; nil arrives as an empty map of type `DictType::Nil`
+    Dict,
+    /// `[]interface {}`; nil arrives as an empty list
+    List,
+}
+
+/// The code of a function.
+pub type Body = fn(&mut Call<'_>, &[Value]) -> Result<Value, FunctionError>;
+
+/// A function: its Go signature and its code.
+#[derive(Clone, Copy)]
+pub struct Function {
+    /// Types of the fixed parameters.
+    pub params: &'static [Param],
+    /// Type of the repeated last parameter, if any.
+    pub variadic: Option<Param>,
+    /// The code.
+    pub body: Body,
+}
+
+impl Function {
+    /// A function with exactly these parameters.
+    #[must_use]
+    pub const fn new(params: &'static [Param], body: Body) -> Self {
+        Self {
+            params,
+            variadic: None,
+            body,
+        }
+    }
+
+    /// A function whose last parameter repeats.
+    #[must_use]
+    pub const fn variadic(params: &'static [Param], rest: Param, body: Body) -> Self {
+        Self {
+            params,
+            variadic: Some(rest),
+            body,
+        }
+    }
+}
+
+/// What a function may use while it runs.
+pub struct Call<'a> {
+    /// The function's name as written in the template.
+    pub name: &'a str,
+    pub(super) state: &'a mut State,
+}
+
+impl Call<'_> {
+    /// Accounts for `size` bytes or elements about to be produced.
+    ///
+    /// # Errors
+    /// If the rendering's bound is exceeded; hand it on with `?`.
+    pub fn charge(&mut self, size: usize) -> Result<(), FunctionError> {
+        self.state.charge(size).map_err(FunctionError::Render)
+    }
+}
+
+/// The text of a `Param::String` argument.
+#[must_use]
+pub fn text(arguments: &[Value], index: usize) -> Rc<str> {
+    match arguments.get(index) {
+        Some(Value::String(text)) => Rc::clone(text),
+        _ => Rc::from(""),
+    }
+}
+
+/// The number of a `Param::Int` or `Param::Int64` argument.
+#[must_use]
+pub fn integer(arguments: &[Value], index: usize) -> i64 {
+    match arguments.get(index) {
+        Some(Value::Int(value) | Value::Int64(value)) => *value,
+        _ => 0,
+    }
+}
+
+/// The map of a `Param::Dict` argument.
+#[must_use]
+pub fn dict(arguments: &[Value], index: usize) -> Dict {
+    match arguments.get(index) {
+        Some(Value::Dict(dict)) => dict.clone(),
+        _ => Dict::new(super::value::Entries::new()),
+    }
+}
+
+/// The list of a `Param::List` argument.
+#[must_use]
+pub fn list(arguments: &[Value], index: usize) -> List {
+    match arguments.get(index) {
+        Some(Value::List(list)) => list.clone(),
+        _ => List::new(super::value::ListType::Any, Vec::new()),
+    }
+}
+
+const FAMILIES: &[&[(&str, Function)]] = &[
+    builtin::FUNCTIONS,
+    core::FUNCTIONS,
+    data::FUNCTIONS,
+    defaults::FUNCTIONS,
+    dicts::FUNCTIONS,
+    durations::FUNCTIONS,
+    encoding::FUNCTIONS,
+    lists::FUNCTIONS,
+    math::FUNCTIONS,
+    naming::FUNCTIONS,
+    paths::FUNCTIONS,
+    regexes::FUNCTIONS,
+    strings::FUNCTIONS,
+    urls::FUNCTIONS,
+    versions::FUNCTIONS,
+];
+
+const RANDOM: &str = "is different at every rendering";
+const CLOCK: &str = "depends on the clock or the time zone of the machine";
+const DURATION: &str = "works with Go's duration type, which this engine does not have";
+const TOML: &str = "reads or writes TOML, which this engine does not";
+const SECRETS: &str = "derives or decrypts secrets, which this engine does not";
+
+/// Functions that exist in Helm and are refused here, with the reason.
+const REFUSED: &[(&str, &str)] = &[
+    ("ago", CLOCK),
+    ("bcrypt", RANDOM),
+    ("buildCustomCert", RANDOM),
+    ("date", CLOCK),
+    ("dateInZone", CLOCK),
+    ("dateModify", CLOCK),
+    ("date_in_zone", CLOCK),
+    ("date_modify", CLOCK),
+    ("decryptAES", SECRETS),
+    ("derivePassword", SECRETS),
+    ("duration", DURATION),
+    ("durationRound", CLOCK),
+    ("durationRoundTo", DURATION),
+    ("durationTruncateTo", DURATION),
+    ("encryptAES", RANDOM),
+    ("fromToml", TOML),
+    ("genCA", RANDOM),
+    ("genCAWithKey", RANDOM),
+    ("genPrivateKey", RANDOM),
+    ("genSelfSignedCert", RANDOM),
+    ("genSelfSignedCertWithKey", RANDOM),
+    ("genSignedCert", RANDOM),
+    ("genSignedCertWithKey", RANDOM),
+    ("getHostByName", "asks the network while rendering"),
+    ("htmlDate", CLOCK),
+    ("htmlDateInZone", CLOCK),
+    ("htpasswd", RANDOM),
+    ("lookup", "reads the cluster while rendering"),
+    ("mustDateModify", CLOCK),
+    ("mustToDate", CLOCK),
+    ("mustToDuration", DURATION),
+    ("mustToToml", TOML),
+    ("must_date_modify", CLOCK),
+    ("now", CLOCK),
+    ("randAlpha", RANDOM),
+    ("randAlphaNum", RANDOM),
+    ("randAscii", RANDOM),
+    ("randBytes", RANDOM),
+    ("randInt", RANDOM),
+    ("randNumeric", RANDOM),
+    ("shuffle", RANDOM),
+    ("toDate", CLOCK),
+    ("toToml", TOML),
+    ("unixEpoch", CLOCK),
+    ("uuidv4", RANDOM),
+];
+
+/// Every function that this engine has, `and` and `or` included.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let own = FAMILIES
+        .iter()
+        .flat_map(|family| family.iter())
+        .map(|(name, _)| *name);
+    own.chain(["and", "or"])
+}
+
+/// The function of that name, if this engine has it.
+#[must_use]
+pub fn lookup(name: &str) -> Option<Function> {
+    static TABLE: LazyLock<HashMap<&str, Function>> = LazyLock::new(|| {
+        FAMILIES
+            .iter()
+            .flat_map(|family| family.iter())
+            .copied()
+            .collect()
+    });
+    TABLE.get(name).copied()
+}
+
+/// Why a function that Helm has is refused; `None` for a name that Helm does not know either.
+#[must_use]
+pub fn refused(name: &str) -> Option<&'static str> {
+    REFUSED
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, reason)| *reason)
+}

@@ -1,0 +1,211 @@
+//! Regular expressions: RE2's syntax brought to that of the `regex` crate, and Go's rules for finding, splitting and
+//! replacing. Pure. A pattern with a part that the two read differently is refused when it is met.
+
+use regex::{Captures, Regex};
+
+use super::re2;
+use super::support::{Outcome, done, done_list};
+use super::{Call, Function, FunctionError, Param, integer, text};
+use crate::chart::template::value::{ListType, Value};
+
+use Param::{Int, String as Text};
+
+/// The functions of this family.
+pub(super) const FUNCTIONS: &[(&str, Function)] = &[
+    ("mustRegexFind", Function::new(&[Text, Text], find)),
+    (
+        "mustRegexFindAll",
+        Function::new(&[Text, Text, Int], find_all),
+    ),
+    ("mustRegexMatch", Function::new(&[Text, Text], matches)),
+    (
+        "mustRegexReplaceAll",
+        Function::new(&[Text, Text, Text], replace),
+    ),
+    (
+        "mustRegexReplaceAllLiteral",
+        Function::new(&[Text, Text, Text], replace_literal),
+    ),
+    ("mustRegexSplit", Function::new(&[Text, Text, Int], split)),
+    ("regexFind", Function::new(&[Text, Text], find)),
+    ("regexFindAll", Function::new(&[Text, Text, Int], find_all)),
+    ("regexMatch", Function::new(&[Text, Text], matches)),
+    (
+        "regexQuoteMeta",
+        Function::new(&[Text], |call, a| done(call, quote_meta(&text(a, 0)))),
+    ),
+    (
+        "regexReplaceAll",
+        Function::new(&[Text, Text, Text], replace),
+    ),
+    (
+        "regexReplaceAllLiteral",
+        Function::new(&[Text, Text, Text], replace_literal),
+    ),
+    ("regexSplit", Function::new(&[Text, Text, Int], split)),
+];
+
+fn compile(arguments: &[Value]) -> Outcome<Regex> {
+    let pattern = text(arguments, 0);
+    let translated = re2::translate(&pattern)
+        .map_err(|problem| FunctionError::new(format!("regexp: `{pattern}`: {problem}")))?;
+    Regex::new(&translated).map_err(|_| {
+        FunctionError::new(format!(
+            "error parsing regexp: `{pattern}` is not one this engine reads"
+        ))
+    })
+}
+
+fn matches(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    Ok(compile(arguments)?.is_match(&text(arguments, 1)).into())
+}
+
+fn find(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let source = text(arguments, 1);
+    done(
+        call,
+        compile(arguments)?
+            .find(&source)
+            .map_or("", |found| found.as_str()),
+    )
+}
+
+fn limit(number: i64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn find_all(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let source = text(arguments, 1);
+    let pattern = compile(arguments)?;
+    let found: Vec<Value> = pattern
+        .find_iter(&source)
+        .take(limit(integer(arguments, 2)))
+        .map(|found| Value::string(found.as_str()))
+        .collect();
+    let kind = if found.is_empty() {
+        ListType::NilStrings
+    } else {
+        ListType::Strings
+    };
+    done_list(call, kind, found)
+}
+
+fn split(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let (pattern, source, count) = (
+        compile(arguments)?,
+        text(arguments, 1),
+        integer(arguments, 2),
+    );
+    if count == 0 {
+        return done_list(call, ListType::NilStrings, Vec::new());
+    }
+    if !text(arguments, 0).is_empty() && source.is_empty() {
+        return Ok(Value::strings([""]));
+    }
+    let mut parts = Vec::new();
+    let (mut begin, mut end) = (0, 0);
+    for found in pattern.find_iter(&source).take(limit(count)) {
+        if count > 0 && parts.len() + 1 == limit(count) {
+            break;
+        }
+        end = found.start();
+        if found.end() != 0 {
+            parts.push(Value::string(&source[begin..end]));
+        }
+        begin = found.end();
+    }
+    if end != source.len() {
+        parts.push(Value::string(&source[begin..]));
+    }
+    done_list(call, ListType::Strings, parts)
+}
+
+fn replace(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let template = text(arguments, 2);
+    rewrite(call, arguments, |found, out| expand(&template, found, out))
+}
+
+fn replace_literal(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let literal = text(arguments, 2);
+    rewrite(call, arguments, |_, out| out.push_str(&literal))
+}
+
+fn rewrite(
+    call: &mut Call<'_>,
+    arguments: &[Value],
+    mut write: impl FnMut(&Captures<'_>, &mut String),
+) -> Outcome {
+    let (pattern, source) = (compile(arguments)?, text(arguments, 1));
+    let mut out = String::new();
+    let mut copied = 0;
+    for found in pattern.captures_iter(&source) {
+        let whole = found.get_match();
+        out.push_str(&source[copied..whole.start()]);
+        let before = out.len();
+        write(&found, &mut out);
+        call.charge(out.len() - before)?;
+        copied = whole.end();
+    }
+    out.push_str(&source[copied..]);
+    done(call, out)
+}
+
+/// `Regexp.Expand`: `$1`, `${1}`, `$name`, `${name}`, `$$`; anything else after a dollar leaves it as it is.
+fn expand(template: &str, found: &Captures<'_>, out: &mut String) {
+    let mut rest = template;
+    while let Some(dollar) = rest.find('$') {
+        out.push_str(&rest[..dollar]);
+        rest = &rest[dollar + 1..];
+        if let Some(after) = rest.strip_prefix('$') {
+            out.push('$');
+            rest = after;
+            continue;
+        }
+        let Some((name, after)) = reference(rest) else {
+            out.push('$');
+            continue;
+        };
+        rest = after;
+        let numeric = name.bytes().all(|byte| byte.is_ascii_digit())
+            && (name == "0" || !name.starts_with('0'));
+        let group = match name.parse::<usize>() {
+            Ok(index) if numeric => found.get(index),
+            _ => found.name(name),
+        };
+        out.push_str(group.map_or("", |group| group.as_str()));
+    }
+    out.push_str(rest);
+}
+
+/// The name after a dollar, and what follows it.
+fn reference(text: &str) -> Option<(&str, &str)> {
+    let (braced, body) = text
+        .strip_prefix('{')
+        .map_or((false, text), |body| (true, body));
+    let end = body
+        .find(|character: char| !(character.is_alphanumeric() || character == '_'))
+        .unwrap_or(body.len());
+    if end == 0 {
+        return None;
+    }
+    let after = &body[end..];
+    Some((
+        &body[..end],
+        if braced {
+            after.strip_prefix('}')?
+        } else {
+            after
+        },
+    ))
+}
+
+fn quote_meta(source: &str) -> String {
+    let mut quoted = String::new();
+    for character in source.chars() {
+        if r"\.+*?()|[]{}^$".contains(character) {
+            quoted.push('\\');
+        }
+        quoted.push(character);
+    }
+    quoted
+}

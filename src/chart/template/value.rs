@@ -1,0 +1,334 @@
+//! Values as Go templates see them: typed, with dictionaries that are shared and changed in place.
+//!
+//! Pure; used by the evaluator and by every function family. The types are those a Helm template can
+//! meet; each keeps the name that `typeOf` and `%T` print, because templates branch on it.
+
+use std::fmt;
+use std::rc::Rc;
+
+use serde_json::Value as Json;
+
+use super::functions::FunctionError;
+
+mod container;
+
+pub(super) use container::break_cycles;
+pub use container::{Dict, DictType, Entries, List, ListType};
+
+/// Nesting of dictionaries and lists that conversions and printing follow; a cycle made with `set` ends here.
+pub const MAX_NESTING: usize = 500;
+
+/// A value of the template language.
+#[derive(Clone)]
+pub enum Value {
+    /// No value at all: an untyped `nil`, what a missing key becomes once it leaves a pipeline.
+    Nil,
+    /// A nil `interface {}` read straight from a map or list: fields of it are an error. The evaluator turns it
+    /// into [`Value::Nil`] before any function sees it.
+    NilInterface,
+    /// `bool`.
+    Bool(bool),
+    /// `int`: literals, `len`, `int`, range indexes.
+    Int(i64),
+    /// `int64`: arithmetic of the function library.
+    Int64(i64),
+    /// `uint64`: parts of a semantic version.
+    Uint64(u64),
+    /// `uint8`: an element of a byte list.
+    Byte(u8),
+    /// `float64`: every number that comes from YAML or JSON.
+    Float(f64),
+    /// `string`.
+    String(Rc<str>),
+    /// A slice. Never changed in place: templates cannot assign to elements.
+    List(List),
+    /// A map with string keys, shared by all who hold it and changed in place by `set`, `unset`, `merge`.
+    Dict(Dict),
+    /// An object with methods or fields of its own, such as a parsed version.
+    Object(Rc<dyn Object>),
+}
+
+/// Kind of a value, with the names of Go's `reflect.Kind`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// No value.
+    Invalid,
+    /// `bool`
+    Bool,
+    /// `int`
+    Int,
+    /// `int64`
+    Int64,
+    /// `uint64`
+    Uint64,
+    /// `uint8`
+    Uint8,
+    /// `float64`
+    Float64,
+    /// `string`
+    String,
+    /// Any slice.
+    Slice,
+    /// Any map.
+    Map,
+    /// A pointer to a structure.
+    Ptr,
+    /// A structure.
+    Struct,
+}
+
+impl Kind {
+    /// The name `kindOf` prints.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::Bool => "bool",
+            Self::Int => "int",
+            Self::Int64 => "int64",
+            Self::Uint64 => "uint64",
+            Self::Uint8 => "uint8",
+            Self::Float64 => "float64",
+            Self::String => "string",
+            Self::Slice => "slice",
+            Self::Map => "map",
+            Self::Ptr => "ptr",
+            Self::Struct => "struct",
+        }
+    }
+}
+
+/// A value with methods or fields of its own.
+pub trait Object {
+    /// The name `typeOf` prints, such as `*semver.Version`.
+    fn type_name(&self) -> &str;
+    /// The kind.
+    fn kind(&self) -> Kind;
+    /// An exported field.
+    fn field(&self, name: &str) -> Option<Value>;
+    /// Calls a method; `None` if there is none of that name.
+    fn call(&self, name: &str, arguments: &[Value]) -> Option<Result<Value, FunctionError>>;
+    /// What `{{ }}` and `%v` print.
+    fn display(&self) -> String;
+    /// As JSON and YAML encode it.
+    fn to_json(&self) -> Json;
+    /// Whether [`Object::display`] is what Go prints; if not, printing it is an error.
+    fn printable(&self) -> bool {
+        true
+    }
+}
+
+impl Value {
+    /// A string.
+    #[must_use]
+    pub fn string(text: impl AsRef<str>) -> Self {
+        Self::String(Rc::from(text.as_ref()))
+    }
+
+    /// A `[]interface {}`.
+    #[must_use]
+    pub fn list(items: Vec<Self>) -> Self {
+        Self::List(List::new(ListType::Any, items))
+    }
+
+    /// A `[]string`.
+    #[must_use]
+    pub fn strings<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> Self {
+        Self::List(List::new(
+            ListType::Strings,
+            items.into_iter().map(Self::string).collect(),
+        ))
+    }
+
+    /// A `map[string]interface {}`.
+    #[must_use]
+    pub fn dict(entries: Entries) -> Self {
+        Self::Dict(Dict::new(entries))
+    }
+
+    /// A `[]uint8`.
+    #[must_use]
+    pub fn bytes(bytes: &[u8]) -> Self {
+        Self::List(List::new(
+            ListType::Bytes,
+            bytes.iter().copied().map(Self::Byte).collect(),
+        ))
+    }
+
+    /// The kind.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Nil | Self::NilInterface => Kind::Invalid,
+            Self::Bool(_) => Kind::Bool,
+            Self::Int(_) => Kind::Int,
+            Self::Int64(_) => Kind::Int64,
+            Self::Uint64(_) => Kind::Uint64,
+            Self::Byte(_) => Kind::Uint8,
+            Self::Float(_) => Kind::Float64,
+            Self::String(_) => Kind::String,
+            Self::List(_) => Kind::Slice,
+            Self::Dict(_) => Kind::Map,
+            Self::Object(object) => object.kind(),
+        }
+    }
+
+    /// The Go type, as `typeOf` and `%T` print it.
+    #[must_use]
+    pub fn type_name(&self) -> &str {
+        match self {
+            Self::Nil | Self::NilInterface => "<nil>",
+            Self::List(list) => list.kind().name(),
+            Self::Dict(dict) => dict.kind().name(),
+            Self::Object(object) => object.type_name(),
+            _ => self.kind().name(),
+        }
+    }
+
+    /// Whether there is no value.
+    #[must_use]
+    pub fn is_nil(&self) -> bool {
+        matches!(self, Self::Nil | Self::NilInterface)
+    }
+
+    /// What `if`, `and`, `or`, `not` go by: false, zero, empty and nil are false.
+    #[must_use]
+    pub fn truth(&self) -> bool {
+        match self {
+            Self::Nil | Self::NilInterface => false,
+            Self::Bool(value) => *value,
+            Self::Int(value) | Self::Int64(value) => *value != 0,
+            Self::Uint64(value) => *value != 0,
+            Self::Byte(value) => *value != 0,
+            Self::Float(value) => *value != 0.0,
+            Self::String(value) => !value.is_empty(),
+            Self::List(list) => !list.items().is_empty(),
+            Self::Dict(dict) => !dict.is_empty(),
+            Self::Object(_) => true,
+        }
+    }
+
+    /// A value of YAML or JSON: every number becomes `float64`.
+    #[must_use]
+    pub fn from_json(json: &Json) -> Self {
+        match json {
+            Json::Null => Self::Nil,
+            Json::Bool(value) => Self::Bool(*value),
+            Json::Number(number) => Self::Float(number.as_f64().unwrap_or(f64::NAN)),
+            Json::String(text) => Self::string(text),
+            Json::Array(items) => Self::list(items.iter().map(Self::from_json).collect()),
+            Json::Object(fields) => Self::dict(
+                fields
+                    .iter()
+                    .map(|(key, value)| (Rc::from(key.as_str()), Self::from_json(value)))
+                    .collect(),
+            ),
+        }
+    }
+
+    /// The value as JSON encodes it: whole floats below 1e21 without a fraction, byte lists in base64.
+    ///
+    /// # Errors
+    /// If it nests deeper than [`MAX_NESTING`] (a cycle), or holds a float that JSON has no form for.
+    pub fn to_json(&self) -> Result<Json, FunctionError> {
+        self.to_json_at(0)
+    }
+
+    fn to_json_at(&self, depth: usize) -> Result<Json, FunctionError> {
+        if depth > MAX_NESTING {
+            return Err(FunctionError::new(
+                "value is nested too deeply or contains itself",
+            ));
+        }
+        Ok(match self {
+            Self::Nil | Self::NilInterface => Json::Null,
+            Self::Bool(value) => Json::Bool(*value),
+            Self::Int(value) | Self::Int64(value) => Json::from(*value),
+            Self::Uint64(value) => Json::from(*value),
+            Self::Byte(value) => Json::from(*value),
+            Self::Float(value) => float_to_json(*value)?,
+            Self::String(text) => Json::String(text.to_string()),
+            Self::List(list) if matches!(list.kind(), ListType::Nil | ListType::NilStrings) => {
+                Json::Null
+            }
+            Self::List(list) if list.kind() == ListType::Bytes => {
+                use base64::Engine as _;
+                Json::String(base64::engine::general_purpose::STANDARD.encode(list.bytes()))
+            }
+            Self::List(list) => Json::Array(
+                list.items()
+                    .iter()
+                    .map(|item| item.to_json_at(depth + 1))
+                    .collect::<Result<_, _>>()?,
+            ),
+            Self::Dict(dict) if matches!(dict.kind(), DictType::Nil | DictType::NilStrings) => {
+                Json::Null
+            }
+            Self::Dict(dict) => {
+                let entries = dict.entries();
+                let fields = entries
+                    .iter()
+                    .map(|(key, value)| Ok((key.to_string(), value.to_json_at(depth + 1)?)));
+                Json::Object(fields.collect::<Result<_, FunctionError>>()?)
+            }
+            Self::Object(object) if object.printable() && object.kind() != Kind::Struct => {
+                object.to_json()
+            }
+            Self::Object(object) => {
+                return Err(FunctionError::new(format!(
+                    "encoding a {} is not supported by this engine",
+                    object.type_name()
+                )));
+            }
+        })
+    }
+}
+
+/// A whole number in the range of `i64` becomes an integer, because Go's encoder prints it without fraction.
+/// Larger ones stay floats: whoever prints them has to follow Go's rule (exponent from 1e21 on).
+#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+fn float_to_json(value: f64) -> Result<Json, FunctionError> {
+    if !value.is_finite() {
+        return Err(FunctionError::new(format!(
+            "json: unsupported value: {value}"
+        )));
+    }
+    if value.fract() == 0.0
+        && value.abs() < 9_007_199_254_740_992.0
+        && !(value == 0.0 && value.is_sign_negative())
+    {
+        return Ok(Json::from(value as i64));
+    }
+    Ok(Json::from(value))
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nil => formatter.write_str("nil"),
+            Self::NilInterface => formatter.write_str("interface(nil)"),
+            other => match other.to_json() {
+                Ok(json) => write!(formatter, "{}({json})", other.type_name()),
+                Err(_) => formatter.write_str(other.type_name()),
+            },
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::string(text)
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::String(Rc::from(text))
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
