@@ -14,7 +14,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::inventory::Inventory;
+use super::{instance::Device, inventory::Inventory};
 use crate::{
     api::{SelectedDevice, SelectionSlice},
     names::{GROUP, LABEL_JOB_UID, LABEL_ROUND, VERSION},
@@ -71,14 +71,18 @@ pub enum SelectionError {
 pub fn select(uuids: &[String], inventory: &Inventory) -> Vec<SelectedDevice> {
     let mut seen = HashSet::new();
     let once = uuids.iter().filter(|uuid| seen.insert(uuid.as_str()));
-    once.map(|uuid| SelectedDevice {
-        uuid: uuid.clone(),
-        endpoint: inventory
-            .by_uuid(uuid)
-            .and_then(|device| device.as_ref().ok())
-            .map(|device| device.endpoint.to_string()),
-    })
-    .collect()
+    once.map(|uuid| freeze(uuid, inventory.by_uuid(uuid).and_then(|device| device.as_ref().ok()))).collect()
+}
+
+fn freeze(uuid: &str, device: Option<&Device>) -> SelectedDevice {
+    SelectedDevice {
+        uuid: uuid.to_owned(),
+        endpoint: device.map(|device| device.endpoint.to_string()),
+        device_type: device.map(|device| device.device_type.clone()),
+        application_type: device.and_then(|device| device.application_type.clone()),
+        version: device.and_then(|device| device.version.clone()),
+        instance: device.map(|device| format!("{}/{}", device.namespace, device.name)),
+    }
 }
 
 /// SHA-256 of the selection, hexadecimal.
@@ -91,9 +95,12 @@ pub fn hash(devices: &[SelectedDevice]) -> String {
         digest.update(text);
     };
     for device in devices {
-        field(&device.uuid);
-        // An endpoint is never empty: empty stands for absent.
-        field(device.endpoint.as_deref().unwrap_or_default());
+        let SelectedDevice { uuid, endpoint, device_type, application_type, version, instance } = device;
+        field(uuid);
+        // None of these is ever empty: empty stands for absent.
+        for part in [endpoint, device_type, application_type, version, instance] {
+            field(part.as_deref().unwrap_or_default());
+        }
     }
     hex::encode(digest.finalize())
 }

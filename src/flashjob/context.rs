@@ -20,7 +20,7 @@ use super::{
 use crate::{
     api::{ConditionType, DevicePhase, FlashJobStatus, Reason},
     cluster::{Events, Fact, Writer},
-    release::engine::Helm,
+    release::engine::helm::Helm,
     telemetry::Metrics,
 };
 
@@ -86,6 +86,16 @@ impl Context {
     pub fn set_flash_pod(&self, flash_pod: Result<Arc<FlashPod>, Refusal>) {
         *self.flash_pod.write().unwrap_or_else(PoisonError::into_inner) = flash_pod;
         self.nudge_all();
+    }
+
+    /// Queues a pass of every job with devices that are not final: an Instance came, went or changed.
+    pub fn nudge_waiting(&self) {
+        let finished = |job: &Job| conditions::holds(&job.status.conditions, ConditionType::Finished);
+        let uids: Vec<String> =
+            self.state().jobs().filter(|job| !finished(job)).map(|job| job.uid.clone()).collect();
+        for uid in uids {
+            self.nudge(&uid);
+        }
     }
 
     /// Name of the engine in use.

@@ -47,7 +47,7 @@ pub async fn run(
     let (listed_tx, mut listed_rx) = mpsc::channel::<&'static str>(16);
     let client = &ctx.read;
     let mut tasks = JoinSet::new();
-    tasks.spawn(jobs(Arc::clone(&ctx), watch::flash_jobs(client, &Scope::All), scope.clone(), listed_tx.clone()));
+    tasks.spawn(jobs(Arc::clone(&ctx), watch::flash_jobs(client, &Scope::Cluster), scope.clone(), listed_tx.clone()));
     let secrets = watch::secrets(client, &scope);
     tasks.spawn(objects(Arc::clone(&ctx), secrets, "Secret", State::see_secret as See<Secret>, listed_tx.clone()));
     let pods = watch::pods(client, &scope);
@@ -216,16 +216,11 @@ async fn instances(ctx: Arc<Context>, mut events: Watch<DeserializeGuard<Instanc
                 known.difference(&seen).for_each(|uid| state.inventory.delete(uid));
                 state.akri_installed = true;
             }
-            WatchEvent::NotInstalled => {
-                let mut state = ctx.state();
-                state.akri_installed = false;
-                state.akri_known = true;
-            }
+            WatchEvent::NotInstalled => ctx.state().akri_installed = false,
             WatchEvent::Failed(error) => tracing::warn!(kind = "Instance", error = %error, "watch failed, trying again"),
         }
         if listing.is_empty() {
-            // Devices are shared by all jobs that are not finished.
-            ctx.nudge_unfinished();
+            ctx.nudge_waiting();
         }
     }
 }
@@ -279,7 +274,7 @@ fn one_pass(ctx: Arc<Context>, uid: String) -> impl Future<Output = (String, Opt
     async move {
         let begun = Instant::now();
         let wait = reconcile(&ctx, &uid).await;
-        ctx.metrics.reconciled(begun.elapsed());
+        ctx.metrics.reconciled("done", begun.elapsed());
         (uid, wait)
     }
 }

@@ -108,7 +108,8 @@ impl Ledger {
             return false;
         }
         self.index(&service.sight, Kind::Service);
-        self.attempt_mut(&service.sight.identity).service = Some(service);
+        let identity = service.sight.identity.clone();
+        self.attempt_mut(&identity).service = Some(service);
         true
     }
 
@@ -119,7 +120,8 @@ impl Ledger {
             return false;
         }
         self.index(&pod.sight, Kind::Pod);
-        self.attempt_mut(&pod.sight.identity).pod = Some(pod);
+        let identity = pod.sight.identity.clone();
+        self.attempt_mut(&identity).pod = Some(pod);
         true
     }
 

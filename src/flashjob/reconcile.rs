@@ -310,7 +310,7 @@ async fn write_status(
     let memory = state.memory(&job.uid);
     match size {
         Ok(size) => {
-            memory.written = Some((now(), size));
+            memory.written = Some((now, size));
             memory.too_large = false;
             state.status_free_at = Some(later(now, approximate(size) / ALL_STATUS_BYTES_PER_SECOND));
             drop(state);

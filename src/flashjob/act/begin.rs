@@ -92,7 +92,7 @@ async fn create_record(ctx: &Context, record: &Record, intent: &Intent) -> Resul
         other => other?,
     };
     ctx.state().see_secret(&answer);
-    ctx.metrics.release_operation("native", "reserve", "ok");
+    ctx.metrics.release("native", "reserve", "ok");
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use crate::{
     },
     release::{
         Intent, Stored,
-        engine::{Helm, HelmReason, Operation, Uninstall, Upgrade},
+        engine::helm::{Helm, Operation, Reason as HelmReason, Uninstall, Upgrade},
     },
 };
 
@@ -104,7 +104,7 @@ async fn upgrade(
     };
     let what = if address.is_some() { "launch" } else { "reserve" };
     let done = run(helm, Operation::Upgrade(Box::new(upgrade))).await;
-    ctx.metrics.release_operation("helm", what, if done.is_ok() { "ok" } else { "failed" });
+    ctx.metrics.release("helm", what, if done.is_ok() { "ok" } else { "failed" });
     look(ctx, intent, release).await?;
     done
 }

@@ -59,7 +59,7 @@ async fn create_pod(ctx: &Context, identity: &Identity, pod: &serde_json::Value)
     if let Some(pod) = answer {
         ctx.state().see_pod(&pod);
     }
-    ctx.metrics.release_operation("native", "launch", "ok");
+    ctx.metrics.release("native", "launch", "ok");
     Ok(())
 }
 

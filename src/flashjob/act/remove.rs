@@ -104,7 +104,7 @@ async fn delete_records(ctx: &Context, attempt: &Attempt) -> Result<(), StepErro
             Err(error) => return Err(error.into()),
         }
     }
-    ctx.metrics.release_operation("native", "uninstall", "ok");
+    ctx.metrics.release("native", "uninstall", "ok");
     Ok(())
 }
 
@@ -117,6 +117,6 @@ async fn fail_record(ctx: &Context, attempt: &Attempt, description: &str) -> Res
     record.info.last_deployed = Some(crate::cluster::clock::now());
     record.info.description = description.chars().take(512).collect();
     put(ctx, stored, &record).await?;
-    ctx.metrics.release_operation("native", "fail", "ok");
+    ctx.metrics.release("native", "fail", "ok");
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Write 6, which writes nothing yet: what an ended Pod says, kept in memory until the status holds it.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::{Api, api::LogParams};
 
@@ -63,7 +65,8 @@ pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Resu
     };
     let verdict = judge(&ended, &ctx.limits.markers);
     if let Some(started) = pod.started {
-        ctx.metrics.flash_ended(verdict.outcome == Outcome::Succeeded, now().duration_since(started).as_secs_f64());
+        let took = Duration::try_from(now().duration_since(started)).unwrap_or_default();
+        ctx.metrics.flashed(if verdict.outcome == Outcome::Succeeded { "succeeded" } else { "failed" }, took);
     }
     keep(ctx, job, identity, verdict);
     Ok(())
