@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use flashjob_operator::chart::Chart;
 use flashjob_operator::chart::template::{Capabilities, Limits, Program, Release, RenderError, functions};
 use flashjob_operator::chart::yaml;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 const RELEASE: &str = "parity";
 const NAMESPACE: &str = "tests";
@@ -56,7 +56,7 @@ fn overlay(base: &mut Value, over: &Value) {
                 if value.is_null() {
                     base.remove(key);
                 } else {
-                    overlay(base.entry(key).or_insert(Value::Null), value);
+                    overlay(base.entry(key).or_insert_with(|| Value::Object(Map::new())), value);
                 }
             }
         }
@@ -67,7 +67,8 @@ fn overlay(base: &mut Value, over: &Value) {
 fn native(directory: &Path, values: &[PathBuf]) -> Result<String, String> {
     let chart = Chart::load(directory).map_err(|error| error.to_string())?;
     let program = Program::compile(&chart).map_err(|error| error.to_string())?;
-    let mut merged = chart.values.clone();
+    let mut merged = Value::Object(Map::new());
+    overlay(&mut merged, &chart.values);
     for file in values {
         overlay(&mut merged, &yaml::parse(&fs::read_to_string(file).unwrap()).map_err(|error| error.to_string())?);
     }
@@ -83,7 +84,11 @@ fn render(program: &Program, values: &Value) -> Result<String, RenderError> {
         is_upgrade: false,
     };
     let rendered = program.render(values, &release, &Capabilities::default(), &Limits::default())?;
-    Ok(format!("{}\n", rendered.manifest.trim()))
+    let mut text = format!("{}\n", rendered.manifest.trim());
+    for test in &rendered.tests {
+        text.push_str(&format!("---\n# Source: {}\n{}\n", test.source, test.text));
+    }
+    Ok(text)
 }
 
 fn charts(folder: &str) -> Vec<PathBuf> {
@@ -118,26 +123,42 @@ fn difference(helm: &str, native: &str) -> Option<String> {
     Some(if shown == 0 { "  white space at the end differs".to_owned() } else { report })
 }
 
+fn compare(chart: &Path, values: &[PathBuf]) -> Option<String> {
+    let report = match (helm(chart, values), native(chart, values)) {
+        (Ok(helm), Ok(native)) => difference(&helm, &native)?,
+        (helm, native) => format!("  helm: {:?}\n  native: {:?}", helm.err(), native.err()),
+    };
+    Some(format!("{} {values:?}:\n{report}", chart.display()))
+}
+
+/// Without further values, and with each of the files.
+fn variants(files: Vec<PathBuf>) -> Vec<Vec<PathBuf>> {
+    std::iter::once(Vec::new()).chain(files.into_iter().map(|file| vec![file])).collect()
+}
+
 #[test]
 fn every_chart_renders_byte_for_byte_as_helm_does() {
-    let mut failures = Vec::new();
-    let mut compared = 0;
+    let mut reports = Vec::new();
     for chart in charts("charts") {
-        let mut variants = vec![Vec::new()];
-        variants.extend(sorted(&chart.join("ci")).into_iter().map(|file| vec![file]));
-        for values in variants {
-            compared += 1;
-            let name = format!("{} {values:?}", chart.display());
-            match (helm(&chart, &values), native(&chart, &values)) {
-                (Ok(helm), Ok(native)) => {
-                    failures.extend(difference(&helm, &native).map(|report| format!("{name}:\n{report}")));
-                }
-                (helm, native) => failures.push(format!("{name}:\n  helm: {:?}\n  native: {:?}", helm.err(), native.err())),
-            }
+        for values in variants(sorted(&chart.join("ci"))) {
+            reports.push(compare(&chart, &values));
         }
     }
-    assert!(compared > 10, "only {compared} charts were found");
+    let compared = reports.len();
+    let failures: Vec<String> = reports.into_iter().flatten().collect();
     assert!(failures.is_empty(), "{} of {compared} differ:\n{}", failures.len(), failures.join("\n"));
+    assert!(compared > 10, "only {compared} charts were found");
+}
+
+#[test]
+fn the_chart_that_helm_creates_renders_alike_with_everything_switched_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let created = Command::new(helm_binary()).args(["create", "app"]).current_dir(directory.path()).status().unwrap();
+    assert!(created.success());
+    let chart = directory.path().join("app");
+    let failures: Vec<String> =
+        variants(sorted(&root().join("charts/created"))).iter().filter_map(|values| compare(&chart, values)).collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub mod manifest;
 pub mod pointer;
 pub mod schema;
 pub mod template;
+mod text;
 pub mod values;
 pub mod yaml;
 

@@ -7,6 +7,7 @@ use jsonschema::{PatternOptions, Retrieve, Uri, Validator};
 use serde_json::Value;
 
 use super::pointer::Pointer;
+use super::text::shorten;
 
 /// Most violations that are reported.
 const MAX_REPORTED: usize = 20;
@@ -86,7 +87,7 @@ impl Schema {
             .build(&document)
             .map_err(|error| SchemaError::Invalid {
                 path: error.instance_path().to_string(),
-                message: shorten(&error.to_string()),
+                message: shorten(&error.to_string(), MAX_MESSAGE),
             })?;
         Ok(Self(validator))
     }
@@ -101,7 +102,7 @@ impl Schema {
             .iter_errors(values)
             .map(|error| SchemaViolation {
                 path: error.instance_path().to_string(),
-                message: shorten(&error.masked().to_string()),
+                message: shorten(&error.masked().to_string(), MAX_MESSAGE),
             })
             .collect();
         if violations.is_empty() {
@@ -131,13 +132,6 @@ fn outside_reference(value: &Value, at: &Pointer) -> Option<(String, String)> {
             .enumerate()
             .find_map(|(index, item)| outside_reference(item, &at.child(index))),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-    }
-}
-
-fn shorten(message: &str) -> String {
-    match message.char_indices().nth(MAX_MESSAGE) {
-        Some((end, _)) => format!("{}…", &message[..end]),
-        None => message.to_owned(),
     }
 }
 

@@ -1,12 +1,10 @@
 //! What can be wrong with values that depend on the device: the document itself, or its result for one device.
 
 use crate::chart::pointer::Pointer;
+use crate::chart::text::list;
 use crate::chart::yaml;
 
 use super::leaf::LeafError;
-
-/// Most problems that a message lists.
-const MAX_LISTED: usize = 10;
 
 /// Why a document of values cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -66,17 +64,4 @@ pub struct RenderError {
     pub variable: Option<String>,
     /// What went wrong.
     pub message: String,
-}
-
-/// `a; b; c and 5 more`.
-pub(in crate::chart) fn list<T: std::fmt::Display>(problems: &[T]) -> String {
-    let mut shown: Vec<_> = problems
-        .iter()
-        .take(MAX_LISTED)
-        .map(ToString::to_string)
-        .collect();
-    if problems.len() > MAX_LISTED {
-        shown.push(format!("and {} more", problems.len() - MAX_LISTED));
-    }
-    shown.join("; ")
 }

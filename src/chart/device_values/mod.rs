@@ -12,7 +12,6 @@ mod tera;
 use serde_json::{Map, Value};
 
 pub use self::context::{DeviceContext, DeviceFacts, JobFacts, ReleaseFacts};
-pub(super) use self::error::list;
 pub use self::error::{DeviceValuesError, LeafProblem, RenderError};
 pub use self::leaf::LeafError;
 use self::leaf::Variable;

@@ -202,6 +202,16 @@ fn other_documents_are_refused(#[case] text: &str, #[case] message: &str) {
 }
 
 #[test]
+fn endless_nesting_is_refused_without_a_stack_overflow() {
+    for (open, close) in [("[", "]"), ("{a: ", "}")] {
+        let text = format!("a: {}{}", open.repeat(50_000), close.repeat(50_000));
+        assert!(DeviceValues::compile(&text, "f.yaml").is_err());
+        let text = format!("a: {}", open.repeat(50_000));
+        assert!(DeviceValues::compile(&text, "f.yaml").is_err());
+    }
+}
+
+#[test]
 fn an_empty_document_sets_nothing() {
     for text in ["", "# nothing\n", "{}"] {
         assert_eq!(

@@ -47,7 +47,8 @@ fn name(visit: &mut Visit<'_>, place: &Pointer, value: &Value) {
     let name = value.as_str().unwrap_or_default();
     let (release, attempt) = (&visit.policy.release, &visit.policy.attempt);
     let rest = name.strip_prefix(release.as_str());
-    let is_tied = rest.is_some_and(|rest| rest.ends_with(&format!("-{attempt}")));
+    let is_tied =
+        rest.is_some_and(|rest| rest.starts_with('-') && rest.ends_with(&format!("-{attempt}")));
     if !is_tied || name.len() > MAX_NAME {
         let message = format!(
             "{:?} must begin with {release}, end with -{attempt}, and have at most {MAX_NAME} characters",

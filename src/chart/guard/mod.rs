@@ -21,19 +21,30 @@ pub use self::image::{ImagePattern, ImagePatternError};
 pub use self::policy::{HostAccess, Kind, Owner, Policy};
 use self::shape::{Shape, Visit};
 use super::pointer::Pointer;
+use super::template::Document;
+use super::text::list;
 
 /// Most objects of one flash.
 const MAX_OBJECTS: usize = 16;
 /// Most violations that are reported.
 const MAX_VIOLATIONS: usize = 50;
 
-/// An object as a template yielded it.
+/// An object that is to be applied, as a template yielded it or a record holds it.
 #[derive(Clone, Copy, Debug)]
-pub struct Rendered<'a> {
+pub struct Subject<'a> {
     /// The template, such as `flash-pod/templates/pod.yaml`.
     pub source: &'a str,
     /// The object.
     pub object: &'a Value,
+}
+
+impl<'a> From<&'a Document> for Subject<'a> {
+    fn from(document: &'a Document) -> Self {
+        Self {
+            source: &document.source,
+            object: &document.object,
+        }
+    }
 }
 
 /// How far the flash is.
@@ -62,15 +73,16 @@ impl fmt::Display for Violation {
     }
 }
 
+/// Why objects may not be applied: every field that is not allowed, up to a bound.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", list(.0))]
+pub struct Refused(pub Vec<Violation>);
+
 /// Asks whether objects may be applied.
 ///
 /// # Errors
 /// Every field that is not allowed, up to a bound.
-pub fn check(
-    objects: &[Rendered<'_>],
-    stage: Stage,
-    policy: &Policy,
-) -> Result<(), Vec<Violation>> {
+pub fn check(objects: &[Subject<'_>], stage: Stage, policy: &Policy) -> Result<(), Refused> {
     let mut violations = Vec::new();
     let mut refuse = |message: String| {
         let (object, path) = ("chart".to_owned(), Pointer::root());
@@ -82,7 +94,7 @@ pub fn check(
     };
     let pods = objects
         .iter()
-        .filter(|rendered| kind_of(rendered.object) == ("v1", "Pod"))
+        .filter(|subject| kind_of(subject.object) == ("v1", "Pod"))
         .count();
     if pods > 1 || (pods == 0 && stage == Stage::Complete) {
         refuse(format!("renders {pods} Pods: a flash is exactly one"));
@@ -93,16 +105,16 @@ pub fn check(
             objects.len()
         ));
     }
-    for rendered in objects.iter().take(MAX_OBJECTS) {
-        let mut visit = Visit::new(policy, describe(rendered));
-        object(&mut visit, rendered.object);
+    for subject in objects.iter().take(MAX_OBJECTS) {
+        let mut visit = Visit::new(policy, describe(subject));
+        object(&mut visit, subject.object);
         violations.extend(visit.violations);
     }
     violations.truncate(MAX_VIOLATIONS);
     if violations.is_empty() {
         Ok(())
     } else {
-        Err(violations)
+        Err(Refused(violations))
     }
 }
 
@@ -134,14 +146,14 @@ fn kind_of(object: &Value) -> (&str, &str) {
     (text("apiVersion"), text("kind"))
 }
 
-fn describe(rendered: &Rendered<'_>) -> String {
-    let name = rendered
+fn describe(subject: &Subject<'_>) -> String {
+    let name = subject
         .object
         .pointer("/metadata/name")
         .and_then(Value::as_str);
-    let (_, kind) = kind_of(rendered.object);
+    let (_, kind) = kind_of(subject.object);
     let name = shape::shorten(name.unwrap_or_default());
-    format!("{} {} {name}", rendered.source, shape::shorten(kind))
+    format!("{} {} {name}", subject.source, shape::shorten(kind))
         .trim_end()
         .to_owned()
 }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::chart::pointer::Pointer;
+use crate::chart::text;
 
 use super::{Policy, Violation};
 
@@ -200,8 +201,5 @@ fn is_whole(number: &serde_json::Number) -> bool {
 
 /// A text that is short enough to be repeated.
 pub(super) fn shorten(text: &str) -> String {
-    match text.char_indices().nth(MAX_REPEATED) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    text::shorten(text, MAX_REPEATED)
 }

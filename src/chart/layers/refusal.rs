@@ -1,7 +1,8 @@
 //! Why values are not accepted. The messages end up in conditions: they say path, owner and what to do.
 
-use crate::chart::device_values::{RenderError, list};
+use crate::chart::device_values::RenderError;
 use crate::chart::pointer::Pointer;
+use crate::chart::text::list;
 
 use super::Layer;
 

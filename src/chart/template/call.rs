@@ -2,9 +2,10 @@
 
 use gotmpl::parse::{Expr, Number};
 
+use super::blocks::Execution;
 use super::describe::Described;
 use super::error::RenderError;
-use super::evaluate::{Execution, Outcome};
+use super::evaluate::Outcome;
 use super::functions::{self, Call, FunctionError, Param};
 use super::value::{Dict, DictType, Entries, ListType, Value};
 

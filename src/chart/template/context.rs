@@ -74,13 +74,13 @@ fn release_value(release: &Release) -> Value {
 /// The fields of `Chart.yaml` under the names of Helm's structure, absent ones as zero values.
 fn chart_value(metadata: &Metadata) -> Value {
     let field = |name: &str| metadata.raw.get(name).unwrap_or(&Json::Null);
-    let string = |name: &str| Value::string(scalar(field(name)));
+    let string = |name: &str| Value::string(one_line(field(name)));
     let maintainers = field("maintainers")
         .as_array()
         .map(Vec::as_slice)
         .unwrap_or_default();
     let maintainers = maintainers.iter().map(|one| {
-        let part = |name: &str| Value::string(scalar(one.get(name).unwrap_or(&Json::Null)));
+        let part = |name: &str| Value::string(one_line(one.get(name).unwrap_or(&Json::Null)));
         Value::dict(entries([
             ("Name", part("name")),
             ("Email", part("email")),
@@ -123,7 +123,7 @@ fn chart_value(metadata: &Metadata) -> Value {
             Value::string(metadata.kube_version.as_deref().unwrap_or_default()),
         ),
         ("Dependencies", Value::list(Vec::new())),
-        ("Type", string("type")),
+        ("Type", Value::string(scalar(field("type")))),
         ("IsRoot", Value::Bool(true)),
     ]))
 }
@@ -133,9 +133,18 @@ fn strings(value: &Json) -> Value {
     Value::list(
         items
             .iter()
-            .map(|item| Value::string(scalar(item)))
+            .map(|item| Value::string(one_line(item)))
             .collect(),
     )
+}
+
+/// A scalar as text, white space as single spaces and nothing unprintable: Helm cleans most fields of `Chart.yaml` so.
+pub(crate) fn one_line(value: &Json) -> String {
+    let kept = |character: char| match character {
+        space if space.is_whitespace() => Some(' '),
+        other => super::number::is_print(other).then_some(other),
+    };
+    scalar(value).chars().filter_map(kept).collect()
 }
 
 /// A scalar where Helm's structure has a string: numbers and booleans become text.

@@ -5,10 +5,11 @@
 //! `render` subcommand.
 //!
 //! ```text
-//! text ─ scan.rs ─ structure.rs ─ gotmpl ─ source.rs ─ check.rs ─┬─ evaluate.rs ─ pipeline.rs ─ call.rs ─ functions/
+//! text ─ scan.rs ─ structure.rs ─ gotmpl ─ source.rs ─ check.rs ─┬─ evaluate.rs ─ blocks.rs ─ pipeline.rs ─ call.rs ─ functions/
 //!                                                                └─ context.rs, format.rs, value.rs
 //! ```
 
+mod blocks;
 mod call;
 mod capabilities;
 mod check;

@@ -2,8 +2,9 @@
 
 use gotmpl::parse::{CommandNode, Expr, Number, PipeNode, SmolStr};
 
+use super::blocks::Execution;
 use super::describe::Described;
-use super::evaluate::{Execution, Outcome};
+use super::evaluate::Outcome;
 use super::methods;
 use super::value::{DictType, List, ListType, Value};
 

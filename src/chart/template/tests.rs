@@ -393,12 +393,33 @@ fn the_deepest_allowed_nesting_fits_the_stack() {
     let template = format!(
         "{{{{ define \"r\" }}}}{opens}{{{{ include \"r\" $ }}}}{ends}{{{{ end }}}}{{{{ include \"r\" . }}}}"
     );
-    let error = text(&template).expect_err("ends");
+    // Half of the stack, in a build without optimisation: the default leaves a wide margin.
+    let limits = Limits {
+        stack: Limits::default().stack / 2,
+        ..Limits::default()
+    };
+    let error = render_with(&chart(&[("NOTES.txt", &template)]), &limits).expect_err("ends");
     assert_eq!(
         error.kind,
         RenderErrorKind::Bound(Bound::Nesting),
         "{error}"
     );
+}
+
+#[test]
+fn a_program_is_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Program>();
+    shared::<RenderError>();
+}
+
+#[test]
+fn a_value_that_contains_itself_ends_in_an_error_or_in_text_but_never_in_a_crash() {
+    let template = "{{ $d := dict }}{{ $_ := set $d \"self\" $d }}{{ len $d }}{{ $d }}";
+    let error = text(template).expect_err("ends");
+    assert!(error.message.contains("contains itself"), "{error}");
+    let deep = "{{ $d := dict }}{{ range 200000 }}{{ $d = dict \"d\" $d }}{{ end }}{{ len $d }}";
+    assert_eq!(text(deep).expect("renders"), "1");
 }
 
 fn fragment() -> impl Strategy<Value = String> {

@@ -169,12 +169,9 @@ const CASES: &[[&str; 5]] = &[
 
 /// The cases: a rule, the chart's values, two sources of user values, and the outcome.
 fn cases() -> impl Iterator<Item = (&'static str, [Value; 4])> {
-    CASES.iter().map(|[rule, documents @ ..]| {
-        (
-            *rule,
-            documents.map(|text| yaml::parse(text).unwrap()),
-        )
-    })
+    CASES
+        .iter()
+        .map(|[rule, documents @ ..]| (*rule, documents.map(|text| yaml::parse(text).unwrap())))
 }
 
 fn merged(chart: &Value, first: &Value, second: &Value) -> Value {
@@ -226,15 +223,14 @@ fn helm_says(helm: &Path, chart: &Value, first: &Value, second: &Value) -> Value
     serde_json::from_str(line).unwrap()
 }
 
-/// The pinned helm, built if need be; `HELM` names another.
+/// The pinned helm: in the directory that `FLASHJOB_TOOLS` names, else built if need be.
 fn helm() -> PathBuf {
-    if let Some(path) = std::env::var_os("HELM") {
-        return path.into();
-    }
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/control-plane/build.sh");
-    let output = Command::new(script).arg("helm").output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    Path::new(text.lines().last().unwrap()).join("helm")
+    let directory = std::env::var("FLASHJOB_TOOLS").unwrap_or_else(|_| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/control-plane/build.sh");
+        let built = Command::new(script).arg("helm").output().unwrap();
+        String::from_utf8(built.stdout).unwrap().trim().to_owned()
+    });
+    Path::new(&directory).join("helm")
 }
 
 #[test]

@@ -56,6 +56,9 @@ pub struct Settings {
 }
 
 /// One `helm upgrade --install`.
+///
+/// Objects that the native engine applied belong to its field manager: over them Helm 4 ends with `Conflict`. Helm does not
+/// take a release over from the native engine; a new attempt has new object names.
 #[derive(Clone, Debug)]
 pub struct Upgrade {
     /// Release name.
@@ -198,6 +201,9 @@ impl Helm {
     /// [`StartError::Busy`] if all slots are taken; otherwise as [`Helm::start`].
     pub fn try_start(&self, operation: Operation) -> Result<Running, StartError> {
         check(&operation)?;
+        if *self.shared.stopping.borrow() {
+            return Err(StartError::Stopping);
+        }
         let slot = Arc::clone(&self.shared.slots)
             .try_acquire_owned()
             .map_err(|_| StartError::Busy)?;

@@ -44,13 +44,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
 ];
 
 fn list(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    // Go hands over nil when there is no argument at all.
-    let kind = if arguments.is_empty() {
-        ListType::Nil
-    } else {
-        ListType::Any
-    };
-    done_list(call, kind, arguments.to_vec())
+    done_list(call, ListType::Any, arguments.to_vec())
 }
 
 fn append(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {

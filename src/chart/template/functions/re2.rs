@@ -204,31 +204,57 @@ impl Translator<'_> {
                     return Ok(());
                 }
                 '[' if self.rest.peek() == Some(&':') => self.named()?,
-                '\\' => self.escape()?,
-                '-' if !first
-                    && self.rest.peek() != Some(&']')
-                    && self.rest.peek() != Some(&'-') =>
+                '\\' if matches!(
+                    self.rest.peek(),
+                    Some('d' | 'D' | 's' | 'S' | 'w' | 'W' | 'p' | 'P')
+                ) =>
                 {
-                    self.out.push('-')
+                    self.escape()?;
                 }
-                other => self.literal_in_class(other),
+                other => self.range(other)?,
             }
             first = false;
         }
         Err("missing closing ]")
     }
 
-    fn literal_in_class(&mut self, character: char) {
-        if character.is_ascii_punctuation() {
-            self.literal_always(character);
-        } else {
-            self.out.push(character);
+    /// One character of a class, or a range.
+    fn range(&mut self, first: char) -> Outcome {
+        self.member(first)?;
+        let mut ahead = self.rest.clone();
+        if ahead.next() != Some('-') || matches!(ahead.next(), None | Some(']')) {
+            return Ok(());
+        }
+        self.rest.next();
+        self.out.push('-');
+        let last = self.rest.next().ok_or("missing closing ]")?;
+        self.member(last)
+    }
+
+    fn member(&mut self, character: char) -> Outcome {
+        if character != '\\' {
+            self.literal_in_class(character);
+            return Ok(());
+        }
+        match self.rest.peek() {
+            Some('a' | 'f' | 'n' | 'r' | 't' | 'v' | 'x') => self.escape(),
+            Some(other) if other.is_ascii_punctuation() => {
+                let other = *other;
+                self.rest.next();
+                self.literal_in_class(other);
+                Ok(())
+            }
+            _ => Err("invalid escape sequence"),
         }
     }
 
-    fn literal_always(&mut self, character: char) {
-        self.out
-            .push_str(&format!("\\x{{{:x}}}", u32::from(character)));
+    fn literal_in_class(&mut self, character: char) {
+        if character.is_ascii_punctuation() {
+            self.out
+                .push_str(&format!("\\x{{{:x}}}", u32::from(character)));
+        } else {
+            self.out.push(character);
+        }
     }
 
     /// `[:alpha:]`

@@ -21,8 +21,16 @@ fn stand_in(version: &str, body: &str) -> TempDir {
         "#!/bin/sh\nhere={}\n[ \"$1\" = version ] && {{ {version}; exit; }}\n{body}\n",
         directory.path().display()
     );
-    fs::write(&path, script).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let draft = directory.path().join("draft");
+    fs::write(&draft, script).unwrap();
+    fs::set_permissions(&draft, fs::Permissions::from_mode(0o755)).unwrap();
+    // Written by another process: a test that forks at this moment would inherit the open file, and "text file busy" with it.
+    let copied = std::process::Command::new("cp")
+        .arg("-p")
+        .args([&draft, &path])
+        .status()
+        .unwrap();
+    assert!(copied.success());
     directory
 }
 
@@ -393,6 +401,7 @@ fn a_helm_child_dies_with_the_operator() {
     let mut operator = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", NAME])
         .env(ROLE, directory.path())
+        .env("TMPDIR", directory.path())
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
