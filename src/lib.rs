@@ -1,1 +1,11 @@
 //! The FlashJob operator: flashes firmware to fleets of devices, one Helm release per device.
+
+pub mod api;
+pub mod chart;
+pub mod cluster;
+pub mod device;
+pub mod flashjob;
+pub mod names;
+pub mod release;
+pub mod settings;
+pub mod telemetry;

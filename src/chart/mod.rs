@@ -6,10 +6,18 @@
 //! load.rs ─ Chart ─┬─ values.rs, device_values.rs ─ merged values ─ schema.rs ─ template/ ─ manifest.rs ─ guard.rs
 //! ```
 
+pub mod device_values;
+pub mod explain;
+pub mod guard;
 mod ignore;
+pub mod layers;
 pub mod load;
 pub mod manifest;
+pub mod pointer;
+pub mod schema;
 pub mod template;
+mod text;
+pub mod values;
 pub mod yaml;
 
 use serde_json::Value;
@@ -38,6 +46,19 @@ pub struct Metadata {
     pub kube_version: Option<String>,
     /// The document as JSON, with the field names of the file.
     pub raw: Value,
+}
+
+impl Metadata {
+    /// The same with another `appVersion`.
+    #[must_use]
+    pub fn with_app_version(&self, version: &str) -> Self {
+        let mut metadata = self.clone();
+        metadata.app_version = Some(version.to_owned());
+        if let Some(document) = metadata.raw.as_object_mut() {
+            document.insert("appVersion".to_owned(), version.into());
+        }
+        metadata
+    }
 }
 
 /// A chart in memory: what the directory or archive held, parsed once.

@@ -1,0 +1,191 @@
+//! The load balancer's part: Services get addresses of a pool, the lowest free one first, and give them back when they go.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use futures::TryStreamExt;
+use k8s_openapi::api::core::v1::Service;
+use kube::{
+    Api, ResourceExt,
+    api::{Patch, PatchParams},
+    runtime::{WatchStreamExt, watcher},
+};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use super::{World, device::Outcome, params::AddressKind};
+
+/// The addresses of 192.0.2.0/24 that are free, and who has the others.
+#[derive(Debug, Default)]
+pub struct Pool {
+    free: BTreeSet<u8>,
+    taken: HashMap<String, u8>,
+}
+
+impl Pool {
+    /// A pool of that many addresses.
+    pub fn new(addresses: u8) -> Self {
+        Self {
+            free: (1..=addresses).collect(),
+            taken: HashMap::new(),
+        }
+    }
+
+    /// The address of that Service: the one it has, or the lowest free one.
+    fn take(&mut self, uid: &str) -> Option<u8> {
+        if let Some(taken) = self.taken.get(uid) {
+            return Some(*taken);
+        }
+        let lowest = self.free.pop_first()?;
+        self.taken.insert(uid.to_owned(), lowest);
+        Some(lowest)
+    }
+
+    /// Takes note of an address that a Service has.
+    fn keep(&mut self, uid: &str, address: u8) {
+        if self.free.remove(&address) {
+            self.taken.insert(uid.to_owned(), address);
+        }
+    }
+
+    fn release(&mut self, uid: &str) -> bool {
+        self.taken
+            .remove(uid)
+            .is_some_and(|address| self.free.insert(address))
+    }
+}
+
+/// Gives addresses to the Services of a namespace (`None`: of all) until it is dropped.
+pub async fn run(world: Arc<World>, namespace: Option<String>) {
+    let api: Api<Service> = match &namespace {
+        Some(namespace) => Api::namespaced(world.client.clone(), namespace),
+        None => Api::all(world.client.clone()),
+    };
+    let freed = Arc::new(Notify::new());
+    let events = watcher(api, watcher::Config::default()).default_backoff();
+    let handled = events.try_for_each(|event| {
+        let (world, freed) = (&world, &freed);
+        async move {
+            match event {
+                watcher::Event::Apply(service) | watcher::Event::InitApply(service) => {
+                    seen(world, freed, service);
+                }
+                watcher::Event::Delete(service) => {
+                    world
+                        .serving
+                        .lock()
+                        .remove(&service.uid().unwrap_or_default());
+                    if world
+                        .pool
+                        .lock()
+                        .release(&service.uid().unwrap_or_default())
+                    {
+                        freed.notify_waiters();
+                    }
+                }
+                watcher::Event::Init | watcher::Event::InitDone => {}
+            }
+            Ok(())
+        }
+    });
+    if let Err(error) = handled.await {
+        eprintln!("fleet: the load balancer stopped: {error}");
+    }
+}
+
+fn seen(world: &Arc<World>, freed: &Arc<Notify>, service: Service) {
+    let balanced = service
+        .spec
+        .as_ref()
+        .is_some_and(|s| s.type_.as_deref() == Some("LoadBalancer"));
+    if !balanced || service.metadata.deletion_timestamp.is_some() {
+        return;
+    }
+    let uid = service.uid().unwrap_or_default();
+    if let Some(address) = address_of(&service) {
+        world.pool.lock().keep(&uid, address);
+        return;
+    }
+    let device = service
+        .labels()
+        .get("uuid")
+        .and_then(|uuid| world.outcome_of(uuid));
+    let unlucky =
+        device == Some(Outcome::NoAddress) || world.params.address_kind == AddressKind::Never;
+    if unlucky || !world.serving.lock().insert(uid) {
+        return;
+    }
+    let (world, freed) = (world.clone(), freed.clone());
+    tokio::spawn(async move { serve(&world, &freed, service).await });
+}
+
+async fn serve(world: &World, freed: &Notify, service: Service) {
+    tokio::time::sleep(world.params.address_delay()).await;
+    let uid = service.uid().unwrap_or_default();
+    let ingress = loop {
+        // Registered before the look, so that an address freed in between is not missed.
+        let notified = freed.notified();
+        if !world.serving.lock().contains(&uid) {
+            return;
+        }
+        match ingress(world, &uid) {
+            Some(ingress) => break ingress,
+            None => notified.await,
+        }
+    };
+    let namespace = service.namespace().unwrap_or_default();
+    let api: Api<Service> = Api::namespaced(world.client.clone(), &namespace);
+    let patch =
+        json!({"metadata": {"uid": uid}, "status": {"loadBalancer": {"ingress": [ingress]}}});
+    let _permit = world.writes.acquire().await;
+    let patched = api
+        .patch_status(
+            &service.name_any(),
+            &PatchParams::default(),
+            &Patch::Merge(&patch),
+        )
+        .await;
+    if let Err(error) = patched {
+        world.pool.lock().release(&uid);
+        freed.notify_waiters();
+        let gone = matches!(&error, kube::Error::Api(s) if s.is_not_found() || s.is_conflict());
+        if !gone {
+            eprintln!(
+                "fleet: address of Service {namespace}/{}: {error}",
+                service.name_any()
+            );
+        }
+    }
+}
+
+fn ingress(world: &World, uid: &str) -> Option<Value> {
+    match world.params.address_kind {
+        AddressKind::Ipv4 => {
+            let address = world.pool.lock().take(uid)?;
+            Some(json!({"ip": format!("192.0.2.{address}"), "ipMode": "VIP"}))
+        }
+        AddressKind::Ipv6 => Some(json!({"ip": "2001:db8::1", "ipMode": "VIP"})),
+        AddressKind::Hostname => Some(json!({"hostname": "balancer.example.com"})),
+        AddressKind::Never => None,
+    }
+}
+
+fn address_of(service: &Service) -> Option<u8> {
+    let ingress = service
+        .status
+        .as_ref()?
+        .load_balancer
+        .as_ref()?
+        .ingress
+        .as_ref()?
+        .first()?;
+    ingress.ip.as_deref().map_or(Some(0), |ip| {
+        Some(
+            ip.strip_prefix("192.0.2.")
+                .and_then(|last| last.parse().ok())
+                .unwrap_or(0),
+        )
+    })
+}

@@ -1,0 +1,257 @@
+//! The devices' part: what happens inside flash pods, and the reboot that follows. kwok plays everything else of a pod.
+
+use std::{path::PathBuf, sync::Arc};
+
+use futures::TryStreamExt;
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams},
+    runtime::{WatchStreamExt, watcher},
+};
+use serde_json::json;
+
+use super::{
+    Error, World, akri,
+    device::{Ending, Outcome},
+};
+
+/// Name of the container that flashes.
+const CONTAINER: &str = "flash-container";
+
+/// Plays the flash pods of a namespace (`None`: of all) until it is dropped.
+pub async fn run(world: Arc<World>, namespace: Option<String>) {
+    let api: Api<Pod> = match &namespace {
+        Some(namespace) => Api::namespaced(world.client.clone(), namespace),
+        None => Api::all(world.client.clone()),
+    };
+    let events = watcher(api, watcher::Config::default()).default_backoff();
+    let handled = events.try_for_each(|event| {
+        match event {
+            watcher::Event::Apply(pod) | watcher::Event::InitApply(pod) => seen(&world, pod),
+            watcher::Event::Delete(pod) => world.interrupted(&pod.uid().unwrap_or_default()),
+            watcher::Event::Init | watcher::Event::InitDone => {}
+        }
+        std::future::ready(Ok(()))
+    });
+    if let Err(error) = handled.await {
+        eprintln!("fleet: the devices stopped: {error}");
+    }
+}
+
+fn seen(world: &Arc<World>, pod: Pod) {
+    let uid = pod.uid().unwrap_or_default();
+    let phase = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.phase.as_deref());
+    match phase {
+        Some("Running") => {
+            let Some(endpoint) = environment(&pod, "HOST_ENDPOINT") else {
+                return;
+            };
+            let Some(outcome) = world.begin(&uid, &endpoint, &pod) else {
+                return;
+            };
+            let task = tokio::spawn({
+                let world = world.clone();
+                async move {
+                    if let Err(error) = flash(&world, &pod, &endpoint, outcome).await {
+                        eprintln!("fleet: {error}");
+                    }
+                }
+            });
+            world.follow(&uid, task.abort_handle());
+        }
+        // Whoever ended it, the device is alone now.
+        Some("Succeeded" | "Failed") => world.interrupted(&uid),
+        _ => {}
+    }
+}
+
+async fn flash(
+    world: &Arc<World>,
+    pod: &Pod,
+    endpoint: &str,
+    outcome: Outcome,
+) -> Result<(), Error> {
+    let log = Log::open(world, pod).await?;
+    let firmware = environment(pod, "FIRMWARE").unwrap_or_default();
+    log.append(&[
+        &format!("Pulling {firmware}"),
+        &format!("Requesting update from http://{endpoint}/update"),
+    ])?;
+    let Some(ending) = outcome.ending() else {
+        return Ok(());
+    };
+    tokio::time::sleep(world.params.flash_time()).await;
+    log.append(ending.log)?;
+    let uid = pod.uid().unwrap_or_default();
+    // From here on the flash has happened, whether its pod can still be told or not.
+    world.ended(&uid, outcome);
+    if outcome.received() {
+        let version = environment(pod, "VERSION").unwrap_or_default();
+        tokio::spawn(reboot(world.clone(), endpoint.to_owned(), outcome, version));
+    }
+    end(world, pod, &ending).await
+}
+
+/// Sets the pod's end, as the kubelet does when the container has exited.
+async fn end(world: &World, pod: &Pod, ending: &Ending) -> Result<(), Error> {
+    let start = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.start_time.clone());
+    let containers = pod
+        .spec
+        .as_ref()
+        .map(|spec| spec.containers.as_slice())
+        .unwrap_or_default();
+    let reason = if ending.exit_code == 0 {
+        "Completed"
+    } else {
+        "Error"
+    };
+    let statuses: Vec<_> = containers
+        .iter()
+        .map(|container| {
+            json!({
+                "name": container.name, "image": container.image, "imageID": "",
+                "ready": false, "started": false, "restartCount": 0,
+                "state": {"terminated": {
+                    "exitCode": ending.exit_code, "reason": reason,
+                    "startedAt": start, "finishedAt": jiff::Timestamp::now().strftime("%FT%TZ").to_string(),
+                }},
+            })
+        })
+        .collect();
+    let patch = json!({
+        "metadata": {"uid": pod.uid()},
+        "status": {
+            "phase": if ending.exit_code == 0 { "Succeeded" } else { "Failed" },
+            "containerStatuses": statuses,
+        },
+    });
+    let api: Api<Pod> = Api::namespaced(world.client.clone(), &pod.namespace().unwrap_or_default());
+    let _permit = world.writes.acquire().await;
+    match api
+        .patch_status(
+            &pod.name_any(),
+            &PatchParams::default(),
+            &Patch::Merge(&patch),
+        )
+        .await
+    {
+        Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
+        other => other
+            .map(drop)
+            .map_err(Error::api("end Pod", &pod.name_any())),
+    }
+}
+
+/// The device vanishes and is discovered again, as somebody else.
+async fn reboot(world: Arc<World>, endpoint: String, outcome: Outcome, version: String) {
+    if let Err(error) = rediscover(&world, &endpoint, outcome, &version).await {
+        eprintln!("fleet: {error}");
+    }
+}
+
+async fn rediscover(
+    world: &World,
+    endpoint: &str,
+    outcome: Outcome,
+    version: &str,
+) -> Result<(), Error> {
+    let Some(known) = world.known(endpoint) else {
+        return Ok(());
+    };
+    {
+        let _permit = world.writes.acquire().await;
+        akri::delete(
+            &world.client,
+            &world.params.namespace,
+            &known.name,
+            &known.uid,
+        )
+        .await?;
+    }
+    let version = match outcome {
+        Outcome::NeverBack => return Ok(()),
+        Outcome::OldVersion => &known.version,
+        _ => version,
+    };
+    tokio::time::sleep(world.params.reboot_time()).await;
+    let times = known.discovered + 1;
+    let _permit = world.writes.acquire().await;
+    let instance =
+        akri::create(&world.client, &world.params, &known.device, times, version).await?;
+    world.discovered(endpoint, &instance, times, version);
+    Ok(())
+}
+
+fn environment(pod: &Pod, name: &str) -> Option<String> {
+    let container = pod
+        .spec
+        .as_ref()?
+        .containers
+        .iter()
+        .find(|c| c.name == CONTAINER)?;
+    container
+        .env
+        .as_ref()?
+        .iter()
+        .find(|env| env.name == name)?
+        .value
+        .clone()
+}
+
+/// The log of one pod, in the form that container runtimes write.
+struct Log {
+    file: PathBuf,
+}
+
+impl Log {
+    /// Tells kwok where the pod's log is. It is gone when the pod is.
+    async fn open(world: &World, pod: &Pod) -> Result<Self, Error> {
+        let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
+        let file = world
+            .log_directory
+            .join(format!("{}.log", pod.uid().unwrap_or_default()));
+        let log = Self { file };
+        log.append(&[])?;
+        let kind = ApiResource {
+            group: "kwok.x-k8s.io".into(),
+            version: "v1alpha1".into(),
+            api_version: "kwok.x-k8s.io/v1alpha1".into(),
+            kind: "Logs".into(),
+            plural: "logs".into(),
+        };
+        let api: Api<DynamicObject> = Api::namespaced_with(world.client.clone(), &namespace, &kind);
+        let mut object = DynamicObject::new(&name, &kind)
+            .data(json!({"spec": {"logs": [{"containers": [CONTAINER], "logsFile": log.file, "follow": false}]}}));
+        object.metadata.owner_references = Some(pod.owner_ref(&()).into_iter().collect());
+        let _permit = world.writes.acquire().await;
+        match api.create(&PostParams::default(), &object).await {
+            Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(log),
+            other => other.map(|_| log).map_err(Error::api("create Logs", &name)),
+        }
+    }
+
+    fn append(&self, lines: &[&str]) -> Result<(), Error> {
+        use std::{fmt::Write as _, io::Write as _};
+        let now = jiff::Timestamp::now().strftime("%FT%T.%9fZ");
+        let mut text = String::new();
+        for line in lines {
+            let _ = writeln!(text, "{now} stdout F {line}");
+        }
+        std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.file)
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .map_err(|source| Error::File {
+                path: self.file.clone(),
+                source,
+            })
+    }
+}

@@ -1,0 +1,164 @@
+//! Condition types and reasons: closed sets, the same words in conditions, device records and events.
+
+use std::fmt;
+
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$doc])* $variant),+ }
+        impl $name {
+            /// Every word of the set.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            /// The word as the API shows it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($variant)),+ }
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(self.as_str()) }
+        }
+    };
+}
+
+words! {
+    /// Types of the conditions of a `FlashJob`.
+    ConditionType {
+        /// The spec can be carried out.
+        Accepted,
+        /// The job is finished and every device succeeded (kstatus waits for this).
+        Ready,
+        /// Nothing new starts because the user asked for it.
+        Suspended,
+        /// The job is being deleted while flashes in progress end.
+        Draining,
+        /// The job will fail; flashes in progress end first.
+        FailureTarget,
+        /// Every device succeeded.
+        Complete,
+        /// The job ended with at least one failed device, or could not start.
+        Failed,
+        /// The job ended, either way.
+        Finished,
+        /// The job cannot go on until somebody acts.
+        Stalled,
+    }
+}
+
+words! {
+    /// Why a condition or a device is as it is.
+    Reason {
+        // Jobs
+        /// The spec was accepted.
+        SpecAccepted,
+        /// The spec cannot be carried out.
+        InvalidSpec,
+        /// The job names no device.
+        NoDevicesSelected,
+        /// Devices are waiting or in flight.
+        InProgress,
+        /// Every device is final and none failed.
+        AllSucceeded,
+        /// Every device is final and at least one failed.
+        DevicesFailed,
+        /// Nothing of the kind.
+        NotRequested,
+        /// The job is not finished.
+        NotFinished,
+        /// The job is being deleted.
+        Deleting,
+        /// Akri's Instance kind does not exist in the cluster.
+        AkriNotInstalled,
+        /// The frozen selection is missing or was altered.
+        SelectionLost,
+        /// The flash chart cannot be used.
+        ChartInvalid,
+        /// The job sets a chart value on a path that the administrator did not open.
+        ValueNotAllowed,
+        /// The job sets a chart value that the device or the operator owns.
+        ValueConflict,
+        /// The merged values do not match values.schema.json.
+        ValuesInvalid,
+        /// A template of the chart or of device-values failed.
+        RenderFailed,
+        /// The rendered objects hold something that is not allowed.
+        GuardRefused,
+        /// The status does not fit into the object.
+        StatusTooLarge,
+        /// Everything goes as it should.
+        Healthy,
+        // Devices
+        /// The parallelism of the job or of the operator is used up.
+        SlotsFull,
+        /// The device's turn has not come.
+        Queued,
+        /// Another attempt, job or Instance holds the device.
+        DeviceBusy,
+        /// No Instance has this UUID.
+        DeviceNotFound,
+        /// The Instance lacks a property or the property cannot be used.
+        DeviceInvalid,
+        /// The device differs from what the job expects.
+        DeviceMismatch,
+        /// The release is recorded; its Service is being created.
+        Reserved,
+        /// The Service has no address yet.
+        AddressPending,
+        /// The Service's address is no IPv4 address.
+        AddressUnusable,
+        /// The Pod waits to start.
+        PodPending,
+        /// The Pod did not start in time.
+        PodNotStarted,
+        /// The Pod cannot be scheduled.
+        Unschedulable,
+        /// The Pod's image cannot be pulled.
+        ImagePullFailed,
+        /// The flash is under way.
+        Flashing,
+        /// The Pod ended and its log is being read.
+        ReadingVerdict,
+        /// The API server refused a write for a quota.
+        QuotaExceeded,
+        /// An admission webhook or policy refused a write.
+        AdmissionDenied,
+        /// The operator lacks a right.
+        Forbidden,
+        /// A request to the API server failed and is tried again.
+        ApiError,
+        /// The helm command failed and is tried again.
+        HelmFailed,
+        /// Waiting before the next try.
+        BackOff,
+        /// Another UUID of the same endpoint was flashed in this round.
+        DuplicateEndpoint,
+        /// A Pod that the operator did not create holds the device.
+        ForeignRevision,
+        // Verdicts
+        /// The firmware was sent.
+        FirmwareSent,
+        /// The device's attestation was refused.
+        AttestationRefused,
+        /// The transfer broke off.
+        TransferFailed,
+        /// The firmware image could not be pulled by the flash pod.
+        FirmwareNotFound,
+        /// The flash pod could not reach the device.
+        ContactFailed,
+        /// The OTA agent in the flash pod failed.
+        AgentFailed,
+        /// The flash pod ended with an error that its log does not explain.
+        FlashFailed,
+        /// The flash did not end in time.
+        DeadlineExceeded,
+        /// The Pod vanished or was stopped before it gave a verdict.
+        Interrupted,
+        /// The Pod's log could not be read, or says nothing.
+        VerdictUnknown,
+        /// The node was lost with the Pod.
+        NodeLost,
+        /// The Pod was evicted.
+        Evicted,
+    }
+}

@@ -1,0 +1,160 @@
+//! What a text in a spec may look like: one definition for the schema (CEL with a message) and for the operator's own check.
+//!
+//! Pure. The operator checks again because a stored object may be older than today's schema.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use schemars::{Schema, json_schema};
+use serde_json::json;
+
+/// Most UUIDs that one job may name.
+pub const MAX_UUIDS: usize = 5_000;
+/// Most bytes that a job's chart values may take, as compact JSON.
+pub const MAX_VALUES_BYTES: usize = 32 * 1024;
+/// Most keys at the top of a job's chart values.
+pub const MAX_VALUES_KEYS: usize = 256;
+
+/// What a text must match, and the sentence that says so to a person.
+#[derive(Debug)]
+pub struct TextRule {
+    /// Longest text, in characters.
+    pub max_length: usize,
+    /// RE2 pattern, anchored at both ends, without apostrophes and backslashes (it stands in a CEL literal).
+    pub pattern: &'static str,
+    /// Whether the empty text, which means "absent", is accepted too.
+    pub empty_is_absent: bool,
+    /// Completes "`spec.<field>` …".
+    pub message: &'static str,
+    compiled: LazyLock<Option<Regex>>,
+}
+
+macro_rules! text_rule {
+    ($(#[$doc:meta])* $name:ident, $max:expr, $pattern:expr, $empty:expr, $message:expr) => {
+        $(#[$doc])*
+        pub static $name: TextRule = TextRule {
+            max_length: $max,
+            pattern: $pattern,
+            empty_is_absent: $empty,
+            message: $message,
+            compiled: LazyLock::new(|| Regex::new($pattern).ok()),
+        };
+    };
+}
+
+text_rule!(
+    /// A firmware reference: it becomes an environment variable and a chart value.
+    FIRMWARE,
+    512,
+    "^[a-zA-Z0-9][a-zA-Z0-9./:@_-]*$",
+    false,
+    "must be an OCI reference such as registry.example.com/esp32:1.2.0: letters, digits and . / : @ _ - only, no spaces or line breaks"
+);
+text_rule!(
+    /// A firmware version: it becomes the release's app version.
+    VERSION,
+    128,
+    "^[A-Za-z0-9][A-Za-z0-9._+-]*$",
+    false,
+    "must be a version such as 1.2.0: letters, digits and . _ + - only, starting with a letter or digit"
+);
+text_rule!(
+    /// A container image.
+    IMAGE,
+    512,
+    "^[a-zA-Z0-9][a-zA-Z0-9./:@_-]*$",
+    true,
+    "must be a container image such as registry.example.com/flash:1.2.0: letters, digits and . / : @ _ - only, no spaces or line breaks"
+);
+text_rule!(
+    /// An Instance's uid: it becomes a label value and part of a release name (at most 53 characters).
+    UUID,
+    47,
+    "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+    false,
+    "must be the metadata.uid of an Akri Instance, as shown by: kubectl get instances.akri.sh -A -o custom-columns=NAME:.metadata.name,UID:.metadata.uid"
+);
+
+impl TextRule {
+    /// Whether `text` keeps the rule.
+    #[must_use]
+    pub fn accepts(&self, text: &str) -> bool {
+        if text.is_empty() {
+            return self.empty_is_absent;
+        }
+        // A pattern that does not compile accepts nothing; a test compiles them all.
+        text.chars().count() <= self.max_length
+            && self
+                .compiled
+                .as_ref()
+                .is_some_and(|regex| regex.is_match(text))
+    }
+
+    /// The rule as a structural schema.
+    #[must_use]
+    pub fn schema(&self) -> Schema {
+        let matches = format!("self.matches('{}')", self.pattern);
+        let rule = if self.empty_is_absent {
+            format!("self == '' || {matches}")
+        } else {
+            matches
+        };
+        json_schema!({
+            "type": "string",
+            "maxLength": self.max_length,
+            "x-kubernetes-validations": [json!({ "rule": rule, "message": self.message })],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::tag(&FIRMWARE, "registry.example.com:5000/esp32/fmnist:0.2.0", true)]
+    #[case::digest(&FIRMWARE, "r/esp32@sha256:0123abc", true)]
+    #[case::yaml_injection(&FIRMWARE, "x\n  hostNetwork: true", false)]
+    #[case::trailing_newline(&FIRMWARE, "x\n", false)]
+    #[case::space(&FIRMWARE, "a b", false)]
+    #[case::template(&FIRMWARE, "{{ .Values }}", false)]
+    #[case::empty(&FIRMWARE, "", false)]
+    #[case::option_like(&FIRMWARE, "--set", false)]
+    #[case::semver(&VERSION, "1.2.0-rc.1+build.5", true)]
+    #[case::dash(&VERSION, "-1", false)]
+    #[case::line_break(&VERSION, "1\n2", false)]
+    #[case::absent(&IMAGE, "", true)]
+    #[case::uid(&UUID, "7e4a6e7b-bee6-4fac-bdea-43d671baaa15", true)]
+    #[case::upper(&UUID, "7E4A6E7B", false)]
+    #[case::underscore(&UUID, "a_b", false)]
+    #[case::dash_at_the_end(&UUID, "a-", false)]
+    fn a_text_is_accepted_only_by_its_rule(
+        #[case] rule: &TextRule,
+        #[case] text: &str,
+        #[case] accepted: bool,
+    ) {
+        assert_eq!(rule.accepts(text), accepted);
+    }
+
+    #[test]
+    fn a_text_longer_than_its_rule_is_refused() {
+        for rule in [&FIRMWARE, &VERSION, &IMAGE, &UUID] {
+            assert!(rule.accepts(&"a".repeat(rule.max_length)));
+            assert!(!rule.accepts(&"a".repeat(rule.max_length + 1)));
+        }
+    }
+
+    #[test]
+    fn a_pattern_fits_into_a_cel_literal() {
+        for rule in [&FIRMWARE, &VERSION, &IMAGE, &UUID] {
+            assert!(!rule.pattern.contains(['\'', '\\']), "{}", rule.pattern);
+        }
+    }
+
+    #[test]
+    fn a_release_name_has_room_for_every_uuid() {
+        assert!(crate::names::RELEASE_PREFIX.len() + UUID.max_length <= 53);
+    }
+}

@@ -1,0 +1,291 @@
+//! `FlashJob` status: what was observed and decided. Output, except where a field's doc says that it is read back.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the operator observed and decided.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct FlashJobStatus {
+    /// Generation of the spec that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Summary for display: InProgress, Running, Completed or Failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
+    /// What is going on, in words; ends with the command that helps where something is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Why, in one word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When something happens next without anybody acting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_time: Option<Time>,
+    /// Final devices of selected devices, `37/500`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<String>,
+    /// When the first round began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Time>,
+    /// When the job finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion_time: Option<Time>,
+    /// Endpoint of the device that was last begun (the original operator's field).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_endpoint: Option<String>,
+    /// Class that the round began with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flash_class: Option<FlashClassRef>,
+    /// What holds after defaults and ceilings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective: Option<Effective>,
+    /// The frozen selection. Read back: a selection that does not match it is lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<SelectionStatus>,
+    /// The current round. Read back: a change of these fields in the spec opens the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<Round>,
+    /// Result of the round before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_round: Option<PreviousRound>,
+    /// Devices by state; `selected` is the sum of the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Counts>,
+    /// Indexes of devices that succeeded in this round. Read back: the truth about them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_indexes: Option<String>,
+    /// Indexes of devices that failed in this round. Read back: the truth about them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_indexes: Option<String>,
+    /// Indexes of devices that were skipped in this round. Read back: the truth about them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped_indexes: Option<String>,
+    /// UUIDs that succeeded, of those named in `spec.uuid`.
+    #[serde(
+        default,
+        rename = "completedUUIDs",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub completed_uuids: Vec<String>,
+    /// Devices in flight, then the newest failures and successes; bounded by bytes. Read back: attempts and `Flashing`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<DeviceStatus>,
+    /// What holds of the job.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// The phases of the original operator, for display only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing is in flight and the job is not finished.
+    InProgress,
+    /// At least one device is in flight.
+    Running,
+    /// Every device succeeded.
+    Completed,
+    /// The job ended with a failed device or could not start.
+    Failed,
+}
+
+impl Phase {
+    /// The word as the API shows it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InProgress => "InProgress",
+            Self::Running => "Running",
+            Self::Completed => "Completed",
+            Self::Failed => "Failed",
+        }
+    }
+}
+
+/// The class a round began with.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct FlashClassRef {
+    /// Name of the class.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// Its generation.
+    pub generation: i64,
+}
+
+/// What holds after defaults and ceilings.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Effective {
+    /// Devices in flight at the same time.
+    pub parallelism: i64,
+    /// Seconds from the Pod's start after which a flash is ended.
+    pub active_deadline_seconds_per_device: i64,
+    /// Seconds that a named device may be missing.
+    pub device_discovery_timeout_seconds: i64,
+    /// What a mismatch means.
+    pub mismatch_policy: String,
+    /// Engine that renders and applies: native or helm.
+    pub engine: String,
+    /// Image of the flash pod, where the job sets one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flash_image: Option<String>,
+}
+
+/// Identity of the frozen selection.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SelectionStatus {
+    /// Number of selected devices.
+    pub count: i64,
+    /// SHA-256 of the selection, hexadecimal.
+    pub hash: String,
+    /// When it was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<Time>,
+}
+
+/// One pass over the selection with one firmware.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Round {
+    /// Number, from 1.
+    pub number: i64,
+    /// Firmware of the round.
+    pub firmware: String,
+    /// Version of the round.
+    pub version: String,
+    /// Flash image that the job asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flashjob_pod_image: Option<String>,
+}
+
+/// Result of the round before.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PreviousRound {
+    /// Number, from 1.
+    pub number: i64,
+    /// Firmware of the round.
+    pub firmware: String,
+    /// Version of the round.
+    pub version: String,
+    /// Devices that succeeded.
+    pub succeeded: i64,
+    /// Devices that failed.
+    pub failed: i64,
+    /// When it ended or was replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completion_time: Option<Time>,
+}
+
+/// Devices by state; `selected` is the sum of the rest.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Counts {
+    /// All devices of the selection.
+    pub selected: i64,
+    /// Not begun.
+    pub pending: i64,
+    /// Between the release's record and the end of the Pod.
+    pub in_flight: i64,
+    /// Flashed, read-back pending.
+    pub verifying: i64,
+    /// Waiting before the next try.
+    pub waiting: i64,
+    /// Ended well.
+    pub succeeded: i64,
+    /// Ended badly.
+    pub failed: i64,
+    /// Not flashed because it was not needed.
+    pub skipped: i64,
+}
+
+/// One device of the job.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DeviceStatus {
+    /// Place in the frozen selection, from 0.
+    pub index: i64,
+    /// UUID as the job named it.
+    pub uuid: String,
+    /// `HOST_ENDPOINT`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_endpoint: Option<String>,
+    /// Helm release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// Pod of the newest attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+    /// Pending, Reserved, AwaitingAddress, Flashing, Verifying, Waiting, Succeeded, Failed or Skipped.
+    pub phase: String,
+    /// Why, in one word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Why, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Attempts that began, the current one included.
+    pub attempts: i64,
+    /// Version before the flash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_version: Option<String>,
+    /// Version read back after the flash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_version: Option<String>,
+    /// When the newest attempt began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Time>,
+    /// When the verdict was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completion_time: Option<Time>,
+    /// End of the flash pod's log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_tail: Option<String>,
+}
+
+/// Where a device stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DevicePhase {
+    /// Not begun.
+    Pending,
+    /// Its release is recorded.
+    Reserved,
+    /// Its Service waits for an address.
+    AwaitingAddress,
+    /// Its Pod exists.
+    Flashing,
+    /// Flashed; its version is being read back.
+    Verifying,
+    /// Waiting before the next try.
+    Waiting,
+    /// Ended well.
+    Succeeded,
+    /// Ended badly.
+    Failed,
+    /// Not flashed because it was not needed.
+    Skipped,
+}
+
+impl DevicePhase {
+    /// The word as the API shows it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Reserved => "Reserved",
+            Self::AwaitingAddress => "AwaitingAddress",
+            Self::Flashing => "Flashing",
+            Self::Verifying => "Verifying",
+            Self::Waiting => "Waiting",
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+            Self::Skipped => "Skipped",
+        }
+    }
+}

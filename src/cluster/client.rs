@@ -1,0 +1,91 @@
+//! The clients: one that reads, one that writes behind the fence, one for the lease. Nothing else makes a client.
+
+use std::{sync::Arc, time::Duration};
+
+use hyper_util::rt::TokioExecutor;
+use kube::{Client, Config, client::ConfigExt};
+use tower::{BoxError, ServiceBuilder};
+
+use super::fence::{Fence, FenceLayer};
+
+/// No client could be made.
+#[derive(thiserror::Error, Debug)]
+pub enum ClientError {
+    /// Neither a kubeconfig nor an in-cluster configuration could be used.
+    #[error(
+        "no cluster to connect to: set KUBECONFIG, or run in a Pod with a service account token"
+    )]
+    Config(#[source] Box<kube::config::InferConfigError>),
+    /// The configuration names a proxy, which the writing client does not speak to.
+    #[error(
+        "the kubeconfig names a proxy ({0}), which is not supported: connect to the API server directly"
+    )]
+    Proxy(String),
+    /// The configuration's credentials or certificates cannot be used.
+    #[error("cannot use the credentials or certificates of the cluster configuration")]
+    Build(#[source] Box<kube::Error>),
+}
+
+/// The three clients of a process.
+#[derive(Clone)]
+pub struct Clients {
+    /// Reads and watches; retries by itself.
+    pub read: Client,
+    /// Writes; sends nothing unless the fence is open, and never retries.
+    pub write: Client,
+    /// Reads and writes the Lease; not fenced, never retries.
+    pub lease: Client,
+    /// Namespace of the kubeconfig's context or of the Pod.
+    pub default_namespace: String,
+}
+
+impl Clients {
+    /// Connects as the kubeconfig says, else as the Pod's service account. `timeout` is that of one write.
+    ///
+    /// # Errors
+    /// When there is no usable configuration.
+    pub async fn connect(fence: Arc<Fence>, timeout: Duration) -> Result<Self, ClientError> {
+        let config = Config::infer()
+            .await
+            .map_err(|error| ClientError::Config(Box::new(error)))?;
+        Self::new(config, fence, timeout)
+    }
+
+    /// Clients of a known configuration.
+    ///
+    /// # Errors
+    /// When its credentials or certificates cannot be used.
+    pub fn new(
+        mut config: Config,
+        fence: Arc<Fence>,
+        timeout: Duration,
+    ) -> Result<Self, ClientError> {
+        if let Some(proxy) = &config.proxy_url {
+            return Err(ClientError::Proxy(proxy.to_string()));
+        }
+        let built = |error| ClientError::Build(Box::new(error));
+        let read = Client::try_from(config.clone()).map_err(built)?;
+        config.default_retry = false;
+        Ok(Self {
+            read,
+            write: direct(&config, Some(FenceLayer::new(fence, timeout))).map_err(built)?,
+            lease: direct(&config, None).map_err(built)?,
+            default_namespace: config.default_namespace,
+        })
+    }
+}
+
+/// A client without retries, with the fence right above the connection: kube's own builder would put it outside of
+/// authentication, which may wait for a token.
+fn direct(config: &Config, fence: Option<FenceLayer>) -> kube::Result<Client> {
+    let connection = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+        .build(config.rustls_https_connector()?);
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .option_layer(config.auth_layer()?)
+        .layer(config.extra_headers_layer()?)
+        .option_layer(fence)
+        .map_err(Into::<BoxError>::into)
+        .service(connection);
+    Ok(Client::new(service, config.default_namespace.clone()))
+}

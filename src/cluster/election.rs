@@ -1,0 +1,311 @@
+//! The election: wins, keeps and gives up the Lease, and moves the fence accordingly. Reads and writes the Lease only.
+//!
+//! Called by the controller: `win`, then `keep` beside the work, then `release` once no write is under way.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use kube::{
+    Api, Client,
+    api::{ObjectMeta, PostParams},
+};
+use tokio::time::{sleep, timeout};
+use tracing::{debug, info, warn};
+
+use super::{
+    clock,
+    error::{ApiError, ErrorKind},
+    fence::Fence,
+    lease::{Decision, LeaseTimes, Observed, decide, held_spec, released_spec},
+};
+use crate::names;
+
+/// Pause between two tries of a renewal that failed.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+
+/// Takes part in the election of one leader.
+#[derive(Clone)]
+pub struct Election {
+    client: Client,
+    namespace: String,
+    times: LeaseTimes,
+    request_timeout: Duration,
+    fence: Arc<Fence>,
+}
+
+/// Why leadership ended.
+#[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
+pub enum Lost {
+    /// Another process holds the Lease, or it was emptied.
+    #[error("the lease is held by {0:?}")]
+    Taken(String),
+    /// The Lease was deleted.
+    #[error("the lease was deleted")]
+    Deleted,
+    /// It could not be renewed in time.
+    #[error("the lease could not be renewed within {0:?}")]
+    Expired(Duration),
+}
+
+impl Election {
+    /// A candidate in `namespace`. `request_timeout` bounds every request and is that of the writing client.
+    #[must_use]
+    pub fn new(
+        client: Client,
+        namespace: &str,
+        times: LeaseTimes,
+        request_timeout: Duration,
+        fence: Arc<Fence>,
+    ) -> Self {
+        Self {
+            client,
+            namespace: namespace.to_owned(),
+            times,
+            request_timeout,
+            fence,
+        }
+    }
+
+    /// Waits until this process leads and no write of a former leader can be under way; then the fence is open.
+    ///
+    /// Never fails: it tries until it is dropped.
+    pub async fn win(&self) -> Leadership {
+        let identity = new_identity();
+        let mut observed = Observed {
+            lease: None,
+            since: clock::boot_time(),
+        };
+        loop {
+            let (pause, won);
+            (observed, pause, won) = self.campaign(observed, &identity).await;
+            if let Some((leadership, released)) = won {
+                if !released {
+                    sleep(self.request_timeout).await;
+                }
+                info!(identity = %leadership.identity, "leading");
+                self.fence
+                    .open_until(leadership.renewed + self.times.renew_deadline);
+                return leadership;
+            }
+            sleep(pause).await;
+        }
+    }
+
+    /// One look at the Lease and, if it is free, one try to take it.
+    async fn campaign(
+        &self,
+        observed: Observed,
+        identity: &str,
+    ) -> (Observed, Duration, Option<(Leadership, bool)>) {
+        let poll = self.times.poll_period;
+        let lease = match self.get().await {
+            Ok(lease) => lease,
+            Err(error) => {
+                warn!(%error, "the leader lease cannot be read; trying again");
+                return (observed, poll, None);
+            }
+        };
+        let now = clock::boot_time();
+        let observed = observed.look(lease, now);
+        let released = match decide(&observed, identity, false, self.times.duration, now) {
+            Decision::Acquire { released } => released,
+            Decision::Renew => false,
+            Decision::Wait { until } => return (observed, poll.min(until.saturating_sub(now)), None),
+            Decision::Lost => return (observed, poll, None),
+        };
+        match self.take(observed.lease.as_ref(), identity).await {
+            Ok(lease) => {
+                let leadership = Leadership {
+                    election: self.clone(),
+                    identity: identity.to_owned(),
+                    lease,
+                    renewed: now,
+                };
+                (observed, poll, Some((leadership, released)))
+            }
+            Err(error) => {
+                debug!(%error, "the leader lease was not won");
+                (observed, poll, None)
+            }
+        }
+    }
+
+    fn api(&self) -> Api<Lease> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    async fn get(&self) -> Result<Option<Lease>, ApiError> {
+        self.bounded("get", self.request_timeout, async {
+            self.api().get_opt(names::LEASE).await
+        })
+        .await
+    }
+
+    async fn take(&self, before: Option<&Lease>, identity: &str) -> Result<Lease, ApiError> {
+        let spec = before.and_then(|lease| lease.spec.as_ref());
+        let spec = held_spec(spec, identity, self.times.duration, clock::now());
+        self.write(before, spec, self.request_timeout).await
+    }
+
+    async fn write(
+        &self,
+        before: Option<&Lease>,
+        spec: LeaseSpec,
+        limit: Duration,
+    ) -> Result<Lease, ApiError> {
+        let mut lease = before.cloned().unwrap_or_else(|| Lease {
+            metadata: ObjectMeta {
+                name: Some(names::LEASE.to_owned()),
+                ..ObjectMeta::default()
+            },
+            ..Lease::default()
+        });
+        lease.spec = Some(spec);
+        let (api, parameters) = (self.api(), PostParams::default());
+        self.bounded("write", limit, async {
+            if before.is_some() {
+                api.replace(names::LEASE, &parameters, &lease).await
+            } else {
+                api.create(&parameters, &lease).await
+            }
+        })
+        .await
+    }
+
+    async fn bounded<T>(
+        &self,
+        verb: &str,
+        limit: Duration,
+        request: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, ApiError> {
+        let what = || format!("{verb} Lease {}/{}", self.namespace, names::LEASE);
+        match timeout(limit, request).await {
+            Ok(answer) => answer.map_err(|error| ApiError::new(what(), &error)),
+            Err(_) => Err(ApiError::timeout(what(), limit)),
+        }
+    }
+}
+
+/// The Lease is held. Dropping this closes the fence, but leaves the Lease to expire.
+pub struct Leadership {
+    election: Election,
+    identity: String,
+    lease: Lease,
+    /// Boot time before the last successful renewal was sent.
+    renewed: Duration,
+}
+
+impl Leadership {
+    /// Holder identity: host name and a random part, new at every acquisition.
+    #[must_use]
+    pub fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// Renews the Lease until it is lost; then the fence is closed.
+    pub async fn keep(&mut self) -> Lost {
+        loop {
+            let pause = match self.renew().await {
+                Ok(true) => self.election.times.renew_period,
+                Ok(false) => RETRY_PAUSE,
+                Err(lost) => {
+                    self.election.fence.close();
+                    return lost;
+                }
+            };
+            sleep(pause).await;
+        }
+    }
+
+    /// One renewal: whether it succeeded.
+    async fn renew(&mut self) -> Result<bool, Lost> {
+        let times = self.election.times;
+        let before = clock::boot_time();
+        let deadline = self.renewed + times.renew_deadline;
+        let Some(left) = deadline.checked_sub(before).filter(|left| !left.is_zero()) else {
+            return Err(Lost::Expired(times.renew_deadline));
+        };
+        let spec = held_spec(
+            self.lease.spec.as_ref(),
+            &self.identity,
+            times.duration,
+            clock::now(),
+        );
+        let limit = self.election.request_timeout.min(left);
+        match self.election.write(Some(&self.lease), spec, limit).await {
+            Ok(lease) => {
+                self.lease = lease;
+                self.renewed = before;
+                self.election
+                    .fence
+                    .open_until(before + times.renew_deadline);
+                Ok(true)
+            }
+            Err(error) if error.kind == ErrorKind::NotFound => Err(Lost::Deleted),
+            Err(error) if error.kind == ErrorKind::Conflict => self.look_again().await,
+            Err(error) => {
+                warn!(%error, "the leader lease was not renewed; trying again");
+                Ok(false)
+            }
+        }
+    }
+
+    /// Somebody else wrote the Lease: sees whether it is still ours.
+    async fn look_again(&mut self) -> Result<bool, Lost> {
+        let Ok(lease) = self.election.get().await else {
+            return Ok(false);
+        };
+        let holder = lease
+            .as_ref()
+            .map(|lease| super::lease::holder(lease).to_owned());
+        let observed = Observed {
+            lease,
+            since: Duration::ZERO,
+        };
+        let now = clock::boot_time();
+        let decision = decide(
+            &observed,
+            &self.identity,
+            true,
+            self.election.times.duration,
+            now,
+        );
+        match (decision, observed.lease) {
+            (Decision::Renew, Some(lease)) => {
+                self.lease = lease;
+                Ok(false)
+            }
+            (_, None) => Err(Lost::Deleted),
+            (_, Some(_)) => Err(Lost::Taken(holder.unwrap_or_default())),
+        }
+    }
+
+    /// Closes the fence and gives the Lease up, so that the next leader need not wait.
+    ///
+    /// Call it once no write is under way: the next leader trusts that.
+    ///
+    /// # Errors
+    /// When the Lease could not be written; it then expires by itself.
+    pub async fn release(self) -> Result<(), ApiError> {
+        self.election.fence.close();
+        let spec = released_spec(self.lease.spec.as_ref(), clock::now());
+        let limit = self.election.request_timeout;
+        self.election.write(Some(&self.lease), spec, limit).await?;
+        info!(identity = %self.identity, "no longer leading");
+        Ok(())
+    }
+}
+
+impl Drop for Leadership {
+    fn drop(&mut self) {
+        self.election.fence.close();
+    }
+}
+
+fn new_identity() -> String {
+    let host = nix::unistd::gethostname().map_or_else(
+        |_| "unknown".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    );
+    format!("{host}_{}", hex::encode(rand::random::<[u8; 16]>()))
+}

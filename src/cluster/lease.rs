@@ -1,0 +1,250 @@
+//! Who leads: one pure decision over the Lease as client-go writes and reads it.
+//!
+//! Another holder's clock is never read: a lease has expired when *this* process has seen no change of it for as long
+//! as the record says. Called by `election`.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::{
+    api::coordination::v1::{Lease, LeaseSpec},
+    apimachinery::pkg::apis::meta::v1::MicroTime,
+};
+
+/// The times of an election.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseTimes {
+    /// How long others respect a lease that is not renewed.
+    pub duration: Duration,
+    /// How long this process believes in its own lease after the last renewal.
+    pub renew_deadline: Duration,
+    /// How often the holder renews.
+    pub renew_period: Duration,
+    /// How often others look.
+    pub poll_period: Duration,
+}
+
+/// The Lease as it was last seen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observed {
+    /// The object; absent where it does not exist.
+    pub lease: Option<Lease>,
+    /// Boot time at which this content was seen first.
+    pub since: Duration,
+}
+
+impl Observed {
+    /// What is known after another look: the time stays where nothing changed.
+    #[must_use]
+    pub fn look(self, lease: Option<Lease>, boot_time: Duration) -> Self {
+        let same = self.lease.as_ref().map(record) == lease.as_ref().map(record);
+        Self {
+            since: if same { self.since } else { boot_time },
+            lease,
+        }
+    }
+}
+
+/// What to do about the Lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Nobody holds it: write ourselves in.
+    Acquire {
+        /// Its holder gave it up in good order: none of its writes can be under way.
+        released: bool,
+    },
+    /// Somebody holds it, at most until this boot time.
+    Wait {
+        /// When it expires unless it changes.
+        until: Duration,
+    },
+    /// We hold it: renew.
+    Renew,
+    /// We held it and do not any more.
+    Lost,
+}
+
+/// What a process named `identity` does about the Lease; `held` says whether it believes to hold it.
+#[must_use]
+pub fn decide(
+    observed: &Observed,
+    identity: &str,
+    held: bool,
+    default_duration: Duration,
+    boot_time: Duration,
+) -> Decision {
+    let holder = observed.lease.as_ref().map_or("", holder);
+    if held {
+        return if holder == identity {
+            Decision::Renew
+        } else {
+            Decision::Lost
+        };
+    }
+    if holder.is_empty() {
+        return Decision::Acquire {
+            released: observed.lease.is_some(),
+        };
+    }
+    if holder == identity {
+        return Decision::Renew; // the answer to our own acquisition was lost
+    }
+    let seconds = observed
+        .lease
+        .as_ref()
+        .and_then(|lease| lease.spec.as_ref()?.lease_duration_seconds);
+    let duration = seconds
+        .and_then(|seconds| u64::try_from(seconds).ok())
+        .map_or(default_duration, Duration::from_secs);
+    let until = observed.since + duration;
+    if boot_time >= until {
+        Decision::Acquire { released: false }
+    } else {
+        Decision::Wait { until }
+    }
+}
+
+/// Who holds the Lease; empty where nobody does.
+#[must_use]
+pub fn holder(lease: &Lease) -> &str {
+    lease
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.holder_identity.as_deref())
+        .unwrap_or_default()
+}
+
+/// The part of the Lease whose change is a sign of life.
+fn record(lease: &Lease) -> (Option<&str>, Option<&LeaseSpec>) {
+    (lease.metadata.uid.as_deref(), lease.spec.as_ref())
+}
+
+/// The spec that makes `identity` the holder: a renewal if it is already, else a transition.
+#[must_use]
+pub fn held_spec(
+    before: Option<&LeaseSpec>,
+    identity: &str,
+    duration: Duration,
+    now: Timestamp,
+) -> LeaseSpec {
+    let renewal = before
+        .filter(|spec| spec.holder_identity.as_deref() == Some(identity) && !identity.is_empty());
+    let transitions = before.and_then(|spec| spec.lease_transitions).unwrap_or(0);
+    LeaseSpec {
+        holder_identity: Some(identity.to_owned()),
+        lease_duration_seconds: i32::try_from(duration.as_secs()).ok(),
+        acquire_time: renewal
+            .and_then(|spec| spec.acquire_time.clone())
+            .or(Some(MicroTime(now))),
+        renew_time: Some(MicroTime(now)),
+        lease_transitions: Some(match (before, renewal) {
+            (None, _) => 0,
+            (Some(_), Some(_)) => transitions,
+            (Some(_), None) => transitions.saturating_add(1),
+        }),
+        ..LeaseSpec::default()
+    }
+}
+
+/// The spec by which a holder gives the Lease up, as client-go does: no holder, one second.
+#[must_use]
+pub fn released_spec(before: Option<&LeaseSpec>, now: Timestamp) -> LeaseSpec {
+    LeaseSpec {
+        holder_identity: Some(String::new()),
+        lease_duration_seconds: Some(1),
+        acquire_time: Some(MicroTime(now)),
+        renew_time: Some(MicroTime(now)),
+        lease_transitions: before.and_then(|spec| spec.lease_transitions),
+        ..LeaseSpec::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const FALLBACK: Duration = Duration::from_secs(15);
+
+    fn lease(holder: &str, seconds: Option<i32>) -> Lease {
+        Lease {
+            spec: Some(LeaseSpec {
+                holder_identity: Some(holder.into()),
+                lease_duration_seconds: seconds,
+                renew_time: Some(MicroTime(Timestamp::UNIX_EPOCH)), // ages ago by any clock
+                ..LeaseSpec::default()
+            }),
+            ..Lease::default()
+        }
+    }
+
+    #[rstest]
+    #[case::absent(None, false, 0, Decision::Acquire { released: false })]
+    #[case::released(Some(lease("", Some(1))), false, 0, Decision::Acquire { released: true })]
+    #[case::others_and_fresh(Some(lease("b", Some(10))), false, 9, Decision::Wait { until: Duration::from_secs(110) })]
+    #[case::others_and_expired(Some(lease("b", Some(10))), false, 10, Decision::Acquire { released: false })]
+    #[case::others_without_duration(Some(lease("b", None)), false, 14, Decision::Wait { until: Duration::from_secs(115) })]
+    #[case::ours_though_not_known(Some(lease("a", Some(10))), false, 0, Decision::Renew)]
+    #[case::ours(Some(lease("a", Some(10))), true, 99, Decision::Renew)]
+    #[case::ours_taken(Some(lease("b", Some(10))), true, 0, Decision::Lost)]
+    #[case::ours_emptied(Some(lease("", Some(10))), true, 0, Decision::Lost)]
+    #[case::ours_deleted(None, true, 0, Decision::Lost)]
+    fn the_decision_follows_from_holder_and_local_time(
+        #[case] lease: Option<Lease>,
+        #[case] held: bool,
+        #[case] seconds_unchanged: u64,
+        #[case] expected: Decision,
+    ) {
+        let since = Duration::from_secs(100);
+        let observed = Observed { lease, since };
+        let now = since + Duration::from_secs(seconds_unchanged);
+        assert_eq!(decide(&observed, "a", held, FALLBACK, now), expected);
+    }
+
+    #[test]
+    fn any_change_of_the_record_starts_the_time_anew_and_nothing_else_does() {
+        let at = Duration::from_secs;
+        let first = Observed {
+            lease: None,
+            since: at(1),
+        }
+        .look(Some(lease("b", Some(10))), at(5));
+        assert_eq!(first.since, at(5));
+        let mut touched = lease("b", Some(10));
+        touched.metadata.resource_version = Some("2".into());
+        let second = first.look(Some(touched), at(6));
+        assert_eq!(second.since, at(5));
+        let mut renewed = lease("b", Some(10));
+        renewed.spec.as_mut().expect("spec").renew_time =
+            Some(MicroTime(Timestamp::from_second(7).expect("time")));
+        assert_eq!(second.look(Some(renewed), at(7)).since, at(7));
+    }
+
+    #[test]
+    fn a_renewal_keeps_acquire_time_and_transitions_and_a_take_over_does_not() {
+        let time = |seconds| Timestamp::from_second(seconds).expect("time");
+        let first = held_spec(None, "a", FALLBACK, time(1));
+        assert_eq!(first.lease_transitions, Some(0));
+        let renewed = held_spec(Some(&first), "a", FALLBACK, time(2));
+        assert_eq!(renewed.acquire_time, Some(MicroTime(time(1))));
+        assert_eq!(renewed.renew_time, Some(MicroTime(time(2))));
+        assert_eq!(renewed.lease_transitions, Some(0));
+        let taken = held_spec(Some(&renewed), "b", FALLBACK, time(3));
+        assert_eq!(taken.acquire_time, Some(MicroTime(time(3))));
+        assert_eq!(taken.lease_transitions, Some(1));
+    }
+
+    #[test]
+    fn a_released_lease_is_written_as_client_go_writes_it() {
+        let held = held_spec(None, "a", FALLBACK, Timestamp::UNIX_EPOCH);
+        let json = serde_json::to_value(released_spec(Some(&held), Timestamp::UNIX_EPOCH));
+        assert_eq!(
+            json.expect("json"),
+            serde_json::json!({
+                "holderIdentity": "", "leaseDurationSeconds": 1, "leaseTransitions": 0,
+                "acquireTime": "1970-01-01T00:00:00.000000Z", "renewTime": "1970-01-01T00:00:00.000000Z",
+            })
+        );
+    }
+}

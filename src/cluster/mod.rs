@@ -1,0 +1,31 @@
+//! The cluster: the only room that makes clients, reads clocks and sends requests. It decides nothing about devices.
+//!
+//! Called by `flashjob` (observe, act, controller) and by the subcommands that a person runs.
+//!
+//! ```text
+//! lease.rs ─ election.rs ─ fence.rs ─ client.rs ─┬─ read.rs, watch.rs
+//!   (pure)                                       └─ write.rs, events.rs        error.rs: what every failure means
+//! ```
+
+mod client;
+pub mod clock;
+mod election;
+mod error;
+mod events;
+mod fence;
+mod kind;
+mod lease;
+mod read;
+pub mod watch;
+mod write;
+
+pub use client::{ClientError, Clients};
+pub use election::{Election, Leadership, Lost};
+pub use error::{ApiError, ErrorKind};
+pub use events::{Events, Fact};
+pub use fence::{Fence, NotLeader};
+pub use kind::{Kinds, ObjectKey};
+pub use lease::LeaseTimes;
+pub use read::{ClusterVersion, Reader, Scope};
+pub use watch::{WatchEvent, Watched};
+pub use write::{DeleteCondition, Deleted, Writer};

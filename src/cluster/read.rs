@@ -1,0 +1,272 @@
+//! Reads that go to the API server and not to a cache: start-up lists, live looks before a decision, and Pod logs.
+
+use std::{collections::BTreeSet, future::Future, time::Duration};
+
+use futures::AsyncReadExt;
+use k8s_openapi::api::{apps::v1::ControllerRevision, core::v1::Pod};
+use kube::{
+    Api, Client, Resource,
+    api::{ListParams, LogParams},
+    core::NamespaceResourceScope,
+    discovery::Discovery,
+};
+use serde::de::DeserializeOwned;
+
+use super::error::ApiError;
+use crate::names;
+
+/// Objects in one page of a list.
+const PAGE: u32 = 500;
+/// Longest log that is read, in bytes.
+const LOG_LIMIT: u64 = 1024 * 1024;
+/// Lines of a log that are read, from its end.
+const LOG_LINES: i64 = 2000;
+
+/// Which namespaces are looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Scope {
+    /// All of them, also those that come later.
+    #[default]
+    All,
+    /// These.
+    Namespaces(BTreeSet<String>),
+}
+
+impl Scope {
+    /// All namespaces if none is named.
+    #[must_use]
+    pub fn of(namespaces: &[String]) -> Self {
+        if namespaces.is_empty() {
+            Self::All
+        } else {
+            Self::Namespaces(namespaces.iter().cloned().collect())
+        }
+    }
+
+    /// Whether objects of this namespace are looked at.
+    #[must_use]
+    pub fn contains(&self, namespace: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Namespaces(names) => names.contains(namespace),
+        }
+    }
+
+    /// The parts that are read separately: a namespace each, or the whole cluster.
+    #[must_use]
+    pub fn parts(&self) -> Vec<Option<String>> {
+        match self {
+            Self::All => vec![None],
+            Self::Namespaces(names) => names.iter().cloned().map(Some).collect(),
+        }
+    }
+}
+
+/// What the API server is and serves, as Helm's `.Capabilities` has it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClusterVersion {
+    /// `v1.36.3`.
+    pub kube_version: String,
+    /// `v1`, `apps/v1`, `apps/v1/Deployment`, …, sorted.
+    pub api_versions: Vec<String>,
+}
+
+/// Reads from the cluster.
+#[derive(Clone)]
+pub struct Reader {
+    client: Client,
+    timeout: Duration,
+}
+
+impl Reader {
+    /// Reads through `client` ([`super::Clients::read`]) and gives one request up after `timeout`.
+    #[must_use]
+    pub fn new(client: Client, timeout: Duration) -> Self {
+        Self { client, timeout }
+    }
+
+    /// The client, for watches.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Every object of a kind that bears the labels, page by page, from etcd and not from a cache.
+    ///
+    /// # Errors
+    /// When a page cannot be read.
+    pub async fn list<K>(&self, scope: &Scope, labels: &str) -> Result<Vec<K>, ApiError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + DeserializeOwned
+            + Clone
+            + std::fmt::Debug,
+    {
+        let mut found = Vec::new();
+        for namespace in scope.parts() {
+            let api: Api<K> = self.api(namespace.as_deref());
+            found.extend(self.pages(&api, namespace.as_deref(), labels).await?);
+        }
+        Ok(found)
+    }
+
+    async fn pages<K>(
+        &self,
+        api: &Api<K>,
+        namespace: Option<&str>,
+        labels: &str,
+    ) -> Result<Vec<K>, ApiError>
+    where
+        K: Resource<DynamicType = ()> + DeserializeOwned + Clone + std::fmt::Debug,
+    {
+        let mut found = Vec::new();
+        let mut parameters = ListParams::default().labels(labels).limit(PAGE);
+        loop {
+            let what = format!(
+                "list {} in {}",
+                K::plural(&()),
+                namespace.unwrap_or("the cluster")
+            );
+            let page = self
+                .bounded(what, async { api.list(&parameters).await })
+                .await?;
+            found.extend(page.items);
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => parameters = parameters.continue_token(&token),
+                None => return Ok(found),
+            }
+        }
+    }
+
+    /// One object, live; absent where it does not exist.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn get<K>(&self, namespace: &str, name: &str) -> Result<Option<K>, ApiError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + DeserializeOwned
+            + Clone
+            + std::fmt::Debug,
+    {
+        let api: Api<K> = self.api(Some(namespace));
+        let what = format!("get {} {namespace}/{name}", K::kind(&()));
+        self.bounded(what, async { api.get_opt(name).await }).await
+    }
+
+    /// The slices of the frozen selections of a job.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn revisions(
+        &self,
+        namespace: &str,
+        job_uid: &str,
+    ) -> Result<Vec<ControllerRevision>, ApiError> {
+        let scope = Scope::Namespaces([namespace.to_owned()].into());
+        self.list(&scope, &format!("{}={job_uid}", names::LABEL_JOB_UID))
+            .await
+    }
+
+    /// The end of a container's log; at most 1 MiB, broken characters replaced.
+    ///
+    /// # Errors
+    /// When the API server or the kubelet cannot give it.
+    pub async fn pod_log(
+        &self,
+        namespace: &str,
+        name: &str,
+        container: &str,
+    ) -> Result<String, ApiError> {
+        let api: Api<Pod> = self.api(Some(namespace));
+        let parameters = LogParams {
+            container: Some(container.to_owned()),
+            tail_lines: Some(LOG_LINES),
+            limit_bytes: i64::try_from(LOG_LIMIT).ok(),
+            ..LogParams::default()
+        };
+        let what = format!("read the log of Pod {namespace}/{name}");
+        let bytes = self
+            .bounded(what, async {
+                let mut bytes = Vec::new();
+                api.log_stream(name, &parameters)
+                    .await?
+                    .take(LOG_LIMIT)
+                    .read_to_end(&mut bytes)
+                    .await
+                    .map_err(kube::Error::ReadEvents)?;
+                Ok(bytes)
+            })
+            .await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Version and API of the API server.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub async fn cluster_version(&self) -> Result<ClusterVersion, ApiError> {
+        let info = self
+            .bounded("get the version of the API server".to_owned(), async {
+                self.client.apiserver_version().await
+            })
+            .await?;
+        let discovery = self
+            .bounded("discover the API".to_owned(), async {
+                Discovery::new(self.client.clone()).run_aggregated().await
+            })
+            .await?;
+        let mut versions = BTreeSet::new();
+        for group in discovery.groups() {
+            for version in group.versions() {
+                for (resource, _) in group.versioned_resources(version) {
+                    versions.insert(format!("{}/{}", resource.api_version, resource.kind));
+                    versions.insert(resource.api_version);
+                }
+            }
+        }
+        Ok(ClusterVersion {
+            kube_version: info.git_version,
+            api_versions: versions.into_iter().collect(),
+        })
+    }
+
+    fn api<K>(&self, namespace: Option<&str>) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        match namespace {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            None => Api::all(self.client.clone()),
+        }
+    }
+
+    async fn bounded<T>(
+        &self,
+        what: String,
+        request: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, ApiError> {
+        match tokio::time::timeout(self.timeout, request).await {
+            Ok(answer) => answer.map_err(|error| ApiError::new(what, &error)),
+            Err(_) => Err(ApiError::timeout(what, self.timeout)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_namespace_means_all_of_them() {
+        assert_eq!(Scope::of(&[]).parts(), [None]);
+        assert!(Scope::of(&[]).contains("any"));
+    }
+
+    #[test]
+    fn each_named_namespace_is_read_once() {
+        let scope = Scope::of(&["b".into(), "a".into(), "b".into()]);
+        assert_eq!(scope.parts(), [Some("a".to_owned()), Some("b".to_owned())]);
+        assert!(scope.contains("a") && !scope.contains("c"));
+    }
+}

@@ -1,0 +1,239 @@
+//! Watches: what changes in the cluster, as a stream of plain events. Reads only; a stream never ends by itself.
+//!
+//! Called by the controllers' wiring. Objects that today's types cannot hold arrive as such, and stop nothing.
+
+use std::{fmt::Debug, time::Duration};
+
+use futures::{
+    Stream, StreamExt,
+    stream::{BoxStream, select_all},
+};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    core::{DeserializeGuard, NamespaceResourceScope},
+    runtime::{
+        WatchStreamExt,
+        utils::Backoff,
+        watcher::{self, Config, watcher},
+    },
+};
+use serde::de::DeserializeOwned;
+
+use super::{
+    error::{ApiError, ErrorKind},
+    read::Scope,
+};
+use crate::{
+    api::{FlashJob, Instance},
+    names,
+};
+
+/// Pauses after failures grow from here …
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// … to here: a kind that is installed later is seen within seconds.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+
+/// What a watch saw.
+#[derive(Debug)]
+pub enum WatchEvent<K> {
+    /// A list begins: what is not seen before `Listed` does not exist any more.
+    Restarted,
+    /// An object exists in this form: listed, created or changed.
+    Seen(K),
+    /// The list is complete.
+    Listed,
+    /// An object was deleted; this is its last form.
+    Deleted(K),
+    /// The kind does not exist in this cluster; the watch looks again within seconds.
+    NotInstalled,
+    /// The watch failed and tries again.
+    Failed(ApiError),
+}
+
+/// An event and the part of the scope that it comes from: a namespace, or the whole cluster.
+#[derive(Debug)]
+pub struct Watched<K> {
+    /// The namespace that is watched; absent for the whole cluster.
+    pub part: Option<String>,
+    /// What was seen.
+    pub event: WatchEvent<K>,
+}
+
+/// A stream of events over all parts of a scope.
+pub type Watch<K> = BoxStream<'static, Watched<K>>;
+
+/// Every `FlashJob`.
+#[must_use]
+pub fn flash_jobs(client: &Client, scope: &Scope) -> Watch<DeserializeGuard<FlashJob>> {
+    watch(client, scope, &Config::default())
+}
+
+/// Every Instance of Akri.
+#[must_use]
+pub fn instances(client: &Client, scope: &Scope) -> Watch<DeserializeGuard<Instance>> {
+    watch(client, scope, &Config::default())
+}
+
+/// Pods of attempts.
+#[must_use]
+pub fn pods(client: &Client, scope: &Scope) -> Watch<Pod> {
+    watch(client, scope, &of_a_job(""))
+}
+
+/// Services of attempts.
+#[must_use]
+pub fn services(client: &Client, scope: &Scope) -> Watch<Service> {
+    watch(client, scope, &of_a_job(""))
+}
+
+/// Release Secrets of attempts.
+#[must_use]
+pub fn secrets(client: &Client, scope: &Scope) -> Watch<Secret> {
+    watch(client, scope, &of_a_job(",owner=helm"))
+}
+
+/// One `ConfigMap`: the administrator's chart values.
+#[must_use]
+pub fn config_map(client: &Client, namespace: &str, name: &str) -> Watch<ConfigMap> {
+    let scope = Scope::Namespaces([namespace.to_owned()].into());
+    let config = Config::default().fields(&format!("metadata.name={name}"));
+    watch(client, &scope, &config)
+}
+
+fn of_a_job(more: &str) -> Config {
+    Config::default().labels(&format!("{}{more}", names::LABEL_JOB_UID))
+}
+
+fn watch<K>(client: &Client, scope: &Scope, config: &Config) -> Watch<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + 'static,
+{
+    let parts = scope.parts().into_iter().map(|part| {
+        let api: Api<K> = match &part {
+            Some(namespace) => Api::namespaced(client.clone(), namespace),
+            None => Api::all(client.clone()),
+        };
+        one_part(api, config.clone(), part).boxed()
+    });
+    select_all(parts).boxed()
+}
+
+fn one_part<K>(
+    api: Api<K>,
+    config: Config,
+    part: Option<String>,
+) -> impl Stream<Item = Watched<K>> + Send
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    watcher(api, config)
+        .backoff(Pauses::default())
+        .map(move |event| Watched {
+            part: part.clone(),
+            event: plain(event),
+        })
+}
+
+fn plain<K: Resource<DynamicType = ()>>(
+    event: Result<watcher::Event<K>, watcher::Error>,
+) -> WatchEvent<K> {
+    match event {
+        Ok(watcher::Event::Init) => WatchEvent::Restarted,
+        Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => {
+            WatchEvent::Seen(slim(object))
+        }
+        Ok(watcher::Event::InitDone) => WatchEvent::Listed,
+        Ok(watcher::Event::Delete(object)) => WatchEvent::Deleted(slim(object)),
+        Err(error) => failed(&format!("watch {}", K::plural(&())), &error),
+    }
+}
+
+/// Drops what nobody reads and what is often half of an object.
+fn slim<K: Resource>(mut object: K) -> K {
+    object.managed_fields_mut().clear();
+    object
+}
+
+fn failed<K>(request: &str, error: &watcher::Error) -> WatchEvent<K> {
+    let error = match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => ApiError::new(request, error),
+        watcher::Error::WatchError(status) => {
+            ApiError::new(request, &kube::Error::Api(status.clone()))
+        }
+        watcher::Error::NoResourceVersion => ApiError {
+            request: request.to_owned(),
+            kind: ErrorKind::Unavailable,
+            message: error.to_string(),
+        },
+    };
+    if error.is_not_found() {
+        WatchEvent::NotInstalled
+    } else {
+        WatchEvent::Failed(error)
+    }
+}
+
+/// Doubling pauses after failures; begins anew after every success.
+#[derive(Debug, Default)]
+struct Pauses {
+    failures: u32,
+}
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let pause = FIRST_PAUSE * 2u32.pow(self.failures.min(8));
+        self.failures = self.failures.saturating_add(1);
+        Some(pause.min(LONGEST_PAUSE))
+    }
+}
+
+impl Backoff for Pauses {
+    fn reset(&mut self) {
+        self.failures = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[test]
+    fn a_kind_that_does_not_exist_is_no_failure() {
+        let missing = Status::failure(
+            "the server could not find the requested resource",
+            "NotFound",
+        )
+        .with_code(404);
+        let error = watcher::Error::InitialListFailed(kube::Error::Api(missing.boxed()));
+        assert!(matches!(
+            failed::<Pod>("watch instances", &error),
+            WatchEvent::NotInstalled
+        ));
+        let error = watcher::Error::NoResourceVersion;
+        let WatchEvent::Failed(error) = failed::<Pod>("watch pods", &error) else {
+            panic!("a failure");
+        };
+        assert_eq!(error.kind, ErrorKind::Unavailable);
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_few_seconds_and_begin_anew_after_a_success() {
+        let mut pauses = Pauses::default();
+        let millis: Vec<_> = pauses.by_ref().take(6).map(|p| p.as_millis()).collect();
+        assert_eq!(millis, [500, 1000, 2000, 4000, 4000, 4000]);
+        pauses.reset();
+        assert_eq!(pauses.next(), Some(FIRST_PAUSE));
+    }
+}

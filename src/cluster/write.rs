@@ -1,0 +1,413 @@
+//! Every write to the cluster, one request each: bounded in time, behind the fence, never retried, counted.
+//!
+//! Called by the `act` files of the controllers. Objects that the operator owns are applied with force; what must not be
+//! created twice is POSTed; deletes carry the uid.
+
+use std::{future::Future, time::Duration};
+
+use k8s_openapi::api::{apps::v1::ControllerRevision, core::v1::Secret};
+use kube::{
+    Api, Client, Resource,
+    api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions, TypeMeta},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::{
+    error::{ApiError, ErrorKind},
+    kind::{Kinds, ObjectKey},
+};
+use crate::{api::FlashJob, names, telemetry::Metrics};
+
+/// Writes to the cluster.
+#[derive(Clone)]
+pub struct Writer {
+    client: Client,
+    kinds: Kinds,
+    timeout: Duration,
+    metrics: Metrics,
+}
+
+/// What an object must be for a delete to touch it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeleteCondition {
+    /// Its uid.
+    pub uid: String,
+    /// Its resourceVersion: nothing may have happened to it since.
+    pub resource_version: Option<String>,
+    /// Seconds that a Pod gets to end; unset: its own.
+    pub grace_seconds: Option<u32>,
+}
+
+impl DeleteCondition {
+    /// The object with this uid, whatever happened to it since.
+    #[must_use]
+    pub fn uid(uid: &str) -> Self {
+        Self {
+            uid: uid.to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
+/// What a delete came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deleted {
+    /// The object is not there any more.
+    Gone,
+    /// The object is being deleted: a finalizer or a grace period keeps it.
+    Deleting,
+}
+
+impl Writer {
+    /// Writes through `client` ([`super::Clients::write`]) and gives up after `timeout`.
+    #[must_use]
+    pub fn new(client: Client, kinds: Kinds, timeout: Duration, metrics: Metrics) -> Self {
+        Self {
+            client,
+            kinds,
+            timeout,
+            metrics,
+        }
+    }
+
+    /// Applies a rendered object by server-side apply with force: for objects that only the operator writes.
+    ///
+    /// # Errors
+    /// When the object names no known kind, namespace and name, or the API server refuses it.
+    pub async fn apply(&self, object: &Value) -> Result<DynamicObject, ApiError> {
+        let key = key_of(object)?;
+        let api = self.dynamic(&key)?;
+        let parameters = PatchParams::apply(names::FIELD_MANAGER).force();
+        self.call("apply", &key, async {
+            api.patch(&key.name, &parameters, &Patch::Apply(object))
+                .await
+        })
+        .await
+    }
+
+    /// Creates a rendered object; one that exists already is `AlreadyExists`.
+    ///
+    /// # Errors
+    /// When the object names no known kind, namespace and name, or the API server refuses it.
+    pub async fn create(&self, object: &Value) -> Result<DynamicObject, ApiError> {
+        let key = key_of(object)?;
+        let api = self.dynamic(&key)?;
+        let object: DynamicObject = serde_json::from_value(object.clone())
+            .map_err(|error| malformed(&key, &error.to_string()))?;
+        self.call("create", &key, async { api.create(&post(), &object).await })
+            .await
+    }
+
+    /// Deletes an object if the condition holds; another uid is a `Conflict`. An object that is not there is `Gone`.
+    ///
+    /// # Errors
+    /// When the condition does not hold or the API server refuses.
+    pub async fn delete(
+        &self,
+        key: &ObjectKey,
+        condition: &DeleteCondition,
+    ) -> Result<Deleted, ApiError> {
+        let api = self.dynamic(key)?;
+        let parameters = DeleteParams {
+            grace_period_seconds: condition.grace_seconds,
+            preconditions: Some(Preconditions {
+                uid: Some(condition.uid.clone()),
+                resource_version: condition.resource_version.clone(),
+            }),
+            ..DeleteParams::background()
+        };
+        let answer = self
+            .call("delete", key, async {
+                api.delete(&key.name, &parameters).await
+            })
+            .await;
+        match answer {
+            Ok(answer) if answer.is_left() => Ok(Deleted::Deleting),
+            Ok(_) => Ok(Deleted::Gone),
+            Err(error) if error.is_not_found() => Ok(Deleted::Gone),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes a finalizer off the object with this uid. `finalizers` are those it was last seen with; where they differ
+    /// from the object's, nothing is written and the error is a `Conflict`. An object that is gone is no error.
+    ///
+    /// # Errors
+    /// When the object has another uid or other finalizers, or the API server refuses.
+    pub async fn remove_finalizer(
+        &self,
+        key: &ObjectKey,
+        uid: &str,
+        finalizers: &[String],
+        finalizer: &str,
+    ) -> Result<(), ApiError> {
+        if !finalizers.iter().any(|one| one == finalizer) {
+            return Ok(());
+        }
+        let rest: Vec<_> = finalizers.iter().filter(|one| *one != finalizer).collect();
+        let patch = json!([
+            {"op": "test", "path": "/metadata/uid", "value": uid},
+            {"op": "test", "path": "/metadata/finalizers", "value": finalizers},
+            {"op": "replace", "path": "/metadata/finalizers", "value": rest},
+        ]);
+        match self.json_patch(key, patch).await {
+            Err(error) if error.is_not_found() => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Puts a finalizer on the object with this uid and resourceVersion, which had `finalizers`.
+    ///
+    /// # Errors
+    /// When the object changed since (`Conflict`), or the API server refuses.
+    pub async fn add_finalizer(
+        &self,
+        key: &ObjectKey,
+        uid: &str,
+        resource_version: &str,
+        finalizers: &[String],
+        finalizer: &str,
+    ) -> Result<(), ApiError> {
+        if finalizers.iter().any(|one| one == finalizer) {
+            return Ok(());
+        }
+        let all: Vec<_> = finalizers
+            .iter()
+            .map(String::as_str)
+            .chain([finalizer])
+            .collect();
+        let patch = json!([
+            {"op": "test", "path": "/metadata/uid", "value": uid},
+            {"op": "test", "path": "/metadata/resourceVersion", "value": resource_version},
+            {"op": "add", "path": "/metadata/finalizers", "value": all},
+        ]);
+        self.json_patch(key, patch).await
+    }
+
+    /// Applies a JSON patch whose tests are preconditions: the API server answers 422 when one does not hold.
+    async fn json_patch(&self, key: &ObjectKey, patch: Value) -> Result<(), ApiError> {
+        let api = self.dynamic(key)?;
+        let patch: json_patch::Patch =
+            serde_json::from_value(patch).map_err(|error| malformed(key, &error.to_string()))?;
+        let parameters = PatchParams {
+            field_manager: Some(names::FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let answer = self
+            .call("patch", key, async {
+                api.patch(&key.name, &parameters, &Patch::<()>::Json(patch))
+                    .await
+            })
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(mut error) if matches!(&error.kind, ErrorKind::Invalid { fields } if fields.is_empty()) =>
+            {
+                error.kind = ErrorKind::Conflict;
+                "the object is not as it was last seen".clone_into(&mut error.message);
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Creates a release Secret; one that exists already is `AlreadyExists`.
+    ///
+    /// # Errors
+    /// When the API server refuses it.
+    pub async fn create_secret(&self, secret: &Secret) -> Result<Secret, ApiError> {
+        self.create_typed(secret).await
+    }
+
+    /// Replaces a release Secret; it must carry the uid and resourceVersion it was read with.
+    ///
+    /// # Errors
+    /// When it changed since (`Conflict`), or the API server refuses it.
+    pub async fn replace_secret(&self, secret: &Secret) -> Result<Secret, ApiError> {
+        let key = typed_key(secret)?;
+        let api = self.typed::<Secret>(&key);
+        self.call("update", &key, async {
+            api.replace(&key.name, &post(), secret).await
+        })
+        .await
+    }
+
+    /// Deletes a Secret if the condition holds.
+    ///
+    /// # Errors
+    /// As [`Writer::delete`].
+    pub async fn delete_secret(
+        &self,
+        namespace: &str,
+        name: &str,
+        condition: &DeleteCondition,
+    ) -> Result<Deleted, ApiError> {
+        self.delete(&ObjectKey::secret(namespace, name), condition)
+            .await
+    }
+
+    /// Creates one slice of a frozen selection.
+    ///
+    /// # Errors
+    /// When it exists already or the API server refuses it.
+    pub async fn create_revision(
+        &self,
+        revision: &ControllerRevision,
+    ) -> Result<ControllerRevision, ApiError> {
+        self.create_typed(revision).await
+    }
+
+    /// Replaces the status of the `FlashJob` that was read: it must carry uid and resourceVersion.
+    ///
+    /// # Errors
+    /// When it changed or was recreated since (`Conflict`), is too large, or the API server refuses it.
+    pub async fn replace_status(&self, job: &FlashJob) -> Result<FlashJob, ApiError> {
+        let key = typed_key(job)?;
+        let api = self.typed::<FlashJob>(&key);
+        if job.metadata.uid.is_none() || job.metadata.resource_version.is_none() {
+            return Err(malformed(
+                &key,
+                "a status write needs uid and resourceVersion",
+            ));
+        }
+        if let Some(status) = job.status.as_ref().and_then(|s| serde_json::to_vec(s).ok()) {
+            self.metrics.status_written(status.len());
+        }
+        self.call("update_status", &key, async {
+            api.replace_status(&key.name, &post(), job).await
+        })
+        .await
+    }
+
+    /// Replaces the status of a `FlashJob` whose stored form today's types cannot hold: a merge of `status` into the
+    /// object as it is stored, guarded by uid and resourceVersion.
+    ///
+    /// # Errors
+    /// When it changed or was recreated since (`Conflict`), or the API server refuses it.
+    pub async fn patch_status(
+        &self,
+        key: &ObjectKey,
+        uid: &str,
+        resource_version: &str,
+        status: &Value,
+    ) -> Result<(), ApiError> {
+        let api = self.dynamic(key)?;
+        let current = self
+            .call("get", key, async { api.get(&key.name).await })
+            .await?;
+        let meta = &current.metadata;
+        if meta.uid.as_deref() != Some(uid)
+            || meta.resource_version.as_deref() != Some(resource_version)
+        {
+            return Err(ApiError {
+                request: format!("update_status {key}"),
+                kind: ErrorKind::Conflict,
+                message: "the object is not as it was last seen".to_owned(),
+            });
+        }
+        let mut next = current;
+        next.data["status"] = status.clone();
+        self.call("update_status", key, async {
+            api.replace_status(&key.name, &post(), &next).await
+        })
+        .await
+        .map(drop)
+    }
+
+    async fn create_typed<K>(&self, object: &K) -> Result<K, ApiError>
+    where
+        K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+            + Serialize
+            + DeserializeOwned
+            + Clone
+            + std::fmt::Debug,
+    {
+        let key = typed_key(object)?;
+        let api = self.typed::<K>(&key);
+        self.call("create", &key, async { api.create(&post(), object).await })
+            .await
+    }
+
+    fn typed<K>(&self, key: &ObjectKey) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>,
+    {
+        Api::namespaced(self.client.clone(), &key.namespace)
+    }
+
+    fn dynamic(&self, key: &ObjectKey) -> Result<Api<DynamicObject>, ApiError> {
+        let resource = self.kinds.find(&key.api_version, &key.kind).ok_or_else(|| {
+            malformed(
+                key,
+                &format!(
+                    "{}/{} is not among the kinds that charts may render; an administrator can add it",
+                    key.api_version, key.kind
+                ),
+            )
+        })?;
+        Ok(Api::namespaced_with(
+            self.client.clone(),
+            &key.namespace,
+            resource,
+        ))
+    }
+
+    /// Sends one request, bounded and counted.
+    async fn call<T>(
+        &self,
+        verb: &'static str,
+        key: &ObjectKey,
+        request: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, ApiError> {
+        let what = || format!("{verb} {key}");
+        let answer = match tokio::time::timeout(self.timeout, request).await {
+            Ok(answer) => answer.map_err(|error| ApiError::new(what(), &error)),
+            Err(_) => Err(ApiError::timeout(what(), self.timeout)),
+        };
+        let outcome = answer.as_ref().map_or_else(|e| e.kind.as_str(), |_| "ok");
+        self.metrics.api_write(verb, &key.kind, outcome);
+        answer
+    }
+}
+
+fn post() -> PostParams {
+    PostParams {
+        field_manager: Some(names::FIELD_MANAGER.to_owned()),
+        ..PostParams::default()
+    }
+}
+
+fn key_of(object: &Value) -> Result<ObjectKey, ApiError> {
+    ObjectKey::of(object).ok_or_else(|| ApiError {
+        request: "write a rendered object".to_owned(),
+        kind: ErrorKind::Invalid { fields: Vec::new() },
+        message: "it lacks apiVersion, kind, metadata.namespace or metadata.name".to_owned(),
+    })
+}
+
+fn typed_key<K: Resource<DynamicType = ()>>(object: &K) -> Result<ObjectKey, ApiError> {
+    let types = TypeMeta::resource::<K>();
+    let meta = object.meta();
+    match (&meta.namespace, &meta.name) {
+        (Some(namespace), Some(name)) => Ok(ObjectKey::new(
+            &types.api_version,
+            &types.kind,
+            namespace,
+            name,
+        )),
+        _ => Err(ApiError {
+            request: format!("write a {}", types.kind),
+            kind: ErrorKind::Invalid { fields: Vec::new() },
+            message: "it lacks metadata.namespace or metadata.name".to_owned(),
+        }),
+    }
+}
+
+fn malformed(key: &ObjectKey, message: &str) -> ApiError {
+    ApiError {
+        request: format!("write {key}"),
+        kind: ErrorKind::Invalid { fields: Vec::new() },
+        message: message.to_owned(),
+    }
+}

@@ -1,0 +1,173 @@
+//! Where a device listens: an IPv4 address and a port. Pure. The key of locks and read-back, so it has exactly one spelling.
+
+use std::{
+    fmt,
+    net::{AddrParseError, Ipv4Addr},
+    str::FromStr,
+};
+
+use thiserror::Error;
+
+/// Port of a device whose endpoint names none.
+const DEFAULT_PORT: u16 = 80;
+
+/// IPv4 address and port of a device; shown as `ip:port`, so that `ip` and `ip:80` are one endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    address: Ipv4Addr,
+    port: u16,
+}
+
+/// Why a text is no endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum EndpointError {
+    /// The part before the port is no IPv4 address.
+    #[error("{text:?} does not begin with an IPv4 address; host names and IPv6 are not supported")]
+    NotIpv4 {
+        /// The text.
+        text: String,
+        /// What the parser says.
+        source: AddrParseError,
+    },
+    /// The part after the colon is no port.
+    #[error("{text:?} does not end with a port from 1 to 65535")]
+    NotAPort {
+        /// The text.
+        text: String,
+    },
+    /// No single device can have this address.
+    #[error("{address} is {kind}; a device needs an address of its own")]
+    NotADevice {
+        /// The address.
+        address: Ipv4Addr,
+        /// What the address is.
+        kind: &'static str,
+    },
+}
+
+impl Endpoint {
+    /// Its address.
+    #[must_use]
+    pub const fn address(&self) -> Ipv4Addr {
+        self.address
+    }
+
+    /// Its port.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (host, port) = match text.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        };
+        let address: Ipv4Addr = host.parse().map_err(|source| EndpointError::NotIpv4 {
+            text: shown(text),
+            source,
+        })?;
+        if let Some(kind) = unusable(address) {
+            return Err(EndpointError::NotADevice { address, kind });
+        }
+        let port = match port {
+            Some(port) => {
+                parse_port(port).ok_or_else(|| EndpointError::NotAPort { text: shown(text) })?
+            }
+            None => DEFAULT_PORT,
+        };
+        Ok(Self { address, port })
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.address, self.port)
+    }
+}
+
+/// Digits only: the standard parser would take a sign.
+fn parse_port(text: &str) -> Option<u16> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|port| digits && *port != 0)
+}
+
+const fn unusable(address: Ipv4Addr) -> Option<&'static str> {
+    if address.is_unspecified() {
+        Some("the unspecified address")
+    } else if address.is_loopback() {
+        Some("a loopback address")
+    } else if address.is_multicast() {
+        Some("a multicast address")
+    } else if address.is_broadcast() {
+        Some("the broadcast address")
+    } else {
+        None
+    }
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("192.0.2.7", "192.0.2.7:80")]
+    #[case("192.0.2.7:80", "192.0.2.7:80")]
+    #[case("192.0.2.7:8080", "192.0.2.7:8080")]
+    fn an_endpoint_has_one_spelling(#[case] text: &str, #[case] shown: &str) {
+        let endpoint: Endpoint = text.parse().unwrap();
+        assert_eq!(endpoint.to_string(), shown);
+        assert_eq!(endpoint.address(), Ipv4Addr::new(192, 0, 2, 7));
+    }
+
+    #[rstest]
+    #[case::nothing("")]
+    #[case::name("lamp.local")]
+    #[case::name_with_port("lamp:80")]
+    #[case::ipv6("2001:db8::1")]
+    #[case::bracketed("[2001:db8::1]:80")]
+    #[case::url("http://192.0.2.7")]
+    #[case::path("192.0.2.7/update")]
+    #[case::space(" 192.0.2.7")]
+    #[case::octal("192.0.2.010")]
+    #[case::no_port("192.0.2.7:")]
+    #[case::port_zero("192.0.2.7:0")]
+    #[case::port_too_large("192.0.2.7:65536")]
+    #[case::signed_port("192.0.2.7:+80")]
+    #[case::two_ports("192.0.2.7:80:80")]
+    #[case::unspecified("0.0.0.0")]
+    #[case::loopback("127.0.0.1:80")]
+    #[case::multicast("224.0.0.1")]
+    #[case::broadcast("255.255.255.255")]
+    fn what_no_device_can_have_is_refused(#[case] text: &str) {
+        assert!(text.parse::<Endpoint>().is_err(), "{text}");
+    }
+
+    proptest! {
+        #[test]
+        fn normalising_twice_changes_nothing(last in 1_u8..255, port in proptest::option::of(1_u16..)) {
+            let text = port.map_or(format!("198.51.100.{last}"), |port| format!("198.51.100.{last}:{port}"));
+            let endpoint: Endpoint = text.parse().unwrap();
+            prop_assert_eq!(endpoint.port(), port.unwrap_or(80));
+            prop_assert_eq!(endpoint.to_string().parse::<Endpoint>().unwrap(), endpoint);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC{0,30}") {
+            if let Ok(endpoint) = text.parse::<Endpoint>() {
+                prop_assert_eq!(endpoint.to_string().parse::<Endpoint>(), Ok(endpoint));
+            }
+        }
+    }
+}

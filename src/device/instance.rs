@@ -1,0 +1,137 @@
+//! A device as an Akri Instance describes it, parsed once at the border. Pure; called by the inventory.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use thiserror::Error;
+
+use super::endpoint::{Endpoint, EndpointError};
+use crate::api::Instance;
+
+/// Property: where the device listens. The only stable name of a device.
+const HOST_ENDPOINT: &str = "HOST_ENDPOINT";
+/// Property: type of the device.
+const DEVICE: &str = "DEVICE";
+/// Property: what the device runs.
+const APPLICATION_TYPE: &str = "APPLICATION_TYPE";
+/// Property: version that the device runs.
+const VERSION: &str = "VERSION";
+
+/// One device that can be flashed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Device {
+    /// uid of its Instance: the UUID that users name.
+    pub uuid: String,
+    /// Name of its Instance.
+    pub name: String,
+    /// Namespace of its Instance.
+    pub namespace: String,
+    /// Akri Configuration that found it.
+    pub configuration: Option<String>,
+    /// Where it listens.
+    pub endpoint: Endpoint,
+    /// Where it listens, as Akri wrote it.
+    pub host_endpoint: String,
+    /// `DEVICE`.
+    pub device_type: String,
+    /// `APPLICATION_TYPE`.
+    pub application_type: Option<String>,
+    /// `VERSION`.
+    pub version: Option<String>,
+    /// Nodes that see it.
+    pub nodes: Vec<String>,
+    /// All of its broker properties.
+    pub properties: BTreeMap<String, String>,
+    /// When its Instance was created.
+    pub created: Option<Timestamp>,
+    /// Whether its Instance is being deleted.
+    pub deleting: bool,
+}
+
+/// Why an Instance is no device that can be flashed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum DeviceError {
+    /// The Instance was not read from an API server.
+    #[error("Instance {instance} has no uid; read it from the API server")]
+    NoUid {
+        /// Namespace and name.
+        instance: String,
+    },
+    /// A property is absent or empty.
+    #[error(
+        "Instance {instance} has no property {property}; let Akri's discovery handler or spec.brokerProperties of its \
+         Configuration set it"
+    )]
+    MissingProperty {
+        /// Namespace and name.
+        instance: String,
+        /// The property.
+        property: &'static str,
+    },
+    /// The endpoint cannot be used.
+    #[error(
+        "Instance {instance}: property HOST_ENDPOINT cannot be used: {source}; let the discovery handler report IPv4 or IPv4:port"
+    )]
+    UnusableEndpoint {
+        /// Namespace and name.
+        instance: String,
+        /// What is wrong with it.
+        source: EndpointError,
+    },
+}
+
+impl Device {
+    /// Parses an Instance. Empty properties count as absent.
+    ///
+    /// # Errors
+    /// Where a property that every flash needs is absent or cannot be used.
+    pub fn parse(instance: &Instance) -> Result<Self, DeviceError> {
+        let meta = &instance.metadata;
+        let name = meta.name.clone().unwrap_or_default();
+        let namespace = meta.namespace.clone().unwrap_or_default();
+        let shown = format!("{namespace}/{name}");
+        let properties = &instance.spec.broker_properties;
+        let required = |property| {
+            known(properties, property).ok_or_else(|| DeviceError::MissingProperty {
+                instance: shown.clone(),
+                property,
+            })
+        };
+        let host_endpoint = required(HOST_ENDPOINT)?;
+        let endpoint = host_endpoint
+            .parse()
+            .map_err(|source| DeviceError::UnusableEndpoint {
+                instance: shown.clone(),
+                source,
+            })?;
+        let uuid = meta.uid.clone().filter(|uid| !uid.is_empty());
+        Ok(Self {
+            uuid: uuid.ok_or_else(|| DeviceError::NoUid {
+                instance: shown.clone(),
+            })?,
+            configuration: instance
+                .spec
+                .configuration_name
+                .clone()
+                .filter(|name| !name.is_empty()),
+            endpoint,
+            host_endpoint,
+            device_type: required(DEVICE)?,
+            application_type: known(properties, APPLICATION_TYPE),
+            version: known(properties, VERSION),
+            nodes: instance.spec.nodes.clone(),
+            properties: properties.clone(),
+            created: meta.creation_timestamp.as_ref().map(|time| time.0),
+            deleting: meta.deletion_timestamp.is_some(),
+            name,
+            namespace,
+        })
+    }
+}
+
+fn known(properties: &BTreeMap<String, String>, property: &str) -> Option<String> {
+    properties
+        .get(property)
+        .filter(|value| !value.trim().is_empty())
+        .cloned()
+}

@@ -1,0 +1,17 @@
+//! From Akri's Instances to devices: which device a UUID means, where it is, and which devices a round has selected. Pure.
+//!
+//! Fed from watch events by the controller, asked by `flashjob`. A device is known by its endpoint: its uid changes when it restarts.
+
+mod endpoint;
+mod expectation;
+mod instance;
+mod inventory;
+mod selection;
+#[cfg(test)]
+mod tests;
+
+pub use endpoint::{Endpoint, EndpointError};
+pub use expectation::mismatch;
+pub use instance::{Device, DeviceError};
+pub use inventory::Inventory;
+pub use selection::{JobRef, SLICE, SelectionError, gather, hash, revisions, select};

@@ -1,0 +1,228 @@
+//! The frozen selection of a round: taken from the job's UUIDs, stored in `ControllerRevisions`, read back whole or not at all. Pure.
+
+use std::collections::{BTreeMap, HashSet};
+
+use k8s_openapi::{
+    api::apps::v1::ControllerRevision,
+    apimachinery::pkg::{
+        apis::meta::v1::{ObjectMeta, OwnerReference},
+        runtime::RawExtension,
+    },
+};
+use serde::Deserialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use super::{instance::Device, inventory::Inventory};
+use crate::{
+    api::{SelectedDevice, SelectionSlice},
+    names::{GROUP, LABEL_JOB_UID, LABEL_ROUND, VERSION},
+};
+
+/// Most devices of one `ControllerRevision`.
+pub const SLICE: usize = 1000;
+/// Longest object name.
+const MAX_NAME: usize = 253;
+
+/// A `FlashJob`, named beyond doubt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobRef {
+    /// Name.
+    pub name: String,
+    /// Namespace.
+    pub namespace: String,
+    /// uid.
+    pub uid: String,
+}
+
+/// Why a stored selection cannot be read back.
+#[derive(Debug, Error)]
+pub enum SelectionError {
+    /// A slice is not what the operator wrote.
+    #[error("ControllerRevision {name} cannot be read")]
+    Unreadable {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A slice is missing.
+    #[error("the devices from index {expected} to {} are in no ControllerRevision", found - 1)]
+    Gap {
+        /// First index that is missing.
+        expected: usize,
+        /// First index that follows.
+        found: usize,
+    },
+    /// Two slices hold the same index.
+    #[error("ControllerRevision {name} begins at index {first}, which another one holds already")]
+    Overlap {
+        /// Name of the second of them.
+        name: String,
+        /// Its first index.
+        first: usize,
+    },
+}
+
+/// Freezes the devices that these UUIDs mean now. Order stays, duplicates collapse; a device that is not known yet has no endpoint.
+#[must_use]
+pub fn select(uuids: &[String], inventory: &Inventory) -> Vec<SelectedDevice> {
+    let mut seen = HashSet::new();
+    let once = uuids.iter().filter(|uuid| seen.insert(uuid.as_str()));
+    once.map(|uuid| freeze(uuid, inventory.by_uuid(uuid).and_then(|device| device.as_ref().ok()))).collect()
+}
+
+fn freeze(uuid: &str, device: Option<&Device>) -> SelectedDevice {
+    SelectedDevice {
+        uuid: uuid.to_owned(),
+        endpoint: device.map(|device| device.endpoint.to_string()),
+        device_type: device.map(|device| device.device_type.clone()),
+        application_type: device.and_then(|device| device.application_type.clone()),
+        version: device.and_then(|device| device.version.clone()),
+        instance: device.map(|device| format!("{}/{}", device.namespace, device.name)),
+    }
+}
+
+/// SHA-256 of the selection, hexadecimal.
+#[must_use]
+pub fn hash(devices: &[SelectedDevice]) -> String {
+    let mut digest = Sha256::new();
+    let mut field = |text: &str| {
+        // Lengths first, so that no two selections are written alike.
+        digest.update(text.len().to_be_bytes());
+        digest.update(text);
+    };
+    for device in devices {
+        let SelectedDevice { uuid, endpoint, device_type, application_type, version, instance } = device;
+        field(uuid);
+        // None of these is ever empty: empty stands for absent.
+        for part in [endpoint, device_type, application_type, version, instance] {
+            field(part.as_deref().unwrap_or_default());
+        }
+    }
+    hex::encode(digest.finalize())
+}
+
+/// The objects that store these devices of a round; `first` is the index of the first of them.
+#[must_use]
+pub fn revisions(
+    job: &JobRef,
+    round: i64,
+    first: usize,
+    devices: &[SelectedDevice],
+) -> Vec<ControllerRevision> {
+    let slices = devices.chunks(SLICE).enumerate();
+    slices
+        .map(|(number, devices)| {
+            let slice = SelectionSlice {
+                round,
+                first: first + number * SLICE,
+                devices: devices.to_vec(),
+            };
+            revision(job, &slice)
+        })
+        .collect()
+}
+
+fn revision(job: &JobRef, slice: &SelectionSlice) -> ControllerRevision {
+    let labels = [
+        (LABEL_JOB_UID, job.uid.clone()),
+        (LABEL_ROUND, slice.round.to_string()),
+    ];
+    ControllerRevision {
+        metadata: ObjectMeta {
+            name: Some(name(job, slice)),
+            namespace: Some(job.namespace.clone()),
+            labels: Some(BTreeMap::from(
+                labels.map(|(key, value)| (key.to_owned(), value)),
+            )),
+            owner_references: Some(vec![owner(job)]),
+            ..ObjectMeta::default()
+        },
+        // Text, numbers and lists of them always serialize.
+        data: serde_json::to_value(slice).ok().map(RawExtension),
+        revision: slice.round,
+    }
+}
+
+fn owner(job: &JobRef) -> OwnerReference {
+    OwnerReference {
+        api_version: format!("{GROUP}/{VERSION}"),
+        kind: "FlashJob".to_owned(),
+        name: job.name.clone(),
+        uid: job.uid.clone(),
+        controller: Some(true),
+        block_owner_deletion: Some(false),
+    }
+}
+
+/// `<job, shortened>-<hash of its uid>-r<round>-<first>`: the hash keeps a job that was recreated apart from its predecessor.
+fn name(job: &JobRef, slice: &SelectionSlice) -> String {
+    let hash = &hex::encode(Sha256::digest(&job.uid))[..8];
+    let suffix = format!("-{hash}-r{}-{}", slice.round, slice.first);
+    let mut end = job.name.len().min(MAX_NAME - suffix.len());
+    while !job.name.is_char_boundary(end) {
+        end -= 1;
+    }
+    // Cut anywhere, a name could end in what only stands between letters.
+    let stem = job.name[..end].trim_end_matches(['-', '.']);
+    format!("{stem}{suffix}")
+}
+
+/// Reads the selection of a round back, in order. Slices of other rounds are ignored; a round without any slice has no devices.
+///
+/// # Errors
+/// Where a slice of the round cannot be read, is missing before another one, or overlaps another one.
+pub fn gather(
+    revisions: &[ControllerRevision],
+    round: i64,
+) -> Result<Vec<SelectedDevice>, SelectionError> {
+    let mut slices = Vec::new();
+    for revision in revisions {
+        match parse(revision) {
+            Ok(slice) if slice.round == round => slices.push((slice, shown(revision))),
+            Err(source) if may_be_of(revision, round) => {
+                return Err(SelectionError::Unreadable {
+                    name: shown(revision),
+                    source,
+                });
+            }
+            // Of another round.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    slices.sort_by_key(|(slice, _)| slice.first);
+    let mut devices: Vec<SelectedDevice> = Vec::new();
+    for (slice, name) in slices {
+        let (expected, found) = (devices.len(), slice.first);
+        if found > expected {
+            return Err(SelectionError::Gap { expected, found });
+        }
+        if found < expected {
+            return Err(SelectionError::Overlap { name, first: found });
+        }
+        devices.extend(slice.devices);
+    }
+    Ok(devices)
+}
+
+fn parse(revision: &ControllerRevision) -> Result<SelectionSlice, serde_json::Error> {
+    let data = revision.data.as_ref().map_or(&Value::Null, |data| &data.0);
+    SelectionSlice::deserialize(data)
+}
+
+/// Whether a slice that cannot be read may be of this round: unless its label names another one.
+fn may_be_of(revision: &ControllerRevision, round: i64) -> bool {
+    let labels = revision.metadata.labels.as_ref();
+    let label = labels.and_then(|labels| labels.get(LABEL_ROUND)?.parse::<i64>().ok());
+    label.is_none_or(|label| label == round)
+}
+
+fn shown(revision: &ControllerRevision) -> String {
+    revision.metadata.name.clone().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

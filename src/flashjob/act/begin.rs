@@ -1,0 +1,177 @@
+//! Writes 1 and 2: the release record with its intent, then everything but the Pod.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+
+use super::{StepError, altered, helm};
+use crate::{
+    api::Reason,
+    cluster::{ApiError, ErrorKind, clock::now},
+    flashjob::{
+        blueprint::{AttemptOf, Blueprint, FlashPod, Parts},
+        context::Context,
+        job::Job,
+        memory::Waiting,
+        plan::Begin,
+        sight::Identity,
+    },
+    release::{ApplyMethod, Info, Intent, Record, Stamp, Status, Stored, secret},
+};
+
+/// First wait of a device whose attempt could not be recorded; doubles to [`MAX_WAIT_SECONDS`].
+const WAIT_SECONDS: i64 = 5;
+/// Longest such wait.
+const MAX_WAIT_SECONDS: i64 = 300;
+
+/// Begins an attempt: nothing of it exists yet.
+///
+/// # Errors
+/// When the values cannot be used (the whole job is then refused) or a write failed.
+pub async fn begin(ctx: &Context, job: &Job, identity: &Identity, begin: &Begin, nonce: &str) -> Result<(), StepError> {
+    let flash_pod = ctx.flash_pod().map_err(StepError::Refused)?;
+    let Some(round) = &job.status.round else { return Ok(()) };
+    let attempt = AttemptOf { index: begin.index, uuid: &begin.uuid, device: &begin.device, number: 1, nonce };
+    let blueprint = flash_pod.blueprint(job, round, &attempt).map_err(StepError::Refused)?;
+    let revision = ctx.state().next_revision(&job.namespace, &blueprint.release);
+    if let Some(helm) = &ctx.helm {
+        return helm::reserve(ctx, helm, &flash_pod, &blueprint, revision).await;
+    }
+    let rendered = flash_pod
+        .objects(&blueprint.intent, &blueprint.release, revision, &blueprint.merged.overrides, None)
+        .map_err(StepError::Refused)?;
+    let parts = Parts::of(&rendered, &blueprint.release, &job.namespace);
+    let record = pending_record(&flash_pod, &blueprint, revision, &parts.manifest_without_pod, rendered.notes);
+    create_record(ctx, &record, &blueprint.intent).await?;
+    apply_all(ctx, &parts).await?;
+    tracing::info!(
+        object.namespace = job.namespace,
+        object.name = job.name,
+        device = begin.uuid,
+        attempt = identity.key.id,
+        step = "reserve",
+        "release recorded"
+    );
+    Ok(())
+}
+
+fn pending_record(flash_pod: &FlashPod, blueprint: &Blueprint, revision: u32, manifest: &str, notes: String) -> Record {
+    let now = now();
+    Record {
+        name: blueprint.release.clone(),
+        namespace: blueprint.intent.job.namespace.clone(),
+        version: revision,
+        apply_method: ApplyMethod::ServerSide,
+        config: blueprint.merged.overrides.clone(),
+        manifest: manifest.to_owned(),
+        info: Info {
+            first_deployed: Some(now),
+            last_deployed: Some(now),
+            deleted: None,
+            status: Status::PendingInstall,
+            description: "waiting for the address of its Service".into(),
+            notes,
+        },
+        chart: flash_pod.chart_for(&blueprint.intent.version),
+        hooks: Vec::new(),
+        intent: Some(blueprint.intent.clone()),
+    }
+}
+
+/// Write 1. A Secret of that name is a guard: ours if it bears this very intent (an answer was lost), somebody else's otherwise.
+async fn create_record(ctx: &Context, record: &Record, intent: &Intent) -> Result<(), StepError> {
+    let new = secret(record, &BTreeMap::new(), Stamp::Created(now()))
+        .map_err(|error| altered(&format!("cannot be written: {error}")))?;
+    let answer = match ctx.writer.create_secret(&new).await {
+        Err(error) if error.kind == ErrorKind::AlreadyExists || error.is_outcome_unknown() => {
+            let name = new.metadata.name.clone().unwrap_or_default();
+            find_ours(ctx, &record.namespace, &name, intent).await?.ok_or(error)?
+        }
+        other => other?,
+    };
+    ctx.state().see_secret(&answer);
+    ctx.metrics.release("native", "reserve", "ok");
+    Ok(())
+}
+
+async fn find_ours(ctx: &Context, namespace: &str, name: &str, intent: &Intent) -> Result<Option<Secret>, ApiError> {
+    let api: Api<Secret> = Api::namespaced(ctx.read.clone(), namespace);
+    let found = api.get_opt(name).await.map_err(|error| ApiError::new(format!("get Secret {namespace}/{name}"), &error))?;
+    Ok(found.filter(|secret| {
+        Stored::from_secret(secret).is_ok_and(|stored| stored.record.intent.as_ref() == Some(intent))
+    }))
+}
+
+/// Write 2, and 2 again after a crash: from the stored record alone.
+///
+/// # Errors
+/// When the record was altered or a write failed.
+pub async fn apply_service(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
+    let (stored, flash_pod) = recorded(ctx, identity)?;
+    let intent = intent_of(&stored, identity)?;
+    if let Some(helm) = &ctx.helm {
+        return helm::reserve_again(ctx, helm, &flash_pod, &stored, intent).await;
+    }
+    let rendered = flash_pod.stored_objects(&stored.record, intent, None).map_err(StepError::Refused)?;
+    apply_all(ctx, &Parts::of(&rendered, &stored.record.name, &stored.record.namespace)).await
+}
+
+/// Applies everything but the Pod.
+async fn apply_all(ctx: &Context, parts: &Parts) -> Result<(), StepError> {
+    for object in &parts.others {
+        let answer = ctx.writer.apply(object).await?;
+        if let Ok(service) = answer.try_parse() {
+            ctx.state().see_service(&service);
+        }
+    }
+    Ok(())
+}
+
+/// The stored record of an attempt and the chart settings of now.
+///
+/// # Errors
+/// When there is no readable record or no usable chart.
+pub fn recorded(ctx: &Context, identity: &Identity) -> Result<(std::sync::Arc<Stored>, std::sync::Arc<FlashPod>), StepError> {
+    let flash_pod = ctx.flash_pod().map_err(StepError::Refused)?;
+    let state = ctx.state();
+    let stored = state.ledger.attempt(&identity.key).and_then(|attempt| attempt.record()?.stored.clone());
+    stored.map(|stored| (stored, flash_pod)).ok_or_else(|| altered("cannot be read"))
+}
+
+/// The intent in a record, if it is what the labels say: a record edited by hand is not acted upon.
+///
+/// # Errors
+/// When it is missing or contradicts itself.
+pub fn intent_of<'a>(stored: &'a Stored, identity: &Identity) -> Result<&'a Intent, StepError> {
+    let intent = stored.record.intent.as_ref().ok_or_else(|| altered("bears no intent of the operator"))?;
+    let same = intent.attempt_id == identity.key.id
+        && intent.job.uid == identity.key.job_uid
+        && intent.job.namespace == identity.namespace
+        && intent.is_consistent();
+    if same { Ok(intent) } else { Err(altered("contradicts its labels: somebody edited it")) }
+}
+
+/// An attempt could not be recorded: its device waits, or its job is refused as a whole. Where a record was made after all,
+/// the attempt goes on from it.
+pub fn give_up(ctx: &Context, job: &Job, identity: &Identity, index: usize, error: &StepError) {
+    let version = ctx.flash_pod().map_or(0, |flash_pod| flash_pod.version);
+    let mut state = ctx.state();
+    let recorded = state.ledger.attempt(&identity.key).is_some_and(|attempt| attempt.record().is_some());
+    let memory = state.memory(&job.uid);
+    match error {
+        StepError::Refused(refusal) if refusal.reason != Reason::ForeignRevision => {
+            memory.refusal = Some((job.generation, version, Some(refusal.clone())));
+        }
+        StepError::Refused(_) | StepError::Api(_) | StepError::Helm { .. } => {
+            if recorded {
+                return;
+            }
+            let tries = memory.waiting.get(&index).map_or(0, |waiting| waiting.tries) + 1;
+            let seconds = (WAIT_SECONDS << (tries - 1).min(8)).min(MAX_WAIT_SECONDS);
+            let until = now().checked_add(SignedDuration::from_secs(seconds)).unwrap_or_else(|_| now());
+            memory.waiting.insert(index, Waiting { reason: error.reason(), message: error.to_string(), until, tries });
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Writes 4 and 5: the Pod, then the record that says it was launched. From write 4 on the device is in flight.
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+
+use super::{
+    StepError, altered,
+    begin::{intent_of, recorded},
+    helm,
+};
+use crate::{
+    cluster::{ApiError, ErrorKind, clock::now},
+    flashjob::{blueprint::Parts, context::Context, sight::Identity},
+    names::{FLASH_CONTAINER, LABEL_ATTEMPT, LABEL_JOB_UID},
+    release::{Record, Status, Stored},
+};
+
+/// Creates the Pod and marks the record.
+///
+/// # Errors
+/// When the record was altered, the guard refuses, or a write failed. A lost answer is looked up, never repeated blindly.
+pub async fn launch(ctx: &Context, identity: &Identity, address: &str) -> Result<(), StepError> {
+    let (stored, flash_pod) = recorded(ctx, identity)?;
+    let intent = intent_of(&stored, identity)?;
+    let rendered = match flash_pod.native() {
+        true => Some(flash_pod.stored_objects(&stored.record, intent, Some(address)).map_err(StepError::Refused)?),
+        false => None,
+    };
+    if let Some(helm) = &ctx.helm {
+        let revision = ctx.state().next_revision(&identity.namespace, &stored.record.name);
+        return helm::launch(ctx, helm, &flash_pod, &stored, intent, (address, revision)).await;
+    }
+    let rendered = rendered.ok_or_else(|| altered("holds a chart that only helm can render"))?;
+    let parts = Parts::of(&rendered, &stored.record.name, &identity.namespace);
+    let pod = parts.pod.as_ref().ok_or_else(|| altered("renders no Pod although its address is known"))?;
+    create_pod(ctx, identity, pod).await?;
+    tracing::info!(
+        object.namespace = identity.namespace,
+        object.name = identity.job_name,
+        device = identity.uuid,
+        attempt = identity.key.id,
+        step = "launch",
+        "flash started"
+    );
+    put_deployed(ctx, &stored, rendered.manifest, rendered.notes).await
+}
+
+/// Write 4, exactly once: the name is the attempt's own, so an object that exists is ours or nobody's.
+async fn create_pod(ctx: &Context, identity: &Identity, pod: &serde_json::Value) -> Result<(), StepError> {
+    let answer = match ctx.writer.create(pod).await {
+        Ok(created) => created.try_parse::<Pod>().ok(),
+        Err(error) if error.kind == ErrorKind::AlreadyExists || error.is_outcome_unknown() => {
+            let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+            let found = get_pod(ctx, &identity.namespace, name).await?.filter(|pod| is_ours(pod, identity));
+            Some(found.ok_or(error)?)
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(pod) = answer {
+        ctx.state().see_pod(&pod);
+    }
+    ctx.metrics.release("native", "launch", "ok");
+    Ok(())
+}
+
+fn is_ours(pod: &Pod, identity: &Identity) -> bool {
+    let label = |key: &str| pod.metadata.labels.as_ref().and_then(|labels| labels.get(key));
+    label(LABEL_JOB_UID) == Some(&identity.key.job_uid) && label(LABEL_ATTEMPT) == Some(&identity.key.id)
+}
+
+/// The Pod as the API server has it now.
+///
+/// # Errors
+/// When it cannot be asked.
+pub async fn get_pod(ctx: &Context, namespace: &str, name: &str) -> Result<Option<Pod>, ApiError> {
+    let api: Api<Pod> = Api::namespaced(ctx.read.clone(), namespace);
+    api.get_opt(name).await.map_err(|error| ApiError::new(format!("get Pod {namespace}/{name}"), &error))
+}
+
+/// Write 5, after a crash between 4 and 5.
+///
+/// # Errors
+/// When the record was altered or the write failed.
+pub async fn mark_deployed(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
+    let (stored, flash_pod) = recorded(ctx, identity)?;
+    let intent = intent_of(&stored, identity)?;
+    if !flash_pod.native() {
+        // helm wrote the whole manifest before it created anything.
+        return put_deployed(ctx, &stored, stored.record.manifest.clone(), stored.record.info.notes.clone()).await;
+    }
+    let name = ctx.state().ledger.attempt(&identity.key).and_then(|attempt| Some(attempt.pod.as_ref()?.sight.name.clone()));
+    let Some(name) = name else { return Ok(()) };
+    let Some(pod) = get_pod(ctx, &identity.namespace, &name).await? else { return Ok(()) };
+    let address = env(&pod, "EXTERNAL_IP").unwrap_or_default();
+    let rendered = flash_pod.stored_objects(&stored.record, intent, Some(&address)).map_err(StepError::Refused)?;
+    put_deployed(ctx, &stored, rendered.manifest, rendered.notes).await
+}
+
+fn env(pod: &Pod, name: &str) -> Option<String> {
+    let containers = &pod.spec.as_ref()?.containers;
+    let flash = containers.iter().find(|container| container.name == FLASH_CONTAINER)?;
+    flash.env.iter().flatten().find(|env| env.name == name)?.value.clone()
+}
+
+async fn put_deployed(ctx: &Context, stored: &Stored, manifest: String, notes: String) -> Result<(), StepError> {
+    let now = now();
+    let mut record: Record = stored.record.clone();
+    record.manifest = manifest;
+    record.info.notes = notes;
+    record.info.status = Status::Deployed;
+    record.info.last_deployed = Some(now);
+    "flashing".clone_into(&mut record.info.description);
+    put(ctx, stored, &record).await
+}
+
+/// Replaces a record, guarded by its resourceVersion.
+///
+/// # Errors
+/// When somebody wrote it since, or the API server refuses.
+pub async fn put(ctx: &Context, stored: &Stored, record: &Record) -> Result<(), StepError> {
+    let replacement =
+        stored.replace(record, now()).map_err(|error| altered(&format!("cannot be written: {error}")))?;
+    let answer = ctx.writer.replace_secret(&replacement).await?;
+    ctx.state().see_secret(&answer);
+    Ok(())
+}

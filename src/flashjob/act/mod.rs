@@ -1,0 +1,148 @@
+//! Carries out plans: ordered writes, each bounded by the client's time-out. The only part of the room that writes.
+//!
+//! A step runs as a task of its own, so that a slow device or helm process holds up nobody else. Every answer goes into the
+//! ledger at once; when the step has ended, its job is looked at again.
+
+mod begin;
+mod helm;
+pub mod job;
+mod launch;
+mod remove;
+mod verdict;
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::{
+    attempts::Step,
+    context::Context,
+    job::Job,
+    memory::{Refusal, Trouble},
+    plan::Begin,
+    sight::{AttemptKey, Identity},
+};
+use crate::{
+    api::Reason,
+    cluster::{ApiError, ErrorKind, clock::now},
+};
+
+/// First wait after a failed write; doubles to [`MAX_TROUBLE_SECONDS`].
+const TROUBLE_SECONDS: i64 = 1;
+/// Longest wait between two tries of a write.
+const MAX_TROUBLE_SECONDS: i64 = 60;
+
+/// Why a step did not do what it was to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// A request failed.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// The values, the chart or the stored record cannot be used.
+    #[error("{}", .0.message)]
+    Refused(Refusal),
+    /// helm failed.
+    #[error("{message}")]
+    Helm {
+        /// In one word.
+        reason: Reason,
+        /// helm's own words.
+        message: String,
+    },
+}
+
+impl StepError {
+    /// Why, in one word.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Refused(refusal) => refusal.reason,
+            Self::Helm { reason, .. } => *reason,
+            Self::Api(error) => match &error.kind {
+                ErrorKind::Forbidden | ErrorKind::Unauthorized => Reason::Forbidden,
+                ErrorKind::QuotaExceeded => Reason::QuotaExceeded,
+                ErrorKind::AdmissionDenied | ErrorKind::AdmissionUnavailable | ErrorKind::Invalid { .. } => {
+                    Reason::AdmissionDenied
+                }
+                ErrorKind::AlreadyExists => Reason::DeviceBusy,
+                _ => Reason::ApiError,
+            },
+        }
+    }
+}
+
+/// Random text for an attempt id.
+#[must_use]
+pub fn nonce() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
+/// Starts a step of an attempt that is in the ledger, marked there as having a step.
+pub fn spawn(ctx: &Arc<Context>, job: &Arc<Job>, identity: Identity, step: Step) {
+    let (ctx, job) = (Arc::clone(ctx), Some(Arc::clone(job)));
+    tokio::spawn(async move {
+        let done = run(&ctx, job.as_deref(), &identity, step).await;
+        end(&ctx, &identity.key, done);
+    });
+}
+
+/// Starts a step of an attempt whose job is gone.
+pub fn spawn_orphan(ctx: &Arc<Context>, identity: Identity, step: Step) {
+    let ctx = Arc::clone(ctx);
+    tokio::spawn(async move {
+        let done = run(&ctx, None, &identity, step).await;
+        end(&ctx, &identity.key, done);
+    });
+}
+
+/// Starts an attempt.
+pub fn spawn_begin(ctx: &Arc<Context>, job: &Arc<Job>, identity: Identity, begin: Begin, nonce: String) {
+    let (ctx, job) = (Arc::clone(ctx), Arc::clone(job));
+    tokio::spawn(async move {
+        let done = begin::begin(&ctx, &job, &identity, &begin, &nonce).await;
+        if let Err(error) = &done {
+            begin::give_up(&ctx, &job, &identity, begin.index, error);
+        }
+        end(&ctx, &identity.key, done);
+    });
+}
+
+async fn run(ctx: &Arc<Context>, job: Option<&Job>, identity: &Identity, step: Step) -> Result<(), StepError> {
+    match step {
+        Step::ApplyService => begin::apply_service(ctx, identity).await,
+        Step::Launch { address } => launch::launch(ctx, identity, &address).await,
+        Step::MarkDeployed => launch::mark_deployed(ctx, identity).await,
+        Step::ReadVerdict => verdict::read(ctx, job, identity).await,
+        Step::ConfirmInterrupted => verdict::confirm_interrupted(ctx, job, identity).await,
+        Step::CheckNode => verdict::check_node(ctx, identity).await,
+        Step::Remove(removal) => remove::remove(ctx, identity, &removal).await,
+    }
+}
+
+/// Ends a step: its trouble is remembered, its mark is taken away, its job is looked at again.
+fn end(ctx: &Context, key: &AttemptKey, done: Result<(), StepError>) {
+    {
+        let mut state = ctx.state();
+        let memory = state.memory(&key.job_uid);
+        match &done {
+            Ok(()) => drop(memory.trouble.remove(&key.id)),
+            Err(error) => {
+                let tries = memory.trouble.get(&key.id).map_or(0, |trouble| trouble.tries) + 1;
+                let seconds = (TROUBLE_SECONDS << (tries - 1).min(10)).min(MAX_TROUBLE_SECONDS);
+                let until = now().checked_add(SignedDuration::from_secs(seconds)).unwrap_or_else(|_| now());
+                let trouble = Trouble { reason: error.reason(), message: error.to_string(), until, tries };
+                memory.trouble.insert(key.id.clone(), trouble);
+            }
+        }
+        state.ledger.end_step(key);
+    }
+    if let Err(error) = &done {
+        tracing::warn!(job.uid = key.job_uid, attempt = key.id, reason = %error.reason(), error = %error, "step failed, trying again");
+    }
+    ctx.nudge(&key.job_uid);
+}
+
+/// Why something that must be in memory is not: a person changed the record by hand.
+fn altered(what: &str) -> StepError {
+    StepError::Refused(Refusal { reason: Reason::ForeignRevision, message: format!("the release record {what}") })
+}

@@ -1,0 +1,122 @@
+//! Write 8: what is left of an attempt goes, in order; every DELETE carries the uid.
+
+use super::{StepError, helm, launch::put};
+use crate::{
+    cluster::{DeleteCondition, Deleted, ErrorKind, ObjectKey},
+    flashjob::{
+        attempts::{PodRemoval, RecordRemoval, Removal},
+        context::Context,
+        ledger::Attempt,
+        sight::Identity,
+    },
+    names::TRACKING_FINALIZER,
+    release::{Key, Status},
+};
+
+/// Carries out the removals that are due.
+///
+/// # Errors
+/// When the API server or helm refuses one; the rest is due again in the next pass.
+pub async fn remove(ctx: &Context, identity: &Identity, due: &Removal) -> Result<(), StepError> {
+    let Some(attempt) = ctx.state().ledger.attempt(&identity.key).cloned() else { return Ok(()) };
+    if let Some(how) = due.pod {
+        delete_pod(ctx, &attempt, how).await?;
+    }
+    if due.untrack {
+        untrack(ctx, &attempt).await?;
+    }
+    if due.service {
+        delete_service(ctx, &attempt).await?;
+    }
+    match &due.record {
+        RecordRemoval::Keep => Ok(()),
+        RecordRemoval::Delete => delete_records(ctx, &attempt).await,
+        RecordRemoval::Fail(description) => fail_record(ctx, &attempt, description).await,
+    }
+}
+
+async fn delete_pod(ctx: &Context, attempt: &Attempt, how: PodRemoval) -> Result<(), StepError> {
+    let Some(pod) = &attempt.pod else { return Ok(()) };
+    let mut condition = DeleteCondition::uid(&pod.sight.uid);
+    match how {
+        PodRemoval::Ended => {}
+        // A start in between changes the version, and the DELETE is refused.
+        PodRemoval::Unstarted => condition.resource_version = Some(pod.sight.version.to_string()),
+        PodRemoval::Lost => condition.grace_seconds = Some(0),
+    }
+    let key = ObjectKey::pod(&attempt.identity.namespace, &pod.sight.name);
+    match ctx.writer.delete(&key, &condition).await {
+        Ok(Deleted::Gone) => drop(ctx.state().ledger.see_gone(&pod.sight.uid)),
+        Ok(Deleted::Deleting) => {}
+        Err(error) if how == PodRemoval::Unstarted && error.kind == ErrorKind::Conflict => {
+            // It started after all: it is followed to its end.
+            ctx.state().memory(&attempt.identity.key.job_uid).releasing.remove(&attempt.identity.key.id);
+            return Err(error.into());
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+async fn untrack(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
+    let Some(pod) = &attempt.pod else { return Ok(()) };
+    let key = ObjectKey::pod(&attempt.identity.namespace, &pod.sight.name);
+    ctx.writer.remove_finalizer(&key, &pod.sight.uid, &pod.finalizers, TRACKING_FINALIZER).await?;
+    Ok(())
+}
+
+async fn delete_service(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
+    let Some(service) = &attempt.service else { return Ok(()) };
+    let key = ObjectKey::service(&attempt.identity.namespace, &service.sight.name);
+    if ctx.writer.delete(&key, &DeleteCondition::uid(&service.sight.uid)).await? == Deleted::Gone {
+        ctx.state().ledger.see_gone(&service.sight.uid);
+    }
+    Ok(())
+}
+
+/// The release goes: every revision of this attempt, and older ones that ended, as `helm uninstall` removes a whole release.
+async fn delete_records(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
+    let Some(newest) = attempt.record() else { return Ok(()) };
+    let Some(key) = Key::parse(&newest.sight.name) else { return Ok(()) };
+    if let Some(helm) = &ctx.helm {
+        helm::uninstall(helm, &attempt.identity.namespace, &key.release).await?;
+    }
+    let doomed: Vec<(String, String)> = {
+        let state = ctx.state();
+        let records = state.ledger.all().flat_map(|(_, other)| other.records.values());
+        let of_release = records.filter(|record| {
+            record.sight.identity.namespace == attempt.identity.namespace
+                && Key::parse(&record.sight.name).is_some_and(|other| other.release == key.release)
+        });
+        let ended = |status| matches!(status, Status::Failed | Status::Superseded | Status::Uninstalled);
+        let goes = of_release.filter(|record| {
+            record.sight.identity.key == attempt.identity.key
+                || (record.revision < newest.revision && ended(record.status))
+        });
+        goes.map(|record| (record.sight.name.clone(), record.sight.uid.clone())).collect()
+    };
+    for (name, uid) in doomed {
+        let condition = DeleteCondition::uid(&uid);
+        match ctx.writer.delete_secret(&attempt.identity.namespace, &name, &condition).await {
+            // A Secret of that name with another uid is not ours any more; ours is gone.
+            Ok(_) => drop(ctx.state().ledger.see_gone(&uid)),
+            Err(error) if error.kind == ErrorKind::Conflict => drop(ctx.state().ledger.see_gone(&uid)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    ctx.metrics.release("native", "uninstall", "ok");
+    Ok(())
+}
+
+/// The release stays, as `failed`, with its reason: `helm list` shows it until the job goes or another job takes the device.
+async fn fail_record(ctx: &Context, attempt: &Attempt, description: &str) -> Result<(), StepError> {
+    let Some(newest) = attempt.record() else { return Ok(()) };
+    let Some(stored) = &newest.stored else { return delete_records(ctx, attempt).await };
+    let mut record = stored.record.clone();
+    record.info.status = Status::Failed;
+    record.info.last_deployed = Some(crate::cluster::clock::now());
+    record.info.description = description.chars().take(512).collect();
+    put(ctx, stored, &record).await?;
+    ctx.metrics.release("native", "fail", "ok");
+    Ok(())
+}

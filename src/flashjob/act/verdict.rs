@@ -1,0 +1,163 @@
+//! Write 6, which writes nothing yet: what an ended Pod says, kept in memory until the status holds it.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::{Api, api::LogParams};
+
+use super::{StepError, launch::get_pod};
+use crate::{
+    api::Reason,
+    cluster::{ApiError, clock::now},
+    flashjob::{
+        context::Context,
+        job::Job,
+        memory::Found,
+        sight::{ContainerSight, Identity, PodSight},
+        verdict::{Ended, Outcome, Verdict, judge},
+    },
+    names::FLASH_CONTAINER,
+};
+
+/// Most bytes of a log that are read, from its end.
+const MAX_LOG_BYTES: i64 = 1024 * 1024;
+/// Most lines of a log that are read, from its end.
+const MAX_LOG_LINES: i64 = 10_000;
+/// How often a log that cannot be read is asked for before the verdict is unknown.
+const LOG_TRIES: u32 = 5;
+
+/// Reads the verdict of an ended Pod.
+///
+/// # Errors
+/// When the log cannot be read for now.
+pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Result<(), StepError> {
+    let (pod, lost, tries) = {
+        let mut state = ctx.state();
+        let memory = state.memory(&identity.key.job_uid);
+        let lost = memory.lost.contains(&identity.key.id);
+        let tries = memory.trouble.get(&identity.key.id).map_or(0, |trouble| trouble.tries);
+        let pod = state.ledger.attempt(&identity.key).and_then(|attempt| attempt.pod.clone());
+        let Some(pod) = pod else { return Ok(()) };
+        (pod, lost, tries)
+    };
+    if lost {
+        let message = format!("node {} was lost with the Pod; check the device by hand", pod.node.unwrap_or_default());
+        keep(ctx, job, identity, unknown(Reason::NodeLost, message));
+        return Ok(());
+    }
+    let log = match log(ctx, &pod).await {
+        Ok(log) => Ok(log),
+        Err(error) if tries + 1 < LOG_TRIES && !error.is_not_found() => return Err(error.into()),
+        Err(error) => Err(error.message),
+    };
+    let (exit_code, container_reason) = match &pod.container {
+        ContainerSight::Terminated { exit_code, reason } => (Some(*exit_code), reason.as_deref()),
+        ContainerSight::Waiting { .. } | ContainerSight::Running => (None, None),
+    };
+    let ended = Ended {
+        exit_code,
+        container_reason,
+        phase: &pod.phase,
+        pod_reason: pod.reason.as_deref(),
+        pod_message: pod.message.as_deref(),
+        deleted: pod.sight.deleting.is_some(),
+        log: log.as_deref().map_err(String::as_str),
+    };
+    let verdict = judge(&ended, &ctx.limits.markers);
+    if let Some(started) = pod.started {
+        let took = Duration::try_from(now().duration_since(started)).unwrap_or_default();
+        ctx.metrics.flashed(if verdict.outcome == Outcome::Succeeded { "succeeded" } else { "failed" }, took);
+    }
+    keep(ctx, job, identity, verdict);
+    Ok(())
+}
+
+async fn log(ctx: &Context, pod: &PodSight) -> Result<String, ApiError> {
+    let api: Api<Pod> = Api::namespaced(ctx.read.clone(), &pod.sight.identity.namespace);
+    let parameters = LogParams {
+        container: Some(FLASH_CONTAINER.to_owned()),
+        limit_bytes: Some(MAX_LOG_BYTES),
+        tail_lines: Some(MAX_LOG_LINES),
+        ..LogParams::default()
+    };
+    let name = &pod.sight.name;
+    api.logs(name, &parameters).await.map_err(|error| ApiError::new(format!("read the log of Pod {name}"), &error))
+}
+
+const fn unknown(reason: Reason, message: String) -> Verdict {
+    Verdict { outcome: Outcome::Unknown, reason, message, log_tail: String::new() }
+}
+
+/// Keeps a verdict until the status holds it. One that no status will hold goes to log and event at once.
+fn keep(ctx: &Context, job: Option<&Job>, identity: &Identity, verdict: Verdict) {
+    tracing::info!(
+        object.namespace = identity.namespace,
+        object.name = identity.job_name,
+        device = identity.uuid,
+        attempt = identity.key.id,
+        step = "verdict",
+        reason = %verdict.reason,
+        round = identity.round,
+        "flash ended"
+    );
+    let mut state = ctx.state();
+    let roster = state.rosters.get(&identity.key.job_uid).filter(|roster| roster.round == identity.round);
+    let index = roster.and_then(|roster| roster.index_of(&identity.uuid));
+    let note = format!(
+        "round {}, device {} ({}): {}",
+        identity.round,
+        identity.uuid,
+        identity.endpoint.as_deref().unwrap_or("unknown endpoint"),
+        verdict.message
+    );
+    let reason = verdict.reason.as_str();
+    let uuid = identity.uuid.as_str();
+    let found = Found { index, uuid: identity.uuid.clone(), verdict, at: now() };
+    state.memory(&identity.key.job_uid).verdicts.insert(identity.key.id.clone(), found);
+    drop(state);
+    if let Some(job) = job.filter(|_| index.is_none()) {
+        ctx.event(job, Some(uuid), (true, reason), note);
+    }
+}
+
+/// Row 6: a Pod once was. The API server itself is asked before the verdict is `Interrupted`.
+///
+/// # Errors
+/// When it cannot be asked.
+pub async fn confirm_interrupted(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Result<(), StepError> {
+    let name = ctx.state().ledger.attempt(&identity.key).and_then(|attempt| {
+        Some(format!("{}-{}", crate::release::Key::parse(&attempt.record()?.sight.name)?.release, identity.key.id))
+    });
+    let name = name.unwrap_or_else(|| format!("{}{}-{}", crate::names::RELEASE_PREFIX, identity.uuid, identity.key.id));
+    if let Some(pod) = get_pod(ctx, &identity.namespace, &name).await? {
+        ctx.state().see_pod(&pod);
+        return Ok(());
+    }
+    let message = format!(
+        "Pod {name} vanished before its end was read: the device may be flashed, half-flashed or untouched; check it by hand"
+    );
+    keep(ctx, job, identity, unknown(Reason::Interrupted, message));
+    Ok(())
+}
+
+/// A Pod is long past its deadline: is its node lost?
+///
+/// # Errors
+/// When the API server cannot be asked.
+pub async fn check_node(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
+    let node = ctx.state().ledger.attempt(&identity.key).and_then(|attempt| attempt.pod.as_ref()?.node.clone());
+    let Some(name) = node else { return Ok(()) };
+    let api: Api<Node> = Api::all(ctx.read.clone());
+    let node = api.get_opt(&name).await.map_err(|error| ApiError::new(format!("get Node {name}"), &error))?;
+    if node.as_ref().is_some_and(is_ready) {
+        let message = format!("the Pod is past its deadline on a ready node {name}; its kubelet has not ended it yet");
+        return Err(StepError::Helm { reason: Reason::Flashing, message });
+    }
+    ctx.state().memory(&identity.key.job_uid).lost.insert(identity.key.id.clone());
+    Ok(())
+}
+
+fn is_ready(node: &Node) -> bool {
+    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}

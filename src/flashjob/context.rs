@@ -1,0 +1,166 @@
+//! What the passes and steps of the FlashJob controller share: clients, state, the flash chart, settings.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::{Client, Resource};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{
+    attempts::Bounds,
+    blueprint::FlashPod,
+    conditions,
+    job::Job,
+    memory::Refusal,
+    plan::World,
+    state::State,
+    status::count,
+    verdict::Markers,
+};
+use crate::{
+    api::{ConditionType, DevicePhase, FlashJobStatus, Reason},
+    cluster::{Events, Fact, Writer},
+    release::engine::helm::Helm,
+    telemetry::Metrics,
+};
+
+/// The settings that passes and steps need.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Slots of all jobs together.
+    pub max_in_flight: usize,
+    /// Bounds of waiting.
+    pub bounds: Bounds,
+    /// What the flash pod's log means.
+    pub markers: Markers,
+}
+
+/// See the module's documentation.
+pub struct Context {
+    /// Writes.
+    pub writer: Writer,
+    /// Reads.
+    pub read: Client,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// Settings.
+    pub limits: Limits,
+    /// The helm command, where it is the engine.
+    pub helm: Option<Arc<Helm>>,
+    events: Events,
+    state: Mutex<State>,
+    flash_pod: RwLock<Result<Arc<FlashPod>, Refusal>>,
+    nudge_tx: UnboundedSender<String>,
+}
+
+impl Context {
+    /// Puts together what passes and steps share. `nudge_tx` queues a pass of a job.
+    #[must_use]
+    pub fn new(
+        (read, writer): (Client, Writer),
+        (metrics, events): (Metrics, Events),
+        limits: Limits,
+        helm: Option<Arc<Helm>>,
+        flash_pod: Result<Arc<FlashPod>, Refusal>,
+        nudge_tx: UnboundedSender<String>,
+    ) -> Self {
+        let state = Mutex::new(State::default());
+        Self { writer, read, metrics, limits, helm, events, state, flash_pod: RwLock::new(flash_pod), nudge_tx }
+    }
+
+    /// The state, locked. Never held across a wait.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        // A panic while it was held leaves a state that is rebuilt from events; stopping all jobs would be worse.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The flash chart, or why it cannot be used.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub fn flash_pod(&self) -> Result<Arc<FlashPod>, Refusal> {
+        self.flash_pod.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces the flash chart; every job is looked at again.
+    pub fn set_flash_pod(&self, flash_pod: Result<Arc<FlashPod>, Refusal>) {
+        *self.flash_pod.write().unwrap_or_else(PoisonError::into_inner) = flash_pod;
+        self.nudge_all();
+    }
+
+    /// Queues a pass of every job with devices that are not final: an Instance came, went or changed.
+    pub fn nudge_waiting(&self) {
+        let finished = |job: &Job| conditions::holds(&job.status.conditions, ConditionType::Finished);
+        let uids: Vec<String> =
+            self.state().jobs().filter(|job| !finished(job)).map(|job| job.uid.clone()).collect();
+        for uid in uids {
+            self.nudge(&uid);
+        }
+    }
+
+    /// Name of the engine in use.
+    #[must_use]
+    pub fn engine_name(&self) -> String {
+        if self.helm.is_some() { "helm" } else { "native" }.to_owned()
+    }
+
+    /// What is true for all jobs.
+    #[must_use]
+    pub fn world(&self, state: &State, chart: Option<Refusal>) -> World {
+        state.world(chart, self.limits.max_in_flight, self.engine_name(), self.limits.bounds)
+    }
+
+    /// Queues a pass of the job with this uid.
+    pub fn nudge(&self, job_uid: &str) {
+        // The receiver is gone only when the process stops.
+        let _ = self.nudge_tx.send(job_uid.to_owned());
+    }
+
+    /// Queues a pass of every job.
+    pub fn nudge_all(&self) {
+        let uids: Vec<String> = self.state().jobs().map(|job| job.uid.clone()).collect();
+        for uid in uids {
+            self.nudge(&uid);
+        }
+    }
+
+    /// Selected devices of a job, for messages.
+    #[must_use]
+    pub fn selected(&self, job_uid: &str) -> i64 {
+        self.state().rosters.get(job_uid).map_or(0, |roster| count(roster.devices().len()))
+    }
+
+    /// Publishes an event about a job, and a device of it where one is named; never fails and never waits.
+    pub fn event(&self, job: &Job, device: Option<&str>, (warning, reason): (bool, &'static str), note: String) {
+        let related = device.map(|uuid| ObjectReference {
+            kind: Some("Instance".into()),
+            uid: Some(uuid.to_owned()),
+            name: Some(uuid.to_owned()),
+            ..ObjectReference::default()
+        });
+        let about = job.object.object_ref(&());
+        self.events.publish(Fact { about, related, warning, reason, action: "Reconcile", note });
+    }
+
+    /// Publishes what changed between two stored statuses.
+    pub fn transitions(&self, job: &Job, now: &FlashJobStatus) {
+        let before = &job.status;
+        let failed = DevicePhase::Failed.as_str();
+        let known = |index: i64| before.devices.iter().any(|device| device.index == index && device.phase == failed);
+        for device in now.devices.iter().filter(|device| device.phase == failed && !known(device.index)) {
+            let known = Reason::ALL.iter().find(|reason| Some(reason.as_str()) == device.reason.as_deref());
+            let reason = known.map_or("DeviceFailed", |reason| reason.as_str());
+            let message = device.message.clone().unwrap_or_default();
+            let note = format!("device {} ({}): {message}", device.index, device.uuid);
+            self.event(job, Some(&device.uuid), (true, reason), note);
+        }
+        for kind in [ConditionType::Complete, ConditionType::Failed, ConditionType::Stalled] {
+            if conditions::holds(&now.conditions, kind) && !conditions::holds(&before.conditions, kind) {
+                let message = now.message.clone().unwrap_or_default();
+                let reason = now.reason.clone().unwrap_or_default();
+                let warning = kind != ConditionType::Complete;
+                self.event(job, None, (warning, kind.as_str()), format!("{reason}: {message}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Watches and wiring of the FlashJob controller, for as long as this process leads. Decides nothing.
+//!
+//! Every watch feeds the state and queues a pass of the jobs concerned. A pass runs once at a time for one job.
+
+use std::{
+    collections::{HashMap, HashSet},
+    future::Future,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::{Stream, StreamExt, stream};
+use k8s_openapi::api::core::v1::{Pod, Secret, Service};
+use kube::{Resource, ResourceExt, core::DeserializeGuard, runtime::scheduler};
+use serde::de::DeserializeOwned;
+use tokio::{
+    sync::{mpsc, watch as signal},
+    task::JoinSet,
+    time::Instant,
+};
+
+use super::{context::Context, job::Job, reconcile::reconcile, sight::AttemptKey, state::State, sweep};
+use crate::{
+    api::{FlashJob, Instance},
+    cluster::{
+        Reader, Scope,
+        watch::{self, Watch, WatchEvent},
+    },
+};
+
+/// How long the watches get to list everything before it is said that they are slow.
+const SLOW_START: Duration = Duration::from_secs(15);
+/// How often jobs of which only attempts are left are looked for, beside every change of a job.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// What is listed before anything is decided. Instances are not among it: Akri may not be installed.
+const SOURCES: usize = 4;
+
+/// Runs until `stop` says so. `ready` becomes true once everything has been listed.
+pub async fn run(
+    ctx: Arc<Context>,
+    scope: Scope,
+    instance_scope: Scope,
+    nudge_rx: mpsc::UnboundedReceiver<String>,
+    ready: signal::Sender<bool>,
+) {
+    let (listed_tx, mut listed_rx) = mpsc::channel::<&'static str>(16);
+    let client = &ctx.read;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(jobs(Arc::clone(&ctx), watch::flash_jobs(client, &Scope::Cluster), scope.clone(), listed_tx.clone()));
+    let secrets = watch::secrets(client, &scope);
+    tasks.spawn(objects(Arc::clone(&ctx), secrets, "Secret", State::see_secret as See<Secret>, listed_tx.clone()));
+    let pods = watch::pods(client, &scope);
+    tasks.spawn(objects(Arc::clone(&ctx), pods, "Pod", State::see_pod as See<Pod>, listed_tx.clone()));
+    let services = watch::services(client, &scope);
+    tasks.spawn(objects(Arc::clone(&ctx), services, "Service", State::see_service as See<Service>, listed_tx));
+    tasks.spawn(instances(Arc::clone(&ctx), watch::instances(client, &instance_scope)));
+    // Every part of every source has to be listed before the first decision.
+    let mut missing = SOURCES - 1;
+    let mut open: HashMap<&'static str, usize> = HashMap::new();
+    let parts = scope.parts().len();
+    while missing + usize::from(!open.contains_key("FlashJob")) > 0 {
+        match tokio::time::timeout(SLOW_START, listed_rx.recv()).await {
+            Ok(Some(kind)) => {
+                let seen = open.entry(kind).or_insert(0);
+                *seen += 1;
+                if kind != "FlashJob" && *seen == parts {
+                    missing -= 1;
+                }
+            }
+            Ok(None) => return,
+            Err(_) => tracing::warn!("still listing what exists; is the API server reachable and are all rights granted?"),
+        }
+    }
+    ready.send_replace(true);
+    tracing::info!(jobs = ctx.state().jobs().count(), slots = ctx.state().ledger.slots(), "state was built from lists");
+    tasks.spawn(sweeps(Arc::clone(&ctx)));
+    tasks.spawn(passes(ctx, nudge_rx));
+    // Watches and passes never end by themselves; dropping the set ends them.
+    while tasks.join_next().await.is_some() {}
+}
+
+/// How an object of a kind is taken into the state.
+type See<K> = fn(&mut State, &K) -> Option<AttemptKey>;
+
+async fn objects<K>(
+    ctx: Arc<Context>,
+    mut events: Watch<K>,
+    kind: &'static str,
+    see: See<K>,
+    listed_tx: mpsc::Sender<&'static str>,
+) where
+    K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned,
+{
+    let mut listing: HashMap<Option<String>, HashSet<String>> = HashMap::new();
+    while let Some(watched) = events.next().await {
+        match watched.event {
+            WatchEvent::Restarted => drop(listing.insert(watched.part, HashSet::new())),
+            WatchEvent::Seen(object) => {
+                if let (Some(seen), Some(uid)) = (listing.get_mut(&watched.part), object.uid()) {
+                    seen.insert(uid);
+                }
+                let key = see(&mut ctx.state(), &object);
+                nudge(&ctx, key.as_ref());
+            }
+            WatchEvent::Deleted(object) => {
+                let key = object.uid().and_then(|uid| ctx.state().ledger.see_gone(&uid));
+                nudge(&ctx, key.as_ref());
+            }
+            WatchEvent::Listed => {
+                let seen = listing.remove(&watched.part).unwrap_or_default();
+                confirm_absent::<K>(&ctx, kind, watched.part.as_deref(), &seen).await;
+                // The receiver is gone once everything was listed.
+                let _ = listed_tx.try_send(kind);
+            }
+            WatchEvent::NotInstalled => tracing::error!(kind, "the API server does not know this kind"),
+            WatchEvent::Failed(error) => tracing::warn!(kind, error = %error, "watch failed, trying again"),
+        }
+    }
+}
+
+fn nudge(ctx: &Context, key: Option<&AttemptKey>) {
+    if let Some(key) = key {
+        ctx.nudge(&key.job_uid);
+    }
+}
+
+/// What a new list does not hold may have been created since: only a 404, or another uid, frees a lock.
+async fn confirm_absent<K>(ctx: &Context, kind: &str, part: Option<&str>, seen: &HashSet<String>)
+where
+    K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned,
+{
+    let known = ctx.state().ledger.uids(kind, part);
+    let reader = Reader::new(ctx.read.clone(), Duration::from_secs(10));
+    for (namespace, name, uid) in known.into_iter().filter(|(_, _, uid)| !seen.contains(uid)) {
+        match reader.get::<K>(&namespace, &name).await {
+            Ok(Some(found)) if found.uid().as_deref() == Some(&uid) => {}
+            Ok(_) => {
+                let key = ctx.state().ledger.see_gone(&uid);
+                nudge(ctx, key.as_ref());
+            }
+            Err(error) => tracing::warn!(kind, name, error = %error, "cannot see whether it is gone; its lock stays"),
+        }
+    }
+}
+
+async fn jobs(
+    ctx: Arc<Context>,
+    mut events: Watch<DeserializeGuard<FlashJob>>,
+    scope: Scope,
+    listed_tx: mpsc::Sender<&'static str>,
+) {
+    let mut listing: Option<HashSet<String>> = None;
+    while let Some(watched) = events.next().await {
+        match watched.event {
+            WatchEvent::Restarted => listing = Some(HashSet::new()),
+            WatchEvent::Seen(guard) => {
+                let Some(job) = Job::parse(&guard).filter(|job| scope.contains(&job.namespace)) else { continue };
+                if let Some(seen) = &mut listing {
+                    seen.insert(job.uid.clone());
+                }
+                let uid = job.uid.clone();
+                if ctx.state().see_job(job) {
+                    ctx.nudge(&uid);
+                }
+            }
+            WatchEvent::Deleted(guard) => gone(&ctx, guard.meta().uid.as_deref()),
+            WatchEvent::Listed => {
+                let seen = listing.take().unwrap_or_default();
+                let known: Vec<String> = ctx.state().jobs().map(|job| job.uid.clone()).collect();
+                for uid in known.iter().filter(|uid| !seen.contains(*uid)) {
+                    gone(&ctx, Some(uid));
+                }
+                let _ = listed_tx.try_send("FlashJob");
+            }
+            WatchEvent::NotInstalled => tracing::error!("the API server does not know FlashJobs: install the CRDs of the chart"),
+            WatchEvent::Failed(error) => tracing::warn!(kind = "FlashJob", error = %error, "watch failed, trying again"),
+        }
+    }
+}
+
+fn gone(ctx: &Context, uid: Option<&str>) {
+    if let Some(uid) = uid {
+        ctx.state().see_job_gone(uid);
+    }
+}
+
+async fn instances(ctx: Arc<Context>, mut events: Watch<DeserializeGuard<Instance>>) {
+    let mut listing: HashMap<Option<String>, HashSet<String>> = HashMap::new();
+    let mut parts: HashMap<Option<String>, HashSet<String>> = HashMap::new();
+    while let Some(watched) = events.next().await {
+        match watched.event {
+            WatchEvent::Restarted => drop(listing.insert(watched.part, HashSet::new())),
+            WatchEvent::Seen(guard) => {
+                let Ok(instance) = &guard.0 else { continue };
+                let Some(uid) = instance.uid() else { continue };
+                listing.get_mut(&watched.part).map(|seen| seen.insert(uid.clone()));
+                parts.entry(watched.part).or_default().insert(uid);
+                ctx.state().inventory.apply(instance);
+            }
+            WatchEvent::Deleted(guard) => {
+                let Some(uid) = guard.meta().uid.clone() else { continue };
+                parts.entry(watched.part).or_default().remove(&uid);
+                ctx.state().inventory.delete(&uid);
+            }
+            WatchEvent::Listed => {
+                let seen = listing.remove(&watched.part).unwrap_or_default();
+                let known = parts.insert(watched.part, seen.clone()).unwrap_or_default();
+                let mut state = ctx.state();
+                known.difference(&seen).for_each(|uid| state.inventory.delete(uid));
+                state.akri_installed = true;
+            }
+            WatchEvent::NotInstalled => ctx.state().akri_installed = false,
+            WatchEvent::Failed(error) => tracing::warn!(kind = "Instance", error = %error, "watch failed, trying again"),
+        }
+        if listing.is_empty() {
+            ctx.nudge_waiting();
+        }
+    }
+}
+
+/// Attempts whose job is gone.
+async fn sweeps(ctx: Arc<Context>) {
+    let mut tick = tokio::time::interval(SWEEP);
+    loop {
+        tick.tick().await;
+        sweep::sweep(&ctx);
+    }
+}
+
+/// Runs passes as they are due: one at a time for a job, many jobs at once.
+async fn passes(ctx: Arc<Context>, nudge_rx: mpsc::UnboundedReceiver<String>) {
+    let (again_tx, again_rx) = mpsc::unbounded_channel::<(String, Duration)>();
+    let nudges = received(nudge_rx).map(|uid| request(uid, Duration::ZERO));
+    let repeats = received(again_rx).map(|(uid, wait)| request(uid, wait));
+    let mut due = scheduler(stream::select(nudges, repeats));
+    let mut running: JoinSet<(String, Option<Duration>)> = JoinSet::new();
+    let mut busy: HashSet<String> = HashSet::new();
+    let mut again: HashSet<String> = HashSet::new();
+    loop {
+        tokio::select! {
+            Some(uid) = due.next() => {
+                if ctx.state().job(&uid).is_none() {
+                    sweep::sweep(&ctx);
+                } else if busy.insert(uid.clone()) {
+                    running.spawn(one_pass(Arc::clone(&ctx), uid));
+                } else {
+                    again.insert(uid);
+                }
+            }
+            Some(done) = running.join_next() => {
+                let Ok((uid, wait)) = done else {
+                    tracing::error!("a pass panicked; its job is looked at again after a restart");
+                    continue;
+                };
+                busy.remove(&uid);
+                let wait = if again.remove(&uid) { Some(Duration::ZERO) } else { wait };
+                if let Some(wait) = wait {
+                    let _ = again_tx.send((uid, wait));
+                }
+            }
+            else => return,
+        }
+    }
+}
+
+fn one_pass(ctx: Arc<Context>, uid: String) -> impl Future<Output = (String, Option<Duration>)> + Send {
+    async move {
+        let begun = Instant::now();
+        let wait = reconcile(&ctx, &uid).await;
+        ctx.metrics.reconciled("done", begun.elapsed());
+        (uid, wait)
+    }
+}
+
+fn request(uid: String, wait: Duration) -> kube::runtime::scheduler::ScheduleRequest<String> {
+    kube::runtime::scheduler::ScheduleRequest { message: uid, run_at: Instant::now() + wait }
+}
+
+fn received<T: Send + 'static>(rx: mpsc::UnboundedReceiver<T>) -> impl Stream<Item = T> + Unpin + Send {
+    Box::pin(stream::unfold(rx, |mut rx| async move { rx.recv().await.map(|item| (item, rx)) }))
+}

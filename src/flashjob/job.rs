@@ -1,0 +1,217 @@
+//! A FlashJob parsed at the border: identity without options, defaults applied in one place, index sets ready to use. Pure.
+//!
+//! A stored object that the current schema would refuse still parses: it must be possible to finish and delete it.
+
+use jiff::Timestamp;
+use kube::{ResourceExt, core::DeserializeGuard};
+
+use super::index_set::IndexSet;
+use crate::{
+    api::{Effective, FlashJob, FlashJobSpec, FlashJobStatus, MismatchPolicy, Round},
+    names::FINALIZER,
+};
+
+/// Devices in flight at the same time where nothing is said: MetalLB pools of ten addresses are common.
+pub const DEFAULT_PARALLELISM: i32 = 10;
+/// Seconds a flash may take where nothing is said.
+pub const DEFAULT_ACTIVE_DEADLINE_SECONDS: i64 = 600;
+/// Seconds a named device may be missing where nothing is said.
+pub const DEFAULT_DISCOVERY_TIMEOUT_SECONDS: i64 = 300;
+/// Most UUIDs of a job.
+pub const MAX_UUIDS: usize = 5_000;
+/// Most bytes of `spec.values` as JSON.
+pub const MAX_VALUES_BYTES: usize = 32 * 1024;
+
+/// See the module's documentation.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Name.
+    pub name: String,
+    /// Namespace.
+    pub namespace: String,
+    /// uid.
+    pub uid: String,
+    /// Resource version, comparable within the kind.
+    pub version: u64,
+    /// Generation of the spec.
+    pub generation: i64,
+    /// Whether its deletion was asked for.
+    pub deleting: bool,
+    /// Whether the operator's finalizer is on it.
+    pub has_finalizer: bool,
+    /// The spec, or why it cannot be read.
+    pub spec: Result<FlashJobSpec, String>,
+    /// The status as it is stored.
+    pub status: FlashJobStatus,
+    /// Devices that are final in the current round, as stored.
+    pub finals: Finals,
+    /// The object as it was read: the status is put back into it.
+    pub object: FlashJob,
+}
+
+/// Devices that are final in a round, by index.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Finals {
+    /// Ended well.
+    pub succeeded: IndexSet,
+    /// Ended badly.
+    pub failed: IndexSet,
+    /// Not flashed because it was not needed.
+    pub skipped: IndexSet,
+}
+
+impl Finals {
+    /// Whether the device at this index is final.
+    #[must_use]
+    pub fn contains(&self, index: usize) -> bool {
+        self.succeeded.contains(index) || self.failed.contains(index) || self.skipped.contains(index)
+    }
+
+    /// How many devices are final.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.succeeded.len() + self.failed.len() + self.skipped.len()
+    }
+
+    /// Whether none is final.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn of(status: &FlashJobStatus) -> Self {
+        let parse = |text: &Option<String>| text.as_deref().and_then(|text| IndexSet::parse(text).ok()).unwrap_or_default();
+        Self {
+            succeeded: parse(&status.completed_indexes),
+            failed: parse(&status.failed_indexes),
+            skipped: parse(&status.skipped_indexes),
+        }
+    }
+}
+
+impl Job {
+    /// Parses what was read. None where the API server left out what it always sets.
+    #[must_use]
+    pub fn parse(guard: &DeserializeGuard<FlashJob>) -> Option<Self> {
+        match &guard.0 {
+            Ok(object) => Self::of(object.clone(), Ok(object.spec.clone())),
+            Err(invalid) => {
+                let object = FlashJob { metadata: invalid.metadata.clone(), ..FlashJob::default() };
+                Self::of(object, Err(invalid.error.clone()))
+            }
+        }
+    }
+
+    /// Parses the answer to a write.
+    #[must_use]
+    pub fn of_answer(object: FlashJob) -> Option<Self> {
+        let spec = Ok(object.spec.clone());
+        Self::of(object, spec)
+    }
+
+    fn of(object: FlashJob, spec: Result<FlashJobSpec, String>) -> Option<Self> {
+        let status = object.status.clone().unwrap_or_default();
+        let metadata = &object.metadata;
+        Some(Self {
+            name: metadata.name.clone()?,
+            namespace: metadata.namespace.clone()?,
+            uid: metadata.uid.clone()?,
+            version: metadata.resource_version.as_deref()?.parse().ok()?,
+            generation: metadata.generation.unwrap_or_default(),
+            deleting: metadata.deletion_timestamp.is_some(),
+            has_finalizer: object.finalizers().iter().any(|finalizer| finalizer == FINALIZER),
+            spec,
+            finals: Finals::of(&status),
+            status,
+            object,
+        })
+    }
+
+    /// What holds after defaults.
+    #[must_use]
+    pub fn effective(&self, engine: &str) -> Effective {
+        let fallback = FlashJobSpec::default();
+        let spec = self.spec.as_ref().unwrap_or(&fallback);
+        Effective {
+            parallelism: spec.parallelism.unwrap_or(DEFAULT_PARALLELISM).into(),
+            active_deadline_seconds_per_device: spec
+                .active_deadline_seconds_per_device
+                .unwrap_or(DEFAULT_ACTIVE_DEADLINE_SECONDS),
+            device_discovery_timeout_seconds: spec
+                .device_discovery_timeout_seconds
+                .unwrap_or(DEFAULT_DISCOVERY_TIMEOUT_SECONDS),
+            mismatch_policy: format!("{:?}", spec.mismatch_policy.unwrap_or(MismatchPolicy::Warn)),
+            engine: engine.to_owned(),
+            flash_image: spec.flashjob_pod_image.clone().filter(|image| !image.is_empty()),
+        }
+    }
+
+    /// The round that the spec asks for, numbered `number`.
+    #[must_use]
+    pub fn wanted_round(&self, number: i64) -> Option<Round> {
+        let spec = self.spec.as_ref().ok()?;
+        Some(Round {
+            number,
+            firmware: spec.firmware.clone(),
+            version: spec.version.clone(),
+            flashjob_pod_image: spec.flashjob_pod_image.clone().filter(|image| !image.is_empty()),
+        })
+    }
+
+    /// Whether the stored round is the one that the spec asks for.
+    #[must_use]
+    pub fn round_is_current(&self) -> bool {
+        self.status.round.as_ref().is_some_and(|round| self.wanted_round(round.number).as_ref() == Some(round))
+    }
+
+    /// When the job finished, if the stored status says so of the current generation.
+    #[must_use]
+    pub fn finished_at(&self) -> Option<Timestamp> {
+        if self.status.observed_generation != Some(self.generation) {
+            return None;
+        }
+        self.status.completion_time.as_ref().map(|time| time.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(spec: &serde_json::Value) -> DeserializeGuard<FlashJob> {
+        serde_json::from_value(serde_json::json!({
+            "apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashJob",
+            "metadata": {"name": "lamps", "namespace": "lab", "uid": "u-1", "resourceVersion": "12", "generation": 3},
+            "spec": spec,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn nulls_of_the_original_s_files_mean_absent() {
+        let job = Job::parse(&object(&serde_json::json!({
+            "uuid": ["a"], "firmware": "f", "version": "1", "hostEndpoint": null, "device": null, "parallelism": null,
+        })))
+        .unwrap();
+        assert_eq!(job.spec.as_ref().unwrap().device, None);
+        assert_eq!(job.effective("native").parallelism, 10);
+    }
+
+    #[test]
+    fn a_spec_that_cannot_be_read_still_gives_a_job_that_can_be_deleted() {
+        let job = Job::parse(&object(&serde_json::json!({"uuid": "not a list"}))).unwrap();
+        assert!(job.spec.is_err());
+        assert_eq!(job.effective("native").active_deadline_seconds_per_device, 600);
+        assert!(job.wanted_round(1).is_none());
+    }
+
+    #[test]
+    fn a_change_of_the_firmware_asks_for_another_round() {
+        let mut job = Job::parse(&object(&serde_json::json!({"uuid": ["a"], "firmware": "f", "version": "1"}))).unwrap();
+        assert!(!job.round_is_current(), "no round yet");
+        job.status.round = job.wanted_round(1);
+        assert!(job.round_is_current());
+        job.spec.as_mut().unwrap().firmware = "g".into();
+        assert!(!job.round_is_current());
+    }
+}

@@ -1,0 +1,272 @@
+//! The ledger: every object of every attempt, the locks on devices and the slots in use. Pure; kept by the single leader.
+//!
+//! It is built from LISTs and updated by the answers of the operator's own writes and by watch events. A resource version never
+//! goes back, so a stale event changes nothing; an object leaves only by a DELETED event or a 404 of its uid. Hence a stale
+//! watch can neither start a device twice nor exceed a limit.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use jiff::Timestamp;
+
+use super::sight::{AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight};
+use crate::release::Status;
+
+/// How many uids of deleted objects are remembered, so that late events cannot bring them back.
+const TOMBSTONES: usize = 50_000;
+
+/// One attempt: what was seen of its objects, and whether something is being written for it now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    /// What it is an attempt at.
+    pub identity: Identity,
+    /// Revisions of the release that bear this attempt, by revision.
+    pub records: BTreeMap<u32, RecordSight>,
+    /// Its Service.
+    pub service: Option<ServiceSight>,
+    /// Its Pod.
+    pub pod: Option<PodSight>,
+    /// A step of the operator is running for it; nothing else is decided meanwhile.
+    pub step: bool,
+}
+
+impl Attempt {
+    fn new(identity: Identity) -> Self {
+        Self { identity, records: BTreeMap::new(), service: None, pod: None, step: false }
+    }
+
+    /// The newest revision that bears this attempt.
+    #[must_use]
+    pub fn record(&self) -> Option<&RecordSight> {
+        self.records.values().next_back()
+    }
+
+    /// Whether the device must not be begun by anybody else: a Pod exists, or the record is pending, deployed or on its way out.
+    #[must_use]
+    pub fn locks(&self) -> bool {
+        self.step || self.pod.is_some() || self.record().is_some_and(|record| locks(record.status))
+    }
+
+    /// Whether a slot of `parallelism` is in use: from the record until Pod and Service are gone.
+    #[must_use]
+    pub fn holds_slot(&self) -> bool {
+        self.locks() || self.service.is_some()
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.step && self.records.is_empty() && self.service.is_none() && self.pod.is_none()
+    }
+}
+
+/// Whether a record of this status holds the lock on its device.
+const fn locks(status: Status) -> bool {
+    match status {
+        Status::PendingInstall
+        | Status::PendingUpgrade
+        | Status::PendingRollback
+        | Status::Deployed
+        | Status::Uninstalling
+        | Status::Superseded
+        | Status::Unknown => true,
+        Status::Failed | Status::Uninstalled => false,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Record(u32),
+    Service,
+    Pod,
+}
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    attempts: BTreeMap<AttemptKey, Attempt>,
+    by_uid: HashMap<String, (AttemptKey, Kind)>,
+    by_endpoint: HashMap<String, HashSet<AttemptKey>>,
+    gone: HashSet<String>,
+    gone_order: VecDeque<String>,
+}
+
+impl Ledger {
+    /// Takes in a release record. Returns false where it is older than what is known.
+    pub fn see_record(&mut self, record: RecordSight) -> bool {
+        let known = |attempt: &Attempt| attempt.records.get(&record.revision).map(|known| (known.sight.uid.clone(), known.sight.version));
+        if !self.is_news(&record.sight, known) {
+            return false;
+        }
+        let revision = record.revision;
+        self.index(&record.sight, Kind::Record(revision));
+        self.attempt_mut(&record.sight.identity).records.insert(revision, record);
+        true
+    }
+
+    /// Takes in a Service. Returns false where it is older than what is known.
+    pub fn see_service(&mut self, service: ServiceSight) -> bool {
+        let known = |attempt: &Attempt| attempt.service.as_ref().map(|known| (known.sight.uid.clone(), known.sight.version));
+        if !self.is_news(&service.sight, known) {
+            return false;
+        }
+        self.index(&service.sight, Kind::Service);
+        let identity = service.sight.identity.clone();
+        self.attempt_mut(&identity).service = Some(service);
+        true
+    }
+
+    /// Takes in a Pod. Returns false where it is older than what is known.
+    pub fn see_pod(&mut self, pod: PodSight) -> bool {
+        let known = |attempt: &Attempt| attempt.pod.as_ref().map(|known| (known.sight.uid.clone(), known.sight.version));
+        if !self.is_news(&pod.sight, known) {
+            return false;
+        }
+        self.index(&pod.sight, Kind::Pod);
+        let identity = pod.sight.identity.clone();
+        self.attempt_mut(&identity).pod = Some(pod);
+        true
+    }
+
+    /// The object of this uid is gone: a DELETED event, the answer to the operator's own DELETE, or a 404. Returns its attempt.
+    pub fn see_gone(&mut self, uid: &str) -> Option<AttemptKey> {
+        if self.gone.insert(uid.to_owned()) {
+            self.gone_order.push_back(uid.to_owned());
+            if self.gone_order.len() > TOMBSTONES
+                && let Some(oldest) = self.gone_order.pop_front()
+            {
+                self.gone.remove(&oldest);
+            }
+        }
+        let (key, kind) = self.by_uid.remove(uid)?;
+        if let Some(attempt) = self.attempts.get_mut(&key) {
+            match kind {
+                Kind::Record(revision) => drop(attempt.records.remove(&revision)),
+                Kind::Service => attempt.service = None,
+                Kind::Pod => attempt.pod = None,
+            }
+        }
+        self.drop_if_empty(&key);
+        Some(key)
+    }
+
+    /// A step begins for this attempt: from now on it holds its lock and a slot, before anything exists of it.
+    pub fn begin_step(&mut self, identity: &Identity) {
+        self.attempt_mut(identity).step = true;
+    }
+
+    /// The step ended; what it made has been taken in before.
+    pub fn end_step(&mut self, key: &AttemptKey) {
+        if let Some(attempt) = self.attempts.get_mut(key) {
+            attempt.step = false;
+        }
+        self.drop_if_empty(key);
+    }
+
+    /// The attempt of this key.
+    #[must_use]
+    pub fn attempt(&self, key: &AttemptKey) -> Option<&Attempt> {
+        self.attempts.get(key)
+    }
+
+    /// Every attempt of a job, of any round.
+    pub fn of_job<'a>(&'a self, job_uid: &'a str) -> impl Iterator<Item = (&'a AttemptKey, &'a Attempt)> {
+        let from = AttemptKey { job_uid: job_uid.to_owned(), id: String::new() };
+        self.attempts.range(from..).take_while(move |(key, _)| key.job_uid == job_uid)
+    }
+
+    /// Every attempt.
+    pub fn all(&self) -> impl Iterator<Item = (&AttemptKey, &Attempt)> {
+        self.attempts.iter()
+    }
+
+    /// Who holds the lock on this endpoint, if anybody does.
+    #[must_use]
+    pub fn holder(&self, endpoint: &str) -> Option<&Attempt> {
+        let keys = self.by_endpoint.get(endpoint)?;
+        keys.iter().filter_map(|key| self.attempts.get(key)).find(|attempt| attempt.locks())
+    }
+
+    /// Slots in use by this job.
+    #[must_use]
+    pub fn slots_of(&self, job_uid: &str) -> usize {
+        self.of_job(job_uid).filter(|(_, attempt)| attempt.holds_slot()).count()
+    }
+
+    /// Slots in use by all jobs.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        self.attempts.values().filter(|attempt| attempt.holds_slot()).count()
+    }
+
+    /// uids of what is known of a kind and namespace, to compare with a new LIST. `kind` is Secret, Service or Pod.
+    #[must_use]
+    pub fn uids(&self, kind: &str, namespace: Option<&str>) -> Vec<(String, String, String)> {
+        let mut found = Vec::new();
+        for attempt in self.attempts.values() {
+            if namespace.is_some_and(|wanted| wanted != attempt.identity.namespace) {
+                continue;
+            }
+            let sights: Vec<&Sight> = match kind {
+                "Secret" => attempt.records.values().map(|record| &record.sight).collect(),
+                "Service" => attempt.service.iter().map(|service| &service.sight).collect(),
+                _ => attempt.pod.iter().map(|pod| &pod.sight).collect(),
+            };
+            found.extend(sights.into_iter().map(|sight| (attempt.identity.namespace.clone(), sight.name.clone(), sight.uid.clone())));
+        }
+        found
+    }
+
+    /// The earliest creation of anything of the attempt.
+    #[must_use]
+    pub fn begun(&self, key: &AttemptKey) -> Option<Timestamp> {
+        let attempt = self.attempts.get(key)?;
+        let records = attempt.records.values().map(|record| record.sight.created);
+        records.chain(attempt.service.iter().map(|service| service.sight.created)).min()
+    }
+
+    fn is_news(&self, sight: &Sight, known: impl Fn(&Attempt) -> Option<(String, u64)>) -> bool {
+        if self.gone.contains(&sight.uid) {
+            return false;
+        }
+        match self.attempts.get(&sight.identity.key).and_then(known) {
+            // Another object of that name: versions are comparable across objects of one kind.
+            Some((_, version)) => sight.version > version,
+            None => true,
+        }
+    }
+
+    fn index(&mut self, sight: &Sight, kind: Kind) {
+        self.by_uid.insert(sight.uid.clone(), (sight.identity.key.clone(), kind));
+    }
+
+    fn attempt_mut(&mut self, identity: &Identity) -> &mut Attempt {
+        if let Some(endpoint) = &identity.endpoint {
+            self.by_endpoint.entry(endpoint.clone()).or_default().insert(identity.key.clone());
+        }
+        let attempt = self.attempts.entry(identity.key.clone()).or_insert_with(|| Attempt::new(identity.clone()));
+        if attempt.identity.endpoint.is_none() {
+            attempt.identity.endpoint.clone_from(&identity.endpoint);
+        }
+        if attempt.identity.job_name.is_none() {
+            attempt.identity.job_name.clone_from(&identity.job_name);
+        }
+        attempt
+    }
+
+    fn drop_if_empty(&mut self, key: &AttemptKey) {
+        if !self.attempts.get(key).is_some_and(Attempt::is_empty) {
+            return;
+        }
+        if let Some(attempt) = self.attempts.remove(key)
+            && let Some(endpoint) = attempt.identity.endpoint
+            && let Some(keys) = self.by_endpoint.get_mut(&endpoint)
+        {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.by_endpoint.remove(&endpoint);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;

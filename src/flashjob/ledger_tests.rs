@@ -1,0 +1,101 @@
+use super::*;
+use crate::flashjob::sight::ContainerSight;
+
+fn identity(id: &str, endpoint: &str) -> Identity {
+    Identity {
+        key: AttemptKey { job_uid: "job-1".into(), id: id.into() },
+        job_name: Some("lamps".into()),
+        namespace: "lab".into(),
+        round: 1,
+        uuid: format!("uuid-{id}"),
+        endpoint: Some(endpoint.into()),
+    }
+}
+
+fn sight(id: &str, uid: &str, version: u64) -> Sight {
+    Sight {
+        identity: identity(id, "192.0.2.7:80"),
+        name: format!("flash-{id}"),
+        uid: uid.into(),
+        version,
+        created: Timestamp::UNIX_EPOCH,
+        deleting: None,
+    }
+}
+
+fn pod(id: &str, uid: &str, version: u64, phase: &str) -> PodSight {
+    PodSight {
+        sight: sight(id, uid, version),
+        phase: phase.into(),
+        reason: None,
+        message: None,
+        node: Some("n".into()),
+        started: None,
+        active_deadline_seconds: 600,
+        finalizers: Vec::new(),
+        container: ContainerSight::Running,
+    }
+}
+
+fn record(id: &str, uid: &str, version: u64, status: Status) -> RecordSight {
+    RecordSight { sight: sight(id, uid, version), revision: 1, status, has_pod: false, foreign: false, stored: None }
+}
+
+#[test]
+fn an_older_event_changes_nothing() {
+    let mut ledger = Ledger::default();
+    assert!(ledger.see_pod(pod("a", "p", 9, "Succeeded")));
+    assert!(!ledger.see_pod(pod("a", "p", 8, "Running")));
+    let key = AttemptKey { job_uid: "job-1".into(), id: "a".into() };
+    assert_eq!(ledger.attempt(&key).unwrap().pod.as_ref().unwrap().phase, "Succeeded");
+}
+
+#[test]
+fn a_deleted_object_never_comes_back() {
+    let mut ledger = Ledger::default();
+    ledger.see_pod(pod("a", "p", 5, "Running"));
+    assert!(ledger.see_gone("p").is_some());
+    assert!(!ledger.see_pod(pod("a", "p", 6, "Running")), "a late event of a deleted uid");
+    assert!(ledger.holder("192.0.2.7:80").is_none());
+    assert_eq!(ledger.slots(), 0);
+}
+
+#[test]
+fn a_step_locks_its_device_before_anything_exists() {
+    let mut ledger = Ledger::default();
+    let who = identity("a", "192.0.2.7:80");
+    ledger.begin_step(&who);
+    assert_eq!(ledger.holder("192.0.2.7:80").unwrap().identity.key, who.key);
+    assert_eq!(ledger.slots_of("job-1"), 1);
+    ledger.end_step(&who.key);
+    assert!(ledger.holder("192.0.2.7:80").is_none(), "a step that made nothing leaves nothing");
+}
+
+#[test]
+fn a_failed_record_holds_neither_lock_nor_slot_and_its_service_holds_a_slot() {
+    let mut ledger = Ledger::default();
+    ledger.see_record(record("a", "r", 1, Status::Failed));
+    assert!(ledger.holder("192.0.2.7:80").is_none());
+    assert_eq!(ledger.slots(), 0);
+    ledger.see_service(ServiceSight { sight: sight("a", "s", 2), address: super::super::sight::Address::None });
+    assert_eq!(ledger.slots(), 1);
+    assert!(ledger.holder("192.0.2.7:80").is_none());
+}
+
+#[test]
+fn a_deployed_record_locks_its_device_for_every_job() {
+    let mut ledger = Ledger::default();
+    ledger.see_record(record("a", "r", 1, Status::Deployed));
+    assert!(ledger.holder("192.0.2.7:80").is_some());
+    assert!(ledger.holder("192.0.2.8:80").is_none());
+}
+
+#[test]
+fn a_newer_version_of_a_record_replaces_the_older_one() {
+    let mut ledger = Ledger::default();
+    ledger.see_record(record("a", "r", 1, Status::Deployed));
+    ledger.see_record(record("a", "r", 2, Status::Failed));
+    assert_eq!(ledger.slots(), 0);
+    assert_eq!(ledger.of_job("job-1").count(), 1);
+    assert_eq!(ledger.of_job("job").count(), 0, "uids are not matched by prefix");
+}

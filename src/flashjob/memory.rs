@@ -1,0 +1,81 @@
+//! What the leader remembers of a job between two passes and may forget in a crash: everything in it is found again or harmless.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::verdict::Verdict;
+use crate::api::Reason;
+
+/// See the module's documentation.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    /// Verdicts that were found, by attempt id, until the stored status holds them.
+    pub verdicts: BTreeMap<String, Found>,
+    /// Devices that failed before anything was created for them, by index, until the stored status holds them.
+    pub refused: BTreeMap<usize, Found>,
+    /// Devices that wait before the next try, by index.
+    pub waiting: BTreeMap<usize, Waiting>,
+    /// Attempts that are being uninstalled without a verdict, by attempt id: no flash began.
+    pub releasing: BTreeSet<String>,
+    /// Attempts whose node was lost, by attempt id.
+    pub lost: BTreeSet<String>,
+    /// The latest trouble with an attempt, by attempt id.
+    pub trouble: BTreeMap<String, Trouble>,
+    /// When a named device was first missed, by index.
+    pub missing_since: BTreeMap<usize, Timestamp>,
+    /// When the status was last written, and how many bytes it had.
+    pub written: Option<(Timestamp, usize)>,
+    /// When the last status write was refused for its size.
+    pub too_large: bool,
+    /// The values of this spec cannot be used, with the generation and chart settings that this was found for.
+    pub refusal: Option<(i64, u64, Option<Refusal>)>,
+}
+
+/// A verdict and when it was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// Index in the selection; none where the attempt is of another round.
+    pub index: Option<usize>,
+    /// UUID of the device.
+    pub uuid: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// When it was found.
+    pub at: Timestamp,
+}
+
+/// Why a device waits, and until when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Waiting {
+    /// Why the last try was given up.
+    pub reason: Reason,
+    /// In words.
+    pub message: String,
+    /// When the next try may begin.
+    pub until: Timestamp,
+    /// Tries given up so far.
+    pub tries: u32,
+}
+
+/// A write that failed, and when it is tried again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trouble {
+    /// In one word.
+    pub reason: Reason,
+    /// In the API server's or helm's own words.
+    pub message: String,
+    /// When it is tried again.
+    pub until: Timestamp,
+    /// Tries so far.
+    pub tries: u32,
+}
+
+/// Why the values of a job cannot be used: the whole job fails and nothing is created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// In one word.
+    pub reason: Reason,
+    /// File, key and what is wrong.
+    pub message: String,
+}

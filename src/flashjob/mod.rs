@@ -1,0 +1,33 @@
+//! The FlashJob controller: observe → plan → act, over every job of the cluster.
+//!
+//! | file | what it may do |
+//! |---|---|
+//! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `roster` | parse and keep what was seen |
+//! | `table`, `attempts`, `pending`, `plan`, `verdict`, `status`, `conditions`, `index_set`, `blueprint` | decide; pure |
+//! | `act` | write |
+//! | `reconcile`, `sweep`, `controller`, `context` | wire them together |
+
+mod act;
+pub mod attempts;
+pub mod blueprint;
+pub mod conditions;
+mod context;
+mod controller;
+pub mod index_set;
+pub mod job;
+pub mod ledger;
+pub mod memory;
+pub mod observe;
+mod pending;
+pub mod plan;
+mod reconcile;
+pub mod roster;
+pub mod sight;
+pub mod state;
+pub mod status;
+mod sweep;
+pub mod table;
+pub mod verdict;
+
+pub use context::{Context, Limits};
+pub use controller::run;

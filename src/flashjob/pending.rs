@@ -1,0 +1,175 @@
+//! A device that has not begun: may it begin now, why does it wait, or does it end without a flash? Pure; called by `plan`.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    plan::{DeviceView, Observed},
+    roster::Roster,
+    verdict::Outcome,
+};
+use crate::{
+    api::{DevicePhase, Effective, MismatchPolicy, Reason, SelectedDevice},
+    device::{Device, mismatch},
+};
+
+/// A device whose turn it may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// Index in the selection.
+    pub index: usize,
+    /// As it was selected.
+    pub selected: &'a SelectedDevice,
+    /// Whether a slot is free.
+    pub slot: bool,
+    /// Endpoints that begin in this very plan.
+    pub taken: &'a BTreeSet<String>,
+}
+
+/// Why a device does not begin.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdictless {
+    /// Only for want of a slot.
+    Queued,
+    /// It has no Instance now.
+    Missing {
+        /// When it fails.
+        until: Timestamp,
+        /// What is said of it.
+        view: DeviceView,
+    },
+    /// For a reason of its own.
+    Waits {
+        /// When to look again.
+        until: Option<Timestamp>,
+        /// What is said of it.
+        view: DeviceView,
+    },
+    /// It ends without a flash.
+    Final {
+        /// Skipped counts as success.
+        outcome: Outcome,
+        /// In one word.
+        reason: Reason,
+        /// In words.
+        message: String,
+    },
+}
+
+/// Decides about a device that has not begun: the device if it may begin now.
+///
+/// # Errors
+/// Why it does not begin.
+pub fn consider(
+    observed: &Observed<'_>,
+    roster: &Roster,
+    candidate: &Candidate<'_>,
+    effective: &Effective,
+    now: Timestamp,
+) -> Result<Device, Verdictless> {
+    let device = find(observed, candidate, effective, now)?;
+    check_mismatch(observed, &device)?;
+    let endpoint = device.endpoint.to_string();
+    if let Some(first) = flashed_already(observed, roster, candidate.index, &endpoint) {
+        let message = format!("device {endpoint} was flashed in this round as {first}");
+        return Err(Verdictless::Final { outcome: Outcome::Skipped, reason: Reason::DuplicateEndpoint, message });
+    }
+    if let Some(waiting) = observed.memory.waiting.get(&candidate.index).filter(|waiting| waiting.until > now) {
+        let message = format!("try {} was given up ({}): {}", waiting.tries, waiting.reason, waiting.message);
+        let view = view(candidate, Some(endpoint), DevicePhase::Waiting, Reason::BackOff, message);
+        return Err(Verdictless::Waits { until: Some(waiting.until), view });
+    }
+    if let Some(message) = held(observed, candidate, &endpoint) {
+        let view = view(candidate, Some(endpoint), DevicePhase::Pending, Reason::DeviceBusy, message);
+        return Err(Verdictless::Waits { until: None, view });
+    }
+    if candidate.slot { Ok(device) } else { Err(Verdictless::Queued) }
+}
+
+/// The device as it is now: by uid, else by the endpoint at which it was selected.
+fn find(
+    observed: &Observed<'_>,
+    candidate: &Candidate<'_>,
+    effective: &Effective,
+    now: Timestamp,
+) -> Result<Device, Verdictless> {
+    let uuid = &candidate.selected.uuid;
+    let by_endpoint = || candidate.selected.endpoint.as_deref().and_then(|at| observed.inventory.by_endpoint(at));
+    match observed.inventory.by_uuid(uuid) {
+        Some(Ok(device)) => Ok(device.clone()),
+        Some(Err(error)) => Err(Verdictless::Final {
+            outcome: Outcome::Failed,
+            reason: Reason::DeviceInvalid,
+            message: error.to_string(),
+        }),
+        None => by_endpoint().cloned().ok_or_else(|| missing(observed, candidate, effective, now)),
+    }
+}
+
+fn missing(observed: &Observed<'_>, candidate: &Candidate<'_>, effective: &Effective, now: Timestamp) -> Verdictless {
+    let since = observed.memory.missing_since.get(&candidate.index).copied().unwrap_or(now);
+    let timeout = effective.device_discovery_timeout_seconds;
+    let until = since.checked_add(SignedDuration::from_secs(timeout)).unwrap_or(Timestamp::MAX);
+    let uuid = &candidate.selected.uuid;
+    if until <= now {
+        let message = format!(
+            "no Akri Instance has uid {uuid} for {timeout} s; list them with: kubectl get instances.akri.sh -A -o \
+             custom-columns=NAME:.metadata.name,UID:.metadata.uid"
+        );
+        return Verdictless::Final { outcome: Outcome::Failed, reason: Reason::DeviceNotFound, message };
+    }
+    let message = format!("no Akri Instance has uid {uuid}; it fails at {until}");
+    let endpoint = candidate.selected.endpoint.clone();
+    Verdictless::Missing { until, view: view(candidate, endpoint, DevicePhase::Pending, Reason::DeviceNotFound, message) }
+}
+
+fn check_mismatch(observed: &Observed<'_>, device: &Device) -> Result<(), Verdictless> {
+    let Ok(spec) = &observed.job.spec else { return Ok(()) };
+    if spec.mismatch_policy != Some(MismatchPolicy::Fail) {
+        return Ok(());
+    }
+    match mismatch(spec, device) {
+        Some(message) => {
+            Err(Verdictless::Final { outcome: Outcome::Failed, reason: Reason::DeviceMismatch, message })
+        }
+        None => Ok(()),
+    }
+}
+
+/// The UUID under which this endpoint was flashed in this round, if it was.
+fn flashed_already<'a>(observed: &Observed<'_>, roster: &'a Roster, index: usize, endpoint: &str) -> Option<&'a str> {
+    let others = roster.at_endpoint(endpoint).iter().copied().filter(|other| *other != index);
+    let first = others.into_iter().find(|other| observed.job.finals.succeeded.contains(*other))?;
+    Some(&roster.devices()[first].uuid)
+}
+
+/// Who holds the device, in words.
+fn held(observed: &Observed<'_>, candidate: &Candidate<'_>, endpoint: &str) -> Option<String> {
+    if candidate.taken.contains(endpoint) {
+        return Some(format!("{endpoint} is being flashed under another UUID of this job"));
+    }
+    let holder = observed.ledger.holder(endpoint)?;
+    let identity = &holder.identity;
+    let job = identity.job_name.as_deref().unwrap_or("of another installation or an older one");
+    Some(format!("{endpoint} is held by FlashJob {}/{job} as {} in round {}", identity.namespace, identity.uuid, identity.round))
+}
+
+fn view(
+    candidate: &Candidate<'_>,
+    endpoint: Option<String>,
+    phase: DevicePhase,
+    reason: Reason,
+    message: String,
+) -> DeviceView {
+    DeviceView {
+        index: Some(candidate.index),
+        uuid: candidate.selected.uuid.clone(),
+        endpoint,
+        pod: None,
+        phase,
+        reason,
+        message,
+        since: None,
+    }
+}

@@ -1,0 +1,70 @@
+//! The frozen selection of a round, indexed: which device has which index. Pure.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::api::SelectedDevice;
+
+/// See the module's documentation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Roster {
+    /// Round that selected these devices.
+    pub round: i64,
+    devices: Vec<SelectedDevice>,
+    by_uuid: HashMap<String, usize>,
+    by_endpoint: HashMap<String, Vec<usize>>,
+}
+
+impl Roster {
+    /// Indexes the devices of a round, in the order of their indexes.
+    #[must_use]
+    pub fn new(round: i64, devices: Vec<SelectedDevice>) -> Self {
+        let by_uuid = devices.iter().enumerate().map(|(index, device)| (device.uuid.clone(), index)).collect();
+        let mut by_endpoint: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, device) in devices.iter().enumerate() {
+            if let Some(endpoint) = &device.endpoint {
+                by_endpoint.entry(endpoint.clone()).or_default().push(index);
+            }
+        }
+        Self { round, devices, by_uuid, by_endpoint }
+    }
+
+    /// The devices, by index.
+    #[must_use]
+    pub fn devices(&self) -> &[SelectedDevice] {
+        &self.devices
+    }
+
+    /// Index of the device that the job named by this UUID.
+    #[must_use]
+    pub fn index_of(&self, uuid: &str) -> Option<usize> {
+        self.by_uuid.get(uuid).copied()
+    }
+
+    /// Indexes of all devices frozen at this endpoint.
+    #[must_use]
+    pub fn at_endpoint(&self, endpoint: &str) -> &[usize] {
+        self.by_endpoint.get(endpoint).map_or(&[], Vec::as_slice)
+    }
+
+    /// UUIDs of the list that are not selected yet, in order, once each.
+    #[must_use]
+    pub fn missing(&self, uuids: &[String]) -> Vec<String> {
+        let mut seen = HashSet::new();
+        uuids.iter().filter(|uuid| !self.by_uuid.contains_key(*uuid) && seen.insert(*uuid)).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uuids_that_are_not_selected_yet_are_appended_once_in_order() {
+        let device = |uuid: &str| SelectedDevice { uuid: uuid.into(), endpoint: Some("192.0.2.1:80".into()) };
+        let roster = Roster::new(1, vec![device("a"), device("b")]);
+        let list: Vec<String> = ["c", "a", "d", "c"].map(String::from).into();
+        assert_eq!(roster.missing(&list), ["c", "d"]);
+        assert_eq!(roster.index_of("b"), Some(1));
+        assert_eq!(roster.at_endpoint("192.0.2.1:80"), [0, 1]);
+    }
+}

@@ -1,0 +1,156 @@
+//! What the operator has seen of one object of an attempt: parsed at the border, small enough to keep for every device. Pure.
+//!
+//! Made by `observe` from watch events and from the answers of the operator's own writes; kept by the `ledger`.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::{
+    names::TRACKING_FINALIZER,
+    release::{Status, Stored},
+};
+
+/// Names an attempt: the job's uid and the attempt id. Ordered by job.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttemptKey {
+    /// uid of the `FlashJob`.
+    pub job_uid: String,
+    /// Attempt id, see [`crate::release::attempt_id`].
+    pub id: String,
+}
+
+/// What ties an object to its attempt and device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The attempt.
+    pub key: AttemptKey,
+    /// Name of the job, as far as the object tells.
+    pub job_name: Option<String>,
+    /// Namespace of the job and of every object.
+    pub namespace: String,
+    /// Round of the job, from 1.
+    pub round: i64,
+    /// UUID as the job named it.
+    pub uuid: String,
+    /// Normalised endpoint; absent where the object does not tell.
+    pub endpoint: Option<String>,
+}
+
+/// What every object has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// What it belongs to.
+    pub identity: Identity,
+    /// Object name.
+    pub name: String,
+    /// Object uid.
+    pub uid: String,
+    /// Resource version, comparable within one kind.
+    pub version: u64,
+    /// When it was created, by the API server's clock.
+    pub created: Timestamp,
+    /// When its deletion was asked for.
+    pub deleting: Option<Timestamp>,
+}
+
+/// A release record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordSight {
+    /// What every object has.
+    pub sight: Sight,
+    /// Helm's revision.
+    pub revision: u32,
+    /// Helm's status.
+    pub status: Status,
+    /// Whether the Pod stands in its manifest.
+    pub has_pod: bool,
+    /// Whether somebody other than the operator wrote this revision.
+    pub foreign: bool,
+    /// The record itself, while something may still be made from it.
+    pub stored: Option<Arc<Stored>>,
+}
+
+/// The Service of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceSight {
+    /// What every object has.
+    pub sight: Sight,
+    /// Address the load balancer gave.
+    pub address: Address,
+}
+
+/// What the load balancer gave a Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// Nothing yet.
+    None,
+    /// An IPv4 address.
+    Ipv4(String),
+    /// A host name or an IPv6 address: the device cannot use it.
+    Unusable(String),
+}
+
+/// The Pod of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodSight {
+    /// What every object has.
+    pub sight: Sight,
+    /// Pending, Running, Succeeded, Failed or Unknown.
+    pub phase: String,
+    /// `status.reason`, such as DeadlineExceeded or Evicted.
+    pub reason: Option<String>,
+    /// `status.message`.
+    pub message: Option<String>,
+    /// Node that it is bound to.
+    pub node: Option<String>,
+    /// When the kubelet took it up.
+    pub started: Option<Timestamp>,
+    /// `activeDeadlineSeconds`.
+    pub active_deadline_seconds: i64,
+    /// Its finalizers.
+    pub finalizers: Vec<String>,
+    /// The flash container.
+    pub container: ContainerSight,
+}
+
+/// The flash container's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContainerSight {
+    /// Not started; the reason and message of the kubelet or the scheduler, if any.
+    Waiting {
+        /// Reason, such as ImagePullBackOff or Unschedulable.
+        reason: Option<String>,
+        /// Message.
+        message: Option<String>,
+    },
+    /// Running.
+    Running,
+    /// Ended.
+    Terminated {
+        /// Exit code.
+        exit_code: i32,
+        /// Reason, such as Completed, Error or OOMKilled.
+        reason: Option<String>,
+    },
+}
+
+impl PodSight {
+    /// Whether the tracking finalizer is on it.
+    #[must_use]
+    pub fn tracked(&self) -> bool {
+        self.finalizers.iter().any(|finalizer| finalizer == TRACKING_FINALIZER)
+    }
+
+    /// Whether the Pod has ended for good: phase Succeeded or Failed, or deleted before it was bound to a node.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        matches!(self.phase.as_str(), "Succeeded" | "Failed") || (self.sight.deleting.is_some() && self.node.is_none())
+    }
+
+    /// Whether the flash container may ever have run: only then can the device have been touched.
+    #[must_use]
+    pub const fn may_have_run(&self) -> bool {
+        !matches!(self.container, ContainerSight::Waiting { .. })
+    }
+}

@@ -1,0 +1,148 @@
+//! Everything the leader holds in memory, behind one lock that is never held across a wait. Calls nothing.
+//!
+//! Fed by watches and by the answers of the operator's own writes; read by `plan`. Lost in a crash and built anew from LISTs.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Pod, Secret, Service};
+
+use super::{
+    attempts::Bounds,
+    job::Job,
+    ledger::Ledger,
+    memory::{Memory, Refusal},
+    observe,
+    plan::{Observed, World},
+    roster::Roster,
+    sight::AttemptKey,
+};
+use crate::device::Inventory;
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub struct State {
+    /// FlashJobs by uid, as last read or written.
+    jobs: HashMap<String, Arc<Job>>,
+    /// Frozen selections, by job uid.
+    pub rosters: HashMap<String, Arc<Roster>>,
+    /// Memories, by job uid.
+    pub memories: HashMap<String, Memory>,
+    /// Objects, locks and slots.
+    pub ledger: Ledger,
+    /// Akri's devices.
+    pub inventory: Inventory,
+    /// Akri's Instance kind exists.
+    pub akri_installed: bool,
+    /// Namespaces that are being deleted: nothing starts there.
+    pub terminating: HashSet<String>,
+    /// Budget of status bytes of all jobs: when the next write may begin.
+    pub status_free_at: Option<Timestamp>,
+}
+
+impl State {
+    /// Takes in a FlashJob. Returns false where it is older than what is known.
+    pub fn see_job(&mut self, job: Job) -> bool {
+        if self.jobs.get(&job.uid).is_some_and(|known| known.version >= job.version) {
+            return false;
+        }
+        self.jobs.insert(job.uid.clone(), Arc::new(job));
+        true
+    }
+
+    /// A FlashJob is gone. Its attempts stay in the ledger, for the sweep.
+    pub fn see_job_gone(&mut self, uid: &str) {
+        self.jobs.remove(uid);
+        self.rosters.remove(uid);
+    }
+
+    /// The job of this uid.
+    #[must_use]
+    pub fn job(&self, uid: &str) -> Option<&Arc<Job>> {
+        self.jobs.get(uid)
+    }
+
+    /// Every job.
+    pub fn jobs(&self) -> impl Iterator<Item = &Arc<Job>> {
+        self.jobs.values()
+    }
+
+    /// Takes in a Pod; returns the job it concerns.
+    pub fn see_pod(&mut self, pod: &Pod) -> Option<AttemptKey> {
+        let sight = observe::pod(pod)?;
+        let key = sight.sight.identity.key.clone();
+        self.ledger.see_pod(sight).then_some(key)
+    }
+
+    /// Takes in a Service; returns the attempt it concerns.
+    pub fn see_service(&mut self, service: &Service) -> Option<AttemptKey> {
+        let sight = observe::service(service)?;
+        let key = sight.sight.identity.key.clone();
+        self.ledger.see_service(sight).then_some(key)
+    }
+
+    /// Takes in a release Secret; returns the attempt it concerns.
+    pub fn see_secret(&mut self, secret: &Secret) -> Option<AttemptKey> {
+        let sight = observe::record(secret)?;
+        let key = sight.sight.identity.key.clone();
+        self.ledger.see_record(sight).then_some(key)
+    }
+
+    /// The memory of a job.
+    pub fn memory(&mut self, job_uid: &str) -> &mut Memory {
+        self.memories.entry(job_uid.to_owned()).or_default()
+    }
+
+    /// Next revision of a release, going by what is known of it.
+    #[must_use]
+    pub fn next_revision(&self, namespace: &str, release: &str) -> u32 {
+        let records = self.ledger.all().flat_map(|(_, attempt)| attempt.records.values());
+        let of_release = records.filter(|record| {
+            record.sight.identity.namespace == namespace
+                && crate::release::Key::parse(&record.sight.name).is_some_and(|key| key.release == release)
+        });
+        of_release.map(|record| record.revision).max().unwrap_or(0) + 1
+    }
+
+    /// Jobs whose attempts are in the ledger while they themselves are gone.
+    #[must_use]
+    pub fn orphaned(&self) -> BTreeMap<String, Vec<AttemptKey>> {
+        let mut orphans: BTreeMap<String, Vec<AttemptKey>> = BTreeMap::new();
+        for (key, _) in self.ledger.all() {
+            if !self.jobs.contains_key(&key.job_uid) {
+                orphans.entry(key.job_uid.clone()).or_default().push(key.clone());
+            }
+        }
+        orphans
+    }
+
+    /// Drops memories of jobs of which nothing is left.
+    pub fn tidy(&mut self) {
+        let live: HashSet<String> = self.ledger.all().map(|(key, _)| key.job_uid.clone()).collect();
+        let jobs = &self.jobs;
+        self.memories.retain(|uid, _| jobs.contains_key(uid) || live.contains(uid));
+    }
+
+    /// Hands everything that a plan of this job is made from to `read`.
+    pub fn observed<T>(&self, job: &Job, world: &World, read: impl FnOnce(&Observed<'_>) -> T) -> T {
+        let forgotten = Memory::default();
+        let observed = Observed {
+            job,
+            roster: self.rosters.get(&job.uid).map(Arc::as_ref),
+            inventory: &self.inventory,
+            ledger: &self.ledger,
+            memory: self.memories.get(&job.uid).unwrap_or(&forgotten),
+            world,
+        };
+        read(&observed)
+    }
+
+    /// What is true for all jobs.
+    #[must_use]
+    pub fn world(&self, chart: Option<Refusal>, max_in_flight: usize, engine: String, bounds: Bounds) -> World {
+        World { akri_installed: self.akri_installed, chart, max_in_flight, engine, bounds }
+    }
+}

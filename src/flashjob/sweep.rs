@@ -1,0 +1,50 @@
+//! Attempts whose FlashJob is gone or was recreated: the same table, with a job that leaves. Their verdicts go to the log.
+
+use std::sync::Arc;
+
+use super::{
+    act,
+    attempts::{Ending, Wish, decide},
+    context::Context,
+    memory::Memory,
+    table::JobState,
+    verdict::Outcome,
+};
+use crate::cluster::clock::now;
+
+/// Decides about every attempt without a job, and starts what is to be done.
+pub fn sweep(ctx: &Arc<Context>) {
+    let now = now();
+    let mut state = ctx.state();
+    let mut steps = Vec::new();
+    for (job_uid, keys) in state.orphaned() {
+        let forgotten = Memory::default();
+        for key in keys {
+            let memory = state.memories.get(&job_uid).unwrap_or(&forgotten);
+            let Some(attempt) = state.ledger.attempt(&key) else { continue };
+            let ending = memory.verdicts.get(&key.id).map(|found| Ending {
+                succeeded: found.verdict.outcome == Outcome::Succeeded,
+                reason: found.verdict.reason,
+                message: found.verdict.message.clone(),
+                at: Some(found.at),
+            });
+            let wish = Wish { job: JobState::Leaving, ending, was_flashing: false, closed: None };
+            let decision = decide(attempt, &wish, memory, &ctx.limits.bounds, now);
+            if let Some((reason, message)) = &decision.release {
+                tracing::info!(attempt = key.id, reason = %reason, message, "attempt without a job is uninstalled");
+            }
+            let releases = decision.release.is_some();
+            if let Some(step) = decision.step {
+                steps.push((attempt.identity.clone(), step));
+            }
+            if releases {
+                state.memory(&job_uid).releasing.insert(key.id.clone());
+            }
+        }
+    }
+    for (identity, step) in steps {
+        state.ledger.begin_step(&identity);
+        act::spawn_orphan(ctx, identity, step);
+    }
+    state.tidy();
+}

@@ -1,0 +1,49 @@
+//! The names that other programs see: API group, finalizers, lease, label and annotation keys. The only string constants.
+//!
+//! Used by every room; depends on none.
+
+/// API group of `FlashJob` and `FlashClass`: the original operator's.
+pub const GROUP: &str = "application.flashjob.nbfc.io";
+/// Version of the API group.
+pub const VERSION: &str = "v1alpha1";
+/// Finalizer of a `FlashJob`: the original operator's, so that an upgrade in place adopts running jobs.
+pub const FINALIZER: &str = "application.flashjob.nbfc.io/flashjob-finalizer";
+/// Leader election Lease: the original operator's, so that two operators never run at once.
+pub const LEASE: &str = "338c7440.flashjob.nbfc.io";
+/// Finalizer of a flash Pod: keeps it readable until its verdict is stored.
+pub const TRACKING_FINALIZER: &str = "flashjob.nbfc.io/tracking";
+/// Field manager of every write.
+pub const FIELD_MANAGER: &str = "flashjob-operator";
+
+/// Label: uid of the `FlashJob`, on every object of an attempt and on release Secrets.
+pub const LABEL_JOB_UID: &str = "flashjob.nbfc.io/job-uid";
+/// Label: attempt id, on every object of an attempt and on release Secrets.
+pub const LABEL_ATTEMPT: &str = "flashjob.nbfc.io/attempt";
+/// Label: revision of the release as the operator last wrote it. A newer revision bearing an older label is foreign work.
+pub const LABEL_REVISION: &str = "flashjob.nbfc.io/revision";
+/// Label: number of the round.
+pub const LABEL_ROUND: &str = "flashjob.nbfc.io/round";
+/// Label of the original operator: name of the `FlashJob`, shortened with a hash where it is longer than a label value.
+pub const LABEL_APP: &str = "app";
+/// Label of the original operator: UUID of the device.
+pub const LABEL_UUID: &str = "uuid";
+/// Label: what made the object.
+pub const LABEL_MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Value of [`LABEL_MANAGED_BY`] that Helm requires, case-sensitive.
+pub const MANAGED_BY_HELM: &str = "Helm";
+/// Annotation: release that owns the object (Helm's ownership metadata).
+pub const ANNOTATION_RELEASE_NAME: &str = "meta.helm.sh/release-name";
+/// Annotation: namespace of the release that owns the object (Helm's ownership metadata).
+pub const ANNOTATION_RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";
+/// Name of the container that flashes.
+pub const FLASH_CONTAINER: &str = "flash-container";
+/// Prefix of every release name: `flash-<uuid>`.
+pub const RELEASE_PREFIX: &str = "flash-";
+/// Type of a release Secret.
+pub const RELEASE_SECRET_TYPE: &str = "helm.sh/release.v1";
+/// Annotation: normalised endpoint of the device, on Pod and Service.
+pub const ANNOTATION_ENDPOINT: &str = "flashjob.nbfc.io/endpoint";
+/// Annotation: name of the `FlashJob`, on Pod and Service.
+pub const ANNOTATION_JOB: &str = "flashjob.nbfc.io/job";
+/// Annotation: UUID of the device, on Pod and Service.
+pub const ANNOTATION_UUID: &str = "flashjob.nbfc.io/uuid";

@@ -1,0 +1,322 @@
+//! The helm engine: `helm upgrade --install` and `helm uninstall` as child processes, a bounded number at a time.
+//!
+//! Runs processes and writes temporary files; talks to no API itself. Nothing waits in the caller: [`Helm::try_start`] says
+//! `Busy` or returns a [`Running`] that becomes an [`Outcome`]. A device takes two upgrades: the Service alone (`externalIP`
+//! empty), then, with its address known, the Pod; each is a revision of its own.
+//!
+//! A child never outlives the operator: it is stopped by [`Helm::stop_all`] when the lease is lost, and killed by the kernel when
+//! the operator dies (where `setpriv` exists; in the container the PID namespace does it).
+
+mod call;
+mod process;
+mod reason;
+#[cfg(test)]
+mod tests;
+mod workspace;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use semver::Version;
+use serde_json::Value;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
+
+pub use self::call::StartError;
+pub use self::reason::{Failure, Reason};
+
+use self::call::{Program, check};
+use self::process::{Ended, Finished, Limits, Spawner};
+use self::workspace::Workspace;
+use super::super::Intent;
+use crate::chart::Chart;
+
+/// Oldest helm that has every flag used here; the first that is too new.
+const SUPPORTED: (Version, Version) = (Version::new(3, 14, 0), Version::new(5, 0, 0));
+
+/// How helm is run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The helm program; none: the `helm` found on PATH.
+    pub binary: Option<PathBuf>,
+    /// Kubeconfig; none: the Pod's own service account.
+    pub kubeconfig: Option<PathBuf>,
+    /// How many processes may run at once; at least one.
+    pub processes: u16,
+    /// After this a process is stopped.
+    pub timeout: Duration,
+    /// Between SIGTERM, which lets helm write the record as failed, and SIGKILL.
+    pub grace: Duration,
+    /// Revisions kept of one release; 0 keeps all.
+    pub history_max: u32,
+}
+
+/// One `helm upgrade --install`.
+///
+/// Objects that the native engine applied belong to its field manager: over them Helm 4 ends with `Conflict`. Helm does not
+/// take a release over from the native engine; a new attempt has new object names.
+#[derive(Clone, Debug)]
+pub struct Upgrade {
+    /// Release name.
+    pub release: String,
+    /// Namespace of the release.
+    pub namespace: String,
+    /// The revision that this call will write: the newest existing one plus one. Becomes the label `revision`.
+    pub revision: u32,
+    /// The chart, app version included.
+    pub chart: Arc<Chart>,
+    /// Values merged over the chart's own, an object.
+    pub values: Value,
+    /// What the attempt means to do: a file of the record's chart, and labels.
+    pub intent: Intent,
+    /// Further labels of the release Secret.
+    pub labels: BTreeMap<String, String>,
+    /// One line for people.
+    pub description: String,
+}
+
+/// One `helm uninstall`. A release that does not exist is no failure.
+#[derive(Clone, Debug)]
+pub struct Uninstall {
+    /// Release name.
+    pub release: String,
+    /// Namespace of the release.
+    pub namespace: String,
+}
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    /// Install or upgrade.
+    Upgrade(Box<Upgrade>),
+    /// Uninstall.
+    Uninstall(Uninstall),
+}
+
+/// How a helm process ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Nothing, or why helm failed. After `Killed` and `Timeout` only the cluster knows how far helm came.
+    pub result: Result<(), Failure>,
+    /// What helm printed, bounded.
+    pub stdout: String,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// Why no usable helm was found.
+#[derive(Debug, thiserror::Error)]
+pub enum HelmError {
+    /// Not on PATH, or not at the given path.
+    #[error("helm program {name} is not found; install helm or choose the native engine")]
+    NotFound {
+        /// What was looked for.
+        name: String,
+        /// Why.
+        #[source]
+        source: which::Error,
+    },
+    /// `helm version` failed.
+    #[error("{program} version: {message}")]
+    Unusable {
+        /// The program.
+        program: PathBuf,
+        /// What it said.
+        message: String,
+    },
+    /// A version that is not supported.
+    #[error("{program} is helm {found}; needed is {} or newer, older than {}", SUPPORTED.0, SUPPORTED.1)]
+    Unsupported {
+        /// The program.
+        program: PathBuf,
+        /// Its version.
+        found: Version,
+    },
+    /// No temporary directory or no thread.
+    #[error("helm engine cannot be set up")]
+    SetUp(#[source] std::io::Error),
+}
+
+/// A usable helm with its process slots. Clones share them.
+#[derive(Clone)]
+pub struct Helm {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    program: Program,
+    version: Version,
+    limits: Limits,
+    spawner: Spawner,
+    processes: u16,
+    slots: Arc<Semaphore>,
+    stopping: watch::Sender<bool>,
+}
+
+impl Helm {
+    /// Finds helm and checks its version. Needs a tokio runtime, which later runs the processes.
+    ///
+    /// # Errors
+    /// If there is no helm, or none of a supported version.
+    pub async fn find(settings: &Settings) -> Result<Self, HelmError> {
+        let spawner = Spawner::start().map_err(HelmError::SetUp)?;
+        let (program, version) = Program::find(settings, &spawner).await?;
+        let release = Version::new(version.major, version.minor, version.patch);
+        if release < SUPPORTED.0 || release >= SUPPORTED.1 {
+            return Err(HelmError::Unsupported {
+                program: program.path().to_owned(),
+                found: version,
+            });
+        }
+        let processes = settings.processes.max(1);
+        Ok(Self {
+            shared: Arc::new(Shared {
+                program,
+                version,
+                limits: Limits {
+                    timeout: settings.timeout,
+                    grace: settings.grace,
+                },
+                spawner,
+                processes,
+                slots: Arc::new(Semaphore::new(usize::from(processes))),
+                stopping: watch::Sender::new(false),
+            }),
+        })
+    }
+
+    /// The version of helm.
+    #[must_use]
+    pub fn version(&self) -> &Version {
+        &self.shared.version
+    }
+
+    /// Starts an operation if a slot is free, without waiting.
+    ///
+    /// # Errors
+    /// [`StartError::Busy`] if all slots are taken; otherwise as [`Helm::start`].
+    pub fn try_start(&self, operation: Operation) -> Result<Running, StartError> {
+        check(&operation)?;
+        if *self.shared.stopping.borrow() {
+            return Err(StartError::Stopping);
+        }
+        let slot = Arc::clone(&self.shared.slots)
+            .try_acquire_owned()
+            .map_err(|_| StartError::Busy)?;
+        self.run(operation, slot)
+    }
+
+    /// Starts an operation once a slot is free. Dropping the future gives up the wait.
+    ///
+    /// # Errors
+    /// If the operation cannot be put to helm, or [`Helm::stop_all`] was called.
+    pub async fn start(&self, operation: Operation) -> Result<Running, StartError> {
+        check(&operation)?;
+        let slot = Arc::clone(&self.shared.slots)
+            .acquire_owned()
+            .await
+            .map_err(|_| StartError::Stopping)?;
+        self.run(operation, slot)
+    }
+
+    /// Stops every process and starts none any more; returns when the last one is gone. For a lost lease and for shutdown.
+    pub async fn stop_all(&self) {
+        self.shared.stopping.send_replace(true);
+        // Every process holds a slot until it is gone. An error would mean that nobody holds one.
+        drop(
+            self.shared
+                .slots
+                .acquire_many(u32::from(self.shared.processes))
+                .await,
+        );
+    }
+
+    fn run(&self, operation: Operation, slot: OwnedSemaphorePermit) -> Result<Running, StartError> {
+        if *self.shared.stopping.borrow() {
+            return Err(StartError::Stopping);
+        }
+        let stop = Arc::new(Notify::new());
+        let (outcome_tx, outcome) = oneshot::channel();
+        let (shared, stop_rx) = (Arc::clone(&self.shared), Arc::clone(&stop));
+        tokio::spawn(async move {
+            let outcome = shared.perform(operation, &stop_rx).await;
+            drop(slot);
+            // The caller may have lost interest; the process was followed to its end all the same.
+            let _ = outcome_tx.send(outcome);
+        });
+        Ok(Running { outcome, stop })
+    }
+}
+
+impl Shared {
+    async fn perform(&self, operation: Operation, stop: &Notify) -> Outcome {
+        let began = Instant::now();
+        let finished = self.execute(operation, stop).await;
+        let (result, stdout) = match finished {
+            Ok(Finished {
+                ended: Ended::Exited(Some(0)),
+                stdout,
+                ..
+            }) => (Ok(()), stdout),
+            Ok(finished) => (Err(Failure::of(&finished)), finished.stdout),
+            Err(error) => (Err(Failure::not_run(&error)), String::new()),
+        };
+        Outcome {
+            result,
+            stdout,
+            elapsed: began.elapsed(),
+        }
+    }
+
+    async fn execute(&self, operation: Operation, stop: &Notify) -> std::io::Result<Finished> {
+        let parent = self.program.directory().to_owned();
+        let prepared = tokio::task::spawn_blocking(move || match &operation {
+            Operation::Upgrade(upgrade) => {
+                Workspace::write(&parent, upgrade).map(|files| (operation, Some(files)))
+            }
+            Operation::Uninstall(_) => Ok((operation, None)),
+        });
+        let (operation, files) = prepared.await.map_err(std::io::Error::other)??;
+        let command = self.program.command(&operation, files.as_ref());
+        let mut stopping = self.stopping.subscribe();
+        let stopped = async {
+            tokio::select! {
+                () = stop.notified() => {}
+                _ = stopping.wait_for(|stopping| *stopping) => {}
+            }
+        };
+        process::run(&self.spawner, command, self.limits, stopped).await
+        // `files` is removed here, after the process that reads them.
+    }
+}
+
+/// A helm process under way; a future of its [`Outcome`]. Dropped, the process goes on to its end and keeps its slot until then.
+#[derive(Debug)]
+pub struct Running {
+    outcome: oneshot::Receiver<Outcome>,
+    stop: Arc<Notify>,
+}
+
+impl Running {
+    /// Asks the process to stop: SIGTERM, then SIGKILL after the grace. The outcome still comes.
+    pub fn stop(&self) {
+        self.stop.notify_one();
+    }
+}
+
+impl Future for Running {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+        let received = ready!(Pin::new(&mut self.outcome).poll(context));
+        Poll::Ready(received.unwrap_or_else(|_| Outcome {
+            result: Err(Failure::abandoned()),
+            stdout: String::new(),
+            elapsed: Duration::ZERO,
+        }))
+    }
+}

@@ -1,0 +1,428 @@
+//! What helm's error text means: one reason that the operator acts upon, and a message for people.
+//!
+//! Pure. Helm has no error codes, so the words of Helm 3 and 4 and of the API server are matched, the most specific first.
+
+use std::fmt;
+use std::io;
+
+use super::process::{Ended, Finished};
+
+/// Longest message kept.
+const MAX_MESSAGE: usize = 1024;
+/// What helm puts before the cause.
+const PREFIXES: [&str; 5] = [
+    "Error: ",
+    "UPGRADE FAILED: ",
+    "INSTALLATION FAILED: ",
+    "failed to create resource: ",
+    "1 error occurred:",
+];
+
+/// Words, in lower case, and what they mean; the first that fits counts.
+const RULES: [(Reason, &[&str]); 11] = [
+    (
+        Reason::SchemaViolation,
+        &["don't meet the specifications of the schema"],
+    ),
+    (
+        Reason::InProgress,
+        &["another operation (install/upgrade/rollback) is in progress"],
+    ),
+    (
+        Reason::NameInUse,
+        &[
+            "cannot reuse a name that is still in use",
+            "has no deployed releases",
+        ],
+    ),
+    (Reason::QuotaExceeded, &["exceeded quota", "failed quota"]),
+    (
+        Reason::AdmissionDenied,
+        &[
+            "admission webhook",
+            "denied request",
+            "denied the request",
+            "violates podsecurity",
+            "failed calling webhook",
+        ],
+    ),
+    (
+        Reason::Invalid,
+        &[
+            " is invalid: ",
+            "error validating data",
+            "no matches for kind",
+        ],
+    ),
+    (
+        Reason::Forbidden,
+        &[
+            " is forbidden: ",
+            "forbidden: user",
+            "unauthorized",
+            "must be logged in",
+        ],
+    ),
+    (
+        Reason::Conflict,
+        &[
+            "cannot be imported into the current release",
+            "conflict",
+            "object has been modified",
+            "already exists",
+        ],
+    ),
+    (
+        Reason::Timeout,
+        &["context deadline exceeded", "timed out waiting"],
+    ),
+    (
+        Reason::Unreachable,
+        &[
+            "connection refused",
+            "connection reset",
+            "no such host",
+            "i/o timeout",
+            "tls handshake",
+            "unexpected eof",
+        ],
+    ),
+    (Reason::NotFound, &["not found"]),
+];
+
+/// Why helm failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The release is pending: another helm works on it, or one was cut off.
+    InProgress,
+    /// A release of that name is in a state that helm cannot build upon.
+    NameInUse,
+    /// Release, namespace or chart does not exist.
+    NotFound,
+    /// The values break the chart's schema.
+    SchemaViolation,
+    /// The chart cannot be rendered with these values.
+    TemplateError,
+    /// The operator lacks a right.
+    Forbidden,
+    /// A quota is used up.
+    QuotaExceeded,
+    /// An admission policy or webhook refused an object.
+    AdmissionDenied,
+    /// The API server found an object invalid, as a change of an immutable field is.
+    Invalid,
+    /// An object belongs to somebody else or changed meanwhile.
+    Conflict,
+    /// The API server does not answer.
+    Unreachable,
+    /// Helm, or what it waited for, took too long.
+    Timeout,
+    /// Helm was stopped, by the operator or by a signal.
+    Killed,
+    /// There is no usable kubeconfig or service account.
+    NoKubernetes,
+    /// Anything else: see the message.
+    Other,
+}
+
+impl Reason {
+    /// The name in metrics, events and conditions.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InProgress => "InProgress",
+            Self::NameInUse => "NameInUse",
+            Self::NotFound => "NotFound",
+            Self::SchemaViolation => "SchemaViolation",
+            Self::TemplateError => "TemplateError",
+            Self::Forbidden => "Forbidden",
+            Self::QuotaExceeded => "QuotaExceeded",
+            Self::AdmissionDenied => "AdmissionDenied",
+            Self::Invalid => "Invalid",
+            Self::Conflict => "Conflict",
+            Self::Unreachable => "Unreachable",
+            Self::Timeout => "Timeout",
+            Self::Killed => "Killed",
+            Self::NoKubernetes => "NoKubernetes",
+            Self::Other => "Other",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How helm failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("helm failed ({reason}): {message}")]
+pub struct Failure {
+    /// What it means.
+    pub reason: Reason,
+    /// Helm's words, at most 1 KiB.
+    pub message: String,
+    /// Its exit code; none if a signal ended it or it never ran.
+    pub exit_code: Option<i32>,
+}
+
+impl Failure {
+    /// Reads what is left of a failed process.
+    pub(super) fn of(finished: &Finished) -> Self {
+        let said = message(&finished.stderr);
+        let with = |reason, first: String, exit_code| {
+            let message = if said.is_empty() {
+                first
+            } else {
+                format!("{first}; it said: {said}")
+            };
+            Self {
+                reason,
+                message: shorten(&message),
+                exit_code,
+            }
+        };
+        match finished.ended {
+            Ended::Exited(Some(code)) if said.is_empty() => Self {
+                reason: Reason::Other,
+                message: format!("helm ended with code {code} and said nothing"),
+                exit_code: Some(code),
+            },
+            Ended::Exited(Some(code)) => Self {
+                reason: classify(&said),
+                message: said,
+                exit_code: Some(code),
+            },
+            Ended::Exited(None) => with(
+                Reason::Killed,
+                "helm was killed by a signal".to_owned(),
+                None,
+            ),
+            Ended::Stopped => with(
+                Reason::Killed,
+                "helm was stopped by the operator".to_owned(),
+                None,
+            ),
+            Ended::TimedOut(limit) => with(
+                Reason::Timeout,
+                format!("helm was stopped after {} s", limit.as_secs_f32()),
+                None,
+            ),
+        }
+    }
+
+    /// The process could not be started or followed.
+    pub(super) fn not_run(error: &io::Error) -> Self {
+        Self {
+            reason: Reason::Other,
+            message: shorten(&format!("helm could not be run: {error}")),
+            exit_code: None,
+        }
+    }
+
+    /// The runtime ended before the process did.
+    pub(super) fn abandoned() -> Self {
+        Self {
+            reason: Reason::Killed,
+            message: "the operator ended before helm did".to_owned(),
+            exit_code: None,
+        }
+    }
+}
+
+/// The error in helm's output: from `Error:` on, else whatever is no log line.
+fn message(stderr: &str) -> String {
+    let noise =
+        |line: &str| line.is_empty() || line.starts_with("WARNING:") || line.contains("level=");
+    let lines: Vec<_> = stderr.lines().map(str::trim_end).collect();
+    let from = lines
+        .iter()
+        .rposition(|line| line.starts_with("Error: "))
+        .unwrap_or(0);
+    let useful = lines[from..]
+        .iter()
+        .filter(|line| !noise(line.trim()))
+        .copied()
+        .collect::<Vec<_>>()
+        .join("\n");
+    let mut text = useful.as_str();
+    while let Some(rest) = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)) {
+        text = rest.trim_start();
+    }
+    let printable: String = text
+        .chars()
+        .filter(|c| *c == '\n' || !c.is_control())
+        .collect();
+    shorten(printable.trim())
+}
+
+fn shorten(text: &str) -> String {
+    if text.len() <= MAX_MESSAGE {
+        return text.to_owned();
+    }
+    format!(
+        "{}…",
+        &text[..text.floor_char_boundary(MAX_MESSAGE - '…'.len_utf8())]
+    )
+}
+
+fn classify(message: &str) -> Reason {
+    let text = message.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    // First of all, because a chart's own `fail` may say anything.
+    let is_template = [
+        "template: ",
+        "execution error at ",
+        "parse error at ",
+        "yaml parse error on ",
+    ]
+    .iter()
+    .any(|start| text.starts_with(start))
+        || text.contains("\n  executing \"");
+    if is_template {
+        return Reason::TemplateError;
+    }
+    if has(&["cluster unreachable"]) {
+        let no_config = has(&[
+            "localhost:8080",
+            "no such file",
+            "no configuration has been provided",
+            "invalid configuration",
+        ]);
+        return if no_config {
+            Reason::NoKubernetes
+        } else {
+            Reason::Unreachable
+        };
+    }
+    RULES
+        .iter()
+        .find(|(_, words)| has(words))
+        .map_or(Reason::Other, |(reason, _)| *reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(
+        "Error: values don't meet the specifications of the schema(s) in the following chart(s):\nfx:\n- at '/a': got string, want integer\n",
+        Reason::SchemaViolation
+    )]
+    #[case(
+        "Error: fx/templates/cm.yaml:1:10\n  executing \"fx/templates/cm.yaml\" at <.Values.x.y>:\n    nil pointer evaluating interface {}.y",
+        Reason::TemplateError
+    )]
+    #[case(
+        "Error: template: fx/templates/cm.yaml:1:10: executing \"fx/templates/cm.yaml\" at <.Values.x.y>: nil pointer evaluating interface {}.y",
+        Reason::TemplateError
+    )]
+    #[case(
+        "Error: UPGRADE FAILED: execution error at (fx/templates/cm.yaml:1:3): exceeded quota",
+        Reason::TemplateError
+    )]
+    #[case(
+        "Error: YAML parse error on fx/templates/cm.yaml: error converting YAML to JSON: yaml: line 1: did not find expected node content",
+        Reason::TemplateError
+    )]
+    fn an_error_of_the_chart_is_told_from_one_of_the_cluster(
+        #[case] stderr: &str,
+        #[case] expected: Reason,
+    ) {
+        assert_eq!(
+            classify(&message(stderr)),
+            expected,
+            "{:?}",
+            message(stderr)
+        );
+    }
+
+    #[rstest]
+    #[case(
+        "Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress",
+        Reason::InProgress
+    )]
+    #[case(
+        "Error: UPGRADE FAILED: \"r\" has no deployed releases",
+        Reason::NameInUse
+    )]
+    #[case(
+        "Error: uninstall: Release not loaded: nope: release: not found",
+        Reason::NotFound
+    )]
+    #[case(
+        "Error: create: failed to create: namespaces \"nons\" not found",
+        Reason::NotFound
+    )]
+    #[case(
+        "Error: kubernetes cluster unreachable: stat /tmp/none: no such file or directory",
+        Reason::NoKubernetes
+    )]
+    #[case(
+        "Error: Kubernetes cluster unreachable: Get \"http://localhost:8080/version\": dial tcp 127.0.0.1:8080: connect: connection refused",
+        Reason::NoKubernetes
+    )]
+    #[case(
+        "Error: Kubernetes cluster unreachable: Get \"https://127.0.0.1:1/version\": dial tcp 127.0.0.1:1: connect: connection refused",
+        Reason::Unreachable
+    )]
+    #[case(
+        "Error: query: failed to query with labels: secrets is forbidden: User \"nobody\" cannot list resource \"secrets\" in API group \"\" in the namespace \"m\"",
+        Reason::Forbidden
+    )]
+    #[case(
+        "Error: Unable to continue with install: ConfigMap \"r2-cm\" in namespace \"m\" exists and cannot be imported into the current release: invalid ownership metadata",
+        Reason::Conflict
+    )]
+    #[case(
+        "Error: 1 error occurred:\n\t* configmaps \"rq-helm3-cm\" is forbidden: exceeded quota: q, requested: configmaps=1, used: configmaps=1, limited: configmaps=1\n\n",
+        Reason::QuotaExceeded
+    )]
+    #[case(
+        "level=WARN msg=\"upgrade failed\" error=\"x\"\nError: UPGRADE FAILED: pods \"p\" is forbidden: violates PodSecurity \"baseline:latest\": hostNetwork=true",
+        Reason::AdmissionDenied
+    )]
+    #[case(
+        "Error: UPGRADE FAILED: cannot patch \"p\" with kind Pod: Pod \"p\" is invalid: spec: Forbidden: pod updates may not change fields",
+        Reason::Invalid
+    )]
+    #[case("Error: something new", Reason::Other)]
+    fn helms_words_become_a_reason(#[case] stderr: &str, #[case] expected: Reason) {
+        assert_eq!(
+            classify(&message(stderr)),
+            expected,
+            "{:?}",
+            message(stderr)
+        );
+    }
+
+    #[rstest]
+    #[case(
+        "WARNING: Kubernetes configuration file is group-readable\nError: UPGRADE FAILED: no\n",
+        "no"
+    )]
+    #[case(
+        "level=WARN msg=x\nError: 1 error occurred:\n\t* one thing\n\n",
+        "* one thing"
+    )]
+    #[case("flag provided but not defined", "flag provided but not defined")]
+    #[case("\u{1b}[31mred\u{7}\n", "[31mred")]
+    #[case("\n\n", "")]
+    fn a_message_is_the_useful_part_of_the_output(#[case] stderr: &str, #[case] expected: &str) {
+        assert_eq!(message(stderr), expected);
+    }
+
+    #[test]
+    fn a_message_ends_at_a_kibibyte_and_at_a_character() {
+        let long = message(&"ä".repeat(4000));
+        assert!(
+            long.len() <= MAX_MESSAGE && long.len() > MAX_MESSAGE - 4 && long.ends_with('…'),
+            "{}",
+            long.len()
+        );
+    }
+}

@@ -1,0 +1,417 @@
+//! What real helm cannot be made to do, by scripts in its place: hang, flood, lie, leave children, be of another version.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use rstest::rstest;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::*;
+use crate::chart::Metadata;
+use crate::release::{FrozenDevice, JobRef, attempt_id};
+
+/// A directory with a `helm` that answers `version` and otherwise runs `body`.
+fn stand_in(version: &str, body: &str) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("helm");
+    let script = format!(
+        "#!/bin/sh\nhere={}\n[ \"$1\" = version ] && {{ {version}; exit; }}\n{body}\n",
+        directory.path().display()
+    );
+    let draft = directory.path().join("draft");
+    fs::write(&draft, script).unwrap();
+    fs::set_permissions(&draft, fs::Permissions::from_mode(0o755)).unwrap();
+    // Written by another process: a test that forks at this moment would inherit the open file, and "text file busy" with it.
+    let copied = std::process::Command::new("cp")
+        .arg("-p")
+        .args([&draft, &path])
+        .status()
+        .unwrap();
+    assert!(copied.success());
+    directory
+}
+
+fn settings(directory: &Path) -> Settings {
+    Settings {
+        binary: Some(directory.join("helm")),
+        kubeconfig: Some("/nonexistent/kubeconfig".into()),
+        processes: 1,
+        timeout: Duration::from_secs(20),
+        grace: Duration::from_millis(200),
+        history_max: 7,
+    }
+}
+
+async fn helm(body: &str) -> (Helm, TempDir) {
+    let directory = stand_in("echo v4.3.1", body);
+    (
+        Helm::find(&settings(directory.path())).await.unwrap(),
+        directory,
+    )
+}
+
+fn uninstall() -> Operation {
+    Operation::Uninstall(Uninstall {
+        release: "flash-a".into(),
+        namespace: "lab".into(),
+    })
+}
+
+fn upgrade() -> Upgrade {
+    Upgrade {
+        release: "flash-a".into(),
+        namespace: "lab".into(),
+        revision: 3,
+        chart: Arc::new(Chart {
+            metadata: Metadata {
+                name: "c".into(),
+                version: "0.1.0".into(),
+                api_version: "v2".into(),
+                app_version: Some("2.0.0".into()),
+                kube_version: None,
+                raw: json!({}),
+            },
+            values: json!({"a": 1}),
+            schema: None,
+            templates: vec![crate::chart::File {
+                name: "templates/x.yaml".into(),
+                data: b"a: b\n".to_vec(),
+            }],
+            files: vec![crate::chart::File {
+                name: ".helmignore".into(),
+                data: b"*\n".to_vec(),
+            }],
+        }),
+        values: json!({"firmware": "a,b=c"}),
+        intent: Intent {
+            job: JobRef {
+                name: "j".into(),
+                namespace: "lab".into(),
+                uid: "u".into(),
+            },
+            round: 1,
+            attempt: 1,
+            nonce: "n".into(),
+            attempt_id: attempt_id("u", 1, 1, "n"),
+            index: 0,
+            firmware: "f".into(),
+            version: "2.0.0".into(),
+            device: FrozenDevice::default(),
+        },
+        labels: BTreeMap::new(),
+        description: "--set a=b, on one line".into(),
+    }
+}
+
+/// Whether a process lives; a zombie does not.
+fn lives(pid: &str) -> bool {
+    fs::read_to_string(format!("/proc/{}/stat", pid.trim()))
+        .is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..500 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("never: {what}");
+}
+
+fn read(directory: &TempDir, name: &str) -> String {
+    fs::read_to_string(directory.path().join(name)).unwrap_or_default()
+}
+
+#[rstest]
+#[case("echo v3.13.9", "helm 3.13.9; needed is 3.14.0")]
+#[case("echo v5.0.0-rc.1", "helm 5.0.0-rc.1")]
+#[case("echo '<no value>'", "is no version")]
+#[case("echo 'Error: broken' >&2; exit 3", "broken")]
+#[tokio::test]
+async fn a_helm_of_another_version_is_refused_with_what_was_found(
+    #[case] version: &str,
+    #[case] expected: &str,
+) {
+    let directory = stand_in(version, "");
+    let error = Helm::find(&settings(directory.path()))
+        .await
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(error.contains(expected), "{error}");
+}
+
+#[tokio::test]
+async fn a_missing_helm_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let error = Helm::find(&settings(directory.path())).await.err().unwrap();
+    assert!(
+        matches!(error, HelmError::NotFound { .. })
+            && error.to_string().contains("choose the native engine"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn an_upgrade_gets_files_and_flags_and_nothing_of_the_environment() {
+    let (helm, directory) = helm(
+        "printf '%s\\n' \"$@\" > $here/args; env > $here/env; cp -r \"$4\" $here/chart\n\
+         for a in \"$@\"; do case $a in --values=*) cp ${a#--values=} $here/values; stat -c %a ${a#--values=} > $here/mode;; esac; done",
+    )
+    .await;
+    let outcome = helm
+        .try_start(Operation::Upgrade(Box::new(upgrade())))
+        .unwrap()
+        .await;
+    // The script copies its fourth argument: upgrade --install NAME CHART.
+    assert_eq!(outcome.result, Ok(()));
+    let args = read(&directory, "args");
+    for expected in [
+        "upgrade\n--install\nflash-a\n",
+        "\n--namespace=lab\n",
+        "\n--description=--set a=b, on one line\n",
+        "\n--history-max=7\n",
+        "\n--reset-values\n",
+        "\n--timeout=20s\n",
+        "flashjob.nbfc.io/job-uid=u,flashjob.nbfc.io/revision=3,flashjob.nbfc.io/round=1\n",
+    ] {
+        assert!(args.contains(expected), "{expected:?} is not in {args}");
+    }
+    assert_eq!(
+        (
+            read(&directory, "values").as_str(),
+            read(&directory, "mode").as_str()
+        ),
+        (r#"{"firmware":"a,b=c"}"#, "600\n")
+    );
+    assert_eq!(read(&directory, "chart/templates/x.yaml"), "a: b\n");
+    assert!(read(&directory, "chart/Chart.yaml").contains(r#""appVersion":"2.0.0""#));
+    assert_eq!(
+        serde_json::from_str::<Intent>(&read(
+            &directory,
+            &format!("chart/{}", crate::release::INTENT_FILE)
+        ))
+        .unwrap(),
+        upgrade().intent
+    );
+    assert!(!directory.path().join("chart/.helmignore").exists());
+    let env = read(&directory, "env");
+    assert!(
+        env.contains("KUBECONFIG=/nonexistent/kubeconfig\n") && env.contains("HELM_CACHE_HOME="),
+        "{env}"
+    );
+    assert!(!env.contains("CARGO"), "{env}");
+    let left: Vec<_> = fs::read_dir(helm.shared.program.directory())
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.file_name())
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[rstest]
+#[case(|upgrade: &mut Upgrade| upgrade.release = "--debug".into())]
+#[case(|upgrade: &mut Upgrade| { upgrade.labels.insert("team".into(), "a,owner=me".into()); })]
+#[case(|upgrade: &mut Upgrade| { upgrade.labels.insert("team".into(), "null".into()); })]
+#[case(|upgrade: &mut Upgrade| { upgrade.labels.insert("status".into(), "x".into()); })]
+#[tokio::test]
+async fn what_helm_would_misread_never_reaches_it(#[case] spoil: fn(&mut Upgrade)) {
+    let (helm, _directory) = helm("exit 0").await;
+    let mut upgrade = upgrade();
+    spoil(&mut upgrade);
+    let refused = helm.try_start(Operation::Upgrade(Box::new(upgrade)));
+    assert!(
+        matches!(refused, Err(StartError::Name(_) | StartError::Label { .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_full_house_is_busy_and_a_waiter_gets_the_next_slot() {
+    let (helm, directory) =
+        helm("touch $here/began; while [ ! -e $here/go ]; do sleep 0.01; done").await;
+    let first = helm.try_start(uninstall()).unwrap();
+    assert_eq!(helm.try_start(uninstall()).err(), Some(StartError::Busy));
+    let given_up = tokio::time::timeout(Duration::from_millis(20), helm.start(uninstall())).await;
+    assert!(given_up.is_err());
+    fs::write(directory.path().join("go"), "").unwrap();
+    let second = helm.start(uninstall()).await.unwrap();
+    assert_eq!((first.await.result, second.await.result), (Ok(()), Ok(())));
+}
+
+#[tokio::test]
+async fn a_helm_that_ignores_sigterm_is_killed_with_its_children() {
+    let (helm, directory) = helm("trap '' TERM; sleep 60 & echo $! > $here/child; echo $$ > $here/pid; while :; do sleep 1; done").await;
+    let running = helm.try_start(uninstall()).unwrap();
+    eventually("helm has begun", || !read(&directory, "pid").is_empty()).await;
+    running.stop();
+    let failure = running.await.result.unwrap_err();
+    assert_eq!((failure.reason, failure.exit_code), (Reason::Killed, None));
+    for pid in ["pid", "child"] {
+        let pid = read(&directory, pid);
+        eventually("the process is gone", || !lives(&pid)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_helm_that_is_asked_to_stop_may_tidy_up() {
+    let (helm, directory) = helm(
+        "trap 'echo tidy > $here/tidied; echo \"Error: context canceled\" >&2; exit 1' TERM; touch $here/began; while :; do sleep 0.01; done",
+    )
+    .await;
+    let running = helm.try_start(uninstall()).unwrap();
+    eventually("helm has begun", || directory.path().join("began").exists()).await;
+    running.stop();
+    let failure = running.await.result.unwrap_err();
+    assert_eq!(read(&directory, "tidied"), "tidy\n");
+    assert_eq!(failure.reason, Reason::Killed);
+    assert!(failure.message.contains("context canceled"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_helm_that_takes_too_long_is_stopped() {
+    let directory = stand_in("echo v3.14.0", "exec sleep 60");
+    let settings = Settings {
+        timeout: Duration::from_millis(100),
+        ..settings(directory.path())
+    };
+    let failure = Helm::find(&settings)
+        .await
+        .unwrap()
+        .try_start(uninstall())
+        .unwrap()
+        .await
+        .result
+        .unwrap_err();
+    assert_eq!(failure.reason, Reason::Timeout);
+}
+
+#[tokio::test]
+async fn stop_all_ends_every_process_and_starts_none_any_more() {
+    let (helm, directory) = helm("echo $$ > $here/pid; exec sleep 60").await;
+    let running = helm.try_start(uninstall()).unwrap();
+    eventually("helm has begun", || !read(&directory, "pid").is_empty()).await;
+    helm.stop_all().await;
+    assert!(!lives(&read(&directory, "pid")));
+    assert_eq!(running.await.result.unwrap_err().reason, Reason::Killed);
+    assert_eq!(
+        helm.try_start(uninstall()).err(),
+        Some(StartError::Stopping)
+    );
+    assert_eq!(
+        helm.start(uninstall()).await.err(),
+        Some(StartError::Stopping)
+    );
+}
+
+#[tokio::test]
+async fn a_dropped_operation_goes_on_and_keeps_its_slot_until_it_ends() {
+    let (helm, directory) =
+        helm("touch $here/began; while [ ! -e $here/go ]; do sleep 0.01; done; touch $here/done")
+            .await;
+    drop(helm.try_start(uninstall()).unwrap());
+    eventually("helm has begun", || directory.path().join("began").exists()).await;
+    assert_eq!(helm.try_start(uninstall()).err(), Some(StartError::Busy));
+    fs::write(directory.path().join("go"), "").unwrap();
+    eventually("helm has ended", || directory.path().join("done").exists()).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_output_is_bounded_and_its_end_is_kept() {
+    let (helm, _directory) = helm(
+        "head -c 3000000 /dev/zero | tr '\\0' x; head -c 3000000 /dev/urandom >&2; printf '\\nError: the end\\n' >&2; exit 9",
+    )
+    .await;
+    let outcome = helm.try_start(uninstall()).unwrap().await;
+    let failure = outcome.result.unwrap_err();
+    assert_eq!(
+        (failure.reason, failure.message.as_str(), failure.exit_code),
+        (Reason::Other, "the end", Some(9))
+    );
+    assert_eq!(outcome.stdout.len(), 64 << 10);
+}
+
+#[tokio::test]
+async fn a_pipe_that_a_grandchild_keeps_open_delays_nobody() {
+    let (helm, directory) = helm("sleep 30 & echo $! > $here/child; exit 0").await;
+    let outcome = tokio::time::timeout(
+        Duration::from_secs(10),
+        helm.try_start(uninstall()).unwrap(),
+    )
+    .await
+    .unwrap();
+    assert_eq!(outcome.result, Ok(()));
+    let child: i32 = read(&directory, "child").trim().parse().unwrap();
+    // In its own group no longer followed: the test tidies up what it started.
+    let _ = nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(child),
+        nix::sys::signal::Signal::SIGKILL,
+    );
+}
+
+#[tokio::test]
+async fn a_helm_that_cannot_be_started_any_more_is_a_failure_not_a_panic() {
+    let (helm, directory) = helm("exit 0").await;
+    fs::remove_file(directory.path().join("helm")).unwrap();
+    let outcome = helm.try_start(uninstall()).unwrap().await;
+    assert!(outcome.result.is_err());
+}
+
+#[tokio::test]
+async fn a_chart_file_that_leads_out_of_the_chart_starts_no_helm() {
+    let (helm, directory) = helm("touch $here/ran").await;
+    let mut upgrade = upgrade();
+    Arc::make_mut(&mut upgrade.chart)
+        .files
+        .push(crate::chart::File {
+            name: "../out".into(),
+            data: Vec::new(),
+        });
+    let failure = helm
+        .try_start(Operation::Upgrade(Box::new(upgrade)))
+        .unwrap()
+        .await
+        .result
+        .unwrap_err();
+    assert!(failure.message.contains("leads out"), "{failure}");
+    assert!(!directory.path().join("ran").exists());
+}
+
+/// The operator's part is played by this test once more, in a process of its own that can be killed.
+#[test]
+fn a_helm_child_dies_with_the_operator() {
+    const ROLE: &str = "FLASHJOB_TEST_OPERATOR";
+    const NAME: &str = "release::engine::helm::tests::a_helm_child_dies_with_the_operator";
+    if let Some(directory) = std::env::var_os(ROLE) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let helm = runtime
+            .block_on(Helm::find(&settings(Path::new(&directory))))
+            .unwrap();
+        let running = runtime.block_on(async { helm.try_start(uninstall()).unwrap().await });
+        panic!("helm ended by itself: {running:?}");
+    }
+    let directory = stand_in(
+        "echo v4.3.1",
+        "trap '' TERM HUP; echo $$ > $here/pid; while :; do sleep 0.1; done",
+    );
+    let mut operator = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", NAME])
+        .env(ROLE, directory.path())
+        .env("TMPDIR", directory.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(eventually("helm has begun", || {
+        read(&directory, "pid").ends_with('\n')
+    }));
+    let pid = read(&directory, "pid");
+    assert!(lives(&pid));
+    operator.kill().unwrap();
+    operator.wait().unwrap();
+    runtime.block_on(eventually("helm is gone", || !lives(&pid)));
+}

@@ -1,0 +1,3 @@
+module flashjob.test/certs
+
+go 1.25.0
