@@ -17,7 +17,7 @@ use flashjob_operator::chart::Chart;
 use flashjob_operator::chart::template::{
     Capabilities, Limits, Program, Release, RenderError, functions,
 };
-use flashjob_operator::chart::yaml;
+use flashjob_operator::chart::{values, yaml};
 use serde_json::{Map, Value};
 
 use failing::{FAILING, WORDED_APART};
@@ -69,37 +69,25 @@ fn helm(chart: &Path, values: &[PathBuf]) -> Result<String, String> {
     }
 }
 
-/// Later values win; null deletes.
-fn overlay(base: &mut Value, over: &Value) {
-    match (base, over) {
-        (Value::Object(base), Value::Object(over)) => {
-            for (key, value) in over {
-                if value.is_null() {
-                    base.remove(key);
-                } else {
-                    overlay(
-                        base.entry(key).or_insert_with(|| Value::Object(Map::new())),
-                        value,
-                    );
-                }
-            }
-        }
-        (base, over) => *base = over.clone(),
-    }
-}
-
-fn native(directory: &Path, values: &[PathBuf]) -> Result<String, String> {
+fn native(directory: &Path, files: &[PathBuf]) -> Result<String, String> {
     let chart = Chart::load(directory).map_err(|error| error.to_string())?;
     let program = Program::compile(&chart).map_err(|error| error.to_string())?;
-    let mut merged = Value::Object(Map::new());
-    overlay(&mut merged, &chart.values);
-    for file in values {
-        overlay(
-            &mut merged,
-            &yaml::parse(&fs::read_to_string(file).unwrap()).map_err(|error| error.to_string())?,
-        );
+    let mut user = Map::new();
+    for file in files {
+        let read =
+            yaml::parse(&fs::read_to_string(file).unwrap()).map_err(|error| error.to_string())?;
+        values::lay_over(&mut user, object(read));
     }
+    let merged = Value::Object(values::coalesce(&object(chart.values), user));
     render(&program, &merged).map_err(|error| format!("{error}\n{error:?}"))
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    if let Value::Object(map) = value {
+        map
+    } else {
+        Map::new()
+    }
 }
 
 fn render(program: &Program, values: &Value) -> Result<String, RenderError> {
@@ -217,6 +205,30 @@ fn the_chart_that_helm_creates_renders_alike_with_everything_switched_on() {
         .filter_map(|values| compare(&chart, values))
         .collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn the_charts_that_are_shipped_render_alike_over_a_corpus_of_values() {
+    let charts = root().join("../charts");
+    let mut reports = Vec::new();
+    for name in ["flash-pod", "flashjob-operator"] {
+        let chart = charts.join(name);
+        let files = sorted(&chart.join("ci"))
+            .into_iter()
+            .chain(sorted(&root().join("charts").join(name)));
+        for values in files {
+            reports.push(compare(&chart, &[values]));
+        }
+    }
+    let compared = reports.len();
+    let failures: Vec<String> = reports.into_iter().flatten().collect();
+    assert!(
+        failures.is_empty(),
+        "{} of {compared} differ:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+    assert!(compared > 12, "only {compared} values files were found");
 }
 
 #[test]
