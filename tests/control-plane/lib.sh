@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by up.sh, down.sh, demo.sh: which processes belong to a control plane, and how they are started and stopped.
 # The file `pids` in the state directory holds one line a process: name, pid, start time. The start time makes sure that
 # a pid that was given to another program since is never signalled.
