@@ -15,6 +15,9 @@ cd "$repository"
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 show() { printf '\033[2m$ %s\033[0m\n' "$*"; "$@"; }
 
+# What Ctrl-C interrupts may have its output redirected, and the traps would inherit that.
+exec 3>&1 4>&2
+
 say "Building what is missing (kept in ${FLASHJOB_CACHE:-~/.cache/flashjob}; the first time takes about a quarter of an hour)"
 bin=$("$here/build.sh" etcd kwok kubernetes helm)
 cargo build --locked --quiet --bin flashjob-operator --example fleet
@@ -29,9 +32,13 @@ if [ "$mode" = demo ]; then
     trap - EXIT
     # A second Ctrl-C must not leave half of it running.
     trap '' INT TERM
+    exec >&3 2>&4
     say "Stopping"
     "$here/down.sh" "$state"
-    if [ "$code" = 0 ]; then rm -rf "$state"; else echo "The logs are in $state" >&2; fi
+    case $code in
+      0 | 130 | 143) rm -rf "$state" ;;
+      *) echo "The logs are in $state" >&2 ;;
+    esac
     exit "$code"
   }
   trap finish EXIT
@@ -40,6 +47,7 @@ else
   finish() {
     local code=$?
     trap - EXIT
+    exec >&3 2>&4
     [ "$code" = 0 ] || "$here/down.sh" "$state"
     exit "$code"
   }
