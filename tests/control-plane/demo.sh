@@ -56,7 +56,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 say "Starting a control plane on loopback"
-BIN=$bin "$here/up.sh" "$state"
+BIN=$bin "$here/up.sh" "$state" 3>&- 4>&-
 [ "$mode" = demo ] || trap finish EXIT
 state=$(cd "$state" && pwd)
 export KUBECONFIG=$state/admin.kubeconfig PATH=$bin:$PATH

@@ -31,7 +31,7 @@ register() {
 launch() {
   local directory=$1 name=$2
   shift 2
-  setsid "$@" </dev/null >"$directory/$name.log" 2>&1 &
+  setsid "$@" </dev/null >"$directory/$name.log" 2>&1 3>&- 4>&- &
   launched=$!
   register "$directory" "$name" "$launched" || { tail -n 20 "$directory/$name.log" >&2; return 1; }
 }
