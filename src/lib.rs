@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod device;
 pub mod flashjob;
 pub mod names;
+pub mod operator;
 pub mod release;
 pub mod settings;
 pub mod telemetry;

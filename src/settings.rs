@@ -39,6 +39,16 @@ pub struct Settings {
     )]
     pub watch_namespaces: Vec<String>,
 
+    /// Namespaces of Akri's Instances, comma-separated. Unset: all.
+    #[arg(
+        long,
+        env = "FLASHJOB_AKRI_NAMESPACES",
+        value_delimiter = ',',
+        value_name = "NAMESPACE",
+        help_heading = "Scope"
+    )]
+    pub akri_namespaces: Vec<String>,
+
     /// How releases are rendered and applied.
     #[arg(
         long,
@@ -321,6 +331,12 @@ impl Settings {
     #[must_use]
     pub fn write_timeout(&self) -> Duration {
         Duration::from_millis(self.write_timeout_ms)
+    }
+
+    /// Kubeconfig of the helm command; none in a Pod.
+    #[must_use]
+    pub fn kubeconfig(&self) -> Option<PathBuf> {
+        std::env::var_os("KUBECONFIG").map(PathBuf::from).filter(|path| !path.as_os_str().is_empty())
     }
 
     /// Namespace of the Lease and of the operator's ConfigMap; `of_client` is that of the kubeconfig's context.

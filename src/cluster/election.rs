@@ -110,7 +110,9 @@ impl Election {
         let released = match decide(&observed, identity, false, self.times.duration, now) {
             Decision::Acquire { released } => released,
             Decision::Renew => false,
-            Decision::Wait { until } => return (observed, poll.min(until.saturating_sub(now)), None),
+            Decision::Wait { until } => {
+                return (observed, poll.min(until.saturating_sub(now)), None);
+            }
             Decision::Lost => return (observed, poll, None),
         };
         match self.take(observed.lease.as_ref(), identity).await {

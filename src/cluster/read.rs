@@ -27,7 +27,7 @@ const LOG_LINES: i64 = 2000;
 pub enum Scope {
     /// All of them, also those that come later.
     #[default]
-    All,
+    Cluster,
     /// These.
     Namespaces(BTreeSet<String>),
 }
@@ -37,7 +37,7 @@ impl Scope {
     #[must_use]
     pub fn of(namespaces: &[String]) -> Self {
         if namespaces.is_empty() {
-            Self::All
+            Self::Cluster
         } else {
             Self::Namespaces(namespaces.iter().cloned().collect())
         }
@@ -47,7 +47,7 @@ impl Scope {
     #[must_use]
     pub fn contains(&self, namespace: &str) -> bool {
         match self {
-            Self::All => true,
+            Self::Cluster => true,
             Self::Namespaces(names) => names.contains(namespace),
         }
     }
@@ -56,7 +56,7 @@ impl Scope {
     #[must_use]
     pub fn parts(&self) -> Vec<Option<String>> {
         match self {
-            Self::All => vec![None],
+            Self::Cluster => vec![None],
             Self::Namespaces(names) => names.iter().cloned().map(Some).collect(),
         }
     }

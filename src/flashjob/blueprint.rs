@@ -217,15 +217,11 @@ impl FlashPod {
         let rendered = program.render(&values, &release, &self.capabilities, &Limits::default()).map_err(|error| {
             Refusal { reason: Reason::RenderFailed, message: error.to_string() }
         })?;
-        let objects: Vec<guard::Rendered<'_>> = rendered
-            .documents
-            .iter()
-            .map(|document| guard::Rendered { source: &document.source, object: &document.object })
-            .collect();
+        let objects: Vec<guard::Subject<'_>> = rendered.documents.iter().map(Into::into).collect();
         let stage = if of.address.is_some() { Stage::Complete } else { Stage::BeforeAddress };
-        guard::check(&objects, stage, &self.policy_of(of.intent, of.release)).map_err(|violations| Refusal {
+        guard::check(&objects, stage, &self.policy_of(of.intent, of.release)).map_err(|refused| Refusal {
             reason: Reason::GuardRefused,
-            message: violations.iter().take(5).map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            message: refused.to_string(),
         })?;
         Ok(rendered)
     }
