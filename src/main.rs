@@ -1,2 +1,7 @@
-//! The operator's program.
-fn main() {}
+//! The operator's program. Everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    flashjob_operator::cli::main()
+}
