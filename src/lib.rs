@@ -8,6 +8,7 @@ pub mod device;
 pub mod flashjob;
 pub mod http;
 pub mod names;
+pub mod operator;
 pub mod release;
 pub mod settings;
 pub mod telemetry;

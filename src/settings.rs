@@ -373,11 +373,17 @@ impl Settings {
         Duration::from_millis(self.write_timeout_ms)
     }
 
-    /// Kubeconfig of the helm command; none in a Pod.
+    /// Kubeconfig of the helm command, found as the clients find theirs; none in a Pod.
     #[must_use]
     pub fn kubeconfig(&self) -> Option<PathBuf> {
         let given = self.kubeconfig_path.clone();
-        given.filter(|path| !path.as_os_str().is_empty())
+        let usual = || {
+            let path = std::env::home_dir()?.join(".kube/config");
+            Some(path).filter(|path| path.exists())
+        };
+        given
+            .filter(|path| !path.as_os_str().is_empty())
+            .or_else(usual)
     }
 
     /// Namespace of the Lease and of the operator's ConfigMap; `of_client` is that of the kubeconfig's context.

@@ -1,6 +1,8 @@
 //! From a device to objects through the shipped chart: values, schema, rendering, guard; and what happens to those who try to
 //! get more than a flash out of it.
 
+#![expect(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
+
 use std::path::Path;
 use std::sync::LazyLock;
 

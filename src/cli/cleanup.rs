@@ -102,9 +102,9 @@ fn in_progress(plan: &Plan) -> String {
     let Some(first) = plan.in_progress.first() else { return String::new() };
     let mut text = format!("{} flashes are in progress and were left alone:\n", plan.in_progress.len());
     for pod in &plan.in_progress {
-        text.push_str(&format!("  {pod}\n"));
+        text += &format!("  {pod}\n");
     }
     let namespace = &first.namespace;
-    text.push_str(&format!("Run this again when they have ended (kubectl get pods -n {namespace} -w), or with --now to interrupt them.\n"));
+    text += &format!("Run this again when they have ended (kubectl get pods -n {namespace} -w), or with --now to interrupt them.\n");
     text
 }

@@ -33,9 +33,9 @@ impl Version {
             chart.metadata.name,
             chart.metadata.version,
         );
-        text.push_str(&format!("helm        {}\n", helm().await));
+        text += &format!("helm        {}\n", helm().await);
         if !self.client {
-            text.push_str(&format!("kubernetes  {}\n", kubernetes().await));
+            text += &format!("kubernetes  {}\n", kubernetes().await);
         }
         print(&text)
     }

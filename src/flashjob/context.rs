@@ -1,6 +1,9 @@
 //! What the passes and steps of the FlashJob controller share: clients, state, the flash chart, settings.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::Duration,
+};
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Client, Resource};
@@ -23,6 +26,9 @@ use crate::{
     release::engine::helm::Helm,
     telemetry::Metrics,
 };
+
+/// How often it is looked whether steps have ended, when the process stops.
+const DRAIN_POLL: Duration = Duration::from_millis(50);
 
 /// The settings that passes and steps need.
 #[derive(Clone, Debug)]
@@ -114,6 +120,15 @@ impl Context {
     pub fn nudge(&self, job_uid: &str) {
         // The receiver is gone only when the process stops.
         let _ = self.nudge_tx.send(job_uid.to_owned());
+    }
+
+    /// Waits until no step is running, at most `limit`: the next leader trusts that no write is under way.
+    pub async fn drained(&self, limit: Duration) {
+        let mut waited = Duration::ZERO;
+        while waited < limit && self.state().ledger.all().any(|(_, attempt)| attempt.step) {
+            tokio::time::sleep(DRAIN_POLL).await;
+            waited += DRAIN_POLL;
+        }
     }
 
     /// Queues a pass of every job.

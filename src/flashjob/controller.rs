@@ -13,11 +13,7 @@ use futures::{Stream, StreamExt, stream};
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
 use kube::{Resource, ResourceExt, core::DeserializeGuard, runtime::scheduler};
 use serde::de::DeserializeOwned;
-use tokio::{
-    sync::{mpsc, watch as signal},
-    task::JoinSet,
-    time::Instant,
-};
+use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
 use super::{context::Context, job::Job, reconcile::reconcile, sight::AttemptKey, state::State, sweep};
 use crate::{
@@ -36,18 +32,17 @@ const SWEEP: Duration = Duration::from_secs(5);
 /// What is listed before anything is decided. Instances are not among it: Akri may not be installed.
 const SOURCES: usize = 4;
 
-/// Runs until `stop` says so. `ready` becomes true once everything has been listed.
+/// Lists everything, then makes passes until it is dropped.
 pub async fn run(
     ctx: Arc<Context>,
     scope: Scope,
     instance_scope: Scope,
     nudge_rx: mpsc::UnboundedReceiver<String>,
-    ready: signal::Sender<bool>,
 ) {
     let (listed_tx, mut listed_rx) = mpsc::channel::<&'static str>(16);
     let client = &ctx.read;
     let mut tasks = JoinSet::new();
-    tasks.spawn(jobs(Arc::clone(&ctx), watch::flash_jobs(client, &Scope::Cluster), scope.clone(), listed_tx.clone()));
+    tasks.spawn(jobs(Arc::clone(&ctx), watch::flash_jobs(client, &Scope::All), scope.clone(), listed_tx.clone()));
     let secrets = watch::secrets(client, &scope);
     tasks.spawn(objects(Arc::clone(&ctx), secrets, "Secret", State::see_secret as See<Secret>, listed_tx.clone()));
     let pods = watch::pods(client, &scope);
@@ -72,8 +67,11 @@ pub async fn run(
             Err(_) => tracing::warn!("still listing what exists; is the API server reachable and are all rights granted?"),
         }
     }
-    ready.send_replace(true);
-    tracing::info!(jobs = ctx.state().jobs().count(), slots = ctx.state().ledger.slots(), "state was built from lists");
+    let (jobs, slots) = {
+        let state = ctx.state();
+        (state.jobs().count(), state.ledger.slots())
+    };
+    tracing::info!(jobs, slots, "state was built from lists");
     tasks.spawn(sweeps(Arc::clone(&ctx)));
     tasks.spawn(passes(ctx, nudge_rx));
     // Watches and passes never end by themselves; dropping the set ends them.

@@ -1,7 +1,7 @@
-//! What the guard lets through, from the settings and from what the administrator's chart values name. Pure.
+//! What the guard lets through, from the settings and from what the administrator's values name. Pure.
 //!
-//! The administrator may use any Secret, service account or kind of volume by writing it into the values for all devices;
-//! a job may then use the same ones and no others. Called by the operator and by the `render` subcommand.
+//! The administrator may use any Secret, service account or kind of volume by writing it into the chart's values or those
+//! for all devices; a job may then use the same ones and no others. Called by the operator and by the `render` subcommand.
 
 use serde_json::Value;
 
@@ -19,11 +19,15 @@ pub enum PolicyError {
     Kind(String),
 }
 
-/// The policy that holds for every attempt, without what is an attempt's own.
+/// The policy that holds for every attempt, without what is an attempt's own. `administrators` are the values that only
+/// administrators write: the chart's, and those for all devices.
 ///
 /// # Errors
 /// When a setting cannot be used.
-pub fn policy(settings: &FlashPodSettings, operator_values: Option<&Value>) -> Result<Policy, PolicyError> {
+pub fn policy<'a>(
+    settings: &FlashPodSettings,
+    administrators: impl IntoIterator<Item = &'a Value>,
+) -> Result<Policy, PolicyError> {
     let images = settings.allowed_flash_images.iter().map(|text| text.parse::<ImagePattern>());
     let kinds = settings.allowed_extra_kinds.iter().map(|name| kind(name));
     let accounts = settings.allowed_service_accounts.iter().cloned();
@@ -34,7 +38,7 @@ pub fn policy(settings: &FlashPodSettings, operator_values: Option<&Value>) -> R
         images: images.collect::<Result<_, _>>().map_err(PolicyError::Image)?,
         ..Policy::default()
     };
-    if let Some(values) = operator_values {
+    for values in administrators {
         named(values, "", &mut policy);
     }
     Ok(policy)
@@ -108,7 +112,7 @@ mod tests {
 
     #[test]
     fn without_settings_only_the_default_account_and_no_secret_is_open() {
-        let policy = policy(&settings(&[]), None).expect("a policy");
+        let policy = policy(&settings(&[]), []).expect("a policy");
         assert_eq!(policy.service_accounts, ["default"]);
         assert!(policy.secrets.is_empty() && policy.volume_kinds.is_empty() && policy.host.is_empty());
         assert!(policy.images[0].matches("registry.example/any:1"));
@@ -128,7 +132,7 @@ mod tests {
             "extraEnv": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "env", "key": "k"}}}],
             "registryCredentials": {"secretName": "{{ device.type }}"},
         });
-        let mut policy = policy(&settings(&[]), Some(&values)).expect("a policy");
+        let mut policy = policy(&settings(&[]), [&values]).expect("a policy");
         policy.secrets.sort();
         assert_eq!(policy.secrets, ["env", "inner", "ota-tls", "pull"]);
         assert_eq!(policy.config_maps, ["map"]);
@@ -139,7 +143,7 @@ mod tests {
     #[test]
     fn extra_kinds_are_named_with_their_version() {
         let settings = settings(&["--extra-kinds", "networking.k8s.io/v1/NetworkPolicy,v1/ConfigMap"]);
-        let kinds = policy(&settings, None).expect("a policy").extra_kinds;
+        let kinds = policy(&settings, []).expect("a policy").extra_kinds;
         assert_eq!(kinds[0], Kind { api_version: "networking.k8s.io/v1".into(), kind: "NetworkPolicy".into() });
         assert_eq!(kinds[1], Kind { api_version: "v1".into(), kind: "ConfigMap".into() });
     }

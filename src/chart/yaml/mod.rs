@@ -5,6 +5,7 @@
 //! byte written are decided here. Text on which YAML 1.1 and 1.2 disagree about structure is refused.
 
 mod compose;
+mod decode;
 mod emit;
 mod number;
 mod resolve;

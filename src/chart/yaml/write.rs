@@ -100,7 +100,7 @@ impl Writer {
         if !self.whitespace {
             self.put(' ');
         }
-        self.lines(text, fold, |writer, character| writer.put(character));
+        self.lines(text, fold, Self::put);
         self.whitespace = false;
         self.indention = false;
     }

@@ -9,7 +9,6 @@ use kube::{
     Resource, ResourceExt,
     core::{DeserializeGuard, NamespaceResourceScope},
 };
-use serde::de::DeserializeOwned;
 
 use super::plan::{Found, Left, LeftPod};
 use crate::{

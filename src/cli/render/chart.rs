@@ -37,7 +37,7 @@ impl Render {
         let rendered = program.render(&values, &release, &self.capabilities()?, &Limits::default())?;
         let mut text = format!("{}\n", rendered.manifest.trim());
         for test in &rendered.tests {
-            text.push_str(&format!("---\n# Source: {}\n{}\n", test.source, test.text));
+            text += &format!("---\n# Source: {}\n{}\n", test.source, test.text);
         }
         Ok(text)
     }

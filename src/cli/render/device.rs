@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kube::{ResourceExt, core::DeserializeGuard};
+use kube::core::DeserializeGuard;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -14,6 +14,7 @@ use crate::{
     flashjob::{
         blueprint::{AttemptOf, FlashPod, Settings as ChartSettings},
         job::Job,
+        memory::Refusal,
     },
     operator::flash_chart,
     settings::policy,
@@ -27,27 +28,26 @@ const EXAMPLE_ADDRESS: &str = "192.0.2.1";
 impl Render {
     /// The objects of the device's first attempt, or its values explained.
     pub(super) fn render_device(&self, job: &Path, instance: &Path) -> Result<String, Failure> {
-        let job: DeserializeGuard<FlashJob> = object(job, |_| {})?;
+        let job: DeserializeGuard<FlashJob> = object(job)?;
         let job = Job::parse(&job).ok_or("the FlashJob lacks metadata.name")?;
         if let Err(error) = &job.spec {
             return Err(format!("the FlashJob cannot be used: {error}").into());
         }
-        let instance: Instance = object(instance, |_| {})?;
+        let instance: Instance = object(instance)?;
         let device = Device::parse(&instance).map_err(|error| format!("the Instance cannot be used: {error}"))?;
         let flash_pod = self.flash_pod()?;
         let round = job.wanted_round(1).ok_or("the FlashJob names no firmware and version")?;
         let uuid = device.uuid.clone();
         let attempt = AttemptOf { index: 0, uuid: &uuid, device: &device, number: 1, nonce: "render" };
         if self.explain_values {
-            return Ok(flash_pod.explain(&job, &round, &attempt)?.to_string());
+            return Ok(flash_pod.explain(&job, &round, &attempt).map_err(|refusal| refused(&refusal))?.to_string());
         }
-        let refused = |refusal: crate::flashjob::memory::Refusal| format!("{}: {}", refusal.reason, refusal.message);
-        let blueprint = flash_pod.blueprint(&job, &round, &attempt).map_err(refused)?;
+        let blueprint = flash_pod.blueprint(&job, &round, &attempt).map_err(|refusal| refused(&refusal))?;
         let address = self.address.map_or_else(|| EXAMPLE_ADDRESS.to_owned(), |address| address.to_string());
         let overrides = &blueprint.merged.overrides;
         let rendered = flash_pod
             .objects(&blueprint.intent, &blueprint.release, 1, overrides, Some(&address))
-            .map_err(refused)?;
+            .map_err(|refusal| refused(&refusal))?;
         Ok(format!("{}\n", rendered.manifest.trim()))
     }
 
@@ -63,15 +63,19 @@ impl Render {
         let settings = ChartSettings {
             operator_values: text.map(|text| (text, source.join(", "))),
             allowed_value_paths: self.settings.allowed_value_paths.clone(),
-            policy: policy(&self.settings, Some(&Value::Object(operator)))?,
+            policy: policy(&self.settings, [&chart.values, &Value::Object(operator)])?,
             capabilities: self.capabilities()?,
         };
-        FlashPod::load(chart, &settings, 0).map_err(|refusal| format!("{}: {}", refusal.reason, refusal.message).into())
+        FlashPod::load(chart, &settings, 0).map_err(|refusal| refused(&refusal).into())
     }
 }
 
+fn refused(refusal: &Refusal) -> String {
+    format!("{}: {}", refusal.reason, refusal.message)
+}
+
 /// An object of a file, with what only the API server sets filled in.
-fn object<K: DeserializeOwned>(path: &Path, adapt: impl FnOnce(&mut Value)) -> Result<K, Failure> {
+fn object<K: DeserializeOwned>(path: &Path) -> Result<K, Failure> {
     let mut value = values::read_yaml(path)?;
     let Some(root) = value.as_object_mut() else {
         return Err(format!("{}: holds no object", path.display()).into());
@@ -82,6 +86,5 @@ fn object<K: DeserializeOwned>(path: &Path, adapt: impl FnOnce(&mut Value)) -> R
             metadata[key] = default.into();
         }
     }
-    adapt(&mut value);
     serde_json::from_value(value).map_err(|error| format!("{}: {error}", path.display()).into())
 }

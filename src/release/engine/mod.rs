@@ -3,3 +3,8 @@
 //! `helm` runs the helm command. Called by `flashjob::act`.
 
 pub mod helm;
+
+pub use helm::{
+    Failure, Helm, HelmError, Operation, Outcome, Reason as HelmReason, Running,
+    Settings as HelmSettings, StartError, Uninstall, Upgrade,
+};

@@ -259,7 +259,8 @@ impl Printer {
             text.replace_range(..1, " ");
         }
         let finite = number.is_finite();
-        let shown = if self.flags.plus || !text.starts_with('+') {
+        // Go drops the sign of positive numbers, but not of infinity.
+        let shown = if self.flags.plus || number.is_infinite() || !text.starts_with('+') {
             text.as_str()
         } else {
             &text[1..]

@@ -3,6 +3,8 @@
 //! Helm hands a parse error back inside the result. Its words cannot be matched, so text that does not parse ends the
 //! rendering here; text that parses to another type gives Helm's result, error message included.
 
+use std::fmt::Write as _;
+
 use serde_json::Value as Json;
 
 use super::support::{Outcome, done};
@@ -231,7 +233,7 @@ fn write_json(value: &Json, style: Style, depth: usize, out: &mut String) {
         Json::Array(items) => {
             write_all(items.iter(), style, depth, out, ('[', ']'), |item, out| {
                 write_json(item, style, depth + 1, out);
-            })
+            });
         }
         Json::Object(fields) => {
             let mut fields: Vec<_> = fields.iter().collect();
@@ -294,7 +296,7 @@ fn write_string(text: &str, style: Style, out: &mut String) {
             '\t' => out.push_str("\\t"),
             '<' | '>' | '&' if style == Style::Raw => out.push(character),
             '\0'..='\u{1f}' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                out.push_str(&format!("\\u{:04x}", u32::from(character)));
+                let _ = write!(out, "\\u{:04x}", u32::from(character));
             }
             _ => out.push(character),
         }

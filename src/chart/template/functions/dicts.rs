@@ -51,7 +51,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("pick", Function::variadic(&[Map], Text, pick)),
     ("pluck", Function::variadic(&[Text], Map, pluck)),
     ("set", Function::new(&[Map, Text, Any], set)),
-    ("unset", Function::new(&[Map, Text], unset)),
+    ("unset", Function::new(&[Map, Text], |_, a| Ok(unset(a)))),
     (
         "values",
         Function::new(&[Map], |call, a| {
@@ -88,10 +88,10 @@ fn set(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     Ok(Value::Dict(target))
 }
 
-fn unset(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+fn unset(arguments: &[Value]) -> Value {
     let target = dict(arguments, 0);
     target.remove(&text(arguments, 1));
-    Ok(Value::Dict(target))
+    Value::Dict(target)
 }
 
 fn keys(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {

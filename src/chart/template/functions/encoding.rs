@@ -105,7 +105,7 @@ fn b32dec(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let digits = source.trim_end_matches('=');
     let padding = source.len() - digits.len();
     let wrong = || FunctionError::new("illegal base32 data");
-    if source.len() % 8 != 0 || ![0, 1, 3, 4, 6].contains(&padding) {
+    if !source.len().is_multiple_of(8) || ![0, 1, 3, 4, 6].contains(&padding) {
         return Err(wrong());
     }
     let (mut bits, mut held, mut bytes) = (0_u32, 0_u32, Vec::new());

@@ -1,8 +1,6 @@
 //! Lists. Pure. The `must` form of a function differs in nothing but how Go reports its error.
 
-use super::support::{
-    Outcome, deep_equal, done_list, elements, kind_name, nil_pointer, out_of_range, to_int64,
-};
+use super::support::{Outcome, deep_equal, done_list, elements, kind_name, nil_pointer, to_int64};
 use super::{Call, Function, FunctionError, Param, integer};
 use crate::chart::template::value::{List, ListType, Value};
 
@@ -197,10 +195,14 @@ fn slice(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
         return Ok(Value::Nil);
     }
     let bound = |index: usize, otherwise: usize| match arguments.get(index) {
-        Some(given) => usize::try_from(to_int64(given)).map_err(|_| out_of_range()),
+        Some(given) => usize::try_from(to_int64(given)).map_err(|_| out_of_bounds()),
         None => Ok(otherwise),
     };
     let (start, end) = (bound(1, 0)?, bound(2, items.items().len())?);
-    let part = items.items().get(start..end).ok_or_else(out_of_range)?;
+    let part = items.items().get(start..end).ok_or_else(out_of_bounds)?;
     done_list(call, items.kind(), part.to_vec())
+}
+
+fn out_of_bounds() -> FunctionError {
+    FunctionError::new("reflect.Value.Slice: slice index out of bounds")
 }

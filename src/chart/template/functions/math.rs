@@ -1,8 +1,7 @@
-//! Numbers: integers, floats computed in decimals, ranges. Pure.
+//! Numbers: integers, rounding, ranges. Pure.
 
 use super::support::{Outcome, done, done_list, printed, to_float64, to_int64};
 use super::{Call, Function, FunctionError, Param, integer, text};
-use crate::chart::template::number;
 use crate::chart::template::value::{ListType, Value};
 
 use Param::{Any, Float, Int, String as Text};
@@ -24,22 +23,13 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
         }),
     ),
     (
-        "add1f",
-        Function::new(&[Any], |_, a| {
-            decimals(&[a[0].clone(), Value::Int(1)], Decimal::add)
-        }),
-    ),
-    (
-        "addf",
-        Function::variadic(&[], Any, |_, a| {
-            decimals(&[&[Value::Float(0.0)], a].concat(), Decimal::add)
-        }),
-    ),
-    (
         "atoi",
         Function::new(&[Text], |_, a| Ok(Value::Int(atoi(&text(a, 0))))),
     ),
-    ("biggest", Function::variadic(&[Any], Any, max)),
+    (
+        "biggest",
+        Function::variadic(&[Any], Any, |_, a| Ok(max(a))),
+    ),
     (
         "ceil",
         Function::new(&[Any], |_, a| Ok(Value::Float(to_float64(&a[0]).ceil()))),
@@ -48,7 +38,6 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
         "div",
         Function::new(&[Any, Any], |_, a| divided(a, i64::wrapping_div)),
     ),
-    ("divf", Function::variadic(&[Any], Any, divf)),
     (
         "float64",
         Function::new(&[Any], |_, a| Ok(Value::Float(to_float64(&a[0])))),
@@ -65,12 +54,12 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
         "int64",
         Function::new(&[Any], |_, a| Ok(Value::Int64(to_int64(&a[0])))),
     ),
-    ("max", Function::variadic(&[Any], Any, max)),
+    ("max", Function::variadic(&[Any], Any, |_, a| Ok(max(a)))),
     (
         "maxf",
         Function::variadic(&[Any], Any, |_, a| Ok(extreme(a, f64::max))),
     ),
-    ("min", Function::variadic(&[Any], Any, min)),
+    ("min", Function::variadic(&[Any], Any, |_, a| Ok(min(a)))),
     (
         "minf",
         Function::variadic(&[Any], Any, |_, a| Ok(extreme(a, f64::min))),
@@ -87,10 +76,6 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
             ))
         }),
     ),
-    (
-        "mulf",
-        Function::variadic(&[Any], Any, |_, a| decimals(a, Decimal::mul)),
-    ),
     ("round", Function::variadic(&[Any, Int], Float, round)),
     ("seq", Function::variadic(&[], Int, seq)),
     (
@@ -98,10 +83,6 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
         Function::new(&[Any, Any], |_, a| {
             Ok(Value::Int64(to_int64(&a[0]).wrapping_sub(to_int64(&a[1]))))
         }),
-    ),
-    (
-        "subf",
-        Function::variadic(&[Any], Any, |_, a| decimals(a, Decimal::sub)),
     ),
     ("toDecimal", Function::new(&[Any], to_decimal)),
     (
@@ -123,16 +104,12 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ),
 ];
 
-fn max(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    Ok(Value::Int64(
-        arguments.iter().map(to_int64).max().unwrap_or(0),
-    ))
+fn max(arguments: &[Value]) -> Value {
+    Value::Int64(arguments.iter().map(to_int64).max().unwrap_or(0))
 }
 
-fn min(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    Ok(Value::Int64(
-        arguments.iter().map(to_int64).min().unwrap_or(0),
-    ))
+fn min(arguments: &[Value]) -> Value {
+    Value::Int64(arguments.iter().map(to_int64).min().unwrap_or(0))
 }
 
 fn extreme(arguments: &[Value], choose: fn(f64, f64) -> f64) -> Value {
@@ -199,24 +176,24 @@ fn round(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     Ok(Value::Float(rounded / power))
 }
 
-fn steps(call: &mut Call<'_>, start: i64, stop: i64, step: i64) -> Outcome<Vec<i64>> {
-    let wrong_way = if stop < start { step >= 0 } else { step <= 0 };
+fn steps(call: &mut Call<'_>, start: i64, stop: i64, by: i64) -> Outcome<Vec<i64>> {
+    let wrong_way = if stop < start { by >= 0 } else { by <= 0 };
     if wrong_way {
         return Ok(Vec::new());
     }
-    let count = start.abs_diff(stop).div_ceil(step.unsigned_abs());
+    let count = start.abs_diff(stop).div_ceil(by.unsigned_abs());
     call.charge(usize::try_from(count).unwrap_or(usize::MAX))?;
     let mut current = start;
     let numbers = (0..count).map(|_| {
         let number = current;
-        current = current.wrapping_add(step);
+        current = current.wrapping_add(by);
         number
     });
     Ok(numbers.collect())
 }
 
-fn until(call: &mut Call<'_>, start: i64, stop: i64, step: i64) -> Outcome {
-    let numbers = steps(call, start, stop, step)?;
+fn until(call: &mut Call<'_>, start: i64, stop: i64, by: i64) -> Outcome {
+    let numbers = steps(call, start, stop, by)?;
     done_list(
         call,
         ListType::Ints,
@@ -249,110 +226,4 @@ fn seq(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     };
     let words: Vec<String> = numbers.iter().map(i64::to_string).collect();
     done(call, words.join(" "))
-}
-
-fn divf(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    if arguments[1..]
-        .iter()
-        .any(|divisor| to_float64(divisor) == 0.0)
-    {
-        return Err(FunctionError::new("decimal division by 0"));
-    }
-    decimals(arguments, Decimal::div)
-}
-
-/// A decimal number, `digits * 10^exponent`: what the float functions compute with, so that 0.1 + 0.2 is 0.3.
-#[derive(Clone, Copy)]
-struct Decimal {
-    digits: i128,
-    exponent: i32,
-}
-
-fn decimals(arguments: &[Value], operation: fn(Decimal, Decimal) -> Option<Decimal>) -> Outcome {
-    let mut result: Option<Decimal> = None;
-    for argument in arguments {
-        let next = Decimal::of(to_float64(argument))?;
-        result = Some(match result {
-            None => next,
-            Some(result) => operation(result, next)
-                .ok_or_else(|| FunctionError::new("this engine computes with at most 38 digits"))?,
-        });
-    }
-    Ok(Value::Float(result.map_or(0.0, Decimal::float)))
-}
-
-impl Decimal {
-    fn of(value: f64) -> Outcome<Self> {
-        if !value.is_finite() {
-            return Err(FunctionError::new(format!(
-                "Cannot create a Decimal from {}",
-                number::float(value)
-            )));
-        }
-        let scientific = format!("{value:e}");
-        let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let places = i32::try_from(fraction.len()).unwrap_or(0);
-        let digits = format!("{whole}{fraction}").parse().unwrap_or(0);
-        Ok(Self {
-            digits,
-            exponent: exponent.parse::<i32>().unwrap_or(0) - places,
-        })
-    }
-
-    fn float(self) -> f64 {
-        format!("{}e{}", self.digits, self.exponent)
-            .parse()
-            .unwrap_or(f64::NAN)
-    }
-
-    fn scaled(self, exponent: i32) -> Option<i128> {
-        let places = u32::try_from(self.exponent.checked_sub(exponent)?).ok()?;
-        if self.digits == 0 {
-            return Some(0);
-        }
-        self.digits.checked_mul(10_i128.checked_pow(places)?)
-    }
-
-    fn add(self, other: Self) -> Option<Self> {
-        let exponent = self.exponent.min(other.exponent);
-        Some(Self {
-            digits: self
-                .scaled(exponent)?
-                .checked_add(other.scaled(exponent)?)?,
-            exponent,
-        })
-    }
-
-    fn sub(self, other: Self) -> Option<Self> {
-        self.add(Self {
-            digits: -other.digits,
-            ..other
-        })
-    }
-
-    fn mul(self, other: Self) -> Option<Self> {
-        Some(Self {
-            digits: self.digits.checked_mul(other.digits)?,
-            exponent: self.exponent + other.exponent,
-        })
-    }
-
-    /// Sixteen places, halves away from zero.
-    fn div(self, other: Self) -> Option<Self> {
-        let shift = self.exponent - other.exponent + 16;
-        let power = 10_i128.checked_pow(shift.unsigned_abs())?;
-        let (above, below) = if shift < 0 {
-            (self.digits, other.digits.checked_mul(power)?)
-        } else {
-            (self.digits.checked_mul(power)?, other.digits)
-        };
-        let (quotient, remainder) = (above.checked_div(below)?, above.checked_rem(below)?);
-        let up = remainder.unsigned_abs() >= below.unsigned_abs() - remainder.unsigned_abs();
-        let sign = if (above < 0) == (below < 0) { 1 } else { -1 };
-        Some(Self {
-            digits: quotient + if up { sign } else { 0 },
-            exponent: -16,
-        })
-    }
 }

@@ -21,8 +21,11 @@
 //! What is not implemented exactly belongs in `REFUSED` with its reason: the chart is then refused when compiled.
 
 mod builtin;
+mod cases;
 mod core;
+mod cutting;
 mod data;
+mod decimals;
 mod defaults;
 mod dicts;
 mod durations;
@@ -174,8 +177,11 @@ pub fn list(arguments: &[Value], index: usize) -> List {
 
 const FAMILIES: &[&[(&str, Function)]] = &[
     builtin::FUNCTIONS,
+    cases::FUNCTIONS,
     core::FUNCTIONS,
+    cutting::FUNCTIONS,
     data::FUNCTIONS,
+    decimals::FUNCTIONS,
     defaults::FUNCTIONS,
     dicts::FUNCTIONS,
     durations::FUNCTIONS,

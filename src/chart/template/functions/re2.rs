@@ -1,5 +1,6 @@
 //! Translates RE2 patterns as Go reads them into patterns of the `regex` crate. Pure; used by `regexes.rs`.
 
+use std::fmt::Write as _;
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -96,7 +97,7 @@ impl Translator<'_> {
         if matches!(self.rest.peek(), Some('P' | '<')) {
             return Ok(());
         }
-        while let Some(flag) = self.rest.next() {
+        for flag in self.rest.by_ref() {
             if !matches!(flag, 'i' | 'm' | 's' | 'U' | '-' | ':' | ')') {
                 return Err("invalid or unsupported Perl syntax");
             }
@@ -163,7 +164,7 @@ impl Translator<'_> {
                 {
                     return Err("unsupported character class");
                 }
-                self.out.push_str(&format!("{{{name}}}"));
+                let _ = write!(self.out, "{{{name}}}");
                 Ok(())
             }
             Some(name) if name.is_ascii_uppercase() => {
@@ -250,8 +251,7 @@ impl Translator<'_> {
 
     fn literal_in_class(&mut self, character: char) {
         if character.is_ascii_punctuation() {
-            self.out
-                .push_str(&format!("\\x{{{:x}}}", u32::from(character)));
+            let _ = write!(self.out, "\\x{{{:x}}}", u32::from(character));
         } else {
             self.out.push(character);
         }
@@ -267,7 +267,7 @@ impl Translator<'_> {
         if !name.ends_with(':') || name.len() < 3 {
             return Err("invalid character class range");
         }
-        self.out.push_str(&format!("[{name}]"));
+        let _ = write!(self.out, "[{name}]");
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! `urlParse` and `urlJoin`. Pure. Hosts in brackets or with escapes, and user names that need escapes, are refused.
 
+use std::fmt::Write as _;
+
 use super::support::{Outcome, done, utf8};
 use super::{Call, Function, FunctionError, Param, dict, text};
 use crate::chart::template::value::{Dict, Entries, Value};
@@ -78,7 +80,7 @@ fn escape(source: &str, allowed: &str) -> String {
         {
             escaped.push(character);
         } else {
-            escaped.push_str(&format!("%{byte:02X}"));
+            let _ = write!(escaped, "%{byte:02X}");
         }
     }
     escaped
@@ -95,15 +97,15 @@ impl Url {
             return Err(unsupported("net/url: invalid control character in URL"));
         }
         if rest == "*" {
-            url.path = rest.to_owned();
+            rest.clone_into(&mut url.path);
             return Ok(url);
         }
         let rest = url.take_scheme(rest)?;
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        url.query = query.to_owned();
+        query.clone_into(&mut url.query);
         if !rest.starts_with('/') {
             if !url.scheme.is_empty() {
-                url.opaque = rest.to_owned();
+                rest.clone_into(&mut url.opaque);
                 return Ok(url);
             }
             if rest
@@ -173,8 +175,8 @@ impl Url {
         {
             return Err(unsupported(&format!("invalid port \":{port}\" after host")));
         }
-        self.userinfo = userinfo.to_owned();
-        self.host = host.to_owned();
+        userinfo.clone_into(&mut self.userinfo);
+        host.clone_into(&mut self.host);
         Ok(())
     }
 

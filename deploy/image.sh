@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Builds the operator's image: a static operator and a static helm, staged in target/dist, packed by deploy/Dockerfile.
+#   usage: deploy/image.sh [amd64|arm64]     (default: this machine's architecture)
+#   IMAGE            name of the image       (default: localhost/flashjob-operator:VERSION)
+#   BUILDER          command that builds it  (default: buildah bud --isolation chroot --storage-driver vfs; or: docker build)
+#   OPERATOR_BINARY  a static flashjob-operator built elsewhere; otherwise cargo builds it here
+# Needs a C compiler for the target: gcc or musl-gcc, for the other architecture a cross compiler of Debian's name.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+
+host=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
+arch=${1:-$host}
+case $arch in
+  amd64) machine=x86_64 ;;
+  arm64) machine=aarch64 ;;
+  *) echo "unknown architecture $arch: expected amd64 or arm64" >&2; exit 2 ;;
+esac
+target=$machine-unknown-linux-musl
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
+image=${IMAGE:-localhost/flashjob-operator:$version}
+read -r -a builder <<<"${BUILDER:-buildah bud --isolation chroot --storage-driver vfs}"
+dist=$root/target/dist
+stage=$dist/linux-$arch
+
+first_of() {
+  local program
+  for program in "$@"; do
+    if command -v "$program" >/dev/null; then echo "$program"; return; fi
+  done
+  echo "none of these compilers was found: $*" >&2
+  return 1
+}
+
+# Prints the path of a static operator for $target.
+build_operator() {
+  local name=${target//-/_} cc
+  if [ "$arch" = "$host" ]; then
+    cc=$(first_of musl-gcc gcc)
+  else
+    cc=$(first_of "$machine-linux-musl-gcc" "$machine-linux-gnu-gcc")
+    # The host's linker cannot; Rust's own links the target's C library and start files, which come with the target.
+    export "CARGO_TARGET_${name^^}_LINKER=rust-lld"
+  fi
+  rustup target add "$target" >&2
+  env "CC_$name=$cc" cargo build --locked --release --target "$target" --bin flashjob-operator >&2
+  echo "${CARGO_TARGET_DIR:-$root/target}/$target/release/flashjob-operator"
+}
+
+# Prints the path of a static helm for $arch. Another architecture gets a cache of its own.
+build_helm() {
+  local cache=${FLASHJOB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/flashjob}
+  [ "$arch" = "$host" ] || cache=$cache/$arch
+  echo "$(FLASHJOB_CACHE=$cache GOOS=linux GOARCH=$arch tests/control-plane/build.sh helm)/helm"
+}
+
+must_be_static() {
+  if readelf --program-headers "$1" | grep -q INTERP; then
+    echo "$1 is dynamically linked: an image without a C library cannot run it" >&2
+    exit 1
+  fi
+}
+
+operator=${OPERATOR_BINARY:-$(build_operator)}
+helm=$(build_helm)
+must_be_static "$operator"
+must_be_static "$helm"
+
+rm -rf "$stage"
+mkdir -p "$stage/rootfs/etc/ssl/certs"
+mkdir -m 1777 "$stage/rootfs/tmp"
+install -m 0755 "$operator" "$stage/flashjob-operator"
+install -m 0755 "$helm" "$stage/helm"
+install -m 0644 LICENSE "$stage/rootfs/LICENSE"
+printf 'flashjob:x:65532:65532::/tmp:/sbin/nologin\n' >"$stage/rootfs/etc/passwd"
+# In a cluster the API server is trusted by the mounted CA; these are for API servers with a public certificate.
+certificates=/etc/ssl/certs/ca-certificates.crt
+if [ -r "$certificates" ]; then
+  install -m 0644 "$certificates" "$stage/rootfs/etc/ssl/certs/"
+else
+  echo "note: $certificates is not here, the image gets no public certificates" >&2
+fi
+
+"${builder[@]}" --platform "linux/$arch" --build-arg "TARGETARCH=$arch" --build-arg "VERSION=$version" \
+  --file deploy/Dockerfile --tag "$image" "$dist"
+echo "built $image for linux/$arch"

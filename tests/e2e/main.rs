@@ -1,0 +1,13 @@
+//! End-to-end tests: a real control plane, the operator as a process, simulated devices. One binary, so that they share the
+//! control plane.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot go on panics"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod simulation;

@@ -1,0 +1,249 @@
+//! The control plane that all tests of a run share. It stops within seconds of this process's end, however it ends.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::OnceLock,
+};
+
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+
+use super::audit::Audit;
+
+/// Namespace of the operator's chart.
+pub const OPERATOR_NAMESPACE: &str = "flashjob-system";
+
+/// A running control plane: see `tests/control-plane/up.sh`.
+#[derive(Debug)]
+pub struct ControlPlane {
+    directory: PathBuf,
+    bin: PathBuf,
+    chart: OnceLock<PathBuf>,
+}
+
+impl ControlPlane {
+    /// The one that all tests of this process share; the first to ask starts it (and builds it, when it never was).
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<ControlPlane> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start("shared"))
+    }
+
+    /// One of its own, for a test that stops parts of it.
+    pub fn start(name: &str) -> Self {
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control-plane");
+        let bin = run(Command::new(scripts.join("build.sh")).args([
+            "etcd",
+            "kwok",
+            "kubernetes",
+            "helm",
+            "helm3",
+        ]));
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("control-plane-{}-{name}", std::process::id()));
+        remove_leftovers(directory.parent().unwrap());
+        let mut command = Command::new(scripts.join("up.sh"));
+        command
+            .arg(&directory)
+            .env("BIN", bin.trim())
+            .env("OWNER_PID", std::process::id().to_string());
+        run(&mut command);
+        Self {
+            directory,
+            bin: PathBuf::from(bin.trim()),
+            chart: OnceLock::new(),
+        }
+    }
+
+    /// State directory: logs, kubeconfigs, the audit log.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Path of a built program, such as `helm3`.
+    pub fn tool(&self, name: &str) -> PathBuf {
+        self.bin.join(name)
+    }
+
+    /// A kubeconfig of `admin`, `fleet` or `kwok`.
+    pub fn kubeconfig(&self, user: &str) -> PathBuf {
+        self.directory.join(format!("{user}.kubeconfig"))
+    }
+
+    /// A client for that user. One per test: a client belongs to the runtime that made it.
+    pub async fn client(&self, user: &str) -> Client {
+        let kubeconfig = Kubeconfig::read_from(self.kubeconfig(user)).unwrap();
+        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+            .await
+            .unwrap();
+        Client::try_from(config).unwrap()
+    }
+
+    /// A command of a built program as administrator, with the programs on its PATH.
+    pub fn command(&self, tool: &str) -> Command {
+        let mut path = vec![self.bin.clone()];
+        path.extend(std::env::split_paths(
+            &std::env::var_os("PATH").unwrap_or_default(),
+        ));
+        let mut command = Command::new(self.tool(tool));
+        command
+            .env("KUBECONFIG", self.kubeconfig("admin"))
+            .env("PATH", std::env::join_paths(path).unwrap())
+            .env("HELM_CACHE_HOME", self.directory.join("helm/cache"))
+            .env("HELM_CONFIG_HOME", self.directory.join("helm/config"))
+            .env("HELM_DATA_HOME", self.directory.join("helm/data"));
+        command
+    }
+
+    /// `kubectl ARGUMENTS`; what it printed, or a panic with its complaint.
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        run(self.command("kubectl").args(arguments))
+    }
+
+    /// `helm ARGUMENTS` (Helm 4); what it printed, or a panic with its complaint.
+    pub fn helm(&self, arguments: &[&str]) -> String {
+        run(self.command("helm").args(arguments))
+    }
+
+    /// `kubectl VERB -f -` with the manifest; its output, as `Err` when it was refused.
+    pub fn feed(&self, arguments: &[&str], manifest: &str) -> Result<String, String> {
+        let mut command = self.command("kubectl");
+        command
+            .args(arguments)
+            .args(["-f", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(manifest.as_bytes())
+            .unwrap();
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() {
+            Ok(text(&output.stdout))
+        } else {
+            Err(text(&output.stderr))
+        }
+    }
+
+    /// What the API server was asked so far.
+    pub fn audit(&self) -> Audit {
+        Audit::read(&self.directory.join("audit.log"))
+    }
+
+    /// Installs the operator's chart, once, without a Pod of its own; a kubeconfig with its ServiceAccount's token.
+    pub fn operator_kubeconfig(&self) -> &Path {
+        self.chart.get_or_init(|| {
+            let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("tests/control-plane/install-operator.sh");
+            let mut command = self.command("kubectl");
+            let environment: Vec<_> = command
+                .get_envs()
+                .filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned())))
+                .collect();
+            command = Command::new(script);
+            command
+                .envs(environment)
+                .args([&self.directory, Path::new(OPERATOR_NAMESPACE)]);
+            run(&mut command);
+            self.directory.join("operator.kubeconfig")
+        })
+    }
+
+    /// Lets the control plane stop a process that was started for it, should this one be killed.
+    pub fn register(&self, name: &str, pid: u32) {
+        let Some(started) = started(pid) else { return };
+        let mut pids = std::fs::OpenOptions::new()
+            .append(true)
+            .open(self.directory.join("pids"))
+            .unwrap();
+        writeln!(pids, "{name} {pid} {started}").unwrap();
+    }
+
+    /// Ends a program of the control plane without asking, such as `kube-apiserver`.
+    pub fn signal(&self, program: &str, signal: nix::sys::signal::Signal) {
+        let pids = std::fs::read_to_string(self.directory.join("pids")).unwrap();
+        let fields = pids.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+        for fields in fields.filter(|fields| fields[0] == program) {
+            let pid: u32 = fields[1].parse().unwrap();
+            if started(pid).as_deref() == Some(fields[2]) {
+                let pid = nix::unistd::Pid::from_raw(pid.try_into().unwrap());
+                nix::sys::signal::kill(pid, signal).unwrap();
+            }
+        }
+    }
+}
+
+impl Drop for ControlPlane {
+    fn drop(&mut self) {
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control-plane");
+        let _ = Command::new(scripts.join("down.sh"))
+            .arg(&self.directory)
+            .status();
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_dir_all(&self.directory);
+        }
+    }
+}
+
+/// Runs a command; its standard output, or a panic with all that it said.
+pub fn run(command: &mut Command) -> String {
+    let (out, err) = (
+        tempfile::NamedTempFile::new().unwrap(),
+        tempfile::NamedTempFile::new().unwrap(),
+    );
+    // Files, not pipes: programs that a script leaves running would hold a pipe open.
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(out.reopen().unwrap())
+        .stderr(err.reopen().unwrap())
+        .status()
+        .unwrap_or_else(|error| panic!("could not run {command:?}: {error}"));
+    let read = |file: &tempfile::NamedTempFile| {
+        String::from_utf8_lossy(&std::fs::read(file.path()).unwrap()).into_owned()
+    };
+    assert!(
+        status.success(),
+        "{command:?}: {status}\n{}{}",
+        read(&out),
+        read(&err)
+    );
+    read(&out)
+}
+
+/// Removes the state of earlier runs: kept until now for whoever wanted to see why they failed.
+fn remove_leftovers(parent: &Path) {
+    std::fs::create_dir_all(parent).unwrap();
+    for entry in std::fs::read_dir(parent).unwrap().flatten() {
+        let ours = entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with("control-plane-");
+        // One that still runs belongs to another run of the tests, beside this one.
+        let runs = || {
+            let pids = std::fs::read_to_string(entry.path().join("pids")).unwrap_or_default();
+            pids.lines().any(|line| {
+                let fields: Vec<_> = line.split(' ').collect();
+                fields.len() == 3
+                    && fields[1].parse().ok().and_then(started).as_deref() == Some(fields[2])
+            })
+        };
+        if owner.is_some() && !owned && !runs() {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// When a process was started, in clock ticks since boot.
+fn started(pid: u32) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(") ")?;
+    fields.split(' ').nth(19).map(str::to_owned)
+}

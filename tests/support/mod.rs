@@ -1,0 +1,32 @@
+//! What the end-to-end tests stand on: one control plane for all of them, a namespace for each, the operator as a process
+//! with the rights that its chart gives it, simulated devices, and the API server's audit log.
+//!
+//! ```ignore
+//! let space = Space::new("healthy-fleet").await;
+//! let fleet = space.fleet(Params { devices: 3, ..Params::default() }).await;
+//! let operator = space.operator(&[]);
+//! space.apply(&job);
+//! space.eventually("the job to finish", seconds(60), async || …).await;
+//! ```
+
+#![allow(dead_code, reason = "a test uses the parts that it needs")]
+
+pub mod audit;
+pub mod control_plane;
+pub mod operator;
+pub mod space;
+
+#[path = "../../examples/fleet/mod.rs"]
+pub mod fleet;
+
+use std::time::Duration;
+
+pub use control_plane::ControlPlane;
+pub use fleet::{Fleet, Outcome, Params};
+pub use operator::Operator;
+pub use space::Space;
+
+/// That many seconds.
+pub const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}

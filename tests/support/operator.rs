@@ -1,0 +1,122 @@
+//! The operator as a process, with its chart's ServiceAccount.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use super::ControlPlane;
+
+/// A running operator; killed when it is dropped.
+#[derive(Debug)]
+pub struct Operator {
+    child: Child,
+    log: PathBuf,
+    http: u16,
+}
+
+impl Operator {
+    /// Starts `flashjob-operator run ARGUMENTS`, its log appended to that file.
+    pub fn start(control_plane: &ControlPlane, log: &Path, arguments: &[&str]) -> Self {
+        let http = free_port();
+        let file = File::options().create(true).append(true).open(log).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_flashjob-operator"));
+        let tools = control_plane.command("helm");
+        command
+            .envs(
+                tools
+                    .get_envs()
+                    .filter_map(|(key, value)| Some((key, value?))),
+            )
+            .env("KUBECONFIG", control_plane.operator_kubeconfig())
+            .args([
+                "run",
+                "--log-format",
+                "text",
+                "--http-address",
+                &format!("127.0.0.1:{http}"),
+            ])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file);
+        let child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("could not run {command:?}: {error}"));
+        control_plane.register("operator", child.id());
+        Self {
+            child,
+            log: log.to_owned(),
+            http,
+        }
+    }
+
+    /// Process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Port of its health checks and metrics on loopback.
+    pub fn http_port(&self) -> u16 {
+        self.http
+    }
+
+    /// Everything that it and those before it in this test logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// `kill -9`, and waits until it is gone. What it started itself may live on.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+    }
+
+    /// SIGTERM; how it ended. Panics when it has not within the time.
+    pub fn terminate(&mut self, within: Duration) -> ExitStatus {
+        self.signal(Signal::SIGTERM);
+        let deadline = Instant::now() + within;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "the operator did not stop within {within:?}:\n{}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}

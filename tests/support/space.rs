@@ -1,0 +1,207 @@
+//! A namespace for one test, with everything that a test does in it.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use kube::Client;
+
+use super::{ControlPlane, Fleet, Operator, Params, control_plane::OPERATOR_NAMESPACE};
+
+/// A namespace for one test. Devices of different tests have different endpoints, so that the tests can run side by side.
+pub struct Space {
+    /// Name of the namespace.
+    pub name: String,
+    /// Where it is.
+    pub control_plane: &'static ControlPlane,
+    /// An administrator's client.
+    pub client: Client,
+    logs: Mutex<Vec<PathBuf>>,
+}
+
+impl Space {
+    /// A new namespace of that name, with a number, on the shared control plane.
+    pub async fn new(name: &str) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(1);
+        let control_plane = ControlPlane::shared();
+        let name = format!("{name}-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        control_plane.kubectl(&["create", "namespace", &name]);
+        let client = control_plane.client("admin").await;
+        let space = Self {
+            name,
+            control_plane,
+            client,
+            logs: Mutex::default(),
+        };
+        space
+            .eventually(
+                "the ServiceAccount of Pods",
+                Duration::from_secs(20),
+                async || {
+                    space
+                        .try_kubectl(&["get", "serviceaccount", "default"])
+                        .ok()
+                },
+            )
+            .await;
+        space
+    }
+
+    /// `kubectl -n NAMESPACE ARGUMENTS`; what it printed, or a panic with its complaint.
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        self.control_plane
+            .kubectl(&[&["-n", &self.name], arguments].concat())
+    }
+
+    /// The same; its complaint as `Err`.
+    pub fn try_kubectl(&self, arguments: &[&str]) -> Result<String, String> {
+        let output = self
+            .control_plane
+            .command("kubectl")
+            .args(["-n", &self.name])
+            .args(arguments)
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() {
+            Ok(text(&output.stdout))
+        } else {
+            Err(text(&output.stderr))
+        }
+    }
+
+    /// `helm -n NAMESPACE ARGUMENTS` (Helm 4).
+    pub fn helm(&self, arguments: &[&str]) -> String {
+        self.control_plane
+            .helm(&[arguments, &["-n", &self.name]].concat())
+    }
+
+    /// `kubectl apply`, server-side, of a manifest; the refusal as `Err`.
+    pub fn try_apply(&self, manifest: &str) -> Result<String, String> {
+        self.control_plane
+            .feed(&["-n", &self.name, "apply", "--server-side"], manifest)
+    }
+
+    /// `kubectl apply`, server-side, of a manifest that must be accepted.
+    pub fn apply(&self, manifest: &str) -> String {
+        self.try_apply(manifest)
+            .unwrap_or_else(|complaint| panic!("{complaint}\nof:\n{manifest}"))
+    }
+
+    /// Devices in this namespace; `namespace` and `endpoint_offset` are set here.
+    pub async fn fleet(&self, params: Params) -> Fleet {
+        static ENDPOINTS: AtomicUsize = AtomicUsize::new(0);
+        let endpoint_offset = ENDPOINTS.fetch_add(params.devices, Ordering::Relaxed);
+        let params = Params {
+            namespace: self.name.clone(),
+            endpoint_offset,
+            ..params
+        };
+        let client = self.control_plane.client("fleet").await;
+        Fleet::start(client, params)
+            .await
+            .unwrap_or_else(|error| panic!("{error}: {:?}", std::error::Error::source(&error)))
+    }
+
+    /// An operator for this namespace alone, with the rights that its chart gives; more arguments of `run` may follow.
+    pub fn operator(&self, arguments: &[&str]) -> Operator {
+        // The chart allows the lease in its own namespace only; here every test has an operator, so every namespace a lease.
+        self.control_plane.operator_kubeconfig();
+        self.copy_role();
+        let log = self
+            .control_plane
+            .directory()
+            .join(format!("operator-{}.log", self.name));
+        self.logs.lock().unwrap().push(log.clone());
+        let own = [
+            "--watch-namespaces",
+            &self.name,
+            "--akri-namespaces",
+            &self.name,
+            "--lease-namespace",
+            &self.name,
+        ];
+        Operator::start(self.control_plane, &log, &[&own, arguments].concat())
+    }
+
+    fn copy_role(&self) {
+        let name = "flashjob-operator-self";
+        let role = self.control_plane.kubectl(&[
+            "-n",
+            OPERATOR_NAMESPACE,
+            "get",
+            "role",
+            name,
+            "-o",
+            "json",
+        ]);
+        let role: serde_json::Value = serde_json::from_str(&role).unwrap();
+        let account = format!("--serviceaccount={OPERATOR_NAMESPACE}:flashjob-operator");
+        let copy = serde_json::json!({
+            "apiVersion": role["apiVersion"], "kind": "Role", "metadata": {"name": name}, "rules": role["rules"],
+        });
+        self.apply(&copy.to_string());
+        // A second operator of the same test finds it there.
+        let _ = self.try_kubectl(&[
+            "create",
+            "rolebinding",
+            name,
+            &format!("--role={name}"),
+            &account,
+        ]);
+    }
+
+    /// Asks until there is an answer; panics, with all that is to be seen, when there is none in time.
+    pub async fn eventually<T>(
+        &self,
+        what: &str,
+        within: Duration,
+        mut ask: impl AsyncFnMut() -> Option<T>,
+    ) -> T {
+        let deadline = Instant::now() + within;
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "no {what} within {within:?}\n{}",
+                self.dump()
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Everything that helps to see what went wrong.
+    pub fn dump(&self) -> String {
+        let mut dump = String::new();
+        for arguments in [
+            &["get", "flashjobs", "-o", "yaml"][..],
+            &[
+                "get",
+                "pods,services,secrets,instances",
+                "-o",
+                "wide",
+                "--show-labels",
+            ],
+            &["get", "events", "--sort-by=.lastTimestamp"],
+        ] {
+            let answer = self
+                .try_kubectl(arguments)
+                .unwrap_or_else(|complaint| complaint);
+            dump = format!("{dump}--- kubectl {}\n{answer}", arguments.join(" "));
+        }
+        for log in self.logs.lock().unwrap().iter() {
+            let text = std::fs::read_to_string(log).unwrap_or_default();
+            let lines: Vec<_> = text.lines().collect();
+            let tail = lines[lines.len().saturating_sub(60)..].join("\n");
+            dump = format!("{dump}--- the end of {}\n{tail}\n", log.display());
+        }
+        dump
+    }
+}
