@@ -42,7 +42,7 @@ pub async fn run(
     let (listed_tx, mut listed_rx) = mpsc::channel::<&'static str>(16);
     let client = &ctx.read;
     let mut tasks = JoinSet::new();
-    tasks.spawn(jobs(Arc::clone(&ctx), watch::flash_jobs(client, &Scope::All), scope.clone(), listed_tx.clone()));
+    tasks.spawn(jobs(Arc::clone(&ctx), watch::flash_jobs(client, &Scope::of(&[])), scope.clone(), listed_tx.clone()));
     let secrets = watch::secrets(client, &scope);
     tasks.spawn(objects(Arc::clone(&ctx), secrets, "Secret", State::see_secret as See<Secret>, listed_tx.clone()));
     let pods = watch::pods(client, &scope);
