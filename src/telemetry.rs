@@ -36,6 +36,13 @@ pub struct LogLevel {
 }
 
 impl LogLevel {
+    /// A level that nothing listens to.
+    #[cfg(test)]
+    pub(crate) fn detached() -> Self {
+        let (_, handle) = reload::Layer::new(EnvFilter::default());
+        Self { handle }
+    }
+
     /// The filter in force.
     #[must_use]
     pub fn get(&self) -> String {

@@ -23,6 +23,7 @@ fn devices(range: std::ops::Range<usize>) -> Vec<SelectedDevice> {
         .map(|place| SelectedDevice {
             uuid: format!("u-{place}"),
             endpoint: endpoint(place),
+            ..SelectedDevice::default()
         })
         .collect()
 }
@@ -199,6 +200,7 @@ fn the_hash_sees_order_fields_and_their_borders() {
     let device = |uuid: &str, endpoint: Option<&str>| SelectedDevice {
         uuid: uuid.into(),
         endpoint: endpoint.map(String::from),
+        ..SelectedDevice::default()
     };
     let lists = [
         vec![],
