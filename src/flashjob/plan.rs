@@ -141,6 +141,7 @@ pub fn may_begin(observed: &Observed<'_>) -> bool {
     !job.deleting
         && job.has_finalizer
         && job.spec.is_ok()
+        && job.invalid.is_none()
         && job.round_is_current()
         && !observed.memory.too_large
         && !refused
