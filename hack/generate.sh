@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Writes the files that are generated: the CRDs from the Rust types, for people (crds/) and for the operator's chart, and
-# deploy/install.yaml from that chart.
+# deploy/install.yaml from that chart, and the reference of the command line.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bin=$(tests/control-plane/build.sh helm)
@@ -42,3 +42,7 @@ mkdir -p deploy
   "$bin/helm" template flashjob-operator charts/flashjob-operator --namespace flashjob-system --skip-tests
 } >"$temporary/install.yaml"
 cp "$temporary/install.yaml" deploy/install.yaml
+
+mkdir -p docs
+cargo run --locked --quiet --bin flashjob-operator -- reference >"$temporary/cli.md"
+cp "$temporary/cli.md" docs/cli.md

@@ -180,6 +180,8 @@ async fn a_service_is_applied_again_without_a_conflict_and_a_job_gets_its_finali
     let second = writer.apply(&service).await.unwrap();
     assert_eq!(first.metadata.uid, second.metadata.uid);
     assert_eq!(second.data["spec"]["selector"]["app"], "y");
+    let (key, uid) = (ObjectKey::service(&space.name, "s"), second.metadata.uid.unwrap());
+    assert_eq!(writer.delete(&key, &DeleteCondition::uid(&uid)).await.unwrap(), Deleted::Gone);
 
     space.control_plane.operator_kubeconfig(); // its chart brings the CRD
     let job = json!({
