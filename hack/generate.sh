@@ -35,13 +35,7 @@ for directory in crds charts/flashjob-operator/files/crds; do
   cp "$temporary"/crds/*.yaml "$directory"
 done
 
-mkdir -p deploy
-{
-  echo "# Generated from charts/flashjob-operator by \`make generate\`. Do not edit."
-  printf 'apiVersion: v1\nkind: Namespace\nmetadata:\n  name: flashjob-system\n'
-  "$bin/helm" template flashjob-operator charts/flashjob-operator --namespace flashjob-system --skip-tests
-} >"$temporary/install.yaml"
-cp "$temporary/install.yaml" deploy/install.yaml
+HELM=$bin/helm deploy/generate.sh
 
 mkdir -p docs
 cargo run --locked --quiet --bin flashjob-operator -- reference >"$temporary/cli.md"

@@ -24,6 +24,10 @@ pub fn markdown() -> String {
 }
 
 fn section(command: &mut Command, text: &mut String) {
+    // What the environment holds while this is generated is nobody's business.
+    let mut command = command
+        .clone()
+        .mut_args(|argument| argument.hide_env_values(true));
     let help = command.render_long_help().to_string();
     let help: Vec<_> = help.lines().map(str::trim_end).collect();
     let title = command.get_bin_name().unwrap_or_default();

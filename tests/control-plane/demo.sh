@@ -93,6 +93,9 @@ fi
 get() { kubectl get flashjob "$job" --namespace "$namespace" -o "jsonpath=$1"; }
 in_flight() { [ "$(get '{.status.counts.inFlight}')" -gt 0 ]; }
 flashing() { [ "$(kubectl get pods --namespace "$namespace" -o name | wc -l)" -gt 1 ]; }
+returned() { [ "$(kubectl get instances --namespace "$namespace" -o name | wc -l)" = "$devices" ]; }
+remains() { kubectl get pods,services,secrets,controllerrevisions --namespace "$namespace" -o name | grep -vx 'service/kubernetes' || true; }
+cleared() { [ -z "$(remains)" ]; }
 finished() { [ "$(get '{.status.conditions[?(@.type=="Finished")].status}')" = True ]; }
 
 say "Applying a FlashJob that names all of them"
@@ -109,6 +112,7 @@ show kubectl get services,pods --namespace "$namespace"
 say "When it has finished"
 await "$state" operator 180 "end of the FlashJob" finished
 show kubectl get flashjob "$job" --namespace "$namespace" -o wide
+await "$state" fleet 60 "return of all devices" returned
 show kubectl get instances --namespace "$namespace"
 get '{range .status.devices[*]}{.phase}{"\t"}{.reason}{"\t"}{.uuid}{"\n"}{end}' | sort
 say "Verdicts: $(get '{.status.counts.succeeded}') succeeded, $(get '{.status.counts.failed}') failed, of $(get '{.status.counts.selected}')"
@@ -122,7 +126,8 @@ show helm list --namespace "$namespace"
 
 say "Deleting the FlashJob leaves nothing behind"
 show kubectl delete flashjob "$job" --namespace "$namespace" --timeout=60s
+# Kubernetes collects what the job owned a moment later.
+await "$state" operator 30 "empty namespace" cleared
 show kubectl get pods,secrets,controllerrevisions --namespace "$namespace"
 show kubectl get services --namespace "$namespace"
-left=$(kubectl get pods,services,secrets,controllerrevisions --namespace "$namespace" -o name | grep -v '^service/kubernetes$' || true)
-[ -z "$left" ] || { echo "left behind: $left" >&2; exit 1; }
+[ -z "$(remains)" ] || { echo "left behind: $(remains)" >&2; exit 1; }
