@@ -57,7 +57,7 @@ pub fn main() -> ExitCode {
 
 async fn dispatch(command: Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Run(settings) => run::run(*settings).await.map(|()| ExitCode::SUCCESS),
+        Command::Run(settings) => run::run(*settings).await,
         Command::Crds(crds) => crds.run().map(|()| ExitCode::SUCCESS),
         Command::Render(render) => render.run().map(|()| ExitCode::SUCCESS),
         Command::Cleanup(cleanup) => cleanup.run().await,
