@@ -8,8 +8,9 @@
 )]
 
 #[path = "../support/mod.rs"]
-mod support;
-
 mod api;
 mod cluster;
+mod main_job;
 mod simulation;
+mod support;
+

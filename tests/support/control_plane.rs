@@ -222,10 +222,14 @@ pub fn run(command: &mut Command) -> String {
 fn remove_leftovers(parent: &Path) {
     std::fs::create_dir_all(parent).unwrap();
     for entry in std::fs::read_dir(parent).unwrap().flatten() {
-        let ours = entry
-            .file_name()
-            .to_string_lossy()
-            .starts_with("control-plane-");
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let owner = name
+            .strip_prefix("control-plane-")
+            .and_then(|rest| rest.split('-').next());
+        let owned = owner
+            .and_then(|pid| pid.parse().ok())
+            .and_then(started)
+            .is_some();
         // One that still runs belongs to another run of the tests, beside this one.
         let runs = || {
             let pids = std::fs::read_to_string(entry.path().join("pids")).unwrap_or_default();
@@ -235,7 +239,7 @@ fn remove_leftovers(parent: &Path) {
                     && fields[1].parse().ok().and_then(started).as_deref() == Some(fields[2])
             })
         };
-        if ours && !runs() {
+        if owner.is_some() && !owned && !runs() {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
