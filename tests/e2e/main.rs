@@ -11,4 +11,5 @@
 mod support;
 
 mod api;
+mod bad_input;
 mod simulation;
