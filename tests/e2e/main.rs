@@ -9,6 +9,7 @@
 
 #[path = "../support/mod.rs"]
 mod api;
+mod bad_input;
 mod cluster;
 mod main_job;
 mod simulation;
