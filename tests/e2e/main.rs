@@ -11,5 +11,9 @@
 mod support;
 
 mod api;
+mod compat;
+mod flash_pod_values;
 mod kills;
+mod leadership;
+mod main_job;
 mod simulation;

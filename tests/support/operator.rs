@@ -41,6 +41,7 @@ impl Operator {
                     .filter_map(|(key, value)| Some((key, value?))),
             )
             .env("KUBECONFIG", kubeconfig)
+            .env("NO_COLOR", "1")
             .args([
                 "run",
                 "--log-format",
