@@ -1,7 +1,7 @@
 //! A namespace for one test, with everything that a test does in it.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering},
@@ -117,14 +117,22 @@ impl Space {
 
     /// An operator for this namespace alone, with the rights that its chart gives; more arguments of `run` may follow.
     pub fn operator(&self, arguments: &[&str]) -> Operator {
+        self.operator_as(self.control_plane.operator_kubeconfig(), "operator", arguments)
+    }
+
+    /// The same with a kubeconfig and a log of its own, for a test with several operators.
+    pub fn operator_as(&self, kubeconfig: &Path, name: &str, arguments: &[&str]) -> Operator {
         // The chart allows the lease in its own namespace only; here every test has an operator, so every namespace a lease.
-        self.control_plane.operator_kubeconfig();
         self.copy_role();
         let log = self
             .control_plane
             .directory()
-            .join(format!("operator-{}.log", self.name));
-        self.logs.lock().unwrap().push(log.clone());
+            .join(format!("{name}-{}.log", self.name));
+        let mut logs = self.logs.lock().unwrap();
+        if !logs.contains(&log) {
+            logs.push(log.clone());
+        }
+        drop(logs);
         let own = [
             "--watch-namespaces",
             &self.name,
@@ -133,7 +141,12 @@ impl Space {
             "--lease-namespace",
             &self.name,
         ];
-        Operator::start(self.control_plane, &log, &[&own, arguments].concat())
+        Operator::start_as(
+            self.control_plane,
+            kubeconfig,
+            &log,
+            &[&own, arguments].concat(),
+        )
     }
 
     fn copy_role(&self) {
