@@ -2,9 +2,11 @@
 
 pub mod api;
 pub mod chart;
+pub mod cli;
 pub mod cluster;
 pub mod device;
 pub mod flashjob;
+pub mod http;
 pub mod names;
 pub mod operator;
 pub mod release;

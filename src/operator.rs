@@ -19,7 +19,6 @@ use crate::{
     api::Reason,
     chart::{
         Chart,
-        guard::{ImagePattern, Kind, Policy},
         load::LoadError,
         template::Capabilities,
         yaml,
@@ -36,7 +35,7 @@ use crate::{
         verdict::Markers,
     },
     release::engine::helm::{self, Helm, HelmError},
-    settings::{EngineChoice, Settings, SettingsError},
+    settings::{EngineChoice, FlashPodSettings, PolicyError, Settings, SettingsError, policy},
     telemetry::Metrics,
 };
 
@@ -72,12 +71,17 @@ pub enum RunError {
         #[source]
         source: Box<LoadError>,
     },
-    /// An image pattern cannot be used.
-    #[error("--allowed-flash-images: {0}")]
-    ImagePattern(String),
-    /// An extra kind cannot be used.
-    #[error("--allowed-extra-kinds: {0:?} is no group/version/Kind")]
-    ExtraKind(String),
+    /// A setting of the guard cannot be used.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The meaning of logs cannot be read.
+    #[error("--log-markers {path}: {message}")]
+    Markers {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        message: String,
+    },
     /// The helm engine was asked for and there is no usable helm.
     #[error(transparent)]
     Helm(#[from] HelmError),
@@ -118,8 +122,9 @@ pub async fn run(
     let fence = Arc::new(Fence::default());
     let clients = Clients::connect(Arc::clone(&fence), settings.write_timeout()).await?;
     let namespace = settings.own_namespace(&clients.default_namespace);
-    let chart = flash_chart(settings.flash_pod_chart.as_deref())?;
-    let kinds = Kinds::default().discover(&clients.read, &settings.allowed_extra_kinds).await?;
+    policy(&settings.flash_pod, [])?;
+    let chart = flash_chart(settings.flash_pod.flash_pod_chart.as_deref())?;
+    let kinds = Kinds::default().discover(&clients.read, &settings.flash_pod.allowed_extra_kinds).await?;
     let writer = Writer::new(clients.write.clone(), kinds, settings.write_timeout(), metrics.clone());
     let source = ChartSource::new(chart, &settings, &clients).await?;
     let helm = engine(&settings, &source).await?;
@@ -135,7 +140,7 @@ pub async fn run(
     let (events, _publisher) = Events::start(clients.write.clone(), leadership.identity());
     let (nudge_tx, nudge_rx) = mpsc::unbounded_channel();
     let flash_pod = source.load(None).map(Arc::new);
-    let limits = limits(&settings);
+    let limits = limits(&settings, markers(settings.log_markers.as_deref())?);
     let ctx = Arc::new(Context::new(
         (clients.read.clone(), writer),
         (metrics.clone(), events),
@@ -166,7 +171,7 @@ pub async fn run(
     ended
 }
 
-fn limits(settings: &Settings) -> Limits {
+fn limits(settings: &Settings, markers: Markers) -> Limits {
     let seconds = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     Limits {
         max_in_flight: usize::try_from(settings.max_in_flight).unwrap_or(usize::MAX),
@@ -176,9 +181,18 @@ fn limits(settings: &Settings) -> Limits {
             cool_down_seconds: seconds(settings.cool_down_seconds),
             // The kubelet's own grace, and a minute for a node that only seems lost.
             lost_seconds: 300 + 60,
+            retry_seconds: seconds(settings.retry_base_seconds),
         },
-        markers: Markers::default(),
+        markers,
     }
+}
+
+/// What the flash Pod's log means: the built-in words, or those of a file.
+fn markers(path: Option<&Path>) -> Result<Markers, RunError> {
+    let Some(path) = path else { return Ok(Markers::default()) };
+    let failed = |message: String| RunError::Markers { path: path.display().to_string(), message };
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    serde_saphyr::from_str(&text).map_err(|error| failed(error.to_string()))
 }
 
 /// The helm command where it is the engine: asked for, or needed by the chart and allowed.
@@ -209,8 +223,7 @@ async fn engine(settings: &Settings, source: &ChartSource) -> Result<Option<Helm
 /// The flash chart and everything around it that does not change at run time.
 struct ChartSource {
     chart: Chart,
-    allowed_value_paths: Vec<String>,
-    policy: Policy,
+    settings: FlashPodSettings,
     capabilities: Capabilities,
     configmap: String,
 }
@@ -220,8 +233,7 @@ impl ChartSource {
         let version = Reader::new(clients.read.clone(), READ_TIMEOUT).cluster_version().await?;
         Ok(Self {
             chart,
-            allowed_value_paths: settings.allowed_value_paths.clone(),
-            policy: policy(settings)?,
+            settings: settings.flash_pod.clone(),
             capabilities: Capabilities {
                 kube_version: version.kube_version,
                 api_versions: version.api_versions,
@@ -233,47 +245,18 @@ impl ChartSource {
 
     /// Compiles the chart with these values of the administrator.
     fn load(&self, values: Option<&str>) -> Result<FlashPod, Refusal> {
-        let mut policy = self.policy.clone();
-        if let Some(values) = values {
-            allow_named(&mut policy, values);
-        }
+        // What cannot be parsed is refused with its place when it is compiled.
+        let parsed = values.and_then(|text| yaml::parse(text).ok());
+        let policy = policy(&self.settings, [&self.chart.values].into_iter().chain(&parsed));
+        let policy = policy.map_err(|error| Refusal { reason: Reason::ChartInvalid, message: error.to_string() })?;
         let settings = blueprint::Settings {
             operator_values: values.map(|text| (text.to_owned(), format!("ConfigMap {} {VALUES_KEY}", self.configmap))),
-            allowed_value_paths: self.allowed_value_paths.clone(),
+            allowed_value_paths: self.settings.allowed_value_paths.clone(),
             policy,
             capabilities: self.capabilities.clone(),
         };
         FlashPod::load(self.chart.clone(), &settings, NEXT_VERSION.fetch_add(1, Ordering::Relaxed))
     }
-}
-
-fn policy(settings: &Settings) -> Result<Policy, RunError> {
-    let images: Result<Vec<ImagePattern>, _> =
-        settings.allowed_flash_images.iter().map(|pattern| pattern.parse::<ImagePattern>()).collect();
-    let kinds = settings.allowed_extra_kinds.iter().map(|text| {
-        let (api_version, kind) = text.rsplit_once('/').ok_or_else(|| RunError::ExtraKind(text.clone()))?;
-        Ok(Kind { api_version: api_version.to_owned(), kind: kind.to_owned() })
-    });
-    let service_accounts = settings.allowed_service_accounts.clone();
-    Ok(Policy {
-        images: images.map_err(|error| RunError::ImagePattern(error.to_string()))?,
-        extra_kinds: kinds.collect::<Result<_, RunError>>()?,
-        service_accounts,
-        secrets: settings.allowed_secret_names.clone(),
-        ..Policy::default()
-    })
-}
-
-/// What the administrator's own values name is allowed: they could have allowed it in the settings as well.
-fn allow_named(policy: &mut Policy, values: &str) {
-    let Ok(values) = yaml::parse(values) else { return };
-    let text = |path: &str| values.pointer(path).and_then(serde_json::Value::as_str).map(str::to_owned);
-    policy.service_accounts.extend(text("/serviceAccountName"));
-    policy.secrets.extend(text("/tls/secretName"));
-    policy.secrets.extend(text("/registryCredentials/secretName"));
-    let pull = values.pointer("/imagePullSecrets").and_then(serde_json::Value::as_array);
-    let names = pull.into_iter().flatten().filter_map(|secret| secret["name"].as_str().map(str::to_owned));
-    policy.secrets.extend(names);
 }
 
 /// Follows the administrator's values: a bad edit keeps the last good ones and says so.

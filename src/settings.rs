@@ -2,6 +2,8 @@
 //!
 //! Every flag has an environment variable `FLASHJOB_…` of the same name.
 
+mod policy;
+
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
@@ -10,6 +12,8 @@ use crate::{
     cluster::{LeaseTimes, Scope},
     telemetry::LogFormat,
 };
+
+pub use policy::{PolicyError, policy};
 
 /// File in which a Pod finds its namespace.
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -25,40 +29,9 @@ pub enum EngineChoice {
     Helm,
 }
 
-/// Settings of `flashjob-operator run`.
+/// Settings of the flash chart and of what it may render: those of `render` too.
 #[derive(Args, Debug, Clone, PartialEq)]
-#[allow(clippy::struct_field_names)]
-pub struct Settings {
-    /// Namespaces whose FlashJobs are carried out, comma-separated. Unset: all.
-    #[arg(
-        long,
-        env = "FLASHJOB_WATCH_NAMESPACES",
-        value_delimiter = ',',
-        value_name = "NAMESPACE",
-        help_heading = "Scope"
-    )]
-    pub watch_namespaces: Vec<String>,
-
-    /// Namespaces of Akri's Instances, comma-separated. Unset: all.
-    #[arg(
-        long,
-        env = "FLASHJOB_AKRI_NAMESPACES",
-        value_delimiter = ',',
-        value_name = "NAMESPACE",
-        help_heading = "Scope"
-    )]
-    pub akri_namespaces: Vec<String>,
-
-    /// How releases are rendered and applied.
-    #[arg(
-        long,
-        env = "FLASHJOB_ENGINE",
-        value_enum,
-        default_value = "auto",
-        help_heading = "Flash chart"
-    )]
-    pub engine: EngineChoice,
-
+pub struct FlashPodSettings {
     /// Flash chart: a directory or a .tgz archive. Unset: the one built in.
     #[arg(
         long,
@@ -67,16 +40,6 @@ pub struct Settings {
         help_heading = "Flash chart"
     )]
     pub flash_pod_chart: Option<PathBuf>,
-
-    /// ConfigMap in the operator's namespace whose key values.yaml holds chart values for all devices; reloaded when it
-    /// changes.
-    #[arg(
-        long,
-        env = "FLASHJOB_FLASH_POD_VALUES_CONFIGMAP",
-        value_name = "NAME",
-        help_heading = "Flash chart"
-    )]
-    pub flash_pod_values_configmap: Option<String>,
 
     /// Chart values that a FlashJob may set: JSON Pointers such as /resources or /nodeSelector, comma-separated.
     #[arg(
@@ -122,13 +85,62 @@ pub struct Settings {
 
     /// Kinds that the flash chart may render besides Pod and Service, as group/version/Kind or v1/Kind, comma-separated.
     #[arg(
-        long,
-        env = "FLASHJOB_ALLOWED_EXTRA_KINDS",
+        long = "extra-kinds",
+        alias = "allowed-extra-kinds",
+        env = "FLASHJOB_EXTRA_KINDS",
         value_delimiter = ',',
         value_name = "KIND",
         help_heading = "Guard"
     )]
     pub allowed_extra_kinds: Vec<String>,
+}
+
+/// Settings of `flashjob-operator run`.
+#[derive(Args, Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Namespaces whose FlashJobs are carried out, comma-separated. Unset: all.
+    #[arg(
+        long,
+        env = "FLASHJOB_WATCH_NAMESPACES",
+        value_delimiter = ',',
+        value_name = "NAMESPACE",
+        help_heading = "Scope"
+    )]
+    pub watch_namespaces: Vec<String>,
+
+    /// Namespaces whose Akri Instances are devices, comma-separated. Unset: all.
+    #[arg(
+        long,
+        env = "FLASHJOB_AKRI_NAMESPACES",
+        value_delimiter = ',',
+        value_name = "NAMESPACE",
+        help_heading = "Scope"
+    )]
+    pub akri_namespaces: Vec<String>,
+
+    /// How releases are rendered and applied.
+    #[arg(
+        long,
+        env = "FLASHJOB_ENGINE",
+        value_enum,
+        default_value = "auto",
+        help_heading = "Flash chart"
+    )]
+    pub engine: EngineChoice,
+
+    /// The flash chart and what it may render.
+    #[command(flatten)]
+    pub flash_pod: FlashPodSettings,
+
+    /// ConfigMap in the operator's namespace whose key values.yaml holds chart values for all devices; reloaded when it
+    /// changes.
+    #[arg(
+        long,
+        env = "FLASHJOB_FLASH_POD_VALUES_CONFIGMAP",
+        value_name = "NAME",
+        help_heading = "Flash chart"
+    )]
+    pub flash_pod_values_configmap: Option<String>,
 
     /// Devices in flight at the same time, over all jobs.
     #[arg(long, env = "FLASHJOB_MAX_IN_FLIGHT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000), value_name = "COUNT", help_heading = "Pace")]
@@ -156,6 +168,15 @@ pub struct Settings {
     )]
     pub cool_down_seconds: u64,
 
+    /// YAML file that says which words in a flash Pod's log mean what. Unset: those of the known flash image.
+    #[arg(
+        long,
+        env = "FLASHJOB_LOG_MARKERS",
+        value_name = "PATH",
+        help_heading = "Flash chart"
+    )]
+    pub log_markers: Option<PathBuf>,
+
     /// The helm command. Unset: the helm on the PATH.
     #[arg(
         long,
@@ -170,7 +191,15 @@ pub struct Settings {
     pub helm_processes: u32,
 
     /// Seconds that one helm command may take.
-    #[arg(long, env = "FLASHJOB_HELM_TIMEOUT", default_value_t = 60, value_parser = clap::value_parser!(u64).range(5..), value_name = "SECONDS", help_heading = "Helm engine")]
+    #[arg(
+        long = "helm-timeout-seconds",
+        alias = "helm-timeout",
+        env = "FLASHJOB_HELM_TIMEOUT_SECONDS",
+        default_value_t = 120,
+        value_parser = clap::value_parser!(u64).range(5..),
+        value_name = "SECONDS",
+        help_heading = "Helm engine"
+    )]
     pub helm_timeout: u64,
 
     /// Address of /healthz, /readyz, /metrics and /loglevel.
@@ -220,6 +249,10 @@ pub struct Settings {
     /// Namespace of the Pod that this process runs in.
     #[arg(long, env = "POD_NAMESPACE", hide = true)]
     pub pod_namespace: Option<String>,
+
+    /// Kubeconfig that the helm command uses.
+    #[arg(long = "kubeconfig", env = "KUBECONFIG", hide = true)]
+    kubeconfig_path: Option<PathBuf>,
 
     /// Milliseconds that others respect a lease which is not renewed.
     #[arg(long, env = "FLASHJOB_LEASE_DURATION_MS", default_value_t = 12_000, value_parser = clap::value_parser!(u64).range(1_000..), hide = true)]
@@ -301,6 +334,7 @@ impl Settings {
             });
         }
         match self
+            .flash_pod
             .allowed_value_paths
             .iter()
             .find(|path| !path.starts_with('/'))
@@ -308,6 +342,12 @@ impl Settings {
             Some(path) => Err(SettingsError::NoPointer(path.clone())),
             None => Ok(()),
         }
+    }
+
+    /// Which namespaces hold devices.
+    #[must_use]
+    pub fn instance_scope(&self) -> Scope {
+        Scope::of(&self.akri_namespaces)
     }
 
     /// Which namespaces are looked at.
@@ -333,10 +373,17 @@ impl Settings {
         Duration::from_millis(self.write_timeout_ms)
     }
 
-    /// Kubeconfig of the helm command; none in a Pod.
+    /// Kubeconfig of the helm command, found as the clients find theirs; none in a Pod.
     #[must_use]
     pub fn kubeconfig(&self) -> Option<PathBuf> {
-        std::env::var_os("KUBECONFIG").map(PathBuf::from).filter(|path| !path.as_os_str().is_empty())
+        let given = self.kubeconfig_path.clone();
+        let usual = || {
+            let path = std::env::home_dir()?.join(".kube/config");
+            Some(path).filter(|path| path.exists())
+        };
+        given
+            .filter(|path| !path.as_os_str().is_empty())
+            .or_else(usual)
     }
 
     /// Namespace of the Lease and of the operator's ConfigMap; `of_client` is that of the kubeconfig's context.

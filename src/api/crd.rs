@@ -103,7 +103,7 @@ fn null_means_absent(schema: &mut JSONSchemaProps) {
     match &mut schema.items {
         Some(JSONSchemaPropsOrArray::Schema(items)) => null_means_absent(items),
         Some(JSONSchemaPropsOrArray::Schemas(items)) => {
-            items.iter_mut().for_each(null_means_absent)
+            items.iter_mut().for_each(null_means_absent);
         }
         None => {}
     }

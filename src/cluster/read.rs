@@ -27,7 +27,7 @@ const LOG_LINES: i64 = 2000;
 pub enum Scope {
     /// All of them, also those that come later.
     #[default]
-    Cluster,
+    All,
     /// These.
     Namespaces(BTreeSet<String>),
 }
@@ -37,7 +37,7 @@ impl Scope {
     #[must_use]
     pub fn of(namespaces: &[String]) -> Self {
         if namespaces.is_empty() {
-            Self::Cluster
+            Self::All
         } else {
             Self::Namespaces(namespaces.iter().cloned().collect())
         }
@@ -47,7 +47,7 @@ impl Scope {
     #[must_use]
     pub fn contains(&self, namespace: &str) -> bool {
         match self {
-            Self::Cluster => true,
+            Self::All => true,
             Self::Namespaces(names) => names.contains(namespace),
         }
     }
@@ -56,7 +56,7 @@ impl Scope {
     #[must_use]
     pub fn parts(&self) -> Vec<Option<String>> {
         match self {
-            Self::Cluster => vec![None],
+            Self::All => vec![None],
             Self::Namespaces(names) => names.iter().cloned().map(Some).collect(),
         }
     }
@@ -201,16 +201,23 @@ impl Reader {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
+    /// Version of the API server.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub async fn kube_version(&self) -> Result<String, ApiError> {
+        let what = "get the version of the API server".to_owned();
+        let info = self
+            .bounded(what, async { self.client.apiserver_version().await })
+            .await?;
+        Ok(info.git_version)
+    }
+
     /// Version and API of the API server.
     ///
     /// # Errors
     /// When it cannot be reached.
     pub async fn cluster_version(&self) -> Result<ClusterVersion, ApiError> {
-        let info = self
-            .bounded("get the version of the API server".to_owned(), async {
-                self.client.apiserver_version().await
-            })
-            .await?;
         let discovery = self
             .bounded("discover the API".to_owned(), async {
                 Discovery::new(self.client.clone()).run_aggregated().await
@@ -226,7 +233,7 @@ impl Reader {
             }
         }
         Ok(ClusterVersion {
-            kube_version: info.git_version,
+            kube_version: self.kube_version().await?,
             api_versions: versions.into_iter().collect(),
         })
     }

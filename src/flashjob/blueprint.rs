@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 
 use super::{job::Job, memory::Refusal};
 use crate::{
-    api::{FlashJobSpec, Reason, Round},
+    api::{Reason, Round},
     chart::{
         Chart,
+        explain::{Explanation, explain},
         device_values::{DeviceContext, DeviceFacts, DeviceValues, JobFacts, ReleaseFacts},
         guard::{self, Policy, Stage},
         layers::{Layers, LayersError, Merged, merge},
@@ -116,26 +117,8 @@ impl FlashPod {
     /// # Errors
     /// What in the job's or the administrator's values cannot be used.
     pub fn blueprint(&self, job: &Job, round: &Round, attempt: &AttemptOf<'_>) -> Result<Blueprint, Refusal> {
-        let release = release_name(attempt.uuid).map_err(|error| Refusal {
-            reason: Reason::DeviceInvalid,
-            message: format!("spec.uuid: {error}"),
-        })?;
-        let intent = intent(job, round, attempt);
-        let context = context(&intent, &release);
-        let owned = owned(job, round, &intent);
-        let empty = FlashJobSpec::default();
-        let spec = job.spec.as_ref().unwrap_or(&empty);
-        let job_values = spec.values.as_ref().map(|values| json!(values));
-        let layers = Layers {
-            chart: &self.chart.values,
-            operator: self.operator.as_ref(),
-            class: None,
-            job: job_values.as_ref(),
-            device: self.device_values.as_ref(),
-            owned: &owned,
-            allowed: &self.allowed,
-        };
-        let merged = merge(&layers, &context).map_err(|error| refused(&error))?;
+        let (release, intent) = named(job, round, attempt)?;
+        let merged = self.layered(job, round, &intent, &release, merge).map_err(|error| refused(&error))?;
         if let Some(schema) = &self.schema {
             schema.validate(&merged.values).map_err(|error| Refusal {
                 reason: Reason::ValuesInvalid,
@@ -143,6 +126,38 @@ impl FlashPod {
             })?;
         }
         Ok(Blueprint { release, intent, merged })
+    }
+
+    /// Each value of an attempt with the layer that set it, and what the job may not set.
+    ///
+    /// # Errors
+    /// What in the administrator's values or in device-values cannot be used.
+    pub fn explain(&self, job: &Job, round: &Round, attempt: &AttemptOf<'_>) -> Result<Explanation, Refusal> {
+        let (release, intent) = named(job, round, attempt)?;
+        self.layered(job, round, &intent, &release, explain).map_err(|error| refused(&error))
+    }
+
+    /// Hands the layers of an attempt to what makes something of them.
+    fn layered<T>(
+        &self,
+        job: &Job,
+        round: &Round,
+        intent: &Intent,
+        release: &str,
+        make: impl FnOnce(&Layers<'_>, &DeviceContext) -> T,
+    ) -> T {
+        let spec = job.spec.as_ref().ok();
+        let job_values = spec.and_then(|spec| spec.values.as_ref()).map(|values| json!(values));
+        let layers = Layers {
+            chart: &self.chart.values,
+            operator: self.operator.as_ref(),
+            class: None,
+            job: job_values.as_ref(),
+            device: self.device_values.as_ref(),
+            owned: &owned(job, round, intent),
+            allowed: &self.allowed,
+        };
+        make(&layers, &context(intent, release))
     }
 
     /// Whether the chart can be rendered in process.
@@ -248,6 +263,13 @@ impl FlashPod {
             ..self.policy.clone()
         }
     }
+}
+
+/// Release name and intent of an attempt.
+fn named(job: &Job, round: &Round, attempt: &AttemptOf<'_>) -> Result<(String, Intent), Refusal> {
+    let release = release_name(attempt.uuid)
+        .map_err(|error| Refusal { reason: Reason::DeviceInvalid, message: format!("spec.uuid: {error}") })?;
+    Ok((release, intent(job, round, attempt)))
 }
 
 /// Which attempt at which device.

@@ -29,9 +29,6 @@ const SLOW_START: Duration = Duration::from_secs(15);
 /// How often jobs of which only attempts are left are looked for, beside every change of a job.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// What is listed before anything is decided. Instances are not among it: Akri may not be installed.
-const SOURCES: usize = 4;
-
 /// Lists everything, then makes passes until it is dropped.
 pub async fn run(
     ctx: Arc<Context>,
@@ -39,7 +36,7 @@ pub async fn run(
     instance_scope: Scope,
     nudge_rx: mpsc::UnboundedReceiver<String>,
 ) {
-    let (listed_tx, mut listed_rx) = mpsc::channel::<&'static str>(16);
+    let (listed_tx, mut listed_rx) = mpsc::channel::<&'static str>(64);
     let client = &ctx.read;
     let mut tasks = JoinSet::new();
     tasks.spawn(jobs(Arc::clone(&ctx), watch::flash_jobs(client, &Scope::of(&[])), scope.clone(), listed_tx.clone()));
@@ -48,23 +45,19 @@ pub async fn run(
     let pods = watch::pods(client, &scope);
     tasks.spawn(objects(Arc::clone(&ctx), pods, "Pod", State::see_pod as See<Pod>, listed_tx.clone()));
     let services = watch::services(client, &scope);
-    tasks.spawn(objects(Arc::clone(&ctx), services, "Service", State::see_service as See<Service>, listed_tx));
-    tasks.spawn(instances(Arc::clone(&ctx), watch::instances(client, &instance_scope)));
-    // Every part of every source has to be listed before the first decision.
-    let mut missing = SOURCES - 1;
-    let mut open: HashMap<&'static str, usize> = HashMap::new();
+    tasks.spawn(objects(Arc::clone(&ctx), services, "Service", State::see_service as See<Service>, listed_tx.clone()));
+    let akri = watch::instances(client, &instance_scope);
+    tasks.spawn(instances(Arc::clone(&ctx), akri, listed_tx));
+    // Every part of every source has to be listed, or known not to exist, before the first decision.
     let parts = scope.parts().len();
-    while missing + usize::from(!open.contains_key("FlashJob")) > 0 {
+    let mut missing: HashMap<&'static str, usize> =
+        [("FlashJob", 1), ("Secret", parts), ("Pod", parts), ("Service", parts)].into();
+    missing.insert("Instance", instance_scope.parts().len());
+    while missing.values().any(|parts| *parts > 0) {
         match tokio::time::timeout(SLOW_START, listed_rx.recv()).await {
-            Ok(Some(kind)) => {
-                let seen = open.entry(kind).or_insert(0);
-                *seen += 1;
-                if kind != "FlashJob" && *seen == parts {
-                    missing -= 1;
-                }
-            }
+            Ok(Some(kind)) => drop(missing.entry(kind).and_modify(|parts| *parts = parts.saturating_sub(1))),
             Ok(None) => return,
-            Err(_) => tracing::warn!("still listing what exists; is the API server reachable and are all rights granted?"),
+            Err(_) => tracing::warn!(?missing, "still listing what exists; is every right granted?"),
         }
     }
     let (jobs, slots) = {
@@ -189,7 +182,11 @@ fn gone(ctx: &Context, uid: Option<&str>) {
     }
 }
 
-async fn instances(ctx: Arc<Context>, mut events: Watch<DeserializeGuard<Instance>>) {
+async fn instances(
+    ctx: Arc<Context>,
+    mut events: Watch<DeserializeGuard<Instance>>,
+    listed_tx: mpsc::Sender<&'static str>,
+) {
     let mut listing: HashMap<Option<String>, HashSet<String>> = HashMap::new();
     let mut parts: HashMap<Option<String>, HashSet<String>> = HashMap::new();
     while let Some(watched) = events.next().await {
@@ -213,8 +210,12 @@ async fn instances(ctx: Arc<Context>, mut events: Watch<DeserializeGuard<Instanc
                 let mut state = ctx.state();
                 known.difference(&seen).for_each(|uid| state.inventory.delete(uid));
                 state.akri_installed = true;
+                let _ = listed_tx.try_send("Instance");
             }
-            WatchEvent::NotInstalled => ctx.state().akri_installed = false,
+            WatchEvent::NotInstalled => {
+                ctx.state().akri_installed = false;
+                let _ = listed_tx.try_send("Instance");
+            }
             WatchEvent::Failed(error) => tracing::warn!(kind = "Instance", error = %error, "watch failed, trying again"),
         }
         if listing.is_empty() {

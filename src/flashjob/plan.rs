@@ -20,8 +20,6 @@ use crate::{
     device::{Device, Inventory},
 };
 
-/// First wait after a try was given up; doubles to [`MAX_BACKOFF_SECONDS`].
-const BACKOFF_SECONDS: i64 = 10;
 /// Longest wait between two tries.
 const MAX_BACKOFF_SECONDS: i64 = 600;
 
@@ -142,6 +140,7 @@ pub fn may_begin(observed: &Observed<'_>) -> bool {
     !job.deleting
         && job.has_finalizer
         && job.spec.is_ok()
+        && job.invalid.is_none()
         && job.round_is_current()
         && !observed.memory.too_large
         && !refused
@@ -170,7 +169,7 @@ fn plan_attempt(
         plan.steps.push((attempt.identity.clone(), step.clone()));
     }
     if let Some((reason, message)) = &decision.release {
-        let waiting = next_wait(observed.memory, index, *reason, message.clone(), now);
+        let waiting = next_wait(observed, index, *reason, message.clone(), now);
         plan.release.push((key.clone(), index, waiting));
     }
     if !over && wish.ending.is_none() {
@@ -185,6 +184,7 @@ fn index_of(observed: &Observed<'_>, attempt: &Attempt) -> Option<usize> {
 }
 
 fn view(attempt: &Attempt, index: Option<usize>, decision: Decision) -> DeviceView {
+    let decision = with_foreign(attempt, decision);
     DeviceView {
         index,
         uuid: attempt.identity.uuid.clone(),
@@ -195,6 +195,17 @@ fn view(attempt: &Attempt, index: Option<usize>, decision: Decision) -> DeviceVi
         message: decision.message,
         since: begun(attempt),
     }
+}
+
+/// Somebody else wrote the release: said as long as the flash runs. Its Pod still gives its verdict to its attempt.
+fn with_foreign(attempt: &Attempt, decision: Decision) -> Decision {
+    let foreign = attempt.records.values().rev().find(|record| record.foreign);
+    let Some(record) = foreign.filter(|_| decision.reason == Reason::Flashing) else { return decision };
+    let message = format!(
+        "{} was not written by the operator: a helm upgrade or rollback by hand; the Pod's own end decides",
+        record.sight.name
+    );
+    Decision { reason: Reason::ForeignRevision, message, ..decision }
 }
 
 /// When an attempt began: its record may have been deleted by hand since.
@@ -286,9 +297,9 @@ fn closed_gate(observed: &Observed<'_>, attempt: &Attempt) -> Option<(Reason, St
     }
 }
 
-fn next_wait(memory: &Memory, index: Option<usize>, reason: Reason, message: String, now: Timestamp) -> Waiting {
-    let tries = index.and_then(|index| memory.waiting.get(&index)).map_or(0, |waiting| waiting.tries) + 1;
-    let seconds = (BACKOFF_SECONDS << (tries - 1).min(10)).min(MAX_BACKOFF_SECONDS);
+fn next_wait(observed: &Observed<'_>, index: Option<usize>, reason: Reason, message: String, now: Timestamp) -> Waiting {
+    let tries = index.and_then(|index| observed.memory.waiting.get(&index)).map_or(0, |waiting| waiting.tries) + 1;
+    let seconds = (observed.world.bounds.retry_seconds << (tries - 1).min(10)).min(MAX_BACKOFF_SECONDS);
     let until = now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(now);
     Waiting { reason, message, until, tries }
 }

@@ -20,7 +20,7 @@ use super::{
     status,
 };
 use crate::{
-    api::{FlashJobStatus, Reason},
+    api::{FlashJobStatus, MismatchPolicy, Reason},
     cluster::{ApiError, ErrorKind, clock::now},
     device::{self, Device},
     release::attempt_id,
@@ -52,7 +52,9 @@ pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> NextPass {
 async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> {
     if job.spec.is_err() && !job.deleting {
         // Its status cannot be read either: writing one would lose which devices are done.
-        tracing::error!(object.namespace = job.namespace, object.name = job.name, "FlashJob cannot be read; nothing of it is started");
+        let error = job.spec.as_ref().err().cloned().unwrap_or_default();
+        tracing::error!(object.namespace = job.namespace, object.name = job.name, error, "FlashJob cannot be read; nothing of it is started");
+        ctx.event(job, None, (true, Reason::InvalidSpec.as_str()), format!("nothing is started: {error}"));
         return Ok(None);
     }
     if !job.has_finalizer {
@@ -134,7 +136,7 @@ async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError> {
 
 /// Whether the spec asks for a round that is not stored yet.
 fn wants_round(ctx: &Context, job: &Job) -> bool {
-    let named = job.spec.as_ref().is_ok_and(|spec| !spec.uuid.is_empty());
+    let named = job.invalid.is_none() && job.spec.as_ref().is_ok_and(|spec| !spec.uuid.is_empty());
     !job.deleting && named && !job.round_is_current() && ctx.state().akri_installed
 }
 
@@ -169,7 +171,7 @@ async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiE
 /// UUIDs that were added to the spec within a round join its selection.
 async fn append_devices(ctx: &Context, job: &Job) -> Result<(), ApiError> {
     let Ok(spec) = &job.spec else { return Ok(()) };
-    if job.deleting || !job.round_is_current() {
+    if job.deleting || job.invalid.is_some() || !job.round_is_current() {
         return Ok(());
     }
     let (roster, more) = {
@@ -278,7 +280,19 @@ fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
             endpoint: Some(begin.device.endpoint.to_string()),
         };
         state.ledger.begin_step(&identity);
+        warn_of_mismatch(ctx, job, begin);
         act::spawn_begin(ctx, job, identity, begin.clone(), nonce);
+    }
+}
+
+/// A device that is not what the job expects is flashed under the policy Warn, but not in silence.
+fn warn_of_mismatch(ctx: &Context, job: &Job, begin: &plan::Begin) {
+    let Ok(spec) = &job.spec else { return };
+    if spec.mismatch_policy.unwrap_or_default() != MismatchPolicy::Warn {
+        return;
+    }
+    if let Some(message) = device::mismatch(spec, &begin.device) {
+        ctx.event(job, Some(&begin.uuid), (true, Reason::DeviceMismatch.as_str()), message);
     }
 }
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by up.sh, down.sh, demo.sh: which processes belong to a control plane, and how they are started and stopped.
 # The file `pids` in the state directory holds one line a process: name, pid, start time. The start time makes sure that
 # a pid that was given to another program since is never signalled.
@@ -30,7 +31,7 @@ register() {
 launch() {
   local directory=$1 name=$2
   shift 2
-  setsid "$@" </dev/null >"$directory/$name.log" 2>&1 &
+  setsid "$@" </dev/null >"$directory/$name.log" 2>&1 3>&- 4>&- &
   launched=$!
   register "$directory" "$name" "$launched" || { tail -n 20 "$directory/$name.log" >&2; return 1; }
 }

@@ -110,7 +110,11 @@ fn fold_next_lines(text: &str) -> Result<String, Error> {
             1 => folded.push(' '),
             breaks => folded.extend(std::iter::repeat_n('\n', breaks - 1)),
         }
-        if run.ends_with('\u{85}') && (after.starts_with("---") || after.starts_with("...")) {
+        let marker = after
+            .strip_prefix("---")
+            .or_else(|| after.strip_prefix("..."));
+        let ends = marker.is_some_and(|rest| rest.starts_with([' ', '\u{85}']));
+        if run.ends_with('\u{85}') && ends {
             return Err(Error::Whole(
                 "yaml: found unexpected document indicator".to_owned(),
             ));

@@ -1,0 +1,44 @@
+# The commands of this project. `make demo` and `make test` need Rust and Go, nothing else; what they build besides the
+# operator is kept in $FLASHJOB_CACHE, outside the checkout.
+
+# native, helm or auto: how the demo and `make up` make releases.
+ENGINE ?= native
+FLASHJOB_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flashjob
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+STATE ?= $(TARGET)/control-plane
+export FLASHJOB_CACHE
+
+.PHONY: help demo up down test unit e2e lint generate ci tools
+help: ## Show this list.
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
+
+demo: ## Flash twelve simulated devices, on a control plane of its own that is gone afterwards (ENGINE=native|helm).
+	@tests/control-plane/demo.sh demo $(ENGINE)
+
+up: ## Start a control plane, the operator and twelve devices, and leave them running (ENGINE=native|helm|auto).
+	@tests/control-plane/demo.sh up $(ENGINE) $(STATE)
+
+down: ## Stop what `make up` started.
+	@tests/control-plane/down.sh $(STATE)
+
+test: ## Run every test, the end-to-end ones included.
+	tests/control-plane/build.sh >/dev/null
+	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --all-targets
+
+unit: ## Run the tests that need no control plane.
+	cargo test --locked --lib --bins --examples
+
+e2e: ## Run the end-to-end tests alone (TEST=part-of-a-name).
+	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test e2e $(TEST)
+
+lint: ## Formatting, clippy, rustdoc, charts, licences.
+	@.ci/run fmt clippy doc charts deny
+
+generate: ## Write the generated files: CRDs, and what is rendered from the charts.
+	@hack/generate.sh
+
+ci: ## Everything that has to pass before a change lands.
+	@.ci/run
+
+tools: ## Build the control plane's programs and print their directory.
+	@tests/control-plane/build.sh

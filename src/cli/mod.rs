@@ -1,0 +1,109 @@
+//! The command line: one file per subcommand. Prints, exits, and starts the rest; decides nothing.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage.
+
+mod cleanup;
+mod crds;
+mod reference;
+mod render;
+mod run;
+mod version;
+
+use std::{error::Error, io::Write, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// Flashes firmware to fleets of devices, one Helm release per device.
+#[derive(Parser, Debug)]
+#[command(name = "flashjob-operator", version, propagate_version = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run the operator.
+    Run(Box<crate::settings::Settings>),
+    /// Print the CRDs, or write them to a directory.
+    Crds(crds::Crds),
+    /// Render a chart as `helm template` does, or show what would be applied for one device.
+    Render(Box<render::Render>),
+    /// Free what FlashJobs left behind when the operator is gone; run by a person, with that person's rights.
+    Cleanup(cleanup::Cleanup),
+    /// Print the versions of the operator, its flash chart, helm and the cluster.
+    Version(version::Version),
+    /// Print this command line as Markdown.
+    #[command(hide = true)]
+    Reference,
+}
+
+/// What a subcommand fails with; its chain is printed once.
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return report(&error),
+    };
+    match runtime.block_on(dispatch(line.command)) {
+        Ok(code) => code,
+        Err(error) => report(error.as_ref()),
+    }
+}
+
+async fn dispatch(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Run(settings) => run::run(*settings).await,
+        Command::Crds(crds) => crds.run().map(|()| ExitCode::SUCCESS),
+        Command::Render(render) => render.run().map(|()| ExitCode::SUCCESS),
+        Command::Cleanup(cleanup) => cleanup.run().await,
+        Command::Version(version) => version.run().await.map(|()| ExitCode::SUCCESS),
+        Command::Reference => print(&reference::markdown()).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Prints to standard output; a reader that has seen enough is no error.
+fn print(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Prints an error with its causes, each once.
+fn report(error: &(dyn Error + 'static)) -> ExitCode {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = error.source();
+    }
+    eprintln!("flashjob-operator: {text}");
+    ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn every_subcommand_says_what_it_is_for() {
+        for command in CommandLine::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `flashjob-operator render`: what a chart renders, or what would be applied for one device. Touches no cluster.
+
+mod chart;
+mod device;
+mod values;
+
+use std::path::PathBuf;
+
+use super::{Failure, print};
+use crate::{chart::template::Capabilities, settings::FlashPodSettings};
+
+/// Options of `render`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    flashjob-operator render --chart ./my-chart --name test --namespace demo -f values.yaml\n  \
+    flashjob-operator render --flashjob job.yaml --instance instance.yaml -f operator-values.yaml\n  \
+    flashjob-operator render --flashjob job.yaml --instance instance.yaml --explain-values")]
+pub struct Render {
+    /// Chart to render as it is: a directory or a .tgz archive.
+    #[arg(
+        long,
+        value_name = "PATH",
+        required_unless_present = "flashjob",
+        conflicts_with = "flashjob"
+    )]
+    chart: Option<PathBuf>,
+
+    /// Name of the release.
+    #[arg(long, default_value = "release-name", conflicts_with = "flashjob")]
+    name: String,
+
+    /// Namespace of the release.
+    #[arg(long, short, default_value = "default", conflicts_with = "flashjob")]
+    namespace: String,
+
+    /// File of a FlashJob: renders what would be applied for one of its devices.
+    #[arg(long, value_name = "FILE", requires = "instance")]
+    flashjob: Option<PathBuf>,
+
+    /// File of the device's Akri Instance.
+    #[arg(long, value_name = "FILE", requires = "flashjob")]
+    instance: Option<PathBuf>,
+
+    /// Address of the device's Service. Unset: an example address.
+    #[arg(long, value_name = "IPV4", requires = "flashjob")]
+    address: Option<std::net::Ipv4Addr>,
+
+    /// Instead of objects, print each value with the layer that set it, and what the job may not set.
+    #[arg(long, requires = "flashjob")]
+    explain_values: bool,
+
+    /// Values: of the chart, or those of the administrator for all devices. Later files win.
+    #[arg(long = "values", short = 'f', value_name = "FILE")]
+    values: Vec<PathBuf>,
+
+    /// Kubernetes version that templates see.
+    #[arg(long, value_name = "VERSION")]
+    kube_version: Option<String>,
+
+    /// API versions that templates see besides the usual ones.
+    #[arg(long, value_name = "VERSION", value_delimiter = ',')]
+    api_versions: Vec<String>,
+
+    #[command(flatten)]
+    settings: FlashPodSettings,
+}
+
+impl Render {
+    /// Prints what is rendered.
+    ///
+    /// # Errors
+    /// When a file cannot be used, or chart, schema or guard refuse: with file, key and reason.
+    pub fn run(&self) -> Result<(), Failure> {
+        let text = match (&self.chart, &self.flashjob, &self.instance) {
+            (Some(path), ..) => self.render_chart(path)?,
+            (None, Some(job), Some(instance)) => self.render_device(job, instance)?,
+            (None, ..) => return Err("give --chart, or --flashjob and --instance".into()),
+        };
+        print(&text)
+    }
+
+    fn capabilities(&self) -> Result<Capabilities, Failure> {
+        let mut capabilities = Capabilities::default();
+        if let Some(version) = &self.kube_version {
+            capabilities.kube_version = full_version(version)?;
+        }
+        capabilities
+            .api_versions
+            .extend(self.api_versions.iter().cloned());
+        Ok(capabilities)
+    }
+}
+
+/// `1.33` means `v1.33.0`, as it does to Helm.
+fn full_version(text: &str) -> Result<String, Failure> {
+    let bare = text.strip_prefix('v').unwrap_or(text);
+    let padded = match bare.split('.').count() {
+        1 => format!("{bare}.0.0"),
+        2 => format!("{bare}.0"),
+        _ => bare.to_owned(),
+    };
+    let version = semver::Version::parse(&padded)
+        .map_err(|error| format!("--kube-version {text}: {error}"))?;
+    Ok(format!("v{version}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("1.33", "v1.33.0")]
+    #[case("v1.33.1", "v1.33.1")]
+    #[case("1.30.2-gke.1", "v1.30.2-gke.1")]
+    fn a_kubernetes_version_may_be_short(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(full_version(text).expect("a version"), expected);
+    }
+
+    #[test]
+    fn a_kubernetes_version_that_is_none_is_refused() {
+        assert!(full_version("latest").is_err());
+    }
+}

@@ -1,0 +1,122 @@
+//! What would be applied for one device of a FlashJob: the same steps as the operator's, without a cluster.
+
+use std::path::Path;
+
+use kube::core::DeserializeGuard;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{Render, values};
+use crate::{
+    api::{FlashJob, Instance},
+    cli::Failure,
+    device::Device,
+    flashjob::{
+        blueprint::{AttemptOf, FlashPod, Settings as ChartSettings},
+        job::Job,
+        memory::Refusal,
+    },
+    operator::flash_chart,
+    settings::policy,
+};
+
+/// What a file cannot know and the API server would have set.
+const UNKNOWN_UID: &str = "00000000-0000-4000-8000-000000000000";
+/// Stands for the address that the Service would get.
+const EXAMPLE_ADDRESS: &str = "192.0.2.1";
+
+impl Render {
+    /// The objects of the device's first attempt, or its values explained.
+    pub(super) fn render_device(&self, job: &Path, instance: &Path) -> Result<String, Failure> {
+        let job: DeserializeGuard<FlashJob> = object(job)?;
+        let job = Job::parse(&job).ok_or("the FlashJob lacks metadata.name")?;
+        if let Err(error) = &job.spec {
+            return Err(format!("the FlashJob cannot be used: {error}").into());
+        }
+        let instance: Instance = object(instance)?;
+        let device = Device::parse(&instance)
+            .map_err(|error| format!("the Instance cannot be used: {error}"))?;
+        let flash_pod = self.flash_pod()?;
+        let round = job
+            .wanted_round(1)
+            .ok_or("the FlashJob names no firmware and version")?;
+        let uuid = device.uuid.clone();
+        let attempt = AttemptOf {
+            index: 0,
+            uuid: &uuid,
+            device: &device,
+            number: 1,
+            nonce: "render",
+        };
+        if self.explain_values {
+            return Ok(flash_pod
+                .explain(&job, &round, &attempt)
+                .map_err(|refusal| refused(&refusal))?
+                .to_string());
+        }
+        let blueprint = flash_pod
+            .blueprint(&job, &round, &attempt)
+            .map_err(|refusal| refused(&refusal))?;
+        let address = self
+            .address
+            .map_or_else(|| EXAMPLE_ADDRESS.to_owned(), |address| address.to_string());
+        let overrides = &blueprint.merged.overrides;
+        let rendered = flash_pod
+            .objects(
+                &blueprint.intent,
+                &blueprint.release,
+                1,
+                overrides,
+                Some(&address),
+            )
+            .map_err(|refusal| refused(&refusal))?;
+        Ok(format!("{}\n", rendered.manifest.trim()))
+    }
+
+    fn flash_pod(&self) -> Result<FlashPod, Failure> {
+        let chart = flash_chart(self.settings.flash_pod_chart.as_deref())?;
+        let operator = values::merged(&self.values)?;
+        let source: Vec<_> = self
+            .values
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        let text = match self.values.as_slice() {
+            [] => None,
+            [one] => Some(values::read(one)?),
+            _ => Some(serde_json::to_string(&operator)?),
+        };
+        let settings = ChartSettings {
+            operator_values: text.map(|text| (text, source.join(", "))),
+            allowed_value_paths: self.settings.allowed_value_paths.clone(),
+            policy: policy(&self.settings, [&chart.values, &Value::Object(operator)])?,
+            capabilities: self.capabilities()?,
+        };
+        FlashPod::load(chart, &settings, 0).map_err(|refusal| refused(&refusal).into())
+    }
+}
+
+fn refused(refusal: &Refusal) -> String {
+    format!("{}: {}", refusal.reason, refusal.message)
+}
+
+/// An object of a file, with what only the API server sets filled in.
+fn object<K: DeserializeOwned>(path: &Path) -> Result<K, Failure> {
+    let mut value = values::read_yaml(path)?;
+    let Some(root) = value.as_object_mut() else {
+        return Err(format!("{}: holds no object", path.display()).into());
+    };
+    let metadata = root
+        .entry("metadata")
+        .or_insert_with(|| Value::Object(Map::new()));
+    for (key, default) in [
+        ("namespace", "default"),
+        ("uid", UNKNOWN_UID),
+        ("resourceVersion", "1"),
+    ] {
+        if metadata.get(key).is_none_or(Value::is_null) {
+            metadata[key] = default.into();
+        }
+    }
+    serde_json::from_value(value).map_err(|error| format!("{}: {error}", path.display()).into())
+}

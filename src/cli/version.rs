@@ -1,0 +1,71 @@
+//! `flashjob-operator version`: which versions meet here. Reads the cluster's version if there is a cluster.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Failure, print};
+use crate::{
+    cluster::{Clients, Fence, Reader},
+    operator::flash_chart,
+    release::engine::helm,
+};
+
+/// How long the cluster may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Options of `version`.
+#[derive(clap::Args, Debug)]
+pub struct Version {
+    /// Do not ask the cluster.
+    #[arg(long)]
+    client: bool,
+}
+
+impl Version {
+    /// Prints one line for each.
+    ///
+    /// # Errors
+    /// When the built-in chart cannot be read: never in a released program.
+    pub async fn run(&self) -> Result<(), Failure> {
+        let chart = flash_chart(None)?;
+        let kubernetes = if self.client {
+            String::new()
+        } else {
+            format!("kubernetes  {}\n", kubernetes().await)
+        };
+        let text = format!(
+            "operator    {}\n{:<11} {} (built in)\nhelm        {}\n{kubernetes}",
+            env!("CARGO_PKG_VERSION"),
+            chart.metadata.name,
+            chart.metadata.version,
+            helm().await,
+        );
+        print(&text)
+    }
+}
+
+async fn helm() -> String {
+    let settings = helm::Settings {
+        binary: None,
+        kubeconfig: None,
+        processes: 1,
+        timeout: Duration::from_secs(10),
+        grace: Duration::from_secs(1),
+        history_max: 0,
+    };
+    match helm::Helm::find(&settings).await {
+        Ok(helm) => helm.version().to_string(),
+        Err(error) => format!("none: {error}"),
+    }
+}
+
+async fn kubernetes() -> String {
+    let fence = Arc::new(Fence::default());
+    let clients = match Clients::connect(fence, PATIENCE).await {
+        Ok(clients) => clients,
+        Err(error) => return format!("none: {error}"),
+    };
+    match Reader::new(clients.lease, PATIENCE).kube_version().await {
+        Ok(version) => version,
+        Err(error) => format!("none: {error}"),
+    }
+}

@@ -1,0 +1,198 @@
+//! The FlashJob kind as files and as Rust types. What the API server makes of it is tested in `e2e/api.rs`.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use std::{collections::BTreeSet, path::Path};
+
+use flashjob_operator::api::{
+    FlashJob, FlashJobSpec, MismatchPolicy, crd,
+    rule::{FIRMWARE, UUID, VERSION},
+};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The schema's properties under `spec` or `status`.
+fn schema(part: &str) -> Value {
+    let definition = serde_json::to_value(crd::flashjob()).unwrap();
+    definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"][part].clone()
+}
+
+/// Every schema below `schema`, with its path; itself first.
+fn walk(path: &str, schema: &Value, found: &mut Vec<(String, Value)>) {
+    found.push((path.to_owned(), schema.clone()));
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        walk(&format!("{path}.{name}"), property, found);
+    }
+    if schema["items"].is_object() {
+        walk(&format!("{path}[]"), &schema["items"], found);
+    }
+}
+
+fn all_schemas(part: &str) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    walk(part, &schema(part), &mut found);
+    found
+}
+
+#[test]
+fn the_committed_definitions_are_those_of_the_types() {
+    for (file, content) in crd::manifests() {
+        for directory in crd::MANIFEST_DIRECTORIES {
+            let path = repository().join(directory).join(&file);
+            let committed = std::fs::read_to_string(&path).unwrap_or_default();
+            assert!(
+                committed == content,
+                "{} is out of date; run: make generate",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_definition_survives_its_file() {
+    let (_, yaml) = crd::manifests().remove(0);
+    let read: CustomResourceDefinition = serde_saphyr::from_str(&yaml).unwrap();
+    assert_eq!(read, crd::flashjob());
+}
+
+#[test]
+fn only_what_old_files_leave_empty_may_be_stored_as_null() {
+    let nullable: Vec<_> = all_schemas("spec")
+        .into_iter()
+        .chain(all_schemas("status"))
+        .filter(|(_, schema)| schema["nullable"] == true)
+        .map(|(path, _)| path)
+        .collect();
+    assert_eq!(
+        nullable,
+        [
+            "spec.applicationType",
+            "spec.device",
+            "spec.externalIP",
+            "spec.flashjobPodImage",
+            "spec.hostEndpoint"
+        ]
+    );
+}
+
+#[test]
+fn nothing_has_a_default_and_everything_a_description() {
+    for (path, schema) in all_schemas("spec").into_iter().chain(all_schemas("status")) {
+        assert!(schema.get("default").is_none(), "{path}");
+        assert!(
+            path.ends_with("[]") || schema["description"].is_string(),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn every_text_and_list_of_a_spec_is_bounded_and_rules_stand_on_leaves() {
+    for (path, schema) in all_schemas("spec") {
+        let bounded = match schema["type"].as_str().unwrap() {
+            "string" => schema["maxLength"].is_number() || schema["enum"].is_array(),
+            "array" => schema["maxItems"].is_number(),
+            "integer" => schema["minimum"].is_number() && schema["maximum"].is_number(),
+            _ => true,
+        };
+        assert!(bounded, "{path}");
+        let leaf = schema["properties"].is_null() && schema["items"].is_null();
+        assert!(
+            leaf || schema["x-kubernetes-validations"].is_null(),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn a_status_takes_any_word_and_merges_only_conditions() {
+    for (path, schema) in all_schemas("status") {
+        assert!(schema.get("enum").is_none(), "{path}");
+        if schema["type"] == "array" {
+            let kind = if path == "status.conditions" {
+                "map"
+            } else {
+                "atomic"
+            };
+            assert_eq!(schema["x-kubernetes-list-type"], kind, "{path}");
+        }
+    }
+}
+
+#[test]
+fn the_words_of_the_schema_are_those_of_the_type() {
+    let words: BTreeSet<_> = [
+        MismatchPolicy::Ignore,
+        MismatchPolicy::Warn,
+        MismatchPolicy::Fail,
+    ]
+    .into_iter()
+    .map(|policy| {
+        serde_json::to_value(policy)
+            .unwrap()
+            .as_str()
+            .unwrap()
+            .to_owned()
+    })
+    .collect();
+    let schema = schema("spec");
+    let in_schema = schema["properties"]["mismatchPolicy"]["enum"]
+        .as_array()
+        .unwrap();
+    assert_eq!(
+        in_schema
+            .iter()
+            .map(|word| word.as_str().unwrap().to_owned())
+            .collect::<BTreeSet<_>>(),
+        words
+    );
+}
+
+#[rstest]
+#[case::null(Value::Null)]
+#[case::empty(json!(""))]
+fn null_and_the_empty_text_are_read_as_absent(#[case] nothing: Value) {
+    let spec: FlashJobSpec = serde_json::from_value(json!({
+        "uuid": null, "firmware": "f", "version": "1", "values": null, "parallelism": null, "mismatchPolicy": null,
+        "device": nothing, "applicationType": nothing, "hostEndpoint": nothing, "externalIP": nothing,
+        "flashjobPodImage": nothing,
+    }))
+    .unwrap();
+    let bare = FlashJobSpec {
+        firmware: "f".into(),
+        version: "1".into(),
+        ..Default::default()
+    };
+    assert_eq!(spec, bare);
+    assert_eq!(
+        serde_json::to_value(bare).unwrap(),
+        json!({"firmware": "f", "version": "1"})
+    );
+}
+
+#[test]
+fn a_stored_spec_without_required_fields_can_be_read() {
+    let spec: FlashJobSpec = serde_json::from_value(json!({})).unwrap();
+    assert_eq!(spec, FlashJobSpec::default());
+}
+
+#[rstest]
+#[case("flashjob.yaml")]
+#[case("flashjob-original.yaml")]
+fn a_sample_keeps_every_rule(#[case] file: &str) {
+    let yaml = std::fs::read_to_string(repository().join("deploy/samples").join(file)).unwrap();
+    let raw: Value = serde_saphyr::from_str(&yaml).unwrap();
+    let known = schema("spec");
+    for field in raw["spec"].as_object().unwrap().keys() {
+        assert!(known["properties"].get(field).is_some(), "{field}");
+    }
+    let job: FlashJob = serde_saphyr::from_str(&yaml).unwrap();
+    assert!(FIRMWARE.accepts(&job.spec.firmware) && VERSION.accepts(&job.spec.version));
+    assert!(!job.spec.uuid.is_empty() && job.spec.uuid.iter().all(|uuid| UUID.accepts(uuid)));
+}

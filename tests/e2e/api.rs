@@ -1,0 +1,367 @@
+//! What a real API server makes of the FlashJob kind. Each test installs the definition under a group of its own, so that
+//! one that changes it disturbs no other.
+
+use flashjob_operator::api::crd;
+use serde_json::{Value, json};
+
+use crate::support::{Space, seconds};
+
+const ORIGINAL_GROUP: &str = "application.flashjob.nbfc.io";
+const FINALIZER: &str = "application.flashjob.nbfc.io/flashjob-finalizer";
+
+/// The FlashJob kind under a group of its own, and a namespace.
+struct Kind {
+    space: Space,
+    group: String,
+}
+
+impl Kind {
+    async fn new(name: &str) -> Self {
+        let space = Space::new(name).await;
+        let group = format!("{}.flashjob.test", space.name);
+        let kind = Self { space, group };
+        kind.install(&kind.definition()).await;
+        kind
+    }
+
+    /// Name of the resource, as kubectl takes it.
+    fn resource(&self) -> String {
+        format!("flashjobs.{}", self.group)
+    }
+
+    fn definition(&self) -> Value {
+        let mut definition = serde_json::to_value(crd::flashjob()).unwrap();
+        definition["metadata"]["name"] = json!(self.resource());
+        definition["spec"]["group"] = json!(self.group);
+        definition
+    }
+
+    /// The definition as it would be if it knew no rules.
+    fn loose_definition(&self) -> Value {
+        let mut definition = self.definition();
+        let version = &mut definition["spec"]["versions"][0];
+        version["schema"] = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+        version.as_object_mut().unwrap().remove("selectableFields");
+        definition
+    }
+
+    async fn install(&self, definition: &Value) {
+        let control_plane = self.space.control_plane;
+        control_plane
+            .feed(
+                &["apply", "--server-side", "--force-conflicts"],
+                &definition.to_string(),
+            )
+            .unwrap();
+        // The server serves the kind, and swaps its schema, a moment after the object has changed.
+        let loose = definition["spec"]["versions"][0]["selectableFields"].is_null();
+        self.space
+            .eventually("the definition to be served", seconds(30), async || {
+                let probe = self.job("probe", json!({"firmware": "", "version": ""}));
+                match self.feed(&["create", "--dry-run=server"], &probe) {
+                    Ok(_) => loose.then_some(()),
+                    Err(complaint) => (!loose && complaint.contains("spec.firmware")).then_some(()),
+                }
+            })
+            .await;
+    }
+
+    fn job(&self, name: &str, spec: Value) -> Value {
+        let mut job = json!({
+            "apiVersion": format!("{}/v1alpha1", self.group), "kind": "FlashJob", "metadata": {"name": name},
+        });
+        if !spec.is_null() {
+            job["spec"] = spec;
+        }
+        job
+    }
+
+    fn feed(&self, arguments: &[&str], object: &Value) -> Result<String, String> {
+        let arguments = [&["-n", &self.space.name], arguments].concat();
+        self.space
+            .control_plane
+            .feed(&arguments, &object.to_string())
+    }
+
+    fn get(&self, name: &str) -> Value {
+        let json = self
+            .space
+            .kubectl(&["get", &self.resource(), name, "-o", "json"]);
+        serde_json::from_str(&json).unwrap()
+    }
+
+    fn gone(&self, name: &str) -> bool {
+        let found = self.space.kubectl(&[
+            "get",
+            &self.resource(),
+            name,
+            "--ignore-not-found",
+            "-o",
+            "name",
+        ]);
+        found.is_empty()
+    }
+}
+
+/// The sample in the original's form.
+fn original_sample() -> String {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/deploy/samples/flashjob-original.yaml"
+    );
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// Fields of a spec that are there and not null.
+fn set_fields(spec: &Value) -> Vec<&str> {
+    spec.as_object()
+        .unwrap()
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, _)| name.as_str())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_file_of_the_original_operator_is_accepted_unchanged_however_it_is_applied() {
+    let kind = Kind::new("api-original").await;
+    let file = original_sample().replace(ORIGINAL_GROUP, &kind.group);
+    let apply = |verb: &[&str]| {
+        let arguments = [&["-n", &kind.space.name], verb].concat();
+        kind.space.control_plane.feed(&arguments, &file).unwrap();
+        kind.get("flashjob-original")
+    };
+
+    // Client-side: the nulls vanish, and applying again changes nothing.
+    let created = apply(&["apply"]);
+    let fields = created["spec"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .collect::<Vec<_>>();
+    assert_eq!(fields, ["firmware", "uuid", "version"]);
+    assert_eq!(apply(&["apply"])["metadata"]["generation"], 1);
+    kind.space
+        .kubectl(&["delete", &kind.resource(), "flashjob-original"]);
+
+    // Server-side: the API server keeps them, and they mean the same.
+    let created = apply(&["apply", "--server-side"]);
+    assert_eq!(
+        set_fields(&created["spec"]),
+        ["firmware", "uuid", "version"]
+    );
+    assert_eq!(
+        apply(&["apply", "--server-side"])["metadata"]["generation"],
+        1
+    );
+}
+
+#[tokio::test]
+async fn nulls_vanish_from_what_is_new_but_not_from_values() {
+    let kind = Kind::new("api-nulls").await;
+    let spec = json!({
+        "firmware": "f", "version": "1", "uuid": null, "parallelism": null, "mismatchPolicy": null,
+        "activeDeadlineSecondsPerDevice": null, "deviceDiscoveryTimeoutSeconds": null,
+        "ttlSecondsAfterFinished": null, "values": {"resources": null, "image": {"tag": null}},
+    });
+    let job = kind.job("nulls", spec);
+    // A plain POST, because kubectl removes nulls itself.
+    let path = format!(
+        "/apis/{}/v1alpha1/namespaces/{}/flashjobs",
+        kind.group, kind.space.name
+    );
+    let control_plane = kind.space.control_plane;
+    control_plane
+        .feed(&["create", "--raw", &path], &job.to_string())
+        .unwrap();
+    // A null in values removes the chart's value, as in Helm.
+    assert_eq!(
+        kind.get("nulls")["spec"],
+        json!({"firmware": "f", "version": "1", "values": {"resources": null, "image": {"tag": null}}})
+    );
+}
+
+#[tokio::test]
+async fn a_bad_spec_is_refused_in_words_that_help() {
+    let kind = Kind::new("api-refused").await;
+    let refused = |spec: Value, words: &[&str]| {
+        let complaint = kind.feed(&["create"], &kind.job("bad", spec)).unwrap_err();
+        for word in words {
+            assert!(complaint.contains(word), "no `{word}` in: {complaint}");
+        }
+    };
+    let no_breaks = "must be an OCI reference such as registry.example.com/esp32:1.2.0";
+    refused(
+        json!({"firmware": "x\n  hostNetwork: true", "version": "1"}),
+        &["spec.firmware", no_breaks, "no spaces or line breaks"],
+    );
+    refused(
+        json!({"firmware": "", "version": "1"}),
+        &["spec.firmware", no_breaks],
+    );
+    refused(
+        json!({"firmware": "f".repeat(513), "version": "1"}),
+        &["spec.firmware: Too long", "512"],
+    );
+    refused(
+        json!({"firmware": "f", "version": "1 2"}),
+        &["spec.version", "must be a version such as 1.2.0"],
+    );
+    refused(
+        json!({}),
+        &["spec.firmware: Required", "spec.version: Required"],
+    );
+    refused(Value::Null, &["spec is required"]);
+    refused(
+        json!({"firmware": "f", "version": "1", "uuid": ["a", "NOT-A-UID"]}),
+        &[
+            "spec.uuid[1]",
+            "must be the metadata.uid of an Akri Instance",
+            "kubectl get instances",
+        ],
+    );
+    refused(
+        json!({"firmware": "f", "version": "1", "parallelism": 0}),
+        &["spec.parallelism", "greater than or equal to 1"],
+    );
+    refused(
+        json!({"firmware": "f", "version": "1", "mismatchPolicy": "Maybe"}),
+        &["spec.mismatchPolicy", "\"Ignore\", \"Warn\", \"Fail\""],
+    );
+    refused(
+        json!({"firmware": "f", "version": "1", "flashjobPodImage": "i\nx: y"}),
+        &["spec.flashjobPodImage", "must be a container image"],
+    );
+}
+
+#[tokio::test]
+async fn large_jobs_and_odd_names_are_accepted() {
+    let kind = Kind::new("api-large").await;
+    let spec = |uuids: usize| {
+        let uuids: Vec<_> = (0..uuids)
+            .map(|i| format!("7e4a6e7b-bee6-4fac-bdea-{i:012}"))
+            .collect();
+        json!({"firmware": "f", "version": "1", "uuid": uuids})
+    };
+    kind.feed(&["apply"], &kind.job("large", spec(5_000)))
+        .unwrap();
+    let complaint = kind
+        .feed(&["create"], &kind.job("larger", spec(5_001)))
+        .unwrap_err();
+    assert!(
+        complaint.contains("must have at most 5000 items"),
+        "{complaint}"
+    );
+    for name in ["9-lives", &format!("1{}", "a".repeat(252))] {
+        kind.feed(&["create"], &kind.job(name, spec(1))).unwrap();
+        assert_eq!(kind.get(name)["metadata"]["name"], *name);
+    }
+}
+
+#[tokio::test]
+async fn an_object_older_than_the_rules_gets_its_status_and_loses_its_finalizer() {
+    let kind = Kind::new("api-ratchet").await;
+    kind.install(&kind.loose_definition()).await;
+    let stored = [
+        (
+            "texts",
+            json!({"firmware": "x\n  hostNetwork: true", "version": "a b", "uuid": ["NO"]}),
+        ),
+        (
+            "bounds",
+            json!({"firmware": "f", "version": "1", "parallelism": 0, "mismatchPolicy": "Maybe"}),
+        ),
+        ("no-firmware", json!({"uuid": ["a"]})),
+        ("no-spec", Value::Null),
+        (
+            "too-many",
+            json!({
+                "firmware": "f", "version": "1", "uuid": (0..6_000).map(|i| format!("u{i}")).collect::<Vec<_>>(),
+            }),
+        ),
+    ];
+    for (name, spec) in stored.clone() {
+        let mut job = kind.job(name, spec);
+        job["metadata"]["finalizers"] = json!([FINALIZER]);
+        kind.feed(&["create"], &job).unwrap();
+    }
+    kind.install(&kind.definition()).await;
+
+    for (name, _) in stored {
+        let mut job = kind.get(name);
+        job["status"] = json!({"phase": "Failed", "reason": "InvalidSpec", "conditions": [{
+            "type": "Accepted", "status": "False", "reason": "InvalidSpec", "message": "m",
+            "lastTransitionTime": "2026-01-02T03:04:05Z",
+        }]});
+        kind.feed(&["replace", "--subresource=status"], &job)
+            .unwrap();
+        assert_eq!(kind.get(name)["status"]["reason"], "InvalidSpec", "{name}");
+
+        let resource = kind.resource();
+        kind.space
+            .kubectl(&["delete", &resource, name, "--wait=false"]);
+        let none = r#"{"metadata":{"finalizers":[]}}"#;
+        kind.space
+            .kubectl(&["patch", &resource, name, "--type=merge", "-p", none]);
+        assert!(kind.gone(name), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn kubectl_shows_a_job_in_one_line_and_explains_its_fields() {
+    let kind = Kind::new("api-columns").await;
+    let spec = json!({"firmware": "registry.example.com/f:1", "version": "1.2.0"});
+    kind.feed(&["create"], &kind.job("shown", spec)).unwrap();
+    let mut job = kind.get("shown");
+    job["status"] = json!({
+        "phase": "Running", "reason": "InProgress", "progress": "37/500", "counts": {"failed": 3},
+        "round": {"number": 2}, "flashClass": {"name": "esp32"}, "nextTime": "2099-01-02T03:04:05Z",
+    });
+    kind.feed(&["replace", "--subresource=status"], &job)
+        .unwrap();
+
+    let rows = |arguments: &[&str]| {
+        let table = kind
+            .space
+            .kubectl(&[&["get", &kind.resource()], arguments].concat());
+        let words = |line: &str| {
+            line.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        table.lines().map(words).collect::<Vec<_>>()
+    };
+    let table = rows(&[]);
+    assert_eq!(
+        table[0],
+        [
+            "NAME", "PHASE", "PROGRESS", "FAILED", "REASON", "VERSION", "AGE"
+        ]
+    );
+    assert_eq!(
+        table[1][..6],
+        ["shown", "Running", "37/500", "3", "InProgress", "1.2.0"]
+    );
+    let wide = rows(&["-o", "wide"]);
+    assert_eq!(wide[0][7..], ["FIRMWARE", "CLASS", "ROUND", "NEXT"]);
+    assert_eq!(
+        wide[1][7..],
+        [
+            "registry.example.com/f:1",
+            "esp32",
+            "2",
+            "2099-01-02T03:04:05Z"
+        ]
+    );
+    assert_eq!(rows(&["--field-selector", "status.phase=Running"]).len(), 2);
+    assert_eq!(rows(&["--field-selector", "spec.version=1.2.1"]).len(), 0);
+
+    let explained = kind
+        .space
+        .kubectl(&["explain", &format!("{}.spec", kind.resource())]);
+    assert!(
+        explained.contains("firmware\t<string> -required-"),
+        "{explained}"
+    );
+    assert!(explained.contains("Unset: 600."), "{explained}");
+}
