@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use kube::Api;
 use serde_json::{Value, json};
 
-use super::StepError;
+use super::{StepError, until_answered};
 use crate::{
     api::Reason,
     cluster::{ApiError, clock::now},
@@ -105,7 +105,7 @@ async fn upgrade(
     let what = if address.is_some() { "launch" } else { "reserve" };
     let done = run(helm, Operation::Upgrade(Box::new(upgrade))).await;
     ctx.metrics.release("helm", what, if done.is_ok() { "ok" } else { "failed" });
-    look(ctx, intent, release).await?;
+    until_answered(|| look(ctx, intent, release)).await?;
     done
 }
 
@@ -126,8 +126,12 @@ async fn look(ctx: &Context, intent: &Intent, release: &str) -> Result<(), ApiEr
     for secret in &secrets.items {
         state.see_secret(secret);
     }
-    pod.iter().for_each(|pod| drop(state.see_pod(pod)));
-    service.iter().for_each(|service| drop(state.see_service(service)));
+    if let Some(pod) = &pod {
+        state.see_pod(pod);
+    }
+    if let Some(service) = &service {
+        state.see_service(service);
+    }
     Ok(())
 }
 

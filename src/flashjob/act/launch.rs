@@ -22,9 +22,10 @@ use crate::{
 pub async fn launch(ctx: &Context, identity: &Identity, address: &str) -> Result<(), StepError> {
     let (stored, flash_pod) = recorded(ctx, identity)?;
     let intent = intent_of(&stored, identity)?;
-    let rendered = match flash_pod.native() {
-        true => Some(flash_pod.stored_objects(&stored.record, intent, Some(address)).map_err(StepError::Refused)?),
-        false => None,
+    let rendered = if flash_pod.native() {
+        Some(flash_pod.stored_objects(&stored.record, intent, Some(address)).map_err(StepError::Refused)?)
+    } else {
+        None
     };
     if let Some(helm) = &ctx.helm {
         let revision = ctx.state().next_revision(&identity.namespace, &stored.record.name);
