@@ -27,6 +27,8 @@ pub struct Bounds {
     pub cool_down_seconds: i64,
     /// How long after its deadline a Pod on a lost node is waited for.
     pub lost_seconds: i64,
+    /// First wait after an attempt was given up; it doubles with every try.
+    pub retry_seconds: i64,
 }
 
 /// What the job wants of an attempt.

@@ -31,7 +31,7 @@ pub fn at(second: i64) -> Timestamp {
 }
 
 /// Bounds that differ from each other.
-pub const BOUNDS: Bounds = Bounds { address_seconds: 120, start_seconds: 300, cool_down_seconds: 90, lost_seconds: 100 };
+pub const BOUNDS: Bounds = Bounds { address_seconds: 120, start_seconds: 300, cool_down_seconds: 90, lost_seconds: 100, retry_seconds: 10 };
 
 /// UUID of the device at an index.
 pub fn uuid(index: usize) -> String {

@@ -20,8 +20,6 @@ use crate::{
     device::{Device, Inventory},
 };
 
-/// First wait after a try was given up; doubles to [`MAX_BACKOFF_SECONDS`].
-const BACKOFF_SECONDS: i64 = 10;
 /// Longest wait between two tries.
 const MAX_BACKOFF_SECONDS: i64 = 600;
 
@@ -171,7 +169,7 @@ fn plan_attempt(
         plan.steps.push((attempt.identity.clone(), step.clone()));
     }
     if let Some((reason, message)) = &decision.release {
-        let waiting = next_wait(observed.memory, index, *reason, message.clone(), now);
+        let waiting = next_wait(observed, index, *reason, message.clone(), now);
         plan.release.push((key.clone(), index, waiting));
     }
     if !over && wish.ending.is_none() {
@@ -287,9 +285,9 @@ fn closed_gate(observed: &Observed<'_>, attempt: &Attempt) -> Option<(Reason, St
     }
 }
 
-fn next_wait(memory: &Memory, index: Option<usize>, reason: Reason, message: String, now: Timestamp) -> Waiting {
-    let tries = index.and_then(|index| memory.waiting.get(&index)).map_or(0, |waiting| waiting.tries) + 1;
-    let seconds = (BACKOFF_SECONDS << (tries - 1).min(10)).min(MAX_BACKOFF_SECONDS);
+fn next_wait(observed: &Observed<'_>, index: Option<usize>, reason: Reason, message: String, now: Timestamp) -> Waiting {
+    let tries = index.and_then(|index| observed.memory.waiting.get(&index)).map_or(0, |waiting| waiting.tries) + 1;
+    let seconds = (observed.world.bounds.retry_seconds << (tries - 1).min(10)).min(MAX_BACKOFF_SECONDS);
     let until = now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(now);
     Waiting { reason, message, until, tries }
 }
