@@ -187,6 +187,7 @@ fn limits(settings: &Settings, markers: Markers) -> Limits {
             cool_down_seconds: seconds(settings.cool_down_seconds),
             // The kubelet's own grace, and a minute for a node that only seems lost.
             lost_seconds: 300 + 60,
+            retry_seconds: seconds(settings.retry_base_seconds),
             helm_seconds: seconds((Duration::from_secs(settings.helm_timeout) + HELM_GRACE + settings.write_timeout()).as_secs() + 1),
         },
         markers,

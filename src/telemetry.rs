@@ -83,9 +83,7 @@ pub fn start(format: LogFormat, filter: &str) -> Result<LogLevel, LogLevelError>
     let (layer, handle) = reload::Layer::new(parse(filter)?);
     let registry = tracing_subscriber::registry().with(layer);
     let colours = std::io::stderr().is_terminal();
-    let lines = fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(colours);
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let started = match format {
         LogFormat::Text => registry.with(lines).try_init(),
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),

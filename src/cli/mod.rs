@@ -62,9 +62,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Render(render) => render.run().map(|()| ExitCode::SUCCESS),
         Command::Cleanup(cleanup) => cleanup.run().await,
         Command::Version(version) => version.run().await.map(|()| ExitCode::SUCCESS),
-        Command::Reference => {
-            print(&reference::markdown()).map(|()| ExitCode::SUCCESS)
-        }
+        Command::Reference => print(&reference::markdown()).map(|()| ExitCode::SUCCESS),
     }
 }
 

@@ -28,7 +28,11 @@ pub async fn run(settings: Settings) -> Result<ExitCode, Failure> {
     metrics.started(clock::now());
     let stop = stop_signal()?;
     let (ready_tx, ready) = watch::channel(false);
-    let pages = Pages { ready, metrics: metrics.clone(), log_level };
+    let pages = Pages {
+        ready,
+        metrics: metrics.clone(),
+        log_level,
+    };
     let mut stopped = stop.clone();
     let serving = http::serve(settings.http_address, pages, async move {
         // An error would mean that the signal task is gone: then nothing asks for a stop any more.

@@ -198,7 +198,10 @@ struct Pauses {
 
 impl Pauses {
     fn after_failure(&mut self, now: Instant) -> Duration {
-        if self.latest.is_some_and(|latest| now.duration_since(latest) > GONE_WELL) {
+        if self
+            .latest
+            .is_some_and(|latest| now.duration_since(latest) > GONE_WELL)
+        {
             self.failures = 0;
         }
         self.latest = Some(now);

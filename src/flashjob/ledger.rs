@@ -25,13 +25,15 @@ pub struct Attempt {
     pub service: Option<ServiceSight>,
     /// Its Pod.
     pub pod: Option<PodSight>,
+    /// A Pod of it was seen at some time: it was launched, whatever the record says.
+    pub pod_seen: bool,
     /// A step of the operator is running for it; nothing else is decided meanwhile.
     pub step: bool,
 }
 
 impl Attempt {
     fn new(identity: Identity) -> Self {
-        Self { identity, records: BTreeMap::new(), service: None, pod: None, step: false }
+        Self { identity, records: BTreeMap::new(), service: None, pod: None, pod_seen: false, step: false }
     }
 
     /// The newest revision that bears this attempt.
@@ -121,7 +123,9 @@ impl Ledger {
         }
         self.index(&pod.sight, Kind::Pod);
         let identity = pod.sight.identity.clone();
-        self.attempt_mut(&identity).pod = Some(pod);
+        let attempt = self.attempt_mut(&identity);
+        attempt.pod = Some(pod);
+        attempt.pod_seen = true;
         true
     }
 

@@ -7,6 +7,7 @@ use std::{
     sync::OnceLock,
 };
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
@@ -157,6 +158,24 @@ impl ControlPlane {
         })
     }
 
+    /// A kubeconfig with another token of the operator's ServiceAccount, and the id by which the audit log names that token.
+    pub fn another_token(&self, name: &str) -> (PathBuf, String) {
+        let kubeconfig = std::fs::read_to_string(self.operator_kubeconfig()).unwrap();
+        let token = self.kubectl(&["-n", OPERATOR_NAMESPACE, "create", "token", "flashjob-operator"]);
+        let (file, path) = (
+            self.directory.join(format!("{name}.token")),
+            self.directory.join(format!("{name}.kubeconfig")),
+        );
+        std::fs::write(&file, token.trim()).unwrap();
+        let old = self.directory.join("operator.token");
+        let (old, new) = (old.to_str().unwrap(), file.to_str().unwrap());
+        std::fs::write(&path, kubeconfig.replace(old, new)).unwrap();
+        let claims = token.split('.').nth(1).unwrap();
+        let claims = URL_SAFE_NO_PAD.decode(claims).unwrap();
+        let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+        (path, format!("JTI={}", claims["jti"].as_str().unwrap()))
+    }
+
     /// Lets the control plane stop a process that was started for it, should this one be killed.
     pub fn register(&self, name: &str, pid: u32) {
         let Some(started) = started(pid) else { return };
@@ -222,10 +241,14 @@ pub fn run(command: &mut Command) -> String {
 fn remove_leftovers(parent: &Path) {
     std::fs::create_dir_all(parent).unwrap();
     for entry in std::fs::read_dir(parent).unwrap().flatten() {
-        let ours = entry
-            .file_name()
-            .to_string_lossy()
-            .starts_with("control-plane-");
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let owner = name
+            .strip_prefix("control-plane-")
+            .and_then(|rest| rest.split('-').next());
+        let owned = owner
+            .and_then(|pid| pid.parse().ok())
+            .and_then(started)
+            .is_some();
         // One that still runs belongs to another run of the tests, beside this one.
         let runs = || {
             let pids = std::fs::read_to_string(entry.path().join("pids")).unwrap_or_default();
