@@ -27,6 +27,8 @@ pub struct Bounds {
     pub cool_down_seconds: i64,
     /// How long after its deadline a Pod on a lost node is waited for.
     pub lost_seconds: i64,
+    /// How long a pending record of a helm command that is not this process's own is left alone: it may be at work elsewhere.
+    pub helm_seconds: i64,
     /// First wait after an attempt was given up; it doubles with every try.
     pub retry_seconds: i64,
 }
@@ -169,19 +171,22 @@ pub fn decide(attempt: &Attempt, wish: &Wish, memory: &Memory, bounds: &Bounds, 
     }
     let found = memory.verdicts.get(id);
     let stored = if wish.ending.is_some() { Stored::Final } else { Stored::None };
-    match next(pod_state(attempt, memory), stored, record_state(attempt, wish), wish.job) {
+    let helm = helm_until(attempt, bounds).filter(|until| *until > now);
+    let decision = match next(pod_state(attempt, memory), stored, record_state(attempt, wish, helm.is_some()), wish.job) {
         Next::Flashing => flashing(attempt, bounds, now),
         Next::MarkDeployed => Decision::wait(phase, Reason::Flashing, "").with(Step::MarkDeployed),
         Next::ReadVerdict => read_verdict(attempt, found),
         Next::ConfirmInterrupted => confirm(found),
         Next::ReadBack | Next::Finish => finish(attempt, wish, memory, bounds, now),
-        Next::AwaitHelm => Decision::wait(phase, Reason::Reserved, "helm is at work"),
+        Next::AwaitHelm => Decision::wait(phase, Reason::Reserved, "a helm command was cut off; its time-out is awaited"),
         Next::Reserved => reserved(attempt, wish, bounds, now),
-        Next::Over | Next::NotBegun => left_over(attempt),
-    }
+        Next::Over => over(attempt, memory),
+        Next::NotBegun => left_over(attempt),
+    };
+    Decision { wake_at: decision.wake_at.into_iter().chain(helm).min(), ..decision }
 }
 
-/// Rows 9 and 10: a Service that no record speaks for any more goes; the device may begin again after that.
+/// Row 10: a Service that no record speaks for any more goes; the device may begin again after that.
 fn left_over(attempt: &Attempt) -> Decision {
     let decision = Decision::wait(DevicePhase::Pending, Reason::Queued, "");
     match &attempt.service {
@@ -217,7 +222,14 @@ fn pod_state(attempt: &Attempt, memory: &Memory) -> PodState {
     }
 }
 
-fn record_state(attempt: &Attempt, wish: &Wish) -> RecordState {
+/// Until when a pending record of helm's is left alone. A helm process of this operator runs inside a step, and nothing is
+/// decided while a step runs: this one was started by somebody else, most likely an operator that was killed.
+fn helm_until(attempt: &Attempt, bounds: &Bounds) -> Option<Timestamp> {
+    let record = attempt.record().filter(|record| record.by_helm && record.status.is_pending())?;
+    Some(after(record.sight.created, bounds.helm_seconds))
+}
+
+fn record_state(attempt: &Attempt, wish: &Wish, live_child: bool) -> RecordState {
     let launched = wish.was_flashing || attempt.pod_seen;
     let Some(record) = attempt.record() else {
         return RecordState::None { was_flashing: launched };
@@ -225,10 +237,7 @@ fn record_state(attempt: &Attempt, wish: &Wish) -> RecordState {
     match record.status {
         // Its Pod was seen, so it was launched, whether or not write 5 came to say so: it is not launched again.
         status if status.is_pending() && launched && attempt.pod.is_none() => RecordState::Deployed { pod: true },
-        // A helm process of the operator runs inside a step, and nothing is decided while a step runs.
-        Status::PendingInstall | Status::PendingUpgrade | Status::PendingRollback => {
-            RecordState::Pending { live_child: false }
-        }
+        Status::PendingInstall | Status::PendingUpgrade | Status::PendingRollback => RecordState::Pending { live_child },
         Status::Deployed => RecordState::Deployed { pod: record.has_pod },
         Status::Failed => RecordState::Failed { pod: record.has_pod },
         Status::Superseded => RecordState::Superseded,
@@ -335,6 +344,18 @@ fn known_address(attempt: &Attempt) -> Option<String> {
 
 fn address_hint(service: &ServiceSight) -> String {
     format!("Service {} has no address yet", service.sight.name)
+}
+
+/// Row 9: helm failed before there was a Pod. What it left goes, and the device waits before its next try.
+fn over(attempt: &Attempt, memory: &Memory) -> Decision {
+    let trouble = memory.trouble.get(&attempt.identity.key.id);
+    let described = || attempt.record()?.stored.as_ref().map(|stored| stored.record.info.description.clone());
+    let (reason, message) = match trouble {
+        Some(trouble) => (trouble.reason, trouble.message.clone()),
+        None => (Reason::HelmFailed, described().unwrap_or_else(|| "helm failed before the Pod was created".into())),
+    };
+    let decision = Decision::wait(phase_of(attempt), reason, message.clone());
+    Decision { release: Some((reason, message)), ..decision }
 }
 
 /// Waits until the address is overdue, then gives the attempt up: no attempt is consumed.

@@ -38,7 +38,7 @@ fn pod(id: &str, uid: &str, version: u64, phase: &str) -> PodSight {
 }
 
 fn record(id: &str, uid: &str, version: u64, status: Status) -> RecordSight {
-    RecordSight { sight: sight(id, uid, version), revision: 1, status, has_pod: false, foreign: false, stored: None }
+    RecordSight { sight: sight(id, uid, version), revision: 1, status, has_pod: false, foreign: false, by_helm: false, stored: None }
 }
 
 #[test]

@@ -12,8 +12,8 @@ use super::sight::{Address, AttemptKey, ContainerSight, Identity, PodSight, Reco
 use crate::{
     device::Endpoint,
     names::{
-        ANNOTATION_ENDPOINT, ANNOTATION_JOB, FLASH_CONTAINER, LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_ROUND, LABEL_UUID,
-        RELEASE_PREFIX,
+        ANNOTATION_ENDPOINT, ANNOTATION_JOB, ENGINE_HELM, FLASH_CONTAINER, LABEL_ATTEMPT, LABEL_ENGINE, LABEL_JOB_UID,
+        LABEL_ROUND, LABEL_UUID, RELEASE_PREFIX,
     },
     release::{Key, Status, Stored, has_pod},
 };
@@ -97,6 +97,7 @@ pub fn record(secret: &Secret) -> Option<RecordSight> {
             status: Status::Unknown,
             has_pod: true,
             foreign: true,
+            by_helm: false,
             stored: None,
         });
     };
@@ -111,6 +112,7 @@ pub fn record(secret: &Secret) -> Option<RecordSight> {
         status,
         has_pod: has_pod(&stored.record.manifest),
         foreign: stored.is_foreign(),
+        by_helm: stored.labels.get(LABEL_ENGINE).is_some_and(|engine| engine == ENGINE_HELM),
         stored: Some(Arc::new(stored)),
         sight,
     })

@@ -155,7 +155,7 @@ async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiE
     act::job::store_selection(ctx, job, number, devices.len(), &more).await?;
     devices.extend(more);
     let roster = Roster::new(number, devices);
-    let status = status::open_round(job, &roster, &device::hash(roster.devices()), &ctx.engine_name(), now());
+    let status = status::open_round(job, &roster, &device::hash(roster.devices()), ctx.engine(), now());
     act::job::replace_status(ctx, job, &status).await?;
     {
         let mut state = ctx.state();
@@ -225,6 +225,10 @@ fn try_one(
 ) -> Result<(), Refusal> {
     let attempt = AttemptOf { index: 0, uuid, device, number: 1, nonce: "trial" };
     let blueprint = flash_pod.blueprint(job, round, &attempt)?;
+    if !flash_pod.native() {
+        // A pass never waits for a helm process: what helm refuses is said by the first step.
+        return Ok(());
+    }
     for address in [None, Some("192.0.2.1")] {
         flash_pod.objects(&blueprint.intent, &blueprint.release, 1, &blueprint.merged.overrides, address)?;
     }

@@ -67,6 +67,8 @@ pub struct RecordSight {
     pub has_pod: bool,
     /// Whether somebody other than the operator wrote this revision.
     pub foreign: bool,
+    /// Whether the helm command wrote this revision.
+    pub by_helm: bool,
     /// The record itself, while something may still be made from it.
     pub stored: Option<Arc<Stored>>,
 }
