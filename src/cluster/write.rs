@@ -123,8 +123,16 @@ impl Writer {
             })
             .await;
         match answer {
-            Ok(answer) if answer.is_left() => Ok(Deleted::Deleting),
-            Ok(_) => Ok(Deleted::Gone),
+            // Some kinds answer with the object though it is gone: only a time of deletion says that it is not.
+            Ok(answer) => {
+                let object = answer.left();
+                let stays = object.is_some_and(|it| it.metadata.deletion_timestamp.is_some());
+                Ok(if stays {
+                    Deleted::Deleting
+                } else {
+                    Deleted::Gone
+                })
+            }
             Err(error) if error.is_not_found() => Ok(Deleted::Gone),
             Err(error) => Err(error),
         }

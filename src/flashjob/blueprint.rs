@@ -437,3 +437,6 @@ pub fn label_value(name: &str) -> String {
     format!("{head}-{}", &hash[..8])
 }
 
+#[cfg(test)]
+#[path = "blueprint_tests.rs"]
+mod tests;

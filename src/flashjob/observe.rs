@@ -72,8 +72,10 @@ fn container(status: &PodStatus) -> ContainerSight {
 pub fn service(service: &Service) -> Option<ServiceSight> {
     let sight = sight(&service.metadata, None)?;
     let ingress = service.status.as_ref().and_then(|status| status.load_balancer.as_ref()?.ingress.as_ref());
-    let first = ingress.and_then(|ingress| ingress.first());
-    let address = match first.map(|ingress| (ingress.ip.as_deref(), ingress.hostname.as_deref())) {
+    // With two address families, the one that the device can use.
+    let usable = |ip: &Option<String>| ip.as_ref().is_some_and(|ip| ip.parse::<std::net::Ipv4Addr>().is_ok());
+    let best = ingress.and_then(|all| all.iter().find(|ingress| usable(&ingress.ip)).or(all.first()));
+    let address = match best.map(|ingress| (ingress.ip.as_deref(), ingress.hostname.as_deref())) {
         Some((Some(ip), _)) if ip.parse::<std::net::Ipv4Addr>().is_ok() => Address::Ipv4(ip.to_owned()),
         Some((Some(other), _)) => Address::Unusable(format!("the address {other}")),
         Some((None, Some(host))) => Address::Unusable(format!("the host name {host}")),
@@ -138,3 +140,7 @@ fn sight(meta: &ObjectMeta, prefix: Option<&str>) -> Option<Sight> {
 fn normalised(endpoint: &str) -> Option<String> {
     endpoint.parse::<Endpoint>().ok().map(|endpoint| endpoint.to_string())
 }
+
+#[cfg(test)]
+#[path = "observe_tests.rs"]
+mod tests;

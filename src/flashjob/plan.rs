@@ -16,7 +16,7 @@ use super::{
     verdict::{Outcome, Verdict},
 };
 use crate::{
-    api::{DevicePhase, Effective, Reason},
+    api::{DevicePhase, DeviceStatus, Effective, Reason},
     device::{Device, Inventory},
 };
 
@@ -125,6 +125,7 @@ pub fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
     for (key, attempt) in observed.ledger.of_job(&observed.job.uid) {
         plan_attempt(observed, key, attempt, now, &mut active, &mut plan);
     }
+    plan_vanished(observed, &mut active, now, &mut plan);
     if may_begin(observed) {
         plan_pending(observed, &active, now, &mut plan);
     }
@@ -139,6 +140,7 @@ pub fn may_begin(observed: &Observed<'_>) -> bool {
     !job.deleting
         && job.has_finalizer
         && job.spec.is_ok()
+        && job.invalid.is_none()
         && job.round_is_current()
         && !observed.memory.too_large
         && !refused
@@ -190,8 +192,16 @@ fn view(attempt: &Attempt, index: Option<usize>, decision: Decision) -> DeviceVi
         phase: decision.phase,
         reason: decision.reason,
         message: decision.message,
-        since: attempt.record().map(|record| record.sight.created),
+        since: begun(attempt),
     }
+}
+
+/// When an attempt began: its record may have been deleted by hand since.
+fn begun(attempt: &Attempt) -> Option<Timestamp> {
+    let record = attempt.record().map(|record| record.sight.created);
+    let service = || attempt.service.as_ref().map(|service| service.sight.created);
+    let pod = || attempt.pod.as_ref().map(|pod| pod.sight.created);
+    record.or_else(service).or_else(pod)
 }
 
 /// What the job wants of an attempt: its stored ending, and the gates before write 4.
@@ -211,6 +221,9 @@ fn wish(observed: &Observed<'_>, attempt: &Attempt, index: Option<usize>) -> Wis
         ending,
         was_flashing: index.is_some_and(|index| was_flashing(job, index)),
         closed: closed_gate(observed, attempt),
+        held: (!observed.world.akri_installed).then(|| {
+            (Reason::AkriNotInstalled, "Akri's Instances are not known: whether this is still the device cannot be said".into())
+        }),
     }
 }
 
@@ -254,7 +267,11 @@ fn closed_gate(observed: &Observed<'_>, attempt: &Attempt) -> Option<(Reason, St
         return Some((refusal.reason, refusal.message.clone()));
     }
     let identity = &attempt.identity;
-    let endpoint = identity.endpoint.as_deref()?;
+    if observed.job.spec.as_ref().is_ok_and(|spec| !spec.uuid.contains(&identity.uuid)) {
+        return Some((Reason::NotRequested, format!("spec.uuid does not name {} any more", identity.uuid)));
+    }
+    // Where no Instance is known, the absence of one says nothing: the attempt is held, not closed.
+    let endpoint = identity.endpoint.as_deref().filter(|_| observed.world.akri_installed)?;
     match observed.inventory.by_uuid(&identity.uuid) {
         Some(Ok(device)) if device.endpoint.to_string() == endpoint => None,
         Some(Ok(device)) => Some((
@@ -273,6 +290,57 @@ fn next_wait(observed: &Observed<'_>, index: Option<usize>, reason: Reason, mess
     let seconds = (observed.world.bounds.retry_seconds << (tries - 1).min(10)).min(MAX_BACKOFF_SECONDS);
     let until = now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(now);
     Waiting { reason, message, until, tries }
+}
+
+/// Id of the attempt whose Pod a stored device record names.
+#[must_use]
+pub fn attempt_of(device: &DeviceStatus) -> Option<&str> {
+    device.pod.as_deref()?.rsplit_once('-').map(|(_, id)| id)
+}
+
+/// Row 6, where nothing at all is left: the stored status shows a flash of which no object remains.
+fn plan_vanished(observed: &Observed<'_>, active: &mut BTreeMap<usize, AttemptKey>, now: Timestamp, plan: &mut Plan) {
+    let job = observed.job;
+    let (Some(roster), Some(round)) = (observed.roster, &job.status.round) else { return };
+    if job.deleting || roster.round != round.number || !(job.spec.is_err() || job.round_is_current()) {
+        return;
+    }
+    let flashing = DevicePhase::Flashing.as_str();
+    for device in job.status.devices.iter().filter(|device| device.phase == flashing) {
+        let Ok(index) = usize::try_from(device.index) else { continue };
+        let (Some(selected), Some(id)) = (roster.devices().get(index), attempt_of(device)) else { continue };
+        let memory = observed.memory;
+        let settled = job.finals.contains(index) || memory.refused.contains_key(&index) || memory.released.contains(id);
+        if settled || active.contains_key(&index) {
+            continue;
+        }
+        let key = AttemptKey { job_uid: job.uid.clone(), id: id.to_owned() };
+        active.insert(index, key.clone());
+        let trouble = memory.trouble.get(id).filter(|trouble| trouble.until > now);
+        plan.wake(trouble.map(|trouble| trouble.until));
+        plan.views.push(DeviceView {
+            index: Some(index),
+            uuid: selected.uuid.clone(),
+            endpoint: device.host_endpoint.clone(),
+            pod: device.pod.clone(),
+            phase: DevicePhase::Flashing,
+            reason: Reason::Interrupted,
+            message: "nothing is left of its release; the API server is being asked for its Pod".into(),
+            since: device.start_time.as_ref().map(|time| time.0),
+        });
+        if trouble.is_some() || memory.verdicts.contains_key(id) {
+            continue;
+        }
+        let identity = Identity {
+            key,
+            job_name: Some(job.name.clone()),
+            namespace: job.namespace.clone(),
+            round: round.number,
+            uuid: selected.uuid.clone(),
+            endpoint: device.host_endpoint.clone(),
+        };
+        plan.steps.push((identity, Step::ConfirmInterrupted));
+    }
 }
 
 /// Devices that are not begun, in order: who may begin, who waits and why, who fails.
@@ -325,3 +393,7 @@ fn free_slots(observed: &Observed<'_>, effective: &Effective) -> usize {
     let job = parallelism.saturating_sub(observed.ledger.slots_of(&observed.job.uid));
     job.min(observed.world.max_in_flight.saturating_sub(observed.ledger.slots()))
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -13,7 +13,7 @@ use super::{
     context::Context,
     job::Job,
     memory::Refusal,
-    plan::{self, Plan},
+    plan::{self, Plan, attempt_of},
     roster::Roster,
     sight::{AttemptKey, Identity},
     state::State,
@@ -52,7 +52,9 @@ pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> NextPass {
 async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> {
     if job.spec.is_err() && !job.deleting {
         // Its status cannot be read either: writing one would lose which devices are done.
-        tracing::error!(object.namespace = job.namespace, object.name = job.name, "FlashJob cannot be read; nothing of it is started");
+        let error = job.spec.as_ref().err().cloned().unwrap_or_default();
+        tracing::error!(object.namespace = job.namespace, object.name = job.name, error, "FlashJob cannot be read; nothing of it is started");
+        ctx.event(job, None, (true, Reason::InvalidSpec.as_str()), format!("nothing is started: {error}"));
         return Ok(None);
     }
     if !job.has_finalizer {
@@ -113,7 +115,10 @@ async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError> {
     let mut state = ctx.state();
     match gathered {
         Ok(devices) => {
-            state.rosters.insert(job.uid.clone(), Arc::new(Roster::new(round.number, devices)));
+            let before = state.rosters.insert(job.uid.clone(), Arc::new(Roster::new(round.number, devices)));
+            if before.is_some_and(|before| before.round != round.number) {
+                state.memory(&job.uid).begin_round();
+            }
         }
         Err(message) => {
             let message = format!(
@@ -131,7 +136,7 @@ async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError> {
 
 /// Whether the spec asks for a round that is not stored yet.
 fn wants_round(ctx: &Context, job: &Job) -> bool {
-    let named = job.spec.as_ref().is_ok_and(|spec| !spec.uuid.is_empty());
+    let named = job.invalid.is_none() && job.spec.as_ref().is_ok_and(|spec| !spec.uuid.is_empty());
     !job.deleting && named && !job.round_is_current() && ctx.state().akri_installed
 }
 
@@ -155,11 +160,7 @@ async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiE
     {
         let mut state = ctx.state();
         state.rosters.insert(job.uid.clone(), Arc::new(roster));
-        let memory = state.memory(&job.uid);
-        memory.waiting.clear();
-        memory.missing_since.clear();
-        memory.refused.clear();
-        memory.refusal = None;
+        state.memory(&job.uid).begin_round();
     }
     act::job::delete_revisions_before(ctx, &left, number).await;
     let note = format!("round {number}: {} devices, firmware {}", ctx.selected(&job.uid), spec.firmware);
@@ -170,7 +171,7 @@ async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiE
 /// UUIDs that were added to the spec within a round join its selection.
 async fn append_devices(ctx: &Context, job: &Job) -> Result<(), ApiError> {
     let Ok(spec) = &job.spec else { return Ok(()) };
-    if job.deleting || !job.round_is_current() {
+    if job.deleting || job.invalid.is_some() || !job.round_is_current() {
         return Ok(());
     }
     let (roster, more) = {
@@ -231,7 +232,7 @@ fn try_one(
 }
 
 /// Keeps what the plan says is to be remembered until the next pass.
-fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp) {
+pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp) {
     let live: std::collections::HashSet<String> = state.ledger.of_job(&job.uid).map(|(key, _)| key.id.clone()).collect();
     let memory = state.memory(&job.uid);
     memory.missing_since.retain(|index, _| plan.missing.contains(index));
@@ -240,6 +241,7 @@ fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp) {
     }
     for (key, index, waiting) in &plan.release {
         memory.releasing.insert(key.id.clone());
+        memory.released.insert(key.id.clone());
         memory.trouble.remove(&key.id);
         if let Some(index) = index {
             memory.waiting.insert(*index, waiting.clone());
@@ -250,7 +252,9 @@ fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp) {
     memory.waiting.retain(|index, _| !job.finals.contains(*index));
     memory.verdicts.retain(|id, found| live.contains(id) || found.index.is_some_and(|index| !job.finals.contains(index)));
     memory.releasing.retain(|id| live.contains(id));
-    memory.trouble.retain(|id, _| live.contains(id));
+    let shown = |id: &String| job.status.devices.iter().any(|device| attempt_of(device) == Some(id.as_str()));
+    memory.released.retain(|id| live.contains(id) || shown(id));
+    memory.trouble.retain(|id, trouble| live.contains(id) || trouble.until > now);
     memory.lost.retain(|id| live.contains(id));
 }
 

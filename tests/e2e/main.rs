@@ -12,4 +12,5 @@ mod support;
 
 mod api;
 mod bad_input;
+mod cluster;
 mod simulation;

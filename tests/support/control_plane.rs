@@ -239,7 +239,7 @@ fn remove_leftovers(parent: &Path) {
                     && fields[1].parse().ok().and_then(started).as_deref() == Some(fields[2])
             })
         };
-        if owner.is_some() && !owned && !runs() {
+        if ours && !runs() {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }

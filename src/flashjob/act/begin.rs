@@ -158,14 +158,15 @@ pub fn intent_of<'a>(stored: &'a Stored, identity: &Identity) -> Result<&'a Inte
 pub fn give_up(ctx: &Context, job: &Job, identity: &Identity, index: usize, error: &StepError) {
     let version = ctx.flash_pod().map_or(0, |flash_pod| flash_pod.version);
     let mut state = ctx.state();
-    let recorded = state.ledger.attempt(&identity.key).is_some_and(|attempt| attempt.record().is_some());
+    let recorded = state.ledger.attempt(&identity.key).and_then(|attempt| attempt.record().map(|record| record.status));
+    let goes_on = recorded.is_some_and(|status| status != Status::Failed);
     let memory = state.memory(&job.uid);
     match error {
         StepError::Refused(refusal) if refusal.reason != Reason::ForeignRevision => {
             memory.refusal = Some((job.generation, version, Some(refusal.clone())));
         }
         StepError::Refused(_) | StepError::Api(_) | StepError::Helm { .. } => {
-            if recorded {
+            if goes_on {
                 return;
             }
             let tries = memory.waiting.get(&index).map_or(0, |waiting| waiting.tries) + 1;
