@@ -7,6 +7,7 @@ use std::{
     sync::OnceLock,
 };
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
@@ -157,6 +158,24 @@ impl ControlPlane {
         })
     }
 
+    /// A kubeconfig with another token of the operator's ServiceAccount, and the id by which the audit log names that token.
+    pub fn another_token(&self, name: &str) -> (PathBuf, String) {
+        let kubeconfig = std::fs::read_to_string(self.operator_kubeconfig()).unwrap();
+        let token = self.kubectl(&["-n", OPERATOR_NAMESPACE, "create", "token", "flashjob-operator"]);
+        let (file, path) = (
+            self.directory.join(format!("{name}.token")),
+            self.directory.join(format!("{name}.kubeconfig")),
+        );
+        std::fs::write(&file, token.trim()).unwrap();
+        let old = self.directory.join("operator.token");
+        let (old, new) = (old.to_str().unwrap(), file.to_str().unwrap());
+        std::fs::write(&path, kubeconfig.replace(old, new)).unwrap();
+        let claims = token.split('.').nth(1).unwrap();
+        let claims = URL_SAFE_NO_PAD.decode(claims).unwrap();
+        let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+        (path, format!("JTI={}", claims["jti"].as_str().unwrap()))
+    }
+
     /// Lets the control plane stop a process that was started for it, should this one be killed.
     pub fn register(&self, name: &str, pid: u32) {
         let Some(started) = started(pid) else { return };
@@ -239,7 +258,7 @@ fn remove_leftovers(parent: &Path) {
                     && fields[1].parse().ok().and_then(started).as_deref() == Some(fields[2])
             })
         };
-        if ours && !runs() {
+        if owner.is_some() && !owned && !runs() {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
