@@ -95,9 +95,9 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
         tally = tally_of(job, roster, &finals, &plan.views);
         write_finals(&mut status, job, roster, &finals);
         status.devices = devices(job, &finals, &found, plan, now);
-        let newest = plan.views.iter().filter(|view| view.since.is_some()).max_by_key(|view| view.since);
-        if let Some(endpoint) = newest.and_then(|view| view.endpoint.clone()) {
-            status.host_endpoint = Some(endpoint);
+        let begun = status.devices.iter().filter(|device| device.start_time.is_some() && device.host_endpoint.is_some());
+        if let Some(newest) = begun.max_by_key(|device| (device.start_time.as_ref().map(|time| time.0), device.index)) {
+            status.host_endpoint.clone_from(&newest.host_endpoint);
         }
     }
     status.next_time = plan.wake_at.map(Time);

@@ -1,7 +1,11 @@
 //! The API server's audit log: who wrote what, and how often each Pod was born.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// One answered request.
@@ -21,6 +25,12 @@ pub struct Request {
     pub namespace: String,
     /// Name; empty for none.
     pub name: String,
+    /// Id of the token with which it was asked: tells processes of one ServiceAccount apart. Empty for none.
+    pub credential: String,
+    /// When it arrived.
+    pub received: Timestamp,
+    /// When it was answered.
+    pub answered: Timestamp,
 }
 
 impl Request {
@@ -41,7 +51,11 @@ impl Request {
         if !subresource.is_empty() {
             resource = format!("{resource}/{subresource}");
         }
+        let time = |pointer: &str| text(pointer).parse().ok();
         Some(Self {
+            credential: text("/user/extra/authentication.kubernetes.io~1credential-id/0"),
+            received: time("/requestReceivedTimestamp")?,
+            answered: time("/stageTimestamp")?,
             verb: text("/verb"),
             user: text("/user/username"),
             code: event
@@ -118,6 +132,43 @@ impl Audit {
                 .or_default() += 1;
         }
         writes
+    }
+
+    /// The most objects of a kind (its plural) that were alive in a namespace at the same time. An object lives from its birth to
+    /// the first delete that was answered with success: a lower bound, since finalizers may keep it longer.
+    pub fn peak(&self, resource: &str, namespace: &str) -> usize {
+        let mut alive = BTreeSet::new();
+        let mut peak = 0;
+        let of = |request: &&Request| request.resource == resource && request.namespace == namespace;
+        for request in self.0.iter().filter(of).filter(|request| request.is_write()) {
+            if request.is_birth() {
+                alive.insert(&request.name);
+            } else if request.verb == "delete" && request.code < 300 {
+                alive.remove(&request.name);
+            }
+            peak = peak.max(alive.len());
+        }
+        peak
+    }
+
+    /// Successful writes of the process that asks with this token, in a namespace, except those of the leader election and events.
+    pub fn written_with<'a>(&'a self, credential: &'a str, namespace: &'a str) -> impl Iterator<Item = &'a Request> {
+        self.0.iter().filter(move |request| {
+            request.credential == credential
+                && request.namespace == namespace
+                && request.is_write()
+                && request.code < 300
+                && !matches!(request.resource.as_str(), "leases" | "events")
+        })
+    }
+
+    /// When the status of this object was written.
+    pub fn status_writes(&self, resource: &str, namespace: &str, name: &str) -> Vec<Timestamp> {
+        let resource = format!("{resource}/status");
+        let of = |request: &&Request| {
+            request.resource == resource && request.namespace == namespace && request.name == name && request.code < 300
+        };
+        self.0.iter().filter(of).filter(|request| request.is_write()).map(|request| request.answered).collect()
     }
 
     /// Requests of a user that its rights did not allow.

@@ -1,15 +1,16 @@
 //! A namespace for one test, with everything that a test does in it.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
-        Mutex,
+        Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use kube::Client;
+use tokio::runtime::Runtime;
 
 use super::{ControlPlane, Fleet, Operator, Params, control_plane::OPERATOR_NAMESPACE};
 
@@ -102,22 +103,36 @@ impl Space {
             endpoint_offset,
             ..params
         };
-        let client = self.control_plane.client("fleet").await;
-        Fleet::start(client, params)
+        let control_plane = self.control_plane;
+        // On threads of its own: a test that waits for a command must not hold the devices up.
+        let started = devices_runtime().spawn(async move {
+            let client = control_plane.client("fleet").await;
+            Fleet::start(client, params).await
+        });
+        started
             .await
+            .unwrap()
             .unwrap_or_else(|error| panic!("{error}: {:?}", std::error::Error::source(&error)))
     }
 
     /// An operator for this namespace alone, with the rights that its chart gives; more arguments of `run` may follow.
     pub fn operator(&self, arguments: &[&str]) -> Operator {
+        self.operator_as(self.control_plane.operator_kubeconfig(), "operator", arguments)
+    }
+
+    /// The same with a kubeconfig and a log of its own, for a test with several operators.
+    pub fn operator_as(&self, kubeconfig: &Path, name: &str, arguments: &[&str]) -> Operator {
         // The chart allows the lease in its own namespace only; here every test has an operator, so every namespace a lease.
-        self.control_plane.operator_kubeconfig();
         self.copy_role();
         let log = self
             .control_plane
             .directory()
-            .join(format!("operator-{}.log", self.name));
-        self.logs.lock().unwrap().push(log.clone());
+            .join(format!("{name}-{}.log", self.name));
+        let mut logs = self.logs.lock().unwrap();
+        if !logs.contains(&log) {
+            logs.push(log.clone());
+        }
+        drop(logs);
         let own = [
             "--watch-namespaces",
             &self.name,
@@ -126,7 +141,12 @@ impl Space {
             "--lease-namespace",
             &self.name,
         ];
-        Operator::start(self.control_plane, &log, &[&own, arguments].concat())
+        Operator::start_as(
+            self.control_plane,
+            kubeconfig,
+            &log,
+            &[&own, arguments].concat(),
+        )
     }
 
     fn copy_role(&self) {
@@ -204,4 +224,16 @@ impl Space {
         }
         dump
     }
+}
+
+/// Where simulated devices run.
+fn devices_runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap()
+    })
 }

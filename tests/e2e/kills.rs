@@ -1,0 +1,94 @@
+//! `kill -9` at any moment changes no verdict and flashes no device twice.
+
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use rstest::rstest;
+use serde_json::json;
+
+use crate::support::{Operator, Params, Space, job::job, seconds};
+
+/// What a run of kills is like.
+struct Run {
+    engine: &'static str,
+    devices: usize,
+    parallelism: usize,
+    kills: usize,
+}
+
+/// Starts an operator and waits until it leads. Its predecessor was killed: its lease is taken away, so that the run does not
+/// wait for it to expire (a leader still waits as long as a write may last).
+async fn next_operator(space: &Space, run: &Run) -> Operator {
+    let leaders = |operator: &Operator| operator.log().matches("leading identity=").count();
+    space.kubectl(&["delete", "leases", "--all"]);
+    let operator = space.operator(&["--engine", run.engine, "--cool-down-seconds", "2"]);
+    let before = leaders(&operator);
+    space
+        .eventually("leader", seconds(60), async || (leaders(&operator) > before).then_some(()))
+        .await;
+    operator
+}
+
+#[rstest]
+#[case::native(Run { engine: "native", devices: 200, parallelism: 40, kills: 10 })]
+#[case::helm(Run { engine: "helm", devices: 40, parallelism: 10, kills: 4 })]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_that_is_killed_again_and_again_flashes_every_device_once_and_judges_it_right(#[case] run: Run) {
+    let seed: u64 = std::env::var("FLASHJOB_TEST_SEED").map_or_else(|_| rand::random(), |seed| seed.parse().unwrap());
+    println!("moments of the kills: FLASHJOB_TEST_SEED={seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let space = Space::new(&format!("kills-{}", run.engine)).await;
+    let fleet = space
+        .fleet(Params {
+            devices: run.devices,
+            flash_seconds: 2.0,
+            address_delay_seconds: 0.2,
+            refused_share: 0.05,
+            transfer_failed_share: 0.025,
+            exit1_share: 0.025,
+            ..Params::default()
+        })
+        .await;
+    let mut operator = next_operator(&space, &run).await;
+    let spec = json!({"parallelism": run.parallelism, "activeDeadlineSecondsPerDevice": 120});
+    space.apply(&job("killed", &fleet.uuids(), &spec).to_string());
+
+    let mut unfinished = 0;
+    for kill in 0..run.kills {
+        // A moment of its own in each part of the run, told by how many flashes began; then some time that fate decides.
+        let part = run.devices * 9 / 10 / run.kills;
+        let begun = kill * part + random.random_range(0..part);
+        space
+            .eventually("progress", seconds(120), async || (fleet.journal().len() >= begun).then_some(()))
+            .await;
+        tokio::time::sleep(std::time::Duration::from_millis(random.random_range(0..1500))).await;
+        operator.kill();
+        let progress = space.job("killed").0["status"]["progress"].as_str().unwrap_or("-").to_owned();
+        println!("kill {kill}: {} flashes begun, progress {progress}", fleet.journal().len());
+        unfinished += usize::from(!space.job("killed").is("Finished"));
+        operator = next_operator(&space, &run).await;
+    }
+    let job = space.finished("killed", 180).await;
+    assert_eq!(unfinished, run.kills, "kills before the end; the seed is printed above");
+
+    space.assert_verdicts(&job, &fleet);
+    space.assert_flashed(&fleet, 1);
+    let audit = space.control_plane.audit();
+    for kind in ["pods", "services"] {
+        let peak = audit.peak(kind, &space.name);
+        println!("at most {peak} {kind} at the same time");
+        assert!(peak <= run.parallelism, "{peak} {kind} at the same time");
+    }
+
+    // What failed stays listed; nothing else stays.
+    let expected = fleet.devices().iter().filter(|device| device.verdict == Some("Failed")).count();
+    space
+        .eventually("only failed records", seconds(60), async || {
+            let kinds = ["get", "pods,services", "--ignore-not-found", "-o", "name"];
+            let releases = space.releases();
+            let failed = releases.iter().filter(|release| release["status"] == "failed").count();
+            (space.kubectl(&kinds).is_empty() && releases.len() == expected && failed == expected).then_some(())
+        })
+        .await;
+    space.delete_job("killed", 60).await;
+    space.assert_flashed(&fleet, 1);
+    operator.terminate(seconds(30));
+}

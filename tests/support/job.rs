@@ -1,0 +1,142 @@
+//! FlashJobs as the tests write and read them.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{Fleet, Space, seconds};
+
+/// Firmware of the jobs made here.
+pub const FIRMWARE: &str = "registry.example.com/esp32-fmnist:0.2.0";
+/// Their version.
+pub const VERSION: &str = "0.2.0";
+
+/// A FlashJob for these devices; `more` is added to its spec.
+pub fn job(name: &str, uuids: &[String], more: &Value) -> Value {
+    let mut spec = json!({"uuid": uuids, "firmware": FIRMWARE, "version": VERSION});
+    for (field, value) in more.as_object().into_iter().flatten() {
+        spec[field] = value.clone();
+    }
+    json!({
+        "apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashJob",
+        "metadata": {"name": name}, "spec": spec,
+    })
+}
+
+/// A job as the API server has it.
+#[derive(Debug)]
+pub struct Seen(pub Value);
+
+impl Seen {
+    /// Whether this condition is true of the current spec.
+    pub fn is(&self, condition: &str) -> bool {
+        let generation = &self.0["metadata"]["generation"];
+        let conditions = self.0["status"]["conditions"].as_array();
+        conditions.into_iter().flatten().any(|found| {
+            found["type"] == condition && found["status"] == "True" && found["observedGeneration"] == *generation
+        })
+    }
+
+    /// The entry of a device.
+    pub fn device(&self, uuid: &str) -> &Value {
+        let devices = self.0["status"]["devices"].as_array();
+        devices.into_iter().flatten().find(|device| device["uuid"] == uuid).unwrap_or(&Value::Null)
+    }
+
+    /// One of the counts.
+    pub fn count(&self, name: &str) -> i64 {
+        self.0["status"]["counts"][name].as_i64().unwrap_or(-1)
+    }
+
+    /// Indexes of `completedIndexes` or `failedIndexes`.
+    pub fn indexes(&self, field: &str) -> BTreeSet<usize> {
+        let text = self.0["status"][field].as_str().unwrap_or_default();
+        let ranges = text.split(',').filter(|range| !range.is_empty());
+        ranges
+            .flat_map(|range| {
+                let (first, last) = range.split_once('-').unwrap_or((range, range));
+                first.parse::<usize>().unwrap()..=last.parse().unwrap()
+            })
+            .collect()
+    }
+}
+
+impl Space {
+    /// A job as it is now.
+    pub fn job(&self, name: &str) -> Seen {
+        let text = self.kubectl(&["get", "flashjob", name, "-o", "json"]);
+        Seen(serde_json::from_str(&text).unwrap())
+    }
+
+    /// Waits until a job has finished.
+    pub async fn finished(&self, name: &str, within: u64) -> Seen {
+        self.eventually(&format!("end of FlashJob {name}"), seconds(within), async || {
+            Some(self.job(name)).filter(|job| job.is("Finished"))
+        })
+        .await
+    }
+
+    /// Deletes a job and waits until it, and everything made for it, is gone.
+    pub async fn delete_job(&self, name: &str, within: u64) {
+        self.kubectl(&["delete", "flashjob", name, "--wait=false"]);
+        self.eventually("end of the deletion", seconds(within), async || {
+            let left = self.kubectl(&["get", "flashjob", name, "--ignore-not-found", "-o", "name"]);
+            left.is_empty().then_some(())
+        })
+        .await;
+        // Garbage collection of what the job owns (its selection) follows a moment later.
+        self.eventually("garbage collection", seconds(within), async || {
+            self.left_behind().is_empty().then_some(())
+        })
+        .await;
+    }
+
+    /// What there is in the namespace of the kinds that flashing makes.
+    pub fn left_behind(&self) -> String {
+        self.kubectl(&[
+            "get",
+            "pods,services,controllerrevisions,secrets",
+            "--ignore-not-found",
+            "-o",
+            "name",
+        ])
+    }
+
+    /// Names of the releases with their status, as Helm 4 lists them.
+    pub fn releases(&self) -> Vec<Value> {
+        let list = self.helm(&["list", "--max", "1000", "-o", "json"]);
+        serde_json::from_str(&list).unwrap()
+    }
+
+    /// Asserts that a finished job has the verdicts that its fleet foretold, where the job names all devices of the fleet in order.
+    pub fn assert_verdicts(&self, job: &Seen, fleet: &Fleet) {
+        let (succeeded, failed) = (job.indexes("completedIndexes"), job.indexes("failedIndexes"));
+        let wrong: Vec<_> = fleet
+            .devices()
+            .into_iter()
+            .enumerate()
+            .filter(|(index, device)| {
+                let verdict = match (succeeded.contains(index), failed.contains(index)) {
+                    (true, false) => Some("Succeeded"),
+                    (false, true) => Some("Failed"),
+                    _ => None,
+                };
+                verdict != device.verdict
+            })
+            .collect();
+        assert!(wrong.is_empty(), "wrong verdicts: {wrong:#?}\n{}", self.dump());
+    }
+
+    /// Asserts that each device of the fleet was flashed as often as this, and never twice at the same time.
+    pub fn assert_flashed(&self, fleet: &Fleet, times: usize) {
+        let births = self.control_plane.audit().flashes(&self.name);
+        for device in fleet.devices() {
+            let born = births.get(&device.uuid).copied().unwrap_or_default();
+            assert_eq!(born, times, "Pods of {device:?}\n{}", self.dump());
+        }
+        assert_eq!(births.values().sum::<usize>(), times * fleet.devices().len(), "{births:?}");
+        let journal = fleet.journal();
+        assert_eq!(journal.len(), times * fleet.devices().len());
+        assert!(!journal.iter().any(|flash| flash.overlapped), "{journal:#?}");
+    }
+}
