@@ -99,3 +99,19 @@ fn a_newer_version_of_a_record_replaces_the_older_one() {
     assert_eq!(ledger.of_job("job-1").count(), 1);
     assert_eq!(ledger.of_job("job").count(), 0, "uids are not matched by prefix");
 }
+
+#[test]
+fn whatever_gives_up_a_lock_or_a_slot_is_noted_once_for_those_who_wait() {
+    let mut ledger = Ledger::default();
+    ledger.see_record(record("a", "r", 1, Status::Deployed));
+    ledger.see_pod(pod("a", "p", 2, "Succeeded"));
+    assert!(!ledger.take_freed());
+    ledger.see_gone("p");
+    assert!(!ledger.take_freed(), "the record still locks the device");
+    ledger.see_record(record("a", "r", 3, Status::Failed));
+    assert!(ledger.take_freed());
+    assert!(!ledger.take_freed());
+    ledger.begin_step(&identity("b", "192.0.2.8:80"));
+    ledger.end_step(&identity("b", "192.0.2.8:80").key);
+    assert!(ledger.take_freed());
+}
