@@ -21,7 +21,7 @@ use super::{
     verdict::Markers,
 };
 use crate::{
-    api::{ConditionType, DevicePhase, FlashJobStatus, Reason},
+    api::{ConditionType, DevicePhase, DeviceStatus, FlashJobStatus, Reason},
     cluster::{Events, Fact, Writer},
     release::engine::helm::Helm,
     telemetry::Metrics,
@@ -168,6 +168,13 @@ impl Context {
             let message = device.message.clone().unwrap_or_default();
             let note = format!("device {} ({}): {message}", device.index, device.uuid);
             self.event(job, Some(&device.uuid), (true, reason), note);
+        }
+        let foreign = Reason::ForeignRevision.as_str();
+        let is_foreign = |device: &&DeviceStatus| device.reason.as_deref() == Some(foreign);
+        let said = |index: i64| before.devices.iter().any(|device| device.index == index && is_foreign(&device));
+        for device in now.devices.iter().filter(is_foreign).filter(|device| !said(device.index)) {
+            let note = device.message.clone().unwrap_or_default();
+            self.event(job, Some(&device.uuid), (true, foreign), note);
         }
         for kind in [ConditionType::Complete, ConditionType::Failed, ConditionType::Stalled] {
             if conditions::holds(&now.conditions, kind) && !conditions::holds(&before.conditions, kind) {

@@ -20,7 +20,7 @@ use super::{
     status,
 };
 use crate::{
-    api::{FlashJobStatus, Reason},
+    api::{FlashJobStatus, MismatchPolicy, Reason},
     cluster::{ApiError, ErrorKind, clock::now},
     device::{self, Device},
     release::attempt_id,
@@ -284,7 +284,19 @@ fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
             endpoint: Some(begin.device.endpoint.to_string()),
         };
         state.ledger.begin_step(&identity);
+        warn_of_mismatch(ctx, job, begin);
         act::spawn_begin(ctx, job, identity, begin.clone(), nonce);
+    }
+}
+
+/// A device that is not what the job expects is flashed under the policy Warn, but not in silence.
+fn warn_of_mismatch(ctx: &Context, job: &Job, begin: &plan::Begin) {
+    let Ok(spec) = &job.spec else { return };
+    if spec.mismatch_policy.unwrap_or_default() != MismatchPolicy::Warn {
+        return;
+    }
+    if let Some(message) = device::mismatch(spec, &begin.device) {
+        ctx.event(job, Some(&begin.uuid), (true, Reason::DeviceMismatch.as_str()), message);
     }
 }
 
