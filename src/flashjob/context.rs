@@ -106,14 +106,16 @@ impl Context {
 
     /// Name of the engine in use.
     #[must_use]
-    pub fn engine_name(&self) -> String {
-        if self.helm.is_some() { "helm" } else { "native" }.to_owned()
+    pub const fn engine(&self) -> &'static str {
+        if self.helm.is_some() { "helm" } else { "native" }
     }
 
     /// What is true for all jobs.
     #[must_use]
     pub fn world(&self, state: &State, chart: Option<Refusal>) -> World {
-        state.world(chart, self.limits.max_in_flight, self.engine_name(), self.limits.bounds)
+        let fixed = self.flash_pod().is_ok_and(|flash_pod| flash_pod.has_fixed_address());
+        let max_in_flight = if fixed { 1 } else { self.limits.max_in_flight };
+        state.world(chart, max_in_flight, self.engine().to_owned(), self.limits.bounds)
     }
 
     /// Queues a pass of the job with this uid.

@@ -31,7 +31,7 @@ pub fn at(second: i64) -> Timestamp {
 }
 
 /// Bounds that differ from each other.
-pub const BOUNDS: Bounds = Bounds { address_seconds: 120, start_seconds: 300, cool_down_seconds: 90, lost_seconds: 100, retry_seconds: 10 };
+pub const BOUNDS: Bounds = Bounds { address_seconds: 120, start_seconds: 300, cool_down_seconds: 90, lost_seconds: 100, retry_seconds: 10, helm_seconds: 50 };
 
 /// UUID of the device at an index.
 pub fn uuid(index: usize) -> String {
@@ -86,7 +86,7 @@ pub fn ended(identity: &Identity) -> PodSight {
 
 pub fn service(identity: &Identity, address: Address) -> ServiceSight {
     let name = format!("flash-{}-{}", identity.uuid, identity.key.id);
-    ServiceSight { sight: sight(identity, &name, 2, at(0)), address }
+    ServiceSight { sight: sight(identity, &name, 2, at(0)), address, restricted: true }
 }
 
 pub fn address() -> Address {
@@ -95,7 +95,7 @@ pub fn address() -> Address {
 
 pub fn record(identity: &Identity, status: Status, has_pod: bool) -> RecordSight {
     let name = format!("sh.helm.release.v1.flash-{}.v1", identity.uuid);
-    RecordSight { sight: sight(identity, &name, 1, at(0)), revision: 1, status, has_pod, foreign: false, stored: None }
+    RecordSight { sight: sight(identity, &name, 1, at(0)), revision: 1, status, has_pod, foreign: false, by_helm: false, stored: None }
 }
 
 /// An attempt of which these objects exist.

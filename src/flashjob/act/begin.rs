@@ -37,7 +37,7 @@ pub async fn begin(ctx: &Context, job: &Job, identity: &Identity, begin: &Begin,
     let blueprint = flash_pod.blueprint(job, round, &attempt).map_err(StepError::Refused)?;
     let revision = ctx.state().next_revision(&job.namespace, &blueprint.release);
     if let Some(helm) = &ctx.helm {
-        return helm::reserve(ctx, helm, &flash_pod, &blueprint, revision).await;
+        return helm::reserve(ctx, helm, &flash_pod, identity, (&blueprint, revision)).await;
     }
     let rendered = flash_pod
         .objects(&blueprint.intent, &blueprint.release, revision, &blueprint.merged.overrides, None)
@@ -115,7 +115,7 @@ pub async fn apply_service(ctx: &Context, identity: &Identity) -> Result<(), Ste
     let (stored, flash_pod) = recorded(ctx, identity)?;
     let intent = intent_of(&stored, identity)?;
     if let Some(helm) = &ctx.helm {
-        return helm::reserve_again(ctx, helm, &flash_pod, &stored, intent).await;
+        return helm::reserve_again(ctx, helm, &flash_pod, identity, (&stored, intent)).await;
     }
     let rendered = flash_pod.stored_objects(&stored.record, intent, None).map_err(StepError::Refused)?;
     apply_all(ctx, &Parts::of(&rendered, &stored.record.name, &stored.record.namespace)).await
