@@ -35,6 +35,8 @@ pub struct Flash {
     pub identity: Identity,
     pub ran: bool,
     pub result: Option<Outcome>,
+    /// Its Pod was taken away before its end could be read.
+    pub stripped: bool,
 }
 
 /// Why a request failed.
@@ -186,7 +188,7 @@ impl Api {
         }
         let sight = self.fresh(identity, &name);
         let pod = PodSight { sight, node: None, ..crate::flashjob::fixtures::pod(identity) };
-        let flash = Flash { identity: identity.clone(), ran: false, result: None };
+        let flash = Flash { identity: identity.clone(), ran: false, result: None, stripped: false };
         self.flashes.insert(pod.sight.uid.clone(), flash);
         self.pods.insert(name, pod.clone());
         self.tell(Event::Pod(pod.clone()));

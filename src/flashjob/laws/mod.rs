@@ -48,9 +48,9 @@ impl Tape {
     }
 
     fn fate(&mut self) -> Fate {
-        match self.draw(10) {
-            8 => Fate::Refused,
-            9 => Fate::Lost,
+        match self.draw(16) {
+            14 => Fate::Refused,
+            15 => Fate::Lost,
             _ => Fate::Answered,
         }
     }
@@ -80,6 +80,7 @@ struct World {
     tape: Tape,
     finals: BTreeMap<(String, i64), Finals>,
     renamed: usize,
+    calm: usize,
 }
 
 impl World {
@@ -95,7 +96,9 @@ impl World {
             api.put_job(serde_json::from_value(object).unwrap());
         }
         let leader = Some(Leader::elected(&mut api, 0, MAX_IN_FLIGHT));
-        Self { api, leader, tape: Tape { numbers, next: 0 }, finals: BTreeMap::new(), renamed: 0 }
+        let mut tape = Tape { numbers, next: 0 };
+        let calm = 1 + tape.draw(12);
+        Self { api, leader, tape, finals: BTreeMap::new(), renamed: 0, calm }
     }
 
     fn leader(&mut self) -> &mut Leader {
@@ -104,22 +107,25 @@ impl World {
 
     /// Something happens.
     fn happen(&mut self) {
-        match self.tape.draw(40) {
-            0..=9 => self.request(),
-            10..=16 => self.pass(),
-            17..=24 => self.deliver(),
-            25..=29 => self.advance_pod(),
-            30..=31 => self.give_address(),
-            32 => self.api.now += [1, 10, 60, 130, 400][self.tape.draw(5)],
-            33 => self.crash(),
-            34..=35 => self.by_hand(),
-            36 => self.user(),
-            37 => self.akri(),
-            38 => self.lose_node(),
-            _ => {
+        self.api.now += 1;
+        match self.tape.draw(64) {
+            // Some worlds are calmer than others: then devices get further before something strikes.
+            52..=59 if self.tape.draw(self.calm) > 0 => self.request(),
+            20..=31 => self.pass(),
+            32..=41 => self.deliver(),
+            42..=47 => self.advance_pod(),
+            48..=49 => self.give_address(),
+            50 => self.api.now += [1, 10, 60, 130, 400][self.tape.draw(5)],
+            52 => self.crash(),
+            53..=55 => self.by_hand(),
+            56 => self.user(),
+            57 => self.akri(),
+            59 => self.lose_node(),
+            60 => {
                 let World { api, leader, .. } = self;
                 leader.as_mut().unwrap().sweep(api);
             }
+            _ => self.request(),
         }
     }
 
@@ -136,12 +142,13 @@ impl World {
         let uid = JOBS[self.tape.draw(2)];
         let World { api, leader, tape, .. } = self;
         // A status write may have to wait for its turn.
-        leader.as_mut().unwrap().pass(api, uid, || (tape.draw(3) > 0).then(|| tape.fate()));
+        leader.as_mut().unwrap().pass(api, uid, || (tape.draw(2) > 0).then(|| tape.fate()));
     }
 
     fn deliver(&mut self) {
-        let queue = self.tape.draw(4);
-        if let Some(event) = self.api.events[queue].pop_front() {
+        let (queue, many) = (self.tape.draw(4), self.tape.draw(8));
+        for _ in 0..=many {
+            let Some(event) = self.api.events[queue].pop_front() else { return };
             self.leader().take_in(event);
         }
     }
@@ -170,13 +177,14 @@ impl World {
 
     /// A person deletes something of ours.
     fn by_hand(&mut self) {
-        match self.tape.draw(3) {
-            0 => {
+        match self.tape.draw(4) {
+            0 => self.strip_pod(),
+            1 => {
                 if let Some(pod) = self.pick(self.api.pods.keys().cloned().collect()).map(|name| self.api.pods[&name].clone()) {
                     self.api.delete_pod(&pod, None).unwrap();
                 }
             }
-            1 => {
+            2 => {
                 if let Some(name) = self.pick(self.api.services.keys().cloned().collect()) {
                     let uid = self.api.services[&name].sight.uid.clone();
                     self.api.delete_service(&name, &uid);
@@ -191,16 +199,34 @@ impl World {
         }
     }
 
+    /// A person takes the tracking finalizer off a Pod and kills it: no end of it can ever be read. That it was launched is
+    /// known from its record or the stored status.
+    fn strip_pod(&mut self) {
+        let Some(name) = self.pick(self.api.pods.keys().cloned().collect()) else { return };
+        let pod = self.api.pods[&name].clone();
+        let who = &pod.sight.identity;
+        let deployed = self.api.records.values().any(|record| record.sight.identity.key == who.key && record.has_pod);
+        let shown = self.api.job(&who.key.job_uid).is_some_and(|job| {
+            let mut devices = job.status.devices.iter();
+            devices.any(|device| device.pod.as_ref() == Some(&name) && device.phase == "Flashing")
+        });
+        if deployed || shown {
+            self.api.flashes.get_mut(&pod.sight.uid).unwrap().stripped = true;
+            self.api.untrack(&pod);
+            self.api.delete_pod(&pod, Some(super::attempts::PodRemoval::Lost)).unwrap();
+        }
+    }
+
     /// A user changes the firmware, deletes a job, or even takes its finalizer off.
     fn user(&mut self) {
         let Some(mut job) = self.pick(self.api.jobs.keys().cloned().collect()).map(|uid| self.api.jobs[&uid].clone()) else { return };
-        match self.tape.draw(6) {
-            0..=2 => {
+        match self.tape.draw(16) {
+            0..=12 => {
                 let generation = job.metadata.generation.unwrap() + 1;
                 job.metadata.generation = Some(generation);
                 job.spec.firmware = format!("f:{generation}");
             }
-            3..=4 => {
+            13..=14 => {
                 let time = self.api.time();
                 job.metadata.deletion_timestamp.get_or_insert(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(time));
             }
@@ -219,7 +245,7 @@ impl World {
         });
         self.api.instances.remove(&uid);
         self.leader().state.inventory.delete(&uid);
-        if self.tape.draw(3) > 0 {
+        if self.tape.draw(8) < 7 {
             self.renamed += 1;
             let found = instance(&format!("new-{}", self.renamed), index.unwrap());
             self.leader().state.inventory.apply(&found);
@@ -254,6 +280,14 @@ impl World {
         for uid in self.api.jobs.keys() {
             let job = self.api.job(uid).unwrap();
             let Some(round) = &job.status.round else { continue };
+            for index in job.finals.succeeded.iter() {
+                let proof = self.api.flashes.values().any(|flash| {
+                    let who = &flash.identity;
+                    let same = (&who.key.job_uid, who.round, &who.uuid) == (uid, round.number, &uuid(index));
+                    same && flash.result == Some(Outcome::Succeeded)
+                });
+                assert!(proof, "device {index} of {uid} never succeeded in round {}", round.number);
+            }
             let (finals, key) = (job.finals, (uid.clone(), round.number));
             let before = self.finals.get(&key).cloned().unwrap_or_default();
             for index in 0..DEVICES {
@@ -342,6 +376,10 @@ impl World {
             assert!(job.finals.contains(index), "{who:?} was flashed and has no verdict");
             let lost = self.api.dead.contains(&api::pod_name(who));
             let succeeded = flash.result == Some(Outcome::Succeeded) && !lost;
+            // Where no end could be read, a success may have been read before.
+            if flash.stripped && succeeded {
+                continue;
+            }
             assert_eq!(job.finals.succeeded.contains(index), succeeded, "verdict of {who:?}: {flash:?}");
         }
         let now = self.api.time();
@@ -375,14 +413,14 @@ fn live(numbers: Vec<u16>) {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 300,
+        cases: 160,
         rng_seed: RngSeed::Fixed(20_260_101),
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
 
     #[test]
-    fn whatever_happens_every_law_holds(numbers in proptest::collection::vec(any::<u16>(), 0..1_500)) {
+    fn whatever_happens_every_law_holds(numbers in proptest::collection::vec(any::<u16>(), 0..3_000)) {
         live(numbers);
     }
 }
