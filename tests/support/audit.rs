@@ -139,14 +139,8 @@ impl Audit {
     pub fn peak(&self, resource: &str, namespace: &str) -> usize {
         let mut alive = BTreeSet::new();
         let mut peak = 0;
-        let of =
-            |request: &&Request| request.resource == resource && request.namespace == namespace;
-        for request in self
-            .0
-            .iter()
-            .filter(of)
-            .filter(|request| request.is_write())
-        {
+        let of = |request: &&Request| request.resource == resource && request.namespace == namespace;
+        for request in self.0.iter().filter(of).filter(|request| request.is_write()) {
             if request.is_birth() {
                 alive.insert(&request.name);
             } else if request.verb == "delete" && request.code < 300 {
@@ -158,11 +152,7 @@ impl Audit {
     }
 
     /// Successful writes of the process that asks with this token, in a namespace, except those of the leader election and events.
-    pub fn written_with<'a>(
-        &'a self,
-        credential: &'a str,
-        namespace: &'a str,
-    ) -> impl Iterator<Item = &'a Request> {
+    pub fn written_with<'a>(&'a self, credential: &'a str, namespace: &'a str) -> impl Iterator<Item = &'a Request> {
         self.0.iter().filter(move |request| {
             request.credential == credential
                 && request.namespace == namespace
@@ -176,17 +166,9 @@ impl Audit {
     pub fn status_writes(&self, resource: &str, namespace: &str, name: &str) -> Vec<Timestamp> {
         let resource = format!("{resource}/status");
         let of = |request: &&Request| {
-            request.resource == resource
-                && request.namespace == namespace
-                && request.name == name
-                && request.code < 300
+            request.resource == resource && request.namespace == namespace && request.name == name && request.code < 300
         };
-        self.0
-            .iter()
-            .filter(of)
-            .filter(|request| request.is_write())
-            .map(|request| request.answered)
-            .collect()
+        self.0.iter().filter(of).filter(|request| request.is_write()).map(|request| request.answered).collect()
     }
 
     /// Requests of a user that its rights did not allow.

@@ -20,11 +20,7 @@ async fn in_flight(name: &str, flash_seconds: f64) -> (Stage, String, String) {
 async fn interrupted_once(stage: &Stage, uuid: &str) {
     let status = stage.finished("job").await;
     let device = device_of(&status, uuid).unwrap();
-    assert_eq!(
-        (&device["phase"], &device["reason"]),
-        (&json!("Failed"), &json!("Interrupted")),
-        "{device:#}"
-    );
+    assert_eq!((&device["phase"], &device["reason"]), (&json!("Failed"), &json!("Interrupted")), "{device:#}");
     says(&device, &["check"]);
     assert_eq!(stage.flashes(uuid), 1, "never silently restarted");
 }
@@ -32,17 +28,9 @@ async fn interrupted_once(stage: &Stage, uuid: &str) {
 async fn sent_once(stage: &Stage, uuid: &str) {
     let status = stage.finished("job").await;
     let device = device_of(&status, uuid).unwrap();
-    assert_eq!(
-        (&device["phase"], &device["reason"]),
-        (&json!("Succeeded"), &json!("FirmwareSent")),
-        "{device:#}"
-    );
+    assert_eq!((&device["phase"], &device["reason"]), (&json!("Succeeded"), &json!("FirmwareSent")), "{device:#}");
     assert_eq!(stage.flashes(uuid), 1);
-    stage
-        .jobs()
-        .delete("job", &DeleteParams::default())
-        .await
-        .unwrap();
+    stage.jobs().delete("job", &DeleteParams::default()).await.unwrap();
     stage.nothing_left().await;
 }
 
@@ -50,16 +38,10 @@ async fn sent_once(stage: &Stage, uuid: &str) {
 async fn a_pod_deleted_before_its_flash_ends_is_interrupted_and_never_restarted() {
     let (stage, uuid, pod) = in_flight("pod-killed", 60.0).await;
     let pods = stage.api("v1", "Pod");
-    pods.delete(&pod, &DeleteParams::default().grace_period(1))
-        .await
-        .unwrap();
+    pods.delete(&pod, &DeleteParams::default().grace_period(1)).await.unwrap();
     interrupted_once(&stage, &uuid).await;
     let listed = stage.space.helm(&["list", "--failed", "--short"]);
-    assert_eq!(
-        listed.trim(),
-        format!("flash-{uuid}"),
-        "the release stays as failed"
-    );
+    assert_eq!(listed.trim(), format!("flash-{uuid}"), "the release stays as failed");
 }
 
 #[tokio::test]
@@ -75,12 +57,8 @@ async fn a_pod_that_vanishes_with_its_finalizer_is_interrupted_not_done() {
     let (stage, uuid, pod) = in_flight("pod-vanishes", 60.0).await;
     let pods = stage.api("v1", "Pod");
     let bare = Patch::Merge(json!({"metadata": {"finalizers": null}}));
-    pods.patch(&pod, &PatchParams::default(), &bare)
-        .await
-        .unwrap();
-    pods.delete(&pod, &DeleteParams::default().grace_period(0))
-        .await
-        .unwrap();
+    pods.patch(&pod, &PatchParams::default(), &bare).await.unwrap();
+    pods.delete(&pod, &DeleteParams::default().grace_period(0)).await.unwrap();
     interrupted_once(&stage, &uuid).await;
 }
 
@@ -99,16 +77,10 @@ async fn without_its_record_or_service_a_flash_still_gives_its_verdict(
     let before = all.items.len();
     assert!(before > 0);
     for object in all.items {
-        api.delete(&object.metadata.name.unwrap(), &DeleteParams::default())
-            .await
-            .unwrap();
+        api.delete(&object.metadata.name.unwrap(), &DeleteParams::default()).await.unwrap();
     }
     sent_once(&stage, &uuid).await;
-    assert_eq!(
-        stage.births(resource),
-        before,
-        "what a person deleted is not made again"
-    );
+    assert_eq!(stage.births(resource), before, "what a person deleted is not made again");
 }
 
 #[tokio::test]
@@ -123,9 +95,7 @@ async fn helm_uninstall_by_hand_of_a_flash_that_does_not_end_in_time_is_interrup
     let (stage, uuid, pod) = in_flight("uninstall-kill", 60.0).await;
     stage.space.helm(&["uninstall", &format!("flash-{uuid}")]);
     let pods = stage.api("v1", "Pod");
-    pods.delete(&pod, &DeleteParams::default().grace_period(1))
-        .await
-        .unwrap();
+    pods.delete(&pod, &DeleteParams::default().grace_period(1)).await.unwrap();
     interrupted_once(&stage, &uuid).await;
 }
 
@@ -134,14 +104,7 @@ async fn helm_upgrade_by_hand_is_reported_and_our_pod_still_gives_its_verdict() 
     let (stage, uuid, _) = in_flight("upgrade", 8.0).await;
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/flash-pod");
     let release = format!("flash-{uuid}");
-    stage.space.helm(&[
-        "upgrade",
-        &release,
-        chart,
-        "--reuse-values",
-        "--set",
-        "podAnnotations.by=hand",
-    ]);
+    stage.space.helm(&["upgrade", &release, chart, "--reuse-values", "--set", "podAnnotations.by=hand"]);
     sent_once(&stage, &uuid).await;
 }
 
@@ -151,38 +114,17 @@ async fn a_pod_that_a_person_brought_in_by_helm_is_foreign_followed_and_not_coun
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/flash-pod");
     let release = format!("flash-{uuid}");
     // A new attempt id is a new Pod; helm deletes ours.
-    stage.space.helm(&[
-        "upgrade",
-        &release,
-        chart,
-        "--reuse-values",
-        "--set",
-        "operator.attempt=byhand0000",
-    ]);
+    stage.space.helm(&["upgrade", &release, chart, "--reuse-values", "--set", "operator.attempt=byhand0000"]);
     let foreign = stage
-        .device("job", &uuid, "report of the foreign revision", |device| {
-            device["reason"] == "ForeignRevision"
-        })
+        .device("job", &uuid, "report of the foreign revision", |device| device["reason"] == "ForeignRevision")
         .await;
     says(&foreign, &["helm"]);
     let status = stage.finished("job").await;
     assert_eq!(status["counts"]["selected"], 1, "{status:#}");
-    let own = stage
-        .space
-        .control_plane
-        .audit()
-        .pod_births(&stage.space.name);
+    let own = stage.space.control_plane.audit().pod_births(&stage.space.name);
     assert_eq!(own[&pod], 1);
     assert_eq!(own.len(), 2, "the operator's, and the person's: {own:?}");
-    stage
-        .space
-        .eventually("end of the foreign Pod", PATIENCE, async || {
-            stage
-                .fleet
-                .journal()
-                .iter()
-                .all(|flash| flash.end.is_some())
-                .then_some(())
-        })
-        .await;
+    stage.space.eventually("end of the foreign Pod", PATIENCE, async || {
+        stage.fleet.journal().iter().all(|flash| flash.end.is_some()).then_some(())
+    }).await;
 }
