@@ -119,7 +119,7 @@ impl Api {
         }
         let sight = self.fresh(identity, &name);
         let status = Status::PendingInstall;
-        let record = RecordSight { sight, revision, status, has_pod: false, foreign: false, stored: None };
+        let record = RecordSight { sight, revision, status, has_pod: false, foreign: false, by_helm: false, stored: None };
         self.records.insert(name, record.clone());
         self.tell(Event::Record(record.clone()));
         Ok(record)
@@ -157,7 +157,7 @@ impl Api {
             return known.clone();
         }
         let sight = self.fresh(identity, &name);
-        let service = ServiceSight { sight, address: crate::flashjob::sight::Address::None };
+        let service = ServiceSight { sight, address: crate::flashjob::sight::Address::None, restricted: true };
         self.services.insert(name, service.clone());
         self.tell(Event::Service(service.clone()));
         service
