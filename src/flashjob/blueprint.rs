@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::{job::Job, memory::Refusal};
 use crate::{
@@ -365,7 +366,7 @@ impl Parts {
             }
             parts.others.push(owned);
             let text = document.text.trim_end();
-            parts.manifest_without_pod.push_str(&format!("---\n# Source: {}\n{text}\n", document.source));
+            parts.manifest_without_pod.extend(["---\n# Source: ", document.source.as_str(), "\n", text, "\n"]);
         }
         parts
     }
@@ -474,7 +475,6 @@ pub fn label_value(name: &str) -> String {
     if name.len() <= MAX_LABEL {
         return name.to_owned();
     }
-    use sha2::{Digest, Sha256};
     let hash = hex::encode(Sha256::digest(name.as_bytes()));
     let head = name.get(..MAX_LABEL - 9).unwrap_or(name).trim_end_matches(['.', '-', '_']);
     format!("{head}-{}", &hash[..8])

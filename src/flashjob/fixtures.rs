@@ -127,10 +127,13 @@ pub fn found(index: Option<usize>, outcome: Outcome, reason: Reason) -> Found {
 
 /// An Instance at the endpoint of an index.
 pub fn instance(uid: &str, index: usize) -> Instance {
-    instance_with(uid, json!({"HOST_ENDPOINT": endpoint(index), "DEVICE": "esp32s3", "APPLICATION_TYPE": "lamp", "VERSION": "0.1.0"}))
+    instance_with(
+        uid,
+        &json!({"HOST_ENDPOINT": endpoint(index), "DEVICE": "esp32s3", "APPLICATION_TYPE": "lamp", "VERSION": "0.1.0"}),
+    )
 }
 
-pub fn instance_with(uid: &str, properties: Value) -> Instance {
+pub fn instance_with(uid: &str, properties: &Value) -> Instance {
     serde_json::from_value(json!({
         "apiVersion": "akri.sh/v0", "kind": "Instance",
         "metadata": {"name": format!("i-{uid}"), "namespace": "lab", "uid": uid, "creationTimestamp": "2026-01-01T00:00:00Z"},

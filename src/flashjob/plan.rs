@@ -387,11 +387,11 @@ fn settle(verdictless: Verdictless, index: usize, uuid: &str, now: Timestamp, pl
         Verdictless::Missing { until, view } => {
             plan.missing.insert(index);
             plan.wake(Some(until));
-            plan.views.push(view);
+            plan.views.push(*view);
         }
         Verdictless::Waits { until, view } => {
             plan.wake(until);
-            plan.views.push(view);
+            plan.views.push(*view);
         }
         Verdictless::Final { outcome, reason, message } => {
             let verdict = Verdict { outcome, reason, message, log_tail: String::new() };

@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{Pod, Secret, Service};
 use kube::{Api, api::ListParams};
 use serde_json::{Value, json};
 
-use super::{StepError, launch::put};
+use super::{StepError, launch::put, until_answered};
 use crate::{
     api::{DevicePhase, Reason},
     chart::{Chart, manifest},
@@ -172,13 +172,13 @@ async fn upgrade(
     let outcome = run(helm, Operation::Upgrade(Box::new(plan.upgrade()))).await?;
     ctx.metrics.release("helm", what, if outcome.result.is_ok() { "ok" } else { "failed" });
     let Err(failure) = outcome.result else {
-        return Ok(look(ctx, plan).await?);
+        return Ok(until_answered(|| look(ctx, plan)).await?);
     };
     if failure.is_unclear() {
         // A request that helm had sent may still be carried out.
         tokio::time::sleep(ctx.writer.timeout()).await;
     }
-    look(ctx, plan).await?;
+    until_answered(|| look(ctx, plan)).await?;
     mend(ctx, identity, plan.revision, &failure).await
 }
 
@@ -232,8 +232,12 @@ async fn look(ctx: &Context, plan: &Plan<'_>) -> Result<(), ApiError> {
     for secret in &secrets.items {
         state.see_secret(secret);
     }
-    pod.iter().for_each(|pod| drop(state.see_pod(pod)));
-    service.iter().for_each(|service| drop(state.see_service(service)));
+    if let Some(pod) = &pod {
+        state.see_pod(pod);
+    }
+    if let Some(service) = &service {
+        state.see_service(service);
+    }
     Ok(())
 }
 

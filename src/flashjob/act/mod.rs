@@ -98,7 +98,7 @@ pub fn spawn(ctx: &Arc<Context>, job: &Arc<Job>, identity: Identity, step: Step)
     let (ctx, job) = (Arc::clone(ctx), Some(Arc::clone(job)));
     tokio::spawn(async move {
         let done = run(&ctx, job.as_deref(), &identity, step).await;
-        end(&ctx, &identity.key, done);
+        end(&ctx, &identity.key, &done);
     });
 }
 
@@ -107,7 +107,7 @@ pub fn spawn_orphan(ctx: &Arc<Context>, identity: Identity, step: Step) {
     let ctx = Arc::clone(ctx);
     tokio::spawn(async move {
         let done = run(&ctx, None, &identity, step).await;
-        end(&ctx, &identity.key, done);
+        end(&ctx, &identity.key, &done);
     });
 }
 
@@ -119,7 +119,7 @@ pub fn spawn_begin(ctx: &Arc<Context>, job: &Arc<Job>, identity: Identity, begin
         if let Err(error) = &done {
             begin::give_up(&ctx, &job, &identity, begin.index, error);
         }
-        end(&ctx, &identity.key, done);
+        end(&ctx, &identity.key, &done);
     });
 }
 
@@ -136,11 +136,11 @@ async fn run(ctx: &Arc<Context>, job: Option<&Job>, identity: &Identity, step: S
 }
 
 /// Ends a step: its trouble is remembered, its mark is taken away, its job is looked at again.
-fn end(ctx: &Context, key: &AttemptKey, done: Result<(), StepError>) {
+fn end(ctx: &Context, key: &AttemptKey, done: &Result<(), StepError>) {
     {
         let mut state = ctx.state();
         let memory = state.memory(&key.job_uid);
-        match &done {
+        match done {
             Ok(()) => drop(memory.trouble.remove(&key.id)),
             Err(error) => {
                 let tries = memory.trouble.get(&key.id).map_or(0, |trouble| trouble.tries) + 1;
@@ -152,7 +152,7 @@ fn end(ctx: &Context, key: &AttemptKey, done: Result<(), StepError>) {
         }
         state.ledger.end_step(key);
     }
-    if let Err(error) = &done {
+    if let Err(error) = done {
         tracing::warn!(job.uid = key.job_uid, attempt = key.id, reason = %error.reason(), error = %error, "step failed, trying again");
     }
     ctx.nudge(&key.job_uid);

@@ -25,7 +25,7 @@ pub enum Event {
     Service(ServiceSight),
     Pod(PodSight),
     Gone(String),
-    Job(FlashJob),
+    Job(Box<FlashJob>),
     JobGone(String),
 }
 
@@ -91,7 +91,7 @@ impl Api {
         job.metadata.resource_version = Some(self.next().to_string());
         let uid = job.metadata.uid.clone().unwrap();
         self.jobs.insert(uid, job.clone());
-        self.tell(Event::Job(job.clone()));
+        self.tell(Event::Job(Box::new(job.clone())));
         job
     }
 
@@ -281,7 +281,9 @@ impl Api {
         let pods = self.pods.values().map(|pod| &pod.sight);
         let keys: std::collections::BTreeSet<&AttemptKey> = records.chain(pods).map(|sight| &sight.identity.key).collect();
         let mut slots = BTreeMap::new();
-        keys.into_iter().for_each(|key| *slots.entry(key.job_uid.clone()).or_default() += 1);
+        for key in keys {
+            *slots.entry(key.job_uid.clone()).or_default() += 1;
+        }
         slots
     }
 

@@ -83,7 +83,7 @@ impl Leader {
         api.events.iter_mut().for_each(VecDeque::clear);
         api.instances.values().for_each(|instance| state.inventory.apply(instance));
         let mut leader = Self { state, running: Vec::new(), nonce, max_in_flight };
-        let jobs = api.jobs.values().cloned().map(Event::Job);
+        let jobs = api.jobs.values().cloned().map(Box::new).map(Event::Job);
         let records = api.records.values().cloned().map(Event::Record);
         let services = api.services.values().cloned().map(Event::Service);
         let pods = api.pods.values().cloned().map(Event::Pod);
@@ -109,7 +109,7 @@ impl Leader {
             Event::Service(service) => state.ledger.see_service(service),
             Event::Pod(pod) => state.ledger.see_pod(pod),
             Event::Gone(uid) => state.ledger.see_gone(&uid).is_some(),
-            Event::Job(job) => state.see_job(Job::of_answer(job).unwrap()),
+            Event::Job(job) => state.see_job(Job::of_answer(*job).unwrap()),
             Event::JobGone(uid) => {
                 state.see_job_gone(&uid);
                 true
@@ -336,6 +336,24 @@ impl Leader {
                 }
                 self.state.memory(&who.key.job_uid).lost.insert(who.key.id.clone());
             }
+            Op::AskForPod | Op::DeletePod(_) | Op::Untrack | Op::DeleteService | Op::DeleteRecords => {
+                return self.remove(api, place, who, seen, op, lost);
+            }
+        }
+        if lost { failed } else { Ok(()) }
+    }
+
+    /// Carries out one request of a removal.
+    fn remove(
+        &mut self,
+        api: &mut Api,
+        place: usize,
+        who: &Identity,
+        seen: Option<&Attempt>,
+        op: &Op,
+        lost: bool,
+    ) -> Result<(), Refused> {
+        match op {
             Op::AskForPod => {
                 let unseen = seen.is_some_and(|seen| seen.pod.is_none() && may_be_launched(seen));
                 if let Some(pod) = api.pods.get(&pod_name(who)).filter(|_| unseen) {
@@ -363,9 +381,9 @@ impl Leader {
                     }
                 }
             }
-            Op::DeleteRecords => self.delete_records(api, who, seen, lost),
+            _ => self.delete_records(api, who, seen, lost),
         }
-        if lost { failed } else { Ok(()) }
+        if lost { Err(Refused::NotFound) } else { Ok(()) }
     }
 
     fn delete_records(&mut self, api: &mut Api, who: &Identity, seen: Option<&Attempt>, lost: bool) {

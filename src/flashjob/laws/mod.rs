@@ -146,8 +146,8 @@ impl World {
         }
     }
 
-    fn pick(&mut self, names: Vec<String>) -> Option<String> {
-        if names.is_empty() { None } else { names.get(self.tape.draw(names.len())).cloned() }
+    fn pick(&mut self, mut names: Vec<String>) -> Option<String> {
+        if names.is_empty() { None } else { Some(names.swap_remove(self.tape.draw(names.len()))) }
     }
 
     fn advance_pod(&mut self) {
@@ -319,7 +319,7 @@ impl World {
         }
         // A lost Pod of a job that is gone has no pass that would say when to look again.
         let orphaned = !leader.state.orphaned().is_empty();
-        let next = wake.map(|at| at.as_second()).or(orphaned.then_some(api.now + 100));
+        let next = wake.map(jiff::Timestamp::as_second).or(orphaned.then_some(api.now + 100));
         api.now = next.map_or(api.now, |next| next.max(api.now + 1));
         next.is_some()
     }
