@@ -232,8 +232,12 @@ async fn look(ctx: &Context, plan: &Plan<'_>) -> Result<(), ApiError> {
     for secret in &secrets.items {
         state.see_secret(secret);
     }
-    pod.iter().for_each(|pod| drop(state.see_pod(pod)));
-    service.iter().for_each(|service| drop(state.see_service(service)));
+    if let Some(pod) = &pod {
+        state.see_pod(pod);
+    }
+    if let Some(service) = &service {
+        state.see_service(service);
+    }
     Ok(())
 }
 
