@@ -322,7 +322,7 @@ fn reserved(attempt: &Attempt, wish: &Wish, bounds: &Bounds, now: Timestamp) -> 
     if service.sight.deleting.is_some() {
         return overdue(phase, Reason::Reserved, "a Service of that name is still being deleted", begun, bounds, now);
     }
-    match &service.address {
+    match known_address(attempt).map_or_else(|| service.address.clone(), Address::Ipv4) {
         Address::Ipv4(address) => match &wish.held {
             Some((reason, message)) => Decision::wait(phase, *reason, message.clone()),
             None => Decision::wait(phase, Reason::Reserved, "").with(Step::Launch { address: address.clone() }),
@@ -333,6 +333,13 @@ fn reserved(attempt: &Attempt, wish: &Wish, bounds: &Bounds, now: Timestamp) -> 
             overdue(phase, Reason::AddressUnusable, &message, begun, bounds, now)
         }
     }
+}
+
+/// The address that the administrator's values or the chart give beforehand: then there is nothing to wait for.
+fn known_address(attempt: &Attempt) -> Option<String> {
+    let record = &attempt.record()?.stored.as_ref()?.record;
+    let given = |values: &serde_json::Value| values.get("externalIP")?.as_str().map(str::to_owned);
+    given(&record.config).or_else(|| given(&record.chart.values)).filter(|address| !address.is_empty())
 }
 
 fn address_hint(service: &ServiceSight) -> String {
@@ -405,7 +412,7 @@ fn finish(attempt: &Attempt, wish: &Wish, memory: &Memory, bounds: &Bounds, now:
         RecordRemoval::Fail(format!("{}: {}", ending.reason, ending.message))
     });
     let how = if memory.lost.contains(&attempt.identity.key.id) { PodRemoval::Lost } else { PodRemoval::Ended };
-    let cool_until = wish.ending.as_ref().and_then(|ending| cool_down(ending, bounds));
+    let cool_until = wish.ending.as_ref().and_then(|ending| cool_down(attempt, ending, bounds));
     let cool = cool_until.is_none_or(|until| until <= now);
     let decision = Decision::wait(phase, reason, message);
     let decision = match cool_until.filter(|_| !cool && attempt.service.is_some()) {
@@ -418,14 +425,16 @@ fn finish(attempt: &Attempt, wish: &Wish, memory: &Memory, bounds: &Bounds, now:
     }
 }
 
-/// Until when Service and record stay after this ending: a device that was cut off keeps dialling its address.
-fn cool_down(ending: &Ending, bounds: &Bounds) -> Option<Timestamp> {
+/// Until when Service and record stay after this ending: a device that was cut off keeps dialling its address. Where the
+/// Service admits anybody, no failed device may find another one's flash behind its address.
+fn cool_down(attempt: &Attempt, ending: &Ending, bounds: &Bounds) -> Option<Timestamp> {
+    let open = attempt.service.as_ref().is_some_and(|service| !service.restricted);
     let interrupted = matches!(
         ending.reason,
         Reason::Interrupted | Reason::DeadlineExceeded | Reason::TransferFailed | Reason::NodeLost | Reason::Evicted
             | Reason::VerdictUnknown
     );
-    if ending.succeeded || !interrupted {
+    if ending.succeeded || !(interrupted || open) {
         return None;
     }
     ending.at.map(|at| after(at, bounds.cool_down_seconds))

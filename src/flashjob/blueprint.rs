@@ -162,6 +162,14 @@ impl FlashPod {
         make(&layers, &context(intent, release))
     }
 
+    /// Whether Services get an address that is known beforehand, and so may share one: then one device is flashed at a time.
+    #[must_use]
+    pub fn has_fixed_address(&self) -> bool {
+        let given = self.chart.values.get("externalIP").and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+        let sets = |values: &DeviceValues| values.paths().iter().any(|path| path.to_string() == "/externalIP");
+        given || self.operator.as_ref().is_some_and(sets)
+    }
+
     /// Whether the chart can be rendered in process.
     #[must_use]
     pub const fn native(&self) -> bool {

@@ -113,7 +113,9 @@ impl Context {
     /// What is true for all jobs.
     #[must_use]
     pub fn world(&self, state: &State, chart: Option<Refusal>) -> World {
-        state.world(chart, self.limits.max_in_flight, self.engine().to_owned(), self.limits.bounds)
+        let fixed = self.flash_pod().is_ok_and(|flash_pod| flash_pod.has_fixed_address());
+        let max_in_flight = if fixed { 1 } else { self.limits.max_in_flight };
+        state.world(chart, max_in_flight, self.engine().to_owned(), self.limits.bounds)
     }
 
     /// Queues a pass of the job with this uid.

@@ -86,7 +86,7 @@ pub fn ended(identity: &Identity) -> PodSight {
 
 pub fn service(identity: &Identity, address: Address) -> ServiceSight {
     let name = format!("flash-{}-{}", identity.uuid, identity.key.id);
-    ServiceSight { sight: sight(identity, &name, 2, at(0)), address }
+    ServiceSight { sight: sight(identity, &name, 2, at(0)), address, restricted: true }
 }
 
 pub fn address() -> Address {

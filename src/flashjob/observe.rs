@@ -81,7 +81,8 @@ pub fn service(service: &Service) -> Option<ServiceSight> {
         Some((None, Some(host))) => Address::Unusable(format!("the host name {host}")),
         Some((None, None)) | None => Address::None,
     };
-    Some(ServiceSight { sight, address })
+    let ranges = service.spec.as_ref().and_then(|spec| spec.load_balancer_source_ranges.as_ref());
+    Some(ServiceSight { sight, address, restricted: ranges.is_some_and(|ranges| !ranges.is_empty()) })
 }
 
 /// What is to be kept of a release Secret; none if it is not of an attempt. An unreadable record still holds its lock.

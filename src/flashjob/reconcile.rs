@@ -150,7 +150,11 @@ async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiE
     let more = {
         let state = ctx.state();
         let missing = Roster::new(number, devices.clone()).missing(&spec.uuid);
-        device::select(&missing, &state.inventory)
+        let selected = device::select(&missing, &state.inventory);
+        match state.rosters.get(&job.uid) {
+            Some(before) => before.recall(selected),
+            None => selected,
+        }
     };
     act::job::store_selection(ctx, job, number, devices.len(), &more).await?;
     devices.extend(more);
@@ -207,9 +211,10 @@ fn try_values(ctx: &Context, job: &Job) {
     });
     let Some(round) = job.status.round.as_ref().filter(|_| !tried && job.round_is_current()) else { return };
     let Some(roster) = state.rosters.get(&job.uid).cloned() else { return };
-    let found = roster.devices().iter().find_map(|selected| match state.inventory.by_uuid(&selected.uuid) {
-        Some(Ok(device)) => Some((selected.uuid.clone(), device.clone())),
-        _ => None,
+    let found = roster.devices().iter().find_map(|selected| {
+        let by_endpoint = || state.inventory.by_endpoint(selected.endpoint.as_deref()?);
+        let by_uuid = state.inventory.by_uuid(&selected.uuid).and_then(|device| device.as_ref().ok());
+        by_uuid.or_else(by_endpoint).map(|device| (selected.uuid.clone(), device.clone()))
     });
     let Some((uuid, device)) = found else { return };
     let refusal = try_one(&flash_pod, job, round, &uuid, &device).err();

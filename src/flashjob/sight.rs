@@ -80,6 +80,8 @@ pub struct ServiceSight {
     pub sight: Sight,
     /// Address the load balancer gave.
     pub address: Address,
+    /// Whether it admits only its own device (`loadBalancerSourceRanges`).
+    pub restricted: bool,
 }
 
 /// What the load balancer gave a Service.

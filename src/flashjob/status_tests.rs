@@ -45,6 +45,7 @@ fn everything() -> Scene {
     let waiting = Waiting { reason: Reason::AddressPending, message: "m".into(), until: at(500), tries: 1 };
     scene.memory.waiting.insert(4, waiting);
     scene.inventory.delete(&uuid(5));
+    scene.memory.missing_since.insert(5, at(60));
     scene
 }
 

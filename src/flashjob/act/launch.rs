@@ -6,7 +6,7 @@ use kube::Api;
 use super::{
     StepError, altered,
     begin::{intent_of, recorded},
-    helm,
+    helm, until_answered,
 };
 use crate::{
     cluster::{ApiError, ErrorKind, clock::now},
@@ -46,7 +46,8 @@ async fn create_pod(ctx: &Context, identity: &Identity, pod: &serde_json::Value)
         Ok(created) => created.try_parse::<Pod>().ok(),
         Err(error) if error.kind == ErrorKind::AlreadyExists || error.is_outcome_unknown() => {
             let name = pod["metadata"]["name"].as_str().unwrap_or_default();
-            let found = get_pod(ctx, &identity.namespace, name).await?.filter(|pod| is_ours(pod, identity));
+            let asked = until_answered(|| get_pod(ctx, &identity.namespace, name)).await?;
+            let found = asked.filter(|pod| is_ours(pod, identity));
             Some(found.ok_or(error)?)
         }
         Err(error) => return Err(error.into()),
