@@ -91,7 +91,7 @@ pub fn has_pod(manifest: &str) -> bool {
 #[must_use]
 pub fn without_pod(manifest: &str) -> String {
     let others = split(manifest).into_iter().filter(|document| !has_pod(document));
-    others.map(|document| format!("---\n{}\n", document.trim_end())).collect()
+    others.flat_map(|document| ["---\n", document.trim_end(), "\n"]).collect()
 }
 
 #[cfg(test)]

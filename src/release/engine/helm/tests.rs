@@ -449,12 +449,12 @@ async fn half_a_manifest_is_a_failure() {
 async fn a_lost_lease_starts_no_helm_and_gives_a_stubborn_one_little_time() {
     let directory = stand_in("echo v4.3.1", "trap '' TERM; touch $here/began; while :; do sleep 0.1; done");
     let settings = Settings { grace: Duration::from_secs(60), processes: 2, ..settings(directory.path()) };
-    let held = Arc::new(std::sync::atomic::AtomicBool::new(true));
-    let asked = Arc::clone(&held);
+    let lease = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let asked = Arc::clone(&lease);
     let helm = Helm::find(&settings).await.unwrap().only_while(move || asked.load(std::sync::atomic::Ordering::SeqCst));
     let running = helm.try_start(uninstall()).unwrap();
     eventually("helm has begun", || directory.path().join("began").exists()).await;
-    held.store(false, std::sync::atomic::Ordering::SeqCst);
+    lease.store(false, std::sync::atomic::Ordering::SeqCst);
     assert_eq!(helm.try_start(uninstall()).err(), Some(StartError::Stopping));
     tokio::time::timeout(Duration::from_secs(20), helm.stop_all(Duration::from_millis(50))).await.unwrap();
     assert_eq!(running.await.result.unwrap_err().reason, Reason::Killed);
