@@ -231,7 +231,7 @@ fn wish(observed: &Observed<'_>, attempt: &Attempt, index: Option<usize>) -> Wis
     Wish {
         job: state,
         ending,
-        was_flashing: index.is_some_and(|index| was_flashing(job, index)),
+        was_flashing: index.is_some_and(|index| was_flashing(job, index, &attempt.identity.key.id)),
         closed: closed_gate(observed, attempt),
         held: (!observed.world.akri_installed).then(|| {
             (Reason::AkriNotInstalled, "Akri's Instances are not known: whether this is still the device cannot be said".into())
@@ -268,9 +268,13 @@ fn reason_of(word: &str) -> Option<Reason> {
     Reason::ALL.iter().copied().find(|reason| reason.as_str() == word)
 }
 
-fn was_flashing(job: &Job, index: usize) -> bool {
+/// Whether the status says that this very attempt was flashing: another attempt at the device says nothing about this one.
+fn was_flashing(job: &Job, index: usize, attempt: &str) -> bool {
     let flashing = DevicePhase::Flashing.as_str();
-    job.status.devices.iter().any(|device| usize::try_from(device.index) == Ok(index) && device.phase == flashing)
+    job.status.devices.iter().any(|device| {
+        let own = device.pod.as_deref().is_some_and(|pod| pod.rsplit('-').next() == Some(attempt));
+        usize::try_from(device.index) == Ok(index) && device.phase == flashing && own
+    })
 }
 
 /// The gates that are asked again right before the Pod is created.

@@ -104,7 +104,7 @@ async fn helm_upgrade_by_hand_is_reported_and_our_pod_still_gives_its_verdict() 
     let (stage, uuid, _) = in_flight("upgrade", 8.0).await;
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/flash-pod");
     let release = format!("flash-{uuid}");
-    stage.space.helm(&["upgrade", &release, chart, "--reuse-values", "--set", "podAnnotations.by=hand"]);
+    stage.space.helm(&["upgrade", &release, chart, "--force-conflicts", "--reuse-values", "--set", "podAnnotations.by=hand"]);
     sent_once(&stage, &uuid).await;
 }
 
@@ -114,7 +114,7 @@ async fn a_pod_that_a_person_brought_in_by_helm_is_foreign_followed_and_not_coun
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/flash-pod");
     let release = format!("flash-{uuid}");
     // A new attempt id is a new Pod; helm deletes ours.
-    stage.space.helm(&["upgrade", &release, chart, "--reuse-values", "--set", "operator.attempt=byhand0000"]);
+    stage.space.helm(&["upgrade", &release, chart, "--force-conflicts", "--reuse-values", "--set", "operator.attempt=byhand0000"]);
     let foreign = stage
         .device("job", &uuid, "report of the foreign revision", |device| device["reason"] == "ForeignRevision")
         .await;
