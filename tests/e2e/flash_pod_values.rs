@@ -4,7 +4,11 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{Params, Space, job::job, seconds};
+use crate::support::{
+    Params, Space,
+    job::{FIRMWARE, job},
+    seconds,
+};
 
 /// Name of the ConfigMap with the administrator's values.
 const VALUES: &str = "flash-values";
@@ -140,11 +144,12 @@ async fn another_chart_takes_the_place_of_the_built_in_one() {
     };
     edit("Chart.yaml", "name: flash-pod", "name: bench-flash");
     edit("device-values.yaml", "firmware:", "podAnnotations: {bench: \"{{ device.type }} at {{ device.address }}\"}\nfirmware:");
-    edit("templates/pod.yaml", "restartPolicy: Never", "restartPolicy: Never\n  hostname: bench");
+    let container = "default-container: flash-container";
+    edit("templates/pod.yaml", container, &format!("{container}\n    bench.example/line: {{{{ .Values.firmware | quote }}}}"));
     let _operator = space.operator(&["--engine", "native", "--flash-pod-chart", chart.to_str().unwrap()]);
     space.apply(&job("bench", &fleet.uuids(), &Value::Null).to_string());
     let pod = pod_of(&space, "bench").await;
-    assert_eq!(pod["spec"]["hostname"], "bench");
+    assert_eq!(pod["metadata"]["annotations"]["bench.example/line"], FIRMWARE);
     let address = fleet.devices()[0].endpoint.clone();
     assert_eq!(pod["metadata"]["annotations"]["bench"], format!("esp32s3 at {}", address.split(':').next().unwrap()));
     let listed = space
