@@ -20,7 +20,7 @@ struct Stage {
 impl Stage {
     async fn new(name: &str) -> Self {
         let space = Space::new(name).await;
-        let fleet = space.fleet(Params { devices: 16, flash_seconds: 3.0, ..Params::default() }).await;
+        let fleet = space.fleet(Params { devices: 6, flash_seconds: 2.0, ..Params::default() }).await;
         let [a, b]: [(PathBuf, String); 2] =
             ["a", "b"].map(|replica| space.control_plane.another_token(&format!("{}-{replica}", space.name)));
         let arguments = ["--engine", "native"];
@@ -30,7 +30,7 @@ impl Stage {
         let other = space.operator_as(&b.0, "operator-b", &arguments);
         let waits = async || other.log().contains("waiting for the leader lease").then_some(());
         space.eventually("second operator", seconds(60), waits).await;
-        // More waves than the hand-over takes, so that there is always something to write.
+        // Three waves, so that whoever takes over has something to write.
         let spec = json!({"parallelism": 2, "activeDeadlineSecondsPerDevice": 120});
         space.apply(&job("handed-over", &fleet.uuids(), &spec).to_string());
         let stage = Self { space, fleet, leader, other, tokens: [a.1, b.1] };
