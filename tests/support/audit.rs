@@ -103,14 +103,21 @@ impl Audit {
     /// shows in the Pod's binding to a node, of which every Pod has one.
     pub fn pod_births(&self, namespace: &str) -> BTreeMap<String, usize> {
         let mut births: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-        for request in self.0.iter().filter(|request| request.namespace == namespace) {
+        for request in self
+            .0
+            .iter()
+            .filter(|request| request.namespace == namespace)
+        {
             if request.resource == "pods" && request.is_birth() {
                 births.entry(request.name.clone()).or_default().0 += 1;
             } else if request.is_binding() {
                 births.entry(request.name.clone()).or_default().1 += 1;
             }
         }
-        births.into_iter().map(|(pod, (answered, bound))| (pod, answered.max(bound))).collect()
+        births
+            .into_iter()
+            .map(|(pod, (answered, bound))| (pod, answered.max(bound)))
+            .collect()
     }
 
     /// Pods born per device: keys are the UUIDs of `flash-<uuid>-<attempt>`.
@@ -166,7 +173,11 @@ impl Audit {
     }
 
     /// Successful writes of the process that asks with this token, in a namespace, except those of the leader election and events.
-    pub fn written_with<'a>(&'a self, credential: &'a str, namespace: &'a str) -> impl Iterator<Item = &'a Request> {
+    pub fn written_with<'a>(
+        &'a self,
+        credential: &'a str,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = &'a Request> {
         self.0.iter().filter(move |request| {
             request.credential == credential
                 && request.namespace == namespace
@@ -180,9 +191,17 @@ impl Audit {
     pub fn status_writes(&self, resource: &str, namespace: &str, name: &str) -> Vec<Timestamp> {
         let resource = format!("{resource}/status");
         let of = |request: &&Request| {
-            request.resource == resource && request.namespace == namespace && request.name == name && request.code < 300
+            request.resource == resource
+                && request.namespace == namespace
+                && request.name == name
+                && request.code < 300
         };
-        self.0.iter().filter(of).filter(|request| request.is_write()).map(|request| request.answered).collect()
+        self.0
+            .iter()
+            .filter(of)
+            .filter(|request| request.is_write())
+            .map(|request| request.answered)
+            .collect()
     }
 
     /// Requests of a user that its rights did not allow.
