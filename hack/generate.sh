@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Writes the files that are generated: the CRDs from the Rust types, for people (crds/) and for the operator's chart, and
-# deploy/install.yaml from that chart.
+# deploy/install.yaml from that chart, and the reference of the command line.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bin=$(tests/control-plane/build.sh helm)
@@ -36,3 +36,7 @@ for directory in crds charts/flashjob-operator/files/crds; do
 done
 
 HELM=$bin/helm deploy/generate.sh
+
+mkdir -p docs
+cargo run --locked --quiet --bin flashjob-operator -- reference >"$temporary/cli.md"
+cp "$temporary/cli.md" docs/cli.md

@@ -2,7 +2,7 @@
 
 mod metrics;
 
-use std::fmt::Display;
+use std::{fmt::Display, io::IsTerminal};
 
 use tracing_subscriber::{
     EnvFilter, Registry, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt,
@@ -82,7 +82,8 @@ fn refuse(filter: &str, message: &dyn Display) -> LogLevelError {
 pub fn start(format: LogFormat, filter: &str) -> Result<LogLevel, LogLevelError> {
     let (layer, handle) = reload::Layer::new(parse(filter)?);
     let registry = tracing_subscriber::registry().with(layer);
-    let lines = fmt::layer().with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let started = match format {
         LogFormat::Text => registry.with(lines).try_init(),
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),

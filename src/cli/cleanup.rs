@@ -50,7 +50,11 @@ impl Cleanup {
     /// When the cluster cannot be read.
     pub async fn run(&self) -> Result<ExitCode, Failure> {
         let clients = Clients::connect(Arc::new(Fence::always_open()), PATIENCE).await?;
-        let namespace = self.namespace.as_ref().unwrap_or(&clients.default_namespace).clone();
+        let namespace = self
+            .namespace
+            .as_ref()
+            .unwrap_or(&clients.default_namespace)
+            .clone();
         let reader = Reader::new(clients.read, PATIENCE);
         let found = find::find(&reader, &namespace, self.job.as_deref()).await?;
         let plan = plan::plan(&found, self.now);
@@ -58,11 +62,20 @@ impl Cleanup {
             print(&format!("nothing to free in namespace {namespace}\n"))?;
             return Ok(ExitCode::SUCCESS);
         }
-        let writer = Writer::new(clients.write, Kinds::default(), PATIENCE, Metrics::default());
+        let writer = Writer::new(
+            clients.write,
+            Kinds::default(),
+            PATIENCE,
+            Metrics::default(),
+        );
         let failures = self.carry_out(&writer, &plan).await?;
         print(&in_progress(&plan))?;
         let done = failures == 0 && plan.in_progress.is_empty();
-        Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if done {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 
     /// One line a step; how many failed. A FlashJob keeps its finalizer when anything before failed.
@@ -90,21 +103,38 @@ async fn act(writer: &Writer, step: &Step) -> Result<&'static str, crate::cluste
     match step {
         Step::Delete { key, uid } => {
             let deleted = writer.delete(key, &DeleteCondition::uid(uid)).await?;
-            Ok(if deleted == Deleted::Deleting { " (ends in its grace period)" } else { "" })
+            Ok(if deleted == Deleted::Deleting {
+                " (it ends first)"
+            } else {
+                ""
+            })
         }
-        Step::RemoveFinalizer { key, uid, finalizers, finalizer } => {
-            writer.remove_finalizer(key, uid, finalizers, finalizer).await.map(|()| "")
-        }
+        Step::RemoveFinalizer {
+            key,
+            uid,
+            finalizers,
+            finalizer,
+        } => writer
+            .remove_finalizer(key, uid, finalizers, finalizer)
+            .await
+            .map(|()| ""),
     }
 }
 
 fn in_progress(plan: &Plan) -> String {
-    let Some(first) = plan.in_progress.first() else { return String::new() };
-    let mut text = format!("{} flashes are in progress and were left alone:\n", plan.in_progress.len());
-    for pod in &plan.in_progress {
-        text += &format!("  {pod}\n");
-    }
-    let namespace = &first.namespace;
-    text += &format!("Run this again when they have ended (kubectl get pods -n {namespace} -w), or with --now to interrupt them.\n");
-    text
+    let Some(first) = plan.in_progress.first() else {
+        return String::new();
+    };
+    let pods: Vec<_> = plan
+        .in_progress
+        .iter()
+        .map(|pod| format!("  {pod}\n"))
+        .collect();
+    format!(
+        "flashes in progress that were left alone: {}\n{}Run this again when they have ended (kubectl get pods -n {} -w), \
+         or with --now to interrupt them.\n",
+        pods.len(),
+        pods.concat(),
+        first.namespace,
+    )
 }

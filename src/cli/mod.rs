@@ -57,14 +57,12 @@ pub fn main() -> ExitCode {
 
 async fn dispatch(command: Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Run(settings) => run::run(*settings).await.map(|()| ExitCode::SUCCESS),
+        Command::Run(settings) => run::run(*settings).await,
         Command::Crds(crds) => crds.run().map(|()| ExitCode::SUCCESS),
         Command::Render(render) => render.run().map(|()| ExitCode::SUCCESS),
         Command::Cleanup(cleanup) => cleanup.run().await,
         Command::Version(version) => version.run().await.map(|()| ExitCode::SUCCESS),
-        Command::Reference => {
-            print(&reference::markdown()).map(|()| ExitCode::SUCCESS)
-        }
+        Command::Reference => print(&reference::markdown()).map(|()| ExitCode::SUCCESS),
     }
 }
 

@@ -11,15 +11,18 @@ use crate::{chart::template::Capabilities, settings::FlashPodSettings};
 
 /// Options of `render`.
 #[derive(clap::Args, Debug)]
-#[command(
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
     flashjob-operator render --chart ./my-chart --name test --namespace demo -f values.yaml\n  \
     flashjob-operator render --flashjob job.yaml --instance instance.yaml -f operator-values.yaml\n  \
-    flashjob-operator render --flashjob job.yaml --instance instance.yaml --explain-values"
-)]
+    flashjob-operator render --flashjob job.yaml --instance instance.yaml --explain-values")]
 pub struct Render {
     /// Chart to render as it is: a directory or a .tgz archive.
-    #[arg(long, value_name = "PATH", required_unless_present = "flashjob", conflicts_with = "flashjob")]
+    #[arg(
+        long,
+        value_name = "PATH",
+        required_unless_present = "flashjob",
+        conflicts_with = "flashjob"
+    )]
     chart: Option<PathBuf>,
 
     /// Name of the release.
@@ -81,7 +84,9 @@ impl Render {
         if let Some(version) = &self.kube_version {
             capabilities.kube_version = full_version(version)?;
         }
-        capabilities.api_versions.extend(self.api_versions.iter().cloned());
+        capabilities
+            .api_versions
+            .extend(self.api_versions.iter().cloned());
         Ok(capabilities)
     }
 }
@@ -94,7 +99,8 @@ fn full_version(text: &str) -> Result<String, Failure> {
         2 => format!("{bare}.0"),
         _ => bare.to_owned(),
     };
-    let version = semver::Version::parse(&padded).map_err(|error| format!("--kube-version {text}: {error}"))?;
+    let version = semver::Version::parse(&padded)
+        .map_err(|error| format!("--kube-version {text}: {error}"))?;
     Ok(format!("v{version}"))
 }
 

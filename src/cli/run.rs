@@ -1,5 +1,7 @@
 //! `flashjob-operator run`: logs, HTTP pages and signals around the operator.
 
+use std::process::ExitCode;
+
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -17,15 +19,20 @@ use crate::{
 /// Runs until SIGTERM or SIGINT, or until leadership is lost.
 ///
 /// # Errors
-/// When the operator cannot start, or lost the leadership: whatever supervises it starts it again.
-pub async fn run(settings: Settings) -> Result<(), Failure> {
+/// When it fails before logs are written. Later failures, a lost leadership among them, are logged and end it with an exit
+/// code: whatever supervises it starts it again.
+pub async fn run(settings: Settings) -> Result<ExitCode, Failure> {
     settings.check()?;
     let log_level = telemetry::start(settings.log_format, &settings.log_level)?;
     let metrics = Metrics::default();
     metrics.started(clock::now());
     let stop = stop_signal()?;
     let (ready_tx, ready) = watch::channel(false);
-    let pages = Pages { ready, metrics: metrics.clone(), log_level };
+    let pages = Pages {
+        ready,
+        metrics: metrics.clone(),
+        log_level,
+    };
     let mut stopped = stop.clone();
     let serving = http::serve(settings.http_address, pages, async move {
         // An error would mean that the signal task is gone: then nothing asks for a stop any more.
@@ -35,11 +42,17 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), http = %settings.http_address, "starting");
     let ended = operator::run(settings, metrics, ready_tx, stop).await;
     serving.abort();
-    match &ended {
-        Ok(()) => tracing::info!("stopped"),
-        Err(error) => tracing::error!(error = error as &dyn std::error::Error, "stopped"),
-    }
-    Ok(ended?)
+    // Once logs are written, an error belongs there, in their format.
+    Ok(match ended {
+        Ok(()) => {
+            tracing::info!("stopped");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "stopped");
+            ExitCode::FAILURE
+        }
+    })
 }
 
 /// Becomes true when the process is asked to stop.

@@ -27,16 +27,18 @@ impl Version {
     /// When the built-in chart cannot be read: never in a released program.
     pub async fn run(&self) -> Result<(), Failure> {
         let chart = flash_chart(None)?;
-        let mut text = format!(
-            "operator    {}\n{:<11} {} (built in)\n",
+        let kubernetes = if self.client {
+            String::new()
+        } else {
+            format!("kubernetes  {}\n", kubernetes().await)
+        };
+        let text = format!(
+            "operator    {}\n{:<11} {} (built in)\nhelm        {}\n{kubernetes}",
             env!("CARGO_PKG_VERSION"),
             chart.metadata.name,
             chart.metadata.version,
+            helm().await,
         );
-        text += &format!("helm        {}\n", helm().await);
-        if !self.client {
-            text += &format!("kubernetes  {}\n", kubernetes().await);
-        }
         print(&text)
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! Called by the controllers' wiring. Objects that today's types cannot hold arrive as such, and stop nothing.
 
-use std::{fmt::Debug, time::Duration};
+use std::{
+    fmt::Debug,
+    time::{Duration, Instant},
+};
 
 use futures::{
     Stream, StreamExt,
@@ -33,6 +36,8 @@ use crate::{
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// … to here: a kind that is installed later is seen within seconds.
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+/// So long after a failure the next one is a new one.
+const GONE_WELL: Duration = Duration::from_secs(20);
 
 /// What a watch saw.
 #[derive(Debug)]
@@ -181,26 +186,41 @@ fn failed<K>(request: &str, error: &watcher::Error) -> WatchEvent<K> {
     }
 }
 
-/// Doubling pauses after failures; begins anew after every success.
+/// Doubling pauses after failures; they begin anew once a watch has gone well for a while.
+///
+/// Not at every success, as kube would have it: the beginning of a list counts as one, so that a list which always fails
+/// would be asked for without end at the shortest pause.
 #[derive(Debug, Default)]
 struct Pauses {
     failures: u32,
+    latest: Option<Instant>,
+}
+
+impl Pauses {
+    fn after_failure(&mut self, now: Instant) -> Duration {
+        if self
+            .latest
+            .is_some_and(|latest| now.duration_since(latest) > GONE_WELL)
+        {
+            self.failures = 0;
+        }
+        self.latest = Some(now);
+        let pause = FIRST_PAUSE * 2u32.pow(self.failures.min(8));
+        self.failures = self.failures.saturating_add(1);
+        pause.min(LONGEST_PAUSE)
+    }
 }
 
 impl Iterator for Pauses {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
-        let pause = FIRST_PAUSE * 2u32.pow(self.failures.min(8));
-        self.failures = self.failures.saturating_add(1);
-        Some(pause.min(LONGEST_PAUSE))
+        Some(self.after_failure(Instant::now()))
     }
 }
 
 impl Backoff for Pauses {
-    fn reset(&mut self) {
-        self.failures = 0;
-    }
+    fn reset(&mut self) {}
 }
 
 #[cfg(test)]
@@ -229,11 +249,17 @@ mod tests {
     }
 
     #[test]
-    fn pauses_double_up_to_a_few_seconds_and_begin_anew_after_a_success() {
+    fn pauses_double_up_to_a_few_seconds_and_begin_anew_after_a_good_while() {
         let mut pauses = Pauses::default();
-        let millis: Vec<_> = pauses.by_ref().take(6).map(|p| p.as_millis()).collect();
+        let mut now = Instant::now();
+        let mut millis = Vec::new();
+        for _ in 0..6 {
+            let pause = pauses.after_failure(now);
+            millis.push(pause.as_millis());
+            pauses.reset();
+            now += pause;
+        }
         assert_eq!(millis, [500, 1000, 2000, 4000, 4000, 4000]);
-        pauses.reset();
-        assert_eq!(pauses.next(), Some(FIRST_PAUSE));
+        assert_eq!(pauses.after_failure(now + GONE_WELL), FIRST_PAUSE);
     }
 }

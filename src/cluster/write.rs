@@ -71,6 +71,12 @@ impl Writer {
         }
     }
 
+    /// Longest wait for an answer to a write: after it, no write can still be under way.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Applies a rendered object by server-side apply with force: for objects that only the operator writes.
     ///
     /// # Errors
@@ -123,8 +129,16 @@ impl Writer {
             })
             .await;
         match answer {
-            Ok(answer) if answer.is_left() => Ok(Deleted::Deleting),
-            Ok(_) => Ok(Deleted::Gone),
+            // Some kinds answer with the object though it is gone: only a time of deletion says that it is not.
+            Ok(answer) => {
+                let object = answer.left();
+                let stays = object.is_some_and(|it| it.metadata.deletion_timestamp.is_some());
+                Ok(if stays {
+                    Deleted::Deleting
+                } else {
+                    Deleted::Gone
+                })
+            }
             Err(error) if error.is_not_found() => Ok(Deleted::Gone),
             Err(error) => Err(error),
         }

@@ -27,6 +27,10 @@ pub struct Bounds {
     pub cool_down_seconds: i64,
     /// How long after its deadline a Pod on a lost node is waited for.
     pub lost_seconds: i64,
+    /// How long a pending record of a helm command that is not this process's own is left alone: it may be at work elsewhere.
+    pub helm_seconds: i64,
+    /// First wait after an attempt was given up; it doubles with every try.
+    pub retry_seconds: i64,
 }
 
 /// What the job wants of an attempt.
@@ -40,6 +44,8 @@ pub struct Wish {
     pub was_flashing: bool,
     /// Why the device must not be launched any more, if so: the gates before write 4.
     pub closed: Option<(Reason, String)>,
+    /// Why the gates cannot be asked now, if so: the attempt stays as it is.
+    pub held: Option<(Reason, String)>,
 }
 
 /// A stored ending.
@@ -156,22 +162,38 @@ pub fn decide(attempt: &Attempt, wish: &Wish, memory: &Memory, bounds: &Bounds, 
         return Decision::wait(phase, reason, message);
     }
     if let Some(trouble) = memory.trouble.get(id).filter(|trouble| trouble.until > now) {
-        return troubled(attempt, trouble, wish, bounds, now);
+        return troubled(attempt, trouble, wish, memory, bounds, now);
     }
-    if memory.releasing.contains(id) {
-        return release(attempt, phase);
+    // A Pod that started while it was being given up, or may have on a node that was lost, has a verdict like any other.
+    let started = attempt.pod.as_ref().is_some_and(PodSight::may_have_run);
+    if memory.releasing.contains(id) && !started && !memory.lost.contains(id) {
+        return release(attempt, bounds, now);
     }
     let found = memory.verdicts.get(id);
     let stored = if wish.ending.is_some() { Stored::Final } else { Stored::None };
-    match next(pod_state(attempt, memory), stored, record_state(attempt, wish), wish.job) {
+    let helm = helm_until(attempt, bounds).filter(|until| *until > now);
+    let decision = match next(pod_state(attempt, memory), stored, record_state(attempt, wish, helm.is_some()), wish.job) {
         Next::Flashing => flashing(attempt, bounds, now),
         Next::MarkDeployed => Decision::wait(phase, Reason::Flashing, "").with(Step::MarkDeployed),
         Next::ReadVerdict => read_verdict(attempt, found),
         Next::ConfirmInterrupted => confirm(found),
         Next::ReadBack | Next::Finish => finish(attempt, wish, memory, bounds, now),
-        Next::AwaitHelm => Decision::wait(phase, Reason::Reserved, "helm is at work"),
+        Next::AwaitHelm => Decision::wait(phase, Reason::Reserved, "a helm command was cut off; its time-out is awaited"),
         Next::Reserved => reserved(attempt, wish, bounds, now),
-        Next::Over | Next::NotBegun => Decision::wait(DevicePhase::Pending, Reason::Queued, ""),
+        Next::Over => over(attempt, memory),
+        Next::NotBegun => left_over(attempt),
+    };
+    Decision { wake_at: decision.wake_at.into_iter().chain(helm).min(), ..decision }
+}
+
+/// Row 10: a Service that no record speaks for any more goes; the device may begin again after that.
+fn left_over(attempt: &Attempt) -> Decision {
+    let decision = Decision::wait(DevicePhase::Pending, Reason::Queued, "");
+    match &attempt.service {
+        Some(service) if service.sight.deleting.is_none() => {
+            decision.with(Step::Remove(Removal { service: true, ..Removal::default() }))
+        }
+        _ => decision,
     }
 }
 
@@ -200,15 +222,22 @@ fn pod_state(attempt: &Attempt, memory: &Memory) -> PodState {
     }
 }
 
-fn record_state(attempt: &Attempt, wish: &Wish) -> RecordState {
+/// Until when a pending record of helm's is left alone. A helm process of this operator runs inside a step, and nothing is
+/// decided while a step runs: this one was started by somebody else, most likely an operator that was killed.
+fn helm_until(attempt: &Attempt, bounds: &Bounds) -> Option<Timestamp> {
+    let record = attempt.record().filter(|record| record.by_helm && record.status.is_pending())?;
+    Some(after(record.sight.created, bounds.helm_seconds))
+}
+
+fn record_state(attempt: &Attempt, wish: &Wish, live_child: bool) -> RecordState {
+    let launched = wish.was_flashing || attempt.pod_seen;
     let Some(record) = attempt.record() else {
-        return RecordState::None { was_flashing: wish.was_flashing };
+        return RecordState::None { was_flashing: launched };
     };
     match record.status {
-        // A helm process of the operator runs inside a step, and nothing is decided while a step runs.
-        Status::PendingInstall | Status::PendingUpgrade | Status::PendingRollback => {
-            RecordState::Pending { live_child: false }
-        }
+        // Its Pod was seen, so it was launched, whether or not write 5 came to say so: it is not launched again.
+        status if status.is_pending() && launched && attempt.pod.is_none() => RecordState::Deployed { pod: true },
+        Status::PendingInstall | Status::PendingUpgrade | Status::PendingRollback => RecordState::Pending { live_child },
         Status::Deployed => RecordState::Deployed { pod: record.has_pod },
         Status::Failed => RecordState::Failed { pod: record.has_pod },
         Status::Superseded => RecordState::Superseded,
@@ -231,8 +260,13 @@ fn flashing(attempt: &Attempt, bounds: &Bounds, now: Timestamp) -> Decision {
         let message = format!("the Pod did not start within {} s: {}", bounds.start_seconds, decision.message);
         return Decision { release: Some((Reason::PodNotStarted, message)), ..decision };
     }
+    await_end(pod, decision, bounds, now)
+}
+
+/// Waits for the kubelet to end the Pod; when that is long overdue, its node may be lost.
+fn await_end(pod: &PodSight, decision: Decision, bounds: &Bounds, now: Timestamp) -> Decision {
     let from = pod.started.or(pod.sight.deleting).unwrap_or(pod.sight.created);
-    let lost = after(from, pod.active_deadline_seconds + bounds.lost_seconds);
+    let lost = after(from, pod.active_deadline_seconds.saturating_add(bounds.lost_seconds));
     if now < lost { decision.until(lost) } else { decision.with(Step::CheckNode) }
 }
 
@@ -288,10 +322,11 @@ fn reserved(attempt: &Attempt, wish: &Wish, bounds: &Bounds, now: Timestamp) -> 
     if service.sight.deleting.is_some() {
         return overdue(phase, Reason::Reserved, "a Service of that name is still being deleted", begun, bounds, now);
     }
-    match &service.address {
-        Address::Ipv4(address) => {
-            Decision::wait(phase, Reason::Reserved, "").with(Step::Launch { address: address.clone() })
-        }
+    match known_address(attempt).map_or_else(|| service.address.clone(), Address::Ipv4) {
+        Address::Ipv4(address) => match &wish.held {
+            Some((reason, message)) => Decision::wait(phase, *reason, message.clone()),
+            None => Decision::wait(phase, Reason::Reserved, "").with(Step::Launch { address: address.clone() }),
+        },
         Address::None => overdue(phase, Reason::AddressPending, &address_hint(service), begun, bounds, now),
         Address::Unusable(what) => {
             let message = format!("the load balancer gave {what}: the device needs an IPv4 address");
@@ -300,8 +335,27 @@ fn reserved(attempt: &Attempt, wish: &Wish, bounds: &Bounds, now: Timestamp) -> 
     }
 }
 
+/// The address that the administrator's values or the chart give beforehand: then there is nothing to wait for.
+fn known_address(attempt: &Attempt) -> Option<String> {
+    let record = &attempt.record()?.stored.as_ref()?.record;
+    let given = |values: &serde_json::Value| values.get("externalIP")?.as_str().map(str::to_owned);
+    given(&record.config).or_else(|| given(&record.chart.values)).filter(|address| !address.is_empty())
+}
+
 fn address_hint(service: &ServiceSight) -> String {
     format!("Service {} has no address yet", service.sight.name)
+}
+
+/// Row 9: helm failed before there was a Pod. What it left goes, and the device waits before its next try.
+fn over(attempt: &Attempt, memory: &Memory) -> Decision {
+    let trouble = memory.trouble.get(&attempt.identity.key.id);
+    let described = || attempt.record()?.stored.as_ref().map(|stored| stored.record.info.description.clone());
+    let (reason, message) = match trouble {
+        Some(trouble) => (trouble.reason, trouble.message.clone()),
+        None => (Reason::HelmFailed, described().unwrap_or_else(|| "helm failed before the Pod was created".into())),
+    };
+    let decision = Decision::wait(phase_of(attempt), reason, message.clone());
+    Decision { release: Some((reason, message)), ..decision }
 }
 
 /// Waits until the address is overdue, then gives the attempt up: no attempt is consumed.
@@ -316,21 +370,34 @@ fn overdue(phase: DevicePhase, reason: Reason, message: &str, begun: Timestamp, 
 }
 
 /// A write failed lately. What has no Pod is given up once it is overdue, so that it does not hold a slot for ever.
-fn troubled(attempt: &Attempt, trouble: &Trouble, wish: &Wish, bounds: &Bounds, now: Timestamp) -> Decision {
+fn troubled(
+    attempt: &Attempt,
+    trouble: &Trouble,
+    wish: &Wish,
+    memory: &Memory,
+    bounds: &Bounds,
+    now: Timestamp,
+) -> Decision {
     let decision = Decision::wait(phase_of(attempt), trouble.reason, trouble.message.clone()).until(trouble.until);
     let begun = attempt.record().map_or(now, |record| record.sight.created);
     let overdue = after(begun, bounds.address_seconds) <= now || wish.closed.is_some();
-    if attempt.pod.is_none() && wish.ending.is_none() && overdue && attempt.record().is_some_and(|record| !record.has_pod) {
+    let unlaunched = attempt.pod.is_none() && attempt.record().is_some_and(|record| !record.has_pod);
+    // What is being given up already only waits for its next try.
+    let open = wish.ending.is_none() && !memory.releasing.contains(&attempt.identity.key.id);
+    if unlaunched && open && overdue {
         return Decision { release: Some((trouble.reason, trouble.message.clone())), ..decision };
     }
     decision
 }
 
 /// Uninstalls an attempt that has no verdict and never will: no flash began.
-fn release(attempt: &Attempt, phase: DevicePhase) -> Decision {
-    let decision = Decision::wait(phase, Reason::BackOff, "the release is being uninstalled");
-    let removal = removal(attempt, PodRemoval::Unstarted, RecordRemoval::Delete, true);
-    removal.map_or(decision.clone(), |removal| decision.with(Step::Remove(removal)))
+fn release(attempt: &Attempt, bounds: &Bounds, now: Timestamp) -> Decision {
+    let decision = Decision::wait(phase_of(attempt), Reason::BackOff, "the release is being uninstalled");
+    match (removal(attempt, PodRemoval::Unstarted, RecordRemoval::Delete, true), &attempt.pod) {
+        (Some(removal), _) => decision.with(Step::Remove(removal)),
+        (None, Some(pod)) => await_end(pod, decision, bounds, now),
+        (None, None) => decision,
+    }
 }
 
 /// Rows 4 and 5.
@@ -345,7 +412,7 @@ fn finish(attempt: &Attempt, wish: &Wish, memory: &Memory, bounds: &Bounds, now:
         RecordRemoval::Fail(format!("{}: {}", ending.reason, ending.message))
     });
     let how = if memory.lost.contains(&attempt.identity.key.id) { PodRemoval::Lost } else { PodRemoval::Ended };
-    let cool_until = wish.ending.as_ref().and_then(|ending| cool_down(ending, bounds));
+    let cool_until = wish.ending.as_ref().and_then(|ending| cool_down(attempt, ending, bounds));
     let cool = cool_until.is_none_or(|until| until <= now);
     let decision = Decision::wait(phase, reason, message);
     let decision = match cool_until.filter(|_| !cool && attempt.service.is_some()) {
@@ -358,28 +425,33 @@ fn finish(attempt: &Attempt, wish: &Wish, memory: &Memory, bounds: &Bounds, now:
     }
 }
 
-/// Until when Service and record stay after this ending: a device that was cut off keeps dialling its address.
-fn cool_down(ending: &Ending, bounds: &Bounds) -> Option<Timestamp> {
+/// Until when Service and record stay after this ending: a device that was cut off keeps dialling its address. Where the
+/// Service admits anybody, no failed device may find another one's flash behind its address.
+fn cool_down(attempt: &Attempt, ending: &Ending, bounds: &Bounds) -> Option<Timestamp> {
+    let open = attempt.service.as_ref().is_some_and(|service| !service.restricted);
     let interrupted = matches!(
         ending.reason,
         Reason::Interrupted | Reason::DeadlineExceeded | Reason::TransferFailed | Reason::NodeLost | Reason::Evicted
             | Reason::VerdictUnknown
     );
-    if ending.succeeded || !interrupted {
+    if ending.succeeded || !(interrupted || open) {
         return None;
     }
     ending.at.map(|at| after(at, bounds.cool_down_seconds))
 }
 
-/// The removals that are due. Order: Pod, finalizer, Service; the record when Pod and Service are gone. None if nothing is.
+/// The removals that are due. Order: Pod; once it has ended finalizer and Service; the record when both are gone. None if
+/// nothing is due.
 fn removal(attempt: &Attempt, how: PodRemoval, record: RecordRemoval, cool: bool) -> Option<Removal> {
     let mut due = Removal::default();
+    // Until a Pod has ended it may turn out to have started, and then its end is the verdict.
+    let over = how == PodRemoval::Lost || attempt.pod.as_ref().is_none_or(PodSight::ended);
     if let Some(pod) = &attempt.pod {
-        due.pod = pod.sight.deleting.is_none().then_some(how);
-        due.untrack = pod.tracked();
+        due.pod = (pod.sight.deleting.is_none() || (how == PodRemoval::Lost && pod.tracked())).then_some(how);
+        due.untrack = over && pod.tracked();
     }
     if let Some(service) = &attempt.service {
-        due.service = cool && service.sight.deleting.is_none();
+        due.service = over && cool && service.sight.deleting.is_none();
     }
     if attempt.pod.is_none() && attempt.service.is_none() {
         due.record = match (record, attempt.record()) {
@@ -400,3 +472,7 @@ pub fn succeeded(found: &Found) -> bool {
 fn after(from: Timestamp, seconds: i64) -> Timestamp {
     from.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }
+
+#[cfg(test)]
+#[path = "attempts_tests.rs"]
+mod tests;

@@ -245,6 +245,10 @@ async fn passes(ctx: Arc<Context>, nudge_rx: mpsc::UnboundedReceiver<String>) {
     loop {
         tokio::select! {
             Some(uid) = due.next() => {
+                // Whatever frees a device or a slot queues a pass of its own job; others may have waited for it.
+                if ctx.state().ledger.take_freed() {
+                    ctx.nudge_waiting();
+                }
                 if ctx.state().job(&uid).is_none() {
                     sweep::sweep(&ctx);
                 } else if busy.insert(uid.clone()) {

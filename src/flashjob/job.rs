@@ -7,7 +7,7 @@ use kube::{ResourceExt, core::DeserializeGuard};
 
 use super::index_set::IndexSet;
 use crate::{
-    api::{Effective, FlashJob, FlashJobSpec, FlashJobStatus, MismatchPolicy, Round},
+    api::{rule::{FIRMWARE, IMAGE, MAX_UUIDS, UUID, VERSION}, Effective, FlashJob, FlashJobSpec, FlashJobStatus, MismatchPolicy, Round},
     names::FINALIZER,
 };
 
@@ -17,10 +17,6 @@ pub const DEFAULT_PARALLELISM: i32 = 10;
 pub const DEFAULT_ACTIVE_DEADLINE_SECONDS: i64 = 600;
 /// Seconds a named device may be missing where nothing is said.
 pub const DEFAULT_DISCOVERY_TIMEOUT_SECONDS: i64 = 300;
-/// Most UUIDs of a job.
-pub const MAX_UUIDS: usize = 5_000;
-/// Most bytes of `spec.values` as JSON.
-pub const MAX_VALUES_BYTES: usize = 32 * 1024;
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
@@ -41,6 +37,8 @@ pub struct Job {
     pub has_finalizer: bool,
     /// The spec, or why it cannot be read.
     pub spec: Result<FlashJobSpec, String>,
+    /// What in the spec cannot be carried out, if anything: today's rules, for objects stored under yesterday's.
+    pub invalid: Option<String>,
     /// The status as it is stored.
     pub status: FlashJobStatus,
     /// Devices that are final in the current round, as stored.
@@ -120,6 +118,7 @@ impl Job {
             generation: metadata.generation.unwrap_or_default(),
             deleting: metadata.deletion_timestamp.is_some(),
             has_finalizer: object.finalizers().iter().any(|finalizer| finalizer == FINALIZER),
+            invalid: spec.as_ref().ok().and_then(invalid),
             spec,
             finals: Finals::of(&status),
             status,
@@ -172,6 +171,24 @@ impl Job {
         }
         self.status.completion_time.as_ref().map(|time| time.0)
     }
+}
+
+/// The first field of a spec that today's rules refuse, and why.
+fn invalid(spec: &FlashJobSpec) -> Option<String> {
+    let fields = [
+        ("firmware", Some(&spec.firmware), &FIRMWARE),
+        ("version", Some(&spec.version), &VERSION),
+        ("flashjobPodImage", spec.flashjob_pod_image.as_ref(), &IMAGE),
+    ];
+    for (name, text, rule) in fields {
+        if let Some(text) = text.filter(|text| !rule.accepts(text)) {
+            return Some(format!("spec.{name}: {text:?} {}", rule.message));
+        }
+    }
+    if let Some(uuid) = spec.uuid.iter().find(|uuid| !UUID.accepts(uuid)) {
+        return Some(format!("spec.uuid: {uuid:?} {}", UUID.message));
+    }
+    (spec.uuid.len() > MAX_UUIDS).then(|| format!("spec.uuid: {} items, at most {MAX_UUIDS} are allowed", spec.uuid.len()))
 }
 
 #[cfg(test)]

@@ -25,13 +25,15 @@ pub struct Attempt {
     pub service: Option<ServiceSight>,
     /// Its Pod.
     pub pod: Option<PodSight>,
+    /// A Pod of it was seen at some time: it was launched, whatever the record says.
+    pub pod_seen: bool,
     /// A step of the operator is running for it; nothing else is decided meanwhile.
     pub step: bool,
 }
 
 impl Attempt {
     fn new(identity: Identity) -> Self {
-        Self { identity, records: BTreeMap::new(), service: None, pod: None, step: false }
+        Self { identity, records: BTreeMap::new(), service: None, pod: None, pod_seen: false, step: false }
     }
 
     /// The newest revision that bears this attempt.
@@ -86,6 +88,7 @@ pub struct Ledger {
     by_endpoint: HashMap<String, HashSet<AttemptKey>>,
     gone: HashSet<String>,
     gone_order: VecDeque<String>,
+    freed: bool,
 }
 
 impl Ledger {
@@ -96,8 +99,11 @@ impl Ledger {
             return false;
         }
         let revision = record.revision;
+        let held = self.holds(&record.sight.identity.key);
+        let key = record.sight.identity.key.clone();
         self.index(&record.sight, Kind::Record(revision));
         self.attempt_mut(&record.sight.identity).records.insert(revision, record);
+        self.note_freed(&key, held);
         true
     }
 
@@ -121,7 +127,9 @@ impl Ledger {
         }
         self.index(&pod.sight, Kind::Pod);
         let identity = pod.sight.identity.clone();
-        self.attempt_mut(&identity).pod = Some(pod);
+        let attempt = self.attempt_mut(&identity);
+        attempt.pod = Some(pod);
+        attempt.pod_seen = true;
         true
     }
 
@@ -136,6 +144,7 @@ impl Ledger {
             }
         }
         let (key, kind) = self.by_uid.remove(uid)?;
+        let held = self.holds(&key);
         if let Some(attempt) = self.attempts.get_mut(&key) {
             match kind {
                 Kind::Record(revision) => drop(attempt.records.remove(&revision)),
@@ -143,6 +152,7 @@ impl Ledger {
                 Kind::Pod => attempt.pod = None,
             }
         }
+        self.note_freed(&key, held);
         self.drop_if_empty(&key);
         Some(key)
     }
@@ -154,10 +164,26 @@ impl Ledger {
 
     /// The step ended; what it made has been taken in before.
     pub fn end_step(&mut self, key: &AttemptKey) {
+        let held = self.holds(key);
         if let Some(attempt) = self.attempts.get_mut(key) {
             attempt.step = false;
         }
+        self.note_freed(key, held);
         self.drop_if_empty(key);
+    }
+
+    /// Whether a lock or a slot was given up since this was last asked: other jobs may be waiting for it.
+    pub fn take_freed(&mut self) -> bool {
+        std::mem::take(&mut self.freed)
+    }
+
+    fn holds(&self, key: &AttemptKey) -> (bool, bool) {
+        self.attempts.get(key).map_or((false, false), |attempt| (attempt.locks(), attempt.holds_slot()))
+    }
+
+    fn note_freed(&mut self, key: &AttemptKey, before: (bool, bool)) {
+        let now = self.holds(key);
+        self.freed |= (before.0 && !now.0) || (before.1 && !now.1);
     }
 
     /// The attempt of this key.

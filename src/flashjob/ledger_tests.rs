@@ -38,7 +38,7 @@ fn pod(id: &str, uid: &str, version: u64, phase: &str) -> PodSight {
 }
 
 fn record(id: &str, uid: &str, version: u64, status: Status) -> RecordSight {
-    RecordSight { sight: sight(id, uid, version), revision: 1, status, has_pod: false, foreign: false, stored: None }
+    RecordSight { sight: sight(id, uid, version), revision: 1, status, has_pod: false, foreign: false, by_helm: false, stored: None }
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn a_failed_record_holds_neither_lock_nor_slot_and_its_service_holds_a_slot() {
     ledger.see_record(record("a", "r", 1, Status::Failed));
     assert!(ledger.holder("192.0.2.7:80").is_none());
     assert_eq!(ledger.slots(), 0);
-    ledger.see_service(ServiceSight { sight: sight("a", "s", 2), address: super::super::sight::Address::None });
+    ledger.see_service(ServiceSight { sight: sight("a", "s", 2), address: super::super::sight::Address::None, restricted: true });
     assert_eq!(ledger.slots(), 1);
     assert!(ledger.holder("192.0.2.7:80").is_none());
 }
@@ -98,4 +98,20 @@ fn a_newer_version_of_a_record_replaces_the_older_one() {
     assert_eq!(ledger.slots(), 0);
     assert_eq!(ledger.of_job("job-1").count(), 1);
     assert_eq!(ledger.of_job("job").count(), 0, "uids are not matched by prefix");
+}
+
+#[test]
+fn whatever_gives_up_a_lock_or_a_slot_is_noted_once_for_those_who_wait() {
+    let mut ledger = Ledger::default();
+    ledger.see_record(record("a", "r", 1, Status::Deployed));
+    ledger.see_pod(pod("a", "p", 2, "Succeeded"));
+    assert!(!ledger.take_freed());
+    ledger.see_gone("p");
+    assert!(!ledger.take_freed(), "the record still locks the device");
+    ledger.see_record(record("a", "r", 3, Status::Failed));
+    assert!(ledger.take_freed());
+    assert!(!ledger.take_freed());
+    ledger.begin_step(&identity("b", "192.0.2.8:80"));
+    ledger.end_step(&identity("b", "192.0.2.8:80").key);
+    assert!(ledger.take_freed());
 }

@@ -18,6 +18,8 @@ pub struct Memory {
     pub waiting: BTreeMap<usize, Waiting>,
     /// Attempts that are being uninstalled without a verdict, by attempt id: no flash began.
     pub releasing: BTreeSet<String>,
+    /// Attempts that were given up, by attempt id, as long as the stored status may still show their Pod.
+    pub released: BTreeSet<String>,
     /// Attempts whose node was lost, by attempt id.
     pub lost: BTreeSet<String>,
     /// The latest trouble with an attempt, by attempt id.
@@ -30,6 +32,17 @@ pub struct Memory {
     pub too_large: bool,
     /// The values of this spec cannot be used, with the generation and chart settings that this was found for.
     pub refusal: Option<(i64, u64, Option<Refusal>)>,
+}
+
+impl Memory {
+    /// Another round has begun: indexes of the one before mean other devices now.
+    pub fn begin_round(&mut self) {
+        self.verdicts.values_mut().for_each(|found| found.index = None);
+        self.refused.clear();
+        self.waiting.clear();
+        self.missing_since.clear();
+        self.refusal = None;
+    }
 }
 
 /// A verdict and when it was found.

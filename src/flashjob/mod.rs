@@ -13,8 +13,12 @@ pub mod blueprint;
 pub mod conditions;
 mod context;
 mod controller;
+#[cfg(test)]
+mod fixtures;
 pub mod index_set;
 pub mod job;
+#[cfg(test)]
+mod laws;
 pub mod ledger;
 pub mod memory;
 pub mod observe;

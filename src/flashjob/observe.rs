@@ -12,8 +12,8 @@ use super::sight::{Address, AttemptKey, ContainerSight, Identity, PodSight, Reco
 use crate::{
     device::Endpoint,
     names::{
-        ANNOTATION_ENDPOINT, ANNOTATION_JOB, FLASH_CONTAINER, LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_ROUND, LABEL_UUID,
-        RELEASE_PREFIX,
+        ANNOTATION_ENDPOINT, ANNOTATION_JOB, ENGINE_HELM, FLASH_CONTAINER, LABEL_ATTEMPT, LABEL_ENGINE, LABEL_JOB_UID,
+        LABEL_ROUND, LABEL_UUID, RELEASE_PREFIX,
     },
     release::{Key, Status, Stored, has_pod},
 };
@@ -72,14 +72,17 @@ fn container(status: &PodStatus) -> ContainerSight {
 pub fn service(service: &Service) -> Option<ServiceSight> {
     let sight = sight(&service.metadata, None)?;
     let ingress = service.status.as_ref().and_then(|status| status.load_balancer.as_ref()?.ingress.as_ref());
-    let first = ingress.and_then(|ingress| ingress.first());
-    let address = match first.map(|ingress| (ingress.ip.as_deref(), ingress.hostname.as_deref())) {
+    // With two address families, the one that the device can use.
+    let usable = |ip: &Option<String>| ip.as_ref().is_some_and(|ip| ip.parse::<std::net::Ipv4Addr>().is_ok());
+    let best = ingress.and_then(|all| all.iter().find(|ingress| usable(&ingress.ip)).or(all.first()));
+    let address = match best.map(|ingress| (ingress.ip.as_deref(), ingress.hostname.as_deref())) {
         Some((Some(ip), _)) if ip.parse::<std::net::Ipv4Addr>().is_ok() => Address::Ipv4(ip.to_owned()),
         Some((Some(other), _)) => Address::Unusable(format!("the address {other}")),
         Some((None, Some(host))) => Address::Unusable(format!("the host name {host}")),
         Some((None, None)) | None => Address::None,
     };
-    Some(ServiceSight { sight, address })
+    let ranges = service.spec.as_ref().and_then(|spec| spec.load_balancer_source_ranges.as_ref());
+    Some(ServiceSight { sight, address, restricted: ranges.is_some_and(|ranges| !ranges.is_empty()) })
 }
 
 /// What is to be kept of a release Secret; none if it is not of an attempt. An unreadable record still holds its lock.
@@ -94,6 +97,7 @@ pub fn record(secret: &Secret) -> Option<RecordSight> {
             status: Status::Unknown,
             has_pod: true,
             foreign: true,
+            by_helm: false,
             stored: None,
         });
     };
@@ -108,6 +112,7 @@ pub fn record(secret: &Secret) -> Option<RecordSight> {
         status,
         has_pod: has_pod(&stored.record.manifest),
         foreign: stored.is_foreign(),
+        by_helm: stored.labels.get(LABEL_ENGINE).is_some_and(|engine| engine == ENGINE_HELM),
         stored: Some(Arc::new(stored)),
         sight,
     })
@@ -138,3 +143,7 @@ fn sight(meta: &ObjectMeta, prefix: Option<&str>) -> Option<Sight> {
 fn normalised(endpoint: &str) -> Option<String> {
     endpoint.parse::<Endpoint>().ok().map(|endpoint| endpoint.to_string())
 }
+
+#[cfg(test)]
+#[path = "observe_tests.rs"]
+mod tests;

@@ -16,12 +16,10 @@ use super::{
     verdict::{Outcome, Verdict},
 };
 use crate::{
-    api::{DevicePhase, Effective, Reason},
+    api::{DevicePhase, DeviceStatus, Effective, Reason},
     device::{Device, Inventory},
 };
 
-/// First wait after a try was given up; doubles to [`MAX_BACKOFF_SECONDS`].
-const BACKOFF_SECONDS: i64 = 10;
 /// Longest wait between two tries.
 const MAX_BACKOFF_SECONDS: i64 = 600;
 
@@ -127,6 +125,7 @@ pub fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
     for (key, attempt) in observed.ledger.of_job(&observed.job.uid) {
         plan_attempt(observed, key, attempt, now, &mut active, &mut plan);
     }
+    plan_vanished(observed, &mut active, now, &mut plan);
     if may_begin(observed) {
         plan_pending(observed, &active, now, &mut plan);
     }
@@ -141,6 +140,7 @@ pub fn may_begin(observed: &Observed<'_>) -> bool {
     !job.deleting
         && job.has_finalizer
         && job.spec.is_ok()
+        && job.invalid.is_none()
         && job.round_is_current()
         && !observed.memory.too_large
         && !refused
@@ -169,7 +169,7 @@ fn plan_attempt(
         plan.steps.push((attempt.identity.clone(), step.clone()));
     }
     if let Some((reason, message)) = &decision.release {
-        let waiting = next_wait(observed.memory, index, *reason, message.clone(), now);
+        let waiting = next_wait(observed, index, *reason, message.clone(), now);
         plan.release.push((key.clone(), index, waiting));
     }
     if !over && wish.ending.is_none() {
@@ -184,6 +184,7 @@ fn index_of(observed: &Observed<'_>, attempt: &Attempt) -> Option<usize> {
 }
 
 fn view(attempt: &Attempt, index: Option<usize>, decision: Decision) -> DeviceView {
+    let decision = with_foreign(attempt, decision);
     DeviceView {
         index,
         uuid: attempt.identity.uuid.clone(),
@@ -192,8 +193,27 @@ fn view(attempt: &Attempt, index: Option<usize>, decision: Decision) -> DeviceVi
         phase: decision.phase,
         reason: decision.reason,
         message: decision.message,
-        since: attempt.record().map(|record| record.sight.created),
+        since: begun(attempt),
     }
+}
+
+/// Somebody else wrote the release: said as long as the flash runs. Its Pod still gives its verdict to its attempt.
+fn with_foreign(attempt: &Attempt, decision: Decision) -> Decision {
+    let foreign = attempt.records.values().rev().find(|record| record.foreign);
+    let Some(record) = foreign.filter(|_| decision.reason == Reason::Flashing) else { return decision };
+    let message = format!(
+        "{} was not written by the operator: a helm upgrade or rollback by hand; the Pod's own end decides",
+        record.sight.name
+    );
+    Decision { reason: Reason::ForeignRevision, message, ..decision }
+}
+
+/// When an attempt began: its record may have been deleted by hand since.
+fn begun(attempt: &Attempt) -> Option<Timestamp> {
+    let record = attempt.record().map(|record| record.sight.created);
+    let service = || attempt.service.as_ref().map(|service| service.sight.created);
+    let pod = || attempt.pod.as_ref().map(|pod| pod.sight.created);
+    record.or_else(service).or_else(pod)
 }
 
 /// What the job wants of an attempt: its stored ending, and the gates before write 4.
@@ -213,6 +233,9 @@ fn wish(observed: &Observed<'_>, attempt: &Attempt, index: Option<usize>) -> Wis
         ending,
         was_flashing: index.is_some_and(|index| was_flashing(job, index)),
         closed: closed_gate(observed, attempt),
+        held: (!observed.world.akri_installed).then(|| {
+            (Reason::AkriNotInstalled, "Akri's Instances are not known: whether this is still the device cannot be said".into())
+        }),
     }
 }
 
@@ -256,7 +279,11 @@ fn closed_gate(observed: &Observed<'_>, attempt: &Attempt) -> Option<(Reason, St
         return Some((refusal.reason, refusal.message.clone()));
     }
     let identity = &attempt.identity;
-    let endpoint = identity.endpoint.as_deref()?;
+    if observed.job.spec.as_ref().is_ok_and(|spec| !spec.uuid.contains(&identity.uuid)) {
+        return Some((Reason::NotRequested, format!("spec.uuid does not name {} any more", identity.uuid)));
+    }
+    // Where no Instance is known, the absence of one says nothing: the attempt is held, not closed.
+    let endpoint = identity.endpoint.as_deref().filter(|_| observed.world.akri_installed)?;
     match observed.inventory.by_uuid(&identity.uuid) {
         Some(Ok(device)) if device.endpoint.to_string() == endpoint => None,
         Some(Ok(device)) => Some((
@@ -270,11 +297,62 @@ fn closed_gate(observed: &Observed<'_>, attempt: &Attempt) -> Option<(Reason, St
     }
 }
 
-fn next_wait(memory: &Memory, index: Option<usize>, reason: Reason, message: String, now: Timestamp) -> Waiting {
-    let tries = index.and_then(|index| memory.waiting.get(&index)).map_or(0, |waiting| waiting.tries) + 1;
-    let seconds = (BACKOFF_SECONDS << (tries - 1).min(10)).min(MAX_BACKOFF_SECONDS);
+fn next_wait(observed: &Observed<'_>, index: Option<usize>, reason: Reason, message: String, now: Timestamp) -> Waiting {
+    let tries = index.and_then(|index| observed.memory.waiting.get(&index)).map_or(0, |waiting| waiting.tries) + 1;
+    let seconds = (observed.world.bounds.retry_seconds << (tries - 1).min(10)).min(MAX_BACKOFF_SECONDS);
     let until = now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(now);
     Waiting { reason, message, until, tries }
+}
+
+/// Id of the attempt whose Pod a stored device record names.
+#[must_use]
+pub fn attempt_of(device: &DeviceStatus) -> Option<&str> {
+    device.pod.as_deref()?.rsplit_once('-').map(|(_, id)| id)
+}
+
+/// Row 6, where nothing at all is left: the stored status shows a flash of which no object remains.
+fn plan_vanished(observed: &Observed<'_>, active: &mut BTreeMap<usize, AttemptKey>, now: Timestamp, plan: &mut Plan) {
+    let job = observed.job;
+    let (Some(roster), Some(round)) = (observed.roster, &job.status.round) else { return };
+    if job.deleting || roster.round != round.number || !(job.spec.is_err() || job.round_is_current()) {
+        return;
+    }
+    let flashing = DevicePhase::Flashing.as_str();
+    for device in job.status.devices.iter().filter(|device| device.phase == flashing) {
+        let Ok(index) = usize::try_from(device.index) else { continue };
+        let (Some(selected), Some(id)) = (roster.devices().get(index), attempt_of(device)) else { continue };
+        let memory = observed.memory;
+        let settled = job.finals.contains(index) || memory.refused.contains_key(&index) || memory.released.contains(id);
+        if settled || active.contains_key(&index) {
+            continue;
+        }
+        let key = AttemptKey { job_uid: job.uid.clone(), id: id.to_owned() };
+        active.insert(index, key.clone());
+        let trouble = memory.trouble.get(id).filter(|trouble| trouble.until > now);
+        plan.wake(trouble.map(|trouble| trouble.until));
+        plan.views.push(DeviceView {
+            index: Some(index),
+            uuid: selected.uuid.clone(),
+            endpoint: device.host_endpoint.clone(),
+            pod: device.pod.clone(),
+            phase: DevicePhase::Flashing,
+            reason: Reason::Interrupted,
+            message: "nothing is left of its release; the API server is being asked for its Pod".into(),
+            since: device.start_time.as_ref().map(|time| time.0),
+        });
+        if trouble.is_some() || memory.verdicts.contains_key(id) {
+            continue;
+        }
+        let identity = Identity {
+            key,
+            job_name: Some(job.name.clone()),
+            namespace: job.namespace.clone(),
+            round: round.number,
+            uuid: selected.uuid.clone(),
+            endpoint: device.host_endpoint.clone(),
+        };
+        plan.steps.push((identity, Step::ConfirmInterrupted));
+    }
 }
 
 /// Devices that are not begun, in order: who may begin, who waits and why, who fails.
@@ -327,3 +405,7 @@ fn free_slots(observed: &Observed<'_>, effective: &Effective) -> usize {
     let job = parallelism.saturating_sub(observed.ledger.slots_of(&observed.job.uid));
     job.min(observed.world.max_in_flight.saturating_sub(observed.ledger.slots()))
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -13,14 +13,14 @@ use super::{
     context::Context,
     job::Job,
     memory::Refusal,
-    plan::{self, Plan},
+    plan::{self, Plan, attempt_of},
     roster::Roster,
     sight::{AttemptKey, Identity},
     state::State,
     status,
 };
 use crate::{
-    api::{FlashJobStatus, Reason},
+    api::{FlashJobStatus, MismatchPolicy, Reason},
     cluster::{ApiError, ErrorKind, clock::now},
     device::{self, Device},
     release::attempt_id,
@@ -52,7 +52,9 @@ pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> NextPass {
 async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> {
     if job.spec.is_err() && !job.deleting {
         // Its status cannot be read either: writing one would lose which devices are done.
-        tracing::error!(object.namespace = job.namespace, object.name = job.name, "FlashJob cannot be read; nothing of it is started");
+        let error = job.spec.as_ref().err().cloned().unwrap_or_default();
+        tracing::error!(object.namespace = job.namespace, object.name = job.name, error, "FlashJob cannot be read; nothing of it is started");
+        ctx.event(job, None, (true, Reason::InvalidSpec.as_str()), format!("nothing is started: {error}"));
         return Ok(None);
     }
     if !job.has_finalizer {
@@ -113,7 +115,10 @@ async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError> {
     let mut state = ctx.state();
     match gathered {
         Ok(devices) => {
-            state.rosters.insert(job.uid.clone(), Arc::new(Roster::new(round.number, devices)));
+            let before = state.rosters.insert(job.uid.clone(), Arc::new(Roster::new(round.number, devices)));
+            if before.is_some_and(|before| before.round != round.number) {
+                state.memory(&job.uid).begin_round();
+            }
         }
         Err(message) => {
             let message = format!(
@@ -131,7 +136,7 @@ async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError> {
 
 /// Whether the spec asks for a round that is not stored yet.
 fn wants_round(ctx: &Context, job: &Job) -> bool {
-    let named = job.spec.as_ref().is_ok_and(|spec| !spec.uuid.is_empty());
+    let named = job.invalid.is_none() && job.spec.as_ref().is_ok_and(|spec| !spec.uuid.is_empty());
     !job.deleting && named && !job.round_is_current() && ctx.state().akri_installed
 }
 
@@ -154,16 +159,12 @@ async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiE
     act::job::store_selection(ctx, job, number, devices.len(), &more).await?;
     devices.extend(more);
     let roster = Roster::new(number, devices);
-    let status = status::open_round(job, &roster, &device::hash(roster.devices()), &ctx.engine_name(), now());
+    let status = status::open_round(job, &roster, &device::hash(roster.devices()), ctx.engine(), now());
     act::job::replace_status(ctx, job, &status).await?;
     {
         let mut state = ctx.state();
         state.rosters.insert(job.uid.clone(), Arc::new(roster));
-        let memory = state.memory(&job.uid);
-        memory.waiting.clear();
-        memory.missing_since.clear();
-        memory.refused.clear();
-        memory.refusal = None;
+        state.memory(&job.uid).begin_round();
     }
     act::job::delete_revisions_before(ctx, &left, number).await;
     let note = format!("round {number}: {} devices, firmware {}", ctx.selected(&job.uid), spec.firmware);
@@ -174,7 +175,7 @@ async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiE
 /// UUIDs that were added to the spec within a round join its selection.
 async fn append_devices(ctx: &Context, job: &Job) -> Result<(), ApiError> {
     let Ok(spec) = &job.spec else { return Ok(()) };
-    if job.deleting || !job.round_is_current() {
+    if job.deleting || job.invalid.is_some() || !job.round_is_current() {
         return Ok(());
     }
     let (roster, more) = {
@@ -229,6 +230,10 @@ fn try_one(
 ) -> Result<(), Refusal> {
     let attempt = AttemptOf { index: 0, uuid, device, number: 1, nonce: "trial" };
     let blueprint = flash_pod.blueprint(job, round, &attempt)?;
+    if !flash_pod.native() {
+        // A pass never waits for a helm process: what helm refuses is said by the first step.
+        return Ok(());
+    }
     for address in [None, Some("192.0.2.1")] {
         flash_pod.objects(&blueprint.intent, &blueprint.release, 1, &blueprint.merged.overrides, address)?;
     }
@@ -236,7 +241,7 @@ fn try_one(
 }
 
 /// Keeps what the plan says is to be remembered until the next pass.
-fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp) {
+pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp) {
     let live: std::collections::HashSet<String> = state.ledger.of_job(&job.uid).map(|(key, _)| key.id.clone()).collect();
     let memory = state.memory(&job.uid);
     memory.missing_since.retain(|index, _| plan.missing.contains(index));
@@ -245,6 +250,7 @@ fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp) {
     }
     for (key, index, waiting) in &plan.release {
         memory.releasing.insert(key.id.clone());
+        memory.released.insert(key.id.clone());
         memory.trouble.remove(&key.id);
         if let Some(index) = index {
             memory.waiting.insert(*index, waiting.clone());
@@ -255,7 +261,9 @@ fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp) {
     memory.waiting.retain(|index, _| !job.finals.contains(*index));
     memory.verdicts.retain(|id, found| live.contains(id) || found.index.is_some_and(|index| !job.finals.contains(index)));
     memory.releasing.retain(|id| live.contains(id));
-    memory.trouble.retain(|id, _| live.contains(id));
+    let shown = |id: &String| job.status.devices.iter().any(|device| attempt_of(device) == Some(id.as_str()));
+    memory.released.retain(|id| live.contains(id) || shown(id));
+    memory.trouble.retain(|id, trouble| live.contains(id) || trouble.until > now);
     memory.lost.retain(|id| live.contains(id));
 }
 
@@ -281,7 +289,19 @@ fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
             endpoint: Some(begin.device.endpoint.to_string()),
         };
         state.ledger.begin_step(&identity);
+        warn_of_mismatch(ctx, job, begin);
         act::spawn_begin(ctx, job, identity, begin.clone(), nonce);
+    }
+}
+
+/// A device that is not what the job expects is flashed under the policy Warn, but not in silence.
+fn warn_of_mismatch(ctx: &Context, job: &Job, begin: &plan::Begin) {
+    let Ok(spec) = &job.spec else { return };
+    if spec.mismatch_policy.unwrap_or_default() != MismatchPolicy::Warn {
+        return;
+    }
+    if let Some(message) = device::mismatch(spec, &begin.device) {
+        ctx.event(job, Some(&begin.uuid), (true, Reason::DeviceMismatch.as_str()), message);
     }
 }
 

@@ -70,7 +70,11 @@ mod tests {
 
     #[test]
     fn uuids_that_are_not_selected_yet_are_appended_once_in_order() {
-        let device = |uuid: &str| SelectedDevice { uuid: uuid.into(), endpoint: Some("192.0.2.1:80".into()), ..SelectedDevice::default() };
+        let device = |uuid: &str| SelectedDevice {
+            uuid: uuid.into(),
+            endpoint: Some("192.0.2.1:80".into()),
+            ..SelectedDevice::default()
+        };
         let roster = Roster::new(1, vec![device("a"), device("b")]);
         let list: Vec<String> = ["c", "a", "d", "c"].map(String::from).into();
         assert_eq!(roster.missing(&list), ["c", "d"]);

@@ -15,8 +15,9 @@ use super::{
 };
 use crate::{
     api::{
-        ConditionType, Counts, DevicePhase, DeviceStatus, FlashJobStatus, Phase, PreviousRound, Reason, SelectionStatus,
+        ConditionType, Counts, DevicePhase, DeviceStatus, FlashJobStatus, MismatchPolicy, Phase, PreviousRound, Reason, SelectionStatus,
     },
+    device::mismatch_selected,
     release::release_name,
 };
 
@@ -85,21 +86,36 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     status.observed_generation = Some(job.generation);
     status.effective = Some(job.effective(&observed.world.engine));
     let current = job.round_is_current() || job.spec.is_err() || job.deleting;
-    let mut tally = Tally::default();
-    if let Some(roster) = observed.roster.filter(|_| current && status.round.is_some()) {
+    let trouble = trouble(observed);
+    let lost = trouble.as_ref().is_some_and(|trouble| trouble.reason == Reason::SelectionLost);
+    // Without the selection, indexes mean nothing: what is stored stays.
+    let mut tally = if lost { stored_tally(job) } else { Tally::default() };
+    if let Some(roster) = observed.roster.filter(|_| current && !lost && status.round.is_some()) {
         let found = found(observed, plan);
         let finals = with_found(&job.finals, &found);
         tally = tally_of(job, roster, &finals, &plan.views);
         write_finals(&mut status, job, roster, &finals);
         status.devices = devices(job, &finals, &found, plan, now);
-        let newest = plan.views.iter().filter(|view| view.since.is_some()).max_by_key(|view| view.since);
-        if let Some(endpoint) = newest.and_then(|view| view.endpoint.clone()) {
-            status.host_endpoint = Some(endpoint);
+        annotate(&mut status.devices, job, roster);
+        let begun = status.devices.iter().filter(|device| device.start_time.is_some() && device.host_endpoint.is_some());
+        if let Some(newest) = begun.max_by_key(|device| (device.start_time.as_ref().map(|time| time.0), device.index)) {
+            status.host_endpoint.clone_from(&newest.host_endpoint);
         }
     }
     status.next_time = plan.wake_at.map(Time);
-    describe(&mut status, job, &tally, trouble(observed), now);
+    describe(&mut status, job, &tally, trouble, now);
     status
+}
+
+fn stored_tally(job: &Job) -> Tally {
+    let selected = job.status.counts.map_or(0, |counts| usize::try_from(counts.selected).unwrap_or(0));
+    Tally {
+        selected: selected.max(job.finals.len()),
+        succeeded: job.finals.succeeded.len(),
+        failed: job.finals.failed.len(),
+        skipped: job.finals.skipped.len(),
+        ..Tally::default()
+    }
 }
 
 /// What keeps only what cannot be found again: for an API server that refuses the whole status for its size.
@@ -138,17 +154,21 @@ fn with_found(stored: &Finals, found: &[&Found]) -> Finals {
 fn tally_of(job: &Job, roster: &Roster, finals: &Finals, views: &[DeviceView]) -> Tally {
     let named: Option<HashSet<&str>> =
         job.spec.as_ref().ok().map(|spec| spec.uuid.iter().map(String::as_str).collect());
-    let begun = |index| views.iter().any(|view| view.index == Some(index) && view.since.is_some());
+    let live = |view: &&DeviceView| view.index.is_some_and(|index| !finals.contains(index));
+    let indexes = |stands: fn(DevicePhase) -> bool| -> HashSet<Option<usize>> {
+        views.iter().filter(live).filter(|view| stands(view.phase)).map(|view| view.index).collect()
+    };
+    let in_flight = indexes(is_in_flight);
+    let mut waiting = indexes(|phase| phase == DevicePhase::Waiting);
+    waiting.retain(|index| !in_flight.contains(index));
+    let begun = |index| in_flight.contains(&Some(index)) || waiting.contains(&Some(index));
     let selected = roster.devices().iter().enumerate().filter(|(index, device)| {
         named.as_ref().is_none_or(|named| named.contains(device.uuid.as_str())) || finals.contains(*index) || begun(*index)
     });
-    let live = |view: &&DeviceView| view.index.is_some_and(|index| !finals.contains(index));
-    let waiting = views.iter().filter(live).filter(|view| view.phase == DevicePhase::Waiting).count();
-    let in_flight = views.iter().filter(live).filter(|view| is_in_flight(view.phase)).count();
     Tally {
         selected: selected.count(),
-        in_flight,
-        waiting,
+        in_flight: in_flight.len(),
+        waiting: waiting.len(),
         succeeded: finals.succeeded.len(),
         failed: finals.failed.len(),
         skipped: finals.skipped.len(),
@@ -172,14 +192,14 @@ fn write_finals(status: &mut FlashJobStatus, job: &Job, roster: &Roster, finals:
 
 /// In flight, waiting for a reason, then the newest failures and successes; as many as fit.
 fn devices(job: &Job, finals: &Finals, found: &[&Found], plan: &Plan, now: Timestamp) -> Vec<DeviceStatus> {
-    let live: Vec<DeviceStatus> = plan
+    let live: Vec<(bool, DeviceStatus)> = plan
         .views
         .iter()
         .filter(|view| view.index.is_some_and(|index| !finals.contains(index)))
-        .map(|view| entry_of_view(job, view))
+        .map(|view| (is_in_flight(view.phase), entry_of_view(job, view)))
         .collect();
-    let (in_flight, waiting): (Vec<_>, Vec<_>) = live.into_iter().partition(|device| device.start_time.is_some());
-    let mut ended: Vec<DeviceStatus> = found.iter().map(|found| entry_of_found(job, found, now)).collect();
+    let (in_flight, waiting): (Vec<_>, Vec<_>) = live.into_iter().partition(|(in_flight, _)| *in_flight);
+    let mut ended: Vec<DeviceStatus> = found.iter().map(|found| entry_of_found(job, found, plan, now)).collect();
     let known: HashSet<i64> = ended.iter().map(|device| device.index).collect();
     let is_final = |device: &&DeviceStatus| usize::try_from(device.index).is_ok_and(|index| finals.contains(index));
     ended.extend(job.status.devices.iter().filter(is_final).filter(|device| !known.contains(&device.index)).cloned());
@@ -188,16 +208,37 @@ fn devices(job: &Job, finals: &Finals, found: &[&Found], plan: &Plan, now: Times
     });
     let mut room = MAX_DEVICES_BYTES;
     let mut list = Vec::new();
-    take_while_room(&mut list, in_flight, &mut room);
+    take_while_room(&mut list, in_flight.into_iter().map(|(_, device)| device), &mut room);
     let mut waiting_room = MAX_WAITING_BYTES.min(room);
     let before = waiting_room;
-    take_while_room(&mut list, waiting, &mut waiting_room);
+    take_while_room(&mut list, waiting.into_iter().map(|(_, device)| device), &mut waiting_room);
     room -= before - waiting_room;
     take_while_room(&mut list, ended, &mut room);
     list
 }
 
-fn take_while_room(list: &mut Vec<DeviceStatus>, from: Vec<DeviceStatus>, room: &mut usize) {
+/// What the frozen selection says of devices that were begun: the version they had, and what the job expects otherwise.
+fn annotate(devices: &mut [DeviceStatus], job: &Job, roster: &Roster) {
+    let Ok(spec) = &job.spec else { return };
+    let warns = spec.mismatch_policy.unwrap_or_default() == MismatchPolicy::Warn;
+    for device in devices.iter_mut().filter(|device| device.attempts > 0) {
+        let selected = usize::try_from(device.index).ok().and_then(|index| roster.devices().get(index));
+        let Some(selected) = selected else { continue };
+        if device.from_version.is_none() {
+            device.from_version.clone_from(&selected.version);
+        }
+        let Some(difference) = mismatch_selected(spec, selected).filter(|_| warns) else { continue };
+        let message = device.message.take().unwrap_or_default();
+        let said = message.contains(&difference);
+        device.message = Some(match (said, message.is_empty()) {
+            (true, _) => message,
+            (false, true) => difference,
+            (false, false) => format!("{message}; {difference}"),
+        });
+    }
+}
+
+fn take_while_room(list: &mut Vec<DeviceStatus>, from: impl IntoIterator<Item = DeviceStatus>, room: &mut usize) {
     for device in from {
         let size = serde_json::to_vec(&device).map_or(0, |bytes| bytes.len() + 1);
         if size > *room {
@@ -232,8 +273,11 @@ fn entry_of_view(job: &Job, view: &DeviceView) -> DeviceStatus {
     }
 }
 
-fn entry_of_found(job: &Job, found: &Found, now: Timestamp) -> DeviceStatus {
-    let stored = found.index.and_then(|index| stored_entry(job, index)).cloned().unwrap_or_default();
+fn entry_of_found(job: &Job, found: &Found, plan: &Plan, now: Timestamp) -> DeviceStatus {
+    // A flash may end before any status showed it: then the plan alone knows its endpoint and times.
+    let view = plan.views.iter().find(|view| view.index.is_some() && view.index == found.index);
+    let stored = found.index.and_then(|index| stored_entry(job, index)).cloned();
+    let known = view.map(|view| entry_of_view(job, view)).or(stored).unwrap_or_default();
     let phase = match found.verdict.outcome {
         Outcome::Succeeded => DevicePhase::Succeeded,
         Outcome::Skipped => DevicePhase::Skipped,
@@ -247,7 +291,7 @@ fn entry_of_found(job: &Job, found: &Found, now: Timestamp) -> DeviceStatus {
         message: Some(found.verdict.message.clone()).filter(|message| !message.is_empty()),
         completion_time: Some(Time(found.at.min(now))),
         log_tail: Some(found.verdict.log_tail.clone()).filter(|tail| !tail.is_empty()),
-        ..stored
+        ..known
     }
 }
 
@@ -257,6 +301,9 @@ fn trouble(observed: &Observed<'_>) -> Option<Refusal> {
     if let Err(error) = &observed.job.spec {
         let message = format!("spec cannot be read: {error}; edit it with: kubectl edit flashjob {}", observed.job.name);
         return refusal(Reason::InvalidSpec, message);
+    }
+    if let Some(message) = &observed.job.invalid {
+        return refusal(Reason::InvalidSpec, message.clone());
     }
     if let Some((_, _, Some(refused))) = &observed.memory.refusal {
         return Some(refused.clone());
@@ -321,7 +368,9 @@ struct JobVerdict {
 
 fn judge(job: &Job, status: &FlashJobStatus, tally: &Tally, trouble: Option<Refusal>) -> JobVerdict {
     let going = JobVerdict { end: None, accepted: true, stalled: false, reason: Reason::InProgress, message: String::new() };
-    if let Some(Refusal { reason, message }) = trouble {
+    let finished = job.round_is_current() && tally.selected > 0 && tally.finals() >= tally.selected;
+    // What has ended stays ended, whatever becomes of chart, values or Akri later.
+    if let Some(Refusal { reason, message }) = trouble.filter(|trouble| !finished || trouble.reason == Reason::InvalidSpec) {
         let waits = matches!(reason, Reason::AkriNotInstalled | Reason::ChartInvalid | Reason::SelectionLost | Reason::StatusTooLarge);
         let end = (!waits && tally.in_flight == 0).then_some(End::Failed);
         return JobVerdict { end, accepted: waits, stalled: waits, reason, message };
@@ -391,3 +440,7 @@ fn drain_message(status: &FlashJobStatus) -> String {
 pub fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+#[path = "status_tests.rs"]
+mod tests;

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::{
     act,
-    attempts::{Ending, Wish, decide},
+    attempts::{Bounds, Ending, Step, Wish, decide},
     context::Context,
     memory::Memory,
+    sight::Identity,
+    state::State,
     table::JobState,
     verdict::Outcome,
 };
@@ -14,8 +18,16 @@ use crate::cluster::clock::now;
 
 /// Decides about every attempt without a job, and starts what is to be done.
 pub fn sweep(ctx: &Arc<Context>) {
-    let now = now();
     let mut state = ctx.state();
+    for (identity, step) in plan_orphans(&mut state, &ctx.limits.bounds, now()) {
+        state.ledger.begin_step(&identity);
+        act::spawn_orphan(ctx, identity, step);
+    }
+    state.tidy();
+}
+
+/// What is to be done about attempts without a job. Pure, but that it remembers which ones are given up.
+pub(super) fn plan_orphans(state: &mut State, bounds: &Bounds, now: Timestamp) -> Vec<(Identity, Step)> {
     let mut steps = Vec::new();
     for (job_uid, keys) in state.orphaned() {
         let forgotten = Memory::default();
@@ -28,8 +40,8 @@ pub fn sweep(ctx: &Arc<Context>) {
                 message: found.verdict.message.clone(),
                 at: Some(found.at),
             });
-            let wish = Wish { job: JobState::Leaving, ending, was_flashing: false, closed: None };
-            let decision = decide(attempt, &wish, memory, &ctx.limits.bounds, now);
+            let wish = Wish { job: JobState::Leaving, ending, was_flashing: false, closed: None, held: None };
+            let decision = decide(attempt, &wish, memory, bounds, now);
             if let Some((reason, message)) = &decision.release {
                 tracing::info!(attempt = key.id, reason = %reason, message, "attempt without a job is uninstalled");
             }
@@ -42,9 +54,5 @@ pub fn sweep(ctx: &Arc<Context>) {
             }
         }
     }
-    for (identity, step) in steps {
-        state.ledger.begin_step(&identity);
-        act::spawn_orphan(ctx, identity, step);
-    }
-    state.tidy();
+    steps
 }

@@ -78,7 +78,10 @@ async fn ready(State(pages): State<Pages>) -> (StatusCode, &'static str) {
     if *pages.ready.borrow() {
         (StatusCode::OK, "ready\n")
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready: the API server was not reached yet\n")
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not ready: the API server was not reached yet\n",
+        )
     }
 }
 
@@ -101,7 +104,8 @@ async fn set_log_level(
     filter: String,
 ) -> Result<String, (StatusCode, String)> {
     if !peer.ip().to_canonical().is_loopback() {
-        let message = "the log level is changed from the same host only: use kubectl port-forward\n";
+        let message =
+            "the log level is changed from the same host only: use kubectl port-forward\n";
         return Err((StatusCode::FORBIDDEN, message.to_owned()));
     }
     pages
@@ -132,7 +136,10 @@ mod tests {
         let response = router(pages).oneshot(request).await.expect("an answer");
         let status = response.status();
         let body = axum::body::to_bytes(response.into_body(), 1 << 20).await;
-        (status, String::from_utf8_lossy(&body.expect("a body")).into_owned())
+        (
+            status,
+            String::from_utf8_lossy(&body.expect("a body")).into_owned(),
+        )
     }
 
     fn get(path: &str) -> Request<Body> {
@@ -144,7 +151,10 @@ mod tests {
         for (ready, expected) in [(false, 503), (true, 200)] {
             let (status, _) = ask(ready, get("/readyz"), "127.0.0.1:1").await;
             assert_eq!(status.as_u16(), expected);
-            assert_eq!(ask(ready, get("/healthz"), "127.0.0.1:1").await.0, StatusCode::OK);
+            assert_eq!(
+                ask(ready, get("/healthz"), "127.0.0.1:1").await.0,
+                StatusCode::OK
+            );
         }
     }
 
@@ -157,8 +167,15 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_same_host_may_change_the_log_level_and_only_to_one_that_exists() {
-        let put = |filter: &'static str| Request::put("/loglevel").body(Body::from(filter)).expect("a request");
-        assert_eq!(ask(true, put("debug"), "192.0.2.1:1").await.0, StatusCode::FORBIDDEN);
+        let put = |filter: &'static str| {
+            Request::put("/loglevel")
+                .body(Body::from(filter))
+                .expect("a request")
+        };
+        assert_eq!(
+            ask(true, put("debug"), "192.0.2.1:1").await.0,
+            StatusCode::FORBIDDEN
+        );
         let (status, body) = ask(true, put("loud=loud"), "127.0.0.1:1").await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
     }

@@ -28,14 +28,19 @@ pub fn policy<'a>(
     settings: &FlashPodSettings,
     administrators: impl IntoIterator<Item = &'a Value>,
 ) -> Result<Policy, PolicyError> {
-    let images = settings.allowed_flash_images.iter().map(|text| text.parse::<ImagePattern>());
+    let images = settings
+        .allowed_flash_images
+        .iter()
+        .map(|text| text.parse::<ImagePattern>());
     let kinds = settings.allowed_extra_kinds.iter().map(|name| kind(name));
     let accounts = settings.allowed_service_accounts.iter().cloned();
     let mut policy = Policy {
         extra_kinds: kinds.collect::<Result<_, _>>()?,
         service_accounts: ["default".to_owned()].into_iter().chain(accounts).collect(),
         secrets: settings.allowed_secret_names.clone(),
-        images: images.collect::<Result<_, _>>().map_err(PolicyError::Image)?,
+        images: images
+            .collect::<Result<_, _>>()
+            .map_err(PolicyError::Image)?,
         ..Policy::default()
     };
     for values in administrators {
@@ -45,8 +50,13 @@ pub fn policy<'a>(
 }
 
 fn kind(name: &str) -> Result<Kind, PolicyError> {
-    let (api_version, kind) = name.rsplit_once('/').ok_or_else(|| PolicyError::Kind(name.to_owned()))?;
-    Ok(Kind { api_version: api_version.to_owned(), kind: kind.to_owned() })
+    let (api_version, kind) = name
+        .rsplit_once('/')
+        .ok_or_else(|| PolicyError::Kind(name.to_owned()))?;
+    Ok(Kind {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+    })
 }
 
 /// Collects what values name. `key` is the key that holds `value`.
@@ -71,7 +81,9 @@ fn named(value: &Value, key: &str, policy: &mut Policy) {
             for (key, value) in map {
                 match key.as_str() {
                     "secretKeyRef" | "secretRef" | "secret" => policy.secrets.extend(name(value)),
-                    "configMapKeyRef" | "configMapRef" | "configMap" => policy.config_maps.extend(name(value)),
+                    "configMapKeyRef" | "configMapRef" | "configMap" => {
+                        policy.config_maps.extend(name(value))
+                    }
                     _ => {}
                 }
                 named(value, key, policy);
@@ -83,13 +95,19 @@ fn named(value: &Value, key: &str, policy: &mut Policy) {
 
 /// The name that a reference holds, or is.
 fn name(reference: &Value) -> Option<String> {
-    reference.as_str().or_else(|| reference.get("name")?.as_str()).filter(|name| !name.contains("{{")).map(str::to_owned)
+    reference
+        .as_str()
+        .or_else(|| reference.get("name")?.as_str())
+        .filter(|name| !name.contains("{{"))
+        .map(str::to_owned)
 }
 
 /// The kind of a volume is its one key beside the name. Paths of the node are never opened this way.
 fn volume(item: &Value, policy: &mut Policy) {
     let keys = item.as_object().into_iter().flat_map(|map| map.keys());
-    let kinds = keys.filter(|key| !matches!(key.as_str(), "name" | "hostPath")).cloned();
+    let kinds = keys
+        .filter(|key| !matches!(key.as_str(), "name" | "hostPath"))
+        .cloned();
     policy.volume_kinds.extend(kinds);
 }
 
@@ -114,7 +132,9 @@ mod tests {
     fn without_settings_only_the_default_account_and_no_secret_is_open() {
         let policy = policy(&settings(&[]), []).expect("a policy");
         assert_eq!(policy.service_accounts, ["default"]);
-        assert!(policy.secrets.is_empty() && policy.volume_kinds.is_empty() && policy.host.is_empty());
+        assert!(
+            policy.secrets.is_empty() && policy.volume_kinds.is_empty() && policy.host.is_empty()
+        );
         assert!(policy.images[0].matches("registry.example/any:1"));
     }
 
@@ -142,9 +162,24 @@ mod tests {
 
     #[test]
     fn extra_kinds_are_named_with_their_version() {
-        let settings = settings(&["--extra-kinds", "networking.k8s.io/v1/NetworkPolicy,v1/ConfigMap"]);
+        let settings = settings(&[
+            "--extra-kinds",
+            "networking.k8s.io/v1/NetworkPolicy,v1/ConfigMap",
+        ]);
         let kinds = policy(&settings, []).expect("a policy").extra_kinds;
-        assert_eq!(kinds[0], Kind { api_version: "networking.k8s.io/v1".into(), kind: "NetworkPolicy".into() });
-        assert_eq!(kinds[1], Kind { api_version: "v1".into(), kind: "ConfigMap".into() });
+        assert_eq!(
+            kinds[0],
+            Kind {
+                api_version: "networking.k8s.io/v1".into(),
+                kind: "NetworkPolicy".into()
+            }
+        );
+        assert_eq!(
+            kinds[1],
+            Kind {
+                api_version: "v1".into(),
+                kind: "ConfigMap".into()
+            }
+        );
     }
 }

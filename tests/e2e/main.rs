@@ -11,9 +11,12 @@
 mod support;
 
 mod api;
+mod bad_input;
+mod cluster;
 mod compat;
 mod flash_pod_values;
 mod kills;
 mod leadership;
 mod main_job;
 mod simulation;
+mod verdicts;

@@ -36,7 +36,7 @@ async fn pods_end_as_their_device_decides() {
     };
     let fleet = space.fleet(params).await;
     for (index, device) in fleet.devices().iter().enumerate() {
-        space.apply(&flash(&format!("flash-{index}"), &device.endpoint, 3));
+        space.apply(&flash(&format!("flash-{index}"), &device.endpoint, 6));
     }
     for (index, device) in fleet.devices().iter().enumerate() {
         let (phase, code, marker) = match device.outcome {

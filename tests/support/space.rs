@@ -3,13 +3,14 @@
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Mutex,
+        Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use kube::Client;
+use tokio::runtime::Runtime;
 
 use super::{ControlPlane, Fleet, Operator, Params, control_plane::OPERATOR_NAMESPACE};
 
@@ -102,9 +103,15 @@ impl Space {
             endpoint_offset,
             ..params
         };
-        let client = self.control_plane.client("fleet").await;
-        Fleet::start(client, params)
+        let control_plane = self.control_plane;
+        // On threads of its own: a test that waits for a command must not hold the devices up.
+        let started = devices_runtime().spawn(async move {
+            let client = control_plane.client("fleet").await;
+            Fleet::start(client, params).await
+        });
+        started
             .await
+            .unwrap()
             .unwrap_or_else(|error| panic!("{error}: {:?}", std::error::Error::source(&error)))
     }
 
@@ -221,4 +228,16 @@ impl Space {
         }
         dump
     }
+}
+
+/// Where simulated devices run.
+fn devices_runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap()
+    })
 }

@@ -48,8 +48,6 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- .repository -}}
 {{- if .tag -}}
 :{{ .tag }}
-{{- else if not .digest -}}
-:{{ $.Chart.AppVersion }}
 {{- end -}}
 {{- with .digest -}}
 @{{ . }}

@@ -14,8 +14,8 @@ use super::plan::{Found, Left, LeftPod};
 use crate::{
     api::FlashJob,
     cluster::{ApiError, ErrorKind, ObjectKey, Reader, Scope},
-    names::{ANNOTATION_JOB, LABEL_APP, LABEL_JOB_UID},
     flashjob::blueprint::label_value,
+    names::{ANNOTATION_JOB, LABEL_APP, LABEL_JOB_UID},
     release::Stored,
 };
 
@@ -31,13 +31,19 @@ pub async fn find(reader: &Reader, namespace: &str, job: Option<&str>) -> Result
     };
     let pods: Vec<Pod> = reader.list(&scope, LABEL_JOB_UID).await?;
     let services: Vec<Service> = reader.list(&scope, LABEL_JOB_UID).await?;
-    let secrets: Vec<Secret> = reader.list(&scope, &format!("{LABEL_JOB_UID},owner=helm")).await?;
+    let secrets: Vec<Secret> = reader
+        .list(&scope, &format!("{LABEL_JOB_UID},owner=helm"))
+        .await?;
     let revisions: Vec<ControllerRevision> = reader.list(&scope, LABEL_JOB_UID).await?;
     let policies: Vec<NetworkPolicy> = optional(reader.list(&scope, LABEL_JOB_UID).await)?;
     let mut found = Found {
         jobs: jobs.iter().filter_map(left).collect(),
         pods: pods.iter().filter_map(left_pod).collect(),
-        others: services.iter().filter_map(left).chain(policies.iter().filter_map(left)).collect(),
+        others: services
+            .iter()
+            .filter_map(left)
+            .chain(policies.iter().filter_map(left))
+            .collect(),
         secrets: secrets.iter().filter_map(left_secret).collect(),
         revisions: revisions.iter().filter_map(left).collect(),
     };
@@ -65,8 +71,16 @@ where
     let uid = meta.uid.clone()?;
     Some(Left {
         key: ObjectKey::new(&K::api_version(&()), &K::kind(&()), namespace, name),
-        job_uid: if is_job { uid.clone() } else { object.labels().get(LABEL_JOB_UID)?.clone() },
-        job_name: if is_job { Some(name.to_owned()) } else { object.annotations().get(ANNOTATION_JOB).cloned() },
+        job_uid: if is_job {
+            uid.clone()
+        } else {
+            object.labels().get(LABEL_JOB_UID)?.clone()
+        },
+        job_name: if is_job {
+            Some(name.to_owned())
+        } else {
+            object.annotations().get(ANNOTATION_JOB).cloned()
+        },
         job_label: object.labels().get(LABEL_APP).cloned(),
         uid,
         finalizers: object.finalizers().to_vec(),
@@ -75,8 +89,15 @@ where
 }
 
 fn left_pod(pod: &Pod) -> Option<LeftPod> {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or("Pending");
-    let bound = pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some());
+    let phase = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.phase.as_deref())
+        .unwrap_or("Pending");
+    let bound = pod
+        .spec
+        .as_ref()
+        .is_some_and(|spec| spec.node_name.is_some());
     let left = left(pod)?;
     let ended = matches!(phase, "Succeeded" | "Failed") || (left.deleting && !bound);
     Some(LeftPod { left, ended })
@@ -99,7 +120,8 @@ impl Found {
             Some(name) => name == job,
             None => left.job_label.as_deref() == Some(label.as_str()),
         });
-        let uids: std::collections::BTreeSet<String> = known.map(|left| left.job_uid.clone()).collect();
+        let uids: std::collections::BTreeSet<String> =
+            known.map(|left| left.job_uid.clone()).collect();
         self.retain(|left| uids.contains(&left.job_uid));
     }
 }

@@ -54,13 +54,23 @@ impl Found {
     /// Every object.
     pub fn all(&self) -> impl Iterator<Item = &Left> {
         let pods = self.pods.iter().map(|pod| &pod.left);
-        let rest = self.others.iter().chain(&self.secrets).chain(&self.revisions);
+        let rest = self
+            .others
+            .iter()
+            .chain(&self.secrets)
+            .chain(&self.revisions);
         self.jobs.iter().chain(pods).chain(rest)
     }
 
     /// Leaves only what `keep` says.
     pub fn retain(&mut self, keep: impl Fn(&Left) -> bool) {
-        let Self { jobs, pods, others, secrets, revisions } = self;
+        let Self {
+            jobs,
+            pods,
+            others,
+            secrets,
+            revisions,
+        } = self;
         pods.retain(|pod| keep(&pod.left));
         for list in [jobs, others, secrets, revisions] {
             list.retain(&keep);
@@ -122,7 +132,10 @@ pub struct Plan {
 #[must_use]
 pub fn plan(found: &Found, now: bool) -> Plan {
     let flashing: Vec<&LeftPod> = found.pods.iter().filter(|pod| !pod.ended && !now).collect();
-    let busy: BTreeSet<&str> = flashing.iter().map(|pod| pod.left.job_uid.as_str()).collect();
+    let busy: BTreeSet<&str> = flashing
+        .iter()
+        .map(|pod| pod.left.job_uid.as_str())
+        .collect();
     let is_free = |left: &&Left| !busy.contains(left.job_uid.as_str());
     let mut steps = Vec::new();
     for pod in found.pods.iter().filter(|pod| pod.ended || now) {
@@ -133,20 +146,35 @@ pub fn plan(found: &Found, now: bool) -> Plan {
         delete(left, &mut steps);
     }
     // The selection of a job that stays is what an operator needs to go on with it.
-    let stays: BTreeSet<&str> =
-        found.jobs.iter().filter(|job| !job.deleting).map(|job| job.job_uid.as_str()).collect();
-    for left in found.revisions.iter().filter(is_free).filter(|left| !stays.contains(left.job_uid.as_str())) {
+    let stays: BTreeSet<&str> = found
+        .jobs
+        .iter()
+        .filter(|job| !job.deleting)
+        .map(|job| job.job_uid.as_str())
+        .collect();
+    for left in found
+        .revisions
+        .iter()
+        .filter(is_free)
+        .filter(|left| !stays.contains(left.job_uid.as_str()))
+    {
         delete(left, &mut steps);
     }
     for job in found.jobs.iter().filter(is_free) {
         remove_finalizer(job, FINALIZER, &mut steps);
     }
-    Plan { steps, in_progress: flashing.iter().map(|pod| pod.left.key.clone()).collect() }
+    Plan {
+        steps,
+        in_progress: flashing.iter().map(|pod| pod.left.key.clone()).collect(),
+    }
 }
 
 fn delete(left: &Left, steps: &mut Vec<Step>) {
     if !left.deleting {
-        steps.push(Step::Delete { key: left.key.clone(), uid: left.uid.clone() });
+        steps.push(Step::Delete {
+            key: left.key.clone(),
+            uid: left.uid.clone(),
+        });
     }
 }
 
@@ -188,7 +216,11 @@ mod tests {
         job.deleting = true;
         Found {
             jobs: vec![job],
-            pods: vec![pod("ended", "a", true), pod("flashing", "a", false), pod("orphan", "b", true)],
+            pods: vec![
+                pod("ended", "a", true),
+                pod("flashing", "a", false),
+                pod("orphan", "b", true),
+            ],
             others: vec![left("Service", "s-a", "a"), left("Service", "s-b", "b")],
             secrets: vec![left("Secret", "r-a", "a"), left("Secret", "r-b", "b")],
             revisions: vec![left("ControllerRevision", "c-a", "a")],
@@ -224,7 +256,10 @@ mod tests {
         assert!(words.contains(&"delete Pod n/flashing".to_owned()));
         assert!(words.contains(&"delete ControllerRevision n/c-a".to_owned()));
         let last = words.last().expect("a step");
-        assert_eq!(last, "take application.flashjob.nbfc.io/flashjob-finalizer off FlashJob n/job");
+        assert_eq!(
+            last,
+            "take application.flashjob.nbfc.io/flashjob-finalizer off FlashJob n/job"
+        );
         assert!(plan.steps.last().is_some_and(Step::frees_job));
     }
 
@@ -232,7 +267,11 @@ mod tests {
     fn the_selection_of_a_job_that_stays_is_kept() {
         let mut found = world();
         found.jobs[0].deleting = false;
-        assert!(!words(&plan(&found, true)).iter().any(|step| step.contains("ControllerRevision")));
+        assert!(
+            !words(&plan(&found, true))
+                .iter()
+                .any(|step| step.contains("ControllerRevision"))
+        );
     }
 
     #[test]

@@ -34,12 +34,15 @@ impl Render {
             is_install: true,
             is_upgrade: false,
         };
-        let rendered = program.render(&values, &release, &self.capabilities()?, &Limits::default())?;
-        let mut text = format!("{}\n", rendered.manifest.trim());
-        for test in &rendered.tests {
-            text += &format!("---\n# Source: {}\n{}\n", test.source, test.text);
-        }
-        Ok(text)
+        let rendered =
+            program.render(&values, &release, &self.capabilities()?, &Limits::default())?;
+        let tests = rendered.tests.iter();
+        let tests = tests.map(|test| format!("---\n# Source: {}\n{}\n", test.source, test.text));
+        Ok(format!(
+            "{}\n{}",
+            rendered.manifest.trim(),
+            tests.collect::<String>()
+        ))
     }
 }
 
@@ -57,7 +60,8 @@ mod tests {
 
     fn render(arguments: &[&str]) -> Result<String, Failure> {
         let line = Line::parse_from([&["render"], arguments].concat());
-        line.render.render_chart(line.render.chart.as_deref().expect("a chart"))
+        line.render
+            .render_chart(line.render.chart.as_deref().expect("a chart"))
     }
 
     #[test]
@@ -71,10 +75,29 @@ mod tests {
         };
         file("c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
         file("c/values.yaml", "a: chart\nb: chart\n");
-        file("c/templates/x.yaml", "kind: X\nv: {{ .Values | toJson }}\nk: {{ .Capabilities.KubeVersion }}\n");
+        file(
+            "c/templates/x.yaml",
+            "kind: X\nv: {{ .Values | toJson }}\nk: {{ .Capabilities.KubeVersion }}\n",
+        );
         let chart = directory.path().join("c").to_string_lossy().into_owned();
-        let (one, two) = (file("1.yaml", "a: one\n"), file("2.yaml", "a: two\nb: null\n"));
-        let text = render(&["--chart", &chart, "-f", &one, "-f", &two, "--kube-version", "1.33"]).expect("rendered");
-        assert_eq!(text, "---\n# Source: c/templates/x.yaml\nkind: X\nv: {\"a\":\"two\"}\nk: v1.33.0\n");
+        let (one, two) = (
+            file("1.yaml", "a: one\n"),
+            file("2.yaml", "a: two\nb: null\n"),
+        );
+        let text = render(&[
+            "--chart",
+            &chart,
+            "-f",
+            &one,
+            "-f",
+            &two,
+            "--kube-version",
+            "1.33",
+        ])
+        .expect("rendered");
+        assert_eq!(
+            text,
+            "---\n# Source: c/templates/x.yaml\nkind: X\nv: {\"a\":\"two\"}\nk: v1.33.0\n"
+        );
     }
 }

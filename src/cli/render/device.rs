@@ -34,19 +34,41 @@ impl Render {
             return Err(format!("the FlashJob cannot be used: {error}").into());
         }
         let instance: Instance = object(instance)?;
-        let device = Device::parse(&instance).map_err(|error| format!("the Instance cannot be used: {error}"))?;
+        let device = Device::parse(&instance)
+            .map_err(|error| format!("the Instance cannot be used: {error}"))?;
         let flash_pod = self.flash_pod()?;
-        let round = job.wanted_round(1).ok_or("the FlashJob names no firmware and version")?;
+        let round = job
+            .wanted_round(1)
+            .ok_or("the FlashJob names no firmware and version")?;
         let uuid = device.uuid.clone();
-        let attempt = AttemptOf { index: 0, uuid: &uuid, device: &device, number: 1, nonce: "render" };
+        let attempt = AttemptOf {
+            index: 0,
+            uuid: &uuid,
+            device: &device,
+            number: 1,
+            nonce: "render",
+        };
         if self.explain_values {
-            return Ok(flash_pod.explain(&job, &round, &attempt).map_err(|refusal| refused(&refusal))?.to_string());
+            return Ok(flash_pod
+                .explain(&job, &round, &attempt)
+                .map_err(|refusal| refused(&refusal))?
+                .to_string());
         }
-        let blueprint = flash_pod.blueprint(&job, &round, &attempt).map_err(|refusal| refused(&refusal))?;
-        let address = self.address.map_or_else(|| EXAMPLE_ADDRESS.to_owned(), |address| address.to_string());
+        let blueprint = flash_pod
+            .blueprint(&job, &round, &attempt)
+            .map_err(|refusal| refused(&refusal))?;
+        let address = self
+            .address
+            .map_or_else(|| EXAMPLE_ADDRESS.to_owned(), |address| address.to_string());
         let overrides = &blueprint.merged.overrides;
         let rendered = flash_pod
-            .objects(&blueprint.intent, &blueprint.release, 1, overrides, Some(&address))
+            .objects(
+                &blueprint.intent,
+                &blueprint.release,
+                1,
+                overrides,
+                Some(&address),
+            )
             .map_err(|refusal| refused(&refusal))?;
         Ok(format!("{}\n", rendered.manifest.trim()))
     }
@@ -54,7 +76,11 @@ impl Render {
     fn flash_pod(&self) -> Result<FlashPod, Failure> {
         let chart = flash_chart(self.settings.flash_pod_chart.as_deref())?;
         let operator = values::merged(&self.values)?;
-        let source: Vec<_> = self.values.iter().map(|path| path.display().to_string()).collect();
+        let source: Vec<_> = self
+            .values
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
         let text = match self.values.as_slice() {
             [] => None,
             [one] => Some(values::read(one)?),
@@ -80,8 +106,14 @@ fn object<K: DeserializeOwned>(path: &Path) -> Result<K, Failure> {
     let Some(root) = value.as_object_mut() else {
         return Err(format!("{}: holds no object", path.display()).into());
     };
-    let metadata = root.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
-    for (key, default) in [("namespace", "default"), ("uid", UNKNOWN_UID), ("resourceVersion", "1")] {
+    let metadata = root
+        .entry("metadata")
+        .or_insert_with(|| Value::Object(Map::new()));
+    for (key, default) in [
+        ("namespace", "default"),
+        ("uid", UNKNOWN_UID),
+        ("resourceVersion", "1"),
+    ] {
         if metadata.get(key).is_none_or(Value::is_null) {
             metadata[key] = default.into();
         }

@@ -22,7 +22,8 @@ pub fn read_yaml(path: &Path) -> Result<Value, Failure> {
 /// # Errors
 /// When it cannot be read; the message names the file.
 pub fn read(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()).into())
+    std::fs::read_to_string(path)
+        .map_err(|error| format!("cannot read {}: {error}", path.display()).into())
 }
 
 /// All files laid over each other; later ones win.

@@ -117,6 +117,9 @@ pub async fn finish_deletion(ctx: &Context, job: &Job) -> Result<bool, ApiError>
     if ctx.state().ledger.of_job(&job.uid).next().is_some() || !nothing_left(ctx, job).await? {
         return Ok(false);
     }
+    // Not left to the garbage collector: when the FlashJob is gone, everything of it is.
+    let slices = revisions(ctx, job).await?;
+    delete_revisions_before(ctx, &slices, i64::MAX).await;
     let removed = ctx.writer.remove_finalizer(&key(job), &job.uid, job.object.finalizers(), FINALIZER).await;
     ignore_stale(removed)?;
     Ok(true)

@@ -10,7 +10,7 @@ mod launch;
 mod remove;
 mod verdict;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 
@@ -31,6 +31,8 @@ use crate::{
 const TROUBLE_SECONDS: i64 = 1;
 /// Longest wait between two tries of a write.
 const MAX_TROUBLE_SECONDS: i64 = 60;
+/// Wait before it is asked again whether something exists.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Why a step did not do what it was to do.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +69,17 @@ impl StepError {
                 ErrorKind::AlreadyExists => Reason::DeviceBusy,
                 _ => Reason::ApiError,
             },
+        }
+    }
+}
+
+/// Asks until the API server answers. As long as nobody knows whether a create was carried out, its step goes on, and with it
+/// lock and slot are held.
+async fn until_answered<T>(ask: impl AsyncFn() -> Result<T, ApiError>) -> Result<T, ApiError> {
+    loop {
+        match ask().await {
+            Err(error) if error.is_outcome_unknown() => tokio::time::sleep(ASK_AGAIN).await,
+            answer => return answer,
         }
     }
 }

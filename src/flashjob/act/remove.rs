@@ -1,6 +1,9 @@
 //! Write 8: what is left of an attempt goes, in order; every DELETE carries the uid.
 
-use super::{StepError, helm, launch::put};
+use super::{
+    StepError, helm,
+    launch::{get_pod, put},
+};
 use crate::{
     cluster::{DeleteCondition, Deleted, ErrorKind, ObjectKey},
     flashjob::{
@@ -19,6 +22,9 @@ use crate::{
 /// When the API server or helm refuses one; the rest is due again in the next pass.
 pub async fn remove(ctx: &Context, identity: &Identity, due: &Removal) -> Result<(), StepError> {
     let Some(attempt) = ctx.state().ledger.attempt(&identity.key).cloned() else { return Ok(()) };
+    if attempt.pod.is_none() && may_be_launched(&attempt) && find_pod(ctx, &attempt).await? {
+        return Ok(());
+    }
     if let Some(how) = due.pod {
         delete_pod(ctx, &attempt, how).await?;
     }
@@ -35,8 +41,26 @@ pub async fn remove(ctx: &Context, identity: &Identity, due: &Removal) -> Result
     }
 }
 
+/// Whether a Pod may exist that was not seen yet: the answer to its creation, and its event, may both be on their way.
+fn may_be_launched(attempt: &Attempt) -> bool {
+    !attempt.pod_seen && attempt.record().is_some_and(|record| !record.has_pod && record.status.is_pending())
+}
+
+/// Asks the API server itself for the Pod of an attempt; what it has is taken in.
+async fn find_pod(ctx: &Context, attempt: &Attempt) -> Result<bool, StepError> {
+    let Some(record) = attempt.record() else { return Ok(false) };
+    let Some(key) = Key::parse(&record.sight.name) else { return Ok(false) };
+    let name = format!("{}-{}", key.release, attempt.identity.key.id);
+    let found = get_pod(ctx, &attempt.identity.namespace, &name).await?;
+    Ok(found.is_some_and(|pod| ctx.state().see_pod(&pod).is_some()))
+}
+
 async fn delete_pod(ctx: &Context, attempt: &Attempt, how: PodRemoval) -> Result<(), StepError> {
     let Some(pod) = &attempt.pod else { return Ok(()) };
+    if how == PodRemoval::Unstarted && pod.may_have_run() {
+        // It started since that was decided: it is followed to its end.
+        return Ok(());
+    }
     let mut condition = DeleteCondition::uid(&pod.sight.uid);
     match how {
         PodRemoval::Ended => {}
@@ -78,7 +102,8 @@ async fn delete_service(ctx: &Context, attempt: &Attempt) -> Result<(), StepErro
 async fn delete_records(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
     let Some(newest) = attempt.record() else { return Ok(()) };
     let Some(key) = Key::parse(&newest.sight.name) else { return Ok(()) };
-    if let Some(helm) = &ctx.helm {
+    // helm removes a release as a whole: not while another attempt has a part in it.
+    if let Some(helm) = ctx.helm.as_ref().filter(|_| is_alone(ctx, attempt, &key)) {
         helm::uninstall(helm, &attempt.identity.namespace, &key.release).await?;
     }
     let doomed: Vec<(String, String)> = {
@@ -104,8 +129,22 @@ async fn delete_records(ctx: &Context, attempt: &Attempt) -> Result<(), StepErro
             Err(error) => return Err(error.into()),
         }
     }
-    ctx.metrics.release("native", "uninstall", "ok");
+    ctx.metrics.release(ctx.engine(), "uninstall", "ok");
     Ok(())
+}
+
+/// Whether no other attempt took the release over. This very step holds the device's lock, so none begins meanwhile.
+fn is_alone(ctx: &Context, attempt: &Attempt, newest: &Key) -> bool {
+    let later = |key: &Key| key.release == newest.release && key.revision > newest.revision;
+    let takes_part = |other: &Attempt| {
+        let wrote = other.records.values().any(|record| Key::parse(&record.sight.name).is_some_and(|key| later(&key)));
+        wrote || (other.holds_slot() && other.identity.uuid == attempt.identity.uuid)
+    };
+    let state = ctx.state();
+    let others = state.ledger.all().map(|(_, other)| other).filter(|other| {
+        other.identity.namespace == attempt.identity.namespace && other.identity.key != attempt.identity.key
+    });
+    !others.into_iter().any(takes_part)
 }
 
 /// The release stays, as `failed`, with its reason: `helm list` shows it until the job goes or another job takes the device.
@@ -117,6 +156,6 @@ async fn fail_record(ctx: &Context, attempt: &Attempt, description: &str) -> Res
     record.info.last_deployed = Some(crate::cluster::clock::now());
     record.info.description = description.chars().take(512).collect();
     put(ctx, stored, &record).await?;
-    ctx.metrics.release("native", "fail", "ok");
+    ctx.metrics.release(ctx.engine(), "fail", "ok");
     Ok(())
 }

@@ -1,0 +1,307 @@
+use include_dir::{Dir, include_dir};
+use rstest::rstest;
+use serde_json::json;
+
+use super::*;
+use crate::{
+    flashjob::fixtures::{JOB, at, instance, job_of, spec, uuid},
+    release::{ApplyMethod, Info, Status},
+};
+
+static FLASH_POD: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/charts/flash-pod");
+
+fn flash_pod_with(operator: Option<&str>, change: impl FnOnce(&mut Chart)) -> Result<FlashPod, Refusal> {
+    let mut chart = Chart::from_embedded(&FLASH_POD).unwrap();
+    change(&mut chart);
+    let images = ["harbor.nbfc.io/*", "registry/*"].map(|pattern| pattern.parse().unwrap()).into();
+    let settings = Settings {
+        operator_values: operator.map(|text| (text.to_owned(), "operator".to_owned())),
+        allowed_value_paths: vec!["/resources".into(), "/podLabels".into()],
+        policy: Policy { images, ..Policy::default() },
+        capabilities: Capabilities::default(),
+    };
+    FlashPod::load(chart, &settings, 1)
+}
+
+fn flash_pod() -> FlashPod {
+    flash_pod_with(None, |_| {}).unwrap()
+}
+
+fn device() -> Device {
+    Device::parse(&instance(&uuid(0), 0)).unwrap()
+}
+
+/// The blueprint of a job with these values.
+fn blueprint_of(flash_pod: &FlashPod, values: &Value, image: Option<&str>) -> Result<Blueprint, Refusal> {
+    let mut wanted = spec(1);
+    wanted["values"] = values.clone();
+    wanted["flashjobPodImage"] = json!(image);
+    let job = job_of(&wanted, None);
+    let round = job.wanted_round(3).unwrap();
+    let device = device();
+    let attempt = AttemptOf { index: 0, uuid: &uuid(0), device: &device, number: 1, nonce: "n" };
+    flash_pod.blueprint(&job, &round, &attempt)
+}
+
+fn complete(flash_pod: &FlashPod, blueprint: &Blueprint) -> Result<Rendered, Refusal> {
+    flash_pod.objects(&blueprint.intent, &blueprint.release, 1, &blueprint.merged.overrides, Some("198.51.100.7"))
+}
+
+fn pod_of(rendered: &Rendered) -> Value {
+    Parts::of(rendered, "flash-uuid-0", "lab").pod.unwrap()
+}
+
+fn env(pod: &Value, name: &str) -> Value {
+    let env = pod["spec"]["containers"][0]["env"].as_array().unwrap();
+    env.iter().find(|env| env["name"] == name).unwrap()["value"].clone()
+}
+
+#[test]
+fn the_shipped_chart_is_rendered_in_process() {
+    let flash_pod = flash_pod();
+    assert_eq!(flash_pod.unsupported, None);
+    assert!(flash_pod.native());
+}
+
+#[test]
+fn without_an_address_there_is_a_service_and_no_pod() {
+    let flash_pod = flash_pod();
+    let blueprint = blueprint_of(&flash_pod, &json!({}), None).unwrap();
+    let rendered = flash_pod.objects(&blueprint.intent, &blueprint.release, 1, &blueprint.merged.overrides, None).unwrap();
+    let parts = Parts::of(&rendered, &blueprint.release, "lab");
+    assert!(parts.pod.is_none());
+    assert_eq!(parts.others.iter().map(|object| object["kind"].clone()).collect::<Vec<_>>(), ["Service"]);
+    assert!(parts.manifest_without_pod.starts_with("---\n# Source: flash-pod/templates/service.yaml\n"));
+}
+
+#[test]
+fn the_pod_is_born_owned_labelled_named_and_tracked() {
+    let flash_pod = flash_pod();
+    let blueprint = blueprint_of(&flash_pod, &json!({}), None).unwrap();
+    let pod = pod_of(&complete(&flash_pod, &blueprint).unwrap());
+    let metadata = &pod["metadata"];
+    let id = &blueprint.intent.attempt_id;
+    assert_eq!(metadata["name"], json!(format!("flash-uuid-0-{id}")));
+    assert_eq!(metadata["namespace"], "lab");
+    assert_eq!(metadata["finalizers"], json!([TRACKING_FINALIZER]));
+    assert_eq!(metadata["ownerReferences"][0]["uid"], JOB);
+    assert_eq!(metadata["ownerReferences"][0]["controller"], true);
+    assert_eq!((&metadata["labels"][LABEL_JOB_UID], &metadata["labels"][LABEL_ROUND]), (&json!(JOB), &json!("3")));
+    assert_eq!((&metadata["labels"]["app"], &metadata["labels"]["uuid"]), (&json!("lamps"), &json!("uuid-0")));
+    assert_eq!(metadata["labels"][LABEL_MANAGED_BY], "Helm");
+    assert_eq!(metadata["annotations"][ANNOTATION_RELEASE_NAME], "flash-uuid-0");
+    assert_eq!(metadata["annotations"][ANNOTATION_ENDPOINT], "192.0.2.1:80");
+    assert_eq!(pod["spec"]["activeDeadlineSeconds"], 600);
+    assert_eq!(pod["spec"]["restartPolicy"], "Never");
+    let want = [("FIRMWARE", "registry/esp32:1"), ("UUID", "uuid-0"), ("HOST_ENDPOINT", "192.0.2.1:80"), ("DEVICE", "esp32s3"),
+        ("APPLICATION_TYPE", "lamp"), ("VERSION", "0.2.0"), ("EXTERNAL_IP", "198.51.100.7")];
+    want.iter().for_each(|(name, value)| assert_eq!(env(&pod, name), json!(value), "{name}"));
+}
+
+#[test]
+fn what_was_seen_of_a_rendered_pod_names_its_attempt() {
+    let flash_pod = flash_pod();
+    let blueprint = blueprint_of(&flash_pod, &json!({}), None).unwrap();
+    let mut pod = pod_of(&complete(&flash_pod, &blueprint).unwrap());
+    pod["metadata"]["uid"] = json!("p");
+    pod["metadata"]["resourceVersion"] = json!("7");
+    let seen = crate::flashjob::observe::pod(&serde_json::from_value(pod).unwrap()).unwrap();
+    assert_eq!((seen.sight.identity.key.id, seen.sight.identity.round), (blueprint.intent.attempt_id, 3));
+    assert_eq!(seen.sight.identity.endpoint.as_deref(), Some("192.0.2.1:80"));
+}
+
+#[test]
+fn a_job_sets_the_paths_that_are_open_to_it() {
+    let flash_pod = flash_pod();
+    let values = json!({"resources": {"limits": {"memory": "512Mi"}}, "podLabels": {"team": "lamps"}});
+    let blueprint = blueprint_of(&flash_pod, &values, None).unwrap();
+    let pod = pod_of(&complete(&flash_pod, &blueprint).unwrap());
+    assert_eq!(pod["spec"]["containers"][0]["resources"]["limits"]["memory"], "512Mi");
+    assert_eq!(pod["metadata"]["labels"]["team"], "lamps");
+}
+
+#[rstest]
+#[case::a_path_that_is_not_open(json!({"serviceAccountName": "admin"}), Reason::ValueNotAllowed, "/serviceAccountName")]
+#[case::the_device_s_firmware(json!({"firmware": "other"}), Reason::ValueConflict, "/firmware")]
+#[case::the_device_s_endpoint(json!({"device": {"endpoint": "192.0.2.99"}}), Reason::ValueConflict, "/device")]
+#[case::the_operator_s_own(json!({"operator": {"finalizers": []}}), Reason::ValueConflict, "/operator")]
+#[case::the_operator_s_deadline(json!({"activeDeadlineSeconds": 1}), Reason::ValueConflict, "/activeDeadlineSeconds")]
+#[case::a_value_that_breaks_the_schema(json!({"resources": "much"}), Reason::ValuesInvalid, "values.schema.json")]
+fn a_job_value_is_refused_and_the_message_names_the_path(#[case] values: Value, #[case] reason: Reason, #[case] names: &str) {
+    let refusal = blueprint_of(&flash_pod(), &values, None).unwrap_err();
+    assert_eq!(refusal.reason, reason, "{}", refusal.message);
+    assert!(refusal.message.contains(names), "{}", refusal.message);
+}
+
+#[test]
+fn the_administrator_s_values_hold_for_all_devices() {
+    let operator = "nodeSelector: {zone: lab}\npodLabels: {type: \"{{ device.type }}\"}\n";
+    let flash_pod = flash_pod_with(Some(operator), |_| {}).unwrap();
+    let blueprint = blueprint_of(&flash_pod, &json!({}), None).unwrap();
+    let pod = pod_of(&complete(&flash_pod, &blueprint).unwrap());
+    assert_eq!(pod["spec"]["nodeSelector"], json!({"zone": "lab"}));
+    assert_eq!(pod["metadata"]["labels"]["type"], "esp32s3");
+}
+
+#[rstest]
+#[case::broken_yaml("a: [")]
+#[case::unknown_function("a: \"{{ env() }}\"")]
+fn administrator_s_values_that_cannot_be_used_are_found_when_they_are_loaded(#[case] operator: &str) {
+    let refusal = flash_pod_with(Some(operator), |_| {}).unwrap_err();
+    assert_eq!(refusal.reason, Reason::ChartInvalid);
+    assert!(refusal.message.contains("operator"), "{}", refusal.message);
+}
+
+#[test]
+fn the_job_s_image_replaces_the_chart_s_where_the_patterns_allow_it() {
+    let flash_pod = flash_pod();
+    let blueprint = blueprint_of(&flash_pod, &json!({}), Some("registry/flash:2")).unwrap();
+    let pod = pod_of(&complete(&flash_pod, &blueprint).unwrap());
+    assert_eq!(pod["spec"]["containers"][0]["image"], "registry/flash:2");
+    let blueprint = blueprint_of(&flash_pod, &json!({}), Some("elsewhere.example/flash:2")).unwrap();
+    let refusal = complete(&flash_pod, &blueprint).unwrap_err();
+    assert_eq!(refusal.reason, Reason::GuardRefused);
+    assert!(refusal.message.contains("image"), "{}", refusal.message);
+}
+
+#[test]
+fn a_firmware_that_got_past_every_check_is_one_harmless_text() {
+    let flash_pod = flash_pod();
+    let mut wanted = spec(1);
+    wanted["firmware"] = json!("x\n  hostNetwork: true");
+    let job = job_of(&wanted, None);
+    let round = job.wanted_round(1).unwrap();
+    let device = device();
+    let attempt = AttemptOf { index: 0, uuid: &uuid(0), device: &device, number: 1, nonce: "n" };
+    let Ok(blueprint) = flash_pod.blueprint(&job, &round, &attempt) else { return };
+    let Ok(rendered) = complete(&flash_pod, &blueprint) else { return };
+    assert_eq!(pod_of(&rendered)["spec"]["hostNetwork"], Value::Null);
+}
+
+#[rstest]
+#[case::host_network("  restartPolicy: Never\n", "  restartPolicy: Never\n  hostNetwork: true\n", "hostNetwork")]
+#[case::another_namespace("namespace: {{ .Release.Namespace }}", "namespace: kube-system", "namespace")]
+fn the_guard_refuses_what_a_changed_template_lets_in(#[case] from: &str, #[case] to: &str, #[case] names: &str) {
+    let flash_pod = flash_pod_with(None, |chart| {
+        let pod = chart.templates.iter_mut().find(|file| file.name.ends_with("pod.yaml")).unwrap();
+        let text = String::from_utf8(pod.data.clone()).unwrap();
+        assert!(text.contains(from), "the template was changed: adapt this test");
+        pod.data = text.replacen(from, to, 1).into_bytes();
+    })
+    .unwrap();
+    let blueprint = blueprint_of(&flash_pod, &json!({}), None).unwrap();
+    let refusal = complete(&flash_pod, &blueprint).unwrap_err();
+    assert_eq!(refusal.reason, Reason::GuardRefused, "{}", refusal.message);
+    assert!(refusal.message.contains(names), "{}", refusal.message);
+}
+
+fn record_of(flash_pod: &FlashPod, blueprint: &Blueprint) -> Record {
+    Record {
+        name: blueprint.release.clone(),
+        namespace: "lab".into(),
+        version: 1,
+        apply_method: ApplyMethod::ServerSide,
+        config: blueprint.merged.overrides.clone(),
+        manifest: String::new(),
+        info: Info {
+            first_deployed: Some(at(1)),
+            last_deployed: Some(at(1)),
+            deleted: None,
+            status: Status::PendingInstall,
+            description: String::new(),
+            notes: String::new(),
+        },
+        chart: flash_pod.chart_for(&blueprint.intent.version),
+        hooks: Vec::new(),
+        intent: Some(blueprint.intent.clone()),
+    }
+}
+
+#[test]
+fn a_resumed_record_renders_the_same_bytes_whatever_the_chart_is_now() {
+    let first = flash_pod();
+    let blueprint = blueprint_of(&first, &json!({}), None).unwrap();
+    let record = record_of(&first, &blueprint);
+    let want = complete(&first, &blueprint).unwrap().manifest;
+    let same = first.stored_objects(&record, &blueprint.intent, Some("198.51.100.7")).unwrap();
+    assert_eq!(same.manifest, want);
+    let other = flash_pod_with(Some("nodeSelector: {zone: other}\n"), |chart| {
+        chart.templates.retain(|file| !file.name.ends_with("networkpolicy.yaml"));
+    })
+    .unwrap();
+    let resumed = other.stored_objects(&record, &blueprint.intent, Some("198.51.100.7")).unwrap();
+    assert_eq!(resumed.manifest, want);
+}
+
+fn another_endpoint(record: &mut Record, _: &mut Intent) {
+    record.config["device"]["endpoint"] = json!("192.0.2.99");
+}
+fn another_device(_: &mut Record, intent: &mut Intent) {
+    intent.device.endpoint = "192.0.2.99".into();
+}
+fn another_attempt(_: &mut Record, intent: &mut Intent) {
+    intent.attempt_id = "0000000000".into();
+}
+fn another_job(_: &mut Record, intent: &mut Intent) {
+    intent.job.uid = "job-2".into();
+}
+fn no_finalizer(record: &mut Record, _: &mut Intent) {
+    record.config["operator"]["finalizers"] = json!(["example.com/mine"]);
+}
+fn a_service_account(record: &mut Record, _: &mut Intent) {
+    record.config["serviceAccountName"] = json!("admin");
+}
+fn another_image(record: &mut Record, _: &mut Intent) {
+    record.config["image"] = json!({"reference": "elsewhere.example/x:1"});
+}
+fn privileged(record: &mut Record, _: &mut Intent) {
+    record.config["securityContext"] = json!({"privileged": true});
+}
+
+#[rstest]
+#[case::another_endpoint_in_the_values(another_endpoint)]
+#[case::another_device_in_the_intent(another_device)]
+#[case::another_attempt(another_attempt)]
+#[case::another_job(another_job)]
+#[case::another_finalizer(no_finalizer)]
+#[case::a_service_account(a_service_account)]
+#[case::another_image(another_image)]
+#[case::privileges(privileged)]
+fn a_resumed_record_that_was_altered_is_refused(#[case] alter: fn(&mut Record, &mut Intent)) {
+    let flash_pod = flash_pod();
+    let blueprint = blueprint_of(&flash_pod, &json!({}), None).unwrap();
+    let mut record = record_of(&flash_pod, &blueprint);
+    let mut intent = blueprint.intent.clone();
+    alter(&mut record, &mut intent);
+    let refusal = flash_pod.stored_objects(&record, &intent, Some("198.51.100.7")).unwrap_err();
+    assert_eq!(refusal.reason, Reason::GuardRefused, "{}", refusal.message);
+}
+
+#[test]
+fn an_intent_whose_parts_contradict_its_id_is_not_consistent() {
+    let blueprint = blueprint_of(&flash_pod(), &json!({}), None).unwrap();
+    assert!(blueprint.intent.is_consistent());
+    let changes: [fn(&mut Intent); 3] = [|intent| intent.nonce = "m".into(), |intent| intent.round = 4, |intent| intent.attempt = 2];
+    for change in changes {
+        let mut altered = blueprint.intent.clone();
+        change(&mut altered);
+        assert!(!altered.is_consistent());
+    }
+}
+
+#[rstest]
+#[case::short("lamps", "lamps")]
+#[case::exactly_as_long_as_allowed(&"a".repeat(63), &"a".repeat(63))]
+fn a_name_that_fits_is_its_own_label(#[case] name: &str, #[case] label: &str) {
+    assert_eq!(label_value(name), label);
+}
+
+#[test]
+fn long_names_become_different_valid_labels() {
+    let label = |end: &str| label_value(&format!("{}.{end}", "a".repeat(53)).repeat(4));
+    let labels = [label("x"), label("y")];
+    assert_ne!(labels[0], labels[1]);
+    for label in labels {
+        assert!(label.len() <= 63 && label.ends_with(|last: char| last.is_ascii_alphanumeric()), "{label}");
+    }
+}

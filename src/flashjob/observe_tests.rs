@@ -1,0 +1,181 @@
+use std::collections::BTreeMap;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    flashjob::fixtures::at,
+    release::{ApplyMethod, Info, Record, Stamp, secret},
+};
+
+fn metadata() -> Value {
+    json!({
+        "name": "flash-uuid-0-abc", "namespace": "lab", "uid": "u-9", "resourceVersion": "42",
+        "creationTimestamp": "1970-01-01T00:00:07Z",
+        "labels": {LABEL_JOB_UID: "job-1", LABEL_ATTEMPT: "abc", LABEL_ROUND: "3", LABEL_UUID: "uuid-0"},
+        "annotations": {ANNOTATION_ENDPOINT: "192.0.2.1", ANNOTATION_JOB: "lamps"},
+    })
+}
+
+fn pod_of(spec: &Value, status: &Value) -> Option<PodSight> {
+    let object = json!({"metadata": metadata(), "spec": spec, "status": status});
+    pod(&serde_json::from_value(object).unwrap())
+}
+
+fn flash_spec() -> Value {
+    json!({"nodeName": "node-a", "activeDeadlineSeconds": 600, "containers": [{"name": FLASH_CONTAINER}]})
+}
+
+#[test]
+fn a_pod_is_read_with_its_identity() {
+    let status = json!({"phase": "Running", "startTime": "1970-01-01T00:00:09Z",
+        "containerStatuses": [{"name": FLASH_CONTAINER, "image": "", "imageID": "", "ready": true, "restartCount": 0,
+            "state": {"running": {}}}]});
+    let seen = pod_of(&flash_spec(), &status).unwrap();
+    assert_eq!(seen.sight.identity, Identity {
+        key: AttemptKey { job_uid: "job-1".into(), id: "abc".into() },
+        job_name: Some("lamps".into()),
+        namespace: "lab".into(),
+        round: 3,
+        uuid: "uuid-0".into(),
+        endpoint: Some("192.0.2.1:80".into()),
+    });
+    assert_eq!((seen.sight.version, seen.sight.created, seen.started), (42, at(7), Some(at(9))));
+    assert_eq!((seen.container.clone(), seen.active_deadline_seconds), (ContainerSight::Running, 600));
+    assert!(seen.may_have_run() && !seen.ended() && !seen.tracked());
+}
+
+#[rstest]
+#[case::job_uid(LABEL_JOB_UID)]
+#[case::attempt(LABEL_ATTEMPT)]
+#[case::round(LABEL_ROUND)]
+#[case::uuid(LABEL_UUID)]
+fn an_object_without_one_of_our_labels_is_of_no_attempt(#[case] label: &str) {
+    let mut metadata = metadata();
+    metadata["labels"].as_object_mut().unwrap().remove(label);
+    assert_eq!(pod(&serde_json::from_value(json!({"metadata": metadata})).unwrap()), None);
+}
+
+#[test]
+fn a_pod_that_lost_its_annotation_is_locked_by_the_endpoint_in_its_environment() {
+    let mut metadata = metadata();
+    metadata["annotations"] = json!({});
+    let env = json!([{"name": "HOST_ENDPOINT", "value": "192.0.2.9:8080"}]);
+    let spec = json!({"containers": [{"name": FLASH_CONTAINER, "env": env}]});
+    let seen = pod(&serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap()).unwrap();
+    assert_eq!(seen.sight.identity.endpoint.as_deref(), Some("192.0.2.9:8080"));
+}
+
+#[rstest]
+#[case::ended(json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}), ContainerSight::Terminated { exit_code: 137, reason: Some("OOMKilled".into()) })]
+#[case::waiting(json!({"waiting": {"reason": "ErrImagePull", "message": "no"}}), ContainerSight::Waiting { reason: Some("ErrImagePull".into()), message: Some("no".into()) })]
+fn only_the_flash_container_counts(#[case] state: Value, #[case] want: ContainerSight) {
+    let container = |name: &str, state: Value| json!({"name": name, "image": "", "imageID": "", "ready": true, "restartCount": 0, "state": state});
+    let status = json!({"phase": "Running", "containerStatuses": [container("sidecar", json!({"running": {}})), container(FLASH_CONTAINER, state)]});
+    assert_eq!(pod_of(&flash_spec(), &status).unwrap().container, want);
+}
+
+#[test]
+fn a_pod_that_cannot_be_scheduled_says_what_the_scheduler_said() {
+    let status = json!({"phase": "Pending", "conditions": [
+        {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}]});
+    let want = ContainerSight::Waiting { reason: Some("Unschedulable".into()), message: Some("0/3 nodes".into()) };
+    assert_eq!(pod_of(&json!({"containers": []}), &status).unwrap().container, want);
+}
+
+#[rstest]
+#[case::running(json!({"phase": "Running"}), None, Some("node-a"), false)]
+#[case::succeeded(json!({"phase": "Succeeded"}), None, Some("node-a"), true)]
+#[case::failed(json!({"phase": "Failed"}), None, Some("node-a"), true)]
+#[case::unknown(json!({"phase": "Unknown"}), None, Some("node-a"), false)]
+#[case::deleting_on_a_node(json!({"phase": "Running"}), Some("1970-01-01T00:00:08Z"), Some("node-a"), false)]
+#[case::deleting_before_a_node(json!({"phase": "Pending"}), Some("1970-01-01T00:00:08Z"), None, true)]
+fn a_pod_has_ended_when(#[case] status: Value, #[case] deleted: Option<&str>, #[case] node: Option<&str>, #[case] ended: bool) {
+    let mut metadata = metadata();
+    metadata["deletionTimestamp"] = json!(deleted);
+    let object = json!({"metadata": metadata, "spec": {"nodeName": node, "containers": []}, "status": status});
+    assert_eq!(pod(&serde_json::from_value(object).unwrap()).unwrap().ended(), ended);
+}
+
+#[rstest]
+#[case::nothing_yet(json!([]), Address::None)]
+#[case::ipv4(json!([{"ip": "198.51.100.3"}]), Address::Ipv4("198.51.100.3".into()))]
+#[case::host_name(json!([{"hostname": "lb.example"}]), Address::Unusable("the host name lb.example".into()))]
+#[case::ipv6(json!([{"ip": "2001:db8::1"}]), Address::Unusable("the address 2001:db8::1".into()))]
+#[case::ipv4_beside_ipv6(json!([{"ip": "2001:db8::1"}, {"ip": "198.51.100.3"}]), Address::Ipv4("198.51.100.3".into()))]
+#[case::ipv4_and_host_name(json!([{"ip": "198.51.100.3", "hostname": "lb.example"}]), Address::Ipv4("198.51.100.3".into()))]
+#[case::an_entry_with_nothing_in_it(json!([{}]), Address::None)]
+fn a_service_has_the_address_that_a_device_can_use(#[case] ingress: Value, #[case] want: Address) {
+    let object = json!({"metadata": metadata(), "status": {"loadBalancer": {"ingress": ingress}}});
+    assert_eq!(service(&serde_json::from_value(object).unwrap()).unwrap().address, want);
+}
+
+fn stored(manifest: &str) -> Secret {
+    let metadata = crate::chart::Metadata {
+        name: "flash-pod".into(),
+        version: "1.0.0".into(),
+        api_version: "v2".into(),
+        app_version: None,
+        kube_version: None,
+        raw: json!({"name": "flash-pod", "version": "1.0.0", "apiVersion": "v2"}),
+    };
+    let record = Record {
+        name: "flash-uuid-0".into(),
+        namespace: "lab".into(),
+        version: 2,
+        apply_method: ApplyMethod::ServerSide,
+        config: json!({}),
+        manifest: manifest.into(),
+        info: Info {
+            first_deployed: Some(at(1)),
+            last_deployed: Some(at(1)),
+            deleted: None,
+            status: Status::Deployed,
+            description: "d".into(),
+            notes: String::new(),
+        },
+        chart: crate::chart::Chart { metadata, values: json!({}), schema: None, templates: Vec::new(), files: Vec::new() },
+        hooks: Vec::new(),
+        intent: None,
+    };
+    let labels: BTreeMap<String, String> =
+        [(LABEL_JOB_UID, "job-1"), (LABEL_ATTEMPT, "abc"), (LABEL_ROUND, "3")].map(|(key, value)| (key.into(), value.into())).into();
+    let mut secret = secret(&record, &labels, Stamp::Created(at(1))).unwrap();
+    secret.metadata.uid = Some("u-1".into());
+    secret.metadata.resource_version = Some("5".into());
+    secret.metadata.labels.get_or_insert_default().extend(labels);
+    secret
+}
+
+#[test]
+fn a_record_is_read_with_what_its_manifest_holds() {
+    let pod = "---\n# Source: flash-pod/templates/pod.yaml\napiVersion: v1\nkind: Pod\nmetadata:\n  name: x\n";
+    let seen = record(&stored(pod)).unwrap();
+    assert_eq!((seen.revision, seen.status, seen.has_pod), (2, Status::Deployed, true));
+    assert_eq!(seen.sight.identity.uuid, "uuid-0", "of the release's name");
+    assert!(!record(&stored("")).unwrap().has_pod);
+}
+
+#[test]
+fn an_unreadable_record_still_holds_its_lock_and_may_have_had_a_pod() {
+    let mut broken = stored("");
+    broken.data.get_or_insert_default().insert("release".into(), k8s_openapi::ByteString(b"nonsense".to_vec()));
+    let seen = record(&broken).unwrap();
+    assert_eq!((seen.status, seen.has_pod, seen.foreign), (Status::Unknown, true, true));
+    assert!(seen.stored.is_none());
+}
+
+#[test]
+fn a_revision_that_somebody_else_wrote_is_foreign() {
+    let mut theirs = stored("");
+    theirs.metadata.labels.get_or_insert_default().insert(crate::names::LABEL_REVISION.into(), "1".into());
+    assert!(record(&theirs).unwrap().foreign, "its label revision is of the revision before");
+}
+
+#[test]
+fn a_secret_that_is_no_release_of_ours_is_none() {
+    let mut other = stored("");
+    other.metadata.name = Some("sh.helm.release.v1.web.v1".into());
+    assert!(record(&other).is_none());
+}

@@ -1,0 +1,111 @@
+//! A FlashJob that is deleted while its devices are being flashed: they end, then nothing is left.
+
+use kube::api::{DeleteParams, Patch, PatchParams, PropagationPolicy};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::{PATIENCE, Stage, condition};
+use crate::support::Outcome;
+
+/// Three devices one after the other, the first of which is being flashed.
+async fn in_flight(name: &str) -> (Stage, Vec<String>) {
+    let stage = Stage::healthy(name, 3, 5.0, &[]).await;
+    let uuids = stage.fleet.uuids();
+    stage.flash("job", &uuids, json!({"parallelism": 1})).await;
+    stage.flashing(&uuids[0]).await;
+    (stage, uuids)
+}
+
+async fn gone(stage: &Stage, uid: &str) {
+    let jobs = stage.jobs();
+    stage
+        .space
+        .eventually("end of the FlashJob", PATIENCE, async || {
+            let found = jobs.get_opt("job").await.ok()?;
+            found.is_none_or(|job| job.metadata.uid.as_deref() != Some(uid)).then_some(())
+        })
+        .await;
+}
+
+async fn uid(stage: &Stage) -> String {
+    stage.jobs().get("job").await.unwrap().metadata.uid.unwrap()
+}
+
+/// The flash in progress ended by itself, and no other began.
+fn assert_drained(stage: &Stage) {
+    let journal = stage.fleet.journal();
+    assert_eq!(journal.len(), 1, "{journal:#?}");
+    assert_eq!(journal[0].outcome, Some(Outcome::Sent), "{journal:#?}");
+    assert_eq!(stage.births("pods"), 1);
+}
+
+#[rstest]
+#[case::background("background", PropagationPolicy::Background)]
+#[case::foreground("foreground", PropagationPolicy::Foreground)]
+#[case::orphan("orphan", PropagationPolicy::Orphan)]
+#[tokio::test]
+async fn a_deleted_job_drains_and_leaves_nothing_behind(#[case] name: &str, #[case] policy: PropagationPolicy) {
+    let (stage, _) = in_flight(name).await;
+    let uid = uid(&stage).await;
+    let parameters = DeleteParams { propagation_policy: Some(policy), ..DeleteParams::default() };
+    stage.jobs().delete("job", &parameters).await.unwrap();
+    let draining = stage
+        .space
+        .eventually("draining", PATIENCE, async || {
+            let status = stage.status("job").await;
+            Some(condition(&status, "Draining")).filter(|draining| draining["status"] == "True")
+        })
+        .await;
+    assert_eq!(draining["reason"], "Deleting");
+    gone(&stage, &uid).await;
+    stage.nothing_left().await;
+    assert_drained(&stage);
+}
+
+#[tokio::test]
+async fn a_job_whose_finalizer_was_stripped_leaves_nothing_behind() {
+    let (stage, _) = in_flight("stripped").await;
+    let uid = uid(&stage).await;
+    stage.jobs().delete("job", &DeleteParams::default()).await.unwrap();
+    let bare = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    stage.jobs().patch("job", &PatchParams::default(), &bare).await.unwrap();
+    gone(&stage, &uid).await;
+    stage.nothing_left().await;
+    assert_drained(&stage);
+}
+
+#[tokio::test]
+async fn a_finalizer_stripped_from_a_living_job_is_put_back() {
+    let (stage, _) = in_flight("put-back").await;
+    let bare = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    stage.jobs().patch("job", &PatchParams::default(), &bare).await.unwrap();
+    stage
+        .space
+        .eventually("finalizer", PATIENCE, async || {
+            let job = stage.jobs().get("job").await.ok()?;
+            job.metadata.finalizers.filter(|all| !all.is_empty())
+        })
+        .await;
+    assert_eq!(stage.finished("job").await["counts"]["succeeded"], 3);
+}
+
+#[tokio::test]
+async fn a_job_recreated_with_the_same_name_has_no_verdict_of_the_old_one() {
+    let (stage, uuids) = in_flight("recreated").await;
+    let old = uid(&stage).await;
+    let bare = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    stage.jobs().delete("job", &DeleteParams::default()).await.unwrap();
+    stage.jobs().patch("job", &PatchParams::default(), &bare).await.unwrap();
+    gone(&stage, &old).await;
+    stage.flash("job", &uuids[..1], Value::Null).await;
+    // The device is still the old job's, under the very same name.
+    let busy = stage.stands("job", &uuids[0], "Pending", "DeviceBusy").await;
+    assert_eq!(busy["attempts"], 0, "{busy:#}");
+    let status = stage.finished("job").await;
+    assert_eq!(status["counts"]["succeeded"], 1, "{status:#}");
+    let journal = stage.fleet.journal();
+    assert_eq!(journal.len(), 2, "flashed again, for the new job: {journal:#?}");
+    assert!(journal.iter().all(|flash| !flash.overlapped), "{journal:#?}");
+    stage.jobs().delete("job", &DeleteParams::default()).await.unwrap();
+    stage.nothing_left().await;
+}
