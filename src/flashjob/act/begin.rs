@@ -97,12 +97,16 @@ async fn create_record(ctx: &Context, record: &Record, intent: &Intent) -> Resul
 }
 
 async fn find_ours(ctx: &Context, namespace: &str, name: &str, intent: &Intent) -> Result<Option<Secret>, ApiError> {
-    let api: Api<Secret> = Api::namespaced(ctx.read.clone(), namespace);
-    let failed = |error| ApiError::new(format!("get Secret {namespace}/{name}"), &error);
-    let found = until_answered(async || api.get_opt(name).await.map_err(failed)).await?;
+    let found = until_answered(|| get_secret(ctx, namespace, name)).await?;
     Ok(found.filter(|secret| {
         Stored::from_secret(secret).is_ok_and(|stored| stored.record.intent.as_ref() == Some(intent))
     }))
+}
+
+async fn get_secret(ctx: &Context, namespace: &str, name: &str) -> Result<Option<Secret>, ApiError> {
+    let api: Api<Secret> = Api::namespaced(ctx.read.clone(), namespace);
+    let found = api.get_opt(name).await;
+    found.map_err(|error| ApiError::new(format!("get Secret {namespace}/{name}"), &error))
 }
 
 /// Write 2, and 2 again after a crash: from the stored record alone.

@@ -75,7 +75,10 @@ impl StepError {
 
 /// Asks until the API server answers. As long as nobody knows whether a create was carried out, its step goes on, and with it
 /// lock and slot are held.
-async fn until_answered<T>(ask: impl AsyncFn() -> Result<T, ApiError>) -> Result<T, ApiError> {
+async fn until_answered<T, F>(ask: impl Fn() -> F) -> Result<T, ApiError>
+where
+    F: Future<Output = Result<T, ApiError>>,
+{
     loop {
         match ask().await {
             Err(error) if error.is_outcome_unknown() => tokio::time::sleep(ASK_AGAIN).await,
