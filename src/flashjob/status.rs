@@ -95,8 +95,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
         let finals = with_found(&job.finals, &found);
         tally = tally_of(job, roster, &finals, &plan.views);
         write_finals(&mut status, job, roster, &finals);
-        status.devices = devices(job, &finals, &found, plan, now);
-        annotate(&mut status.devices, job, roster);
+        status.devices = devices((job, roster), &finals, &found, plan, now);
         let begun = status.devices.iter().filter(|device| device.start_time.is_some() && device.host_endpoint.is_some());
         if let Some(newest) = begun.max_by_key(|device| (device.start_time.as_ref().map(|time| time.0), device.index)) {
             status.host_endpoint.clone_from(&newest.host_endpoint);
@@ -191,7 +190,7 @@ fn write_finals(status: &mut FlashJobStatus, job: &Job, roster: &Roster, finals:
 }
 
 /// In flight, waiting for a reason, then the newest failures and successes; as many as fit.
-fn devices(job: &Job, finals: &Finals, found: &[&Found], plan: &Plan, now: Timestamp) -> Vec<DeviceStatus> {
+fn devices((job, roster): (&Job, &Roster), finals: &Finals, found: &[&Found], plan: &Plan, now: Timestamp) -> Vec<DeviceStatus> {
     let live: Vec<(bool, DeviceStatus)> = plan
         .views
         .iter()
@@ -206,9 +205,12 @@ fn devices(job: &Job, finals: &Finals, found: &[&Found], plan: &Plan, now: Times
     ended.sort_by_key(|device| {
         (device.phase != DevicePhase::Failed.as_str(), std::cmp::Reverse(device.completion_time.as_ref().map(|time| time.0)))
     });
+    let mut in_flight: Vec<DeviceStatus> = in_flight.into_iter().map(|(_, device)| device).collect();
+    annotate(&mut in_flight, job, roster);
+    annotate(&mut ended, job, roster);
     let mut room = MAX_DEVICES_BYTES;
     let mut list = Vec::new();
-    take_while_room(&mut list, in_flight.into_iter().map(|(_, device)| device), &mut room);
+    take_while_room(&mut list, in_flight, &mut room);
     let mut waiting_room = MAX_WAITING_BYTES.min(room);
     let before = waiting_room;
     take_while_room(&mut list, waiting.into_iter().map(|(_, device)| device), &mut waiting_room);

@@ -448,7 +448,7 @@ async fn half_a_manifest_is_a_failure() {
 #[tokio::test]
 async fn a_lost_lease_starts_no_helm_and_gives_a_stubborn_one_little_time() {
     let directory = stand_in("echo v4.3.1", "trap '' TERM; touch $here/began; while :; do sleep 0.1; done");
-    let settings = Settings { grace: Duration::from_secs(60), processes: 2, ..settings(directory.path()) };
+    let settings = Settings { grace: Duration::from_mins(1), processes: 2, ..settings(directory.path()) };
     let lease = Arc::new(std::sync::atomic::AtomicBool::new(true));
     let asked = Arc::clone(&lease);
     let helm = Helm::find(&settings).await.unwrap().only_while(move || asked.load(std::sync::atomic::Ordering::SeqCst));
