@@ -95,7 +95,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
         let finals = with_found(&job.finals, &found);
         tally = tally_of(job, roster, &finals, &plan.views);
         write_finals(&mut status, job, roster, &finals);
-        status.devices = devices((job, roster), &finals, &found, plan, now);
+        status.devices = devices(job, roster, &finals, &found, plan, now);
         let begun = status.devices.iter().filter(|device| device.start_time.is_some() && device.host_endpoint.is_some());
         if let Some(newest) = begun.max_by_key(|device| (device.start_time.as_ref().map(|time| time.0), device.index)) {
             status.host_endpoint.clone_from(&newest.host_endpoint);
@@ -190,14 +190,21 @@ fn write_finals(status: &mut FlashJobStatus, job: &Job, roster: &Roster, finals:
 }
 
 /// In flight, waiting for a reason, then the newest failures and successes; as many as fit.
-fn devices((job, roster): (&Job, &Roster), finals: &Finals, found: &[&Found], plan: &Plan, now: Timestamp) -> Vec<DeviceStatus> {
+fn devices(
+    job: &Job,
+    roster: &Roster,
+    finals: &Finals,
+    found: &[&Found],
+    plan: &Plan,
+    now: Timestamp,
+) -> Vec<DeviceStatus> {
     let live: Vec<(bool, DeviceStatus)> = plan
         .views
         .iter()
         .filter(|view| view.index.is_some_and(|index| !finals.contains(index)))
         .map(|view| (is_in_flight(view.phase), entry_of_view(job, view)))
         .collect();
-    let (in_flight, waiting): (Vec<_>, Vec<_>) = live.into_iter().partition(|(in_flight, _)| *in_flight);
+    let (mut in_flight, waiting): (Vec<_>, Vec<_>) = live.into_iter().partition(|(in_flight, _)| *in_flight);
     let mut ended: Vec<DeviceStatus> = found.iter().map(|found| entry_of_found(job, found, plan, now)).collect();
     let known: HashSet<i64> = ended.iter().map(|device| device.index).collect();
     let is_final = |device: &&DeviceStatus| usize::try_from(device.index).is_ok_and(|index| finals.contains(index));
@@ -205,12 +212,11 @@ fn devices((job, roster): (&Job, &Roster), finals: &Finals, found: &[&Found], pl
     ended.sort_by_key(|device| {
         (device.phase != DevicePhase::Failed.as_str(), std::cmp::Reverse(device.completion_time.as_ref().map(|time| time.0)))
     });
-    let mut in_flight: Vec<DeviceStatus> = in_flight.into_iter().map(|(_, device)| device).collect();
-    annotate(&mut in_flight, job, roster);
-    annotate(&mut ended, job, roster);
+    // Before room is given out: what is added takes room, too.
+    annotate(ended.iter_mut().chain(in_flight.iter_mut().map(|(_, device)| device)), job, roster);
     let mut room = MAX_DEVICES_BYTES;
     let mut list = Vec::new();
-    take_while_room(&mut list, in_flight, &mut room);
+    take_while_room(&mut list, in_flight.into_iter().map(|(_, device)| device), &mut room);
     let mut waiting_room = MAX_WAITING_BYTES.min(room);
     let before = waiting_room;
     take_while_room(&mut list, waiting.into_iter().map(|(_, device)| device), &mut waiting_room);
@@ -220,10 +226,10 @@ fn devices((job, roster): (&Job, &Roster), finals: &Finals, found: &[&Found], pl
 }
 
 /// What the frozen selection says of devices that were begun: the version they had, and what the job expects otherwise.
-fn annotate(devices: &mut [DeviceStatus], job: &Job, roster: &Roster) {
+fn annotate<'a>(devices: impl Iterator<Item = &'a mut DeviceStatus>, job: &Job, roster: &Roster) {
     let Ok(spec) = &job.spec else { return };
     let warns = spec.mismatch_policy.unwrap_or_default() == MismatchPolicy::Warn;
-    for device in devices.iter_mut().filter(|device| device.attempts > 0) {
+    for device in devices.filter(|device| device.attempts > 0) {
         let selected = usize::try_from(device.index).ok().and_then(|index| roster.devices().get(index));
         let Some(selected) = selected else { continue };
         if device.from_version.is_none() {

@@ -109,9 +109,12 @@ fn ten_thousand_devices_fit_into_the_bound_and_the_important_ones_come_first(#[c
         .collect();
     let mut edited = spec(10_000);
     edited["parallelism"] = json!(50);
+    edited["device"] = json!("something-else");
     scene.roster = Some(Roster::new(1, devices));
     let status = scene.job.status.clone();
     scene.job = crate::flashjob::fixtures::job_of(&edited, Some(&status));
+    // So many cannot be named, but a later release may select them: the bound is one of bytes.
+    scene.job.invalid = None;
     if first == "Flashing" {
         // Everything else is missing, and each says so with a message of its own.
         (9_000..9_050).for_each(|index| fly(&mut scene, index, false));

@@ -157,7 +157,7 @@ impl Api {
             return known.clone();
         }
         let sight = self.fresh(identity, &name);
-        let service = ServiceSight { sight, address: crate::flashjob::sight::Address::None, restricted: true };
+        let service = ServiceSight { sight, address: crate::flashjob::sight::Address::None, restricted: false };
         self.services.insert(name, service.clone());
         self.tell(Event::Service(service.clone()));
         service
