@@ -60,7 +60,7 @@ async fn twelve_devices_are_flashed_once_each_in_releases_that_helm_lists(#[case
     let mut operator = space.operator(&["--engine", engine]);
     space.apply(&job("twelve", &fleet.uuids(), &json!({"parallelism": 6})).to_string());
 
-    // While devices are in flight, both Helms show a release for each, whose app version is the firmware's.
+    // While devices are in flight, both Helms list their releases, whose app version is the firmware's.
     let shown = |releases: &[Value]| {
         releases.iter().any(|release| {
             let named = release["name"].as_str().unwrap().strip_prefix("flash-");
