@@ -42,7 +42,7 @@ pub async fn launch(ctx: &Context, identity: &Identity, address: &str) -> Result
         step = "launch",
         "flash started"
     );
-    put_deployed(ctx, &stored, rendered.manifest, rendered.notes).await
+    put_deployed(ctx, &stored, rendered.manifest, rendered.notes, Some(address)).await
 }
 
 /// Write 4, exactly once: the name is the attempt's own, so an object that exists is ours or nobody's.
@@ -86,14 +86,14 @@ pub async fn mark_deployed(ctx: &Context, identity: &Identity) -> Result<(), Ste
     let intent = intent_of(&stored, identity)?;
     if !flash_pod.native() {
         // helm wrote the whole manifest before it created anything.
-        return put_deployed(ctx, &stored, stored.record.manifest.clone(), stored.record.info.notes.clone()).await;
+        return put_deployed(ctx, &stored, stored.record.manifest.clone(), stored.record.info.notes.clone(), None).await;
     }
     let name = ctx.state().ledger.attempt(&identity.key).and_then(|attempt| Some(attempt.pod.as_ref()?.sight.name.clone()));
     let Some(name) = name else { return Ok(()) };
     let Some(pod) = get_pod(ctx, &identity.namespace, &name).await? else { return Ok(()) };
     let address = env(&pod, "EXTERNAL_IP").unwrap_or_default();
     let rendered = flash_pod.stored_objects(&stored.record, intent, Some(&address)).map_err(StepError::Refused)?;
-    put_deployed(ctx, &stored, rendered.manifest, rendered.notes).await
+    put_deployed(ctx, &stored, rendered.manifest, rendered.notes, Some(&address)).await
 }
 
 fn env(pod: &Pod, name: &str) -> Option<String> {
@@ -102,10 +102,20 @@ fn env(pod: &Pod, name: &str) -> Option<String> {
     flash.env.iter().flatten().find(|env| env.name == name)?.value.clone()
 }
 
-async fn put_deployed(ctx: &Context, stored: &Stored, manifest: String, notes: String) -> Result<(), StepError> {
+async fn put_deployed(
+    ctx: &Context,
+    stored: &Stored,
+    manifest: String,
+    notes: String,
+    address: Option<&str>,
+) -> Result<(), StepError> {
     let now = now();
     let mut record: Record = stored.record.clone();
     record.manifest = manifest;
+    if let Some(address) = address {
+        // Values and manifest agree: an upgrade by hand that reuses the values must not drop the Pod.
+        record.config["externalIP"] = address.into();
+    }
     record.info.notes = notes;
     record.info.status = Status::Deployed;
     record.info.last_deployed = Some(now);
