@@ -101,10 +101,13 @@ async fn helm_uninstall_by_hand_of_a_flash_that_does_not_end_in_time_is_interrup
 
 #[tokio::test]
 async fn helm_upgrade_by_hand_leaves_the_verdict_to_our_pod() {
-    let (stage, uuid, _) = in_flight("upgrade", 8.0).await;
+    let (stage, uuid, pod) = in_flight("upgrade", 8.0).await;
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/flash-pod");
     let release = format!("flash-{uuid}");
     stage.space.helm(&["upgrade", &release, chart, "--force-conflicts", "--reuse-values", "--set", "podAnnotations.by=hand"]);
+    let upgraded = stage.api("v1", "Pod").get(&pod).await.unwrap();
+    assert_eq!(upgraded.metadata.deletion_timestamp, None, "the values hold the address: the Pod stays");
+    assert_eq!(upgraded.metadata.annotations.unwrap()["by"], "hand");
     sent_once(&stage, &uuid).await;
 }
 
