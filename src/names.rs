@@ -21,6 +21,10 @@ pub const LABEL_JOB_UID: &str = "flashjob.nbfc.io/job-uid";
 pub const LABEL_ATTEMPT: &str = "flashjob.nbfc.io/attempt";
 /// Label: revision of the release as the operator last wrote it. A newer revision bearing an older label is foreign work.
 pub const LABEL_REVISION: &str = "flashjob.nbfc.io/revision";
+/// Label on release Secrets: what wrote them, where it was not the operator itself.
+pub const LABEL_ENGINE: &str = "flashjob.nbfc.io/engine";
+/// Value of [`LABEL_ENGINE`] on what the helm command wrote.
+pub const ENGINE_HELM: &str = "helm";
 /// Label: number of the round.
 pub const LABEL_ROUND: &str = "flashjob.nbfc.io/round";
 /// Label of the original operator: name of the `FlashJob`, shortened with a hash where it is longer than a label value.

@@ -24,7 +24,7 @@ use crate::{
         yaml,
     },
     cluster::{
-        ApiError, ClientError, Clients, Election, Events, Fence, Kinds, Lost, Reader, Scope, Writer,
+        ApiError, ClientError, Clients, Election, Events, Fence, Kinds, Lost, Reader, Scope, Writer, clock,
         watch::{self, WatchEvent},
     },
     flashjob::{
@@ -45,6 +45,10 @@ static FLASH_POD: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/charts/flash-
 const VALUES_KEY: &str = "values.yaml";
 /// How long running steps get to end when the process stops.
 const DRAIN: Duration = Duration::from_secs(20);
+/// How long a helm process may take to end when it is asked to.
+const HELM_GRACE: Duration = Duration::from_secs(10);
+/// The same when the lease is lost: then the next leader may begin soon.
+const LOST_HELM_GRACE: Duration = Duration::from_millis(500);
 /// Longest wait for an answer to a read.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Numbers the chart settings of this process.
@@ -127,7 +131,9 @@ pub async fn run(
     let kinds = Kinds::default().discover(&clients.read, &settings.flash_pod.allowed_extra_kinds).await?;
     let writer = Writer::new(clients.write.clone(), kinds, settings.write_timeout(), metrics.clone());
     let source = ChartSource::new(chart, &settings, &clients).await?;
+    let leading = Arc::clone(&fence);
     let helm = engine(&settings, &source).await?;
+    let helm = helm.map(|helm| helm.only_while(move || leading.is_held(clock::boot_time())));
     tracing::info!(engine = if helm.is_some() { "helm" } else { "native" }, namespace, "waiting for the leader lease");
     ready.send_replace(true);
     let election =
@@ -160,7 +166,7 @@ pub async fn run(
     };
     metrics.leading(false);
     if let Some(helm) = &helm {
-        helm.stop_all().await;
+        helm.stop_all(if ended.is_ok() { HELM_GRACE } else { LOST_HELM_GRACE }).await;
     }
     if ended.is_ok() {
         ctx.drained(DRAIN).await;
@@ -182,6 +188,7 @@ fn limits(settings: &Settings, markers: Markers) -> Limits {
             // The kubelet's own grace, and a minute for a node that only seems lost.
             lost_seconds: 300 + 60,
             retry_seconds: seconds(settings.retry_base_seconds),
+            helm_seconds: seconds((Duration::from_secs(settings.helm_timeout) + HELM_GRACE + settings.write_timeout()).as_secs() + 1),
         },
         markers,
     }
@@ -212,7 +219,7 @@ async fn engine(settings: &Settings, source: &ChartSource) -> Result<Option<Helm
         kubeconfig: settings.kubeconfig(),
         processes,
         timeout: Duration::from_secs(settings.helm_timeout),
-        grace: Duration::from_secs(10),
+        grace: HELM_GRACE,
         history_max: 0,
     })
     .await?;

@@ -114,6 +114,23 @@ pub fn split(text: &str) -> Vec<&str> {
     documents.filter(|document| !document.is_empty()).collect()
 }
 
+/// Reads a manifest that helm printed; documents of comments only are left out.
+///
+/// # Errors
+/// If a document is no YAML.
+pub fn read(manifest: &str) -> Result<Vec<Document>, RenderError> {
+    let mut documents = Vec::new();
+    for text in split(manifest) {
+        let named = text.lines().next().and_then(|line| line.strip_prefix("# Source: "));
+        let source = named.unwrap_or("an object without a source").to_owned();
+        let object = yaml::parse(text).map_err(|error| refused(&source, format!("YAML parse error: {error}")))?;
+        if !object.is_null() {
+            documents.push(Document { source, text: text.to_owned(), object });
+        }
+    }
+    Ok(documents)
+}
+
 /// Builds the manifest from rendered files, by full name.
 ///
 /// # Errors

@@ -71,6 +71,12 @@ impl Writer {
         }
     }
 
+    /// Longest wait for an answer to a write: after it, no write can still be under way.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Applies a rendered object by server-side apply with force: for objects that only the operator writes.
     ///
     /// # Errors

@@ -1,33 +1,43 @@
 //! What a job expects of its devices, compared with what the devices are. Pure; what a difference means is `mismatchPolicy`'s.
 
 use super::instance::Device;
-use crate::api::FlashJobSpec;
+use crate::api::{FlashJobSpec, SelectedDevice};
 
 /// How the device differs from what the job expects, in words; none where it does not. What the device does not tell differs.
 #[must_use]
 pub fn mismatch(spec: &FlashJobSpec, device: &Device) -> Option<String> {
-    let kind = differs(
-        spec.device.as_deref(),
-        Some(&device.device_type),
-        ["device", "DEVICE"],
-        &device_spelling,
-    );
+    let differences =
+        differences(spec, Some(&device.device_type), device.application_type.as_deref())?;
+    Some(format!(
+        "device {} ({}/{}) differs from the job: {differences}; correct the job or choose another device",
+        device.endpoint, device.namespace, device.name,
+    ))
+}
+
+/// The same of a device as it was selected; one that was not known then differs in nothing.
+#[must_use]
+pub fn mismatch_selected(spec: &FlashJobSpec, device: &SelectedDevice) -> Option<String> {
+    device.endpoint.as_ref()?;
+    let differences =
+        differences(spec, device.device_type.as_deref(), device.application_type.as_deref())?;
+    Some(format!("it differs from the job: {differences}"))
+}
+
+fn differences(
+    spec: &FlashJobSpec,
+    device_type: Option<&str>,
+    application_type: Option<&str>,
+) -> Option<String> {
+    let kind =
+        differs(spec.device.as_deref(), device_type, ["device", "DEVICE"], &device_spelling);
     let application = differs(
         spec.application_type.as_deref(),
-        device.application_type.as_deref(),
+        application_type,
         ["applicationType", "APPLICATION_TYPE"],
         &str::to_lowercase,
     );
     let differences: Vec<String> = kind.into_iter().chain(application).collect();
-    (!differences.is_empty()).then(|| {
-        format!(
-            "device {} ({}/{}) differs from the job: {}; correct the job or choose another device",
-            device.endpoint,
-            device.namespace,
-            device.name,
-            differences.join(", ")
-        )
-    })
+    (!differences.is_empty()).then(|| differences.join(", "))
 }
 
 fn differs(

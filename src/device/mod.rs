@@ -11,7 +11,7 @@ mod selection;
 mod tests;
 
 pub use endpoint::{Endpoint, EndpointError};
-pub use expectation::mismatch;
+pub use expectation::{mismatch, mismatch_selected};
 pub use instance::{Device, DeviceError};
 pub use inventory::Inventory;
 pub use selection::{JobRef, SLICE, SelectionError, gather, hash, revisions, select};

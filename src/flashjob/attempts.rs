@@ -27,6 +27,8 @@ pub struct Bounds {
     pub cool_down_seconds: i64,
     /// How long after its deadline a Pod on a lost node is waited for.
     pub lost_seconds: i64,
+    /// How long a pending record of a helm command that is not this process's own is left alone: it may be at work elsewhere.
+    pub helm_seconds: i64,
     /// First wait after an attempt was given up; it doubles with every try.
     pub retry_seconds: i64,
 }
@@ -169,19 +171,22 @@ pub fn decide(attempt: &Attempt, wish: &Wish, memory: &Memory, bounds: &Bounds, 
     }
     let found = memory.verdicts.get(id);
     let stored = if wish.ending.is_some() { Stored::Final } else { Stored::None };
-    match next(pod_state(attempt, memory), stored, record_state(attempt, wish), wish.job) {
+    let helm = helm_until(attempt, bounds).filter(|until| *until > now);
+    let decision = match next(pod_state(attempt, memory), stored, record_state(attempt, wish, helm.is_some()), wish.job) {
         Next::Flashing => flashing(attempt, bounds, now),
         Next::MarkDeployed => Decision::wait(phase, Reason::Flashing, "").with(Step::MarkDeployed),
         Next::ReadVerdict => read_verdict(attempt, found),
         Next::ConfirmInterrupted => confirm(found),
         Next::ReadBack | Next::Finish => finish(attempt, wish, memory, bounds, now),
-        Next::AwaitHelm => Decision::wait(phase, Reason::Reserved, "helm is at work"),
+        Next::AwaitHelm => Decision::wait(phase, Reason::Reserved, "a helm command was cut off; its time-out is awaited"),
         Next::Reserved => reserved(attempt, wish, bounds, now),
-        Next::Over | Next::NotBegun => left_over(attempt),
-    }
+        Next::Over => over(attempt, memory),
+        Next::NotBegun => left_over(attempt),
+    };
+    Decision { wake_at: decision.wake_at.into_iter().chain(helm).min(), ..decision }
 }
 
-/// Rows 9 and 10: a Service that no record speaks for any more goes; the device may begin again after that.
+/// Row 10: a Service that no record speaks for any more goes; the device may begin again after that.
 fn left_over(attempt: &Attempt) -> Decision {
     let decision = Decision::wait(DevicePhase::Pending, Reason::Queued, "");
     match &attempt.service {
@@ -217,7 +222,14 @@ fn pod_state(attempt: &Attempt, memory: &Memory) -> PodState {
     }
 }
 
-fn record_state(attempt: &Attempt, wish: &Wish) -> RecordState {
+/// Until when a pending record of helm's is left alone. A helm process of this operator runs inside a step, and nothing is
+/// decided while a step runs: this one was started by somebody else, most likely an operator that was killed.
+fn helm_until(attempt: &Attempt, bounds: &Bounds) -> Option<Timestamp> {
+    let record = attempt.record().filter(|record| record.by_helm && record.status.is_pending())?;
+    Some(after(record.sight.created, bounds.helm_seconds))
+}
+
+fn record_state(attempt: &Attempt, wish: &Wish, live_child: bool) -> RecordState {
     let launched = wish.was_flashing || attempt.pod_seen;
     let Some(record) = attempt.record() else {
         return RecordState::None { was_flashing: launched };
@@ -225,10 +237,7 @@ fn record_state(attempt: &Attempt, wish: &Wish) -> RecordState {
     match record.status {
         // Its Pod was seen, so it was launched, whether or not write 5 came to say so: it is not launched again.
         status if status.is_pending() && launched && attempt.pod.is_none() => RecordState::Deployed { pod: true },
-        // A helm process of the operator runs inside a step, and nothing is decided while a step runs.
-        Status::PendingInstall | Status::PendingUpgrade | Status::PendingRollback => {
-            RecordState::Pending { live_child: false }
-        }
+        Status::PendingInstall | Status::PendingUpgrade | Status::PendingRollback => RecordState::Pending { live_child },
         Status::Deployed => RecordState::Deployed { pod: record.has_pod },
         Status::Failed => RecordState::Failed { pod: record.has_pod },
         Status::Superseded => RecordState::Superseded,
@@ -313,7 +322,7 @@ fn reserved(attempt: &Attempt, wish: &Wish, bounds: &Bounds, now: Timestamp) -> 
     if service.sight.deleting.is_some() {
         return overdue(phase, Reason::Reserved, "a Service of that name is still being deleted", begun, bounds, now);
     }
-    match &service.address {
+    match known_address(attempt).map_or_else(|| service.address.clone(), Address::Ipv4) {
         Address::Ipv4(address) => match &wish.held {
             Some((reason, message)) => Decision::wait(phase, *reason, message.clone()),
             None => Decision::wait(phase, Reason::Reserved, "").with(Step::Launch { address: address.clone() }),
@@ -326,8 +335,27 @@ fn reserved(attempt: &Attempt, wish: &Wish, bounds: &Bounds, now: Timestamp) -> 
     }
 }
 
+/// The address that the administrator's values or the chart give beforehand: then there is nothing to wait for.
+fn known_address(attempt: &Attempt) -> Option<String> {
+    let record = &attempt.record()?.stored.as_ref()?.record;
+    let given = |values: &serde_json::Value| values.get("externalIP")?.as_str().map(str::to_owned);
+    given(&record.config).or_else(|| given(&record.chart.values)).filter(|address| !address.is_empty())
+}
+
 fn address_hint(service: &ServiceSight) -> String {
     format!("Service {} has no address yet", service.sight.name)
+}
+
+/// Row 9: helm failed before there was a Pod. What it left goes, and the device waits before its next try.
+fn over(attempt: &Attempt, memory: &Memory) -> Decision {
+    let trouble = memory.trouble.get(&attempt.identity.key.id);
+    let described = || attempt.record()?.stored.as_ref().map(|stored| stored.record.info.description.clone());
+    let (reason, message) = match trouble {
+        Some(trouble) => (trouble.reason, trouble.message.clone()),
+        None => (Reason::HelmFailed, described().unwrap_or_else(|| "helm failed before the Pod was created".into())),
+    };
+    let decision = Decision::wait(phase_of(attempt), reason, message.clone());
+    Decision { release: Some((reason, message)), ..decision }
 }
 
 /// Waits until the address is overdue, then gives the attempt up: no attempt is consumed.
@@ -384,7 +412,7 @@ fn finish(attempt: &Attempt, wish: &Wish, memory: &Memory, bounds: &Bounds, now:
         RecordRemoval::Fail(format!("{}: {}", ending.reason, ending.message))
     });
     let how = if memory.lost.contains(&attempt.identity.key.id) { PodRemoval::Lost } else { PodRemoval::Ended };
-    let cool_until = wish.ending.as_ref().and_then(|ending| cool_down(ending, bounds));
+    let cool_until = wish.ending.as_ref().and_then(|ending| cool_down(attempt, ending, bounds));
     let cool = cool_until.is_none_or(|until| until <= now);
     let decision = Decision::wait(phase, reason, message);
     let decision = match cool_until.filter(|_| !cool && attempt.service.is_some()) {
@@ -397,14 +425,16 @@ fn finish(attempt: &Attempt, wish: &Wish, memory: &Memory, bounds: &Bounds, now:
     }
 }
 
-/// Until when Service and record stay after this ending: a device that was cut off keeps dialling its address.
-fn cool_down(ending: &Ending, bounds: &Bounds) -> Option<Timestamp> {
+/// Until when Service and record stay after this ending: a device that was cut off keeps dialling its address. Where the
+/// Service admits anybody, no failed device may find another one's flash behind its address.
+fn cool_down(attempt: &Attempt, ending: &Ending, bounds: &Bounds) -> Option<Timestamp> {
+    let open = attempt.service.as_ref().is_some_and(|service| !service.restricted);
     let interrupted = matches!(
         ending.reason,
         Reason::Interrupted | Reason::DeadlineExceeded | Reason::TransferFailed | Reason::NodeLost | Reason::Evicted
             | Reason::VerdictUnknown
     );
-    if ending.succeeded || !interrupted {
+    if ending.succeeded || !(interrupted || open) {
         return None;
     }
     ending.at.map(|at| after(at, bounds.cool_down_seconds))

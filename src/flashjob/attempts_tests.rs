@@ -1,3 +1,6 @@
+// Objects of an attempt are optional everywhere; the helpers say so once.
+#![allow(clippy::unnecessary_wraps)]
+
 use rstest::rstest;
 
 use super::*;
@@ -348,10 +351,37 @@ fn trouble_that_lasts_gives_up_what_was_not_launched_and_nothing_else() {
     assert_eq!((again.step, again.release), (None, None), "given up once; its removal waits for its next try");
 }
 
-#[rstest]
-#[case::no_record(None)]
-#[case::failed_before_its_pod(Some(record(&identity(0, "a"), Status::Failed, false)))]
-fn a_service_that_no_record_speaks_for_goes(#[case] record: Option<RecordSight>) {
-    let decision = deciding(&attempt(record, served(address()), None), &wish(), 1);
+#[test]
+fn a_service_that_no_record_speaks_for_goes() {
+    let decision = deciding(&attempt(None, served(address()), None), &wish(), 1);
     assert_eq!(removal_of(&decision), Removal { service: true, ..Removal::default() });
+}
+
+#[rstest]
+#[case::while_its_process_may_live(true, 49, None, Some(50))]
+#[case::and_taken_over_afterwards(true, 50, Some(Step::ApplyService), None)]
+#[case::but_the_operators_own_is_taken_over_at_once(false, 1, Some(Step::ApplyService), None)]
+fn a_pending_record_of_helms_is_left_alone(
+    #[case] by_helm: bool,
+    #[case] second: i64,
+    #[case] step: Option<Step>,
+    #[case] wake: Option<i64>,
+) {
+    let record = RecordSight { by_helm, ..record(&identity(0, "a"), Status::PendingUpgrade, true) };
+    let decision = deciding(&attempt(Some(record), None, None), &wish(), second);
+    assert_eq!((decision.step, decision.wake_at), (step, wake.map(at)));
+}
+
+#[test]
+fn an_attempt_that_helm_failed_before_its_pod_is_given_up_with_helms_reason_and_uninstalled() {
+    let failed = attempt(Some(record(&identity(0, "a"), Status::Failed, false)), served(address()), None);
+    let at_once = decide(&failed, &wish(), &troubled(1), &BOUNDS, at(0));
+    assert_eq!((at_once.release, at_once.wake_at), (None, Some(at(1))), "not at once: no hot loop");
+    let decision = decide(&failed, &wish(), &troubled(1), &BOUNDS, at(1));
+    assert_eq!(decision.release, Some((Reason::QuotaExceeded, "quota".into())));
+    assert_ne!(decision.phase, DevicePhase::Pending, "the device is not free before the release is gone");
+    assert!(removal_of(&decide(&failed, &wish(), &releasing(), &BOUNDS, at(2))).service);
+    let rest = attempt(failed.record().cloned(), None, None);
+    let removal = removal_of(&decide(&rest, &wish(), &releasing(), &BOUNDS, at(2)));
+    assert_eq!(removal.record, RecordRemoval::Delete);
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::{job::Job, memory::Refusal};
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
         layers::{Layers, LayersError, Merged, merge},
         pointer::Pointer,
         schema::Schema,
-        template::{Capabilities, Limits, Program, Release, Rendered},
+        template::{Capabilities, Document, Limits, Program, Release, Rendered},
         values::coalesce,
     },
     device::Device,
@@ -28,6 +29,8 @@ use crate::{
 
 /// Name of the file in the chart that makes values of a device.
 pub const DEVICE_VALUES_FILE: &str = "device-values.yaml";
+/// Annotation of objects that helm runs at a point of a release's life and does not keep in it.
+const HOOK: &str = "helm.sh/hook";
 /// Longest label value.
 const MAX_LABEL: usize = 63;
 
@@ -160,6 +163,14 @@ impl FlashPod {
         make(&layers, &context(intent, release))
     }
 
+    /// Whether Services get an address that is known beforehand, and so may share one: then one device is flashed at a time.
+    #[must_use]
+    pub fn has_fixed_address(&self) -> bool {
+        let given = self.chart.values.get("externalIP").and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+        let sets = |values: &DeviceValues| values.paths().iter().any(|path| path.to_string() == "/externalIP");
+        given || self.operator.as_ref().is_some_and(sets)
+    }
+
     /// Whether the chart can be rendered in process.
     #[must_use]
     pub const fn native(&self) -> bool {
@@ -197,22 +208,29 @@ impl FlashPod {
     /// # Errors
     /// As [`FlashPod::objects`], or that the recorded chart cannot be rendered in process.
     pub fn stored_objects(&self, record: &Record, intent: &Intent, address: Option<&str>) -> Result<Rendered, Refusal> {
-        let rendering = Rendering {
-            intent,
-            release: &record.name,
-            revision: record.version,
-            overrides: &record.config,
-            address,
-        };
-        let same = record.chart.templates == self.chart.templates && record.chart.files == self.chart.files;
-        if same && let Some(program) = &self.program {
-            return self.render(&program.with_app_version(&intent.version), &record.chart, &rendering);
+        self.rendered(&record.chart, (intent, &record.name, record.version), &record.config, address)
+    }
+
+    /// Renders the objects of a revision of a release with this chart, the current one or a recorded one, and asks the guard.
+    ///
+    /// # Errors
+    /// As [`FlashPod::stored_objects`].
+    pub fn rendered(
+        &self,
+        chart: &Chart,
+        (intent, release, revision): (&Intent, &str, u32),
+        overrides: &Value,
+        address: Option<&str>,
+    ) -> Result<Rendered, Refusal> {
+        let rendering = Rendering { intent, release, revision, overrides, address };
+        if self.is_current(chart) && let Some(program) = &self.program {
+            return self.render(&program.with_app_version(&intent.version), chart, &rendering);
         }
-        let program = Program::compile(&record.chart).map_err(|error| Refusal {
+        let program = Program::compile(chart).map_err(|error| Refusal {
             reason: Reason::ChartInvalid,
             message: format!("the recorded chart: {error}"),
         })?;
-        self.render(&program, &record.chart, &rendering)
+        self.render(&program, chart, &rendering)
     }
 
     fn render(&self, program: &Program, chart: &Chart, of: &Rendering<'_>) -> Result<Rendered, Refusal> {
@@ -232,13 +250,39 @@ impl FlashPod {
         let rendered = program.render(&values, &release, &self.capabilities, &Limits::default()).map_err(|error| {
             Refusal { reason: Reason::RenderFailed, message: error.to_string() }
         })?;
-        let objects: Vec<guard::Subject<'_>> = rendered.documents.iter().map(Into::into).collect();
-        let stage = if of.address.is_some() { Stage::Complete } else { Stage::BeforeAddress };
-        guard::check(&objects, stage, &self.policy_of(of.intent, of.release)).map_err(|refused| Refusal {
-            reason: Reason::GuardRefused,
-            message: refused.to_string(),
-        })?;
+        self.guard(&rendered.documents, of.intent, of.release, of.address.is_some())?;
         Ok(rendered)
+    }
+
+    /// Asks the guard about rendered objects; `complete` when the address is known.
+    ///
+    /// # Errors
+    /// What it refuses.
+    pub fn guard(
+        &self,
+        documents: &[Document],
+        intent: &Intent,
+        release: &str,
+        complete: bool,
+    ) -> Result<(), Refusal> {
+        let refused = |message: String| Refusal { reason: Reason::GuardRefused, message };
+        let hook = |object: &Value| object["kind"] == "Pod" && object["metadata"]["annotations"].get(HOOK).is_some();
+        if let Some(pod) = documents.iter().find(|document| hook(&document.object)) {
+            return Err(refused(format!("{}: the Pod is a hook: helm would not keep it in the release", pod.source)));
+        }
+        let objects: Vec<guard::Subject<'_>> = documents.iter().map(Into::into).collect();
+        let stage = if complete { Stage::Complete } else { Stage::BeforeAddress };
+        guard::check(&objects, stage, &self.policy_of(intent, release)).map_err(|error| refused(error.to_string()))
+    }
+
+    /// Whether this chart, the current one or a recorded one, can be rendered in process.
+    #[must_use]
+    pub fn renders(&self, chart: &Chart) -> bool {
+        if self.is_current(chart) { self.native() } else { Program::compile(chart).is_ok() }
+    }
+
+    fn is_current(&self, chart: &Chart) -> bool {
+        chart.templates == self.chart.templates && chart.files == self.chart.files
     }
 
     /// What the guard lets through for one attempt.
@@ -322,7 +366,7 @@ impl Parts {
             }
             parts.others.push(owned);
             let text = document.text.trim_end();
-            parts.manifest_without_pod.push_str(&format!("---\n# Source: {}\n{text}\n", document.source));
+            parts.manifest_without_pod.extend(["---\n# Source: ", document.source.as_str(), "\n", text, "\n"]);
         }
         parts
     }
@@ -431,7 +475,6 @@ pub fn label_value(name: &str) -> String {
     if name.len() <= MAX_LABEL {
         return name.to_owned();
     }
-    use sha2::{Digest, Sha256};
     let hash = hex::encode(Sha256::digest(name.as_bytes()));
     let head = name.get(..MAX_LABEL - 9).unwrap_or(name).trim_end_matches(['.', '-', '_']);
     format!("{head}-{}", &hash[..8])

@@ -95,7 +95,9 @@ fn the_pod_is_born_owned_labelled_named_and_tracked() {
     assert_eq!(pod["spec"]["restartPolicy"], "Never");
     let want = [("FIRMWARE", "registry/esp32:1"), ("UUID", "uuid-0"), ("HOST_ENDPOINT", "192.0.2.1:80"), ("DEVICE", "esp32s3"),
         ("APPLICATION_TYPE", "lamp"), ("VERSION", "0.2.0"), ("EXTERNAL_IP", "198.51.100.7")];
-    want.iter().for_each(|(name, value)| assert_eq!(env(&pod, name), json!(value), "{name}"));
+    for (name, value) in want {
+        assert_eq!(env(&pod, name), json!(value), "{name}");
+    }
 }
 
 #[test]

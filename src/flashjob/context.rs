@@ -21,7 +21,7 @@ use super::{
     verdict::Markers,
 };
 use crate::{
-    api::{ConditionType, DevicePhase, FlashJobStatus, Reason},
+    api::{ConditionType, DevicePhase, DeviceStatus, FlashJobStatus, Reason},
     cluster::{Events, Fact, Writer},
     release::engine::helm::Helm,
     telemetry::Metrics,
@@ -106,14 +106,16 @@ impl Context {
 
     /// Name of the engine in use.
     #[must_use]
-    pub fn engine_name(&self) -> String {
-        if self.helm.is_some() { "helm" } else { "native" }.to_owned()
+    pub const fn engine(&self) -> &'static str {
+        if self.helm.is_some() { "helm" } else { "native" }
     }
 
     /// What is true for all jobs.
     #[must_use]
     pub fn world(&self, state: &State, chart: Option<Refusal>) -> World {
-        state.world(chart, self.limits.max_in_flight, self.engine_name(), self.limits.bounds)
+        let fixed = self.flash_pod().is_ok_and(|flash_pod| flash_pod.has_fixed_address());
+        let max_in_flight = if fixed { 1 } else { self.limits.max_in_flight };
+        state.world(chart, max_in_flight, self.engine().to_owned(), self.limits.bounds)
     }
 
     /// Queues a pass of the job with this uid.
@@ -168,6 +170,13 @@ impl Context {
             let message = device.message.clone().unwrap_or_default();
             let note = format!("device {} ({}): {message}", device.index, device.uuid);
             self.event(job, Some(&device.uuid), (true, reason), note);
+        }
+        let foreign = Reason::ForeignRevision.as_str();
+        let is_foreign = |device: &&DeviceStatus| device.reason.as_deref() == Some(foreign);
+        let said = |index: i64| before.devices.iter().any(|device| device.index == index && is_foreign(&device));
+        for device in now.devices.iter().filter(is_foreign).filter(|device| !said(device.index)) {
+            let note = device.message.clone().unwrap_or_default();
+            self.event(job, Some(&device.uuid), (true, foreign), note);
         }
         for kind in [ConditionType::Complete, ConditionType::Failed, ConditionType::Stalled] {
             if conditions::holds(&now.conditions, kind) && !conditions::holds(&before.conditions, kind) {

@@ -273,6 +273,7 @@ async fn passes(ctx: Arc<Context>, nudge_rx: mpsc::UnboundedReceiver<String>) {
     }
 }
 
+#[allow(clippy::manual_async_fn)] // the signature promises Send
 fn one_pass(ctx: Arc<Context>, uid: String) -> impl Future<Output = (String, Option<Duration>)> + Send {
     async move {
         let begun = Instant::now();

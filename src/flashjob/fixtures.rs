@@ -31,7 +31,7 @@ pub fn at(second: i64) -> Timestamp {
 }
 
 /// Bounds that differ from each other.
-pub const BOUNDS: Bounds = Bounds { address_seconds: 120, start_seconds: 300, cool_down_seconds: 90, lost_seconds: 100, retry_seconds: 10 };
+pub const BOUNDS: Bounds = Bounds { address_seconds: 120, start_seconds: 300, cool_down_seconds: 90, lost_seconds: 100, retry_seconds: 10, helm_seconds: 50 };
 
 /// UUID of the device at an index.
 pub fn uuid(index: usize) -> String {
@@ -86,7 +86,7 @@ pub fn ended(identity: &Identity) -> PodSight {
 
 pub fn service(identity: &Identity, address: Address) -> ServiceSight {
     let name = format!("flash-{}-{}", identity.uuid, identity.key.id);
-    ServiceSight { sight: sight(identity, &name, 2, at(0)), address }
+    ServiceSight { sight: sight(identity, &name, 2, at(0)), address, restricted: true }
 }
 
 pub fn address() -> Address {
@@ -95,7 +95,7 @@ pub fn address() -> Address {
 
 pub fn record(identity: &Identity, status: Status, has_pod: bool) -> RecordSight {
     let name = format!("sh.helm.release.v1.flash-{}.v1", identity.uuid);
-    RecordSight { sight: sight(identity, &name, 1, at(0)), revision: 1, status, has_pod, foreign: false, stored: None }
+    RecordSight { sight: sight(identity, &name, 1, at(0)), revision: 1, status, has_pod, foreign: false, by_helm: false, stored: None }
 }
 
 /// An attempt of which these objects exist.
@@ -127,10 +127,13 @@ pub fn found(index: Option<usize>, outcome: Outcome, reason: Reason) -> Found {
 
 /// An Instance at the endpoint of an index.
 pub fn instance(uid: &str, index: usize) -> Instance {
-    instance_with(uid, json!({"HOST_ENDPOINT": endpoint(index), "DEVICE": "esp32s3", "APPLICATION_TYPE": "lamp", "VERSION": "0.1.0"}))
+    instance_with(
+        uid,
+        &json!({"HOST_ENDPOINT": endpoint(index), "DEVICE": "esp32s3", "APPLICATION_TYPE": "lamp", "VERSION": "0.1.0"}),
+    )
 }
 
-pub fn instance_with(uid: &str, properties: Value) -> Instance {
+pub fn instance_with(uid: &str, properties: &Value) -> Instance {
     serde_json::from_value(json!({
         "apiVersion": "akri.sh/v0", "kind": "Instance",
         "metadata": {"name": format!("i-{uid}"), "namespace": "lab", "uid": uid, "creationTimestamp": "2026-01-01T00:00:00Z"},

@@ -38,7 +38,7 @@ fn pod(id: &str, uid: &str, version: u64, phase: &str) -> PodSight {
 }
 
 fn record(id: &str, uid: &str, version: u64, status: Status) -> RecordSight {
-    RecordSight { sight: sight(id, uid, version), revision: 1, status, has_pod: false, foreign: false, stored: None }
+    RecordSight { sight: sight(id, uid, version), revision: 1, status, has_pod: false, foreign: false, by_helm: false, stored: None }
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn a_failed_record_holds_neither_lock_nor_slot_and_its_service_holds_a_slot() {
     ledger.see_record(record("a", "r", 1, Status::Failed));
     assert!(ledger.holder("192.0.2.7:80").is_none());
     assert_eq!(ledger.slots(), 0);
-    ledger.see_service(ServiceSight { sight: sight("a", "s", 2), address: super::super::sight::Address::None });
+    ledger.see_service(ServiceSight { sight: sight("a", "s", 2), address: super::super::sight::Address::None, restricted: true });
     assert_eq!(ledger.slots(), 1);
     assert!(ledger.holder("192.0.2.7:80").is_none());
 }

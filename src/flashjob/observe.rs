@@ -12,8 +12,8 @@ use super::sight::{Address, AttemptKey, ContainerSight, Identity, PodSight, Reco
 use crate::{
     device::Endpoint,
     names::{
-        ANNOTATION_ENDPOINT, ANNOTATION_JOB, FLASH_CONTAINER, LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_ROUND, LABEL_UUID,
-        RELEASE_PREFIX,
+        ANNOTATION_ENDPOINT, ANNOTATION_JOB, ENGINE_HELM, FLASH_CONTAINER, LABEL_ATTEMPT, LABEL_ENGINE, LABEL_JOB_UID,
+        LABEL_ROUND, LABEL_UUID, RELEASE_PREFIX,
     },
     release::{Key, Status, Stored, has_pod},
 };
@@ -87,7 +87,8 @@ pub fn service(service: &Service) -> Option<ServiceSight> {
         Some((None, Some(host))) => Address::Unusable(format!("the host name {host}")),
         Some((None, None)) | None => Address::None,
     };
-    Some(ServiceSight { sight, address })
+    let ranges = service.spec.as_ref().and_then(|spec| spec.load_balancer_source_ranges.as_ref());
+    Some(ServiceSight { sight, address, restricted: ranges.is_some_and(|ranges| !ranges.is_empty()) })
 }
 
 /// What is to be kept of a release Secret; none if it is not of an attempt. An unreadable record still holds its lock.
@@ -102,6 +103,7 @@ pub fn record(secret: &Secret) -> Option<RecordSight> {
             status: Status::Unknown,
             has_pod: true,
             foreign: true,
+            by_helm: false,
             stored: None,
         });
     };
@@ -116,6 +118,7 @@ pub fn record(secret: &Secret) -> Option<RecordSight> {
         status,
         has_pod: has_pod(&stored.record.manifest),
         foreign: stored.is_foreign(),
+        by_helm: stored.labels.get(LABEL_ENGINE).is_some_and(|engine| engine == ENGINE_HELM),
         stored: Some(Arc::new(stored)),
         sight,
     })

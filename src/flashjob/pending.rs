@@ -37,14 +37,14 @@ pub enum Verdictless {
         /// When it fails.
         until: Timestamp,
         /// What is said of it.
-        view: DeviceView,
+        view: Box<DeviceView>,
     },
     /// For a reason of its own.
     Waits {
         /// When to look again.
         until: Option<Timestamp>,
         /// What is said of it.
-        view: DeviceView,
+        view: Box<DeviceView>,
     },
     /// It ends without a flash.
     Final {
@@ -166,8 +166,8 @@ fn view(
     phase: DevicePhase,
     reason: Reason,
     message: String,
-) -> DeviceView {
-    DeviceView {
+) -> Box<DeviceView> {
+    Box::new(DeviceView {
         index: Some(candidate.index),
         uuid: candidate.selected.uuid.clone(),
         endpoint,
@@ -176,7 +176,7 @@ fn view(
         reason,
         message,
         since: None,
-    }
+    })
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ fn considering_with(
 
 fn view_of(verdictless: Verdictless) -> DeviceView {
     match verdictless {
-        Verdictless::Missing { view, .. } | Verdictless::Waits { view, .. } => view,
+        Verdictless::Missing { view, .. } | Verdictless::Waits { view, .. } => *view,
         other => panic!("{other:?}"),
     }
 }
@@ -78,7 +78,7 @@ fn a_device_that_came_back_under_another_uid_begins() {
 fn an_instance_that_is_no_device_fails_with_the_property_s_name(#[case] properties: serde_json::Value, #[case] property: &str) {
     let mut scene = Scene::new(1);
     scene.inventory.delete(&uuid(0));
-    scene.inventory.apply(&instance_with(&uuid(0), properties));
+    scene.inventory.apply(&instance_with(&uuid(0), &properties));
     let (outcome, reason, message) = end_of(considering(&scene, 0, 1).unwrap_err());
     assert_eq!((outcome, reason), (Outcome::Failed, Reason::DeviceInvalid));
     assert!(message.contains(property), "{message}");

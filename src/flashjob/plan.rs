@@ -184,6 +184,7 @@ fn index_of(observed: &Observed<'_>, attempt: &Attempt) -> Option<usize> {
 }
 
 fn view(attempt: &Attempt, index: Option<usize>, decision: Decision) -> DeviceView {
+    let decision = with_foreign(attempt, decision);
     DeviceView {
         index,
         uuid: attempt.identity.uuid.clone(),
@@ -194,6 +195,17 @@ fn view(attempt: &Attempt, index: Option<usize>, decision: Decision) -> DeviceVi
         message: decision.message,
         since: begun(attempt),
     }
+}
+
+/// Somebody else wrote the release: said as long as the flash runs. Its Pod still gives its verdict to its attempt.
+fn with_foreign(attempt: &Attempt, decision: Decision) -> Decision {
+    let foreign = attempt.records.values().rev().find(|record| record.foreign);
+    let Some(record) = foreign.filter(|_| decision.reason == Reason::Flashing) else { return decision };
+    let message = format!(
+        "{} was not written by the operator: a helm upgrade or rollback by hand; the Pod's own end decides",
+        record.sight.name
+    );
+    Decision { reason: Reason::ForeignRevision, message, ..decision }
 }
 
 /// When an attempt began: its record may have been deleted by hand since.
@@ -379,11 +391,11 @@ fn settle(verdictless: Verdictless, index: usize, uuid: &str, now: Timestamp, pl
         Verdictless::Missing { until, view } => {
             plan.missing.insert(index);
             plan.wake(Some(until));
-            plan.views.push(view);
+            plan.views.push(*view);
         }
         Verdictless::Waits { until, view } => {
             plan.wake(until);
-            plan.views.push(view);
+            plan.views.push(*view);
         }
         Verdictless::Final { outcome, reason, message } => {
             let verdict = Verdict { outcome, reason, message, log_tail: String::new() };

@@ -1,3 +1,6 @@
+// Objects of an attempt are optional everywhere; the helpers say so once.
+#![allow(clippy::unnecessary_wraps)]
+
 use rstest::rstest;
 
 use super::*;

@@ -20,7 +20,7 @@ use super::{
     status,
 };
 use crate::{
-    api::{FlashJobStatus, Reason},
+    api::{FlashJobStatus, MismatchPolicy, Reason},
     cluster::{ApiError, ErrorKind, clock::now},
     device::{self, Device},
     release::attempt_id,
@@ -150,12 +150,16 @@ async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiE
     let more = {
         let state = ctx.state();
         let missing = Roster::new(number, devices.clone()).missing(&spec.uuid);
-        device::select(&missing, &state.inventory)
+        let selected = device::select(&missing, &state.inventory);
+        match state.rosters.get(&job.uid) {
+            Some(before) => before.recall(selected),
+            None => selected,
+        }
     };
     act::job::store_selection(ctx, job, number, devices.len(), &more).await?;
     devices.extend(more);
     let roster = Roster::new(number, devices);
-    let status = status::open_round(job, &roster, &device::hash(roster.devices()), &ctx.engine_name(), now());
+    let status = status::open_round(job, &roster, &device::hash(roster.devices()), ctx.engine(), now());
     act::job::replace_status(ctx, job, &status).await?;
     {
         let mut state = ctx.state();
@@ -207,9 +211,10 @@ fn try_values(ctx: &Context, job: &Job) {
     });
     let Some(round) = job.status.round.as_ref().filter(|_| !tried && job.round_is_current()) else { return };
     let Some(roster) = state.rosters.get(&job.uid).cloned() else { return };
-    let found = roster.devices().iter().find_map(|selected| match state.inventory.by_uuid(&selected.uuid) {
-        Some(Ok(device)) => Some((selected.uuid.clone(), device.clone())),
-        _ => None,
+    let found = roster.devices().iter().find_map(|selected| {
+        let by_endpoint = || state.inventory.by_endpoint(selected.endpoint.as_deref()?);
+        let by_uuid = state.inventory.by_uuid(&selected.uuid).and_then(|device| device.as_ref().ok());
+        by_uuid.or_else(by_endpoint).map(|device| (selected.uuid.clone(), device.clone()))
     });
     let Some((uuid, device)) = found else { return };
     let refusal = try_one(&flash_pod, job, round, &uuid, &device).err();
@@ -225,6 +230,10 @@ fn try_one(
 ) -> Result<(), Refusal> {
     let attempt = AttemptOf { index: 0, uuid, device, number: 1, nonce: "trial" };
     let blueprint = flash_pod.blueprint(job, round, &attempt)?;
+    if !flash_pod.native() {
+        // A pass never waits for a helm process: what helm refuses is said by the first step.
+        return Ok(());
+    }
     for address in [None, Some("192.0.2.1")] {
         flash_pod.objects(&blueprint.intent, &blueprint.release, 1, &blueprint.merged.overrides, address)?;
     }
@@ -280,7 +289,19 @@ fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
             endpoint: Some(begin.device.endpoint.to_string()),
         };
         state.ledger.begin_step(&identity);
+        warn_of_mismatch(ctx, job, begin);
         act::spawn_begin(ctx, job, identity, begin.clone(), nonce);
+    }
+}
+
+/// A device that is not what the job expects is flashed under the policy Warn, but not in silence.
+fn warn_of_mismatch(ctx: &Context, job: &Job, begin: &plan::Begin) {
+    let Ok(spec) = &job.spec else { return };
+    if spec.mismatch_policy.unwrap_or_default() != MismatchPolicy::Warn {
+        return;
+    }
+    if let Some(message) = device::mismatch(spec, &begin.device) {
+        ctx.event(job, Some(&begin.uuid), (true, Reason::DeviceMismatch.as_str()), message);
     }
 }
 

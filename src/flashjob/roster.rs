@@ -52,6 +52,16 @@ impl Roster {
         let mut seen = HashSet::new();
         uuids.iter().filter(|uuid| !self.by_uuid.contains_key(*uuid) && seen.insert(*uuid)).cloned().collect()
     }
+
+    /// Devices of the next round, with what this one knew of those that are known no more: after a flash a device has
+    /// another uid, and is found by its endpoint.
+    #[must_use]
+    pub fn recall(&self, next: Vec<SelectedDevice>) -> Vec<SelectedDevice> {
+        let known = |device: &SelectedDevice| self.index_of(&device.uuid).map(|index| self.devices[index].clone());
+        next.into_iter()
+            .map(|device| if device.endpoint.is_none() { known(&device).unwrap_or(device) } else { device })
+            .collect()
+    }
 }
 
 #[cfg(test)]
@@ -70,5 +80,19 @@ mod tests {
         assert_eq!(roster.missing(&list), ["c", "d"]);
         assert_eq!(roster.index_of("b"), Some(1));
         assert_eq!(roster.at_endpoint("192.0.2.1:80"), [0, 1]);
+    }
+
+    #[test]
+    fn the_next_round_recalls_where_a_device_was_that_its_uid_names_no_more() {
+        let device = |uuid: &str, endpoint: Option<&str>| SelectedDevice {
+            uuid: uuid.into(),
+            endpoint: endpoint.map(Into::into),
+            ..SelectedDevice::default()
+        };
+        let before = Roster::new(1, vec![device("a", Some("192.0.2.1:80")), device("b", Some("192.0.2.2:80")), device("c", None)]);
+        let next = before.recall(vec![device("a", None), device("b", Some("192.0.2.9:80")), device("c", None), device("d", None)]);
+        let endpoints: Vec<_> = next.iter().map(|device| device.endpoint.as_deref()).collect();
+        assert_eq!(endpoints, [Some("192.0.2.1:80"), Some("192.0.2.9:80"), None, None]);
+        assert_eq!(next[0].uuid, "a");
     }
 }

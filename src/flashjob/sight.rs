@@ -67,6 +67,8 @@ pub struct RecordSight {
     pub has_pod: bool,
     /// Whether somebody other than the operator wrote this revision.
     pub foreign: bool,
+    /// Whether the helm command wrote this revision.
+    pub by_helm: bool,
     /// The record itself, while something may still be made from it.
     pub stored: Option<Arc<Stored>>,
 }
@@ -78,6 +80,8 @@ pub struct ServiceSight {
     pub sight: Sight,
     /// Address the load balancer gave.
     pub address: Address,
+    /// Whether it admits only its own device (`loadBalancerSourceRanges`).
+    pub restricted: bool,
 }
 
 /// What the load balancer gave a Service.

@@ -15,8 +15,9 @@ use super::{
 };
 use crate::{
     api::{
-        ConditionType, Counts, DevicePhase, DeviceStatus, FlashJobStatus, Phase, PreviousRound, Reason, SelectionStatus,
+        ConditionType, Counts, DevicePhase, DeviceStatus, FlashJobStatus, MismatchPolicy, Phase, PreviousRound, Reason, SelectionStatus,
     },
+    device::mismatch_selected,
     release::release_name,
 };
 
@@ -95,6 +96,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
         tally = tally_of(job, roster, &finals, &plan.views);
         write_finals(&mut status, job, roster, &finals);
         status.devices = devices(job, &finals, &found, plan, now);
+        annotate(&mut status.devices, job, roster);
         let begun = status.devices.iter().filter(|device| device.start_time.is_some() && device.host_endpoint.is_some());
         if let Some(newest) = begun.max_by_key(|device| (device.start_time.as_ref().map(|time| time.0), device.index)) {
             status.host_endpoint.clone_from(&newest.host_endpoint);
@@ -215,6 +217,27 @@ fn devices(job: &Job, finals: &Finals, found: &[&Found], plan: &Plan, now: Times
     list
 }
 
+/// What the frozen selection says of devices that were begun: the version they had, and what the job expects otherwise.
+fn annotate(devices: &mut [DeviceStatus], job: &Job, roster: &Roster) {
+    let Ok(spec) = &job.spec else { return };
+    let warns = spec.mismatch_policy.unwrap_or_default() == MismatchPolicy::Warn;
+    for device in devices.iter_mut().filter(|device| device.attempts > 0) {
+        let selected = usize::try_from(device.index).ok().and_then(|index| roster.devices().get(index));
+        let Some(selected) = selected else { continue };
+        if device.from_version.is_none() {
+            device.from_version.clone_from(&selected.version);
+        }
+        let Some(difference) = mismatch_selected(spec, selected).filter(|_| warns) else { continue };
+        let message = device.message.take().unwrap_or_default();
+        let said = message.contains(&difference);
+        device.message = Some(match (said, message.is_empty()) {
+            (true, _) => message,
+            (false, true) => difference,
+            (false, false) => format!("{message}; {difference}"),
+        });
+    }
+}
+
 fn take_while_room(list: &mut Vec<DeviceStatus>, from: impl IntoIterator<Item = DeviceStatus>, room: &mut usize) {
     for device in from {
         let size = serde_json::to_vec(&device).map_or(0, |bytes| bytes.len() + 1);
@@ -278,6 +301,9 @@ fn trouble(observed: &Observed<'_>) -> Option<Refusal> {
     if let Err(error) = &observed.job.spec {
         let message = format!("spec cannot be read: {error}; edit it with: kubectl edit flashjob {}", observed.job.name);
         return refusal(Reason::InvalidSpec, message);
+    }
+    if let Some(message) = &observed.job.invalid {
+        return refusal(Reason::InvalidSpec, message.clone());
     }
     if let Some((_, _, Some(refused))) = &observed.memory.refusal {
         return Some(refused.clone());

@@ -45,6 +45,7 @@ fn everything() -> Scene {
     let waiting = Waiting { reason: Reason::AddressPending, message: "m".into(), until: at(500), tries: 1 };
     scene.memory.waiting.insert(4, waiting);
     scene.inventory.delete(&uuid(5));
+    scene.memory.missing_since.insert(5, at(60));
     scene
 }
 
@@ -151,8 +152,12 @@ fn the_end_of_a_job_is_told_by_phase_and_conditions(
     #[case] complete: bool,
 ) {
     let mut scene = Scene::new(2);
-    succeeded.iter().for_each(|index| judged(&mut scene, *index, Outcome::Succeeded, Reason::FirmwareSent));
-    failed.iter().for_each(|index| judged(&mut scene, *index, Outcome::Failed, Reason::FlashFailed));
+    for index in succeeded {
+        judged(&mut scene, *index, Outcome::Succeeded, Reason::FirmwareSent);
+    }
+    for index in failed {
+        judged(&mut scene, *index, Outcome::Failed, Reason::FlashFailed);
+    }
     let status = scene.status(60);
     let word = |holds: bool| if holds { "True" } else { "False" };
     assert_eq!(status.phase.as_deref(), Some(phase));

@@ -4,6 +4,8 @@
 
 use serde::Deserialize;
 
+use crate::chart::manifest::split;
+
 /// The manifest of a record is not YAML, or not a list of objects.
 #[derive(Debug, thiserror::Error)]
 #[error("the release's manifest cannot be read; look at it with `helm get manifest`")]
@@ -85,6 +87,13 @@ pub fn has_pod(manifest: &str) -> bool {
     })
 }
 
+/// The manifest without its Pods: what stands in the record of a release whose Pod was never created.
+#[must_use]
+pub fn without_pod(manifest: &str) -> String {
+    let others = split(manifest).into_iter().filter(|document| !has_pod(document));
+    others.flat_map(|document| ["---\n", document.trim_end(), "\n"]).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -131,6 +140,12 @@ mod tests {
         #[case] expected: bool,
     ) {
         assert_eq!(has_pod(manifest), expected, "{manifest}");
+    }
+
+    #[test]
+    fn a_manifest_without_its_pod_keeps_everything_else_as_it_is() {
+        assert_eq!(without_pod(&format!("{SERVICE}{POD}")), SERVICE);
+        assert_eq!(without_pod(POD), "");
     }
 
     proptest! {

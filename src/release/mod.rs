@@ -42,7 +42,7 @@ pub use decode::{DecodeError, MAX_RECORD_BYTES, decode};
 pub use encode::encode;
 pub(crate) use encode::metadata_json;
 pub use intent::{FrozenDevice, INTENT_FILE, InstanceRef, Intent, JobRef, attempt_id};
-pub use manifest::{ManifestError, ObjectRef, has_pod, objects};
+pub use manifest::{ManifestError, ObjectRef, has_pod, objects, without_pod};
 pub use name::{Key, NameError, release_name, validate};
 pub use record::{ApplyMethod, Info, Record, Status};
 pub use secret::{RESERVED_LABELS, SecretError, Stamp, Stored, secret};

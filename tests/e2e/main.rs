@@ -15,6 +15,7 @@ mod bad_input;
 mod cluster;
 mod compat;
 mod flash_pod_values;
+mod helm_engine;
 mod kills;
 mod leadership;
 mod main_job;

@@ -117,7 +117,11 @@ impl Space {
 
     /// An operator for this namespace alone, with the rights that its chart gives; more arguments of `run` may follow.
     pub fn operator(&self, arguments: &[&str]) -> Operator {
-        self.operator_as(self.control_plane.operator_kubeconfig(), "operator", arguments)
+        self.operator_as(
+            self.control_plane.operator_kubeconfig(),
+            "operator",
+            arguments,
+        )
     }
 
     /// The same with a kubeconfig and a log of its own, for a test with several operators.

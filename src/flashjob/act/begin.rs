@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 
-use super::{StepError, altered, helm};
+use super::{StepError, altered, helm, until_answered};
 use crate::{
     api::Reason,
     cluster::{ApiError, ErrorKind, clock::now},
@@ -37,7 +37,7 @@ pub async fn begin(ctx: &Context, job: &Job, identity: &Identity, begin: &Begin,
     let blueprint = flash_pod.blueprint(job, round, &attempt).map_err(StepError::Refused)?;
     let revision = ctx.state().next_revision(&job.namespace, &blueprint.release);
     if let Some(helm) = &ctx.helm {
-        return helm::reserve(ctx, helm, &flash_pod, &blueprint, revision).await;
+        return helm::reserve(ctx, helm, &flash_pod, identity, (&blueprint, revision)).await;
     }
     let rendered = flash_pod
         .objects(&blueprint.intent, &blueprint.release, revision, &blueprint.merged.overrides, None)
@@ -97,11 +97,16 @@ async fn create_record(ctx: &Context, record: &Record, intent: &Intent) -> Resul
 }
 
 async fn find_ours(ctx: &Context, namespace: &str, name: &str, intent: &Intent) -> Result<Option<Secret>, ApiError> {
-    let api: Api<Secret> = Api::namespaced(ctx.read.clone(), namespace);
-    let found = api.get_opt(name).await.map_err(|error| ApiError::new(format!("get Secret {namespace}/{name}"), &error))?;
+    let found = until_answered(|| get_secret(ctx, namespace, name)).await?;
     Ok(found.filter(|secret| {
         Stored::from_secret(secret).is_ok_and(|stored| stored.record.intent.as_ref() == Some(intent))
     }))
+}
+
+async fn get_secret(ctx: &Context, namespace: &str, name: &str) -> Result<Option<Secret>, ApiError> {
+    let api: Api<Secret> = Api::namespaced(ctx.read.clone(), namespace);
+    let found = api.get_opt(name).await;
+    found.map_err(|error| ApiError::new(format!("get Secret {namespace}/{name}"), &error))
 }
 
 /// Write 2, and 2 again after a crash: from the stored record alone.
@@ -112,7 +117,7 @@ pub async fn apply_service(ctx: &Context, identity: &Identity) -> Result<(), Ste
     let (stored, flash_pod) = recorded(ctx, identity)?;
     let intent = intent_of(&stored, identity)?;
     if let Some(helm) = &ctx.helm {
-        return helm::reserve_again(ctx, helm, &flash_pod, &stored, intent).await;
+        return helm::reserve_again(ctx, helm, &flash_pod, identity, (&stored, intent)).await;
     }
     let rendered = flash_pod.stored_objects(&stored.record, intent, None).map_err(StepError::Refused)?;
     apply_all(ctx, &Parts::of(&rendered, &stored.record.name, &stored.record.namespace)).await

@@ -6,13 +6,13 @@ use kube::Api;
 use super::{
     StepError, altered,
     begin::{intent_of, recorded},
-    helm,
+    helm, until_answered,
 };
 use crate::{
     cluster::{ApiError, ErrorKind, clock::now},
     flashjob::{blueprint::Parts, context::Context, sight::Identity},
     names::{FLASH_CONTAINER, LABEL_ATTEMPT, LABEL_JOB_UID},
-    release::{Record, Status, Stored},
+    release::{Record, Status, Stored, has_pod},
 };
 
 /// Creates the Pod and marks the record.
@@ -22,15 +22,10 @@ use crate::{
 pub async fn launch(ctx: &Context, identity: &Identity, address: &str) -> Result<(), StepError> {
     let (stored, flash_pod) = recorded(ctx, identity)?;
     let intent = intent_of(&stored, identity)?;
-    let rendered = match flash_pod.native() {
-        true => Some(flash_pod.stored_objects(&stored.record, intent, Some(address)).map_err(StepError::Refused)?),
-        false => None,
-    };
     if let Some(helm) = &ctx.helm {
-        let revision = ctx.state().next_revision(&identity.namespace, &stored.record.name);
-        return helm::launch(ctx, helm, &flash_pod, &stored, intent, (address, revision)).await;
+        return helm::launch(ctx, helm, &flash_pod, identity, (&stored, intent, address)).await;
     }
-    let rendered = rendered.ok_or_else(|| altered("holds a chart that only helm can render"))?;
+    let rendered = flash_pod.stored_objects(&stored.record, intent, Some(address)).map_err(StepError::Refused)?;
     let parts = Parts::of(&rendered, &stored.record.name, &identity.namespace);
     let pod = parts.pod.as_ref().ok_or_else(|| altered("renders no Pod although its address is known"))?;
     create_pod(ctx, identity, pod).await?;
@@ -42,7 +37,7 @@ pub async fn launch(ctx: &Context, identity: &Identity, address: &str) -> Result
         step = "launch",
         "flash started"
     );
-    put_deployed(ctx, &stored, rendered.manifest, rendered.notes, Some(address)).await
+    put_launched(ctx, &stored, (rendered.manifest, rendered.notes), Some(address)).await
 }
 
 /// Write 4, exactly once: the name is the attempt's own, so an object that exists is ours or nobody's.
@@ -51,7 +46,8 @@ async fn create_pod(ctx: &Context, identity: &Identity, pod: &serde_json::Value)
         Ok(created) => created.try_parse::<Pod>().ok(),
         Err(error) if error.kind == ErrorKind::AlreadyExists || error.is_outcome_unknown() => {
             let name = pod["metadata"]["name"].as_str().unwrap_or_default();
-            let found = get_pod(ctx, &identity.namespace, name).await?.filter(|pod| is_ours(pod, identity));
+            let asked = until_answered(|| get_pod(ctx, &identity.namespace, name)).await?;
+            let found = asked.filter(|pod| is_ours(pod, identity));
             Some(found.ok_or(error)?)
         }
         Err(error) => return Err(error.into()),
@@ -84,16 +80,16 @@ pub async fn get_pod(ctx: &Context, namespace: &str, name: &str) -> Result<Optio
 pub async fn mark_deployed(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
     let (stored, flash_pod) = recorded(ctx, identity)?;
     let intent = intent_of(&stored, identity)?;
-    if !flash_pod.native() {
-        // helm wrote the whole manifest before it created anything.
-        return put_deployed(ctx, &stored, stored.record.manifest.clone(), stored.record.info.notes.clone(), None).await;
+    if has_pod(&stored.record.manifest) {
+        // helm writes the whole manifest before it creates anything.
+        return put_deployed(ctx, &stored, stored.record.manifest.clone(), stored.record.info.notes.clone()).await;
     }
     let name = ctx.state().ledger.attempt(&identity.key).and_then(|attempt| Some(attempt.pod.as_ref()?.sight.name.clone()));
     let Some(name) = name else { return Ok(()) };
     let Some(pod) = get_pod(ctx, &identity.namespace, &name).await? else { return Ok(()) };
     let address = env(&pod, "EXTERNAL_IP").unwrap_or_default();
     let rendered = flash_pod.stored_objects(&stored.record, intent, Some(&address)).map_err(StepError::Refused)?;
-    put_deployed(ctx, &stored, rendered.manifest, rendered.notes, Some(&address)).await
+    put_launched(ctx, &stored, (rendered.manifest, rendered.notes), Some(&address)).await
 }
 
 fn env(pod: &Pod, name: &str) -> Option<String> {
@@ -102,11 +98,18 @@ fn env(pod: &Pod, name: &str) -> Option<String> {
     flash.env.iter().flatten().find(|env| env.name == name)?.value.clone()
 }
 
-async fn put_deployed(
+/// Says in the record that the Pod was launched.
+///
+/// # Errors
+/// As [`put`].
+pub async fn put_deployed(ctx: &Context, stored: &Stored, manifest: String, notes: String) -> Result<(), StepError> {
+    put_launched(ctx, stored, (manifest, notes), None).await
+}
+
+async fn put_launched(
     ctx: &Context,
     stored: &Stored,
-    manifest: String,
-    notes: String,
+    (manifest, notes): (String, String),
     address: Option<&str>,
 ) -> Result<(), StepError> {
     let now = now();

@@ -10,7 +10,7 @@ mod launch;
 mod remove;
 mod verdict;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 
@@ -31,6 +31,8 @@ use crate::{
 const TROUBLE_SECONDS: i64 = 1;
 /// Longest wait between two tries of a write.
 const MAX_TROUBLE_SECONDS: i64 = 60;
+/// Wait before it is asked again whether something exists.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Why a step did not do what it was to do.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +73,20 @@ impl StepError {
     }
 }
 
+/// Asks until the API server answers. As long as nobody knows whether a create was carried out, its step goes on, and with it
+/// lock and slot are held.
+async fn until_answered<T, F>(ask: impl Fn() -> F) -> Result<T, ApiError>
+where
+    F: Future<Output = Result<T, ApiError>>,
+{
+    loop {
+        match ask().await {
+            Err(error) if error.is_outcome_unknown() => tokio::time::sleep(ASK_AGAIN).await,
+            answer => return answer,
+        }
+    }
+}
+
 /// Random text for an attempt id.
 #[must_use]
 pub fn nonce() -> String {
@@ -82,7 +98,7 @@ pub fn spawn(ctx: &Arc<Context>, job: &Arc<Job>, identity: Identity, step: Step)
     let (ctx, job) = (Arc::clone(ctx), Some(Arc::clone(job)));
     tokio::spawn(async move {
         let done = run(&ctx, job.as_deref(), &identity, step).await;
-        end(&ctx, &identity.key, done);
+        end(&ctx, &identity.key, &done);
     });
 }
 
@@ -91,7 +107,7 @@ pub fn spawn_orphan(ctx: &Arc<Context>, identity: Identity, step: Step) {
     let ctx = Arc::clone(ctx);
     tokio::spawn(async move {
         let done = run(&ctx, None, &identity, step).await;
-        end(&ctx, &identity.key, done);
+        end(&ctx, &identity.key, &done);
     });
 }
 
@@ -103,7 +119,7 @@ pub fn spawn_begin(ctx: &Arc<Context>, job: &Arc<Job>, identity: Identity, begin
         if let Err(error) = &done {
             begin::give_up(&ctx, &job, &identity, begin.index, error);
         }
-        end(&ctx, &identity.key, done);
+        end(&ctx, &identity.key, &done);
     });
 }
 
@@ -120,11 +136,11 @@ async fn run(ctx: &Arc<Context>, job: Option<&Job>, identity: &Identity, step: S
 }
 
 /// Ends a step: its trouble is remembered, its mark is taken away, its job is looked at again.
-fn end(ctx: &Context, key: &AttemptKey, done: Result<(), StepError>) {
+fn end(ctx: &Context, key: &AttemptKey, done: &Result<(), StepError>) {
     {
         let mut state = ctx.state();
         let memory = state.memory(&key.job_uid);
-        match &done {
+        match done {
             Ok(()) => drop(memory.trouble.remove(&key.id)),
             Err(error) => {
                 let tries = memory.trouble.get(&key.id).map_or(0, |trouble| trouble.tries) + 1;
@@ -136,7 +152,7 @@ fn end(ctx: &Context, key: &AttemptKey, done: Result<(), StepError>) {
         }
         state.ledger.end_step(key);
     }
-    if let Err(error) = &done {
+    if let Err(error) = done {
         tracing::warn!(job.uid = key.job_uid, attempt = key.id, reason = %error.reason(), error = %error, "step failed, trying again");
     }
     ctx.nudge(&key.job_uid);

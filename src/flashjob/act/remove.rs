@@ -102,9 +102,8 @@ async fn delete_service(ctx: &Context, attempt: &Attempt) -> Result<(), StepErro
 async fn delete_records(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
     let Some(newest) = attempt.record() else { return Ok(()) };
     let Some(key) = Key::parse(&newest.sight.name) else { return Ok(()) };
-    // helm uninstalls whole releases: never from under a newer attempt.
-    let newest_of_release = ctx.state().next_revision(&attempt.identity.namespace, &key.release) == newest.revision + 1;
-    if let Some(helm) = ctx.helm.as_ref().filter(|_| newest_of_release) {
+    // helm removes a release as a whole: not while another attempt has a part in it.
+    if let Some(helm) = ctx.helm.as_ref().filter(|_| is_alone(ctx, attempt, &key)) {
         helm::uninstall(helm, &attempt.identity.namespace, &key.release).await?;
     }
     let doomed: Vec<(String, String)> = {
@@ -130,8 +129,22 @@ async fn delete_records(ctx: &Context, attempt: &Attempt) -> Result<(), StepErro
             Err(error) => return Err(error.into()),
         }
     }
-    ctx.metrics.release("native", "uninstall", "ok");
+    ctx.metrics.release(ctx.engine(), "uninstall", "ok");
     Ok(())
+}
+
+/// Whether no other attempt took the release over. This very step holds the device's lock, so none begins meanwhile.
+fn is_alone(ctx: &Context, attempt: &Attempt, newest: &Key) -> bool {
+    let later = |key: &Key| key.release == newest.release && key.revision > newest.revision;
+    let takes_part = |other: &Attempt| {
+        let wrote = other.records.values().any(|record| Key::parse(&record.sight.name).is_some_and(|key| later(&key)));
+        wrote || (other.holds_slot() && other.identity.uuid == attempt.identity.uuid)
+    };
+    let state = ctx.state();
+    let others = state.ledger.all().map(|(_, other)| other).filter(|other| {
+        other.identity.namespace == attempt.identity.namespace && other.identity.key != attempt.identity.key
+    });
+    !others.into_iter().any(takes_part)
 }
 
 /// The release stays, as `failed`, with its reason: `helm list` shows it until the job goes or another job takes the device.
@@ -143,6 +156,6 @@ async fn fail_record(ctx: &Context, attempt: &Attempt, description: &str) -> Res
     record.info.last_deployed = Some(crate::cluster::clock::now());
     record.info.description = description.chars().take(512).collect();
     put(ctx, stored, &record).await?;
-    ctx.metrics.release("native", "fail", "ok");
+    ctx.metrics.release(ctx.engine(), "fail", "ok");
     Ok(())
 }

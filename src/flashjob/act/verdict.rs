@@ -5,7 +5,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::{Api, api::LogParams};
 
-use super::{StepError, launch::get_pod};
+use super::{StepError, helm, launch::get_pod};
 use crate::{
     api::Reason,
     cluster::{ApiError, clock::now},
@@ -131,6 +131,9 @@ pub async fn confirm_interrupted(ctx: &Context, job: Option<&Job>, identity: &Id
     let name = name.unwrap_or_else(|| format!("{}{}-{}", crate::names::RELEASE_PREFIX, identity.uuid, identity.key.id));
     if let Some(pod) = get_pod(ctx, &identity.namespace, &name).await? {
         ctx.state().see_pod(&pod);
+        return Ok(());
+    }
+    if helm::never_launched(ctx, job, identity).await? {
         return Ok(());
     }
     let message = format!(

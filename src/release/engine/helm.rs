@@ -38,6 +38,9 @@ use crate::chart::Chart;
 /// Oldest helm that has every flag used here; the first that is too new.
 const SUPPORTED: (Version, Version) = (Version::new(3, 14, 0), Version::new(5, 0, 0));
 
+/// Largest manifest that `helm template` may print.
+const MAX_MANIFEST: usize = 4 << 20;
+
 /// How helm is run.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -88,9 +91,23 @@ pub struct Uninstall {
     pub namespace: String,
 }
 
+/// One `helm template`: what an upgrade would apply, rendered without a cluster. [`Outcome::stdout`] is the whole manifest,
+/// hooks included, tests left out.
+#[derive(Clone, Debug)]
+pub struct Template {
+    /// The upgrade that is meant.
+    pub upgrade: Upgrade,
+    /// `.Capabilities.KubeVersion`, with a leading `v`.
+    pub kube_version: String,
+    /// `.Capabilities.APIVersions`.
+    pub api_versions: Vec<String>,
+}
+
 /// What to run.
 #[derive(Clone, Debug)]
 pub enum Operation {
+    /// Render and print.
+    Template(Box<Template>),
     /// Install or upgrade.
     Upgrade(Box<Upgrade>),
     /// Uninstall.
@@ -145,6 +162,7 @@ pub enum HelmError {
 #[derive(Clone)]
 pub struct Helm {
     shared: Arc<Shared>,
+    allowed: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
 struct Shared {
@@ -154,7 +172,8 @@ struct Shared {
     spawner: Spawner,
     processes: u16,
     slots: Arc<Semaphore>,
-    stopping: watch::Sender<bool>,
+    /// Set when everything is to stop: how long a process may still take.
+    stopping: watch::Sender<Option<Duration>>,
 }
 
 impl Helm {
@@ -174,6 +193,7 @@ impl Helm {
         }
         let processes = settings.processes.max(1);
         Ok(Self {
+            allowed: Arc::new(|| true),
             shared: Arc::new(Shared {
                 program,
                 version,
@@ -184,9 +204,18 @@ impl Helm {
                 spawner,
                 processes,
                 slots: Arc::new(Semaphore::new(usize::from(processes))),
-                stopping: watch::Sender::new(false),
+                stopping: watch::Sender::new(None),
             }),
         })
+    }
+
+    /// The same helm, which starts a process only while `allowed` says so: while the lease is held.
+    #[must_use]
+    pub fn only_while(self, allowed: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self {
+            allowed: Arc::new(allowed),
+            ..self
+        }
     }
 
     /// The version of helm.
@@ -201,7 +230,7 @@ impl Helm {
     /// [`StartError::Busy`] if all slots are taken; otherwise as [`Helm::start`].
     pub fn try_start(&self, operation: Operation) -> Result<Running, StartError> {
         check(&operation)?;
-        if *self.shared.stopping.borrow() {
+        if self.is_stopping() {
             return Err(StartError::Stopping);
         }
         let slot = Arc::clone(&self.shared.slots)
@@ -223,9 +252,14 @@ impl Helm {
         self.run(operation, slot)
     }
 
+    fn is_stopping(&self) -> bool {
+        self.shared.stopping.borrow().is_some()
+    }
+
     /// Stops every process and starts none any more; returns when the last one is gone. For a lost lease and for shutdown.
-    pub async fn stop_all(&self) {
-        self.shared.stopping.send_replace(true);
+    /// `grace` is what lies between SIGTERM and SIGKILL: short where somebody else may lead soon.
+    pub async fn stop_all(&self, grace: Duration) {
+        self.shared.stopping.send_replace(Some(grace));
         // Every process holds a slot until it is gone. An error would mean that nobody holds one.
         drop(
             self.shared
@@ -236,7 +270,7 @@ impl Helm {
     }
 
     fn run(&self, operation: Operation, slot: OwnedSemaphorePermit) -> Result<Running, StartError> {
-        if *self.shared.stopping.borrow() {
+        if self.is_stopping() || !(self.allowed)() {
             return Err(StartError::Stopping);
         }
         let stop = Arc::new(Notify::new());
@@ -255,8 +289,11 @@ impl Helm {
 impl Shared {
     async fn perform(&self, operation: Operation, stop: &Notify) -> Outcome {
         let began = Instant::now();
+        let wants_all = matches!(operation, Operation::Template(_));
         let finished = self.execute(operation, stop).await;
         let (result, stdout) = match finished {
+            // Half a manifest must not be mistaken for a whole one.
+            Ok(finished) if wants_all && finished.truncated => (Err(Failure::too_much()), String::new()),
             Ok(Finished {
                 ended: Ended::Exited(Some(0)),
                 stdout,
@@ -278,18 +315,25 @@ impl Shared {
             Operation::Upgrade(upgrade) => {
                 Workspace::write(&parent, upgrade).map(|files| (operation, Some(files)))
             }
+            Operation::Template(template) => {
+                Workspace::write(&parent, &template.upgrade).map(|files| (operation, Some(files)))
+            }
             Operation::Uninstall(_) => Ok((operation, None)),
         });
         let (operation, files) = prepared.await.map_err(std::io::Error::other)??;
         let command = self.program.command(&operation, files.as_ref());
         let mut stopping = self.stopping.subscribe();
+        let grace = self.limits.grace;
         let stopped = async {
             tokio::select! {
-                () = stop.notified() => {}
-                _ = stopping.wait_for(|stopping| *stopping) => {}
+                () = stop.notified() => grace,
+                asked = stopping.wait_for(Option::is_some) => {
+                    asked.ok().and_then(|asked| *asked).map_or(grace, |asked| asked.min(grace))
+                }
             }
         };
-        process::run(&self.spawner, command, self.limits, stopped).await
+        let kept = if matches!(operation, Operation::Template(_)) { MAX_MANIFEST } else { process::KEPT };
+        process::run(&self.spawner, command, self.limits, kept, stopped).await
         // `files` is removed here, after the process that reads them.
     }
 }

@@ -6,5 +6,5 @@ pub mod helm;
 
 pub use helm::{
     Failure, Helm, HelmError, Operation, Outcome, Reason as HelmReason, Running,
-    Settings as HelmSettings, StartError, Uninstall, Upgrade,
+    Settings as HelmSettings, StartError, Template, Uninstall, Upgrade,
 };

@@ -13,8 +13,8 @@ use tokio::process::Command;
 
 use super::process::{self, Ended, Limits, Spawner};
 use super::workspace::Workspace;
-use super::{HelmError, Operation, Settings, Uninstall, Upgrade};
-use crate::names::LABEL_REVISION;
+use super::{HelmError, Operation, Settings, Template, Uninstall, Upgrade};
+use crate::names::{ENGINE_HELM, LABEL_ENGINE, LABEL_REVISION};
 use crate::release::{NameError, RESERVED_LABELS, validate};
 
 /// What a process may read of the operator's environment: programs, proxies, certificates, the cluster around the Pod.
@@ -65,6 +65,7 @@ pub enum StartError {
 pub(super) fn check(operation: &Operation) -> Result<(), StartError> {
     let (release, labels) = match operation {
         Operation::Upgrade(upgrade) => (&upgrade.release, labels(upgrade)),
+        Operation::Template(template) => (&template.upgrade.release, BTreeMap::new()),
         Operation::Uninstall(Uninstall {
             release,
             namespace: _,
@@ -96,6 +97,7 @@ fn labels(upgrade: &Upgrade) -> BTreeMap<String, String> {
     let mut labels = upgrade.labels.clone();
     labels.extend(upgrade.intent.labels());
     labels.insert(LABEL_REVISION.to_owned(), upgrade.revision.to_string());
+    labels.insert(LABEL_ENGINE.to_owned(), ENGINE_HELM.to_owned());
     labels
 }
 
@@ -151,7 +153,7 @@ impl Program {
             program: self.path.clone(),
             message,
         };
-        let finished = process::run(spawner, command, VERSION_LIMITS, std::future::pending())
+        let finished = process::run(spawner, command, VERSION_LIMITS, process::KEPT, std::future::pending())
             .await
             .map_err(|error| unusable(error.to_string()))?;
         if finished.ended != Ended::Exited(Some(0)) {
@@ -179,6 +181,10 @@ impl Program {
     pub(super) fn command(&self, operation: &Operation, files: Option<&Workspace>) -> Command {
         let mut command = self.bare();
         match operation {
+            Operation::Template(template) => {
+                template_arguments(&mut command, template, files);
+                return command;
+            }
             Operation::Upgrade(upgrade) => {
                 command.args(["upgrade", "--install", &upgrade.release]);
                 command.args(files.map(Workspace::chart));
@@ -193,6 +199,8 @@ impl Program {
                 command.arg(format!("--history-max={}", self.history_max));
                 // Without it an upgrade with empty values would take over those of the revision before.
                 command.arg("--reset-values");
+                // What the guard was not asked about is not installed.
+                command.arg("--skip-crds");
             }
             Operation::Uninstall(Uninstall { release, namespace }) => {
                 command.args(["uninstall", release, "--ignore-not-found"]);
@@ -218,6 +226,27 @@ impl Program {
             .current_dir(self.directory.path());
         command
     }
+}
+
+/// Helm contacts no cluster for it: versions of the cluster are told.
+fn template_arguments(command: &mut Command, template: &Template, files: Option<&Workspace>) {
+    let Template {
+        upgrade,
+        kube_version,
+        api_versions,
+    } = template;
+    command.args(["template", &upgrade.release]);
+    command.args(files.map(Workspace::chart));
+    command.args(files.map(|files| option("--values=", files.values())));
+    command.arg(format!("--namespace={}", upgrade.namespace));
+    command.arg(format!("--kube-version={kube_version}"));
+    if !api_versions.is_empty() {
+        command.arg(format!("--api-versions={}", api_versions.join(",")));
+    }
+    if upgrade.revision > 1 {
+        command.arg("--is-upgrade");
+    }
+    command.arg("--skip-tests");
 }
 
 fn option(name: &str, path: &Path) -> OsString {

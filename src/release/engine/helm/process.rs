@@ -17,8 +17,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-/// How much of each output is kept.
-const KEPT: usize = 64 << 10;
+/// How much of each output is kept, where not all of it is wanted.
+pub(super) const KEPT: usize = 64 << 10;
 /// How long output may still come after the process has ended: something it started may hold the pipe open.
 const DRAIN: Duration = Duration::from_secs(1);
 
@@ -46,6 +46,8 @@ pub(super) struct Finished {
     pub(super) ended: Ended,
     pub(super) stdout: String,
     pub(super) stderr: String,
+    /// The standard output is not whole.
+    pub(super) truncated: bool,
 }
 
 struct Order {
@@ -90,12 +92,14 @@ impl Spawner {
     }
 }
 
-/// Runs a command to its end, to `stop`, or to its time-out; then nothing of its process group is left.
+/// Runs a command to its end, to `stop`, which says how long it may take to end, or to its time-out; then nothing of its process
+/// group is left. Of its standard output the last `kept` bytes are returned.
 pub(super) async fn run(
     spawner: &Spawner,
     mut command: Command,
     limits: Limits,
-    stop: impl Future<Output = ()>,
+    kept: usize,
+    stop: impl Future<Output = Duration>,
 ) -> io::Result<Finished> {
     command
         .stdin(Stdio::null())
@@ -107,20 +111,22 @@ pub(super) async fn run(
         .id()
         .and_then(|id| i32::try_from(id).ok())
         .map(Pid::from_raw);
-    let stdout = read(child.stdout.take());
-    let stderr = read(child.stderr.take());
-    let ended = tokio::select! {
-        status = child.wait() => Ended::Exited(status?.code()),
-        () = stop => Ended::Stopped,
-        () = sleep(limits.timeout) => Ended::TimedOut(limits.timeout),
+    let stdout = read(child.stdout.take(), kept);
+    let stderr = read(child.stderr.take(), KEPT);
+    let (ended, grace) = tokio::select! {
+        status = child.wait() => (Ended::Exited(status?.code()), None),
+        grace = stop => (Ended::Stopped, Some(grace)),
+        () = sleep(limits.timeout) => (Ended::TimedOut(limits.timeout), Some(limits.grace)),
     };
-    if !matches!(ended, Ended::Exited(_)) {
-        end(&mut child, group, limits.grace).await?;
+    if let Some(grace) = grace {
+        end(&mut child, group, grace).await?;
     }
+    let (stdout, truncated) = text(stdout).await;
     Ok(Finished {
         ended,
-        stdout: text(stdout).await,
-        stderr: text(stderr).await,
+        stdout,
+        stderr: text(stderr).await.0,
+        truncated,
     })
 }
 
@@ -139,32 +145,41 @@ async fn end(child: &mut Child, group: Option<Pid>, grace: Duration) -> io::Resu
 
 struct Reading {
     task: JoinHandle<()>,
-    kept: std::sync::Arc<std::sync::Mutex<Vec<u8>>>,
+    kept: std::sync::Arc<std::sync::Mutex<Kept>>,
 }
 
-/// Reads to the end and keeps the last [`KEPT`] bytes: an error stands at the end.
-fn read<R: AsyncRead + Unpin + Send + 'static>(source: Option<R>) -> Reading {
+#[derive(Default)]
+struct Kept {
+    bytes: Vec<u8>,
+    truncated: bool,
+}
+
+/// Reads to the end and keeps the last `limit` bytes: an error stands at the end.
+fn read<R: AsyncRead + Unpin + Send + 'static>(source: Option<R>, limit: usize) -> Reading {
     let kept = std::sync::Arc::default();
     let sink = std::sync::Arc::clone(&kept);
     let task = tokio::spawn(async move {
         let Some(mut source) = source else { return };
         let mut buffer = vec![0; 8 << 10];
         while let Ok(count @ 1..) = source.read(&mut buffer).await {
-            let mut kept: std::sync::MutexGuard<'_, Vec<u8>> = lock(&sink);
-            kept.extend_from_slice(&buffer[..count]);
-            let excess = kept.len().saturating_sub(KEPT);
-            kept.drain(..excess);
+            let mut kept: std::sync::MutexGuard<'_, Kept> = lock(&sink);
+            kept.bytes.extend_from_slice(&buffer[..count]);
+            let excess = kept.bytes.len().saturating_sub(limit);
+            kept.bytes.drain(..excess);
+            kept.truncated |= excess > 0;
         }
     });
     Reading { task, kept }
 }
 
-async fn text(mut reading: Reading) -> String {
-    if timeout(DRAIN, &mut reading.task).await.is_err() {
+/// What was read, and whether it is not all.
+async fn text(mut reading: Reading) -> (String, bool) {
+    let cut_off = timeout(DRAIN, &mut reading.task).await.is_err();
+    if cut_off {
         reading.task.abort();
     }
     let kept = lock(&reading.kept);
-    String::from_utf8_lossy(&kept).into_owned()
+    (String::from_utf8_lossy(&kept.bytes).into_owned(), cut_off || kept.truncated)
 }
 
 fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -212,6 +212,35 @@ impl Failure {
         }
     }
 
+    /// It printed more than is taken, or its end was not seen.
+    pub(super) fn too_much() -> Self {
+        Self {
+            reason: Reason::Other,
+            message: "helm printed more than can be checked".to_owned(),
+            exit_code: Some(0),
+        }
+    }
+
+    /// Whether a request of helm's may have reached the API server without its answer: its outcome has to be looked up, and
+    /// only after the time that such a request may take.
+    #[must_use]
+    pub const fn is_unclear(&self) -> bool {
+        match self.reason {
+            Reason::Killed | Reason::Timeout | Reason::Unreachable | Reason::Other => true,
+            Reason::InProgress
+            | Reason::NameInUse
+            | Reason::NotFound
+            | Reason::SchemaViolation
+            | Reason::TemplateError
+            | Reason::Forbidden
+            | Reason::QuotaExceeded
+            | Reason::AdmissionDenied
+            | Reason::Invalid
+            | Reason::Conflict
+            | Reason::NoKubernetes => false,
+        }
+    }
+
     /// The process could not be started or followed.
     pub(super) fn not_run(error: &io::Error) -> Self {
         Self {

@@ -177,7 +177,7 @@ async fn an_upgrade_gets_files_and_flags_and_nothing_of_the_environment() {
         "\n--history-max=7\n",
         "\n--reset-values\n",
         "\n--timeout=20s\n",
-        "flashjob.nbfc.io/job-uid=u,flashjob.nbfc.io/revision=3,flashjob.nbfc.io/round=1\n",
+        "flashjob.nbfc.io/engine=helm,flashjob.nbfc.io/job-uid=u,flashjob.nbfc.io/revision=3,flashjob.nbfc.io/round=1\n",
     ] {
         assert!(args.contains(expected), "{expected:?} is not in {args}");
     }
@@ -295,7 +295,7 @@ async fn stop_all_ends_every_process_and_starts_none_any_more() {
     let (helm, directory) = helm("echo $$ > $here/pid; exec sleep 60").await;
     let running = helm.try_start(uninstall()).unwrap();
     eventually("helm has begun", || !read(&directory, "pid").is_empty()).await;
-    helm.stop_all().await;
+    helm.stop_all(Duration::from_secs(1)).await;
     assert!(!lives(&read(&directory, "pid")));
     assert_eq!(running.await.result.unwrap_err().reason, Reason::Killed);
     assert_eq!(
@@ -414,4 +414,48 @@ fn a_helm_child_dies_with_the_operator() {
     operator.kill().unwrap();
     operator.wait().unwrap();
     runtime.block_on(eventually("helm is gone", || !lives(&pid)));
+}
+
+fn template() -> Operation {
+    Operation::Template(Box::new(Template {
+        upgrade: upgrade(),
+        kube_version: "v1.37.0".into(),
+        api_versions: vec!["v1".into(), "apps/v1".into()],
+    }))
+}
+
+#[tokio::test]
+async fn a_template_is_told_what_the_cluster_is_and_skips_tests() {
+    let (helm, _directory) = helm("printf '%s\\n' \"$@\"; ls \"$3\"").await;
+    let outcome = helm.try_start(template()).unwrap().await;
+    assert_eq!(outcome.result, Ok(()));
+    for expected in [
+        "template\nflash-a\n",
+        "\n--namespace=lab\n--kube-version=v1.37.0\n--api-versions=v1,apps/v1\n--is-upgrade\n--skip-tests\n",
+        "\nChart.yaml\n",
+    ] {
+        assert!(outcome.stdout.contains(expected), "{expected:?} is not in {}", outcome.stdout);
+    }
+}
+
+#[tokio::test]
+async fn half_a_manifest_is_a_failure() {
+    let (helm, _directory) = helm("head -c 5000000 /dev/zero | tr '\\0' x").await;
+    let outcome = helm.try_start(template()).unwrap().await;
+    assert!(outcome.result.is_err() && outcome.stdout.is_empty());
+}
+
+#[tokio::test]
+async fn a_lost_lease_starts_no_helm_and_gives_a_stubborn_one_little_time() {
+    let directory = stand_in("echo v4.3.1", "trap '' TERM; touch $here/began; while :; do sleep 0.1; done");
+    let settings = Settings { grace: Duration::from_secs(60), processes: 2, ..settings(directory.path()) };
+    let lease = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let asked = Arc::clone(&lease);
+    let helm = Helm::find(&settings).await.unwrap().only_while(move || asked.load(std::sync::atomic::Ordering::SeqCst));
+    let running = helm.try_start(uninstall()).unwrap();
+    eventually("helm has begun", || directory.path().join("began").exists()).await;
+    lease.store(false, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(helm.try_start(uninstall()).err(), Some(StartError::Stopping));
+    tokio::time::timeout(Duration::from_secs(20), helm.stop_all(Duration::from_millis(50))).await.unwrap();
+    assert_eq!(running.await.result.unwrap_err().reason, Reason::Killed);
 }
