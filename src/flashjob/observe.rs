@@ -48,8 +48,14 @@ fn host_endpoint(spec: &PodSpec) -> Option<String> {
 
 fn container(status: &PodStatus) -> ContainerSight {
     let flash = |container: &&ContainerStatus| container.name == FLASH_CONTAINER;
-    let state = status.container_statuses.iter().flatten().find(flash).and_then(|container| container.state.as_ref());
+    let flash = status.container_statuses.iter().flatten().find(flash);
+    let state = flash.and_then(|container| container.state.as_ref());
     if let Some(terminated) = state.and_then(|state| state.terminated.as_ref()) {
+        let made_up = terminated.reason.as_deref() == Some("ContainerStatusUnknown") && terminated.started_at.is_none();
+        if made_up && flash.is_some_and(|container| container.container_id.as_deref().unwrap_or_default().is_empty()) {
+            // The kubelet says so of a container that never was, when its Pod is deleted before it started.
+            return ContainerSight::Waiting { reason: terminated.reason.clone(), message: terminated.message.clone() };
+        }
         return ContainerSight::Terminated { exit_code: terminated.exit_code, reason: terminated.reason.clone() };
     }
     if state.is_some_and(|state| state.running.is_some()) {

@@ -37,7 +37,7 @@ pub async fn launch(ctx: &Context, identity: &Identity, address: &str) -> Result
         step = "launch",
         "flash started"
     );
-    put_deployed(ctx, &stored, rendered.manifest, rendered.notes).await
+    put_launched(ctx, &stored, (rendered.manifest, rendered.notes), Some(address)).await
 }
 
 /// Write 4, exactly once: the name is the attempt's own, so an object that exists is ours or nobody's.
@@ -89,7 +89,7 @@ pub async fn mark_deployed(ctx: &Context, identity: &Identity) -> Result<(), Ste
     let Some(pod) = get_pod(ctx, &identity.namespace, &name).await? else { return Ok(()) };
     let address = env(&pod, "EXTERNAL_IP").unwrap_or_default();
     let rendered = flash_pod.stored_objects(&stored.record, intent, Some(&address)).map_err(StepError::Refused)?;
-    put_deployed(ctx, &stored, rendered.manifest, rendered.notes).await
+    put_launched(ctx, &stored, (rendered.manifest, rendered.notes), Some(&address)).await
 }
 
 fn env(pod: &Pod, name: &str) -> Option<String> {
@@ -103,9 +103,22 @@ fn env(pod: &Pod, name: &str) -> Option<String> {
 /// # Errors
 /// As [`put`].
 pub async fn put_deployed(ctx: &Context, stored: &Stored, manifest: String, notes: String) -> Result<(), StepError> {
+    put_launched(ctx, stored, (manifest, notes), None).await
+}
+
+async fn put_launched(
+    ctx: &Context,
+    stored: &Stored,
+    (manifest, notes): (String, String),
+    address: Option<&str>,
+) -> Result<(), StepError> {
     let now = now();
     let mut record: Record = stored.record.clone();
     record.manifest = manifest;
+    if let Some(address) = address {
+        // Values and manifest agree: an upgrade by hand that reuses the values must not drop the Pod.
+        record.config["externalIP"] = address.into();
+    }
     record.info.notes = notes;
     record.info.status = Status::Deployed;
     record.info.last_deployed = Some(now);

@@ -138,15 +138,25 @@ async fn a_firmware_that_would_inject_is_refused_by_the_api_server() {
 }
 
 #[tokio::test]
-async fn texts_of_a_device_that_would_inject_stay_texts() {
+async fn a_text_of_a_device_that_would_inject_is_refused_before_anything_is_created() {
     let stage = Stage::healthy("device-text", 0, 0.2, &[]).await;
     let text = "fmnist\"\n  hostNetwork: true\n  x: '{{ .Values.image }}' {{ job.name }}";
     let properties = json!({"HOST_ENDPOINT": "192.0.2.222", "DEVICE": "esp32s3", "APPLICATION_TYPE": text});
     let uuid = stage.instance("evil", properties).await;
+    stage.flash("job", &[uuid], Value::Null).await;
+    refused(&stage, "job", "ValuesInvalid", &["values.schema.json", "applicationType"]).await;
+    assert_eq!(created(&stage), [0, 0]);
+}
+
+#[tokio::test]
+async fn a_text_of_a_device_that_looks_like_a_template_stays_a_text() {
+    let stage = Stage::healthy("template-text", 0, 0.2, &[]).await;
+    let text = "{{ .Values.image }} {{ job.name }} \" # '";
+    let properties = json!({"HOST_ENDPOINT": "192.0.2.223", "DEVICE": "esp32s3", "APPLICATION_TYPE": text});
+    let uuid = stage.instance("odd", properties).await;
     stage.flash("job", &[uuid.clone()], Value::Null).await;
     let pod = stage.flashing(&uuid).await;
     let pod = stage.api("v1", "Pod").get(&pod).await.unwrap();
-    assert_eq!(pod.data["spec"]["hostNetwork"], Value::Null);
     let env = pod.data["spec"]["containers"][0]["env"].as_array().unwrap();
     let found = env.iter().find(|env| env["name"] == "APPLICATION_TYPE").unwrap();
     assert_eq!(found["value"], text);
