@@ -20,7 +20,14 @@ async fn next_operator(space: &Space, run: &Run) -> Operator {
     let leaders = |operator: &Operator| operator.log().matches("leading identity=").count();
     space.kubectl(&["delete", "leases", "--all"]);
     // A record that a killed helm left is taken over only after helm's time-out.
-    let arguments = ["--engine", run.engine, "--cool-down-seconds", "2", "--helm-timeout-seconds", "10"];
+    let arguments = [
+        "--engine",
+        run.engine,
+        "--cool-down-seconds",
+        "2",
+        "--helm-timeout-seconds",
+        "10",
+    ];
     let operator = space.operator(&arguments);
     let before = leaders(&operator);
     space

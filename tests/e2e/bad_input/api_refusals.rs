@@ -7,14 +7,20 @@ use crate::support::ControlPlane;
 
 async fn succeeded(stage: &Stage, job: &str) {
     let status = stage.finished(job).await;
-    assert_eq!(condition(&status, "Complete")["status"], "True", "{status:#}");
+    assert_eq!(
+        condition(&status, "Complete")["status"],
+        "True",
+        "{status:#}"
+    );
 }
 
 #[tokio::test]
 async fn a_quota_is_named_and_the_device_is_flashed_when_it_is_lifted() {
     let stage = Stage::healthy("quota", 1, 0.2, &["--address-timeout-seconds=300"]).await;
     let uuid = stage.fleet.uuids().remove(0);
-    stage.space.kubectl(&["create", "quota", "none", "--hard=pods=0"]);
+    stage
+        .space
+        .kubectl(&["create", "quota", "none", "--hard=pods=0"]);
     stage
         .space
         .eventually("quota in force", PATIENCE, async || {
@@ -24,7 +30,9 @@ async fn a_quota_is_named_and_the_device_is_flashed_when_it_is_lifted() {
         .await;
     stage.flash("job", &[uuid.clone()], Value::Null).await;
     let refused = stage
-        .device("job", &uuid, "quota", |device| device["reason"] == "QuotaExceeded")
+        .device("job", &uuid, "quota", |device| {
+            device["reason"] == "QuotaExceeded"
+        })
         .await;
     says(&refused, &["exceeded quota: none", "pods=0"]);
     stage.space.kubectl(&["delete", "quota", "none"]);
@@ -60,11 +68,17 @@ async fn a_refusal_of_admission_is_quoted_and_the_device_is_flashed_when_it_is_l
         .await;
     stage.flash("job", &[uuid.clone()], Value::Null).await;
     let refused = stage
-        .device("job", &uuid, "refusal", |device| device["reason"] == "AdmissionDenied")
+        .device("job", &uuid, "refusal", |device| {
+            device["reason"] == "AdmissionDenied"
+        })
         .await;
     says(&refused, &["no flashes on a Friday"]);
-    stage.space.kubectl(&["delete", "validatingadmissionpolicybinding", &name]);
-    stage.space.kubectl(&["delete", "validatingadmissionpolicy", &name]);
+    stage
+        .space
+        .kubectl(&["delete", "validatingadmissionpolicybinding", &name]);
+    stage
+        .space
+        .kubectl(&["delete", "validatingadmissionpolicy", &name]);
     succeeded(&stage, "job").await;
     assert_eq!(stage.flashes(&uuid), 1);
 }
@@ -75,9 +89,13 @@ async fn an_image_that_cannot_be_pulled_is_named_and_given_up_without_an_attempt
     let stage = Stage::healthy("image", 1, 0.2, &arguments).await;
     let uuid = stage.fleet.uuids().remove(0);
     let image = "unpullable.invalid/esp32-flashjob:1";
-    stage.flash("job", &[uuid.clone()], json!({"flashjobPodImage": image})).await;
+    stage
+        .flash("job", &[uuid.clone()], json!({"flashjobPodImage": image}))
+        .await;
     let failing = stage
-        .device("job", &uuid, "image", |device| device["reason"] == "ImagePullFailed")
+        .device("job", &uuid, "image", |device| {
+            device["reason"] == "ImagePullFailed"
+        })
         .await;
     says(&failing, &["ImagePullBackOff", image]);
     let waits = stage.stands("job", &uuid, "Waiting", "BackOff").await;
@@ -93,15 +111,29 @@ async fn a_pod_without_a_node_waits_in_the_schedulers_words_and_runs_when_there_
     let uuid = stage.fleet.uuids().remove(0);
     let label = format!("flashjob.test/{}", stage.space.name);
     let values = json!({"nodeSelector": {label.clone(): "here"}});
-    stage.flash("job", &[uuid.clone()], json!({"values": values})).await;
-    let waits = stage
-        .device("job", &uuid, "scheduling", |device| device["reason"] == "Unschedulable")
+    stage
+        .flash("job", &[uuid.clone()], json!({"values": values}))
         .await;
-    says(&waits, &["0/1 nodes are available", "didn't match Pod's node affinity/selector"]);
-    stage.space.kubectl(&["label", "node", "flash-node", &format!("{label}=here")]);
+    let waits = stage
+        .device("job", &uuid, "scheduling", |device| {
+            device["reason"] == "Unschedulable"
+        })
+        .await;
+    says(
+        &waits,
+        &[
+            "0/1 nodes are available",
+            "didn't match Pod's node affinity/selector",
+        ],
+    );
+    stage
+        .space
+        .kubectl(&["label", "node", "flash-node", &format!("{label}=here")]);
     succeeded(&stage, "job").await;
     assert_eq!(stage.flashes(&uuid), 1);
-    stage.space.kubectl(&["label", "node", "flash-node", &format!("{label}-")]);
+    stage
+        .space
+        .kubectl(&["label", "node", "flash-node", &format!("{label}-")]);
 }
 
 #[tokio::test]
@@ -109,9 +141,19 @@ async fn a_second_installation_of_the_operator_is_refused_by_helm() {
     let control_plane = ControlPlane::shared();
     control_plane.operator_kubeconfig();
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/flashjob-operator");
-    let second = ["install", "second", chart, "--namespace", "second-operator", "--create-namespace"];
+    let second = [
+        "install",
+        "second",
+        chart,
+        "--namespace",
+        "second-operator",
+        "--create-namespace",
+    ];
     let output = control_plane.command("helm").args(second).output().unwrap();
     assert!(!output.status.success());
     let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(complaint.contains("flashjob-operator") && complaint.contains("exists"), "{complaint}");
+    assert!(
+        complaint.contains("flashjob-operator") && complaint.contains("exists"),
+        "{complaint}"
+    );
 }

@@ -20,7 +20,11 @@ async fn in_flight(name: &str, flash_seconds: f64) -> (Stage, String, String) {
 async fn interrupted_once(stage: &Stage, uuid: &str) {
     let status = stage.finished("job").await;
     let device = device_of(&status, uuid).unwrap();
-    assert_eq!((&device["phase"], &device["reason"]), (&json!("Failed"), &json!("Interrupted")), "{device:#}");
+    assert_eq!(
+        (&device["phase"], &device["reason"]),
+        (&json!("Failed"), &json!("Interrupted")),
+        "{device:#}"
+    );
     says(&device, &["check"]);
     assert_eq!(stage.flashes(uuid), 1, "never silently restarted");
 }
@@ -28,9 +32,17 @@ async fn interrupted_once(stage: &Stage, uuid: &str) {
 async fn sent_once(stage: &Stage, uuid: &str) {
     let status = stage.finished("job").await;
     let device = device_of(&status, uuid).unwrap();
-    assert_eq!((&device["phase"], &device["reason"]), (&json!("Succeeded"), &json!("FirmwareSent")), "{device:#}");
+    assert_eq!(
+        (&device["phase"], &device["reason"]),
+        (&json!("Succeeded"), &json!("FirmwareSent")),
+        "{device:#}"
+    );
     assert_eq!(stage.flashes(uuid), 1);
-    stage.jobs().delete("job", &DeleteParams::default()).await.unwrap();
+    stage
+        .jobs()
+        .delete("job", &DeleteParams::default())
+        .await
+        .unwrap();
     stage.nothing_left().await;
 }
 
@@ -38,10 +50,16 @@ async fn sent_once(stage: &Stage, uuid: &str) {
 async fn a_pod_deleted_before_its_flash_ends_is_interrupted_and_never_restarted() {
     let (stage, uuid, pod) = in_flight("pod-killed", 60.0).await;
     let pods = stage.api("v1", "Pod");
-    pods.delete(&pod, &DeleteParams::default().grace_period(1)).await.unwrap();
+    pods.delete(&pod, &DeleteParams::default().grace_period(1))
+        .await
+        .unwrap();
     interrupted_once(&stage, &uuid).await;
     let listed = stage.space.helm(&["list", "--failed", "--short"]);
-    assert_eq!(listed.trim(), format!("flash-{uuid}"), "the release stays as failed");
+    assert_eq!(
+        listed.trim(),
+        format!("flash-{uuid}"),
+        "the release stays as failed"
+    );
 }
 
 #[tokio::test]
@@ -57,8 +75,12 @@ async fn a_pod_that_vanishes_with_its_finalizer_is_interrupted_not_done() {
     let (stage, uuid, pod) = in_flight("pod-vanishes", 60.0).await;
     let pods = stage.api("v1", "Pod");
     let bare = Patch::Merge(json!({"metadata": {"finalizers": null}}));
-    pods.patch(&pod, &PatchParams::default(), &bare).await.unwrap();
-    pods.delete(&pod, &DeleteParams::default().grace_period(0)).await.unwrap();
+    pods.patch(&pod, &PatchParams::default(), &bare)
+        .await
+        .unwrap();
+    pods.delete(&pod, &DeleteParams::default().grace_period(0))
+        .await
+        .unwrap();
     interrupted_once(&stage, &uuid).await;
 }
 
@@ -77,10 +99,16 @@ async fn without_its_record_or_service_a_flash_still_gives_its_verdict(
     let before = all.items.len();
     assert!(before > 0);
     for object in all.items {
-        api.delete(&object.metadata.name.unwrap(), &DeleteParams::default()).await.unwrap();
+        api.delete(&object.metadata.name.unwrap(), &DeleteParams::default())
+            .await
+            .unwrap();
     }
     sent_once(&stage, &uuid).await;
-    assert_eq!(stage.births(resource), before, "what a person deleted is not made again");
+    assert_eq!(
+        stage.births(resource),
+        before,
+        "what a person deleted is not made again"
+    );
 }
 
 #[tokio::test]
@@ -95,7 +123,9 @@ async fn helm_uninstall_by_hand_of_a_flash_that_does_not_end_in_time_is_interrup
     let (stage, uuid, pod) = in_flight("uninstall-kill", 60.0).await;
     stage.space.helm(&["uninstall", &format!("flash-{uuid}")]);
     let pods = stage.api("v1", "Pod");
-    pods.delete(&pod, &DeleteParams::default().grace_period(1)).await.unwrap();
+    pods.delete(&pod, &DeleteParams::default().grace_period(1))
+        .await
+        .unwrap();
     interrupted_once(&stage, &uuid).await;
 }
 
@@ -104,9 +134,20 @@ async fn helm_upgrade_by_hand_leaves_the_verdict_to_our_pod() {
     let (stage, uuid, pod) = in_flight("upgrade", 8.0).await;
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/flash-pod");
     let release = format!("flash-{uuid}");
-    stage.space.helm(&["upgrade", &release, chart, "--force-conflicts", "--reuse-values", "--set", "podAnnotations.by=hand"]);
+    stage.space.helm(&[
+        "upgrade",
+        &release,
+        chart,
+        "--force-conflicts",
+        "--reuse-values",
+        "--set",
+        "podAnnotations.by=hand",
+    ]);
     let upgraded = stage.api("v1", "Pod").get(&pod).await.unwrap();
-    assert_eq!(upgraded.metadata.deletion_timestamp, None, "the values hold the address: the Pod stays");
+    assert_eq!(
+        upgraded.metadata.deletion_timestamp, None,
+        "the values hold the address: the Pod stays"
+    );
     assert_eq!(upgraded.metadata.annotations.unwrap()["by"], "hand");
     sent_once(&stage, &uuid).await;
 }
@@ -118,13 +159,37 @@ async fn a_pod_that_a_person_brought_in_by_helm_is_followed_and_our_own_gives_th
     let release = format!("flash-{uuid}");
     // A new attempt id is a new Pod; helm deletes ours, whose flash goes on to its end.
     let attempt = "operator.attempt=byhand0000";
-    stage.space.helm(&["upgrade", &release, chart, "--force-conflicts", "--reuse-values", "--set", attempt]);
+    stage.space.helm(&[
+        "upgrade",
+        &release,
+        chart,
+        "--force-conflicts",
+        "--reuse-values",
+        "--set",
+        attempt,
+    ]);
     let status = stage.finished("job").await;
     let device = device_of(&status, &uuid).unwrap();
-    assert_eq!((&device["phase"], &device["reason"]), (&json!("Succeeded"), &json!("FirmwareSent")), "{device:#}");
+    assert_eq!(
+        (&device["phase"], &device["reason"]),
+        (&json!("Succeeded"), &json!("FirmwareSent")),
+        "{device:#}"
+    );
     assert_eq!(status["counts"]["succeeded"], 1);
-    let own = stage.space.control_plane.audit().pod_births(&stage.space.name);
-    assert_eq!((own[&pod], own.len()), (1, 2), "the operator's, and the person's: {own:?}");
-    stage.jobs().delete("job", &DeleteParams::default()).await.unwrap();
+    let own = stage
+        .space
+        .control_plane
+        .audit()
+        .pod_births(&stage.space.name);
+    assert_eq!(
+        (own[&pod], own.len()),
+        (1, 2),
+        "the operator's, and the person's: {own:?}"
+    );
+    stage
+        .jobs()
+        .delete("job", &DeleteParams::default())
+        .await
+        .unwrap();
     stage.nothing_left().await;
 }
