@@ -147,10 +147,10 @@ async fn objects<K>(
                 let _ = listed_tx.try_send(kind);
             }
             WatchEvent::NotInstalled => {
-                tracing::error!(kind, "the API server does not know this kind")
+                tracing::error!(kind, "the API server does not know this kind");
             }
             WatchEvent::Failed(error) => {
-                tracing::warn!(kind, error = %error, "watch failed, trying again")
+                tracing::warn!(kind, error = %error, "watch failed, trying again");
             }
         }
     }
@@ -180,7 +180,7 @@ where
                 nudge(ctx, key.as_ref());
             }
             Err(error) => {
-                tracing::warn!(kind, name, error = %error, "cannot see whether it is gone; its lock stays")
+                tracing::warn!(kind, name, error = %error, "cannot see whether it is gone; its lock stays");
             }
         }
     }
@@ -222,7 +222,7 @@ async fn jobs(
                 "the API server does not know FlashJobs: install the CRDs of the chart"
             ),
             WatchEvent::Failed(error) => {
-                tracing::warn!(kind = "FlashJob", error = %error, "watch failed, trying again")
+                tracing::warn!(kind = "FlashJob", error = %error, "watch failed, trying again");
             }
         }
     }
@@ -275,7 +275,7 @@ async fn instances(
                 let _ = listed_tx.try_send("Instance");
             }
             WatchEvent::Failed(error) => {
-                tracing::warn!(kind = "Instance", error = %error, "watch failed, trying again")
+                tracing::warn!(kind = "Instance", error = %error, "watch failed, trying again");
             }
         }
         if listing.is_empty() {

@@ -251,7 +251,7 @@ fn remove_leftovers(parent: &Path) {
         let owner = name
             .strip_prefix("control-plane-")
             .and_then(|rest| rest.split('-').next());
-        let owned = owner
+        let lives = owner
             .and_then(|pid| pid.parse().ok())
             .and_then(started)
             .is_some();
@@ -264,7 +264,7 @@ fn remove_leftovers(parent: &Path) {
                     && fields[1].parse().ok().and_then(started).as_deref() == Some(fields[2])
             })
         };
-        if owner.is_some() && !owned && !runs() {
+        if owner.is_some() && !lives && !runs() {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }

@@ -168,7 +168,7 @@ async fn delete_records(ctx: &Context, attempt: &Attempt) -> Result<(), StepErro
             // A Secret of that name with another uid is not ours any more; ours is gone.
             Ok(_) => drop(ctx.state().ledger.see_gone(&uid)),
             Err(error) if error.kind == ErrorKind::Conflict => {
-                drop(ctx.state().ledger.see_gone(&uid))
+                drop(ctx.state().ledger.see_gone(&uid));
             }
             Err(error) => return Err(error.into()),
         }

@@ -320,6 +320,7 @@ impl Leader {
     }
 
     /// Carries out one request; its answer goes into the ledger.
+    #[allow(clippy::too_many_lines, reason = "one arm a request of the API")]
     fn request(
         &mut self,
         api: &mut Api,

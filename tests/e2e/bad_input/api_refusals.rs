@@ -28,7 +28,9 @@ async fn a_quota_is_named_and_the_device_is_flashed_when_it_is_lifted() {
             (stage.space.kubectl(&used) == "0").then_some(())
         })
         .await;
-    stage.flash("job", &[uuid.clone()], Value::Null).await;
+    stage
+        .flash("job", std::slice::from_ref(&uuid), Value::Null)
+        .await;
     let refused = stage
         .device("job", &uuid, "quota", |device| {
             device["reason"] == "QuotaExceeded"
@@ -66,7 +68,9 @@ async fn a_refusal_of_admission_is_quoted_and_the_device_is_flashed_when_it_is_l
             stage.space.try_kubectl(&probe).is_err().then_some(())
         })
         .await;
-    stage.flash("job", &[uuid.clone()], Value::Null).await;
+    stage
+        .flash("job", std::slice::from_ref(&uuid), Value::Null)
+        .await;
     let refused = stage
         .device("job", &uuid, "refusal", |device| {
             device["reason"] == "AdmissionDenied"
@@ -90,7 +94,11 @@ async fn an_image_that_cannot_be_pulled_is_named_and_given_up_without_an_attempt
     let uuid = stage.fleet.uuids().remove(0);
     let image = "unpullable.invalid/esp32-flashjob:1";
     stage
-        .flash("job", &[uuid.clone()], json!({"flashjobPodImage": image}))
+        .flash(
+            "job",
+            std::slice::from_ref(&uuid),
+            json!({"flashjobPodImage": image}),
+        )
         .await;
     let failing = stage
         .device("job", &uuid, "image", |device| {
@@ -112,7 +120,11 @@ async fn a_pod_without_a_node_waits_in_the_schedulers_words_and_runs_when_there_
     let label = format!("flashjob.test/{}", stage.space.name);
     let values = json!({"nodeSelector": {label.clone(): "here"}});
     stage
-        .flash("job", &[uuid.clone()], json!({"values": values}))
+        .flash(
+            "job",
+            std::slice::from_ref(&uuid),
+            json!({"values": values}),
+        )
         .await;
     let waits = stage
         .device("job", &uuid, "scheduling", |device| {

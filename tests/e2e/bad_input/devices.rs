@@ -260,7 +260,9 @@ async fn jobs_of_any_name_that_the_api_server_accepts_are_carried_out() {
     ];
     let uuids: HashMap<_, _> = names.iter().zip(stage.fleet.uuids()).collect();
     for (name, uuid) in &uuids {
-        stage.flash(name, &[uuid.clone()], Value::Null).await;
+        stage
+            .flash(name, std::slice::from_ref(uuid), Value::Null)
+            .await;
     }
     for name in &names {
         let status = stage.finished(name).await;

@@ -10,7 +10,9 @@ use super::{Stage, device_of, says};
 async fn in_flight(name: &str, flash_seconds: f64) -> (Stage, String, String) {
     let stage = Stage::healthy(name, 1, flash_seconds, &["--cool-down-seconds=0"]).await;
     let uuid = stage.fleet.uuids().remove(0);
-    stage.flash("job", &[uuid.clone()], Value::Null).await;
+    stage
+        .flash("job", std::slice::from_ref(&uuid), Value::Null)
+        .await;
     let pod = stage.flashing(&uuid).await;
     // The record says so too from now on.
     stage.stands("job", &uuid, "Flashing", "Flashing").await;

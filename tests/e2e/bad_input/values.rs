@@ -249,7 +249,9 @@ async fn a_text_of_a_device_that_looks_like_a_template_stays_a_text() {
     let properties =
         json!({"HOST_ENDPOINT": "192.0.2.223", "DEVICE": "esp32s3", "APPLICATION_TYPE": text});
     let uuid = stage.instance("odd", properties).await;
-    stage.flash("job", &[uuid.clone()], Value::Null).await;
+    stage
+        .flash("job", std::slice::from_ref(&uuid), Value::Null)
+        .await;
     let pod = stage.flashing(&uuid).await;
     let pod = stage.api("v1", "Pod").get(&pod).await.unwrap();
     let env = pod.data["spec"]["containers"][0]["env"].as_array().unwrap();
