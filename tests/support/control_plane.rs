@@ -33,6 +33,12 @@ impl ControlPlane {
         SHARED.get_or_init(|| Self::start("shared"))
     }
 
+    /// A second shared one, for tests that define kinds named like the operator's: to kubectl the name alone would mean both.
+    pub fn with_namesakes() -> &'static Self {
+        static SHARED: OnceLock<ControlPlane> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start("namesakes"))
+    }
+
     /// One of its own, for a test that stops parts of it.
     pub fn start(name: &str) -> Self {
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control-plane");
