@@ -17,14 +17,10 @@ use tokio::sync::{mpsc, watch as signal};
 
 use crate::{
     api::Reason,
-    chart::{
-        Chart,
-        load::LoadError,
-        template::Capabilities,
-        yaml,
-    },
+    chart::{Chart, load::LoadError, template::Capabilities, yaml},
     cluster::{
-        ApiError, ClientError, Clients, Election, Events, Fence, Kinds, Lost, Reader, Scope, Writer, clock,
+        ApiError, ClientError, Clients, Election, Events, Fence, Kinds, Lost, Reader, Scope,
+        Writer, clock,
         watch::{self, WatchEvent},
     },
     flashjob::{
@@ -128,16 +124,32 @@ pub async fn run(
     let namespace = settings.own_namespace(&clients.default_namespace);
     policy(&settings.flash_pod, [])?;
     let chart = flash_chart(settings.flash_pod.flash_pod_chart.as_deref())?;
-    let kinds = Kinds::default().discover(&clients.read, &settings.flash_pod.allowed_extra_kinds).await?;
-    let writer = Writer::new(clients.write.clone(), kinds, settings.write_timeout(), metrics.clone());
+    let kinds = Kinds::default()
+        .discover(&clients.read, &settings.flash_pod.allowed_extra_kinds)
+        .await?;
+    let writer = Writer::new(
+        clients.write.clone(),
+        kinds,
+        settings.write_timeout(),
+        metrics.clone(),
+    );
     let source = ChartSource::new(chart, &settings, &clients).await?;
     let leading = Arc::clone(&fence);
     let helm = engine(&settings, &source).await?;
     let helm = helm.map(|helm| helm.only_while(move || leading.is_held(clock::boot_time())));
-    tracing::info!(engine = if helm.is_some() { "helm" } else { "native" }, namespace, "waiting for the leader lease");
+    tracing::info!(
+        engine = if helm.is_some() { "helm" } else { "native" },
+        namespace,
+        "waiting for the leader lease"
+    );
     ready.send_replace(true);
-    let election =
-        Election::new(clients.lease.clone(), &namespace, settings.lease_times(), settings.write_timeout(), fence);
+    let election = Election::new(
+        clients.lease.clone(),
+        &namespace,
+        settings.lease_times(),
+        settings.write_timeout(),
+        fence,
+    );
     let mut leadership = tokio::select! {
         leadership = election.win() => leadership,
         _ = stop.wait_for(|stop| *stop) => return Ok(()),
@@ -166,7 +178,12 @@ pub async fn run(
     };
     metrics.leading(false);
     if let Some(helm) = &helm {
-        helm.stop_all(if ended.is_ok() { HELM_GRACE } else { LOST_HELM_GRACE }).await;
+        helm.stop_all(if ended.is_ok() {
+            HELM_GRACE
+        } else {
+            LOST_HELM_GRACE
+        })
+        .await;
     }
     if ended.is_ok() {
         ctx.drained(DRAIN).await;
@@ -188,7 +205,13 @@ fn limits(settings: &Settings, markers: Markers) -> Limits {
             // The kubelet's own grace, and a minute for a node that only seems lost.
             lost_seconds: 300 + 60,
             retry_seconds: seconds(settings.retry_base_seconds),
-            helm_seconds: seconds((Duration::from_secs(settings.helm_timeout) + HELM_GRACE + settings.write_timeout()).as_secs() + 1),
+            helm_seconds: seconds(
+                (Duration::from_secs(settings.helm_timeout)
+                    + HELM_GRACE
+                    + settings.write_timeout())
+                .as_secs()
+                    + 1,
+            ),
         },
         markers,
     }
@@ -196,20 +219,31 @@ fn limits(settings: &Settings, markers: Markers) -> Limits {
 
 /// What the flash Pod's log means: the built-in words, or those of a file.
 fn markers(path: Option<&Path>) -> Result<Markers, RunError> {
-    let Some(path) = path else { return Ok(Markers::default()) };
-    let failed = |message: String| RunError::Markers { path: path.display().to_string(), message };
+    let Some(path) = path else {
+        return Ok(Markers::default());
+    };
+    let failed = |message: String| RunError::Markers {
+        path: path.display().to_string(),
+        message,
+    };
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     serde_saphyr::from_str(&text).map_err(|error| failed(error.to_string()))
 }
 
 /// The helm command where it is the engine: asked for, or needed by the chart and allowed.
 async fn engine(settings: &Settings, source: &ChartSource) -> Result<Option<Helm>, RunError> {
-    let unsupported = source.load(None).ok().and_then(|flash_pod| flash_pod.unsupported.clone());
+    let unsupported = source
+        .load(None)
+        .ok()
+        .and_then(|flash_pod| flash_pod.unsupported.clone());
     match (settings.engine, unsupported) {
         (EngineChoice::Native, Some(unsupported)) => return Err(RunError::NeedsHelm(unsupported)),
         (EngineChoice::Native | EngineChoice::Auto, None) => return Ok(None),
         (EngineChoice::Auto, Some(unsupported)) => {
-            tracing::warn!(reason = unsupported, "the flash chart needs helm: using the helm engine");
+            tracing::warn!(
+                reason = unsupported,
+                "the flash chart needs helm: using the helm engine"
+            );
         }
         (EngineChoice::Helm, _) => {}
     }
@@ -237,7 +271,9 @@ struct ChartSource {
 
 impl ChartSource {
     async fn new(chart: Chart, settings: &Settings, clients: &Clients) -> Result<Self, RunError> {
-        let version = Reader::new(clients.read.clone(), READ_TIMEOUT).cluster_version().await?;
+        let version = Reader::new(clients.read.clone(), READ_TIMEOUT)
+            .cluster_version()
+            .await?;
         Ok(Self {
             chart,
             settings: settings.flash_pod.clone(),
@@ -246,7 +282,10 @@ impl ChartSource {
                 api_versions: version.api_versions,
                 ..Capabilities::default()
             },
-            configmap: settings.flash_pod_values_configmap.clone().unwrap_or_default(),
+            configmap: settings
+                .flash_pod_values_configmap
+                .clone()
+                .unwrap_or_default(),
         })
     }
 
@@ -254,15 +293,30 @@ impl ChartSource {
     fn load(&self, values: Option<&str>) -> Result<FlashPod, Refusal> {
         // What cannot be parsed is refused with its place when it is compiled.
         let parsed = values.and_then(|text| yaml::parse(text).ok());
-        let policy = policy(&self.settings, [&self.chart.values].into_iter().chain(&parsed));
-        let policy = policy.map_err(|error| Refusal { reason: Reason::ChartInvalid, message: error.to_string() })?;
+        let policy = policy(
+            &self.settings,
+            [&self.chart.values].into_iter().chain(&parsed),
+        );
+        let policy = policy.map_err(|error| Refusal {
+            reason: Reason::ChartInvalid,
+            message: error.to_string(),
+        })?;
         let settings = blueprint::Settings {
-            operator_values: values.map(|text| (text.to_owned(), format!("ConfigMap {} {VALUES_KEY}", self.configmap))),
+            operator_values: values.map(|text| {
+                (
+                    text.to_owned(),
+                    format!("ConfigMap {} {VALUES_KEY}", self.configmap),
+                )
+            }),
             allowed_value_paths: self.settings.allowed_value_paths.clone(),
             policy,
             capabilities: self.capabilities.clone(),
         };
-        FlashPod::load(self.chart.clone(), &settings, NEXT_VERSION.fetch_add(1, Ordering::Relaxed))
+        FlashPod::load(
+            self.chart.clone(),
+            &settings,
+            NEXT_VERSION.fetch_add(1, Ordering::Relaxed),
+        )
     }
 }
 
@@ -279,7 +333,9 @@ async fn administrators_values(
     if let Some(events) = &mut events {
         let listed = follow(&ctx, &source, events, true);
         if tokio::time::timeout(READ_TIMEOUT, listed).await.is_err() {
-            tracing::error!("the administrator's chart values could not be read yet; the chart's own are used");
+            tracing::error!(
+                "the administrator's chart values could not be read yet; the chart's own are used"
+            );
         }
     }
     async move {
@@ -319,7 +375,11 @@ async fn follow(
                 message: format!("{}; mend ConfigMap {}", refusal.message, source.configmap),
             })),
             Err(refusal) => {
-                tracing::error!(configmap = source.configmap, error = refusal.message, "chart values cannot be used; the last good ones are kept");
+                tracing::error!(
+                    configmap = source.configmap,
+                    error = refusal.message,
+                    "chart values cannot be used; the last good ones are kept"
+                );
                 ctx.metrics.release("chart", "load values", "refused");
             }
         }

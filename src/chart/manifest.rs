@@ -121,11 +121,19 @@ pub fn split(text: &str) -> Vec<&str> {
 pub fn read(manifest: &str) -> Result<Vec<Document>, RenderError> {
     let mut documents = Vec::new();
     for text in split(manifest) {
-        let named = text.lines().next().and_then(|line| line.strip_prefix("# Source: "));
+        let named = text
+            .lines()
+            .next()
+            .and_then(|line| line.strip_prefix("# Source: "));
         let source = named.unwrap_or("an object without a source").to_owned();
-        let object = yaml::parse(text).map_err(|error| refused(&source, format!("YAML parse error: {error}")))?;
+        let object = yaml::parse(text)
+            .map_err(|error| refused(&source, format!("YAML parse error: {error}")))?;
         if !object.is_null() {
-            documents.push(Document { source, text: text.to_owned(), object });
+            documents.push(Document {
+                source,
+                text: text.to_owned(),
+                object,
+            });
         }
     }
     Ok(documents)

@@ -6,8 +6,11 @@ use crate::api::{FlashJobSpec, SelectedDevice};
 /// How the device differs from what the job expects, in words; none where it does not. What the device does not tell differs.
 #[must_use]
 pub fn mismatch(spec: &FlashJobSpec, device: &Device) -> Option<String> {
-    let differences =
-        differences(spec, Some(&device.device_type), device.application_type.as_deref())?;
+    let differences = differences(
+        spec,
+        Some(&device.device_type),
+        device.application_type.as_deref(),
+    )?;
     Some(format!(
         "device {} ({}/{}) differs from the job: {differences}; correct the job or choose another device",
         device.endpoint, device.namespace, device.name,
@@ -18,8 +21,11 @@ pub fn mismatch(spec: &FlashJobSpec, device: &Device) -> Option<String> {
 #[must_use]
 pub fn mismatch_selected(spec: &FlashJobSpec, device: &SelectedDevice) -> Option<String> {
     device.endpoint.as_ref()?;
-    let differences =
-        differences(spec, device.device_type.as_deref(), device.application_type.as_deref())?;
+    let differences = differences(
+        spec,
+        device.device_type.as_deref(),
+        device.application_type.as_deref(),
+    )?;
     Some(format!("it differs from the job: {differences}"))
 }
 
@@ -28,8 +34,12 @@ fn differences(
     device_type: Option<&str>,
     application_type: Option<&str>,
 ) -> Option<String> {
-    let kind =
-        differs(spec.device.as_deref(), device_type, ["device", "DEVICE"], &device_spelling);
+    let kind = differs(
+        spec.device.as_deref(),
+        device_type,
+        ["device", "DEVICE"],
+        &device_spelling,
+    );
     let application = differs(
         spec.application_type.as_deref(),
         application_type,

@@ -71,7 +71,15 @@ pub enum SelectionError {
 pub fn select(uuids: &[String], inventory: &Inventory) -> Vec<SelectedDevice> {
     let mut seen = HashSet::new();
     let once = uuids.iter().filter(|uuid| seen.insert(uuid.as_str()));
-    once.map(|uuid| freeze(uuid, inventory.by_uuid(uuid).and_then(|device| device.as_ref().ok()))).collect()
+    once.map(|uuid| {
+        freeze(
+            uuid,
+            inventory
+                .by_uuid(uuid)
+                .and_then(|device| device.as_ref().ok()),
+        )
+    })
+    .collect()
 }
 
 fn freeze(uuid: &str, device: Option<&Device>) -> SelectedDevice {
@@ -95,7 +103,14 @@ pub fn hash(devices: &[SelectedDevice]) -> String {
         digest.update(text);
     };
     for device in devices {
-        let SelectedDevice { uuid, endpoint, device_type, application_type, version, instance } = device;
+        let SelectedDevice {
+            uuid,
+            endpoint,
+            device_type,
+            application_type,
+            version,
+            instance,
+        } = device;
         field(uuid);
         // None of these is ever empty: empty stands for absent.
         for part in [endpoint, device_type, application_type, version, instance] {

@@ -138,7 +138,14 @@ pub struct Decision {
 
 impl Decision {
     fn wait(phase: DevicePhase, reason: Reason, message: impl Into<String>) -> Self {
-        Self { step: None, release: None, phase, reason, message: message.into(), wake_at: None }
+        Self {
+            step: None,
+            release: None,
+            phase,
+            reason,
+            message: message.into(),
+            wake_at: None,
+        }
     }
 
     fn with(mut self, step: Step) -> Self {
@@ -154,7 +161,13 @@ impl Decision {
 
 /// Decides about one attempt.
 #[must_use]
-pub fn decide(attempt: &Attempt, wish: &Wish, memory: &Memory, bounds: &Bounds, now: Timestamp) -> Decision {
+pub fn decide(
+    attempt: &Attempt,
+    wish: &Wish,
+    memory: &Memory,
+    bounds: &Bounds,
+    now: Timestamp,
+) -> Decision {
     let id = &attempt.identity.key.id;
     let phase = phase_of(attempt);
     if attempt.step {
@@ -170,29 +183,46 @@ pub fn decide(attempt: &Attempt, wish: &Wish, memory: &Memory, bounds: &Bounds, 
         return release(attempt, bounds, now);
     }
     let found = memory.verdicts.get(id);
-    let stored = if wish.ending.is_some() { Stored::Final } else { Stored::None };
+    let stored = if wish.ending.is_some() {
+        Stored::Final
+    } else {
+        Stored::None
+    };
     let helm = helm_until(attempt, bounds).filter(|until| *until > now);
-    let decision = match next(pod_state(attempt, memory), stored, record_state(attempt, wish, helm.is_some()), wish.job) {
+    let decision = match next(
+        pod_state(attempt, memory),
+        stored,
+        record_state(attempt, wish, helm.is_some()),
+        wish.job,
+    ) {
         Next::Flashing => flashing(attempt, bounds, now),
         Next::MarkDeployed => Decision::wait(phase, Reason::Flashing, "").with(Step::MarkDeployed),
         Next::ReadVerdict => read_verdict(attempt, found),
         Next::ConfirmInterrupted => confirm(found),
         Next::ReadBack | Next::Finish => finish(attempt, wish, memory, bounds, now),
-        Next::AwaitHelm => Decision::wait(phase, Reason::Reserved, "a helm command was cut off; its time-out is awaited"),
+        Next::AwaitHelm => Decision::wait(
+            phase,
+            Reason::Reserved,
+            "a helm command was cut off; its time-out is awaited",
+        ),
         Next::Reserved => reserved(attempt, wish, bounds, now),
         Next::Over => over(attempt, memory),
         Next::NotBegun => left_over(attempt),
     };
-    Decision { wake_at: decision.wake_at.into_iter().chain(helm).min(), ..decision }
+    Decision {
+        wake_at: decision.wake_at.into_iter().chain(helm).min(),
+        ..decision
+    }
 }
 
 /// Row 10: a Service that no record speaks for any more goes; the device may begin again after that.
 fn left_over(attempt: &Attempt) -> Decision {
     let decision = Decision::wait(DevicePhase::Pending, Reason::Queued, "");
     match &attempt.service {
-        Some(service) if service.sight.deleting.is_none() => {
-            decision.with(Step::Remove(Removal { service: true, ..Removal::default() }))
-        }
+        Some(service) if service.sight.deleting.is_none() => decision.with(Step::Remove(Removal {
+            service: true,
+            ..Removal::default()
+        })),
         _ => decision,
     }
 }
@@ -208,7 +238,10 @@ fn phase_of(attempt: &Attempt) -> DevicePhase {
 
 fn working(attempt: &Attempt) -> (Reason, &'static str) {
     match &attempt.pod {
-        Some(pod) if pod.ended() => (Reason::ReadingVerdict, "the flash ended; its log is being read"),
+        Some(pod) if pod.ended() => (
+            Reason::ReadingVerdict,
+            "the flash ended; its log is being read",
+        ),
         Some(_) => (Reason::Flashing, ""),
         None => (Reason::Reserved, "the release is being written"),
     }
@@ -217,7 +250,9 @@ fn working(attempt: &Attempt) -> (Reason, &'static str) {
 fn pod_state(attempt: &Attempt, memory: &Memory) -> PodState {
     match &attempt.pod {
         None => PodState::None,
-        Some(pod) if pod.ended() || memory.lost.contains(&attempt.identity.key.id) => PodState::Ended,
+        Some(pod) if pod.ended() || memory.lost.contains(&attempt.identity.key.id) => {
+            PodState::Ended
+        }
         Some(_) => PodState::Alive,
     }
 }
@@ -225,21 +260,33 @@ fn pod_state(attempt: &Attempt, memory: &Memory) -> PodState {
 /// Until when a pending record of helm's is left alone. A helm process of this operator runs inside a step, and nothing is
 /// decided while a step runs: this one was started by somebody else, most likely an operator that was killed.
 fn helm_until(attempt: &Attempt, bounds: &Bounds) -> Option<Timestamp> {
-    let record = attempt.record().filter(|record| record.by_helm && record.status.is_pending())?;
+    let record = attempt
+        .record()
+        .filter(|record| record.by_helm && record.status.is_pending())?;
     Some(after(record.sight.created, bounds.helm_seconds))
 }
 
 fn record_state(attempt: &Attempt, wish: &Wish, live_child: bool) -> RecordState {
     let launched = wish.was_flashing || attempt.pod_seen;
     let Some(record) = attempt.record() else {
-        return RecordState::None { was_flashing: launched };
+        return RecordState::None {
+            was_flashing: launched,
+        };
     };
     match record.status {
         // Its Pod was seen, so it was launched, whether or not write 5 came to say so: it is not launched again.
-        status if status.is_pending() && launched && attempt.pod.is_none() => RecordState::Deployed { pod: true },
-        Status::PendingInstall | Status::PendingUpgrade | Status::PendingRollback => RecordState::Pending { live_child },
-        Status::Deployed => RecordState::Deployed { pod: record.has_pod },
-        Status::Failed => RecordState::Failed { pod: record.has_pod },
+        status if status.is_pending() && launched && attempt.pod.is_none() => {
+            RecordState::Deployed { pod: true }
+        }
+        Status::PendingInstall | Status::PendingUpgrade | Status::PendingRollback => {
+            RecordState::Pending { live_child }
+        }
+        Status::Deployed => RecordState::Deployed {
+            pod: record.has_pod,
+        },
+        Status::Failed => RecordState::Failed {
+            pod: record.has_pod,
+        },
         Status::Superseded => RecordState::Superseded,
         Status::Uninstalling | Status::Uninstalled | Status::Unknown => RecordState::Ending,
     }
@@ -257,55 +304,102 @@ fn flashing(attempt: &Attempt, bounds: &Bounds, now: Timestamp) -> Decision {
         if now < deadline {
             return decision.until(deadline);
         }
-        let message = format!("the Pod did not start within {} s: {}", bounds.start_seconds, decision.message);
-        return Decision { release: Some((Reason::PodNotStarted, message)), ..decision };
+        let message = format!(
+            "the Pod did not start within {} s: {}",
+            bounds.start_seconds, decision.message
+        );
+        return Decision {
+            release: Some((Reason::PodNotStarted, message)),
+            ..decision
+        };
     }
     await_end(pod, decision, bounds, now)
 }
 
 /// Waits for the kubelet to end the Pod; when that is long overdue, its node may be lost.
 fn await_end(pod: &PodSight, decision: Decision, bounds: &Bounds, now: Timestamp) -> Decision {
-    let from = pod.started.or(pod.sight.deleting).unwrap_or(pod.sight.created);
-    let lost = after(from, pod.active_deadline_seconds.saturating_add(bounds.lost_seconds));
-    if now < lost { decision.until(lost) } else { decision.with(Step::CheckNode) }
+    let from = pod
+        .started
+        .or(pod.sight.deleting)
+        .unwrap_or(pod.sight.created);
+    let lost = after(
+        from,
+        pod.active_deadline_seconds
+            .saturating_add(bounds.lost_seconds),
+    );
+    if now < lost {
+        decision.until(lost)
+    } else {
+        decision.with(Step::CheckNode)
+    }
 }
 
 /// Why a living Pod is where it is, in the API's own words.
 fn pod_words(pod: &PodSight) -> (Reason, String) {
     if pod.sight.deleting.is_some() {
-        return (Reason::Flashing, "the Pod is being deleted; its end is awaited".into());
+        return (
+            Reason::Flashing,
+            "the Pod is being deleted; its end is awaited".into(),
+        );
     }
     let ContainerSight::Waiting { reason, message } = &pod.container else {
         return (Reason::Flashing, String::new());
     };
     let word = match reason.as_deref() {
         Some("Unschedulable") => Reason::Unschedulable,
-        Some("ImagePullBackOff" | "ErrImagePull" | "InvalidImageName" | "ErrImageNeverPull") => Reason::ImagePullFailed,
+        Some("ImagePullBackOff" | "ErrImagePull" | "InvalidImageName" | "ErrImageNeverPull") => {
+            Reason::ImagePullFailed
+        }
         _ => Reason::PodPending,
     };
-    let parts: Vec<&str> = [reason.as_deref(), message.as_deref()].into_iter().flatten().collect();
+    let parts: Vec<&str> = [reason.as_deref(), message.as_deref()]
+        .into_iter()
+        .flatten()
+        .collect();
     (word, parts.join(": "))
 }
 
 /// Row 2: the verdict is read once, then waits to be stored.
 fn read_verdict(attempt: &Attempt, found: Option<&Found>) -> Decision {
-    let decision = Decision::wait(DevicePhase::Flashing, Reason::ReadingVerdict, "the flash ended; its log is being read");
+    let decision = Decision::wait(
+        DevicePhase::Flashing,
+        Reason::ReadingVerdict,
+        "the flash ended; its log is being read",
+    );
     if found.is_some() {
         return decision;
     }
     match &attempt.pod {
         // It ended without ever being taken up by a node: the device was not touched.
         Some(pod) if pod.ended() && pod.started.is_none() && !pod.may_have_run() => {
-            let words = pod.message.clone().or_else(|| pod.reason.clone()).unwrap_or_else(|| "it was deleted".into());
-            Decision { release: Some((Reason::PodNotStarted, format!("the Pod ended before it started: {words}"))), ..decision }
+            let words = pod
+                .message
+                .clone()
+                .or_else(|| pod.reason.clone())
+                .unwrap_or_else(|| "it was deleted".into());
+            Decision {
+                release: Some((
+                    Reason::PodNotStarted,
+                    format!("the Pod ended before it started: {words}"),
+                )),
+                ..decision
+            }
         }
         _ => decision.with(Step::ReadVerdict),
     }
 }
 
 fn confirm(found: Option<&Found>) -> Decision {
-    let decision = Decision::wait(DevicePhase::Flashing, Reason::Interrupted, "the Pod is gone; the API server is being asked");
-    if found.is_some() { decision } else { decision.with(Step::ConfirmInterrupted) }
+    let decision = Decision::wait(
+        DevicePhase::Flashing,
+        Reason::Interrupted,
+        "the Pod is gone; the API server is being asked",
+    );
+    if found.is_some() {
+        decision
+    } else {
+        decision.with(Step::ConfirmInterrupted)
+    }
 }
 
 /// Row 8: recorded, not started. The gates are asked again; then the Service, its address, the Pod.
@@ -313,23 +407,44 @@ fn reserved(attempt: &Attempt, wish: &Wish, bounds: &Bounds, now: Timestamp) -> 
     let phase = phase_of(attempt);
     if let Some((reason, message)) = &wish.closed {
         let decision = Decision::wait(phase, *reason, message.clone());
-        return Decision { release: Some((*reason, message.clone())), ..decision };
+        return Decision {
+            release: Some((*reason, message.clone())),
+            ..decision
+        };
     }
     let begun = attempt.record().map_or(now, |record| record.sight.created);
     let Some(service) = &attempt.service else {
-        return Decision::wait(phase, Reason::Reserved, "the Service is being created").with(Step::ApplyService);
+        return Decision::wait(phase, Reason::Reserved, "the Service is being created")
+            .with(Step::ApplyService);
     };
     if service.sight.deleting.is_some() {
-        return overdue(phase, Reason::Reserved, "a Service of that name is still being deleted", begun, bounds, now);
+        return overdue(
+            phase,
+            Reason::Reserved,
+            "a Service of that name is still being deleted",
+            begun,
+            bounds,
+            now,
+        );
     }
     match known_address(attempt).map_or_else(|| service.address.clone(), Address::Ipv4) {
         Address::Ipv4(address) => match &wish.held {
             Some((reason, message)) => Decision::wait(phase, *reason, message.clone()),
-            None => Decision::wait(phase, Reason::Reserved, "").with(Step::Launch { address: address.clone() }),
+            None => Decision::wait(phase, Reason::Reserved, "").with(Step::Launch {
+                address: address.clone(),
+            }),
         },
-        Address::None => overdue(phase, Reason::AddressPending, &address_hint(service), begun, bounds, now),
+        Address::None => overdue(
+            phase,
+            Reason::AddressPending,
+            &address_hint(service),
+            begun,
+            bounds,
+            now,
+        ),
         Address::Unusable(what) => {
-            let message = format!("the load balancer gave {what}: the device needs an IPv4 address");
+            let message =
+                format!("the load balancer gave {what}: the device needs an IPv4 address");
             overdue(phase, Reason::AddressUnusable, &message, begun, bounds, now)
         }
     }
@@ -339,7 +454,9 @@ fn reserved(attempt: &Attempt, wish: &Wish, bounds: &Bounds, now: Timestamp) -> 
 fn known_address(attempt: &Attempt) -> Option<String> {
     let record = &attempt.record()?.stored.as_ref()?.record;
     let given = |values: &serde_json::Value| values.get("externalIP")?.as_str().map(str::to_owned);
-    given(&record.config).or_else(|| given(&record.chart.values)).filter(|address| !address.is_empty())
+    given(&record.config)
+        .or_else(|| given(&record.chart.values))
+        .filter(|address| !address.is_empty())
 }
 
 fn address_hint(service: &ServiceSight) -> String {
@@ -349,24 +466,46 @@ fn address_hint(service: &ServiceSight) -> String {
 /// Row 9: helm failed before there was a Pod. What it left goes, and the device waits before its next try.
 fn over(attempt: &Attempt, memory: &Memory) -> Decision {
     let trouble = memory.trouble.get(&attempt.identity.key.id);
-    let described = || attempt.record()?.stored.as_ref().map(|stored| stored.record.info.description.clone());
+    let described = || {
+        attempt
+            .record()?
+            .stored
+            .as_ref()
+            .map(|stored| stored.record.info.description.clone())
+    };
     let (reason, message) = match trouble {
         Some(trouble) => (trouble.reason, trouble.message.clone()),
-        None => (Reason::HelmFailed, described().unwrap_or_else(|| "helm failed before the Pod was created".into())),
+        None => (
+            Reason::HelmFailed,
+            described().unwrap_or_else(|| "helm failed before the Pod was created".into()),
+        ),
     };
     let decision = Decision::wait(phase_of(attempt), reason, message.clone());
-    Decision { release: Some((reason, message)), ..decision }
+    Decision {
+        release: Some((reason, message)),
+        ..decision
+    }
 }
 
 /// Waits until the address is overdue, then gives the attempt up: no attempt is consumed.
-fn overdue(phase: DevicePhase, reason: Reason, message: &str, begun: Timestamp, bounds: &Bounds, now: Timestamp) -> Decision {
+fn overdue(
+    phase: DevicePhase,
+    reason: Reason,
+    message: &str,
+    begun: Timestamp,
+    bounds: &Bounds,
+    now: Timestamp,
+) -> Decision {
     let deadline = after(begun, bounds.address_seconds);
     let decision = Decision::wait(phase, reason, message);
     if now < deadline {
         return decision.until(deadline);
     }
     let message = format!("{message} after {} s", bounds.address_seconds);
-    Decision { release: Some((reason, message)), ..decision }
+    Decision {
+        release: Some((reason, message)),
+        ..decision
+    }
 }
 
 /// A write failed lately. What has no Pod is given up once it is overdue, so that it does not hold a slot for ever.
@@ -378,22 +517,34 @@ fn troubled(
     bounds: &Bounds,
     now: Timestamp,
 ) -> Decision {
-    let decision = Decision::wait(phase_of(attempt), trouble.reason, trouble.message.clone()).until(trouble.until);
+    let decision = Decision::wait(phase_of(attempt), trouble.reason, trouble.message.clone())
+        .until(trouble.until);
     let begun = attempt.record().map_or(now, |record| record.sight.created);
     let overdue = after(begun, bounds.address_seconds) <= now || wish.closed.is_some();
-    let unlaunched = attempt.pod.is_none() && attempt.record().is_some_and(|record| !record.has_pod);
+    let unlaunched =
+        attempt.pod.is_none() && attempt.record().is_some_and(|record| !record.has_pod);
     // What is being given up already only waits for its next try.
     let open = wish.ending.is_none() && !memory.releasing.contains(&attempt.identity.key.id);
     if unlaunched && open && overdue {
-        return Decision { release: Some((trouble.reason, trouble.message.clone())), ..decision };
+        return Decision {
+            release: Some((trouble.reason, trouble.message.clone())),
+            ..decision
+        };
     }
     decision
 }
 
 /// Uninstalls an attempt that has no verdict and never will: no flash began.
 fn release(attempt: &Attempt, bounds: &Bounds, now: Timestamp) -> Decision {
-    let decision = Decision::wait(phase_of(attempt), Reason::BackOff, "the release is being uninstalled");
-    match (removal(attempt, PodRemoval::Unstarted, RecordRemoval::Delete, true), &attempt.pod) {
+    let decision = Decision::wait(
+        phase_of(attempt),
+        Reason::BackOff,
+        "the release is being uninstalled",
+    );
+    match (
+        removal(attempt, PodRemoval::Unstarted, RecordRemoval::Delete, true),
+        &attempt.pod,
+    ) {
         (Some(removal), _) => decision.with(Step::Remove(removal)),
         (None, Some(pod)) => await_end(pod, decision, bounds, now),
         (None, None) => decision,
@@ -401,18 +552,42 @@ fn release(attempt: &Attempt, bounds: &Bounds, now: Timestamp) -> Decision {
 }
 
 /// Rows 4 and 5.
-fn finish(attempt: &Attempt, wish: &Wish, memory: &Memory, bounds: &Bounds, now: Timestamp) -> Decision {
+fn finish(
+    attempt: &Attempt,
+    wish: &Wish,
+    memory: &Memory,
+    bounds: &Bounds,
+    now: Timestamp,
+) -> Decision {
     let (phase, reason, message) = match &wish.ending {
-        Some(ending) if ending.succeeded => (DevicePhase::Succeeded, ending.reason, ending.message.clone()),
+        Some(ending) if ending.succeeded => (
+            DevicePhase::Succeeded,
+            ending.reason,
+            ending.message.clone(),
+        ),
         Some(ending) => (DevicePhase::Failed, ending.reason, ending.message.clone()),
-        None => (phase_of(attempt), Reason::Deleting, "the release is being uninstalled".into()),
+        None => (
+            phase_of(attempt),
+            Reason::Deleting,
+            "the release is being uninstalled".into(),
+        ),
     };
-    let keep = wish.ending.as_ref().filter(|ending| !ending.succeeded && wish.job == JobState::Exists);
+    let keep = wish
+        .ending
+        .as_ref()
+        .filter(|ending| !ending.succeeded && wish.job == JobState::Exists);
     let record = keep.map_or(RecordRemoval::Delete, |ending| {
         RecordRemoval::Fail(format!("{}: {}", ending.reason, ending.message))
     });
-    let how = if memory.lost.contains(&attempt.identity.key.id) { PodRemoval::Lost } else { PodRemoval::Ended };
-    let cool_until = wish.ending.as_ref().and_then(|ending| cool_down(attempt, ending, bounds));
+    let how = if memory.lost.contains(&attempt.identity.key.id) {
+        PodRemoval::Lost
+    } else {
+        PodRemoval::Ended
+    };
+    let cool_until = wish
+        .ending
+        .as_ref()
+        .and_then(|ending| cool_down(attempt, ending, bounds));
     let cool = cool_until.is_none_or(|until| until <= now);
     let decision = Decision::wait(phase, reason, message);
     let decision = match cool_until.filter(|_| !cool && attempt.service.is_some()) {
@@ -428,10 +603,17 @@ fn finish(attempt: &Attempt, wish: &Wish, memory: &Memory, bounds: &Bounds, now:
 /// Until when Service and record stay after this ending: a device that was cut off keeps dialling its address. Where the
 /// Service admits anybody, no failed device may find another one's flash behind its address.
 fn cool_down(attempt: &Attempt, ending: &Ending, bounds: &Bounds) -> Option<Timestamp> {
-    let open = attempt.service.as_ref().is_some_and(|service| !service.restricted);
+    let open = attempt
+        .service
+        .as_ref()
+        .is_some_and(|service| !service.restricted);
     let interrupted = matches!(
         ending.reason,
-        Reason::Interrupted | Reason::DeadlineExceeded | Reason::TransferFailed | Reason::NodeLost | Reason::Evicted
+        Reason::Interrupted
+            | Reason::DeadlineExceeded
+            | Reason::TransferFailed
+            | Reason::NodeLost
+            | Reason::Evicted
             | Reason::VerdictUnknown
     );
     if ending.succeeded || !(interrupted || open) {
@@ -442,12 +624,18 @@ fn cool_down(attempt: &Attempt, ending: &Ending, bounds: &Bounds) -> Option<Time
 
 /// The removals that are due. Order: Pod; once it has ended finalizer and Service; the record when both are gone. None if
 /// nothing is due.
-fn removal(attempt: &Attempt, how: PodRemoval, record: RecordRemoval, cool: bool) -> Option<Removal> {
+fn removal(
+    attempt: &Attempt,
+    how: PodRemoval,
+    record: RecordRemoval,
+    cool: bool,
+) -> Option<Removal> {
     let mut due = Removal::default();
     // Until a Pod has ended it may turn out to have started, and then its end is the verdict.
     let over = how == PodRemoval::Lost || attempt.pod.as_ref().is_none_or(PodSight::ended);
     if let Some(pod) = &attempt.pod {
-        due.pod = (pod.sight.deleting.is_none() || (how == PodRemoval::Lost && pod.tracked())).then_some(how);
+        due.pod = (pod.sight.deleting.is_none() || (how == PodRemoval::Lost && pod.tracked()))
+            .then_some(how);
         due.untrack = over && pod.tracked();
     }
     if let Some(service) = &attempt.service {
@@ -456,7 +644,9 @@ fn removal(attempt: &Attempt, how: PodRemoval, record: RecordRemoval, cool: bool
     if attempt.pod.is_none() && attempt.service.is_none() {
         due.record = match (record, attempt.record()) {
             (_, None) => RecordRemoval::Keep,
-            (RecordRemoval::Fail(_), Some(newest)) if newest.status == Status::Failed => RecordRemoval::Keep,
+            (RecordRemoval::Fail(_), Some(newest)) if newest.status == Status::Failed => {
+                RecordRemoval::Keep
+            }
             (wanted, Some(_)) => wanted,
         };
     }
@@ -470,7 +660,8 @@ pub fn succeeded(found: &Found) -> bool {
 }
 
 fn after(from: Timestamp, seconds: i64) -> Timestamp {
-    from.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+    from.checked_add(SignedDuration::from_secs(seconds))
+        .unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

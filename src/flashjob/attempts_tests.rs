@@ -4,22 +4,39 @@
 use rstest::rstest;
 
 use super::*;
-use crate::flashjob::sight::RecordSight;
 use crate::flashjob::fixtures::{
     BOUNDS, address, at, attempt, ended, found, identity, pod, record, running, service,
 };
+use crate::flashjob::sight::RecordSight;
 
 fn wish() -> Wish {
-    Wish { job: JobState::Exists, ending: None, was_flashing: false, closed: None, held: None }
+    Wish {
+        job: JobState::Exists,
+        ending: None,
+        was_flashing: false,
+        closed: None,
+        held: None,
+    }
 }
 
 fn leaving() -> Wish {
-    Wish { job: JobState::Leaving, ..wish() }
+    Wish {
+        job: JobState::Leaving,
+        ..wish()
+    }
 }
 
 fn ending(succeeded: bool, reason: Reason, second: i64) -> Wish {
-    let ending = Ending { succeeded, reason, message: "said so".into(), at: Some(at(second)) };
-    Wish { ending: Some(ending), ..wish() }
+    let ending = Ending {
+        succeeded,
+        reason,
+        message: "said so".into(),
+        at: Some(at(second)),
+    };
+    Wish {
+        ending: Some(ending),
+        ..wish()
+    }
 }
 
 fn pending() -> Option<RecordSight> {
@@ -55,12 +72,23 @@ fn deciding(attempt: &Attempt, wish: &Wish, second: i64) -> Decision {
 }
 
 fn releasing() -> Memory {
-    Memory { releasing: ["a".to_owned()].into(), ..Memory::default() }
+    Memory {
+        releasing: ["a".to_owned()].into(),
+        ..Memory::default()
+    }
 }
 
 fn troubled(second: i64) -> Memory {
-    let trouble = Trouble { reason: Reason::QuotaExceeded, message: "quota".into(), until: at(second), tries: 1 };
-    Memory { trouble: [("a".to_owned(), trouble)].into(), ..Memory::default() }
+    let trouble = Trouble {
+        reason: Reason::QuotaExceeded,
+        message: "quota".into(),
+        until: at(second),
+        tries: 1,
+    };
+    Memory {
+        trouble: [("a".to_owned(), trouble)].into(),
+        ..Memory::default()
+    }
 }
 
 fn removal_of(decision: &Decision) -> Removal {
@@ -75,18 +103,29 @@ fn nothing_is_decided_while_a_step_runs() {
     let mut busy = attempt(pending(), None, None);
     busy.step = true;
     let decision = deciding(&busy, &wish(), 9_999);
-    assert_eq!((decision.step, decision.release, decision.wake_at), (None, None, None));
+    assert_eq!(
+        (decision.step, decision.release, decision.wake_at),
+        (None, None, None)
+    );
 }
 
 #[test]
 fn a_recorded_attempt_without_service_gets_its_service() {
-    assert_eq!(deciding(&attempt(pending(), None, None), &wish(), 1).step, Some(Step::ApplyService));
+    assert_eq!(
+        deciding(&attempt(pending(), None, None), &wish(), 1).step,
+        Some(Step::ApplyService)
+    );
 }
 
 #[test]
 fn a_pod_is_created_only_with_an_ipv4_address() {
     let decision = deciding(&attempt(pending(), served(address()), None), &wish(), 1);
-    assert_eq!(decision.step, Some(Step::Launch { address: "198.51.100.7".into() }));
+    assert_eq!(
+        decision.step,
+        Some(Step::Launch {
+            address: "198.51.100.7".into()
+        })
+    );
 }
 
 #[test]
@@ -107,7 +146,10 @@ fn an_address_is_waited_for_until_its_deadline_and_then_the_attempt_is_given_up(
 ) {
     let waiting = attempt(pending(), served(what), None);
     let before = deciding(&waiting, &wish(), 119);
-    assert_eq!((before.step, before.release, before.reason, before.wake_at), (None, None, reason, Some(at(120))));
+    assert_eq!(
+        (before.step, before.release, before.reason, before.wake_at),
+        (None, None, reason, Some(at(120)))
+    );
     let after = deciding(&waiting, &wish(), 120);
     let (given, message) = after.release.unwrap();
     assert_eq!((after.step, given), (None, reason));
@@ -122,33 +164,59 @@ fn an_address_that_came_late_is_still_used() {
 
 #[test]
 fn a_closed_gate_gives_up_what_has_not_started_and_nothing_else() {
-    let closed = Wish { closed: Some((Reason::DeviceNotFound, "gone".into())), ..wish() };
+    let closed = Wish {
+        closed: Some((Reason::DeviceNotFound, "gone".into())),
+        ..wish()
+    };
     let reserved = deciding(&attempt(pending(), served(address()), None), &closed, 1);
-    assert_eq!((reserved.step, reserved.release.unwrap().0), (None, Reason::DeviceNotFound));
+    assert_eq!(
+        (reserved.step, reserved.release.unwrap().0),
+        (None, Reason::DeviceNotFound)
+    );
     let flashing = deciding(&with_pod(a_running()), &closed, 1);
     assert_eq!((flashing.step, flashing.release), (None, None));
 }
 
 #[test]
 fn an_attempt_whose_gates_cannot_be_asked_is_neither_launched_nor_given_up() {
-    let held = Wish { held: Some((Reason::AkriNotInstalled, "unknown".into())), ..wish() };
+    let held = Wish {
+        held: Some((Reason::AkriNotInstalled, "unknown".into())),
+        ..wish()
+    };
     let decision = deciding(&attempt(pending(), served(address()), None), &held, 1);
-    assert_eq!((decision.step, decision.release, decision.reason), (None, None, Reason::AkriNotInstalled));
+    assert_eq!(
+        (decision.step, decision.release, decision.reason),
+        (None, None, Reason::AkriNotInstalled)
+    );
 }
 
 #[test]
 fn a_launched_pod_with_a_pending_record_is_marked_deployed() {
-    let decision = deciding(&attempt(pending(), served(address()), Some(a_running())), &wish(), 1);
+    let decision = deciding(
+        &attempt(pending(), served(address()), Some(a_running())),
+        &wish(),
+        1,
+    );
     assert_eq!(decision.step, Some(Step::MarkDeployed));
 }
 
 #[rstest]
 #[case::its_pod_was_seen_by_this_leader(true, false)]
 #[case::its_pod_is_in_the_stored_status(false, true)]
-fn a_pending_record_whose_pod_was_seen_is_never_launched_again(#[case] seen: bool, #[case] stored: bool) {
+fn a_pending_record_whose_pod_was_seen_is_never_launched_again(
+    #[case] seen: bool,
+    #[case] stored: bool,
+) {
     let mut vanished = attempt(pending(), served(address()), None);
     vanished.pod_seen = seen;
-    let decision = deciding(&vanished, &Wish { was_flashing: stored, ..wish() }, 1);
+    let decision = deciding(
+        &vanished,
+        &Wish {
+            was_flashing: stored,
+            ..wish()
+        },
+        1,
+    );
     assert_eq!(decision.step, Some(Step::ConfirmInterrupted));
 }
 
@@ -159,9 +227,22 @@ fn a_pending_record_whose_pod_was_seen_is_never_launched_again(#[case] seen: boo
 #[case::image_name(Some("InvalidImageName"), Reason::ImagePullFailed)]
 #[case::creating(Some("ContainerCreating"), Reason::PodPending)]
 #[case::nothing_said(None, Reason::PodPending)]
-fn a_pod_that_waits_says_why_in_the_api_s_own_words(#[case] said: Option<&str>, #[case] reason: Reason) {
-    let container = ContainerSight::Waiting { reason: said.map(str::to_owned), message: Some("0/3 nodes".into()) };
-    let decision = deciding(&with_pod(PodSight { container, ..a_pod() }), &wish(), 1);
+fn a_pod_that_waits_says_why_in_the_api_s_own_words(
+    #[case] said: Option<&str>,
+    #[case] reason: Reason,
+) {
+    let container = ContainerSight::Waiting {
+        reason: said.map(str::to_owned),
+        message: Some("0/3 nodes".into()),
+    };
+    let decision = deciding(
+        &with_pod(PodSight {
+            container,
+            ..a_pod()
+        }),
+        &wish(),
+        1,
+    );
     assert_eq!(decision.reason, reason);
     assert!(decision.message.ends_with("0/3 nodes"), "{decision:?}");
 }
@@ -172,15 +253,24 @@ fn a_pod_that_does_not_start_is_given_up_after_its_deadline() {
     let before = deciding(&waiting, &wish(), 299);
     assert_eq!((before.release, before.wake_at), (None, Some(at(300))));
     let after = deciding(&waiting, &wish(), 300);
-    assert_eq!((after.step, after.release.unwrap().0), (None, Reason::PodNotStarted));
+    assert_eq!(
+        (after.step, after.release.unwrap().0),
+        (None, Reason::PodNotStarted)
+    );
 }
 
 #[test]
 fn a_pod_that_started_is_never_given_up_before_its_deadline_and_the_nodes_grace() {
     let flashing = with_pod(a_running());
     let before = deciding(&flashing, &wish(), 699);
-    assert_eq!((before.step, before.release, before.wake_at), (None, None, Some(at(700))));
-    assert_eq!(deciding(&flashing, &wish(), 700).step, Some(Step::CheckNode));
+    assert_eq!(
+        (before.step, before.release, before.wake_at),
+        (None, None, Some(at(700)))
+    );
+    assert_eq!(
+        deciding(&flashing, &wish(), 700).step,
+        Some(Step::CheckNode)
+    );
 }
 
 #[test]
@@ -188,20 +278,41 @@ fn a_deleted_pod_that_still_runs_is_waited_for() {
     let mut leaving = a_running();
     leaving.sight.deleting = Some(at(5));
     let decision = deciding(&with_pod(leaving), &wish(), 6);
-    assert_eq!((decision.step, decision.release, decision.wake_at), (None, None, Some(at(700))));
+    assert_eq!(
+        (decision.step, decision.release, decision.wake_at),
+        (None, None, Some(at(700)))
+    );
 }
 
 #[test]
 fn an_unstarted_pod_is_deleted_only_as_it_was_seen_and_nothing_else_goes_before_it_has_ended() {
     let decision = decide(&with_pod(a_pod()), &wish(), &releasing(), &BOUNDS, at(300));
-    assert_eq!(removal_of(&decision), Removal { pod: Some(PodRemoval::Unstarted), ..Removal::default() });
+    assert_eq!(
+        removal_of(&decision),
+        Removal {
+            pod: Some(PodRemoval::Unstarted),
+            ..Removal::default()
+        }
+    );
 }
 
 #[test]
 fn a_pod_that_started_while_it_was_being_given_up_is_followed_to_its_end() {
-    let decision = decide(&with_pod(a_running()), &wish(), &releasing(), &BOUNDS, at(301));
+    let decision = decide(
+        &with_pod(a_running()),
+        &wish(),
+        &releasing(),
+        &BOUNDS,
+        at(301),
+    );
     assert_eq!((decision.step, decision.reason), (None, Reason::Flashing));
-    let decision = decide(&with_pod(an_ended()), &wish(), &releasing(), &BOUNDS, at(301));
+    let decision = decide(
+        &with_pod(an_ended()),
+        &wish(),
+        &releasing(),
+        &BOUNDS,
+        at(301),
+    );
     assert_eq!(decision.step, Some(Step::ReadVerdict));
 }
 
@@ -212,12 +323,26 @@ fn an_unstarted_pod_on_a_dead_node_does_not_hold_its_device_for_ever() {
     let stuck = with_pod(leaving);
     let waits = decide(&stuck, &wish(), &releasing(), &BOUNDS, at(301));
     assert_eq!((waits.step, waits.wake_at), (None, Some(at(1000))));
-    assert_eq!(decide(&stuck, &wish(), &releasing(), &BOUNDS, at(1000)).step, Some(Step::CheckNode));
-    let lost = Memory { lost: ["a".to_owned()].into(), ..releasing() };
-    assert_eq!(decide(&stuck, &wish(), &lost, &BOUNDS, at(1001)).step, Some(Step::ReadVerdict), "it may have started unseen");
+    assert_eq!(
+        decide(&stuck, &wish(), &releasing(), &BOUNDS, at(1000)).step,
+        Some(Step::CheckNode)
+    );
+    let lost = Memory {
+        lost: ["a".to_owned()].into(),
+        ..releasing()
+    };
+    assert_eq!(
+        decide(&stuck, &wish(), &lost, &BOUNDS, at(1001)).step,
+        Some(Step::ReadVerdict),
+        "it may have started unseen"
+    );
     let stored = ending(false, Reason::NodeLost, 1001);
     let removal = removal_of(&decide(&stuck, &stored, &lost, &BOUNDS, at(1002)));
-    assert_eq!((removal.pod, removal.untrack), (Some(PodRemoval::Lost), true), "a Pod that is being deleted needs grace 0, too");
+    assert_eq!(
+        (removal.pod, removal.untrack),
+        (Some(PodRemoval::Lost), true),
+        "a Pod that is being deleted needs grace 0, too"
+    );
 }
 
 #[test]
@@ -225,12 +350,31 @@ fn a_released_attempt_goes_pod_then_service_then_record() {
     let mut gone = a_pod();
     gone.sight.deleting = Some(at(300));
     gone.node = None;
-    let first = removal_of(&decide(&with_pod(gone), &wish(), &releasing(), &BOUNDS, at(301)));
-    assert_eq!(first, Removal { untrack: true, service: true, ..Removal::default() });
+    let first = removal_of(&decide(
+        &with_pod(gone),
+        &wish(),
+        &releasing(),
+        &BOUNDS,
+        at(301),
+    ));
+    assert_eq!(
+        first,
+        Removal {
+            untrack: true,
+            service: true,
+            ..Removal::default()
+        }
+    );
     let mut without = attempt(deployed(), None, None);
     without.pod_seen = true;
     let last = removal_of(&decide(&without, &wish(), &releasing(), &BOUNDS, at(302)));
-    assert_eq!(last, Removal { record: RecordRemoval::Delete, ..Removal::default() });
+    assert_eq!(
+        last,
+        Removal {
+            record: RecordRemoval::Delete,
+            ..Removal::default()
+        }
+    );
 }
 
 #[test]
@@ -238,11 +382,24 @@ fn the_verdict_is_read_once_and_then_waits_to_be_stored() {
     let over = with_pod(an_ended());
     assert_eq!(deciding(&over, &wish(), 60).step, Some(Step::ReadVerdict));
     let mut memory = Memory::default();
-    memory.verdicts.insert("a".into(), found(Some(0), Outcome::Succeeded, Reason::FirmwareSent));
-    assert_eq!(decide(&over, &wish(), &memory, &BOUNDS, at(60)).step, None, "found but not stored: nothing is removed");
+    memory.verdicts.insert(
+        "a".into(),
+        found(Some(0), Outcome::Succeeded, Reason::FirmwareSent),
+    );
+    assert_eq!(
+        decide(&over, &wish(), &memory, &BOUNDS, at(60)).step,
+        None,
+        "found but not stored: nothing is removed"
+    );
     let vanished = attempt(deployed(), served(address()), None);
-    assert_eq!(deciding(&vanished, &wish(), 60).step, Some(Step::ConfirmInterrupted));
-    assert_eq!(decide(&vanished, &wish(), &memory, &BOUNDS, at(60)).step, None);
+    assert_eq!(
+        deciding(&vanished, &wish(), 60).step,
+        Some(Step::ConfirmInterrupted)
+    );
+    assert_eq!(
+        decide(&vanished, &wish(), &memory, &BOUNDS, at(60)).step,
+        None
+    );
 }
 
 #[test]
@@ -251,21 +408,43 @@ fn a_pod_that_ended_before_it_was_taken_up_has_no_verdict_and_is_given_up() {
     never.node = None;
     never.sight.deleting = Some(at(9));
     let decision = deciding(&with_pod(never), &wish(), 10);
-    assert_eq!((decision.step, decision.release.unwrap().0), (None, Reason::PodNotStarted));
+    assert_eq!(
+        (decision.step, decision.release.unwrap().0),
+        (None, Reason::PodNotStarted)
+    );
 }
 
 #[test]
 fn a_stored_success_goes_pod_service_record() {
     let wish = ending(true, Reason::FirmwareSent, 50);
     let first = removal_of(&deciding(&with_pod(an_ended()), &wish, 51));
-    let want = Removal { pod: Some(PodRemoval::Ended), untrack: true, service: true, record: RecordRemoval::Keep };
+    let want = Removal {
+        pod: Some(PodRemoval::Ended),
+        untrack: true,
+        service: true,
+        record: RecordRemoval::Keep,
+    };
     assert_eq!(first, want);
     let mut leaving = an_ended();
     leaving.sight.deleting = Some(at(52));
     let again = removal_of(&deciding(&with_pod(leaving), &wish, 52));
-    assert_eq!((again.pod, again.untrack), (None, true), "no second DELETE of what is being deleted");
-    let serviced = removal_of(&deciding(&attempt(deployed(), served(address()), None), &wish, 53));
-    assert_eq!(serviced, Removal { service: true, ..Removal::default() });
+    assert_eq!(
+        (again.pod, again.untrack),
+        (None, true),
+        "no second DELETE of what is being deleted"
+    );
+    let serviced = removal_of(&deciding(
+        &attempt(deployed(), served(address()), None),
+        &wish,
+        53,
+    ));
+    assert_eq!(
+        serviced,
+        Removal {
+            service: true,
+            ..Removal::default()
+        }
+    );
     let last = removal_of(&deciding(&attempt(deployed(), None, None), &wish, 54));
     assert_eq!(last.record, RecordRemoval::Delete);
 }
@@ -274,7 +453,10 @@ fn a_stored_success_goes_pod_service_record() {
 fn a_stored_failure_stays_as_a_failed_record_and_then_nothing_is_left_to_do() {
     let wish = ending(false, Reason::AttestationRefused, 50);
     let last = removal_of(&deciding(&attempt(deployed(), None, None), &wish, 51));
-    assert_eq!(last.record, RecordRemoval::Fail("AttestationRefused: said so".into()));
+    assert_eq!(
+        last.record,
+        RecordRemoval::Fail("AttestationRefused: said so".into())
+    );
     let failed = Some(record(&identity(0, "a"), Status::Failed, true));
     assert_eq!(deciding(&attempt(failed, None, None), &wish, 52).step, None);
 }
@@ -288,14 +470,21 @@ fn a_stored_failure_stays_as_a_failed_record_and_then_nothing_is_left_to_do() {
 #[case::unknown(Reason::VerdictUnknown, true)]
 #[case::refused(Reason::AttestationRefused, false)]
 #[case::no_firmware(Reason::FirmwareNotFound, false)]
-fn after_an_interrupted_transfer_service_and_record_stay_for_the_cool_down(#[case] reason: Reason, #[case] cools: bool) {
+fn after_an_interrupted_transfer_service_and_record_stay_for_the_cool_down(
+    #[case] reason: Reason,
+    #[case] cools: bool,
+) {
     let wish = ending(false, reason, 50);
     let serviced = attempt(deployed(), served(address()), None);
     let before = deciding(&serviced, &wish, 139);
     if cools {
         assert_eq!((before.step, before.wake_at), (None, Some(at(140))));
         let podded = removal_of(&deciding(&with_pod(an_ended()), &wish, 51));
-        assert_eq!((podded.untrack, podded.service, podded.record), (true, false, RecordRemoval::Keep), "the Pod may go");
+        assert_eq!(
+            (podded.untrack, podded.service, podded.record),
+            (true, false, RecordRemoval::Keep),
+            "the Pod may go"
+        );
     } else {
         assert!(removal_of(&before).service);
     }
@@ -304,12 +493,21 @@ fn after_an_interrupted_transfer_service_and_record_stay_for_the_cool_down(#[cas
 
 #[test]
 fn the_pod_of_a_lost_node_goes_without_grace_once_its_verdict_is_stored() {
-    let memory = Memory { lost: ["a".to_owned()].into(), ..Memory::default() };
+    let memory = Memory {
+        lost: ["a".to_owned()].into(),
+        ..Memory::default()
+    };
     let flashing = with_pod(a_running());
-    assert_eq!(decide(&flashing, &wish(), &memory, &BOUNDS, at(701)).step, Some(Step::ReadVerdict));
+    assert_eq!(
+        decide(&flashing, &wish(), &memory, &BOUNDS, at(701)).step,
+        Some(Step::ReadVerdict)
+    );
     let stored = ending(false, Reason::NodeLost, 701);
     let removal = removal_of(&decide(&flashing, &stored, &memory, &BOUNDS, at(702)));
-    assert_eq!((removal.pod, removal.untrack, removal.service), (Some(PodRemoval::Lost), true, false));
+    assert_eq!(
+        (removal.pod, removal.untrack, removal.service),
+        (Some(PodRemoval::Lost), true, false)
+    );
 }
 
 #[test]
@@ -319,21 +517,33 @@ fn a_reserved_device_of_a_leaving_job_is_uninstalled_and_a_flash_goes_on() {
     let last = removal_of(&deciding(&attempt(pending(), None, None), &leaving(), 2));
     assert_eq!(last.record, RecordRemoval::Delete);
     assert_eq!(deciding(&with_pod(a_running()), &leaving(), 1).step, None);
-    assert_eq!(deciding(&with_pod(an_ended()), &leaving(), 1).step, Some(Step::ReadVerdict));
+    assert_eq!(
+        deciding(&with_pod(an_ended()), &leaving(), 1).step,
+        Some(Step::ReadVerdict)
+    );
 }
 
 #[test]
 fn a_leaving_job_keeps_no_failed_record() {
-    let wish = Wish { job: JobState::Leaving, ..ending(false, Reason::AttestationRefused, 50) };
+    let wish = Wish {
+        job: JobState::Leaving,
+        ..ending(false, Reason::AttestationRefused, 50)
+    };
     let failed = Some(record(&identity(0, "a"), Status::Failed, true));
-    assert_eq!(removal_of(&deciding(&attempt(failed, None, None), &wish, 51)).record, RecordRemoval::Delete);
+    assert_eq!(
+        removal_of(&deciding(&attempt(failed, None, None), &wish, 51)).record,
+        RecordRemoval::Delete
+    );
 }
 
 #[test]
 fn trouble_is_waited_out() {
     let reserved = attempt(pending(), served(address()), None);
     let decision = decide(&reserved, &wish(), &troubled(10), &BOUNDS, at(9));
-    assert_eq!((decision.step, decision.release, decision.reason), (None, None, Reason::QuotaExceeded));
+    assert_eq!(
+        (decision.step, decision.release, decision.reason),
+        (None, None, Reason::QuotaExceeded)
+    );
     assert_eq!(decision.wake_at, Some(at(10)));
     let after = decide(&reserved, &wish(), &troubled(10), &BOUNDS, at(10));
     assert!(matches!(after.step, Some(Step::Launch { .. })));
@@ -344,17 +554,36 @@ fn trouble_that_lasts_gives_up_what_was_not_launched_and_nothing_else() {
     let reserved = attempt(pending(), served(address()), None);
     let overdue = decide(&reserved, &wish(), &troubled(130), &BOUNDS, at(121));
     assert_eq!(overdue.release.unwrap().0, Reason::QuotaExceeded);
-    let flashing = decide(&with_pod(a_running()), &wish(), &troubled(130), &BOUNDS, at(121));
+    let flashing = decide(
+        &with_pod(a_running()),
+        &wish(),
+        &troubled(130),
+        &BOUNDS,
+        at(121),
+    );
     assert_eq!(flashing.release, None);
-    let being_given_up = Memory { releasing: ["a".to_owned()].into(), ..troubled(130) };
+    let being_given_up = Memory {
+        releasing: ["a".to_owned()].into(),
+        ..troubled(130)
+    };
     let again = decide(&reserved, &wish(), &being_given_up, &BOUNDS, at(121));
-    assert_eq!((again.step, again.release), (None, None), "given up once; its removal waits for its next try");
+    assert_eq!(
+        (again.step, again.release),
+        (None, None),
+        "given up once; its removal waits for its next try"
+    );
 }
 
 #[test]
 fn a_service_that_no_record_speaks_for_goes() {
     let decision = deciding(&attempt(None, served(address()), None), &wish(), 1);
-    assert_eq!(removal_of(&decision), Removal { service: true, ..Removal::default() });
+    assert_eq!(
+        removal_of(&decision),
+        Removal {
+            service: true,
+            ..Removal::default()
+        }
+    );
 }
 
 #[rstest]
@@ -367,19 +596,37 @@ fn a_pending_record_of_helms_is_left_alone(
     #[case] step: Option<Step>,
     #[case] wake: Option<i64>,
 ) {
-    let record = RecordSight { by_helm, ..record(&identity(0, "a"), Status::PendingUpgrade, true) };
+    let record = RecordSight {
+        by_helm,
+        ..record(&identity(0, "a"), Status::PendingUpgrade, true)
+    };
     let decision = deciding(&attempt(Some(record), None, None), &wish(), second);
     assert_eq!((decision.step, decision.wake_at), (step, wake.map(at)));
 }
 
 #[test]
 fn an_attempt_that_helm_failed_before_its_pod_is_given_up_with_helms_reason_and_uninstalled() {
-    let failed = attempt(Some(record(&identity(0, "a"), Status::Failed, false)), served(address()), None);
+    let failed = attempt(
+        Some(record(&identity(0, "a"), Status::Failed, false)),
+        served(address()),
+        None,
+    );
     let at_once = decide(&failed, &wish(), &troubled(1), &BOUNDS, at(0));
-    assert_eq!((at_once.release, at_once.wake_at), (None, Some(at(1))), "not at once: no hot loop");
+    assert_eq!(
+        (at_once.release, at_once.wake_at),
+        (None, Some(at(1))),
+        "not at once: no hot loop"
+    );
     let decision = decide(&failed, &wish(), &troubled(1), &BOUNDS, at(1));
-    assert_eq!(decision.release, Some((Reason::QuotaExceeded, "quota".into())));
-    assert_ne!(decision.phase, DevicePhase::Pending, "the device is not free before the release is gone");
+    assert_eq!(
+        decision.release,
+        Some((Reason::QuotaExceeded, "quota".into()))
+    );
+    assert_ne!(
+        decision.phase,
+        DevicePhase::Pending,
+        "the device is not free before the release is gone"
+    );
     assert!(removal_of(&decide(&failed, &wish(), &releasing(), &BOUNDS, at(2))).service);
     let rest = attempt(failed.record().cloned(), None, None);
     let removal = removal_of(&decide(&rest, &wish(), &releasing(), &BOUNDS, at(2)));

@@ -13,8 +13,8 @@ use crate::{
     api::{Reason, Round},
     chart::{
         Chart,
-        explain::{Explanation, explain},
         device_values::{DeviceContext, DeviceFacts, DeviceValues, JobFacts, ReleaseFacts},
+        explain::{Explanation, explain},
         guard::{self, Policy, Stage},
         layers::{Layers, LayersError, Merged, merge},
         pointer::Pointer,
@@ -23,7 +23,11 @@ use crate::{
         values::coalesce,
     },
     device::Device,
-    names::{ANNOTATION_ENDPOINT, ANNOTATION_JOB, ANNOTATION_RELEASE_NAME, ANNOTATION_RELEASE_NAMESPACE, GROUP, LABEL_JOB_UID, LABEL_MANAGED_BY, LABEL_ROUND, MANAGED_BY_HELM, TRACKING_FINALIZER, VERSION},
+    names::{
+        ANNOTATION_ENDPOINT, ANNOTATION_JOB, ANNOTATION_RELEASE_NAME, ANNOTATION_RELEASE_NAMESPACE,
+        GROUP, LABEL_JOB_UID, LABEL_MANAGED_BY, LABEL_ROUND, MANAGED_BY_HELM, TRACKING_FINALIZER,
+        VERSION,
+    },
     release::{FrozenDevice, InstanceRef, Intent, JobRef, Record, attempt_id, release_name},
 };
 
@@ -85,10 +89,18 @@ impl FlashPod {
     /// # Errors
     /// What in the chart or the settings cannot be used: file, key and why.
     pub fn load(chart: Chart, settings: &Settings, version: u64) -> Result<Self, Refusal> {
-        let invalid = |message: String| Refusal { reason: Reason::ChartInvalid, message };
-        let device_values = chart.files.iter().find(|file| file.name == DEVICE_VALUES_FILE);
+        let invalid = |message: String| Refusal {
+            reason: Reason::ChartInvalid,
+            message,
+        };
+        let device_values = chart
+            .files
+            .iter()
+            .find(|file| file.name == DEVICE_VALUES_FILE);
         let device_values = device_values
-            .map(|file| DeviceValues::compile(&String::from_utf8_lossy(&file.data), DEVICE_VALUES_FILE))
+            .map(|file| {
+                DeviceValues::compile(&String::from_utf8_lossy(&file.data), DEVICE_VALUES_FILE)
+            })
             .transpose()
             .map_err(|error| invalid(error.to_string()))?;
         let operator = settings.operator_values.as_ref();
@@ -96,9 +108,19 @@ impl FlashPod {
             .map(|(text, source)| DeviceValues::compile(text, source))
             .transpose()
             .map_err(|error| invalid(error.to_string()))?;
-        let schema = chart.schema.as_deref().map(Schema::compile).transpose().map_err(|error| invalid(error.to_string()))?;
-        let allowed: Result<Vec<Pointer>, _> = settings.allowed_value_paths.iter().map(|path| path.parse()).collect();
-        let allowed = allowed.map_err(|error| invalid(format!("--allowed-value-paths: {error}")))?;
+        let schema = chart
+            .schema
+            .as_deref()
+            .map(Schema::compile)
+            .transpose()
+            .map_err(|error| invalid(error.to_string()))?;
+        let allowed: Result<Vec<Pointer>, _> = settings
+            .allowed_value_paths
+            .iter()
+            .map(|path| path.parse())
+            .collect();
+        let allowed =
+            allowed.map_err(|error| invalid(format!("--allowed-value-paths: {error}")))?;
         let compiled = Program::compile(&chart);
         let unsupported = compiled.as_ref().err().map(ToString::to_string);
         Ok(Self {
@@ -119,25 +141,42 @@ impl FlashPod {
     ///
     /// # Errors
     /// What in the job's or the administrator's values cannot be used.
-    pub fn blueprint(&self, job: &Job, round: &Round, attempt: &AttemptOf<'_>) -> Result<Blueprint, Refusal> {
+    pub fn blueprint(
+        &self,
+        job: &Job,
+        round: &Round,
+        attempt: &AttemptOf<'_>,
+    ) -> Result<Blueprint, Refusal> {
         let (release, intent) = named(job, round, attempt)?;
-        let merged = self.layered(job, round, &intent, &release, merge).map_err(|error| refused(&error))?;
+        let merged = self
+            .layered(job, round, &intent, &release, merge)
+            .map_err(|error| refused(&error))?;
         if let Some(schema) = &self.schema {
             schema.validate(&merged.values).map_err(|error| Refusal {
                 reason: Reason::ValuesInvalid,
                 message: format!("values.schema.json: {error}"),
             })?;
         }
-        Ok(Blueprint { release, intent, merged })
+        Ok(Blueprint {
+            release,
+            intent,
+            merged,
+        })
     }
 
     /// Each value of an attempt with the layer that set it, and what the job may not set.
     ///
     /// # Errors
     /// What in the administrator's values or in device-values cannot be used.
-    pub fn explain(&self, job: &Job, round: &Round, attempt: &AttemptOf<'_>) -> Result<Explanation, Refusal> {
+    pub fn explain(
+        &self,
+        job: &Job,
+        round: &Round,
+        attempt: &AttemptOf<'_>,
+    ) -> Result<Explanation, Refusal> {
         let (release, intent) = named(job, round, attempt)?;
-        self.layered(job, round, &intent, &release, explain).map_err(|error| refused(&error))
+        self.layered(job, round, &intent, &release, explain)
+            .map_err(|error| refused(&error))
     }
 
     /// Hands the layers of an attempt to what makes something of them.
@@ -150,7 +189,9 @@ impl FlashPod {
         make: impl FnOnce(&Layers<'_>, &DeviceContext) -> T,
     ) -> T {
         let spec = job.spec.as_ref().ok();
-        let job_values = spec.and_then(|spec| spec.values.as_ref()).map(|values| json!(values));
+        let job_values = spec
+            .and_then(|spec| spec.values.as_ref())
+            .map(|values| json!(values));
         let layers = Layers {
             chart: &self.chart.values,
             operator: self.operator.as_ref(),
@@ -166,8 +207,18 @@ impl FlashPod {
     /// Whether Services get an address that is known beforehand, and so may share one: then one device is flashed at a time.
     #[must_use]
     pub fn has_fixed_address(&self) -> bool {
-        let given = self.chart.values.get("externalIP").and_then(Value::as_str).is_some_and(|text| !text.is_empty());
-        let sets = |values: &DeviceValues| values.paths().iter().any(|path| path.to_string() == "/externalIP");
+        let given = self
+            .chart
+            .values
+            .get("externalIP")
+            .and_then(Value::as_str)
+            .is_some_and(|text| !text.is_empty());
+        let sets = |values: &DeviceValues| {
+            values
+                .paths()
+                .iter()
+                .any(|path| path.to_string() == "/externalIP")
+        };
         given || self.operator.as_ref().is_some_and(sets)
     }
 
@@ -180,7 +231,10 @@ impl FlashPod {
     /// The chart as a release of this firmware version records it: its app version is the firmware's.
     #[must_use]
     pub fn chart_for(&self, version: &str) -> Chart {
-        Chart { metadata: self.chart.metadata.with_app_version(version), ..(*self.chart).clone() }
+        Chart {
+            metadata: self.chart.metadata.with_app_version(version),
+            ..(*self.chart).clone()
+        }
     }
 
     /// Renders the objects of an attempt with the current chart, and asks the guard.
@@ -200,15 +254,35 @@ impl FlashPod {
             message: self.unsupported.clone().unwrap_or_default(),
         })?;
         let program = program.with_app_version(&intent.version);
-        self.render(&program, &self.chart, &Rendering { intent, release, revision, overrides, address })
+        self.render(
+            &program,
+            &self.chart,
+            &Rendering {
+                intent,
+                release,
+                revision,
+                overrides,
+                address,
+            },
+        )
     }
 
     /// Renders the objects of a recorded attempt from its record alone, whatever the current chart is, and asks the guard.
     ///
     /// # Errors
     /// As [`FlashPod::objects`], or that the recorded chart cannot be rendered in process.
-    pub fn stored_objects(&self, record: &Record, intent: &Intent, address: Option<&str>) -> Result<Rendered, Refusal> {
-        self.rendered(&record.chart, (intent, &record.name, record.version), &record.config, address)
+    pub fn stored_objects(
+        &self,
+        record: &Record,
+        intent: &Intent,
+        address: Option<&str>,
+    ) -> Result<Rendered, Refusal> {
+        self.rendered(
+            &record.chart,
+            (intent, &record.name, record.version),
+            &record.config,
+            address,
+        )
     }
 
     /// Renders the objects of a revision of a release with this chart, the current one or a recorded one, and asks the guard.
@@ -222,9 +296,21 @@ impl FlashPod {
         overrides: &Value,
         address: Option<&str>,
     ) -> Result<Rendered, Refusal> {
-        let rendering = Rendering { intent, release, revision, overrides, address };
-        if self.is_current(chart) && let Some(program) = &self.program {
-            return self.render(&program.with_app_version(&intent.version), chart, &rendering);
+        let rendering = Rendering {
+            intent,
+            release,
+            revision,
+            overrides,
+            address,
+        };
+        if self.is_current(chart)
+            && let Some(program) = &self.program
+        {
+            return self.render(
+                &program.with_app_version(&intent.version),
+                chart,
+                &rendering,
+            );
         }
         let program = Program::compile(chart).map_err(|error| Refusal {
             reason: Reason::ChartInvalid,
@@ -233,7 +319,12 @@ impl FlashPod {
         self.render(&program, chart, &rendering)
     }
 
-    fn render(&self, program: &Program, chart: &Chart, of: &Rendering<'_>) -> Result<Rendered, Refusal> {
+    fn render(
+        &self,
+        program: &Program,
+        chart: &Chart,
+        of: &Rendering<'_>,
+    ) -> Result<Rendered, Refusal> {
         let mut user = of.overrides.as_object().cloned().unwrap_or_default();
         if let Some(address) = of.address {
             user.insert("externalIP".into(), Value::String(address.to_owned()));
@@ -247,10 +338,18 @@ impl FlashPod {
             is_install: of.revision == 1,
             is_upgrade: of.revision != 1,
         };
-        let rendered = program.render(&values, &release, &self.capabilities, &Limits::default()).map_err(|error| {
-            Refusal { reason: Reason::RenderFailed, message: error.to_string() }
-        })?;
-        self.guard(&rendered.documents, of.intent, of.release, of.address.is_some())?;
+        let rendered = program
+            .render(&values, &release, &self.capabilities, &Limits::default())
+            .map_err(|error| Refusal {
+                reason: Reason::RenderFailed,
+                message: error.to_string(),
+            })?;
+        self.guard(
+            &rendered.documents,
+            of.intent,
+            of.release,
+            of.address.is_some(),
+        )?;
         Ok(rendered)
     }
 
@@ -265,20 +364,37 @@ impl FlashPod {
         release: &str,
         complete: bool,
     ) -> Result<(), Refusal> {
-        let refused = |message: String| Refusal { reason: Reason::GuardRefused, message };
-        let hook = |object: &Value| object["kind"] == "Pod" && object["metadata"]["annotations"].get(HOOK).is_some();
+        let refused = |message: String| Refusal {
+            reason: Reason::GuardRefused,
+            message,
+        };
+        let hook = |object: &Value| {
+            object["kind"] == "Pod" && object["metadata"]["annotations"].get(HOOK).is_some()
+        };
         if let Some(pod) = documents.iter().find(|document| hook(&document.object)) {
-            return Err(refused(format!("{}: the Pod is a hook: helm would not keep it in the release", pod.source)));
+            return Err(refused(format!(
+                "{}: the Pod is a hook: helm would not keep it in the release",
+                pod.source
+            )));
         }
         let objects: Vec<guard::Subject<'_>> = documents.iter().map(Into::into).collect();
-        let stage = if complete { Stage::Complete } else { Stage::BeforeAddress };
-        guard::check(&objects, stage, &self.policy_of(intent, release)).map_err(|error| refused(error.to_string()))
+        let stage = if complete {
+            Stage::Complete
+        } else {
+            Stage::BeforeAddress
+        };
+        guard::check(&objects, stage, &self.policy_of(intent, release))
+            .map_err(|error| refused(error.to_string()))
     }
 
     /// Whether this chart, the current one or a recorded one, can be rendered in process.
     #[must_use]
     pub fn renders(&self, chart: &Chart) -> bool {
-        if self.is_current(chart) { self.native() } else { Program::compile(chart).is_ok() }
+        if self.is_current(chart) {
+            self.native()
+        } else {
+            Program::compile(chart).is_ok()
+        }
     }
 
     fn is_current(&self, chart: &Chart) -> bool {
@@ -311,8 +427,10 @@ impl FlashPod {
 
 /// Release name and intent of an attempt.
 fn named(job: &Job, round: &Round, attempt: &AttemptOf<'_>) -> Result<(String, Intent), Refusal> {
-    let release = release_name(attempt.uuid)
-        .map_err(|error| Refusal { reason: Reason::DeviceInvalid, message: format!("spec.uuid: {error}") })?;
+    let release = release_name(attempt.uuid).map_err(|error| Refusal {
+        reason: Reason::DeviceInvalid,
+        message: format!("spec.uuid: {error}"),
+    })?;
     Ok((release, intent(job, round, attempt)))
 }
 
@@ -357,7 +475,11 @@ impl Parts {
     #[must_use]
     pub fn of(rendered: &Rendered, release: &str, namespace: &str) -> Self {
         let is_pod = |object: &Value| object["kind"] == "Pod" && object["apiVersion"] == "v1";
-        let mut parts = Self { pod: None, others: Vec::new(), manifest_without_pod: String::new() };
+        let mut parts = Self {
+            pod: None,
+            others: Vec::new(),
+            manifest_without_pod: String::new(),
+        };
         for document in &rendered.documents {
             let owned = owned_by_release(&document.object, release, namespace);
             if is_pod(&document.object) {
@@ -366,7 +488,13 @@ impl Parts {
             }
             parts.others.push(owned);
             let text = document.text.trim_end();
-            parts.manifest_without_pod.extend(["---\n# Source: ", document.source.as_str(), "\n", text, "\n"]);
+            parts.manifest_without_pod.extend([
+                "---\n# Source: ",
+                document.source.as_str(),
+                "\n",
+                text,
+                "\n",
+            ]);
         }
         parts
     }
@@ -385,18 +513,31 @@ fn owned_by_release(object: &Value, release: &str, namespace: &str) -> Value {
 
 fn refused(error: &LayersError) -> Refusal {
     let reason = match error {
-        LayersError::Refused(refusals) => refusals.first().map_or("ValuesInvalid", crate::chart::layers::Refusal::reason),
+        LayersError::Refused(refusals) => refusals
+            .first()
+            .map_or("ValuesInvalid", crate::chart::layers::Refusal::reason),
         _ => "RenderFailed",
     };
-    let reason = Reason::ALL.iter().copied().find(|known| known.as_str() == reason).unwrap_or(Reason::ValuesInvalid);
-    Refusal { reason, message: error.to_string() }
+    let reason = Reason::ALL
+        .iter()
+        .copied()
+        .find(|known| known.as_str() == reason)
+        .unwrap_or(Reason::ValuesInvalid);
+    Refusal {
+        reason,
+        message: error.to_string(),
+    }
 }
 
 fn intent(job: &Job, round: &Round, attempt: &AttemptOf<'_>) -> Intent {
     let number = u32::try_from(round.number).unwrap_or(u32::MAX);
     let device = attempt.device;
     Intent {
-        job: JobRef { name: job.name.clone(), namespace: job.namespace.clone(), uid: job.uid.clone() },
+        job: JobRef {
+            name: job.name.clone(),
+            namespace: job.namespace.clone(),
+            uid: job.uid.clone(),
+        },
         round: number,
         attempt: attempt.number,
         nonce: attempt.nonce.to_owned(),
@@ -411,7 +552,10 @@ fn intent(job: &Job, round: &Round, attempt: &AttemptOf<'_>) -> Intent {
             device_type: device.device_type.clone(),
             application_type: device.application_type.clone().unwrap_or_default(),
             version: device.version.clone().unwrap_or_default(),
-            instance: InstanceRef { name: device.name.clone(), namespace: device.namespace.clone() },
+            instance: InstanceRef {
+                name: device.name.clone(),
+                namespace: device.namespace.clone(),
+            },
             configuration: device.configuration.clone().unwrap_or_default(),
             nodes: device.nodes.clone(),
             properties: device.properties.clone(),
@@ -440,7 +584,10 @@ fn context(intent: &Intent, release: &str) -> DeviceContext {
             firmware: intent.firmware.clone(),
             version: intent.version.clone(),
         },
-        release: ReleaseFacts { name: release.to_owned(), attempt: intent.attempt_id.clone() },
+        release: ReleaseFacts {
+            name: release.to_owned(),
+            attempt: intent.attempt_id.clone(),
+        },
     }
 }
 
@@ -448,7 +595,10 @@ fn context(intent: &Intent, release: &str) -> DeviceContext {
 fn owned(job: &Job, round: &Round, intent: &Intent) -> Value {
     let effective = job.effective("");
     let endpoint = intent.device.endpoint.parse::<crate::device::Endpoint>();
-    let endpoint = endpoint.map_or_else(|_| intent.device.endpoint.clone(), |endpoint| endpoint.to_string());
+    let endpoint = endpoint.map_or_else(
+        |_| intent.device.endpoint.clone(),
+        |endpoint| endpoint.to_string(),
+    );
     let mut owned = json!({
         "operator": {
             "attempt": intent.attempt_id,
@@ -476,7 +626,10 @@ pub fn label_value(name: &str) -> String {
         return name.to_owned();
     }
     let hash = hex::encode(Sha256::digest(name.as_bytes()));
-    let head = name.get(..MAX_LABEL - 9).unwrap_or(name).trim_end_matches(['.', '-', '_']);
+    let head = name
+        .get(..MAX_LABEL - 9)
+        .unwrap_or(name)
+        .trim_end_matches(['.', '-', '_']);
     format!("{head}-{}", &hash[..8])
 }
 

@@ -10,14 +10,22 @@ use crate::{
 
 static FLASH_POD: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/charts/flash-pod");
 
-fn flash_pod_with(operator: Option<&str>, change: impl FnOnce(&mut Chart)) -> Result<FlashPod, Refusal> {
+fn flash_pod_with(
+    operator: Option<&str>,
+    change: impl FnOnce(&mut Chart),
+) -> Result<FlashPod, Refusal> {
     let mut chart = Chart::from_embedded(&FLASH_POD).unwrap();
     change(&mut chart);
-    let images = ["harbor.nbfc.io/*", "registry/*"].map(|pattern| pattern.parse().unwrap()).into();
+    let images = ["harbor.nbfc.io/*", "registry/*"]
+        .map(|pattern| pattern.parse().unwrap())
+        .into();
     let settings = Settings {
         operator_values: operator.map(|text| (text.to_owned(), "operator".to_owned())),
         allowed_value_paths: vec!["/resources".into(), "/podLabels".into()],
-        policy: Policy { images, ..Policy::default() },
+        policy: Policy {
+            images,
+            ..Policy::default()
+        },
         capabilities: Capabilities::default(),
     };
     FlashPod::load(chart, &settings, 1)
@@ -32,19 +40,35 @@ fn device() -> Device {
 }
 
 /// The blueprint of a job with these values.
-fn blueprint_of(flash_pod: &FlashPod, values: &Value, image: Option<&str>) -> Result<Blueprint, Refusal> {
+fn blueprint_of(
+    flash_pod: &FlashPod,
+    values: &Value,
+    image: Option<&str>,
+) -> Result<Blueprint, Refusal> {
     let mut wanted = spec(1);
     wanted["values"] = values.clone();
     wanted["flashjobPodImage"] = json!(image);
     let job = job_of(&wanted, None);
     let round = job.wanted_round(3).unwrap();
     let device = device();
-    let attempt = AttemptOf { index: 0, uuid: &uuid(0), device: &device, number: 1, nonce: "n" };
+    let attempt = AttemptOf {
+        index: 0,
+        uuid: &uuid(0),
+        device: &device,
+        number: 1,
+        nonce: "n",
+    };
     flash_pod.blueprint(&job, &round, &attempt)
 }
 
 fn complete(flash_pod: &FlashPod, blueprint: &Blueprint) -> Result<Rendered, Refusal> {
-    flash_pod.objects(&blueprint.intent, &blueprint.release, 1, &blueprint.merged.overrides, Some("198.51.100.7"))
+    flash_pod.objects(
+        &blueprint.intent,
+        &blueprint.release,
+        1,
+        &blueprint.merged.overrides,
+        Some("198.51.100.7"),
+    )
 }
 
 fn pod_of(rendered: &Rendered) -> Value {
@@ -67,11 +91,30 @@ fn the_shipped_chart_is_rendered_in_process() {
 fn without_an_address_there_is_a_service_and_no_pod() {
     let flash_pod = flash_pod();
     let blueprint = blueprint_of(&flash_pod, &json!({}), None).unwrap();
-    let rendered = flash_pod.objects(&blueprint.intent, &blueprint.release, 1, &blueprint.merged.overrides, None).unwrap();
+    let rendered = flash_pod
+        .objects(
+            &blueprint.intent,
+            &blueprint.release,
+            1,
+            &blueprint.merged.overrides,
+            None,
+        )
+        .unwrap();
     let parts = Parts::of(&rendered, &blueprint.release, "lab");
     assert!(parts.pod.is_none());
-    assert_eq!(parts.others.iter().map(|object| object["kind"].clone()).collect::<Vec<_>>(), ["Service"]);
-    assert!(parts.manifest_without_pod.starts_with("---\n# Source: flash-pod/templates/service.yaml\n"));
+    assert_eq!(
+        parts
+            .others
+            .iter()
+            .map(|object| object["kind"].clone())
+            .collect::<Vec<_>>(),
+        ["Service"]
+    );
+    assert!(
+        parts
+            .manifest_without_pod
+            .starts_with("---\n# Source: flash-pod/templates/service.yaml\n")
+    );
 }
 
 #[test]
@@ -86,15 +129,34 @@ fn the_pod_is_born_owned_labelled_named_and_tracked() {
     assert_eq!(metadata["finalizers"], json!([TRACKING_FINALIZER]));
     assert_eq!(metadata["ownerReferences"][0]["uid"], JOB);
     assert_eq!(metadata["ownerReferences"][0]["controller"], true);
-    assert_eq!((&metadata["labels"][LABEL_JOB_UID], &metadata["labels"][LABEL_ROUND]), (&json!(JOB), &json!("3")));
-    assert_eq!((&metadata["labels"]["app"], &metadata["labels"]["uuid"]), (&json!("lamps"), &json!("uuid-0")));
+    assert_eq!(
+        (
+            &metadata["labels"][LABEL_JOB_UID],
+            &metadata["labels"][LABEL_ROUND]
+        ),
+        (&json!(JOB), &json!("3"))
+    );
+    assert_eq!(
+        (&metadata["labels"]["app"], &metadata["labels"]["uuid"]),
+        (&json!("lamps"), &json!("uuid-0"))
+    );
     assert_eq!(metadata["labels"][LABEL_MANAGED_BY], "Helm");
-    assert_eq!(metadata["annotations"][ANNOTATION_RELEASE_NAME], "flash-uuid-0");
+    assert_eq!(
+        metadata["annotations"][ANNOTATION_RELEASE_NAME],
+        "flash-uuid-0"
+    );
     assert_eq!(metadata["annotations"][ANNOTATION_ENDPOINT], "192.0.2.1:80");
     assert_eq!(pod["spec"]["activeDeadlineSeconds"], 600);
     assert_eq!(pod["spec"]["restartPolicy"], "Never");
-    let want = [("FIRMWARE", "registry/esp32:1"), ("UUID", "uuid-0"), ("HOST_ENDPOINT", "192.0.2.1:80"), ("DEVICE", "esp32s3"),
-        ("APPLICATION_TYPE", "lamp"), ("VERSION", "0.2.0"), ("EXTERNAL_IP", "198.51.100.7")];
+    let want = [
+        ("FIRMWARE", "registry/esp32:1"),
+        ("UUID", "uuid-0"),
+        ("HOST_ENDPOINT", "192.0.2.1:80"),
+        ("DEVICE", "esp32s3"),
+        ("APPLICATION_TYPE", "lamp"),
+        ("VERSION", "0.2.0"),
+        ("EXTERNAL_IP", "198.51.100.7"),
+    ];
     for (name, value) in want {
         assert_eq!(env(&pod, name), json!(value), "{name}");
     }
@@ -108,17 +170,27 @@ fn what_was_seen_of_a_rendered_pod_names_its_attempt() {
     pod["metadata"]["uid"] = json!("p");
     pod["metadata"]["resourceVersion"] = json!("7");
     let seen = crate::flashjob::observe::pod(&serde_json::from_value(pod).unwrap()).unwrap();
-    assert_eq!((seen.sight.identity.key.id, seen.sight.identity.round), (blueprint.intent.attempt_id, 3));
-    assert_eq!(seen.sight.identity.endpoint.as_deref(), Some("192.0.2.1:80"));
+    assert_eq!(
+        (seen.sight.identity.key.id, seen.sight.identity.round),
+        (blueprint.intent.attempt_id, 3)
+    );
+    assert_eq!(
+        seen.sight.identity.endpoint.as_deref(),
+        Some("192.0.2.1:80")
+    );
 }
 
 #[test]
 fn a_job_sets_the_paths_that_are_open_to_it() {
     let flash_pod = flash_pod();
-    let values = json!({"resources": {"limits": {"memory": "512Mi"}}, "podLabels": {"team": "lamps"}});
+    let values =
+        json!({"resources": {"limits": {"memory": "512Mi"}}, "podLabels": {"team": "lamps"}});
     let blueprint = blueprint_of(&flash_pod, &values, None).unwrap();
     let pod = pod_of(&complete(&flash_pod, &blueprint).unwrap());
-    assert_eq!(pod["spec"]["containers"][0]["resources"]["limits"]["memory"], "512Mi");
+    assert_eq!(
+        pod["spec"]["containers"][0]["resources"]["limits"]["memory"],
+        "512Mi"
+    );
     assert_eq!(pod["metadata"]["labels"]["team"], "lamps");
 }
 
@@ -129,7 +201,11 @@ fn a_job_sets_the_paths_that_are_open_to_it() {
 #[case::the_operator_s_own(json!({"operator": {"finalizers": []}}), Reason::ValueConflict, "/operator")]
 #[case::the_operator_s_deadline(json!({"activeDeadlineSeconds": 1}), Reason::ValueConflict, "/activeDeadlineSeconds")]
 #[case::a_value_that_breaks_the_schema(json!({"resources": "much"}), Reason::ValuesInvalid, "values.schema.json")]
-fn a_job_value_is_refused_and_the_message_names_the_path(#[case] values: Value, #[case] reason: Reason, #[case] names: &str) {
+fn a_job_value_is_refused_and_the_message_names_the_path(
+    #[case] values: Value,
+    #[case] reason: Reason,
+    #[case] names: &str,
+) {
     let refusal = blueprint_of(&flash_pod(), &values, None).unwrap_err();
     assert_eq!(refusal.reason, reason, "{}", refusal.message);
     assert!(refusal.message.contains(names), "{}", refusal.message);
@@ -148,7 +224,9 @@ fn the_administrator_s_values_hold_for_all_devices() {
 #[rstest]
 #[case::broken_yaml("a: [")]
 #[case::unknown_function("a: \"{{ env() }}\"")]
-fn administrator_s_values_that_cannot_be_used_are_found_when_they_are_loaded(#[case] operator: &str) {
+fn administrator_s_values_that_cannot_be_used_are_found_when_they_are_loaded(
+    #[case] operator: &str,
+) {
     let refusal = flash_pod_with(Some(operator), |_| {}).unwrap_err();
     assert_eq!(refusal.reason, Reason::ChartInvalid);
     assert!(refusal.message.contains("operator"), "{}", refusal.message);
@@ -160,7 +238,8 @@ fn the_job_s_image_replaces_the_chart_s_where_the_patterns_allow_it() {
     let blueprint = blueprint_of(&flash_pod, &json!({}), Some("registry/flash:2")).unwrap();
     let pod = pod_of(&complete(&flash_pod, &blueprint).unwrap());
     assert_eq!(pod["spec"]["containers"][0]["image"], "registry/flash:2");
-    let blueprint = blueprint_of(&flash_pod, &json!({}), Some("elsewhere.example/flash:2")).unwrap();
+    let blueprint =
+        blueprint_of(&flash_pod, &json!({}), Some("elsewhere.example/flash:2")).unwrap();
     let refusal = complete(&flash_pod, &blueprint).unwrap_err();
     assert_eq!(refusal.reason, Reason::GuardRefused);
     assert!(refusal.message.contains("image"), "{}", refusal.message);
@@ -174,20 +253,49 @@ fn a_firmware_that_got_past_every_check_is_one_harmless_text() {
     let job = job_of(&wanted, None);
     let round = job.wanted_round(1).unwrap();
     let device = device();
-    let attempt = AttemptOf { index: 0, uuid: &uuid(0), device: &device, number: 1, nonce: "n" };
-    let Ok(blueprint) = flash_pod.blueprint(&job, &round, &attempt) else { return };
-    let Ok(rendered) = complete(&flash_pod, &blueprint) else { return };
+    let attempt = AttemptOf {
+        index: 0,
+        uuid: &uuid(0),
+        device: &device,
+        number: 1,
+        nonce: "n",
+    };
+    let Ok(blueprint) = flash_pod.blueprint(&job, &round, &attempt) else {
+        return;
+    };
+    let Ok(rendered) = complete(&flash_pod, &blueprint) else {
+        return;
+    };
     assert_eq!(pod_of(&rendered)["spec"]["hostNetwork"], Value::Null);
 }
 
 #[rstest]
-#[case::host_network("  restartPolicy: Never\n", "  restartPolicy: Never\n  hostNetwork: true\n", "hostNetwork")]
-#[case::another_namespace("namespace: {{ .Release.Namespace }}", "namespace: kube-system", "namespace")]
-fn the_guard_refuses_what_a_changed_template_lets_in(#[case] from: &str, #[case] to: &str, #[case] names: &str) {
+#[case::host_network(
+    "  restartPolicy: Never\n",
+    "  restartPolicy: Never\n  hostNetwork: true\n",
+    "hostNetwork"
+)]
+#[case::another_namespace(
+    "namespace: {{ .Release.Namespace }}",
+    "namespace: kube-system",
+    "namespace"
+)]
+fn the_guard_refuses_what_a_changed_template_lets_in(
+    #[case] from: &str,
+    #[case] to: &str,
+    #[case] names: &str,
+) {
     let flash_pod = flash_pod_with(None, |chart| {
-        let pod = chart.templates.iter_mut().find(|file| file.name.ends_with("pod.yaml")).unwrap();
+        let pod = chart
+            .templates
+            .iter_mut()
+            .find(|file| file.name.ends_with("pod.yaml"))
+            .unwrap();
         let text = String::from_utf8(pod.data.clone()).unwrap();
-        assert!(text.contains(from), "the template was changed: adapt this test");
+        assert!(
+            text.contains(from),
+            "the template was changed: adapt this test"
+        );
         pod.data = text.replacen(from, to, 1).into_bytes();
     })
     .unwrap();
@@ -225,13 +333,19 @@ fn a_resumed_record_renders_the_same_bytes_whatever_the_chart_is_now() {
     let blueprint = blueprint_of(&first, &json!({}), None).unwrap();
     let record = record_of(&first, &blueprint);
     let want = complete(&first, &blueprint).unwrap().manifest;
-    let same = first.stored_objects(&record, &blueprint.intent, Some("198.51.100.7")).unwrap();
+    let same = first
+        .stored_objects(&record, &blueprint.intent, Some("198.51.100.7"))
+        .unwrap();
     assert_eq!(same.manifest, want);
     let other = flash_pod_with(Some("nodeSelector: {zone: other}\n"), |chart| {
-        chart.templates.retain(|file| !file.name.ends_with("networkpolicy.yaml"));
+        chart
+            .templates
+            .retain(|file| !file.name.ends_with("networkpolicy.yaml"));
     })
     .unwrap();
-    let resumed = other.stored_objects(&record, &blueprint.intent, Some("198.51.100.7")).unwrap();
+    let resumed = other
+        .stored_objects(&record, &blueprint.intent, Some("198.51.100.7"))
+        .unwrap();
     assert_eq!(resumed.manifest, want);
 }
 
@@ -275,7 +389,9 @@ fn a_resumed_record_that_was_altered_is_refused(#[case] alter: fn(&mut Record, &
     let mut record = record_of(&flash_pod, &blueprint);
     let mut intent = blueprint.intent.clone();
     alter(&mut record, &mut intent);
-    let refusal = flash_pod.stored_objects(&record, &intent, Some("198.51.100.7")).unwrap_err();
+    let refusal = flash_pod
+        .stored_objects(&record, &intent, Some("198.51.100.7"))
+        .unwrap_err();
     assert_eq!(refusal.reason, Reason::GuardRefused, "{}", refusal.message);
 }
 
@@ -283,7 +399,11 @@ fn a_resumed_record_that_was_altered_is_refused(#[case] alter: fn(&mut Record, &
 fn an_intent_whose_parts_contradict_its_id_is_not_consistent() {
     let blueprint = blueprint_of(&flash_pod(), &json!({}), None).unwrap();
     assert!(blueprint.intent.is_consistent());
-    let changes: [fn(&mut Intent); 3] = [|intent| intent.nonce = "m".into(), |intent| intent.round = 4, |intent| intent.attempt = 2];
+    let changes: [fn(&mut Intent); 3] = [
+        |intent| intent.nonce = "m".into(),
+        |intent| intent.round = 4,
+        |intent| intent.attempt = 2,
+    ];
     for change in changes {
         let mut altered = blueprint.intent.clone();
         change(&mut altered);
@@ -304,6 +424,9 @@ fn long_names_become_different_valid_labels() {
     let labels = [label("x"), label("y")];
     assert_ne!(labels[0], labels[1]);
     for label in labels {
-        assert!(label.len() <= 63 && label.ends_with(|last: char| last.is_ascii_alphanumeric()), "{label}");
+        assert!(
+            label.len() <= 63 && label.ends_with(|last: char| last.is_ascii_alphanumeric()),
+            "{label}"
+        );
     }
 }

@@ -10,15 +10,8 @@ use kube::{Client, Resource};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
-    attempts::Bounds,
-    blueprint::FlashPod,
-    conditions,
-    job::Job,
-    memory::Refusal,
-    plan::World,
-    state::State,
-    status::count,
-    verdict::Markers,
+    attempts::Bounds, blueprint::FlashPod, conditions, job::Job, memory::Refusal, plan::World,
+    state::State, status::count, verdict::Markers,
 };
 use crate::{
     api::{ConditionType, DevicePhase, DeviceStatus, FlashJobStatus, Reason},
@@ -71,7 +64,17 @@ impl Context {
         nudge_tx: UnboundedSender<String>,
     ) -> Self {
         let state = Mutex::new(State::default());
-        Self { writer, read, metrics, limits, helm, events, state, flash_pod: RwLock::new(flash_pod), nudge_tx }
+        Self {
+            writer,
+            read,
+            metrics,
+            limits,
+            helm,
+            events,
+            state,
+            flash_pod: RwLock::new(flash_pod),
+            nudge_tx,
+        }
     }
 
     /// The state, locked. Never held across a wait.
@@ -85,20 +88,31 @@ impl Context {
     /// # Errors
     /// Why it cannot be used.
     pub fn flash_pod(&self) -> Result<Arc<FlashPod>, Refusal> {
-        self.flash_pod.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.flash_pod
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Replaces the flash chart; every job is looked at again.
     pub fn set_flash_pod(&self, flash_pod: Result<Arc<FlashPod>, Refusal>) {
-        *self.flash_pod.write().unwrap_or_else(PoisonError::into_inner) = flash_pod;
+        *self
+            .flash_pod
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = flash_pod;
         self.nudge_all();
     }
 
     /// Queues a pass of every job with devices that are not final: an Instance came, went or changed.
     pub fn nudge_waiting(&self) {
-        let finished = |job: &Job| conditions::holds(&job.status.conditions, ConditionType::Finished);
-        let uids: Vec<String> =
-            self.state().jobs().filter(|job| !finished(job)).map(|job| job.uid.clone()).collect();
+        let finished =
+            |job: &Job| conditions::holds(&job.status.conditions, ConditionType::Finished);
+        let uids: Vec<String> = self
+            .state()
+            .jobs()
+            .filter(|job| !finished(job))
+            .map(|job| job.uid.clone())
+            .collect();
         for uid in uids {
             self.nudge(&uid);
         }
@@ -107,15 +121,26 @@ impl Context {
     /// Name of the engine in use.
     #[must_use]
     pub const fn engine(&self) -> &'static str {
-        if self.helm.is_some() { "helm" } else { "native" }
+        if self.helm.is_some() {
+            "helm"
+        } else {
+            "native"
+        }
     }
 
     /// What is true for all jobs.
     #[must_use]
     pub fn world(&self, state: &State, chart: Option<Refusal>) -> World {
-        let fixed = self.flash_pod().is_ok_and(|flash_pod| flash_pod.has_fixed_address());
+        let fixed = self
+            .flash_pod()
+            .is_ok_and(|flash_pod| flash_pod.has_fixed_address());
         let max_in_flight = if fixed { 1 } else { self.limits.max_in_flight };
-        state.world(chart, max_in_flight, self.engine().to_owned(), self.limits.bounds)
+        state.world(
+            chart,
+            max_in_flight,
+            self.engine().to_owned(),
+            self.limits.bounds,
+        )
     }
 
     /// Queues a pass of the job with this uid.
@@ -144,11 +169,20 @@ impl Context {
     /// Selected devices of a job, for messages.
     #[must_use]
     pub fn selected(&self, job_uid: &str) -> i64 {
-        self.state().rosters.get(job_uid).map_or(0, |roster| count(roster.devices().len()))
+        self.state()
+            .rosters
+            .get(job_uid)
+            .map_or(0, |roster| count(roster.devices().len()))
     }
 
     /// Publishes an event about a job, and a device of it where one is named; never fails and never waits.
-    pub fn event(&self, job: &Job, device: Option<&str>, (warning, reason): (bool, &'static str), note: String) {
+    pub fn event(
+        &self,
+        job: &Job,
+        device: Option<&str>,
+        (warning, reason): (bool, &'static str),
+        note: String,
+    ) {
         let related = device.map(|uuid| ObjectReference {
             kind: Some("Instance".into()),
             uid: Some(uuid.to_owned()),
@@ -156,16 +190,34 @@ impl Context {
             ..ObjectReference::default()
         });
         let about = job.object.object_ref(&());
-        self.events.publish(Fact { about, related, warning, reason, action: "Reconcile", note });
+        self.events.publish(Fact {
+            about,
+            related,
+            warning,
+            reason,
+            action: "Reconcile",
+            note,
+        });
     }
 
     /// Publishes what changed between two stored statuses.
     pub fn transitions(&self, job: &Job, now: &FlashJobStatus) {
         let before = &job.status;
         let failed = DevicePhase::Failed.as_str();
-        let known = |index: i64| before.devices.iter().any(|device| device.index == index && device.phase == failed);
-        for device in now.devices.iter().filter(|device| device.phase == failed && !known(device.index)) {
-            let known = Reason::ALL.iter().find(|reason| Some(reason.as_str()) == device.reason.as_deref());
+        let known = |index: i64| {
+            before
+                .devices
+                .iter()
+                .any(|device| device.index == index && device.phase == failed)
+        };
+        for device in now
+            .devices
+            .iter()
+            .filter(|device| device.phase == failed && !known(device.index))
+        {
+            let known = Reason::ALL
+                .iter()
+                .find(|reason| Some(reason.as_str()) == device.reason.as_deref());
             let reason = known.map_or("DeviceFailed", |reason| reason.as_str());
             let message = device.message.clone().unwrap_or_default();
             let note = format!("device {} ({}): {message}", device.index, device.uuid);
@@ -173,17 +225,38 @@ impl Context {
         }
         let foreign = Reason::ForeignRevision.as_str();
         let is_foreign = |device: &&DeviceStatus| device.reason.as_deref() == Some(foreign);
-        let said = |index: i64| before.devices.iter().any(|device| device.index == index && is_foreign(&device));
-        for device in now.devices.iter().filter(is_foreign).filter(|device| !said(device.index)) {
+        let said = |index: i64| {
+            before
+                .devices
+                .iter()
+                .any(|device| device.index == index && is_foreign(&device))
+        };
+        for device in now
+            .devices
+            .iter()
+            .filter(is_foreign)
+            .filter(|device| !said(device.index))
+        {
             let note = device.message.clone().unwrap_or_default();
             self.event(job, Some(&device.uuid), (true, foreign), note);
         }
-        for kind in [ConditionType::Complete, ConditionType::Failed, ConditionType::Stalled] {
-            if conditions::holds(&now.conditions, kind) && !conditions::holds(&before.conditions, kind) {
+        for kind in [
+            ConditionType::Complete,
+            ConditionType::Failed,
+            ConditionType::Stalled,
+        ] {
+            if conditions::holds(&now.conditions, kind)
+                && !conditions::holds(&before.conditions, kind)
+            {
                 let message = now.message.clone().unwrap_or_default();
                 let reason = now.reason.clone().unwrap_or_default();
                 let warning = kind != ConditionType::Complete;
-                self.event(job, None, (warning, kind.as_str()), format!("{reason}: {message}"));
+                self.event(
+                    job,
+                    None,
+                    (warning, kind.as_str()),
+                    format!("{reason}: {message}"),
+                );
             }
         }
     }

@@ -15,7 +15,9 @@ use kube::{Resource, ResourceExt, core::DeserializeGuard, runtime::scheduler};
 use serde::de::DeserializeOwned;
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
-use super::{context::Context, job::Job, reconcile::reconcile, sight::AttemptKey, state::State, sweep};
+use super::{
+    context::Context, job::Job, reconcile::reconcile, sight::AttemptKey, state::State, sweep,
+};
 use crate::{
     api::{FlashJob, Instance},
     cluster::{
@@ -39,25 +41,60 @@ pub async fn run(
     let (listed_tx, mut listed_rx) = mpsc::channel::<&'static str>(64);
     let client = &ctx.read;
     let mut tasks = JoinSet::new();
-    tasks.spawn(jobs(Arc::clone(&ctx), watch::flash_jobs(client, &Scope::of(&[])), scope.clone(), listed_tx.clone()));
+    tasks.spawn(jobs(
+        Arc::clone(&ctx),
+        watch::flash_jobs(client, &Scope::of(&[])),
+        scope.clone(),
+        listed_tx.clone(),
+    ));
     let secrets = watch::secrets(client, &scope);
-    tasks.spawn(objects(Arc::clone(&ctx), secrets, "Secret", State::see_secret as See<Secret>, listed_tx.clone()));
+    tasks.spawn(objects(
+        Arc::clone(&ctx),
+        secrets,
+        "Secret",
+        State::see_secret as See<Secret>,
+        listed_tx.clone(),
+    ));
     let pods = watch::pods(client, &scope);
-    tasks.spawn(objects(Arc::clone(&ctx), pods, "Pod", State::see_pod as See<Pod>, listed_tx.clone()));
+    tasks.spawn(objects(
+        Arc::clone(&ctx),
+        pods,
+        "Pod",
+        State::see_pod as See<Pod>,
+        listed_tx.clone(),
+    ));
     let services = watch::services(client, &scope);
-    tasks.spawn(objects(Arc::clone(&ctx), services, "Service", State::see_service as See<Service>, listed_tx.clone()));
+    tasks.spawn(objects(
+        Arc::clone(&ctx),
+        services,
+        "Service",
+        State::see_service as See<Service>,
+        listed_tx.clone(),
+    ));
     let akri = watch::instances(client, &instance_scope);
     tasks.spawn(instances(Arc::clone(&ctx), akri, listed_tx));
     // Every part of every source has to be listed, or known not to exist, before the first decision.
     let parts = scope.parts().len();
-    let mut missing: HashMap<&'static str, usize> =
-        [("FlashJob", 1), ("Secret", parts), ("Pod", parts), ("Service", parts)].into();
+    let mut missing: HashMap<&'static str, usize> = [
+        ("FlashJob", 1),
+        ("Secret", parts),
+        ("Pod", parts),
+        ("Service", parts),
+    ]
+    .into();
     missing.insert("Instance", instance_scope.parts().len());
     while missing.values().any(|parts| *parts > 0) {
         match tokio::time::timeout(SLOW_START, listed_rx.recv()).await {
-            Ok(Some(kind)) => drop(missing.entry(kind).and_modify(|parts| *parts = parts.saturating_sub(1))),
+            Ok(Some(kind)) => drop(
+                missing
+                    .entry(kind)
+                    .and_modify(|parts| *parts = parts.saturating_sub(1)),
+            ),
             Ok(None) => return,
-            Err(_) => tracing::warn!(?missing, "still listing what exists; is every right granted?"),
+            Err(_) => tracing::warn!(
+                ?missing,
+                "still listing what exists; is every right granted?"
+            ),
         }
     }
     let (jobs, slots) = {
@@ -98,7 +135,9 @@ async fn objects<K>(
                 nudge(&ctx, key.as_ref());
             }
             WatchEvent::Deleted(object) => {
-                let key = object.uid().and_then(|uid| ctx.state().ledger.see_gone(&uid));
+                let key = object
+                    .uid()
+                    .and_then(|uid| ctx.state().ledger.see_gone(&uid));
                 nudge(&ctx, key.as_ref());
             }
             WatchEvent::Listed => {
@@ -107,8 +146,12 @@ async fn objects<K>(
                 // The receiver is gone once everything was listed.
                 let _ = listed_tx.try_send(kind);
             }
-            WatchEvent::NotInstalled => tracing::error!(kind, "the API server does not know this kind"),
-            WatchEvent::Failed(error) => tracing::warn!(kind, error = %error, "watch failed, trying again"),
+            WatchEvent::NotInstalled => {
+                tracing::error!(kind, "the API server does not know this kind");
+            }
+            WatchEvent::Failed(error) => {
+                tracing::warn!(kind, error = %error, "watch failed, trying again");
+            }
         }
     }
 }
@@ -136,7 +179,9 @@ where
                 let key = ctx.state().ledger.see_gone(&uid);
                 nudge(ctx, key.as_ref());
             }
-            Err(error) => tracing::warn!(kind, name, error = %error, "cannot see whether it is gone; its lock stays"),
+            Err(error) => {
+                tracing::warn!(kind, name, error = %error, "cannot see whether it is gone; its lock stays");
+            }
         }
     }
 }
@@ -152,7 +197,10 @@ async fn jobs(
         match watched.event {
             WatchEvent::Restarted => listing = Some(HashSet::new()),
             WatchEvent::Seen(guard) => {
-                let Some(job) = Job::parse(&guard).filter(|job| scope.contains(&job.namespace)) else { continue };
+                let Some(job) = Job::parse(&guard).filter(|job| scope.contains(&job.namespace))
+                else {
+                    continue;
+                };
                 if let Some(seen) = &mut listing {
                     seen.insert(job.uid.clone());
                 }
@@ -170,8 +218,12 @@ async fn jobs(
                 }
                 let _ = listed_tx.try_send("FlashJob");
             }
-            WatchEvent::NotInstalled => tracing::error!("the API server does not know FlashJobs: install the CRDs of the chart"),
-            WatchEvent::Failed(error) => tracing::warn!(kind = "FlashJob", error = %error, "watch failed, trying again"),
+            WatchEvent::NotInstalled => tracing::error!(
+                "the API server does not know FlashJobs: install the CRDs of the chart"
+            ),
+            WatchEvent::Failed(error) => {
+                tracing::warn!(kind = "FlashJob", error = %error, "watch failed, trying again");
+            }
         }
     }
 }
@@ -195,12 +247,16 @@ async fn instances(
             WatchEvent::Seen(guard) => {
                 let Ok(instance) = &guard.0 else { continue };
                 let Some(uid) = instance.uid() else { continue };
-                listing.get_mut(&watched.part).map(|seen| seen.insert(uid.clone()));
+                listing
+                    .get_mut(&watched.part)
+                    .map(|seen| seen.insert(uid.clone()));
                 parts.entry(watched.part).or_default().insert(uid);
                 ctx.state().inventory.apply(instance);
             }
             WatchEvent::Deleted(guard) => {
-                let Some(uid) = guard.meta().uid.clone() else { continue };
+                let Some(uid) = guard.meta().uid.clone() else {
+                    continue;
+                };
                 parts.entry(watched.part).or_default().remove(&uid);
                 ctx.state().inventory.delete(&uid);
             }
@@ -208,7 +264,9 @@ async fn instances(
                 let seen = listing.remove(&watched.part).unwrap_or_default();
                 let known = parts.insert(watched.part, seen.clone()).unwrap_or_default();
                 let mut state = ctx.state();
-                known.difference(&seen).for_each(|uid| state.inventory.delete(uid));
+                known
+                    .difference(&seen)
+                    .for_each(|uid| state.inventory.delete(uid));
                 state.akri_installed = true;
                 let _ = listed_tx.try_send("Instance");
             }
@@ -216,7 +274,9 @@ async fn instances(
                 ctx.state().akri_installed = false;
                 let _ = listed_tx.try_send("Instance");
             }
-            WatchEvent::Failed(error) => tracing::warn!(kind = "Instance", error = %error, "watch failed, trying again"),
+            WatchEvent::Failed(error) => {
+                tracing::warn!(kind = "Instance", error = %error, "watch failed, trying again");
+            }
         }
         if listing.is_empty() {
             ctx.nudge_waiting();
@@ -274,7 +334,10 @@ async fn passes(ctx: Arc<Context>, nudge_rx: mpsc::UnboundedReceiver<String>) {
 }
 
 #[allow(clippy::manual_async_fn)] // the signature promises Send
-fn one_pass(ctx: Arc<Context>, uid: String) -> impl Future<Output = (String, Option<Duration>)> + Send {
+fn one_pass(
+    ctx: Arc<Context>,
+    uid: String,
+) -> impl Future<Output = (String, Option<Duration>)> + Send {
     async move {
         let begun = Instant::now();
         let wait = reconcile(&ctx, &uid).await;
@@ -284,9 +347,16 @@ fn one_pass(ctx: Arc<Context>, uid: String) -> impl Future<Output = (String, Opt
 }
 
 fn request(uid: String, wait: Duration) -> kube::runtime::scheduler::ScheduleRequest<String> {
-    kube::runtime::scheduler::ScheduleRequest { message: uid, run_at: Instant::now() + wait }
+    kube::runtime::scheduler::ScheduleRequest {
+        message: uid,
+        run_at: Instant::now() + wait,
+    }
 }
 
-fn received<T: Send + 'static>(rx: mpsc::UnboundedReceiver<T>) -> impl Stream<Item = T> + Unpin + Send {
-    Box::pin(stream::unfold(rx, |mut rx| async move { rx.recv().await.map(|item| (item, rx)) }))
+fn received<T: Send + 'static>(
+    rx: mpsc::UnboundedReceiver<T>,
+) -> impl Stream<Item = T> + Unpin + Send {
+    Box::pin(stream::unfold(rx, |mut rx| async move {
+        rx.recv().await.map(|item| (item, rx))
+    }))
 }

@@ -11,7 +11,9 @@ use super::{
     memory::{Found, Memory},
     plan::{self, Observed, Plan, World},
     roster::Roster,
-    sight::{Address, AttemptKey, ContainerSight, Identity, PodSight, RecordSight, ServiceSight, Sight},
+    sight::{
+        Address, AttemptKey, ContainerSight, Identity, PodSight, RecordSight, ServiceSight, Sight,
+    },
     status,
     verdict::{Outcome, Verdict},
 };
@@ -31,7 +33,14 @@ pub fn at(second: i64) -> Timestamp {
 }
 
 /// Bounds that differ from each other.
-pub const BOUNDS: Bounds = Bounds { address_seconds: 120, start_seconds: 300, cool_down_seconds: 90, lost_seconds: 100, retry_seconds: 10, helm_seconds: 50 };
+pub const BOUNDS: Bounds = Bounds {
+    address_seconds: 120,
+    start_seconds: 300,
+    cool_down_seconds: 90,
+    lost_seconds: 100,
+    retry_seconds: 10,
+    helm_seconds: 50,
+};
 
 /// UUID of the device at an index.
 pub fn uuid(index: usize) -> String {
@@ -45,7 +54,10 @@ pub fn endpoint(index: usize) -> String {
 
 pub fn identity(index: usize, id: &str) -> Identity {
     Identity {
-        key: AttemptKey { job_uid: JOB.into(), id: id.into() },
+        key: AttemptKey {
+            job_uid: JOB.into(),
+            id: id.into(),
+        },
         job_name: Some("lamps".into()),
         namespace: "lab".into(),
         round: 1,
@@ -56,7 +68,14 @@ pub fn identity(index: usize, id: &str) -> Identity {
 
 pub fn sight(identity: &Identity, name: &str, version: u64, created: Timestamp) -> Sight {
     let uid = format!("{name}/{version}");
-    Sight { identity: identity.clone(), name: name.into(), uid, version, created, deleting: None }
+    Sight {
+        identity: identity.clone(),
+        name: name.into(),
+        uid,
+        version,
+        created,
+        deleting: None,
+    }
 }
 
 /// A Pod that the kubelet has not taken up yet.
@@ -71,22 +90,41 @@ pub fn pod(identity: &Identity) -> PodSight {
         started: None,
         active_deadline_seconds: 600,
         finalizers: vec![TRACKING_FINALIZER.into()],
-        container: ContainerSight::Waiting { reason: None, message: None },
+        container: ContainerSight::Waiting {
+            reason: None,
+            message: None,
+        },
     }
 }
 
 pub fn running(identity: &Identity) -> PodSight {
-    PodSight { phase: "Running".into(), started: Some(at(0)), container: ContainerSight::Running, ..pod(identity) }
+    PodSight {
+        phase: "Running".into(),
+        started: Some(at(0)),
+        container: ContainerSight::Running,
+        ..pod(identity)
+    }
 }
 
 pub fn ended(identity: &Identity) -> PodSight {
-    let container = ContainerSight::Terminated { exit_code: 0, reason: Some("Completed".into()) };
-    PodSight { phase: "Succeeded".into(), container, ..running(identity) }
+    let container = ContainerSight::Terminated {
+        exit_code: 0,
+        reason: Some("Completed".into()),
+    };
+    PodSight {
+        phase: "Succeeded".into(),
+        container,
+        ..running(identity)
+    }
 }
 
 pub fn service(identity: &Identity, address: Address) -> ServiceSight {
     let name = format!("flash-{}-{}", identity.uuid, identity.key.id);
-    ServiceSight { sight: sight(identity, &name, 2, at(0)), address, restricted: true }
+    ServiceSight {
+        sight: sight(identity, &name, 2, at(0)),
+        address,
+        restricted: true,
+    }
 }
 
 pub fn address() -> Address {
@@ -95,11 +133,23 @@ pub fn address() -> Address {
 
 pub fn record(identity: &Identity, status: Status, has_pod: bool) -> RecordSight {
     let name = format!("sh.helm.release.v1.flash-{}.v1", identity.uuid);
-    RecordSight { sight: sight(identity, &name, 1, at(0)), revision: 1, status, has_pod, foreign: false, by_helm: false, stored: None }
+    RecordSight {
+        sight: sight(identity, &name, 1, at(0)),
+        revision: 1,
+        status,
+        has_pod,
+        foreign: false,
+        by_helm: false,
+        stored: None,
+    }
 }
 
 /// An attempt of which these objects exist.
-pub fn attempt(record: Option<RecordSight>, service: Option<ServiceSight>, pod: Option<PodSight>) -> Attempt {
+pub fn attempt(
+    record: Option<RecordSight>,
+    service: Option<ServiceSight>,
+    pod: Option<PodSight>,
+) -> Attempt {
     let mut ledger = Ledger::default();
     let who = identity(0, "a");
     ledger.begin_step(&who);
@@ -121,8 +171,18 @@ pub fn take_in(
 }
 
 pub fn found(index: Option<usize>, outcome: Outcome, reason: Reason) -> Found {
-    let verdict = Verdict { outcome, reason, message: "said so".into(), log_tail: String::new() };
-    Found { index, uuid: uuid(index.unwrap_or(0)), verdict, at: at(50) }
+    let verdict = Verdict {
+        outcome,
+        reason,
+        message: "said so".into(),
+        log_tail: String::new(),
+    };
+    Found {
+        index,
+        uuid: uuid(index.unwrap_or(0)),
+        verdict,
+        at: at(50),
+    }
 }
 
 /// An Instance at the endpoint of an index.
@@ -180,7 +240,11 @@ impl Scene {
     pub fn of(spec: &Value) -> Self {
         let fresh = job_of(spec, None);
         let mut inventory = Inventory::default();
-        let uuids = fresh.spec.as_ref().map(|spec| spec.uuid.clone()).unwrap_or_default();
+        let uuids = fresh
+            .spec
+            .as_ref()
+            .map(|spec| spec.uuid.clone())
+            .unwrap_or_default();
         for (index, uid) in uuids.iter().enumerate() {
             inventory.apply(&instance(uid, index));
         }

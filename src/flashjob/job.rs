@@ -7,7 +7,10 @@ use kube::{ResourceExt, core::DeserializeGuard};
 
 use super::index_set::IndexSet;
 use crate::{
-    api::{rule::{FIRMWARE, IMAGE, MAX_UUIDS, UUID, VERSION}, Effective, FlashJob, FlashJobSpec, FlashJobStatus, MismatchPolicy, Round},
+    api::{
+        Effective, FlashJob, FlashJobSpec, FlashJobStatus, MismatchPolicy, Round,
+        rule::{FIRMWARE, IMAGE, MAX_UUIDS, UUID, VERSION},
+    },
     names::FINALIZER,
 };
 
@@ -62,7 +65,9 @@ impl Finals {
     /// Whether the device at this index is final.
     #[must_use]
     pub fn contains(&self, index: usize) -> bool {
-        self.succeeded.contains(index) || self.failed.contains(index) || self.skipped.contains(index)
+        self.succeeded.contains(index)
+            || self.failed.contains(index)
+            || self.skipped.contains(index)
     }
 
     /// How many devices are final.
@@ -78,7 +83,11 @@ impl Finals {
     }
 
     fn of(status: &FlashJobStatus) -> Self {
-        let parse = |text: &Option<String>| text.as_deref().and_then(|text| IndexSet::parse(text).ok()).unwrap_or_default();
+        let parse = |text: &Option<String>| {
+            text.as_deref()
+                .and_then(|text| IndexSet::parse(text).ok())
+                .unwrap_or_default()
+        };
         Self {
             succeeded: parse(&status.completed_indexes),
             failed: parse(&status.failed_indexes),
@@ -94,7 +103,10 @@ impl Job {
         match &guard.0 {
             Ok(object) => Self::of(object.clone(), Ok(object.spec.clone())),
             Err(invalid) => {
-                let object = FlashJob { metadata: invalid.metadata.clone(), ..FlashJob::default() };
+                let object = FlashJob {
+                    metadata: invalid.metadata.clone(),
+                    ..FlashJob::default()
+                };
                 Self::of(object, Err(invalid.error.clone()))
             }
         }
@@ -117,7 +129,10 @@ impl Job {
             version: metadata.resource_version.as_deref()?.parse().ok()?,
             generation: metadata.generation.unwrap_or_default(),
             deleting: metadata.deletion_timestamp.is_some(),
-            has_finalizer: object.finalizers().iter().any(|finalizer| finalizer == FINALIZER),
+            has_finalizer: object
+                .finalizers()
+                .iter()
+                .any(|finalizer| finalizer == FINALIZER),
             invalid: spec.as_ref().ok().and_then(invalid),
             spec,
             finals: Finals::of(&status),
@@ -141,7 +156,10 @@ impl Job {
                 .unwrap_or(DEFAULT_DISCOVERY_TIMEOUT_SECONDS),
             mismatch_policy: format!("{:?}", spec.mismatch_policy.unwrap_or(MismatchPolicy::Warn)),
             engine: engine.to_owned(),
-            flash_image: spec.flashjob_pod_image.clone().filter(|image| !image.is_empty()),
+            flash_image: spec
+                .flashjob_pod_image
+                .clone()
+                .filter(|image| !image.is_empty()),
         }
     }
 
@@ -153,14 +171,20 @@ impl Job {
             number,
             firmware: spec.firmware.clone(),
             version: spec.version.clone(),
-            flashjob_pod_image: spec.flashjob_pod_image.clone().filter(|image| !image.is_empty()),
+            flashjob_pod_image: spec
+                .flashjob_pod_image
+                .clone()
+                .filter(|image| !image.is_empty()),
         })
     }
 
     /// Whether the stored round is the one that the spec asks for.
     #[must_use]
     pub fn round_is_current(&self) -> bool {
-        self.status.round.as_ref().is_some_and(|round| self.wanted_round(round.number).as_ref() == Some(round))
+        self.status
+            .round
+            .as_ref()
+            .is_some_and(|round| self.wanted_round(round.number).as_ref() == Some(round))
     }
 
     /// When the job finished, if the stored status says so of the current generation.
@@ -188,7 +212,12 @@ fn invalid(spec: &FlashJobSpec) -> Option<String> {
     if let Some(uuid) = spec.uuid.iter().find(|uuid| !UUID.accepts(uuid)) {
         return Some(format!("spec.uuid: {uuid:?} {}", UUID.message));
     }
-    (spec.uuid.len() > MAX_UUIDS).then(|| format!("spec.uuid: {} items, at most {MAX_UUIDS} are allowed", spec.uuid.len()))
+    (spec.uuid.len() > MAX_UUIDS).then(|| {
+        format!(
+            "spec.uuid: {} items, at most {MAX_UUIDS} are allowed",
+            spec.uuid.len()
+        )
+    })
 }
 
 #[cfg(test)]
@@ -218,13 +247,19 @@ mod tests {
     fn a_spec_that_cannot_be_read_still_gives_a_job_that_can_be_deleted() {
         let job = Job::parse(&object(&serde_json::json!({"uuid": "not a list"}))).unwrap();
         assert!(job.spec.is_err());
-        assert_eq!(job.effective("native").active_deadline_seconds_per_device, 600);
+        assert_eq!(
+            job.effective("native").active_deadline_seconds_per_device,
+            600
+        );
         assert!(job.wanted_round(1).is_none());
     }
 
     #[test]
     fn a_change_of_the_firmware_asks_for_another_round() {
-        let mut job = Job::parse(&object(&serde_json::json!({"uuid": ["a"], "firmware": "f", "version": "1"}))).unwrap();
+        let mut job = Job::parse(&object(
+            &serde_json::json!({"uuid": ["a"], "firmware": "f", "version": "1"}),
+        ))
+        .unwrap();
         assert!(!job.round_is_current(), "no round yet");
         job.status.round = job.wanted_round(1);
         assert!(job.round_is_current());

@@ -33,7 +33,14 @@ pub struct Attempt {
 
 impl Attempt {
     fn new(identity: Identity) -> Self {
-        Self { identity, records: BTreeMap::new(), service: None, pod: None, pod_seen: false, step: false }
+        Self {
+            identity,
+            records: BTreeMap::new(),
+            service: None,
+            pod: None,
+            pod_seen: false,
+            step: false,
+        }
     }
 
     /// The newest revision that bears this attempt.
@@ -94,7 +101,12 @@ pub struct Ledger {
 impl Ledger {
     /// Takes in a release record. Returns false where it is older than what is known.
     pub fn see_record(&mut self, record: RecordSight) -> bool {
-        let known = |attempt: &Attempt| attempt.records.get(&record.revision).map(|known| (known.sight.uid.clone(), known.sight.version));
+        let known = |attempt: &Attempt| {
+            attempt
+                .records
+                .get(&record.revision)
+                .map(|known| (known.sight.uid.clone(), known.sight.version))
+        };
         if !self.is_news(&record.sight, known) {
             return false;
         }
@@ -102,14 +114,21 @@ impl Ledger {
         let held = self.holds(&record.sight.identity.key);
         let key = record.sight.identity.key.clone();
         self.index(&record.sight, Kind::Record(revision));
-        self.attempt_mut(&record.sight.identity).records.insert(revision, record);
+        self.attempt_mut(&record.sight.identity)
+            .records
+            .insert(revision, record);
         self.note_freed(&key, held);
         true
     }
 
     /// Takes in a Service. Returns false where it is older than what is known.
     pub fn see_service(&mut self, service: ServiceSight) -> bool {
-        let known = |attempt: &Attempt| attempt.service.as_ref().map(|known| (known.sight.uid.clone(), known.sight.version));
+        let known = |attempt: &Attempt| {
+            attempt
+                .service
+                .as_ref()
+                .map(|known| (known.sight.uid.clone(), known.sight.version))
+        };
         if !self.is_news(&service.sight, known) {
             return false;
         }
@@ -121,7 +140,12 @@ impl Ledger {
 
     /// Takes in a Pod. Returns false where it is older than what is known.
     pub fn see_pod(&mut self, pod: PodSight) -> bool {
-        let known = |attempt: &Attempt| attempt.pod.as_ref().map(|known| (known.sight.uid.clone(), known.sight.version));
+        let known = |attempt: &Attempt| {
+            attempt
+                .pod
+                .as_ref()
+                .map(|known| (known.sight.uid.clone(), known.sight.version))
+        };
         if !self.is_news(&pod.sight, known) {
             return false;
         }
@@ -178,7 +202,9 @@ impl Ledger {
     }
 
     fn holds(&self, key: &AttemptKey) -> (bool, bool) {
-        self.attempts.get(key).map_or((false, false), |attempt| (attempt.locks(), attempt.holds_slot()))
+        self.attempts.get(key).map_or((false, false), |attempt| {
+            (attempt.locks(), attempt.holds_slot())
+        })
     }
 
     fn note_freed(&mut self, key: &AttemptKey, before: (bool, bool)) {
@@ -193,9 +219,17 @@ impl Ledger {
     }
 
     /// Every attempt of a job, of any round.
-    pub fn of_job<'a>(&'a self, job_uid: &'a str) -> impl Iterator<Item = (&'a AttemptKey, &'a Attempt)> {
-        let from = AttemptKey { job_uid: job_uid.to_owned(), id: String::new() };
-        self.attempts.range(from..).take_while(move |(key, _)| key.job_uid == job_uid)
+    pub fn of_job<'a>(
+        &'a self,
+        job_uid: &'a str,
+    ) -> impl Iterator<Item = (&'a AttemptKey, &'a Attempt)> {
+        let from = AttemptKey {
+            job_uid: job_uid.to_owned(),
+            id: String::new(),
+        };
+        self.attempts
+            .range(from..)
+            .take_while(move |(key, _)| key.job_uid == job_uid)
     }
 
     /// Every attempt.
@@ -207,19 +241,26 @@ impl Ledger {
     #[must_use]
     pub fn holder(&self, endpoint: &str) -> Option<&Attempt> {
         let keys = self.by_endpoint.get(endpoint)?;
-        keys.iter().filter_map(|key| self.attempts.get(key)).find(|attempt| attempt.locks())
+        keys.iter()
+            .filter_map(|key| self.attempts.get(key))
+            .find(|attempt| attempt.locks())
     }
 
     /// Slots in use by this job.
     #[must_use]
     pub fn slots_of(&self, job_uid: &str) -> usize {
-        self.of_job(job_uid).filter(|(_, attempt)| attempt.holds_slot()).count()
+        self.of_job(job_uid)
+            .filter(|(_, attempt)| attempt.holds_slot())
+            .count()
     }
 
     /// Slots in use by all jobs.
     #[must_use]
     pub fn slots(&self) -> usize {
-        self.attempts.values().filter(|attempt| attempt.holds_slot()).count()
+        self.attempts
+            .values()
+            .filter(|attempt| attempt.holds_slot())
+            .count()
     }
 
     /// uids of what is known of a kind and namespace, to compare with a new LIST. `kind` is Secret, Service or Pod.
@@ -231,11 +272,25 @@ impl Ledger {
                 continue;
             }
             let sights: Vec<&Sight> = match kind {
-                "Secret" => attempt.records.values().map(|record| &record.sight).collect(),
-                "Service" => attempt.service.iter().map(|service| &service.sight).collect(),
+                "Secret" => attempt
+                    .records
+                    .values()
+                    .map(|record| &record.sight)
+                    .collect(),
+                "Service" => attempt
+                    .service
+                    .iter()
+                    .map(|service| &service.sight)
+                    .collect(),
                 _ => attempt.pod.iter().map(|pod| &pod.sight).collect(),
             };
-            found.extend(sights.into_iter().map(|sight| (attempt.identity.namespace.clone(), sight.name.clone(), sight.uid.clone())));
+            found.extend(sights.into_iter().map(|sight| {
+                (
+                    attempt.identity.namespace.clone(),
+                    sight.name.clone(),
+                    sight.uid.clone(),
+                )
+            }));
         }
         found
     }
@@ -245,7 +300,9 @@ impl Ledger {
     pub fn begun(&self, key: &AttemptKey) -> Option<Timestamp> {
         let attempt = self.attempts.get(key)?;
         let records = attempt.records.values().map(|record| record.sight.created);
-        records.chain(attempt.service.iter().map(|service| service.sight.created)).min()
+        records
+            .chain(attempt.service.iter().map(|service| service.sight.created))
+            .min()
     }
 
     fn is_news(&self, sight: &Sight, known: impl Fn(&Attempt) -> Option<(String, u64)>) -> bool {
@@ -260,14 +317,21 @@ impl Ledger {
     }
 
     fn index(&mut self, sight: &Sight, kind: Kind) {
-        self.by_uid.insert(sight.uid.clone(), (sight.identity.key.clone(), kind));
+        self.by_uid
+            .insert(sight.uid.clone(), (sight.identity.key.clone(), kind));
     }
 
     fn attempt_mut(&mut self, identity: &Identity) -> &mut Attempt {
         if let Some(endpoint) = &identity.endpoint {
-            self.by_endpoint.entry(endpoint.clone()).or_default().insert(identity.key.clone());
+            self.by_endpoint
+                .entry(endpoint.clone())
+                .or_default()
+                .insert(identity.key.clone());
         }
-        let attempt = self.attempts.entry(identity.key.clone()).or_insert_with(|| Attempt::new(identity.clone()));
+        let attempt = self
+            .attempts
+            .entry(identity.key.clone())
+            .or_insert_with(|| Attempt::new(identity.clone()));
         if attempt.identity.endpoint.is_none() {
             attempt.identity.endpoint.clone_from(&identity.endpoint);
         }

@@ -3,7 +3,10 @@ use crate::flashjob::sight::ContainerSight;
 
 fn identity(id: &str, endpoint: &str) -> Identity {
     Identity {
-        key: AttemptKey { job_uid: "job-1".into(), id: id.into() },
+        key: AttemptKey {
+            job_uid: "job-1".into(),
+            id: id.into(),
+        },
         job_name: Some("lamps".into()),
         namespace: "lab".into(),
         round: 1,
@@ -38,7 +41,15 @@ fn pod(id: &str, uid: &str, version: u64, phase: &str) -> PodSight {
 }
 
 fn record(id: &str, uid: &str, version: u64, status: Status) -> RecordSight {
-    RecordSight { sight: sight(id, uid, version), revision: 1, status, has_pod: false, foreign: false, by_helm: false, stored: None }
+    RecordSight {
+        sight: sight(id, uid, version),
+        revision: 1,
+        status,
+        has_pod: false,
+        foreign: false,
+        by_helm: false,
+        stored: None,
+    }
 }
 
 #[test]
@@ -46,8 +57,14 @@ fn an_older_event_changes_nothing() {
     let mut ledger = Ledger::default();
     assert!(ledger.see_pod(pod("a", "p", 9, "Succeeded")));
     assert!(!ledger.see_pod(pod("a", "p", 8, "Running")));
-    let key = AttemptKey { job_uid: "job-1".into(), id: "a".into() };
-    assert_eq!(ledger.attempt(&key).unwrap().pod.as_ref().unwrap().phase, "Succeeded");
+    let key = AttemptKey {
+        job_uid: "job-1".into(),
+        id: "a".into(),
+    };
+    assert_eq!(
+        ledger.attempt(&key).unwrap().pod.as_ref().unwrap().phase,
+        "Succeeded"
+    );
 }
 
 #[test]
@@ -55,7 +72,10 @@ fn a_deleted_object_never_comes_back() {
     let mut ledger = Ledger::default();
     ledger.see_pod(pod("a", "p", 5, "Running"));
     assert!(ledger.see_gone("p").is_some());
-    assert!(!ledger.see_pod(pod("a", "p", 6, "Running")), "a late event of a deleted uid");
+    assert!(
+        !ledger.see_pod(pod("a", "p", 6, "Running")),
+        "a late event of a deleted uid"
+    );
     assert!(ledger.holder("192.0.2.7:80").is_none());
     assert_eq!(ledger.slots(), 0);
 }
@@ -68,7 +88,10 @@ fn a_step_locks_its_device_before_anything_exists() {
     assert_eq!(ledger.holder("192.0.2.7:80").unwrap().identity.key, who.key);
     assert_eq!(ledger.slots_of("job-1"), 1);
     ledger.end_step(&who.key);
-    assert!(ledger.holder("192.0.2.7:80").is_none(), "a step that made nothing leaves nothing");
+    assert!(
+        ledger.holder("192.0.2.7:80").is_none(),
+        "a step that made nothing leaves nothing"
+    );
 }
 
 #[test]
@@ -77,7 +100,11 @@ fn a_failed_record_holds_neither_lock_nor_slot_and_its_service_holds_a_slot() {
     ledger.see_record(record("a", "r", 1, Status::Failed));
     assert!(ledger.holder("192.0.2.7:80").is_none());
     assert_eq!(ledger.slots(), 0);
-    ledger.see_service(ServiceSight { sight: sight("a", "s", 2), address: super::super::sight::Address::None, restricted: true });
+    ledger.see_service(ServiceSight {
+        sight: sight("a", "s", 2),
+        address: super::super::sight::Address::None,
+        restricted: true,
+    });
     assert_eq!(ledger.slots(), 1);
     assert!(ledger.holder("192.0.2.7:80").is_none());
 }
@@ -97,7 +124,11 @@ fn a_newer_version_of_a_record_replaces_the_older_one() {
     ledger.see_record(record("a", "r", 2, Status::Failed));
     assert_eq!(ledger.slots(), 0);
     assert_eq!(ledger.of_job("job-1").count(), 1);
-    assert_eq!(ledger.of_job("job").count(), 0, "uids are not matched by prefix");
+    assert_eq!(
+        ledger.of_job("job").count(),
+        0,
+        "uids are not matched by prefix"
+    );
 }
 
 #[test]

@@ -37,7 +37,9 @@ pub struct Memory {
 impl Memory {
     /// Another round has begun: indexes of the one before mean other devices now.
     pub fn begin_round(&mut self) {
-        self.verdicts.values_mut().for_each(|found| found.index = None);
+        self.verdicts
+            .values_mut()
+            .for_each(|found| found.index = None);
         self.refused.clear();
         self.waiting.clear();
         self.missing_since.clear();

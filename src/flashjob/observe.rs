@@ -8,12 +8,14 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 
-use super::sight::{Address, AttemptKey, ContainerSight, Identity, PodSight, RecordSight, ServiceSight, Sight};
+use super::sight::{
+    Address, AttemptKey, ContainerSight, Identity, PodSight, RecordSight, ServiceSight, Sight,
+};
 use crate::{
     device::Endpoint,
     names::{
-        ANNOTATION_ENDPOINT, ANNOTATION_JOB, ENGINE_HELM, FLASH_CONTAINER, LABEL_ATTEMPT, LABEL_ENGINE, LABEL_JOB_UID,
-        LABEL_ROUND, LABEL_UUID, RELEASE_PREFIX,
+        ANNOTATION_ENDPOINT, ANNOTATION_JOB, ENGINE_HELM, FLASH_CONTAINER, LABEL_ATTEMPT,
+        LABEL_ENGINE, LABEL_JOB_UID, LABEL_ROUND, LABEL_UUID, RELEASE_PREFIX,
     },
     release::{Key, Status, Stored, has_pod},
 };
@@ -23,7 +25,11 @@ use crate::{
 pub fn pod(pod: &Pod) -> Option<PodSight> {
     let mut sight = sight(&pod.metadata, None)?;
     if sight.identity.endpoint.is_none() {
-        sight.identity.endpoint = pod.spec.as_ref().and_then(host_endpoint).and_then(|text| normalised(&text));
+        sight.identity.endpoint = pod
+            .spec
+            .as_ref()
+            .and_then(host_endpoint)
+            .and_then(|text| normalised(&text));
     }
     let empty = PodStatus::default();
     let status = pod.status.as_ref().unwrap_or(&empty);
@@ -34,33 +40,67 @@ pub fn pod(pod: &Pod) -> Option<PodSight> {
         message: status.message.clone(),
         node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
         started: status.start_time.as_ref().map(|time| time.0),
-        active_deadline_seconds: pod.spec.as_ref().and_then(|spec| spec.active_deadline_seconds).unwrap_or_default(),
+        active_deadline_seconds: pod
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.active_deadline_seconds)
+            .unwrap_or_default(),
         finalizers: pod.metadata.finalizers.clone().unwrap_or_default(),
         container: container(status),
     })
 }
 
 fn host_endpoint(spec: &PodSpec) -> Option<String> {
-    let container = spec.containers.iter().find(|container| container.name == FLASH_CONTAINER)?;
+    let container = spec
+        .containers
+        .iter()
+        .find(|container| container.name == FLASH_CONTAINER)?;
     let mut env = container.env.iter().flatten();
-    env.find(|env| env.name == "HOST_ENDPOINT").and_then(|env| env.value.clone())
+    env.find(|env| env.name == "HOST_ENDPOINT")
+        .and_then(|env| env.value.clone())
 }
 
 fn container(status: &PodStatus) -> ContainerSight {
     let flash = |container: &&ContainerStatus| container.name == FLASH_CONTAINER;
-    let state = status.container_statuses.iter().flatten().find(flash).and_then(|container| container.state.as_ref());
+    let flash = status.container_statuses.iter().flatten().find(flash);
+    let state = flash.and_then(|container| container.state.as_ref());
     if let Some(terminated) = state.and_then(|state| state.terminated.as_ref()) {
-        return ContainerSight::Terminated { exit_code: terminated.exit_code, reason: terminated.reason.clone() };
+        let made_up = terminated.reason.as_deref() == Some("ContainerStatusUnknown")
+            && terminated.started_at.is_none();
+        if made_up
+            && flash.is_some_and(|container| {
+                container
+                    .container_id
+                    .as_deref()
+                    .unwrap_or_default()
+                    .is_empty()
+            })
+        {
+            // The kubelet says so of a container that never was, when its Pod is deleted before it started.
+            return ContainerSight::Waiting {
+                reason: terminated.reason.clone(),
+                message: terminated.message.clone(),
+            };
+        }
+        return ContainerSight::Terminated {
+            exit_code: terminated.exit_code,
+            reason: terminated.reason.clone(),
+        };
     }
     if state.is_some_and(|state| state.running.is_some()) {
         return ContainerSight::Running;
     }
     if let Some(waiting) = state.and_then(|state| state.waiting.as_ref()) {
-        return ContainerSight::Waiting { reason: waiting.reason.clone(), message: waiting.message.clone() };
+        return ContainerSight::Waiting {
+            reason: waiting.reason.clone(),
+            message: waiting.message.clone(),
+        };
     }
-    let unscheduled = status.conditions.iter().flatten().find(|condition| {
-        condition.type_ == "PodScheduled" && condition.status == "False"
-    });
+    let unscheduled = status
+        .conditions
+        .iter()
+        .flatten()
+        .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False");
     ContainerSight::Waiting {
         reason: unscheduled.and_then(|condition| condition.reason.clone()),
         message: unscheduled.and_then(|condition| condition.message.clone()),
@@ -71,18 +111,37 @@ fn container(status: &PodStatus) -> ContainerSight {
 #[must_use]
 pub fn service(service: &Service) -> Option<ServiceSight> {
     let sight = sight(&service.metadata, None)?;
-    let ingress = service.status.as_ref().and_then(|status| status.load_balancer.as_ref()?.ingress.as_ref());
+    let ingress = service
+        .status
+        .as_ref()
+        .and_then(|status| status.load_balancer.as_ref()?.ingress.as_ref());
     // With two address families, the one that the device can use.
-    let usable = |ip: &Option<String>| ip.as_ref().is_some_and(|ip| ip.parse::<std::net::Ipv4Addr>().is_ok());
-    let best = ingress.and_then(|all| all.iter().find(|ingress| usable(&ingress.ip)).or(all.first()));
+    let usable = |ip: &Option<String>| {
+        ip.as_ref()
+            .is_some_and(|ip| ip.parse::<std::net::Ipv4Addr>().is_ok())
+    };
+    let best = ingress.and_then(|all| {
+        all.iter()
+            .find(|ingress| usable(&ingress.ip))
+            .or(all.first())
+    });
     let address = match best.map(|ingress| (ingress.ip.as_deref(), ingress.hostname.as_deref())) {
-        Some((Some(ip), _)) if ip.parse::<std::net::Ipv4Addr>().is_ok() => Address::Ipv4(ip.to_owned()),
+        Some((Some(ip), _)) if ip.parse::<std::net::Ipv4Addr>().is_ok() => {
+            Address::Ipv4(ip.to_owned())
+        }
         Some((Some(other), _)) => Address::Unusable(format!("the address {other}")),
         Some((None, Some(host))) => Address::Unusable(format!("the host name {host}")),
         Some((None, None)) | None => Address::None,
     };
-    let ranges = service.spec.as_ref().and_then(|spec| spec.load_balancer_source_ranges.as_ref());
-    Some(ServiceSight { sight, address, restricted: ranges.is_some_and(|ranges| !ranges.is_empty()) })
+    let ranges = service
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.load_balancer_source_ranges.as_ref());
+    Some(ServiceSight {
+        sight,
+        address,
+        restricted: ranges.is_some_and(|ranges| !ranges.is_empty()),
+    })
 }
 
 /// What is to be kept of a release Secret; none if it is not of an attempt. An unreadable record still holds its lock.
@@ -112,20 +171,38 @@ pub fn record(secret: &Secret) -> Option<RecordSight> {
         status,
         has_pod: has_pod(&stored.record.manifest),
         foreign: stored.is_foreign(),
-        by_helm: stored.labels.get(LABEL_ENGINE).is_some_and(|engine| engine == ENGINE_HELM),
+        by_helm: stored
+            .labels
+            .get(LABEL_ENGINE)
+            .is_some_and(|engine| engine == ENGINE_HELM),
         stored: Some(Arc::new(stored)),
         sight,
     })
 }
 
 fn sight(meta: &ObjectMeta, prefix: Option<&str>) -> Option<Sight> {
-    let label = |key: &str| meta.labels.as_ref().and_then(|labels| labels.get(key)).cloned();
-    let annotation = |key: &str| meta.annotations.as_ref().and_then(|annotations| annotations.get(key)).cloned();
+    let label = |key: &str| {
+        meta.labels
+            .as_ref()
+            .and_then(|labels| labels.get(key))
+            .cloned()
+    };
+    let annotation = |key: &str| {
+        meta.annotations
+            .as_ref()
+            .and_then(|annotations| annotations.get(key))
+            .cloned()
+    };
     let name = meta.name.clone()?;
-    let of_release = || prefix.and_then(|prefix| Some(Key::parse(&name)?.release.strip_prefix(prefix)?.to_owned()));
+    let of_release = || {
+        prefix.and_then(|prefix| Some(Key::parse(&name)?.release.strip_prefix(prefix)?.to_owned()))
+    };
     Some(Sight {
         identity: Identity {
-            key: AttemptKey { job_uid: label(LABEL_JOB_UID)?, id: label(LABEL_ATTEMPT)? },
+            key: AttemptKey {
+                job_uid: label(LABEL_JOB_UID)?,
+                id: label(LABEL_ATTEMPT)?,
+            },
             job_name: annotation(ANNOTATION_JOB),
             namespace: meta.namespace.clone()?,
             round: label(LABEL_ROUND)?.parse().ok()?,
@@ -135,13 +212,19 @@ fn sight(meta: &ObjectMeta, prefix: Option<&str>) -> Option<Sight> {
         name,
         uid: meta.uid.clone()?,
         version: meta.resource_version.as_deref()?.parse().ok()?,
-        created: meta.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0),
+        created: meta
+            .creation_timestamp
+            .as_ref()
+            .map_or(Timestamp::UNIX_EPOCH, |time| time.0),
         deleting: meta.deletion_timestamp.as_ref().map(|time| time.0),
     })
 }
 
 fn normalised(endpoint: &str) -> Option<String> {
-    endpoint.parse::<Endpoint>().ok().map(|endpoint| endpoint.to_string())
+    endpoint
+        .parse::<Endpoint>()
+        .ok()
+        .map(|endpoint| endpoint.to_string())
 }
 
 #[cfg(test)]

@@ -33,16 +33,28 @@ fn a_pod_is_read_with_its_identity() {
         "containerStatuses": [{"name": FLASH_CONTAINER, "image": "", "imageID": "", "ready": true, "restartCount": 0,
             "state": {"running": {}}}]});
     let seen = pod_of(&flash_spec(), &status).unwrap();
-    assert_eq!(seen.sight.identity, Identity {
-        key: AttemptKey { job_uid: "job-1".into(), id: "abc".into() },
-        job_name: Some("lamps".into()),
-        namespace: "lab".into(),
-        round: 3,
-        uuid: "uuid-0".into(),
-        endpoint: Some("192.0.2.1:80".into()),
-    });
-    assert_eq!((seen.sight.version, seen.sight.created, seen.started), (42, at(7), Some(at(9))));
-    assert_eq!((seen.container.clone(), seen.active_deadline_seconds), (ContainerSight::Running, 600));
+    assert_eq!(
+        seen.sight.identity,
+        Identity {
+            key: AttemptKey {
+                job_uid: "job-1".into(),
+                id: "abc".into()
+            },
+            job_name: Some("lamps".into()),
+            namespace: "lab".into(),
+            round: 3,
+            uuid: "uuid-0".into(),
+            endpoint: Some("192.0.2.1:80".into()),
+        }
+    );
+    assert_eq!(
+        (seen.sight.version, seen.sight.created, seen.started),
+        (42, at(7), Some(at(9)))
+    );
+    assert_eq!(
+        (seen.container.clone(), seen.active_deadline_seconds),
+        (ContainerSight::Running, 600)
+    );
     assert!(seen.may_have_run() && !seen.ended() && !seen.tracked());
 }
 
@@ -54,7 +66,10 @@ fn a_pod_is_read_with_its_identity() {
 fn an_object_without_one_of_our_labels_is_of_no_attempt(#[case] label: &str) {
     let mut metadata = metadata();
     metadata["labels"].as_object_mut().unwrap().remove(label);
-    assert_eq!(pod(&serde_json::from_value(json!({"metadata": metadata})).unwrap()), None);
+    assert_eq!(
+        pod(&serde_json::from_value(json!({"metadata": metadata})).unwrap()),
+        None
+    );
 }
 
 #[test]
@@ -63,8 +78,12 @@ fn a_pod_that_lost_its_annotation_is_locked_by_the_endpoint_in_its_environment()
     metadata["annotations"] = json!({});
     let env = json!([{"name": "HOST_ENDPOINT", "value": "192.0.2.9:8080"}]);
     let spec = json!({"containers": [{"name": FLASH_CONTAINER, "env": env}]});
-    let seen = pod(&serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap()).unwrap();
-    assert_eq!(seen.sight.identity.endpoint.as_deref(), Some("192.0.2.9:8080"));
+    let seen =
+        pod(&serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap()).unwrap();
+    assert_eq!(
+        seen.sight.identity.endpoint.as_deref(),
+        Some("192.0.2.9:8080")
+    );
 }
 
 #[rstest]
@@ -80,8 +99,16 @@ fn only_the_flash_container_counts(#[case] state: Value, #[case] want: Container
 fn a_pod_that_cannot_be_scheduled_says_what_the_scheduler_said() {
     let status = json!({"phase": "Pending", "conditions": [
         {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}]});
-    let want = ContainerSight::Waiting { reason: Some("Unschedulable".into()), message: Some("0/3 nodes".into()) };
-    assert_eq!(pod_of(&json!({"containers": []}), &status).unwrap().container, want);
+    let want = ContainerSight::Waiting {
+        reason: Some("Unschedulable".into()),
+        message: Some("0/3 nodes".into()),
+    };
+    assert_eq!(
+        pod_of(&json!({"containers": []}), &status)
+            .unwrap()
+            .container,
+        want
+    );
 }
 
 #[rstest]
@@ -91,11 +118,21 @@ fn a_pod_that_cannot_be_scheduled_says_what_the_scheduler_said() {
 #[case::unknown(json!({"phase": "Unknown"}), None, Some("node-a"), false)]
 #[case::deleting_on_a_node(json!({"phase": "Running"}), Some("1970-01-01T00:00:08Z"), Some("node-a"), false)]
 #[case::deleting_before_a_node(json!({"phase": "Pending"}), Some("1970-01-01T00:00:08Z"), None, true)]
-fn a_pod_has_ended_when(#[case] status: Value, #[case] deleted: Option<&str>, #[case] node: Option<&str>, #[case] ended: bool) {
+fn a_pod_has_ended_when(
+    #[case] status: Value,
+    #[case] deleted: Option<&str>,
+    #[case] node: Option<&str>,
+    #[case] ended: bool,
+) {
     let mut metadata = metadata();
     metadata["deletionTimestamp"] = json!(deleted);
     let object = json!({"metadata": metadata, "spec": {"nodeName": node, "containers": []}, "status": status});
-    assert_eq!(pod(&serde_json::from_value(object).unwrap()).unwrap().ended(), ended);
+    assert_eq!(
+        pod(&serde_json::from_value(object).unwrap())
+            .unwrap()
+            .ended(),
+        ended
+    );
 }
 
 #[rstest]
@@ -108,7 +145,12 @@ fn a_pod_has_ended_when(#[case] status: Value, #[case] deleted: Option<&str>, #[
 #[case::an_entry_with_nothing_in_it(json!([{}]), Address::None)]
 fn a_service_has_the_address_that_a_device_can_use(#[case] ingress: Value, #[case] want: Address) {
     let object = json!({"metadata": metadata(), "status": {"loadBalancer": {"ingress": ingress}}});
-    assert_eq!(service(&serde_json::from_value(object).unwrap()).unwrap().address, want);
+    assert_eq!(
+        service(&serde_json::from_value(object).unwrap())
+            .unwrap()
+            .address,
+        want
+    );
 }
 
 fn stored(manifest: &str) -> Secret {
@@ -135,16 +177,31 @@ fn stored(manifest: &str) -> Secret {
             description: "d".into(),
             notes: String::new(),
         },
-        chart: crate::chart::Chart { metadata, values: json!({}), schema: None, templates: Vec::new(), files: Vec::new() },
+        chart: crate::chart::Chart {
+            metadata,
+            values: json!({}),
+            schema: None,
+            templates: Vec::new(),
+            files: Vec::new(),
+        },
         hooks: Vec::new(),
         intent: None,
     };
-    let labels: BTreeMap<String, String> =
-        [(LABEL_JOB_UID, "job-1"), (LABEL_ATTEMPT, "abc"), (LABEL_ROUND, "3")].map(|(key, value)| (key.into(), value.into())).into();
+    let labels: BTreeMap<String, String> = [
+        (LABEL_JOB_UID, "job-1"),
+        (LABEL_ATTEMPT, "abc"),
+        (LABEL_ROUND, "3"),
+    ]
+    .map(|(key, value)| (key.into(), value.into()))
+    .into();
     let mut secret = secret(&record, &labels, Stamp::Created(at(1))).unwrap();
     secret.metadata.uid = Some("u-1".into());
     secret.metadata.resource_version = Some("5".into());
-    secret.metadata.labels.get_or_insert_default().extend(labels);
+    secret
+        .metadata
+        .labels
+        .get_or_insert_default()
+        .extend(labels);
     secret
 }
 
@@ -152,7 +209,10 @@ fn stored(manifest: &str) -> Secret {
 fn a_record_is_read_with_what_its_manifest_holds() {
     let pod = "---\n# Source: flash-pod/templates/pod.yaml\napiVersion: v1\nkind: Pod\nmetadata:\n  name: x\n";
     let seen = record(&stored(pod)).unwrap();
-    assert_eq!((seen.revision, seen.status, seen.has_pod), (2, Status::Deployed, true));
+    assert_eq!(
+        (seen.revision, seen.status, seen.has_pod),
+        (2, Status::Deployed, true)
+    );
     assert_eq!(seen.sight.identity.uuid, "uuid-0", "of the release's name");
     assert!(!record(&stored("")).unwrap().has_pod);
 }
@@ -160,17 +220,30 @@ fn a_record_is_read_with_what_its_manifest_holds() {
 #[test]
 fn an_unreadable_record_still_holds_its_lock_and_may_have_had_a_pod() {
     let mut broken = stored("");
-    broken.data.get_or_insert_default().insert("release".into(), k8s_openapi::ByteString(b"nonsense".to_vec()));
+    broken.data.get_or_insert_default().insert(
+        "release".into(),
+        k8s_openapi::ByteString(b"nonsense".to_vec()),
+    );
     let seen = record(&broken).unwrap();
-    assert_eq!((seen.status, seen.has_pod, seen.foreign), (Status::Unknown, true, true));
+    assert_eq!(
+        (seen.status, seen.has_pod, seen.foreign),
+        (Status::Unknown, true, true)
+    );
     assert!(seen.stored.is_none());
 }
 
 #[test]
 fn a_revision_that_somebody_else_wrote_is_foreign() {
     let mut theirs = stored("");
-    theirs.metadata.labels.get_or_insert_default().insert(crate::names::LABEL_REVISION.into(), "1".into());
-    assert!(record(&theirs).unwrap().foreign, "its label revision is of the revision before");
+    theirs
+        .metadata
+        .labels
+        .get_or_insert_default()
+        .insert(crate::names::LABEL_REVISION.into(), "1".into());
+    assert!(
+        record(&theirs).unwrap().foreign,
+        "its label revision is of the revision before"
+    );
 }
 
 #[test]

@@ -73,18 +73,49 @@ pub fn consider(
     let endpoint = device.endpoint.to_string();
     if let Some(first) = flashed_already(observed, roster, candidate.index, &endpoint) {
         let message = format!("device {endpoint} was flashed in this round as {first}");
-        return Err(Verdictless::Final { outcome: Outcome::Skipped, reason: Reason::DuplicateEndpoint, message });
+        return Err(Verdictless::Final {
+            outcome: Outcome::Skipped,
+            reason: Reason::DuplicateEndpoint,
+            message,
+        });
     }
-    if let Some(waiting) = observed.memory.waiting.get(&candidate.index).filter(|waiting| waiting.until > now) {
-        let message = format!("try {} was given up ({}): {}", waiting.tries, waiting.reason, waiting.message);
-        let view = view(candidate, Some(endpoint), DevicePhase::Waiting, Reason::BackOff, message);
-        return Err(Verdictless::Waits { until: Some(waiting.until), view });
+    if let Some(waiting) = observed
+        .memory
+        .waiting
+        .get(&candidate.index)
+        .filter(|waiting| waiting.until > now)
+    {
+        let message = format!(
+            "try {} was given up ({}): {}",
+            waiting.tries, waiting.reason, waiting.message
+        );
+        let view = view(
+            candidate,
+            Some(endpoint),
+            DevicePhase::Waiting,
+            Reason::BackOff,
+            message,
+        );
+        return Err(Verdictless::Waits {
+            until: Some(waiting.until),
+            view,
+        });
     }
     if let Some(message) = held(observed, candidate, &endpoint) {
-        let view = view(candidate, Some(endpoint), DevicePhase::Pending, Reason::DeviceBusy, message);
+        let view = view(
+            candidate,
+            Some(endpoint),
+            DevicePhase::Pending,
+            Reason::DeviceBusy,
+            message,
+        );
         return Err(Verdictless::Waits { until: None, view });
     }
-    if candidate.slot { Ok(device) } else { Err(Verdictless::Queued) }
+    if candidate.slot {
+        Ok(device)
+    } else {
+        Err(Verdictless::Queued)
+    }
 }
 
 /// The device as it is now: by uid, else by the endpoint at which it was selected.
@@ -95,7 +126,13 @@ fn find(
     now: Timestamp,
 ) -> Result<Device, Verdictless> {
     let uuid = &candidate.selected.uuid;
-    let by_endpoint = || candidate.selected.endpoint.as_deref().and_then(|at| observed.inventory.by_endpoint(at));
+    let by_endpoint = || {
+        candidate
+            .selected
+            .endpoint
+            .as_deref()
+            .and_then(|at| observed.inventory.by_endpoint(at))
+    };
     match observed.inventory.by_uuid(uuid) {
         Some(Ok(device)) => Ok(device.clone()),
         Some(Err(error)) => Err(Verdictless::Final {
@@ -103,61 +140,112 @@ fn find(
             reason: Reason::DeviceInvalid,
             message: error.to_string(),
         }),
-        None => by_endpoint().cloned().ok_or_else(|| missing(observed, candidate, effective, now)),
+        None => by_endpoint()
+            .cloned()
+            .ok_or_else(|| missing(observed, candidate, effective, now)),
     }
 }
 
-fn missing(observed: &Observed<'_>, candidate: &Candidate<'_>, effective: &Effective, now: Timestamp) -> Verdictless {
-    let since = observed.memory.missing_since.get(&candidate.index).copied().unwrap_or(now);
+fn missing(
+    observed: &Observed<'_>,
+    candidate: &Candidate<'_>,
+    effective: &Effective,
+    now: Timestamp,
+) -> Verdictless {
+    let since = observed
+        .memory
+        .missing_since
+        .get(&candidate.index)
+        .copied()
+        .unwrap_or(now);
     let timeout = effective.device_discovery_timeout_seconds;
-    let until = since.checked_add(SignedDuration::from_secs(timeout)).unwrap_or(Timestamp::MAX);
+    let until = since
+        .checked_add(SignedDuration::from_secs(timeout))
+        .unwrap_or(Timestamp::MAX);
     let uuid = &candidate.selected.uuid;
     if until <= now {
         let message = format!(
             "no Akri Instance has uid {uuid} for {timeout} s; list them with: kubectl get instances.akri.sh -A -o \
              custom-columns=NAME:.metadata.name,UID:.metadata.uid"
         );
-        return Verdictless::Final { outcome: Outcome::Failed, reason: Reason::DeviceNotFound, message };
+        return Verdictless::Final {
+            outcome: Outcome::Failed,
+            reason: Reason::DeviceNotFound,
+            message,
+        };
     }
     let message = format!("no Akri Instance has uid {uuid}; it fails at {until}");
     let endpoint = candidate.selected.endpoint.clone();
-    Verdictless::Missing { until, view: view(candidate, endpoint, DevicePhase::Pending, Reason::DeviceNotFound, message) }
+    Verdictless::Missing {
+        until,
+        view: view(
+            candidate,
+            endpoint,
+            DevicePhase::Pending,
+            Reason::DeviceNotFound,
+            message,
+        ),
+    }
 }
 
 fn check_mismatch(observed: &Observed<'_>, device: &Device) -> Result<(), Verdictless> {
-    let Ok(spec) = &observed.job.spec else { return Ok(()) };
+    let Ok(spec) = &observed.job.spec else {
+        return Ok(());
+    };
     if spec.mismatch_policy != Some(MismatchPolicy::Fail) {
         return Ok(());
     }
     match mismatch(spec, device) {
-        Some(message) => {
-            Err(Verdictless::Final { outcome: Outcome::Failed, reason: Reason::DeviceMismatch, message })
-        }
+        Some(message) => Err(Verdictless::Final {
+            outcome: Outcome::Failed,
+            reason: Reason::DeviceMismatch,
+            message,
+        }),
         None => Ok(()),
     }
 }
 
 /// The UUID under which this endpoint was flashed in this round, if it was.
-fn flashed_already<'a>(observed: &Observed<'_>, roster: &'a Roster, index: usize, endpoint: &str) -> Option<&'a str> {
+fn flashed_already<'a>(
+    observed: &Observed<'_>,
+    roster: &'a Roster,
+    index: usize,
+    endpoint: &str,
+) -> Option<&'a str> {
     let job = observed.job;
     let selected = roster.at_endpoint(endpoint).iter().copied();
     // A device that was missing when it was selected has its endpoint only in its record.
-    let recorded = job.status.devices.iter().filter(|device| device.host_endpoint.as_deref() == Some(endpoint));
+    let recorded = job
+        .status
+        .devices
+        .iter()
+        .filter(|device| device.host_endpoint.as_deref() == Some(endpoint));
     let recorded = recorded.filter_map(|device| usize::try_from(device.index).ok());
     let mut others = selected.chain(recorded).filter(|other| *other != index);
     let first = others.find(|other| job.finals.succeeded.contains(*other))?;
-    roster.devices().get(first).map(|device| device.uuid.as_str())
+    roster
+        .devices()
+        .get(first)
+        .map(|device| device.uuid.as_str())
 }
 
 /// Who holds the device, in words.
 fn held(observed: &Observed<'_>, candidate: &Candidate<'_>, endpoint: &str) -> Option<String> {
     if candidate.taken.contains(endpoint) {
-        return Some(format!("{endpoint} is being flashed under another UUID of this job"));
+        return Some(format!(
+            "{endpoint} is being flashed under another UUID of this job"
+        ));
     }
     let holder = observed.ledger.holder(endpoint)?;
     let identity = &holder.identity;
-    let job = identity.job_name.as_deref().unwrap_or("of another installation or an older one");
-    Some(format!("{endpoint} is held by FlashJob {}/{job} as {} in round {}", identity.namespace, identity.uuid, identity.round))
+    let job = identity
+        .job_name
+        .as_deref()
+        .unwrap_or("of another installation or an older one");
+    Some(format!(
+        "{endpoint} is held by FlashJob {}/{job} as {} in round {}",
+        identity.namespace, identity.uuid, identity.round
+    ))
 }
 
 fn view(

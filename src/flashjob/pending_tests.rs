@@ -24,8 +24,19 @@ fn considering_with(
     taken: &BTreeSet<String>,
 ) -> Result<Device, Verdictless> {
     let roster = scene.roster.as_ref().unwrap();
-    let candidate = Candidate { index, selected: &roster.devices()[index], slot, taken };
-    consider(&scene.observed(), roster, &candidate, &scene.job.effective("native"), at(second))
+    let candidate = Candidate {
+        index,
+        selected: &roster.devices()[index],
+        slot,
+        taken,
+    };
+    consider(
+        &scene.observed(),
+        roster,
+        &candidate,
+        &scene.job.effective("native"),
+        at(second),
+    )
 }
 
 fn view_of(verdictless: Verdictless) -> DeviceView {
@@ -37,7 +48,11 @@ fn view_of(verdictless: Verdictless) -> DeviceView {
 
 fn end_of(verdictless: Verdictless) -> (Outcome, Reason, String) {
     match verdictless {
-        Verdictless::Final { outcome, reason, message } => (outcome, reason, message),
+        Verdictless::Final {
+            outcome,
+            reason,
+            message,
+        } => (outcome, reason, message),
         other => panic!("{other:?}"),
     }
 }
@@ -45,8 +60,14 @@ fn end_of(verdictless: Verdictless) -> (Outcome, Reason, String) {
 #[test]
 fn a_device_that_is_there_begins_when_a_slot_is_free() {
     let scene = Scene::new(2);
-    assert_eq!(considering(&scene, 1, 1).unwrap().endpoint.to_string(), endpoint(1));
-    assert_eq!(considering_with(&scene, 1, 1, false, &BTreeSet::new()), Err(Verdictless::Queued));
+    assert_eq!(
+        considering(&scene, 1, 1).unwrap().endpoint.to_string(),
+        endpoint(1)
+    );
+    assert_eq!(
+        considering_with(&scene, 1, 1, false, &BTreeSet::new()),
+        Err(Verdictless::Queued)
+    );
 }
 
 #[test]
@@ -55,11 +76,17 @@ fn a_missing_device_waits_for_its_time_out_and_then_fails() {
     scene.inventory.delete(&uuid(0));
     scene.memory.missing_since.insert(0, at(100));
     let waits = considering(&scene, 0, 399).unwrap_err();
-    assert!(matches!(&waits, Verdictless::Missing { until, .. } if *until == at(400)), "{waits:?}");
+    assert!(
+        matches!(&waits, Verdictless::Missing { until, .. } if *until == at(400)),
+        "{waits:?}"
+    );
     assert_eq!(view_of(waits).reason, Reason::DeviceNotFound);
     let (outcome, reason, message) = end_of(considering(&scene, 0, 400).unwrap_err());
     assert_eq!((outcome, reason), (Outcome::Failed, Reason::DeviceNotFound));
-    assert!(message.contains("kubectl get instances.akri.sh"), "{message}");
+    assert!(
+        message.contains("kubectl get instances.akri.sh"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -75,7 +102,10 @@ fn a_device_that_came_back_under_another_uid_begins() {
 #[case::no_device(json!({"HOST_ENDPOINT": "192.0.2.1"}), "DEVICE")]
 #[case::host_name(json!({"HOST_ENDPOINT": "lamp.example", "DEVICE": "esp32s3"}), "HOST_ENDPOINT")]
 #[case::ipv6(json!({"HOST_ENDPOINT": "2001:db8::1", "DEVICE": "esp32s3"}), "HOST_ENDPOINT")]
-fn an_instance_that_is_no_device_fails_with_the_property_s_name(#[case] properties: serde_json::Value, #[case] property: &str) {
+fn an_instance_that_is_no_device_fails_with_the_property_s_name(
+    #[case] properties: serde_json::Value,
+    #[case] property: &str,
+) {
     let mut scene = Scene::new(1);
     scene.inventory.delete(&uuid(0));
     scene.inventory.apply(&instance_with(&uuid(0), &properties));
@@ -89,7 +119,10 @@ fn an_instance_that_is_no_device_fails_with_the_property_s_name(#[case] properti
 #[case::ignore(Some(MismatchPolicy::Ignore), true)]
 #[case::warn(Some(MismatchPolicy::Warn), true)]
 #[case::fail(Some(MismatchPolicy::Fail), false)]
-fn a_mismatch_ends_a_device_only_when_that_is_asked_for(#[case] policy: Option<MismatchPolicy>, #[case] begins: bool) {
+fn a_mismatch_ends_a_device_only_when_that_is_asked_for(
+    #[case] policy: Option<MismatchPolicy>,
+    #[case] begins: bool,
+) {
     let mut scene = Scene::new(1);
     scene.edit(|spec| {
         spec.device = Some("esp32".into());
@@ -111,7 +144,10 @@ fn duplicates() -> Scene {
     for uid in &uuids {
         scene.inventory.apply(&instance(uid, 0));
     }
-    scene.roster = Some(Roster::new(1, crate::device::select(&uuids, &scene.inventory)));
+    scene.roster = Some(Roster::new(
+        1,
+        crate::device::select(&uuids, &scene.inventory),
+    ));
     scene
 }
 
@@ -128,7 +164,10 @@ fn the_second_uuid_of_a_flashed_device_is_skipped_and_names_the_first() {
     let mut scene = duplicates();
     scene.stored(|status| status.completed_indexes = Some("0".into()));
     let (outcome, reason, message) = end_of(considering(&scene, 1, 1).unwrap_err());
-    assert_eq!((outcome, reason), (Outcome::Skipped, Reason::DuplicateEndpoint));
+    assert_eq!(
+        (outcome, reason),
+        (Outcome::Skipped, Reason::DuplicateEndpoint)
+    );
     assert!(message.ends_with("as one"), "{message}");
 }
 
@@ -142,7 +181,15 @@ fn the_second_uuid_is_flashed_where_the_first_failed() {
 #[test]
 fn a_device_that_was_missing_when_it_was_selected_counts_by_the_endpoint_in_its_record() {
     let mut scene = duplicates();
-    scene.roster = Some(Roster::new(1, ["one", "two"].map(|uuid| SelectedDevice { uuid: uuid.into(), ..SelectedDevice::default() }).into()));
+    scene.roster = Some(Roster::new(
+        1,
+        ["one", "two"]
+            .map(|uuid| SelectedDevice {
+                uuid: uuid.into(),
+                ..SelectedDevice::default()
+            })
+            .into(),
+    ));
     scene.stored(|status| {
         status.completed_indexes = Some("0".into());
         status.devices = vec![crate::api::DeviceStatus {
@@ -152,7 +199,10 @@ fn a_device_that_was_missing_when_it_was_selected_counts_by_the_endpoint_in_its_
             ..crate::api::DeviceStatus::default()
         }];
     });
-    assert_eq!(end_of(considering(&scene, 1, 1).unwrap_err()).1, Reason::DuplicateEndpoint);
+    assert_eq!(
+        end_of(considering(&scene, 1, 1).unwrap_err()).1,
+        Reason::DuplicateEndpoint
+    );
 }
 
 #[test]
@@ -161,7 +211,9 @@ fn a_device_that_another_job_holds_waits_and_its_message_names_the_holder() {
     let mut other = identity(0, "x");
     other.key.job_uid = "job-2".into();
     other.job_name = Some("others".into());
-    scene.ledger.see_record(record(&other, Status::Deployed, true));
+    scene
+        .ledger
+        .see_record(record(&other, Status::Deployed, true));
     let waits = view_of(considering(&scene, 0, 1).unwrap_err());
     assert_eq!(waits.reason, Reason::DeviceBusy);
     assert!(waits.message.contains("FlashJob lab/others"), "{waits:?}");
@@ -172,18 +224,31 @@ fn a_failed_record_of_another_job_holds_nobody_up() {
     let mut scene = Scene::new(1);
     let mut other = identity(0, "x");
     other.key.job_uid = "job-2".into();
-    scene.ledger.see_record(record(&other, Status::Failed, true));
+    scene
+        .ledger
+        .see_record(record(&other, Status::Failed, true));
     assert!(considering(&scene, 0, 1).is_ok());
 }
 
 #[test]
 fn after_a_try_was_given_up_the_device_waits_and_says_why() {
     let mut scene = Scene::new(1);
-    let waiting = Waiting { reason: Reason::AddressPending, message: "no address".into(), until: at(10), tries: 2 };
+    let waiting = Waiting {
+        reason: Reason::AddressPending,
+        message: "no address".into(),
+        until: at(10),
+        tries: 2,
+    };
     scene.memory.waiting.insert(0, waiting);
     let waits = view_of(considering(&scene, 0, 9).unwrap_err());
-    assert_eq!((waits.phase, waits.reason), (DevicePhase::Waiting, Reason::BackOff));
-    assert!(waits.message.contains("AddressPending") && waits.message.contains("no address"), "{waits:?}");
+    assert_eq!(
+        (waits.phase, waits.reason),
+        (DevicePhase::Waiting, Reason::BackOff)
+    );
+    assert!(
+        waits.message.contains("AddressPending") && waits.message.contains("no address"),
+        "{waits:?}"
+    );
     assert!(considering(&scene, 0, 10).is_ok());
 }
 
@@ -191,7 +256,11 @@ fn after_a_try_was_given_up_the_device_waits_and_says_why() {
 #[case::of_the_job(Some(3), 100, 3)]
 #[case::default_of_the_job(None, 100, 10)]
 #[case::of_all_jobs(Some(50), 4, 4)]
-fn no_more_devices_begin_than_slots_are_free(#[case] parallelism: Option<i32>, #[case] all: usize, #[case] begin: usize) {
+fn no_more_devices_begin_than_slots_are_free(
+    #[case] parallelism: Option<i32>,
+    #[case] all: usize,
+    #[case] begin: usize,
+) {
     let mut scene = Scene::of(&spec(20));
     scene.edit(|spec| spec.parallelism = parallelism);
     scene.world.max_in_flight = all;

@@ -146,7 +146,9 @@ pub fn may_begin(observed: &Observed<'_>) -> bool {
         && !refused
         && observed.world.chart.is_none()
         && observed.world.akri_installed
-        && observed.roster.is_some_and(|roster| Some(roster.round) == job.status.round.as_ref().map(|round| round.number))
+        && observed.roster.is_some_and(|roster| {
+            Some(roster.round) == job.status.round.as_ref().map(|round| round.number)
+        })
 }
 
 fn plan_attempt(
@@ -180,7 +182,9 @@ fn plan_attempt(
 fn index_of(observed: &Observed<'_>, attempt: &Attempt) -> Option<usize> {
     let roster = observed.roster?;
     let current = observed.job.status.round.as_ref()?.number;
-    (attempt.identity.round == current && roster.round == current).then(|| roster.index_of(&attempt.identity.uuid)).flatten()
+    (attempt.identity.round == current && roster.round == current)
+        .then(|| roster.index_of(&attempt.identity.uuid))
+        .flatten()
 }
 
 fn view(attempt: &Attempt, index: Option<usize>, decision: Decision) -> DeviceView {
@@ -200,18 +204,29 @@ fn view(attempt: &Attempt, index: Option<usize>, decision: Decision) -> DeviceVi
 /// Somebody else wrote the release: said as long as the flash runs. Its Pod still gives its verdict to its attempt.
 fn with_foreign(attempt: &Attempt, decision: Decision) -> Decision {
     let foreign = attempt.records.values().rev().find(|record| record.foreign);
-    let Some(record) = foreign.filter(|_| decision.reason == Reason::Flashing) else { return decision };
+    let Some(record) = foreign.filter(|_| decision.reason == Reason::Flashing) else {
+        return decision;
+    };
     let message = format!(
         "{} was not written by the operator: a helm upgrade or rollback by hand; the Pod's own end decides",
         record.sight.name
     );
-    Decision { reason: Reason::ForeignRevision, message, ..decision }
+    Decision {
+        reason: Reason::ForeignRevision,
+        message,
+        ..decision
+    }
 }
 
 /// When an attempt began: its record may have been deleted by hand since.
 fn begun(attempt: &Attempt) -> Option<Timestamp> {
     let record = attempt.record().map(|record| record.sight.created);
-    let service = || attempt.service.as_ref().map(|service| service.sight.created);
+    let service = || {
+        attempt
+            .service
+            .as_ref()
+            .map(|service| service.sight.created)
+    };
     let pod = || attempt.pod.as_ref().map(|pod| pod.sight.created);
     record.or_else(service).or_else(pod)
 }
@@ -221,7 +236,11 @@ fn wish(observed: &Observed<'_>, attempt: &Attempt, index: Option<usize>) -> Wis
     let job = observed.job;
     // A round that is not stored as the current one is being replaced: its attempts are of an older round from now on.
     let same_round = index.is_some() && (job.spec.is_err() || job.round_is_current());
-    let state = if job.deleting || !same_round { JobState::Leaving } else { JobState::Exists };
+    let state = if job.deleting || !same_round {
+        JobState::Leaving
+    } else {
+        JobState::Exists
+    };
     let stored = index.and_then(|index| stored_ending(observed, index));
     // Verdicts of older rounds have no place in the status: log and event hold them.
     let ending = stored.or_else(|| {
@@ -231,10 +250,14 @@ fn wish(observed: &Observed<'_>, attempt: &Attempt, index: Option<usize>) -> Wis
     Wish {
         job: state,
         ending,
-        was_flashing: index.is_some_and(|index| was_flashing(job, index)),
+        was_flashing: index.is_some_and(|index| was_flashing(job, index, &attempt.identity.key.id)),
         closed: closed_gate(observed, attempt),
         held: (!observed.world.akri_installed).then(|| {
-            (Reason::AkriNotInstalled, "Akri's Instances are not known: whether this is still the device cannot be said".into())
+            (
+                Reason::AkriNotInstalled,
+                "Akri's Instances are not known: whether this is still the device cannot be said"
+                    .into(),
+            )
         }),
     }
 }
@@ -254,23 +277,48 @@ fn stored_ending(observed: &Observed<'_>, index: usize) -> Option<Ending> {
         return None;
     }
     let succeeded = finals.succeeded.contains(index) || finals.skipped.contains(index);
-    let device = observed.job.status.devices.iter().find(|device| usize::try_from(device.index) == Ok(index));
-    let reason = device.and_then(|device| device.reason.as_deref()).and_then(reason_of);
+    let device = observed
+        .job
+        .status
+        .devices
+        .iter()
+        .find(|device| usize::try_from(device.index) == Ok(index));
+    let reason = device
+        .and_then(|device| device.reason.as_deref())
+        .and_then(reason_of);
     Some(Ending {
         succeeded,
-        reason: reason.unwrap_or(if succeeded { Reason::FirmwareSent } else { Reason::FlashFailed }),
-        message: device.and_then(|device| device.message.clone()).unwrap_or_default(),
-        at: device.and_then(|device| device.completion_time.as_ref()).map(|time| time.0),
+        reason: reason.unwrap_or(if succeeded {
+            Reason::FirmwareSent
+        } else {
+            Reason::FlashFailed
+        }),
+        message: device
+            .and_then(|device| device.message.clone())
+            .unwrap_or_default(),
+        at: device
+            .and_then(|device| device.completion_time.as_ref())
+            .map(|time| time.0),
     })
 }
 
 fn reason_of(word: &str) -> Option<Reason> {
-    Reason::ALL.iter().copied().find(|reason| reason.as_str() == word)
+    Reason::ALL
+        .iter()
+        .copied()
+        .find(|reason| reason.as_str() == word)
 }
 
-fn was_flashing(job: &Job, index: usize) -> bool {
+/// Whether the status says that this very attempt was flashing: another attempt at the device says nothing about this one.
+fn was_flashing(job: &Job, index: usize, attempt: &str) -> bool {
     let flashing = DevicePhase::Flashing.as_str();
-    job.status.devices.iter().any(|device| usize::try_from(device.index) == Ok(index) && device.phase == flashing)
+    job.status.devices.iter().any(|device| {
+        let own = device
+            .pod
+            .as_deref()
+            .is_some_and(|pod| pod.rsplit('-').next() == Some(attempt));
+        usize::try_from(device.index) == Ok(index) && device.phase == flashing && own
+    })
 }
 
 /// The gates that are asked again right before the Pod is created.
@@ -279,29 +327,63 @@ fn closed_gate(observed: &Observed<'_>, attempt: &Attempt) -> Option<(Reason, St
         return Some((refusal.reason, refusal.message.clone()));
     }
     let identity = &attempt.identity;
-    if observed.job.spec.as_ref().is_ok_and(|spec| !spec.uuid.contains(&identity.uuid)) {
-        return Some((Reason::NotRequested, format!("spec.uuid does not name {} any more", identity.uuid)));
+    if observed
+        .job
+        .spec
+        .as_ref()
+        .is_ok_and(|spec| !spec.uuid.contains(&identity.uuid))
+    {
+        return Some((
+            Reason::NotRequested,
+            format!("spec.uuid does not name {} any more", identity.uuid),
+        ));
     }
     // Where no Instance is known, the absence of one says nothing: the attempt is held, not closed.
-    let endpoint = identity.endpoint.as_deref().filter(|_| observed.world.akri_installed)?;
+    let endpoint = identity
+        .endpoint
+        .as_deref()
+        .filter(|_| observed.world.akri_installed)?;
     match observed.inventory.by_uuid(&identity.uuid) {
         Some(Ok(device)) if device.endpoint.to_string() == endpoint => None,
         Some(Ok(device)) => Some((
             Reason::DeviceNotFound,
-            format!("Instance {} now stands for {}, not for {endpoint}", identity.uuid, device.endpoint),
+            format!(
+                "Instance {} now stands for {}, not for {endpoint}",
+                identity.uuid, device.endpoint
+            ),
         )),
         Some(Err(error)) => Some((Reason::DeviceInvalid, error.to_string())),
         // A new uid of the same endpoint is the same device after a restart.
         None if observed.inventory.by_endpoint(endpoint).is_some() => None,
-        None => Some((Reason::DeviceNotFound, format!("no Akri Instance stands for {endpoint} any more"))),
+        None => Some((
+            Reason::DeviceNotFound,
+            format!("no Akri Instance stands for {endpoint} any more"),
+        )),
     }
 }
 
-fn next_wait(observed: &Observed<'_>, index: Option<usize>, reason: Reason, message: String, now: Timestamp) -> Waiting {
-    let tries = index.and_then(|index| observed.memory.waiting.get(&index)).map_or(0, |waiting| waiting.tries) + 1;
-    let seconds = (observed.world.bounds.retry_seconds << (tries - 1).min(10)).min(MAX_BACKOFF_SECONDS);
-    let until = now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(now);
-    Waiting { reason, message, until, tries }
+fn next_wait(
+    observed: &Observed<'_>,
+    index: Option<usize>,
+    reason: Reason,
+    message: String,
+    now: Timestamp,
+) -> Waiting {
+    let tries = index
+        .and_then(|index| observed.memory.waiting.get(&index))
+        .map_or(0, |waiting| waiting.tries)
+        + 1;
+    let seconds =
+        (observed.world.bounds.retry_seconds << (tries - 1).min(10)).min(MAX_BACKOFF_SECONDS);
+    let until = now
+        .checked_add(SignedDuration::from_secs(seconds))
+        .unwrap_or(now);
+    Waiting {
+        reason,
+        message,
+        until,
+        tries,
+    }
 }
 
 /// Id of the attempt whose Pod a stored device record names.
@@ -311,22 +393,46 @@ pub fn attempt_of(device: &DeviceStatus) -> Option<&str> {
 }
 
 /// Row 6, where nothing at all is left: the stored status shows a flash of which no object remains.
-fn plan_vanished(observed: &Observed<'_>, active: &mut BTreeMap<usize, AttemptKey>, now: Timestamp, plan: &mut Plan) {
+fn plan_vanished(
+    observed: &Observed<'_>,
+    active: &mut BTreeMap<usize, AttemptKey>,
+    now: Timestamp,
+    plan: &mut Plan,
+) {
     let job = observed.job;
-    let (Some(roster), Some(round)) = (observed.roster, &job.status.round) else { return };
-    if job.deleting || roster.round != round.number || !(job.spec.is_err() || job.round_is_current()) {
+    let (Some(roster), Some(round)) = (observed.roster, &job.status.round) else {
+        return;
+    };
+    if job.deleting
+        || roster.round != round.number
+        || !(job.spec.is_err() || job.round_is_current())
+    {
         return;
     }
     let flashing = DevicePhase::Flashing.as_str();
-    for device in job.status.devices.iter().filter(|device| device.phase == flashing) {
-        let Ok(index) = usize::try_from(device.index) else { continue };
-        let (Some(selected), Some(id)) = (roster.devices().get(index), attempt_of(device)) else { continue };
+    for device in job
+        .status
+        .devices
+        .iter()
+        .filter(|device| device.phase == flashing)
+    {
+        let Ok(index) = usize::try_from(device.index) else {
+            continue;
+        };
+        let (Some(selected), Some(id)) = (roster.devices().get(index), attempt_of(device)) else {
+            continue;
+        };
         let memory = observed.memory;
-        let settled = job.finals.contains(index) || memory.refused.contains_key(&index) || memory.released.contains(id);
+        let settled = job.finals.contains(index)
+            || memory.refused.contains_key(&index)
+            || memory.released.contains(id);
         if settled || active.contains_key(&index) {
             continue;
         }
-        let key = AttemptKey { job_uid: job.uid.clone(), id: id.to_owned() };
+        let key = AttemptKey {
+            job_uid: job.uid.clone(),
+            id: id.to_owned(),
+        };
         active.insert(index, key.clone());
         let trouble = memory.trouble.get(id).filter(|trouble| trouble.until > now);
         plan.wake(trouble.map(|trouble| trouble.until));
@@ -337,7 +443,8 @@ fn plan_vanished(observed: &Observed<'_>, active: &mut BTreeMap<usize, AttemptKe
             pod: device.pod.clone(),
             phase: DevicePhase::Flashing,
             reason: Reason::Interrupted,
-            message: "nothing is left of its release; the API server is being asked for its Pod".into(),
+            message: "nothing is left of its release; the API server is being asked for its Pod"
+                .into(),
             since: device.start_time.as_ref().map(|time| time.0),
         });
         if trouble.is_some() || memory.verdicts.contains_key(id) {
@@ -356,25 +463,42 @@ fn plan_vanished(observed: &Observed<'_>, active: &mut BTreeMap<usize, AttemptKe
 }
 
 /// Devices that are not begun, in order: who may begin, who waits and why, who fails.
-fn plan_pending(observed: &Observed<'_>, active: &BTreeMap<usize, AttemptKey>, now: Timestamp, plan: &mut Plan) {
-    let Some(roster) = observed.roster else { return };
+fn plan_pending(
+    observed: &Observed<'_>,
+    active: &BTreeMap<usize, AttemptKey>,
+    now: Timestamp,
+    plan: &mut Plan,
+) {
+    let Some(roster) = observed.roster else {
+        return;
+    };
     let Ok(spec) = &observed.job.spec else { return };
     let effective = observed.job.effective(&observed.world.engine);
     let mut slots = free_slots(observed, &effective);
     let named: std::collections::HashSet<&str> = spec.uuid.iter().map(String::as_str).collect();
     let mut taken: BTreeSet<String> = BTreeSet::new();
     for (index, selected) in roster.devices().iter().enumerate() {
-        let settled = observed.job.finals.contains(index) || observed.memory.refused.contains_key(&index);
+        let settled =
+            observed.job.finals.contains(index) || observed.memory.refused.contains_key(&index);
         let unwanted = !named.contains(selected.uuid.as_str());
         if settled || unwanted || active.contains_key(&index) {
             continue;
         }
-        let candidate = Candidate { index, selected, slot: slots > 0, taken: &taken };
+        let candidate = Candidate {
+            index,
+            selected,
+            slot: slots > 0,
+            taken: &taken,
+        };
         match consider(observed, roster, &candidate, &effective, now) {
             Ok(device) => {
                 taken.insert(device.endpoint.to_string());
                 slots -= 1;
-                plan.begin.push(Begin { index, uuid: selected.uuid.clone(), device });
+                plan.begin.push(Begin {
+                    index,
+                    uuid: selected.uuid.clone(),
+                    device,
+                });
             }
             Err(verdictless) => settle(verdictless, index, selected.uuid.as_str(), now, plan),
         }
@@ -393,9 +517,26 @@ fn settle(verdictless: Verdictless, index: usize, uuid: &str, now: Timestamp, pl
             plan.wake(until);
             plan.views.push(*view);
         }
-        Verdictless::Final { outcome, reason, message } => {
-            let verdict = Verdict { outcome, reason, message, log_tail: String::new() };
-            plan.refuse.push((index, Found { index: Some(index), uuid: uuid.to_owned(), verdict, at: now }));
+        Verdictless::Final {
+            outcome,
+            reason,
+            message,
+        } => {
+            let verdict = Verdict {
+                outcome,
+                reason,
+                message,
+                log_tail: String::new(),
+            };
+            plan.refuse.push((
+                index,
+                Found {
+                    index: Some(index),
+                    uuid: uuid.to_owned(),
+                    verdict,
+                    at: now,
+                },
+            ));
         }
     }
 }
@@ -403,7 +544,12 @@ fn settle(verdictless: Verdictless, index: usize, uuid: &str, now: Timestamp, pl
 fn free_slots(observed: &Observed<'_>, effective: &Effective) -> usize {
     let parallelism = usize::try_from(effective.parallelism).unwrap_or(0);
     let job = parallelism.saturating_sub(observed.ledger.slots_of(&observed.job.uid));
-    job.min(observed.world.max_in_flight.saturating_sub(observed.ledger.slots()))
+    job.min(
+        observed
+            .world
+            .max_in_flight
+            .saturating_sub(observed.ledger.slots()),
+    )
 }
 
 #[cfg(test)]

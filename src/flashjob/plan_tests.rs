@@ -7,23 +7,42 @@ use super::*;
 use crate::{
     api::FlashJobStatus,
     flashjob::fixtures::{
-        Scene, address, at, ended, endpoint, found, identity, instance, pod, record, running, service, take_in, uuid,
+        Scene, address, at, ended, endpoint, found, identity, instance, pod, record, running,
+        service, take_in, uuid,
     },
     release::Status,
 };
 
-fn record_of(index: usize, status: Status, has_pod: bool) -> Option<crate::flashjob::sight::RecordSight> {
-    Some(record(&identity(index, &format!("a{index}")), status, has_pod))
+fn record_of(
+    index: usize,
+    status: Status,
+    has_pod: bool,
+) -> Option<crate::flashjob::sight::RecordSight> {
+    Some(record(
+        &identity(index, &format!("a{index}")),
+        status,
+        has_pod,
+    ))
 }
 
 fn reserve(scene: &mut Scene, index: usize) {
     let who = identity(index, &format!("a{index}"));
-    take_in(&mut scene.ledger, record_of(index, Status::PendingInstall, false), Some(service(&who, address())), None);
+    take_in(
+        &mut scene.ledger,
+        record_of(index, Status::PendingInstall, false),
+        Some(service(&who, address())),
+        None,
+    );
 }
 
 fn fly(scene: &mut Scene, index: usize) {
     let who = identity(index, &format!("a{index}"));
-    take_in(&mut scene.ledger, record_of(index, Status::Deployed, true), Some(service(&who, address())), Some(running(&who)));
+    take_in(
+        &mut scene.ledger,
+        record_of(index, Status::Deployed, true),
+        Some(service(&who, address())),
+        Some(running(&who)),
+    );
 }
 
 fn flashing_status(scene: &mut Scene, index: usize) {
@@ -45,7 +64,13 @@ fn devices_in_flight_use_slots_and_do_not_begin_again() {
     scene.edit(|spec| spec.parallelism = Some(2));
     fly(&mut scene, 0);
     let plan = scene.plan(1);
-    assert_eq!(plan.begin.iter().map(|begin| begin.index).collect::<Vec<_>>(), [1]);
+    assert_eq!(
+        plan.begin
+            .iter()
+            .map(|begin| begin.index)
+            .collect::<Vec<_>>(),
+        [1]
+    );
     assert!(plan.steps.is_empty() && plan.queued == 2);
 }
 
@@ -53,10 +78,16 @@ fn no_akri(scene: &mut Scene) {
     scene.world.akri_installed = false;
 }
 fn no_chart(scene: &mut Scene) {
-    scene.world.chart = Some(Refusal { reason: Reason::ChartInvalid, message: "no".into() });
+    scene.world.chart = Some(Refusal {
+        reason: Reason::ChartInvalid,
+        message: "no".into(),
+    });
 }
 fn refused_values(scene: &mut Scene) {
-    let refusal = Refusal { reason: Reason::ValuesInvalid, message: "no".into() };
+    let refusal = Refusal {
+        reason: Reason::ValuesInvalid,
+        message: "no".into(),
+    };
     scene.memory.refusal = Some((1, 1, Some(refusal)));
 }
 fn too_large(scene: &mut Scene) {
@@ -108,7 +139,9 @@ fn what_is_reserved_is_uninstalled_and_what_flashes_goes_on_where(#[case] change
     fly(&mut scene, 1);
     change(&mut scene);
     let plan = scene.plan(1);
-    let [(who, Step::Remove(removal))] = plan.steps.as_slice() else { panic!("{:?}", plan.steps) };
+    let [(who, Step::Remove(removal))] = plan.steps.as_slice() else {
+        panic!("{:?}", plan.steps)
+    };
     assert_eq!((who.uuid.as_str(), removal.service), ("uuid-0", true));
 }
 
@@ -120,8 +153,13 @@ fn a_reserved_device_whose_endpoint_is_gone_is_given_up_with_a_wait_that_doubles
     let mut waits = Vec::new();
     for _ in 0..9 {
         let plan = scene.plan(100);
-        let [(key, index, waiting)] = plan.release.as_slice() else { panic!("{plan:?}") };
-        assert_eq!((key.id.as_str(), *index, waiting.reason), ("a0", Some(0), Reason::DeviceNotFound));
+        let [(key, index, waiting)] = plan.release.as_slice() else {
+            panic!("{plan:?}")
+        };
+        assert_eq!(
+            (key.id.as_str(), *index, waiting.reason),
+            ("a0", Some(0), Reason::DeviceNotFound)
+        );
         waits.push(waiting.until.as_second() - 100);
         scene.memory.waiting.insert(0, waiting.clone());
     }
@@ -134,7 +172,10 @@ fn a_reserved_device_that_came_back_under_another_uid_is_launched() {
     reserve(&mut scene, 0);
     scene.inventory.delete(&uuid(0));
     scene.inventory.apply(&instance("new-uid", 0));
-    assert!(matches!(scene.plan(1).steps.as_slice(), [(_, Step::Launch { .. })]));
+    assert!(matches!(
+        scene.plan(1).steps.as_slice(),
+        [(_, Step::Launch { .. })]
+    ));
 }
 
 #[test]
@@ -143,7 +184,10 @@ fn a_reserved_device_whose_uid_now_stands_for_another_endpoint_is_given_up() {
     reserve(&mut scene, 0);
     scene.inventory.apply(&instance(&uuid(0), 7));
     let plan = scene.plan(1);
-    assert!(plan.steps.is_empty() && plan.release[0].2.message.contains("192.0.2.8:80"), "{plan:?}");
+    assert!(
+        plan.steps.is_empty() && plan.release[0].2.message.contains("192.0.2.8:80"),
+        "{plan:?}"
+    );
 }
 
 #[test]
@@ -168,14 +212,25 @@ fn before_instances_are_known_a_reserved_device_is_neither_launched_nor_given_up
 fn a_verdict_waits_to_be_stored_before_anything_is_removed() {
     let mut scene = Scene::new(1);
     let who = identity(0, "a0");
-    take_in(&mut scene.ledger, record_of(0, Status::Deployed, true), Some(service(&who, address())), Some(ended(&who)));
+    take_in(
+        &mut scene.ledger,
+        record_of(0, Status::Deployed, true),
+        Some(service(&who, address())),
+        Some(ended(&who)),
+    );
     assert_eq!(scene.plan(1).steps, [(who.clone(), Step::ReadVerdict)]);
-    scene.memory.verdicts.insert("a0".into(), found(Some(0), Outcome::Succeeded, Reason::FirmwareSent));
+    scene.memory.verdicts.insert(
+        "a0".into(),
+        found(Some(0), Outcome::Succeeded, Reason::FirmwareSent),
+    );
     assert!(scene.plan(2).steps.is_empty());
     let status = scene.status(2);
     assert_eq!(status.completed_indexes.as_deref(), Some("0"));
     scene.store(status);
-    assert!(matches!(scene.plan(3).steps.as_slice(), [(_, Step::Remove(_))]));
+    assert!(matches!(
+        scene.plan(3).steps.as_slice(),
+        [(_, Step::Remove(_))]
+    ));
 }
 
 #[test]
@@ -183,12 +238,23 @@ fn a_verdict_of_an_older_round_counts_as_stored_and_stands_in_no_list() {
     let mut scene = Scene::new(1);
     let mut who = identity(0, "a0");
     who.round = 0;
-    take_in(&mut scene.ledger, Some(record(&who, Status::Deployed, true)), None, Some(ended(&who)));
+    take_in(
+        &mut scene.ledger,
+        Some(record(&who, Status::Deployed, true)),
+        None,
+        Some(ended(&who)),
+    );
     let mut memory = Memory::default();
-    memory.verdicts.insert("a0".into(), found(Some(0), Outcome::Succeeded, Reason::FirmwareSent));
+    memory.verdicts.insert(
+        "a0".into(),
+        found(Some(0), Outcome::Succeeded, Reason::FirmwareSent),
+    );
     memory.begin_round();
     scene.memory = memory;
-    assert!(matches!(scene.plan(1).steps.as_slice(), [(_, Step::Remove(_))]));
+    assert!(matches!(
+        scene.plan(1).steps.as_slice(),
+        [(_, Step::Remove(_))]
+    ));
     assert_eq!(scene.status(1).completed_indexes, None);
 }
 
@@ -199,7 +265,10 @@ fn a_stored_flash_of_which_nothing_is_left_is_interrupted_and_never_begins_again
     let plan = scene.plan(1);
     assert!(plan.begin.is_empty());
     assert_eq!(plan.steps, [(identity(0, "a0"), Step::ConfirmInterrupted)]);
-    scene.memory.verdicts.insert("a0".into(), found(Some(0), Outcome::Unknown, Reason::Interrupted));
+    scene.memory.verdicts.insert(
+        "a0".into(),
+        found(Some(0), Outcome::Unknown, Reason::Interrupted),
+    );
     let plan = scene.plan(2);
     assert!(plan.begin.is_empty() && plan.steps.is_empty());
     assert_eq!(scene.status(2).failed_indexes.as_deref(), Some("0"));
@@ -217,7 +286,12 @@ fn a_device_that_was_given_up_begins_again_although_the_stored_status_still_show
 fn a_record_deleted_by_hand_in_mid_flight_changes_nothing_for_its_pod() {
     let mut scene = Scene::new(1);
     let who = identity(0, "a0");
-    take_in(&mut scene.ledger, None, Some(service(&who, address())), Some(running(&who)));
+    take_in(
+        &mut scene.ledger,
+        None,
+        Some(service(&who, address())),
+        Some(running(&who)),
+    );
     let plan = scene.plan(1);
     assert!(plan.steps.is_empty() && plan.begin.is_empty());
     assert_eq!(plan.views[0].since, Some(at(0)), "it has begun");
@@ -228,9 +302,26 @@ fn a_record_deleted_by_hand_in_mid_flight_changes_nothing_for_its_pod() {
 fn the_next_look_is_at_the_earliest_of_all_times() {
     let mut scene = Scene::new(3);
     let who = identity(0, "a0");
-    take_in(&mut scene.ledger, record_of(0, Status::Deployed, true), None, Some(pod(&who)));
+    take_in(
+        &mut scene.ledger,
+        record_of(0, Status::Deployed, true),
+        None,
+        Some(pod(&who)),
+    );
     scene.inventory.delete(&uuid(1));
     scene.memory.missing_since.insert(1, at(-50));
-    scene.memory.waiting.insert(2, Waiting { reason: Reason::ApiError, message: String::new(), until: at(280), tries: 1 });
-    assert_eq!(scene.plan(1).wake_at, Some(at(250)), "missing until 250, back-off until 280, start deadline at 300");
+    scene.memory.waiting.insert(
+        2,
+        Waiting {
+            reason: Reason::ApiError,
+            message: String::new(),
+            until: at(280),
+            tries: 1,
+        },
+    );
+    assert_eq!(
+        scene.plan(1).wake_at,
+        Some(at(250)),
+        "missing until 250, back-off until 280, start deadline at 300"
+    );
 }

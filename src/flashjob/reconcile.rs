@@ -53,8 +53,18 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
     if job.spec.is_err() && !job.deleting {
         // Its status cannot be read either: writing one would lose which devices are done.
         let error = job.spec.as_ref().err().cloned().unwrap_or_default();
-        tracing::error!(object.namespace = job.namespace, object.name = job.name, error, "FlashJob cannot be read; nothing of it is started");
-        ctx.event(job, None, (true, Reason::InvalidSpec.as_str()), format!("nothing is started: {error}"));
+        tracing::error!(
+            object.namespace = job.namespace,
+            object.name = job.name,
+            error,
+            "FlashJob cannot be read; nothing of it is started"
+        );
+        ctx.event(
+            job,
+            None,
+            (true, Reason::InvalidSpec.as_str()),
+            format!("nothing is started: {error}"),
+        );
         return Ok(None);
     }
     if !job.has_finalizer {
@@ -73,11 +83,15 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
     let flash_pod = ctx.flash_pod();
     let (plan, wanted) = {
         let mut state = ctx.state();
-        let Some(job) = state.job(&job.uid).cloned() else { return Ok(None) };
+        let Some(job) = state.job(&job.uid).cloned() else {
+            return Ok(None);
+        };
         let world = ctx.world(&state, flash_pod.as_ref().err().cloned());
         let plan = state.observed(&job, &world, |observed| plan::plan(observed, now));
         remember(&mut state, &job, &plan, now);
-        let wanted = state.observed(&job, &world, |observed| status::compose(observed, &plan, now));
+        let wanted = state.observed(&job, &world, |observed| {
+            status::compose(observed, &plan, now)
+        });
         start(ctx, &mut state, &job, &plan);
         (plan, wanted)
     };
@@ -86,8 +100,12 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
         return Ok(None);
     }
     let expires = act::job::expire(ctx, job, now).await?;
-    let wake = [plan.wake_at, status_due, expires].into_iter().flatten().min();
-    let repeat = (!plan.release.is_empty() || !plan.refuse.is_empty()).then_some(Duration::from_millis(1));
+    let wake = [plan.wake_at, status_due, expires]
+        .into_iter()
+        .flatten()
+        .min();
+    let repeat =
+        (!plan.release.is_empty() || !plan.refuse.is_empty()).then_some(Duration::from_millis(1));
     Ok(repeat.or_else(|| wake.map(|at| until(at, now))))
 }
 
@@ -98,24 +116,43 @@ fn until(at: Timestamp, now: Timestamp) -> Duration {
 
 /// Reads the frozen selection of the stored round, once.
 async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError> {
-    let Some(round) = &job.status.round else { return Ok(()) };
-    if ctx.state().rosters.get(&job.uid).is_some_and(|roster| roster.round == round.number) {
+    let Some(round) = &job.status.round else {
+        return Ok(());
+    };
+    if ctx
+        .state()
+        .rosters
+        .get(&job.uid)
+        .is_some_and(|roster| roster.round == round.number)
+    {
         return Ok(());
     }
     let revisions = act::job::revisions(ctx, job).await?;
     let stored = job.status.selection.as_ref();
-    let gathered = device::gather(&revisions, round.number).map_err(|error| error.to_string()).and_then(|devices| {
-        let hash = device::hash(&devices);
-        // Slices are written before the status that names them: more devices than the status says are a crash in between.
-        let count = usize::try_from(stored.map_or(0, |stored| stored.count)).unwrap_or(0);
-        let known = devices.get(..count).map(device::hash);
-        let intact = known.is_some() && known == stored.map(|stored| stored.hash.clone());
-        if intact { Ok(devices) } else { Err(format!("the selection of round {} was altered (hash {hash})", round.number)) }
-    });
+    let gathered = device::gather(&revisions, round.number)
+        .map_err(|error| error.to_string())
+        .and_then(|devices| {
+            let hash = device::hash(&devices);
+            // Slices are written before the status that names them: more devices than the status says are a crash in between.
+            let count = usize::try_from(stored.map_or(0, |stored| stored.count)).unwrap_or(0);
+            let known = devices.get(..count).map(device::hash);
+            let intact = known.is_some() && known == stored.map(|stored| stored.hash.clone());
+            if intact {
+                Ok(devices)
+            } else {
+                Err(format!(
+                    "the selection of round {} was altered (hash {hash})",
+                    round.number
+                ))
+            }
+        });
     let mut state = ctx.state();
     match gathered {
         Ok(devices) => {
-            let before = state.rosters.insert(job.uid.clone(), Arc::new(Roster::new(round.number, devices)));
+            let before = state.rosters.insert(
+                job.uid.clone(),
+                Arc::new(Roster::new(round.number, devices)),
+            );
             if before.is_some_and(|before| before.round != round.number) {
                 state.memory(&job.uid).begin_round();
             }
@@ -126,9 +163,15 @@ async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError> {
                 job.name
             );
             let version = ctx.flash_pod().map_or(0, |flash_pod| flash_pod.version);
-            let refusal = Refusal { reason: Reason::SelectionLost, message };
+            let refusal = Refusal {
+                reason: Reason::SelectionLost,
+                message,
+            };
             state.memory(&job.uid).refusal = Some((job.generation, version, Some(refusal)));
-            state.rosters.insert(job.uid.clone(), Arc::new(Roster::new(round.number, Vec::new())));
+            state.rosters.insert(
+                job.uid.clone(),
+                Arc::new(Roster::new(round.number, Vec::new())),
+            );
         }
     }
     Ok(())
@@ -159,7 +202,13 @@ async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiE
     act::job::store_selection(ctx, job, number, devices.len(), &more).await?;
     devices.extend(more);
     let roster = Roster::new(number, devices);
-    let status = status::open_round(job, &roster, &device::hash(roster.devices()), ctx.engine(), now());
+    let status = status::open_round(
+        job,
+        &roster,
+        &device::hash(roster.devices()),
+        ctx.engine(),
+        now(),
+    );
     act::job::replace_status(ctx, job, &status).await?;
     {
         let mut state = ctx.state();
@@ -167,7 +216,11 @@ async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiE
         state.memory(&job.uid).begin_round();
     }
     act::job::delete_revisions_before(ctx, &left, number).await;
-    let note = format!("round {number}: {} devices, firmware {}", ctx.selected(&job.uid), spec.firmware);
+    let note = format!(
+        "round {number}: {} devices, firmware {}",
+        ctx.selected(&job.uid),
+        spec.firmware
+    );
     ctx.event(job, None, (false, "RoundStarted"), note);
     Ok(Some(Duration::from_millis(1)))
 }
@@ -180,7 +233,9 @@ async fn append_devices(ctx: &Context, job: &Job) -> Result<(), ApiError> {
     }
     let (roster, more) = {
         let state = ctx.state();
-        let Some(roster) = state.rosters.get(&job.uid).cloned() else { return Ok(()) };
+        let Some(roster) = state.rosters.get(&job.uid).cloned() else {
+            return Ok(());
+        };
         let missing = roster.missing(&spec.uuid);
         let more = device::select(&missing, &state.inventory);
         (roster, more)
@@ -197,24 +252,50 @@ async fn append_devices(ctx: &Context, job: &Job) -> Result<(), ApiError> {
         selection.hash = device::hash(&devices);
     }
     act::job::replace_status(ctx, job, &status).await?;
-    ctx.state().rosters.insert(job.uid.clone(), Arc::new(Roster::new(roster.round, devices)));
+    ctx.state().rosters.insert(
+        job.uid.clone(),
+        Arc::new(Roster::new(roster.round, devices)),
+    );
     Ok(())
 }
 
 /// Tries the job's values on one of its devices before anything starts, once for every spec and chart.
 fn try_values(ctx: &Context, job: &Job) {
-    let Ok(flash_pod) = ctx.flash_pod() else { return };
+    let Ok(flash_pod) = ctx.flash_pod() else {
+        return;
+    };
     let mut state = ctx.state();
-    let tried = state.memory(&job.uid).refusal.as_ref().is_some_and(|(generation, version, refusal)| {
-        let lost = refusal.as_ref().is_some_and(|refusal| refusal.reason == Reason::SelectionLost);
-        lost || (*generation, *version) == (job.generation, flash_pod.version)
-    });
-    let Some(round) = job.status.round.as_ref().filter(|_| !tried && job.round_is_current()) else { return };
-    let Some(roster) = state.rosters.get(&job.uid).cloned() else { return };
+    let tried =
+        state
+            .memory(&job.uid)
+            .refusal
+            .as_ref()
+            .is_some_and(|(generation, version, refusal)| {
+                let lost = refusal
+                    .as_ref()
+                    .is_some_and(|refusal| refusal.reason == Reason::SelectionLost);
+                lost || (*generation, *version) == (job.generation, flash_pod.version)
+            });
+    let Some(round) = job
+        .status
+        .round
+        .as_ref()
+        .filter(|_| !tried && job.round_is_current())
+    else {
+        return;
+    };
+    let Some(roster) = state.rosters.get(&job.uid).cloned() else {
+        return;
+    };
     let found = roster.devices().iter().find_map(|selected| {
         let by_endpoint = || state.inventory.by_endpoint(selected.endpoint.as_deref()?);
-        let by_uuid = state.inventory.by_uuid(&selected.uuid).and_then(|device| device.as_ref().ok());
-        by_uuid.or_else(by_endpoint).map(|device| (selected.uuid.clone(), device.clone()))
+        let by_uuid = state
+            .inventory
+            .by_uuid(&selected.uuid)
+            .and_then(|device| device.as_ref().ok());
+        by_uuid
+            .or_else(by_endpoint)
+            .map(|device| (selected.uuid.clone(), device.clone()))
     });
     let Some((uuid, device)) = found else { return };
     let refusal = try_one(&flash_pod, job, round, &uuid, &device).err();
@@ -228,23 +309,41 @@ fn try_one(
     uuid: &str,
     device: &Device,
 ) -> Result<(), Refusal> {
-    let attempt = AttemptOf { index: 0, uuid, device, number: 1, nonce: "trial" };
+    let attempt = AttemptOf {
+        index: 0,
+        uuid,
+        device,
+        number: 1,
+        nonce: "trial",
+    };
     let blueprint = flash_pod.blueprint(job, round, &attempt)?;
     if !flash_pod.native() {
         // A pass never waits for a helm process: what helm refuses is said by the first step.
         return Ok(());
     }
     for address in [None, Some("192.0.2.1")] {
-        flash_pod.objects(&blueprint.intent, &blueprint.release, 1, &blueprint.merged.overrides, address)?;
+        flash_pod.objects(
+            &blueprint.intent,
+            &blueprint.release,
+            1,
+            &blueprint.merged.overrides,
+            address,
+        )?;
     }
     Ok(())
 }
 
 /// Keeps what the plan says is to be remembered until the next pass.
 pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp) {
-    let live: std::collections::HashSet<String> = state.ledger.of_job(&job.uid).map(|(key, _)| key.id.clone()).collect();
+    let live: std::collections::HashSet<String> = state
+        .ledger
+        .of_job(&job.uid)
+        .map(|(key, _)| key.id.clone())
+        .collect();
     let memory = state.memory(&job.uid);
-    memory.missing_since.retain(|index, _| plan.missing.contains(index));
+    memory
+        .missing_since
+        .retain(|index, _| plan.missing.contains(index));
     for index in &plan.missing {
         memory.missing_since.entry(*index).or_insert(now);
     }
@@ -257,13 +356,26 @@ pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp
         }
     }
     memory.refused.extend(plan.refuse.iter().cloned());
-    memory.refused.retain(|index, _| !job.finals.contains(*index));
-    memory.waiting.retain(|index, _| !job.finals.contains(*index));
-    memory.verdicts.retain(|id, found| live.contains(id) || found.index.is_some_and(|index| !job.finals.contains(index)));
+    memory
+        .refused
+        .retain(|index, _| !job.finals.contains(*index));
+    memory
+        .waiting
+        .retain(|index, _| !job.finals.contains(*index));
+    memory.verdicts.retain(|id, found| {
+        live.contains(id) || found.index.is_some_and(|index| !job.finals.contains(index))
+    });
     memory.releasing.retain(|id| live.contains(id));
-    let shown = |id: &String| job.status.devices.iter().any(|device| attempt_of(device) == Some(id.as_str()));
+    let shown = |id: &String| {
+        job.status
+            .devices
+            .iter()
+            .any(|device| attempt_of(device) == Some(id.as_str()))
+    };
     memory.released.retain(|id| live.contains(id) || shown(id));
-    memory.trouble.retain(|id, trouble| live.contains(id) || trouble.until > now);
+    memory
+        .trouble
+        .retain(|id, trouble| live.contains(id) || trouble.until > now);
     memory.lost.retain(|id| live.contains(id));
 }
 
@@ -273,7 +385,9 @@ fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
         state.ledger.begin_step(identity);
         act::spawn(ctx, job, identity.clone(), step.clone());
     }
-    let Some(round) = &job.status.round else { return };
+    let Some(round) = &job.status.round else {
+        return;
+    };
     if state.terminating.contains(&job.namespace) {
         return;
     }
@@ -281,7 +395,10 @@ fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
     for begin in &plan.begin {
         let nonce = act::nonce();
         let identity = Identity {
-            key: AttemptKey { job_uid: job.uid.clone(), id: attempt_id(&job.uid, number, 1, &nonce) },
+            key: AttemptKey {
+                job_uid: job.uid.clone(),
+                id: attempt_id(&job.uid, number, 1, &nonce),
+            },
             job_name: Some(job.name.clone()),
             namespace: job.namespace.clone(),
             round: round.number,
@@ -301,7 +418,12 @@ fn warn_of_mismatch(ctx: &Context, job: &Job, begin: &plan::Begin) {
         return;
     }
     if let Some(message) = device::mismatch(spec, &begin.device) {
-        ctx.event(job, Some(&begin.uuid), (true, Reason::DeviceMismatch.as_str()), message);
+        ctx.event(
+            job,
+            Some(&begin.uuid),
+            (true, Reason::DeviceMismatch.as_str()),
+            message,
+        );
     }
 }
 
@@ -324,7 +446,12 @@ async fn write_status(
         let mut state = ctx.state();
         let free_at = state.status_free_at;
         let written = state.memory(&job.uid).written;
-        let own = written.map(|(at, size)| later(at, STATUS_SECONDS.max(approximate(size) / STATUS_BYTES_PER_SECOND)));
+        let own = written.map(|(at, size)| {
+            later(
+                at,
+                STATUS_SECONDS.max(approximate(size) / STATUS_BYTES_PER_SECOND),
+            )
+        });
         own.max(free_at)
     };
     if let Some(due) = due.filter(|due| *due > now) {
@@ -337,7 +464,8 @@ async fn write_status(
         Ok(size) => {
             memory.written = Some((now, size));
             memory.too_large = false;
-            state.status_free_at = Some(later(now, approximate(size) / ALL_STATUS_BYTES_PER_SECOND));
+            state.status_free_at =
+                Some(later(now, approximate(size) / ALL_STATUS_BYTES_PER_SECOND));
             drop(state);
             ctx.transitions(&current, &wanted);
             // What the stored status now allows is planned at once.

@@ -18,14 +18,23 @@ impl Roster {
     /// Indexes the devices of a round, in the order of their indexes.
     #[must_use]
     pub fn new(round: i64, devices: Vec<SelectedDevice>) -> Self {
-        let by_uuid = devices.iter().enumerate().map(|(index, device)| (device.uuid.clone(), index)).collect();
+        let by_uuid = devices
+            .iter()
+            .enumerate()
+            .map(|(index, device)| (device.uuid.clone(), index))
+            .collect();
         let mut by_endpoint: HashMap<String, Vec<usize>> = HashMap::new();
         for (index, device) in devices.iter().enumerate() {
             if let Some(endpoint) = &device.endpoint {
                 by_endpoint.entry(endpoint.clone()).or_default().push(index);
             }
         }
-        Self { round, devices, by_uuid, by_endpoint }
+        Self {
+            round,
+            devices,
+            by_uuid,
+            by_endpoint,
+        }
     }
 
     /// The devices, by index.
@@ -50,16 +59,29 @@ impl Roster {
     #[must_use]
     pub fn missing(&self, uuids: &[String]) -> Vec<String> {
         let mut seen = HashSet::new();
-        uuids.iter().filter(|uuid| !self.by_uuid.contains_key(*uuid) && seen.insert(*uuid)).cloned().collect()
+        uuids
+            .iter()
+            .filter(|uuid| !self.by_uuid.contains_key(*uuid) && seen.insert(*uuid))
+            .cloned()
+            .collect()
     }
 
     /// Devices of the next round, with what this one knew of those that are known no more: after a flash a device has
     /// another uid, and is found by its endpoint.
     #[must_use]
     pub fn recall(&self, next: Vec<SelectedDevice>) -> Vec<SelectedDevice> {
-        let known = |device: &SelectedDevice| self.index_of(&device.uuid).map(|index| self.devices[index].clone());
+        let known = |device: &SelectedDevice| {
+            self.index_of(&device.uuid)
+                .map(|index| self.devices[index].clone())
+        };
         next.into_iter()
-            .map(|device| if device.endpoint.is_none() { known(&device).unwrap_or(device) } else { device })
+            .map(|device| {
+                if device.endpoint.is_none() {
+                    known(&device).unwrap_or(device)
+                } else {
+                    device
+                }
+            })
             .collect()
     }
 }
@@ -89,10 +111,28 @@ mod tests {
             endpoint: endpoint.map(Into::into),
             ..SelectedDevice::default()
         };
-        let before = Roster::new(1, vec![device("a", Some("192.0.2.1:80")), device("b", Some("192.0.2.2:80")), device("c", None)]);
-        let next = before.recall(vec![device("a", None), device("b", Some("192.0.2.9:80")), device("c", None), device("d", None)]);
-        let endpoints: Vec<_> = next.iter().map(|device| device.endpoint.as_deref()).collect();
-        assert_eq!(endpoints, [Some("192.0.2.1:80"), Some("192.0.2.9:80"), None, None]);
+        let before = Roster::new(
+            1,
+            vec![
+                device("a", Some("192.0.2.1:80")),
+                device("b", Some("192.0.2.2:80")),
+                device("c", None),
+            ],
+        );
+        let next = before.recall(vec![
+            device("a", None),
+            device("b", Some("192.0.2.9:80")),
+            device("c", None),
+            device("d", None),
+        ]);
+        let endpoints: Vec<_> = next
+            .iter()
+            .map(|device| device.endpoint.as_deref())
+            .collect();
+        assert_eq!(
+            endpoints,
+            [Some("192.0.2.1:80"), Some("192.0.2.9:80"), None, None]
+        );
         assert_eq!(next[0].uuid, "a");
     }
 }

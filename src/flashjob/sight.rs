@@ -143,13 +143,16 @@ impl PodSight {
     /// Whether the tracking finalizer is on it.
     #[must_use]
     pub fn tracked(&self) -> bool {
-        self.finalizers.iter().any(|finalizer| finalizer == TRACKING_FINALIZER)
+        self.finalizers
+            .iter()
+            .any(|finalizer| finalizer == TRACKING_FINALIZER)
     }
 
     /// Whether the Pod has ended for good: phase Succeeded or Failed, or deleted before it was bound to a node.
     #[must_use]
     pub fn ended(&self) -> bool {
-        matches!(self.phase.as_str(), "Succeeded" | "Failed") || (self.sight.deleting.is_some() && self.node.is_none())
+        matches!(self.phase.as_str(), "Succeeded" | "Failed")
+            || (self.sight.deleting.is_some() && self.node.is_none())
     }
 
     /// Whether the flash container may ever have run: only then can the device have been touched.

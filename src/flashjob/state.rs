@@ -46,7 +46,11 @@ pub struct State {
 impl State {
     /// Takes in a FlashJob. Returns false where it is older than what is known.
     pub fn see_job(&mut self, job: Job) -> bool {
-        if self.jobs.get(&job.uid).is_some_and(|known| known.version >= job.version) {
+        if self
+            .jobs
+            .get(&job.uid)
+            .is_some_and(|known| known.version >= job.version)
+        {
             return false;
         }
         self.jobs.insert(job.uid.clone(), Arc::new(job));
@@ -99,10 +103,14 @@ impl State {
     /// Next revision of a release, going by what is known of it.
     #[must_use]
     pub fn next_revision(&self, namespace: &str, release: &str) -> u32 {
-        let records = self.ledger.all().flat_map(|(_, attempt)| attempt.records.values());
+        let records = self
+            .ledger
+            .all()
+            .flat_map(|(_, attempt)| attempt.records.values());
         let of_release = records.filter(|record| {
             record.sight.identity.namespace == namespace
-                && crate::release::Key::parse(&record.sight.name).is_some_and(|key| key.release == release)
+                && crate::release::Key::parse(&record.sight.name)
+                    .is_some_and(|key| key.release == release)
         });
         of_release.map(|record| record.revision).max().unwrap_or(0) + 1
     }
@@ -113,7 +121,10 @@ impl State {
         let mut orphans: BTreeMap<String, Vec<AttemptKey>> = BTreeMap::new();
         for (key, _) in self.ledger.all() {
             if !self.jobs.contains_key(&key.job_uid) {
-                orphans.entry(key.job_uid.clone()).or_default().push(key.clone());
+                orphans
+                    .entry(key.job_uid.clone())
+                    .or_default()
+                    .push(key.clone());
             }
         }
         orphans
@@ -121,13 +132,23 @@ impl State {
 
     /// Drops memories of jobs of which nothing is left.
     pub fn tidy(&mut self) {
-        let live: HashSet<String> = self.ledger.all().map(|(key, _)| key.job_uid.clone()).collect();
+        let live: HashSet<String> = self
+            .ledger
+            .all()
+            .map(|(key, _)| key.job_uid.clone())
+            .collect();
         let jobs = &self.jobs;
-        self.memories.retain(|uid, _| jobs.contains_key(uid) || live.contains(uid));
+        self.memories
+            .retain(|uid, _| jobs.contains_key(uid) || live.contains(uid));
     }
 
     /// Hands everything that a plan of this job is made from to `read`.
-    pub fn observed<T>(&self, job: &Job, world: &World, read: impl FnOnce(&Observed<'_>) -> T) -> T {
+    pub fn observed<T>(
+        &self,
+        job: &Job,
+        world: &World,
+        read: impl FnOnce(&Observed<'_>) -> T,
+    ) -> T {
         let forgotten = Memory::default();
         let observed = Observed {
             job,
@@ -142,7 +163,19 @@ impl State {
 
     /// What is true for all jobs.
     #[must_use]
-    pub fn world(&self, chart: Option<Refusal>, max_in_flight: usize, engine: String, bounds: Bounds) -> World {
-        World { akri_installed: self.akri_installed, chart, max_in_flight, engine, bounds }
+    pub fn world(
+        &self,
+        chart: Option<Refusal>,
+        max_in_flight: usize,
+        engine: String,
+        bounds: Bounds,
+    ) -> World {
+        World {
+            akri_installed: self.akri_installed,
+            chart,
+            max_in_flight,
+            engine,
+            bounds,
+        }
     }
 }

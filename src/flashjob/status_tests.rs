@@ -5,7 +5,8 @@ use super::*;
 use crate::{
     flashjob::{
         fixtures::{
-            Scene, address, at, ended, endpoint, found, identity, record, running, service, spec, take_in, uuid,
+            Scene, address, at, ended, endpoint, found, identity, record, running, service, spec,
+            take_in, uuid,
         },
         memory::Waiting,
     },
@@ -16,22 +17,42 @@ fn fly(scene: &mut Scene, index: usize, over: bool) {
     let who = identity(index, &format!("a{index}"));
     let pod = if over { ended(&who) } else { running(&who) };
     let record = record(&who, Status::Deployed, true);
-    take_in(&mut scene.ledger, Some(record), Some(service(&who, address())), Some(pod));
+    take_in(
+        &mut scene.ledger,
+        Some(record),
+        Some(service(&who, address())),
+        Some(pod),
+    );
 }
 
 fn judged(scene: &mut Scene, index: usize, outcome: Outcome, reason: Reason) {
     fly(scene, index, true);
-    scene.memory.verdicts.insert(format!("a{index}"), found(Some(index), outcome, reason));
+    scene
+        .memory
+        .verdicts
+        .insert(format!("a{index}"), found(Some(index), outcome, reason));
 }
 
 fn condition<'a>(status: &'a FlashJobStatus, kind: &str) -> (&'a str, &'a str) {
-    let found = status.conditions.iter().find(|condition| condition.type_ == kind).unwrap();
+    let found = status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == kind)
+        .unwrap();
     (found.status.as_str(), found.reason.as_str())
 }
 
 fn sums(status: &FlashJobStatus) -> (i64, i64) {
     let counts = status.counts.unwrap();
-    let parts = [counts.pending, counts.in_flight, counts.verifying, counts.waiting, counts.succeeded, counts.failed, counts.skipped];
+    let parts = [
+        counts.pending,
+        counts.in_flight,
+        counts.verifying,
+        counts.waiting,
+        counts.succeeded,
+        counts.failed,
+        counts.skipped,
+    ];
     (counts.selected, parts.iter().sum())
 }
 
@@ -42,7 +63,12 @@ fn everything() -> Scene {
     judged(&mut scene, 1, Outcome::Succeeded, Reason::FirmwareSent);
     judged(&mut scene, 2, Outcome::Failed, Reason::AttestationRefused);
     scene.stored(|status| status.skipped_indexes = Some("3".into()));
-    let waiting = Waiting { reason: Reason::AddressPending, message: "m".into(), until: at(500), tries: 1 };
+    let waiting = Waiting {
+        reason: Reason::AddressPending,
+        message: "m".into(),
+        until: at(500),
+        tries: 1,
+    };
     scene.memory.waiting.insert(4, waiting);
     scene.inventory.delete(&uuid(5));
     scene.memory.missing_since.insert(5, at(60));
@@ -54,7 +80,10 @@ fn selected_is_the_sum_of_all_other_counts() {
     let status = everything().status(60);
     assert_eq!(sums(&status), (7, 7));
     let counts = status.counts.unwrap();
-    assert_eq!((counts.pending, counts.in_flight, counts.waiting), (2, 1, 1));
+    assert_eq!(
+        (counts.pending, counts.in_flight, counts.waiting),
+        (2, 1, 1)
+    );
     assert_eq!((counts.succeeded, counts.failed, counts.skipped), (1, 1, 1));
     assert_eq!(status.progress.as_deref(), Some("3/7"));
 }
@@ -65,7 +94,11 @@ fn devices_that_the_spec_names_no_more_are_counted_only_where_they_began() {
     scene.edit(|spec| spec.uuid = vec![uuid(1)]);
     let status = scene.status(60);
     assert_eq!(sums(&status).0, sums(&status).1);
-    assert_eq!(status.counts.unwrap().selected, 4, "flashing, succeeded, failed, skipped");
+    assert_eq!(
+        status.counts.unwrap().selected,
+        4,
+        "flashing, succeeded, failed, skipped"
+    );
 }
 
 #[test]
@@ -74,7 +107,13 @@ fn a_flash_whose_record_was_deleted_by_hand_is_in_flight_and_shown() {
     let who = identity(0, "a0");
     take_in(&mut scene.ledger, None, None, Some(running(&who)));
     let status = scene.status(1);
-    assert_eq!((status.counts.unwrap().in_flight, status.devices[0].phase.as_str()), (1, "Flashing"));
+    assert_eq!(
+        (
+            status.counts.unwrap().in_flight,
+            status.devices[0].phase.as_str()
+        ),
+        (1, "Flashing")
+    );
     assert_eq!(status.devices[0].start_time, Some(Time(at(0))));
 }
 
@@ -84,19 +123,34 @@ fn a_flash_that_no_status_showed_still_leaves_a_full_record() {
     judged(&mut scene, 0, Outcome::Failed, Reason::TransferFailed);
     let status = scene.status(60);
     let device = &status.devices[0];
-    assert_eq!((device.phase.as_str(), device.reason.as_deref()), ("Failed", Some("TransferFailed")));
+    assert_eq!(
+        (device.phase.as_str(), device.reason.as_deref()),
+        ("Failed", Some("TransferFailed"))
+    );
     assert_eq!(device.host_endpoint, Some(endpoint(0)));
-    assert_eq!((device.release.as_deref(), device.pod.as_deref()), (Some("flash-uuid-0"), Some("flash-uuid-0-a0")));
-    assert_eq!((device.attempts, &device.start_time, &device.completion_time), (1, &Some(Time(at(0))), &Some(Time(at(50)))));
+    assert_eq!(
+        (device.release.as_deref(), device.pod.as_deref()),
+        (Some("flash-uuid-0"), Some("flash-uuid-0-a0"))
+    );
+    assert_eq!(
+        (device.attempts, &device.start_time, &device.completion_time),
+        (1, &Some(Time(at(0))), &Some(Time(at(50))))
+    );
 }
 
 #[test]
 fn a_verdict_once_stored_is_not_taken_back_by_what_memory_says() {
     let mut scene = Scene::new(1);
     scene.stored(|status| status.failed_indexes = Some("0".into()));
-    scene.memory.verdicts.insert("a0".into(), found(Some(0), Outcome::Succeeded, Reason::FirmwareSent));
+    scene.memory.verdicts.insert(
+        "a0".into(),
+        found(Some(0), Outcome::Succeeded, Reason::FirmwareSent),
+    );
     let status = scene.status(60);
-    assert_eq!((status.completed_indexes, status.failed_indexes.as_deref()), (None, Some("0")));
+    assert_eq!(
+        (status.completed_indexes, status.failed_indexes.as_deref()),
+        (None, Some("0"))
+    );
 }
 
 #[rstest]
@@ -105,7 +159,11 @@ fn a_verdict_once_stored_is_not_taken_back_by_what_memory_says() {
 fn ten_thousand_devices_fit_into_the_bound_and_the_important_ones_come_first(#[case] first: &str) {
     let mut scene = Scene::new(0);
     let devices: Vec<crate::api::SelectedDevice> = (0..10_000)
-        .map(|index| crate::api::SelectedDevice { uuid: uuid(index), endpoint: Some(format!("192.0.2.1:{index}")), ..Default::default() })
+        .map(|index| crate::api::SelectedDevice {
+            uuid: uuid(index),
+            endpoint: Some(format!("192.0.2.1:{index}")),
+            ..Default::default()
+        })
         .collect();
     let mut edited = spec(10_000);
     edited["parallelism"] = json!(50);
@@ -121,14 +179,29 @@ fn ten_thousand_devices_fit_into_the_bound_and_the_important_ones_come_first(#[c
     } else {
         for index in 0..10_000 {
             let failed = found(Some(index), Outcome::Failed, Reason::DeviceNotFound);
-            scene.memory.refused.insert(index, Found { uuid: uuid(index), ..failed });
+            scene.memory.refused.insert(
+                index,
+                Found {
+                    uuid: uuid(index),
+                    ..failed
+                },
+            );
         }
     }
     let status = scene.status(60);
     let bytes = serde_json::to_vec(&status.devices).unwrap().len();
     assert!(bytes <= 128 * 1024 + 2, "{bytes}");
-    let kept = if first == "Flashing" { 50 } else { status.devices.len() };
-    assert!(status.devices.len() > 100 && status.devices[..kept].iter().all(|device| device.phase == first));
+    let kept = if first == "Flashing" {
+        50
+    } else {
+        status.devices.len()
+    };
+    assert!(
+        status.devices.len() > 100
+            && status.devices[..kept]
+                .iter()
+                .all(|device| device.phase == first)
+    );
     assert_eq!(sums(&status), (10_000, 10_000));
     assert!(serde_json::to_vec(&status).unwrap().len() < 1_000_000);
 }
@@ -138,7 +211,9 @@ fn one_device_is_one_device_however_many_attempts_of_it_are_left() {
     let mut scene = Scene::new(1);
     fly(&mut scene, 0, false);
     let other = identity(0, "b0");
-    scene.ledger.see_record(record(&other, Status::PendingInstall, false));
+    scene
+        .ledger
+        .see_record(record(&other, Status::PendingInstall, false));
     assert_eq!(sums(&scene.status(1)), (1, 1));
 }
 
@@ -177,7 +252,10 @@ fn the_end_of_a_job_is_told_by_phase_and_conditions(
     ] {
         assert_eq!(condition(&status, kind).0, word(holds), "{kind}");
     }
-    assert_eq!(condition(&status, "Finished").1, end.unwrap_or("NotFinished"));
+    assert_eq!(
+        condition(&status, "Finished").1,
+        end.unwrap_or("NotFinished")
+    );
     assert_eq!(status.completion_time.is_some(), end.is_some());
     assert_eq!(status.conditions.len(), 9, "the whole closed set");
 }
@@ -194,7 +272,11 @@ fn the_failure_message_ends_with_the_command_that_shows_more() {
     let mut scene = Scene::new(1);
     judged(&mut scene, 0, Outcome::Failed, Reason::FlashFailed);
     let message = scene.status(60).message.unwrap();
-    assert!(message.starts_with("0 of 1 succeeded, 1 failed") && message.contains("kubectl get flashjob lamps -n lab"), "{message}");
+    assert!(
+        message.starts_with("0 of 1 succeeded, 1 failed")
+            && message.contains("kubectl get flashjob lamps -n lab"),
+        "{message}"
+    );
 }
 
 #[rstest]
@@ -203,9 +285,16 @@ fn the_failure_message_ends_with_the_command_that_shows_more() {
 #[case::the_status_is_too_large(Reason::StatusTooLarge, "True", "False")]
 #[case::the_selection_is_lost(Reason::SelectionLost, "True", "False")]
 #[case::the_values_are_refused(Reason::ValueNotAllowed, "False", "True")]
-fn what_can_heal_stalls_the_job_and_what_cannot_fails_it(#[case] why: Reason, #[case] stalled: &str, #[case] failed: &str) {
+fn what_can_heal_stalls_the_job_and_what_cannot_fails_it(
+    #[case] why: Reason,
+    #[case] stalled: &str,
+    #[case] failed: &str,
+) {
     let mut scene = Scene::new(2);
-    let refusal = Refusal { reason: why, message: "file, key".into() };
+    let refusal = Refusal {
+        reason: why,
+        message: "file, key".into(),
+    };
     match why {
         Reason::AkriNotInstalled => scene.world.akri_installed = false,
         Reason::ChartInvalid => scene.world.chart = Some(refusal),
@@ -214,8 +303,18 @@ fn what_can_heal_stalls_the_job_and_what_cannot_fails_it(#[case] why: Reason, #[
     }
     let status = scene.status(1);
     assert_eq!(status.reason.as_deref(), Some(why.as_str()));
-    assert_eq!((condition(&status, "Stalled").0, condition(&status, "Failed").0), (stalled, failed));
-    assert_eq!(condition(&status, "Accepted").0, stalled, "refused values are not accepted");
+    assert_eq!(
+        (
+            condition(&status, "Stalled").0,
+            condition(&status, "Failed").0
+        ),
+        (stalled, failed)
+    );
+    assert_eq!(
+        condition(&status, "Accepted").0,
+        stalled,
+        "refused values are not accepted"
+    );
     assert_eq!(sums(&status).0, sums(&status).1);
 }
 
@@ -226,9 +325,15 @@ fn a_finished_job_stays_finished_whatever_becomes_of_akri_and_chart() {
     let done = scene.status(60);
     scene.store(done.clone());
     scene.world.akri_installed = false;
-    scene.world.chart = Some(Refusal { reason: Reason::ChartInvalid, message: "no".into() });
+    scene.world.chart = Some(Refusal {
+        reason: Reason::ChartInvalid,
+        message: "no".into(),
+    });
     let later = scene.status(90);
-    assert_eq!((&later.phase, &later.completion_time), (&done.phase, &Some(Time(at(60)))));
+    assert_eq!(
+        (&later.phase, &later.completion_time),
+        (&done.phase, &Some(Time(at(60))))
+    );
     assert!(conditions::same_but_times(&later, &done));
 }
 
@@ -239,12 +344,21 @@ fn a_lost_selection_takes_nothing_back() {
     let before = scene.status(60);
     scene.store(before.clone());
     scene.roster = Some(Roster::new(1, Vec::new()));
-    let refusal = Refusal { reason: Reason::SelectionLost, message: "altered".into() };
-    scene.memory = crate::flashjob::memory::Memory { refusal: Some((1, 1, Some(refusal))), ..Default::default() };
+    let refusal = Refusal {
+        reason: Reason::SelectionLost,
+        message: "altered".into(),
+    };
+    scene.memory = crate::flashjob::memory::Memory {
+        refusal: Some((1, 1, Some(refusal))),
+        ..Default::default()
+    };
     let after = scene.status(61);
     assert_eq!(after.completed_indexes, before.completed_indexes);
     assert_eq!(after.completed_uuids, before.completed_uuids);
-    assert_eq!((sums(&after), after.progress.as_deref()), ((3, 3), Some("1/3")));
+    assert_eq!(
+        (sums(&after), after.progress.as_deref()),
+        ((3, 3), Some("1/3"))
+    );
 }
 
 #[test]
@@ -255,11 +369,28 @@ fn a_finished_job_is_reopened_by_a_new_generation_that_asks_for_more() {
     scene.store(done);
     assert!(scene.job.finished_at().is_some());
     scene.edit(|spec| spec.firmware = "registry/esp32:2".into());
-    assert_eq!(scene.job.finished_at(), None, "the end was of an older generation");
+    assert_eq!(
+        scene.job.finished_at(),
+        None,
+        "the end was of an older generation"
+    );
     let status = scene.status(70);
-    assert_eq!((status.observed_generation, &status.completion_time), (Some(2), &None));
-    assert_eq!((condition(&status, "Finished").0, condition(&status, "Ready").0), ("False", "False"));
-    let finished = status.conditions.iter().find(|condition| condition.type_ == "Finished").unwrap();
+    assert_eq!(
+        (status.observed_generation, &status.completion_time),
+        (Some(2), &None)
+    );
+    assert_eq!(
+        (
+            condition(&status, "Finished").0,
+            condition(&status, "Ready").0
+        ),
+        ("False", "False")
+    );
+    let finished = status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == "Finished")
+        .unwrap();
     assert_eq!(finished.last_transition_time, Time(at(70)));
 }
 
@@ -274,13 +405,35 @@ fn a_new_round_keeps_of_the_old_one_its_result_and_nothing_else() {
     let roster = Roster::new(2, scene.roster.as_ref().unwrap().devices().to_vec());
     let status = open_round(&scene.job, &roster, "h2", "native", at(80));
     let previous = status.previous_round.unwrap();
-    assert_eq!((previous.number, previous.succeeded, previous.failed), (1, 1, 1));
-    assert_eq!((previous.firmware.as_str(), &previous.completion_time), ("registry/esp32:1", &Some(Time(at(80)))));
+    assert_eq!(
+        (previous.number, previous.succeeded, previous.failed),
+        (1, 1, 1)
+    );
+    assert_eq!(
+        (previous.firmware.as_str(), &previous.completion_time),
+        ("registry/esp32:1", &Some(Time(at(80))))
+    );
     let round = status.round.unwrap();
-    assert_eq!((round.number, round.firmware.as_str()), (2, "registry/esp32:2"));
-    assert_eq!((status.completed_indexes, status.failed_indexes, status.devices.len()), (None, None, 0));
-    assert_eq!((status.start_time, status.selection.unwrap().hash.as_str()), (Some(Time(at(0))), "h2"));
-    assert_eq!((status.progress.as_deref(), status.completion_time), (Some("0/3"), None));
+    assert_eq!(
+        (round.number, round.firmware.as_str()),
+        (2, "registry/esp32:2")
+    );
+    assert_eq!(
+        (
+            status.completed_indexes,
+            status.failed_indexes,
+            status.devices.len()
+        ),
+        (None, None, 0)
+    );
+    assert_eq!(
+        (status.start_time, status.selection.unwrap().hash.as_str()),
+        (Some(Time(at(0))), "h2")
+    );
+    assert_eq!(
+        (status.progress.as_deref(), status.completion_time),
+        (Some("0/3"), None)
+    );
 }
 
 #[test]
@@ -303,18 +456,34 @@ fn the_smallest_status_keeps_what_cannot_be_found_again() {
     scene.store(stored);
     let full = scene.status(61);
     let small = minimal(&full);
-    assert_eq!((&small.round, &small.selection, &small.counts), (&full.round, &full.selection, &full.counts));
-    assert_eq!((&small.completed_indexes, &small.failed_indexes), (&full.completed_indexes, &full.failed_indexes));
-    let phases: Vec<&str> = small.devices.iter().map(|device| device.phase.as_str()).collect();
+    assert_eq!(
+        (&small.round, &small.selection, &small.counts),
+        (&full.round, &full.selection, &full.counts)
+    );
+    assert_eq!(
+        (&small.completed_indexes, &small.failed_indexes),
+        (&full.completed_indexes, &full.failed_indexes)
+    );
+    let phases: Vec<&str> = small
+        .devices
+        .iter()
+        .map(|device| device.phase.as_str())
+        .collect();
     assert_eq!(phases, ["Flashing", "Waiting"]);
-    assert!(small.devices.iter().all(|device| device.message.is_none()) && small.completed_uuids.is_empty());
+    assert!(
+        small.devices.iter().all(|device| device.message.is_none())
+            && small.completed_uuids.is_empty()
+    );
 }
 
 #[test]
 fn a_job_without_devices_fails_and_says_so() {
     let scene = Scene::new(0);
     let status = scene.status(1);
-    assert_eq!((status.phase.as_deref(), status.reason.as_deref()), (Some("Failed"), Some("NoDevicesSelected")));
+    assert_eq!(
+        (status.phase.as_deref(), status.reason.as_deref()),
+        (Some("Failed"), Some("NoDevicesSelected"))
+    );
 }
 
 #[test]
@@ -322,15 +491,29 @@ fn a_spec_that_cannot_be_read_says_how_to_mend_it() {
     let mut scene = Scene::new(2);
     scene.job.spec = Err("uuid: not a list".into());
     let status = scene.status(1);
-    assert_eq!((status.reason.as_deref(), condition(&status, "Accepted").0), (Some("InvalidSpec"), "False"));
-    assert!(status.message.unwrap().ends_with("kubectl edit flashjob lamps"));
+    assert_eq!(
+        (status.reason.as_deref(), condition(&status, "Accepted").0),
+        (Some("InvalidSpec"), "False")
+    );
+    assert!(
+        status
+            .message
+            .unwrap()
+            .ends_with("kubectl edit flashjob lamps")
+    );
     assert_eq!(status.counts.unwrap().selected, 2);
 }
 
 #[test]
 fn explicit_nulls_change_nothing() {
     let mut with_nulls = spec(2);
-    for key in ["device", "applicationType", "hostEndpoint", "externalIP", "flashjobPodImage"] {
+    for key in [
+        "device",
+        "applicationType",
+        "hostEndpoint",
+        "externalIP",
+        "flashjobPodImage",
+    ] {
         with_nulls[key] = json!(null);
     }
     assert_eq!(Scene::of(&with_nulls).status(1), Scene::new(2).status(1));
@@ -343,7 +526,11 @@ fn a_job_that_is_deleted_says_what_it_waits_for() {
     scene.job.deleting = true;
     let status = scene.status(1);
     assert_eq!(condition(&status, "Draining"), ("True", "Deleting"));
-    let draining = status.conditions.iter().find(|condition| condition.type_ == "Draining").unwrap();
+    let draining = status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == "Draining")
+        .unwrap();
     assert_eq!(draining.message, "1 devices in flight, at most 10 min");
 }
 
@@ -353,7 +540,10 @@ fn composing_twice_says_nothing_new() {
     let first = scene.status(60);
     scene.store(first.clone());
     let second = scene.status(61);
-    assert!(conditions::same_but_times(&first, &second), "{first:#?}\n{second:#?}");
+    assert!(
+        conditions::same_but_times(&first, &second),
+        "{first:#?}\n{second:#?}"
+    );
 }
 
 #[test]
@@ -361,8 +551,15 @@ fn the_original_s_fields_are_filled() {
     let mut scene = Scene::new(2);
     judged(&mut scene, 1, Outcome::Succeeded, Reason::FirmwareSent);
     let status = scene.status(60);
-    assert_eq!((&status.completed_uuids, &status.host_endpoint), (&vec![uuid(1)], &Some(endpoint(1))));
+    assert_eq!(
+        (&status.completed_uuids, &status.host_endpoint),
+        (&vec![uuid(1)], &Some(endpoint(1)))
+    );
     scene.store(status);
     fly(&mut scene, 0, false);
-    assert_eq!(scene.status(61).host_endpoint, Some(endpoint(1)), "begun at the same time: the later one of the selection");
+    assert_eq!(
+        scene.status(61).host_endpoint,
+        Some(endpoint(1)),
+        "begun at the same time: the later one of the selection"
+    );
 }

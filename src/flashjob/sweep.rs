@@ -27,20 +27,32 @@ pub fn sweep(ctx: &Arc<Context>) {
 }
 
 /// What is to be done about attempts without a job. Pure, but that it remembers which ones are given up.
-pub(super) fn plan_orphans(state: &mut State, bounds: &Bounds, now: Timestamp) -> Vec<(Identity, Step)> {
+pub(super) fn plan_orphans(
+    state: &mut State,
+    bounds: &Bounds,
+    now: Timestamp,
+) -> Vec<(Identity, Step)> {
     let mut steps = Vec::new();
     for (job_uid, keys) in state.orphaned() {
         let forgotten = Memory::default();
         for key in keys {
             let memory = state.memories.get(&job_uid).unwrap_or(&forgotten);
-            let Some(attempt) = state.ledger.attempt(&key) else { continue };
+            let Some(attempt) = state.ledger.attempt(&key) else {
+                continue;
+            };
             let ending = memory.verdicts.get(&key.id).map(|found| Ending {
                 succeeded: found.verdict.outcome == Outcome::Succeeded,
                 reason: found.verdict.reason,
                 message: found.verdict.message.clone(),
                 at: Some(found.at),
             });
-            let wish = Wish { job: JobState::Leaving, ending, was_flashing: false, closed: None, held: None };
+            let wish = Wish {
+                job: JobState::Leaving,
+                ending,
+                was_flashing: false,
+                closed: None,
+                held: None,
+            };
             let decision = decide(attempt, &wish, memory, bounds, now);
             if let Some((reason, message)) = &decision.release {
                 tracing::info!(attempt = key.id, reason = %reason, message, "attempt without a job is uninstalled");

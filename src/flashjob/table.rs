@@ -124,9 +124,13 @@ const fn without_pod(record: RecordState) -> Next {
         | RecordState::Ending
         | RecordState::None { was_flashing: true } => Next::ConfirmInterrupted,
         RecordState::Pending { live_child: true } => Next::AwaitHelm,
-        RecordState::Pending { live_child: false } | RecordState::Deployed { pod: false } => Next::Reserved,
+        RecordState::Pending { live_child: false } | RecordState::Deployed { pod: false } => {
+            Next::Reserved
+        }
         RecordState::Failed { pod: false } => Next::Over,
-        RecordState::None { was_flashing: false } => Next::NotBegun,
+        RecordState::None {
+            was_flashing: false,
+        } => Next::NotBegun,
     }
 }
 
@@ -140,7 +144,9 @@ mod tests {
     const STORED: [Stored; 3] = [Stored::None, Stored::Verifying, Stored::Final];
     const JOBS: [JobState; 2] = [JobState::Exists, JobState::Leaving];
     const RECORDS: [RecordState; 10] = [
-        RecordState::None { was_flashing: false },
+        RecordState::None {
+            was_flashing: false,
+        },
         RecordState::None { was_flashing: true },
         RecordState::Pending { live_child: false },
         RecordState::Pending { live_child: true },
@@ -154,7 +160,12 @@ mod tests {
 
     /// The rows of the design's table, each as a predicate and its answers, in order: an independent statement of the rule.
     fn rows(pod: PodState, stored: Stored, record: RecordState, job: JobState) -> Vec<(u8, Next)> {
-        let none = matches!(record, RecordState::None { was_flashing: false });
+        let none = matches!(
+            record,
+            RecordState::None {
+                was_flashing: false
+            }
+        );
         let live = matches!(record, RecordState::Pending { live_child: true });
         let pending = matches!(record, RecordState::Pending { live_child: false });
         let reserved = pending || matches!(record, RecordState::Deployed { pod: false });
@@ -170,7 +181,14 @@ mod tests {
         let absent = pod == PodState::None && stored == Stored::None;
         let mut matching = Vec::new();
         if pod == PodState::Alive {
-            matching.push((1, if pending { Next::MarkDeployed } else { Next::Flashing }));
+            matching.push((
+                1,
+                if pending {
+                    Next::MarkDeployed
+                } else {
+                    Next::Flashing
+                },
+            ));
         }
         if pod == PodState::Ended && stored == Stored::None {
             matching.push((2, Next::ReadVerdict));
@@ -210,18 +228,36 @@ mod tests {
                 for record in RECORDS {
                     for job in JOBS {
                         let matching = rows(pod, stored, record, job);
-                        assert_eq!(matching.len(), 1, "{pod:?} {stored:?} {record:?} {job:?}: {matching:?}");
-                        assert_eq!(next(pod, stored, record, job), matching[0].1, "{pod:?} {stored:?} {record:?} {job:?}");
+                        assert_eq!(
+                            matching.len(),
+                            1,
+                            "{pod:?} {stored:?} {record:?} {job:?}: {matching:?}"
+                        );
+                        assert_eq!(
+                            next(pod, stored, record, job),
+                            matching[0].1,
+                            "{pod:?} {stored:?} {record:?} {job:?}"
+                        );
                         seen.insert(matching[0].0);
                     }
                 }
             }
         }
-        assert_eq!(seen.into_iter().collect::<Vec<_>>(), (1..=10).collect::<Vec<u8>>(), "every row is reached");
+        assert_eq!(
+            seen.into_iter().collect::<Vec<_>>(),
+            (1..=10).collect::<Vec<u8>>(),
+            "every row is reached"
+        );
     }
 
     #[rstest]
-    #[case::row_1_a_living_pod_outranks_an_uninstalling_record(PodState::Alive, Stored::None, RecordState::Ending, JobState::Exists, Next::Flashing)]
+    #[case::row_1_a_living_pod_outranks_an_uninstalling_record(
+        PodState::Alive,
+        Stored::None,
+        RecordState::Ending,
+        JobState::Exists,
+        Next::Flashing
+    )]
     #[case::row_1_a_living_pod_outranks_the_job_being_deleted(PodState::Alive, Stored::None, RecordState::Deployed { pod: true }, JobState::Leaving, Next::Flashing)]
     #[case::row_1_a_launched_pod_with_a_pending_record_is_marked_deployed(PodState::Alive, Stored::None, RecordState::Pending { live_child: false }, JobState::Exists, Next::MarkDeployed)]
     #[case::row_1_a_missing_record_is_not_recreated(PodState::Alive, Stored::None, RecordState::None { was_flashing: true }, JobState::Exists, Next::Flashing)]
@@ -234,7 +270,13 @@ mod tests {
     #[case::row_8_a_crash_before_the_pod_goes_on(PodState::None, Stored::None, RecordState::Pending { live_child: false }, JobState::Exists, Next::Reserved)]
     #[case::row_9_a_failed_record_without_pod_is_over(PodState::None, Stored::None, RecordState::Failed { pod: false }, JobState::Exists, Next::Over)]
     #[case::row_10_nothing_is_known(PodState::None, Stored::None, RecordState::None { was_flashing: false }, JobState::Exists, Next::NotBegun)]
-    fn each_row(#[case] pod: PodState, #[case] stored: Stored, #[case] record: RecordState, #[case] job: JobState, #[case] want: Next) {
+    fn each_row(
+        #[case] pod: PodState,
+        #[case] stored: Stored,
+        #[case] record: RecordState,
+        #[case] job: JobState,
+        #[case] want: Next,
+    ) {
         assert_eq!(next(pod, stored, record, job), want);
     }
 }

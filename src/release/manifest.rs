@@ -90,8 +90,12 @@ pub fn has_pod(manifest: &str) -> bool {
 /// The manifest without its Pods: what stands in the record of a release whose Pod was never created.
 #[must_use]
 pub fn without_pod(manifest: &str) -> String {
-    let others = split(manifest).into_iter().filter(|document| !has_pod(document));
-    others.map(|document| format!("---\n{}\n", document.trim_end())).collect()
+    let others = split(manifest)
+        .into_iter()
+        .filter(|document| !has_pod(document));
+    others
+        .flat_map(|document| ["---\n", document.trim_end(), "\n"])
+        .collect()
 }
 
 #[cfg(test)]

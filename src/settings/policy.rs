@@ -82,7 +82,7 @@ fn named(value: &Value, key: &str, policy: &mut Policy) {
                 match key.as_str() {
                     "secretKeyRef" | "secretRef" | "secret" => policy.secrets.extend(name(value)),
                     "configMapKeyRef" | "configMapRef" | "configMap" => {
-                        policy.config_maps.extend(name(value))
+                        policy.config_maps.extend(name(value));
                     }
                     _ => {}
                 }

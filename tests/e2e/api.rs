@@ -4,7 +4,7 @@
 use flashjob_operator::api::crd;
 use serde_json::{Value, json};
 
-use crate::support::{Space, seconds};
+use crate::support::{ControlPlane, Space, seconds};
 
 const ORIGINAL_GROUP: &str = "application.flashjob.nbfc.io";
 const FINALIZER: &str = "application.flashjob.nbfc.io/flashjob-finalizer";
@@ -17,7 +17,7 @@ struct Kind {
 
 impl Kind {
     async fn new(name: &str) -> Self {
-        let space = Space::new(name).await;
+        let space = Space::on(ControlPlane::with_namesakes(), name).await;
         let group = format!("{}.flashjob.test", space.name);
         let kind = Self { space, group };
         kind.install(&kind.definition()).await;

@@ -63,7 +63,8 @@ impl Stage {
 
     /// Creates a FlashJob for these devices, with more of a spec.
     async fn flash(&self, job: &str, uuids: &[String], more: Value) {
-        let mut spec = json!({"uuid": uuids, "firmware": "registry.example.com/fmnist:2", "version": "0.2.0"});
+        let mut spec =
+            json!({"uuid": uuids, "firmware": "registry.example.com/fmnist:2", "version": "0.2.0"});
         for (key, value) in more.as_object().into_iter().flatten() {
             spec[key] = value.clone();
         }
@@ -122,20 +123,16 @@ impl Stage {
     async fn flashing(&self, uuid: &str) -> String {
         let pods = self.api("v1", "Pod");
         self.space
-            .eventually(
-                &format!("running Pod of {uuid}"),
-                PATIENCE,
-                async || {
-                    let listed = pods.list(&kube::api::ListParams::default()).await.ok()?;
-                    let mut found = listed.items.into_iter().filter(|pod| {
-                        let running = pod.data["status"]["phase"] == "Running";
-                        let labels = pod.metadata.labels.as_ref();
-                        let device = labels.and_then(|labels| labels.get("uuid"));
-                        running && device.is_some_and(|device| device == uuid)
-                    });
-                    found.next()?.metadata.name
-                },
-            )
+            .eventually(&format!("running Pod of {uuid}"), PATIENCE, async || {
+                let listed = pods.list(&kube::api::ListParams::default()).await.ok()?;
+                let mut found = listed.items.into_iter().filter(|pod| {
+                    let running = pod.data["status"]["phase"] == "Running";
+                    let labels = pod.metadata.labels.as_ref();
+                    let device = labels.and_then(|labels| labels.get("uuid"));
+                    running && device.is_some_and(|device| device == uuid)
+                });
+                found.next()?.metadata.name
+            })
             .await
     }
 
@@ -211,6 +208,9 @@ fn condition(status: &Value, kind: &str) -> Value {
 fn says(record: &Value, words: &[&str]) {
     let message = record["message"].as_str().unwrap_or_default();
     for word in words {
-        assert!(message.contains(word), "no `{word}` in the message of {record:#}");
+        assert!(
+            message.contains(word),
+            "no `{word}` in the message of {record:#}"
+        );
     }
 }

@@ -4,7 +4,11 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{Params, Space, job::job, seconds};
+use crate::support::{
+    Params, Space,
+    job::{FIRMWARE, job},
+    seconds,
+};
 
 /// Name of the ConfigMap with the administrator's values.
 const VALUES: &str = "flash-values";
@@ -31,35 +35,77 @@ async fn pod_of(space: &Space, name: &str) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_administrator_s_values_hold_for_all_devices_and_a_bad_edit_keeps_the_last_good_ones() {
     let space = Space::new("values").await;
-    let fleet = space.fleet(Params { devices: 4, flash_seconds: 3.0, ..Params::default() }).await;
-    set_values(&space, "podAnnotations: {team: 'lamps of {{ device.type }}'}\nterminationGracePeriodSeconds: 77\n");
+    let fleet = space
+        .fleet(Params {
+            devices: 4,
+            flash_seconds: 3.0,
+            ..Params::default()
+        })
+        .await;
+    set_values(
+        &space,
+        "podAnnotations: {team: 'lamps of {{ device.type }}'}\nterminationGracePeriodSeconds: 77\n",
+    );
     let operator = space.operator(&["--engine", "native", "--flash-pod-values-configmap", VALUES]);
     let loads = |text: &str| operator.log().matches(text).count();
     let flash = async |index: usize, name: &str| {
         space.apply(&job(name, &fleet.uuids()[index..=index], &Value::Null).to_string());
         let pod = pod_of(&space, name).await;
-        let annotation = pod["metadata"]["annotations"]["team"].as_str().unwrap_or("none").to_owned();
-        (annotation, pod["spec"]["terminationGracePeriodSeconds"].as_i64().unwrap())
+        let annotation = pod["metadata"]["annotations"]["team"]
+            .as_str()
+            .unwrap_or("none")
+            .to_owned();
+        (
+            annotation,
+            pod["spec"]["terminationGracePeriodSeconds"]
+                .as_i64()
+                .unwrap(),
+        )
     };
     assert_eq!(flash(0, "first").await, ("lamps of esp32s3".into(), 77));
 
     let good = "chart values were loaded";
     let before = loads(good);
     set_values(&space, "podAnnotations: {team: doors}\n");
-    space.eventually("reload", seconds(60), async || (loads(good) > before).then_some(())).await;
-    assert_eq!(flash(1, "second").await, ("doors".into(), 300), "the chart's own where nothing is said");
+    space
+        .eventually("reload", seconds(60), async || {
+            (loads(good) > before).then_some(())
+        })
+        .await;
+    assert_eq!(
+        flash(1, "second").await,
+        ("doors".into(), 300),
+        "the chart's own where nothing is said"
+    );
 
     let (good_loads, bad) = (loads(good), "the last good ones are kept");
-    for (number, edit) in ["podAnnotations: {team: '{{ device.nothing }}'}\n", "podAnnotations: [\n"].iter().enumerate() {
+    for (number, edit) in [
+        "podAnnotations: {team: '{{ device.nothing }}'}\n",
+        "podAnnotations: [\n",
+    ]
+    .iter()
+    .enumerate()
+    {
         set_values(&space, edit);
-        space.eventually("refusal", seconds(60), async || (loads(bad) > number).then_some(())).await;
+        space
+            .eventually("refusal", seconds(60), async || {
+                (loads(bad) > number).then_some(())
+            })
+            .await;
     }
-    assert!(operator.log().contains("device.nothing"), "it says what is wrong");
+    assert!(
+        operator.log().contains("device.nothing"),
+        "it says what is wrong"
+    );
     assert_eq!(loads(good), good_loads);
     assert_eq!(flash(2, "third").await, ("doors".into(), 300));
 
     set_values(&space, "podAnnotations: {team: mended}\n");
-    space.eventually("reload", seconds(60), async || (loads(good) > good_loads).then_some(())).await;
+    space
+        .eventually("reload", seconds(60), async || {
+            (loads(good) > good_loads).then_some(())
+        })
+        .await;
     assert_eq!(flash(3, "fourth").await.0, "mended");
     for name in ["first", "second", "third", "fourth"] {
         assert!(space.finished(name, 90).await.is("Complete"));
@@ -70,9 +116,20 @@ async fn the_administrator_s_values_hold_for_all_devices_and_a_bad_edit_keeps_th
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_sets_its_image_and_open_paths_and_is_refused_on_closed_ones() {
     let space = Space::new("job-values").await;
-    let fleet = space.fleet(Params { devices: 3, flash_seconds: 2.0, ..Params::default() }).await;
+    let fleet = space
+        .fleet(Params {
+            devices: 3,
+            flash_seconds: 2.0,
+            ..Params::default()
+        })
+        .await;
     let uuids = fleet.uuids();
-    let arguments = ["--engine", "native", "--allowed-value-paths", "/resources,/podLabels"];
+    let arguments = [
+        "--engine",
+        "native",
+        "--allowed-value-paths",
+        "/resources,/podLabels",
+    ];
     let _operator = space.operator(&arguments);
 
     let image = "registry.example.com/flash:9";
@@ -90,7 +147,13 @@ async fn a_job_sets_its_image_and_open_paths_and_is_refused_on_closed_ones() {
     let container = |pod: &Value| pod["spec"]["containers"][0].clone();
     assert_eq!(container(&pod_of(&space, "image").await)["image"], image);
     let resources = container(&pod_of(&space, "open").await)["resources"].clone();
-    assert_eq!((&resources["limits"]["memory"], &resources["requests"]["cpu"]), (&json!("65Mi"), &json!("20m")));
+    assert_eq!(
+        (
+            &resources["limits"]["memory"],
+            &resources["requests"]["cpu"]
+        ),
+        (&json!("65Mi"), &json!("20m"))
+    );
     for (name, reason, path) in [
         ("closed", "ValueNotAllowed", "/nodeSelector"),
         ("owned", "ValueConflict", "/device"),
@@ -98,17 +161,31 @@ async fn a_job_sets_its_image_and_open_paths_and_is_refused_on_closed_ones() {
     ] {
         let refused = space.finished(name, 60).await;
         let status = &refused.0["status"];
-        assert_eq!((&status["phase"], &status["reason"]), (&json!("Failed"), &json!(reason)), "{status:#}");
-        assert!(status["message"].as_str().unwrap().contains(path), "{status:#}");
+        assert_eq!(
+            (&status["phase"], &status["reason"]),
+            (&json!("Failed"), &json!(reason)),
+            "{status:#}"
+        );
+        assert!(
+            status["message"].as_str().unwrap().contains(path),
+            "{status:#}"
+        );
         assert!(refused.is("Failed"));
     }
     for name in ["image", "open"] {
         assert!(space.finished(name, 90).await.is("Complete"));
     }
     let births = space.control_plane.audit();
-    assert_eq!(births.flashes(&space.name).get(&uuids[2]), None, "nothing was created for the jobs that were refused");
+    assert_eq!(
+        births.flashes(&space.name).get(&uuids[2]),
+        None,
+        "nothing was created for the jobs that were refused"
+    );
     assert!(!births.0.iter().any(|request| {
-        request.namespace == space.name && request.is_birth() && request.name.contains(&uuids[2]) && request.resource == "secrets"
+        request.namespace == space.name
+            && request.is_birth()
+            && request.name.contains(&uuids[2])
+            && request.resource == "secrets"
     }));
 }
 
@@ -128,10 +205,19 @@ fn copy(from: &Path, to: &Path) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_chart_takes_the_place_of_the_built_in_one() {
     let space = Space::new("chart").await;
-    let fleet = space.fleet(Params { devices: 1, flash_seconds: 3.0, ..Params::default() }).await;
+    let fleet = space
+        .fleet(Params {
+            devices: 1,
+            flash_seconds: 3.0,
+            ..Params::default()
+        })
+        .await;
     let directory = tempfile::tempdir().unwrap();
     let chart = directory.path().join("bench-flash");
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/flash-pod"), &chart);
+    copy(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/flash-pod"),
+        &chart,
+    );
     let edit = |file: &str, from: &str, to: &str| {
         let path = chart.join(file);
         let text = std::fs::read_to_string(&path).unwrap();
@@ -139,16 +225,38 @@ async fn another_chart_takes_the_place_of_the_built_in_one() {
         std::fs::write(path, text.replacen(from, to, 1)).unwrap();
     };
     edit("Chart.yaml", "name: flash-pod", "name: bench-flash");
-    edit("device-values.yaml", "firmware:", "podAnnotations: {bench: \"{{ device.type }} at {{ device.address }}\"}\nfirmware:");
-    edit("templates/pod.yaml", "restartPolicy: Never", "restartPolicy: Never\n  hostname: bench");
-    let _operator = space.operator(&["--engine", "native", "--flash-pod-chart", chart.to_str().unwrap()]);
+    edit(
+        "device-values.yaml",
+        "firmware:",
+        "podAnnotations: {bench: \"{{ device.type }} at {{ device.address }}\"}\nfirmware:",
+    );
+    let container = "default-container: flash-container";
+    edit(
+        "templates/pod.yaml",
+        container,
+        &format!("{container}\n    bench.example/line: {{{{ .Values.firmware | quote }}}}"),
+    );
+    let _operator = space.operator(&[
+        "--engine",
+        "native",
+        "--flash-pod-chart",
+        chart.to_str().unwrap(),
+    ]);
     space.apply(&job("bench", &fleet.uuids(), &Value::Null).to_string());
     let pod = pod_of(&space, "bench").await;
-    assert_eq!(pod["spec"]["hostname"], "bench");
+    assert_eq!(
+        pod["metadata"]["annotations"]["bench.example/line"],
+        FIRMWARE
+    );
     let address = fleet.devices()[0].endpoint.clone();
-    assert_eq!(pod["metadata"]["annotations"]["bench"], format!("esp32s3 at {}", address.split(':').next().unwrap()));
+    assert_eq!(
+        pod["metadata"]["annotations"]["bench"],
+        format!("esp32s3 at {}", address.split(':').next().unwrap())
+    );
     let listed = space
-        .eventually("release in flight", seconds(30), async || space.releases().first().cloned())
+        .eventually("release in flight", seconds(30), async || {
+            space.releases().first().cloned()
+        })
         .await;
     assert_eq!(listed["chart"], "bench-flash-0.1.0");
     assert!(space.finished("bench", 90).await.is("Complete"));

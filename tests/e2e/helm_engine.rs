@@ -15,7 +15,9 @@ fn upgrades(operator: u32) -> Vec<i32> {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let of_operator = |pid: &i32| {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok());
+        let parent = stat
+            .rsplit_once(") ")
+            .and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok());
         let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         parent == Some(operator) && command.contains("upgrade\0--install")
     };
@@ -27,14 +29,28 @@ fn upgrades(operator: u32) -> Vec<i32> {
 async fn a_killed_helm_costs_time_but_no_flash_and_no_verdict() {
     let space = Space::new("helm-children").await;
     let fleet = space
-        .fleet(Params { devices: 12, flash_seconds: 1.0, refused_share: 0.1, ..Params::default() })
+        .fleet(Params {
+            devices: 12,
+            flash_seconds: 1.0,
+            refused_share: 0.1,
+            ..Params::default()
+        })
         .await;
-    let operator = space.operator(&["--engine", "helm", "--cool-down-seconds", "2", "--retry-base-seconds", "1"]);
+    let operator = space.operator(&[
+        "--engine",
+        "helm",
+        "--cool-down-seconds",
+        "2",
+        "--retry-base-seconds",
+        "1",
+    ]);
     space.apply(&job("killed", &fleet.uuids(), &json!({"parallelism": 6})).to_string());
     let mut killed = 0;
     while killed < 8 {
         let helm = space
-            .eventually("helm at work", seconds(60), async || upgrades(operator.pid()).first().copied())
+            .eventually("helm at work", seconds(60), async || {
+                upgrades(operator.pid()).first().copied()
+            })
             .await;
         // Somewhere in its course: each one lives for some tenths of a second.
         tokio::time::sleep(Duration::from_millis(60 * killed)).await;
@@ -45,25 +61,38 @@ async fn a_killed_helm_costs_time_but_no_flash_and_no_verdict() {
     let done = space.finished("killed", 180).await;
     space.assert_verdicts(&done, &fleet);
     space.assert_flashed(&fleet, 1);
-    let failed = fleet.devices().iter().filter(|device| device.verdict == Some("Failed")).count();
+    let failed = fleet
+        .devices()
+        .iter()
+        .filter(|device| device.verdict == Some("Failed"))
+        .count();
     space
         .eventually("only failed records", seconds(60), async || {
             let kinds = ["get", "pods,services", "--ignore-not-found", "-o", "name"];
             let releases = space.releases();
-            let all = releases.len() == failed && releases.iter().all(|release| release["status"] == "failed");
+            let all = releases.len() == failed
+                && releases.iter().all(|release| release["status"] == "failed");
             (all && space.kubectl(&kinds).is_empty()).then_some(())
         })
         .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refused_pod_sends_its_device_back_to_wait_with_the_reason_and_it_is_flashed_once_when_allowed() {
+async fn a_refused_pod_sends_its_device_back_to_wait_with_the_reason_and_it_is_flashed_once_when_allowed()
+ {
     let space = Space::new("helm-quota").await;
-    let fleet = space.fleet(Params { devices: 2, flash_seconds: 0.5, ..Params::default() }).await;
+    let fleet = space
+        .fleet(Params {
+            devices: 2,
+            flash_seconds: 0.5,
+            ..Params::default()
+        })
+        .await;
     space.kubectl(&["create", "quota", "none", "--hard=pods=0"]);
     space
         .eventually("the quota to be counted", seconds(30), async || {
-            let counted = space.kubectl(&["get", "quota", "none", "-o=jsonpath={.status.hard.pods}"]);
+            let counted =
+                space.kubectl(&["get", "quota", "none", "-o=jsonpath={.status.hard.pods}"]);
             (counted == "0").then_some(())
         })
         .await;
@@ -71,25 +100,41 @@ async fn a_refused_pod_sends_its_device_back_to_wait_with_the_reason_and_it_is_f
     space.apply(&job("refused", &fleet.uuids(), &json!({})).to_string());
     let waits = |uuid: &str| {
         let seen = space.job("refused");
-        let devices = seen.0["status"]["devices"].as_array().cloned().unwrap_or_default();
-        devices.into_iter().find(|device| device["uuid"] == uuid && device["phase"] == "Waiting")
+        let devices = seen.0["status"]["devices"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        devices
+            .into_iter()
+            .find(|device| device["uuid"] == uuid && device["phase"] == "Waiting")
     };
     for uuid in fleet.uuids() {
-        let device = space.eventually("a waiting device", seconds(60), async || waits(&uuid)).await;
+        let device = space
+            .eventually("a waiting device", seconds(60), async || waits(&uuid))
+            .await;
         let message = device["message"].as_str().unwrap();
-        assert!(message.contains("QuotaExceeded") && message.contains("exceeded quota"), "{device:#}");
+        assert!(
+            message.contains("QuotaExceeded") && message.contains("exceeded quota"),
+            "{device:#}"
+        );
     }
     // Waiting holds neither lock nor slot, and it is not tried again and again.
     tokio::time::sleep(seconds(10)).await;
     let tries = |code| {
         let audit = space.control_plane.audit();
         let of = |request: &&crate::support::audit::Request| {
-            request.resource == "pods" && request.namespace == space.name && request.is_write() && request.code == code
+            request.resource == "pods"
+                && request.namespace == space.name
+                && request.is_write()
+                && request.code == code
         };
         audit.0.iter().filter(of).count()
     };
     let refused = tries(403);
-    assert!((2..=10).contains(&refused), "{refused} refusals of two devices");
+    assert!(
+        (2..=10).contains(&refused),
+        "{refused} refusals of two devices"
+    );
     assert_eq!(space.control_plane.audit().flashes(&space.name).len(), 0);
 
     space.kubectl(&["delete", "quota", "none"]);
@@ -97,18 +142,25 @@ async fn a_refused_pod_sends_its_device_back_to_wait_with_the_reason_and_it_is_f
     assert!(done.is("Complete"), "{:#}", done.0["status"]);
     space.assert_flashed(&fleet, 1);
     space
-        .eventually("nothing left", seconds(60), async || space.releases().is_empty().then_some(()))
+        .eventually("nothing left", seconds(60), async || {
+            space.releases().is_empty().then_some(())
+        })
         .await;
 }
 
 /// A copy of the flash chart, with one more line in the annotations of its Pod and one more file.
 fn chart_that_needs_helm(directory: &Path, file: Option<(&str, &str)>) {
     let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/flash-pod");
-    crate::support::control_plane::run(std::process::Command::new("cp").arg("-rT").args([&chart, directory]));
+    crate::support::control_plane::run(
+        std::process::Command::new("cp")
+            .arg("-rT")
+            .args([&chart, directory]),
+    );
     let pod = directory.join("templates/pod.yaml");
     let text = fs::read_to_string(&pod).unwrap();
     let line = "    kubectl.kubernetes.io/default-container: flash-container\n";
-    let more = format!("{line}    lab.example.com/rendered: {{{{ now | date \"2006\" | quote }}}}\n");
+    let more =
+        format!("{line}    lab.example.com/rendered: {{{{ now | date \"2006\" | quote }}}}\n");
     assert!(text.contains(line));
     fs::write(&pod, text.replace(line, &more)).unwrap();
     if let Some((name, text)) = file {
@@ -119,7 +171,13 @@ fn chart_that_needs_helm(directory: &Path, file: Option<(&str, &str)>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_chart_that_only_helm_can_render_is_flashed_by_helm() {
     let space = Space::new("helm-only").await;
-    let fleet = space.fleet(Params { devices: 3, flash_seconds: 2.0, ..Params::default() }).await;
+    let fleet = space
+        .fleet(Params {
+            devices: 3,
+            flash_seconds: 2.0,
+            ..Params::default()
+        })
+        .await;
     let chart = tempfile::tempdir().unwrap();
     chart_that_needs_helm(chart.path(), None);
     let path = chart.path().to_str().unwrap();
@@ -128,7 +186,10 @@ async fn a_chart_that_only_helm_can_render_is_flashed_by_helm() {
     space
         .eventually("the annotation", seconds(90), async || {
             let year = r"-o=jsonpath={.items[*].metadata.annotations.lab\.example\.com/rendered}";
-            space.kubectl(&["get", "pods", year]).starts_with("20").then_some(())
+            space
+                .kubectl(&["get", "pods", year])
+                .starts_with("20")
+                .then_some(())
         })
         .await;
     let done = space.finished("only", 120).await;
@@ -141,7 +202,12 @@ async fn a_chart_that_only_helm_can_render_is_flashed_by_helm() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_only_helm_renders_is_shown_to_the_guard_before_anything_is_created() {
     let space = Space::new("helm-guard").await;
-    let fleet = space.fleet(Params { devices: 1, ..Params::default() }).await;
+    let fleet = space
+        .fleet(Params {
+            devices: 1,
+            ..Params::default()
+        })
+        .await;
     let chart = tempfile::tempdir().unwrap();
     let role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: sneaky}\nrules: []\n";
     // Only with the Pod: still it is refused before the Service is made.
@@ -153,10 +219,18 @@ async fn what_only_helm_renders_is_shown_to_the_guard_before_anything_is_created
     let status = space
         .eventually("the refusal", seconds(60), async || {
             let status = space.job("guarded").0["status"].clone();
-            status.to_string().contains("GuardRefused").then_some(status)
+            status
+                .to_string()
+                .contains("GuardRefused")
+                .then_some(status)
         })
         .await;
-    assert!(status["message"].as_str().is_some_and(|message| message.contains("Role")), "{status:#}");
+    assert!(
+        status["message"]
+            .as_str()
+            .is_some_and(|message| message.contains("Role")),
+        "{status:#}"
+    );
     assert!(space.releases().is_empty());
     assert_eq!(space.control_plane.audit().flashes(&space.name).len(), 0);
     assert!(space.kubectl(&["get", "services", "-o", "name"]).is_empty());

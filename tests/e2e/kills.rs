@@ -20,11 +20,20 @@ async fn next_operator(space: &Space, run: &Run) -> Operator {
     let leaders = |operator: &Operator| operator.log().matches("leading identity=").count();
     space.kubectl(&["delete", "leases", "--all"]);
     // A record that a killed helm left is taken over only after helm's time-out.
-    let arguments = ["--engine", run.engine, "--cool-down-seconds", "2", "--helm-timeout-seconds", "10"];
+    let arguments = [
+        "--engine",
+        run.engine,
+        "--cool-down-seconds",
+        "2",
+        "--helm-timeout-seconds",
+        "10",
+    ];
     let operator = space.operator(&arguments);
     let before = leaders(&operator);
     space
-        .eventually("leader", seconds(60), async || (leaders(&operator) > before).then_some(()))
+        .eventually("leader", seconds(60), async || {
+            (leaders(&operator) > before).then_some(())
+        })
         .await;
     operator
 }
@@ -58,9 +67,12 @@ static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 #[case::native(Run { engine: "native", devices: 200, parallelism: 40, kills: 10 })]
 #[case::helm(Run { engine: "helm", devices: 40, parallelism: 10, kills: 4 })]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_operator_that_is_killed_again_and_again_flashes_every_device_once_and_judges_it_right(#[case] run: Run) {
+async fn an_operator_that_is_killed_again_and_again_flashes_every_device_once_and_judges_it_right(
+    #[case] run: Run,
+) {
     let _turn = TURN.lock().await;
-    let seed: u64 = std::env::var("FLASHJOB_TEST_SEED").map_or_else(|_| rand::random(), |seed| seed.parse().unwrap());
+    let seed: u64 = std::env::var("FLASHJOB_TEST_SEED")
+        .map_or_else(|_| rand::random(), |seed| seed.parse().unwrap());
     println!("moments of the kills: FLASHJOB_TEST_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let space = Space::new(&format!("kills-{}", run.engine)).await;
@@ -86,16 +98,28 @@ async fn an_operator_that_is_killed_again_and_again_flashes_every_device_once_an
         let begun = kill * part + random.random_range(0..part);
         let progress = || (fleet.journal().len() >= begun).then_some(());
         supervised(&space, &run, &mut operator, "progress", progress).await;
-        tokio::time::sleep(std::time::Duration::from_millis(random.random_range(0..1500))).await;
+        tokio::time::sleep(std::time::Duration::from_millis(
+            random.random_range(0..1500),
+        ))
+        .await;
         operator.kill();
-        let progress = space.job("killed").0["status"]["progress"].as_str().unwrap_or("-").to_owned();
-        println!("kill {kill}: {} flashes begun, progress {progress}", fleet.journal().len());
+        let progress = space.job("killed").0["status"]["progress"]
+            .as_str()
+            .unwrap_or("-")
+            .to_owned();
+        println!(
+            "kill {kill}: {} flashes begun, progress {progress}",
+            fleet.journal().len()
+        );
         unfinished += usize::from(!space.job("killed").is("Finished"));
         operator = next_operator(&space, &run).await;
     }
     let finished = || Some(space.job("killed")).filter(|job| job.is("Finished"));
     let job = supervised(&space, &run, &mut operator, "end of the job", finished).await;
-    assert_eq!(unfinished, run.kills, "kills before the end; the seed is printed above");
+    assert_eq!(
+        unfinished, run.kills,
+        "kills before the end; the seed is printed above"
+    );
 
     space.assert_verdicts(&job, &fleet);
     space.assert_flashed(&fleet, 1);
@@ -107,12 +131,20 @@ async fn an_operator_that_is_killed_again_and_again_flashes_every_device_once_an
     }
 
     // What failed stays listed; nothing else stays.
-    let expected = fleet.devices().iter().filter(|device| device.verdict == Some("Failed")).count();
+    let expected = fleet
+        .devices()
+        .iter()
+        .filter(|device| device.verdict == Some("Failed"))
+        .count();
     let cleaned = || {
-            let kinds = ["get", "pods,services", "--ignore-not-found", "-o", "name"];
-            let releases = space.releases();
-            let failed = releases.iter().filter(|release| release["status"] == "failed").count();
-            (space.kubectl(&kinds).is_empty() && releases.len() == expected && failed == expected).then_some(())
+        let kinds = ["get", "pods,services", "--ignore-not-found", "-o", "name"];
+        let releases = space.releases();
+        let failed = releases
+            .iter()
+            .filter(|release| release["status"] == "failed")
+            .count();
+        (space.kubectl(&kinds).is_empty() && releases.len() == expected && failed == expected)
+            .then_some(())
     };
     supervised(&space, &run, &mut operator, "only failed records", cleaned).await;
     space.delete_job("killed", 60).await;

@@ -25,8 +25,13 @@ fn events(space: &Space, name: &str) -> Vec<(String, i64)> {
         .iter()
         .filter(about)
         .map(|event| {
-            let count = event["series"]["count"].as_i64().or(event["count"].as_i64());
-            (event["reason"].as_str().unwrap().to_owned(), count.unwrap_or(1).max(1))
+            let count = event["series"]["count"]
+                .as_i64()
+                .or(event["count"].as_i64());
+            (
+                event["reason"].as_str().unwrap().to_owned(),
+                count.unwrap_or(1).max(1),
+            )
         })
         .collect();
     events.sort();
@@ -46,12 +51,16 @@ fn listed_by_helm3(space: &Space) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twelve_devices_are_flashed_once_each_in_releases_that_helm_lists(#[case] engine: &str) {
     let space = Space::new(&format!("twelve-{engine}")).await;
-    let params = Params { devices: 12, flash_seconds: 4.0, ..Params::default() };
+    let params = Params {
+        devices: 12,
+        flash_seconds: 4.0,
+        ..Params::default()
+    };
     let fleet = space.fleet(params).await;
     let mut operator = space.operator(&["--engine", engine]);
     space.apply(&job("twelve", &fleet.uuids(), &json!({"parallelism": 6})).to_string());
 
-    // While devices are in flight, both Helms show a release for each, whose app version is the firmware's.
+    // While devices are in flight, both Helms list their releases, whose app version is the firmware's.
     let shown = |releases: &[Value]| {
         releases.iter().any(|release| {
             let named = release["name"].as_str().unwrap().strip_prefix("flash-");
@@ -60,10 +69,14 @@ async fn twelve_devices_are_flashed_once_each_in_releases_that_helm_lists(#[case
         })
     };
     space
-        .eventually("releases in Helm 4", seconds(90), async || shown(&space.releases()).then_some(()))
+        .eventually("releases in Helm 4", seconds(90), async || {
+            shown(&space.releases()).then_some(())
+        })
         .await;
     space
-        .eventually("releases in Helm 3", seconds(60), async || shown(&listed_by_helm3(&space)).then_some(()))
+        .eventually("releases in Helm 3", seconds(60), async || {
+            shown(&listed_by_helm3(&space)).then_some(())
+        })
         .await;
 
     for condition in ["Finished", "Complete"] {
@@ -73,12 +86,23 @@ async fn twelve_devices_are_flashed_once_each_in_releases_that_helm_lists(#[case
     let done = space.job("twelve");
     let status = &done.0["status"];
     assert_eq!(
-        (&status["phase"], &status["progress"], &status["completedIndexes"]),
+        (
+            &status["phase"],
+            &status["progress"],
+            &status["completedIndexes"]
+        ),
         (&json!("Completed"), &json!("12/12"), &json!("0-11"))
     );
     assert_eq!(status["completedUUIDs"], json!(fleet.uuids()));
     assert_eq!(status["effective"]["engine"], engine);
-    assert_eq!((done.count("selected"), done.count("succeeded"), done.count("inFlight")), (12, 12, 0));
+    assert_eq!(
+        (
+            done.count("selected"),
+            done.count("succeeded"),
+            done.count("inFlight")
+        ),
+        (12, 12, 0)
+    );
     assert!(done.is("Ready") && !done.is("Failed"), "{status:#}");
     space.assert_flashed(&fleet, 1);
     let audit = space.control_plane.audit();
@@ -92,7 +116,9 @@ async fn twelve_devices_are_flashed_once_each_in_releases_that_helm_lists(#[case
         })
         .await;
     let written = audit.status_writes("flashjobs", &space.name, "twelve");
-    let took = written[written.len() - 1].duration_since(written[0]).as_secs_f64();
+    let took = written[written.len() - 1]
+        .duration_since(written[0])
+        .as_secs_f64();
     println!("{engine}: {} status writes in {took:.1} s", written.len());
     #[allow(clippy::cast_precision_loss, reason = "a handful")]
     let (writes, limit) = (written.len() as f64, took + 3.0);
@@ -100,14 +126,24 @@ async fn twelve_devices_are_flashed_once_each_in_releases_that_helm_lists(#[case
 
     space
         .eventually("nothing left", seconds(60), async || {
-            let kinds = ["get", "pods,services,secrets", "--ignore-not-found", "-o", "name"];
+            let kinds = [
+                "get",
+                "pods,services,secrets",
+                "--ignore-not-found",
+                "-o",
+                "name",
+            ];
             (space.kubectl(&kinds).is_empty() && space.releases().is_empty()).then_some(())
         })
         .await;
     space.delete_job("twelve", 60).await;
     let user = "system:serviceaccount:flashjob-system:flashjob-operator";
     let refused = space.control_plane.audit();
-    let refused: Vec<_> = refused.forbidden(user).into_iter().filter(|request| request.namespace == space.name).collect();
+    let refused: Vec<_> = refused
+        .forbidden(user)
+        .into_iter()
+        .filter(|request| request.namespace == space.name)
+        .collect();
     assert!(refused.is_empty(), "{refused:#?}");
     assert!(operator.terminate(seconds(30)).success());
 }
@@ -145,8 +181,17 @@ async fn every_way_to_fail_has_its_reason_and_stays_listed_until_the_job_goes() 
             Outcome::NeverEnds => ("Failed", "DeadlineExceeded", "Requesting update"),
             other => unreachable!("{other:?} has no share"),
         };
-        assert_eq!((&entry["phase"], &entry["reason"]), (&json!(phase), &json!(reason)), "{entry:#}");
-        assert!(entry["logTail"].as_str().is_some_and(|tail| tail.contains(log)), "{entry:#}");
+        assert_eq!(
+            (&entry["phase"], &entry["reason"]),
+            (&json!(phase), &json!(reason)),
+            "{entry:#}"
+        );
+        assert!(
+            entry["logTail"]
+                .as_str()
+                .is_some_and(|tail| tail.contains(log)),
+            "{entry:#}"
+        );
         if phase == "Failed" {
             expected.push((reason.to_owned(), 1));
         }
@@ -161,14 +206,21 @@ async fn every_way_to_fail_has_its_reason_and_stays_listed_until_the_job_goes() 
     let release = space
         .eventually("failed releases alone", seconds(60), async || {
             let releases = space.releases();
-            let all = releases.len() == 8 && releases.iter().all(|release| release["status"] == "failed");
-            let gone = space.kubectl(&["get", "pods,services", "--ignore-not-found", "-o", "name"]).is_empty();
+            let all =
+                releases.len() == 8 && releases.iter().all(|release| release["status"] == "failed");
+            let gone = space
+                .kubectl(&["get", "pods,services", "--ignore-not-found", "-o", "name"])
+                .is_empty();
             (all && gone).then(|| releases[0]["name"].as_str().unwrap().to_owned())
         })
         .await;
     // A person may look at one, and take it away.
-    let status: Value = serde_json::from_str(&space.helm(&["status", &release, "-o", "json"])).unwrap();
-    let reason = done.device(release.strip_prefix("flash-").unwrap())["reason"].as_str().unwrap().to_owned();
+    let status: Value =
+        serde_json::from_str(&space.helm(&["status", &release, "-o", "json"])).unwrap();
+    let reason = done.device(release.strip_prefix("flash-").unwrap())["reason"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let description = status["info"]["description"].as_str().unwrap();
     assert!(description.contains(&reason), "{description}");
     space.helm(&["uninstall", &release]);
@@ -177,14 +229,21 @@ async fn every_way_to_fail_has_its_reason_and_stays_listed_until_the_job_goes() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_firmware_opens_a_round_once_devices_in_flight_have_ended_and_a_finished_job_begins_anew() {
+async fn a_new_firmware_opens_a_round_once_devices_in_flight_have_ended_and_a_finished_job_begins_anew()
+ {
     let space = Space::new("rounds").await;
-    let params = Params { devices: 4, flash_seconds: 4.0, ..Params::default() };
+    let params = Params {
+        devices: 4,
+        flash_seconds: 4.0,
+        ..Params::default()
+    };
     let fleet = space.fleet(params).await;
     let _operator = space.operator(&["--engine", "native"]);
     space.apply(&job("rounds", &fleet.uuids(), &json!({"parallelism": 2})).to_string());
     space
-        .eventually("flashes of round 1", seconds(60), async || (fleet.journal().len() == 2).then_some(()))
+        .eventually("flashes of round 1", seconds(60), async || {
+            (fleet.journal().len() == 2).then_some(())
+        })
         .await;
     let change = |firmware: &str, version: &str| {
         let patch = json!({"spec": {"firmware": firmware, "version": version}}).to_string();
@@ -194,46 +253,96 @@ async fn a_new_firmware_opens_a_round_once_devices_in_flight_have_ended_and_a_fi
     let second = space.finished("rounds", 120).await;
     assert_eq!(second.0["status"]["round"]["number"], 2);
     let previous = &second.0["status"]["previousRound"];
-    assert_eq!((&previous["number"], &previous["firmware"], &previous["version"]), (&json!(1), &json!(FIRMWARE), &json!(VERSION)));
-    assert_eq!((second.count("selected"), second.count("succeeded")), (4, 4));
+    assert_eq!(
+        (
+            &previous["number"],
+            &previous["firmware"],
+            &previous["version"]
+        ),
+        (&json!(1), &json!(FIRMWARE), &json!(VERSION))
+    );
+    assert_eq!(
+        (second.count("selected"), second.count("succeeded")),
+        (4, 4)
+    );
     assert!(second.is("Complete"));
     // The two that were in flight ended under the old round, and all four were flashed in the new one.
     let journal = fleet.journal();
     let of = |firmware: &str| {
-        journal.iter().filter(|flash| flash.firmware == firmware && flash.outcome == Some(Outcome::Sent)).count()
+        journal
+            .iter()
+            .filter(|flash| flash.firmware == firmware && flash.outcome == Some(Outcome::Sent))
+            .count()
     };
-    assert_eq!((of(FIRMWARE), of("registry.example.com/esp32-fmnist:0.3.0")), (2, 4), "{journal:#?}");
-    assert!(!journal.iter().any(|flash| flash.overlapped), "{journal:#?}");
+    assert_eq!(
+        (of(FIRMWARE), of("registry.example.com/esp32-fmnist:0.3.0")),
+        (2, 4),
+        "{journal:#?}"
+    );
+    assert!(
+        !journal.iter().any(|flash| flash.overlapped),
+        "{journal:#?}"
+    );
 
     // By now every device has another uid. It is known by its endpoint.
     space
         .eventually("the devices to be back", seconds(60), async || {
-            fleet.devices().iter().all(|device| device.version == "0.3.0").then_some(())
+            fleet
+                .devices()
+                .iter()
+                .all(|device| device.version == "0.3.0")
+                .then_some(())
         })
         .await;
     change("registry.example.com/esp32-fmnist:0.4.0", "0.4.0");
     let third = space.finished("rounds", 120).await;
     assert_eq!(third.0["status"]["round"]["number"], 3);
     assert_eq!(third.0["status"]["previousRound"]["succeeded"], 4);
-    assert_eq!((third.count("selected"), third.count("succeeded")), (4, 4), "{:#}", third.0["status"]);
+    assert_eq!(
+        (third.count("selected"), third.count("succeeded")),
+        (4, 4),
+        "{:#}",
+        third.0["status"]
+    );
     assert_eq!(fleet.journal().len(), 10);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_time_to_live_of_zero_deletes_a_finished_job_at_once() {
     let space = Space::new("ttl").await;
-    let fleet = space.fleet(Params { devices: 2, flash_seconds: 0.5, ..Params::default() }).await;
+    let fleet = space
+        .fleet(Params {
+            devices: 2,
+            flash_seconds: 0.5,
+            ..Params::default()
+        })
+        .await;
     let _operator = space.operator(&["--engine", "native"]);
-    space.apply(&job("ttl", &fleet.uuids(), &json!({"ttlSecondsAfterFinished": 0})).to_string());
+    space.apply(
+        &job(
+            "ttl",
+            &fleet.uuids(),
+            &json!({"ttlSecondsAfterFinished": 0}),
+        )
+        .to_string(),
+    );
     space
         .eventually("end of the job", seconds(90), async || {
-            let left = space.kubectl(&["get", "flashjob", "ttl", "--ignore-not-found", "-o", "name"]);
+            let left =
+                space.kubectl(&["get", "flashjob", "ttl", "--ignore-not-found", "-o", "name"]);
             left.is_empty().then_some(())
         })
         .await;
     space
-        .eventually("nothing left", seconds(60), async || space.left_behind().is_empty().then_some(()))
+        .eventually("nothing left", seconds(60), async || {
+            space.left_behind().is_empty().then_some(())
+        })
         .await;
     space.assert_flashed(&fleet, 1);
-    assert!(fleet.journal().iter().all(|flash| flash.outcome == Some(Outcome::Sent)));
+    assert!(
+        fleet
+            .journal()
+            .iter()
+            .all(|flash| flash.outcome == Some(Outcome::Sent))
+    );
 }

@@ -74,6 +74,11 @@ impl Request {
         !matches!(self.verb.as_str(), "get" | "list" | "watch") && !self.uri.contains("dryRun=All")
     }
 
+    /// Whether it put a Pod on a node.
+    fn is_binding(&self) -> bool {
+        self.code == 201 && self.resource == "pods/binding"
+    }
+
     /// Whether it brought an object into the world; a server-side apply that does so is a patch.
     pub fn is_birth(&self) -> bool {
         self.code == 201 && matches!(self.verb.as_str(), "create" | "patch") && self.is_write()
@@ -93,14 +98,26 @@ impl Audit {
     }
 
     /// How often each Pod of the namespace was born. Names of Pods are unique to an attempt: any number but one is an error.
+    ///
+    /// A create whose asker was killed meanwhile is answered with a time-out, though it may have been carried out: such a birth
+    /// shows in the Pod's binding to a node, of which every Pod has one.
     pub fn pod_births(&self, namespace: &str) -> BTreeMap<String, usize> {
-        let mut births = BTreeMap::new();
-        for request in &self.0 {
-            if request.resource == "pods" && request.namespace == namespace && request.is_birth() {
-                *births.entry(request.name.clone()).or_default() += 1;
+        let mut births: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+        for request in self
+            .0
+            .iter()
+            .filter(|request| request.namespace == namespace)
+        {
+            if request.resource == "pods" && request.is_birth() {
+                births.entry(request.name.clone()).or_default().0 += 1;
+            } else if request.is_binding() {
+                births.entry(request.name.clone()).or_default().1 += 1;
             }
         }
         births
+            .into_iter()
+            .map(|(pod, (answered, bound))| (pod, answered.max(bound)))
+            .collect()
     }
 
     /// Pods born per device: keys are the UUIDs of `flash-<uuid>-<attempt>`.
@@ -139,9 +156,13 @@ impl Audit {
     pub fn peak(&self, resource: &str, namespace: &str) -> usize {
         let mut alive = BTreeSet::new();
         let mut peak = 0;
-        let of = |request: &&Request| request.resource == resource && request.namespace == namespace;
-        for request in self.0.iter().filter(of).filter(|request| request.is_write()) {
-            if request.is_birth() {
+        let of = |request: &&Request| request.namespace == namespace && request.is_write();
+        for request in self.0.iter().filter(of) {
+            let bound = resource == "pods" && request.is_binding();
+            if request.resource != resource && !bound {
+                continue;
+            }
+            if bound || request.is_birth() {
                 alive.insert(&request.name);
             } else if request.verb == "delete" && request.code < 300 {
                 alive.remove(&request.name);
@@ -152,7 +173,11 @@ impl Audit {
     }
 
     /// Successful writes of the process that asks with this token, in a namespace, except those of the leader election and events.
-    pub fn written_with<'a>(&'a self, credential: &'a str, namespace: &'a str) -> impl Iterator<Item = &'a Request> {
+    pub fn written_with<'a>(
+        &'a self,
+        credential: &'a str,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = &'a Request> {
         self.0.iter().filter(move |request| {
             request.credential == credential
                 && request.namespace == namespace
@@ -166,9 +191,17 @@ impl Audit {
     pub fn status_writes(&self, resource: &str, namespace: &str, name: &str) -> Vec<Timestamp> {
         let resource = format!("{resource}/status");
         let of = |request: &&Request| {
-            request.resource == resource && request.namespace == namespace && request.name == name && request.code < 300
+            request.resource == resource
+                && request.namespace == namespace
+                && request.name == name
+                && request.code < 300
         };
-        self.0.iter().filter(of).filter(|request| request.is_write()).map(|request| request.answered).collect()
+        self.0
+            .iter()
+            .filter(of)
+            .filter(|request| request.is_write())
+            .map(|request| request.answered)
+            .collect()
     }
 
     /// Requests of a user that its rights did not allow.

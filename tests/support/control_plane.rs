@@ -33,6 +33,12 @@ impl ControlPlane {
         SHARED.get_or_init(|| Self::start("shared"))
     }
 
+    /// A second shared one, for tests that define kinds named like the operator's: to kubectl the name alone would mean both.
+    pub fn with_namesakes() -> &'static Self {
+        static SHARED: OnceLock<ControlPlane> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start("namesakes"))
+    }
+
     /// One of its own, for a test that stops parts of it.
     pub fn start(name: &str) -> Self {
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control-plane");
@@ -161,7 +167,13 @@ impl ControlPlane {
     /// A kubeconfig with another token of the operator's ServiceAccount, and the id by which the audit log names that token.
     pub fn another_token(&self, name: &str) -> (PathBuf, String) {
         let kubeconfig = std::fs::read_to_string(self.operator_kubeconfig()).unwrap();
-        let token = self.kubectl(&["-n", OPERATOR_NAMESPACE, "create", "token", "flashjob-operator"]);
+        let token = self.kubectl(&[
+            "-n",
+            OPERATOR_NAMESPACE,
+            "create",
+            "token",
+            "flashjob-operator",
+        ]);
         let (file, path) = (
             self.directory.join(format!("{name}.token")),
             self.directory.join(format!("{name}.kubeconfig")),
@@ -245,7 +257,7 @@ fn remove_leftovers(parent: &Path) {
         let owner = name
             .strip_prefix("control-plane-")
             .and_then(|rest| rest.split('-').next());
-        let owned = owner
+        let lives = owner
             .and_then(|pid| pid.parse().ok())
             .and_then(started)
             .is_some();
@@ -258,7 +270,7 @@ fn remove_leftovers(parent: &Path) {
                     && fields[1].parse().ok().and_then(started).as_deref() == Some(fields[2])
             })
         };
-        if owner.is_some() && !owned && !runs() {
+        if owner.is_some() && !lives && !runs() {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }

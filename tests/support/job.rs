@@ -33,14 +33,20 @@ impl Seen {
         let generation = &self.0["metadata"]["generation"];
         let conditions = self.0["status"]["conditions"].as_array();
         conditions.into_iter().flatten().any(|found| {
-            found["type"] == condition && found["status"] == "True" && found["observedGeneration"] == *generation
+            found["type"] == condition
+                && found["status"] == "True"
+                && found["observedGeneration"] == *generation
         })
     }
 
     /// The entry of a device.
     pub fn device(&self, uuid: &str) -> &Value {
         let devices = self.0["status"]["devices"].as_array();
-        devices.into_iter().flatten().find(|device| device["uuid"] == uuid).unwrap_or(&Value::Null)
+        devices
+            .into_iter()
+            .flatten()
+            .find(|device| device["uuid"] == uuid)
+            .unwrap_or(&Value::Null)
     }
 
     /// One of the counts.
@@ -70,9 +76,11 @@ impl Space {
 
     /// Waits until a job has finished.
     pub async fn finished(&self, name: &str, within: u64) -> Seen {
-        self.eventually(&format!("end of FlashJob {name}"), seconds(within), async || {
-            Some(self.job(name)).filter(|job| job.is("Finished"))
-        })
+        self.eventually(
+            &format!("end of FlashJob {name}"),
+            seconds(within),
+            async || Some(self.job(name)).filter(|job| job.is("Finished")),
+        )
         .await
     }
 
@@ -110,7 +118,10 @@ impl Space {
 
     /// Asserts that a finished job has the verdicts that its fleet foretold, where the job names all devices of the fleet in order.
     pub fn assert_verdicts(&self, job: &Seen, fleet: &Fleet) {
-        let (succeeded, failed) = (job.indexes("completedIndexes"), job.indexes("failedIndexes"));
+        let (succeeded, failed) = (
+            job.indexes("completedIndexes"),
+            job.indexes("failedIndexes"),
+        );
         let wrong: Vec<_> = fleet
             .devices()
             .into_iter()
@@ -124,7 +135,11 @@ impl Space {
                 verdict != device.verdict
             })
             .collect();
-        assert!(wrong.is_empty(), "wrong verdicts: {wrong:#?}\n{}", self.dump());
+        assert!(
+            wrong.is_empty(),
+            "wrong verdicts: {wrong:#?}\n{}",
+            self.dump()
+        );
     }
 
     /// Asserts that each device of the fleet was flashed as often as this, and never twice at the same time.
@@ -134,9 +149,16 @@ impl Space {
             let born = births.get(&device.uuid).copied().unwrap_or_default();
             assert_eq!(born, times, "Pods of {device:?}\n{}", self.dump());
         }
-        assert_eq!(births.values().sum::<usize>(), times * fleet.devices().len(), "{births:?}");
+        assert_eq!(
+            births.values().sum::<usize>(),
+            times * fleet.devices().len(),
+            "{births:?}"
+        );
         let journal = fleet.journal();
         assert_eq!(journal.len(), times * fleet.devices().len());
-        assert!(!journal.iter().any(|flash| flash.overlapped), "{journal:#?}");
+        assert!(
+            !journal.iter().any(|flash| flash.overlapped),
+            "{journal:#?}"
+        );
     }
 }

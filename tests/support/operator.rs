@@ -25,11 +25,21 @@ pub struct Operator {
 impl Operator {
     /// Starts `flashjob-operator run ARGUMENTS`, its log appended to that file.
     pub fn start(control_plane: &ControlPlane, log: &Path, arguments: &[&str]) -> Self {
-        Self::start_as(control_plane, control_plane.operator_kubeconfig(), log, arguments)
+        Self::start_as(
+            control_plane,
+            control_plane.operator_kubeconfig(),
+            log,
+            arguments,
+        )
     }
 
     /// The same, with a kubeconfig of its own.
-    pub fn start_as(control_plane: &ControlPlane, kubeconfig: &Path, log: &Path, arguments: &[&str]) -> Self {
+    pub fn start_as(
+        control_plane: &ControlPlane,
+        kubeconfig: &Path,
+        log: &Path,
+        arguments: &[&str],
+    ) -> Self {
         let http = free_port();
         let file = File::options().create(true).append(true).open(log).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_flashjob-operator"));

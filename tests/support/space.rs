@@ -28,8 +28,12 @@ pub struct Space {
 impl Space {
     /// A new namespace of that name, with a number, on the shared control plane.
     pub async fn new(name: &str) -> Self {
+        Self::on(ControlPlane::shared(), name).await
+    }
+
+    /// A namespace of that name and a number, on this control plane.
+    pub async fn on(control_plane: &'static ControlPlane, name: &str) -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(1);
-        let control_plane = ControlPlane::shared();
         let name = format!("{name}-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         control_plane.kubectl(&["create", "namespace", &name]);
         let client = control_plane.client("admin").await;
@@ -117,7 +121,11 @@ impl Space {
 
     /// An operator for this namespace alone, with the rights that its chart gives; more arguments of `run` may follow.
     pub fn operator(&self, arguments: &[&str]) -> Operator {
-        self.operator_as(self.control_plane.operator_kubeconfig(), "operator", arguments)
+        self.operator_as(
+            self.control_plane.operator_kubeconfig(),
+            "operator",
+            arguments,
+        )
     }
 
     /// The same with a kubeconfig and a log of its own, for a test with several operators.

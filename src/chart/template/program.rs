@@ -97,7 +97,10 @@ impl Program {
     /// The same templates for a chart that says another `appVersion`: `.Chart.AppVersion` of the rendering.
     #[must_use]
     pub fn with_app_version(&self, version: &str) -> Self {
-        Self { metadata: self.metadata.with_app_version(version), ..self.clone() }
+        Self {
+            metadata: self.metadata.with_app_version(version),
+            ..self.clone()
+        }
     }
 
     /// Renders the chart with values that are already merged.

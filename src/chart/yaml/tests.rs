@@ -60,10 +60,11 @@ fn aliases_that_explode_and_deep_nesting_end_in_an_error() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
         let previous = format!("*a{}, ", level - 1).repeat(10);
-        bomb.push_str(&format!(
+        let line = format!(
             "a{level}: &a{level} [{}]\n",
             previous.trim_end_matches(", ")
-        ));
+        );
+        bomb.push_str(&line);
     }
     assert!(
         parse(&bomb)

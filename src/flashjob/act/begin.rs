@@ -30,20 +30,50 @@ const MAX_WAIT_SECONDS: i64 = 300;
 ///
 /// # Errors
 /// When the values cannot be used (the whole job is then refused) or a write failed.
-pub async fn begin(ctx: &Context, job: &Job, identity: &Identity, begin: &Begin, nonce: &str) -> Result<(), StepError> {
+pub async fn begin(
+    ctx: &Context,
+    job: &Job,
+    identity: &Identity,
+    begin: &Begin,
+    nonce: &str,
+) -> Result<(), StepError> {
     let flash_pod = ctx.flash_pod().map_err(StepError::Refused)?;
-    let Some(round) = &job.status.round else { return Ok(()) };
-    let attempt = AttemptOf { index: begin.index, uuid: &begin.uuid, device: &begin.device, number: 1, nonce };
-    let blueprint = flash_pod.blueprint(job, round, &attempt).map_err(StepError::Refused)?;
-    let revision = ctx.state().next_revision(&job.namespace, &blueprint.release);
+    let Some(round) = &job.status.round else {
+        return Ok(());
+    };
+    let attempt = AttemptOf {
+        index: begin.index,
+        uuid: &begin.uuid,
+        device: &begin.device,
+        number: 1,
+        nonce,
+    };
+    let blueprint = flash_pod
+        .blueprint(job, round, &attempt)
+        .map_err(StepError::Refused)?;
+    let revision = ctx
+        .state()
+        .next_revision(&job.namespace, &blueprint.release);
     if let Some(helm) = &ctx.helm {
         return helm::reserve(ctx, helm, &flash_pod, identity, (&blueprint, revision)).await;
     }
     let rendered = flash_pod
-        .objects(&blueprint.intent, &blueprint.release, revision, &blueprint.merged.overrides, None)
+        .objects(
+            &blueprint.intent,
+            &blueprint.release,
+            revision,
+            &blueprint.merged.overrides,
+            None,
+        )
         .map_err(StepError::Refused)?;
     let parts = Parts::of(&rendered, &blueprint.release, &job.namespace);
-    let record = pending_record(&flash_pod, &blueprint, revision, &parts.manifest_without_pod, rendered.notes);
+    let record = pending_record(
+        &flash_pod,
+        &blueprint,
+        revision,
+        &parts.manifest_without_pod,
+        rendered.notes,
+    );
     create_record(ctx, &record, &blueprint.intent).await?;
     apply_all(ctx, &parts).await?;
     tracing::info!(
@@ -57,7 +87,13 @@ pub async fn begin(ctx: &Context, job: &Job, identity: &Identity, begin: &Begin,
     Ok(())
 }
 
-fn pending_record(flash_pod: &FlashPod, blueprint: &Blueprint, revision: u32, manifest: &str, notes: String) -> Record {
+fn pending_record(
+    flash_pod: &FlashPod,
+    blueprint: &Blueprint,
+    revision: u32,
+    manifest: &str,
+    notes: String,
+) -> Record {
     let now = now();
     Record {
         name: blueprint.release.clone(),
@@ -87,7 +123,9 @@ async fn create_record(ctx: &Context, record: &Record, intent: &Intent) -> Resul
     let answer = match ctx.writer.create_secret(&new).await {
         Err(error) if error.kind == ErrorKind::AlreadyExists || error.is_outcome_unknown() => {
             let name = new.metadata.name.clone().unwrap_or_default();
-            find_ours(ctx, &record.namespace, &name, intent).await?.ok_or(error)?
+            find_ours(ctx, &record.namespace, &name, intent)
+                .await?
+                .ok_or(error)?
         }
         other => other?,
     };
@@ -96,15 +134,27 @@ async fn create_record(ctx: &Context, record: &Record, intent: &Intent) -> Resul
     Ok(())
 }
 
-async fn find_ours(ctx: &Context, namespace: &str, name: &str, intent: &Intent) -> Result<Option<Secret>, ApiError> {
-    let api: Api<Secret> = Api::namespaced(ctx.read.clone(), namespace);
-    let found = until_answered(|| async {
-        api.get_opt(name).await.map_err(|error| ApiError::new(format!("get Secret {namespace}/{name}"), &error))
-    })
-    .await?;
+async fn find_ours(
+    ctx: &Context,
+    namespace: &str,
+    name: &str,
+    intent: &Intent,
+) -> Result<Option<Secret>, ApiError> {
+    let found = until_answered(|| get_secret(ctx, namespace, name)).await?;
     Ok(found.filter(|secret| {
-        Stored::from_secret(secret).is_ok_and(|stored| stored.record.intent.as_ref() == Some(intent))
+        Stored::from_secret(secret)
+            .is_ok_and(|stored| stored.record.intent.as_ref() == Some(intent))
     }))
+}
+
+async fn get_secret(
+    ctx: &Context,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<Secret>, ApiError> {
+    let api: Api<Secret> = Api::namespaced(ctx.read.clone(), namespace);
+    let found = api.get_opt(name).await;
+    found.map_err(|error| ApiError::new(format!("get Secret {namespace}/{name}"), &error))
 }
 
 /// Write 2, and 2 again after a crash: from the stored record alone.
@@ -117,8 +167,14 @@ pub async fn apply_service(ctx: &Context, identity: &Identity) -> Result<(), Ste
     if let Some(helm) = &ctx.helm {
         return helm::reserve_again(ctx, helm, &flash_pod, identity, (&stored, intent)).await;
     }
-    let rendered = flash_pod.stored_objects(&stored.record, intent, None).map_err(StepError::Refused)?;
-    apply_all(ctx, &Parts::of(&rendered, &stored.record.name, &stored.record.namespace)).await
+    let rendered = flash_pod
+        .stored_objects(&stored.record, intent, None)
+        .map_err(StepError::Refused)?;
+    apply_all(
+        ctx,
+        &Parts::of(&rendered, &stored.record.name, &stored.record.namespace),
+    )
+    .await
 }
 
 /// Applies everything but the Pod.
@@ -136,11 +192,19 @@ async fn apply_all(ctx: &Context, parts: &Parts) -> Result<(), StepError> {
 ///
 /// # Errors
 /// When there is no readable record or no usable chart.
-pub fn recorded(ctx: &Context, identity: &Identity) -> Result<(std::sync::Arc<Stored>, std::sync::Arc<FlashPod>), StepError> {
+pub fn recorded(
+    ctx: &Context,
+    identity: &Identity,
+) -> Result<(std::sync::Arc<Stored>, std::sync::Arc<FlashPod>), StepError> {
     let flash_pod = ctx.flash_pod().map_err(StepError::Refused)?;
     let state = ctx.state();
-    let stored = state.ledger.attempt(&identity.key).and_then(|attempt| attempt.record()?.stored.clone());
-    stored.map(|stored| (stored, flash_pod)).ok_or_else(|| altered("cannot be read"))
+    let stored = state
+        .ledger
+        .attempt(&identity.key)
+        .and_then(|attempt| attempt.record()?.stored.clone());
+    stored
+        .map(|stored| (stored, flash_pod))
+        .ok_or_else(|| altered("cannot be read"))
 }
 
 /// The intent in a record, if it is what the labels say: a record edited by hand is not acted upon.
@@ -148,12 +212,20 @@ pub fn recorded(ctx: &Context, identity: &Identity) -> Result<(std::sync::Arc<St
 /// # Errors
 /// When it is missing or contradicts itself.
 pub fn intent_of<'a>(stored: &'a Stored, identity: &Identity) -> Result<&'a Intent, StepError> {
-    let intent = stored.record.intent.as_ref().ok_or_else(|| altered("bears no intent of the operator"))?;
+    let intent = stored
+        .record
+        .intent
+        .as_ref()
+        .ok_or_else(|| altered("bears no intent of the operator"))?;
     let same = intent.attempt_id == identity.key.id
         && intent.job.uid == identity.key.job_uid
         && intent.job.namespace == identity.namespace
         && intent.is_consistent();
-    if same { Ok(intent) } else { Err(altered("contradicts its labels: somebody edited it")) }
+    if same {
+        Ok(intent)
+    } else {
+        Err(altered("contradicts its labels: somebody edited it"))
+    }
 }
 
 /// An attempt could not be recorded: its device waits, or its job is refused as a whole. Where a record was made after all,
@@ -161,7 +233,10 @@ pub fn intent_of<'a>(stored: &'a Stored, identity: &Identity) -> Result<&'a Inte
 pub fn give_up(ctx: &Context, job: &Job, identity: &Identity, index: usize, error: &StepError) {
     let version = ctx.flash_pod().map_or(0, |flash_pod| flash_pod.version);
     let mut state = ctx.state();
-    let recorded = state.ledger.attempt(&identity.key).and_then(|attempt| attempt.record().map(|record| record.status));
+    let recorded = state
+        .ledger
+        .attempt(&identity.key)
+        .and_then(|attempt| attempt.record().map(|record| record.status));
     let goes_on = recorded.is_some_and(|status| status != Status::Failed);
     let memory = state.memory(&job.uid);
     match error {
@@ -172,10 +247,24 @@ pub fn give_up(ctx: &Context, job: &Job, identity: &Identity, index: usize, erro
             if goes_on {
                 return;
             }
-            let tries = memory.waiting.get(&index).map_or(0, |waiting| waiting.tries) + 1;
+            let tries = memory
+                .waiting
+                .get(&index)
+                .map_or(0, |waiting| waiting.tries)
+                + 1;
             let seconds = (WAIT_SECONDS << (tries - 1).min(8)).min(MAX_WAIT_SECONDS);
-            let until = now().checked_add(SignedDuration::from_secs(seconds)).unwrap_or_else(|_| now());
-            memory.waiting.insert(index, Waiting { reason: error.reason(), message: error.to_string(), until, tries });
+            let until = now()
+                .checked_add(SignedDuration::from_secs(seconds))
+                .unwrap_or_else(|_| now());
+            memory.waiting.insert(
+                index,
+                Waiting {
+                    reason: error.reason(),
+                    message: error.to_string(),
+                    until,
+                    tries,
+                },
+            );
         }
     }
 }

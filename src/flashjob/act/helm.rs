@@ -24,7 +24,9 @@ use crate::{
     },
     release::{
         Intent, Record, Status, Stored,
-        engine::helm::{Failure, Helm, Operation, Outcome, Reason as HelmReason, Template, Uninstall, Upgrade},
+        engine::helm::{
+            Failure, Helm, Operation, Outcome, Reason as HelmReason, Template, Uninstall, Upgrade,
+        },
         without_pod,
     },
 };
@@ -65,7 +67,12 @@ impl Plan<'_> {
             values,
             intent: self.intent.clone(),
             labels: BTreeMap::new(),
-            description: if launches { "flashing" } else { "waiting for the address of its Service" }.to_owned(),
+            description: if launches {
+                "flashing"
+            } else {
+                "waiting for the address of its Service"
+            }
+            .to_owned(),
         }
     }
 }
@@ -108,7 +115,14 @@ pub async fn reserve_again(
     (stored, intent): (&Stored, &Intent),
 ) -> Result<(), StepError> {
     settle(ctx, stored).await?;
-    upgrade(ctx, helm, flash_pod, identity, &recorded(ctx, stored, intent, None)).await
+    upgrade(
+        ctx,
+        helm,
+        flash_pod,
+        identity,
+        &recorded(ctx, stored, intent, None),
+    )
+    .await
 }
 
 /// Writes 4 and 5: the release with the Pod, as its next revision.
@@ -123,7 +137,14 @@ pub async fn launch(
     (stored, intent, address): (&Stored, &Intent, &str),
 ) -> Result<(), StepError> {
     settle(ctx, stored).await?;
-    upgrade(ctx, helm, flash_pod, identity, &recorded(ctx, stored, intent, Some(address))).await?;
+    upgrade(
+        ctx,
+        helm,
+        flash_pod,
+        identity,
+        &recorded(ctx, stored, intent, Some(address)),
+    )
+    .await?;
     tracing::info!(
         object.namespace = identity.namespace,
         object.name = identity.job_name,
@@ -136,10 +157,28 @@ pub async fn launch(
 }
 
 /// The next upgrade of a recorded attempt, from its record alone, whatever the current chart is.
-fn recorded<'a>(ctx: &Context, stored: &'a Stored, intent: &'a Intent, address: Option<&'a str>) -> Plan<'a> {
-    let Record { name, namespace, config, chart, .. } = &stored.record;
+fn recorded<'a>(
+    ctx: &Context,
+    stored: &'a Stored,
+    intent: &'a Intent,
+    address: Option<&'a str>,
+) -> Plan<'a> {
+    let Record {
+        name,
+        namespace,
+        config,
+        chart,
+        ..
+    } = &stored.record;
     let revision = ctx.state().next_revision(namespace, name);
-    Plan { chart: chart.clone(), intent, release: name, overrides: config, address, revision }
+    Plan {
+        chart: chart.clone(),
+        intent,
+        release: name,
+        overrides: config,
+        address,
+        revision,
+    }
 }
 
 /// helm refuses to upgrade a release that a killed helm left `pending`: without a Pod, that revision is put to `failed`.
@@ -168,9 +207,21 @@ async fn upgrade(
     plan: &Plan<'_>,
 ) -> Result<(), StepError> {
     check(helm, flash_pod, plan).await?;
-    let what = if plan.address.is_some() { "launch" } else { "reserve" };
+    let what = if plan.address.is_some() {
+        "launch"
+    } else {
+        "reserve"
+    };
     let outcome = run(helm, Operation::Upgrade(Box::new(plan.upgrade()))).await?;
-    ctx.metrics.release("helm", what, if outcome.result.is_ok() { "ok" } else { "failed" });
+    ctx.metrics.release(
+        "helm",
+        what,
+        if outcome.result.is_ok() {
+            "ok"
+        } else {
+            "failed"
+        },
+    );
     let Err(failure) = outcome.result else {
         return Ok(until_answered(|| look(ctx, plan)).await?);
     };
@@ -187,7 +238,12 @@ async fn check(helm: &Helm, flash_pod: &FlashPod, plan: &Plan<'_>) -> Result<(),
     if !flash_pod.renders(&plan.chart) {
         return check_by_helm(helm, flash_pod, plan, plan.address).await;
     }
-    let rendered = flash_pod.rendered(&plan.chart, (plan.intent, plan.release, plan.revision), plan.overrides, plan.address);
+    let rendered = flash_pod.rendered(
+        &plan.chart,
+        (plan.intent, plan.release, plan.revision),
+        plan.overrides,
+        plan.address,
+    );
     rendered.map(drop).map_err(StepError::Refused)
 }
 
@@ -208,12 +264,21 @@ async fn check_by_helm(
         return Err(match failure.reason {
             // Nobody's fault but the moment's.
             HelmReason::Killed | HelmReason::Timeout => failed(&failure),
-            HelmReason::SchemaViolation => refused(Reason::ValuesInvalid, format!("helm template: {}", failure.message)),
-            _ => refused(Reason::RenderFailed, format!("helm template: {}", failure.message)),
+            HelmReason::SchemaViolation => refused(
+                Reason::ValuesInvalid,
+                format!("helm template: {}", failure.message),
+            ),
+            _ => refused(
+                Reason::RenderFailed,
+                format!("helm template: {}", failure.message),
+            ),
         });
     }
-    let documents = manifest::read(&outcome.stdout).map_err(|error| refused(Reason::RenderFailed, error.to_string()))?;
-    flash_pod.guard(&documents, plan.intent, plan.release, address.is_some()).map_err(StepError::Refused)
+    let documents = manifest::read(&outcome.stdout)
+        .map_err(|error| refused(Reason::RenderFailed, error.to_string()))?;
+    flash_pod
+        .guard(&documents, plan.intent, plan.release, address.is_some())
+        .map_err(StepError::Refused)
 }
 
 /// Takes in what helm made, whether it says it succeeded or not: events may be late, and the attempt must not look empty.
@@ -242,24 +307,42 @@ async fn look(ctx: &Context, plan: &Plan<'_>) -> Result<(), ApiError> {
 }
 
 /// After helm failed: the record says what there is. With a Pod the flash is under way, and helm's failure is no matter.
-async fn mend(ctx: &Context, identity: &Identity, revision: u32, failure: &Failure) -> Result<(), StepError> {
+async fn mend(
+    ctx: &Context,
+    identity: &Identity,
+    revision: u32,
+    failure: &Failure,
+) -> Result<(), StepError> {
     let (record, launched) = newest(ctx, identity);
     // Of another revision: helm failed before it wrote anything.
     let record = record.filter(|record| record.revision == revision);
     if let Some(stored) = record.as_ref().and_then(|record| record.stored.as_deref()) {
         if launched {
-            return super::launch::put_deployed(ctx, stored, stored.record.manifest.clone(), stored.record.info.notes.clone()).await;
+            return super::launch::put_deployed(
+                ctx,
+                stored,
+                stored.record.manifest.clone(),
+                stored.record.info.notes.clone(),
+            )
+            .await;
         }
         fail(ctx, stored, &format!("helm: {}", failure.message)).await?;
     }
-    if launched { Ok(()) } else { Err(failed(failure)) }
+    if launched {
+        Ok(())
+    } else {
+        Err(failed(failure))
+    }
 }
 
 /// The newest record of an attempt, and whether its Pod exists.
 fn newest(ctx: &Context, identity: &Identity) -> (Option<RecordSight>, bool) {
     let state = ctx.state();
     let attempt = state.ledger.attempt(&identity.key);
-    (attempt.and_then(|attempt| attempt.record().cloned()), attempt.is_some_and(|attempt| attempt.pod.is_some()))
+    (
+        attempt.and_then(|attempt| attempt.record().cloned()),
+        attempt.is_some_and(|attempt| attempt.pod.is_some()),
+    )
 }
 
 /// Row 6, after a live look that found no Pod: helm itself put the revision to `failed` and no Pod was ever seen, so none was;
@@ -267,17 +350,28 @@ fn newest(ctx: &Context, identity: &Identity) -> (Option<RecordSight>, bool) {
 ///
 /// # Errors
 /// When the record cannot be written.
-pub async fn never_launched(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Result<bool, StepError> {
+pub async fn never_launched(
+    ctx: &Context,
+    job: Option<&Job>,
+    identity: &Identity,
+) -> Result<bool, StepError> {
     let flashing = DevicePhase::Flashing.as_str();
-    let seen = ctx.state().ledger.attempt(&identity.key).is_some_and(|attempt| attempt.pod_seen);
+    let seen = ctx
+        .state()
+        .ledger
+        .attempt(&identity.key)
+        .is_some_and(|attempt| attempt.pod_seen);
     let mut devices = job.into_iter().flat_map(|job| &job.status.devices);
     if seen || devices.any(|device| device.uuid == identity.uuid && device.phase == flashing) {
         return Ok(false);
     }
     let (record, launched) = newest(ctx, identity);
-    let record = record.filter(|record| record.by_helm && !record.foreign && record.status == Status::Failed);
+    let record = record
+        .filter(|record| record.by_helm && !record.foreign && record.status == Status::Failed);
     let stored = record.and_then(|record| record.stored);
-    let Some(stored) = stored.filter(|stored| !launched && stored.record.info.description.contains(HELM_FAILED)) else {
+    let Some(stored) =
+        stored.filter(|stored| !launched && stored.record.info.description.contains(HELM_FAILED))
+    else {
         return Ok(false);
     };
     fail(ctx, &stored, &stored.record.info.description).await?;
@@ -289,14 +383,23 @@ pub async fn never_launched(ctx: &Context, job: Option<&Job>, identity: &Identit
 /// # Errors
 /// When helm fails.
 pub async fn uninstall(helm: &Helm, namespace: &str, release: &str) -> Result<(), StepError> {
-    let uninstall = Uninstall { release: release.to_owned(), namespace: namespace.to_owned() };
-    run(helm, Operation::Uninstall(uninstall)).await?.result.map_err(|failure| failed(&failure))
+    let uninstall = Uninstall {
+        release: release.to_owned(),
+        namespace: namespace.to_owned(),
+    };
+    run(helm, Operation::Uninstall(uninstall))
+        .await?
+        .result
+        .map_err(|failure| failed(&failure))
 }
 
 /// Runs helm to its end; an error means that it was never started.
 async fn run(helm: &Helm, operation: Operation) -> Result<Outcome, StepError> {
     let started = helm.start(operation).await;
-    let running = started.map_err(|error| StepError::Helm { reason: Reason::HelmFailed, message: error.to_string() })?;
+    let running = started.map_err(|error| StepError::Helm {
+        reason: Reason::HelmFailed,
+        message: error.to_string(),
+    })?;
     Ok(running.await)
 }
 
@@ -307,5 +410,8 @@ fn failed(failure: &Failure) -> StepError {
         HelmReason::Forbidden => Reason::Forbidden,
         _ => Reason::HelmFailed,
     };
-    StepError::Helm { reason, message: format!("helm: {}", failure.message) }
+    StepError::Helm {
+        reason,
+        message: format!("helm: {}", failure.message),
+    }
 }

@@ -5,11 +5,7 @@ use k8s_openapi::api::{
     apps::v1::ControllerRevision,
     core::v1::{Pod, Secret, Service},
 };
-use kube::{
-    Api, ResourceExt,
-    api::ListParams,
-    core::PartialObjectMeta,
-};
+use kube::{Api, ResourceExt, api::ListParams, core::PartialObjectMeta};
 
 use crate::{
     api::{FlashJobStatus, SelectedDevice},
@@ -25,7 +21,16 @@ use crate::{
 /// When the API server refuses; a conflict means that a newer object is on its way.
 pub async fn add_finalizer(ctx: &Context, job: &Job) -> Result<(), ApiError> {
     let version = job.version.to_string();
-    let added = ctx.writer.add_finalizer(&key(job), &job.uid, &version, job.object.finalizers(), FINALIZER).await;
+    let added = ctx
+        .writer
+        .add_finalizer(
+            &key(job),
+            &job.uid,
+            &version,
+            job.object.finalizers(),
+            FINALIZER,
+        )
+        .await;
     ignore_stale(added)
 }
 
@@ -45,9 +50,15 @@ fn ignore_stale(answer: Result<(), ApiError>) -> Result<(), ApiError> {
 /// # Errors
 /// When the job changed since it was read, or the API server refuses. A status that is too large is tried again in its
 /// smallest form before that.
-pub async fn replace_status(ctx: &Context, job: &Job, wanted: &FlashJobStatus) -> Result<usize, ApiError> {
+pub async fn replace_status(
+    ctx: &Context,
+    job: &Job,
+    wanted: &FlashJobStatus,
+) -> Result<usize, ApiError> {
     match put_status(ctx, job, wanted).await {
-        Err(error) if error.kind == ErrorKind::TooLarge => put_status(ctx, job, &status::minimal(wanted)).await,
+        Err(error) if error.kind == ErrorKind::TooLarge => {
+            put_status(ctx, job, &status::minimal(wanted)).await
+        }
         other => other,
     }
 }
@@ -70,7 +81,9 @@ async fn put_status(ctx: &Context, job: &Job, wanted: &FlashJobStatus) -> Result
 pub async fn revisions(ctx: &Context, job: &Job) -> Result<Vec<ControllerRevision>, ApiError> {
     let api: Api<ControllerRevision> = Api::namespaced(ctx.read.clone(), &job.namespace);
     let listed = api.list(&of_job(&job.uid)).await;
-    listed.map(|list| list.items).map_err(|error| ApiError::new("list ControllerRevisions", &error))
+    listed
+        .map(|list| list.items)
+        .map_err(|error| ApiError::new("list ControllerRevisions", &error))
 }
 
 fn of_job(uid: &str) -> ListParams {
@@ -88,7 +101,11 @@ pub async fn store_selection(
     first: usize,
     devices: &[SelectedDevice],
 ) -> Result<(), ApiError> {
-    let job_ref = device::JobRef { name: job.name.clone(), namespace: job.namespace.clone(), uid: job.uid.clone() };
+    let job_ref = device::JobRef {
+        name: job.name.clone(),
+        namespace: job.namespace.clone(),
+        uid: job.uid.clone(),
+    };
     for revision in device::revisions(&job_ref, round, first, devices) {
         ctx.writer.create_revision(&revision).await?;
     }
@@ -99,10 +116,19 @@ pub async fn store_selection(
 pub async fn delete_revisions_before(ctx: &Context, known: &[ControllerRevision], round: i64) {
     for revision in known.iter().filter(|revision| {
         let label = revision.labels().get(crate::names::LABEL_ROUND);
-        label.and_then(|text| text.parse::<i64>().ok()).is_some_and(|number| number < round)
+        label
+            .and_then(|text| text.parse::<i64>().ok())
+            .is_some_and(|number| number < round)
     }) {
-        let (Some(namespace), Some(uid)) = (revision.namespace(), revision.uid()) else { continue };
-        let key = ObjectKey::new("apps/v1", "ControllerRevision", &namespace, &revision.name_any());
+        let (Some(namespace), Some(uid)) = (revision.namespace(), revision.uid()) else {
+            continue;
+        };
+        let key = ObjectKey::new(
+            "apps/v1",
+            "ControllerRevision",
+            &namespace,
+            &revision.name_any(),
+        );
         if let Err(error) = ctx.writer.delete(&key, &DeleteCondition::uid(&uid)).await {
             tracing::debug!(error = %error, "old selection stays until the job is deleted");
         }
@@ -120,7 +146,10 @@ pub async fn finish_deletion(ctx: &Context, job: &Job) -> Result<bool, ApiError>
     // Not left to the garbage collector: when the FlashJob is gone, everything of it is.
     let slices = revisions(ctx, job).await?;
     delete_revisions_before(ctx, &slices, i64::MAX).await;
-    let removed = ctx.writer.remove_finalizer(&key(job), &job.uid, job.object.finalizers(), FINALIZER).await;
+    let removed = ctx
+        .writer
+        .remove_finalizer(&key(job), &job.uid, job.object.finalizers(), FINALIZER)
+        .await;
     ignore_stale(removed)?;
     Ok(true)
 }
@@ -131,10 +160,23 @@ async fn nothing_left(ctx: &Context, job: &Job) -> Result<bool, ApiError> {
     let secrets: Api<Secret> = Api::namespaced(ctx.read.clone(), &job.namespace);
     let pods: Api<Pod> = Api::namespaced(ctx.read.clone(), &job.namespace);
     let services: Api<Service> = Api::namespaced(ctx.read.clone(), &job.namespace);
-    let secrets = secrets.list_metadata(&of_job(&job.uid)).await.map_err(failed)?.items;
-    let pods = pods.list_metadata(&of_job(&job.uid)).await.map_err(failed)?.items;
-    let services = services.list_metadata(&of_job(&job.uid)).await.map_err(failed)?.items;
-    let stays = |service: &PartialObjectMeta<Service>| service.metadata.deletion_timestamp.is_none();
+    let secrets = secrets
+        .list_metadata(&of_job(&job.uid))
+        .await
+        .map_err(failed)?
+        .items;
+    let pods = pods
+        .list_metadata(&of_job(&job.uid))
+        .await
+        .map_err(failed)?
+        .items;
+    let services = services
+        .list_metadata(&of_job(&job.uid))
+        .await
+        .map_err(failed)?
+        .items;
+    let stays =
+        |service: &PartialObjectMeta<Service>| service.metadata.deletion_timestamp.is_none();
     Ok(secrets.is_empty() && pods.is_empty() && !services.iter().any(stays))
 }
 
@@ -142,15 +184,31 @@ async fn nothing_left(ctx: &Context, job: &Job) -> Result<bool, ApiError> {
 ///
 /// # Errors
 /// When the API server refuses.
-pub async fn expire(ctx: &Context, job: &Job, now: Timestamp) -> Result<Option<Timestamp>, ApiError> {
-    let Some(current) = ctx.state().job(&job.uid).cloned() else { return Ok(None) };
-    let ttl = current.spec.as_ref().ok().and_then(|spec| spec.ttl_seconds_after_finished);
-    let (Some(ttl), Some(finished)) = (ttl.filter(|_| !current.deleting), current.finished_at()) else { return Ok(None) };
-    let at = finished.checked_add(SignedDuration::from_secs(ttl)).unwrap_or(Timestamp::MAX);
+pub async fn expire(
+    ctx: &Context,
+    job: &Job,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, ApiError> {
+    let Some(current) = ctx.state().job(&job.uid).cloned() else {
+        return Ok(None);
+    };
+    let ttl = current
+        .spec
+        .as_ref()
+        .ok()
+        .and_then(|spec| spec.ttl_seconds_after_finished);
+    let (Some(ttl), Some(finished)) = (ttl.filter(|_| !current.deleting), current.finished_at())
+    else {
+        return Ok(None);
+    };
+    let at = finished
+        .checked_add(SignedDuration::from_secs(ttl))
+        .unwrap_or(Timestamp::MAX);
     if at > now {
         return Ok(Some(at));
     }
-    ctx.writer.delete(&key(&current), &DeleteCondition::uid(&current.uid)).await?;
+    ctx.writer
+        .delete(&key(&current), &DeleteCondition::uid(&current.uid))
+        .await?;
     Ok(None)
 }
-

@@ -25,9 +25,14 @@ pub async fn launch(ctx: &Context, identity: &Identity, address: &str) -> Result
     if let Some(helm) = &ctx.helm {
         return helm::launch(ctx, helm, &flash_pod, identity, (&stored, intent, address)).await;
     }
-    let rendered = flash_pod.stored_objects(&stored.record, intent, Some(address)).map_err(StepError::Refused)?;
+    let rendered = flash_pod
+        .stored_objects(&stored.record, intent, Some(address))
+        .map_err(StepError::Refused)?;
     let parts = Parts::of(&rendered, &stored.record.name, &identity.namespace);
-    let pod = parts.pod.as_ref().ok_or_else(|| altered("renders no Pod although its address is known"))?;
+    let pod = parts
+        .pod
+        .as_ref()
+        .ok_or_else(|| altered("renders no Pod although its address is known"))?;
     create_pod(ctx, identity, pod).await?;
     tracing::info!(
         object.namespace = identity.namespace,
@@ -37,11 +42,21 @@ pub async fn launch(ctx: &Context, identity: &Identity, address: &str) -> Result
         step = "launch",
         "flash started"
     );
-    put_deployed(ctx, &stored, rendered.manifest, rendered.notes).await
+    put_launched(
+        ctx,
+        &stored,
+        (rendered.manifest, rendered.notes),
+        Some(address),
+    )
+    .await
 }
 
 /// Write 4, exactly once: the name is the attempt's own, so an object that exists is ours or nobody's.
-async fn create_pod(ctx: &Context, identity: &Identity, pod: &serde_json::Value) -> Result<(), StepError> {
+async fn create_pod(
+    ctx: &Context,
+    identity: &Identity,
+    pod: &serde_json::Value,
+) -> Result<(), StepError> {
     let answer = match ctx.writer.create(pod).await {
         Ok(created) => created.try_parse::<Pod>().ok(),
         Err(error) if error.kind == ErrorKind::AlreadyExists || error.is_outcome_unknown() => {
@@ -60,8 +75,14 @@ async fn create_pod(ctx: &Context, identity: &Identity, pod: &serde_json::Value)
 }
 
 fn is_ours(pod: &Pod, identity: &Identity) -> bool {
-    let label = |key: &str| pod.metadata.labels.as_ref().and_then(|labels| labels.get(key));
-    label(LABEL_JOB_UID) == Some(&identity.key.job_uid) && label(LABEL_ATTEMPT) == Some(&identity.key.id)
+    let label = |key: &str| {
+        pod.metadata
+            .labels
+            .as_ref()
+            .and_then(|labels| labels.get(key))
+    };
+    label(LABEL_JOB_UID) == Some(&identity.key.job_uid)
+        && label(LABEL_ATTEMPT) == Some(&identity.key.id)
 }
 
 /// The Pod as the API server has it now.
@@ -70,7 +91,9 @@ fn is_ours(pod: &Pod, identity: &Identity) -> bool {
 /// When it cannot be asked.
 pub async fn get_pod(ctx: &Context, namespace: &str, name: &str) -> Result<Option<Pod>, ApiError> {
     let api: Api<Pod> = Api::namespaced(ctx.read.clone(), namespace);
-    api.get_opt(name).await.map_err(|error| ApiError::new(format!("get Pod {namespace}/{name}"), &error))
+    api.get_opt(name)
+        .await
+        .map_err(|error| ApiError::new(format!("get Pod {namespace}/{name}"), &error))
 }
 
 /// Write 5, after a crash between 4 and 5.
@@ -82,30 +105,76 @@ pub async fn mark_deployed(ctx: &Context, identity: &Identity) -> Result<(), Ste
     let intent = intent_of(&stored, identity)?;
     if has_pod(&stored.record.manifest) {
         // helm writes the whole manifest before it creates anything.
-        return put_deployed(ctx, &stored, stored.record.manifest.clone(), stored.record.info.notes.clone()).await;
+        return put_deployed(
+            ctx,
+            &stored,
+            stored.record.manifest.clone(),
+            stored.record.info.notes.clone(),
+        )
+        .await;
     }
-    let name = ctx.state().ledger.attempt(&identity.key).and_then(|attempt| Some(attempt.pod.as_ref()?.sight.name.clone()));
+    let name = ctx
+        .state()
+        .ledger
+        .attempt(&identity.key)
+        .and_then(|attempt| Some(attempt.pod.as_ref()?.sight.name.clone()));
     let Some(name) = name else { return Ok(()) };
-    let Some(pod) = get_pod(ctx, &identity.namespace, &name).await? else { return Ok(()) };
+    let Some(pod) = get_pod(ctx, &identity.namespace, &name).await? else {
+        return Ok(());
+    };
     let address = env(&pod, "EXTERNAL_IP").unwrap_or_default();
-    let rendered = flash_pod.stored_objects(&stored.record, intent, Some(&address)).map_err(StepError::Refused)?;
-    put_deployed(ctx, &stored, rendered.manifest, rendered.notes).await
+    let rendered = flash_pod
+        .stored_objects(&stored.record, intent, Some(&address))
+        .map_err(StepError::Refused)?;
+    put_launched(
+        ctx,
+        &stored,
+        (rendered.manifest, rendered.notes),
+        Some(&address),
+    )
+    .await
 }
 
 fn env(pod: &Pod, name: &str) -> Option<String> {
     let containers = &pod.spec.as_ref()?.containers;
-    let flash = containers.iter().find(|container| container.name == FLASH_CONTAINER)?;
-    flash.env.iter().flatten().find(|env| env.name == name)?.value.clone()
+    let flash = containers
+        .iter()
+        .find(|container| container.name == FLASH_CONTAINER)?;
+    flash
+        .env
+        .iter()
+        .flatten()
+        .find(|env| env.name == name)?
+        .value
+        .clone()
 }
 
 /// Says in the record that the Pod was launched.
 ///
 /// # Errors
 /// As [`put`].
-pub async fn put_deployed(ctx: &Context, stored: &Stored, manifest: String, notes: String) -> Result<(), StepError> {
+pub async fn put_deployed(
+    ctx: &Context,
+    stored: &Stored,
+    manifest: String,
+    notes: String,
+) -> Result<(), StepError> {
+    put_launched(ctx, stored, (manifest, notes), None).await
+}
+
+async fn put_launched(
+    ctx: &Context,
+    stored: &Stored,
+    (manifest, notes): (String, String),
+    address: Option<&str>,
+) -> Result<(), StepError> {
     let now = now();
     let mut record: Record = stored.record.clone();
     record.manifest = manifest;
+    if let Some(address) = address {
+        // Values and manifest agree: an upgrade by hand that reuses the values must not drop the Pod.
+        record.config["externalIP"] = address.into();
+    }
     record.info.notes = notes;
     record.info.status = Status::Deployed;
     record.info.last_deployed = Some(now);
@@ -118,8 +187,9 @@ pub async fn put_deployed(ctx: &Context, stored: &Stored, manifest: String, note
 /// # Errors
 /// When somebody wrote it since, or the API server refuses.
 pub async fn put(ctx: &Context, stored: &Stored, record: &Record) -> Result<(), StepError> {
-    let replacement =
-        stored.replace(record, now()).map_err(|error| altered(&format!("cannot be written: {error}")))?;
+    let replacement = stored
+        .replace(record, now())
+        .map_err(|error| altered(&format!("cannot be written: {error}")))?;
     let answer = ctx.writer.replace_secret(&replacement).await?;
     ctx.state().see_secret(&answer);
     Ok(())

@@ -63,9 +63,9 @@ impl StepError {
             Self::Api(error) => match &error.kind {
                 ErrorKind::Forbidden | ErrorKind::Unauthorized => Reason::Forbidden,
                 ErrorKind::QuotaExceeded => Reason::QuotaExceeded,
-                ErrorKind::AdmissionDenied | ErrorKind::AdmissionUnavailable | ErrorKind::Invalid { .. } => {
-                    Reason::AdmissionDenied
-                }
+                ErrorKind::AdmissionDenied
+                | ErrorKind::AdmissionUnavailable
+                | ErrorKind::Invalid { .. } => Reason::AdmissionDenied,
                 ErrorKind::AlreadyExists => Reason::DeviceBusy,
                 _ => Reason::ApiError,
             },
@@ -112,7 +112,13 @@ pub fn spawn_orphan(ctx: &Arc<Context>, identity: Identity, step: Step) {
 }
 
 /// Starts an attempt.
-pub fn spawn_begin(ctx: &Arc<Context>, job: &Arc<Job>, identity: Identity, begin: Begin, nonce: String) {
+pub fn spawn_begin(
+    ctx: &Arc<Context>,
+    job: &Arc<Job>,
+    identity: Identity,
+    begin: Begin,
+    nonce: String,
+) {
     let (ctx, job) = (Arc::clone(ctx), Arc::clone(job));
     tokio::spawn(async move {
         let done = begin::begin(&ctx, &job, &identity, &begin, &nonce).await;
@@ -123,7 +129,12 @@ pub fn spawn_begin(ctx: &Arc<Context>, job: &Arc<Job>, identity: Identity, begin
     });
 }
 
-async fn run(ctx: &Arc<Context>, job: Option<&Job>, identity: &Identity, step: Step) -> Result<(), StepError> {
+async fn run(
+    ctx: &Arc<Context>,
+    job: Option<&Job>,
+    identity: &Identity,
+    step: Step,
+) -> Result<(), StepError> {
     match step {
         Step::ApplyService => begin::apply_service(ctx, identity).await,
         Step::Launch { address } => launch::launch(ctx, identity, &address).await,
@@ -143,10 +154,21 @@ fn end(ctx: &Context, key: &AttemptKey, done: &Result<(), StepError>) {
         match done {
             Ok(()) => drop(memory.trouble.remove(&key.id)),
             Err(error) => {
-                let tries = memory.trouble.get(&key.id).map_or(0, |trouble| trouble.tries) + 1;
+                let tries = memory
+                    .trouble
+                    .get(&key.id)
+                    .map_or(0, |trouble| trouble.tries)
+                    + 1;
                 let seconds = (TROUBLE_SECONDS << (tries - 1).min(10)).min(MAX_TROUBLE_SECONDS);
-                let until = now().checked_add(SignedDuration::from_secs(seconds)).unwrap_or_else(|_| now());
-                let trouble = Trouble { reason: error.reason(), message: error.to_string(), until, tries };
+                let until = now()
+                    .checked_add(SignedDuration::from_secs(seconds))
+                    .unwrap_or_else(|_| now());
+                let trouble = Trouble {
+                    reason: error.reason(),
+                    message: error.to_string(),
+                    until,
+                    tries,
+                };
                 memory.trouble.insert(key.id.clone(), trouble);
             }
         }
@@ -160,5 +182,8 @@ fn end(ctx: &Context, key: &AttemptKey, done: &Result<(), StepError>) {
 
 /// Why something that must be in memory is not: a person changed the record by hand.
 fn altered(what: &str) -> StepError {
-    StepError::Refused(Refusal { reason: Reason::ForeignRevision, message: format!("the release record {what}") })
+    StepError::Refused(Refusal {
+        reason: Reason::ForeignRevision,
+        message: format!("the release record {what}"),
+    })
 }

@@ -21,7 +21,9 @@ use crate::{
 /// # Errors
 /// When the API server or helm refuses one; the rest is due again in the next pass.
 pub async fn remove(ctx: &Context, identity: &Identity, due: &Removal) -> Result<(), StepError> {
-    let Some(attempt) = ctx.state().ledger.attempt(&identity.key).cloned() else { return Ok(()) };
+    let Some(attempt) = ctx.state().ledger.attempt(&identity.key).cloned() else {
+        return Ok(());
+    };
     if attempt.pod.is_none() && may_be_launched(&attempt) && find_pod(ctx, &attempt).await? {
         return Ok(());
     }
@@ -43,20 +45,29 @@ pub async fn remove(ctx: &Context, identity: &Identity, due: &Removal) -> Result
 
 /// Whether a Pod may exist that was not seen yet: the answer to its creation, and its event, may both be on their way.
 fn may_be_launched(attempt: &Attempt) -> bool {
-    !attempt.pod_seen && attempt.record().is_some_and(|record| !record.has_pod && record.status.is_pending())
+    !attempt.pod_seen
+        && attempt
+            .record()
+            .is_some_and(|record| !record.has_pod && record.status.is_pending())
 }
 
 /// Asks the API server itself for the Pod of an attempt; what it has is taken in.
 async fn find_pod(ctx: &Context, attempt: &Attempt) -> Result<bool, StepError> {
-    let Some(record) = attempt.record() else { return Ok(false) };
-    let Some(key) = Key::parse(&record.sight.name) else { return Ok(false) };
+    let Some(record) = attempt.record() else {
+        return Ok(false);
+    };
+    let Some(key) = Key::parse(&record.sight.name) else {
+        return Ok(false);
+    };
     let name = format!("{}-{}", key.release, attempt.identity.key.id);
     let found = get_pod(ctx, &attempt.identity.namespace, &name).await?;
     Ok(found.is_some_and(|pod| ctx.state().see_pod(&pod).is_some()))
 }
 
 async fn delete_pod(ctx: &Context, attempt: &Attempt, how: PodRemoval) -> Result<(), StepError> {
-    let Some(pod) = &attempt.pod else { return Ok(()) };
+    let Some(pod) = &attempt.pod else {
+        return Ok(());
+    };
     if how == PodRemoval::Unstarted && pod.may_have_run() {
         // It started since that was decided: it is followed to its end.
         return Ok(());
@@ -74,7 +85,10 @@ async fn delete_pod(ctx: &Context, attempt: &Attempt, how: PodRemoval) -> Result
         Ok(Deleted::Deleting) => {}
         Err(error) if how == PodRemoval::Unstarted && error.kind == ErrorKind::Conflict => {
             // It started after all: it is followed to its end.
-            ctx.state().memory(&attempt.identity.key.job_uid).releasing.remove(&attempt.identity.key.id);
+            ctx.state()
+                .memory(&attempt.identity.key.job_uid)
+                .releasing
+                .remove(&attempt.identity.key.id);
             return Err(error.into());
         }
         Err(error) => return Err(error.into()),
@@ -83,16 +97,27 @@ async fn delete_pod(ctx: &Context, attempt: &Attempt, how: PodRemoval) -> Result
 }
 
 async fn untrack(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
-    let Some(pod) = &attempt.pod else { return Ok(()) };
+    let Some(pod) = &attempt.pod else {
+        return Ok(());
+    };
     let key = ObjectKey::pod(&attempt.identity.namespace, &pod.sight.name);
-    ctx.writer.remove_finalizer(&key, &pod.sight.uid, &pod.finalizers, TRACKING_FINALIZER).await?;
+    ctx.writer
+        .remove_finalizer(&key, &pod.sight.uid, &pod.finalizers, TRACKING_FINALIZER)
+        .await?;
     Ok(())
 }
 
 async fn delete_service(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
-    let Some(service) = &attempt.service else { return Ok(()) };
+    let Some(service) = &attempt.service else {
+        return Ok(());
+    };
     let key = ObjectKey::service(&attempt.identity.namespace, &service.sight.name);
-    if ctx.writer.delete(&key, &DeleteCondition::uid(&service.sight.uid)).await? == Deleted::Gone {
+    if ctx
+        .writer
+        .delete(&key, &DeleteCondition::uid(&service.sight.uid))
+        .await?
+        == Deleted::Gone
+    {
         ctx.state().ledger.see_gone(&service.sight.uid);
     }
     Ok(())
@@ -100,32 +125,51 @@ async fn delete_service(ctx: &Context, attempt: &Attempt) -> Result<(), StepErro
 
 /// The release goes: every revision of this attempt, and older ones that ended, as `helm uninstall` removes a whole release.
 async fn delete_records(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
-    let Some(newest) = attempt.record() else { return Ok(()) };
-    let Some(key) = Key::parse(&newest.sight.name) else { return Ok(()) };
+    let Some(newest) = attempt.record() else {
+        return Ok(());
+    };
+    let Some(key) = Key::parse(&newest.sight.name) else {
+        return Ok(());
+    };
     // helm removes a release as a whole: not while another attempt has a part in it.
     if let Some(helm) = ctx.helm.as_ref().filter(|_| is_alone(ctx, attempt, &key)) {
         helm::uninstall(helm, &attempt.identity.namespace, &key.release).await?;
     }
     let doomed: Vec<(String, String)> = {
         let state = ctx.state();
-        let records = state.ledger.all().flat_map(|(_, other)| other.records.values());
+        let records = state
+            .ledger
+            .all()
+            .flat_map(|(_, other)| other.records.values());
         let of_release = records.filter(|record| {
             record.sight.identity.namespace == attempt.identity.namespace
                 && Key::parse(&record.sight.name).is_some_and(|other| other.release == key.release)
         });
-        let ended = |status| matches!(status, Status::Failed | Status::Superseded | Status::Uninstalled);
+        let ended = |status| {
+            matches!(
+                status,
+                Status::Failed | Status::Superseded | Status::Uninstalled
+            )
+        };
         let goes = of_release.filter(|record| {
             record.sight.identity.key == attempt.identity.key
                 || (record.revision < newest.revision && ended(record.status))
         });
-        goes.map(|record| (record.sight.name.clone(), record.sight.uid.clone())).collect()
+        goes.map(|record| (record.sight.name.clone(), record.sight.uid.clone()))
+            .collect()
     };
     for (name, uid) in doomed {
         let condition = DeleteCondition::uid(&uid);
-        match ctx.writer.delete_secret(&attempt.identity.namespace, &name, &condition).await {
+        match ctx
+            .writer
+            .delete_secret(&attempt.identity.namespace, &name, &condition)
+            .await
+        {
             // A Secret of that name with another uid is not ours any more; ours is gone.
             Ok(_) => drop(ctx.state().ledger.see_gone(&uid)),
-            Err(error) if error.kind == ErrorKind::Conflict => drop(ctx.state().ledger.see_gone(&uid)),
+            Err(error) if error.kind == ErrorKind::Conflict => {
+                drop(ctx.state().ledger.see_gone(&uid));
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -137,20 +181,28 @@ async fn delete_records(ctx: &Context, attempt: &Attempt) -> Result<(), StepErro
 fn is_alone(ctx: &Context, attempt: &Attempt, newest: &Key) -> bool {
     let later = |key: &Key| key.release == newest.release && key.revision > newest.revision;
     let takes_part = |other: &Attempt| {
-        let wrote = other.records.values().any(|record| Key::parse(&record.sight.name).is_some_and(|key| later(&key)));
+        let wrote = other
+            .records
+            .values()
+            .any(|record| Key::parse(&record.sight.name).is_some_and(|key| later(&key)));
         wrote || (other.holds_slot() && other.identity.uuid == attempt.identity.uuid)
     };
     let state = ctx.state();
     let others = state.ledger.all().map(|(_, other)| other).filter(|other| {
-        other.identity.namespace == attempt.identity.namespace && other.identity.key != attempt.identity.key
+        other.identity.namespace == attempt.identity.namespace
+            && other.identity.key != attempt.identity.key
     });
     !others.into_iter().any(takes_part)
 }
 
 /// The release stays, as `failed`, with its reason: `helm list` shows it until the job goes or another job takes the device.
 async fn fail_record(ctx: &Context, attempt: &Attempt, description: &str) -> Result<(), StepError> {
-    let Some(newest) = attempt.record() else { return Ok(()) };
-    let Some(stored) = &newest.stored else { return delete_records(ctx, attempt).await };
+    let Some(newest) = attempt.record() else {
+        return Ok(());
+    };
+    let Some(stored) = &newest.stored else {
+        return delete_records(ctx, attempt).await;
+    };
     let mut record = stored.record.clone();
     record.info.status = Status::Failed;
     record.info.last_deployed = Some(crate::cluster::clock::now());

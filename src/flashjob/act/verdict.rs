@@ -35,13 +35,22 @@ pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Resu
         let mut state = ctx.state();
         let memory = state.memory(&identity.key.job_uid);
         let lost = memory.lost.contains(&identity.key.id);
-        let tries = memory.trouble.get(&identity.key.id).map_or(0, |trouble| trouble.tries);
-        let pod = state.ledger.attempt(&identity.key).and_then(|attempt| attempt.pod.clone());
+        let tries = memory
+            .trouble
+            .get(&identity.key.id)
+            .map_or(0, |trouble| trouble.tries);
+        let pod = state
+            .ledger
+            .attempt(&identity.key)
+            .and_then(|attempt| attempt.pod.clone());
         let Some(pod) = pod else { return Ok(()) };
         (pod, lost, tries)
     };
     if lost {
-        let message = format!("node {} was lost with the Pod; check the device by hand", pod.node.unwrap_or_default());
+        let message = format!(
+            "node {} was lost with the Pod; check the device by hand",
+            pod.node.unwrap_or_default()
+        );
         keep(ctx, job, identity, unknown(Reason::NodeLost, message));
         return Ok(());
     }
@@ -66,7 +75,14 @@ pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Resu
     let verdict = judge(&ended, &ctx.limits.markers);
     if let Some(started) = pod.started {
         let took = Duration::try_from(now().duration_since(started)).unwrap_or_default();
-        ctx.metrics.flashed(if verdict.outcome == Outcome::Succeeded { "succeeded" } else { "failed" }, took);
+        ctx.metrics.flashed(
+            if verdict.outcome == Outcome::Succeeded {
+                "succeeded"
+            } else {
+                "failed"
+            },
+            took,
+        );
     }
     keep(ctx, job, identity, verdict);
     Ok(())
@@ -81,11 +97,18 @@ async fn log(ctx: &Context, pod: &PodSight) -> Result<String, ApiError> {
         ..LogParams::default()
     };
     let name = &pod.sight.name;
-    api.logs(name, &parameters).await.map_err(|error| ApiError::new(format!("read the log of Pod {name}"), &error))
+    api.logs(name, &parameters)
+        .await
+        .map_err(|error| ApiError::new(format!("read the log of Pod {name}"), &error))
 }
 
 const fn unknown(reason: Reason, message: String) -> Verdict {
-    Verdict { outcome: Outcome::Unknown, reason, message, log_tail: String::new() }
+    Verdict {
+        outcome: Outcome::Unknown,
+        reason,
+        message,
+        log_tail: String::new(),
+    }
 }
 
 /// Keeps a verdict until the status holds it. One that no status will hold goes to log and event at once.
@@ -101,7 +124,10 @@ fn keep(ctx: &Context, job: Option<&Job>, identity: &Identity, verdict: Verdict)
         "flash ended"
     );
     let mut state = ctx.state();
-    let roster = state.rosters.get(&identity.key.job_uid).filter(|roster| roster.round == identity.round);
+    let roster = state
+        .rosters
+        .get(&identity.key.job_uid)
+        .filter(|roster| roster.round == identity.round);
     let index = roster.and_then(|roster| roster.index_of(&identity.uuid));
     let note = format!(
         "round {}, device {} ({}): {}",
@@ -112,8 +138,16 @@ fn keep(ctx: &Context, job: Option<&Job>, identity: &Identity, verdict: Verdict)
     );
     let reason = verdict.reason.as_str();
     let uuid = identity.uuid.as_str();
-    let found = Found { index, uuid: identity.uuid.clone(), verdict, at: now() };
-    state.memory(&identity.key.job_uid).verdicts.insert(identity.key.id.clone(), found);
+    let found = Found {
+        index,
+        uuid: identity.uuid.clone(),
+        verdict,
+        at: now(),
+    };
+    state
+        .memory(&identity.key.job_uid)
+        .verdicts
+        .insert(identity.key.id.clone(), found);
     drop(state);
     if let Some(job) = job.filter(|_| index.is_none()) {
         ctx.event(job, Some(uuid), (true, reason), note);
@@ -124,11 +158,30 @@ fn keep(ctx: &Context, job: Option<&Job>, identity: &Identity, verdict: Verdict)
 ///
 /// # Errors
 /// When it cannot be asked.
-pub async fn confirm_interrupted(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Result<(), StepError> {
-    let name = ctx.state().ledger.attempt(&identity.key).and_then(|attempt| {
-        Some(format!("{}-{}", crate::release::Key::parse(&attempt.record()?.sight.name)?.release, identity.key.id))
+pub async fn confirm_interrupted(
+    ctx: &Context,
+    job: Option<&Job>,
+    identity: &Identity,
+) -> Result<(), StepError> {
+    let name = ctx
+        .state()
+        .ledger
+        .attempt(&identity.key)
+        .and_then(|attempt| {
+            Some(format!(
+                "{}-{}",
+                crate::release::Key::parse(&attempt.record()?.sight.name)?.release,
+                identity.key.id
+            ))
+        });
+    let name = name.unwrap_or_else(|| {
+        format!(
+            "{}{}-{}",
+            crate::names::RELEASE_PREFIX,
+            identity.uuid,
+            identity.key.id
+        )
     });
-    let name = name.unwrap_or_else(|| format!("{}{}-{}", crate::names::RELEASE_PREFIX, identity.uuid, identity.key.id));
     if let Some(pod) = get_pod(ctx, &identity.namespace, &name).await? {
         ctx.state().see_pod(&pod);
         return Ok(());
@@ -148,19 +201,40 @@ pub async fn confirm_interrupted(ctx: &Context, job: Option<&Job>, identity: &Id
 /// # Errors
 /// When the API server cannot be asked.
 pub async fn check_node(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
-    let node = ctx.state().ledger.attempt(&identity.key).and_then(|attempt| attempt.pod.as_ref()?.node.clone());
+    let node = ctx
+        .state()
+        .ledger
+        .attempt(&identity.key)
+        .and_then(|attempt| attempt.pod.as_ref()?.node.clone());
     let Some(name) = node else { return Ok(()) };
     let api: Api<Node> = Api::all(ctx.read.clone());
-    let node = api.get_opt(&name).await.map_err(|error| ApiError::new(format!("get Node {name}"), &error))?;
+    let node = api
+        .get_opt(&name)
+        .await
+        .map_err(|error| ApiError::new(format!("get Node {name}"), &error))?;
     if node.as_ref().is_some_and(is_ready) {
-        let message = format!("the Pod is past its deadline on a ready node {name}; its kubelet has not ended it yet");
-        return Err(StepError::Helm { reason: Reason::Flashing, message });
+        let message = format!(
+            "the Pod is past its deadline on a ready node {name}; its kubelet has not ended it yet"
+        );
+        return Err(StepError::Helm {
+            reason: Reason::Flashing,
+            message,
+        });
     }
-    ctx.state().memory(&identity.key.job_uid).lost.insert(identity.key.id.clone());
+    ctx.state()
+        .memory(&identity.key.job_uid)
+        .lost
+        .insert(identity.key.id.clone());
     Ok(())
 }
 
 fn is_ready(node: &Node) -> bool {
-    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
-    conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+    let conditions = node
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_ref());
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }

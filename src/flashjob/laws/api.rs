@@ -104,7 +104,10 @@ impl Api {
 
     /// A status write, guarded by uid and resourceVersion.
     pub fn put_status(&mut self, wanted: &FlashJob) -> Result<FlashJob, Refused> {
-        let known = self.jobs.get(wanted.metadata.uid.as_ref().unwrap()).ok_or(Refused::NotFound)?;
+        let known = self
+            .jobs
+            .get(wanted.metadata.uid.as_ref().unwrap())
+            .ok_or(Refused::NotFound)?;
         if known.metadata.resource_version != wanted.metadata.resource_version {
             return Err(Refused::Conflict);
         }
@@ -113,24 +116,47 @@ impl Api {
         Ok(self.put_job(job))
     }
 
-    pub fn create_record(&mut self, identity: &Identity, revision: u32) -> Result<RecordSight, Refused> {
+    pub fn create_record(
+        &mut self,
+        identity: &Identity,
+        revision: u32,
+    ) -> Result<RecordSight, Refused> {
         let name = format!("sh.helm.release.v1.flash-{}.v{revision}", identity.uuid);
         if let Some(known) = self.records.get(&name) {
             let ours = known.sight.identity.key == identity.key;
-            return if ours { Ok(known.clone()) } else { Err(Refused::Conflict) };
+            return if ours {
+                Ok(known.clone())
+            } else {
+                Err(Refused::Conflict)
+            };
         }
         let sight = self.fresh(identity, &name);
         let status = Status::PendingInstall;
-        let record = RecordSight { sight, revision, status, has_pod: false, foreign: false, by_helm: false, stored: None };
+        let record = RecordSight {
+            sight,
+            revision,
+            status,
+            has_pod: false,
+            foreign: false,
+            by_helm: false,
+            stored: None,
+        };
         self.records.insert(name, record.clone());
         self.tell(Event::Record(record.clone()));
         Ok(record)
     }
 
     /// PUT of a record as it was seen, with another status.
-    pub fn put_record(&mut self, seen: &RecordSight, status: Status) -> Result<RecordSight, Refused> {
+    pub fn put_record(
+        &mut self,
+        seen: &RecordSight,
+        status: Status,
+    ) -> Result<RecordSight, Refused> {
         let version = self.next();
-        let record = self.records.get_mut(&seen.sight.name).ok_or(Refused::NotFound)?;
+        let record = self
+            .records
+            .get_mut(&seen.sight.name)
+            .ok_or(Refused::NotFound)?;
         if (record.sight.version, &record.sight.uid) != (seen.sight.version, &seen.sight.uid) {
             return Err(Refused::Conflict);
         }
@@ -143,7 +169,11 @@ impl Api {
     }
 
     pub fn delete_record(&mut self, name: &str, uid: &str) {
-        if self.records.get(name).is_some_and(|record| record.sight.uid == uid) {
+        if self
+            .records
+            .get(name)
+            .is_some_and(|record| record.sight.uid == uid)
+        {
             self.records.remove(name);
             self.tell_gone(0, uid);
         }
@@ -159,7 +189,11 @@ impl Api {
             return known.clone();
         }
         let sight = self.fresh(identity, &name);
-        let service = ServiceSight { sight, address: crate::flashjob::sight::Address::None, restricted: false };
+        let service = ServiceSight {
+            sight,
+            address: crate::flashjob::sight::Address::None,
+            restricted: false,
+        };
         self.services.insert(name, service.clone());
         self.tell(Event::Service(service.clone()));
         service
@@ -175,7 +209,11 @@ impl Api {
     }
 
     pub fn delete_service(&mut self, name: &str, uid: &str) {
-        if self.services.get(name).is_some_and(|service| service.sight.uid == uid) {
+        if self
+            .services
+            .get(name)
+            .is_some_and(|service| service.sight.uid == uid)
+        {
             self.services.remove(name);
             self.tell_gone(1, uid);
         }
@@ -187,8 +225,16 @@ impl Api {
             return known.clone();
         }
         let sight = self.fresh(identity, &name);
-        let pod = PodSight { sight, node: None, ..crate::flashjob::fixtures::pod(identity) };
-        let flash = Flash { identity: identity.clone(), ran: false, result: None, stripped: false };
+        let pod = PodSight {
+            sight,
+            node: None,
+            ..crate::flashjob::fixtures::pod(identity)
+        };
+        let flash = Flash {
+            identity: identity.clone(),
+            ran: false,
+            result: None,
+        };
         self.flashes.insert(pod.sight.uid.clone(), flash);
         self.pods.insert(name, pod.clone());
         self.tell(Event::Pod(pod.clone()));
@@ -212,7 +258,13 @@ impl Api {
     /// Deletes a Pod as a client asks for it; none is one who names nothing but the Pod.
     pub fn delete_pod(&mut self, seen: &PodSight, how: Option<PodRemoval>) -> Result<(), Refused> {
         let name = &seen.sight.name;
-        let Some(pod) = self.pods.get(name).filter(|pod| pod.sight.uid == seen.sight.uid) else { return Ok(()) };
+        let Some(pod) = self
+            .pods
+            .get(name)
+            .filter(|pod| pod.sight.uid == seen.sight.uid)
+        else {
+            return Ok(());
+        };
         if how == Some(PodRemoval::Unstarted) && pod.sight.version != seen.sight.version {
             return Err(Refused::Conflict);
         }
@@ -228,14 +280,23 @@ impl Api {
     }
 
     pub fn untrack(&mut self, seen: &PodSight) {
-        if self.pods.get(&seen.sight.name).is_some_and(|pod| pod.sight.uid == seen.sight.uid) {
-            self.change_pod(&seen.sight.name, |pod| pod.finalizers.retain(|finalizer| finalizer != TRACKING_FINALIZER));
+        if self
+            .pods
+            .get(&seen.sight.name)
+            .is_some_and(|pod| pod.sight.uid == seen.sight.uid)
+        {
+            self.change_pod(&seen.sight.name, |pod| {
+                pod.finalizers
+                    .retain(|finalizer| finalizer != TRACKING_FINALIZER);
+            });
         }
     }
 
     /// Scheduler and kubelet take the next step of a Pod; `natural` is how its flash ends if it ends by itself.
     pub fn advance_pod(&mut self, name: &str, natural: Outcome) {
-        let Some(pod) = self.pods.get(name).cloned() else { return };
+        let Some(pod) = self.pods.get(name).cloned() else {
+            return;
+        };
         if pod.ended() || self.dead.iter().any(|dead| dead == name) {
             return;
         }
@@ -245,7 +306,15 @@ impl Api {
         }
         let begun = pod.container == ContainerSight::Running;
         if pod.sight.deleting.is_some() {
-            return self.end_pod(name, if begun { Outcome::Unknown } else { Outcome::Failed }, begun);
+            return self.end_pod(
+                name,
+                if begun {
+                    Outcome::Unknown
+                } else {
+                    Outcome::Failed
+                },
+                begun,
+            );
         }
         if begun {
             return self.end_pod(name, natural, true);
@@ -262,9 +331,17 @@ impl Api {
         let uid = self.pods[name].sight.uid.clone();
         self.flashes.get_mut(&uid).unwrap().result = Some(result);
         self.change_pod(name, |pod| {
-            pod.phase = if result == Outcome::Succeeded { "Succeeded" } else { "Failed" }.into();
+            pod.phase = if result == Outcome::Succeeded {
+                "Succeeded"
+            } else {
+                "Failed"
+            }
+            .into();
             if begun {
-                pod.container = ContainerSight::Terminated { exit_code: 0, reason: None };
+                pod.container = ContainerSight::Terminated {
+                    exit_code: 0,
+                    reason: None,
+                };
             }
         });
     }
@@ -272,16 +349,30 @@ impl Api {
     /// Everything of a job that would keep its finalizer on.
     pub fn left_of(&self, job_uid: &str) -> usize {
         let of = |sight: &Sight| usize::from(sight.identity.key.job_uid == job_uid);
-        self.records.values().map(|record| of(&record.sight)).sum::<usize>()
-            + self.services.values().map(|service| of(&service.sight)).sum::<usize>()
+        self.records
+            .values()
+            .map(|record| of(&record.sight))
+            .sum::<usize>()
+            + self
+                .services
+                .values()
+                .map(|service| of(&service.sight))
+                .sum::<usize>()
             + self.pods.values().map(|pod| of(&pod.sight)).sum::<usize>()
     }
 
     /// Attempts that hold a slot as the cluster has it, by job.
     pub fn slots(&self) -> BTreeMap<String, usize> {
-        let records = self.records.values().filter(|record| record.status != Status::Failed).map(|record| &record.sight);
+        let records = self
+            .records
+            .values()
+            .filter(|record| record.status != Status::Failed)
+            .map(|record| &record.sight);
         let pods = self.pods.values().map(|pod| &pod.sight);
-        let keys: std::collections::BTreeSet<&AttemptKey> = records.chain(pods).map(|sight| &sight.identity.key).collect();
+        let keys: std::collections::BTreeSet<&AttemptKey> = records
+            .chain(pods)
+            .map(|sight| &sight.identity.key)
+            .collect();
         let mut slots = BTreeMap::new();
         for key in keys {
             *slots.entry(key.job_uid.clone()).or_default() += 1;
@@ -300,5 +391,8 @@ pub fn pod_name(identity: &Identity) -> String {
 
 /// Whether a Pod of an attempt may exist that was not seen.
 pub fn may_be_launched(attempt: &Attempt) -> bool {
-    !attempt.pod_seen && attempt.record().is_some_and(|record| !record.has_pod && record.status.is_pending())
+    !attempt.pod_seen
+        && attempt
+            .record()
+            .is_some_and(|record| !record.has_pod && record.status.is_pending())
 }

@@ -81,13 +81,23 @@ impl Leader {
         let mut state = State::default();
         state.akri_installed = true;
         api.events.iter_mut().for_each(VecDeque::clear);
-        api.instances.values().for_each(|instance| state.inventory.apply(instance));
-        let mut leader = Self { state, running: Vec::new(), nonce, max_in_flight };
+        api.instances
+            .values()
+            .for_each(|instance| state.inventory.apply(instance));
+        let mut leader = Self {
+            state,
+            running: Vec::new(),
+            nonce,
+            max_in_flight,
+        };
         let jobs = api.jobs.values().cloned().map(Box::new).map(Event::Job);
         let records = api.records.values().cloned().map(Event::Record);
         let services = api.services.values().cloned().map(Event::Service);
         let pods = api.pods.values().cloned().map(Event::Pod);
-        jobs.chain(records).chain(services).chain(pods).for_each(|event| leader.take_in(event));
+        jobs.chain(records)
+            .chain(services)
+            .chain(pods)
+            .for_each(|event| leader.take_in(event));
         leader
     }
 
@@ -122,11 +132,17 @@ impl Leader {
     }
 
     pub fn world(&self) -> World {
-        self.state.world(None, self.max_in_flight, "native".into(), BOUNDS)
+        self.state
+            .world(None, self.max_in_flight, "native".into(), BOUNDS)
     }
 
     /// One pass over a job. Returns the plan and whether the status says something new.
-    pub fn pass(&mut self, api: &mut Api, uid: &str, mut write: impl FnMut() -> Option<Fate>) -> Option<(Plan, bool)> {
+    pub fn pass(
+        &mut self,
+        api: &mut Api,
+        uid: &str,
+        mut write: impl FnMut() -> Option<Fate>,
+    ) -> Option<(Plan, bool)> {
         let job = self.state.job(uid)?.clone();
         self.load_roster(api, &job);
         if !job.deleting && !job.round_is_current() {
@@ -134,15 +150,23 @@ impl Leader {
             return Some((Plan::default(), true));
         }
         let (now, world) = (api.time(), self.world());
-        let plan = self.state.observed(&job, &world, |observed| plan::plan(observed, now));
+        let plan = self
+            .state
+            .observed(&job, &world, |observed| plan::plan(observed, now));
         remember(&mut self.state, &job, &plan, now);
-        let wanted = self.state.observed(&job, &world, |observed| status::compose(observed, &plan, now));
+        let wanted = self.state.observed(&job, &world, |observed| {
+            status::compose(observed, &plan, now)
+        });
         self.start(&job, &plan);
         let news = !conditions::same_but_times(&job.status, &wanted);
         if news && let Some(fate) = write() {
             self.write_status(api, &job, wanted, fate);
         }
-        if job.deleting && self.state.ledger.of_job(uid).next().is_none() && api.left_of(uid) == 0 && api.jobs.contains_key(uid) {
+        if job.deleting
+            && self.state.ledger.of_job(uid).next().is_none()
+            && api.left_of(uid) == 0
+            && api.jobs.contains_key(uid)
+        {
             api.drop_job(uid);
         }
         Some((plan, news))
@@ -156,23 +180,39 @@ impl Leader {
     }
 
     fn load_roster(&mut self, api: &Api, job: &Job) {
-        let Some(round) = &job.status.round else { return };
-        if self.state.rosters.get(&job.uid).is_some_and(|roster| roster.round == round.number) {
+        let Some(round) = &job.status.round else {
+            return;
+        };
+        if self
+            .state
+            .rosters
+            .get(&job.uid)
+            .is_some_and(|roster| roster.round == round.number)
+        {
             return;
         }
         let devices = api.selections[&(job.uid.clone(), round.number)].clone();
-        let before = self.state.rosters.insert(job.uid.clone(), Arc::new(Roster::new(round.number, devices)));
+        let before = self.state.rosters.insert(
+            job.uid.clone(),
+            Arc::new(Roster::new(round.number, devices)),
+        );
         if before.is_some_and(|before| before.round != round.number) {
             self.state.memory(&job.uid).begin_round();
         }
     }
 
     fn open_round(&mut self, api: &mut Api, job: &Job, fate: Option<Fate>) {
-        let Some(fate) = fate.filter(|fate| *fate != Fate::Refused) else { return };
+        let Some(fate) = fate.filter(|fate| *fate != Fate::Refused) else {
+            return;
+        };
         let number = job.status.round.as_ref().map_or(0, |round| round.number) + 1;
         let key = (job.uid.clone(), number);
         let uuids = &job.spec.as_ref().unwrap().uuid;
-        let devices = api.selections.entry(key).or_insert_with(|| device::select(uuids, &self.state.inventory)).clone();
+        let devices = api
+            .selections
+            .entry(key)
+            .or_insert_with(|| device::select(uuids, &self.state.inventory))
+            .clone();
         let roster = Roster::new(number, devices);
         let wanted = status::open_round(job, &roster, "hash", "native", api.time());
         if self.write_status(api, job, wanted, fate) {
@@ -181,7 +221,13 @@ impl Leader {
         }
     }
 
-    fn write_status(&mut self, api: &mut Api, job: &Job, wanted: FlashJobStatus, fate: Fate) -> bool {
+    fn write_status(
+        &mut self,
+        api: &mut Api,
+        job: &Job,
+        wanted: FlashJobStatus,
+        fate: Fate,
+    ) -> bool {
         let mut object = job.object.clone();
         object.status = Some(wanted);
         if fate == Fate::Refused {
@@ -189,7 +235,9 @@ impl Leader {
         }
         let answer = api.put_status(&object);
         match answer {
-            Ok(answer) if fate == Fate::Answered => self.state.see_job(Job::of_answer(answer).unwrap()),
+            Ok(answer) if fate == Fate::Answered => {
+                self.state.see_job(Job::of_answer(answer).unwrap())
+            }
             _ => false,
         }
     }
@@ -201,7 +249,10 @@ impl Leader {
         for begin in &plan.begin {
             self.nonce += 1;
             let identity = Identity {
-                key: AttemptKey { job_uid: job.uid.clone(), id: format!("x{}", self.nonce) },
+                key: AttemptKey {
+                    job_uid: job.uid.clone(),
+                    id: format!("x{}", self.nonce),
+                },
                 job_name: Some(job.name.clone()),
                 namespace: job.namespace.clone(),
                 round: job.status.round.as_ref().unwrap().number,
@@ -210,7 +261,12 @@ impl Leader {
             };
             self.state.ledger.begin_step(&identity);
             let ops = [Op::CreateRecord, Op::ApplyService].into();
-            self.running.push(Running { identity, ops, seen: None, index: Some(begin.index) });
+            self.running.push(Running {
+                identity,
+                ops,
+                seen: None,
+                index: Some(begin.index),
+            });
         }
     }
 
@@ -237,14 +293,26 @@ impl Leader {
             }
         }
         let seen = self.state.ledger.attempt(&identity.key).cloned();
-        self.running.push(Running { identity, ops, seen, index: None });
+        self.running.push(Running {
+            identity,
+            ops,
+            seen,
+            index: None,
+        });
     }
 
     /// The next request of a running step.
     pub fn step(&mut self, api: &mut Api, place: usize, fate: Fate) {
-        let Running { identity, ops, seen, .. } = &mut self.running[place];
+        let Running {
+            identity,
+            ops,
+            seen,
+            ..
+        } = &mut self.running[place];
         let (identity, seen) = (identity.clone(), seen.clone());
-        let Some(op) = ops.pop_front() else { return self.end(api, place, Ok(())) };
+        let Some(op) = ops.pop_front() else {
+            return self.end(api, place, Ok(()));
+        };
         let done = self.request(api, place, &identity, seen.as_ref(), &op, fate);
         if done.is_err() || self.running[place].ops.is_empty() {
             self.end(api, place, done);
@@ -252,6 +320,7 @@ impl Leader {
     }
 
     /// Carries out one request; its answer goes into the ledger.
+    #[allow(clippy::too_many_lines, reason = "one arm a request of the API")]
     fn request(
         &mut self,
         api: &mut Api,
@@ -274,7 +343,9 @@ impl Leader {
         let attempt = self.state.ledger.attempt(&who.key).cloned();
         match op {
             Op::CreateRecord => {
-                let revision = self.state.next_revision(&who.namespace, &format!("flash-{}", who.uuid));
+                let revision = self
+                    .state
+                    .next_revision(&who.namespace, &format!("flash-{}", who.uuid));
                 let record = api.create_record(who, revision)?;
                 if lost {
                     self.running[place].ops.push_front(Op::FindRecord(revision));
@@ -284,8 +355,13 @@ impl Leader {
             }
             Op::FindRecord(revision) => {
                 let name = format!("sh.helm.release.v1.flash-{}.v{revision}", who.uuid);
-                let found = api.records.get(&name).filter(|record| record.sight.identity.key == who.key);
-                self.state.ledger.see_record(found.ok_or(Refused::NotFound)?.clone());
+                let found = api
+                    .records
+                    .get(&name)
+                    .filter(|record| record.sight.identity.key == who.key);
+                self.state
+                    .ledger
+                    .see_record(found.ok_or(Refused::NotFound)?.clone());
             }
             Op::ApplyService => {
                 let service = api.apply_service(who);
@@ -307,13 +383,27 @@ impl Leader {
                 self.state.ledger.see_pod(pod);
             }
             Op::FindPod => {
-                let found = api.pods.get(&pod_name(who)).ok_or(Refused::NotFound)?.clone();
+                let found = api
+                    .pods
+                    .get(&pod_name(who))
+                    .ok_or(Refused::NotFound)?
+                    .clone();
                 self.state.ledger.see_pod(found);
             }
             Op::PutDeployed | Op::FailRecord => {
-                let source = if matches!(op, Op::FailRecord) { seen } else { attempt.as_ref() };
-                let Some(record) = source.and_then(Attempt::record) else { return failed };
-                let status = if matches!(op, Op::FailRecord) { Status::Failed } else { Status::Deployed };
+                let source = if matches!(op, Op::FailRecord) {
+                    seen
+                } else {
+                    attempt.as_ref()
+                };
+                let Some(record) = source.and_then(Attempt::record) else {
+                    return failed;
+                };
+                let status = if matches!(op, Op::FailRecord) {
+                    Status::Failed
+                } else {
+                    Status::Deployed
+                };
                 let record = api.put_record(record, status)?;
                 if lost {
                     return failed;
@@ -321,7 +411,9 @@ impl Leader {
                 self.state.ledger.see_record(record);
             }
             Op::ReadVerdict => {
-                let Some(pod) = attempt.and_then(|attempt| attempt.pod) else { return Ok(()) };
+                let Some(pod) = attempt.and_then(|attempt| attempt.pod) else {
+                    return Ok(());
+                };
                 self.keep(api, who, verdict_of(api, &pod));
             }
             Op::Confirm => match api.pods.get(&pod_name(who)) {
@@ -334,9 +426,16 @@ impl Leader {
                 if !api.dead.contains(&pod_name(who)) {
                     return failed;
                 }
-                self.state.memory(&who.key.job_uid).lost.insert(who.key.id.clone());
+                self.state
+                    .memory(&who.key.job_uid)
+                    .lost
+                    .insert(who.key.id.clone());
             }
-            Op::AskForPod | Op::DeletePod(_) | Op::Untrack | Op::DeleteService | Op::DeleteRecords => {
+            Op::AskForPod
+            | Op::DeletePod(_)
+            | Op::Untrack
+            | Op::DeleteService
+            | Op::DeleteRecords => {
                 return self.remove(api, place, who, seen, op, lost);
             }
         }
@@ -362,17 +461,25 @@ impl Leader {
                 }
             }
             Op::DeletePod(how) => {
-                let Some(pod) = seen.and_then(|seen| seen.pod.as_ref()) else { return Ok(()) };
+                let Some(pod) = seen.and_then(|seen| seen.pod.as_ref()) else {
+                    return Ok(());
+                };
                 if *how == PodRemoval::Unstarted && pod.may_have_run() {
                     return Ok(());
                 }
                 let answer = api.delete_pod(pod, Some(*how));
                 if answer == Err(Refused::Conflict) && !lost {
-                    self.state.memory(&who.key.job_uid).releasing.remove(&who.key.id);
+                    self.state
+                        .memory(&who.key.job_uid)
+                        .releasing
+                        .remove(&who.key.id);
                 }
                 answer?;
             }
-            Op::Untrack => seen.and_then(|seen| seen.pod.as_ref()).into_iter().for_each(|pod| api.untrack(pod)),
+            Op::Untrack => seen
+                .and_then(|seen| seen.pod.as_ref())
+                .into_iter()
+                .for_each(|pod| api.untrack(pod)),
             Op::DeleteService => {
                 if let Some(service) = seen.and_then(|seen| seen.service.as_ref()) {
                     api.delete_service(&service.sight.name, &service.sight.uid);
@@ -386,12 +493,26 @@ impl Leader {
         if lost { Err(Refused::NotFound) } else { Ok(()) }
     }
 
-    fn delete_records(&mut self, api: &mut Api, who: &Identity, seen: Option<&Attempt>, lost: bool) {
-        let Some(newest) = seen.and_then(Attempt::record) else { return };
+    fn delete_records(
+        &mut self,
+        api: &mut Api,
+        who: &Identity,
+        seen: Option<&Attempt>,
+        lost: bool,
+    ) {
+        let Some(newest) = seen.and_then(Attempt::record) else {
+            return;
+        };
         let release = Key::parse(&newest.sight.name).unwrap().release;
-        let records = self.state.ledger.all().flat_map(|(_, other)| other.records.values());
+        let records = self
+            .state
+            .ledger
+            .all()
+            .flat_map(|(_, other)| other.records.values());
         let doomed: Vec<(String, String)> = records
-            .filter(|record| Key::parse(&record.sight.name).is_some_and(|key| key.release == release))
+            .filter(|record| {
+                Key::parse(&record.sight.name).is_some_and(|key| key.release == release)
+            })
             .filter(|record| {
                 let older = record.revision < newest.revision && record.status == Status::Failed;
                 record.sight.identity.key == who.key || older
@@ -407,27 +528,64 @@ impl Leader {
     }
 
     fn keep(&mut self, api: &Api, who: &Identity, (outcome, reason): (Outcome, Reason)) {
-        let roster = self.state.rosters.get(&who.key.job_uid).filter(|roster| roster.round == who.round);
+        let roster = self
+            .state
+            .rosters
+            .get(&who.key.job_uid)
+            .filter(|roster| roster.round == who.round);
         let index = roster.and_then(|roster| roster.index_of(&who.uuid));
-        let verdict = Verdict { outcome, reason, message: String::new(), log_tail: String::new() };
-        let found = Found { index, uuid: who.uuid.clone(), verdict, at: api.time() };
-        self.state.memory(&who.key.job_uid).verdicts.insert(who.key.id.clone(), found);
+        let verdict = Verdict {
+            outcome,
+            reason,
+            message: String::new(),
+            log_tail: String::new(),
+        };
+        let found = Found {
+            index,
+            uuid: who.uuid.clone(),
+            verdict,
+            at: api.time(),
+        };
+        self.state
+            .memory(&who.key.job_uid)
+            .verdicts
+            .insert(who.key.id.clone(), found);
     }
 
     fn end(&mut self, api: &Api, place: usize, done: Result<(), Refused>) {
-        let Running { identity, index, .. } = self.running.remove(place);
-        let later = |seconds: i64| api.time().checked_add(SignedDuration::from_secs(seconds)).unwrap();
+        let Running {
+            identity, index, ..
+        } = self.running.remove(place);
+        let later = |seconds: i64| {
+            api.time()
+                .checked_add(SignedDuration::from_secs(seconds))
+                .unwrap()
+        };
         let key = identity.key;
-        let recorded = self.state.ledger.attempt(&key).is_some_and(|attempt| attempt.record().is_some());
+        let recorded = self
+            .state
+            .ledger
+            .attempt(&key)
+            .is_some_and(|attempt| attempt.record().is_some());
         let memory = self.state.memory(&key.job_uid);
         if done.is_ok() {
             memory.trouble.remove(&key.id);
         } else {
             if let Some(index) = index.filter(|_| !recorded) {
-                let waiting = Waiting { reason: Reason::ApiError, message: String::new(), until: later(5), tries: 1 };
+                let waiting = Waiting {
+                    reason: Reason::ApiError,
+                    message: String::new(),
+                    until: later(5),
+                    tries: 1,
+                };
                 memory.waiting.insert(index, waiting);
             }
-            let trouble = Trouble { reason: Reason::ApiError, message: "no".into(), until: later(1), tries: 1 };
+            let trouble = Trouble {
+                reason: Reason::ApiError,
+                message: "no".into(),
+                until: later(1),
+                tries: 1,
+            };
             memory.trouble.insert(key.id.clone(), trouble);
         }
         self.state.ledger.end_step(&key);

@@ -293,7 +293,9 @@ impl Shared {
         let finished = self.execute(operation, stop).await;
         let (result, stdout) = match finished {
             // Half a manifest must not be mistaken for a whole one.
-            Ok(finished) if wants_all && finished.truncated => (Err(Failure::too_much()), String::new()),
+            Ok(finished) if wants_all && finished.truncated => {
+                (Err(Failure::too_much()), String::new())
+            }
             Ok(Finished {
                 ended: Ended::Exited(Some(0)),
                 stdout,
@@ -332,7 +334,11 @@ impl Shared {
                 }
             }
         };
-        let kept = if matches!(operation, Operation::Template(_)) { MAX_MANIFEST } else { process::KEPT };
+        let kept = if matches!(operation, Operation::Template(_)) {
+            MAX_MANIFEST
+        } else {
+            process::KEPT
+        };
         process::run(&self.spawner, command, self.limits, kept, stopped).await
         // `files` is removed here, after the process that reads them.
     }

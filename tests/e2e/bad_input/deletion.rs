@@ -22,7 +22,9 @@ async fn gone(stage: &Stage, uid: &str) {
         .space
         .eventually("end of the FlashJob", PATIENCE, async || {
             let found = jobs.get_opt("job").await.ok()?;
-            found.is_none_or(|job| job.metadata.uid.as_deref() != Some(uid)).then_some(())
+            found
+                .is_none_or(|job| job.metadata.uid.as_deref() != Some(uid))
+                .then_some(())
         })
         .await;
 }
@@ -44,10 +46,16 @@ fn assert_drained(stage: &Stage) {
 #[case::foreground("foreground", PropagationPolicy::Foreground)]
 #[case::orphan("orphan", PropagationPolicy::Orphan)]
 #[tokio::test]
-async fn a_deleted_job_drains_and_leaves_nothing_behind(#[case] name: &str, #[case] policy: PropagationPolicy) {
+async fn a_deleted_job_drains_and_leaves_nothing_behind(
+    #[case] name: &str,
+    #[case] policy: PropagationPolicy,
+) {
     let (stage, _) = in_flight(name).await;
     let uid = uid(&stage).await;
-    let parameters = DeleteParams { propagation_policy: Some(policy), ..DeleteParams::default() };
+    let parameters = DeleteParams {
+        propagation_policy: Some(policy),
+        ..DeleteParams::default()
+    };
     stage.jobs().delete("job", &parameters).await.unwrap();
     let draining = stage
         .space
@@ -66,9 +74,17 @@ async fn a_deleted_job_drains_and_leaves_nothing_behind(#[case] name: &str, #[ca
 async fn a_job_whose_finalizer_was_stripped_leaves_nothing_behind() {
     let (stage, _) = in_flight("stripped").await;
     let uid = uid(&stage).await;
-    stage.jobs().delete("job", &DeleteParams::default()).await.unwrap();
+    stage
+        .jobs()
+        .delete("job", &DeleteParams::default())
+        .await
+        .unwrap();
     let bare = Patch::Merge(json!({"metadata": {"finalizers": null}}));
-    stage.jobs().patch("job", &PatchParams::default(), &bare).await.unwrap();
+    stage
+        .jobs()
+        .patch("job", &PatchParams::default(), &bare)
+        .await
+        .unwrap();
     gone(&stage, &uid).await;
     stage.nothing_left().await;
     assert_drained(&stage);
@@ -78,7 +94,11 @@ async fn a_job_whose_finalizer_was_stripped_leaves_nothing_behind() {
 async fn a_finalizer_stripped_from_a_living_job_is_put_back() {
     let (stage, _) = in_flight("put-back").await;
     let bare = Patch::Merge(json!({"metadata": {"finalizers": null}}));
-    stage.jobs().patch("job", &PatchParams::default(), &bare).await.unwrap();
+    stage
+        .jobs()
+        .patch("job", &PatchParams::default(), &bare)
+        .await
+        .unwrap();
     stage
         .space
         .eventually("finalizer", PATIENCE, async || {
@@ -94,18 +114,39 @@ async fn a_job_recreated_with_the_same_name_has_no_verdict_of_the_old_one() {
     let (stage, uuids) = in_flight("recreated").await;
     let old = uid(&stage).await;
     let bare = Patch::Merge(json!({"metadata": {"finalizers": null}}));
-    stage.jobs().delete("job", &DeleteParams::default()).await.unwrap();
-    stage.jobs().patch("job", &PatchParams::default(), &bare).await.unwrap();
+    stage
+        .jobs()
+        .delete("job", &DeleteParams::default())
+        .await
+        .unwrap();
+    stage
+        .jobs()
+        .patch("job", &PatchParams::default(), &bare)
+        .await
+        .unwrap();
     gone(&stage, &old).await;
     stage.flash("job", &uuids[..1], Value::Null).await;
     // The device is still the old job's, under the very same name.
-    let busy = stage.stands("job", &uuids[0], "Pending", "DeviceBusy").await;
+    let busy = stage
+        .stands("job", &uuids[0], "Pending", "DeviceBusy")
+        .await;
     assert_eq!(busy["attempts"], 0, "{busy:#}");
     let status = stage.finished("job").await;
     assert_eq!(status["counts"]["succeeded"], 1, "{status:#}");
     let journal = stage.fleet.journal();
-    assert_eq!(journal.len(), 2, "flashed again, for the new job: {journal:#?}");
-    assert!(journal.iter().all(|flash| !flash.overlapped), "{journal:#?}");
-    stage.jobs().delete("job", &DeleteParams::default()).await.unwrap();
+    assert_eq!(
+        journal.len(),
+        2,
+        "flashed again, for the new job: {journal:#?}"
+    );
+    assert!(
+        journal.iter().all(|flash| !flash.overlapped),
+        "{journal:#?}"
+    );
+    stage
+        .jobs()
+        .delete("job", &DeleteParams::default())
+        .await
+        .unwrap();
     stage.nothing_left().await;
 }

@@ -16,7 +16,11 @@ async fn a_uuid_without_an_instance_waits_a_bounded_time_while_the_others_go_on(
     let unknown = "7e4a6e7b-bee6-4fac-bdea-43d671baaa15".to_owned();
     let uuids = [unknown.clone(), known.clone()];
     stage
-        .flash("job", &uuids, json!({"deviceDiscoveryTimeoutSeconds": 8, "parallelism": 1}))
+        .flash(
+            "job",
+            &uuids,
+            json!({"deviceDiscoveryTimeoutSeconds": 8, "parallelism": 1}),
+        )
         .await;
     let waits = stage
         .stands("job", &unknown, "Pending", "DeviceNotFound")
@@ -26,7 +30,10 @@ async fn a_uuid_without_an_instance_waits_a_bounded_time_while_the_others_go_on(
     let failed = device_of(&status, &unknown).unwrap();
     assert_eq!(failed["phase"], "Failed", "{failed}");
     says(&failed, &["for 8 s", "kubectl get instances"]);
-    assert_eq!(device_of(&status, &known).unwrap()["reason"], "FirmwareSent");
+    assert_eq!(
+        device_of(&status, &known).unwrap()["reason"],
+        "FirmwareSent"
+    );
     assert_eq!(status["counts"]["succeeded"], 1);
     assert_eq!(condition(&status, "Failed")["reason"], "DevicesFailed");
     assert_eq!(stage.births("pods"), 1);
@@ -38,12 +45,18 @@ async fn a_device_that_vanished_is_flashed_when_it_is_discovered_again_in_time()
     let uuids = stage.fleet.uuids();
     let instances = stage.api("akri.sh/v0", "Instance");
     let listed = instances.list(&ListParams::default()).await.unwrap();
-    let second = listed.items.iter().find(|found| found.metadata.uid.as_ref() == Some(&uuids[1]));
+    let second = listed
+        .items
+        .iter()
+        .find(|found| found.metadata.uid.as_ref() == Some(&uuids[1]));
     let second = second.unwrap();
     stage.flash("job", &uuids, json!({"parallelism": 1})).await;
     stage.flashing(&uuids[0]).await;
     let name = second.metadata.name.as_deref().unwrap();
-    instances.delete(name, &DeleteParams::default()).await.unwrap();
+    instances
+        .delete(name, &DeleteParams::default())
+        .await
+        .unwrap();
     stage
         .stands("job", &uuids[1], "Pending", "DeviceNotFound")
         .await;
@@ -59,11 +72,27 @@ async fn an_instance_that_cannot_be_used_fails_with_the_name_of_its_property() {
     let stage = Stage::healthy("unusable", 1, 0.2, &[]).await;
     let good = stage.fleet.uuids().remove(0);
     let bad: [(&str, Value, &[&str]); 5] = [
-        ("no-endpoint", json!({"DEVICE": "esp32s3"}), &["HOST_ENDPOINT"]),
-        ("no-device", json!({"HOST_ENDPOINT": "192.0.2.201"}), &["DEVICE"]),
+        (
+            "no-endpoint",
+            json!({"DEVICE": "esp32s3"}),
+            &["HOST_ENDPOINT"],
+        ),
+        (
+            "no-device",
+            json!({"HOST_ENDPOINT": "192.0.2.201"}),
+            &["DEVICE"],
+        ),
         ("no-properties", json!({}), &["HOST_ENDPOINT"]),
-        ("name", json!({"HOST_ENDPOINT": "camera.local", "DEVICE": "esp32s3"}), &["HOST_ENDPOINT", "camera.local"]),
-        ("ipv6", json!({"HOST_ENDPOINT": "2001:db8::7", "DEVICE": "esp32s3"}), &["HOST_ENDPOINT", "2001:db8::7"]),
+        (
+            "name",
+            json!({"HOST_ENDPOINT": "camera.local", "DEVICE": "esp32s3"}),
+            &["HOST_ENDPOINT", "camera.local"],
+        ),
+        (
+            "ipv6",
+            json!({"HOST_ENDPOINT": "2001:db8::7", "DEVICE": "esp32s3"}),
+            &["HOST_ENDPOINT", "2001:db8::7"],
+        ),
     ];
     let mut uuids = Vec::new();
     for (name, properties, _) in &bad {
@@ -74,11 +103,19 @@ async fn an_instance_that_cannot_be_used_fails_with_the_name_of_its_property() {
     let status = stage.finished("job").await;
     for (uuid, (name, _, words)) in uuids.iter().zip(&bad) {
         let device = device_of(&status, uuid).unwrap();
-        assert_eq!((&device["phase"], &device["reason"]), (&json!("Failed"), &json!("DeviceInvalid")), "{name}");
+        assert_eq!(
+            (&device["phase"], &device["reason"]),
+            (&json!("Failed"), &json!("DeviceInvalid")),
+            "{name}"
+        );
         says(&device, words);
     }
     assert_eq!(status["counts"]["succeeded"], 1);
-    assert_eq!(stage.births("pods"), 1, "nothing is created for what cannot be flashed");
+    assert_eq!(
+        stage.births("pods"),
+        1,
+        "nothing is created for what cannot be flashed"
+    );
 }
 
 #[tokio::test]
@@ -88,7 +125,10 @@ async fn a_device_is_flashed_once_however_often_and_under_whatever_uuid_it_is_na
     let endpoint = stage.fleet.devices().remove(0).endpoint;
     // Another node found the same device: the port of a bare address is 80.
     let second = stage
-        .instance("other-node", json!({"HOST_ENDPOINT": format!("{endpoint}:80"), "DEVICE": "esp32s3"}))
+        .instance(
+            "other-node",
+            json!({"HOST_ENDPOINT": format!("{endpoint}:80"), "DEVICE": "esp32s3"}),
+        )
         .await;
     let uuids = [first.clone(), first.clone(), second.clone(), first.clone()];
     stage.flash("job", &uuids, Value::Null).await;
@@ -97,7 +137,10 @@ async fn a_device_is_flashed_once_however_often_and_under_whatever_uuid_it_is_na
     let status = stage.finished("job").await;
     assert_eq!(status["counts"]["selected"], 2);
     let skipped = device_of(&status, &second).unwrap();
-    assert_eq!((&skipped["phase"], &skipped["reason"]), (&json!("Skipped"), &json!("DuplicateEndpoint")));
+    assert_eq!(
+        (&skipped["phase"], &skipped["reason"]),
+        (&json!("Skipped"), &json!("DuplicateEndpoint"))
+    );
     says(&skipped, &[&first]);
     assert_eq!(condition(&status, "Complete")["status"], "True");
     assert_eq!(stage.births("pods"), 1);
@@ -113,12 +156,18 @@ async fn a_second_job_for_a_device_waits_for_the_first_and_says_who_holds_it() {
     let busy = stage
         .stands("second", &uuids[0], "Pending", "DeviceBusy")
         .await;
-    says(&busy, &["held by FlashJob", &format!("{}/first", stage.space.name)]);
+    says(
+        &busy,
+        &["held by FlashJob", &format!("{}/first", stage.space.name)],
+    );
     assert_eq!(stage.finished("first").await["counts"]["succeeded"], 1);
     assert_eq!(stage.finished("second").await["counts"]["succeeded"], 1);
     let journal = stage.fleet.journal();
     assert_eq!(journal.len(), 2);
-    assert!(journal.iter().all(|flash| !flash.overlapped), "{journal:#?}");
+    assert!(
+        journal.iter().all(|flash| !flash.overlapped),
+        "{journal:#?}"
+    );
     assert_eq!(stage.flashes(&uuids[0]), 2);
 }
 
@@ -133,8 +182,14 @@ async fn an_address_that_never_comes_is_given_up_without_an_attempt_and_holds_up
     let arguments = ["--address-timeout-seconds=3", "--retry-base-seconds=2"];
     let stage = Stage::new("no-address", params, &arguments).await;
     let stuck = stage.fleet.devices();
-    let stuck = &stuck.iter().find(|device| device.outcome == Outcome::NoAddress).unwrap().uuid;
-    stage.flash("job", &stage.fleet.uuids(), json!({"parallelism": 2})).await;
+    let stuck = &stuck
+        .iter()
+        .find(|device| device.outcome == Outcome::NoAddress)
+        .unwrap()
+        .uuid;
+    stage
+        .flash("job", &stage.fleet.uuids(), json!({"parallelism": 2}))
+        .await;
     let waits = stage
         .stands("job", stuck, "AwaitingAddress", "AddressPending")
         .await;
@@ -144,14 +199,20 @@ async fn an_address_that_never_comes_is_given_up_without_an_attempt_and_holds_up
     // Another Service is tried, and the others are done meanwhile.
     stage
         .device("job", stuck, "second try", |device| {
-            device["message"].as_str().is_some_and(|message| message.contains("try 2"))
+            device["message"]
+                .as_str()
+                .is_some_and(|message| message.contains("try 2"))
         })
         .await;
     let status = stage.status("job").await;
     assert_eq!(status["counts"]["succeeded"], 3, "{status:#}");
     assert_eq!(status["counts"]["failed"], 0);
     assert_eq!(stage.flashes(stuck), 0);
-    stage.jobs().delete("job", &DeleteParams::default()).await.unwrap();
+    stage
+        .jobs()
+        .delete("job", &DeleteParams::default())
+        .await
+        .unwrap();
     stage.nothing_left().await;
 }
 
@@ -174,27 +235,47 @@ async fn an_address_that_no_device_can_use_is_named_and_given_up(
     let uuids = stage.fleet.uuids();
     stage.flash("job", &uuids, Value::Null).await;
     let unusable = stage
-        .device("job", &uuids[0], "unusable address", |device| device["reason"] == "AddressUnusable")
+        .device("job", &uuids[0], "unusable address", |device| {
+            device["reason"] == "AddressUnusable"
+        })
         .await;
     says(&unusable, &[address, "IPv4"]);
     stage.stands("job", &uuids[0], "Waiting", "BackOff").await;
     assert_eq!(stage.births("pods"), 0);
-    stage.jobs().delete("job", &DeleteParams::default()).await.unwrap();
+    stage
+        .jobs()
+        .delete("job", &DeleteParams::default())
+        .await
+        .unwrap();
     stage.nothing_left().await;
 }
 
 #[tokio::test]
 async fn jobs_of_any_name_that_the_api_server_accepts_are_carried_out() {
     let stage = Stage::healthy("names", 3, 0.2, &[]).await;
-    let names = ["9-lives".to_owned(), format!("1{}", "a".repeat(252)), format!("{}.b", "x".repeat(62))];
+    let names = [
+        "9-lives".to_owned(),
+        format!("1{}", "a".repeat(252)),
+        format!("{}.b", "x".repeat(62)),
+    ];
     let uuids: HashMap<_, _> = names.iter().zip(stage.fleet.uuids()).collect();
     for (name, uuid) in &uuids {
-        stage.flash(name, &[uuid.clone()], Value::Null).await;
+        stage
+            .flash(name, std::slice::from_ref(uuid), Value::Null)
+            .await;
     }
     for name in &names {
         let status = stage.finished(name).await;
-        assert_eq!(condition(&status, "Complete")["status"], "True", "{name}: {status:#}");
-        stage.jobs().delete(name, &DeleteParams::default()).await.unwrap();
+        assert_eq!(
+            condition(&status, "Complete")["status"],
+            "True",
+            "{name}: {status:#}"
+        );
+        stage
+            .jobs()
+            .delete(name, &DeleteParams::default())
+            .await
+            .unwrap();
     }
     stage.nothing_left().await;
 }

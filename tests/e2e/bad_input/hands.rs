@@ -4,13 +4,15 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::{PATIENCE, Stage, device_of, says};
+use super::{Stage, device_of, says};
 
 /// A device whose flash takes that long, while it is being flashed: its UUID and its Pod.
 async fn in_flight(name: &str, flash_seconds: f64) -> (Stage, String, String) {
     let stage = Stage::healthy(name, 1, flash_seconds, &["--cool-down-seconds=0"]).await;
     let uuid = stage.fleet.uuids().remove(0);
-    stage.flash("job", &[uuid.clone()], Value::Null).await;
+    stage
+        .flash("job", std::slice::from_ref(&uuid), Value::Null)
+        .await;
     let pod = stage.flashing(&uuid).await;
     // The record says so too from now on.
     stage.stands("job", &uuid, "Flashing", "Flashing").await;
@@ -20,7 +22,11 @@ async fn in_flight(name: &str, flash_seconds: f64) -> (Stage, String, String) {
 async fn interrupted_once(stage: &Stage, uuid: &str) {
     let status = stage.finished("job").await;
     let device = device_of(&status, uuid).unwrap();
-    assert_eq!((&device["phase"], &device["reason"]), (&json!("Failed"), &json!("Interrupted")), "{device:#}");
+    assert_eq!(
+        (&device["phase"], &device["reason"]),
+        (&json!("Failed"), &json!("Interrupted")),
+        "{device:#}"
+    );
     says(&device, &["check"]);
     assert_eq!(stage.flashes(uuid), 1, "never silently restarted");
 }
@@ -28,9 +34,17 @@ async fn interrupted_once(stage: &Stage, uuid: &str) {
 async fn sent_once(stage: &Stage, uuid: &str) {
     let status = stage.finished("job").await;
     let device = device_of(&status, uuid).unwrap();
-    assert_eq!((&device["phase"], &device["reason"]), (&json!("Succeeded"), &json!("FirmwareSent")), "{device:#}");
+    assert_eq!(
+        (&device["phase"], &device["reason"]),
+        (&json!("Succeeded"), &json!("FirmwareSent")),
+        "{device:#}"
+    );
     assert_eq!(stage.flashes(uuid), 1);
-    stage.jobs().delete("job", &DeleteParams::default()).await.unwrap();
+    stage
+        .jobs()
+        .delete("job", &DeleteParams::default())
+        .await
+        .unwrap();
     stage.nothing_left().await;
 }
 
@@ -38,10 +52,16 @@ async fn sent_once(stage: &Stage, uuid: &str) {
 async fn a_pod_deleted_before_its_flash_ends_is_interrupted_and_never_restarted() {
     let (stage, uuid, pod) = in_flight("pod-killed", 60.0).await;
     let pods = stage.api("v1", "Pod");
-    pods.delete(&pod, &DeleteParams::default().grace_period(1)).await.unwrap();
+    pods.delete(&pod, &DeleteParams::default().grace_period(1))
+        .await
+        .unwrap();
     interrupted_once(&stage, &uuid).await;
     let listed = stage.space.helm(&["list", "--failed", "--short"]);
-    assert_eq!(listed.trim(), format!("flash-{uuid}"), "the release stays as failed");
+    assert_eq!(
+        listed.trim(),
+        format!("flash-{uuid}"),
+        "the release stays as failed"
+    );
 }
 
 #[tokio::test]
@@ -57,8 +77,12 @@ async fn a_pod_that_vanishes_with_its_finalizer_is_interrupted_not_done() {
     let (stage, uuid, pod) = in_flight("pod-vanishes", 60.0).await;
     let pods = stage.api("v1", "Pod");
     let bare = Patch::Merge(json!({"metadata": {"finalizers": null}}));
-    pods.patch(&pod, &PatchParams::default(), &bare).await.unwrap();
-    pods.delete(&pod, &DeleteParams::default().grace_period(0)).await.unwrap();
+    pods.patch(&pod, &PatchParams::default(), &bare)
+        .await
+        .unwrap();
+    pods.delete(&pod, &DeleteParams::default().grace_period(0))
+        .await
+        .unwrap();
     interrupted_once(&stage, &uuid).await;
 }
 
@@ -77,10 +101,16 @@ async fn without_its_record_or_service_a_flash_still_gives_its_verdict(
     let before = all.items.len();
     assert!(before > 0);
     for object in all.items {
-        api.delete(&object.metadata.name.unwrap(), &DeleteParams::default()).await.unwrap();
+        api.delete(&object.metadata.name.unwrap(), &DeleteParams::default())
+            .await
+            .unwrap();
     }
     sent_once(&stage, &uuid).await;
-    assert_eq!(stage.births(resource), before, "what a person deleted is not made again");
+    assert_eq!(
+        stage.births(resource),
+        before,
+        "what a person deleted is not made again"
+    );
 }
 
 #[tokio::test]
@@ -95,36 +125,73 @@ async fn helm_uninstall_by_hand_of_a_flash_that_does_not_end_in_time_is_interrup
     let (stage, uuid, pod) = in_flight("uninstall-kill", 60.0).await;
     stage.space.helm(&["uninstall", &format!("flash-{uuid}")]);
     let pods = stage.api("v1", "Pod");
-    pods.delete(&pod, &DeleteParams::default().grace_period(1)).await.unwrap();
+    pods.delete(&pod, &DeleteParams::default().grace_period(1))
+        .await
+        .unwrap();
     interrupted_once(&stage, &uuid).await;
 }
 
 #[tokio::test]
-async fn helm_upgrade_by_hand_is_reported_and_our_pod_still_gives_its_verdict() {
-    let (stage, uuid, _) = in_flight("upgrade", 8.0).await;
+async fn helm_upgrade_by_hand_leaves_the_verdict_to_our_pod() {
+    let (stage, uuid, pod) = in_flight("upgrade", 8.0).await;
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/flash-pod");
     let release = format!("flash-{uuid}");
-    stage.space.helm(&["upgrade", &release, chart, "--reuse-values", "--set", "podAnnotations.by=hand"]);
+    stage.space.helm(&[
+        "upgrade",
+        &release,
+        chart,
+        "--force-conflicts",
+        "--reuse-values",
+        "--set",
+        "podAnnotations.by=hand",
+    ]);
+    let upgraded = stage.api("v1", "Pod").get(&pod).await.unwrap();
+    assert_eq!(
+        upgraded.metadata.deletion_timestamp, None,
+        "the values hold the address: the Pod stays"
+    );
+    assert_eq!(upgraded.metadata.annotations.unwrap()["by"], "hand");
     sent_once(&stage, &uuid).await;
 }
 
 #[tokio::test]
-async fn a_pod_that_a_person_brought_in_by_helm_is_foreign_followed_and_not_counted() {
-    let (stage, uuid, pod) = in_flight("foreign", 6.0).await;
+async fn a_pod_that_a_person_brought_in_by_helm_is_followed_and_our_own_gives_the_verdict() {
+    let (stage, uuid, pod) = in_flight("foreign", 8.0).await;
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/flash-pod");
     let release = format!("flash-{uuid}");
-    // A new attempt id is a new Pod; helm deletes ours.
-    stage.space.helm(&["upgrade", &release, chart, "--reuse-values", "--set", "operator.attempt=byhand0000"]);
-    let foreign = stage
-        .device("job", &uuid, "report of the foreign revision", |device| device["reason"] == "ForeignRevision")
-        .await;
-    says(&foreign, &["helm"]);
+    // A new attempt id is a new Pod; helm deletes ours, whose flash goes on to its end.
+    let attempt = "operator.attempt=byhand0000";
+    stage.space.helm(&[
+        "upgrade",
+        &release,
+        chart,
+        "--force-conflicts",
+        "--reuse-values",
+        "--set",
+        attempt,
+    ]);
     let status = stage.finished("job").await;
-    assert_eq!(status["counts"]["selected"], 1, "{status:#}");
-    let own = stage.space.control_plane.audit().pod_births(&stage.space.name);
-    assert_eq!(own[&pod], 1);
-    assert_eq!(own.len(), 2, "the operator's, and the person's: {own:?}");
-    stage.space.eventually("end of the foreign Pod", PATIENCE, async || {
-        stage.fleet.journal().iter().all(|flash| flash.end.is_some()).then_some(())
-    }).await;
+    let device = device_of(&status, &uuid).unwrap();
+    assert_eq!(
+        (&device["phase"], &device["reason"]),
+        (&json!("Succeeded"), &json!("FirmwareSent")),
+        "{device:#}"
+    );
+    assert_eq!(status["counts"]["succeeded"], 1);
+    let own = stage
+        .space
+        .control_plane
+        .audit()
+        .pod_births(&stage.space.name);
+    assert_eq!(
+        (own[&pod], own.len()),
+        (1, 2),
+        "the operator's, and the person's: {own:?}"
+    );
+    stage
+        .jobs()
+        .delete("job", &DeleteParams::default())
+        .await
+        .unwrap();
+    stage.nothing_left().await;
 }

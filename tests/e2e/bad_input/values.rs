@@ -1,1 +1,306 @@
-//! In the making.
+//! Values, templates and texts that must not reach the cluster: named with their place, and nothing is created.
+
+use std::process::Command;
+
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+
+use super::{PATIENCE, Stage, condition, says};
+
+/// Name of the ConfigMap with the administrator's values.
+const CONFIG_MAP: &str = "flash-pod-values";
+
+/// Whether anything that a device needs was created in the namespace.
+fn created(stage: &Stage) -> [usize; 2] {
+    [stage.births("pods"), stage.births("services")]
+}
+
+async fn refused(stage: &Stage, job: &str, reason: &str, words: &[&str]) {
+    let status = stage.finished(job).await;
+    let failed = condition(&status, "Failed");
+    assert_eq!(
+        (&failed["status"], &failed["reason"]),
+        (&json!("True"), &json!(reason)),
+        "{job}: {status:#}"
+    );
+    says(&failed, words);
+    assert_eq!(status["phase"], "Failed");
+}
+
+#[tokio::test]
+async fn values_that_may_not_be_are_refused_with_path_and_reason_before_anything_is_created() {
+    let paths = "/resources,/extraVolumes,/firmware,/podSecurityContext,/activeDeadlineSeconds";
+    let stage = Stage::healthy("values", 1, 0.2, &["--allowed-value-paths", paths]).await;
+    let host_path = json!({"extraVolumes": [{"name": "host", "hostPath": {"path": "/"}}]});
+    let cases: [(&str, Value, &str, &[&str]); 6] = [
+        (
+            "schema",
+            json!({"resources": "plenty"}),
+            "ValuesInvalid",
+            &["values.schema.json", "resources"],
+        ),
+        (
+            "closed",
+            json!({"serviceAccountName": "admin"}),
+            "ValueNotAllowed",
+            &["/serviceAccountName"],
+        ),
+        (
+            "unknown",
+            json!({"hostNetwork": true}),
+            "ValueNotAllowed",
+            &["/hostNetwork"],
+        ),
+        (
+            "device-values",
+            json!({"firmware": "evil:1"}),
+            "ValueConflict",
+            &["/firmware", "device-values"],
+        ),
+        (
+            "operator",
+            json!({"activeDeadlineSeconds": 9}),
+            "ValueConflict",
+            &["/activeDeadlineSeconds"],
+        ),
+        ("guard", host_path, "GuardRefused", &["hostPath"]),
+    ];
+    for (job, values, _, _) in &cases {
+        stage
+            .flash(job, &stage.fleet.uuids(), json!({"values": values}))
+            .await;
+    }
+    for (job, _, reason, words) in &cases {
+        refused(&stage, job, reason, words).await;
+    }
+    assert_eq!(created(&stage), [0, 0]);
+    // Mended, the job goes on by itself.
+    let mended =
+        Patch::Merge(json!({"spec": {"values": {"resources": null, "extraVolumes": null}}}));
+    stage
+        .jobs()
+        .patch("guard", &PatchParams::default(), &mended)
+        .await
+        .unwrap();
+    stage
+        .space
+        .eventually("success of the mended job", PATIENCE, async || {
+            let status = stage.status("guard").await;
+            (condition(&status, "Complete")["status"] == "True").then_some(())
+        })
+        .await;
+}
+
+fn config_map(stage: &Stage, values: &str) {
+    stage.space.apply(
+        &json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": CONFIG_MAP},
+            "data": {"values.yaml": values},
+        })
+        .to_string(),
+    );
+}
+
+#[tokio::test]
+async fn a_bad_edit_of_the_operators_values_keeps_the_last_good_ones_and_says_so() {
+    let stage = Stage::healthy(
+        "bad-edit",
+        2,
+        0.5,
+        &["--flash-pod-values-configmap", CONFIG_MAP],
+    )
+    .await;
+    let uuids = stage.fleet.uuids();
+    config_map(&stage, "podAnnotations: {type: '{{ device.type }}'}\n");
+    stage
+        .space
+        .eventually("good values in use", PATIENCE, async || {
+            stage.operator.log().contains(CONFIG_MAP).then_some(())
+        })
+        .await;
+    config_map(&stage, "podAnnotations: {type: '{{ device.type }\n");
+    let words = |log: String| {
+        let line = log
+            .lines()
+            .find(|line| line.contains("WARN") || line.contains("ERROR"))?
+            .to_owned();
+        line.contains("values.yaml").then_some(line)
+    };
+    let said = stage
+        .space
+        .eventually("word of the bad edit", PATIENCE, async || {
+            words(stage.operator.log())
+        })
+        .await;
+    assert!(said.contains(CONFIG_MAP), "{said}");
+    stage.flash("job", &uuids, Value::Null).await;
+    let pod = stage.flashing(&uuids[0]).await;
+    let pod = stage.api("v1", "Pod").get(&pod).await.unwrap();
+    assert_eq!(
+        pod.metadata.annotations.unwrap()["type"],
+        "esp32s3",
+        "the last good values"
+    );
+    assert_eq!(stage.finished("job").await["counts"]["succeeded"], 2);
+}
+
+#[tokio::test]
+async fn an_unknown_variable_is_named_with_file_and_key_and_nothing_is_created() {
+    let stage = Stage::healthy(
+        "variable",
+        1,
+        0.2,
+        &["--flash-pod-values-configmap", CONFIG_MAP],
+    )
+    .await;
+    config_map(
+        &stage,
+        "podAnnotations: {site: '{{ device.properties.SITE }}'}\n",
+    );
+    stage
+        .space
+        .eventually("the values in use", PATIENCE, async || {
+            stage.operator.log().contains(CONFIG_MAP).then_some(())
+        })
+        .await;
+    stage.flash("job", &stage.fleet.uuids(), Value::Null).await;
+    let words = [
+        "values.yaml",
+        "/podAnnotations/site",
+        "device.properties.SITE",
+    ];
+    refused(&stage, "job", "RenderFailed", &words).await;
+    assert_eq!(created(&stage), [0, 0]);
+}
+
+#[tokio::test]
+async fn a_template_that_fails_is_named_with_its_file_and_line_and_nothing_is_created() {
+    let chart = tempfile::tempdir().unwrap();
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/flash-pod/.");
+    let copied = Command::new("cp")
+        .arg("-a")
+        .arg(source)
+        .arg(chart.path())
+        .status()
+        .unwrap();
+    assert!(copied.success());
+    let template = "a: b\nc: {{ required \"site: say where the device is\" .Values.site }}\n";
+    std::fs::write(chart.path().join("templates/site.yaml"), template).unwrap();
+    let path = chart.path().to_str().unwrap();
+    let stage = Stage::healthy(
+        "template",
+        1,
+        0.2,
+        &["--flash-pod-chart", path, "--engine", "native"],
+    )
+    .await;
+    stage.flash("job", &stage.fleet.uuids(), Value::Null).await;
+    refused(
+        &stage,
+        "job",
+        "RenderFailed",
+        &["templates/site.yaml:2", "site: say where the device is"],
+    )
+    .await;
+    assert_eq!(created(&stage), [0, 0]);
+}
+
+#[tokio::test]
+async fn a_firmware_that_would_inject_is_refused_by_the_api_server() {
+    let stage = Stage::healthy("injection", 1, 0.2, &[]).await;
+    for text in [
+        "x\n  hostNetwork: true",
+        "x\"\n  hostNetwork: true #",
+        "{{ .Values.image }}",
+        "x y",
+        "x\t",
+    ] {
+        let job = json!({
+            "apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashJob", "metadata": {"name": "job"},
+            "spec": {"uuid": stage.fleet.uuids(), "firmware": text, "version": "1"},
+        });
+        let complaint = stage.space.try_apply(&job.to_string()).unwrap_err();
+        assert!(complaint.contains("spec.firmware"), "{text:?}: {complaint}");
+    }
+}
+
+#[tokio::test]
+async fn a_text_of_a_device_that_would_inject_is_refused_before_anything_is_created() {
+    let stage = Stage::healthy("device-text", 0, 0.2, &[]).await;
+    let text = "fmnist\"\n  hostNetwork: true\n  x: '{{ .Values.image }}' {{ job.name }}";
+    let properties =
+        json!({"HOST_ENDPOINT": "192.0.2.222", "DEVICE": "esp32s3", "APPLICATION_TYPE": text});
+    let uuid = stage.instance("evil", properties).await;
+    stage.flash("job", &[uuid], Value::Null).await;
+    refused(
+        &stage,
+        "job",
+        "ValuesInvalid",
+        &["values.schema.json", "applicationType"],
+    )
+    .await;
+    assert_eq!(created(&stage), [0, 0]);
+}
+
+#[tokio::test]
+async fn a_text_of_a_device_that_looks_like_a_template_stays_a_text() {
+    let stage = Stage::healthy("template-text", 0, 0.2, &[]).await;
+    let text = "{{ .Values.image }} {{ job.name }} \" # '";
+    let properties =
+        json!({"HOST_ENDPOINT": "192.0.2.223", "DEVICE": "esp32s3", "APPLICATION_TYPE": text});
+    let uuid = stage.instance("odd", properties).await;
+    stage
+        .flash("job", std::slice::from_ref(&uuid), Value::Null)
+        .await;
+    let pod = stage.flashing(&uuid).await;
+    let pod = stage.api("v1", "Pod").get(&pod).await.unwrap();
+    let env = pod.data["spec"]["containers"][0]["env"].as_array().unwrap();
+    let found = env
+        .iter()
+        .find(|env| env["name"] == "APPLICATION_TYPE")
+        .unwrap();
+    assert_eq!(found["value"], text);
+}
+
+#[test]
+fn a_firmware_that_got_past_the_api_server_is_refused_or_harmless_when_it_is_rendered() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, object: Value| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, object.to_string()).unwrap();
+        path
+    };
+    let uid = "7e4a6e7b-bee6-4fac-bdea-43d671baaa15";
+    let instance = write(
+        "instance.yaml",
+        json!({
+            "apiVersion": "akri.sh/v0", "kind": "Instance", "metadata": {"name": "i", "namespace": "n", "uid": uid},
+            "spec": {"brokerProperties": {"HOST_ENDPOINT": "192.0.2.9", "DEVICE": "esp32s3"}},
+        }),
+    );
+    let job = write(
+        "job.yaml",
+        json!({
+            "apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashJob",
+            "metadata": {"name": "j", "namespace": "n", "uid": uid},
+            "spec": {"uuid": [uid], "firmware": "x\n  hostNetwork: true", "version": "1"},
+        }),
+    );
+    let mut command = Command::new(env!("CARGO_BIN_EXE_flashjob-operator"));
+    command
+        .args(["render", "--flashjob"])
+        .arg(job)
+        .arg("--instance")
+        .arg(instance);
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    if output.status.success() {
+        let network = text
+            .lines()
+            .any(|line| line.trim_start().starts_with("hostNetwork"));
+        assert!(!network, "{text}");
+    } else {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(complaint.contains("firmware"), "{complaint}");
+    }
+}

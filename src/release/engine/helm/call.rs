@@ -153,9 +153,15 @@ impl Program {
             program: self.path.clone(),
             message,
         };
-        let finished = process::run(spawner, command, VERSION_LIMITS, process::KEPT, std::future::pending())
-            .await
-            .map_err(|error| unusable(error.to_string()))?;
+        let finished = process::run(
+            spawner,
+            command,
+            VERSION_LIMITS,
+            process::KEPT,
+            std::future::pending(),
+        )
+        .await
+        .map_err(|error| unusable(error.to_string()))?;
         if finished.ended != Ended::Exited(Some(0)) {
             return Err(unusable(super::Failure::of(&finished).message));
         }

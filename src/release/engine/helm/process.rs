@@ -179,7 +179,10 @@ async fn text(mut reading: Reading) -> (String, bool) {
         reading.task.abort();
     }
     let kept = lock(&reading.kept);
-    (String::from_utf8_lossy(&kept.bytes).into_owned(), cut_off || kept.truncated)
+    (
+        String::from_utf8_lossy(&kept.bytes).into_owned(),
+        cut_off || kept.truncated,
+    )
 }
 
 fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -434,7 +434,11 @@ async fn a_template_is_told_what_the_cluster_is_and_skips_tests() {
         "\n--namespace=lab\n--kube-version=v1.37.0\n--api-versions=v1,apps/v1\n--is-upgrade\n--skip-tests\n",
         "\nChart.yaml\n",
     ] {
-        assert!(outcome.stdout.contains(expected), "{expected:?} is not in {}", outcome.stdout);
+        assert!(
+            outcome.stdout.contains(expected),
+            "{expected:?} is not in {}",
+            outcome.stdout
+        );
     }
 }
 
@@ -447,15 +451,33 @@ async fn half_a_manifest_is_a_failure() {
 
 #[tokio::test]
 async fn a_lost_lease_starts_no_helm_and_gives_a_stubborn_one_little_time() {
-    let directory = stand_in("echo v4.3.1", "trap '' TERM; touch $here/began; while :; do sleep 0.1; done");
-    let settings = Settings { grace: Duration::from_secs(60), processes: 2, ..settings(directory.path()) };
-    let held = Arc::new(std::sync::atomic::AtomicBool::new(true));
-    let asked = Arc::clone(&held);
-    let helm = Helm::find(&settings).await.unwrap().only_while(move || asked.load(std::sync::atomic::Ordering::SeqCst));
+    let directory = stand_in(
+        "echo v4.3.1",
+        "trap '' TERM; touch $here/began; while :; do sleep 0.1; done",
+    );
+    let settings = Settings {
+        grace: Duration::from_mins(1),
+        processes: 2,
+        ..settings(directory.path())
+    };
+    let lease = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let asked = Arc::clone(&lease);
+    let helm = Helm::find(&settings)
+        .await
+        .unwrap()
+        .only_while(move || asked.load(std::sync::atomic::Ordering::SeqCst));
     let running = helm.try_start(uninstall()).unwrap();
     eventually("helm has begun", || directory.path().join("began").exists()).await;
-    held.store(false, std::sync::atomic::Ordering::SeqCst);
-    assert_eq!(helm.try_start(uninstall()).err(), Some(StartError::Stopping));
-    tokio::time::timeout(Duration::from_secs(20), helm.stop_all(Duration::from_millis(50))).await.unwrap();
+    lease.store(false, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(
+        helm.try_start(uninstall()).err(),
+        Some(StartError::Stopping)
+    );
+    tokio::time::timeout(
+        Duration::from_secs(20),
+        helm.stop_all(Duration::from_millis(50)),
+    )
+    .await
+    .unwrap();
     assert_eq!(running.await.result.unwrap_err().reason, Reason::Killed);
 }
