@@ -178,7 +178,12 @@ pub fn decide(
         return troubled(attempt, trouble, wish, memory, bounds, now);
     }
     // A Pod that started while it was being given up, or may have on a node that was lost, has a verdict like any other.
-    let started = attempt.pod.as_ref().is_some_and(PodSight::may_have_run);
+    // So is one that vanished before its end was seen: it may have started since it was last seen.
+    let vanished = attempt.pod_seen && !attempt.pod_never_ran;
+    let started = attempt
+        .pod
+        .as_ref()
+        .map_or(vanished, PodSight::may_have_run);
     if memory.releasing.contains(id) && !started && !memory.lost.contains(id) {
         return release(attempt, bounds, now);
     }

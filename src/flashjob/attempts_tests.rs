@@ -367,6 +367,7 @@ fn a_released_attempt_goes_pod_then_service_then_record() {
     );
     let mut without = attempt(deployed(), None, None);
     without.pod_seen = true;
+    without.pod_never_ran = true;
     let last = removal_of(&decide(&without, &wish(), &releasing(), &BOUNDS, at(302)));
     assert_eq!(
         last,
@@ -375,6 +376,14 @@ fn a_released_attempt_goes_pod_then_service_then_record() {
             ..Removal::default()
         }
     );
+}
+
+#[test]
+fn a_pod_that_vanished_while_it_was_being_given_up_may_have_flashed() {
+    let mut vanished = attempt(deployed(), served(address()), None);
+    vanished.pod_seen = true;
+    let decision = decide(&vanished, &wish(), &releasing(), &BOUNDS, at(302));
+    assert_eq!(decision.step, Some(Step::ConfirmInterrupted));
 }
 
 #[test]

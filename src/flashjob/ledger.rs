@@ -27,6 +27,8 @@ pub struct Attempt {
     pub pod: Option<PodSight>,
     /// A Pod of it was seen at some time: it was launched, whatever the record says.
     pub pod_seen: bool,
+    /// Its Pod is gone, and had ended without ever starting when it was last seen.
+    pub pod_never_ran: bool,
     /// A step of the operator is running for it; nothing else is decided meanwhile.
     pub step: bool,
 }
@@ -39,6 +41,7 @@ impl Attempt {
             service: None,
             pod: None,
             pod_seen: false,
+            pod_never_ran: false,
             step: false,
         }
     }
@@ -173,7 +176,11 @@ impl Ledger {
             match kind {
                 Kind::Record(revision) => drop(attempt.records.remove(&revision)),
                 Kind::Service => attempt.service = None,
-                Kind::Pod => attempt.pod = None,
+                Kind::Pod => {
+                    let pod = attempt.pod.take();
+                    attempt.pod_never_ran =
+                        pod.is_some_and(|pod| pod.ended() && !pod.may_have_run());
+                }
             }
         }
         self.note_freed(&key, held);

@@ -234,6 +234,7 @@ impl Api {
             identity: identity.clone(),
             ran: false,
             result: None,
+            stripped: false,
         };
         self.flashes.insert(pod.sight.uid.clone(), flash);
         self.pods.insert(name, pod.clone());
@@ -287,7 +288,7 @@ impl Api {
         {
             self.change_pod(&seen.sight.name, |pod| {
                 pod.finalizers
-                    .retain(|finalizer| finalizer != TRACKING_FINALIZER);
+                    .retain(|finalizer| finalizer != TRACKING_FINALIZER)
             });
         }
     }

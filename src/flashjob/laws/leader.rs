@@ -467,6 +467,9 @@ impl Leader {
                 if *how == PodRemoval::Unstarted && pod.may_have_run() {
                     return Ok(());
                 }
+                if !api.pods.contains_key(&pod.sight.name) && !lost {
+                    self.state.ledger.see_gone(&pod.sight.uid);
+                }
                 let answer = api.delete_pod(pod, Some(*how));
                 if answer == Err(Refused::Conflict) && !lost {
                     self.state

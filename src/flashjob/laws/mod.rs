@@ -117,7 +117,7 @@ impl World {
             drop(
                 api.instances
                     .insert(uuid(index), instance(&uuid(index), index.min(DEVICES - 2))),
-            );
+            )
         });
         for uid in JOBS {
             let object = json!({
@@ -127,12 +127,15 @@ impl World {
             api.put_job(serde_json::from_value(object).unwrap());
         }
         let leader = Some(Leader::elected(&mut api, 0, MAX_IN_FLIGHT));
+        let mut tape = Tape { numbers, next: 0 };
+        let calm = 1 + tape.draw(12);
         Self {
             api,
             leader,
-            tape: Tape { numbers, next: 0 },
+            tape,
             finals: BTreeMap::new(),
             renamed: 0,
+            calm,
         }
     }
 
@@ -182,13 +185,15 @@ impl World {
         leader
             .as_mut()
             .unwrap()
-            .pass(api, uid, || (tape.draw(3) > 0).then(|| tape.fate()));
+            .pass(api, uid, || (tape.draw(2) > 0).then(|| tape.fate()));
     }
 
     fn deliver(&mut self) {
         let (queue, many) = (self.tape.draw(4), self.tape.draw(8));
         for _ in 0..=many {
-            let Some(event) = self.api.events[queue].pop_front() else { return };
+            let Some(event) = self.api.events[queue].pop_front() else {
+                return;
+            };
             self.leader().take_in(event);
         }
     }
@@ -225,8 +230,9 @@ impl World {
 
     /// A person deletes something of ours.
     fn by_hand(&mut self) {
-        match self.tape.draw(3) {
-            0 => {
+        match self.tape.draw(4) {
+            0 => self.strip_pod(),
+            1 => {
                 if let Some(pod) = self
                     .pick(self.api.pods.keys().cloned().collect())
                     .map(|name| self.api.pods[&name].clone())
@@ -252,10 +258,16 @@ impl World {
     /// A person takes the tracking finalizer off a Pod and kills it: no end of it can ever be read. That it was launched is
     /// known from its record or the stored status.
     fn strip_pod(&mut self) {
-        let Some(name) = self.pick(self.api.pods.keys().cloned().collect()) else { return };
+        let Some(name) = self.pick(self.api.pods.keys().cloned().collect()) else {
+            return;
+        };
         let pod = self.api.pods[&name].clone();
         let who = &pod.sight.identity;
-        let deployed = self.api.records.values().any(|record| record.sight.identity.key == who.key && record.has_pod);
+        let deployed = self
+            .api
+            .records
+            .values()
+            .any(|record| record.sight.identity.key == who.key && record.has_pod);
         let shown = self.api.job(&who.key.job_uid).is_some_and(|job| {
             let mut devices = job.status.devices.iter();
             devices.any(|device| device.pod.as_ref() == Some(&name) && device.phase == "Flashing")
@@ -263,7 +275,9 @@ impl World {
         if deployed || shown {
             self.api.flashes.get_mut(&pod.sight.uid).unwrap().stripped = true;
             self.api.untrack(&pod);
-            self.api.delete_pod(&pod, Some(super::attempts::PodRemoval::Lost)).unwrap();
+            self.api
+                .delete_pod(&pod, Some(super::attempts::PodRemoval::Lost))
+                .unwrap();
         }
     }
 
@@ -275,8 +289,8 @@ impl World {
         else {
             return;
         };
-        match self.tape.draw(6) {
-            0..=2 => {
+        match self.tape.draw(16) {
+            0..=12 => {
                 let generation = job.metadata.generation.unwrap() + 1;
                 job.metadata.generation = Some(generation);
                 job.spec.firmware = format!("f:{generation}");
@@ -357,6 +371,19 @@ impl World {
             let Some(round) = &job.status.round else {
                 continue;
             };
+            for index in job.finals.succeeded.iter() {
+                let proof = self.api.flashes.values().any(|flash| {
+                    let who = &flash.identity;
+                    let same = (&who.key.job_uid, who.round, &who.uuid)
+                        == (uid, round.number, &uuid(index));
+                    same && flash.result == Some(Outcome::Succeeded)
+                });
+                assert!(
+                    proof,
+                    "device {index} of {uid} never succeeded in round {}",
+                    round.number
+                );
+            }
             let (finals, key) = (job.finals, (uid.clone(), round.number));
             let before = self.finals.get(&key).cloned().unwrap_or_default();
             for index in 0..DEVICES {
@@ -481,6 +508,10 @@ impl World {
             );
             let lost = self.api.dead.contains(&api::pod_name(who));
             let succeeded = flash.result == Some(Outcome::Succeeded) && !lost;
+            // Where no end could be read, a success may have been read before.
+            if flash.stripped && succeeded {
+                continue;
+            }
             assert_eq!(
                 job.finals.succeeded.contains(index),
                 succeeded,
