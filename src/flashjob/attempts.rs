@@ -185,7 +185,7 @@ pub fn decide(
         .as_ref()
         .map_or(vanished, PodSight::may_have_run);
     if memory.releasing.contains(id) && !started && !memory.lost.contains(id) {
-        return release(attempt, bounds, now);
+        return release(attempt, wish, bounds, now);
     }
     let found = memory.verdicts.get(id);
     let stored = if wish.ending.is_some() {
@@ -526,8 +526,8 @@ fn troubled(
         .until(trouble.until);
     let begun = attempt.record().map_or(now, |record| record.sight.created);
     let overdue = after(begun, bounds.address_seconds) <= now || wish.closed.is_some();
-    let unlaunched =
-        attempt.pod.is_none() && attempt.record().is_some_and(|record| !record.has_pod);
+    let launched = attempt.pod_seen || wish.was_flashing;
+    let unlaunched = !launched && attempt.record().is_some_and(|record| !record.has_pod);
     // What is being given up already only waits for its next try.
     let open = wish.ending.is_none() && !memory.releasing.contains(&attempt.identity.key.id);
     if unlaunched && open && overdue {
@@ -540,14 +540,21 @@ fn troubled(
 }
 
 /// Uninstalls an attempt that has no verdict and never will: no flash began.
-fn release(attempt: &Attempt, bounds: &Bounds, now: Timestamp) -> Decision {
+fn release(attempt: &Attempt, wish: &Wish, bounds: &Bounds, now: Timestamp) -> Decision {
     let decision = Decision::wait(
         phase_of(attempt),
         Reason::BackOff,
         "the release is being uninstalled",
     );
+    // The record goes last, and not before the stored status has ceased to say Flashing: that without a record means a flash
+    // of which nothing is left.
+    let record = if wish.was_flashing {
+        RecordRemoval::Keep
+    } else {
+        RecordRemoval::Delete
+    };
     match (
-        removal(attempt, PodRemoval::Unstarted, RecordRemoval::Delete, true),
+        removal(attempt, PodRemoval::Unstarted, record, true),
         &attempt.pod,
     ) {
         (Some(removal), _) => decision.with(Step::Remove(removal)),

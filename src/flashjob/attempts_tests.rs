@@ -379,6 +379,21 @@ fn a_released_attempt_goes_pod_then_service_then_record() {
 }
 
 #[test]
+fn the_record_of_a_released_attempt_outlives_a_stored_status_that_says_flashing() {
+    let mut without = attempt(deployed(), None, None);
+    without.pod_seen = true;
+    without.pod_never_ran = true;
+    let shown = Wish {
+        was_flashing: true,
+        ..wish()
+    };
+    let waits = decide(&without, &shown, &releasing(), &BOUNDS, at(302));
+    assert_eq!((waits.step, waits.phase), (None, DevicePhase::Reserved));
+    let goes = decide(&without, &wish(), &releasing(), &BOUNDS, at(303));
+    assert_eq!(removal_of(&goes).record, RecordRemoval::Delete);
+}
+
+#[test]
 fn a_pod_that_vanished_while_it_was_being_given_up_may_have_flashed() {
     let mut vanished = attempt(deployed(), served(address()), None);
     vanished.pod_seen = true;

@@ -18,8 +18,6 @@ pub struct Memory {
     pub waiting: BTreeMap<usize, Waiting>,
     /// Attempts that are being uninstalled without a verdict, by attempt id: no flash began.
     pub releasing: BTreeSet<String>,
-    /// Attempts that were given up, by attempt id, as long as the stored status may still show their Pod.
-    pub released: BTreeSet<String>,
     /// Attempts whose node was lost, by attempt id.
     pub lost: BTreeSet<String>,
     /// The latest trouble with an attempt, by attempt id.

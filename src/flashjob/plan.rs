@@ -387,8 +387,7 @@ fn next_wait(
 }
 
 /// Id of the attempt whose Pod a stored device record names.
-#[must_use]
-pub fn attempt_of(device: &DeviceStatus) -> Option<&str> {
+fn attempt_of(device: &DeviceStatus) -> Option<&str> {
     device.pod.as_deref()?.rsplit_once('-').map(|(_, id)| id)
 }
 
@@ -423,9 +422,7 @@ fn plan_vanished(
             continue;
         };
         let memory = observed.memory;
-        let settled = job.finals.contains(index)
-            || memory.refused.contains_key(&index)
-            || memory.released.contains(id);
+        let settled = job.finals.contains(index) || memory.refused.contains_key(&index);
         if settled || active.contains_key(&index) {
             continue;
         }

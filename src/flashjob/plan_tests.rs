@@ -275,14 +275,6 @@ fn a_stored_flash_of_which_nothing_is_left_is_interrupted_and_never_begins_again
 }
 
 #[test]
-fn a_device_that_was_given_up_begins_again_although_the_stored_status_still_shows_its_pod() {
-    let mut scene = Scene::new(1);
-    flashing_status(&mut scene, 0);
-    scene.memory.released.insert("a0".into());
-    assert_eq!(scene.plan(1).begin.len(), 1);
-}
-
-#[test]
 fn a_record_deleted_by_hand_in_mid_flight_changes_nothing_for_its_pod() {
     let mut scene = Scene::new(1);
     let who = identity(0, "a0");

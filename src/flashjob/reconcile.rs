@@ -13,7 +13,7 @@ use super::{
     context::Context,
     job::Job,
     memory::Refusal,
-    plan::{self, Plan, attempt_of},
+    plan::{self, Plan},
     roster::Roster,
     sight::{AttemptKey, Identity},
     state::State,
@@ -349,7 +349,6 @@ pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp
     }
     for (key, index, waiting) in &plan.release {
         memory.releasing.insert(key.id.clone());
-        memory.released.insert(key.id.clone());
         memory.trouble.remove(&key.id);
         if let Some(index) = index {
             memory.waiting.insert(*index, waiting.clone());
@@ -366,13 +365,6 @@ pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp
         live.contains(id) || found.index.is_some_and(|index| !job.finals.contains(index))
     });
     memory.releasing.retain(|id| live.contains(id));
-    let shown = |id: &String| {
-        job.status
-            .devices
-            .iter()
-            .any(|device| attempt_of(device) == Some(id.as_str()))
-    };
-    memory.released.retain(|id| live.contains(id) || shown(id));
     memory
         .trouble
         .retain(|id, trouble| live.contains(id) || trouble.until > now);
