@@ -124,6 +124,10 @@ async fn an_operator_that_is_killed_again_and_again_flashes_every_device_once_an
     space.assert_verdicts(&job, &fleet);
     space.assert_flashed(&fleet, 1);
     let audit = space.control_plane.audit();
+    println!(
+        "{} deletes were cut off by kills",
+        audit.cut_off_deletes(&space.name)
+    );
     for kind in ["pods", "services"] {
         let peak = audit.peak(kind, &space.name);
         println!("at most {peak} {kind} at the same time");

@@ -79,6 +79,12 @@ impl Request {
         self.code == 201 && self.resource == "pods/binding"
     }
 
+    /// Whether it was carried out, or may have been: a request whose asker was killed meanwhile is answered with a time-out,
+    /// whatever became of it.
+    fn may_be_done(&self) -> bool {
+        self.code < 300 || self.code >= 500
+    }
+
     /// Whether it brought an object into the world; a server-side apply that does so is a patch.
     pub fn is_birth(&self) -> bool {
         self.code == 201 && matches!(self.verb.as_str(), "create" | "patch") && self.is_write()
@@ -152,7 +158,7 @@ impl Audit {
     }
 
     /// The most objects of a kind (its plural) that were alive in a namespace at the same time. An object lives from its birth to
-    /// the first delete that was answered with success: a lower bound, since finalizers may keep it longer.
+    /// the first delete that was, or may have been, carried out: a lower bound, since finalizers may keep it longer.
     pub fn peak(&self, resource: &str, namespace: &str) -> usize {
         let mut alive = BTreeSet::new();
         let mut peak = 0;
@@ -164,12 +170,22 @@ impl Audit {
             }
             if bound || request.is_birth() {
                 alive.insert(&request.name);
-            } else if request.verb == "delete" && request.code < 300 {
+            } else if request.verb == "delete" && request.may_be_done() {
                 alive.remove(&request.name);
             }
             peak = peak.max(alive.len());
         }
         peak
+    }
+
+    /// Deletes of which nobody knows whether they were carried out, because their asker was killed meanwhile.
+    pub fn cut_off_deletes(&self, namespace: &str) -> usize {
+        let of = |request: &&Request| request.namespace == namespace && request.verb == "delete";
+        self.0
+            .iter()
+            .filter(of)
+            .filter(|request| request.code >= 500)
+            .count()
     }
 
     /// Successful writes of the process that asks with this token, in a namespace, except those of the leader election and events.
@@ -210,5 +226,40 @@ impl Audit {
             .iter()
             .filter(|request| request.user == user && request.code == 403)
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(verb: &str, name: &str, code: i64) -> Request {
+        Request {
+            verb: verb.into(),
+            user: String::new(),
+            code,
+            uri: String::new(),
+            resource: "services".into(),
+            namespace: "lab".into(),
+            name: name.into(),
+            credential: String::new(),
+            received: Timestamp::UNIX_EPOCH,
+            answered: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_delete_whose_asker_was_killed_may_have_been_carried_out_and_one_that_was_refused_was_not()
+    {
+        let of = |code| {
+            let requests = [
+                ("create", "a", 201),
+                ("delete", "a", code),
+                ("create", "b", 201),
+            ];
+            let requests = requests.map(|(verb, name, code)| request(verb, name, code));
+            Audit(requests.into()).peak("services", "lab")
+        };
+        assert_eq!([of(200), of(504), of(409)], [1, 1, 2]);
     }
 }
