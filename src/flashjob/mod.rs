@@ -26,12 +26,15 @@ mod passes;
 mod pending;
 pub mod plan;
 mod reconcile;
+mod remember;
 pub mod roster;
+mod rounds;
 pub mod sight;
 pub mod state;
 pub mod status;
 mod sweep;
 pub mod table;
+mod trial;
 pub mod verdict;
 
 pub use context::{Context, Limits};
