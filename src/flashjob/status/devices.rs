@@ -154,6 +154,7 @@ fn entry_of_view(job: &Job, view: &DeviceView) -> DeviceStatus {
         from_version: stored.and_then(|device| device.from_version.clone()),
         to_version: None,
         start_time: view.since.map(Time),
+        next_time: None,
         completion_time: None,
         log_tail: None,
     }
