@@ -176,7 +176,7 @@ impl Job {
                 .backoff_limit_per_device
                 .unwrap_or(DEFAULT_BACKOFF_LIMIT)
                 .into(),
-            verification: format!("{:?}", mode),
+            verification: format!("{mode:?}"),
             expected_version: verification
                 .expected_version
                 .clone()
