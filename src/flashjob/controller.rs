@@ -14,7 +14,9 @@ use kube::{Resource, ResourceExt, core::DeserializeGuard};
 use serde::de::DeserializeOwned;
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{context::Context, job::Job, passes::passes, sight::AttemptKey, state::State, sweep};
+use super::{
+    context::Context, job::Job, passes::passes, sight::AttemptKey, state::State, sweep, takeover,
+};
 use crate::{
     api::{FlashJob, Instance},
     cluster::{
@@ -94,6 +96,7 @@ pub async fn run(
             ),
         }
     }
+    takeover::find(&ctx, &scope).await;
     let (jobs, slots) = {
         let state = ctx.state();
         (state.jobs().count(), state.ledger.slots())

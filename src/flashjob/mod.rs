@@ -3,11 +3,12 @@
 //! | file | what it may do |
 //! |---|---|
 //! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
-//! | `table`, `attempts`, `pending`, `plan`, `verdict`, `status`, `conditions`, `index_set`, `blueprint` | decide; pure |
+//! | `table`, `attempts`, `adoption`, `pending`, `plan`, `verdict`, `status`, `conditions`, `index_set`, `blueprint` | decide; pure |
 //! | `act` | write |
-//! | `controller`, `passes`, `reconcile`, `rounds`, `trial`, `sweep`, `context` | wire them together |
+//! | `controller`, `passes`, `reconcile`, `rounds`, `takeover`, `trial`, `sweep`, `context` | wire them together |
 
 mod act;
+pub mod adoption;
 pub mod attempts;
 pub mod blueprint;
 pub mod conditions;
@@ -34,6 +35,7 @@ pub mod state;
 pub mod status;
 mod sweep;
 pub mod table;
+mod takeover;
 mod trial;
 pub mod verdict;
 

@@ -3,6 +3,7 @@
 //! A step runs as a task of its own, so that a slow device or helm process holds up nobody else. Every answer goes into the
 //! ledger at once; when the step has ended, its job is looked at again.
 
+mod adopt;
 mod begin;
 mod helm;
 pub mod job;
@@ -136,6 +137,7 @@ async fn run(
     step: Step,
 ) -> Result<(), StepError> {
     match step {
+        Step::Adopt => adopt::adopt(ctx, job, identity).await,
         Step::ApplyService => begin::apply_service(ctx, identity).await,
         Step::Launch { address } => launch::launch(ctx, identity, &address).await,
         Step::MarkDeployed => launch::mark_deployed(ctx, identity).await,

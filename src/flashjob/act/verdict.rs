@@ -10,6 +10,7 @@ use crate::{
     api::Reason,
     cluster::{ApiError, clock::now},
     flashjob::{
+        adoption,
         context::Context,
         job::Job,
         memory::Found,
@@ -174,7 +175,13 @@ pub async fn confirm_interrupted(
                 identity.key.id
             ))
         });
-    let name = name.unwrap_or_else(|| {
+    let original = || {
+        let of_original = adoption::attempt_id(&identity.key.job_uid, &identity.uuid);
+        let job = identity.job_name.as_deref();
+        job.filter(|_| identity.key.id == of_original)
+            .map(|job| adoption::pod_name(job, &identity.uuid))
+    };
+    let name = name.or_else(original).unwrap_or_else(|| {
         format!(
             "{}{}-{}",
             crate::names::RELEASE_PREFIX,

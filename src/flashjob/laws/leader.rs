@@ -274,6 +274,7 @@ impl Leader {
         self.state.ledger.begin_step(&identity);
         let mut ops = VecDeque::new();
         match step {
+            Step::Adopt => unreachable!("no other operator was ever in this world"),
             Step::ApplyService => ops.push_back(Op::ApplyService),
             Step::Launch { .. } => ops.extend([Op::CreatePod, Op::PutDeployed]),
             Step::MarkDeployed => ops.push_back(Op::PutDeployed),

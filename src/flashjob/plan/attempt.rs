@@ -10,6 +10,7 @@ use super::{DeviceView, Observed, Plan, gates::wish};
 use crate::{
     api::{DevicePhase, Reason},
     flashjob::{
+        adoption,
         attempts::{Decision, decide},
         ledger::Attempt,
         memory::Waiting,
@@ -57,7 +58,7 @@ fn index_of(observed: &Observed<'_>, attempt: &Attempt) -> Option<usize> {
 }
 
 fn view(attempt: &Attempt, index: Option<usize>, decision: Decision) -> DeviceView {
-    let decision = with_foreign(attempt, decision);
+    let decision = with_original(attempt, with_foreign(attempt, decision));
     DeviceView {
         index,
         uuid: attempt.identity.uuid.clone(),
@@ -84,6 +85,24 @@ fn with_foreign(attempt: &Attempt, decision: Decision) -> Decision {
         reason: Reason::ForeignRevision,
         message,
         ..decision
+    }
+}
+
+/// The original operator started the Pod: said as long as it runs.
+fn with_original(attempt: &Attempt, decision: Decision) -> Decision {
+    let identity = &attempt.identity;
+    let job = identity.job_name.as_deref();
+    let named = job.map(|job| adoption::pod_name(job, &identity.uuid));
+    let pod = attempt.pod.as_ref().map(|pod| &pod.sight.name);
+    match (pod, named) {
+        (Some(pod), Some(named)) if *pod == named && decision.reason == Reason::Flashing => {
+            Decision {
+                reason: Reason::Adopted,
+                message: adoption::said(pod),
+                ..decision
+            }
+        }
+        _ => decision,
     }
 }
 

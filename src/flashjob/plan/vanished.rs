@@ -10,14 +10,16 @@ use super::{DeviceView, Observed, Plan};
 use crate::{
     api::{DevicePhase, DeviceStatus, Reason},
     flashjob::{
+        adoption::attempt_of_pod,
         attempts::Step,
+        job::Job,
         sight::{AttemptKey, Identity},
     },
 };
 
 /// Id of the attempt whose Pod a stored device record names.
-fn attempt_of(device: &DeviceStatus) -> Option<&str> {
-    device.pod.as_deref()?.rsplit_once('-').map(|(_, id)| id)
+fn attempt_of(job: &Job, device: &DeviceStatus) -> Option<String> {
+    attempt_of_pod(job, &device.uuid, device.pod.as_deref()?)
 }
 
 /// Row 6, where nothing at all is left: the stored status shows a flash of which no object remains.
@@ -47,7 +49,8 @@ pub(super) fn plan_vanished(
         let Ok(index) = usize::try_from(device.index) else {
             continue;
         };
-        let (Some(selected), Some(id)) = (roster.devices().get(index), attempt_of(device)) else {
+        let (Some(selected), Some(id)) = (roster.devices().get(index), attempt_of(job, device))
+        else {
             continue;
         };
         let memory = observed.memory;
@@ -57,10 +60,13 @@ pub(super) fn plan_vanished(
         }
         let key = AttemptKey {
             job_uid: job.uid.clone(),
-            id: id.to_owned(),
+            id: id.clone(),
         };
         active.insert(index, key.clone());
-        let trouble = memory.trouble.get(id).filter(|trouble| trouble.until > now);
+        let trouble = memory
+            .trouble
+            .get(&id)
+            .filter(|trouble| trouble.until > now);
         plan.wake(trouble.map(|trouble| trouble.until));
         plan.views.push(DeviceView {
             index: Some(index),
@@ -73,7 +79,7 @@ pub(super) fn plan_vanished(
                 .into(),
             since: device.start_time.as_ref().map(|time| time.0),
         });
-        if trouble.is_some() || memory.verdicts.contains_key(id) {
+        if trouble.is_some() || memory.verdicts.contains_key(&id) {
             continue;
         }
         let identity = Identity {
