@@ -4,6 +4,7 @@
 
 mod cleanup;
 mod crds;
+mod explain;
 mod reference;
 mod render;
 mod run;
@@ -29,6 +30,8 @@ enum Command {
     Crds(crds::Crds),
     /// Render a chart as `helm template` does, or show what would be applied for one device.
     Render(Box<render::Render>),
+    /// Say in plain words what a FlashJob, or one of its devices, is doing, what it waits for and what comes next.
+    Explain(explain::Explain),
     /// Free what FlashJobs left behind when the operator is gone; run by a person, with that person's rights.
     Cleanup(cleanup::Cleanup),
     /// Print the versions of the operator, its flash chart, helm and the cluster.
@@ -60,9 +63,34 @@ async fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Run(settings) => run::run(*settings).await,
         Command::Crds(crds) => crds.run().map(|()| ExitCode::SUCCESS),
         Command::Render(render) => render.run().map(|()| ExitCode::SUCCESS),
+        Command::Explain(explain) => explain.run().await.map(|()| ExitCode::SUCCESS),
         Command::Cleanup(cleanup) => cleanup.run().await,
         Command::Version(version) => version.run().await.map(|()| ExitCode::SUCCESS),
         Command::Reference => print(&reference::markdown()).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// How something is printed.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+impl Output {
+    /// The value, as text or as JSON.
+    fn show<T: serde::Serialize>(
+        self,
+        value: &T,
+        text: impl Fn(&T) -> String,
+    ) -> Result<String, Failure> {
+        match self {
+            Self::Text => Ok(text(value)),
+            Self::Json => Ok(format!("{}\n", serde_json::to_string_pretty(value)?)),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
 //! | `table`, `attempts`, `adoption`, `pending`, `plan`, `verdict`, `status`, `conditions`, `index_set`, `blueprint` | decide; pure |
+//! | `explain` | say what is stored in plain words; pure |
 //! | `act` | write |
 //! | `controller`, `passes`, `reconcile`, `rounds`, `takeover`, `trial`, `sweep`, `context` | wire them together |
 
@@ -14,6 +15,7 @@ pub mod blueprint;
 pub mod conditions;
 mod context;
 mod controller;
+pub mod explain;
 #[cfg(test)]
 mod fixtures;
 pub mod index_set;

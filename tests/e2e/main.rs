@@ -20,4 +20,5 @@ mod kills;
 mod leadership;
 mod main_job;
 mod simulation;
+mod takeover;
 mod verdicts;
