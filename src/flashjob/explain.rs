@@ -127,6 +127,9 @@ pub struct DeviceLine {
     /// When it goes on by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
 }
 
 /// Devices that wait for the same.
@@ -227,6 +230,7 @@ fn line(device: &DeviceStatus) -> DeviceLine {
         message: device.message.clone().unwrap_or_default(),
         since: device.start_time.as_ref().map(|time| time.0),
         until: device.next_time.as_ref().map(|time| time.0),
+        ended: device.completion_time.as_ref().map(|time| time.0),
     }
 }
 

@@ -18,6 +18,7 @@ mod controller;
 pub mod explain;
 #[cfg(test)]
 mod fixtures;
+pub mod forecast;
 pub mod index_set;
 pub mod job;
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod support;
 
 mod api;
 mod bad_input;
+mod cli_explain;
 mod cluster;
 mod compat;
 mod flash_pod_values;

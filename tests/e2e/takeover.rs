@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    Operator, Outcome, Params, Space,
+    Fleet, Operator, Outcome, Params, Space,
     fleet::Report,
     job::{FIRMWARE, VERSION, job},
     seconds,
@@ -137,6 +137,123 @@ fn names(space: &Space, kinds: &str) -> Vec<String> {
     names.lines().map(str::to_owned).collect()
 }
 
+/// Devices by what the original had done with them.
+struct Cast {
+    /// It had succeeded, and of one of them its Service was left.
+    done: [Report; 2],
+    /// Its Pod had ended: sent, and not reached.
+    over: [Report; 2],
+    /// Its Pod runs: until it is done, and until somebody ends it.
+    alive: [Report; 2],
+    /// Nothing had begun; of one of them there is a Service.
+    fresh: [Report; 2],
+}
+
+impl Cast {
+    fn of(fleet: &Fleet) -> Self {
+        let devices = fleet.devices();
+        let find = |outcome| {
+            let mut of = devices
+                .iter()
+                .filter(move |device| device.outcome == outcome);
+            move || of.next().unwrap().clone()
+        };
+        let (mut sent, mut refused, mut stuck) = (
+            find(Outcome::Sent),
+            find(Outcome::Exit1),
+            find(Outcome::NeverEnds),
+        );
+        Self {
+            done: [sent(), sent()],
+            over: [sent(), refused()],
+            alive: [sent(), stuck()],
+            fresh: [sent(), sent()],
+        }
+    }
+
+    /// Brings it all onto the cluster. Returns the names of the Pods that run.
+    async fn enter(&self, original: &Original<'_>) -> [String; 2] {
+        let [done, left] = &self.done;
+        original.status(&json!({
+            "phase": "InProgress", "message": "Firmware flashing in progress", "completedUUIDs": [done.uuid, left.uuid],
+        }));
+        original.service(left);
+        original.service(&self.fresh[0]);
+        let over = [
+            original.flash(&self.over[0], true),
+            original.flash(&self.over[1], false),
+        ];
+        original.reaches(&over[0], &["Succeeded"]).await;
+        original.reaches(&over[1], &["Failed"]).await;
+        let alive = [
+            original.flash(&self.alive[0], true),
+            original.flash(&self.alive[1], false),
+        ];
+        for pod in &alive {
+            original.reaches(pod, &["Running", "Succeeded"]).await;
+        }
+        // Labels like the original's, on somebody else's Pod.
+        let stranger = json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "stranger", "labels": {"app": original.job, "uuid": self.fresh[1].uuid}},
+            "spec": {"restartPolicy": "Never", "containers": [{"name": "flash-container", "image": "web"}]},
+        });
+        original.space.apply(&stranger.to_string());
+        alive
+    }
+
+    /// The operator created a Pod for each device that had not begun, and for no other.
+    fn assert_births(&self, space: &Space) {
+        let births = space.control_plane.audit().pod_births(&space.name);
+        for device in &self.fresh {
+            let prefix = format!("flash-{}-", device.uuid);
+            let mut of = births.iter().filter(|(pod, _)| pod.starts_with(&prefix));
+            assert!(
+                matches!((of.next(), of.next()), (Some((_, 1)), None)),
+                "{births:?}"
+            );
+        }
+        let ours = births
+            .keys()
+            .filter(|pod| pod.starts_with("flash-"))
+            .count();
+        assert_eq!(
+            (ours, births.len()),
+            (2, 7),
+            "four of the original, one stranger: {births:?}"
+        );
+        let label = "-o=jsonpath={.metadata.labels.flashjob\\.nbfc\\.io/job-uid}";
+        assert_eq!(space.kubectl(&["get", "pod", "stranger", label]), "");
+    }
+}
+
+/// Killed as soon as it began to take over, and once more on the way.
+async fn killed_twice(space: &Space, stuck: &Report, pod: &str) -> Operator {
+    let mut operator = leader(space).await;
+    let adopted = "--selector=flashjob.nbfc.io/job-uid,flashjob.nbfc.io/round=1";
+    space
+        .eventually("something taken over", seconds(60), async || {
+            let adopted = space.kubectl(&["get", "pods,services", adopted, "-o", "name"]);
+            (!adopted.is_empty()).then_some(())
+        })
+        .await;
+    operator.kill();
+    operator = leader(space).await;
+    let shown = space
+        .eventually("word of the flash that runs", seconds(60), async || {
+            let job = space.job("upgraded");
+            (job.device(&stuck.uuid)["reason"] == "Adopted").then_some(job)
+        })
+        .await;
+    let device = shown.device(&stuck.uuid);
+    assert_eq!(
+        (&device["phase"], &device["pod"], &device["release"]),
+        (&json!("Flashing"), &json!(pod), &Value::Null)
+    );
+    operator.kill();
+    leader(space).await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn flashes_of_the_original_are_followed_judged_and_cleaned_up_and_no_device_is_flashed_twice()
 {
@@ -150,88 +267,26 @@ async fn flashes_of_the_original_are_followed_judged_and_cleaned_up_and_no_devic
             ..Params::default()
         })
         .await;
-    let devices = fleet.devices();
-    let of = |outcome| {
-        devices
-            .iter()
-            .filter(move |device| device.outcome == outcome)
-    };
-    let (refused, stuck) = (
-        of(Outcome::Exit1).next().unwrap(),
-        of(Outcome::NeverEnds).next().unwrap(),
-    );
-    let [done, left, ended, running, waiting, fresh] = of(Outcome::Sent).collect::<Vec<_>>()[..]
-    else {
-        panic!("{devices:#?}")
-    };
-
+    let cast = Cast::of(&fleet);
     let spec = json!({"activeDeadlineSecondsPerDevice": 60});
     let original = Original::took_up(&space, "upgraded", &fleet.uuids(), &spec);
-    original.status(&json!({
-        "phase": "InProgress", "message": "Firmware flashing in progress", "completedUUIDs": [done.uuid, left.uuid],
-    }));
-    original.service(left);
-    original.service(waiting);
-    let over = [original.flash(ended, true), original.flash(refused, false)];
-    original.reaches(&over[0], &["Succeeded"]).await;
-    original.reaches(&over[1], &["Failed"]).await;
-    let alive = [original.flash(running, true), original.flash(stuck, false)];
-    for pod in &alive {
-        original.reaches(pod, &["Running", "Succeeded"]).await;
-    }
-    // Labels like the original's, on somebody else's Pod.
-    let stranger = json!({
-        "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": "stranger", "labels": {"app": "upgraded", "uuid": fresh.uuid}},
-        "spec": {"restartPolicy": "Never", "containers": [{"name": "flash-container", "image": "web"}]},
-    });
-    space.apply(&stranger.to_string());
-
-    // Killed as soon as it began to take over, and once more on the way.
-    let mut operator = leader(&space).await;
-    let adopted = "--selector=flashjob.nbfc.io/job-uid,flashjob.nbfc.io/round=1";
-    space
-        .eventually("something taken over", seconds(60), async || {
-            let adopted = space.kubectl(&["get", "pods,services", adopted, "-o", "name"]);
-            (!adopted.is_empty()).then_some(())
-        })
-        .await;
-    operator.kill();
-    operator = leader(&space).await;
-    let shown = space
-        .eventually("word of the flash that runs", seconds(60), async || {
-            let job = space.job("upgraded");
-            (job.device(&stuck.uuid)["reason"] == "Adopted").then_some(job)
-        })
-        .await;
-    let device = shown.device(&stuck.uuid);
-    assert_eq!(
-        (&device["phase"], &device["pod"], &device["release"]),
-        (&json!("Flashing"), &json!(alive[1]), &Value::Null)
-    );
-    operator.kill();
-    operator = leader(&space).await;
+    let alive = cast.enter(&original).await;
+    let (refused, stuck) = (&cast.over[1], &cast.alive[1]);
+    let mut operator = killed_twice(&space, stuck, &alive[1]).await;
 
     let job = space.finished("upgraded", 180).await;
-    let index = |device: &Report| {
-        devices
-            .iter()
-            .position(|one| one.uuid == device.uuid)
-            .unwrap()
-    };
+    let uuids = fleet.uuids();
+    let index = |device: &Report| uuids.iter().position(|uuid| *uuid == device.uuid).unwrap();
+    let status = &job.0["status"];
     assert_eq!(
         job.indexes("failedIndexes"),
         [refused, stuck].map(index).into(),
-        "{:#}",
-        job.0["status"]
+        "{status:#}"
     );
     assert_eq!((job.count("succeeded"), job.count("selected")), (6, 8));
     assert_eq!(job.device(&stuck.uuid)["reason"], "DeadlineExceeded");
     assert_eq!(job.device(&refused.uuid)["reason"], "ContactFailed");
-    assert_eq!(
-        job.0["status"]["completedUUIDs"].as_array().unwrap().len(),
-        6
-    );
+    assert_eq!(status["completedUUIDs"].as_array().unwrap().len(), 6);
 
     // Nothing of the original's is left, and the devices that it flashed were flashed by nobody else.
     space
@@ -239,35 +294,10 @@ async fn flashes_of_the_original_are_followed_judged_and_cleaned_up_and_no_devic
             (names(&space, "pods,services") == ["pod/stranger"]).then_some(())
         })
         .await;
-    let births = space.control_plane.audit().pod_births(&space.name);
-    let ours: Vec<_> = births
-        .iter()
-        .filter(|(pod, _)| pod.starts_with("flash-"))
-        .collect();
-    assert_eq!(ours.len(), 2, "{births:?}");
-    for device in [waiting, fresh] {
-        let prefix = format!("flash-{}-", device.uuid);
-        let of: Vec<_> = ours
-            .iter()
-            .filter(|(pod, _)| pod.starts_with(&prefix))
-            .collect();
-        assert!(matches!(of[..], [(_, 1)]), "{births:?}");
-    }
-    assert_eq!(
-        births.len(),
-        7,
-        "two of the operator, four of the original, a stranger: {births:?}"
-    );
+    cast.assert_births(&space);
     let journal = fleet.journal();
-    assert_eq!(
-        (
-            journal.len(),
-            journal.iter().filter(|flash| flash.overlapped).count()
-        ),
-        (6, 0)
-    );
-    let label = "-o=jsonpath={.metadata.labels.flashjob\\.nbfc\\.io/job-uid}";
-    assert_eq!(space.kubectl(&["get", "pod", "stranger", label]), "");
+    let overlapped = journal.iter().filter(|flash| flash.overlapped).count();
+    assert_eq!((journal.len(), overlapped), (6, 0));
 
     space.kubectl(&["delete", "pod", "stranger"]);
     space.delete_job("upgraded", 60).await;

@@ -50,8 +50,9 @@ pub struct DeviceExplanation {
     pub reason: String,
     /// Why, in words.
     pub message: String,
-    /// Attempts that began.
-    pub attempts: i64,
+    /// Attempts that began; none where the status has no room for the device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<i64>,
     /// Helm release.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
@@ -94,8 +95,9 @@ pub fn device(known: &Known<'_>, uuid: &str, present: Option<&Present>) -> Devic
     let stands = entry.map_or_else(|| unlisted(known, index, uuid), listed);
     let pod = entry.and_then(|device| device.pod.clone());
     let original = pod.as_deref() == Some(&adoption::pod_name(&known.job.name, uuid));
+    // The release of a device that failed stays; that of any other without an entry is gone, or was never there.
     let begun = entry.is_some_and(|device| device.attempts > 0)
-        || index.is_some_and(|index| known.job.finals.contains(index));
+        || index.is_some_and(|index| known.job.finals.failed.contains(index));
     let release = entry
         .and_then(|device| device.release.clone())
         .or_else(|| release_name(uuid).ok().filter(|_| begun && !original));
@@ -115,7 +117,7 @@ pub fn device(known: &Known<'_>, uuid: &str, present: Option<&Present>) -> Devic
         phase: stands.phase,
         reason: stands.reason,
         message: stands.message,
-        attempts: entry.map_or(0, |device| device.attempts),
+        attempts: entry.map(|device| device.attempts),
         release,
         pod,
         from_version: entry.and_then(|device| device.from_version.clone()),
@@ -160,7 +162,7 @@ fn unlisted(known: &Known<'_>, index: Option<usize>, uuid: &str) -> Stands {
         .as_ref()
         .is_ok_and(|spec| spec.uuid.iter().any(|one| one == uuid));
     let shown =
-        "only the newest results are shown one by one; helm history and the events know more";
+        "only the newest results are shown one by one; the events and the operator's log know more";
     let (phase, reason, message) = match index {
         Some(index) if finals.succeeded.contains(index) => (
             DevicePhase::Succeeded,

@@ -101,10 +101,7 @@ pub fn device_text(of: &DeviceExplanation) -> String {
         (None, to) => to.clone(),
     };
     field("Version", versions);
-    field(
-        "Attempts",
-        (of.index.is_some()).then(|| of.attempts.to_string()),
-    );
+    field("Attempts", of.attempts.map(|attempts| attempts.to_string()));
     field("Release", of.release.clone());
     field("Pod", of.pod.clone());
     field("Began", of.start_time.map(|at| moment(at, of.time)));
@@ -203,21 +200,18 @@ fn section(text: &mut String, title: &str, devices: &[DeviceLine], now: Timestam
             device.index, device.uuid, device.phase
         );
         line(text, &words);
-        let since = device
-            .since
-            .filter(|_| device.until.is_none())
-            .map(|at| format!("; since {}", moment(at, now)));
+        let times = match (device.ended, device.until, device.since) {
+            (Some(at), ..) => format!("; {}", moment(at, now)),
+            (None, Some(at), _) => format!("; until {}", moment(at, now)),
+            (None, None, Some(at)) => format!("; since {}", moment(at, now)),
+            (None, None, None) => String::new(),
+        };
         let message = if device.message.is_empty() {
             String::new()
         } else {
             format!(": {}", device.message)
         };
-        let ends = until(device.until, now);
-        let words = format!(
-            "{}{message}{ends}{}",
-            device.reason,
-            since.unwrap_or_default()
-        );
+        let words = format!("{}{message}{times}", device.reason);
         line(text, &format!("          {words}"));
     }
     if devices.len() > MOST_LISTED {
