@@ -52,7 +52,9 @@ fn property(variable: &Variable) -> Option<String> {
         other => {
             let rest = other.strip_prefix("device.properties")?;
             let name = rest.trim_start_matches('.');
-            let quoted = name.strip_prefix("[\"").and_then(|it| it.strip_suffix("\"]"));
+            let quoted = name
+                .strip_prefix("[\"")
+                .and_then(|it| it.strip_suffix("\"]"));
             return Some(quoted.unwrap_or(name).to_owned());
         }
     };

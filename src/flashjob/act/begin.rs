@@ -10,13 +10,15 @@ use super::{StepError, altered, helm, until_answered};
 use crate::{
     api::Reason,
     cluster::{ApiError, ErrorKind, clock::now},
+    device::Device,
     flashjob::{
         blueprint::{AttemptOf, Blueprint, FlashPod, Parts},
         context::Context,
         job::Job,
-        memory::Waiting,
+        memory::{Found, Refusal, Waiting},
         plan::Begin,
         sight::Identity,
+        verdict::{Outcome, Verdict},
     },
     release::{ApplyMethod, Info, Intent, Record, Stamp, Status, Stored, secret},
 };
@@ -228,11 +230,21 @@ pub fn intent_of<'a>(stored: &'a Stored, identity: &Identity) -> Result<&'a Inte
     }
 }
 
-/// An attempt could not be recorded: its device waits, or its job is refused as a whole. Where a record was made after all,
-/// the attempt goes on from it.
-pub fn give_up(ctx: &Context, job: &Job, identity: &Identity, index: usize, error: &StepError) {
-    let version = ctx.flash_pod().map_or(0, |flash_pod| flash_pod.version);
+/// An attempt could not be recorded: its device waits, or fails for what it is, or its job is refused as a whole. Where a
+/// record was made after all, the attempt goes on from it. `version` is that of the chart with which it was tried.
+pub fn give_up(
+    ctx: &Context,
+    job: &Job,
+    (identity, begin): (&Identity, &Begin),
+    version: u64,
+    error: &StepError,
+) {
+    let index = begin.index;
     let mut state = ctx.state();
+    let same_round = state
+        .rosters
+        .get(&job.uid)
+        .is_some_and(|roster| roster.round == identity.round);
     let recorded = state
         .ledger
         .attempt(&identity.key)
@@ -241,7 +253,21 @@ pub fn give_up(ctx: &Context, job: &Job, identity: &Identity, index: usize, erro
     let memory = state.memory(&job.uid);
     match error {
         StepError::Refused(refusal) if refusal.reason != Reason::ForeignRevision => {
-            memory.refusal = Some((job.generation, version, Some(refusal.clone())));
+            let proven = memory.proven == Some((job.generation, version));
+            match own_fault(refusal, &begin.device, proven) {
+                Some(found) if same_round => {
+                    let found = Found {
+                        index: Some(index),
+                        uuid: begin.uuid.clone(),
+                        verdict: found,
+                        at: now(),
+                    };
+                    memory.refused.insert(index, found);
+                }
+                // Indexes of another round mean other devices.
+                Some(_) => {}
+                None => memory.refusal = Some((job.generation, version, Some(refusal.clone()))),
+            }
         }
         StepError::Refused(_) | StepError::Api(_) | StepError::Helm { .. } => {
             if goes_on {
@@ -267,4 +293,25 @@ pub fn give_up(ctx: &Context, job: &Job, identity: &Identity, index: usize, erro
             );
         }
     }
+}
+
+/// The verdict on a device that is itself to blame: its own text, or whatever tells it apart from another device of the job,
+/// with which the same values were accepted (`proven`). None where the job is.
+fn own_fault(refusal: &Refusal, device: &Device, proven: bool) -> Option<Verdict> {
+    let message = if refusal.reason == Reason::DeviceInvalid {
+        refusal.message.clone()
+    } else if proven {
+        format!(
+            "Instance {}/{}: {}: {}; other devices of the job are accepted: compare its spec.brokerProperties with theirs",
+            device.namespace, device.name, refusal.reason, refusal.message
+        )
+    } else {
+        return None;
+    };
+    Some(Verdict {
+        outcome: Outcome::Failed,
+        reason: Reason::DeviceInvalid,
+        message,
+        log_tail: String::new(),
+    })
 }

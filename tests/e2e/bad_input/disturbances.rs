@@ -47,6 +47,38 @@ fn without(rules: &Value, resource: &str, verb: &str) -> Value {
     rest.into()
 }
 
+/// A right that the operator lacks until this is dropped.
+struct Right {
+    role: String,
+    rules: Value,
+}
+
+impl Right {
+    fn taken(role: &str, resource: &str, verb: &str) -> Self {
+        let whole = ControlPlane::disturbed().kubectl(&["get", "clusterrole", role, "-o", "json"]);
+        let whole: Value = serde_json::from_str(&whole).unwrap();
+        let right = Self {
+            role: role.to_owned(),
+            rules: whole["rules"].clone(),
+        };
+        right.put(&without(&right.rules, resource, verb));
+        right
+    }
+
+    fn put(&self, rules: &Value) {
+        let patch = json!({"rules": rules}).to_string();
+        let change = ["--type=merge", "-p", &patch];
+        ControlPlane::disturbed()
+            .kubectl(&[&["patch", "clusterrole", &self.role][..], &change].concat());
+    }
+}
+
+impl Drop for Right {
+    fn drop(&mut self) {
+        self.put(&self.rules);
+    }
+}
+
 #[rstest]
 #[case::pod("flashjob-operator-namespaced", "pods", "create")]
 #[case::record("flashjob-operator-namespaced", "secrets", "create")]
@@ -62,13 +94,7 @@ async fn a_right_that_is_taken_away_is_named_in_the_api_s_words_and_nothing_is_l
     let arguments = ["--address-timeout-seconds=300"];
     let stage = Stage::on(plane, "right", healthy(1, 1.0), &arguments).await;
     let uuid = stage.fleet.uuids().remove(0);
-    let whole = plane.kubectl(&["get", "clusterrole", role, "-o", "json"]);
-    let whole: Value = serde_json::from_str(&whole).unwrap();
-    let put = |rules: &Value| {
-        let patch = json!({"rules": rules}).to_string();
-        plane.kubectl(&["patch", "clusterrole", role, "--type=merge", "-p", &patch]);
-    };
-    put(&without(&whole["rules"], resource, verb));
+    let right = Right::taken(role, resource, verb);
     stage
         .flash("job", std::slice::from_ref(&uuid), Value::Null)
         .await;
@@ -86,7 +112,7 @@ async fn a_right_that_is_taken_away_is_named_in_the_api_s_words_and_nothing_is_l
     // Longer than a few tries: it is not given up.
     tokio::time::sleep(seconds(20)).await;
     assert_eq!(stage.status("job").await["counts"]["failed"], 0);
-    put(&whole["rules"]);
+    drop(right);
     sent_once(&stage.space, &stage.fleet, "job").await;
 }
 
@@ -98,14 +124,7 @@ async fn a_status_that_may_not_be_written_keeps_the_verdict_until_it_may() {
     let uuids = stage.fleet.uuids();
     stage.flash("job", &uuids, json!({"parallelism": 1})).await;
     stage.flashing(&uuids[0]).await;
-    let role = "flashjob-operator";
-    let whole = plane.kubectl(&["get", "clusterrole", role, "-o", "json"]);
-    let whole: Value = serde_json::from_str(&whole).unwrap();
-    let put = |rules: &Value| {
-        let patch = json!({"rules": rules}).to_string();
-        plane.kubectl(&["patch", "clusterrole", role, "--type=merge", "-p", &patch]);
-    };
-    put(&without(&whole["rules"], "flashjobs/status", "update"));
+    let right = Right::taken("flashjob-operator", "flashjobs/status", "update");
     stage
         .space
         .eventually("a refused status", PATIENCE, async || {
@@ -125,7 +144,7 @@ async fn a_status_that_may_not_be_written_keeps_the_verdict_until_it_may() {
     let pods = stage.space.kubectl(&["get", "pods", "-o", "name"]);
     assert_eq!(pods.lines().count(), 1, "{pods}");
     assert_eq!(stage.fleet.journal().len(), 1, "nothing else begins");
-    put(&whole["rules"]);
+    drop(right);
     sent_once(&stage.space, &stage.fleet, "job").await;
 }
 
@@ -258,4 +277,114 @@ async fn a_uuid_whose_instance_appears_in_time_is_flashed() {
         assert_eq!(device["reason"], "FirmwareSent", "{device:#}");
         assert_eq!(stage.flashes(uuid), 1);
     }
+}
+
+/// The FlashJob kind without rules, as an older release might have had it, until this is dropped.
+struct OlderRules(Value);
+
+const KIND: &str = "flashjobs.application.flashjob.nbfc.io";
+
+impl OlderRules {
+    async fn new(stage: &Stage) -> Self {
+        let plane = ControlPlane::disturbed();
+        let definition = plane.kubectl(&["get", "crd", KIND, "-o", "json"]);
+        let definition: Value = serde_json::from_str(&definition).unwrap();
+        let rules = Self(definition["spec"]["versions"].clone());
+        let mut loose = rules.0.clone();
+        loose[0]["schema"] = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+        loose[0].as_object_mut().unwrap().remove("selectableFields");
+        Self::put(&loose);
+        let probe = json!({
+            "apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashJob", "metadata": {"name": "probe"},
+        });
+        let space = &stage.space;
+        let arguments = ["-n", &space.name, "create", "--dry-run=server"];
+        space
+            .eventually("the older rules", PATIENCE, async || {
+                plane.feed(&arguments, &probe.to_string()).ok()
+            })
+            .await;
+        rules
+    }
+
+    fn put(versions: &Value) {
+        let patch = json!({"spec": {"versions": versions}}).to_string();
+        let change = ["patch", "crd", KIND, "--type=merge", "-p", &patch];
+        ControlPlane::disturbed().kubectl(&change);
+    }
+}
+
+impl Drop for OlderRules {
+    fn drop(&mut self) {
+        Self::put(&self.0);
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_cannot_be_read_says_so_keeps_its_status_and_goes_on_when_it_is_mended() {
+    let _alone = ControlPlane::disturb().await;
+    let plane = ControlPlane::disturbed();
+    let stage = Stage::on(plane, "unreadable", healthy(2, 0.5), &[]).await;
+    let uuids = stage.fleet.uuids();
+    stage.flash("begun", &uuids[..1], Value::Null).await;
+    let before = stage.finished("begun").await;
+    let older = OlderRules::new(&stage).await;
+    let uuid = |value: &Value| json!({"spec": {"uuid": value}}).to_string();
+    let edit = |name: &str, value: &Value| {
+        let patch = uuid(value);
+        let change = ["patch", "flashjob", name, "--type=merge", "-p", &patch];
+        stage.space.kubectl(&change);
+    };
+    edit("begun", &json!("not a list"));
+    let new = json!({
+        "apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashJob", "metadata": {"name": "new"},
+        "spec": {"uuid": 7, "firmware": "f", "version": "1"},
+    });
+    stage.space.apply(&new.to_string());
+    drop(older);
+    let mut said = Vec::new();
+    for name in ["begun", "new"] {
+        let status = stage
+            .space
+            .eventually(&format!("word of {name}"), PATIENCE, async || {
+                let status = stage.status(name).await;
+                (condition(&status, "Accepted")["reason"] == "InvalidSpec").then_some(status)
+            })
+            .await;
+        assert_eq!(condition(&status, "Accepted")["status"], "False");
+        assert_eq!(condition(&status, "Stalled")["status"], "True");
+        says(
+            &condition(&status, "Stalled"),
+            &["uuid", "kubectl edit flashjob"],
+        );
+        said.push(status);
+    }
+    for field in [
+        "completedIndexes",
+        "round",
+        "selection",
+        "devices",
+        "counts",
+    ] {
+        assert_eq!(said[0][field], before[field], "{field}");
+    }
+    assert_eq!(condition(&said[1], "Failed")["status"], "True");
+    assert_eq!(said[1]["phase"], "Failed");
+    // Mended, it goes on from where it was.
+    edit("begun", &json!(uuids));
+    let after = stage
+        .space
+        .eventually("success of the mended job", PATIENCE, async || {
+            let status = stage.status("begun").await;
+            let done = condition(&status, "Complete")["status"] == "True";
+            (done && status["completedIndexes"] == "0-1").then_some(status)
+        })
+        .await;
+    assert_eq!(after["round"]["number"], 1, "{after:#}");
+    assert_eq!(condition(&after, "Stalled")["status"], "False");
+    assert_eq!(stage.flashes(&uuids[0]), 1, "not flashed again");
+    // One that still cannot be read goes when it is deleted.
+    stage
+        .space
+        .kubectl(&["delete", "flashjob", "new", "--timeout=60s"]);
 }

@@ -6,31 +6,30 @@ use serde_json::json;
 use super::{PATIENCE, Stage, healthy};
 use crate::support::{ControlPlane, Outcome, seconds};
 
-/// With the rights that the chart gives where `watchNamespaces` names the namespace: its RoleBinding goes with it.
-fn bind_in_namespace(stage: &Stage) {
-    let name = "flashjob-operator-namespaced";
-    stage
-        .space
-        .try_kubectl(&["delete", "clusterrolebinding", name])
-        .ok();
-    stage.space.kubectl(&[
-        "create",
-        "rolebinding",
-        name,
-        &format!("--clusterrole={name}"),
-        "--serviceaccount=flashjob-system:flashjob-operator",
-    ]);
+/// Rights that are bound in the namespace alone, as the chart binds them where `watchNamespaces` names it, until this is dropped.
+struct BoundInNamespace;
+
+const ROLE: &str = "flashjob-operator-namespaced";
+const ACCOUNT: &str = "--serviceaccount=flashjob-system:flashjob-operator";
+
+impl BoundInNamespace {
+    fn of(stage: &Stage) -> Self {
+        let role = format!("--clusterrole={ROLE}");
+        let plane = stage.space.control_plane;
+        plane.kubectl(&["delete", "clusterrolebinding", ROLE]);
+        let bound = Self;
+        let space = &stage.space;
+        space.kubectl(&["create", "rolebinding", ROLE, &role, ACCOUNT]);
+        bound
+    }
 }
 
-fn bind_everywhere(plane: &ControlPlane) {
-    let name = "flashjob-operator-namespaced";
-    plane.kubectl(&[
-        "create",
-        "clusterrolebinding",
-        name,
-        &format!("--clusterrole={name}"),
-        "--serviceaccount=flashjob-system:flashjob-operator",
-    ]);
+impl Drop for BoundInNamespace {
+    fn drop(&mut self) {
+        let role = format!("--clusterrole={ROLE}");
+        let plane = ControlPlane::disturbed();
+        plane.kubectl(&["create", "clusterrolebinding", ROLE, &role, ACCOUNT]);
+    }
 }
 
 #[rstest]
@@ -44,9 +43,7 @@ async fn a_namespace_that_is_deleted_in_mid_flight_lets_the_flash_end_and_is_gon
     let _alone = ControlPlane::disturb().await;
     let plane = ControlPlane::disturbed();
     let stage = Stage::on(plane, name, healthy(3, 12.0), &[]).await;
-    if own {
-        bind_in_namespace(&stage);
-    }
+    let _bound = own.then(|| BoundInNamespace::of(&stage));
     let uuids = stage.fleet.uuids();
     stage.flash("job", &uuids, json!({"parallelism": 1})).await;
     stage.flashing(&uuids[0]).await;
@@ -63,9 +60,6 @@ async fn a_namespace_that_is_deleted_in_mid_flight_lets_the_flash_end_and_is_gon
             },
         )
         .await;
-    if own {
-        bind_everywhere(plane);
-    }
     let journal = stage.fleet.journal();
     assert_eq!(journal.len(), 1, "nothing new began: {journal:#?}");
     assert_eq!(journal[0].outcome, Some(Outcome::Sent), "{journal:#?}");
