@@ -295,7 +295,8 @@ impl Writer {
     }
 
     /// Amends the status of a `FlashJob` whose stored form today's types cannot hold, guarded by uid and resourceVersion.
-    /// `amend` gets the status as it is stored; where it has nothing to say, nothing is written. Returns whether it was.
+    /// `amend` gets the object as it is stored, without its metadata, and returns its status; where it has nothing to say,
+    /// nothing is written. Returns whether it was.
     ///
     /// # Errors
     /// When it changed or was recreated since (`Conflict`), or the API server refuses it.
@@ -321,7 +322,7 @@ impl Writer {
             });
         }
         let mut next = current;
-        let Some(status) = amend(&next.data["status"]) else {
+        let Some(status) = amend(&next.data) else {
             return Ok(false);
         };
         next.data["status"] = status;

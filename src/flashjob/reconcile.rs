@@ -51,7 +51,7 @@ pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> NextPass {
 }
 
 async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> {
-    if let Err(error) = job.spec.as_ref().map_err(|error| error.as_str())
+    if let Err(error) = job.spec.as_ref().map_err(String::as_str)
         && !job.deleting
     {
         return report_unreadable(ctx, job, error).await;

@@ -82,10 +82,10 @@ enum Outcome {
 
 /// Asks as few devices as it takes. One that passes shows that the job is not to blame; a refusal that no device's own text
 /// explains, and that no device escapes, is the job's. None where no device is known.
-fn conclude(mut outcomes: impl Iterator<Item = Option<Refusal>>) -> Option<Outcome> {
+fn conclude(outcomes: impl Iterator<Item = Option<Refusal>>) -> Option<Outcome> {
     let mut refused = None;
     let mut tried = false;
-    while let Some(outcome) = outcomes.next() {
+    for outcome in outcomes {
         tried = true;
         match outcome {
             None => return Some(Outcome::Proven),
@@ -134,27 +134,27 @@ mod tests {
 
     use super::*;
 
-    fn refusal(reason: Reason) -> Option<Refusal> {
+    fn refused(reason: Reason) -> Refusal {
         let message = "said so".to_owned();
-        Some(Refusal { reason, message })
+        Refusal { reason, message }
     }
 
-    fn job() -> Option<Refusal> {
-        refusal(Reason::ValuesInvalid)
+    fn job() -> Refusal {
+        refused(Reason::ValuesInvalid)
     }
 
-    fn device() -> Option<Refusal> {
-        refusal(Reason::DeviceInvalid)
+    fn device() -> Refusal {
+        refused(Reason::DeviceInvalid)
     }
 
     #[rstest]
     #[case::no_device_is_known(&[], None)]
-    #[case::accepted(&[None, job()], Some(Outcome::Proven))]
-    #[case::a_job_s_mistake(&[job()], Some(Outcome::Refused(job().unwrap())))]
-    #[case::a_job_s_mistake_after_an_odd_device(&[device(), job()], Some(Outcome::Refused(job().unwrap())))]
-    #[case::another_device_escapes_it(&[job(), None], Some(Outcome::Proven))]
-    #[case::one_odd_device_among_others(&[device(), None], Some(Outcome::Proven))]
-    #[case::odd_devices_alone(&[device(), device()], Some(Outcome::Unproven))]
+    #[case::accepted(&[None, Some(job())], Some(Outcome::Proven))]
+    #[case::a_job_s_mistake(&[Some(job())], Some(Outcome::Refused(job())))]
+    #[case::a_job_s_mistake_after_an_odd_device(&[Some(device()), Some(job())], Some(Outcome::Refused(job())))]
+    #[case::another_device_escapes_it(&[Some(job()), None], Some(Outcome::Proven))]
+    #[case::one_odd_device_among_others(&[Some(device()), None], Some(Outcome::Proven))]
+    #[case::odd_devices_alone(&[Some(device()), Some(device())], Some(Outcome::Unproven))]
     fn a_job_is_refused_for_what_no_device_escapes_and_no_device_s_text_explains(
         #[case] outcomes: &[Option<Refusal>],
         #[case] wanted: Option<Outcome>,

@@ -4,20 +4,28 @@
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::{conditions, job::Job};
-use crate::api::{ConditionType, Phase, Reason};
+use crate::api::{ConditionType, FlashJobSpec, FlashJobStatus, Phase, Reason};
 
-/// The stored status with what is wrong; none where it says so already.
+/// The status of the stored object with what is wrong; none where it says so already. `error` is what the parser said.
 ///
 /// A job of which nothing was begun has failed. One that began is stalled: its flashes in progress keep their Pods, and with
 /// them their verdicts, until it can be read again; what was finished stays so.
 #[must_use]
-pub fn amend(stored: &Value, job: &Job, error: &str, now: Timestamp) -> Option<Value> {
+pub fn amend(object: &Value, job: &Job, error: &str, now: Timestamp) -> Option<Value> {
+    let stored = &object["status"];
     let mut status = stored.as_object().cloned().unwrap_or_default();
+    let faults = faults(object);
+    let what = if faults.is_empty() {
+        error.to_owned()
+    } else {
+        faults.join("; ")
+    };
     let message = format!(
-        "the FlashJob cannot be read: {error}; edit it with: kubectl edit flashjob {} -n {}",
+        "the FlashJob cannot be read: {what}; edit it with: kubectl edit flashjob {} -n {}",
         job.name, job.namespace
     );
     let begun = status.get("round").is_some_and(|round| !round.is_null());
@@ -44,6 +52,26 @@ pub fn amend(stored: &Value, job: &Job, error: &str, now: Timestamp) -> Option<V
     set_conditions(&mut status, &set, &message, (job.generation, now));
     let amended = Value::Object(status);
     (amended != *stored).then_some(amended)
+}
+
+/// Every field of spec and status that cannot be read by itself, and why.
+fn faults(object: &Value) -> Vec<String> {
+    let complete = json!({"firmware": "f", "version": "1"});
+    let spec = faults_in::<FlashJobSpec>(&object["spec"], "spec", &complete);
+    let status = faults_in::<FlashJobStatus>(&object["status"], "status", &json!({}));
+    spec.into_iter().chain(status).collect()
+}
+
+/// The fields that make what can be read (`complete`) unreadable, each by itself.
+fn faults_in<T: DeserializeOwned>(part: &Value, name: &str, complete: &Value) -> Vec<String> {
+    let fields = part.as_object().into_iter().flatten();
+    let fault = |(field, value): (&String, &Value)| {
+        let mut probe = complete.clone();
+        probe[field] = value.clone();
+        let error = serde_json::from_value::<T>(probe).err()?;
+        Some(format!("{name}.{field}: {error}"))
+    };
+    fields.filter_map(fault).collect()
 }
 
 /// Sets conditions among those that can be read; one that cannot stays as it is, unless it is of a type that is set.
@@ -98,7 +126,8 @@ mod tests {
     #[case::no_map(json!("lost"))]
     #[case::conditions_that_are_no_list(json!({"conditions": 7}))]
     fn a_job_of_which_nothing_was_begun_has_failed(#[case] stored: Value) {
-        let status = amend(&stored, &job(), "no list", at(9)).unwrap();
+        let object = json!({"spec": {"uuid": "not a list", "firmware": "f"}, "status": stored});
+        let status = amend(&object, &job(), "unreadable", at(9)).unwrap();
         assert_eq!(
             (
                 &status["phase"],
@@ -122,7 +151,7 @@ mod tests {
             );
             let message = found["message"].as_str().unwrap();
             assert!(
-                message.contains("no list")
+                message.contains("spec.uuid: invalid type")
                     && message.contains("kubectl edit flashjob lamps -n lab")
             );
         }
@@ -138,7 +167,10 @@ mod tests {
                 {"type": "Stalled", "status": "False", "reason": "Healthy", "message": "", "lastTransitionTime": at(1).to_string()},
             ],
         });
-        let status = amend(&stored, &job(), "no list", at(9)).unwrap();
+        let object = json!({"spec": {"version": "1"}, "status": stored});
+        let status = amend(&object, &job(), "no firmware", at(9)).unwrap();
+        let message = status["message"].as_str().unwrap();
+        assert!(message.contains("status.counts"), "{message}");
         for field in [
             "phase",
             "round",
@@ -161,8 +193,14 @@ mod tests {
 
     #[test]
     fn what_is_said_once_is_not_written_again() {
-        let first = amend(&json!({}), &job(), "no list", at(9)).unwrap();
-        assert_eq!(amend(&first, &job(), "no list", at(20)), None);
-        assert!(amend(&first, &job(), "something else", at(20)).is_some());
+        let amend = |status: &Value, error, second| {
+            let object = json!({"status": status});
+            amend(&object, &job(), error, at(second))
+        };
+        let first = amend(&json!({}), "no firmware", 9).unwrap();
+        let message = first["message"].as_str().unwrap();
+        assert!(message.contains("no firmware"), "{message}");
+        assert_eq!(amend(&first, "no firmware", 20), None);
+        assert!(amend(&first, "something else", 20).is_some());
     }
 }

@@ -233,7 +233,7 @@ impl ControlPlane {
             .append(true)
             .open(self.directory.join(format!("{}.log", killed.program)))
             .unwrap();
-        let child = Command::new(&killed.words[0])
+        let mut child = Command::new(&killed.words[0])
             .args(&killed.words[1..])
             .current_dir(&killed.directory)
             .stdin(Stdio::null())
@@ -242,6 +242,7 @@ impl ControlPlane {
             .spawn()
             .unwrap();
         self.register(&killed.program, child.id());
+        std::thread::spawn(move || child.wait());
     }
 
     fn pid(&self, program: &str) -> u32 {

@@ -21,12 +21,11 @@ impl DeviceValues {
 
 fn variables<'a>(node: &'a Node, wanted: &Pointer) -> Vec<&'a Variable> {
     match node {
-        Node::Literal(_) => Vec::new(),
         Node::Bare { place, variable } if wanted.is_within(place) => vec![variable],
         Node::Template { place, variables } if wanted.is_within(place) => {
             variables.iter().collect()
         }
-        Node::Bare { .. } | Node::Template { .. } => Vec::new(),
+        Node::Literal(_) | Node::Bare { .. } | Node::Template { .. } => Vec::new(),
         Node::Map(entries) => {
             let nodes = entries.iter().map(|(_, node)| node);
             nodes.flat_map(|node| variables(node, wanted)).collect()

@@ -71,7 +71,7 @@ pub async fn replace_status(
 /// When the API server refuses.
 pub async fn amend_status(ctx: &Context, job: &Job, error: &str) -> Result<bool, ApiError> {
     let version = job.version.to_string();
-    let amend = |stored: &Value| unreadable::amend(stored, job, error, now());
+    let amend = |object: &Value| unreadable::amend(object, job, error, now());
     let written = ctx
         .writer
         .amend_status(&key(job), &job.uid, &version, amend)

@@ -241,7 +241,9 @@ async fn without_akri_a_job_says_so_and_begins_when_akri_and_its_devices_appear(
         "crd/instances.akri.sh",
         "--timeout=60s",
     ]);
-    devices.iter().for_each(|device| plane.put_back(device));
+    for device in &devices {
+        plane.put_back(device);
+    }
     sent_once(&space, &fleet, "job").await;
     let healed = space.job("job");
     assert_eq!(condition(&healed.0["status"], "Stalled")["status"], "False");
