@@ -43,7 +43,10 @@ build_operator() {
     export "CARGO_TARGET_${name^^}_LINKER=rust-lld"
   fi
   rustup target add "$target" >&2
-  env "CC_$name=$cc" cargo build --locked --release --target "$target" --bin flashjob-operator >&2
+  # No path of this machine in the program: the same sources give the same bytes in whichever directory they are built.
+  RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }--remap-path-prefix=$root=/flashjob-operator --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo" \
+    CFLAGS="${CFLAGS:+$CFLAGS }-ffile-prefix-map=${CARGO_HOME:-$HOME/.cargo}=/cargo -ffile-prefix-map=${CARGO_TARGET_DIR:-$root/target}=/target" \
+    env "CC_$name=$cc" cargo build --locked --release --target "$target" --bin flashjob-operator >&2
   echo "${CARGO_TARGET_DIR:-$root/target}/$target/release/flashjob-operator"
 }
 

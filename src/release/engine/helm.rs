@@ -8,6 +8,7 @@
 //! the operator dies (where `setpriv` exists; in the container the PID namespace does it).
 
 mod call;
+mod directory;
 mod process;
 mod reason;
 #[cfg(test)]
