@@ -27,12 +27,7 @@ fn an_error_of_the_chart_is_told_from_one_of_the_cluster(
     #[case] stderr: &str,
     #[case] expected: Reason,
 ) {
-    assert_eq!(
-        classify(&message(stderr)),
-        expected,
-        "{:?}",
-        message(stderr)
-    );
+    assert_classified(stderr, expected);
 }
 
 #[rstest]
@@ -86,12 +81,7 @@ fn an_error_of_the_chart_is_told_from_one_of_the_cluster(
 )]
 #[case("Error: something new", Reason::Other)]
 fn helms_words_become_a_reason(#[case] stderr: &str, #[case] expected: Reason) {
-    assert_eq!(
-        classify(&message(stderr)),
-        expected,
-        "{:?}",
-        message(stderr)
-    );
+    assert_classified(stderr, expected);
 }
 
 #[rstest]
@@ -118,4 +108,9 @@ fn a_message_ends_at_a_kibibyte_and_at_a_character() {
         "{}",
         long.len()
     );
+}
+
+fn assert_classified(stderr: &str, expected: Reason) {
+    let message = message(stderr);
+    assert_eq!(classify(&message), expected, "{message:?}");
 }
