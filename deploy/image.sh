@@ -19,7 +19,10 @@ esac
 target=$machine-unknown-linux-musl
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 image=${IMAGE:-localhost/flashjob-operator:$version}
-read -r -a builder <<<"${BUILDER:-buildah bud --isolation chroot --storage-driver vfs}"
+# The same sources give the same image, whenever it is built.
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
+export SOURCE_DATE_EPOCH
+read -r -a builder <<<"${BUILDER:-buildah bud --isolation chroot --storage-driver vfs --timestamp $SOURCE_DATE_EPOCH}"
 dist=$root/target/dist
 stage=$dist/linux-$arch
 
