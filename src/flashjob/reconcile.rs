@@ -7,23 +7,22 @@ use std::{sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    act,
-    blueprint::{AttemptOf, FlashPod},
-    conditions,
+    act, conditions,
     context::Context,
     gauge,
     job::Job,
-    memory::Refusal,
     plan::{self, Plan},
-    roster::Roster,
+    remember::remember,
+    rounds::{append_devices, load_roster, open_round, wants_round},
     sight::{AttemptKey, Identity},
     state::State,
     status,
+    trial::try_values,
 };
 use crate::{
     api::{FlashJobStatus, MismatchPolicy, Reason},
     cluster::{ApiError, ErrorKind, clock::now},
-    device::{self, Device},
+    device,
     release::attempt_id,
 };
 
@@ -128,263 +127,6 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
 fn until(at: Timestamp, now: Timestamp) -> Duration {
     let wait = Duration::try_from(at.duration_since(now)).unwrap_or_default();
     wait.max(Duration::from_millis(5))
-}
-
-/// Reads the frozen selection of the stored round, once.
-async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError> {
-    let Some(round) = &job.status.round else {
-        return Ok(());
-    };
-    if ctx
-        .state()
-        .rosters
-        .get(&job.uid)
-        .is_some_and(|roster| roster.round == round.number)
-    {
-        return Ok(());
-    }
-    let revisions = act::job::revisions(ctx, job).await?;
-    let stored = job.status.selection.as_ref();
-    let gathered = device::gather(&revisions, round.number)
-        .map_err(|error| error.to_string())
-        .and_then(|devices| {
-            let hash = device::hash(&devices);
-            // Slices are written before the status that names them: more devices than the status says are a crash in between.
-            let count = usize::try_from(stored.map_or(0, |stored| stored.count)).unwrap_or(0);
-            let known = devices.get(..count).map(device::hash);
-            let intact = known.is_some() && known == stored.map(|stored| stored.hash.clone());
-            if intact {
-                Ok(devices)
-            } else {
-                Err(format!(
-                    "the selection of round {} was altered (hash {hash})",
-                    round.number
-                ))
-            }
-        });
-    let mut state = ctx.state();
-    match gathered {
-        Ok(devices) => {
-            let before = state.rosters.insert(
-                job.uid.clone(),
-                Arc::new(Roster::new(round.number, devices)),
-            );
-            if before.is_some_and(|before| before.round != round.number) {
-                state.memory(&job.uid).begin_round();
-            }
-        }
-        Err(message) => {
-            let message = format!(
-                "{message}; nothing new starts; delete the FlashJob {} and apply it again to select anew",
-                job.name
-            );
-            let version = ctx.flash_pod().map_or(0, |flash_pod| flash_pod.version);
-            let refusal = Refusal {
-                reason: Reason::SelectionLost,
-                message,
-            };
-            state.memory(&job.uid).refusal = Some((job.generation, version, Some(refusal)));
-            state.rosters.insert(
-                job.uid.clone(),
-                Arc::new(Roster::new(round.number, Vec::new())),
-            );
-        }
-    }
-    Ok(())
-}
-
-/// Whether the spec asks for a round that is not stored yet.
-fn wants_round(ctx: &Context, job: &Job) -> bool {
-    let named = job.invalid.is_none() && job.spec.as_ref().is_ok_and(|spec| !spec.uuid.is_empty());
-    !job.deleting && named && !job.round_is_current() && ctx.state().akri_installed
-}
-
-/// Freezes the selection of the next round and stores that the round has begun; nothing starts before.
-async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> {
-    let Ok(spec) = &job.spec else { return Ok(None) };
-    let number = job.status.round.as_ref().map_or(0, |round| round.number) + 1;
-    // Slices of this round without a status that names it are of a crash in between: the round begins with them.
-    let left = act::job::revisions(ctx, job).await?;
-    let mut devices = device::gather(&left, number).unwrap_or_default();
-    let more = {
-        let state = ctx.state();
-        let missing = Roster::new(number, devices.clone()).missing(&spec.uuid);
-        let selected = device::select(&missing, &state.inventory);
-        match state.rosters.get(&job.uid) {
-            Some(before) => before.recall(selected),
-            None => selected,
-        }
-    };
-    act::job::store_selection(ctx, job, number, devices.len(), &more).await?;
-    devices.extend(more);
-    let roster = Roster::new(number, devices);
-    let status = status::open_round(
-        job,
-        &roster,
-        &device::hash(roster.devices()),
-        ctx.engine(),
-        now(),
-    );
-    act::job::replace_status(ctx, job, &status).await?;
-    {
-        let mut state = ctx.state();
-        state.rosters.insert(job.uid.clone(), Arc::new(roster));
-        state.memory(&job.uid).begin_round();
-    }
-    act::job::delete_revisions_before(ctx, &left, number).await;
-    let note = format!(
-        "round {number}: {} devices, firmware {}",
-        ctx.selected(&job.uid),
-        spec.firmware
-    );
-    ctx.event(job, None, (false, "RoundStarted"), note);
-    Ok(Some(Duration::from_millis(1)))
-}
-
-/// UUIDs that were added to the spec within a round join its selection.
-async fn append_devices(ctx: &Context, job: &Job) -> Result<(), ApiError> {
-    let Ok(spec) = &job.spec else { return Ok(()) };
-    if job.deleting || job.invalid.is_some() || !job.round_is_current() {
-        return Ok(());
-    }
-    let (roster, more) = {
-        let state = ctx.state();
-        let Some(roster) = state.rosters.get(&job.uid).cloned() else {
-            return Ok(());
-        };
-        let missing = roster.missing(&spec.uuid);
-        let more = device::select(&missing, &state.inventory);
-        (roster, more)
-    };
-    if more.is_empty() || roster.devices().is_empty() {
-        return Ok(());
-    }
-    act::job::store_selection(ctx, job, roster.round, roster.devices().len(), &more).await?;
-    let mut devices = roster.devices().to_vec();
-    devices.extend(more);
-    let mut status = job.status.clone();
-    if let Some(selection) = &mut status.selection {
-        selection.count = status::count(devices.len());
-        selection.hash = device::hash(&devices);
-    }
-    act::job::replace_status(ctx, job, &status).await?;
-    ctx.state().rosters.insert(
-        job.uid.clone(),
-        Arc::new(Roster::new(roster.round, devices)),
-    );
-    Ok(())
-}
-
-/// Tries the job's values on one of its devices before anything starts, once for every spec and chart.
-fn try_values(ctx: &Context, job: &Job) {
-    let Ok(flash_pod) = ctx.flash_pod() else {
-        return;
-    };
-    let mut state = ctx.state();
-    let tried =
-        state
-            .memory(&job.uid)
-            .refusal
-            .as_ref()
-            .is_some_and(|(generation, version, refusal)| {
-                let lost = refusal
-                    .as_ref()
-                    .is_some_and(|refusal| refusal.reason == Reason::SelectionLost);
-                lost || (*generation, *version) == (job.generation, flash_pod.version)
-            });
-    let Some(round) = job
-        .status
-        .round
-        .as_ref()
-        .filter(|_| !tried && job.round_is_current())
-    else {
-        return;
-    };
-    let Some(roster) = state.rosters.get(&job.uid).cloned() else {
-        return;
-    };
-    let found = roster.devices().iter().find_map(|selected| {
-        let by_endpoint = || state.inventory.by_endpoint(selected.endpoint.as_deref()?);
-        let by_uuid = state
-            .inventory
-            .by_uuid(&selected.uuid)
-            .and_then(|device| device.as_ref().ok());
-        by_uuid
-            .or_else(by_endpoint)
-            .map(|device| (selected.uuid.clone(), device.clone()))
-    });
-    let Some((uuid, device)) = found else { return };
-    let refusal = try_one(&flash_pod, job, round, &uuid, &device).err();
-    state.memory(&job.uid).refusal = Some((job.generation, flash_pod.version, refusal));
-}
-
-fn try_one(
-    flash_pod: &FlashPod,
-    job: &Job,
-    round: &crate::api::Round,
-    uuid: &str,
-    device: &Device,
-) -> Result<(), Refusal> {
-    let attempt = AttemptOf {
-        index: 0,
-        uuid,
-        device,
-        number: 1,
-        nonce: "trial",
-    };
-    let blueprint = flash_pod.blueprint(job, round, &attempt)?;
-    if !flash_pod.native() {
-        // A pass never waits for a helm process: what helm refuses is said by the first step.
-        return Ok(());
-    }
-    for address in [None, Some("192.0.2.1")] {
-        flash_pod.objects(
-            &blueprint.intent,
-            &blueprint.release,
-            1,
-            &blueprint.merged.overrides,
-            address,
-        )?;
-    }
-    Ok(())
-}
-
-/// Keeps what the plan says is to be remembered until the next pass.
-pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp) {
-    let live: std::collections::HashSet<String> = state
-        .ledger
-        .of_job(&job.uid)
-        .map(|(key, _)| key.id.clone())
-        .collect();
-    let memory = state.memory(&job.uid);
-    memory
-        .missing_since
-        .retain(|index, _| plan.missing.contains(index));
-    for index in &plan.missing {
-        memory.missing_since.entry(*index).or_insert(now);
-    }
-    for (key, index, waiting) in &plan.release {
-        memory.releasing.insert(key.id.clone());
-        memory.trouble.remove(&key.id);
-        if let Some(index) = index {
-            memory.waiting.insert(*index, waiting.clone());
-        }
-    }
-    memory.refused.extend(plan.refuse.iter().cloned());
-    memory
-        .refused
-        .retain(|index, _| !job.finals.contains(*index));
-    memory
-        .waiting
-        .retain(|index, _| !job.finals.contains(*index));
-    memory.verdicts.retain(|id, found| {
-        live.contains(id) || found.index.is_some_and(|index| !job.finals.contains(index))
-    });
-    memory.releasing.retain(|id| live.contains(id));
-    memory
-        .trouble
-        .retain(|id, trouble| live.contains(id) || trouble.until > now);
-    memory.lost.retain(|id| live.contains(id));
 }
 
 /// Starts the plan's steps; each holds its lock and slot from here on.
