@@ -3,7 +3,7 @@
 //! | file | what it may do |
 //! |---|---|
 //! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
-//! | `table`, `attempts`, `foreign`, `pending`, `plan`, `verdict`, `status`, `unreadable`, `conditions`, `index_set`, `blueprint` | decide; pure |
+//! | `table`, `attempts`, `foreign`, `pending`, `plan`, `verdict`, `status`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
 //! | `act` | write |
 //! | `controller`, `namespaces`, `passes`, `reconcile`, `rounds`, `trial`, `sweep`, `context` | wire them together |
 
@@ -16,6 +16,7 @@ mod controller;
 #[cfg(test)]
 mod fixtures;
 mod foreign;
+mod gauge;
 pub mod index_set;
 pub mod job;
 #[cfg(test)]
