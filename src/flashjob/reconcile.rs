@@ -116,7 +116,12 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
 
 /// Nothing of a job that cannot be read is started, and its status, which was not read either, is only added to.
 async fn report_unreadable(ctx: &Context, job: &Job, error: &str) -> Result<NextPass, ApiError> {
-    if act::job::amend_status(ctx, job, error).await? {
+    if ctx.state().memory(&job.uid).unreadable == Some(job.version) {
+        return Ok(None);
+    }
+    let news = act::job::amend_status(ctx, job, error).await?;
+    ctx.state().memory(&job.uid).unreadable = Some(job.version);
+    if news {
         tracing::error!(
             object.namespace = job.namespace,
             object.name = job.name,

@@ -4,6 +4,7 @@
 //! ledger at once; when the step has ended, its job is looked at again.
 
 mod begin;
+mod give_up;
 mod helm;
 pub mod job;
 mod launch;
@@ -131,7 +132,7 @@ pub fn spawn_begin(
         let done = begin::begin(&ctx, &job, &identity, &begin, &nonce).await;
         if let Err(error) = &done {
             ctx.metrics.release(ctx.engine(), "reserve", "error");
-            begin::give_up(&ctx, &job, (&identity, &begin), version, error);
+            give_up::give_up(&ctx, &job, (&identity, &begin), version, error);
         }
         end(&ctx, &identity.key, &done);
     });

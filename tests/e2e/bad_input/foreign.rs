@@ -3,21 +3,9 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::{PATIENCE, Stage, device_of, healthy, says};
+use super::{PATIENCE, Stage, device_of, hands::in_flight, healthy, says};
 
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/flash-pod");
-
-/// A device whose flash takes that long, while it is being flashed: its UUID and its Pod.
-async fn in_flight(name: &str, flash_seconds: f64) -> (Stage, String, String) {
-    let stage = Stage::healthy(name, 1, flash_seconds, &["--cool-down-seconds=0"]).await;
-    let uuid = stage.fleet.uuids().remove(0);
-    stage
-        .flash("job", std::slice::from_ref(&uuid), Value::Null)
-        .await;
-    let pod = stage.flashing(&uuid).await;
-    stage.stands("job", &uuid, "Flashing", "Flashing").await;
-    (stage, uuid, pod)
-}
 
 /// `helm upgrade` of the device's release, with one value changed.
 fn upgrade(stage: &Stage, uuid: &str, value: &str) {
