@@ -3,10 +3,10 @@
 //! | file | what it may do |
 //! |---|---|
 //! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
-//! | `table`, `attempts`, `adoption`, `pending`, `plan`, `verdict`, `status`, `conditions`, `index_set`, `blueprint` | decide; pure |
-//! | `explain` | say what is stored in plain words; pure |
+//! | `table`, `attempts`, `adoption`, `foreign`, `pending`, `plan`, `verdict`, `status`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
+//! | `explain`, `forecast` | say what is stored, and what would happen, in plain words; pure |
 //! | `act` | write |
-//! | `controller`, `passes`, `reconcile`, `rounds`, `takeover`, `trial`, `sweep`, `context` | wire them together |
+//! | `controller`, `namespaces`, `passes`, `reconcile`, `rounds`, `takeover`, `trial`, `sweep`, `context` | wire them together |
 
 mod act;
 pub mod adoption;
@@ -19,12 +19,15 @@ pub mod explain;
 #[cfg(test)]
 mod fixtures;
 pub mod forecast;
+mod foreign;
+mod gauge;
 pub mod index_set;
 pub mod job;
 #[cfg(test)]
 mod laws;
 pub mod ledger;
 pub mod memory;
+mod namespaces;
 pub mod observe;
 mod passes;
 mod pending;
@@ -40,6 +43,7 @@ mod sweep;
 pub mod table;
 mod takeover;
 mod trial;
+mod unreadable;
 pub mod verdict;
 
 pub use context::{Context, Limits};

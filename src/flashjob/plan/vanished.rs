@@ -22,6 +22,14 @@ fn attempt_of(job: &Job, device: &DeviceStatus) -> Option<String> {
     attempt_of_pod(job, &device.uuid, device.pod.as_deref()?)
 }
 
+/// Id of the attempt of which the stored status says that it flashes the device at this index.
+pub(super) fn flashing_attempt(job: &Job, index: usize) -> Option<String> {
+    let flashing = DevicePhase::Flashing.as_str();
+    let of_index = |device: &&DeviceStatus| usize::try_from(device.index) == Ok(index);
+    let device = job.status.devices.iter().find(of_index)?;
+    attempt_of(job, device).filter(|_| device.phase == flashing)
+}
+
 /// Row 6, where nothing at all is left: the stored status shows a flash of which no object remains.
 pub(super) fn plan_vanished(
     observed: &Observed<'_>,
