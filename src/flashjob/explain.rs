@@ -16,6 +16,7 @@ use crate::api::{
     StepStatus,
 };
 
+pub(super) use self::text::span;
 pub use self::{
     advice::Advice,
     device::{DeviceExplanation, Present, device},
