@@ -16,6 +16,8 @@ mod controller;
 #[cfg(test)]
 mod fixtures;
 mod gauge;
+#[cfg(test)]
+mod gitops_tests;
 pub mod index_set;
 pub mod job;
 #[cfg(test)]
