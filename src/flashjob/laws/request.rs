@@ -79,6 +79,13 @@ pub enum Refused {
 pub type Answer = Result<Reply, Refused>;
 
 impl Request {
+    /// What it asks for, in one word.
+    pub fn name(&self) -> String {
+        let whole = format!("{self:?}");
+        let name = whole.split('(').next();
+        name.unwrap_or_default().to_owned()
+    }
+
     pub const fn is_write(&self) -> bool {
         !matches!(
             self,
@@ -95,9 +102,8 @@ impl Api {
     /// Carries a request out; `term` is that of the leader who sent it.
     pub fn serve(&mut self, request: &Request, term: u32) -> Answer {
         if request.is_write() && term < self.term {
-            self.broken(|| {
-                format!("a write of leader {term} took effect after another had begun: {request:?}")
-            });
+            let name = request.name();
+            self.broken(|| format!("{name} of leader {term} took effect after another had begun"));
         }
         match request {
             Request::CreateRecord(who, revision) => {

@@ -260,7 +260,7 @@ impl World {
         }
         let place = self.chance.draw(self.late.len());
         let (request, _, term) = self.late.swap_remove(place);
-        self.api.note(|| format!("LATE    {term} {request:?}"));
+        self.api.note(|| format!("LATE    {term} {}", request.name()));
         let _ = self.api.serve(&request, term);
     }
 }
@@ -287,7 +287,8 @@ pub fn send(api: &mut Api, leader: &mut Leader, place: usize, unreachable: bool,
         unreachable.then_some(Refused::Unreachable)
     };
     let (term, about) = (leader.term, &leader.tasks[place].about);
-    api.note(|| format!("SEND    {term} {op:?} {} {stuck:?}", about.name()));
+    let what = || request.name();
+    api.note(|| format!("SEND    {term} {} {} {stuck:?}", what(), about.name()));
     let task = &mut leader.tasks[place];
     task.wire = match stuck {
         Some(refused) => Wire::Answered(op, request, Err(refused)),
@@ -312,7 +313,7 @@ pub fn arrive(api: &mut Api, leader: &mut Leader, place: usize, lost: bool) {
     api.note(|| {
         let how = if overdue { "never arrived" } else { "lost" };
         let result = if lost { how } else if answer.is_ok() { "ok" } else { "refused" };
-        format!("ANSWER  {term} {op:?} {} {result}", about.name())
+        format!("ANSWER  {term} {} {} {result}", request.name(), about.name())
     });
     let answer = if lost { Err(Refused::Unknown) } else { answer };
     leader.tasks[place].wire = Wire::Answered(op, request, answer);
