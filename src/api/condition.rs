@@ -88,11 +88,69 @@ words! {
         StatusTooLarge,
         /// Everything goes as it should.
         Healthy,
+        /// Nothing new starts because the job says so.
+        Suspended,
+        /// Nothing new starts because the class says so.
+        ClassSuspended,
+        /// The job names no class and none is marked as the default one, or the class is gone.
+        FlashClassNotFound,
+        /// The class cannot be used.
+        FlashClassInvalid,
+        /// The class does not admit jobs of this namespace.
+        NamespaceNotAllowed,
+        /// The class does not allow this flash image.
+        ImageNotAllowed,
+        /// The class does not allow this firmware.
+        FirmwareNotAllowed,
+        /// A device failed in a step that allows no more failures.
+        StepFailed,
+        /// More devices failed than the job allows.
+        MaxFailedDevicesExceeded,
+        /// The time in which devices may start has passed.
+        Expired,
+        /// A step that has been reached was edited.
+        StepAlreadyStarted,
+        /// The approval names a step of another round.
+        ApprovalForOtherRound,
+        /// A window is shorter than a device may take.
+        WindowTooShort,
+        /// The round of the job began.
+        RoundStarted,
+        /// A rerun was recorded or acted upon.
+        RerunRequested,
         // Devices
         /// The parallelism of the job or of the operator is used up.
         SlotsFull,
         /// The device's turn has not come.
         Queued,
+        /// A limit of the class on what devices share is reached.
+        GroupFull,
+        /// The device's step has not been reached.
+        StepNotReached,
+        /// The step before is being watched.
+        StepSoaking,
+        /// The step before waits for somebody to approve it.
+        AwaitingApproval,
+        /// No window is open.
+        WindowClosed,
+        /// The job's time has not come.
+        NotBefore,
+        /// The class does not allow the device.
+        DeviceNotAllowed,
+        /// The device has the version already.
+        AlreadyAtVersion,
+        /// An attempt of the original operator is followed to its end.
+        Adopted,
+        /// The address is kept until the device must have stopped dialling it.
+        CoolingDown,
+        /// The device was flashed; its version is being read back.
+        Verifying,
+        /// The device came back with the expected version.
+        Verified,
+        /// The device came back with another version.
+        VersionMismatch,
+        /// The device did not come back in time.
+        NotSeen,
         /// Another attempt, job or Instance holds the device.
         DeviceBusy,
         /// No Instance has this UUID.

@@ -8,7 +8,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt;
 use serde_json::Value;
 
-use super::FlashJob;
+use super::{FlashClass, FlashJob};
 
 /// Directories, relative to the repository, that hold a copy of every file of [`manifests`].
 pub const MANIFEST_DIRECTORIES: [&str; 2] = ["crds", "charts/flashjob-operator/files/crds"];
@@ -51,13 +51,29 @@ pub fn flashjob() -> CustomResourceDefinition {
     crd
 }
 
+/// The definition of `FlashClass`, in the form in which null and absent mean the same.
+#[must_use]
+pub fn flashclass() -> CustomResourceDefinition {
+    let mut crd = FlashClass::crd();
+    for version in &mut crd.spec.versions {
+        if let Some(schema) = version
+            .schema
+            .as_mut()
+            .and_then(|s| s.open_api_v3_schema.as_mut())
+        {
+            null_means_absent(schema);
+        }
+    }
+    crd
+}
+
 /// File name and content of every CustomResourceDefinition.
 ///
 /// # Panics
 /// Never: definitions hold nothing but texts, numbers, lists and maps with text keys.
 #[must_use]
 pub fn manifests() -> Vec<(String, String)> {
-    [flashjob()].iter().map(manifest).collect()
+    [flashclass(), flashjob()].iter().map(manifest).collect()
 }
 
 fn manifest(crd: &CustomResourceDefinition) -> (String, String) {

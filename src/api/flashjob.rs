@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use serde_json::Value;
 
 use super::{
     lenient::{empty_is_absent, null_is_default},
+    rollout::{AlreadyAtVersion, Amount, DeviceSelector, Rerun, RolloutStep, Verification, Window},
     schema,
     status::FlashJobStatus,
 };
@@ -102,7 +104,7 @@ pub struct FlashJobSpec {
     )]
     #[schemars(schema_with = "schema::any_text")]
     pub external_ip: Option<String>,
-    /// Image of the flash pod. Unset: the chart's. Changing it opens a new round over all selected devices.
+    /// Image of the flash pod. Unset: the class's, else the chart's. Changing it opens a new round over all selected devices.
     #[serde(
         default,
         deserialize_with = "empty_is_absent",
@@ -115,7 +117,7 @@ pub struct FlashJobSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::free_form")]
     pub values: Option<BTreeMap<String, Value>>,
-    /// How many devices are flashed at the same time; each needs a load balancer address. Unset: 10.
+    /// How many devices are flashed at the same time; each needs a load balancer address. Unset: the class's, else 10.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub parallelism: Option<i32>,
@@ -136,10 +138,80 @@ pub struct FlashJobSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::mismatch_policy")]
     pub mismatch_policy: Option<MismatchPolicy>,
+    /// Class with the administrator's defaults and guard rails. Unset: the class that is marked as the default one.
+    #[serde(
+        default,
+        deserialize_with = "empty_is_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(schema_with = "schema::class_name")]
+    pub flash_class_name: Option<String>,
+    /// Devices chosen by what Akri says of them, beside those named in uuid. Taken when a round begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_selector: Option<DeviceSelector>,
+    /// Nothing new starts; what is in flight ends. Unset: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::boolean")]
+    pub suspend: Option<bool>,
+    /// No device starts before this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
+    pub not_before: Option<Time>,
+    /// No device starts that could still run after this time; the job then fails with the reason Expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
+    pub not_after: Option<Time>,
+    /// When devices may be started. Unset: always.
+    #[serde(
+        default,
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    #[schemars(length(max = 50))]
+    pub windows: Vec<Window>,
+    /// Steps in which the devices are flashed; after the last one the rest follows.
+    #[serde(
+        default,
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    #[schemars(length(max = 20))]
+    pub steps: Vec<RolloutStep>,
+    /// ROUND.STEP that is approved, with the steps before it, as status.step.id shows it; set by: flashjob-operator approve.
+    #[serde(
+        default,
+        deserialize_with = "empty_is_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(schema_with = "schema::approved_step")]
+    pub approved_step: Option<String>,
+    /// Devices that may fail: a number, or a percentage of all that are selected, rounded down. More stop the job; what is
+    /// in flight ends. Unset: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::failed_devices")]
+    pub max_failed_devices: Option<Amount>,
+    /// Retries of one device, 10 s after the first failure, doubling to 10 min. Unset: the class's, else 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 20))]
+    pub backoff_limit_per_device: Option<i32>,
+    /// What is read back from a device after its flash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Verification>,
+    /// What happens to a device that has spec.version already. Unset: the class's, else Skip where the version is verified,
+    /// else Flash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::already_at_version")]
+    pub already_at_version: Option<AlreadyAtVersion>,
+    /// Asks once for devices to be flashed again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun: Option<Rerun>,
 }
 
 /// What a difference between the job's expectation and the device's properties means.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+// In the order of strictness.
+#[derive(
+    Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord,
+)]
 pub enum MismatchPolicy {
     /// Nothing.
     Ignore,

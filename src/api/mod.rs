@@ -4,19 +4,29 @@
 
 mod condition;
 pub mod crd;
+mod flashclass;
 mod flashjob;
 mod instance;
 mod lenient;
+mod rollout;
 pub mod rule;
 mod schema;
 mod selection;
 mod status;
 
 pub use condition::{ConditionType, Reason};
+pub use flashclass::{
+    ClassDefaults, DeviceFilter, FlashClass, FlashClassSpec, FlashClassStatus, InFlightLimit,
+    LimitBy, NamespaceRule, NamespacesFrom, VerdictMarkers, Workload,
+};
 pub use flashjob::{FlashJob, FlashJobSpec, MismatchPolicy};
 pub use instance::{Instance, InstanceSpec};
+pub use rollout::{
+    AlreadyAtVersion, Amount, Day, DeviceSelector, PropertyOperator, PropertyRequirement, Rerun,
+    RerunDevices, RolloutStep, Verification, VerificationMode, Window,
+};
 pub use selection::{SelectedDevice, SelectionSlice};
 pub use status::{
     Counts, DevicePhase, DeviceStatus, Effective, FlashClassRef, FlashJobStatus, Phase,
-    PreviousRound, Round, SelectionStatus,
+    PreviousRound, Round, SelectionStatus, StepStatus,
 };

@@ -74,6 +74,54 @@ text_rule!(
     false,
     "must be the metadata.uid of an Akri Instance, as shown by: kubectl get instances.akri.sh -A -o custom-columns=NAME:.metadata.name,UID:.metadata.uid"
 );
+text_rule!(
+    /// Name of an object.
+    NAME,
+    253,
+    "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+    true,
+    "must be the name of an object: lower case letters, digits, - and ."
+);
+text_rule!(
+    /// A JSON Pointer into chart values.
+    POINTER,
+    253,
+    "^(/[^/]+)+$",
+    false,
+    "must be a JSON Pointer such as /resources/limits, not resources.limits"
+);
+text_rule!(
+    /// A pattern of OCI references.
+    PATTERN,
+    512,
+    "^([a-zA-Z0-9][a-zA-Z0-9./:@_-]*[*]?|[*])$",
+    false,
+    "must be an OCI reference, or the beginning of one followed by *, such as registry.example.com/esp32/*"
+);
+text_rule!(
+    /// A time of day.
+    TIME_OF_DAY,
+    5,
+    "^([01][0-9]|2[0-3]):[0-5][0-9]$",
+    false,
+    "must be a time of day from 00:00 to 23:59"
+);
+text_rule!(
+    /// Name of a time zone.
+    TIME_ZONE,
+    64,
+    "^[A-Za-z][A-Za-z0-9_+/-]*$",
+    true,
+    "must be the name of a time zone in the IANA database, such as Europe/Athens or UTC"
+);
+text_rule!(
+    /// A step of a round.
+    APPROVED_STEP,
+    16,
+    "^[1-9][0-9]*[.][1-9][0-9]*$",
+    true,
+    "must be ROUND.STEP as status.step.id shows it, such as 1.1"
+);
 
 impl TextRule {
     /// Whether `text` keeps the rule.
@@ -148,7 +196,18 @@ mod tests {
 
     #[test]
     fn a_pattern_fits_into_a_cel_literal() {
-        for rule in [&FIRMWARE, &VERSION, &IMAGE, &UUID] {
+        for rule in [
+            &FIRMWARE,
+            &VERSION,
+            &IMAGE,
+            &UUID,
+            &NAME,
+            &POINTER,
+            &PATTERN,
+            &TIME_OF_DAY,
+            &TIME_ZONE,
+            &APPROVED_STEP,
+        ] {
             assert!(!rule.pattern.contains(['\'', '\\']), "{}", rule.pattern);
         }
     }

@@ -48,3 +48,155 @@ pub fn any_text(_: &mut SchemaGenerator) -> Schema {
 pub fn mismatch_policy(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "enum": ["Ignore", "Warn", "Fail"] })
 }
+
+fn words(words: &[&str]) -> Schema {
+    json_schema!({ "type": "string", "enum": words })
+}
+
+fn list(max: usize, items: &Schema) -> Schema {
+    json_schema!({ "type": "array", "maxItems": max, "items": items })
+}
+
+/// The words of `VerificationMode`.
+pub fn verification_mode(_: &mut SchemaGenerator) -> Schema {
+    words(&["None", "Observe", "Version"])
+}
+
+/// The words of `AlreadyAtVersion`.
+pub fn already_at_version(_: &mut SchemaGenerator) -> Schema {
+    words(&["Flash", "Skip"])
+}
+
+/// The words of `RerunDevices`.
+pub fn rerun_devices(_: &mut SchemaGenerator) -> Schema {
+    words(&["Failed", "All"])
+}
+
+/// The words of `PropertyOperator`.
+pub fn property_operator(_: &mut SchemaGenerator) -> Schema {
+    words(&["In", "NotIn", "Exists", "DoesNotExist", "VersionIn"])
+}
+
+/// The words of `NamespacesFrom`.
+pub fn namespaces_from(_: &mut SchemaGenerator) -> Schema {
+    words(&["Same", "All", "Selector"])
+}
+
+/// The words of `LimitBy`.
+pub fn limit_by(_: &mut SchemaGenerator) -> Schema {
+    words(&["Configuration", "Node", "Property"])
+}
+
+/// Days of the week, once each.
+pub fn days(_: &mut SchemaGenerator) -> Schema {
+    list(
+        7,
+        &words(&["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]),
+    )
+}
+
+/// A switch. (The derived schema of an optional boolean is nullable.)
+pub fn boolean(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "boolean" })
+}
+
+/// A point in time, RFC 3339.
+pub fn time(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "format": "date-time", "maxLength": 64 })
+}
+
+/// Name of a `FlashClass`.
+pub fn class_name(_: &mut SchemaGenerator) -> Schema {
+    rule::NAME.schema()
+}
+
+/// Names of objects.
+pub fn names(_: &mut SchemaGenerator) -> Schema {
+    list(100, &json_schema!({ "type": "string", "maxLength": 253 }))
+}
+
+/// Texts of a bounded length.
+pub fn texts(_: &mut SchemaGenerator) -> Schema {
+    list(
+        20,
+        &json_schema!({ "type": "string", "minLength": 1, "maxLength": 253 }),
+    )
+}
+
+/// JSON Pointers.
+pub fn pointers(_: &mut SchemaGenerator) -> Schema {
+    list(200, &rule::POINTER.schema())
+}
+
+/// Patterns of OCI references.
+pub fn patterns(_: &mut SchemaGenerator) -> Schema {
+    list(200, &rule::PATTERN.schema())
+}
+
+/// Properties of devices with their values.
+pub fn properties(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 20,
+        "additionalProperties": { "type": "string", "maxLength": 253 },
+    })
+}
+
+/// Name of a property.
+pub fn property_name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "minLength": 1, "maxLength": 253 })
+}
+
+/// Values that a property is compared with.
+pub fn property_values(_: &mut SchemaGenerator) -> Schema {
+    list(100, &json_schema!({ "type": "string", "maxLength": 253 }))
+}
+
+/// HH:MM.
+pub fn time_of_day(_: &mut SchemaGenerator) -> Schema {
+    rule::TIME_OF_DAY.schema()
+}
+
+/// Name of a time zone.
+pub fn time_zone(_: &mut SchemaGenerator) -> Schema {
+    rule::TIME_ZONE.schema()
+}
+
+/// Name of a step.
+pub fn step_name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "maxLength": 63 })
+}
+
+/// Id of a rerun.
+pub fn rerun_id(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "minLength": 1, "maxLength": 63 })
+}
+
+/// Number of round and step.
+pub fn approved_step(_: &mut SchemaGenerator) -> Schema {
+    rule::APPROVED_STEP.schema()
+}
+
+/// A number of devices from 1, or a percentage from 1 %.
+pub fn step_devices(_: &mut SchemaGenerator) -> Schema {
+    amount(
+        "type(self) == int ? self >= 1 : self.matches('^([1-9][0-9]?|100)%$')",
+        "must be a number of devices from 1, or a percentage from \"1%\" to \"100%\"",
+    )
+}
+
+/// A number of devices from 0, or a percentage from 0 %.
+pub fn failed_devices(_: &mut SchemaGenerator) -> Schema {
+    amount(
+        "type(self) == int ? self >= 0 : self.matches('^(0|[1-9][0-9]?|100)%$')",
+        "must be a number of devices from 0, or a percentage from \"0%\" to \"100%\"",
+    )
+}
+
+fn amount(rule: &str, message: &str) -> Schema {
+    json_schema!({
+        "x-kubernetes-int-or-string": true,
+        "maxLength": 4,
+        "x-kubernetes-validations": [{ "rule": rule, "message": message }],
+    })
+}

@@ -48,6 +48,16 @@ pub struct FlashJobStatus {
     /// The current round. Read back: a change of these fields in the spec opens the next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round: Option<Round>,
+    /// The step that the round has reached, where the job has steps. Read back: steps that were reached and approvals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepStatus>,
+    /// Id of the newest rerun that was acted upon or recorded. Read back.
+    #[serde(
+        default,
+        rename = "lastRerunID",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub last_rerun_id: Option<String>,
     /// Result of the round before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_round: Option<PreviousRound>,
@@ -131,9 +141,22 @@ pub struct Effective {
     pub mismatch_policy: String,
     /// Engine that renders and applies: native or helm.
     pub engine: String,
-    /// Image of the flash pod, where the job sets one.
+    /// Image of the flash pod, where job or class set one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flash_image: Option<String>,
+    /// Retries of one device.
+    pub backoff_limit_per_device: i64,
+    /// What is read back: None, Observe or Version.
+    pub verification: String,
+    /// Version that devices have to report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_version: Option<String>,
+    /// Seconds in which a device has to come back.
+    pub verification_timeout_seconds: i64,
+    /// What happens to a device that has the version already: Flash or Skip.
+    pub already_at_version: String,
+    /// Seconds that a Service may wait for its address; 0: the operator's.
+    pub address_timeout_seconds: i64,
 }
 
 /// Identity of the frozen selection.
@@ -162,6 +185,36 @@ pub struct Round {
     /// Flash image that the job asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flashjob_pod_image: Option<String>,
+}
+
+/// A step of a rollout.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct StepStatus {
+    /// `ROUND.STEP`, from 1: what approvedStep names.
+    pub id: String,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Number of steps, the rest after the last one included where there is one.
+    pub of: i64,
+    /// Devices of this step and those before it.
+    pub devices: i64,
+    /// How many of them are final.
+    pub done: i64,
+    /// How many of them failed.
+    pub failed: i64,
+    /// Running, Soaking or `AwaitingApproval`.
+    pub state: String,
+    /// Since when it is in this state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+    /// When the soak ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<Time>,
+    /// Number of the newest step of this round that was approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved_through: Option<i64>,
 }
 
 /// Result of the round before.
@@ -241,6 +294,9 @@ pub struct DeviceStatus {
     /// When the newest attempt began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
+    /// When it goes on without anybody acting.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_time: Option<Time>,
     /// When the verdict was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completion_time: Option<Time>,

@@ -8,7 +8,8 @@ use kube::{ResourceExt, core::DeserializeGuard};
 use super::index_set::IndexSet;
 use crate::{
     api::{
-        Effective, FlashJob, FlashJobSpec, FlashJobStatus, MismatchPolicy, Round,
+        AlreadyAtVersion, Effective, FlashJob, FlashJobSpec, FlashJobStatus, MismatchPolicy, Round,
+        VerificationMode,
         rule::{FIRMWARE, IMAGE, MAX_UUIDS, UUID, VERSION},
     },
     names::FINALIZER,
@@ -20,6 +21,10 @@ pub const DEFAULT_PARALLELISM: i32 = 10;
 pub const DEFAULT_ACTIVE_DEADLINE_SECONDS: i64 = 600;
 /// Seconds a named device may be missing where nothing is said.
 pub const DEFAULT_DISCOVERY_TIMEOUT_SECONDS: i64 = 300;
+/// Retries of one device where nothing is said.
+pub const DEFAULT_BACKOFF_LIMIT: i32 = 0;
+/// Seconds in which a device has to come back where nothing is said.
+pub const DEFAULT_VERIFICATION_TIMEOUT_SECONDS: i64 = 300;
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
@@ -146,6 +151,13 @@ impl Job {
     pub fn effective(&self, engine: &str) -> Effective {
         let fallback = FlashJobSpec::default();
         let spec = self.spec.as_ref().unwrap_or(&fallback);
+        let verification = spec.verification.clone().unwrap_or_default();
+        let mode = verification.mode.unwrap_or_default();
+        let skip = if mode == VerificationMode::Version {
+            AlreadyAtVersion::Skip
+        } else {
+            AlreadyAtVersion::Flash
+        };
         Effective {
             parallelism: spec.parallelism.unwrap_or(DEFAULT_PARALLELISM).into(),
             active_deadline_seconds_per_device: spec
@@ -160,6 +172,21 @@ impl Job {
                 .flashjob_pod_image
                 .clone()
                 .filter(|image| !image.is_empty()),
+            backoff_limit_per_device: spec
+                .backoff_limit_per_device
+                .unwrap_or(DEFAULT_BACKOFF_LIMIT)
+                .into(),
+            verification: format!("{mode:?}"),
+            expected_version: verification
+                .expected_version
+                .clone()
+                .or_else(|| Some(spec.version.clone()))
+                .filter(|version| mode != VerificationMode::None && !version.is_empty()),
+            verification_timeout_seconds: verification
+                .timeout_seconds
+                .unwrap_or(DEFAULT_VERIFICATION_TIMEOUT_SECONDS),
+            already_at_version: format!("{:?}", spec.already_at_version.unwrap_or(skip)),
+            address_timeout_seconds: 0,
         }
     }
 

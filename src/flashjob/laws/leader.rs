@@ -16,7 +16,7 @@ use crate::{
         job::Job,
         ledger::Ledger,
         plan::{self, Plan, World},
-        reconcile::remember,
+        remember::remember,
         roster::Roster,
         sight::{AttemptKey, Identity},
         state::State,

@@ -1,0 +1,294 @@
+//! `FlashClass`: an administrator's defaults and guard rails for a kind of device. Types and schema only.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    flashjob::MismatchPolicy,
+    rollout::{AlreadyAtVersion, PropertyRequirement, Verification, Window},
+    schema,
+};
+
+/// Defaults and guard rails for the jobs that name this class. Allow rules, limits and suspend apply at once; defaults are
+/// frozen when a round begins.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[kube(
+    group = "application.flashjob.nbfc.io",
+    version = "v1alpha1",
+    kind = "FlashClass",
+    plural = "flashclasses",
+    shortname = "fc",
+    status = "FlashClassStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    doc = "Defaults and guard rails for the FlashJobs of one kind of device; set by administrators.",
+    printcolumn(
+        name = "Accepted",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Accepted')].status",
+        description = "Whether the class can be used"
+    ),
+    printcolumn(
+        name = "Suspended",
+        type_ = "boolean",
+        json_path = ".spec.suspend",
+        description = "Nothing new starts"
+    ),
+    printcolumn(
+        name = "Jobs",
+        type_ = "integer",
+        json_path = ".status.activeJobs",
+        description = "Jobs of the class that are not finished"
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp",
+        description = "Time since the class was created"
+    )
+)]
+#[serde(rename_all = "camelCase")]
+pub struct FlashClassSpec {
+    /// Nothing of any job of this class starts; what is in flight ends. Unset: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::boolean")]
+    pub suspend: Option<bool>,
+    /// What holds where a job says nothing; frozen when a round begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defaults: Option<ClassDefaults>,
+    /// Chart values that a job may set: JSON Pointers such as /resources; each opens everything inside it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::pointers")]
+    pub allowed_value_paths: Vec<String>,
+    /// Images that the flash pod may run: exact references, or beginnings followed by *. Unset: every image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::patterns")]
+    pub allowed_flash_images: Vec<String>,
+    /// Firmware that may be flashed: exact references, or beginnings followed by *. Unset: all firmware.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::patterns")]
+    pub allowed_firmware: Vec<String>,
+    /// Firmware has to be named by its digest. Unset: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::boolean")]
+    pub require_firmware_digest: Option<bool>,
+    /// Most devices of one job in flight at the same time. Unset: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub max_parallelism: Option<i32>,
+    /// Most devices of a job's first step; a job without steps begins with as many. Unset: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub max_first_step_devices: Option<i32>,
+    /// The least strict mismatchPolicy that holds for a job. Unset: Ignore.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::mismatch_policy")]
+    pub min_mismatch_policy: Option<MismatchPolicy>,
+    /// Devices that have the version already are skipped, whatever the job says. Unset: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::boolean")]
+    pub require_skip: Option<bool>,
+    /// Namespaces whose jobs may use the class. Unset: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_job_namespaces: Option<NamespaceRule>,
+    /// Namespaces whose devices may be flashed. Unset: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_namespaces: Option<NamespaceRule>,
+    /// Devices that may be flashed. Unset: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_filter: Option<DeviceFilter>,
+    /// Most devices in flight that share something, such as a gateway, counted over all jobs in the cluster.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub in_flight_limits: Vec<InFlightLimit>,
+    /// When devices may be started. Unset: always.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub windows: Vec<Window>,
+    /// Which words in the flash pod's log mean what. Unset: those that the operator is set up with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict_markers: Option<VerdictMarkers>,
+    /// What the flash chart may render beyond a plain Pod and its Service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workload: Option<Workload>,
+}
+
+/// What holds where a job says nothing.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ClassDefaults {
+    /// Image of the flash pod. Unset: the chart's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::image")]
+    pub flash_image: Option<String>,
+    /// Values of the flash chart; texts are Tera templates, as in device-values.yaml.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::free_form")]
+    pub values: Option<BTreeMap<String, Value>>,
+    /// Devices of one job in flight at the same time. Unset: 10.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub parallelism: Option<i32>,
+    /// Retries of one device. Unset: 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 20))]
+    pub backoff_limit_per_device: Option<i32>,
+    /// What is read back after a flash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Verification>,
+    /// What happens when a device is not what the job expects. Unset: Warn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::mismatch_policy")]
+    pub mismatch_policy: Option<MismatchPolicy>,
+    /// What happens to a device that has the version already. Unset: Skip where the version is verified, else Flash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::already_at_version")]
+    pub already_at_version: Option<AlreadyAtVersion>,
+    /// Seconds that a Service may wait for its address. Unset: the operator's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 86_400))]
+    pub address_timeout_seconds: Option<i64>,
+}
+
+/// Namespaces that are meant.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NamespaceRule {
+    /// Same: the job's own (of jobs: the operator's). All: every one. Selector: those whose labels match.
+    #[schemars(schema_with = "schema::namespaces_from")]
+    pub from: NamespacesFrom,
+    /// Labels of the namespaces, with Selector.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selector: Option<LabelSelector>,
+}
+
+/// How namespaces are chosen.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NamespacesFrom {
+    /// The namespace of the job.
+    Same,
+    /// Every namespace.
+    #[default]
+    All,
+    /// Namespaces whose labels match.
+    Selector,
+}
+
+/// Devices by their properties.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DeviceFilter {
+    /// Properties that must have exactly these values.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::properties")]
+    pub match_properties: BTreeMap<String, String>,
+    /// Requirements on properties; all have to hold.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub match_expressions: Vec<PropertyRequirement>,
+}
+
+/// Most devices in flight that share something.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct InFlightLimit {
+    /// What they share: the Configuration that found them, a node that sees them, or the value of a property.
+    #[schemars(schema_with = "schema::limit_by")]
+    pub by: LimitBy,
+    /// Name of the property, with Property.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::property_name")]
+    pub property: Option<String>,
+    /// Most devices in flight for each value.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub max: i32,
+}
+
+/// What devices share.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LimitBy {
+    /// The Akri Configuration.
+    #[default]
+    Configuration,
+    /// A node; a device that several nodes see counts on each.
+    Node,
+    /// The value of a property.
+    Property,
+}
+
+/// Words of the flash pod's log. A list that is left out keeps the operator's words.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct VerdictMarkers {
+    /// The device's attestation was accepted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::texts")]
+    pub verified: Vec<String>,
+    /// The firmware was sent; counts only after verified.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::texts")]
+    pub sent: Vec<String>,
+    /// The device's attestation was refused.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::texts")]
+    pub refused: Vec<String>,
+    /// The transfer broke off.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::texts")]
+    pub transfer_failed: Vec<String>,
+    /// The firmware could not be pulled.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::texts")]
+    pub firmware_not_found: Vec<String>,
+    /// The device could not be told to update.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::texts")]
+    pub contact_failed: Vec<String>,
+    /// The OTA agent crashed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::texts")]
+    pub agent_failed: Vec<String>,
+}
+
+/// What the flash chart may render beyond a plain Pod and its Service.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Workload {
+    /// Further kinds, as group/version/Kind or v1/Kind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::texts")]
+    pub kinds: Vec<String>,
+    /// Service accounts that the flash pod may run as, beside the namespace's default.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::names")]
+    pub service_accounts: Vec<String>,
+    /// Secrets that the flash pod may mount, pull images with or read variables from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::names")]
+    pub secret_names: Vec<String>,
+    /// Further kinds of volumes, such as persistentVolumeClaim.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::names")]
+    pub volume_types: Vec<String>,
+}
+
+/// What the operator observed of a class.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct FlashClassStatus {
+    /// Generation of the spec that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Jobs of the class that are not finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_jobs: Option<i64>,
+    /// Accepted: whether the class can be used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}

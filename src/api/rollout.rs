@@ -1,0 +1,203 @@
+//! Parts of the specs of `FlashJob` and `FlashClass`: which devices, when, and how carefully. Types and schema only.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::schema;
+
+/// Devices chosen by what Akri says of them. All parts have to match; a part that is left out matches every device.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DeviceSelector {
+    /// Akri Configurations, one of which found the device.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::names")]
+    pub configurations: Vec<String>,
+    /// Namespaces, one of which holds the device's Instance.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::names")]
+    pub namespaces: Vec<String>,
+    /// Properties of the device that must have exactly these values.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::properties")]
+    pub match_properties: BTreeMap<String, String>,
+    /// Requirements on properties of the device; all have to hold.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub match_expressions: Vec<PropertyRequirement>,
+}
+
+/// A requirement on one property of a device, as a label selector's on a label.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PropertyRequirement {
+    /// Name of the property, such as DEVICE or VERSION.
+    #[schemars(schema_with = "schema::property_name")]
+    pub property: String,
+    /// In and NotIn compare with the values; Exists and DoesNotExist take none; VersionIn takes ranges of semantic
+    /// versions such as ">=1.2.0, <2.0.0", one of which has to hold.
+    #[schemars(schema_with = "schema::property_operator")]
+    pub operator: PropertyOperator,
+    /// Values, or ranges of versions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::property_values")]
+    pub values: Vec<String>,
+}
+
+/// How a property is compared.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PropertyOperator {
+    /// The property has one of the values.
+    #[default]
+    In,
+    /// The property has none of the values, or is absent.
+    NotIn,
+    /// The property is present and not empty.
+    Exists,
+    /// The property is absent or empty.
+    DoesNotExist,
+    /// The property is a semantic version in one of the ranges.
+    VersionIn,
+}
+
+/// A number of devices, or a share of those selected, such as `"10%"`.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(untagged)]
+pub enum Amount {
+    /// That many.
+    Count(i64),
+    /// A whole percentage with its sign, from `"0%"` to `"100%"`.
+    Percent(String),
+}
+
+/// A time of the week in which devices may be started.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Window {
+    /// Days on which it opens. Unset: every day.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::days")]
+    pub days: Vec<Day>,
+    /// Time of day at which it opens, as HH:MM in its time zone.
+    #[schemars(schema_with = "schema::time_of_day")]
+    pub start: String,
+    /// Seconds that it stays open, at most a week.
+    #[schemars(range(min = 60, max = 604_800))]
+    pub duration_seconds: i64,
+    /// Name of its time zone in the IANA database, such as Europe/Athens. Unset: UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time_zone")]
+    pub time_zone: Option<String>,
+}
+
+/// A day of the week.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Day {
+    /// Monday.
+    Mon,
+    /// Tuesday.
+    Tue,
+    /// Wednesday.
+    Wed,
+    /// Thursday.
+    Thu,
+    /// Friday.
+    Fri,
+    /// Saturday.
+    Sat,
+    /// Sunday.
+    Sun,
+}
+
+/// A step of a rollout. Sizes are cumulative; after the last step the rest follows.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct RolloutStep {
+    /// Name, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::step_name")]
+    pub name: Option<String>,
+    /// Devices, counted from the first of the selection, that are flashed when the step ends: a number, or a percentage
+    /// of all that are selected, rounded up.
+    #[schemars(schema_with = "schema::step_devices")]
+    pub devices: Amount,
+    /// Seconds to wait after the last device of the step is final. Unset: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 31_536_000))]
+    pub soak_seconds: Option<i64>,
+    /// Whether the next step waits until somebody approves this one: flashjob-operator approve. Unset: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::boolean")]
+    pub require_approval: Option<bool>,
+    /// Devices that may fail until the step ends; more stop the job. A percentage is of the step's own devices, rounded
+    /// down. Unset: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::failed_devices")]
+    pub max_failed_devices: Option<Amount>,
+}
+
+/// What is read back from a device after its flash.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Verification {
+    /// None reads nothing back; Observe reports what is read and lets no device fail for it; Version fails a device that
+    /// does not come back with the expected version. Unset: Observe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::verification_mode")]
+    pub mode: Option<VerificationMode>,
+    /// Version that the device has to report. Unset: spec.version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::version")]
+    pub expected_version: Option<String>,
+    /// Seconds after the flash in which the device has to come back. Unset: 300.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 86_400))]
+    pub timeout_seconds: Option<i64>,
+}
+
+/// What becomes of what is read back.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VerificationMode {
+    /// Nothing is read back.
+    None,
+    /// It is reported.
+    #[default]
+    Observe,
+    /// It decides.
+    Version,
+}
+
+/// What happens to a device that has the version already.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AlreadyAtVersion {
+    /// It is flashed.
+    #[default]
+    Flash,
+    /// It is skipped.
+    Skip,
+}
+
+/// Asks once for devices to be flashed again.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Rerun {
+    /// Any text; each new one acts once.
+    #[schemars(schema_with = "schema::rerun_id")]
+    pub id: String,
+    /// Failed: those that failed or never started, in this round. All: everything, in a new round. Unset: Failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::rerun_devices")]
+    pub devices: Option<RerunDevices>,
+}
+
+/// Which devices are flashed again.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RerunDevices {
+    /// Those that failed or never started.
+    #[default]
+    Failed,
+    /// All of them, in a new round.
+    All,
+}
