@@ -72,8 +72,8 @@ impl Election {
     pub async fn win(&self) -> Leadership {
         let identity = new_identity();
         let mut observed = Observed {
-            lease: None,
             since: clock::boot_time(),
+            ..Observed::default()
         };
         loop {
             let (pause, won);
@@ -262,7 +262,7 @@ impl Leadership {
             .map(|lease| super::lease::holder(lease).to_owned());
         let observed = Observed {
             lease,
-            since: Duration::ZERO,
+            ..Observed::default()
         };
         let now = clock::boot_time();
         let decision = decide(

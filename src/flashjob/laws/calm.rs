@@ -2,8 +2,8 @@
 
 use super::{
     election::REQUEST_TIMEOUT,
-    objects::Api,
     leader::Leader,
+    objects::Api,
     task::Wire,
     world::{World, arrive, is_empty, send},
 };
@@ -123,7 +123,10 @@ impl World {
                     )
             });
             let spec = job.spec.as_ref().unwrap();
-            let selection = api.selection(&uid, job.status.round.as_ref().map_or(0, |round| round.number));
+            let selection = api.selection(
+                &uid,
+                job.status.round.as_ref().map_or(0, |round| round.number),
+            );
             let all = spec.uuid.iter().all(|named| {
                 let index = selection.iter().position(|device| device.uuid == *named);
                 index.is_some_and(|index| job.finals.contains(index))

@@ -11,9 +11,9 @@ use crate::cluster::{
 };
 
 /// How long others respect a lease that is not renewed.
-const DURATION: Duration = Duration::from_secs(15);
+const DURATION: Duration = Duration::from_secs(12);
 /// How long a leader believes in its lease after the last renewal.
-const RENEW_DEADLINE: i64 = 10_000;
+const RENEW_DEADLINE: i64 = 7_000;
 /// Pause between two looks at the Lease, or renewals.
 const PERIOD: i64 = 2_000;
 /// Time-out of every request; a new leader waits as long before its first LIST.
@@ -56,8 +56,8 @@ impl Replica {
             lives: 0,
             fence: Fence::default(),
             observed: Observed {
-                lease: None,
                 since: boot(now),
+                ..Observed::default()
             },
             stage: Stage::Standby,
             next_tick: now,
@@ -100,6 +100,7 @@ impl Replica {
         self.observed = Observed {
             lease: api.lease.clone(),
             since: boot(api.now),
+            vanished: None,
         };
         match stage {
             Stage::Leading { leader, .. } => {
@@ -175,8 +176,8 @@ impl Replica {
         let observed = std::mem::replace(
             &mut self.observed,
             Observed {
-                lease: None,
                 since: now,
+                ..Observed::default()
             },
         );
         self.observed = observed.look(api.lease.clone(), now);

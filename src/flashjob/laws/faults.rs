@@ -31,8 +31,12 @@ impl World {
         }
     }
 
-    /// A replica dies; what it had sent may still arrive.
+    /// A replica dies; what it had sent may still arrive. Not while the Lease is deleted: a process that starts then cannot know
+    /// that there is a leader who has not noticed yet.
     fn crash(&mut self) {
+        if self.api.lease.is_none() {
+            return;
+        }
         let place = self.leading().unwrap_or(0);
         self.api.note(|| format!("KILL    replica {place}"));
         let before = self.replicas[place].restart(&mut self.api);
@@ -55,7 +59,8 @@ impl World {
             drop(self.replicas[place].restart(&mut self.api));
             return;
         }
-        self.api.note(|| format!("STOP    replica {place} for {seconds} s"));
+        self.api
+            .note(|| format!("STOP    replica {place} for {seconds} s"));
         let replica = &mut self.replicas[place];
         replica.asleep = self.api.now + seconds * 1_000;
         // It may go on with its work before it looks at the Lease again.
@@ -71,7 +76,8 @@ impl World {
             return;
         }
         let seconds = [3, 9, 20][self.chance.draw(3)];
-        self.api.note(|| format!("LEASE out of reach of replica {place} for {seconds} s"));
+        self.api
+            .note(|| format!("LEASE out of reach of replica {place} for {seconds} s"));
         self.replicas[place].cut_off = self.api.now + seconds * 1_000;
     }
 
@@ -103,7 +109,8 @@ impl World {
 
     fn delete_pod_by_hand(&mut self) {
         if let Some(pod) = self.chance.pick(self.api.pods.values().cloned()) {
-            self.api.note(|| format!("HAND    deletes pod {}", pod.sight.name));
+            self.api
+                .note(|| format!("HAND    deletes pod {}", pod.sight.name));
             drop(self.api.delete_pod(&pod, None));
         }
     }
@@ -111,7 +118,8 @@ impl World {
     fn delete_service_by_hand(&mut self) {
         if let Some(service) = self.chance.pick(self.api.services.values().cloned()) {
             let sight = service.sight;
-            self.api.note(|| format!("HAND    deletes service {}", sight.name));
+            self.api
+                .note(|| format!("HAND    deletes service {}", sight.name));
             self.api.delete_service(&sight.name, &sight.uid);
         }
     }
@@ -119,10 +127,13 @@ impl World {
     /// Not of an attempt whose Pod a leader has not been told of yet: nothing else speaks for it.
     fn delete_record_by_hand(&mut self) {
         let unseen = |pod: &PodSight| {
-            let mut leaders = self.replicas.iter().filter_map(|replica| match &replica.stage {
-                Stage::Leading { leader, .. } => Some(leader),
-                Stage::Standby | Stage::Won { .. } => None,
-            });
+            let mut leaders = self
+                .replicas
+                .iter()
+                .filter_map(|replica| match &replica.stage {
+                    Stage::Leading { leader, .. } => Some(leader),
+                    Stage::Standby | Stage::Won { .. } => None,
+                });
             leaders.any(|leader| {
                 let attempt = leader.state.ledger.attempt(&pod.sight.identity.key);
                 attempt.is_none_or(|attempt| !attempt.pod_seen)
@@ -139,7 +150,8 @@ impl World {
         let known = records.filter(|record| !unseen.contains(&record.sight.identity.key));
         if let Some(record) = self.chance.pick(known.cloned().collect::<Vec<_>>()) {
             let sight = record.sight;
-            self.api.note(|| format!("HAND    deletes record {}", sight.name));
+            self.api
+                .note(|| format!("HAND    deletes record {}", sight.name));
             self.api.delete_record(&sight.name, &sight.uid);
         }
     }
@@ -152,8 +164,7 @@ impl World {
         };
         let who = &pod.sight.identity;
         let mut records = self.api.records.values();
-        let deployed =
-            records.any(|record| record.sight.identity.key == who.key && record.has_pod);
+        let deployed = records.any(|record| record.sight.identity.key == who.key && record.has_pod);
         let shown = self.api.jobs.get(&who.key.job_uid).is_some_and(|job| {
             let mut devices = job.status.devices.iter();
             devices.any(|device| {
@@ -161,7 +172,8 @@ impl World {
             })
         });
         if deployed || shown {
-            self.api.note(|| format!("HAND    strips pod {}", pod.sight.name));
+            self.api
+                .note(|| format!("HAND    strips pod {}", pod.sight.name));
             self.api.flashes.get_mut(&pod.sight.uid).unwrap().stripped = true;
             self.api.untrack(&pod, false);
             drop(self.api.delete_pod(&pod, Some(PodRemoval::Lost)));

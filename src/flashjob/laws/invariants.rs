@@ -65,7 +65,9 @@ impl Api {
                 == (&who.key.job_uid, who.round, &who.endpoint)
         });
         let uuids = twins.map(|other| other.uuid.as_str());
-        let first = uuids.chain([who.uuid.as_str()]).find(|uuid| succeeded(uuid));
+        let first = uuids
+            .chain([who.uuid.as_str()])
+            .find(|uuid| succeeded(uuid));
         if let Some(first) = first.map(str::to_owned) {
             self.broken(|| format!("{who:?} is flashed again after {first} succeeded"));
         }
@@ -144,7 +146,8 @@ impl Api {
     fn was_flashed(&self, uid: &str, round: i64, uuid: &str) -> bool {
         self.flashes.values().any(|flash| {
             let who = &flash.identity;
-            let same = (who.key.job_uid.as_str(), who.round, who.uuid.as_str()) == (uid, round, uuid);
+            let same =
+                (who.key.job_uid.as_str(), who.round, who.uuid.as_str()) == (uid, round, uuid);
             same && flash.result == Some(Outcome::Succeeded)
         })
     }
@@ -152,7 +155,8 @@ impl Api {
     fn is_flashing(&self, uid: &str, round: i64, uuid: &str) -> bool {
         self.pods.values().any(|pod| {
             let who = &pod.sight.identity;
-            let same = (who.key.job_uid.as_str(), who.round, who.uuid.as_str()) == (uid, round, uuid);
+            let same =
+                (who.key.job_uid.as_str(), who.round, who.uuid.as_str()) == (uid, round, uuid);
             same && !pod.ended() && !self.dead.contains(&pod.sight.name)
         })
     }
@@ -209,8 +213,7 @@ impl Api {
         let succeeded = flash.result == Some(Outcome::Succeeded) && !lost;
         // Where a person took the Pod away, a success may have been read before.
         let either = flash.stripped && succeeded;
-        job.finals.contains(index)
-            && (either || job.finals.succeeded.contains(index) == succeeded)
+        job.finals.contains(index) && (either || job.finals.succeeded.contains(index) == succeeded)
     }
 }
 

@@ -47,10 +47,7 @@ impl Api {
     pub fn delete_job(&mut self, uid: &str) {
         let now = self.time();
         self.edit_job(uid, |object| {
-            object
-                .metadata
-                .deletion_timestamp
-                .get_or_insert(Time(now));
+            object.metadata.deletion_timestamp.get_or_insert(Time(now));
         });
         self.drop_job_if_free(uid);
     }

@@ -110,7 +110,10 @@ impl Leader {
             let records = api.records.values().map(|record| &record.sight.uid);
             let services = api.services.values().map(|service| &service.sight.uid);
             let pods = api.pods.values().map(|pod| &pod.sight.uid);
-            records.chain(services).chain(pods).any(|known| known == uid)
+            records
+                .chain(services)
+                .chain(pods)
+                .any(|known| known == uid)
         };
         let gone: Vec<_> = gone.into_iter().filter(|(_, uid)| !exists(uid)).collect();
         let Some(watches) = &mut api.watches[place] else {
@@ -127,7 +130,8 @@ impl Leader {
     pub fn world(&self) -> World {
         let mut max_in_flight = self.max_in_flight;
         if self.bug == Some(Bug::CountSlotsFromCache) {
-            max_in_flight += self.state.ledger.slots() - self.cache.slots().min(self.state.ledger.slots());
+            max_in_flight +=
+                self.state.ledger.slots() - self.cache.slots().min(self.state.ledger.slots());
         }
         self.state
             .world(None, max_in_flight, "native".into(), BOUNDS)

@@ -48,7 +48,9 @@ fn number(name: &str, fallback: u64) -> u64 {
 fn expect_unbroken((worlds, steps, broken): (u64, usize, Option<(u64, String)>)) {
     println!("{worlds} worlds, {steps} steps");
     if let Some((seed, law)) = broken {
-        panic!("seed {seed} breaks a law: {law}\nsee its history: make sim SEEDS=1 FIRST_SEED={seed}");
+        panic!(
+            "seed {seed} breaks a law: {law}\nsee its history: make sim SEEDS=1 FIRST_SEED={seed}"
+        );
     }
 }
 

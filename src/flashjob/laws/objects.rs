@@ -13,9 +13,7 @@ use crate::{
     flashjob::{
         fixtures::{address, sight},
         job::Job,
-        sight::{
-            Address, AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight,
-        },
+        sight::{Address, AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight},
         verdict::Outcome,
     },
     release::Status,
@@ -93,7 +91,11 @@ impl Api {
     /// A line of the history.
     pub fn note(&self, line: impl FnOnce() -> String) {
         if self.trace {
-            eprintln!("{:>9.3} {}", self.time().as_duration().as_secs_f64(), line());
+            eprintln!(
+                "{:>9.3} {}",
+                self.time().as_duration().as_secs_f64(),
+                line()
+            );
         }
     }
 

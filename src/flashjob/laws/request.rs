@@ -145,9 +145,9 @@ impl Api {
             Request::StoreSelection(job, round, first, devices) => {
                 self.store_selection(&job.uid, *round, *first, devices)
             }
-            Request::PutStatus(job, status, demands) => self
-                .put_status(job, status, *demands)
-                .map(Reply::Job),
+            Request::PutStatus(job, status, demands) => {
+                self.put_status(job, status, *demands).map(Reply::Job)
+            }
             Request::FindLeft(uid) => Ok(Reply::Left(self.left_of(uid))),
             Request::RemoveFinalizer(uid) => {
                 self.remove_finalizer(uid);

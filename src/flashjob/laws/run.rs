@@ -32,7 +32,11 @@ pub fn world(seed: u64, bug: Option<Bug>, trace: bool) -> (usize, Option<String>
 /// Worlds from `first` on, until there were so many of them and so many steps. Returns the number of both, and the first
 /// seed that broke a law.
 pub fn worlds(first: u64, seeds: u64, steps: usize) -> (u64, usize, Option<(u64, String)>) {
-    let (next, done, taken) = (AtomicU64::new(first), AtomicU64::new(0), AtomicUsize::new(0));
+    let (next, done, taken) = (
+        AtomicU64::new(first),
+        AtomicU64::new(0),
+        AtomicUsize::new(0),
+    );
     let broken: Mutex<Option<(u64, String)>> = Mutex::new(None);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -40,8 +44,7 @@ pub fn worlds(first: u64, seeds: u64, steps: usize) -> (u64, usize, Option<(u64,
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    let enough =
-                        seed - first >= seeds && taken.load(Ordering::Relaxed) >= steps;
+                    let enough = seed - first >= seeds && taken.load(Ordering::Relaxed) >= steps;
                     if enough || broken.lock().unwrap().is_some() {
                         return;
                     }

@@ -11,7 +11,10 @@ pub fn event(event: &Event) -> String {
         }
         Event::Service(service) => {
             let going = service.sight.deleting.is_some();
-            format!("service {} {:?} deleting {going}", service.sight.name, service.address)
+            format!(
+                "service {} {:?} deleting {going}",
+                service.sight.name, service.address
+            )
         }
         Event::Pod(pod) => format!(
             "pod     {} {} bound {} deleting {} tracked {} {:?}",

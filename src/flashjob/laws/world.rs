@@ -260,7 +260,8 @@ impl World {
         }
         let place = self.chance.draw(self.late.len());
         let (request, _, term) = self.late.swap_remove(place);
-        self.api.note(|| format!("LATE    {term} {}", request.name()));
+        self.api
+            .note(|| format!("LATE    {term} {}", request.name()));
         let _ = self.api.serve(&request, term);
     }
 }
@@ -271,7 +272,10 @@ fn late_pods(api: &Api, chance: &mut Chance) -> Vec<String> {
         let mut records = api.records.values();
         records.any(|record| record.sight.identity.key == *key && record.status != Status::Failed)
     };
-    let pods = api.pods.values().filter(|pod| recorded(&pod.sight.identity.key));
+    let pods = api
+        .pods
+        .values()
+        .filter(|pod| recorded(&pod.sight.identity.key));
     let late = pods.filter(|_| chance.one_in(4));
     late.map(|pod| pod.sight.name.clone()).collect()
 }
@@ -312,8 +316,18 @@ pub fn arrive(api: &mut Api, leader: &mut Leader, place: usize, lost: bool) {
     let (term, about) = (leader.term, &leader.tasks[place].about);
     api.note(|| {
         let how = if overdue { "never arrived" } else { "lost" };
-        let result = if lost { how } else if answer.is_ok() { "ok" } else { "refused" };
-        format!("ANSWER  {term} {} {} {result}", request.name(), about.name())
+        let result = if lost {
+            how
+        } else if answer.is_ok() {
+            "ok"
+        } else {
+            "refused"
+        };
+        format!(
+            "ANSWER  {term} {} {} {result}",
+            request.name(),
+            about.name()
+        )
     });
     let answer = if lost { Err(Refused::Unknown) } else { answer };
     leader.tasks[place].wire = Wire::Answered(op, request, answer);
