@@ -99,7 +99,7 @@ impl Leader {
             }
             Op::CheckNode => Some(Request::FindNode(pod_name(&who))),
             Op::AskForPod => {
-                let unseen = seen.is_some_and(|seen| seen.pod.is_none() && may_be_launched(&seen));
+                let unseen = seen.is_some_and(|seen| seen.may_have_unseen_pod());
                 unseen.then(|| Request::FindPod(pod_name(&who)))
             }
             Op::DeletePod(how) => pod
@@ -200,9 +200,8 @@ impl Leader {
                 self.keep(api, &who, Outcome::Unknown, Reason::Interrupted);
             }
             (Op::AskForPod, _, Ok(Reply::Pod(Some(pod)))) => {
-                if self.state.ledger.see_pod(pod) {
-                    task.ops.clear();
-                }
+                self.state.ledger.see_pod(pod);
+                task.ops.clear();
             }
             (Op::FindLeft, _, Ok(Reply::Left(left))) => {
                 if left > 0 {
@@ -337,12 +336,4 @@ impl Leader {
 
 fn is_to_be_looked_up(error: Refused) -> bool {
     matches!(error, Refused::AlreadyExists | Refused::Unknown)
-}
-
-/// Whether a Pod of an attempt may exist that was not seen.
-fn may_be_launched(attempt: &Attempt) -> bool {
-    !attempt.pod_seen
-        && attempt
-            .record()
-            .is_some_and(|record| !record.has_pod && record.status.is_pending())
 }
