@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Secret, Service};
 use kube::Api;
+use serde_json::Value;
 
 use super::{StepError, altered, helm, until_answered};
 use crate::{
@@ -177,15 +178,31 @@ pub async fn apply_service(ctx: &Context, identity: &Identity) -> Result<(), Ste
     .await
 }
 
-/// Applies everything but the Pod.
+/// Applies everything but the Pod. Where nobody knows whether a Service was made, it is looked up: it holds a slot.
 async fn apply_all(ctx: &Context, parts: &Parts) -> Result<(), StepError> {
     for object in &parts.others {
-        let answer = ctx.writer.apply(object).await?;
-        if let Ok(service) = answer.try_parse() {
+        let answer = match ctx.writer.apply(object).await {
+            Err(error) if object["kind"] == "Service" && error.is_outcome_unknown() => {
+                Some(find_service(ctx, object).await?.ok_or(error)?)
+            }
+            other => other?.try_parse().ok(),
+        };
+        if let Some(service) = answer {
             ctx.state().see_service(&service);
         }
     }
     Ok(())
+}
+
+async fn find_service(ctx: &Context, object: &Value) -> Result<Option<Service>, ApiError> {
+    let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
+    let (namespace, name) = (text("namespace"), text("name"));
+    let api: Api<Service> = Api::namespaced(ctx.read.clone(), namespace);
+    until_answered(|| async {
+        let found = api.get_opt(name).await;
+        found.map_err(|error| ApiError::new(format!("get Service {namespace}/{name}"), &error))
+    })
+    .await
 }
 
 /// The stored record of an attempt and the chart settings of now.

@@ -22,6 +22,7 @@ pub enum Request {
     PutRecord(Box<RecordSight>, Status),
     DeleteRecord(String, String),
     ApplyService(Identity),
+    FindService(String),
     DeleteService(String, String),
     CreatePod(Identity),
     FindPod(String),
@@ -90,6 +91,7 @@ impl Request {
         !matches!(
             self,
             Self::FindRecord(..)
+                | Self::FindService(_)
                 | Self::FindPod(_)
                 | Self::ReadLog(_)
                 | Self::FindNode(_)
@@ -125,6 +127,10 @@ impl Api {
                 Ok(Reply::Gone)
             }
             Request::ApplyService(who) => self.apply_service(who).map(Reply::Service),
+            Request::FindService(name) => {
+                let found = self.services.get(name).cloned();
+                found.map(Reply::Service).ok_or(Refused::NotFound)
+            }
             Request::DeleteService(name, uid) => {
                 if let Some(service) = self.services.get(name) {
                     let who = service.sight.identity.clone();

@@ -68,6 +68,7 @@ impl Leader {
                 Some(Request::CreateRecord(who, revision))
             }
             Op::FindRecord(revision) => Some(Request::FindRecord(who, *revision)),
+            Op::FindService => Some(Request::FindService(pod_name(&who))),
             Op::ApplyService => Some(Request::ApplyService(who)),
             Op::CreatePod => {
                 record.ok_or(Refused::NotFound)?;
@@ -183,7 +184,10 @@ impl Leader {
             (Op::CreatePod, _, Err(error)) if is_to_be_looked_up(error) => {
                 task.ops.push_front(Op::FindPod);
             }
-            (Op::FindRecord(_) | Op::FindPod, _, Err(Refused::Unknown)) => {
+            (Op::ApplyService, _, Err(Refused::Unknown)) => {
+                task.ops.push_front(Op::FindService);
+            }
+            (Op::FindRecord(_) | Op::FindPod | Op::FindService, _, Err(Refused::Unknown)) => {
                 task.ops.push_front(op.clone());
             }
             (Op::DeletePod(PodRemoval::Unstarted), _, Err(Refused::Conflict)) => {

@@ -20,6 +20,7 @@ pub enum Op {
     CreateRecord,
     FindRecord(u32),
     ApplyService,
+    FindService,
     CreatePod,
     FindPod,
     PutDeployed,
