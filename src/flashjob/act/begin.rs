@@ -125,7 +125,7 @@ async fn create_record(ctx: &Context, record: &Record, intent: &Intent) -> Resul
         Err(error) if error.kind == ErrorKind::AlreadyExists || error.is_outcome_unknown() => {
             let name = new.metadata.name.clone().unwrap_or_default();
             find_ours(ctx, &record.namespace, &name, intent)
-                .await?
+                .await
                 .ok_or(error)?
         }
         other => other?,
@@ -135,17 +135,12 @@ async fn create_record(ctx: &Context, record: &Record, intent: &Intent) -> Resul
     Ok(())
 }
 
-async fn find_ours(
-    ctx: &Context,
-    namespace: &str,
-    name: &str,
-    intent: &Intent,
-) -> Result<Option<Secret>, ApiError> {
-    let found = until_answered(|| get_secret(ctx, namespace, name)).await?;
-    Ok(found.filter(|secret| {
+async fn find_ours(ctx: &Context, namespace: &str, name: &str, intent: &Intent) -> Option<Secret> {
+    let found = until_answered(|| get_secret(ctx, namespace, name)).await;
+    found.filter(|secret| {
         Stored::from_secret(secret)
             .is_ok_and(|stored| stored.record.intent.as_ref() == Some(intent))
-    }))
+    })
 }
 
 async fn get_secret(
@@ -183,7 +178,7 @@ async fn apply_all(ctx: &Context, parts: &Parts) -> Result<(), StepError> {
     for object in &parts.others {
         let answer = match ctx.writer.apply(object).await {
             Err(error) if object["kind"] == "Service" && error.is_outcome_unknown() => {
-                Some(find_service(ctx, object).await?.ok_or(error)?)
+                Some(find_service(ctx, object).await.ok_or(error)?)
             }
             other => other?.try_parse().ok(),
         };
@@ -194,7 +189,7 @@ async fn apply_all(ctx: &Context, parts: &Parts) -> Result<(), StepError> {
     Ok(())
 }
 
-async fn find_service(ctx: &Context, object: &Value) -> Result<Option<Service>, ApiError> {
+async fn find_service(ctx: &Context, object: &Value) -> Option<Service> {
     let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
     let (namespace, name) = (text("namespace"), text("name"));
     let api: Api<Service> = Api::namespaced(ctx.read.clone(), namespace);

@@ -223,13 +223,14 @@ async fn upgrade(
         },
     );
     let Err(failure) = outcome.result else {
-        return Ok(until_answered(|| look(ctx, plan)).await?);
+        until_answered(|| look(ctx, plan)).await;
+        return Ok(());
     };
     if failure.is_unclear() {
         // A request that helm had sent may still be carried out.
         tokio::time::sleep(ctx.writer.timeout()).await;
     }
-    until_answered(|| look(ctx, plan)).await?;
+    until_answered(|| look(ctx, plan)).await;
     mend(ctx, identity, plan.revision, &failure).await
 }
 

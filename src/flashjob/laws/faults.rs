@@ -124,7 +124,8 @@ impl World {
         }
     }
 
-    /// Not of an attempt whose Pod a leader has not been told of yet: nothing else speaks for it.
+    /// Not of an attempt whose Pod a leader has not been told of yet, nor of one whose Pod a person took away: nothing else
+    /// would speak for it.
     fn delete_record_by_hand(&mut self) {
         let unseen = |pod: &PodSight| {
             let mut leaders = self
@@ -146,8 +147,13 @@ impl World {
             .filter(|pod| unseen(pod))
             .map(|pod| &pod.sight.identity.key)
             .collect();
+        let stripped = self.api.flashes.values().filter(|flash| flash.stripped);
+        let stripped: BTreeSet<_> = stripped.map(|flash| &flash.identity.key).collect();
         let records = self.api.records.values();
-        let known = records.filter(|record| !unseen.contains(&record.sight.identity.key));
+        let known = records.filter(|record| {
+            let key = &record.sight.identity.key;
+            !unseen.contains(key) && !stripped.contains(key)
+        });
         if let Some(record) = self.chance.pick(known.cloned().collect::<Vec<_>>()) {
             let sight = record.sight;
             self.api

@@ -187,7 +187,11 @@ impl Leader {
             (Op::ApplyService, _, Err(Refused::Unknown)) => {
                 task.ops.push_front(Op::FindService);
             }
-            (Op::FindRecord(_) | Op::FindPod | Op::FindService, _, Err(Refused::Unknown)) => {
+            (
+                Op::FindRecord(_) | Op::FindPod | Op::FindService,
+                _,
+                Err(Refused::Unknown | Refused::Unreachable),
+            ) => {
                 task.ops.push_front(op.clone());
             }
             (Op::DeletePod(PodRemoval::Unstarted), _, Err(Refused::Conflict)) => {
