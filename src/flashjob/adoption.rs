@@ -20,7 +20,7 @@ use super::{
     ledger::Attempt,
     observe,
     roster::Roster,
-    sight::{PodSight, ServiceSight},
+    sight::{Identity, PodSight, ServiceSight},
 };
 use crate::{
     api::{Reason, Round},
@@ -69,6 +69,14 @@ pub fn service_name(job: &str, uuid: &str) -> String {
 #[must_use]
 pub fn attempt_id(job_uid: &str, uuid: &str) -> String {
     release::attempt_id(job_uid, 0, 0, uuid)
+}
+
+/// Name of the attempt's Pod, if the original made it.
+#[must_use]
+pub fn pod_of(identity: &Identity) -> Option<String> {
+    let job = identity.job_name.as_deref()?;
+    let id = attempt_id(&identity.key.job_uid, &identity.uuid);
+    (identity.key.id == id).then(|| pod_name(job, &identity.uuid))
 }
 
 /// Id of the attempt whose Pod has this name.

@@ -21,6 +21,8 @@ mod fixtures;
 pub mod forecast;
 mod foreign;
 mod gauge;
+#[cfg(test)]
+mod gitops_tests;
 pub mod index_set;
 pub mod job;
 #[cfg(test)]

@@ -187,20 +187,16 @@ pub async fn confirm_interrupted(
                 identity.key.id
             ))
         });
-    let original = || {
-        let of_original = adoption::attempt_id(&identity.key.job_uid, &identity.uuid);
-        let job = identity.job_name.as_deref();
-        job.filter(|_| identity.key.id == of_original)
-            .map(|job| adoption::pod_name(job, &identity.uuid))
-    };
-    let name = name.or_else(original).unwrap_or_else(|| {
-        format!(
-            "{}{}-{}",
-            crate::names::RELEASE_PREFIX,
-            identity.uuid,
-            identity.key.id
-        )
-    });
+    let name = name
+        .or_else(|| adoption::pod_of(identity))
+        .unwrap_or_else(|| {
+            format!(
+                "{}{}-{}",
+                crate::names::RELEASE_PREFIX,
+                identity.uuid,
+                identity.key.id
+            )
+        });
     if let Some(pod) = get_pod(ctx, &identity.namespace, &name).await? {
         ctx.state().see_pod(&pod);
         return Ok(());

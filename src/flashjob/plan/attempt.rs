@@ -17,6 +17,7 @@ use crate::{
         memory::Waiting,
         sight::AttemptKey,
     },
+    release::release_name,
 };
 
 /// Longest wait between two tries.
@@ -70,12 +71,24 @@ fn view(attempt: &Attempt, index: Option<usize>, decision: Decision) -> DeviceVi
         index,
         uuid: attempt.identity.uuid.clone(),
         endpoint: attempt.identity.endpoint.clone(),
-        pod: attempt.pod.as_ref().map(|pod| pod.sight.name.clone()),
+        pod: pod_name(attempt, decision.phase),
         phase: decision.phase,
         reason: decision.reason,
         message: decision.message,
         since: begun(attempt),
     }
+}
+
+/// Name of the Pod of an attempt that flashes. A Pod that vanished is named, too: by that name a next leader knows that this
+/// very attempt was launched.
+fn pod_name(attempt: &Attempt, phase: DevicePhase) -> Option<String> {
+    let seen = attempt.pod.as_ref().map(|pod| pod.sight.name.clone());
+    let vanished = || {
+        let release = release_name(&attempt.identity.uuid).ok()?;
+        Some(format!("{release}-{}", attempt.identity.key.id))
+    };
+    let vanished = || adoption::pod_of(&attempt.identity).or_else(vanished);
+    seen.or_else(|| vanished().filter(|_| phase == DevicePhase::Flashing))
 }
 
 /// Somebody else wrote the release: said as long as the flash runs. Its Pod still gives its verdict to its attempt.
@@ -97,18 +110,14 @@ fn with_foreign(attempt: &Attempt, decision: Decision) -> Decision {
 
 /// The original operator started the Pod: said as long as it runs.
 fn with_original(attempt: &Attempt, decision: Decision) -> Decision {
-    let identity = &attempt.identity;
-    let job = identity.job_name.as_deref();
-    let named = job.map(|job| adoption::pod_name(job, &identity.uuid));
     let pod = attempt.pod.as_ref().map(|pod| &pod.sight.name);
-    match (pod, named) {
-        (Some(pod), Some(named)) if *pod == named && decision.reason == Reason::Flashing => {
-            Decision {
-                reason: Reason::Adopted,
-                message: adoption::said(pod),
-                ..decision
-            }
-        }
+    let original = adoption::pod_of(&attempt.identity);
+    match pod.filter(|pod| Some(*pod) == original.as_ref()) {
+        Some(pod) if decision.reason == Reason::Flashing => Decision {
+            reason: Reason::Adopted,
+            message: adoption::said(pod),
+            ..decision
+        },
         _ => decision,
     }
 }
