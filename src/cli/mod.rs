@@ -5,6 +5,7 @@
 mod cleanup;
 mod crds;
 mod explain;
+mod plan;
 mod reference;
 mod render;
 mod run;
@@ -30,6 +31,8 @@ enum Command {
     Crds(crds::Crds),
     /// Render a chart as `helm template` does, or show what would be applied for one device.
     Render(Box<render::Render>),
+    /// Say what a FlashJob would do: devices in order, steps, what would be refused, and how badly and how long it can go.
+    Plan(Box<plan::Plan>),
     /// Say in plain words what a FlashJob, or one of its devices, is doing, what it waits for and what comes next.
     Explain(explain::Explain),
     /// Free what FlashJobs left behind when the operator is gone; run by a person, with that person's rights.
@@ -63,6 +66,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Run(settings) => run::run(*settings).await,
         Command::Crds(crds) => crds.run().map(|()| ExitCode::SUCCESS),
         Command::Render(render) => render.run().map(|()| ExitCode::SUCCESS),
+        Command::Plan(plan) => plan.run().await.map(|()| ExitCode::SUCCESS),
         Command::Explain(explain) => explain.run().await.map(|()| ExitCode::SUCCESS),
         Command::Cleanup(cleanup) => cleanup.run().await,
         Command::Version(version) => version.run().await.map(|()| ExitCode::SUCCESS),

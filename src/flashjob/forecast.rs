@@ -5,6 +5,7 @@
 //! `plan` subcommand; `text` prints it.
 
 pub mod bounds;
+mod imagined;
 mod text;
 
 use jiff::Timestamp;
@@ -24,7 +25,10 @@ use crate::{
     device::Device,
 };
 
-pub use text::text;
+pub use self::{
+    imagined::{Cluster, imagine},
+    text::text,
+};
 
 /// See the module's documentation.
 #[derive(Serialize, Clone, Debug, PartialEq)]
@@ -40,6 +44,8 @@ pub struct Forecast {
     pub firmware: String,
     /// Its version.
     pub version: String,
+    /// A job of this name exists: this is what a new round of it would do.
+    pub exists: bool,
     /// Classes whose rules hold.
     pub classes: Vec<String>,
     /// Why nothing of the job would start, if so.
@@ -223,6 +229,7 @@ pub fn forecast(asked: &Asked<'_>) -> Forecast {
         time: asked.now,
         firmware: spec.map(|spec| spec.firmware.clone()).unwrap_or_default(),
         version: spec.map(|spec| spec.version.clone()).unwrap_or_default(),
+        exists: false,
         classes: asked.classes.to_vec(),
         refusal: asked.refusal.map(Refused::of),
         effective: asked.effective.clone(),
@@ -262,7 +269,9 @@ fn prospects(asked: &Asked<'_>) -> Vec<Prospect> {
         let (fate, reason, message) = match considered {
             Ok(device) => {
                 let tried = values_of(asked, &selected.uuid, &device);
-                taken.insert(device.endpoint.to_string(), selected.uuid.clone());
+                if tried.0 == Fate::Flashed {
+                    taken.insert(device.endpoint.to_string(), selected.uuid.clone());
+                }
                 tried
             }
             Err(verdictless) => foretold(verdictless),
@@ -298,7 +307,11 @@ fn foretold(verdictless: Verdictless) -> Foretold {
         Verdictless::Queued => (Fate::Flashed, None, None),
         Verdictless::Missing { view, .. } => (Fate::Awaited, Some(view.reason), Some(view.message)),
         // The first of two Instances of a device is flashed; the other is then found to be done.
-        Verdictless::Waits { view, .. } => (Fate::Skipped, Some(view.reason), Some(view.message)),
+        Verdictless::Waits { view, .. } => (
+            Fate::Skipped,
+            Some(Reason::DuplicateEndpoint),
+            Some(view.message),
+        ),
         Verdictless::Final {
             outcome,
             reason,

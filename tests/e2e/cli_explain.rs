@@ -150,3 +150,62 @@ async fn explain_says_what_is_in_flight_what_waits_and_what_failed_and_writes_no
     assert_eq!(device["reason"], "ContactFailed", "{device:#}");
     asking.assert_wrote_nothing();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plan_foretells_order_refusals_and_bounds_and_writes_nothing() {
+    let space = Space::new("plan").await;
+    let fleet = space
+        .fleet(Params {
+            devices: 3,
+            ..Params::default()
+        })
+        .await;
+    let asking = Asking::new(&space);
+    let mut uuids = fleet.uuids();
+    uuids.reverse();
+    uuids.push("00000000-0000-4000-8000-00000000abcd".into());
+    let spec = json!({"parallelism": 1, "values": {"resources": {"limits": {"memory": "1Gi"}}}});
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), job("future", &uuids, &spec).to_string()).unwrap();
+    let path = file.path().to_str().unwrap();
+
+    let foretold = asking.json(&["plan", "-f", path]);
+    let devices = foretold["devices"].as_array().unwrap();
+    let order: Vec<_> = devices.iter().map(|device| &device["uuid"]).collect();
+    assert_eq!(json!(order), json!(uuids), "{foretold:#}");
+    let reasons: Vec<_> = devices.iter().map(|device| &device["reason"]).collect();
+    let refused = json!("ValueNotAllowed");
+    assert_eq!(
+        reasons,
+        [&refused, &refused, &refused, &json!("DeviceNotFound")],
+        "{foretold:#}"
+    );
+
+    // What the administrator opens is not refused.
+    let open = ["plan", "-f", path, "--allowed-value-paths", "/resources"];
+    let foretold = asking.json(&open);
+    let fates: Vec<_> = foretold["devices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|device| device["fate"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        fates,
+        ["Flashed", "Flashed", "Flashed", "Awaited"],
+        "{foretold:#}"
+    );
+    let text = asking.text(&open);
+    for part in [
+        "4 devices",
+        "Not discovered now",
+        "Devices, in order",
+        "It takes at most",
+    ] {
+        assert!(text.contains(part), "{part} in\n{text}");
+    }
+    let complaint = asking.ask(&["plan", "-f", "/nonexistent"]).unwrap_err();
+    assert!(complaint.contains("/nonexistent"), "{complaint}");
+    assert_eq!(space.kubectl(&["get", "flashjobs", "-o", "name"]), "");
+    asking.assert_wrote_nothing();
+}

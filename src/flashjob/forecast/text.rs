@@ -23,6 +23,10 @@ pub fn text(of: &Forecast) -> String {
         &mut text,
         &format!("Firmware {}, version {}", of.firmware, of.version),
     );
+    if of.exists {
+        let words = "It exists already; this is what a new round of it would do.";
+        line(&mut text, words);
+    }
     if !of.classes.is_empty() {
         line(&mut text, &format!("Class {}", of.classes.join(", ")));
     }
