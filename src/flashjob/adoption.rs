@@ -28,7 +28,6 @@ use crate::{
         ANNOTATION_ENDPOINT, ANNOTATION_JOB, FLASH_CONTAINER, LABEL_APP, LABEL_ATTEMPT,
         LABEL_JOB_UID, LABEL_ROUND, LABEL_UUID, TRACKING_FINALIZER,
     },
-    release,
 };
 
 /// Objects that may be the original's: its two labels, and none of this operator's.
@@ -64,28 +63,18 @@ pub fn service_name(job: &str, uuid: &str) -> String {
     format!("{job}-service-{uuid}")
 }
 
-/// Id of the attempt that is made of the original's objects for a device. Rounds and attempts of this operator begin at 1, so
-/// that it is no other attempt's.
+/// Id of the attempt that is made of the original's objects for a device. As everywhere it is the last part of the Pod's name;
+/// ids of this operator's own attempts are shorter than that of a uid.
 #[must_use]
-pub fn attempt_id(job_uid: &str, uuid: &str) -> String {
-    release::attempt_id(job_uid, 0, 0, uuid)
+pub fn attempt_id(uuid: &str) -> &str {
+    uuid.rsplit('-').next().unwrap_or(uuid)
 }
 
 /// Name of the attempt's Pod, if the original made it.
 #[must_use]
 pub fn pod_of(identity: &Identity) -> Option<String> {
     let job = identity.job_name.as_deref()?;
-    let id = attempt_id(&identity.key.job_uid, &identity.uuid);
-    (identity.key.id == id).then(|| pod_name(job, &identity.uuid))
-}
-
-/// Id of the attempt whose Pod has this name.
-#[must_use]
-pub fn attempt_of_pod(job: &Job, uuid: &str, pod: &str) -> Option<String> {
-    if pod == pod_name(&job.name, uuid) {
-        return Some(attempt_id(&job.uid, uuid));
-    }
-    pod.rsplit_once('-').map(|(_, id)| id.to_owned())
+    (identity.key.id == attempt_id(&identity.uuid)).then(|| pod_name(job, &identity.uuid))
 }
 
 /// The `FlashJob` that an object claims to be of: namespace and name.
@@ -211,7 +200,7 @@ pub fn marks_of(job_uid: &str, job: Option<&str>, uuid: &str, round: i64) -> Mar
     Marks {
         labels: [
             label(LABEL_JOB_UID, job_uid.to_owned()),
-            label(LABEL_ATTEMPT, attempt_id(job_uid, uuid)),
+            label(LABEL_ATTEMPT, attempt_id(uuid).to_owned()),
             label(LABEL_ROUND, round.to_string()),
         ]
         .into(),

@@ -104,7 +104,7 @@ fn a_pod_of_the_original_is_an_attempt_with_its_device_s_endpoint_and_no_watch_y
     let sight = pod(&original_pod(1), Some(&job())).unwrap();
     let identity = &sight.sight.identity;
     assert_eq!(identity.key.job_uid, JOB);
-    assert_eq!(identity.key.id, attempt_id(JOB, &uuid(1)));
+    assert_eq!(identity.key.id, attempt_id(&uuid(1)));
     assert_eq!(
         (
             identity.round,
@@ -142,7 +142,7 @@ fn without_a_flashjob_of_that_name_nothing_is_taken() {
 #[test]
 fn a_service_is_found_by_its_name_and_belongs_to_the_attempt_of_its_pod() {
     let sight = service(&original_service(2), Some(&job())).unwrap();
-    assert_eq!(sight.sight.identity.key.id, attempt_id(JOB, &uuid(2)));
+    assert_eq!(sight.sight.identity.key.id, attempt_id(&uuid(2)));
     assert!(!sight.sight.watched && !sight.restricted);
     let mut stranger = original_service(2);
     stranger.metadata.name = Some("lamps".into());
@@ -186,7 +186,7 @@ fn a_pod_that_runs_gets_the_finalizer_and_a_whole_deadline_from_now_on() {
             "metadata": {
                 "uid": "pod-0", "resourceVersion": "20",
                 "labels": {
-                    "flashjob.nbfc.io/job-uid": JOB, "flashjob.nbfc.io/attempt": attempt_id(JOB, "uuid-0"),
+                    "flashjob.nbfc.io/job-uid": JOB, "flashjob.nbfc.io/attempt": attempt_id("uuid-0"),
                     "flashjob.nbfc.io/round": "1",
                 },
                 "annotations": {"flashjob.nbfc.io/job": "lamps", "flashjob.nbfc.io/endpoint": "192.0.2.1:80"},
@@ -230,13 +230,18 @@ fn finalizers_of_others_stay() {
 }
 
 #[test]
-fn the_id_of_a_stored_flash_is_told_from_the_name_of_its_pod() {
-    let job = job();
-    let of = |pod| attempt_of_pod(&job, "uuid-0", pod);
-    let original = pod_name("lamps", "uuid-0");
-    assert_eq!(of(&original), Some(attempt_id(JOB, "uuid-0")));
-    assert_eq!(of("flash-uuid-0-abc").as_deref(), Some("abc"));
-    assert_eq!(of("flash"), None);
+fn the_id_of_an_attempt_is_the_last_part_of_its_pod_s_name_here_too() {
+    let device = "7e4a6e7b-bee6-4fac-bdea-43d671baaa15";
+    let pod = pod_name("lamps", device);
+    assert_eq!(pod.rsplit('-').next(), Some(attempt_id(device)));
+    let own = crate::release::attempt_id(JOB, 1, 1, "nonce");
+    assert_ne!(own.len(), attempt_id(device).len());
+    let identity = |id| Identity {
+        uuid: device.into(),
+        ..fixtures::identity(0, id)
+    };
+    assert_eq!(pod_of(&identity(attempt_id(device))), Some(pod));
+    assert_eq!(pod_of(&identity(&own)), None);
 }
 
 /// A job of the original with three devices: the first is done, the second in flight, of the third only a Service exists.
@@ -303,7 +308,7 @@ impl Upgrade {
 fn key(index: usize) -> AttemptKey {
     AttemptKey {
         job_uid: JOB.into(),
-        id: attempt_id(JOB, &uuid(index)),
+        id: attempt_id(&uuid(index)).to_owned(),
     }
 }
 

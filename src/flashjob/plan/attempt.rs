@@ -32,8 +32,11 @@ pub(super) fn plan_attempt(
     plan: &mut Plan,
 ) {
     let of_device = index_of(observed, attempt);
-    let flashing = of_device.and_then(|index| flashing_attempt(observed.job, index));
-    let foreign = foreign::is_foreign(observed.ledger, attempt, flashing.as_deref());
+    let foreign = foreign::is_foreign(
+        observed.ledger,
+        attempt,
+        of_device.and_then(|index| flashing_attempt(observed.job, index)),
+    );
     let index = of_device.filter(|_| !foreign);
     let mut wish = wish(observed, attempt, index);
     if foreign {

@@ -6,7 +6,6 @@ use super::Observed;
 use crate::{
     api::{DevicePhase, Reason},
     flashjob::{
-        adoption::attempt_of_pod,
         attempts::{Ending, Wish},
         job::Job,
         ledger::Attempt,
@@ -102,7 +101,7 @@ fn was_flashing(job: &Job, index: usize, attempt: &str) -> bool {
         let own = device
             .pod
             .as_deref()
-            .is_some_and(|pod| attempt_of_pod(job, &device.uuid, pod).as_deref() == Some(attempt));
+            .is_some_and(|pod| pod.rsplit('-').next() == Some(attempt));
         usize::try_from(device.index) == Ok(index) && device.phase == flashing && own
     })
 }

@@ -10,7 +10,6 @@ use super::{DeviceView, Observed, Plan};
 use crate::{
     api::{DevicePhase, DeviceStatus, Reason},
     flashjob::{
-        adoption::attempt_of_pod,
         attempts::Step,
         job::Job,
         sight::{AttemptKey, Identity},
@@ -18,16 +17,16 @@ use crate::{
 };
 
 /// Id of the attempt whose Pod a stored device record names.
-fn attempt_of(job: &Job, device: &DeviceStatus) -> Option<String> {
-    attempt_of_pod(job, &device.uuid, device.pod.as_deref()?)
+fn attempt_of(device: &DeviceStatus) -> Option<&str> {
+    device.pod.as_deref()?.rsplit_once('-').map(|(_, id)| id)
 }
 
 /// Id of the attempt of which the stored status says that it flashes the device at this index.
-pub(super) fn flashing_attempt(job: &Job, index: usize) -> Option<String> {
+pub(super) fn flashing_attempt(job: &Job, index: usize) -> Option<&str> {
     let flashing = DevicePhase::Flashing.as_str();
     let of_index = |device: &&DeviceStatus| usize::try_from(device.index) == Ok(index);
     let device = job.status.devices.iter().find(of_index)?;
-    attempt_of(job, device).filter(|_| device.phase == flashing)
+    attempt_of(device).filter(|_| device.phase == flashing)
 }
 
 /// Row 6, where nothing at all is left: the stored status shows a flash of which no object remains.
@@ -57,8 +56,7 @@ pub(super) fn plan_vanished(
         let Ok(index) = usize::try_from(device.index) else {
             continue;
         };
-        let (Some(selected), Some(id)) = (roster.devices().get(index), attempt_of(job, device))
-        else {
+        let (Some(selected), Some(id)) = (roster.devices().get(index), attempt_of(device)) else {
             continue;
         };
         let memory = observed.memory;
@@ -68,13 +66,10 @@ pub(super) fn plan_vanished(
         }
         let key = AttemptKey {
             job_uid: job.uid.clone(),
-            id: id.clone(),
+            id: id.to_owned(),
         };
         active.insert(index, key.clone());
-        let trouble = memory
-            .trouble
-            .get(&id)
-            .filter(|trouble| trouble.until > now);
+        let trouble = memory.trouble.get(id).filter(|trouble| trouble.until > now);
         plan.wake(trouble.map(|trouble| trouble.until));
         plan.views.push(DeviceView {
             index: Some(index),
@@ -87,7 +82,7 @@ pub(super) fn plan_vanished(
                 .into(),
             since: device.start_time.as_ref().map(|time| time.0),
         });
-        if trouble.is_some() || memory.verdicts.contains_key(&id) {
+        if trouble.is_some() || memory.verdicts.contains_key(id) {
             continue;
         }
         let identity = Identity {
