@@ -3,13 +3,14 @@
 //! | file | what it may do |
 //! |---|---|
 //! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
-//! | `table`, `attempts`, `pending`, `plan`, `verdict`, `status`, `conditions`, `index_set`, `blueprint` | decide; pure |
+//! | `choice`, `rerun`, `table`, `attempts`, `pending`, `plan`, `verdict`, `status`, `conditions`, `index_set`, `blueprint` | decide; pure |
 //! | `act` | write |
 //! | `controller`, `passes`, `reconcile`, `rounds`, `trial`, `sweep`, `context` | wire them together |
 
 mod act;
 pub mod attempts;
 pub mod blueprint;
+pub mod choice;
 pub mod conditions;
 mod context;
 mod controller;
@@ -27,6 +28,7 @@ mod pending;
 pub mod plan;
 mod reconcile;
 mod remember;
+pub mod rerun;
 pub mod roster;
 mod rounds;
 pub mod sight;

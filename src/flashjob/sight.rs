@@ -69,6 +69,8 @@ pub struct RecordSight {
     pub foreign: bool,
     /// Whether the helm command wrote this revision.
     pub by_helm: bool,
+    /// Whether its verdict was stored before it was marked failed: it is history.
+    pub settled: bool,
     /// The record itself, while something may still be made from it.
     pub stored: Option<Arc<Stored>>,
 }

@@ -19,5 +19,6 @@ mod helm_engine;
 mod kills;
 mod leadership;
 mod main_job;
+mod rollout_selection;
 mod simulation;
 mod verdicts;

@@ -139,6 +139,7 @@ impl Api {
             has_pod: false,
             foreign: false,
             by_helm: false,
+            settled: false,
             stored: None,
         };
         self.records.insert(name, record.clone());
