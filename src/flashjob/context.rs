@@ -10,8 +10,8 @@ use kube::{Client, Resource};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
-    attempts::Bounds, blueprint::FlashPod, conditions, job::Job, memory::Refusal, plan::World,
-    state::State, status::count, verdict::Markers,
+    attempts::Bounds, blueprint::FlashPod, conditions, gauge, job::Job, memory::Refusal,
+    plan::World, state::State, status::count, verdict::Markers,
 };
 use crate::{
     api::{ConditionType, DevicePhase, DeviceStatus, FlashJobStatus, Reason},
@@ -64,6 +64,10 @@ impl Context {
         nudge_tx: UnboundedSender<String>,
     ) -> Self {
         let state = Mutex::new(State::default());
+        metrics.expect_verdicts(
+            DevicePhase::Failed.as_str(),
+            gauge::FAILURES.map(Reason::as_str),
+        );
         Self {
             writer,
             read,
@@ -189,9 +193,27 @@ impl Context {
             name: Some(uuid.to_owned()),
             ..ObjectReference::default()
         });
-        let about = job.object.object_ref(&());
+        self.publish(job, related, (warning, reason), note);
+    }
+
+    /// Publishes an event about a part of a job, such as one of its rounds: events about several parts stay apart.
+    pub fn event_of_part(&self, job: &Job, part: String, reason: Reason, note: String) {
+        let related = ObjectReference {
+            field_path: Some(part),
+            ..job.object.object_ref(&())
+        };
+        self.publish(job, Some(related), (false, reason.as_str()), note);
+    }
+
+    fn publish(
+        &self,
+        job: &Job,
+        related: Option<ObjectReference>,
+        (warning, reason): (bool, &'static str),
+        note: String,
+    ) {
         self.events.publish(Fact {
-            about,
+            about: job.object.object_ref(&()),
             related,
             warning,
             reason,
@@ -215,10 +237,8 @@ impl Context {
             .iter()
             .filter(|device| device.phase == failed && !known(device.index))
         {
-            let known = Reason::ALL
-                .iter()
-                .find(|reason| Some(reason.as_str()) == device.reason.as_deref());
-            let reason = known.map_or("DeviceFailed", |reason| reason.as_str());
+            let known = device.reason.as_deref().and_then(Reason::parse);
+            let reason = known.map_or("DeviceFailed", Reason::as_str);
             let message = device.message.clone().unwrap_or_default();
             let note = format!("device {} ({}): {message}", device.index, device.uuid);
             self.event(job, Some(&device.uuid), (true, reason), note);

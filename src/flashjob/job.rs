@@ -94,7 +94,9 @@ impl Finals {
         self.len() == 0
     }
 
-    fn of(status: &FlashJobStatus) -> Self {
+    /// As a status says.
+    #[must_use]
+    pub fn of(status: &FlashJobStatus) -> Self {
         Self {
             succeeded: index_set(status.completed_indexes.as_deref()),
             failed: index_set(status.failed_indexes.as_deref()),

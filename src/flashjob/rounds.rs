@@ -164,7 +164,8 @@ pub(super) async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<Nex
         ctx.selected(&job.uid),
         spec.firmware
     );
-    ctx.event(job, None, (false, Reason::RoundStarted.as_str()), note);
+    let part = format!("status.round[{number}]");
+    ctx.event_of_part(job, part, Reason::RoundStarted, note);
     say_rerun(ctx, job, number);
     Ok(Some(Duration::from_millis(1)))
 }
@@ -186,7 +187,8 @@ fn say_rerun(ctx: &Context, job: &Job, number: i64) {
             rerun.id
         )
     };
-    ctx.event(job, None, (false, Reason::RerunRequested.as_str()), note);
+    let part = format!("spec.rerun[{}]", rerun.id);
+    ctx.event_of_part(job, part, Reason::RerunRequested, note);
 }
 
 /// Brings the selection up to date with the spec within a round: devices join it, the spec says which are wanted. Returns
@@ -262,6 +264,7 @@ pub(super) async fn rerun_failed(ctx: &Arc<Context>, job: &Job) -> Result<bool, 
         rerun.id,
         job.finals.failed.len()
     );
-    ctx.event(job, None, (false, Reason::RerunRequested.as_str()), note);
+    let part = format!("spec.rerun[{}]", rerun.id);
+    ctx.event_of_part(job, part, Reason::RerunRequested, note);
     Ok(true)
 }

@@ -24,7 +24,9 @@ async fn found_by(space: &Space, configuration: &str, devices: usize, seconds: f
 /// A job for what this selector means.
 fn selecting(name: &str, selector: &Value, more: &Value) -> String {
     let mut file = job(name, &[], more);
-    file["spec"].as_object_mut().unwrap().remove("uuid");
+    if more["uuid"].is_null() {
+        file["spec"].as_object_mut().unwrap().remove("uuid");
+    }
     file["spec"]["deviceSelector"] = selector.clone();
     file.to_string()
 }
