@@ -4,6 +4,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::*;
+use crate::api::DeviceStatus;
 use crate::flashjob::{
     fixtures::{Scene, at, endpoint, instance, job_of, uuid},
     status,
@@ -258,4 +259,21 @@ fn the_largest_job_is_selected_and_planned_in_one_pass() {
     );
     assert_eq!((plan.begin.len(), plan.queued), (10, MAX_DEVICES - 10));
     assert_eq!(composed.counts.unwrap().selected, 10_000);
+
+    // Half way, with as many entries of devices as fit.
+    scene.stored(|status| {
+        status.completed_indexes = Some("0-4999".into());
+        status.devices = (4_500..5_000)
+            .map(|index| DeviceStatus {
+                index,
+                host_endpoint: Some("10.0.0.1:80".into()),
+                phase: "Succeeded".into(),
+                ..DeviceStatus::default()
+            })
+            .collect();
+    });
+    let clock = std::time::Instant::now();
+    let plan = scene.plan(2);
+    println!("half way planned in {:?}", clock.elapsed());
+    assert_eq!((plan.begin.len(), plan.queued), (10, MAX_DEVICES / 2 - 10));
 }
