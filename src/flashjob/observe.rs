@@ -157,7 +157,7 @@ pub fn record(secret: &Secret) -> Option<RecordSight> {
             has_pod: true,
             foreign: true,
             by_helm: false,
-            settled: false,
+            settled: None,
             stored: None,
         });
     };
@@ -179,7 +179,7 @@ pub fn record(secret: &Secret) -> Option<RecordSight> {
         settled: stored
             .labels
             .get(LABEL_SETTLED)
-            .is_some_and(|settled| *settled == key.revision.to_string()),
+            .and_then(|revision| revision.parse().ok()),
         stored: Some(Arc::new(stored)),
         sight,
     })

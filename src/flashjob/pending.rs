@@ -242,12 +242,14 @@ fn flashed_already<'a>(
     let job = observed.job;
     let selected = roster.at_endpoint(endpoint).iter().copied();
     // A device that was missing when it was selected has its endpoint only in its record.
-    let recorded = job
-        .status
-        .devices
-        .iter()
-        .filter(|device| device.host_endpoint.as_deref() == Some(endpoint));
-    let recorded = recorded.filter_map(|device| usize::try_from(device.index).ok());
+    let unknown = |index: &usize| {
+        let selected = roster.devices().get(*index);
+        selected.is_some_and(|selected| selected.endpoint.is_none())
+    };
+    let recorded = job.status.devices.iter().filter_map(|device| {
+        let index = usize::try_from(device.index).ok().filter(unknown)?;
+        (device.host_endpoint.as_deref() == Some(endpoint)).then_some(index)
+    });
     let mut others = selected.chain(recorded).filter(|other| *other != index);
     let first = others.find(|other| job.finals.succeeded.contains(*other))?;
     roster

@@ -4,11 +4,8 @@
 //! `failedIndexes` and records the rerun's id with it, so that a crash finds either nothing done or all of it. What the devices
 //! did before stays in their releases, as revisions that are over. Called by `rounds`.
 
-use super::{job::Job, ledger::Ledger, roster::Roster};
-use crate::{
-    api::{Rerun, RerunDevices},
-    release::Status,
-};
+use super::{job::Job, ledger::Ledger, roster::Roster, sight::RecordSight};
+use crate::api::{Rerun, RerunDevices};
 
 /// The rerun that the spec asks for and that was neither acted upon nor recorded. None before the first round: a job that is
 /// created with one begins anyway, and records its id.
@@ -35,9 +32,7 @@ pub fn failures_are_settled(job: &Job, roster: &Roster, ledger: &Ledger) -> bool
             .filter(|_| attempt.identity.round == roster.round);
         let failed = index.is_some_and(|index| job.finals.failed.contains(index));
         let bare = attempt.pod.is_none() && attempt.service.is_none() && !attempt.step;
-        let over = attempt
-            .record()
-            .is_none_or(|record| record.status == Status::Failed && record.settled);
+        let over = attempt.record().is_none_or(RecordSight::is_settled);
         !failed || (bare && over)
     })
 }

@@ -11,6 +11,7 @@ use crate::{
         status,
         verdict::Outcome,
     },
+    release::Status,
 };
 
 fn rerun(id: &str, devices: Option<RerunDevices>) -> Rerun {
@@ -125,7 +126,7 @@ fn a_job_that_had_failed_is_open_again_with_the_same_write() {
 fn a_failed_attempt_is_history_once_its_device_was_sent_again() {
     let mut scene = scene();
     let mut over = record(&identity(1, "b"), Status::Failed, true);
-    over.settled = true;
+    over.settled = Some(1);
     take_in(&mut scene.ledger, Some(over), None, None);
     scene.edit(|spec| spec.rerun = Some(rerun("monday", None)));
     assert!(failures_are_settled(

@@ -58,8 +58,8 @@ pub(super) fn over(attempt: &Attempt, memory: &Memory) -> Decision {
 /// Whether the attempt failed, that was stored, and all that is left is what `helm history` shows. Where its index is not final
 /// any more, the device was sent again.
 pub(super) fn is_history(attempt: &Attempt) -> bool {
-    let over = |record: &RecordSight| record.settled && record.status == Status::Failed;
-    attempt.pod.is_none() && attempt.service.is_none() && attempt.record().is_some_and(over)
+    let bare = attempt.pod.is_none() && attempt.service.is_none();
+    bare && attempt.record().is_some_and(RecordSight::is_settled)
 }
 
 /// Uninstalls an attempt that has no verdict and never will: no flash began.

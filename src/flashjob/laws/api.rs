@@ -139,7 +139,7 @@ impl Api {
             has_pod: false,
             foreign: false,
             by_helm: false,
-            settled: false,
+            settled: None,
             stored: None,
         };
         self.records.insert(name, record.clone());
