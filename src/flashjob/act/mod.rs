@@ -4,6 +4,7 @@
 //! ledger at once; when the step has ended, its job is looked at again.
 
 mod begin;
+mod give_up;
 mod helm;
 pub mod job;
 mod launch;
@@ -54,6 +55,12 @@ pub enum StepError {
 }
 
 impl StepError {
+    /// Whether the API server was not reached at all.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Api(error) if error.kind == ErrorKind::Unreachable)
+    }
+
     /// Why, in one word.
     #[must_use]
     pub fn reason(&self) -> Reason {
@@ -73,16 +80,19 @@ impl StepError {
     }
 }
 
-/// Asks until the API server answers. As long as nobody knows whether a create was carried out, its step goes on, and with it
-/// lock and slot are held.
-async fn until_answered<T, F>(ask: impl Fn() -> F) -> Result<T, ApiError>
+/// Asks until the API server answers, whatever keeps it from answering. As long as nobody knows whether a create was carried
+/// out, its step goes on, and with it lock and slot are held.
+async fn until_answered<T, F>(ask: impl Fn() -> F) -> T
 where
     F: Future<Output = Result<T, ApiError>>,
 {
     loop {
         match ask().await {
-            Err(error) if error.is_outcome_unknown() => tokio::time::sleep(ASK_AGAIN).await,
-            answer => return answer,
+            Ok(answer) => return answer,
+            Err(error) => {
+                tracing::warn!(error = %error, "not known whether a write took effect, asking again");
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
         }
     }
 }
@@ -121,10 +131,11 @@ pub fn spawn_begin(
 ) {
     let (ctx, job) = (Arc::clone(ctx), Arc::clone(job));
     tokio::spawn(async move {
+        let version = ctx.flash_pod().map_or(0, |flash_pod| flash_pod.version);
         let done = begin::begin(&ctx, &job, &identity, &begin, &nonce).await;
         if let Err(error) = &done {
             ctx.metrics.release(ctx.engine(), "reserve", "error");
-            begin::give_up(&ctx, &job, &identity, begin.index, error);
+            give_up::give_up(&ctx, &job, (&identity, &begin), version, error);
         }
         end(&ctx, &identity.key, &done);
     });
@@ -175,11 +186,14 @@ fn end(ctx: &Context, key: &AttemptKey, done: &Result<(), StepError>) {
         match done {
             Ok(()) => drop(memory.trouble.remove(&key.id)),
             Err(error) => {
-                let tries = memory
-                    .trouble
-                    .get(&key.id)
-                    .map_or(0, |trouble| trouble.tries)
-                    + 1;
+                let before = memory.trouble.get(&key.id);
+                let before = before.map_or(0, |trouble| trouble.tries);
+                // An API server that is away has refused nothing.
+                let tries = if error.is_unreachable() {
+                    before.max(1)
+                } else {
+                    before + 1
+                };
                 let seconds = (TROUBLE_SECONDS << (tries - 1).min(10)).min(MAX_TROUBLE_SECONDS);
                 let until = now()
                     .checked_add(SignedDuration::from_secs(seconds))
@@ -207,4 +221,27 @@ fn altered(what: &str) -> StepError {
         reason: Reason::ForeignRevision,
         message: format!("the release record {what}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_became_of_a_create_is_asked_until_it_is_answered_whatever_the_failure() {
+        let asked = Cell::new(0);
+        let answer = until_answered(|| async {
+            asked.set(asked.get() + 1);
+            if asked.get() == 1 {
+                let mut error = ApiError::timeout("get Pod lab/a".to_owned(), ASK_AGAIN);
+                error.kind = ErrorKind::Unreachable;
+                return Err(error);
+            }
+            Ok("there")
+        });
+        assert_eq!(answer.await, "there");
+        assert_eq!(asked.get(), 2);
+    }
 }

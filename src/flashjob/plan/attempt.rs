@@ -6,15 +6,17 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{DeviceView, Observed, Plan, gates::wish};
+use super::{DeviceView, Observed, Plan, gates::wish, vanished::flashing_attempt};
 use crate::{
     api::{DevicePhase, Reason},
     flashjob::{
         attempts::{Decision, decide},
+        foreign,
         ledger::Attempt,
         memory::Waiting,
         sight::AttemptKey,
     },
+    release::release_name,
 };
 
 /// Longest wait between two tries.
@@ -28,8 +30,17 @@ pub(super) fn plan_attempt(
     active: &mut BTreeMap<usize, AttemptKey>,
     plan: &mut Plan,
 ) {
-    let index = index_of(observed, attempt);
-    let wish = wish(observed, attempt, index);
+    let of_device = index_of(observed, attempt);
+    let foreign = foreign::is_foreign(
+        observed.ledger,
+        attempt,
+        of_device.and_then(|index| flashing_attempt(observed.job, index)),
+    );
+    let index = of_device.filter(|_| !foreign);
+    let mut wish = wish(observed, attempt, index);
+    if foreign {
+        wish.ending = Some(foreign::ending());
+    }
     let decision = decide(attempt, &wish, observed.memory, &observed.world.bounds, now);
     let over = decision.step.is_none() && decision.phase == DevicePhase::Pending;
     if let Some(index) = index.filter(|_| !over) {
@@ -62,12 +73,23 @@ fn view(attempt: &Attempt, index: Option<usize>, decision: Decision) -> DeviceVi
         index,
         uuid: attempt.identity.uuid.clone(),
         endpoint: attempt.identity.endpoint.clone(),
-        pod: attempt.pod.as_ref().map(|pod| pod.sight.name.clone()),
+        pod: pod_name(attempt, decision.phase),
         phase: decision.phase,
         reason: decision.reason,
         message: decision.message,
         since: begun(attempt),
     }
+}
+
+/// Name of the Pod of an attempt that flashes. A Pod that vanished is named, too: by that name a next leader knows that this
+/// very attempt was launched.
+fn pod_name(attempt: &Attempt, phase: DevicePhase) -> Option<String> {
+    let seen = attempt.pod.as_ref().map(|pod| pod.sight.name.clone());
+    let vanished = || {
+        let release = release_name(&attempt.identity.uuid).ok()?;
+        Some(format!("{release}-{}", attempt.identity.key.id))
+    };
+    seen.or_else(|| vanished().filter(|_| phase == DevicePhase::Flashing))
 }
 
 /// Somebody else wrote the release: said as long as the flash runs. Its Pod still gives its verdict to its attempt.
