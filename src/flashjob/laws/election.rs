@@ -150,6 +150,10 @@ impl Replica {
                 };
                 None
             }
+            // It slept too long: its fence would never open, and its first renewal ends it.
+            Stage::Won { renewed, .. } if now >= renewed + RENEW_DEADLINE => {
+                self.step_down(api, Stage::Standby)
+            }
             Stage::Won { lease, renewed, .. } => {
                 let until = boot(renewed + RENEW_DEADLINE);
                 self.fence.open_until(until);
