@@ -130,18 +130,18 @@ pub(super) async fn append_devices(ctx: &Context, job: &Job) -> Result<(), ApiEr
     if job.deleting || job.invalid.is_some() || !job.round_is_current() {
         return Ok(());
     }
-    let (roster, more) = {
-        let state = ctx.state();
-        let Some(roster) = state.rosters.get(&job.uid).cloned() else {
-            return Ok(());
-        };
-        let missing = roster.missing(&spec.uuid);
-        let more = device::select(&missing, &state.inventory);
-        (roster, more)
+    let Some(roster) = ctx.state().rosters.get(&job.uid).cloned() else {
+        return Ok(());
     };
-    if more.is_empty() || roster.devices().is_empty() {
+    if roster.missing(&spec.uuid).is_empty() || roster.devices().is_empty() {
         return Ok(());
     }
+    // Slices are written before the status that names them: some may be left of a write that was refused.
+    let revisions = act::job::revisions(ctx, job).await?;
+    let stored = device::gather(&revisions, roster.round).unwrap_or_default();
+    let roster = roster.with_stored(stored);
+    let missing = roster.missing(&spec.uuid);
+    let more = device::select(&missing, &ctx.state().inventory);
     act::job::store_selection(ctx, job, roster.round, roster.devices().len(), &more).await?;
     let mut devices = roster.devices().to_vec();
     devices.extend(more);
