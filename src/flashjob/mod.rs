@@ -3,7 +3,7 @@
 //! | file | what it may do |
 //! |---|---|
 //! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
-//! | `table`, `attempts`, `adoption`, `foreign`, `pending`, `plan`, `verdict`, `status`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
+//! | `choice`, `rerun`, `table`, `attempts`, `adoption`, `foreign`, `pending`, `plan`, `verdict`, `status`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
 //! | `explain`, `forecast` | say what is stored, and what would happen, in plain words; pure |
 //! | `act` | write |
 //! | `controller`, `namespaces`, `passes`, `reconcile`, `rounds`, `takeover`, `trial`, `sweep`, `context` | wire them together |
@@ -12,6 +12,7 @@ mod act;
 pub mod adoption;
 pub mod attempts;
 pub mod blueprint;
+pub mod choice;
 pub mod conditions;
 mod context;
 mod controller;
@@ -36,6 +37,7 @@ mod pending;
 pub mod plan;
 mod reconcile;
 mod remember;
+pub mod rerun;
 pub mod roster;
 mod rounds;
 pub mod sight;

@@ -20,6 +20,7 @@ mod helm_engine;
 mod kills;
 mod leadership;
 mod main_job;
+mod rollout_selection;
 mod simulation;
 mod takeover;
 mod verdicts;
