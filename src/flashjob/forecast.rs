@@ -6,6 +6,7 @@
 
 pub mod bounds;
 mod imagined;
+mod rungs;
 mod text;
 
 use jiff::Timestamp;

@@ -3,13 +3,17 @@
 
 use jiff::Timestamp;
 
-use super::{Asked, Forecast, Rung, forecast};
+use super::{
+    Asked, Forecast, forecast,
+    rungs::{limit, rungs},
+};
 use crate::{
     api::Reason,
-    device::{self, Inventory},
+    device::{Inventory, Selector},
     flashjob::{
         attempts::Bounds,
         blueprint::FlashPod,
+        choice::{Choice, Selecting, choose, refused, selection_status},
         job::Job,
         ledger::Ledger,
         memory::{Memory, Refusal},
@@ -43,8 +47,12 @@ const BOUNDS: Bounds = Bounds {
 /// Foretells what a job would do on this cluster.
 #[must_use]
 pub fn imagine(job: Job, cluster: &Cluster, flash_pod: &FlashPod, now: Timestamp) -> Forecast {
-    let uuids = job.spec.as_ref().map_or(&[][..], |spec| &spec.uuid[..]);
-    let roster = Roster::new(1, device::select(uuids, &cluster.inventory));
+    let chosen = select(&job, &cluster.inventory);
+    let (choice, too_many) = match chosen {
+        Ok(choice) => (choice, None),
+        Err(refusal) => (Choice::default(), Some(refusal)),
+    };
+    let roster = Roster::new(1, choice.more.clone());
     let world = World {
         akri_installed: cluster.akri_installed,
         chart: None,
@@ -52,7 +60,7 @@ pub fn imagine(job: Job, cluster: &Cluster, flash_pod: &FlashPod, now: Timestamp
         engine: "native".into(),
         bounds: BOUNDS,
     };
-    let job = begun(job, &roster, now);
+    let job = begun(job, &roster, &choice, now);
     let (ledger, memory) = (Ledger::default(), Memory::default());
     let observed = Observed {
         job: &job,
@@ -63,26 +71,42 @@ pub fn imagine(job: Job, cluster: &Cluster, flash_pod: &FlashPod, now: Timestamp
         world: &world,
     };
     let effective = job.effective(&world.engine);
-    let refusal = refusal(&observed);
+    let refusal = too_many.or_else(|| refusal(&observed));
+    let spec = job.spec.clone().unwrap_or_default();
+    let selected = roster.devices().len();
     forecast(&Asked {
         observed: &observed,
         flash_pod,
         classes: &[],
         refusal: refusal.as_ref(),
-        rungs: &rungs(&roster),
-        limit: None,
+        rungs: &rungs(&spec, selected),
+        limit: limit(&spec, selected),
         effective: &effective,
         now,
     })
 }
 
+/// The devices that the job selects now, as the operator does when a round begins.
+fn select(job: &Job, inventory: &Inventory) -> Result<Choice, Refusal> {
+    let spec = job.spec.clone().unwrap_or_default();
+    let selector = spec.device_selector.as_ref().map(Selector::parse);
+    let selector = selector.transpose().map_err(|error| Refusal {
+        reason: Reason::InvalidSpec,
+        message: format!("spec.deviceSelector: {error}"),
+    })?;
+    let selecting = Selecting::Anew(selector.as_ref());
+    choose(&Roster::default(), None, &spec.uuid, selecting, inventory).map_err(refused)
+}
+
 /// The job with its first round open.
-fn begun(job: Job, roster: &Roster, now: Timestamp) -> Job {
+fn begun(job: Job, roster: &Roster, choice: &Choice, now: Timestamp) -> Job {
     let mut object = job.object.clone();
     object.status = None;
     let fresh = Job::of_answer(object.clone());
     let fresh = fresh.unwrap_or_else(|| job.clone());
-    object.status = Some(status::open_round(&fresh, roster, "", "native", now));
+    let mut status = status::open_round(&fresh, roster, "", "native", now);
+    status.selection = Some(selection_status(&fresh, roster.devices(), &choice.chosen));
+    object.status = Some(status);
     Job::of_answer(object).unwrap_or(job)
 }
 
@@ -108,11 +132,4 @@ fn refusal(observed: &Observed<'_>) -> Option<Refusal> {
         return refusal(Reason::NoDevicesSelected, message.into());
     }
     None
-}
-
-fn rungs(roster: &Roster) -> Vec<Rung> {
-    vec![Rung {
-        end: roster.devices().len(),
-        ..Rung::default()
-    }]
 }
