@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `roster` | parse and keep what was seen |
 //! | `table`, `attempts`, `pending`, `plan`, `verdict`, `status`, `conditions`, `index_set`, `blueprint` | decide; pure |
+//! | `rollout` | decide about order and pace; pure |
 //! | `act` | write |
 //! | `reconcile`, `sweep`, `controller`, `context` | wire them together |
 
@@ -25,6 +26,7 @@ pub mod observe;
 mod pending;
 pub mod plan;
 mod reconcile;
+pub mod rollout;
 pub mod roster;
 pub mod sight;
 pub mod state;
