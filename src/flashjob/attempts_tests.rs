@@ -4,10 +4,15 @@
 use rstest::rstest;
 
 use super::*;
-use crate::flashjob::fixtures::{
-    BOUNDS, address, at, attempt, ended, found, identity, pod, record, running, service,
+use crate::{
+    flashjob::{
+        fixtures::{
+            BOUNDS, address, at, attempt, ended, found, identity, pod, record, running, service,
+        },
+        sight::{ContainerSight, RecordSight, ServiceSight},
+    },
+    release::Status,
 };
-use crate::flashjob::sight::RecordSight;
 
 fn wish() -> Wish {
     Wish {

@@ -4,8 +4,13 @@ use serde_json::json;
 
 use super::*;
 use crate::{
+    chart::template::Rendered,
     flashjob::fixtures::{JOB, at, instance, job_of, spec, uuid},
-    release::{ApplyMethod, Info, Status},
+    names::{
+        ANNOTATION_ENDPOINT, ANNOTATION_RELEASE_NAME, LABEL_JOB_UID, LABEL_MANAGED_BY, LABEL_ROUND,
+        TRACKING_FINALIZER,
+    },
+    release::{ApplyMethod, Info, Record, Status},
 };
 
 static FLASH_POD: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/charts/flash-pod");

@@ -4,20 +4,17 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    future::Future,
     sync::Arc,
     time::Duration,
 };
 
-use futures::{Stream, StreamExt, stream};
+use futures::StreamExt;
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
-use kube::{Resource, ResourceExt, core::DeserializeGuard, runtime::scheduler};
+use kube::{Resource, ResourceExt, core::DeserializeGuard};
 use serde::de::DeserializeOwned;
-use tokio::{sync::mpsc, task::JoinSet, time::Instant};
+use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{
-    context::Context, job::Job, reconcile::reconcile, sight::AttemptKey, state::State, sweep,
-};
+use super::{context::Context, job::Job, passes::passes, sight::AttemptKey, state::State, sweep};
 use crate::{
     api::{FlashJob, Instance},
     cluster::{
@@ -291,72 +288,4 @@ async fn sweeps(ctx: Arc<Context>) {
         tick.tick().await;
         sweep::sweep(&ctx);
     }
-}
-
-/// Runs passes as they are due: one at a time for a job, many jobs at once.
-async fn passes(ctx: Arc<Context>, nudge_rx: mpsc::UnboundedReceiver<String>) {
-    let (again_tx, again_rx) = mpsc::unbounded_channel::<(String, Duration)>();
-    let nudges = received(nudge_rx).map(|uid| request(uid, Duration::ZERO));
-    let repeats = received(again_rx).map(|(uid, wait)| request(uid, wait));
-    let mut due = scheduler(stream::select(nudges, repeats));
-    let mut running: JoinSet<(String, Option<Duration>)> = JoinSet::new();
-    let mut busy: HashSet<String> = HashSet::new();
-    let mut again: HashSet<String> = HashSet::new();
-    loop {
-        tokio::select! {
-            Some(uid) = due.next() => {
-                // Whatever frees a device or a slot queues a pass of its own job; others may have waited for it.
-                if ctx.state().ledger.take_freed() {
-                    ctx.nudge_waiting();
-                }
-                if ctx.state().job(&uid).is_none() {
-                    sweep::sweep(&ctx);
-                } else if busy.insert(uid.clone()) {
-                    running.spawn(one_pass(Arc::clone(&ctx), uid));
-                } else {
-                    again.insert(uid);
-                }
-            }
-            Some(done) = running.join_next() => {
-                let Ok((uid, wait)) = done else {
-                    tracing::error!("a pass panicked; its job is looked at again after a restart");
-                    continue;
-                };
-                busy.remove(&uid);
-                let wait = if again.remove(&uid) { Some(Duration::ZERO) } else { wait };
-                if let Some(wait) = wait {
-                    let _ = again_tx.send((uid, wait));
-                }
-            }
-            else => return,
-        }
-    }
-}
-
-#[allow(clippy::manual_async_fn)] // the signature promises Send
-fn one_pass(
-    ctx: Arc<Context>,
-    uid: String,
-) -> impl Future<Output = (String, Option<Duration>)> + Send {
-    async move {
-        let begun = Instant::now();
-        let wait = reconcile(&ctx, &uid).await;
-        ctx.metrics.reconciled("done", begun.elapsed());
-        (uid, wait)
-    }
-}
-
-fn request(uid: String, wait: Duration) -> kube::runtime::scheduler::ScheduleRequest<String> {
-    kube::runtime::scheduler::ScheduleRequest {
-        message: uid,
-        run_at: Instant::now() + wait,
-    }
-}
-
-fn received<T: Send + 'static>(
-    rx: mpsc::UnboundedReceiver<T>,
-) -> impl Stream<Item = T> + Unpin + Send {
-    Box::pin(stream::unfold(rx, |mut rx| async move {
-        rx.recv().await.map(|item| (item, rx))
-    }))
 }

@@ -2,11 +2,11 @@
 //!
 //! | file | what it may do |
 //! |---|---|
-//! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `roster` | parse and keep what was seen |
+//! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
 //! | `table`, `attempts`, `pending`, `plan`, `verdict`, `status`, `conditions`, `index_set`, `blueprint` | decide; pure |
 //! | `rollout` | decide about order and pace; pure |
 //! | `act` | write |
-//! | `reconcile`, `sweep`, `controller`, `context` | wire them together |
+//! | `controller`, `passes`, `reconcile`, `rounds`, `trial`, `sweep`, `context` | wire them together |
 
 mod act;
 pub mod attempts;
@@ -23,16 +23,20 @@ mod laws;
 pub mod ledger;
 pub mod memory;
 pub mod observe;
+mod passes;
 mod pending;
 pub mod plan;
 mod reconcile;
+mod remember;
 pub mod rollout;
 pub mod roster;
+mod rounds;
 pub mod sight;
 pub mod state;
 pub mod status;
 mod sweep;
 pub mod table;
+mod trial;
 pub mod verdict;
 
 pub use context::{Context, Limits};

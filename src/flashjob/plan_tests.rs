@@ -5,10 +5,13 @@ use rstest::rstest;
 
 use super::*;
 use crate::{
-    api::FlashJobStatus,
-    flashjob::fixtures::{
-        Scene, address, at, ended, endpoint, found, identity, instance, pod, record, running,
-        service, take_in, uuid,
+    api::{DeviceStatus, FlashJobStatus},
+    flashjob::{
+        fixtures::{
+            Scene, address, at, ended, endpoint, found, identity, instance, pod, record, running,
+            service, take_in, uuid,
+        },
+        verdict::Outcome,
     },
     release::Status,
 };

@@ -288,7 +288,7 @@ impl Api {
         {
             self.change_pod(&seen.sight.name, |pod| {
                 pod.finalizers
-                    .retain(|finalizer| finalizer != TRACKING_FINALIZER)
+                    .retain(|finalizer| finalizer != TRACKING_FINALIZER);
             });
         }
     }

@@ -16,7 +16,7 @@ use crate::{
         ledger::Attempt,
         memory::{Found, Trouble, Waiting},
         plan::{self, Plan, World},
-        reconcile::remember,
+        remember::remember,
         roster::Roster,
         sight::{AttemptKey, Identity, PodSight},
         state::State,

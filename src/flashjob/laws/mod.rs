@@ -117,7 +117,7 @@ impl World {
             drop(
                 api.instances
                     .insert(uuid(index), instance(&uuid(index), index.min(DEVICES - 2))),
-            )
+            );
         });
         for uid in JOBS {
             let object = json!({

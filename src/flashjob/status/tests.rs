@@ -4,11 +4,13 @@ use serde_json::json;
 use super::*;
 use crate::{
     flashjob::{
+        conditions,
         fixtures::{
             Scene, address, at, ended, endpoint, found, identity, record, running, service, spec,
             take_in, uuid,
         },
-        memory::Waiting,
+        memory::{Found, Refusal, Waiting},
+        verdict::Outcome,
     },
     release::Status,
 };

@@ -1,0 +1,177 @@
+//! How an attempt comes off the cluster: after its ending, without a verdict, or because helm failed. Pure.
+//!
+//! Called by `decide`.
+
+use jiff::Timestamp;
+
+use super::{
+    Bounds, Decision, Ending, PodRemoval, RecordRemoval, Removal, Step, Wish, after,
+    flashing::await_end, phase_of,
+};
+use crate::{
+    api::{DevicePhase, Reason},
+    flashjob::{ledger::Attempt, memory::Memory, sight::PodSight, table::JobState},
+    release::Status,
+};
+
+/// Row 10: a Service that no record speaks for any more goes; the device may begin again after that.
+pub(super) fn left_over(attempt: &Attempt) -> Decision {
+    let decision = Decision::wait(DevicePhase::Pending, Reason::Queued, "");
+    match &attempt.service {
+        Some(service) if service.sight.deleting.is_none() => decision.with(Step::Remove(Removal {
+            service: true,
+            ..Removal::default()
+        })),
+        _ => decision,
+    }
+}
+
+/// Row 9: helm failed before there was a Pod. What it left goes, and the device waits before its next try.
+pub(super) fn over(attempt: &Attempt, memory: &Memory) -> Decision {
+    let trouble = memory.trouble.get(&attempt.identity.key.id);
+    let described = || {
+        attempt
+            .record()?
+            .stored
+            .as_ref()
+            .map(|stored| stored.record.info.description.clone())
+    };
+    let (reason, message) = match trouble {
+        Some(trouble) => (trouble.reason, trouble.message.clone()),
+        None => (
+            Reason::HelmFailed,
+            described().unwrap_or_else(|| "helm failed before the Pod was created".into()),
+        ),
+    };
+    let decision = Decision::wait(phase_of(attempt), reason, message.clone());
+    Decision {
+        release: Some((reason, message)),
+        ..decision
+    }
+}
+
+/// Uninstalls an attempt that has no verdict and never will: no flash began.
+pub(super) fn release(attempt: &Attempt, wish: &Wish, bounds: &Bounds, now: Timestamp) -> Decision {
+    let decision = Decision::wait(
+        phase_of(attempt),
+        Reason::BackOff,
+        "the release is being uninstalled",
+    );
+    // The record goes last, and not before the stored status has ceased to say Flashing: that without a record means a flash
+    // of which nothing is left.
+    let record = if wish.was_flashing {
+        RecordRemoval::Keep
+    } else {
+        RecordRemoval::Delete
+    };
+    match (
+        removal(attempt, PodRemoval::Unstarted, record, true),
+        &attempt.pod,
+    ) {
+        (Some(removal), _) => decision.with(Step::Remove(removal)),
+        (None, Some(pod)) => await_end(pod, decision, bounds, now),
+        (None, None) => decision,
+    }
+}
+
+/// Rows 4 and 5.
+pub(super) fn finish(
+    attempt: &Attempt,
+    wish: &Wish,
+    memory: &Memory,
+    bounds: &Bounds,
+    now: Timestamp,
+) -> Decision {
+    let (phase, reason, message) = match &wish.ending {
+        Some(ending) if ending.succeeded => (
+            DevicePhase::Succeeded,
+            ending.reason,
+            ending.message.clone(),
+        ),
+        Some(ending) => (DevicePhase::Failed, ending.reason, ending.message.clone()),
+        None => (
+            phase_of(attempt),
+            Reason::Deleting,
+            "the release is being uninstalled".into(),
+        ),
+    };
+    let keep = wish
+        .ending
+        .as_ref()
+        .filter(|ending| !ending.succeeded && wish.job == JobState::Exists);
+    let record = keep.map_or(RecordRemoval::Delete, |ending| {
+        RecordRemoval::Fail(format!("{}: {}", ending.reason, ending.message))
+    });
+    let how = if memory.lost.contains(&attempt.identity.key.id) {
+        PodRemoval::Lost
+    } else {
+        PodRemoval::Ended
+    };
+    let cool_until = wish
+        .ending
+        .as_ref()
+        .and_then(|ending| cool_down(attempt, ending, bounds));
+    let cool = cool_until.is_none_or(|until| until <= now);
+    let decision = Decision::wait(phase, reason, message);
+    let decision = match cool_until.filter(|_| !cool && attempt.service.is_some()) {
+        Some(until) => decision.until(until),
+        None => decision,
+    };
+    match removal(attempt, how, record, cool) {
+        Some(removal) => decision.with(Step::Remove(removal)),
+        None => decision,
+    }
+}
+
+/// Until when Service and record stay after this ending: a device that was cut off keeps dialling its address. Where the
+/// Service admits anybody, no failed device may find another one's flash behind its address.
+fn cool_down(attempt: &Attempt, ending: &Ending, bounds: &Bounds) -> Option<Timestamp> {
+    let open = attempt
+        .service
+        .as_ref()
+        .is_some_and(|service| !service.restricted);
+    let interrupted = matches!(
+        ending.reason,
+        Reason::Interrupted
+            | Reason::DeadlineExceeded
+            | Reason::TransferFailed
+            | Reason::NodeLost
+            | Reason::Evicted
+            | Reason::VerdictUnknown
+    );
+    if ending.succeeded || !(interrupted || open) {
+        return None;
+    }
+    ending.at.map(|at| after(at, bounds.cool_down_seconds))
+}
+
+/// The removals that are due. Order: Pod; once it has ended finalizer and Service; the record when both are gone. None if
+/// nothing is due.
+fn removal(
+    attempt: &Attempt,
+    how: PodRemoval,
+    record: RecordRemoval,
+    cool: bool,
+) -> Option<Removal> {
+    let mut due = Removal::default();
+    // Until a Pod has ended it may turn out to have started, and then its end is the verdict.
+    let over = how == PodRemoval::Lost || attempt.pod.as_ref().is_none_or(PodSight::ended);
+    if let Some(pod) = &attempt.pod {
+        due.pod = (pod.sight.deleting.is_none() || (how == PodRemoval::Lost && pod.tracked()))
+            .then_some(how);
+        due.untrack = over && pod.tracked();
+    }
+    if let Some(service) = &attempt.service {
+        due.service = over && cool && service.sight.deleting.is_none();
+    }
+    if attempt.pod.is_none() && attempt.service.is_none() {
+        due.record = match (record, attempt.record()) {
+            (_, None) => RecordRemoval::Keep,
+            (RecordRemoval::Fail(_), Some(newest)) if newest.status == Status::Failed => {
+                RecordRemoval::Keep
+            }
+            (wanted, Some(_)) => wanted,
+        };
+    }
+    (due != Removal::default()).then_some(due)
+}

@@ -1,0 +1,130 @@
+//! Rows 1 and 2, and those whose Pod is gone: the flash runs, has ended, or vanished; its end is awaited and its verdict read. Pure.
+//!
+//! Called by `decide`; `await_end` also by `finish`, for a Pod that is being given up.
+
+use jiff::Timestamp;
+
+use super::{Bounds, Decision, Step, after};
+use crate::{
+    api::{DevicePhase, Reason},
+    flashjob::{
+        ledger::Attempt,
+        memory::Found,
+        sight::{ContainerSight, PodSight},
+    },
+};
+
+/// Row 1: the flash runs. Only a Pod that has not started is ever given up.
+pub(super) fn flashing(attempt: &Attempt, bounds: &Bounds, now: Timestamp) -> Decision {
+    let Some(pod) = &attempt.pod else {
+        return Decision::wait(DevicePhase::Flashing, Reason::Flashing, "");
+    };
+    let (reason, message) = pod_words(pod);
+    let decision = Decision::wait(DevicePhase::Flashing, reason, message);
+    if !pod.may_have_run() && pod.sight.deleting.is_none() {
+        let deadline = after(pod.sight.created, bounds.start_seconds);
+        if now < deadline {
+            return decision.until(deadline);
+        }
+        let message = format!(
+            "the Pod did not start within {} s: {}",
+            bounds.start_seconds, decision.message
+        );
+        return Decision {
+            release: Some((Reason::PodNotStarted, message)),
+            ..decision
+        };
+    }
+    await_end(pod, decision, bounds, now)
+}
+
+/// Waits for the kubelet to end the Pod; when that is long overdue, its node may be lost.
+pub(super) fn await_end(
+    pod: &PodSight,
+    decision: Decision,
+    bounds: &Bounds,
+    now: Timestamp,
+) -> Decision {
+    let from = pod
+        .started
+        .or(pod.sight.deleting)
+        .unwrap_or(pod.sight.created);
+    let lost = after(
+        from,
+        pod.active_deadline_seconds
+            .saturating_add(bounds.lost_seconds),
+    );
+    if now < lost {
+        decision.until(lost)
+    } else {
+        decision.with(Step::CheckNode)
+    }
+}
+
+/// Why a living Pod is where it is, in the API's own words.
+fn pod_words(pod: &PodSight) -> (Reason, String) {
+    if pod.sight.deleting.is_some() {
+        return (
+            Reason::Flashing,
+            "the Pod is being deleted; its end is awaited".into(),
+        );
+    }
+    let ContainerSight::Waiting { reason, message } = &pod.container else {
+        return (Reason::Flashing, String::new());
+    };
+    let word = match reason.as_deref() {
+        Some("Unschedulable") => Reason::Unschedulable,
+        Some("ImagePullBackOff" | "ErrImagePull" | "InvalidImageName" | "ErrImageNeverPull") => {
+            Reason::ImagePullFailed
+        }
+        _ => Reason::PodPending,
+    };
+    let parts: Vec<&str> = [reason.as_deref(), message.as_deref()]
+        .into_iter()
+        .flatten()
+        .collect();
+    (word, parts.join(": "))
+}
+
+/// Row 2: the verdict is read once, then waits to be stored.
+pub(super) fn read_verdict(attempt: &Attempt, found: Option<&Found>) -> Decision {
+    let decision = Decision::wait(
+        DevicePhase::Flashing,
+        Reason::ReadingVerdict,
+        "the flash ended; its log is being read",
+    );
+    if found.is_some() {
+        return decision;
+    }
+    match &attempt.pod {
+        // It ended without ever being taken up by a node: the device was not touched.
+        Some(pod) if pod.ended() && pod.started.is_none() && !pod.may_have_run() => {
+            let words = pod
+                .message
+                .clone()
+                .or_else(|| pod.reason.clone())
+                .unwrap_or_else(|| "it was deleted".into());
+            Decision {
+                release: Some((
+                    Reason::PodNotStarted,
+                    format!("the Pod ended before it started: {words}"),
+                )),
+                ..decision
+            }
+        }
+        _ => decision.with(Step::ReadVerdict),
+    }
+}
+
+pub(super) fn confirm(found: Option<&Found>) -> Decision {
+    let decision = Decision::wait(
+        DevicePhase::Flashing,
+        Reason::Interrupted,
+        "the Pod is gone; the API server is being asked",
+    );
+    if found.is_some() {
+        decision
+    } else {
+        decision.with(Step::ConfirmInterrupted)
+    }
+}

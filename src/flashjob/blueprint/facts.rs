@@ -1,0 +1,127 @@
+//! What an attempt knows about itself: the write-ahead intent, the facts for the values of a device, and the values that are the
+//! operator's own. Pure.
+//!
+//! Called by `blueprint`.
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::AttemptOf;
+use crate::{
+    api::Round,
+    chart::device_values::{DeviceContext, DeviceFacts, JobFacts, ReleaseFacts},
+    device::Endpoint,
+    flashjob::job::Job,
+    names::{
+        ANNOTATION_ENDPOINT, ANNOTATION_JOB, GROUP, LABEL_JOB_UID, LABEL_ROUND, TRACKING_FINALIZER,
+        VERSION,
+    },
+    release::{FrozenDevice, InstanceRef, Intent, JobRef, attempt_id},
+};
+
+/// Longest label value.
+const MAX_LABEL: usize = 63;
+
+pub(super) fn intent(job: &Job, round: &Round, attempt: &AttemptOf<'_>) -> Intent {
+    let number = u32::try_from(round.number).unwrap_or(u32::MAX);
+    let device = attempt.device;
+    Intent {
+        job: JobRef {
+            name: job.name.clone(),
+            namespace: job.namespace.clone(),
+            uid: job.uid.clone(),
+        },
+        round: number,
+        attempt: attempt.number,
+        nonce: attempt.nonce.to_owned(),
+        attempt_id: attempt_id(&job.uid, number, attempt.number, attempt.nonce),
+        index: u32::try_from(attempt.index).unwrap_or(u32::MAX),
+        firmware: round.firmware.clone(),
+        version: round.version.clone(),
+        device: FrozenDevice {
+            uuid: attempt.uuid.to_owned(),
+            endpoint: device.host_endpoint.clone(),
+            address: device.endpoint.address().to_string(),
+            device_type: device.device_type.clone(),
+            application_type: device.application_type.clone().unwrap_or_default(),
+            version: device.version.clone().unwrap_or_default(),
+            instance: InstanceRef {
+                name: device.name.clone(),
+                namespace: device.namespace.clone(),
+            },
+            configuration: device.configuration.clone().unwrap_or_default(),
+            nodes: device.nodes.clone(),
+            properties: device.properties.clone(),
+        },
+    }
+}
+
+pub(super) fn context(intent: &Intent, release: &str) -> DeviceContext {
+    let device = &intent.device;
+    DeviceContext {
+        device: DeviceFacts {
+            uuid: device.uuid.clone(),
+            endpoint: device.endpoint.clone(),
+            address: device.address.clone(),
+            kind: device.device_type.clone(),
+            application_type: device.application_type.clone(),
+            version: device.version.clone(),
+            nodes: device.nodes.clone(),
+            configuration: device.configuration.clone(),
+            properties: device.properties.clone(),
+        },
+        job: JobFacts {
+            name: intent.job.name.clone(),
+            namespace: intent.job.namespace.clone(),
+            uid: intent.job.uid.clone(),
+            firmware: intent.firmware.clone(),
+            version: intent.version.clone(),
+        },
+        release: ReleaseFacts {
+            name: release.to_owned(),
+            attempt: intent.attempt_id.clone(),
+        },
+    }
+}
+
+/// What the operator itself sets, over everything else.
+pub(super) fn owned(job: &Job, round: &Round, intent: &Intent) -> Value {
+    let effective = job.effective("");
+    let endpoint = intent.device.endpoint.parse::<Endpoint>();
+    let endpoint = endpoint.map_or_else(
+        |_| intent.device.endpoint.clone(),
+        |endpoint| endpoint.to_string(),
+    );
+    let mut owned = json!({
+        "operator": {
+            "attempt": intent.attempt_id,
+            "app": label_value(&job.name),
+            "ownerReferences": [{
+                "apiVersion": format!("{GROUP}/{VERSION}"), "kind": "FlashJob", "name": job.name, "uid": job.uid,
+                "controller": true, "blockOwnerDeletion": false,
+            }],
+            "finalizers": [TRACKING_FINALIZER],
+            "labels": { LABEL_JOB_UID: job.uid, LABEL_ROUND: intent.round.to_string() },
+            "annotations": { ANNOTATION_ENDPOINT: endpoint, ANNOTATION_JOB: job.name },
+        },
+        "activeDeadlineSeconds": effective.active_deadline_seconds_per_device,
+    });
+    if let Some(image) = &round.flashjob_pod_image {
+        owned["image"] = json!({ "reference": image });
+    }
+    owned
+}
+
+/// A name as a label value: as it is, or shortened with a hash where it is too long.
+#[must_use]
+pub fn label_value(name: &str) -> String {
+    if name.len() <= MAX_LABEL {
+        return name.to_owned();
+    }
+    let hash = hex::encode(Sha256::digest(name.as_bytes()));
+    let head = name
+        .get(..MAX_LABEL - 9)
+        .unwrap_or(name)
+        .trim_end_matches(['.', '-', '_']);
+    format!("{head}-{}", &hash[..8])
+}

@@ -1,0 +1,125 @@
+//! What the plan makes of one attempt that is known: its step, whether it is given up, and what is said of its device. Pure.
+//!
+//! Called by `plan` for every attempt of the job.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{DeviceView, Observed, Plan, gates::wish};
+use crate::{
+    api::{DevicePhase, Reason},
+    flashjob::{
+        attempts::{Decision, decide},
+        ledger::Attempt,
+        memory::Waiting,
+        sight::AttemptKey,
+    },
+};
+
+/// Longest wait between two tries.
+const MAX_BACKOFF_SECONDS: i64 = 600;
+
+pub(super) fn plan_attempt(
+    observed: &Observed<'_>,
+    key: &AttemptKey,
+    attempt: &Attempt,
+    now: Timestamp,
+    active: &mut BTreeMap<usize, AttemptKey>,
+    plan: &mut Plan,
+) {
+    let index = index_of(observed, attempt);
+    let wish = wish(observed, attempt, index);
+    let decision = decide(attempt, &wish, observed.memory, &observed.world.bounds, now);
+    let over = decision.step.is_none() && decision.phase == DevicePhase::Pending;
+    if let Some(index) = index.filter(|_| !over) {
+        active.insert(index, key.clone());
+    }
+    plan.wake(decision.wake_at);
+    if let Some(step) = &decision.step {
+        plan.steps.push((attempt.identity.clone(), step.clone()));
+    }
+    if let Some((reason, message)) = &decision.release {
+        let waiting = next_wait(observed, index, *reason, message.clone(), now);
+        plan.release.push((key.clone(), index, waiting));
+    }
+    if !over && wish.ending.is_none() {
+        plan.views.push(view(attempt, index, decision));
+    }
+}
+
+fn index_of(observed: &Observed<'_>, attempt: &Attempt) -> Option<usize> {
+    let roster = observed.roster?;
+    let current = observed.job.status.round.as_ref()?.number;
+    (attempt.identity.round == current && roster.round == current)
+        .then(|| roster.index_of(&attempt.identity.uuid))
+        .flatten()
+}
+
+fn view(attempt: &Attempt, index: Option<usize>, decision: Decision) -> DeviceView {
+    let decision = with_foreign(attempt, decision);
+    DeviceView {
+        index,
+        uuid: attempt.identity.uuid.clone(),
+        endpoint: attempt.identity.endpoint.clone(),
+        pod: attempt.pod.as_ref().map(|pod| pod.sight.name.clone()),
+        phase: decision.phase,
+        reason: decision.reason,
+        message: decision.message,
+        since: begun(attempt),
+    }
+}
+
+/// Somebody else wrote the release: said as long as the flash runs. Its Pod still gives its verdict to its attempt.
+fn with_foreign(attempt: &Attempt, decision: Decision) -> Decision {
+    let foreign = attempt.records.values().rev().find(|record| record.foreign);
+    let Some(record) = foreign.filter(|_| decision.reason == Reason::Flashing) else {
+        return decision;
+    };
+    let message = format!(
+        "{} was not written by the operator: a helm upgrade or rollback by hand; the Pod's own end decides",
+        record.sight.name
+    );
+    Decision {
+        reason: Reason::ForeignRevision,
+        message,
+        ..decision
+    }
+}
+
+/// When an attempt began: its record may have been deleted by hand since.
+fn begun(attempt: &Attempt) -> Option<Timestamp> {
+    let record = attempt.record().map(|record| record.sight.created);
+    let service = || {
+        attempt
+            .service
+            .as_ref()
+            .map(|service| service.sight.created)
+    };
+    let pod = || attempt.pod.as_ref().map(|pod| pod.sight.created);
+    record.or_else(service).or_else(pod)
+}
+
+fn next_wait(
+    observed: &Observed<'_>,
+    index: Option<usize>,
+    reason: Reason,
+    message: String,
+    now: Timestamp,
+) -> Waiting {
+    let tries = index
+        .and_then(|index| observed.memory.waiting.get(&index))
+        .map_or(0, |waiting| waiting.tries)
+        + 1;
+    let seconds =
+        (observed.world.bounds.retry_seconds << (tries - 1).min(10)).min(MAX_BACKOFF_SECONDS);
+    let until = now
+        .checked_add(SignedDuration::from_secs(seconds))
+        .unwrap_or(now);
+    Waiting {
+        reason,
+        message,
+        until,
+        tries,
+    }
+}

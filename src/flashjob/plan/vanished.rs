@@ -1,0 +1,89 @@
+//! Flashes of which the stored status is all that is left: the API server is asked for their Pods. Pure.
+//!
+//! Called by `plan` after the attempts that are known.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{DeviceView, Observed, Plan};
+use crate::{
+    api::{DevicePhase, DeviceStatus, Reason},
+    flashjob::{
+        attempts::Step,
+        sight::{AttemptKey, Identity},
+    },
+};
+
+/// Id of the attempt whose Pod a stored device record names.
+fn attempt_of(device: &DeviceStatus) -> Option<&str> {
+    device.pod.as_deref()?.rsplit_once('-').map(|(_, id)| id)
+}
+
+/// Row 6, where nothing at all is left: the stored status shows a flash of which no object remains.
+pub(super) fn plan_vanished(
+    observed: &Observed<'_>,
+    active: &mut BTreeMap<usize, AttemptKey>,
+    now: Timestamp,
+    plan: &mut Plan,
+) {
+    let job = observed.job;
+    let (Some(roster), Some(round)) = (observed.roster, &job.status.round) else {
+        return;
+    };
+    if job.deleting
+        || roster.round != round.number
+        || !(job.spec.is_err() || job.round_is_current())
+    {
+        return;
+    }
+    let flashing = DevicePhase::Flashing.as_str();
+    for device in job
+        .status
+        .devices
+        .iter()
+        .filter(|device| device.phase == flashing)
+    {
+        let Ok(index) = usize::try_from(device.index) else {
+            continue;
+        };
+        let (Some(selected), Some(id)) = (roster.devices().get(index), attempt_of(device)) else {
+            continue;
+        };
+        let memory = observed.memory;
+        let settled = job.finals.contains(index) || memory.refused.contains_key(&index);
+        if settled || active.contains_key(&index) {
+            continue;
+        }
+        let key = AttemptKey {
+            job_uid: job.uid.clone(),
+            id: id.to_owned(),
+        };
+        active.insert(index, key.clone());
+        let trouble = memory.trouble.get(id).filter(|trouble| trouble.until > now);
+        plan.wake(trouble.map(|trouble| trouble.until));
+        plan.views.push(DeviceView {
+            index: Some(index),
+            uuid: selected.uuid.clone(),
+            endpoint: device.host_endpoint.clone(),
+            pod: device.pod.clone(),
+            phase: DevicePhase::Flashing,
+            reason: Reason::Interrupted,
+            message: "nothing is left of its release; the API server is being asked for its Pod"
+                .into(),
+            since: device.start_time.as_ref().map(|time| time.0),
+        });
+        if trouble.is_some() || memory.verdicts.contains_key(id) {
+            continue;
+        }
+        let identity = Identity {
+            key,
+            job_name: Some(job.name.clone()),
+            namespace: job.namespace.clone(),
+            round: round.number,
+            uuid: selected.uuid.clone(),
+            endpoint: device.host_endpoint.clone(),
+        };
+        plan.steps.push((identity, Step::ConfirmInterrupted));
+    }
+}

@@ -1,0 +1,47 @@
+//! From a plan to what the leader remembers until the next pass, and what it may forget. Changes nothing but the memory.
+//!
+//! Called by `reconcile` once it has planned.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+
+use super::{job::Job, plan::Plan, state::State};
+
+/// Keeps what the plan says is to be remembered until the next pass.
+pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp) {
+    let live: HashSet<String> = state
+        .ledger
+        .of_job(&job.uid)
+        .map(|(key, _)| key.id.clone())
+        .collect();
+    let memory = state.memory(&job.uid);
+    memory
+        .missing_since
+        .retain(|index, _| plan.missing.contains(index));
+    for index in &plan.missing {
+        memory.missing_since.entry(*index).or_insert(now);
+    }
+    for (key, index, waiting) in &plan.release {
+        memory.releasing.insert(key.id.clone());
+        memory.trouble.remove(&key.id);
+        if let Some(index) = index {
+            memory.waiting.insert(*index, waiting.clone());
+        }
+    }
+    memory.refused.extend(plan.refuse.iter().cloned());
+    memory
+        .refused
+        .retain(|index, _| !job.finals.contains(*index));
+    memory
+        .waiting
+        .retain(|index, _| !job.finals.contains(*index));
+    memory.verdicts.retain(|id, found| {
+        live.contains(id) || found.index.is_some_and(|index| !job.finals.contains(index))
+    });
+    memory.releasing.retain(|id| live.contains(id));
+    memory
+        .trouble
+        .retain(|id, trouble| live.contains(id) || trouble.until > now);
+    memory.lost.retain(|id| live.contains(id));
+}

@@ -1,0 +1,273 @@
+//! What is said of the job as a whole: counts, phase, conditions and words, from its tally and what keeps it from going on. Pure.
+//!
+//! Called by `compose` and `open_round`.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::{count, tally::Tally};
+use crate::{
+    api::{ConditionType, Counts, FlashJobStatus, Phase, Reason},
+    flashjob::{conditions, job::Job, memory::Refusal, plan::Observed},
+};
+
+/// What keeps the whole job from going on.
+pub(super) fn trouble(observed: &Observed<'_>) -> Option<Refusal> {
+    let refusal = |reason, message: String| Some(Refusal { reason, message });
+    if let Err(error) = &observed.job.spec {
+        let message = format!(
+            "spec cannot be read: {error}; edit it with: kubectl edit flashjob {}",
+            observed.job.name
+        );
+        return refusal(Reason::InvalidSpec, message);
+    }
+    if let Some(message) = &observed.job.invalid {
+        return refusal(Reason::InvalidSpec, message.clone());
+    }
+    if let Some((_, _, Some(refused))) = &observed.memory.refusal {
+        return Some(refused.clone());
+    }
+    if let Some(chart) = &observed.world.chart {
+        return Some(chart.clone());
+    }
+    if !observed.world.akri_installed {
+        let message = "the cluster has no kind instances.akri.sh: install Akri; the job begins when it appears";
+        return refusal(Reason::AkriNotInstalled, message.to_owned());
+    }
+    if observed.memory.too_large {
+        return refusal(
+            Reason::StatusTooLarge,
+            "the status does not fit into the object: use fewer devices a job".into(),
+        );
+    }
+    None
+}
+
+/// Counts, phase, conditions and words, from the tally.
+pub(super) fn describe(
+    status: &mut FlashJobStatus,
+    job: &Job,
+    tally: &Tally,
+    trouble: Option<Refusal>,
+    now: Timestamp,
+) {
+    status.counts = Some(Counts {
+        selected: count(tally.selected),
+        pending: count(tally.pending()),
+        in_flight: count(tally.in_flight),
+        verifying: 0,
+        waiting: count(tally.waiting),
+        succeeded: count(tally.succeeded),
+        failed: count(tally.failed),
+        skipped: count(tally.skipped),
+    });
+    status.progress = Some(format!("{}/{}", tally.finals(), tally.selected));
+    let verdict = judge(job, status, tally, trouble);
+    status.reason = Some(verdict.reason.as_str().to_owned());
+    status.message = Some(verdict.message.clone());
+    let phase = match verdict.end {
+        Some(End::Complete) => Phase::Completed,
+        Some(End::Failed) => Phase::Failed,
+        None if tally.in_flight > 0 => Phase::Running,
+        None => Phase::InProgress,
+    };
+    status.phase = Some(phase.as_str().to_owned());
+    status.completion_time = match (&verdict.end, status.completion_time.take()) {
+        (None, _) => None,
+        (Some(_), Some(time)) => Some(time),
+        (Some(_), None) => Some(Time(now)),
+    };
+    set_conditions(status, job, &verdict, now);
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Complete,
+    Failed,
+}
+
+struct JobVerdict {
+    end: Option<End>,
+    accepted: bool,
+    stalled: bool,
+    reason: Reason,
+    message: String,
+}
+
+fn judge(
+    job: &Job,
+    status: &FlashJobStatus,
+    tally: &Tally,
+    trouble: Option<Refusal>,
+) -> JobVerdict {
+    let going = JobVerdict {
+        end: None,
+        accepted: true,
+        stalled: false,
+        reason: Reason::InProgress,
+        message: String::new(),
+    };
+    let finished = job.round_is_current() && tally.selected > 0 && tally.finals() >= tally.selected;
+    // What has ended stays ended, whatever becomes of chart, values or Akri later.
+    if let Some(Refusal { reason, message }) =
+        trouble.filter(|trouble| !finished || trouble.reason == Reason::InvalidSpec)
+    {
+        let waits = matches!(
+            reason,
+            Reason::AkriNotInstalled
+                | Reason::ChartInvalid
+                | Reason::SelectionLost
+                | Reason::StatusTooLarge
+        );
+        let end = (!waits && tally.in_flight == 0).then_some(End::Failed);
+        return JobVerdict {
+            end,
+            accepted: waits,
+            stalled: waits,
+            reason,
+            message,
+        };
+    }
+    let done = format!(
+        "{} of {} succeeded",
+        tally.succeeded + tally.skipped,
+        tally.selected
+    );
+    if status.round.is_none() || !job.round_is_current() {
+        let none_named = job.spec.as_ref().is_ok_and(|spec| spec.uuid.is_empty());
+        if none_named {
+            let message = "spec.uuid names no device".to_owned();
+            return JobVerdict {
+                end: Some(End::Failed),
+                reason: Reason::NoDevicesSelected,
+                message,
+                ..going
+            };
+        }
+        return JobVerdict {
+            message: "the devices are being selected".into(),
+            ..going
+        };
+    }
+    if tally.selected == 0 {
+        let message = "spec.uuid names no device".to_owned();
+        return JobVerdict {
+            end: Some(End::Failed),
+            reason: Reason::NoDevicesSelected,
+            message,
+            ..going
+        };
+    }
+    if tally.finals() < tally.selected {
+        let message = format!(
+            "{done}; {} in flight, {} pending, {} waiting, {} failed",
+            tally.in_flight,
+            tally.pending(),
+            tally.waiting,
+            tally.failed
+        );
+        return JobVerdict { message, ..going };
+    }
+    if tally.failed > 0 {
+        let message = format!(
+            "{done}, {} failed; see: kubectl get flashjob {} -n {} -o yaml",
+            tally.failed, job.name, job.namespace
+        );
+        return JobVerdict {
+            end: Some(End::Failed),
+            reason: Reason::DevicesFailed,
+            message,
+            ..going
+        };
+    }
+    JobVerdict {
+        end: Some(End::Complete),
+        reason: Reason::AllSucceeded,
+        message: done,
+        ..going
+    }
+}
+
+fn set_conditions(status: &mut FlashJobStatus, job: &Job, verdict: &JobVerdict, now: Timestamp) {
+    let complete = verdict.end == Some(End::Complete);
+    let failed = verdict.end == Some(End::Failed);
+    let words = || (verdict.reason, verdict.message.clone());
+    let accepted = if verdict.accepted {
+        (Reason::SpecAccepted, String::new())
+    } else {
+        words()
+    };
+    let draining = if job.deleting {
+        (Reason::Deleting, drain_message(status))
+    } else {
+        (Reason::NotRequested, String::new())
+    };
+    let stalled = if verdict.stalled {
+        words()
+    } else {
+        (Reason::Healthy, String::new())
+    };
+    let open = || (Reason::NotFinished, String::new());
+    let set = [
+        (ConditionType::Accepted, verdict.accepted, accepted),
+        (ConditionType::Ready, complete, words()),
+        (
+            ConditionType::Suspended,
+            false,
+            (Reason::NotRequested, String::new()),
+        ),
+        (ConditionType::Draining, job.deleting, draining),
+        (
+            ConditionType::FailureTarget,
+            failed,
+            if failed {
+                words()
+            } else {
+                (Reason::Healthy, String::new())
+            },
+        ),
+        (
+            ConditionType::Complete,
+            complete,
+            if complete { words() } else { open() },
+        ),
+        (
+            ConditionType::Failed,
+            failed,
+            if failed { words() } else { open() },
+        ),
+        (
+            ConditionType::Finished,
+            verdict.end.is_some(),
+            if verdict.end.is_some() {
+                words()
+            } else {
+                open()
+            },
+        ),
+        (ConditionType::Stalled, verdict.stalled, stalled),
+    ];
+    for (kind, holds, (reason, message)) in set {
+        conditions::set(
+            &mut status.conditions,
+            kind,
+            holds,
+            reason,
+            message,
+            job.generation,
+            now,
+        );
+    }
+}
+
+fn drain_message(status: &FlashJobStatus) -> String {
+    let in_flight = status.counts.map_or(0, |counts| counts.in_flight);
+    let deadline = status
+        .effective
+        .as_ref()
+        .map_or(0, |effective| effective.active_deadline_seconds_per_device);
+    format!(
+        "{in_flight} devices in flight, at most {} min",
+        (deadline + 59) / 60
+    )
+}

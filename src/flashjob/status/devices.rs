@@ -1,0 +1,192 @@
+//! The entries of `status.devices`: in flight, waiting, ended, as many as fit into their share of the object. Pure.
+//!
+//! Called by `compose`.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::{count, tally::is_in_flight};
+use crate::{
+    api::{DevicePhase, DeviceStatus, MismatchPolicy},
+    device::mismatch_selected,
+    flashjob::{
+        job::{Finals, Job},
+        memory::Found,
+        plan::{DeviceView, Plan},
+        roster::Roster,
+        verdict::Outcome,
+    },
+    release::release_name,
+};
+
+/// Most bytes of `devices[]` as JSON.
+const MAX_DEVICES_BYTES: usize = 128 * 1024;
+/// Most bytes of the entries of devices that wait for a reason of their own.
+const MAX_WAITING_BYTES: usize = 48 * 1024;
+
+/// In flight, waiting for a reason, then the newest failures and successes; as many as fit.
+pub(super) fn devices(
+    job: &Job,
+    roster: &Roster,
+    finals: &Finals,
+    found: &[&Found],
+    plan: &Plan,
+    now: Timestamp,
+) -> Vec<DeviceStatus> {
+    let live: Vec<(bool, DeviceStatus)> = plan
+        .views
+        .iter()
+        .filter(|view| view.index.is_some_and(|index| !finals.contains(index)))
+        .map(|view| (is_in_flight(view.phase), entry_of_view(job, view)))
+        .collect();
+    let (mut in_flight, waiting): (Vec<_>, Vec<_>) =
+        live.into_iter().partition(|(in_flight, _)| *in_flight);
+    let mut ended: Vec<DeviceStatus> = found
+        .iter()
+        .map(|found| entry_of_found(job, found, plan, now))
+        .collect();
+    let known: HashSet<i64> = ended.iter().map(|device| device.index).collect();
+    let is_final = |device: &&DeviceStatus| {
+        usize::try_from(device.index).is_ok_and(|index| finals.contains(index))
+    };
+    ended.extend(
+        job.status
+            .devices
+            .iter()
+            .filter(is_final)
+            .filter(|device| !known.contains(&device.index))
+            .cloned(),
+    );
+    ended.sort_by_key(|device| {
+        (
+            device.phase != DevicePhase::Failed.as_str(),
+            std::cmp::Reverse(device.completion_time.as_ref().map(|time| time.0)),
+        )
+    });
+    // Before room is given out: what is added takes room, too.
+    annotate(
+        ended
+            .iter_mut()
+            .chain(in_flight.iter_mut().map(|(_, device)| device)),
+        job,
+        roster,
+    );
+    let mut room = MAX_DEVICES_BYTES;
+    let mut list = Vec::new();
+    take_while_room(
+        &mut list,
+        in_flight.into_iter().map(|(_, device)| device),
+        &mut room,
+    );
+    let mut waiting_room = MAX_WAITING_BYTES.min(room);
+    let before = waiting_room;
+    take_while_room(
+        &mut list,
+        waiting.into_iter().map(|(_, device)| device),
+        &mut waiting_room,
+    );
+    room -= before - waiting_room;
+    take_while_room(&mut list, ended, &mut room);
+    list
+}
+
+/// What the frozen selection says of devices that were begun: the version they had, and what the job expects otherwise.
+fn annotate<'a>(devices: impl Iterator<Item = &'a mut DeviceStatus>, job: &Job, roster: &Roster) {
+    let Ok(spec) = &job.spec else { return };
+    let warns = spec.mismatch_policy.unwrap_or_default() == MismatchPolicy::Warn;
+    for device in devices.filter(|device| device.attempts > 0) {
+        let selected = usize::try_from(device.index)
+            .ok()
+            .and_then(|index| roster.devices().get(index));
+        let Some(selected) = selected else { continue };
+        if device.from_version.is_none() {
+            device.from_version.clone_from(&selected.version);
+        }
+        let Some(difference) = mismatch_selected(spec, selected).filter(|_| warns) else {
+            continue;
+        };
+        let message = device.message.take().unwrap_or_default();
+        let said = message.contains(&difference);
+        device.message = Some(match (said, message.is_empty()) {
+            (true, _) => message,
+            (false, true) => difference,
+            (false, false) => format!("{message}; {difference}"),
+        });
+    }
+}
+
+fn take_while_room(
+    list: &mut Vec<DeviceStatus>,
+    from: impl IntoIterator<Item = DeviceStatus>,
+    room: &mut usize,
+) {
+    for device in from {
+        let size = serde_json::to_vec(&device).map_or(0, |bytes| bytes.len() + 1);
+        if size > *room {
+            return;
+        }
+        *room -= size;
+        list.push(device);
+    }
+}
+
+fn stored_entry(job: &Job, index: usize) -> Option<&DeviceStatus> {
+    job.status
+        .devices
+        .iter()
+        .find(|device| usize::try_from(device.index) == Ok(index))
+}
+
+fn entry_of_view(job: &Job, view: &DeviceView) -> DeviceStatus {
+    let stored = view.index.and_then(|index| stored_entry(job, index));
+    DeviceStatus {
+        index: view.index.map_or(-1, count),
+        uuid: view.uuid.clone(),
+        host_endpoint: view.endpoint.clone(),
+        release: view.since.and_then(|_| release_name(&view.uuid).ok()),
+        pod: view.pod.clone(),
+        phase: view.phase.as_str().to_owned(),
+        reason: Some(view.reason.as_str().to_owned()),
+        message: Some(view.message.clone()).filter(|message| !message.is_empty()),
+        attempts: i64::from(view.since.is_some()),
+        from_version: stored.and_then(|device| device.from_version.clone()),
+        to_version: None,
+        start_time: view.since.map(Time),
+        next_time: None,
+        completion_time: None,
+        log_tail: None,
+    }
+}
+
+fn entry_of_found(job: &Job, found: &Found, plan: &Plan, now: Timestamp) -> DeviceStatus {
+    // A flash may end before any status showed it: then the plan alone knows its endpoint and times.
+    let view = plan
+        .views
+        .iter()
+        .find(|view| view.index.is_some() && view.index == found.index);
+    let stored = found
+        .index
+        .and_then(|index| stored_entry(job, index))
+        .cloned();
+    let known = view
+        .map(|view| entry_of_view(job, view))
+        .or(stored)
+        .unwrap_or_default();
+    let phase = match found.verdict.outcome {
+        Outcome::Succeeded => DevicePhase::Succeeded,
+        Outcome::Skipped => DevicePhase::Skipped,
+        Outcome::Failed | Outcome::Unknown => DevicePhase::Failed,
+    };
+    DeviceStatus {
+        index: found.index.map_or(-1, count),
+        uuid: found.uuid.clone(),
+        phase: phase.as_str().to_owned(),
+        reason: Some(found.verdict.reason.as_str().to_owned()),
+        message: Some(found.verdict.message.clone()).filter(|message| !message.is_empty()),
+        completion_time: Some(Time(found.at.min(now))),
+        log_tail: Some(found.verdict.log_tail.clone()).filter(|tail| !tail.is_empty()),
+        ..known
+    }
+}

@@ -1,0 +1,139 @@
+//! The status of a FlashJob, composed from what is stored, what was found since, and the plan. Pure.
+
+mod describe;
+mod devices;
+mod tally;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use self::{
+    describe::{describe, trouble},
+    devices::devices,
+    tally::{Tally, found, stored_tally, tally_of, with_found, write_finals},
+};
+use super::{
+    job::Job,
+    plan::{Observed, Plan},
+    roster::Roster,
+};
+use crate::api::{
+    DevicePhase, DeviceStatus, FlashJobStatus, PreviousRound, Reason, SelectionStatus,
+};
+
+/// The status that opens a round: nothing of the round before is in it but its result.
+#[must_use]
+pub fn open_round(
+    job: &Job,
+    roster: &Roster,
+    hash: &str,
+    engine: &str,
+    now: Timestamp,
+) -> FlashJobStatus {
+    let old = &job.status;
+    let previous_round = old.round.as_ref().map(|round| PreviousRound {
+        number: round.number,
+        firmware: round.firmware.clone(),
+        version: round.version.clone(),
+        succeeded: count(job.finals.succeeded.len()),
+        failed: count(job.finals.failed.len()),
+        completion_time: Some(old.completion_time.clone().unwrap_or(Time(now))),
+    });
+    let mut status = FlashJobStatus {
+        observed_generation: Some(job.generation),
+        start_time: Some(old.start_time.clone().unwrap_or(Time(now))),
+        round: job.wanted_round(roster.round),
+        previous_round,
+        selection: Some(SelectionStatus {
+            count: count(roster.devices().len()),
+            hash: hash.to_owned(),
+            time: Some(Time(now)),
+        }),
+        effective: Some(job.effective(engine)),
+        conditions: old.conditions.clone(),
+        ..FlashJobStatus::default()
+    };
+    let tally = Tally {
+        selected: roster.devices().len(),
+        ..Tally::default()
+    };
+    describe(&mut status, job, &tally, None, now);
+    status
+}
+
+/// The status as it should be stored now.
+#[must_use]
+pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJobStatus {
+    let job = observed.job;
+    let mut status = job.status.clone();
+    status.observed_generation = Some(job.generation);
+    status.effective = Some(job.effective(&observed.world.engine));
+    let current = job.round_is_current() || job.spec.is_err() || job.deleting;
+    let trouble = trouble(observed);
+    let lost = trouble
+        .as_ref()
+        .is_some_and(|trouble| trouble.reason == Reason::SelectionLost);
+    // Without the selection, indexes mean nothing: what is stored stays.
+    let mut tally = if lost {
+        stored_tally(job)
+    } else {
+        Tally::default()
+    };
+    if let Some(roster) = observed
+        .roster
+        .filter(|_| current && !lost && status.round.is_some())
+    {
+        let found = found(observed, plan);
+        let finals = with_found(&job.finals, &found);
+        tally = tally_of(job, roster, &finals, &plan.views);
+        write_finals(&mut status, job, roster, &finals);
+        status.devices = devices(job, roster, &finals, &found, plan, now);
+        let begun = status
+            .devices
+            .iter()
+            .filter(|device| device.start_time.is_some() && device.host_endpoint.is_some());
+        if let Some(newest) =
+            begun.max_by_key(|device| (device.start_time.as_ref().map(|time| time.0), device.index))
+        {
+            status.host_endpoint.clone_from(&newest.host_endpoint);
+        }
+    }
+    status.next_time = plan.wake_at.map(Time);
+    describe(&mut status, job, &tally, trouble, now);
+    status
+}
+
+/// What keeps only what cannot be found again: for an API server that refuses the whole status for its size.
+#[must_use]
+pub fn minimal(status: &FlashJobStatus) -> FlashJobStatus {
+    let flashing = [
+        DevicePhase::Flashing.as_str(),
+        DevicePhase::Verifying.as_str(),
+        DevicePhase::Waiting.as_str(),
+    ];
+    let keep = status
+        .devices
+        .iter()
+        .filter(|device| flashing.contains(&device.phase.as_str()));
+    let devices = keep
+        .map(|device| DeviceStatus {
+            message: None,
+            log_tail: None,
+            ..device.clone()
+        })
+        .collect();
+    FlashJobStatus {
+        devices,
+        completed_uuids: Vec::new(),
+        ..status.clone()
+    }
+}
+
+/// A number of devices as the API shows it.
+#[must_use]
+pub fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

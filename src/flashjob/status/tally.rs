@@ -1,0 +1,159 @@
+//! How many devices of a job stand where, from the stored results, the verdicts found since, and the plan. Pure.
+//!
+//! Called by `compose`.
+
+use std::collections::HashSet;
+
+use crate::{
+    api::{DevicePhase, FlashJobStatus},
+    flashjob::{
+        index_set::IndexSet,
+        job::{Finals, Job},
+        memory::Found,
+        plan::{DeviceView, Observed, Plan},
+        roster::Roster,
+        verdict::Outcome,
+    },
+};
+
+/// How many devices stand where.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Tally {
+    pub(super) selected: usize,
+    pub(super) in_flight: usize,
+    pub(super) waiting: usize,
+    pub(super) succeeded: usize,
+    pub(super) failed: usize,
+    pub(super) skipped: usize,
+}
+
+impl Tally {
+    pub(super) const fn finals(&self) -> usize {
+        self.succeeded + self.failed + self.skipped
+    }
+
+    pub(super) const fn pending(&self) -> usize {
+        self.selected
+            .saturating_sub(self.finals() + self.in_flight + self.waiting)
+    }
+}
+
+pub(super) fn stored_tally(job: &Job) -> Tally {
+    let selected = job
+        .status
+        .counts
+        .map_or(0, |counts| usize::try_from(counts.selected).unwrap_or(0));
+    Tally {
+        selected: selected.max(job.finals.len()),
+        succeeded: job.finals.succeeded.len(),
+        failed: job.finals.failed.len(),
+        skipped: job.finals.skipped.len(),
+        ..Tally::default()
+    }
+}
+
+/// Verdicts that are not stored yet, oldest first, one an index.
+pub(super) fn found<'a>(observed: &'a Observed<'_>, plan: &'a Plan) -> Vec<&'a Found> {
+    let known = observed
+        .memory
+        .verdicts
+        .values()
+        .chain(observed.memory.refused.values());
+    let mut found: Vec<&Found> = known
+        .chain(plan.refuse.iter().map(|(_, found)| found))
+        .collect();
+    found.retain(|found| {
+        found
+            .index
+            .is_some_and(|index| !observed.job.finals.contains(index))
+    });
+    found.sort_by_key(|found| (found.at, found.index));
+    let mut seen = HashSet::new();
+    found.retain(|found| seen.insert(found.index));
+    found
+}
+
+pub(super) fn with_found(stored: &Finals, found: &[&Found]) -> Finals {
+    let mut finals = stored.clone();
+    for found in found {
+        let Some(index) = found.index else { continue };
+        match found.verdict.outcome {
+            Outcome::Succeeded => finals.succeeded.insert(index),
+            Outcome::Skipped => finals.skipped.insert(index),
+            Outcome::Failed | Outcome::Unknown => finals.failed.insert(index),
+        };
+    }
+    finals
+}
+
+pub(super) fn tally_of(job: &Job, roster: &Roster, finals: &Finals, views: &[DeviceView]) -> Tally {
+    let named: Option<HashSet<&str>> = job
+        .spec
+        .as_ref()
+        .ok()
+        .map(|spec| spec.uuid.iter().map(String::as_str).collect());
+    let live = |view: &&DeviceView| view.index.is_some_and(|index| !finals.contains(index));
+    let indexes = |stands: fn(DevicePhase) -> bool| -> HashSet<Option<usize>> {
+        views
+            .iter()
+            .filter(live)
+            .filter(|view| stands(view.phase))
+            .map(|view| view.index)
+            .collect()
+    };
+    let in_flight = indexes(is_in_flight);
+    let mut waiting = indexes(|phase| phase == DevicePhase::Waiting);
+    waiting.retain(|index| !in_flight.contains(index));
+    let begun = |index| in_flight.contains(&Some(index)) || waiting.contains(&Some(index));
+    let selected = roster
+        .devices()
+        .iter()
+        .enumerate()
+        .filter(|(index, device)| {
+            named
+                .as_ref()
+                .is_none_or(|named| named.contains(device.uuid.as_str()))
+                || finals.contains(*index)
+                || begun(*index)
+        });
+    Tally {
+        selected: selected.count(),
+        in_flight: in_flight.len(),
+        waiting: waiting.len(),
+        succeeded: finals.succeeded.len(),
+        failed: finals.failed.len(),
+        skipped: finals.skipped.len(),
+    }
+}
+
+pub(super) const fn is_in_flight(phase: DevicePhase) -> bool {
+    matches!(
+        phase,
+        DevicePhase::Reserved | DevicePhase::AwaitingAddress | DevicePhase::Flashing
+    )
+}
+
+pub(super) fn write_finals(
+    status: &mut FlashJobStatus,
+    job: &Job,
+    roster: &Roster,
+    finals: &Finals,
+) {
+    let text = |set: &IndexSet| (!set.is_empty()).then(|| set.to_string());
+    status.completed_indexes = text(&finals.succeeded);
+    status.failed_indexes = text(&finals.failed);
+    status.skipped_indexes = text(&finals.skipped);
+    let named: HashSet<&str> = job
+        .spec
+        .iter()
+        .flat_map(|spec| spec.uuid.iter().map(String::as_str))
+        .collect();
+    let done = |index: &usize| finals.succeeded.contains(*index) || finals.skipped.contains(*index);
+    let uuids = (0..roster.devices().len())
+        .filter(done)
+        .map(|index| &roster.devices()[index].uuid);
+    status.completed_uuids = uuids
+        .filter(|uuid| named.contains(uuid.as_str()))
+        .cloned()
+        .collect();
+}
