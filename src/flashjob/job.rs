@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use kube::{ResourceExt, core::DeserializeGuard};
 
-use super::index_set::IndexSet;
+use super::{index_set::IndexSet, rollout, verdict::Outcome};
 use crate::{
     api::{
         AlreadyAtVersion, Effective, FlashJob, FlashJobSpec, FlashJobStatus, MismatchPolicy, Round,
@@ -73,6 +73,15 @@ impl Finals {
         self.succeeded.contains(index)
             || self.failed.contains(index)
             || self.skipped.contains(index)
+    }
+
+    /// Adds a device that ended like this.
+    pub fn add(&mut self, index: usize, outcome: Outcome) {
+        match outcome {
+            Outcome::Succeeded => self.succeeded.insert(index),
+            Outcome::Skipped => self.skipped.insert(index),
+            Outcome::Failed | Outcome::Unknown => self.failed.insert(index),
+        };
     }
 
     /// How many devices are final.
@@ -214,6 +223,14 @@ impl Job {
             .is_some_and(|round| self.wanted_round(round.number).as_ref() == Some(round))
     }
 
+    /// Whether the job says that nothing new starts.
+    #[must_use]
+    pub fn suspended(&self) -> bool {
+        self.spec
+            .as_ref()
+            .is_ok_and(|spec| spec.suspend == Some(true))
+    }
+
     /// When the job finished, if the stored status says so of the current generation.
     #[must_use]
     pub fn finished_at(&self) -> Option<Timestamp> {
@@ -239,12 +256,13 @@ fn invalid(spec: &FlashJobSpec) -> Option<String> {
     if let Some(uuid) = spec.uuid.iter().find(|uuid| !UUID.accepts(uuid)) {
         return Some(format!("spec.uuid: {uuid:?} {}", UUID.message));
     }
-    (spec.uuid.len() > MAX_UUIDS).then(|| {
-        format!(
+    if spec.uuid.len() > MAX_UUIDS {
+        return Some(format!(
             "spec.uuid: {} items, at most {MAX_UUIDS} are allowed",
             spec.uuid.len()
-        )
-    })
+        ));
+    }
+    rollout::pace::invalid(spec)
 }
 
 #[cfg(test)]

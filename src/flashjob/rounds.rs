@@ -79,7 +79,11 @@ pub(super) async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError
 /// Whether the spec asks for a round that is not stored yet.
 pub(super) fn wants_round(ctx: &Context, job: &Job) -> bool {
     let named = job.invalid.is_none() && job.spec.as_ref().is_ok_and(|spec| !spec.uuid.is_empty());
-    !job.deleting && named && !job.round_is_current() && ctx.state().akri_installed
+    !job.deleting
+        && !job.suspended()
+        && named
+        && !job.round_is_current()
+        && ctx.state().akri_installed
 }
 
 /// Freezes the selection of the next round and stores that the round has begun; nothing starts before.

@@ -19,5 +19,7 @@ mod helm_engine;
 mod kills;
 mod leadership;
 mod main_job;
+mod rollout_schedule;
+mod rollout_steps;
 mod simulation;
 mod verdicts;

@@ -13,6 +13,7 @@ use crate::{
         attempts::{Decision, decide},
         ledger::Attempt,
         memory::Waiting,
+        rollout::pace::Pace,
         sight::AttemptKey,
     },
 };
@@ -29,7 +30,7 @@ pub(super) fn plan_attempt(
     plan: &mut Plan,
 ) {
     let index = index_of(observed, attempt);
-    let wish = wish(observed, attempt, index);
+    let wish = wish(observed, &plan.pace, attempt, index);
     let decision = decide(attempt, &wish, observed.memory, &observed.world.bounds, now);
     let over = decision.step.is_none() && decision.phase == DevicePhase::Pending;
     if let Some(index) = index.filter(|_| !over) {
@@ -41,6 +42,7 @@ pub(super) fn plan_attempt(
     }
     if let Some((reason, message)) = &decision.release {
         let waiting = next_wait(observed, index, *reason, message.clone(), now);
+        let waiting = unless_paced(&plan.pace, index, waiting, now);
         plan.release.push((key.clone(), index, waiting));
     }
     if !over && wish.ending.is_none() {
@@ -98,6 +100,19 @@ fn begun(attempt: &Attempt) -> Option<Timestamp> {
     };
     let pod = || attempt.pod.as_ref().map(|pod| pod.sight.created);
     record.or_else(service).or_else(pod)
+}
+
+/// A device that was stopped by the pace of its job waits for that alone, and has lost no try.
+fn unless_paced(pace: &Pace, index: Option<usize>, waiting: Waiting, now: Timestamp) -> Waiting {
+    let hold = index.and_then(|index| pace.closed(index));
+    if hold.is_none_or(|hold| hold.reason != waiting.reason) {
+        return waiting;
+    }
+    Waiting {
+        until: now,
+        tries: waiting.tries - 1,
+        ..waiting
+    }
 }
 
 fn next_wait(

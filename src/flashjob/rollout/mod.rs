@@ -3,15 +3,21 @@
 //! | file | what it decides |
 //! |---|---|
 //! | `amount` | what `10%` of so many devices is |
-//! | `ladder`, `steps`, `check` | which devices a step has, when the next one begins, which steps are refused |
+//! | `members`, `ladder`, `steps`, `check` | which devices a step has, when the next one begins, which steps are refused |
 //! | `thresholds` | when a job stops, and what lets it go on |
 //! | `schedule` | when windows are open |
+//! | `pace`, `hold` | how far a job may go now, and why devices wait |
+//! | `events` | what is told when it changes |
 
 pub mod amount;
 pub mod check;
+pub mod events;
 #[cfg(test)]
 pub mod fixtures;
+pub mod hold;
 pub mod ladder;
+pub mod members;
+pub mod pace;
 pub mod schedule;
 pub mod steps;
 pub mod thresholds;

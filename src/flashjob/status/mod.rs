@@ -2,6 +2,7 @@
 
 mod describe;
 mod devices;
+mod paced;
 mod tally;
 
 use jiff::Timestamp;
@@ -15,6 +16,7 @@ use self::{
 use super::{
     job::Job,
     plan::{Observed, Plan},
+    rollout::pace::{self, Pace},
     roster::Roster,
 };
 use crate::api::{
@@ -57,7 +59,7 @@ pub fn open_round(
         selected: roster.devices().len(),
         ..Tally::default()
     };
-    describe(&mut status, job, &tally, None, now);
+    describe(&mut status, job, &tally, None, &Pace::default(), now);
     status
 }
 
@@ -69,7 +71,8 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     status.observed_generation = Some(job.generation);
     status.effective = Some(job.effective(&observed.world.engine));
     let current = job.round_is_current() || job.spec.is_err() || job.deleting;
-    let trouble = trouble(observed);
+    let mut trouble = trouble(observed);
+    let mut pace = plan.pace.clone();
     let lost = trouble
         .as_ref()
         .is_some_and(|trouble| trouble.reason == Reason::SelectionLost);
@@ -87,6 +90,10 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
         let finals = with_found(&job.finals, &found);
         tally = tally_of(job, roster, &finals, &plan.views);
         write_finals(&mut status, job, roster, &finals);
+        pace = pace::pace(observed, &finals, &observed.class_pace(), now);
+        status.step.clone_from(&pace.step);
+        status.stop.clone_from(&pace.stop);
+        trouble = trouble.or_else(|| pace.refusal.clone());
         status.devices = devices(job, roster, &finals, &found, plan, now);
         let begun = status
             .devices
@@ -99,7 +106,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
         }
     }
     status.next_time = plan.wake_at.map(Time);
-    describe(&mut status, job, &tally, trouble, now);
+    describe(&mut status, job, &tally, trouble, &pace, now);
     status
 }
 
