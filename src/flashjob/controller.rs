@@ -14,7 +14,9 @@ use kube::{Resource, ResourceExt, core::DeserializeGuard};
 use serde::de::DeserializeOwned;
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{context::Context, job::Job, passes::passes, sight::AttemptKey, state::State, sweep};
+use super::{
+    context::Context, job::Job, namespaces, passes::passes, sight::AttemptKey, state::State, sweep,
+};
 use crate::{
     api::{FlashJob, Instance},
     cluster::{
@@ -44,6 +46,7 @@ pub async fn run(
         scope.clone(),
         listed_tx.clone(),
     ));
+    tasks.spawn(namespaces::follow(Arc::clone(&ctx), scope.clone()));
     let secrets = watch::secrets(client, &scope);
     tasks.spawn(objects(
         Arc::clone(&ctx),
@@ -147,6 +150,7 @@ async fn objects<K>(
                 tracing::error!(kind, "the API server does not know this kind");
             }
             WatchEvent::Failed(error) => {
+                ctx.metrics.watch_failed(kind);
                 tracing::warn!(kind, error = %error, "watch failed, trying again");
             }
         }
@@ -219,6 +223,7 @@ async fn jobs(
                 "the API server does not know FlashJobs: install the CRDs of the chart"
             ),
             WatchEvent::Failed(error) => {
+                ctx.metrics.watch_failed("FlashJob");
                 tracing::warn!(kind = "FlashJob", error = %error, "watch failed, trying again");
             }
         }
@@ -228,6 +233,7 @@ async fn jobs(
 fn gone(ctx: &Context, uid: Option<&str>) {
     if let Some(uid) = uid {
         ctx.state().see_job_gone(uid);
+        ctx.metrics.forget_devices(uid);
     }
 }
 
@@ -272,6 +278,7 @@ async fn instances(
                 let _ = listed_tx.try_send("Instance");
             }
             WatchEvent::Failed(error) => {
+                ctx.metrics.watch_failed("Instance");
                 tracing::warn!(kind = "Instance", error = %error, "watch failed, trying again");
             }
         }
