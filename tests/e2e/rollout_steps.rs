@@ -265,9 +265,13 @@ async fn a_failed_canary_stops_the_job_for_good_until_another_round() {
     let _operator = space.operator(&[]);
     // Neither a restart nor an edit of something else lets it go on; a step that has begun cannot be edited.
     patch(&space, "canary", &json!({"parallelism": 3}));
-    tokio::time::sleep(seconds(6)).await;
-    let still = space.job("canary");
-    assert!(still.is("Failed"), "{:#}", still.0["status"]);
+    space
+        .eventually("a look at the edit", seconds(60), async || {
+            space.job("canary").is("Failed").then_some(())
+        })
+        .await;
+    tokio::time::sleep(seconds(3)).await;
+    assert!(space.job("canary").is("Failed"));
     assert_eq!(fleet.journal().len(), 1);
     // Without the device that failed, in another round.
     let rest: Vec<String> = first(&fleet, Outcome::Refused).split_off(1);
