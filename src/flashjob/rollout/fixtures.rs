@@ -3,6 +3,7 @@
 use crate::api::{Amount, RolloutStep};
 
 /// Steps of these sizes, such as `5` or `10%`, with nothing else set.
+#[must_use]
 pub fn steps(sizes: &[&str]) -> Vec<RolloutStep> {
     let step = |size: &&str| RolloutStep {
         name: None,

@@ -18,6 +18,7 @@ pub struct Members {
 
 impl Members {
     /// The selected devices: those that the spec names, are final, or have an attempt.
+    #[must_use]
     pub fn of(observed: &Observed<'_>, finals: &Finals) -> Self {
         let mut members = Self {
             indexes: Vec::new(),
@@ -57,6 +58,7 @@ impl Members {
     }
 
     /// Devices that are neither final nor begun.
+    #[must_use]
     pub fn unstarted(&self) -> usize {
         let open = self.fates.iter().zip(&self.begun);
         open.filter(|(fate, begun)| **fate == Fate::Open && !**begun)
@@ -64,6 +66,7 @@ impl Members {
     }
 
     /// Whether any device at these places is final or begun.
+    #[must_use]
     pub fn any_begun(&self, mut places: std::ops::Range<usize>) -> bool {
         places.any(|place| {
             let begun = self.begun.get(place).is_some_and(|begun| *begun);

@@ -5,14 +5,14 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{
-    amount, check,
+    amount, check, clock,
     hold::Hold,
     ladder::{Course, Ladder},
     members::Members,
-    schedule::{self, Opening},
+    schedule,
     steps::{self, Advance, State},
     thresholds::{self, Failures, StepFailures},
 };
@@ -86,7 +86,13 @@ impl Pace {
             .or(self.hold.as_ref())
     }
 
-    fn wake(&mut self, at: Option<Timestamp>, now: Timestamp) {
+    /// What the job asks for cannot be carried out; what was found first stays.
+    pub(super) fn refuse(&mut self, reason: Reason, message: String) {
+        self.refusal.get_or_insert(Refusal { reason, message });
+    }
+
+    /// Looks again at this time, if it is to come.
+    pub(super) fn wake(&mut self, at: Option<Timestamp>, now: Timestamp) {
         let times = self.wake_at.into_iter().chain(at.filter(|at| *at > now));
         self.wake_at = times.min();
     }
@@ -134,7 +140,7 @@ pub fn pace(
     };
     by.walk(&mut pace);
     by.limit(&mut pace);
-    by.clock(&mut pace);
+    clock::keep(&mut pace, spec, class, by.deadline, now);
     pace.hold = first_hold(job, spec, &pace).or(pace.hold);
     pace
 }
@@ -226,7 +232,7 @@ impl By<'_> {
         };
         let expired = || {
             let open = self.members.unstarted() > 0;
-            let at = not_after.filter(|at| open && late(*at, self.deadline, self.now))?;
+            let at = not_after.filter(|at| open && clock::late(*at, self.deadline, self.now))?;
             Some(thresholds::expired(at, self.deadline, rerun, self.now))
         };
         thresholds::exceeded(&failures, rerun, self.now).or_else(expired)
@@ -261,65 +267,6 @@ impl By<'_> {
         let end = stored.map_or(0, |stored| self.ladder.end(steps::number_of(stored)));
         pace.reach = Some(self.members.indexes.iter().take(end).copied().collect());
         pace.beyond = Some(Hold::of_step(self.job, step, State::of(step)));
-    }
-
-    /// Times before and after which nothing starts, and windows.
-    fn clock(&self, pace: &mut Pace) {
-        let Self {
-            spec,
-            deadline,
-            now,
-            ..
-        } = *self;
-        // The moment after the last at which a device may start.
-        let passed = |last: Timestamp| last.checked_add(SignedDuration::from_millis(1)).ok();
-        if let Some(at) = spec.not_after.as_ref().map(|time| time.0) {
-            pace.wake(passed(last_start(at, deadline)), now);
-            if late(at, deadline, now) {
-                pace.hold = Some(Hold::expired(at, deadline));
-                return;
-            }
-        }
-        let not_before = spec.not_before.as_ref().map(|time| time.0);
-        if let Some(at) = not_before.filter(|at| *at > now) {
-            pace.wake(Some(at), now);
-            pace.hold = Some(Hold::not_before(at));
-            return;
-        }
-        let mut lists = vec![spec.windows.as_slice()];
-        lists.extend(&self.class.windows);
-        match schedule::opening(&lists, deadline, now) {
-            Ok(Opening::Always) => {}
-            Ok(Opening::Open { last_start }) => pace.wake(passed(last_start), now),
-            Ok(Opening::Closed { opens }) => {
-                pace.wake(Some(opens), now);
-                pace.hold = Some(Hold::window(opens, deadline));
-            }
-            Ok(Opening::Never) => {
-                let message = format!(
-                    "the windows of job and class are never open together for the {deadline} s that a device may take"
-                );
-                pace.refuse(Reason::WindowTooShort, message);
-            }
-            // Of the job's own windows that was said before.
-            Err(message) => pace.refuse(Reason::FlashClassInvalid, format!("windows{message}")),
-        }
-    }
-}
-
-/// Whether a device that starts now could still run after this time.
-fn late(not_after: Timestamp, deadline: i64, now: Timestamp) -> bool {
-    last_start(not_after, deadline) < now
-}
-
-fn last_start(not_after: Timestamp, deadline: i64) -> Timestamp {
-    let last = not_after.checked_sub(SignedDuration::from_secs(deadline));
-    last.unwrap_or(Timestamp::MIN)
-}
-
-impl Pace {
-    fn refuse(&mut self, reason: Reason, message: String) {
-        self.refusal.get_or_insert(Refusal { reason, message });
     }
 }
 

@@ -42,7 +42,7 @@ pub fn exceeded(
     rerun: Option<&str>,
     now: Timestamp,
 ) -> Option<StopStatus> {
-    let stop = |reason: Reason, message: String, limit: String| {
+    let because = |reason: Reason, message: String, limit: String| {
         Some(StopStatus {
             reason: reason.as_str().to_owned(),
             message,
@@ -59,7 +59,7 @@ pub fn exceeded(
             "{} of {} devices failed, spec.maxFailedDevices allows {allowed}",
             failures.failed, failures.selected
         );
-        return stop(
+        return because(
             Reason::MaxFailedDevicesExceeded,
             message,
             of(failures.limit),
@@ -74,7 +74,7 @@ pub fn exceeded(
         "{} of {} devices of step {} failed, it allows {allowed}",
         step.failed, step.devices, step.title
     );
-    stop(Reason::StepFailed, message, step.title.clone())
+    because(Reason::StepFailed, message, step.title.clone())
 }
 
 /// What the spec allows; nothing where it cannot be read.
@@ -127,11 +127,7 @@ pub fn holds(
 /// The reason of a stored stop.
 #[must_use]
 pub fn reason(stop: &StopStatus) -> Reason {
-    Reason::ALL
-        .iter()
-        .copied()
-        .find(|reason| reason.as_str() == stop.reason)
-        .unwrap_or(Reason::StepFailed)
+    Reason::parse(&stop.reason).unwrap_or(Reason::StepFailed)
 }
 
 #[cfg(test)]
