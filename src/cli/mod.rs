@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage.
 
+mod approve;
 mod cleanup;
 mod crds;
 mod explain;
@@ -35,6 +36,8 @@ enum Command {
     Plan(Box<plan::Plan>),
     /// Say in plain words what a FlashJob, or one of its devices, is doing, what it waits for and what comes next.
     Explain(explain::Explain),
+    /// Approve a step of a rollout that waits for somebody to look at it; run by a person, with that person's rights.
+    Approve(approve::Approve),
     /// Free what FlashJobs left behind when the operator is gone; run by a person, with that person's rights.
     Cleanup(cleanup::Cleanup),
     /// Print the versions of the operator, its flash chart, helm and the cluster.
@@ -68,6 +71,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Render(render) => render.run().map(|()| ExitCode::SUCCESS),
         Command::Plan(plan) => plan.run().await.map(|()| ExitCode::SUCCESS),
         Command::Explain(explain) => explain.run().await.map(|()| ExitCode::SUCCESS),
+        Command::Approve(approve) => approve.run().await,
         Command::Cleanup(cleanup) => cleanup.run().await,
         Command::Version(version) => version.run().await.map(|()| ExitCode::SUCCESS),
         Command::Reference => print(&reference::markdown()).map(|()| ExitCode::SUCCESS),

@@ -10,7 +10,7 @@ mod text;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::job::Job;
+use super::{job::Job, rollout::steps::title};
 use crate::api::{
     ConditionType, Counts, DevicePhase, DeviceStatus, FlashClass, Reason, Round, SelectedDevice,
     StepStatus,
@@ -361,7 +361,7 @@ fn next(known: &Known<'_>, explanation: &Explanation) -> Vec<Next> {
         let ends = step.ends_at.as_ref().map(|time| time.0);
         next.extend(ends.map(|at| Next {
             at: Some(at),
-            what: format!("step {} has been watched long enough", text::title(step)),
+            what: format!("step {} has been watched long enough", title(step)),
         }));
     }
     for group in &explanation.not_begun {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
 //! | `choice`, `rerun`, `table`, `attempts`, `adoption`, `foreign`, `pending`, `plan`, `verdict`, `status`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
+//! | `rollout` | decide about order and pace; pure |
 //! | `explain`, `forecast` | say what is stored, and what would happen, in plain words; pure |
 //! | `act` | write |
 //! | `controller`, `namespaces`, `passes`, `reconcile`, `rounds`, `takeover`, `trial`, `sweep`, `context` | wire them together |
@@ -38,6 +39,7 @@ pub mod plan;
 mod reconcile;
 mod remember;
 pub mod rerun;
+pub mod rollout;
 pub mod roster;
 mod rounds;
 pub mod sight;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{Advice, Group, Known, advice, phase_of};
 use crate::{
     api::{DevicePhase, DeviceStatus, Reason, SelectedDevice, StepStatus},
-    flashjob::adoption,
+    flashjob::{adoption, rollout::steps::title},
     release::release_name,
 };
 
@@ -244,7 +244,7 @@ pub(super) fn wait(known: &Known<'_>, index: usize, uuid: &str) -> Group {
 }
 
 fn after_step(step: &StepStatus, job: &str, namespace: &str) -> Group {
-    let title = super::text::title(step);
+    let title = title(step);
     match step.state.as_str() {
         "Soaking" => {
             let words = format!("step {title} is being watched before the next one begins");

@@ -5,15 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::{Advice, DeviceExplanation, DeviceLine, Explanation, MOST_LISTED};
-use crate::api::StepStatus;
-
-/// A step for messages: `1.2`, or `1.2 (tenth)`.
-pub(super) fn title(step: &StepStatus) -> String {
-    match &step.name {
-        Some(name) => format!("{} ({name})", step.id),
-        None => step.id.clone(),
-    }
-}
+use crate::flashjob::rollout::steps::title;
 
 /// A job, as text.
 #[must_use]

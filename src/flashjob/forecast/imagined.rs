@@ -79,7 +79,7 @@ pub fn imagine(job: Job, cluster: &Cluster, flash_pod: &FlashPod, now: Timestamp
         flash_pod,
         classes: &[],
         refusal: refusal.as_ref(),
-        rungs: &rungs(&spec, selected),
+        rungs: &rungs(&spec, selected, None),
         limit: limit(&spec, selected),
         effective: &effective,
         now,

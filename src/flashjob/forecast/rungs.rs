@@ -1,64 +1,37 @@
 //! The steps of a spec laid over so many devices. Pure; called by `imagined`.
 
 use super::Rung;
-use crate::api::{Amount, FlashJobSpec};
+use crate::{
+    api::FlashJobSpec,
+    flashjob::rollout::{amount, ladder::Ladder},
+};
 
-/// The steps, and the rest after the last one where there is one. A step that reaches no further than the one before has no
-/// devices of its own.
+/// The steps, and the rest after the last one where there is one; `max_first` bounds the first one.
 #[must_use]
-pub fn rungs(spec: &FlashJobSpec, selected: usize) -> Vec<Rung> {
-    let mut rungs: Vec<Rung> = Vec::with_capacity(spec.steps.len() + 1);
-    let mut from = 0;
-    for step in &spec.steps {
-        let size = share(&step.devices, selected, Rounding::Up).max(1);
-        let end = size.max(from).min(selected);
-        let limit = step.max_failed_devices.as_ref();
-        rungs.push(Rung {
-            name: step.name.clone(),
-            end,
-            limit: Some(limit.map_or(0, |limit| share(limit, end - from, Rounding::Down))),
-            soak_seconds: step.soak_seconds.unwrap_or(0),
-            approval: step.require_approval == Some(true),
-        });
-        from = end;
-    }
-    if from < selected || rungs.is_empty() {
-        rungs.push(Rung {
-            end: selected,
-            ..Rung::default()
-        });
-    }
-    rungs
+pub fn rungs(spec: &FlashJobSpec, selected: usize, max_first: Option<usize>) -> Vec<Rung> {
+    let ladder = Ladder::new(&spec.steps, selected, max_first);
+    let rungs = (1..=ladder.of().max(1)).map(|number| {
+        let step = ladder.step(number);
+        let limit = step.and_then(|step| step.max_failed_devices.as_ref());
+        let own = ladder.own(number).len();
+        let allowed = limit.map_or(0, |limit| amount::rounded_down(limit, own).unwrap_or(0));
+        Rung {
+            name: step.and_then(|step| step.name.clone()),
+            end: ladder.end(number),
+            // What follows the last step is held by the job's own limit alone.
+            limit: step.map(|_| allowed),
+            soak_seconds: step.and_then(|step| step.soak_seconds).unwrap_or(0),
+            approval: step.and_then(|step| step.require_approval) == Some(true),
+        }
+    });
+    rungs.collect()
 }
 
 /// Devices of so many that may fail; none where nothing limits them.
 #[must_use]
 pub fn limit(spec: &FlashJobSpec, selected: usize) -> Option<usize> {
     let limit = spec.max_failed_devices.as_ref()?;
-    Some(share(limit, selected, Rounding::Down))
-}
-
-#[derive(Clone, Copy)]
-enum Rounding {
-    Up,
-    Down,
-}
-
-/// A number of devices; 0 where it cannot be read, which the schema refuses.
-fn share(amount: &Amount, of: usize, rounding: Rounding) -> usize {
-    match amount {
-        Amount::Count(count) => usize::try_from(*count).unwrap_or(0),
-        Amount::Percent(text) => {
-            let percent: usize = text
-                .strip_suffix('%')
-                .and_then(|digits| digits.parse().ok())
-                .unwrap_or(0);
-            match rounding {
-                Rounding::Up => (of * percent).div_ceil(100),
-                Rounding::Down => of * percent / 100,
-            }
-        }
-    }
+    Some(amount::rounded_down(limit, selected).unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -84,14 +57,14 @@ mod tests {
         #[case] selected: usize,
         #[case] ends: &[usize],
     ) {
-        let rungs = rungs(&spec(&steps), selected);
+        let rungs = rungs(&spec(&steps), selected, None);
         assert_eq!(rungs.iter().map(|rung| rung.end).collect::<Vec<_>>(), ends);
     }
 
     #[test]
     fn limits_round_down_and_a_step_without_one_allows_none() {
         let steps = json!([{"devices": 10}, {"devices": 30, "maxFailedDevices": "19%"}]);
-        let rungs = rungs(&spec(&steps), 100);
+        let rungs = rungs(&spec(&steps), 100, None);
         let limits: Vec<_> = rungs.iter().map(|rung| rung.limit).collect();
         assert_eq!(limits, [Some(0), Some(3), None]);
         assert_eq!(limit(&spec(&steps), 39), Some(1));

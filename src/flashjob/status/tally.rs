@@ -12,7 +12,6 @@ use crate::{
         memory::Found,
         plan::{DeviceView, Observed, Plan},
         roster::Roster,
-        verdict::Outcome,
     },
 };
 
@@ -30,6 +29,11 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) const fn finals(&self) -> usize {
         self.succeeded + self.failed + self.skipped
+    }
+
+    /// Devices that have begun and are not final.
+    pub(super) const fn under_way(&self) -> usize {
+        self.in_flight + self.waiting
     }
 
     pub(super) const fn pending(&self) -> usize {
@@ -76,11 +80,7 @@ pub(super) fn with_found(stored: &Finals, found: &[&Found]) -> Finals {
     let mut finals = stored.clone();
     for found in found {
         let Some(index) = found.index else { continue };
-        match found.verdict.outcome {
-            Outcome::Succeeded => finals.succeeded.insert(index),
-            Outcome::Skipped => finals.skipped.insert(index),
-            Outcome::Failed | Outcome::Unknown => finals.failed.insert(index),
-        };
+        finals.add(index, found.verdict.outcome);
     }
     finals
 }
