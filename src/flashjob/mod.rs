@@ -3,7 +3,7 @@
 //! | file | what it may do |
 //! |---|---|
 //! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
-//! | `table`, `attempts`, `pending`, `plan`, `verdict`, `status`, `conditions`, `index_set`, `blueprint` | decide; pure |
+//! | `table`, `attempts`, `pending`, `retry`, `read_back`, `stored`, `plan`, `verdict`, `status`, `conditions`, `index_set`, `blueprint` | decide; pure |
 //! | `act` | write |
 //! | `controller`, `passes`, `reconcile`, `rounds`, `trial`, `sweep`, `context` | wire them together |
 
@@ -25,13 +25,16 @@ pub mod observe;
 mod passes;
 mod pending;
 pub mod plan;
+pub mod read_back;
 mod reconcile;
 mod remember;
+pub mod retry;
 pub mod roster;
 mod rounds;
 pub mod sight;
 pub mod state;
 pub mod status;
+pub mod stored;
 mod sweep;
 pub mod table;
 mod trial;

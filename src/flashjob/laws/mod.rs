@@ -122,7 +122,8 @@ impl World {
         for uid in JOBS {
             let object = json!({
                 "metadata": {"name": uid, "namespace": "lab", "uid": uid, "generation": 1, "finalizers": [FINALIZER]},
-                "spec": {"uuid": (0..DEVICES).map(uuid).collect::<Vec<_>>(), "firmware": "f:1", "version": "1", "parallelism": PARALLELISM},
+                "spec": {"uuid": (0..DEVICES).map(uuid).collect::<Vec<_>>(), "firmware": "f:1", "version": "1", "parallelism": PARALLELISM,
+                         "verification": {"mode": "None"}},
             });
             api.put_job(serde_json::from_value(object).unwrap());
         }

@@ -8,17 +8,13 @@ use jiff::Timestamp;
 
 use super::{DeviceView, Observed, Plan};
 use crate::{
-    api::{DevicePhase, DeviceStatus, Reason},
+    api::{DevicePhase, Reason},
     flashjob::{
         attempts::Step,
         sight::{AttemptKey, Identity},
+        stored,
     },
 };
-
-/// Id of the attempt whose Pod a stored device record names.
-fn attempt_of(device: &DeviceStatus) -> Option<&str> {
-    device.pod.as_deref()?.rsplit_once('-').map(|(_, id)| id)
-}
 
 /// Row 6, where nothing at all is left: the stored status shows a flash of which no object remains.
 pub(super) fn plan_vanished(
@@ -47,7 +43,7 @@ pub(super) fn plan_vanished(
         let Ok(index) = usize::try_from(device.index) else {
             continue;
         };
-        let (Some(selected), Some(id)) = (roster.devices().get(index), attempt_of(device)) else {
+        let (Some(selected), Some(id)) = (roster.devices().get(index), stored::attempt_id(device)) else {
             continue;
         };
         let memory = observed.memory;

@@ -1,5 +1,6 @@
 //! The status of a FlashJob, composed from what is stored, what was found since, and the plan. Pure.
 
+mod aftermath;
 mod describe;
 mod devices;
 mod tally;
@@ -8,14 +9,16 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use self::{
+    aftermath::{Aftermath, aftermath},
     describe::{describe, trouble},
-    devices::devices,
-    tally::{Tally, found, stored_tally, tally_of, with_found, write_finals},
+    devices::{Ended, devices},
+    tally::{Tally, stored_tally, tally_of, with_found, write_finals},
 };
 use super::{
     job::Job,
     plan::{Observed, Plan},
     roster::Roster,
+    stored,
 };
 use crate::api::{
     DevicePhase, DeviceStatus, FlashJobStatus, PreviousRound, Reason, SelectionStatus,
@@ -83,11 +86,16 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
         .roster
         .filter(|_| current && !lost && status.round.is_some())
     {
-        let found = found(observed, plan);
+        let Aftermath { found, tracked } = aftermath(observed, plan, now);
         let finals = with_found(&job.finals, &found);
-        tally = tally_of(job, roster, &finals, &plan.views);
+        tally = tally_of(job, roster, &finals, &plan.views, &tracked);
         write_finals(&mut status, job, roster, &finals);
-        status.devices = devices(job, roster, &finals, &found, plan, now);
+        let ended = Ended {
+            finals: &finals,
+            found: &found,
+            tracked,
+        };
+        status.devices = devices(job, roster, ended, plan, now);
         let begun = status
             .devices
             .iter()
@@ -111,10 +119,9 @@ pub fn minimal(status: &FlashJobStatus) -> FlashJobStatus {
         DevicePhase::Verifying.as_str(),
         DevicePhase::Waiting.as_str(),
     ];
-    let keep = status
-        .devices
-        .iter()
-        .filter(|device| flashing.contains(&device.phase.as_str()));
+    let keep = status.devices.iter().filter(|device| {
+        flashing.contains(&device.phase.as_str()) || stored::is_tracked(device)
+    });
     let devices = keep
         .map(|device| DeviceStatus {
             message: None,
