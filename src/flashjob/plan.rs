@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+pub use self::tracked::{Concluded, retries, verification};
 use self::{
     attempt::plan_attempt,
     tracked::{plan_tracked, room},
     vanished::plan_vanished,
 };
-pub use self::tracked::{Concluded, retries, verification};
 use super::{
     attempts::{Bounds, Step},
     job::Job,

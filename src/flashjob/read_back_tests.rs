@@ -74,11 +74,7 @@ fn when_the_time_is_over_what_is_shown_decides(
     #[case] expected: &str,
 ) {
     let device = device(created, "esp32s3", version);
-    let found = read(
-        &flashed(Some("0.1.0"), Some("0.2.0")),
-        Some(&device),
-        UNTIL,
-    );
+    let found = read(&flashed(Some("0.1.0"), Some("0.2.0")), Some(&device), UNTIL);
     assert!(format!("{found:?}").starts_with(expected), "{found:?}");
 }
 

@@ -19,5 +19,7 @@ mod helm_engine;
 mod kills;
 mod leadership;
 mod main_job;
+mod rollout_retries;
+mod rollout_verification;
 mod simulation;
 mod verdicts;

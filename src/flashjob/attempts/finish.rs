@@ -10,9 +10,7 @@ use super::{
 };
 use crate::{
     api::{DevicePhase, Reason},
-    flashjob::{
-        ledger::Attempt, memory::Memory, retry::cut_off, sight::PodSight, table::JobState,
-    },
+    flashjob::{ledger::Attempt, memory::Memory, retry::cut_off, sight::PodSight, table::JobState},
     release::Status,
 };
 

@@ -92,7 +92,9 @@ fn interim_ending(observed: &Observed<'_>, index: usize, attempt: &Attempt) -> O
     let own = stored::stage(job, index, id);
     let stage = own.or_else(|| {
         // The entry speaks of a later attempt, and this one is told by its number; its record may be gone or unreadable.
-        let number = attempt.number().and_then(|number| usize::try_from(number).ok());
+        let number = attempt
+            .number()
+            .and_then(|number| usize::try_from(number).ok());
         let counted = number.is_some_and(|number| number <= device.earlier_failures.len());
         let over = counted || observed.memory.retried.contains(id);
         over.then_some(Stage::Retried)

@@ -111,7 +111,8 @@ pub(super) fn plan_tracked(
             continue;
         };
         let verifying = stored::is(device, DevicePhase::Verifying);
-        if !verifying && (active.contains_key(&index) || observed.memory.refused.contains_key(&index))
+        if !verifying
+            && (active.contains_key(&index) || observed.memory.refused.contains_key(&index))
         {
             continue;
         }

@@ -43,7 +43,8 @@ pub(super) fn plan_vanished(
         let Ok(index) = usize::try_from(device.index) else {
             continue;
         };
-        let (Some(selected), Some(id)) = (roster.devices().get(index), stored::attempt_id(device)) else {
+        let (Some(selected), Some(id)) = (roster.devices().get(index), stored::attempt_id(device))
+        else {
             continue;
         };
         let memory = observed.memory;

@@ -58,7 +58,8 @@ pub(super) fn aftermath<'a>(
         let open = index.is_some_and(|index| !job.finals.contains(index));
         open && stored::is_tracked(device) && !settled.contains(&index)
     });
-    all.tracked.extend(stored.map(|device| at_rest(device, now)));
+    all.tracked
+        .extend(stored.map(|device| at_rest(device, now)));
     all.tracked.sort_by_key(|device| device.index);
     all
 }
@@ -99,15 +100,13 @@ fn followed(
         .iter()
         .find(|concluded| std::ptr::eq(&concluded.found, found));
     let verifies = attempt.is_some()
-        && matches!(
-            found.verdict.outcome,
-            Outcome::Succeeded | Outcome::Unknown
-        )
+        && matches!(found.verdict.outcome, Outcome::Succeeded | Outcome::Unknown)
         && plan::verification(effective) != VerificationMode::None;
     let device = DeviceStatus {
-        pod: known.pod.clone().or_else(|| {
-            Some(format!("{}-{}", release_name(&found.uuid).ok()?, attempt?))
-        }),
+        pod: known
+            .pod
+            .clone()
+            .or_else(|| Some(format!("{}-{}", release_name(&found.uuid).ok()?, attempt?))),
         index: count(index),
         uuid: found.uuid.clone(),
         log_tail: Some(found.verdict.log_tail.clone()).filter(|tail| !tail.is_empty()),

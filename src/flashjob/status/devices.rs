@@ -52,8 +52,9 @@ pub(super) fn devices(
         mut tracked,
     } = ended;
     let known: HashSet<Option<usize>> = tracked.iter().map(stored::index_of).collect();
-    let open =
-        |index: Option<usize>| index.is_some_and(|index| !finals.contains(index)) && !known.contains(&index);
+    let open = |index: Option<usize>| {
+        index.is_some_and(|index| !finals.contains(index)) && !known.contains(&index)
+    };
     let live: Vec<(bool, DeviceStatus)> = plan
         .views
         .iter()
@@ -143,7 +144,8 @@ fn take_while_room(
     from: impl IntoIterator<Item = DeviceStatus>,
     room: &mut usize,
 ) {
-    let size = |device: &DeviceStatus| serde_json::to_vec(device).map_or(0, |bytes| bytes.len() + 1);
+    let size =
+        |device: &DeviceStatus| serde_json::to_vec(device).map_or(0, |bytes| bytes.len() + 1);
     let mut full = false;
     for mut device in from {
         full |= size(&device) > *room;

@@ -119,9 +119,10 @@ pub fn minimal(status: &FlashJobStatus) -> FlashJobStatus {
         DevicePhase::Verifying.as_str(),
         DevicePhase::Waiting.as_str(),
     ];
-    let keep = status.devices.iter().filter(|device| {
-        flashing.contains(&device.phase.as_str()) || stored::is_tracked(device)
-    });
+    let keep = status
+        .devices
+        .iter()
+        .filter(|device| flashing.contains(&device.phase.as_str()) || stored::is_tracked(device));
     let devices = keep
         .map(|device| DeviceStatus {
             message: None,
