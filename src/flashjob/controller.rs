@@ -147,6 +147,7 @@ async fn objects<K>(
                 tracing::error!(kind, "the API server does not know this kind");
             }
             WatchEvent::Failed(error) => {
+                ctx.metrics.watch_failed(kind);
                 tracing::warn!(kind, error = %error, "watch failed, trying again");
             }
         }
@@ -219,6 +220,7 @@ async fn jobs(
                 "the API server does not know FlashJobs: install the CRDs of the chart"
             ),
             WatchEvent::Failed(error) => {
+                ctx.metrics.watch_failed("FlashJob");
                 tracing::warn!(kind = "FlashJob", error = %error, "watch failed, trying again");
             }
         }
@@ -228,6 +230,7 @@ async fn jobs(
 fn gone(ctx: &Context, uid: Option<&str>) {
     if let Some(uid) = uid {
         ctx.state().see_job_gone(uid);
+        ctx.metrics.forget_devices(uid);
     }
 }
 
@@ -272,6 +275,7 @@ async fn instances(
                 let _ = listed_tx.try_send("Instance");
             }
             WatchEvent::Failed(error) => {
+                ctx.metrics.watch_failed("Instance");
                 tracing::warn!(kind = "Instance", error = %error, "watch failed, trying again");
             }
         }

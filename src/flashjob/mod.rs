@@ -3,7 +3,7 @@
 //! | file | what it may do |
 //! |---|---|
 //! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
-//! | `table`, `attempts`, `pending`, `retry`, `read_back`, `stored`, `plan`, `verdict`, `status`, `conditions`, `index_set`, `blueprint` | decide; pure |
+//! | `table`, `attempts`, `pending`, `retry`, `read_back`, `stored`, `plan`, `verdict`, `status`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
 //! | `act` | write |
 //! | `controller`, `passes`, `reconcile`, `rounds`, `trial`, `sweep`, `context` | wire them together |
 
@@ -15,6 +15,7 @@ mod context;
 mod controller;
 #[cfg(test)]
 mod fixtures;
+mod gauge;
 pub mod index_set;
 pub mod job;
 #[cfg(test)]

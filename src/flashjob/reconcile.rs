@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     act, conditions,
     context::Context,
+    gauge,
     job::Job,
     plan::{self, Plan},
     remember::remember,
@@ -36,15 +37,27 @@ const RETRY: Duration = Duration::from_secs(1);
 /// When the next pass is due, if nothing happens before.
 pub type NextPass = Option<Duration>;
 
-/// Makes one pass over the job with this uid.
-pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> NextPass {
-    let job = ctx.state().job(uid).cloned()?;
+/// Makes one pass over the job with this uid. The word says how it went.
+pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> (NextPass, &'static str) {
+    let Some(job) = ctx.state().job(uid).cloned() else {
+        return (None, "gone");
+    };
     match pass(ctx, &job).await {
-        Ok(next) => next,
+        Ok(next) if job.spec.is_err() => (next, "unreadable"),
+        Ok(next) => (next, "ok"),
         Err(error) => {
             tracing::warn!(object.namespace = job.namespace, object.name = job.name, error = %error, "pass failed, trying again");
-            Some(RETRY)
+            (Some(RETRY), outcome_of(&error.kind))
         }
+    }
+}
+
+/// What somebody else wrote meanwhile, or another leader, is no error of a pass.
+const fn outcome_of(error: &ErrorKind) -> &'static str {
+    match error {
+        ErrorKind::Conflict => "conflict",
+        ErrorKind::NotLeader => "not_leader",
+        _ => "error",
     }
 }
 
@@ -91,6 +104,9 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
         let wanted = state.observed(&job, &world, |observed| {
             status::compose(observed, &plan, now)
         });
+        // Under the lock: what is forgotten with the job must not come back.
+        let shares = gauge::shares(&wanted, &plan.views);
+        ctx.metrics.devices(&job.uid, shares);
         start(ctx, &mut state, &job, &plan);
         (plan, wanted)
     };
@@ -201,6 +217,8 @@ async fn write_status(
             state.status_free_at =
                 Some(later(now, approximate(size) / ALL_STATUS_BYTES_PER_SECOND));
             drop(state);
+            ctx.metrics
+                .verdicts(gauge::verdicts(&current.status, &wanted));
             ctx.transitions(&current, &wanted);
             // What the stored status now allows is planned at once.
             Ok(Some(now))

@@ -8,7 +8,7 @@ mod values;
 
 use kube::{
     Api,
-    api::{ApiResource, DynamicObject, PostParams},
+    api::{ApiResource, DeleteParams, DynamicObject, PostParams},
 };
 use serde_json::{Value, json};
 
@@ -78,6 +78,14 @@ impl Stage {
             .create(&PostParams::default(), &object.unwrap())
             .await;
         created.unwrap_or_else(|error| panic!("{job}: {error}"));
+    }
+
+    /// Asks for the deletion of a job.
+    async fn delete(&self, job: &str) {
+        self.jobs()
+            .delete(job, &DeleteParams::default())
+            .await
+            .unwrap();
     }
 
     /// The status of a job, empty while it has none.

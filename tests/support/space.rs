@@ -98,6 +98,16 @@ impl Space {
             .unwrap_or_else(|complaint| panic!("{complaint}\nof:\n{manifest}"))
     }
 
+    /// Simulated devices that all flash well, in this time.
+    pub async fn healthy(&self, devices: usize, flash_seconds: f64) -> Fleet {
+        let params = Params {
+            devices,
+            flash_seconds,
+            ..Params::default()
+        };
+        self.fleet(params).await
+    }
+
     /// Devices in this namespace; `namespace` and `endpoint_offset` are set here.
     pub async fn fleet(&self, params: Params) -> Fleet {
         static ENDPOINTS: AtomicUsize = AtomicUsize::new(0);

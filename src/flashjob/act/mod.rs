@@ -97,7 +97,7 @@ pub fn nonce() -> String {
 pub fn spawn(ctx: &Arc<Context>, job: &Arc<Job>, identity: Identity, step: Step) {
     let (ctx, job) = (Arc::clone(ctx), Some(Arc::clone(job)));
     tokio::spawn(async move {
-        let done = run(&ctx, job.as_deref(), &identity, step).await;
+        let done = counted(&ctx, job.as_deref(), &identity, step).await;
         end(&ctx, &identity.key, &done);
     });
 }
@@ -106,7 +106,7 @@ pub fn spawn(ctx: &Arc<Context>, job: &Arc<Job>, identity: Identity, step: Step)
 pub fn spawn_orphan(ctx: &Arc<Context>, identity: Identity, step: Step) {
     let ctx = Arc::clone(ctx);
     tokio::spawn(async move {
-        let done = run(&ctx, None, &identity, step).await;
+        let done = counted(&ctx, None, &identity, step).await;
         end(&ctx, &identity.key, &done);
     });
 }
@@ -123,10 +123,31 @@ pub fn spawn_begin(
     tokio::spawn(async move {
         let done = begin::begin(&ctx, &job, &identity, &begin, &nonce).await;
         if let Err(error) = &done {
+            ctx.metrics.release(ctx.engine(), "reserve", "error");
             begin::give_up(&ctx, &job, &identity, begin.index, error);
         }
         end(&ctx, &identity.key, &done);
     });
+}
+
+/// Runs a step and counts its failure, where it is an operation on the release. What succeeds is counted where it is done.
+async fn counted(
+    ctx: &Arc<Context>,
+    job: Option<&Job>,
+    identity: &Identity,
+    step: Step,
+) -> Result<(), StepError> {
+    let operation = match &step {
+        Step::ApplyService => Some("reserve"),
+        Step::Launch { .. } | Step::MarkDeployed => Some("launch"),
+        Step::Remove(_) => Some("uninstall"),
+        Step::ReadVerdict | Step::ConfirmInterrupted | Step::CheckNode => None,
+    };
+    let done = run(ctx, job, identity, step).await;
+    if let (Some(operation), Err(_)) = (operation, &done) {
+        ctx.metrics.release(ctx.engine(), operation, "error");
+    }
+    done
 }
 
 async fn run(

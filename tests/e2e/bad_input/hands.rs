@@ -40,11 +40,7 @@ async fn sent_once(stage: &Stage, uuid: &str) {
         "{device:#}"
     );
     assert_eq!(stage.flashes(uuid), 1);
-    stage
-        .jobs()
-        .delete("job", &DeleteParams::default())
-        .await
-        .unwrap();
+    stage.delete("job").await;
     stage.nothing_left().await;
 }
 
@@ -188,10 +184,6 @@ async fn a_pod_that_a_person_brought_in_by_helm_is_followed_and_our_own_gives_th
         (1, 2),
         "the operator's, and the person's: {own:?}"
     );
-    stage
-        .jobs()
-        .delete("job", &DeleteParams::default())
-        .await
-        .unwrap();
+    stage.delete("job").await;
     stage.nothing_left().await;
 }
