@@ -247,7 +247,8 @@ async fn an_interrupted_flash_is_done_or_tried_again_as_its_device_comes_back() 
     assert_eq!(flashed["reason"], "Verified");
     assert_eq!(
         (&again["attempts"], births[&devices[1].uuid]),
-        (&json!(2), 2)
+        (&json!(2), 2),
+        "{again:#}"
     );
     assert_eq!(again["earlierFailures"], json!(["Interrupted"]));
     space.delete_job("cut", 60).await;
