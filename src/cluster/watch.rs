@@ -11,7 +11,7 @@ use futures::{
     Stream, StreamExt,
     stream::{BoxStream, select_all},
 };
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, Service};
 use kube::{
     Api, Client, Resource, ResourceExt,
     core::{DeserializeGuard, NamespaceResourceScope},
@@ -104,6 +104,12 @@ pub fn config_map(client: &Client, namespace: &str, name: &str) -> Watch<ConfigM
     let scope = Scope::Namespaces([namespace.to_owned()].into());
     let config = Config::default().fields(&format!("metadata.name={name}"));
     watch(client, &scope, &config)
+}
+
+/// Every namespace: few objects, in whatever scope.
+#[must_use]
+pub fn namespaces(client: &Client) -> Watch<Namespace> {
+    one_part(Api::all(client.clone()), Config::default(), None).boxed()
 }
 
 fn of_a_job(more: &str) -> Config {

@@ -3,6 +3,7 @@
 //! Called by `act` before the first write of an attempt and again before its Pod, then from the stored record; by `trial` to
 //! try a job's values before anything starts; and by the `render` subcommand.
 
+mod blame;
 mod facts;
 mod parts;
 mod rendering;
@@ -147,10 +148,8 @@ impl FlashPod {
             .layered(job, round, &intent, &release, merge)
             .map_err(|error| refused(&error))?;
         if let Some(schema) = &self.schema {
-            schema.validate(&merged.values).map_err(|error| Refusal {
-                reason: Reason::ValuesInvalid,
-                message: format!("values.schema.json: {error}"),
-            })?;
+            let checked = schema.validate(&merged.values);
+            checked.map_err(|broken| self.blame(&broken, &merged, attempt.device))?;
         }
         Ok(Blueprint {
             release,

@@ -14,7 +14,9 @@ use kube::{Resource, ResourceExt, core::DeserializeGuard};
 use serde::de::DeserializeOwned;
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{context::Context, job::Job, passes::passes, sight::AttemptKey, state::State, sweep};
+use super::{
+    context::Context, job::Job, namespaces, passes::passes, sight::AttemptKey, state::State, sweep,
+};
 use crate::{
     api::{FlashJob, Instance},
     cluster::{
@@ -44,6 +46,7 @@ pub async fn run(
         scope.clone(),
         listed_tx.clone(),
     ));
+    tasks.spawn(namespaces::follow(Arc::clone(&ctx), scope.clone()));
     let secrets = watch::secrets(client, &scope);
     tasks.spawn(objects(
         Arc::clone(&ctx),

@@ -3,9 +3,9 @@
 //! | file | what it may do |
 //! |---|---|
 //! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
-//! | `table`, `attempts`, `pending`, `retry`, `read_back`, `stored`, `plan`, `verdict`, `status`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
+//! | `table`, `attempts`, `foreign`, `pending`, `retry`, `read_back`, `stored`, `plan`, `verdict`, `status`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
 //! | `act` | write |
-//! | `controller`, `passes`, `reconcile`, `rounds`, `trial`, `sweep`, `context` | wire them together |
+//! | `controller`, `namespaces`, `passes`, `reconcile`, `rounds`, `trial`, `sweep`, `context` | wire them together |
 
 mod act;
 pub mod attempts;
@@ -15,6 +15,7 @@ mod context;
 mod controller;
 #[cfg(test)]
 mod fixtures;
+mod foreign;
 mod gauge;
 pub mod index_set;
 pub mod job;
@@ -22,6 +23,7 @@ pub mod job;
 mod laws;
 pub mod ledger;
 pub mod memory;
+mod namespaces;
 pub mod observe;
 mod passes;
 mod pending;
@@ -39,6 +41,7 @@ pub mod stored;
 mod sweep;
 pub mod table;
 mod trial;
+mod unreadable;
 pub mod verdict;
 
 pub use context::{Context, Limits};

@@ -7,7 +7,9 @@ use std::{sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    act, conditions,
+    act,
+    attempts::Step,
+    conditions,
     context::Context,
     gauge,
     job::Job,
@@ -62,22 +64,10 @@ const fn outcome_of(error: &ErrorKind) -> &'static str {
 }
 
 async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> {
-    if job.spec.is_err() && !job.deleting {
-        // Its status cannot be read either: writing one would lose which devices are done.
-        let error = job.spec.as_ref().err().cloned().unwrap_or_default();
-        tracing::error!(
-            object.namespace = job.namespace,
-            object.name = job.name,
-            error,
-            "FlashJob cannot be read; nothing of it is started"
-        );
-        ctx.event(
-            job,
-            None,
-            (true, Reason::InvalidSpec.as_str()),
-            format!("nothing is started: {error}"),
-        );
-        return Ok(None);
+    if let Err(error) = job.spec.as_ref().map_err(String::as_str)
+        && !job.deleting
+    {
+        return report_unreadable(ctx, job, error).await;
     }
     if !job.has_finalizer {
         if !job.deleting {
@@ -124,6 +114,30 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
     Ok(repeat.or_else(|| wake.map(|at| until(at, now))))
 }
 
+/// Nothing of a job that cannot be read is started, and its status, which was not read either, is only added to.
+async fn report_unreadable(ctx: &Context, job: &Job, error: &str) -> Result<NextPass, ApiError> {
+    if ctx.state().memory(&job.uid).unreadable == Some(job.version) {
+        return Ok(None);
+    }
+    let news = act::job::amend_status(ctx, job, error).await?;
+    ctx.state().memory(&job.uid).unreadable = Some(job.version);
+    if news {
+        tracing::error!(
+            object.namespace = job.namespace,
+            object.name = job.name,
+            error,
+            "FlashJob cannot be read; nothing of it is started"
+        );
+        ctx.event(
+            job,
+            None,
+            (true, Reason::InvalidSpec.as_str()),
+            format!("nothing is started: {error}"),
+        );
+    }
+    Ok(None)
+}
+
 fn until(at: Timestamp, now: Timestamp) -> Duration {
     let wait = Duration::try_from(at.duration_since(now)).unwrap_or_default();
     wait.max(Duration::from_millis(5))
@@ -131,14 +145,17 @@ fn until(at: Timestamp, now: Timestamp) -> Duration {
 
 /// Starts the plan's steps; each holds its lock and slot from here on.
 fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
-    for (identity, step) in &plan.steps {
+    let ends = state.terminating.contains(&job.namespace);
+    let starts = |step: &Step| matches!(step, Step::ApplyService | Step::Launch { .. });
+    let steps = plan.steps.iter();
+    for (identity, step) in steps.filter(|(_, step)| !(ends && starts(step))) {
         state.ledger.begin_step(identity);
         act::spawn(ctx, job, identity.clone(), step.clone());
     }
     let Some(round) = &job.status.round else {
         return;
     };
-    if state.terminating.contains(&job.namespace) {
+    if ends {
         return;
     }
     let number = u32::try_from(round.number).unwrap_or(u32::MAX);

@@ -142,6 +142,11 @@ impl Space {
     pub fn operator_as(&self, kubeconfig: &Path, name: &str, arguments: &[&str]) -> Operator {
         // The chart allows the lease in its own namespace only; here every test has an operator, so every namespace a lease.
         self.copy_role();
+        self.operator_again(kubeconfig, name, arguments)
+    }
+
+    /// Starts an operator again that has ended, whether the API server answers or not.
+    pub fn operator_again(&self, kubeconfig: &Path, name: &str, arguments: &[&str]) -> Operator {
         let log = self
             .control_plane
             .directory()

@@ -83,18 +83,19 @@ impl Writer {
         .await
     }
 
-    /// Replaces the status of a `FlashJob` whose stored form today's types cannot hold: a merge of `status` into the
-    /// object as it is stored, guarded by uid and resourceVersion.
+    /// Amends the status of a `FlashJob` whose stored form today's types cannot hold, guarded by uid and resourceVersion.
+    /// `amend` gets the object as it is stored, without its metadata, and returns its status; where it has nothing to say,
+    /// nothing is written. Returns whether it was.
     ///
     /// # Errors
     /// When it changed or was recreated since (`Conflict`), or the API server refuses it.
-    pub async fn patch_status(
+    pub async fn amend_status(
         &self,
         key: &ObjectKey,
         uid: &str,
         resource_version: &str,
-        status: &Value,
-    ) -> Result<(), ApiError> {
+        amend: impl FnOnce(&Value) -> Option<Value>,
+    ) -> Result<bool, ApiError> {
         let api = self.dynamic(key)?;
         let current = self
             .call("get", key, async { api.get(&key.name).await })
@@ -110,12 +111,15 @@ impl Writer {
             });
         }
         let mut next = current;
-        next.data["status"] = status.clone();
+        let Some(status) = amend(&next.data) else {
+            return Ok(false);
+        };
+        next.data["status"] = status;
         self.call("update_status", key, async {
             api.replace_status(&key.name, &post(), &next).await
         })
         .await
-        .map(drop)
+        .map(|_| true)
     }
 
     async fn create_typed<K>(&self, object: &K) -> Result<K, ApiError>

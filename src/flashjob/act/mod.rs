@@ -4,6 +4,7 @@
 //! ledger at once; when the step has ended, its job is looked at again.
 
 mod begin;
+mod give_up;
 mod helm;
 pub mod job;
 mod launch;
@@ -54,6 +55,12 @@ pub enum StepError {
 }
 
 impl StepError {
+    /// Whether the API server was not reached at all.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Api(error) if error.kind == ErrorKind::Unreachable)
+    }
+
     /// Why, in one word.
     #[must_use]
     pub fn reason(&self) -> Reason {
@@ -121,10 +128,11 @@ pub fn spawn_begin(
 ) {
     let (ctx, job) = (Arc::clone(ctx), Arc::clone(job));
     tokio::spawn(async move {
+        let version = ctx.flash_pod().map_or(0, |flash_pod| flash_pod.version);
         let done = begin::begin(&ctx, &job, &identity, &begin, &nonce).await;
         if let Err(error) = &done {
             ctx.metrics.release(ctx.engine(), "reserve", "error");
-            begin::give_up(&ctx, &job, &identity, begin.index, error);
+            give_up::give_up(&ctx, &job, (&identity, &begin), version, error);
         }
         end(&ctx, &identity.key, &done);
     });
@@ -175,11 +183,14 @@ fn end(ctx: &Context, key: &AttemptKey, done: &Result<(), StepError>) {
         match done {
             Ok(()) => drop(memory.trouble.remove(&key.id)),
             Err(error) => {
-                let tries = memory
-                    .trouble
-                    .get(&key.id)
-                    .map_or(0, |trouble| trouble.tries)
-                    + 1;
+                let before = memory.trouble.get(&key.id);
+                let before = before.map_or(0, |trouble| trouble.tries);
+                // An API server that is away has refused nothing.
+                let tries = if error.is_unreachable() {
+                    before.max(1)
+                } else {
+                    before + 1
+                };
                 let seconds = (TROUBLE_SECONDS << (tries - 1).min(10)).min(MAX_TROUBLE_SECONDS);
                 let until = now()
                     .checked_add(SignedDuration::from_secs(seconds))

@@ -11,10 +11,17 @@ use crate::{
     api::{DevicePhase, Reason},
     flashjob::{
         attempts::Step,
+        job::Job,
         sight::{AttemptKey, Identity},
         stored,
     },
 };
+
+/// Id of the attempt of which the stored status says that it flashes the device at this index.
+pub(super) fn flashing_attempt(job: &Job, index: usize) -> Option<&str> {
+    let device = stored::entry(job, index)?;
+    stored::attempt_id(device).filter(|_| stored::is(device, DevicePhase::Flashing))
+}
 
 /// Row 6, where nothing at all is left: the stored status shows a flash of which no object remains.
 pub(super) fn plan_vanished(

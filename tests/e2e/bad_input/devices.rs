@@ -133,7 +133,7 @@ async fn a_device_is_flashed_once_however_often_and_under_whatever_uuid_it_is_na
     let uuids = [first.clone(), first.clone(), second.clone(), first.clone()];
     stage.flash("job", &uuids, Value::Null).await;
     let busy = stage.stands("job", &second, "Pending", "DeviceBusy").await;
-    says(&busy, &[&endpoint]);
+    says(&busy, &[&endpoint, &first]);
     let status = stage.finished("job").await;
     assert_eq!(status["counts"]["selected"], 2);
     let skipped = device_of(&status, &second).unwrap();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Stage, device_of, says};
 
 /// A device whose flash takes that long, while it is being flashed: its UUID and its Pod.
-async fn in_flight(name: &str, flash_seconds: f64) -> (Stage, String, String) {
+pub(super) async fn in_flight(name: &str, flash_seconds: f64) -> (Stage, String, String) {
     let stage = Stage::healthy(name, 1, flash_seconds, &["--cool-down-seconds=0"]).await;
     let uuid = stage.fleet.uuids().remove(0);
     stage
