@@ -17,6 +17,8 @@ mod controller;
 mod fixtures;
 mod foreign;
 mod gauge;
+#[cfg(test)]
+mod gitops_tests;
 pub mod index_set;
 pub mod job;
 #[cfg(test)]
