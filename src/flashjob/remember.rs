@@ -39,15 +39,15 @@ pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp
     memory.verdicts.retain(|id, found| {
         live.contains(id) || found.index.is_some_and(|index| !job.finals.contains(index))
     });
-    let stage = |id: &str, index: Option<usize>| stored::stage(job, index?, id);
+    let told = |id: &str, index: Option<usize>| stored::stage(job, index?, id);
     for (id, found) in &memory.verdicts {
-        if stage(id, found.index) == Some(Stage::Retried) && live.contains(id) {
+        if told(id, found.index) == Some(Stage::Retried) && live.contains(id) {
             memory.retried.insert(id.clone());
         }
     }
     memory
         .verdicts
-        .retain(|id, found| stage(id, found.index).is_none());
+        .retain(|id, found| told(id, found.index).is_none());
     memory.retried.retain(|id| live.contains(id));
     memory.releasing.retain(|id| live.contains(id));
     memory

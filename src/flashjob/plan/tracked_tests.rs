@@ -62,6 +62,10 @@ fn ends(scene: &Scene, second: i64) -> Option<(String, String, Option<String>)> 
     (device.phase != "Verifying").then_some((device.phase, device.reason?, device.to_version))
 }
 
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "compared with what may not have ended"
+)]
 fn ended_as(
     phase: &str,
     reason: &str,

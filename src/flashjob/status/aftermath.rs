@@ -98,7 +98,7 @@ fn followed(
     let concluded = plan
         .concluded
         .iter()
-        .find(|concluded| std::ptr::eq(&concluded.found, found));
+        .find(|concluded| attempt.is_none() && concluded.found.index == found.index);
     let verifies = attempt.is_some()
         && matches!(found.verdict.outcome, Outcome::Succeeded | Outcome::Unknown)
         && plan::verification(effective) != VerificationMode::None;
