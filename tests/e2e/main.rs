@@ -20,6 +20,7 @@ mod kills;
 mod leadership;
 mod main_job;
 mod rollout_retries;
+mod rollout_selection;
 mod rollout_verification;
 mod simulation;
 mod verdicts;

@@ -217,11 +217,7 @@ fn give_up(
 ) -> Option<Concluded> {
     let job = observed.job;
     let retries = usize::try_from(retries(job, effective)).unwrap_or(0);
-    let named = job
-        .spec
-        .as_ref()
-        .is_ok_and(|spec| spec.uuid.contains(&device.uuid));
-    if named && device.earlier_failures.len() <= retries {
+    if job.wants(index, &device.uuid) && device.earlier_failures.len() <= retries {
         return None;
     }
     let last = device.earlier_failures.last()?;

@@ -16,12 +16,13 @@ use self::{
 };
 use super::{
     job::Job,
+    memory::Refusal,
     plan::{Observed, Plan},
     roster::Roster,
     stored,
 };
 use crate::api::{
-    DevicePhase, DeviceStatus, FlashJobStatus, PreviousRound, Reason, SelectionStatus,
+    DevicePhase, DeviceStatus, FlashJobStatus, PreviousRound, Reason, Rerun, SelectionStatus,
 };
 
 /// The status that opens a round: nothing of the round before is in it but its result.
@@ -51,7 +52,16 @@ pub fn open_round(
             count: count(roster.devices().len()),
             hash: hash.to_owned(),
             time: Some(Time(now)),
+            ..SelectionStatus::default()
         }),
+        // Whatever rerun the spec asks for: all devices of the round are flashed anyway.
+        last_rerun_id: job
+            .spec
+            .as_ref()
+            .ok()
+            .and_then(|spec| spec.rerun.as_ref())
+            .map(|rerun| rerun.id.clone())
+            .or_else(|| old.last_rerun_id.clone()),
         effective: Some(job.effective(engine)),
         conditions: old.conditions.clone(),
         ..FlashJobStatus::default()
@@ -64,6 +74,32 @@ pub fn open_round(
     status
 }
 
+/// The status of a job whose devices cannot be selected: it fails once nothing is in flight.
+#[must_use]
+pub fn refuse(job: &Job, refusal: Refusal, now: Timestamp) -> FlashJobStatus {
+    let mut status = job.status.clone();
+    status.observed_generation = Some(job.generation);
+    describe(&mut status, job, &stored_tally(job), Some(refusal), now);
+    status
+}
+
+/// The status in which the failed devices of the round begin again. The only write that takes an index out of a set.
+#[must_use]
+pub fn send_again(job: &Job, rerun: &Rerun, now: Timestamp) -> FlashJobStatus {
+    let mut status = job.status.clone();
+    status.observed_generation = Some(job.generation);
+    status.last_rerun_id = Some(rerun.id.clone());
+    status.failed_indexes = None;
+    let failed = |index: i64| usize::try_from(index).is_ok_and(|at| job.finals.failed.contains(at));
+    status.devices.retain(|device| !failed(device.index));
+    let tally = Tally {
+        failed: 0,
+        ..stored_tally(job)
+    };
+    describe(&mut status, job, &tally, None, now);
+    status
+}
+
 /// The status as it should be stored now.
 #[must_use]
 pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJobStatus {
@@ -71,7 +107,6 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     let mut status = job.status.clone();
     status.observed_generation = Some(job.generation);
     status.effective = Some(job.effective(&observed.world.engine));
-    let current = job.round_is_current() || job.spec.is_err() || job.deleting;
     let trouble = trouble(observed);
     let lost = trouble
         .as_ref()
@@ -82,9 +117,11 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     } else {
         Tally::default()
     };
+    // A round that cannot be replaced yet still takes in what its devices came to.
+    let stored_round = status.round.as_ref().map(|round| round.number);
     if let Some(roster) = observed
         .roster
-        .filter(|_| current && !lost && status.round.is_some())
+        .filter(|roster| !lost && Some(roster.round) == stored_round)
     {
         let Aftermath { found, tracked } = aftermath(observed, plan, now);
         let finals = with_found(&job.finals, &found);

@@ -41,16 +41,16 @@ impl Tally {
 }
 
 pub(super) fn stored_tally(job: &Job) -> Tally {
-    let selected = job
-        .status
-        .counts
-        .map_or(0, |counts| usize::try_from(counts.selected).unwrap_or(0));
+    let counts = job.status.counts.unwrap_or_default();
+    let stored = |number: i64| usize::try_from(number).unwrap_or(0);
     Tally {
-        selected: selected.max(job.finals.len()),
+        selected: stored(counts.selected).max(job.finals.len()),
+        in_flight: stored(counts.in_flight),
+        verifying: stored(counts.verifying),
+        waiting: stored(counts.waiting),
         succeeded: job.finals.succeeded.len(),
         failed: job.finals.failed.len(),
         skipped: job.finals.skipped.len(),
-        ..Tally::default()
     }
 }
 
@@ -103,11 +103,6 @@ pub(super) fn tally_of(
     views: &[DeviceView],
     tracked: &[DeviceStatus],
 ) -> Tally {
-    let named: Option<HashSet<&str>> = job
-        .spec
-        .as_ref()
-        .ok()
-        .map(|spec| spec.uuid.iter().map(String::as_str).collect());
     let known: HashSet<Option<usize>> = tracked.iter().map(stored::index_of).collect();
     let live = |view: &&DeviceView| {
         let open = view.index.is_some_and(|index| !finals.contains(index));
@@ -137,11 +132,7 @@ pub(super) fn tally_of(
         .iter()
         .enumerate()
         .filter(|(index, device)| {
-            named
-                .as_ref()
-                .is_none_or(|named| named.contains(device.uuid.as_str()))
-                || finals.contains(*index)
-                || begun(*index)
+            job.wants(*index, &device.uuid) || finals.contains(*index) || begun(*index)
         });
     Tally {
         selected: selected.count(),
@@ -171,17 +162,12 @@ pub(super) fn write_finals(
     status.completed_indexes = text(&finals.succeeded);
     status.failed_indexes = text(&finals.failed);
     status.skipped_indexes = text(&finals.skipped);
-    let named: HashSet<&str> = job
-        .spec
-        .iter()
-        .flat_map(|spec| spec.uuid.iter().map(String::as_str))
-        .collect();
     let done = |index: &usize| finals.succeeded.contains(*index) || finals.skipped.contains(*index);
     let uuids = (0..roster.devices().len())
         .filter(done)
         .map(|index| &roster.devices()[index].uuid);
     status.completed_uuids = uuids
-        .filter(|uuid| named.contains(uuid.as_str()))
+        .filter(|uuid| job.listed.contains(uuid.as_str()))
         .cloned()
         .collect();
 }
