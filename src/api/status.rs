@@ -315,6 +315,9 @@ pub struct DeviceStatus {
     pub message: Option<String>,
     /// Attempts that began, the current one included.
     pub attempts: i64,
+    /// Why attempts that another one follows failed, oldest first. Read back: as many attempts have failed in this round.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub earlier_failures: Vec<String>,
     /// Version before the flash.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from_version: Option<String>,

@@ -60,6 +60,25 @@ pub struct Context {
     nudge_tx: UnboundedSender<String>,
 }
 
+/// Whether a device that did not fail has something to say: its attempt failed and is tried again, or what was read back is not
+/// what was expected.
+fn is_news(before: &FlashJobStatus, device: &DeviceStatus) -> bool {
+    let unexpected = [Reason::VersionMismatch, Reason::NotSeen]
+        .iter()
+        .any(|reason| device.reason.as_deref() == Some(reason.as_str()));
+    let known = before
+        .devices
+        .iter()
+        .find(|known| known.index == device.index);
+    let failures = known.map_or(0, |known| known.earlier_failures.len());
+    let retried =
+        device.phase == DevicePhase::Waiting.as_str() && device.earlier_failures.len() > failures;
+    let observed = device.phase == DevicePhase::Succeeded.as_str()
+        && unexpected
+        && known.is_none_or(|known| known.phase != device.phase);
+    retried || observed
+}
+
 impl Context {
     /// Puts together what passes and steps share. `nudge_tx` queues a pass of a job.
     #[must_use]
@@ -263,6 +282,15 @@ impl Context {
         {
             let known = device.reason.as_deref().and_then(Reason::parse);
             let reason = known.map_or("DeviceFailed", Reason::as_str);
+            let message = device.message.clone().unwrap_or_default();
+            let note = format!("device {} ({}): {message}", device.index, device.uuid);
+            self.event(job, Some(&device.uuid), (true, reason), note);
+        }
+        for device in now.devices.iter().filter(|device| is_news(before, device)) {
+            let known = Reason::ALL
+                .iter()
+                .find(|reason| Some(reason.as_str()) == device.reason.as_deref());
+            let reason = known.map_or("DeviceChanged", |reason| reason.as_str());
             let message = device.message.clone().unwrap_or_default();
             let note = format!("device {} ({}): {message}", device.index, device.uuid);
             self.event(job, Some(&device.uuid), (true, reason), note);

@@ -167,7 +167,7 @@ fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
         let identity = Identity {
             key: AttemptKey {
                 job_uid: job.uid.clone(),
-                id: attempt_id(&job.uid, number, 1, &nonce),
+                id: attempt_id(&job.uid, number, begin.number, &nonce),
             },
             job_name: Some(job.name.clone()),
             namespace: job.namespace.clone(),

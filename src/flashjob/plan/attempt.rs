@@ -10,7 +10,7 @@ use super::{DeviceView, Observed, Plan, gates::wish, vanished::flashing_attempt}
 use crate::{
     api::{DevicePhase, Reason},
     flashjob::{
-        attempts::{Decision, decide},
+        attempts::{Decision, Stage, decide},
         foreign,
         ledger::Attempt,
         memory::Waiting,
@@ -43,7 +43,13 @@ pub(super) fn plan_attempt(
         wish.ending = Some(foreign::ending());
     }
     let decision = decide(attempt, &wish, observed.memory, &observed.world.bounds, now);
-    let over = decision.step.is_none() && decision.phase == DevicePhase::Pending;
+    // A failed attempt that another one follows stays as a record: the device may begin again once it holds nothing.
+    let retried = wish
+        .ending
+        .as_ref()
+        .is_some_and(|ending| ending.stage == Stage::Retried);
+    let over = decision.step.is_none()
+        && (decision.phase == DevicePhase::Pending || (retried && !attempt.holds_slot()));
     if let Some(index) = index.filter(|_| !over) {
         active.insert(index, key.clone());
     }
@@ -57,6 +63,9 @@ pub(super) fn plan_attempt(
         plan.release.push((key.clone(), index, waiting));
     }
     if !over && wish.ending.is_none() {
+        if let (Some(index), Some(version)) = (index, attempt.from_version()) {
+            plan.from_versions.insert(index, version.to_owned());
+        }
         plan.views.push(view(attempt, index, decision));
     }
 }

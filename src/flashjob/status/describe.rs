@@ -69,7 +69,7 @@ pub(super) fn describe(
         selected: count(tally.selected),
         pending: count(tally.pending()),
         in_flight: count(tally.in_flight),
-        verifying: 0,
+        verifying: count(tally.verifying),
         waiting: count(tally.waiting),
         succeeded: count(tally.succeeded),
         failed: count(tally.failed),
@@ -191,8 +191,9 @@ fn judge(
     }
     if tally.finals() < tally.selected {
         let message = format!(
-            "{done}; {} in flight, {} pending, {} waiting, {} failed",
+            "{done}; {} in flight, {} verifying, {} pending, {} waiting, {} failed",
             tally.in_flight,
+            tally.verifying,
             tally.pending(),
             tally.waiting,
             tally.failed

@@ -1,5 +1,6 @@
 //! The status of a FlashJob, composed from what is stored, what was found since, and the plan. Pure.
 
+mod aftermath;
 mod describe;
 mod devices;
 mod paced;
@@ -9,9 +10,10 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use self::{
+    aftermath::{Aftermath, aftermath},
     describe::{describe, trouble},
-    devices::devices,
-    tally::{Tally, found, stored_tally, tally_of, with_found, write_finals},
+    devices::{Ended, devices},
+    tally::{Tally, stored_tally, tally_of, with_found, write_finals},
 };
 use super::{
     job::Job,
@@ -19,6 +21,7 @@ use super::{
     plan::{Observed, Plan},
     rollout::pace::{self, Pace},
     roster::Roster,
+    stored,
 };
 use crate::api::{
     DevicePhase, DeviceStatus, FlashJobStatus, PreviousRound, Reason, Rerun, SelectionStatus,
@@ -131,15 +134,20 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
         .roster
         .filter(|roster| !lost && Some(roster.round) == stored_round)
     {
-        let found = found(observed, plan);
+        let Aftermath { found, tracked } = aftermath(observed, plan, now);
         let finals = with_found(&job.finals, &found);
-        tally = tally_of(job, roster, &finals, &plan.views);
+        tally = tally_of(job, roster, &finals, &plan.views, &tracked);
         write_finals(&mut status, job, roster, &finals);
         pace = pace::pace(observed, &finals, &observed.class_pace(), now);
         status.step.clone_from(&pace.step);
         status.stop.clone_from(&pace.stop);
         trouble = trouble.or_else(|| pace.refusal.clone());
-        status.devices = devices(job, roster, &finals, &found, plan, now);
+        let ended = Ended {
+            finals: &finals,
+            found: &found,
+            tracked,
+        };
+        status.devices = devices(job, roster, ended, plan, now);
         let begun = status
             .devices
             .iter()
@@ -166,7 +174,7 @@ pub fn minimal(status: &FlashJobStatus) -> FlashJobStatus {
     let keep = status
         .devices
         .iter()
-        .filter(|device| flashing.contains(&device.phase.as_str()));
+        .filter(|device| flashing.contains(&device.phase.as_str()) || stored::is_tracked(device));
     let devices = keep
         .map(|device| DeviceStatus {
             message: None,
