@@ -61,6 +61,8 @@ words! {
         InvalidSpec,
         /// The job names no device.
         NoDevicesSelected,
+        /// The job selects more devices than one job may have.
+        TooManyDevices,
         /// Devices are waiting or in flight.
         InProgress,
         /// Every device is final and none failed.

@@ -173,6 +173,12 @@ pub struct SelectionStatus {
     /// When it was taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<Time>,
+    /// Beginning of the SHA-256 of the deviceSelector that was last carried out. Read back: another one is carried out anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
+    /// Indexes of the devices that deviceSelector chose. Read back: a device that neither it nor uuid names is dropped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selector_indexes: Option<String>,
 }
 
 /// One pass over the selection with one firmware.

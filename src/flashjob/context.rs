@@ -201,9 +201,27 @@ impl Context {
             name: Some(uuid.to_owned()),
             ..ObjectReference::default()
         });
-        let about = job.object.object_ref(&());
+        self.publish(job, related, (warning, reason), note);
+    }
+
+    /// Publishes an event about a part of a job, such as one of its rounds: events about several parts stay apart.
+    pub fn event_of_part(&self, job: &Job, part: String, reason: Reason, note: String) {
+        let related = ObjectReference {
+            field_path: Some(part),
+            ..job.object.object_ref(&())
+        };
+        self.publish(job, Some(related), (false, reason.as_str()), note);
+    }
+
+    fn publish(
+        &self,
+        job: &Job,
+        related: Option<ObjectReference>,
+        (warning, reason): (bool, &'static str),
+        note: String,
+    ) {
         self.events.publish(Fact {
-            about,
+            about: job.object.object_ref(&()),
             related,
             warning,
             reason,

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use self::{attempt::plan_attempt, vanished::plan_vanished};
 use super::{
     attempts::{Bounds, Step},
+    choice,
     job::Job,
     ledger::Ledger,
     memory::{Found, Memory, Refusal, Waiting},
@@ -177,6 +178,8 @@ pub fn may_begin(observed: &Observed<'_>) -> bool {
         && job.spec.is_ok()
         && job.invalid.is_none()
         && job.round_is_current()
+        && choice::selector_is_current(job)
+        && choice::refusal(job).is_none()
         && !observed.memory.too_large
         && !refused
         && observed.world.chart.is_none()
@@ -196,15 +199,13 @@ fn plan_pending(
     let Some(roster) = observed.roster else {
         return;
     };
-    let Ok(spec) = &observed.job.spec else { return };
     let effective = observed.job.effective(&observed.world.engine);
     let mut slots = free_slots(observed, &effective);
-    let named: std::collections::HashSet<&str> = spec.uuid.iter().map(String::as_str).collect();
     let mut taken: BTreeMap<String, String> = BTreeMap::new();
     for (index, selected) in roster.devices().iter().enumerate() {
         let settled =
             observed.job.finals.contains(index) || observed.memory.refused.contains_key(&index);
-        let unwanted = !named.contains(selected.uuid.as_str());
+        let unwanted = !observed.job.wants(index, &selected.uuid);
         if settled || unwanted || active.contains_key(&index) {
             continue;
         }

@@ -20,6 +20,7 @@ mod kills;
 mod leadership;
 mod main_job;
 mod rollout_schedule;
+mod rollout_selection;
 mod rollout_steps;
 mod simulation;
 mod verdicts;

@@ -1,6 +1,6 @@
 //! The devices that a job selects now, in order: what steps and limits count. Pure; called by `pace`.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use super::ladder::Fate;
 use crate::flashjob::{job::Finals, plan::Observed};
@@ -33,12 +33,6 @@ impl Members {
             .filter(|(_, attempt)| attempt.identity.round == roster.round)
             .filter_map(|(_, attempt)| roster.index_of(&attempt.identity.uuid))
             .collect();
-        let named: HashSet<&str> = observed
-            .job
-            .spec
-            .iter()
-            .flat_map(|spec| spec.uuid.iter().map(String::as_str))
-            .collect();
         for (index, device) in roster.devices().iter().enumerate() {
             let fate = if finals.failed.contains(index) {
                 Fate::Failed
@@ -48,7 +42,7 @@ impl Members {
                 Fate::Open
             };
             let has_begun = begun.contains(&index);
-            if fate != Fate::Open || has_begun || named.contains(device.uuid.as_str()) {
+            if fate != Fate::Open || has_begun || observed.job.wants(index, &device.uuid) {
                 members.indexes.push(index);
                 members.fates.push(fate);
                 members.begun.push(has_begun);

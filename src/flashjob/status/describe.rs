@@ -13,7 +13,7 @@ use super::{
 use crate::{
     api::{ConditionType, Counts, FlashJobStatus, Phase, Reason},
     flashjob::{
-        conditions,
+        choice, conditions,
         job::Job,
         memory::Refusal,
         plan::Observed,
@@ -36,6 +36,9 @@ pub(super) fn trouble(observed: &Observed<'_>) -> Option<Refusal> {
     }
     if let Some(message) = &observed.job.invalid {
         return refusal(Reason::InvalidSpec, message.clone());
+    }
+    if let Some(refused) = choice::refusal(observed.job) {
+        return Some(refused);
     }
     if let Some((_, _, Some(refused))) = &observed.memory.refusal {
         return Some(refused.clone());
@@ -151,9 +154,8 @@ fn judge(
         tally.selected
     );
     if status.round.is_none() || !job.round_is_current() {
-        let none_named = job.spec.as_ref().is_ok_and(|spec| spec.uuid.is_empty());
-        if none_named {
-            let message = "spec.uuid names no device".to_owned();
+        if job.names_nothing() {
+            let message = "neither spec.uuid nor spec.deviceSelector names a device".to_owned();
             return JobVerdict {
                 end: Some(End::Failed),
                 reason: Reason::NoDevicesSelected,
@@ -174,7 +176,7 @@ fn judge(
         };
     }
     if tally.selected == 0 {
-        let message = "spec.uuid names no device".to_owned();
+        let message = none_selected(job);
         return JobVerdict {
             end: Some(End::Failed),
             reason: Reason::NoDevicesSelected,
@@ -217,6 +219,19 @@ fn judge(
         reason: Reason::AllSucceeded,
         message: done,
         ..going
+    }
+}
+
+fn none_selected(job: &Job) -> String {
+    let by_selector = job
+        .spec
+        .as_ref()
+        .is_ok_and(|spec| spec.device_selector.is_some());
+    if by_selector {
+        "spec.deviceSelector matched no device when the round began; edit it, or select anew with spec.rerun {id: NEW, devices: All}"
+            .to_owned()
+    } else {
+        "spec.uuid names no device".to_owned()
     }
 }
 

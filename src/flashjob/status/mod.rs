@@ -15,12 +15,13 @@ use self::{
 };
 use super::{
     job::Job,
+    memory::Refusal,
     plan::{Observed, Plan},
     rollout::pace::{self, Pace},
     roster::Roster,
 };
 use crate::api::{
-    DevicePhase, DeviceStatus, FlashJobStatus, PreviousRound, Reason, SelectionStatus,
+    DevicePhase, DeviceStatus, FlashJobStatus, PreviousRound, Reason, Rerun, SelectionStatus,
 };
 
 /// The status that opens a round: nothing of the round before is in it but its result.
@@ -50,7 +51,16 @@ pub fn open_round(
             count: count(roster.devices().len()),
             hash: hash.to_owned(),
             time: Some(Time(now)),
+            ..SelectionStatus::default()
         }),
+        // Whatever rerun the spec asks for: all devices of the round are flashed anyway.
+        last_rerun_id: job
+            .spec
+            .as_ref()
+            .ok()
+            .and_then(|spec| spec.rerun.as_ref())
+            .map(|rerun| rerun.id.clone())
+            .or_else(|| old.last_rerun_id.clone()),
         effective: Some(job.effective(engine)),
         conditions: old.conditions.clone(),
         ..FlashJobStatus::default()
@@ -63,6 +73,41 @@ pub fn open_round(
     status
 }
 
+/// The status of a job whose devices cannot be selected: it fails once nothing is in flight.
+#[must_use]
+pub fn refuse(job: &Job, refusal: Refusal, now: Timestamp) -> FlashJobStatus {
+    let mut status = job.status.clone();
+    status.observed_generation = Some(job.generation);
+    let pace = Pace::default();
+    describe(
+        &mut status,
+        job,
+        &stored_tally(job),
+        Some(refusal),
+        &pace,
+        now,
+    );
+    status
+}
+
+/// The status in which the failed devices of the round begin again. The only write that takes an index out of a set.
+#[must_use]
+pub fn send_again(job: &Job, rerun: &Rerun, now: Timestamp) -> FlashJobStatus {
+    let mut status = job.status.clone();
+    status.observed_generation = Some(job.generation);
+    status.last_rerun_id = Some(rerun.id.clone());
+    status.failed_indexes = None;
+    status.stop = None;
+    let failed = |index: i64| usize::try_from(index).is_ok_and(|at| job.finals.failed.contains(at));
+    status.devices.retain(|device| !failed(device.index));
+    let tally = Tally {
+        failed: 0,
+        ..stored_tally(job)
+    };
+    describe(&mut status, job, &tally, None, &Pace::default(), now);
+    status
+}
+
 /// The status as it should be stored now.
 #[must_use]
 pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJobStatus {
@@ -70,7 +115,6 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     let mut status = job.status.clone();
     status.observed_generation = Some(job.generation);
     status.effective = Some(job.effective(&observed.world.engine));
-    let current = job.round_is_current() || job.spec.is_err() || job.deleting;
     let mut trouble = trouble(observed);
     let mut pace = plan.pace.clone();
     let lost = trouble
@@ -82,9 +126,11 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     } else {
         Tally::default()
     };
+    // A round that cannot be replaced yet still takes in what its devices came to.
+    let stored_round = status.round.as_ref().map(|round| round.number);
     if let Some(roster) = observed
         .roster
-        .filter(|_| current && !lost && status.round.is_some())
+        .filter(|roster| !lost && Some(roster.round) == stored_round)
     {
         let found = found(observed, plan);
         let finals = with_found(&job.finals, &found);
