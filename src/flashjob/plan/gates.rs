@@ -65,12 +65,12 @@ fn held_gate(observed: &Observed<'_>, pace: &Pace) -> Option<(Reason, String)> {
             "Akri's Instances are not known: whether this is still the device cannot be said";
         return Some((Reason::AkriNotInstalled, message.into()));
     }
-    if !choice::selector_is_current(observed.job) {
-        let message = "spec.deviceSelector was edited and has not been carried out yet";
+    if pace.counts_failures && is_counting(observed) {
+        let message = "a failure is being counted that may stop the job";
         return Some((Reason::Queued, message.into()));
     }
-    (pace.counts_failures && is_counting(observed)).then(|| {
-        let message = "a failure is being counted that may stop the job";
+    (!choice::selector_is_current(observed.job)).then(|| {
+        let message = "spec.deviceSelector was edited and has not been carried out yet";
         (Reason::Queued, message.into())
     })
 }

@@ -17,7 +17,10 @@ use crate::{
         job::Job,
         memory::Refusal,
         plan::Observed,
-        rollout::pace::{Pace, approval_for_other_round},
+        rollout::{
+            hold::Hold,
+            pace::{Pace, approval_for_other_round},
+        },
     },
 };
 
@@ -253,9 +256,10 @@ fn set_conditions(status: &mut FlashJobStatus, job: &Job, verdict: &JobVerdict, 
     } else {
         (Reason::Healthy, String::new())
     };
-    let suspended = verdict.reason == Reason::Suspended && verdict.end.is_none();
+    // Whatever else keeps the job from starting devices.
+    let suspended = job.suspended() && verdict.end.is_none();
     let suspended_words = if suspended {
-        words()
+        (Reason::Suspended, Hold::suspended(job).message)
     } else {
         (Reason::NotRequested, String::new())
     };

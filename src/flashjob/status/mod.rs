@@ -81,13 +81,13 @@ pub fn open_round(
 pub fn refuse(job: &Job, refusal: Refusal, now: Timestamp) -> FlashJobStatus {
     let mut status = job.status.clone();
     status.observed_generation = Some(job.generation);
-    let nothing = Pace::default();
+    let pace = Pace::default();
     describe(
         &mut status,
         job,
         &stored_tally(job),
         Some(refusal),
-        &nothing,
+        &pace,
         now,
     );
     status
@@ -100,6 +100,7 @@ pub fn send_again(job: &Job, rerun: &Rerun, now: Timestamp) -> FlashJobStatus {
     status.observed_generation = Some(job.generation);
     status.last_rerun_id = Some(rerun.id.clone());
     status.failed_indexes = None;
+    status.stop = None;
     let failed = |index: i64| usize::try_from(index).is_ok_and(|at| job.finals.failed.contains(at));
     status.devices.retain(|device| !failed(device.index));
     let tally = Tally {
