@@ -7,6 +7,7 @@ mod expectation;
 mod instance;
 mod inventory;
 mod selection;
+mod selector;
 #[cfg(test)]
 mod tests;
 
@@ -15,3 +16,4 @@ pub use expectation::{mismatch, mismatch_selected};
 pub use instance::{Device, DeviceError};
 pub use inventory::Inventory;
 pub use selection::{JobRef, SLICE, SelectionError, gather, hash, revisions, select};
+pub use selector::{Requirements, Selector, SelectorError, matches, selects};
