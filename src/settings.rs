@@ -13,7 +13,7 @@ use crate::{
     telemetry::LogFormat,
 };
 
-pub use policy::{PolicyError, policy};
+pub use policy::{PolicyError, open_named, policy};
 
 /// File in which a Pod finds its namespace.
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";

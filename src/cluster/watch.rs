@@ -11,7 +11,7 @@ use futures::{
     Stream, StreamExt,
     stream::{BoxStream, select_all},
 };
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, Service};
 use kube::{
     Api, Client, Resource, ResourceExt,
     core::{DeserializeGuard, NamespaceResourceScope},
@@ -28,7 +28,7 @@ use super::{
     read::Scope,
 };
 use crate::{
-    api::{FlashJob, Instance},
+    api::{FlashClass, FlashJob, Instance},
     names,
 };
 
@@ -96,6 +96,18 @@ pub fn services(client: &Client, scope: &Scope) -> Watch<Service> {
 #[must_use]
 pub fn secrets(client: &Client, scope: &Scope) -> Watch<Secret> {
     watch(client, scope, &of_a_job(",owner=helm"))
+}
+
+/// Every `FlashClass`.
+#[must_use]
+pub fn flash_classes(client: &Client) -> Watch<DeserializeGuard<FlashClass>> {
+    one_part(Api::all(client.clone()), Config::default(), None).boxed()
+}
+
+/// Every namespace.
+#[must_use]
+pub fn namespaces(client: &Client) -> Watch<Namespace> {
+    one_part(Api::all(client.clone()), Config::default(), None).boxed()
 }
 
 /// One `ConfigMap`: the administrator's chart values.

@@ -17,7 +17,11 @@ use super::{
     error::{ApiError, ErrorKind},
     kind::{Kinds, ObjectKey},
 };
-use crate::{api::FlashJob, names, telemetry::Metrics};
+use crate::{
+    api::{FlashClass, FlashJob},
+    names,
+    telemetry::Metrics,
+};
 
 /// Writes to the cluster.
 #[derive(Clone)]
@@ -292,6 +296,20 @@ impl Writer {
             api.replace_status(&key.name, &post(), job).await
         })
         .await
+    }
+
+    /// Replaces the status of the `FlashClass` that was read: it must carry uid and resourceVersion.
+    ///
+    /// # Errors
+    /// When it changed or was recreated since (`Conflict`), or the API server refuses it.
+    pub async fn replace_class_status(&self, class: &FlashClass) -> Result<(), ApiError> {
+        let key = ObjectKey::flash_class(class.metadata.name.as_deref().unwrap_or_default());
+        let api: Api<FlashClass> = Api::all(self.client.clone());
+        self.call("update_status", &key, async {
+            api.replace_status(&key.name, &post(), class).await
+        })
+        .await
+        .map(drop)
     }
 
     /// Replaces the status of a `FlashJob` whose stored form today's types cannot hold: a merge of `status` into the

@@ -15,5 +15,7 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use expectation::{mismatch, mismatch_selected};
 pub use instance::{Device, DeviceError};
 pub use inventory::Inventory;
-pub use selection::{JobRef, SLICE, SelectionError, gather, hash, revisions, select};
+pub use selection::{
+    JobRef, SLICE, SelectionError, gather, hash, revision_metadata, revisions, select,
+};
 pub use selector::{Requirements, Selector, SelectorError, matches, selects};

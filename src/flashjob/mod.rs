@@ -14,7 +14,7 @@ pub mod conditions;
 mod context;
 mod controller;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 pub mod index_set;
 pub mod job;
 #[cfg(test)]

@@ -20,8 +20,9 @@ use super::{
     verdict::Verdict,
 };
 use crate::{
-    api::{DevicePhase, Effective, Reason},
+    api::{DevicePhase, Effective, FlashJobSpec, Reason},
     device::{Device, Inventory},
+    flashclass::Terms,
 };
 
 /// Everything that a plan is made from.
@@ -37,8 +38,21 @@ pub struct Observed<'a> {
     pub ledger: &'a Ledger,
     /// What the leader remembers of this job.
     pub memory: &'a Memory,
+    /// What the job's classes make of it.
+    pub terms: &'a Terms,
     /// The rest of the world.
     pub world: &'a World,
+}
+
+impl Observed<'_> {
+    /// What holds of the job after defaults and ceilings.
+    #[must_use]
+    pub fn effective(&self) -> Effective {
+        let fallback = FlashJobSpec::default();
+        let spec = self.job.spec.as_ref().unwrap_or(&fallback);
+        let World { engine, bounds, .. } = self.world;
+        self.terms.effective(spec, engine, bounds.address_seconds)
+    }
 }
 
 /// What is true for all jobs.
@@ -145,6 +159,8 @@ pub fn may_begin(observed: &Observed<'_>) -> bool {
         && job.round_is_current()
         && !observed.memory.too_large
         && !refused
+        && observed.terms.refusal.is_none()
+        && observed.terms.suspended.is_none()
         && observed.world.chart.is_none()
         && observed.world.akri_installed
         && observed.roster.is_some_and(|roster| {
@@ -163,7 +179,7 @@ fn plan_pending(
         return;
     };
     let Ok(spec) = &observed.job.spec else { return };
-    let effective = observed.job.effective(&observed.world.engine);
+    let effective = observed.effective();
     let mut slots = free_slots(observed, &effective);
     let named: std::collections::HashSet<&str> = spec.uuid.iter().map(String::as_str).collect();
     let mut taken: BTreeSet<String> = BTreeSet::new();

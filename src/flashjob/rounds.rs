@@ -11,6 +11,7 @@ use crate::{
     api::Reason,
     cluster::{ApiError, clock::now},
     device,
+    flashclass::{self, Frozen, Terms},
 };
 
 /// Reads the frozen selection of the stored round, once.
@@ -45,9 +46,16 @@ pub(super) async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError
                 ))
             }
         });
+    let stamp = job.status.flash_class.as_ref();
+    let thawed = stamp.map(|stamp| flashclass::thaw(&revisions, stamp, round.number));
+    let gathered = gathered.and_then(|devices| Ok((devices, thawed.transpose()?)));
+    let version = ctx.flash_pod_of(job).map_or(0, |chart| chart.version);
     let mut state = ctx.state();
     match gathered {
-        Ok(devices) => {
+        Ok((devices, frozen)) => {
+            if let Some(frozen) = frozen {
+                state.frozen.insert(job.uid.clone(), Arc::new(frozen));
+            }
             let before = state.rosters.insert(
                 job.uid.clone(),
                 Arc::new(Roster::new(round.number, devices)),
@@ -61,7 +69,6 @@ pub(super) async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError
                 "{message}; nothing new starts; delete the FlashJob {} and apply it again to select anew",
                 job.name
             );
-            let version = ctx.flash_pod().map_or(0, |flash_pod| flash_pod.version);
             let refusal = Refusal {
                 reason: Reason::SelectionLost,
                 message,
@@ -79,13 +86,57 @@ pub(super) async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError
 /// Whether the spec asks for a round that is not stored yet.
 pub(super) fn wants_round(ctx: &Context, job: &Job) -> bool {
     let named = job.invalid.is_none() && job.spec.as_ref().is_ok_and(|spec| !spec.uuid.is_empty());
-    !job.deleting && named && !job.round_is_current() && ctx.state().akri_installed
+    let state = ctx.state();
+    !job.deleting
+        && named
+        && !job.round_is_current()
+        && state.akri_installed
+        && has_class(&state.terms(job))
+}
+
+/// Whether a class lets a round begin now: the round begins with its defaults.
+fn has_class(terms: &Terms) -> bool {
+    terms.refusal.is_none() && terms.suspended.is_none() && !terms.classes.is_empty()
+}
+
+/// Whether the stored round began without a class: under an operator that had none.
+pub(super) fn class_is_due(ctx: &Context, job: &Job) -> bool {
+    let begun = job.round_is_current() && job.status.flash_class.is_none();
+    begun && !job.deleting && job.invalid.is_none() && has_class(&ctx.state().terms(job))
+}
+
+/// Gives such a round its class. Nothing more of it starts before.
+pub(super) async fn freeze_class(ctx: &Context, job: &Job) -> Result<NextPass, ApiError> {
+    let Some(round) = &job.status.round else {
+        return Ok(None);
+    };
+    let Some(frozen) = frozen(ctx, job, round.number) else {
+        return Ok(None);
+    };
+    act::job::store_class(ctx, job, &frozen).await?;
+    let mut status = job.status.clone();
+    status.flash_class = Some(frozen.stamp());
+    act::job::replace_status(ctx, job, &status).await?;
+    let mut state = ctx.state();
+    state.frozen.insert(job.uid.clone(), Arc::new(frozen));
+    Ok(Some(Duration::from_millis(1)))
+}
+
+/// The defaults of the job's class as they are now; none where it has no class that can be used.
+fn frozen(ctx: &Context, job: &Job, round: i64) -> Option<Frozen> {
+    let terms = ctx.state().terms(job);
+    let class = terms.classes.first()?;
+    // What cannot be frozen was not accepted either, and such a class is not among these.
+    flashclass::freeze(class, round).ok()
 }
 
 /// Freezes the selection of the next round and stores that the round has begun; nothing starts before.
 pub(super) async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> {
     let Ok(spec) = &job.spec else { return Ok(None) };
     let number = job.status.round.as_ref().map_or(0, |round| round.number) + 1;
+    let Some(frozen) = frozen(ctx, job, number) else {
+        return Ok(None);
+    };
     // Slices of this round without a status that names it are of a crash in between: the round begins with them.
     let left = act::job::revisions(ctx, job).await?;
     let mut devices = device::gather(&left, number).unwrap_or_default();
@@ -100,18 +151,24 @@ pub(super) async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<Nex
     };
     act::job::store_selection(ctx, job, number, devices.len(), &more).await?;
     devices.extend(more);
+    act::job::store_class(ctx, job, &frozen).await?;
     let roster = Roster::new(number, devices);
+    let effective =
+        ctx.state()
+            .terms(job)
+            .effective(spec, ctx.engine(), ctx.limits.bounds.address_seconds);
     let status = status::open_round(
         job,
         &roster,
         &device::hash(roster.devices()),
-        ctx.engine(),
+        (effective, Some(frozen.stamp())),
         now(),
     );
     act::job::replace_status(ctx, job, &status).await?;
     {
         let mut state = ctx.state();
         state.rosters.insert(job.uid.clone(), Arc::new(roster));
+        state.frozen.insert(job.uid.clone(), Arc::new(frozen));
         state.memory(&job.uid).begin_round();
     }
     act::job::delete_revisions_before(ctx, &left, number).await;

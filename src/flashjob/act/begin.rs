@@ -14,7 +14,7 @@ use crate::{
         blueprint::{AttemptOf, Blueprint, FlashPod, Parts},
         context::Context,
         job::Job,
-        memory::Waiting,
+        memory::{Refusal, Waiting},
         plan::Begin,
         sight::Identity,
     },
@@ -37,7 +37,8 @@ pub async fn begin(
     begin: &Begin,
     nonce: &str,
 ) -> Result<(), StepError> {
-    let flash_pod = ctx.flash_pod().map_err(StepError::Refused)?;
+    admitted(ctx, job)?;
+    let flash_pod = ctx.flash_pod_of(job).map_err(StepError::Refused)?;
     let Some(round) = &job.status.round else {
         return Ok(());
     };
@@ -162,6 +163,7 @@ async fn get_secret(
 /// # Errors
 /// When the record was altered or a write failed.
 pub async fn apply_service(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
+    admitted_still(ctx, identity)?;
     let (stored, flash_pod) = recorded(ctx, identity)?;
     let intent = intent_of(&stored, identity)?;
     if let Some(helm) = &ctx.helm {
@@ -188,6 +190,31 @@ async fn apply_all(ctx: &Context, parts: &Parts) -> Result<(), StepError> {
     Ok(())
 }
 
+/// The classes are asked once more right before a flash begins: one may have been edited since the plan was made.
+///
+/// # Errors
+/// Why nothing of the job may start now.
+fn admitted(ctx: &Context, job: &Job) -> Result<(), StepError> {
+    let terms = ctx.state().terms(job);
+    let suspended = terms.suspended.map(|message| Refusal {
+        reason: Reason::ClassSuspended,
+        message,
+    });
+    match terms.refusal.or(suspended) {
+        Some(refusal) => Err(StepError::NotAdmitted(refusal)),
+        None => Ok(()),
+    }
+}
+
+/// The same before a later write of an attempt, with the job as it is now.
+///
+/// # Errors
+/// Why nothing of the job may start now.
+pub fn admitted_still(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
+    let job = ctx.state().job(&identity.key.job_uid).cloned();
+    job.map_or(Ok(()), |job| admitted(ctx, &job))
+}
+
 /// The stored record of an attempt and the chart settings of now.
 ///
 /// # Errors
@@ -196,7 +223,9 @@ pub fn recorded(
     ctx: &Context,
     identity: &Identity,
 ) -> Result<(std::sync::Arc<Stored>, std::sync::Arc<FlashPod>), StepError> {
-    let flash_pod = ctx.flash_pod().map_err(StepError::Refused)?;
+    let job = ctx.state().job(&identity.key.job_uid).cloned();
+    let flash_pod = job.map_or_else(|| ctx.flash_pod(), |job| ctx.flash_pod_of(&job));
+    let flash_pod = flash_pod.map_err(StepError::Refused)?;
     let state = ctx.state();
     let stored = state
         .ledger
@@ -231,7 +260,8 @@ pub fn intent_of<'a>(stored: &'a Stored, identity: &Identity) -> Result<&'a Inte
 /// An attempt could not be recorded: its device waits, or its job is refused as a whole. Where a record was made after all,
 /// the attempt goes on from it.
 pub fn give_up(ctx: &Context, job: &Job, identity: &Identity, index: usize, error: &StepError) {
-    let version = ctx.flash_pod().map_or(0, |flash_pod| flash_pod.version);
+    let flash_pod = ctx.flash_pod_of(job);
+    let version = flash_pod.map_or(0, |flash_pod| flash_pod.version);
     let mut state = ctx.state();
     let recorded = state
         .ledger
@@ -243,7 +273,10 @@ pub fn give_up(ctx: &Context, job: &Job, identity: &Identity, index: usize, erro
         StepError::Refused(refusal) if refusal.reason != Reason::ForeignRevision => {
             memory.refusal = Some((job.generation, version, Some(refusal.clone())));
         }
-        StepError::Refused(_) | StepError::Api(_) | StepError::Helm { .. } => {
+        StepError::Refused(_)
+        | StepError::Api(_)
+        | StepError::Helm { .. }
+        | StepError::NotAdmitted(_) => {
             if goes_on {
                 return;
             }

@@ -43,6 +43,9 @@ pub enum StepError {
     /// The values, the chart or the stored record cannot be used.
     #[error("{}", .0.message)]
     Refused(Refusal),
+    /// A class does not let a flash begin now; it may do so again.
+    #[error("{}", .0.message)]
+    NotAdmitted(Refusal),
     /// helm failed.
     #[error("{message}")]
     Helm {
@@ -58,7 +61,7 @@ impl StepError {
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Refused(refusal) => refusal.reason,
+            Self::Refused(refusal) | Self::NotAdmitted(refusal) => refusal.reason,
             Self::Helm { reason, .. } => *reason,
             Self::Api(error) => match &error.kind {
                 ErrorKind::Forbidden | ErrorKind::Unauthorized => Reason::Forbidden,

@@ -11,7 +11,7 @@ use crate::{
     flashjob::{
         attempts::{PodRemoval, RecordRemoval, Step},
         conditions,
-        fixtures::BOUNDS,
+        fixtures::{BOUNDS, effective_of, open_classes},
         job::Job,
         ledger::Attempt,
         memory::{Found, Trouble, Waiting},
@@ -80,6 +80,7 @@ impl Leader {
     pub fn elected(api: &mut Api, nonce: u32, max_in_flight: usize) -> Self {
         let mut state = State::default();
         state.akri_installed = true;
+        state.classes = open_classes();
         api.events.iter_mut().for_each(VecDeque::clear);
         api.instances
             .values()
@@ -214,7 +215,7 @@ impl Leader {
             .or_insert_with(|| device::select(uuids, &self.state.inventory))
             .clone();
         let roster = Roster::new(number, devices);
-        let wanted = status::open_round(job, &roster, "hash", "native", api.time());
+        let wanted = status::open_round(job, &roster, "hash", effective_of(job), api.time());
         if self.write_status(api, job, wanted, fate) {
             self.state.rosters.insert(job.uid.clone(), Arc::new(roster));
             self.state.memory(&job.uid).begin_round();

@@ -10,7 +10,7 @@ use super::{DeviceView, Observed, Plan, gates::wish};
 use crate::{
     api::{DevicePhase, Reason},
     flashjob::{
-        attempts::{Decision, decide},
+        attempts::{Bounds, Decision, decide},
         ledger::Attempt,
         memory::Waiting,
         sight::AttemptKey,
@@ -30,7 +30,8 @@ pub(super) fn plan_attempt(
 ) {
     let index = index_of(observed, attempt);
     let wish = wish(observed, attempt, index);
-    let decision = decide(attempt, &wish, observed.memory, &observed.world.bounds, now);
+    let bounds = bounds(observed);
+    let decision = decide(attempt, &wish, observed.memory, &bounds, now);
     let over = decision.step.is_none() && decision.phase == DevicePhase::Pending;
     if let Some(index) = index.filter(|_| !over) {
         active.insert(index, key.clone());
@@ -45,6 +46,14 @@ pub(super) fn plan_attempt(
     }
     if !over && wish.ending.is_none() {
         plan.views.push(view(attempt, index, decision));
+    }
+}
+
+/// The operator's bounds of waiting, with what the class says otherwise.
+fn bounds(observed: &Observed<'_>) -> Bounds {
+    Bounds {
+        address_seconds: observed.effective().address_timeout_seconds,
+        ..observed.world.bounds
     }
 }
 

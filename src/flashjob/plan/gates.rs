@@ -107,6 +107,12 @@ fn was_flashing(job: &Job, index: usize, attempt: &str) -> bool {
 
 /// The gates that are asked again right before the Pod is created.
 fn closed_gate(observed: &Observed<'_>, attempt: &Attempt) -> Option<(Reason, String)> {
+    if let Some(refusal) = &observed.terms.refusal {
+        return Some((refusal.reason, refusal.message.clone()));
+    }
+    if let Some(message) = &observed.terms.suspended {
+        return Some((Reason::ClassSuspended, message.clone()));
+    }
     if let Some(refusal) = &observed.world.chart {
         return Some((refusal.reason, refusal.message.clone()));
     }
@@ -127,8 +133,9 @@ fn closed_gate(observed: &Observed<'_>, attempt: &Attempt) -> Option<(Reason, St
         .endpoint
         .as_deref()
         .filter(|_| observed.world.akri_installed)?;
+    let forbidden = |device| Some((Reason::DeviceNotAllowed, observed.terms.forbid(device)?));
     match observed.inventory.by_uuid(&identity.uuid) {
-        Some(Ok(device)) if device.endpoint.to_string() == endpoint => None,
+        Some(Ok(device)) if device.endpoint.to_string() == endpoint => forbidden(device),
         Some(Ok(device)) => Some((
             Reason::DeviceNotFound,
             format!(
@@ -138,10 +145,12 @@ fn closed_gate(observed: &Observed<'_>, attempt: &Attempt) -> Option<(Reason, St
         )),
         Some(Err(error)) => Some((Reason::DeviceInvalid, error.to_string())),
         // A new uid of the same endpoint is the same device after a restart.
-        None if observed.inventory.by_endpoint(endpoint).is_some() => None,
-        None => Some((
-            Reason::DeviceNotFound,
-            format!("no Akri Instance stands for {endpoint} any more"),
-        )),
+        None => match observed.inventory.by_endpoint(endpoint) {
+            Some(device) => forbidden(device),
+            None => Some((
+                Reason::DeviceNotFound,
+                format!("no Akri Instance stands for {endpoint} any more"),
+            )),
+        },
     }
 }

@@ -24,8 +24,13 @@ pub(super) fn trouble(observed: &Observed<'_>) -> Option<Refusal> {
     if let Some(message) = &observed.job.invalid {
         return refusal(Reason::InvalidSpec, message.clone());
     }
-    if let Some((_, _, Some(refused))) = &observed.memory.refusal {
-        return Some(refused.clone());
+    let refused = observed.memory.refusal.as_ref();
+    let refused = refused.and_then(|(_, _, refused)| refused.clone());
+    // What was found wrong with the values was found under the class as it was then; a selection that is lost stays so.
+    let of_class = observed.terms.refusal.clone();
+    let lost = |refused: &Refusal| refused.reason == Reason::SelectionLost;
+    if let Some(refusal) = refused.clone().filter(lost).or(of_class).or(refused) {
+        return Some(refusal);
     }
     if let Some(chart) = &observed.world.chart {
         return Some(chart.clone());
@@ -40,7 +45,8 @@ pub(super) fn trouble(observed: &Observed<'_>) -> Option<Refusal> {
             "the status does not fit into the object: use fewer devices a job".into(),
         );
     }
-    None
+    let suspended = observed.terms.suspended.clone();
+    suspended.and_then(|message| refusal(Reason::ClassSuspended, message))
 }
 
 /// Counts, phase, conditions and words, from the tally.
@@ -112,6 +118,16 @@ fn judge(
     if let Some(Refusal { reason, message }) =
         trouble.filter(|trouble| !finished || trouble.reason == Reason::InvalidSpec)
     {
+        let suspended = reason == Reason::ClassSuspended;
+        // An administrator may mend the class at any time, and then the job goes on: that is no end.
+        let of_class = matches!(
+            reason,
+            Reason::FlashClassNotFound
+                | Reason::FlashClassInvalid
+                | Reason::NamespaceNotAllowed
+                | Reason::ImageNotAllowed
+                | Reason::FirmwareNotAllowed
+        );
         let waits = matches!(
             reason,
             Reason::AkriNotInstalled
@@ -119,11 +135,11 @@ fn judge(
                 | Reason::SelectionLost
                 | Reason::StatusTooLarge
         );
-        let end = (!waits && tally.in_flight == 0).then_some(End::Failed);
+        let ends = !waits && !of_class && !suspended && tally.in_flight == 0;
         return JobVerdict {
-            end,
-            accepted: waits,
-            stalled: waits,
+            end: ends.then_some(End::Failed),
+            accepted: waits || suspended,
+            stalled: waits || of_class,
             reason,
             message,
         };
@@ -207,15 +223,17 @@ fn set_conditions(status: &mut FlashJobStatus, job: &Job, verdict: &JobVerdict, 
     } else {
         (Reason::Healthy, String::new())
     };
+    let suspended = verdict.reason == Reason::ClassSuspended;
+    let suspended_words = if suspended {
+        words()
+    } else {
+        (Reason::NotRequested, String::new())
+    };
     let open = || (Reason::NotFinished, String::new());
     let set = [
         (ConditionType::Accepted, verdict.accepted, accepted),
         (ConditionType::Ready, complete, words()),
-        (
-            ConditionType::Suspended,
-            false,
-            (Reason::NotRequested, String::new()),
-        ),
+        (ConditionType::Suspended, suspended, suspended_words),
         (ConditionType::Draining, job.deleting, draining),
         (
             ConditionType::FailureTarget,

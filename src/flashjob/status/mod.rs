@@ -18,7 +18,8 @@ use super::{
     roster::Roster,
 };
 use crate::api::{
-    DevicePhase, DeviceStatus, FlashJobStatus, PreviousRound, Reason, SelectionStatus,
+    DevicePhase, DeviceStatus, Effective, FlashClassRef, FlashJobStatus, PreviousRound, Reason,
+    SelectionStatus,
 };
 
 /// The status that opens a round: nothing of the round before is in it but its result.
@@ -27,10 +28,11 @@ pub fn open_round(
     job: &Job,
     roster: &Roster,
     hash: &str,
-    engine: &str,
+    terms: (Effective, Option<FlashClassRef>),
     now: Timestamp,
 ) -> FlashJobStatus {
     let old = &job.status;
+    let (effective, flash_class) = terms;
     let previous_round = old.round.as_ref().map(|round| PreviousRound {
         number: round.number,
         firmware: round.firmware.clone(),
@@ -49,7 +51,8 @@ pub fn open_round(
             hash: hash.to_owned(),
             time: Some(Time(now)),
         }),
-        effective: Some(job.effective(engine)),
+        effective: Some(effective),
+        flash_class,
         conditions: old.conditions.clone(),
         ..FlashJobStatus::default()
     };
@@ -67,7 +70,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     let job = observed.job;
     let mut status = job.status.clone();
     status.observed_generation = Some(job.generation);
-    status.effective = Some(job.effective(&observed.world.engine));
+    status.effective = Some(observed.effective());
     let current = job.round_is_current() || job.spec.is_err() || job.deleting;
     let trouble = trouble(observed);
     let lost = trouble
@@ -87,7 +90,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
         let finals = with_found(&job.finals, &found);
         tally = tally_of(job, roster, &finals, &plan.views);
         write_finals(&mut status, job, roster, &finals);
-        status.devices = devices(job, roster, &finals, &found, plan, now);
+        status.devices = devices(observed, roster, &finals, &found, plan, now);
         let begun = status
             .devices
             .iter()
