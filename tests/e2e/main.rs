@@ -19,5 +19,6 @@ mod helm_engine;
 mod kills;
 mod leadership;
 mod main_job;
+mod rollout_class;
 mod simulation;
 mod verdicts;
