@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::support::{
-    ControlPlane, Fleet, Params, Space,
-    job::{Seen, VERSION, job},
+    ControlPlane, Params, Space,
+    job::{Seen, job},
     seconds,
 };
 
@@ -165,7 +165,9 @@ async fn a_suspended_class_starts_nothing_new_and_what_is_in_flight_ends() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_class_does_not_allow_creates_nothing_until_an_administrator_allows_it() {
     let space = Space::new("class-allow").await;
-    let fleet = space.fleet(params(1, 0.2)).await;
+    // One for each job: a device that was flashed comes back with another uid.
+    let fleet = space.fleet(params(6, 0.2)).await;
+    let uuids = fleet.uuids();
     let _operator = space.operator(&[]);
     let cases = [
         (
@@ -200,15 +202,15 @@ async fn what_a_class_does_not_allow_creates_nothing_until_an_administrator_allo
         ),
     ];
     let named = |case: &str| format!("{}-{case}", space.name);
-    for (case, rules, ..) in &cases {
+    for ((case, rules, ..), uuid) in cases.iter().zip(&uuids) {
         put_class(&space, &named(case), rules);
         let more = json!({"flashClassName": named(case), "flashjobPodImage": "registry.example.com/flash:9"});
-        space.apply(&job(case, &fleet.uuids(), &more).to_string());
+        space.apply(&job(case, std::slice::from_ref(uuid), &more).to_string());
     }
     space.apply(
         &job(
             "vanished",
-            &fleet.uuids(),
+            &uuids[5..],
             &json!({"flashClassName": named("none")}),
         )
         .to_string(),
@@ -423,15 +425,6 @@ async fn naming_another_class_within_a_round_gives_no_way_past_the_first() {
         .await;
 }
 
-/// Flashes the fleet's only device once more.
-async fn flash(space: &Space, name: &str, fleet: &Fleet) {
-    space.apply(&job(name, &fleet.uuids(), &json!({})).to_string());
-    let done = space.finished(name, PATIENCE).await;
-    assert!(done.is("Complete"), "{:#}", done.0);
-    assert_eq!(done.0["spec"]["version"], VERSION);
-    space.delete_job(name, PATIENCE).await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_chart_brings_the_default_class_and_without_any_or_without_the_kind_jobs_say_so() {
     let control_plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start("classes")));
@@ -439,9 +432,12 @@ async fn the_chart_brings_the_default_class_and_without_any_or_without_the_kind_
     // Installed on an empty cluster: the CRDs and the class came with one `helm install`.
     control_plane.operator_kubeconfig();
     assert_eq!(class(&space, "default")["spec"], json!({}));
-    let fleet = space.fleet(params(1, 0.2)).await;
+    let fleet = space.fleet(params(3, 0.2)).await;
+    let uuids = fleet.uuids();
     let mut operator = space.operator(&[]);
-    flash(&space, "first", &fleet).await;
+    space.apply(&job("first", &uuids[..1], &json!({})).to_string());
+    let done = space.finished("first", PATIENCE).await;
+    assert_eq!(names(&done), &json!("default"));
     // An upgrade takes the class into the release.
     let upgrade = [
         "upgrade",
@@ -465,7 +461,7 @@ async fn the_chart_brings_the_default_class_and_without_any_or_without_the_kind_
     assert!(manifest.contains("kind: FlashClass"));
 
     space.kubectl(&["delete", "flashclass", "default"]);
-    space.apply(&job("none", &fleet.uuids(), &json!({})).to_string());
+    space.apply(&job("none", &uuids[1..2], &json!({})).to_string());
     stalled(
         &space,
         "none",
@@ -482,7 +478,6 @@ async fn the_chart_brings_the_default_class_and_without_any_or_without_the_kind_
     ]);
     let done = space.finished("none", PATIENCE).await;
     assert_eq!(names(&done), &json!("other"));
-    space.delete_job("none", PATIENCE).await;
 
     // An upgrade in the wrong order: the kind is not there yet.
     let kind = "flashclasses.application.flashjob.nbfc.io";
@@ -490,7 +485,7 @@ async fn the_chart_brings_the_default_class_and_without_any_or_without_the_kind_
     operator.kill();
     space.kubectl(&["delete", "crd", kind]);
     let mut operator = space.operator(&[]);
-    space.apply(&job("early", &fleet.uuids(), &json!({})).to_string());
+    space.apply(&job("early", &uuids[2..], &json!({})).to_string());
     stalled(&space, "early", "FlashClassNotFound", "install the CRDs").await;
     assert!(operator.ended().is_none(), "{}", operator.log());
     let mut crd: Value = serde_json::from_str(&crd).unwrap();
