@@ -1,5 +1,7 @@
 //! Logs and metrics of the process. The log's level can be changed while it runs; metrics are in `metrics`.
 
+#[cfg(test)]
+mod chart_tests;
 mod metrics;
 
 use std::{fmt::Display, io::IsTerminal};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Error, device::Device, params::Params};
+use super::{Error, device::Device, params::Params, patience::answered};
 
 /// A discovered device.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug)]
@@ -114,7 +114,8 @@ pub async fn create(
             .into(),
         },
     );
-    match api.create(&PostParams::default(), &instance).await {
+    let parameters = PostParams::default();
+    match answered(|| api.create(&parameters, &instance)).await {
         Err(kube::Error::Api(status)) if status.is_already_exists() => api.get(&name).await,
         other => other,
     }
@@ -128,7 +129,7 @@ pub async fn delete(client: &Client, namespace: &str, name: &str, uid: &str) -> 
         uid: Some(uid.into()),
         resource_version: None,
     });
-    match api.delete(name, &params).await {
+    match answered(|| api.delete(name, &params)).await {
         Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
         other => other.map(drop).map_err(Error::api("delete Instance", name)),
     }

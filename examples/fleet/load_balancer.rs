@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use futures::TryStreamExt;
+use futures::StreamExt;
 use k8s_openapi::api::core::v1::Service;
 use kube::{
     Api, ResourceExt,
@@ -15,7 +15,7 @@ use kube::{
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use super::{World, device::Outcome, params::AddressKind};
+use super::{World, device::Outcome, params::AddressKind, patience::answered};
 
 /// The addresses of 192.0.2.0/24 that are free, and who has the others.
 #[derive(Debug, Default)]
@@ -64,34 +64,26 @@ pub async fn run(world: Arc<World>, namespace: Option<String>) {
         None => Api::all(world.client.clone()),
     };
     let freed = Arc::new(Notify::new());
-    let events = watcher(api, watcher::Config::default()).default_backoff();
-    let handled = events.try_for_each(|event| {
-        let (world, freed) = (&world, &freed);
-        async move {
-            match event {
-                watcher::Event::Apply(service) | watcher::Event::InitApply(service) => {
-                    seen(world, freed, service);
-                }
-                watcher::Event::Delete(service) => {
-                    world
-                        .serving
-                        .lock()
-                        .remove(&service.uid().unwrap_or_default());
-                    if world
-                        .pool
-                        .lock()
-                        .release(&service.uid().unwrap_or_default())
-                    {
-                        freed.notify_waiters();
-                    }
-                }
-                watcher::Event::Init | watcher::Event::InitDone => {}
+    let mut events = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .boxed();
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(watcher::Event::Apply(service) | watcher::Event::InitApply(service)) => {
+                seen(&world, &freed, service);
             }
-            Ok(())
+            Ok(watcher::Event::Delete(service)) => {
+                let uid = service.uid().unwrap_or_default();
+                world.serving.lock().remove(&uid);
+                if world.pool.lock().release(&uid) {
+                    freed.notify_waiters();
+                }
+            }
+            Ok(watcher::Event::Init | watcher::Event::InitDone) => {}
+            Err(error) => {
+                eprintln!("fleet: the load balancer sees no Services, trying again: {error}");
+            }
         }
-    });
-    if let Err(error) = handled.await {
-        eprintln!("fleet: the load balancer stopped: {error}");
     }
 }
 
@@ -140,13 +132,12 @@ async fn serve(world: &World, freed: &Notify, service: Service) {
     let patch =
         json!({"metadata": {"uid": uid}, "status": {"loadBalancer": {"ingress": [ingress]}}});
     let _permit = world.writes.acquire().await;
-    let patched = api
-        .patch_status(
-            &service.name_any(),
-            &PatchParams::default(),
-            &Patch::Merge(&patch),
-        )
-        .await;
+    let (name, parameters, patch) = (
+        service.name_any(),
+        PatchParams::default(),
+        Patch::Merge(&patch),
+    );
+    let patched = answered(|| api.patch_status(&name, &parameters, &patch)).await;
     if let Err(error) = patched {
         world.pool.lock().release(&uid);
         freed.notify_waiters();

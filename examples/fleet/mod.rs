@@ -13,6 +13,7 @@ pub mod akri;
 pub mod device;
 pub mod load_balancer;
 pub mod params;
+pub mod patience;
 pub mod pods;
 pub mod world;
 

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use futures::TryStreamExt;
+use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Resource, ResourceExt,
@@ -14,6 +14,7 @@ use serde_json::json;
 use super::{
     Error, World, akri,
     device::{Ending, Outcome},
+    patience::answered,
 };
 
 /// Name of the container that flashes.
@@ -25,17 +26,16 @@ pub async fn run(world: Arc<World>, namespace: Option<String>) {
         Some(namespace) => Api::namespaced(world.client.clone(), namespace),
         None => Api::all(world.client.clone()),
     };
-    let events = watcher(api, watcher::Config::default()).default_backoff();
-    let handled = events.try_for_each(|event| {
+    let mut events = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .boxed();
+    while let Some(event) = events.next().await {
         match event {
-            watcher::Event::Apply(pod) | watcher::Event::InitApply(pod) => seen(&world, pod),
-            watcher::Event::Delete(pod) => world.interrupted(&pod.uid().unwrap_or_default()),
-            watcher::Event::Init | watcher::Event::InitDone => {}
+            Ok(watcher::Event::Apply(pod) | watcher::Event::InitApply(pod)) => seen(&world, pod),
+            Ok(watcher::Event::Delete(pod)) => world.interrupted(&pod.uid().unwrap_or_default()),
+            Ok(watcher::Event::Init | watcher::Event::InitDone) => {}
+            Err(error) => eprintln!("fleet: the devices see no Pods, trying again: {error}"),
         }
-        std::future::ready(Ok(()))
-    });
-    if let Err(error) = handled.await {
-        eprintln!("fleet: the devices stopped: {error}");
     }
 }
 
@@ -134,14 +134,8 @@ async fn end(world: &World, pod: &Pod, ending: &Ending) -> Result<(), Error> {
     });
     let api: Api<Pod> = Api::namespaced(world.client.clone(), &pod.namespace().unwrap_or_default());
     let _permit = world.writes.acquire().await;
-    match api
-        .patch_status(
-            &pod.name_any(),
-            &PatchParams::default(),
-            &Patch::Merge(&patch),
-        )
-        .await
-    {
+    let (name, parameters, patch) = (pod.name_any(), PatchParams::default(), Patch::Merge(&patch));
+    match answered(|| api.patch_status(&name, &parameters, &patch)).await {
         Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
         other => other
             .map(drop)
@@ -231,7 +225,8 @@ impl Log {
             .data(json!({"spec": {"logs": [{"containers": [CONTAINER], "logsFile": log.file, "follow": false}]}}));
         object.metadata.owner_references = Some(pod.owner_ref(&()).into_iter().collect());
         let _permit = world.writes.acquire().await;
-        match api.create(&PostParams::default(), &object).await {
+        let parameters = PostParams::default();
+        match answered(|| api.create(&parameters, &object)).await {
             Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(log),
             other => other.map(|_| log).map_err(Error::api("create Logs", &name)),
         }

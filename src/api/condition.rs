@@ -10,6 +10,11 @@ macro_rules! words {
         impl $name {
             /// Every word of the set.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            /// The word as the API shows it, or none.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|word| word.as_str() == text)
+            }
             /// The word as the API shows it.
             #[must_use]
             pub const fn as_str(self) -> &'static str {

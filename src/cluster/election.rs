@@ -2,6 +2,8 @@
 //!
 //! Called by the controller: `win`, then `keep` beside the work, then `release` once no write is under way.
 
+mod leadership;
+
 use std::{future::Future, sync::Arc, time::Duration};
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
@@ -14,14 +16,13 @@ use tracing::{debug, info, warn};
 
 use super::{
     clock,
-    error::{ApiError, ErrorKind},
+    error::ApiError,
     fence::Fence,
-    lease::{Decision, LeaseTimes, Observed, decide, held_spec, released_spec},
+    lease::{Decision, LeaseTimes, Observed, decide, held_spec},
 };
 use crate::names;
 
-/// Pause between two tries of a renewal that failed.
-const RETRY_PAUSE: Duration = Duration::from_millis(500);
+pub use leadership::Leadership;
 
 /// Takes part in the election of one leader.
 #[derive(Clone)]
@@ -185,122 +186,6 @@ impl Election {
             Ok(answer) => answer.map_err(|error| ApiError::new(what(), &error)),
             Err(_) => Err(ApiError::timeout(what(), limit)),
         }
-    }
-}
-
-/// The Lease is held. Dropping this closes the fence, but leaves the Lease to expire.
-pub struct Leadership {
-    election: Election,
-    identity: String,
-    lease: Lease,
-    /// Boot time before the last successful renewal was sent.
-    renewed: Duration,
-}
-
-impl Leadership {
-    /// Holder identity: host name and a random part, new at every acquisition.
-    #[must_use]
-    pub fn identity(&self) -> &str {
-        &self.identity
-    }
-
-    /// Renews the Lease until it is lost; then the fence is closed.
-    pub async fn keep(&mut self) -> Lost {
-        loop {
-            let pause = match self.renew().await {
-                Ok(true) => self.election.times.renew_period,
-                Ok(false) => RETRY_PAUSE,
-                Err(lost) => {
-                    self.election.fence.close();
-                    return lost;
-                }
-            };
-            sleep(pause).await;
-        }
-    }
-
-    /// One renewal: whether it succeeded.
-    async fn renew(&mut self) -> Result<bool, Lost> {
-        let times = self.election.times;
-        let before = clock::boot_time();
-        let deadline = self.renewed + times.renew_deadline;
-        let Some(left) = deadline.checked_sub(before).filter(|left| !left.is_zero()) else {
-            return Err(Lost::Expired(times.renew_deadline));
-        };
-        let spec = held_spec(
-            self.lease.spec.as_ref(),
-            &self.identity,
-            times.duration,
-            clock::now(),
-        );
-        let limit = self.election.request_timeout.min(left);
-        match self.election.write(Some(&self.lease), spec, limit).await {
-            Ok(lease) => {
-                self.lease = lease;
-                self.renewed = before;
-                self.election
-                    .fence
-                    .open_until(before + times.renew_deadline);
-                Ok(true)
-            }
-            Err(error) if error.kind == ErrorKind::NotFound => Err(Lost::Deleted),
-            Err(error) if error.kind == ErrorKind::Conflict => self.look_again().await,
-            Err(error) => {
-                warn!(%error, "the leader lease was not renewed; trying again");
-                Ok(false)
-            }
-        }
-    }
-
-    /// Somebody else wrote the Lease: sees whether it is still ours.
-    async fn look_again(&mut self) -> Result<bool, Lost> {
-        let Ok(lease) = self.election.get().await else {
-            return Ok(false);
-        };
-        let holder = lease
-            .as_ref()
-            .map(|lease| super::lease::holder(lease).to_owned());
-        let observed = Observed {
-            lease,
-            since: Duration::ZERO,
-        };
-        let now = clock::boot_time();
-        let decision = decide(
-            &observed,
-            &self.identity,
-            true,
-            self.election.times.duration,
-            now,
-        );
-        match (decision, observed.lease) {
-            (Decision::Renew, Some(lease)) => {
-                self.lease = lease;
-                Ok(false)
-            }
-            (_, None) => Err(Lost::Deleted),
-            (_, Some(_)) => Err(Lost::Taken(holder.unwrap_or_default())),
-        }
-    }
-
-    /// Closes the fence and gives the Lease up, so that the next leader need not wait.
-    ///
-    /// Call it once no write is under way: the next leader trusts that.
-    ///
-    /// # Errors
-    /// When the Lease could not be written; it then expires by itself.
-    pub async fn release(self) -> Result<(), ApiError> {
-        self.election.fence.close();
-        let spec = released_spec(self.lease.spec.as_ref(), clock::now());
-        let limit = self.election.request_timeout;
-        self.election.write(Some(&self.lease), spec, limit).await?;
-        info!(identity = %self.identity, "no longer leading");
-        Ok(())
-    }
-}
-
-impl Drop for Leadership {
-    fn drop(&mut self) {
-        self.election.fence.close();
     }
 }
 

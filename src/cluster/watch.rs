@@ -104,18 +104,18 @@ pub fn flash_classes(client: &Client) -> Watch<DeserializeGuard<FlashClass>> {
     one_part(Api::all(client.clone()), Config::default(), None).boxed()
 }
 
-/// Every namespace.
-#[must_use]
-pub fn namespaces(client: &Client) -> Watch<Namespace> {
-    one_part(Api::all(client.clone()), Config::default(), None).boxed()
-}
-
 /// One `ConfigMap`: the administrator's chart values.
 #[must_use]
 pub fn config_map(client: &Client, namespace: &str, name: &str) -> Watch<ConfigMap> {
     let scope = Scope::Namespaces([namespace.to_owned()].into());
     let config = Config::default().fields(&format!("metadata.name={name}"));
     watch(client, &scope, &config)
+}
+
+/// Every namespace: few objects, in whatever scope.
+#[must_use]
+pub fn namespaces(client: &Client) -> Watch<Namespace> {
+    one_part(Api::all(client.clone()), Config::default(), None).boxed()
 }
 
 fn of_a_job(more: &str) -> Config {

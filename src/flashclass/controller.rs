@@ -1,15 +1,10 @@
-//! Watches of classes and namespaces, and the loop that writes the status of classes. Decides nothing.
+//! The watch of classes, and the loop that writes the status of classes. Decides nothing.
 //!
 //! Run by the FlashJob controller for as long as this process leads. Whatever changes here concerns jobs: they are looked at again.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
 use tokio::sync::mpsc;
 
@@ -78,67 +73,6 @@ pub async fn classes(ctx: Arc<Context>, listed_tx: mpsc::Sender<&'static str>) {
             ctx.nudge_all();
         }
     }
-}
-
-/// Takes namespaces in: their labels, and whether they are being deleted. Says `Namespace` once they are listed.
-pub async fn namespaces(ctx: Arc<Context>, listed_tx: mpsc::Sender<&'static str>) {
-    let mut events = watch::namespaces(&ctx.read);
-    let mut listing: Option<BTreeMap<String, Namespace>> = None;
-    while let Some(watched) = events.next().await {
-        let news = match watched.event {
-            WatchEvent::Restarted => {
-                listing = Some(BTreeMap::new());
-                false
-            }
-            WatchEvent::Seen(namespace) => match &mut listing {
-                Some(seen) => {
-                    seen.insert(namespace.name_any(), namespace);
-                    false
-                }
-                None => see(&ctx, namespace),
-            },
-            WatchEvent::Deleted(namespace) => {
-                let name = namespace.name_any();
-                let mut state = ctx.state();
-                state.terminating.remove(&name);
-                state.namespaces.remove(&name).is_some()
-            }
-            WatchEvent::Listed => {
-                let seen = listing.take().unwrap_or_default();
-                ctx.state()
-                    .namespaces
-                    .retain(|name, _| seen.contains_key(name));
-                seen.into_values().for_each(|namespace| {
-                    see(&ctx, namespace);
-                });
-                let _ = listed_tx.try_send("Namespace");
-                true
-            }
-            WatchEvent::NotInstalled => false,
-            WatchEvent::Failed(error) => {
-                tracing::warn!(kind = "Namespace", error = %error, "watch failed, trying again");
-                false
-            }
-        };
-        if news {
-            ctx.nudge_all();
-        }
-    }
-}
-
-/// Takes a namespace in; whether anything that matters changed.
-fn see(ctx: &Context, namespace: Namespace) -> bool {
-    let name = namespace.name_any();
-    let terminating = namespace.metadata.deletion_timestamp.is_some();
-    let labels = namespace.metadata.labels.unwrap_or_default();
-    let mut state = ctx.state();
-    if terminating {
-        state.terminating.insert(name.clone());
-    } else {
-        state.terminating.remove(&name);
-    }
-    let before = state.namespaces.insert(name, labels.clone());
-    before != Some(labels)
 }
 
 /// Writes what the classes have to say, whenever it is something new.

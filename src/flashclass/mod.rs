@@ -7,7 +7,7 @@
 //! | `terms`, `effective`, `chart` | what they make of it; pure |
 //! | `freeze` | the defaults of a round, stored and read back; pure |
 //! | `observe`, `plan` | what the status of a class is to say; pure |
-//! | `act`, `controller` | write it; watch classes and namespaces |
+//! | `act`, `controller` | write it; watch classes |
 //!
 //! A class is asked about a job by `flashjob`: once a pass, and again right before the first write of an attempt and its Pod.
 

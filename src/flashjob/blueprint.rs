@@ -3,6 +3,7 @@
 //! Called by `act` before the first write of an attempt and again before its Pod, then from the stored record; by `trial` to
 //! try a job's values before anything starts; and by the `render` subcommand.
 
+mod blame;
 mod facts;
 mod parts;
 mod rendering;
@@ -163,10 +164,8 @@ impl FlashPod {
             .layered(job, round, &intent, &release, merge)
             .map_err(|error| refused(&error))?;
         if let Some(schema) = &self.schema {
-            schema.validate(&merged.values).map_err(|error| Refusal {
-                reason: Reason::ValuesInvalid,
-                message: format!("values.schema.json: {error}"),
-            })?;
+            let checked = schema.validate(&merged.values);
+            checked.map_err(|broken| self.blame(&broken, &merged, attempt.device))?;
         }
         Ok(Blueprint {
             release,
@@ -215,7 +214,7 @@ impl FlashPod {
         make(&layers, &context(intent, release))
     }
 
-    fn class_values(&self) -> Option<&DeviceValues> {
+    pub(super) fn class_values(&self) -> Option<&DeviceValues> {
         let frozen = self.class.as_ref()?;
         frozen.values.as_ref().map(|(values, _)| values)
     }

@@ -50,20 +50,74 @@ fn blueprint_of(
     values: &Value,
     image: Option<&str>,
 ) -> Result<Blueprint, Refusal> {
+    blueprint_for(flash_pod, values, image, &device())
+}
+
+fn blueprint_for(
+    flash_pod: &FlashPod,
+    values: &Value,
+    image: Option<&str>,
+    device: &Device,
+) -> Result<Blueprint, Refusal> {
     let mut wanted = spec(1);
     wanted["values"] = values.clone();
     wanted["flashjobPodImage"] = json!(image);
     let job = job_of(&wanted, None);
     let round = job.wanted_round(3).unwrap();
-    let device = device();
     let attempt = AttemptOf {
         index: 0,
         uuid: &uuid(0),
-        device: &device,
+        device,
         number: 1,
         nonce: "n",
     };
     flash_pod.blueprint(&job, &round, &attempt)
+}
+
+/// The device with another text in one property.
+fn device_with(property: &str, text: &str) -> Device {
+    let mut instance = instance(&uuid(0), 0);
+    let properties = &mut instance.spec.broker_properties;
+    properties.insert(property.to_owned(), text.to_owned());
+    Device::parse(&instance).unwrap()
+}
+
+#[rstest]
+#[case::a_control_character("APPLICATION_TYPE", "lamp\u{1}", None)]
+#[case::a_board_that_is_no_name("DEVICE", "esp32 s3\n", None)]
+#[case::through_the_administrator_s_values(
+    "SITE",
+    "9",
+    Some("tls: {secretName: '{{ device.properties.SITE }}!'}")
+)]
+fn a_device_s_own_text_that_breaks_the_schema_is_the_device_s_fault_and_names_the_property(
+    #[case] property: &str,
+    #[case] text: &str,
+    #[case] operator: Option<&str>,
+) {
+    let flash_pod = flash_pod_with(operator, |_| {}).unwrap();
+    let odd = device_with(property, text);
+    let refusal = blueprint_for(&flash_pod, &json!({}), None, &odd).unwrap_err();
+    assert_eq!(refusal.reason, Reason::DeviceInvalid, "{refusal:?}");
+    for words in ["Instance lab/i-uuid-0", property, "values.schema.json"] {
+        assert!(refusal.message.contains(words), "{refusal:?}");
+    }
+    assert!(!refusal.message.contains(text), "{refusal:?}");
+}
+
+#[rstest]
+#[case::the_job_s_values(None, json!({"resources": "plenty"}))]
+#[case::the_administrator_s_values(Some("tls: {secretName: 'A!'}"), json!({}))]
+#[case::where_the_job_has_a_part_in_it(Some("tls: {secretName: '{{ job.name }} {{ device.type }}'}"), json!({}))]
+fn a_mistake_that_is_not_the_device_s_is_the_job_s_also_where_the_device_is_odd(
+    #[case] operator: Option<&str>,
+    #[case] values: Value,
+) {
+    let flash_pod = flash_pod_with(operator, |_| {}).unwrap();
+    for device in [device(), device_with("APPLICATION_TYPE", "lamp\u{1}")] {
+        let refusal = blueprint_for(&flash_pod, &values, None, &device).unwrap_err();
+        assert_eq!(refusal.reason, Reason::ValuesInvalid, "{refusal:?}");
+    }
 }
 
 fn complete(flash_pod: &FlashPod, blueprint: &Blueprint) -> Result<Rendered, Refusal> {

@@ -10,8 +10,8 @@ use kube::{Client, Resource};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
-    attempts::Bounds, blueprint::FlashPod, conditions, job::Job, memory::Refusal, plan::World,
-    state::State, status::count, verdict::Markers,
+    attempts::Bounds, blueprint::FlashPod, conditions, gauge, job::Job, memory::Refusal,
+    plan::World, state::State, status::count, verdict::Markers,
 };
 use crate::{
     api::{ConditionType, DevicePhase, DeviceStatus, FlashJobStatus, Reason},
@@ -64,6 +64,10 @@ impl Context {
         nudge_tx: UnboundedSender<String>,
     ) -> Self {
         let state = Mutex::new(State::default());
+        metrics.expect_verdicts(
+            DevicePhase::Failed.as_str(),
+            gauge::FAILURES.map(Reason::as_str),
+        );
         Self {
             writer,
             read,
@@ -226,10 +230,8 @@ impl Context {
             .iter()
             .filter(|device| device.phase == failed && !known(device.index))
         {
-            let known = Reason::ALL
-                .iter()
-                .find(|reason| Some(reason.as_str()) == device.reason.as_deref());
-            let reason = known.map_or("DeviceFailed", |reason| reason.as_str());
+            let known = device.reason.as_deref().and_then(Reason::parse);
+            let reason = known.map_or("DeviceFailed", Reason::as_str);
             let message = device.message.clone().unwrap_or_default();
             let note = format!("device {} ({}): {message}", device.index, device.uuid);
             self.event(job, Some(&device.uuid), (true, reason), note);

@@ -14,7 +14,9 @@ use kube::{Resource, ResourceExt, core::DeserializeGuard};
 use serde::de::DeserializeOwned;
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{context::Context, job::Job, passes::passes, sight::AttemptKey, state::State, sweep};
+use super::{
+    context::Context, job::Job, namespaces, passes::passes, sight::AttemptKey, state::State, sweep,
+};
 use crate::{
     api::{FlashJob, Instance},
     cluster::{
@@ -45,6 +47,11 @@ pub async fn run(
         scope.clone(),
         listed_tx.clone(),
     ));
+    tasks.spawn(namespaces::follow(
+        Arc::clone(&ctx),
+        scope.clone(),
+        listed_tx.clone(),
+    ));
     let secrets = watch::secrets(client, &scope);
     tasks.spawn(objects(
         Arc::clone(&ctx),
@@ -71,10 +78,6 @@ pub async fn run(
     ));
     let akri = watch::instances(client, &instance_scope);
     tasks.spawn(instances(Arc::clone(&ctx), akri, listed_tx.clone()));
-    tasks.spawn(flashclass::controller::namespaces(
-        Arc::clone(&ctx),
-        listed_tx.clone(),
-    ));
     tasks.spawn(flashclass::controller::classes(Arc::clone(&ctx), listed_tx));
     // Every part of every source has to be listed, or known not to exist, before the first decision.
     let parts = scope.parts().len();
@@ -156,6 +159,7 @@ async fn objects<K>(
                 tracing::error!(kind, "the API server does not know this kind");
             }
             WatchEvent::Failed(error) => {
+                ctx.metrics.watch_failed(kind);
                 tracing::warn!(kind, error = %error, "watch failed, trying again");
             }
         }
@@ -228,6 +232,7 @@ async fn jobs(
                 "the API server does not know FlashJobs: install the CRDs of the chart"
             ),
             WatchEvent::Failed(error) => {
+                ctx.metrics.watch_failed("FlashJob");
                 tracing::warn!(kind = "FlashJob", error = %error, "watch failed, trying again");
             }
         }
@@ -237,6 +242,7 @@ async fn jobs(
 fn gone(ctx: &Context, uid: Option<&str>) {
     if let Some(uid) = uid {
         ctx.state().see_job_gone(uid);
+        ctx.metrics.forget_devices(uid);
     }
 }
 
@@ -281,6 +287,7 @@ async fn instances(
                 let _ = listed_tx.try_send("Instance");
             }
             WatchEvent::Failed(error) => {
+                ctx.metrics.watch_failed("Instance");
                 tracing::warn!(kind = "Instance", error = %error, "watch failed, trying again");
             }
         }

@@ -76,7 +76,9 @@ impl Finals {
         self.len() == 0
     }
 
-    fn of(status: &FlashJobStatus) -> Self {
+    /// As a status says.
+    #[must_use]
+    pub fn of(status: &FlashJobStatus) -> Self {
         let parse = |text: &Option<String>| {
             text.as_deref()
                 .and_then(|text| IndexSet::parse(text).ok())

@@ -28,6 +28,10 @@ pub struct Memory {
     pub written: Option<(Timestamp, usize)>,
     /// When the last status write was refused for its size.
     pub too_large: bool,
+    /// The resource version of which it was said that it cannot be read.
+    pub unreadable: Option<u64>,
+    /// The generation and chart settings of which one device's values were accepted: others are refused for what they are.
+    pub proven: Option<(i64, u64)>,
     /// The values of this spec cannot be used, with the generation and chart settings that this was found for.
     pub refusal: Option<(i64, u64, Option<Refusal>)>,
 }
@@ -42,6 +46,7 @@ impl Memory {
         self.waiting.clear();
         self.missing_since.clear();
         self.refusal = None;
+        self.proven = None;
     }
 }
 

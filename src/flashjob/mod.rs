@@ -3,9 +3,9 @@
 //! | file | what it may do |
 //! |---|---|
 //! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
-//! | `table`, `attempts`, `pending`, `plan`, `verdict`, `status`, `conditions`, `index_set`, `blueprint` | decide; pure |
+//! | `table`, `attempts`, `foreign`, `pending`, `plan`, `verdict`, `status`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
 //! | `act` | write |
-//! | `controller`, `passes`, `reconcile`, `rounds`, `trial`, `sweep`, `context` | wire them together |
+//! | `controller`, `namespaces`, `passes`, `reconcile`, `rounds`, `trial`, `sweep`, `context` | wire them together |
 
 mod act;
 pub mod attempts;
@@ -15,12 +15,15 @@ mod context;
 mod controller;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod foreign;
+mod gauge;
 pub mod index_set;
 pub mod job;
 #[cfg(test)]
 mod laws;
 pub mod ledger;
 pub mod memory;
+mod namespaces;
 pub mod observe;
 mod passes;
 mod pending;
@@ -35,6 +38,7 @@ pub mod status;
 mod sweep;
 pub mod table;
 mod trial;
+mod unreadable;
 pub mod verdict;
 
 pub use context::{Context, Limits};

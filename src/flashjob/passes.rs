@@ -36,6 +36,7 @@ pub(super) async fn passes(ctx: Arc<Context>, nudge_rx: mpsc::UnboundedReceiver<
             }
             Some(done) = running.join_next() => {
                 let Ok((uid, wait)) = done else {
+                    ctx.metrics.reconciled("panic", Duration::ZERO);
                     tracing::error!("a pass panicked; its job is looked at again after a restart");
                     continue;
                 };
@@ -57,8 +58,8 @@ fn one_pass(
 ) -> impl Future<Output = (String, Option<Duration>)> + Send {
     async move {
         let begun = Instant::now();
-        let wait = reconcile(&ctx, &uid).await;
-        ctx.metrics.reconciled("done", begun.elapsed());
+        let (wait, outcome) = reconcile(&ctx, &uid).await;
+        ctx.metrics.reconciled(outcome, begun.elapsed());
         (uid, wait)
     }
 }

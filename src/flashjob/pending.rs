@@ -1,6 +1,6 @@
 //! A device that has not begun: may it begin now, why does it wait, or does it end without a flash? Pure; called by `plan`.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -23,8 +23,8 @@ pub struct Candidate<'a> {
     pub selected: &'a SelectedDevice,
     /// Whether a slot is free.
     pub slot: bool,
-    /// Endpoints that begin in this very plan.
-    pub taken: &'a BTreeSet<String>,
+    /// Endpoints that begin in this very plan, and the UUID as which they do.
+    pub taken: &'a BTreeMap<String, String>,
 }
 
 /// Why a device does not begin.
@@ -242,9 +242,9 @@ fn flashed_already<'a>(
 
 /// Who holds the device, in words.
 fn held(observed: &Observed<'_>, candidate: &Candidate<'_>, endpoint: &str) -> Option<String> {
-    if candidate.taken.contains(endpoint) {
+    if let Some(other) = candidate.taken.get(endpoint) {
         return Some(format!(
-            "{endpoint} is being flashed under another UUID of this job"
+            "{endpoint} is being flashed as {other} of this job"
         ));
     }
     let holder = observed.ledger.holder(endpoint)?;

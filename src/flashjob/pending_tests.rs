@@ -13,7 +13,7 @@ use crate::{
 
 /// What is decided about the device at an index; a slot is free.
 fn considering(scene: &Scene, index: usize, second: i64) -> Result<Device, Verdictless> {
-    considering_with(scene, index, second, true, &BTreeSet::new())
+    considering_with(scene, index, second, true, &BTreeMap::new())
 }
 
 fn considering_with(
@@ -21,7 +21,7 @@ fn considering_with(
     index: usize,
     second: i64,
     slot: bool,
-    taken: &BTreeSet<String>,
+    taken: &BTreeMap<String, String>,
 ) -> Result<Device, Verdictless> {
     let roster = scene.roster.as_ref().unwrap();
     let candidate = Candidate {
@@ -65,7 +65,7 @@ fn a_device_that_is_there_begins_when_a_slot_is_free() {
         endpoint(1)
     );
     assert_eq!(
-        considering_with(&scene, 1, 1, false, &BTreeSet::new()),
+        considering_with(&scene, 1, 1, false, &BTreeMap::new()),
         Err(Verdictless::Queued)
     );
 }
@@ -154,9 +154,10 @@ fn duplicates() -> Scene {
 #[test]
 fn two_uuids_of_one_device_begin_one_at_a_time() {
     let scene = duplicates();
-    let taken = [endpoint(0)].into();
+    let taken = [(endpoint(0), "one".to_owned())].into();
     let waits = view_of(considering_with(&scene, 1, 1, true, &taken).unwrap_err());
     assert_eq!(waits.reason, Reason::DeviceBusy);
+    assert!(waits.message.contains("as one of this job"), "{waits:?}");
 }
 
 #[test]

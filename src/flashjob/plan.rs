@@ -182,7 +182,7 @@ fn plan_pending(
     let effective = observed.effective();
     let mut slots = free_slots(observed, &effective);
     let named: std::collections::HashSet<&str> = spec.uuid.iter().map(String::as_str).collect();
-    let mut taken: BTreeSet<String> = BTreeSet::new();
+    let mut taken: BTreeMap<String, String> = BTreeMap::new();
     for (index, selected) in roster.devices().iter().enumerate() {
         let settled =
             observed.job.finals.contains(index) || observed.memory.refused.contains_key(&index);
@@ -198,7 +198,7 @@ fn plan_pending(
         };
         match consider(observed, roster, &candidate, &effective, now) {
             Ok(device) => {
-                taken.insert(device.endpoint.to_string());
+                taken.insert(device.endpoint.to_string(), selected.uuid.clone());
                 slots -= 1;
                 plan.begin.push(Begin {
                     index,

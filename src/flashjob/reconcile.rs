@@ -7,8 +7,11 @@ use std::{sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    act, conditions,
+    act,
+    attempts::Step,
+    conditions,
     context::Context,
+    gauge,
     job::Job,
     plan::{self, Plan},
     remember::remember,
@@ -36,35 +39,35 @@ const RETRY: Duration = Duration::from_secs(1);
 /// When the next pass is due, if nothing happens before.
 pub type NextPass = Option<Duration>;
 
-/// Makes one pass over the job with this uid.
-pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> NextPass {
-    let job = ctx.state().job(uid).cloned()?;
+/// Makes one pass over the job with this uid. The word says how it went.
+pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> (NextPass, &'static str) {
+    let Some(job) = ctx.state().job(uid).cloned() else {
+        return (None, "gone");
+    };
     match pass(ctx, &job).await {
-        Ok(next) => next,
+        Ok(next) if job.spec.is_err() => (next, "unreadable"),
+        Ok(next) => (next, "ok"),
         Err(error) => {
             tracing::warn!(object.namespace = job.namespace, object.name = job.name, error = %error, "pass failed, trying again");
-            Some(RETRY)
+            (Some(RETRY), outcome_of(&error.kind))
         }
     }
 }
 
+/// What somebody else wrote meanwhile, or another leader, is no error of a pass.
+const fn outcome_of(error: &ErrorKind) -> &'static str {
+    match error {
+        ErrorKind::Conflict => "conflict",
+        ErrorKind::NotLeader => "not_leader",
+        _ => "error",
+    }
+}
+
 async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> {
-    if job.spec.is_err() && !job.deleting {
-        // Its status cannot be read either: writing one would lose which devices are done.
-        let error = job.spec.as_ref().err().cloned().unwrap_or_default();
-        tracing::error!(
-            object.namespace = job.namespace,
-            object.name = job.name,
-            error,
-            "FlashJob cannot be read; nothing of it is started"
-        );
-        ctx.event(
-            job,
-            None,
-            (true, Reason::InvalidSpec.as_str()),
-            format!("nothing is started: {error}"),
-        );
-        return Ok(None);
+    if let Err(error) = job.spec.as_ref().map_err(String::as_str)
+        && !job.deleting
+    {
+        return report_unreadable(ctx, job, error).await;
     }
     if !job.has_finalizer {
         if !job.deleting {
@@ -94,6 +97,9 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
         let wanted = state.observed(&job, &world, |observed| {
             status::compose(observed, &plan, now)
         });
+        // Under the lock: what is forgotten with the job must not come back.
+        let shares = gauge::shares(&wanted, &plan.views);
+        ctx.metrics.devices(&job.uid, shares);
         start(ctx, &mut state, &job, &plan);
         (plan, wanted)
     };
@@ -111,6 +117,30 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
     Ok(repeat.or_else(|| wake.map(|at| until(at, now))))
 }
 
+/// Nothing of a job that cannot be read is started, and its status, which was not read either, is only added to.
+async fn report_unreadable(ctx: &Context, job: &Job, error: &str) -> Result<NextPass, ApiError> {
+    if ctx.state().memory(&job.uid).unreadable == Some(job.version) {
+        return Ok(None);
+    }
+    let news = act::job::amend_status(ctx, job, error).await?;
+    ctx.state().memory(&job.uid).unreadable = Some(job.version);
+    if news {
+        tracing::error!(
+            object.namespace = job.namespace,
+            object.name = job.name,
+            error,
+            "FlashJob cannot be read; nothing of it is started"
+        );
+        ctx.event(
+            job,
+            None,
+            (true, Reason::InvalidSpec.as_str()),
+            format!("nothing is started: {error}"),
+        );
+    }
+    Ok(None)
+}
+
 fn until(at: Timestamp, now: Timestamp) -> Duration {
     let wait = Duration::try_from(at.duration_since(now)).unwrap_or_default();
     wait.max(Duration::from_millis(5))
@@ -118,14 +148,17 @@ fn until(at: Timestamp, now: Timestamp) -> Duration {
 
 /// Starts the plan's steps; each holds its lock and slot from here on.
 fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
-    for (identity, step) in &plan.steps {
+    let ends = state.terminating.contains(&job.namespace);
+    let starts = |step: &Step| matches!(step, Step::ApplyService | Step::Launch { .. });
+    let steps = plan.steps.iter();
+    for (identity, step) in steps.filter(|(_, step)| !(ends && starts(step))) {
         state.ledger.begin_step(identity);
         act::spawn(ctx, job, identity.clone(), step.clone());
     }
     let (Some(round), Ok(spec)) = (&job.status.round, &job.spec) else {
         return;
     };
-    if state.terminating.contains(&job.namespace) {
+    if ends {
         return;
     }
     let number = u32::try_from(round.number).unwrap_or(u32::MAX);
@@ -205,6 +238,8 @@ async fn write_status(
             state.status_free_at =
                 Some(later(now, approximate(size) / ALL_STATUS_BYTES_PER_SECOND));
             drop(state);
+            ctx.metrics
+                .verdicts(gauge::verdicts(&current.status, &wanted));
             ctx.transitions(&current, &wanted);
             // What the stored status now allows is planned at once.
             Ok(Some(now))

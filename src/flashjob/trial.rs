@@ -1,5 +1,5 @@
-//! A trial of a job's values on one of its devices: what the chart, its schema or the guard refuses is said before anything
-//! starts. Writes nothing to the API server.
+//! A trial of a job's values on its devices: what the chart, its schema or the guard refuses is said before anything starts.
+//! Writes nothing to the API server.
 //!
 //! Called by `reconcile` before it plans.
 
@@ -14,7 +14,10 @@ use crate::{
     device::Device,
 };
 
-/// Tries the job's values on one of its devices before anything starts, once for every spec and chart.
+/// Most devices that are tried at once: the state is locked meanwhile.
+const MAX_TRIALS: usize = 20;
+
+/// Tries the job's values on its devices before anything starts, once for every spec and chart: the first that passes will do.
 pub(super) fn try_values(ctx: &Context, job: &Job) {
     let Ok(flash_pod) = ctx.flash_pod_of(job) else {
         return;
@@ -46,19 +49,56 @@ pub(super) fn try_values(ctx: &Context, job: &Job) {
     let Some(roster) = state.rosters.get(&job.uid).cloned() else {
         return;
     };
-    let found = roster.devices().iter().find_map(|selected| {
+    let known = roster.devices().iter().filter_map(|selected| {
         let by_endpoint = || state.inventory.by_endpoint(selected.endpoint.as_deref()?);
         let by_uuid = state
             .inventory
             .by_uuid(&selected.uuid)
             .and_then(|device| device.as_ref().ok());
-        by_uuid
-            .or_else(by_endpoint)
-            .map(|device| (selected.uuid.clone(), device.clone()))
+        let device = by_uuid.or_else(by_endpoint)?;
+        Some((selected.uuid.as_str(), device))
     });
-    let Some((uuid, device)) = found else { return };
-    let refusal = try_one(&flash_pod, job, round, &uuid, &device).err();
-    state.memory(&job.uid).refusal = Some((job.generation, flash_pod.version, refusal));
+    let outcomes = known.map(|(uuid, device)| try_one(&flash_pod, job, round, uuid, device).err());
+    let Some(outcome) = conclude(outcomes.take(MAX_TRIALS)) else {
+        return;
+    };
+    let memory = state.memory(&job.uid);
+    let of = (job.generation, flash_pod.version);
+    // Where only helm can render, a trial sees no more than the values.
+    memory.proven = (outcome == Outcome::Proven && flash_pod.native()).then_some(of);
+    let refusal = match outcome {
+        Outcome::Refused(refusal) => Some(refusal),
+        Outcome::Proven | Outcome::Unproven => None,
+    };
+    memory.refusal = Some((of.0, of.1, refusal));
+}
+
+/// What the trials came to.
+#[derive(Clone, Debug, PartialEq)]
+enum Outcome {
+    /// A device's values were accepted: what is refused later is refused for what another device is.
+    Proven,
+    /// Every device that was tried is to blame for its own refusal.
+    Unproven,
+    /// The job's values cannot be used, whatever the device.
+    Refused(Refusal),
+}
+
+/// Asks as few devices as it takes. One that passes shows that the job is not to blame; a refusal that no device's own text
+/// explains, and that no device escapes, is the job's. None where no device is known.
+fn conclude(outcomes: impl Iterator<Item = Option<Refusal>>) -> Option<Outcome> {
+    let mut refused = None;
+    let mut tried = false;
+    for outcome in outcomes {
+        tried = true;
+        match outcome {
+            None => return Some(Outcome::Proven),
+            Some(refusal) if refusal.reason == Reason::DeviceInvalid => {}
+            Some(refusal) => drop(refused.get_or_insert(refusal)),
+        }
+    }
+    let refused = refused.map_or(Outcome::Unproven, Outcome::Refused);
+    tried.then_some(refused)
 }
 
 fn try_one(
@@ -90,4 +130,39 @@ fn try_one(
         )?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn refused(reason: Reason) -> Refusal {
+        let message = "said so".to_owned();
+        Refusal { reason, message }
+    }
+
+    fn job() -> Refusal {
+        refused(Reason::ValuesInvalid)
+    }
+
+    fn device() -> Refusal {
+        refused(Reason::DeviceInvalid)
+    }
+
+    #[rstest]
+    #[case::no_device_is_known(&[], None)]
+    #[case::accepted(&[None, Some(job())], Some(Outcome::Proven))]
+    #[case::a_job_s_mistake(&[Some(job())], Some(Outcome::Refused(job())))]
+    #[case::a_job_s_mistake_after_an_odd_device(&[Some(device()), Some(job())], Some(Outcome::Refused(job())))]
+    #[case::another_device_escapes_it(&[Some(job()), None], Some(Outcome::Proven))]
+    #[case::one_odd_device_among_others(&[Some(device()), None], Some(Outcome::Proven))]
+    #[case::odd_devices_alone(&[Some(device()), Some(device())], Some(Outcome::Unproven))]
+    fn a_job_is_refused_for_what_no_device_escapes_and_no_device_s_text_explains(
+        #[case] outcomes: &[Option<Refusal>],
+        #[case] wanted: Option<Outcome>,
+    ) {
+        assert_eq!(conclude(outcomes.iter().cloned()), wanted);
+    }
 }

@@ -4,7 +4,8 @@
 
 use std::{
     borrow::Cow,
-    sync::{Arc, Mutex, atomic::AtomicU64},
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -23,6 +24,9 @@ use prometheus_client::{
 type Word = Cow<'static, str>;
 type Labels<const N: usize> = [(&'static str, Word); N];
 
+/// Devices by phase and reason.
+type Devices = BTreeMap<(&'static str, &'static str), i64>;
+
 /// Every metric of the process; a clone is the same metrics.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -30,6 +34,9 @@ pub struct Metrics {
     reconciles: Family<Labels<1>, Counter>,
     reconcile_seconds: Histogram,
     devices: Family<Labels<2>, Gauge>,
+    /// What each job adds to `devices`, by its uid.
+    shares: Arc<Mutex<HashMap<String, Devices>>>,
+    verdicts: Family<Labels<2>, Counter>,
     flash_seconds: Family<Labels<1>, Histogram>,
     api_writes: Family<Labels<3>, Counter>,
     releases: Family<Labels<3>, Counter>,
@@ -50,6 +57,8 @@ impl Default for Metrics {
             reconciles: Family::default(),
             reconcile_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
             devices: Family::default(),
+            shares: Arc::default(),
+            verdicts: Family::default(),
             flash_seconds: Family::new_with_constructor(|| {
                 Histogram::new([
                     5.0, 10.0, 20.0, 30.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 1200.0,
@@ -77,9 +86,20 @@ impl Metrics {
         counted("reconciles", "Reconciles by outcome", &|r, n, h| {
             r.register(n, h, self.reconciles.clone());
         });
-        counted("devices", "Devices by phase and reason", &|r, n, h| {
-            r.register(n, h, self.devices.clone());
-        });
+        counted(
+            "devices",
+            "Devices of unfinished jobs by phase and reason",
+            &|r, n, h| {
+                r.register(n, h, self.devices.clone());
+            },
+        );
+        counted(
+            "verdicts",
+            "Devices whose end was stored, by phase and reason",
+            &|r, n, h| {
+                r.register(n, h, self.verdicts.clone());
+            },
+        );
         counted(
             "api_writes",
             "Writes to the API server by verb, kind and outcome",
@@ -131,10 +151,8 @@ impl Metrics {
         );
     }
 
-    fn registry(&self) -> std::sync::MutexGuard<'_, Registry> {
-        self.registry
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A reconcile ended.
@@ -145,14 +163,55 @@ impl Metrics {
         self.reconcile_seconds.observe(took.as_secs_f64());
     }
 
-    /// All devices by phase and reason: replaces what was known.
-    pub fn devices(&self, counts: impl IntoIterator<Item = (&'static str, &'static str, i64)>) {
-        self.devices.clear();
-        for (phase, reason, count) in counts {
+    /// Where the devices of one job stand: replaces what was known of this job. Costs as much as the job has places.
+    pub fn devices(&self, job_uid: &str, share: Devices) {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        for ((phase, reason), count) in &share {
             self.devices
-                .get_or_create(&[word("phase", phase), word("reason", reason)])
-                .set(count);
+                .get_or_create(&[word("phase", *phase), word("reason", *reason)])
+                .inc_by(*count);
         }
+        let before = if share.is_empty() {
+            shares.remove(job_uid)
+        } else {
+            shares.insert(job_uid.to_owned(), share)
+        };
+        for ((phase, reason), count) in before.unwrap_or_default() {
+            let labels = [word("phase", phase), word("reason", reason)];
+            // After the new ones were added: zero means that no job has any there.
+            let left = self.devices.get_or_create(&labels).dec_by(count) - count;
+            if left == 0 {
+                self.devices.remove(&labels);
+            }
+        }
+    }
+
+    /// A job is gone, and its devices with it.
+    pub fn forget_devices(&self, job_uid: &str) {
+        self.devices(job_uid, Devices::new());
+    }
+
+    /// Verdicts were stored.
+    pub fn verdicts(&self, stored: Devices) {
+        for ((phase, reason), count) in stored {
+            self.verdicts
+                .get_or_create(&[word("phase", phase), word("reason", reason)])
+                .inc_by(u64::try_from(count).unwrap_or(0));
+        }
+    }
+
+    /// Shows verdicts that there were none of: the first is an increase then.
+    pub fn expect_verdicts(
+        &self,
+        phase: &'static str,
+        reasons: impl IntoIterator<Item = &'static str>,
+    ) {
+        self.verdicts(
+            reasons
+                .into_iter()
+                .map(|reason| ((phase, reason), 0))
+                .collect(),
+        );
     }
 
     /// A flash ended.
@@ -216,43 +275,4 @@ impl Metrics {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_counted_is_shown() {
-        let metrics = Metrics::default();
-        metrics.reconciled("ok", Duration::from_millis(3));
-        metrics.clone().api_write("create", "Pod", "ok");
-        metrics.release("native", "install", "ok");
-        metrics.flashed("Succeeded", Duration::from_secs(42));
-        metrics.leading(true);
-        metrics.status_written(10);
-        let text = metrics.encode().expect("text");
-        for line in [
-            r#"flashjob_reconciles_total{outcome="ok"} 1"#,
-            r#"flashjob_api_writes_total{verb="create",kind="Pod",outcome="ok"} 1"#,
-            r#"flashjob_release_operations_total{engine="native",operation="install",outcome="ok"} 1"#,
-            r#"flashjob_flash_seconds_bucket{le="60.0",outcome="Succeeded"} 1"#,
-            "flashjob_leader 1",
-            "flashjob_status_written_bytes_total 10",
-            concat!(
-                r#"flashjob_build_info{version=""#,
-                env!("CARGO_PKG_VERSION"),
-                r#""} 1"#
-            ),
-        ] {
-            assert!(text.lines().any(|one| one == line), "{line} not in\n{text}");
-        }
-    }
-
-    #[test]
-    fn a_phase_without_devices_disappears() {
-        let metrics = Metrics::default();
-        metrics.devices([("Flashing", "Flashing", 3)]);
-        metrics.devices([("Succeeded", "FirmwareSent", 3)]);
-        let text = metrics.encode().expect("text");
-        assert!(text.contains(r#"flashjob_devices{phase="Succeeded",reason="FirmwareSent"} 3"#));
-        assert!(!text.contains("Flashing"));
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-mode=${1:-demo} engine=${2:-native} devices=${DEVICES:-12} job=demo namespace=default
+mode=${1:-demo} engine=${2:-native} devices=${DEVICES:-12} job=sample namespace=default
 case $mode-$engine in
   demo-native | demo-helm | demo-auto | up-native | up-helm | up-auto) ;;
   *) echo "usage: demo.sh demo|up native|helm|auto [STATE-DIRECTORY]" >&2; exit 2 ;;
@@ -75,16 +75,20 @@ KUBECONFIG=$state/operator.kubeconfig POD_NAMESPACE=flashjob-system POD_NAME=loc
 KUBECONFIG=$state/fleet.kubeconfig launch "$state" fleet "$target/examples/fleet" --devices "$devices" \
   --namespace "$namespace" --flash-seconds 4 --address-delay-seconds 1 --reboot-seconds 3 \
   --refused-share "$(awk "BEGIN {print 1 / $devices}")" \
-  --job-name "$job" --print-job "$state/job.yaml" --print-expected "$state/expected.json" --journal "$state/journal.json" \
+  --print-expected "$state/expected.json" --journal "$state/journal.json" \
   --log-directory "$state/pod-logs"
 await "$state" fleet 60 "ready fleet" grep -q "the fleet is ready" "$state/fleet.log"
 runs "$state" operator || await "$state" operator 0 "operator" false
 show kubectl get instances --namespace "$namespace"
+# The sample, but for all of the devices that are here now: their uids are the API server's.
+uuids=$(kubectl get instances --namespace "$namespace" -o 'jsonpath={range .items[*]}"{.metadata.uid}",{end}')
+kubectl patch --local --filename deploy/samples/flashjob.yaml --type merge --output yaml \
+  --patch "{\"spec\": {\"uuid\": [${uuids%,}], \"parallelism\": $(((devices + 1) / 2))}}" >"$state/job.yaml"
 
 if [ "$mode" = up ]; then
   say "Running. To use it from another shell:"
   printf '  export KUBECONFIG=%s\n  export PATH=%s:$PATH\n' "$KUBECONFIG" "$bin"
-  say "A FlashJob for all devices, and where the logs are:"
+  say "deploy/samples/flashjob.yaml with the uids of all devices, and where the logs are:"
   printf '  kubectl apply --server-side -f %s\n  tail -f %s/operator.log\n' "$state/job.yaml" "$state"
   say "Stop it with: make down"
   exit 0
@@ -98,7 +102,7 @@ remains() { kubectl get pods,services,secrets,controllerrevisions --namespace "$
 cleared() { [ -z "$(remains)" ]; }
 finished() { [ "$(get '{.status.conditions[?(@.type=="Finished")].status}')" = True ]; }
 
-say "Applying a FlashJob that names all of them"
+say "Applying deploy/samples/flashjob.yaml, with the uids of all of them"
 show cat "$state/job.yaml"
 show kubectl apply --server-side -f "$state/job.yaml"
 

@@ -3,16 +3,19 @@
 mod api_refusals;
 mod deletion;
 mod devices;
+mod disturbances;
+mod foreign;
 mod hands;
+mod namespaces;
 mod values;
 
 use kube::{
     Api,
-    api::{ApiResource, DynamicObject, PostParams},
+    api::{ApiResource, DeleteParams, DynamicObject, PostParams},
 };
 use serde_json::{Value, json};
 
-use crate::support::{Fleet, Operator, Params, Space, seconds};
+use crate::support::{ControlPlane, Fleet, Operator, Params, Space, seconds};
 
 /// Generous: the tests run beside each other on small machines.
 const PATIENCE: std::time::Duration = seconds(120);
@@ -28,7 +31,17 @@ struct Stage {
 impl Stage {
     /// Devices like these, and an operator with these arguments of `run`.
     async fn new(name: &str, params: Params, arguments: &[&str]) -> Self {
-        let space = Space::new(&format!("bad-{name}")).await;
+        Self::on(ControlPlane::shared(), name, params, arguments).await
+    }
+
+    /// The same on this control plane.
+    async fn on(
+        control_plane: &'static ControlPlane,
+        name: &str,
+        params: Params,
+        arguments: &[&str],
+    ) -> Self {
+        let space = Space::on(control_plane, &format!("bad-{name}")).await;
         let fleet = space.fleet(params).await;
         let operator = space.operator(arguments);
         Self {
@@ -40,14 +53,7 @@ impl Stage {
 
     /// Healthy devices whose flash takes that long.
     async fn healthy(name: &str, devices: usize, flash_seconds: f64, arguments: &[&str]) -> Self {
-        let params = Params {
-            devices,
-            flash_seconds,
-            address_delay_seconds: 0.1,
-            reboot_seconds: 0.5,
-            ..Params::default()
-        };
-        Self::new(name, params, arguments).await
+        Self::new(name, healthy(devices, flash_seconds), arguments).await
     }
 
     fn api(&self, version: &str, kind: &str) -> Api<DynamicObject> {
@@ -76,6 +82,14 @@ impl Stage {
             .create(&PostParams::default(), &object.unwrap())
             .await;
         created.unwrap_or_else(|error| panic!("{job}: {error}"));
+    }
+
+    /// Asks for the deletion of a job.
+    async fn delete(&self, job: &str) {
+        self.jobs()
+            .delete(job, &DeleteParams::default())
+            .await
+            .unwrap();
     }
 
     /// The status of a job, empty while it has none.
@@ -181,6 +195,17 @@ impl Stage {
         let api = self.api("akri.sh/v0", "Instance");
         let created = api.create(&PostParams::default(), &object.unwrap()).await;
         created.unwrap().metadata.uid.unwrap()
+    }
+}
+
+/// Healthy devices whose flash takes that long.
+fn healthy(devices: usize, flash_seconds: f64) -> Params {
+    Params {
+        devices,
+        flash_seconds,
+        address_delay_seconds: 0.1,
+        reboot_seconds: 0.5,
+        ..Params::default()
     }
 }
 

@@ -2,18 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Params, Space, job::job, seconds};
+use crate::support::{Space, job::job, seconds};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_original_s_sample_flashes_its_device() {
     let space = Space::new("original").await;
-    let fleet = space
-        .fleet(Params {
-            devices: 1,
-            flash_seconds: 3.0,
-            ..Params::default()
-        })
-        .await;
+    let fleet = space.healthy(1, 3.0).await;
     let _operator = space.operator(&[]);
     let [uuid] = &fleet.uuids()[..] else {
         panic!("one device was asked for")
@@ -89,13 +83,7 @@ async fn the_original_s_sample_flashes_its_device() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn uuids_that_are_overwritten_batch_after_batch_are_appended_to_the_round() {
     let space = Space::new("batches").await;
-    let fleet = space
-        .fleet(Params {
-            devices: 6,
-            flash_seconds: 2.0,
-            ..Params::default()
-        })
-        .await;
+    let fleet = space.healthy(6, 2.0).await;
     let _operator = space.operator(&["--engine", "native"]);
     let uuids = fleet.uuids();
     let apply = |batch: &[String]| {

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Params, Space,
+    Space,
     job::{FIRMWARE, job},
     seconds,
 };
@@ -35,13 +35,7 @@ async fn pod_of(space: &Space, name: &str) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_administrator_s_values_hold_for_all_devices_and_a_bad_edit_keeps_the_last_good_ones() {
     let space = Space::new("values").await;
-    let fleet = space
-        .fleet(Params {
-            devices: 4,
-            flash_seconds: 3.0,
-            ..Params::default()
-        })
-        .await;
+    let fleet = space.healthy(4, 3.0).await;
     set_values(
         &space,
         "podAnnotations: {team: 'lamps of {{ device.type }}'}\nterminationGracePeriodSeconds: 77\n",
@@ -116,13 +110,7 @@ async fn the_administrator_s_values_hold_for_all_devices_and_a_bad_edit_keeps_th
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_sets_its_image_and_open_paths_and_is_refused_on_closed_ones() {
     let space = Space::new("job-values").await;
-    let fleet = space
-        .fleet(Params {
-            devices: 3,
-            flash_seconds: 2.0,
-            ..Params::default()
-        })
-        .await;
+    let fleet = space.healthy(3, 2.0).await;
     let uuids = fleet.uuids();
     let arguments = [
         "--engine",
@@ -205,13 +193,7 @@ fn copy(from: &Path, to: &Path) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_chart_takes_the_place_of_the_built_in_one() {
     let space = Space::new("chart").await;
-    let fleet = space
-        .fleet(Params {
-            devices: 1,
-            flash_seconds: 3.0,
-            ..Params::default()
-        })
-        .await;
+    let fleet = space.healthy(1, 3.0).await;
     let directory = tempfile::tempdir().unwrap();
     let chart = directory.path().join("bench-flash");
     copy(

@@ -81,13 +81,7 @@ async fn a_killed_helm_costs_time_but_no_flash_and_no_verdict() {
 async fn a_refused_pod_sends_its_device_back_to_wait_with_the_reason_and_it_is_flashed_once_when_allowed()
  {
     let space = Space::new("helm-quota").await;
-    let fleet = space
-        .fleet(Params {
-            devices: 2,
-            flash_seconds: 0.5,
-            ..Params::default()
-        })
-        .await;
+    let fleet = space.healthy(2, 0.5).await;
     space.kubectl(&["create", "quota", "none", "--hard=pods=0"]);
     space
         .eventually("the quota to be counted", seconds(30), async || {
@@ -171,13 +165,7 @@ fn chart_that_needs_helm(directory: &Path, file: Option<(&str, &str)>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_chart_that_only_helm_can_render_is_flashed_by_helm() {
     let space = Space::new("helm-only").await;
-    let fleet = space
-        .fleet(Params {
-            devices: 3,
-            flash_seconds: 2.0,
-            ..Params::default()
-        })
-        .await;
+    let fleet = space.healthy(3, 2.0).await;
     let chart = tempfile::tempdir().unwrap();
     chart_that_needs_helm(chart.path(), None);
     let path = chart.path().to_str().unwrap();

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::support::{Fleet, Operator, Params, Space, job::job, seconds};
+use crate::support::{Fleet, Operator, Space, job::job, seconds};
 
 /// Two operators, the first of which leads and is in the middle of a job.
 struct Stage {
@@ -20,13 +20,7 @@ struct Stage {
 impl Stage {
     async fn new(name: &str) -> Self {
         let space = Space::new(name).await;
-        let fleet = space
-            .fleet(Params {
-                devices: 6,
-                flash_seconds: 2.0,
-                ..Params::default()
-            })
-            .await;
+        let fleet = space.healthy(6, 2.0).await;
         let [a, b]: [(PathBuf, String); 2] = ["a", "b"].map(|replica| {
             space
                 .control_plane

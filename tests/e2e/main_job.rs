@@ -310,13 +310,7 @@ async fn a_new_firmware_opens_a_round_once_devices_in_flight_have_ended_and_a_fi
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_time_to_live_of_zero_deletes_a_finished_job_at_once() {
     let space = Space::new("ttl").await;
-    let fleet = space
-        .fleet(Params {
-            devices: 2,
-            flash_seconds: 0.5,
-            ..Params::default()
-        })
-        .await;
+    let fleet = space.healthy(2, 0.5).await;
     let _operator = space.operator(&["--engine", "native"]);
     space.apply(
         &job(

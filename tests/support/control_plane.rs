@@ -39,6 +39,18 @@ impl ControlPlane {
         SHARED.get_or_init(|| Self::start("namesakes"))
     }
 
+    /// A third shared one, for tests that disturb all of it: each holds [`ControlPlane::disturb`] as long as it does.
+    pub fn disturbed() -> &'static Self {
+        static SHARED: OnceLock<ControlPlane> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start("disturbed"))
+    }
+
+    /// One test at a time disturbs a control plane.
+    pub async fn disturb() -> tokio::sync::MutexGuard<'static, ()> {
+        static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+        ONE.lock().await
+    }
+
     /// One of its own, for a test that stops parts of it.
     pub fn start(name: &str) -> Self {
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control-plane");
@@ -198,6 +210,54 @@ impl ControlPlane {
         writeln!(pids, "{name} {pid} {started}").unwrap();
     }
 
+    /// Kills a program of the control plane, such as `kube-apiserver`; with what is returned it can be started again.
+    pub fn kill(&self, program: &str) -> Killed {
+        let pid = self.pid(program);
+        let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap();
+        let words = command.split(|byte| *byte == 0).map(<[u8]>::to_vec);
+        let words = words.map(|word| String::from_utf8(word).unwrap());
+        let mut words: Vec<_> = words.collect();
+        words.pop();
+        let directory = std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap();
+        self.signal(program, nix::sys::signal::Signal::SIGKILL);
+        Killed {
+            program: program.to_owned(),
+            words,
+            directory,
+        }
+    }
+
+    /// Starts a program again as it was started before, on the same data.
+    pub fn revive(&self, killed: &Killed) {
+        let log = std::fs::File::options()
+            .append(true)
+            .open(self.directory.join(format!("{}.log", killed.program)))
+            .unwrap();
+        let mut child = Command::new(&killed.words[0])
+            .args(&killed.words[1..])
+            .current_dir(&killed.directory)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.register(&killed.program, child.id());
+        std::thread::spawn(move || child.wait());
+    }
+
+    fn pid(&self, program: &str) -> u32 {
+        let pids = std::fs::read_to_string(self.directory.join("pids")).unwrap();
+        let fields = pids.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+        let mut alive = fields
+            .filter(|fields| fields[0] == program)
+            .filter_map(|fields| Some((fields[1].parse().ok()?, fields[2].to_owned())))
+            .filter(|(pid, since)| started(*pid).as_ref() == Some(since));
+        alive
+            .next()
+            .unwrap_or_else(|| panic!("no {program} runs"))
+            .0
+    }
+
     /// Ends a program of the control plane without asking, such as `kube-apiserver`.
     pub fn signal(&self, program: &str, signal: nix::sys::signal::Signal) {
         let pids = std::fs::read_to_string(self.directory.join("pids")).unwrap();
@@ -210,6 +270,14 @@ impl ControlPlane {
             }
         }
     }
+}
+
+/// A program of a control plane that was killed.
+#[derive(Debug)]
+pub struct Killed {
+    program: String,
+    words: Vec<String>,
+    directory: PathBuf,
 }
 
 impl Drop for ControlPlane {

@@ -13,6 +13,7 @@
 
 pub mod audit;
 pub mod control_plane;
+pub mod etcd;
 pub mod job;
 pub mod operator;
 pub mod space;

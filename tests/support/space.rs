@@ -98,6 +98,16 @@ impl Space {
             .unwrap_or_else(|complaint| panic!("{complaint}\nof:\n{manifest}"))
     }
 
+    /// Simulated devices that all flash well, in this time.
+    pub async fn healthy(&self, devices: usize, flash_seconds: f64) -> Fleet {
+        let params = Params {
+            devices,
+            flash_seconds,
+            ..Params::default()
+        };
+        self.fleet(params).await
+    }
+
     /// Devices in this namespace; `namespace` and `endpoint_offset` are set here.
     pub async fn fleet(&self, params: Params) -> Fleet {
         static ENDPOINTS: AtomicUsize = AtomicUsize::new(0);
@@ -132,6 +142,11 @@ impl Space {
     pub fn operator_as(&self, kubeconfig: &Path, name: &str, arguments: &[&str]) -> Operator {
         // The chart allows the lease in its own namespace only; here every test has an operator, so every namespace a lease.
         self.copy_role();
+        self.operator_again(kubeconfig, name, arguments)
+    }
+
+    /// Starts an operator again that has ended, whether the API server answers or not.
+    pub fn operator_again(&self, kubeconfig: &Path, name: &str, arguments: &[&str]) -> Operator {
         let log = self
             .control_plane
             .directory()

@@ -3,6 +3,7 @@
 //! `device-values.yaml` of the chart and the administrator's values are read by this. The YAML is parsed first and Tera sees one
 //! string at a time, so nothing that a device or a user says can become YAML; what a template yields is never read again.
 
+mod cause;
 mod context;
 mod error;
 mod leaf;

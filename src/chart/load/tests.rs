@@ -1,5 +1,6 @@
 //! Tests of loading charts.
 
+use super::documents::is_version;
 use super::*;
 use flate2::{Compression, write::GzEncoder};
 use rstest::rstest;

@@ -1,11 +1,13 @@
 //! What a template starts from: `.Values`, `.Release`, `.Chart`, `.Capabilities`, `.Files`, `.Template`. Pure.
 
+mod cluster;
+
 use std::rc::Rc;
 
 use serde_json::Value as Json;
 
-use super::functions::FunctionError;
-use super::value::{Dict, DictType, Entries, Kind, List, ListType, Object, Value};
+use self::cluster::{CapabilitiesValue, KubeVersion};
+use super::value::{Dict, DictType, Entries, Value};
 use super::{Capabilities, Release};
 use crate::chart::{File, Metadata};
 
@@ -158,164 +160,5 @@ pub(crate) fn scalar(value: &Json) -> String {
             (None, None) => number.to_string(),
         },
         Json::Null | Json::Array(_) | Json::Object(_) => String::new(),
-    }
-}
-
-struct CapabilitiesValue(Capabilities);
-
-impl Object for CapabilitiesValue {
-    fn type_name(&self) -> &'static str {
-        "*common.Capabilities"
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::Ptr
-    }
-
-    fn field(&self, name: &str) -> Option<Value> {
-        match name {
-            "KubeVersion" => Some(Value::Object(Rc::new(KubeVersion::new(
-                &self.0.kube_version,
-            )))),
-            "APIVersions" => {
-                let versions = self.0.api_versions.iter().map(Value::string).collect();
-                Some(Value::List(List::new(ListType::VersionSet, versions)))
-            }
-            "HelmVersion" => Some(Value::Object(Rc::new(HelmVersion(
-                self.0.helm_version.clone(),
-            )))),
-            _ => None,
-        }
-    }
-
-    fn call(&self, name: &str, _: &[Value]) -> Option<Result<Value, FunctionError>> {
-        (name == "Copy").then(|| {
-            Err(FunctionError::new(
-                "this method is not supported by this engine",
-            ))
-        })
-    }
-
-    fn display(&self) -> String {
-        String::new()
-    }
-
-    fn to_json(&self) -> Json {
-        Json::Null
-    }
-
-    fn printable(&self) -> bool {
-        false
-    }
-}
-
-struct KubeVersion {
-    version: String,
-    normalized: String,
-    major: String,
-    minor: String,
-}
-
-impl KubeVersion {
-    fn new(version: &str) -> Self {
-        let digits = version.trim_start_matches('v');
-        let end = digits
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(digits.len());
-        let parts: Vec<&str> = digits[..end].split('.').collect();
-        let part = |index: usize| parts.get(index).copied().unwrap_or_default().to_owned();
-        Self {
-            version: format!("v{digits}"),
-            normalized: format!("v{}", digits[..end].trim_end_matches('.')),
-            major: part(0),
-            minor: part(1),
-        }
-    }
-}
-
-impl Object for KubeVersion {
-    fn type_name(&self) -> &'static str {
-        "common.KubeVersion"
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::Struct
-    }
-
-    fn field(&self, name: &str) -> Option<Value> {
-        match name {
-            "Version" => Some(Value::string(&self.version)),
-            "Major" => Some(Value::string(&self.major)),
-            "Minor" => Some(Value::string(&self.minor)),
-            _ => None,
-        }
-    }
-
-    fn call(&self, name: &str, arguments: &[Value]) -> Option<Result<Value, FunctionError>> {
-        let value = match name {
-            "GitVersion" => &self.version,
-            "String" => &self.normalized,
-            _ => return None,
-        };
-        let wrong = || {
-            Err(FunctionError::new(format!(
-                "wrong number of args for {name}: want 0 got {}",
-                arguments.len()
-            )))
-        };
-        Some(if arguments.is_empty() {
-            Ok(Value::string(value))
-        } else {
-            wrong()
-        })
-    }
-
-    fn display(&self) -> String {
-        self.normalized.clone()
-    }
-
-    fn to_json(&self) -> Json {
-        serde_json::json!({ "Version": self.version, "Major": self.major, "Minor": self.minor })
-    }
-}
-
-struct HelmVersion(String);
-
-impl Object for HelmVersion {
-    fn type_name(&self) -> &'static str {
-        "version.BuildInfo"
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::Struct
-    }
-
-    fn field(&self, name: &str) -> Option<Value> {
-        (name == "Version").then(|| Value::string(&self.0))
-    }
-
-    fn call(&self, name: &str, _: &[Value]) -> Option<Result<Value, FunctionError>> {
-        // How the helm program was built is not a property of this engine.
-        matches!(
-            name,
-            "GitCommit" | "GitTreeState" | "GoVersion" | "KubeClientVersion"
-        )
-        .then(|| {
-            Err(FunctionError::new(
-                "this field of .Capabilities.HelmVersion is not supported by this engine",
-            ))
-        })
-    }
-
-    fn display(&self) -> String {
-        String::new()
-    }
-
-    fn to_json(&self) -> Json {
-        Json::Null
-    }
-
-    fn printable(&self) -> bool {
-        false
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 
@@ -14,22 +13,17 @@ use crate::{
         blueprint::{AttemptOf, Blueprint, FlashPod, Parts},
         context::Context,
         job::Job,
-        memory::{Refusal, Waiting},
+        memory::Refusal,
         plan::Begin,
         sight::Identity,
     },
     release::{ApplyMethod, Info, Intent, Record, Stamp, Status, Stored, secret},
 };
 
-/// First wait of a device whose attempt could not be recorded; doubles to [`MAX_WAIT_SECONDS`].
-const WAIT_SECONDS: i64 = 5;
-/// Longest such wait.
-const MAX_WAIT_SECONDS: i64 = 300;
-
 /// Begins an attempt: nothing of it exists yet.
 ///
 /// # Errors
-/// When the values cannot be used (the whole job is then refused) or a write failed.
+/// When the values cannot be used (`give_up` says whose fault that is) or a write failed.
 pub async fn begin(
     ctx: &Context,
     job: &Job,
@@ -254,50 +248,5 @@ pub fn intent_of<'a>(stored: &'a Stored, identity: &Identity) -> Result<&'a Inte
         Ok(intent)
     } else {
         Err(altered("contradicts its labels: somebody edited it"))
-    }
-}
-
-/// An attempt could not be recorded: its device waits, or its job is refused as a whole. Where a record was made after all,
-/// the attempt goes on from it.
-pub fn give_up(ctx: &Context, job: &Job, identity: &Identity, index: usize, error: &StepError) {
-    let flash_pod = ctx.flash_pod_of(job);
-    let version = flash_pod.map_or(0, |flash_pod| flash_pod.version);
-    let mut state = ctx.state();
-    let recorded = state
-        .ledger
-        .attempt(&identity.key)
-        .and_then(|attempt| attempt.record().map(|record| record.status));
-    let goes_on = recorded.is_some_and(|status| status != Status::Failed);
-    let memory = state.memory(&job.uid);
-    match error {
-        StepError::Refused(refusal) if refusal.reason != Reason::ForeignRevision => {
-            memory.refusal = Some((job.generation, version, Some(refusal.clone())));
-        }
-        StepError::Refused(_)
-        | StepError::Api(_)
-        | StepError::Helm { .. }
-        | StepError::NotAdmitted(_) => {
-            if goes_on {
-                return;
-            }
-            let tries = memory
-                .waiting
-                .get(&index)
-                .map_or(0, |waiting| waiting.tries)
-                + 1;
-            let seconds = (WAIT_SECONDS << (tries - 1).min(8)).min(MAX_WAIT_SECONDS);
-            let until = now()
-                .checked_add(SignedDuration::from_secs(seconds))
-                .unwrap_or_else(|_| now());
-            memory.waiting.insert(
-                index,
-                Waiting {
-                    reason: error.reason(),
-                    message: error.to_string(),
-                    until,
-                    tries,
-                },
-            );
-        }
     }
 }

@@ -213,16 +213,8 @@ async fn upgrade(
         "reserve"
     };
     let outcome = run(helm, Operation::Upgrade(Box::new(plan.upgrade()))).await?;
-    ctx.metrics.release(
-        "helm",
-        what,
-        if outcome.result.is_ok() {
-            "ok"
-        } else {
-            "failed"
-        },
-    );
     let Err(failure) = outcome.result else {
+        ctx.metrics.release("helm", what, "ok");
         return Ok(until_answered(|| look(ctx, plan)).await?);
     };
     if failure.is_unclear() {

@@ -6,13 +6,14 @@ use k8s_openapi::api::{
     core::v1::{Pod, Secret, Service},
 };
 use kube::{Api, ResourceExt, api::ListParams, core::PartialObjectMeta};
+use serde_json::Value;
 
 use crate::{
     api::{FlashJobStatus, SelectedDevice},
-    cluster::{ApiError, DeleteCondition, ErrorKind, ObjectKey},
+    cluster::{ApiError, DeleteCondition, ErrorKind, ObjectKey, clock::now},
     device,
     flashclass::{self, Frozen},
-    flashjob::{context::Context, job::Job, status},
+    flashjob::{context::Context, job::Job, status, unreadable},
     names::{FINALIZER, LABEL_JOB_UID},
 };
 
@@ -60,6 +61,25 @@ pub async fn replace_status(
         Err(error) if error.kind == ErrorKind::TooLarge => {
             put_status(ctx, job, &status::minimal(wanted)).await
         }
+        other => other,
+    }
+}
+
+/// Says in the status of a job that cannot be read what is wrong with it; everything else in it stays. Returns whether that
+/// was news.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn amend_status(ctx: &Context, job: &Job, error: &str) -> Result<bool, ApiError> {
+    let version = job.version.to_string();
+    let amend = |object: &Value| unreadable::amend(object, job, error, now());
+    let written = ctx
+        .writer
+        .amend_status(&key(job), &job.uid, &version, amend)
+        .await;
+    match written {
+        // Another object is on its way, or none.
+        Err(error) if error.kind == ErrorKind::Conflict || error.is_not_found() => Ok(false),
         other => other,
     }
 }
@@ -160,12 +180,27 @@ pub async fn delete_revisions_before(ctx: &Context, known: &[ControllerRevision]
 /// # Errors
 /// When the API server refuses.
 pub async fn finish_deletion(ctx: &Context, job: &Job) -> Result<bool, ApiError> {
-    if ctx.state().ledger.of_job(&job.uid).next().is_some() || !nothing_left(ctx, job).await? {
-        return Ok(false);
+    let ends = {
+        let state = ctx.state();
+        if state.ledger.of_job(&job.uid).next().is_some() {
+            return Ok(false);
+        }
+        state.terminating.contains(&job.namespace)
+    };
+    match nothing_left(ctx, job).await {
+        // The right to ask went with the namespace, which takes everything in it.
+        Err(error) if ends && error.kind == ErrorKind::Forbidden => {}
+        left => {
+            if !left? {
+                return Ok(false);
+            }
+        }
     }
     // Not left to the garbage collector: when the FlashJob is gone, everything of it is.
-    let slices = revisions(ctx, job).await?;
-    delete_revisions_before(ctx, &slices, i64::MAX).await;
+    if !ends {
+        let slices = revisions(ctx, job).await?;
+        delete_revisions_before(ctx, &slices, i64::MAX).await;
+    }
     let removed = ctx
         .writer
         .remove_finalizer(&key(job), &job.uid, job.object.finalizers(), FINALIZER)

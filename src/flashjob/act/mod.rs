@@ -4,6 +4,7 @@
 //! ledger at once; when the step has ended, its job is looked at again.
 
 mod begin;
+mod give_up;
 mod helm;
 pub mod job;
 mod launch;
@@ -57,6 +58,12 @@ pub enum StepError {
 }
 
 impl StepError {
+    /// Whether the API server was not reached at all.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Api(error) if error.kind == ErrorKind::Unreachable)
+    }
+
     /// Why, in one word.
     #[must_use]
     pub fn reason(&self) -> Reason {
@@ -100,7 +107,7 @@ pub fn nonce() -> String {
 pub fn spawn(ctx: &Arc<Context>, job: &Arc<Job>, identity: Identity, step: Step) {
     let (ctx, job) = (Arc::clone(ctx), Some(Arc::clone(job)));
     tokio::spawn(async move {
-        let done = run(&ctx, job.as_deref(), &identity, step).await;
+        let done = counted(&ctx, job.as_deref(), &identity, step).await;
         end(&ctx, &identity.key, &done);
     });
 }
@@ -109,7 +116,7 @@ pub fn spawn(ctx: &Arc<Context>, job: &Arc<Job>, identity: Identity, step: Step)
 pub fn spawn_orphan(ctx: &Arc<Context>, identity: Identity, step: Step) {
     let ctx = Arc::clone(ctx);
     tokio::spawn(async move {
-        let done = run(&ctx, None, &identity, step).await;
+        let done = counted(&ctx, None, &identity, step).await;
         end(&ctx, &identity.key, &done);
     });
 }
@@ -124,12 +131,35 @@ pub fn spawn_begin(
 ) {
     let (ctx, job) = (Arc::clone(ctx), Arc::clone(job));
     tokio::spawn(async move {
+        let flash_pod = ctx.flash_pod_of(&job);
+        let version = flash_pod.map_or(0, |flash_pod| flash_pod.version);
         let done = begin::begin(&ctx, &job, &identity, &begin, &nonce).await;
         if let Err(error) = &done {
-            begin::give_up(&ctx, &job, &identity, begin.index, error);
+            ctx.metrics.release(ctx.engine(), "reserve", "error");
+            give_up::give_up(&ctx, &job, (&identity, &begin), version, error);
         }
         end(&ctx, &identity.key, &done);
     });
+}
+
+/// Runs a step and counts its failure, where it is an operation on the release. What succeeds is counted where it is done.
+async fn counted(
+    ctx: &Arc<Context>,
+    job: Option<&Job>,
+    identity: &Identity,
+    step: Step,
+) -> Result<(), StepError> {
+    let operation = match &step {
+        Step::ApplyService => Some("reserve"),
+        Step::Launch { .. } | Step::MarkDeployed => Some("launch"),
+        Step::Remove(_) => Some("uninstall"),
+        Step::ReadVerdict | Step::ConfirmInterrupted | Step::CheckNode => None,
+    };
+    let done = run(ctx, job, identity, step).await;
+    if let (Some(operation), Err(_)) = (operation, &done) {
+        ctx.metrics.release(ctx.engine(), operation, "error");
+    }
+    done
 }
 
 async fn run(
@@ -157,11 +187,14 @@ fn end(ctx: &Context, key: &AttemptKey, done: &Result<(), StepError>) {
         match done {
             Ok(()) => drop(memory.trouble.remove(&key.id)),
             Err(error) => {
-                let tries = memory
-                    .trouble
-                    .get(&key.id)
-                    .map_or(0, |trouble| trouble.tries)
-                    + 1;
+                let before = memory.trouble.get(&key.id);
+                let before = before.map_or(0, |trouble| trouble.tries);
+                // An API server that is away has refused nothing.
+                let tries = if error.is_unreachable() {
+                    before.max(1)
+                } else {
+                    before + 1
+                };
                 let seconds = (TROUBLE_SECONDS << (tries - 1).min(10)).min(MAX_TROUBLE_SECONDS);
                 let until = now()
                     .checked_add(SignedDuration::from_secs(seconds))

@@ -8,7 +8,7 @@ use kube::{Api, api::LogParams};
 use super::{StepError, helm, launch::get_pod};
 use crate::{
     api::Reason,
-    cluster::{ApiError, clock::now},
+    cluster::{ApiError, ErrorKind, clock::now},
     flashjob::{
         context::Context,
         job::Job,
@@ -31,8 +31,9 @@ const LOG_TRIES: u32 = 5;
 /// # Errors
 /// When the log cannot be read for now.
 pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Result<(), StepError> {
-    let (pod, lost, tries) = {
+    let (pod, lost, tries, ends) = {
         let mut state = ctx.state();
+        let ends = state.terminating.contains(&identity.namespace);
         let memory = state.memory(&identity.key.job_uid);
         let lost = memory.lost.contains(&identity.key.id);
         let tries = memory
@@ -44,7 +45,7 @@ pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Resu
             .attempt(&identity.key)
             .and_then(|attempt| attempt.pod.clone());
         let Some(pod) = pod else { return Ok(()) };
-        (pod, lost, tries)
+        (pod, lost, tries, ends)
     };
     if lost {
         let message = format!(
@@ -56,7 +57,7 @@ pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Resu
     }
     let log = match log(ctx, &pod).await {
         Ok(log) => Ok(log),
-        Err(error) if tries + 1 < LOG_TRIES && !error.is_not_found() => return Err(error.into()),
+        Err(error) if may_heal(&error, tries, ends) => return Err(error.into()),
         Err(error) => Err(error.message),
     };
     let (exit_code, container_reason) = match &pod.container {
@@ -86,6 +87,17 @@ pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Resu
     }
     keep(ctx, job, identity, verdict);
     Ok(())
+}
+
+/// Whether the log may be read later: the Pod stays as long as its verdict is not stored. A right that is lacking may be given
+/// back, unless it went with its namespace (`ends`).
+const fn may_heal(error: &ApiError, tries: u32, ends: bool) -> bool {
+    match error.kind {
+        ErrorKind::NotFound => false,
+        ErrorKind::Forbidden | ErrorKind::Unauthorized => !ends,
+        ErrorKind::Unreachable | ErrorKind::TooManyRequests { .. } => true,
+        _ => tries + 1 < LOG_TRIES,
+    }
 }
 
 async fn log(ctx: &Context, pod: &PodSight) -> Result<String, ApiError> {

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{DeviceView, Observed, Plan, gates::wish};
+use super::{DeviceView, Observed, Plan, gates::wish, vanished::flashing_attempt};
 use crate::{
     api::{DevicePhase, Reason},
     flashjob::{
         attempts::{Bounds, Decision, decide},
+        foreign,
         ledger::Attempt,
         memory::Waiting,
         sight::AttemptKey,
@@ -28,8 +29,17 @@ pub(super) fn plan_attempt(
     active: &mut BTreeMap<usize, AttemptKey>,
     plan: &mut Plan,
 ) {
-    let index = index_of(observed, attempt);
-    let wish = wish(observed, attempt, index);
+    let of_device = index_of(observed, attempt);
+    let foreign = foreign::is_foreign(
+        observed.ledger,
+        attempt,
+        of_device.and_then(|index| flashing_attempt(observed.job, index)),
+    );
+    let index = of_device.filter(|_| !foreign);
+    let mut wish = wish(observed, attempt, index);
+    if foreign {
+        wish.ending = Some(foreign::ending());
+    }
     let bounds = bounds(observed);
     let decision = decide(attempt, &wish, observed.memory, &bounds, now);
     let over = decision.step.is_none() && decision.phase == DevicePhase::Pending;

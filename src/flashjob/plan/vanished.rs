@@ -11,6 +11,7 @@ use crate::{
     api::{DevicePhase, DeviceStatus, Reason},
     flashjob::{
         attempts::Step,
+        job::Job,
         sight::{AttemptKey, Identity},
     },
 };
@@ -18,6 +19,14 @@ use crate::{
 /// Id of the attempt whose Pod a stored device record names.
 fn attempt_of(device: &DeviceStatus) -> Option<&str> {
     device.pod.as_deref()?.rsplit_once('-').map(|(_, id)| id)
+}
+
+/// Id of the attempt of which the stored status says that it flashes the device at this index.
+pub(super) fn flashing_attempt(job: &Job, index: usize) -> Option<&str> {
+    let flashing = DevicePhase::Flashing.as_str();
+    let of_index = |device: &&DeviceStatus| usize::try_from(device.index) == Ok(index);
+    let device = job.status.devices.iter().find(of_index)?;
+    attempt_of(device).filter(|_| device.phase == flashing)
 }
 
 /// Row 6, where nothing at all is left: the stored status shows a flash of which no object remains.

@@ -8,13 +8,14 @@
 //! the operator dies (where `setpriv` exists; in the container the PID namespace does it).
 
 mod call;
+mod directory;
+mod operation;
 mod process;
 mod reason;
 #[cfg(test)]
 mod tests;
 mod workspace;
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -23,17 +24,15 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use semver::Version;
-use serde_json::Value;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 pub use self::call::StartError;
+pub use self::operation::{Operation, Outcome, Template, Uninstall, Upgrade};
 pub use self::reason::{Failure, Reason};
 
 use self::call::{Program, check};
 use self::process::{Ended, Finished, Limits, Spawner};
 use self::workspace::Workspace;
-use super::super::Intent;
-use crate::chart::Chart;
 
 /// Oldest helm that has every flag used here; the first that is too new.
 const SUPPORTED: (Version, Version) = (Version::new(3, 14, 0), Version::new(5, 0, 0));
@@ -56,73 +55,6 @@ pub struct Settings {
     pub grace: Duration,
     /// Revisions kept of one release; 0 keeps all.
     pub history_max: u32,
-}
-
-/// One `helm upgrade --install`.
-///
-/// Objects that the native engine applied belong to its field manager: over them Helm 4 ends with `Conflict`. Helm does not
-/// take a release over from the native engine; a new attempt has new object names.
-#[derive(Clone, Debug)]
-pub struct Upgrade {
-    /// Release name.
-    pub release: String,
-    /// Namespace of the release.
-    pub namespace: String,
-    /// The revision that this call will write: the newest existing one plus one. Becomes the label `revision`.
-    pub revision: u32,
-    /// The chart, app version included.
-    pub chart: Arc<Chart>,
-    /// Values merged over the chart's own, an object.
-    pub values: Value,
-    /// What the attempt means to do: a file of the record's chart, and labels.
-    pub intent: Intent,
-    /// Further labels of the release Secret.
-    pub labels: BTreeMap<String, String>,
-    /// One line for people.
-    pub description: String,
-}
-
-/// One `helm uninstall`. A release that does not exist is no failure.
-#[derive(Clone, Debug)]
-pub struct Uninstall {
-    /// Release name.
-    pub release: String,
-    /// Namespace of the release.
-    pub namespace: String,
-}
-
-/// One `helm template`: what an upgrade would apply, rendered without a cluster. [`Outcome::stdout`] is the whole manifest,
-/// hooks included, tests left out.
-#[derive(Clone, Debug)]
-pub struct Template {
-    /// The upgrade that is meant.
-    pub upgrade: Upgrade,
-    /// `.Capabilities.KubeVersion`, with a leading `v`.
-    pub kube_version: String,
-    /// `.Capabilities.APIVersions`.
-    pub api_versions: Vec<String>,
-}
-
-/// What to run.
-#[derive(Clone, Debug)]
-pub enum Operation {
-    /// Render and print.
-    Template(Box<Template>),
-    /// Install or upgrade.
-    Upgrade(Box<Upgrade>),
-    /// Uninstall.
-    Uninstall(Uninstall),
-}
-
-/// How a helm process ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// Nothing, or why helm failed. After `Killed` and `Timeout` only the cluster knows how far helm came.
-    pub result: Result<(), Failure>,
-    /// What helm printed, bounded.
-    pub stdout: String,
-    /// How long it took.
-    pub elapsed: Duration,
 }
 
 /// Why no usable helm was found.

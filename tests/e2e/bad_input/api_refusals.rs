@@ -114,6 +114,30 @@ async fn an_image_that_cannot_be_pulled_is_named_and_given_up_without_an_attempt
 }
 
 #[tokio::test]
+async fn an_image_that_appears_is_pulled_and_the_device_is_flashed_once() {
+    let stage = Stage::healthy("image-heals", 1, 0.2, &["--start-deadline-seconds=300"]).await;
+    let uuid = stage.fleet.uuids().remove(0);
+    let image = "unpullable.invalid/esp32-flashjob:1";
+    stage
+        .flash(
+            "job",
+            std::slice::from_ref(&uuid),
+            json!({"flashjobPodImage": image}),
+        )
+        .await;
+    let failing = stage
+        .stands("job", &uuid, "Flashing", "ImagePullFailed")
+        .await;
+    says(&failing, &["ImagePullBackOff", "Back-off pulling", image]);
+    let pod = failing["pod"].as_str().unwrap();
+    let appeared = ["annotate", "pod", pod, "flashjob.test/image-appeared=yes"];
+    stage.space.kubectl(&appeared);
+    succeeded(&stage, "job").await;
+    assert_eq!(stage.flashes(&uuid), 1);
+    assert_eq!(stage.births("pods"), 1, "the same Pod");
+}
+
+#[tokio::test]
 async fn a_pod_without_a_node_waits_in_the_schedulers_words_and_runs_when_there_is_one() {
     let stage = Stage::healthy("node", 1, 0.2, &["--allowed-value-paths=/nodeSelector"]).await;
     let uuid = stage.fleet.uuids().remove(0);

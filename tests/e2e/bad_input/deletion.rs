@@ -74,11 +74,7 @@ async fn a_deleted_job_drains_and_leaves_nothing_behind(
 async fn a_job_whose_finalizer_was_stripped_leaves_nothing_behind() {
     let (stage, _) = in_flight("stripped").await;
     let uid = uid(&stage).await;
-    stage
-        .jobs()
-        .delete("job", &DeleteParams::default())
-        .await
-        .unwrap();
+    stage.delete("job").await;
     let bare = Patch::Merge(json!({"metadata": {"finalizers": null}}));
     stage
         .jobs()
@@ -114,11 +110,7 @@ async fn a_job_recreated_with_the_same_name_has_no_verdict_of_the_old_one() {
     let (stage, uuids) = in_flight("recreated").await;
     let old = uid(&stage).await;
     let bare = Patch::Merge(json!({"metadata": {"finalizers": null}}));
-    stage
-        .jobs()
-        .delete("job", &DeleteParams::default())
-        .await
-        .unwrap();
+    stage.delete("job").await;
     stage
         .jobs()
         .patch("job", &PatchParams::default(), &bare)
@@ -143,10 +135,6 @@ async fn a_job_recreated_with_the_same_name_has_no_verdict_of_the_old_one() {
         journal.iter().all(|flash| !flash.overlapped),
         "{journal:#?}"
     );
-    stage
-        .jobs()
-        .delete("job", &DeleteParams::default())
-        .await
-        .unwrap();
+    stage.delete("job").await;
     stage.nothing_left().await;
 }

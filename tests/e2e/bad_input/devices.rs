@@ -133,7 +133,7 @@ async fn a_device_is_flashed_once_however_often_and_under_whatever_uuid_it_is_na
     let uuids = [first.clone(), first.clone(), second.clone(), first.clone()];
     stage.flash("job", &uuids, Value::Null).await;
     let busy = stage.stands("job", &second, "Pending", "DeviceBusy").await;
-    says(&busy, &[&endpoint]);
+    says(&busy, &[&endpoint, &first]);
     let status = stage.finished("job").await;
     assert_eq!(status["counts"]["selected"], 2);
     let skipped = device_of(&status, &second).unwrap();
@@ -208,11 +208,7 @@ async fn an_address_that_never_comes_is_given_up_without_an_attempt_and_holds_up
     assert_eq!(status["counts"]["succeeded"], 3, "{status:#}");
     assert_eq!(status["counts"]["failed"], 0);
     assert_eq!(stage.flashes(stuck), 0);
-    stage
-        .jobs()
-        .delete("job", &DeleteParams::default())
-        .await
-        .unwrap();
+    stage.delete("job").await;
     stage.nothing_left().await;
 }
 
@@ -242,11 +238,7 @@ async fn an_address_that_no_device_can_use_is_named_and_given_up(
     says(&unusable, &[address, "IPv4"]);
     stage.stands("job", &uuids[0], "Waiting", "BackOff").await;
     assert_eq!(stage.births("pods"), 0);
-    stage
-        .jobs()
-        .delete("job", &DeleteParams::default())
-        .await
-        .unwrap();
+    stage.delete("job").await;
     stage.nothing_left().await;
 }
 
@@ -271,11 +263,7 @@ async fn jobs_of_any_name_that_the_api_server_accepts_are_carried_out() {
             "True",
             "{name}: {status:#}"
         );
-        stage
-            .jobs()
-            .delete(name, &DeleteParams::default())
-            .await
-            .unwrap();
+        stage.delete(name).await;
     }
     stage.nothing_left().await;
 }

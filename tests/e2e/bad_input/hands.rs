@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Stage, device_of, says};
 
 /// A device whose flash takes that long, while it is being flashed: its UUID and its Pod.
-async fn in_flight(name: &str, flash_seconds: f64) -> (Stage, String, String) {
+pub(super) async fn in_flight(name: &str, flash_seconds: f64) -> (Stage, String, String) {
     let stage = Stage::healthy(name, 1, flash_seconds, &["--cool-down-seconds=0"]).await;
     let uuid = stage.fleet.uuids().remove(0);
     stage
@@ -40,11 +40,7 @@ async fn sent_once(stage: &Stage, uuid: &str) {
         "{device:#}"
     );
     assert_eq!(stage.flashes(uuid), 1);
-    stage
-        .jobs()
-        .delete("job", &DeleteParams::default())
-        .await
-        .unwrap();
+    stage.delete("job").await;
     stage.nothing_left().await;
 }
 
@@ -188,10 +184,6 @@ async fn a_pod_that_a_person_brought_in_by_helm_is_followed_and_our_own_gives_th
         (1, 2),
         "the operator's, and the person's: {own:?}"
     );
-    stage
-        .jobs()
-        .delete("job", &DeleteParams::default())
-        .await
-        .unwrap();
+    stage.delete("job").await;
     stage.nothing_left().await;
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::{PATIENCE, Stage, condition, says};
+use super::{PATIENCE, Stage, condition, device_of, says};
 
 /// Name of the ConfigMap with the administrator's values.
 const CONFIG_MAP: &str = "flash-pod-values";
@@ -225,21 +225,63 @@ async fn a_firmware_that_would_inject_is_refused_by_the_api_server() {
 }
 
 #[tokio::test]
-async fn a_text_of_a_device_that_would_inject_is_refused_before_anything_is_created() {
-    let stage = Stage::healthy("device-text", 0, 0.2, &[]).await;
+async fn a_text_of_a_device_that_would_inject_fails_that_device_alone_before_anything_is_created() {
+    let stage = Stage::healthy("device-text", 2, 0.2, &[]).await;
     let text = "fmnist\"\n  hostNetwork: true\n  x: '{{ .Values.image }}' {{ job.name }}";
     let properties =
         json!({"HOST_ENDPOINT": "192.0.2.222", "DEVICE": "esp32s3", "APPLICATION_TYPE": text});
     let uuid = stage.instance("evil", properties).await;
-    stage.flash("job", &[uuid], Value::Null).await;
-    refused(
-        &stage,
-        "job",
-        "ValuesInvalid",
-        &["values.schema.json", "applicationType"],
-    )
-    .await;
+    let invalid = |status: &Value| {
+        let device = device_of(status, &uuid).unwrap();
+        let stands = (&device["phase"], &device["reason"]);
+        assert_eq!(stands, (&json!("Failed"), &json!("DeviceInvalid")));
+        let instance = format!("{}/evil", stage.space.name);
+        says(
+            &device,
+            &[&instance, "APPLICATION_TYPE", "values.schema.json"],
+        );
+    };
+    stage
+        .flash("alone", std::slice::from_ref(&uuid), Value::Null)
+        .await;
+    let status = stage.finished("alone").await;
+    invalid(&status);
+    assert_eq!(condition(&status, "Failed")["reason"], "DevicesFailed");
     assert_eq!(created(&stage), [0, 0]);
+    // Whether it comes first or last, the others go on.
+    let mut uuids = stage.fleet.uuids();
+    uuids.insert(0, uuid.clone());
+    stage.flash("first", &uuids, Value::Null).await;
+    let status = stage.finished("first").await;
+    invalid(&status);
+    assert_eq!(status["counts"]["succeeded"], 2, "{status:#}");
+    assert_eq!(created(&stage), [2, 2]);
+}
+
+#[tokio::test]
+async fn a_device_that_lacks_what_the_others_have_fails_alone_with_the_name_of_it() {
+    let arguments = ["--flash-pod-values-configmap", CONFIG_MAP];
+    let stage = Stage::healthy("lacks", 0, 0.2, &arguments).await;
+    config_map(
+        &stage,
+        "podAnnotations: {site: '{{ device.properties.SITE }}'}\n",
+    );
+    stage
+        .space
+        .eventually("the values in use", PATIENCE, async || {
+            stage.operator.log().contains(CONFIG_MAP).then_some(())
+        })
+        .await;
+    let at = |address: &str| json!({"HOST_ENDPOINT": address, "DEVICE": "esp32s3"});
+    let bare = stage.instance("bare", at("192.0.2.224")).await;
+    let mut complete = at("192.0.2.225");
+    complete["SITE"] = json!("roof");
+    let complete = stage.instance("complete", complete).await;
+    let uuids = [bare.clone(), complete.clone()];
+    stage.flash("job", &uuids, Value::Null).await;
+    let failed = stage.stands("job", &bare, "Failed", "DeviceInvalid").await;
+    says(&failed, &["device.properties.SITE", "/bare"]);
+    stage.flashing(&complete).await;
 }
 
 #[tokio::test]

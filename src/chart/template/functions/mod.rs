@@ -22,6 +22,7 @@
 
 mod builtin;
 mod cases;
+mod compare;
 mod core;
 mod cutting;
 mod data;

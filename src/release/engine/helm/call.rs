@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use semver::Version;
-use tempfile::TempDir;
 use tokio::process::Command;
 
+use super::directory::Directory;
 use super::process::{self, Ended, Limits, Spawner};
 use super::workspace::Workspace;
 use super::{HelmError, Operation, Settings, Template, Uninstall, Upgrade};
@@ -106,7 +106,7 @@ pub(super) struct Program {
     path: PathBuf,
     /// `setpriv`, where it can ask the kernel to kill a child whose parent died.
     guard: Option<PathBuf>,
-    directory: TempDir,
+    directory: Directory,
     environment: Vec<(OsString, OsString)>,
     timeout: Duration,
     history_max: u32,
@@ -126,10 +126,7 @@ impl Program {
             name: name.display().to_string(),
             source,
         })?;
-        let directory = tempfile::Builder::new()
-            .prefix("flashjob-helm-")
-            .tempdir()
-            .map_err(HelmError::SetUp)?;
+        let directory = Directory::create(&std::env::temp_dir()).map_err(HelmError::SetUp)?;
         let mut program = Self {
             path,
             guard: which::which("setpriv").ok(),

@@ -1,0 +1,125 @@
+//! What follows from the settings: whether they agree with each other, scopes, times, paths. Reads the environment only where
+//! a setting is left to it.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::Settings;
+use crate::cluster::{LeaseTimes, Scope};
+
+/// File in which a Pod finds its namespace.
+const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+
+/// Settings contradict each other.
+#[derive(thiserror::Error, Debug, PartialEq, Eq)]
+pub enum SettingsError {
+    /// A write could outlive the lease under which it was sent.
+    #[error(
+        "the write time-out ({timeout:?}) must be shorter than the lease duration less the renew deadline ({margin:?}): \
+         a write could take effect under the next leader"
+    )]
+    WriteOutlivesLease {
+        /// Time-out of a write.
+        timeout: Duration,
+        /// Time between the end of this process's belief and the next leader.
+        margin: Duration,
+    },
+    /// The lease would be lost between two renewals.
+    #[error("the renew period ({period:?}) must be shorter than the renew deadline ({deadline:?})")]
+    RenewedTooRarely {
+        /// Time between renewals.
+        period: Duration,
+        /// Time without a renewal after which the lease is lost.
+        deadline: Duration,
+    },
+    /// A path is no JSON Pointer.
+    #[error(
+        "--allowed-value-paths: {0:?} is no JSON Pointer: write /resources/limits, not resources.limits"
+    )]
+    NoPointer(String),
+}
+
+impl Settings {
+    /// Checks what the command line cannot check alone.
+    ///
+    /// # Errors
+    /// When settings contradict each other.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let times = self.lease_times();
+        let margin = times.duration.saturating_sub(times.renew_deadline);
+        let timeout = self.write_timeout();
+        if timeout >= margin {
+            return Err(SettingsError::WriteOutlivesLease { timeout, margin });
+        }
+        if times.renew_period >= times.renew_deadline {
+            return Err(SettingsError::RenewedTooRarely {
+                period: times.renew_period,
+                deadline: times.renew_deadline,
+            });
+        }
+        match self
+            .flash_pod
+            .allowed_value_paths
+            .iter()
+            .find(|path| !path.starts_with('/'))
+        {
+            Some(path) => Err(SettingsError::NoPointer(path.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Which namespaces hold devices.
+    #[must_use]
+    pub fn instance_scope(&self) -> Scope {
+        Scope::of(&self.akri_namespaces)
+    }
+
+    /// Which namespaces are looked at.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        Scope::of(&self.watch_namespaces)
+    }
+
+    /// The times of the leader election.
+    #[must_use]
+    pub fn lease_times(&self) -> LeaseTimes {
+        LeaseTimes {
+            duration: Duration::from_millis(self.lease_duration_ms),
+            renew_deadline: Duration::from_millis(self.renew_deadline_ms),
+            renew_period: Duration::from_millis(self.renew_period_ms),
+            poll_period: Duration::from_secs(1).min(Duration::from_millis(self.renew_period_ms)),
+        }
+    }
+
+    /// Time-out of one write.
+    #[must_use]
+    pub fn write_timeout(&self) -> Duration {
+        Duration::from_millis(self.write_timeout_ms)
+    }
+
+    /// Kubeconfig of the helm command, found as the clients find theirs; none in a Pod.
+    #[must_use]
+    pub fn kubeconfig(&self) -> Option<PathBuf> {
+        let given = self.kubeconfig_path.clone();
+        let usual = || {
+            let path = std::env::home_dir()?.join(".kube/config");
+            Some(path).filter(|path| path.exists())
+        };
+        given
+            .filter(|path| !path.as_os_str().is_empty())
+            .or_else(usual)
+    }
+
+    /// Namespace of the Lease and of the operator's ConfigMap; `of_client` is that of the kubeconfig's context.
+    #[must_use]
+    pub fn own_namespace(&self, of_client: &str) -> String {
+        let of_pod = || {
+            let name = std::fs::read_to_string(NAMESPACE_FILE).ok()?;
+            Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+        };
+        self.lease_namespace
+            .clone()
+            .or_else(|| self.pod_namespace.clone())
+            .or_else(of_pod)
+            .unwrap_or_else(|| of_client.to_owned())
+    }
+}

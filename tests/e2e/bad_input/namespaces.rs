@@ -1,0 +1,67 @@
+//! Namespaces that are deleted while devices are being flashed.
+
+use rstest::rstest;
+use serde_json::json;
+
+use super::{PATIENCE, Stage, healthy};
+use crate::support::{ControlPlane, Outcome, seconds};
+
+/// Rights that are bound in the namespace alone, as the chart binds them where `watchNamespaces` names it, until this is dropped.
+struct BoundInNamespace;
+
+const ROLE: &str = "flashjob-operator-namespaced";
+const ACCOUNT: &str = "--serviceaccount=flashjob-system:flashjob-operator";
+
+impl BoundInNamespace {
+    fn of(stage: &Stage) -> Self {
+        let role = format!("--clusterrole={ROLE}");
+        let plane = stage.space.control_plane;
+        plane.kubectl(&["delete", "clusterrolebinding", ROLE]);
+        let bound = Self;
+        let space = &stage.space;
+        space.kubectl(&["create", "rolebinding", ROLE, &role, ACCOUNT]);
+        bound
+    }
+}
+
+impl Drop for BoundInNamespace {
+    fn drop(&mut self) {
+        let role = format!("--clusterrole={ROLE}");
+        let plane = ControlPlane::disturbed();
+        plane.kubectl(&["create", "clusterrolebinding", ROLE, &role, ACCOUNT]);
+    }
+}
+
+#[rstest]
+#[case::rights_in_the_cluster("namespace-cluster", false)]
+#[case::rights_that_go_with_the_namespace("namespace-own", true)]
+#[tokio::test]
+async fn a_namespace_that_is_deleted_in_mid_flight_lets_the_flash_end_and_is_gone_after_it(
+    #[case] name: &str,
+    #[case] own: bool,
+) {
+    let _alone = ControlPlane::disturb().await;
+    let plane = ControlPlane::disturbed();
+    let stage = Stage::on(plane, name, healthy(3, 12.0), &[]).await;
+    let _bound = own.then(|| BoundInNamespace::of(&stage));
+    let uuids = stage.fleet.uuids();
+    stage.flash("job", &uuids, json!({"parallelism": 1})).await;
+    stage.flashing(&uuids[0]).await;
+    stage.stands("job", &uuids[0], "Flashing", "Flashing").await;
+    plane.kubectl(&["delete", "namespace", &stage.space.name, "--wait=false"]);
+    stage
+        .space
+        .eventually(
+            "end of the namespace",
+            PATIENCE.max(seconds(180)),
+            async || {
+                let found = ["get", "namespace", &stage.space.name, "--ignore-not-found"];
+                plane.kubectl(&found).is_empty().then_some(())
+            },
+        )
+        .await;
+    let journal = stage.fleet.journal();
+    assert_eq!(journal.len(), 1, "nothing new began: {journal:#?}");
+    assert_eq!(journal[0].outcome, Some(Outcome::Sent), "{journal:#?}");
+    assert_eq!(stage.births("pods"), 1);
+}
