@@ -482,3 +482,16 @@ fn the_first_step_is_no_larger_than_the_class_allows_and_a_job_without_steps_get
     let sizes: Vec<i64> = terms.steps(&steps, size).iter().map(size).collect();
     assert_eq!(sizes, expected);
 }
+
+#[test]
+fn the_classes_of_the_documentation_are_those_of_the_sample_and_can_be_used() {
+    let sample = include_str!("../../deploy/samples/flashclasses.yaml");
+    let (_, body) = sample.split_once('\n').unwrap();
+    assert!(include_str!("../../docs/rollouts.md").contains(body));
+    for text in sample.split("\n---\n") {
+        let object: Value = serde_saphyr::from_str(text).unwrap();
+        let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+        let classes = classes(&[object]);
+        assert_eq!(classes.get(&name).unwrap().rules.as_ref().err(), None);
+    }
+}

@@ -339,39 +339,19 @@ async fn defaults_are_those_that_the_round_began_with_even_after_a_crash_and_rul
     let frozen = "flashjob.nbfc.io/frozen=class";
     let stored = space.kubectl(&["get", "controllerrevisions", "-l", frozen, "-o", "name"]);
     assert_eq!(stored.lines().count(), 1, "{stored}");
-    let again = json!({"spec": {"version": "0.3.0", "uuid": [fleet.uuids()[0]]}});
-    patch(
-        &space,
-        "flashclass",
-        &name,
-        &json!({"spec": {"suspend": true}}),
-    );
-    patch(&space, "flashjob", "lamps", &again);
-    space
-        .eventually("Suspended", seconds(PATIENCE), async || {
-            space.job("lamps").is("Suspended").then_some(())
-        })
-        .await;
-    operator.kill();
-    patch(
-        &space,
-        "flashclass",
-        &name,
-        &json!({"spec": {"suspend": false}}),
-    );
-    let mut operator = space.operator(&[]);
-    seen.clear();
-    let done = finished_with(&space, "lamps", &mut seen).await;
-    assert_eq!(done.0["status"]["round"]["number"], 2);
-    assert_eq!(seen, ["two".to_owned()].into());
-    operator.kill();
-    space.kubectl(&["delete", "controllerrevisions", "-l", frozen]);
     patch(
         &space,
         "flashjob",
         "lamps",
-        &json!({"spec": {"uuid": fleet.uuids()}}),
+        &json!({"spec": {"version": "0.3.0"}}),
     );
+    space
+        .eventually("a flash of the next round", seconds(PATIENCE), async || {
+            annotated(&space).contains("two").then_some(())
+        })
+        .await;
+    operator.kill();
+    space.kubectl(&["delete", "controllerrevisions", "-l", frozen]);
     let born = births(&space);
     let _operator = space.operator(&[]);
     let lost = space
@@ -383,6 +363,7 @@ async fn defaults_are_those_that_the_round_began_with_even_after_a_crash_and_rul
     assert!(lost.is("Stalled"));
     let message = lost.0["status"]["message"].as_str().unwrap();
     assert!(message.contains(&format!("FlashClass {name}")), "{message}");
+    assert_eq!(lost.0["status"]["flashClass"]["generation"], 3);
     assert_eq!(births(&space), born);
 }
 
@@ -503,5 +484,32 @@ async fn the_chart_brings_the_default_class_and_without_any_or_without_the_kind_
         .await;
     let done = space.finished("early", PATIENCE).await;
     assert!(done.is("Complete"), "{:#}", done.0);
+
+    // The pair that the documentation shows is accepted, and one of them is the default class from now on.
+    let sample = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/deploy/samples/flashclasses.yaml"
+    );
+    space.kubectl(&["apply", "--server-side", "-f", sample]);
+    for name in ["production", "lab"] {
+        space
+            .eventually("an accepted class", seconds(PATIENCE), async || {
+                let accepted = class(&space, name)["status"]["conditions"][0].clone();
+                (accepted["status"] == "True").then_some(())
+            })
+            .await;
+    }
+    let uuid = std::slice::from_ref(&uuids[0]);
+    space.apply(&job("locked", uuid, &json!({})).to_string());
+    stalled(
+        &space,
+        "locked",
+        "NamespaceNotAllowed",
+        "FlashClass production",
+    )
+    .await;
+    let label = "flash.example.com/production=yes";
+    space.kubectl(&["label", "namespace", &space.name, label]);
+    stalled(&space, "locked", "FirmwareNotAllowed", "allowedFirmware").await;
     drop(operator);
 }
