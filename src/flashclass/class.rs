@@ -84,15 +84,17 @@ pub struct Classes {
 }
 
 impl Classes {
-    /// Takes a class in. Returns false where it is older than what is known.
+    /// Takes a class in. Returns whether it says anything new to jobs: its status does not.
     pub fn see(&mut self, class: Class) -> bool {
         let known = self.by_name.get(class.name());
         if known.is_some_and(|known| known.version >= class.version) {
             return false;
         }
+        let says = |class: &Class| (class.reference.clone(), class.is_default);
+        let news = known.is_none_or(|known| says(known) != says(&class));
         self.by_name
             .insert(class.name().to_owned(), Arc::new(class));
-        true
+        news
     }
 
     /// The class of this uid is gone.

@@ -69,6 +69,7 @@ pub async fn classes(ctx: Arc<Context>, listed_tx: mpsc::Sender<&'static str>) {
                 false
             }
         };
+        ctx.state().news_of_classes = true;
         if news && listing.is_none() {
             ctx.nudge_all();
         }

@@ -33,7 +33,7 @@ pub struct Terms {
     /// Why nothing starts for now: a class is suspended.
     pub suspended: Option<String>,
     /// For each class the namespaces whose devices it allows; none where it allows all.
-    namespaces: Vec<Option<BTreeSet<String>>>,
+    pub namespaces: Vec<Option<BTreeSet<String>>>,
 }
 
 /// What its classes make of a job; `frozen` are the defaults of its current round.

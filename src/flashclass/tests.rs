@@ -295,7 +295,7 @@ fn a_class_that_cannot_be_used_is_not_accepted_and_its_status_names_the_field(
 ) {
     let classes = classes(&[class("c", &rules)]);
     let found = classes.get("c").unwrap();
-    let problem = found.rules.as_ref().err().expect("a problem");
+    let problem = found.rules.as_ref().expect_err("a problem");
     assert!(problem.starts_with(field), "{problem}");
     if found.object.is_some() {
         let status = status_of(found, 0, 1).expect("a status");

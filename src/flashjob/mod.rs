@@ -10,6 +10,8 @@
 mod act;
 pub mod attempts;
 pub mod blueprint;
+#[cfg(test)]
+mod class_tests;
 pub mod conditions;
 mod context;
 mod controller;

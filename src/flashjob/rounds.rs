@@ -48,37 +48,42 @@ pub(super) async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError
         });
     let stamp = job.status.flash_class.as_ref();
     let thawed = stamp.map(|stamp| flashclass::thaw(&revisions, stamp, round.number));
-    let gathered = gathered.and_then(|devices| Ok((devices, thawed.transpose()?)));
     let version = ctx.flash_pod_of(job).map_or(0, |chart| chart.version);
     let mut state = ctx.state();
-    match gathered {
-        Ok((devices, frozen)) => {
-            if let Some(frozen) = frozen {
-                state.frozen.insert(job.uid.clone(), Arc::new(frozen));
-            }
-            let before = state.rosters.insert(
-                job.uid.clone(),
-                Arc::new(Roster::new(round.number, devices)),
-            );
+    let lost = match gathered {
+        Ok(devices) => {
+            let roster = Roster::new(round.number, devices);
+            let before = state.rosters.insert(job.uid.clone(), Arc::new(roster));
             if before.is_some_and(|before| before.round != round.number) {
                 state.memory(&job.uid).begin_round();
             }
+            None
         }
         Err(message) => {
-            let message = format!(
-                "{message}; nothing new starts; delete the FlashJob {} and apply it again to select anew",
-                job.name
-            );
-            let refusal = Refusal {
-                reason: Reason::SelectionLost,
-                message,
-            };
-            state.memory(&job.uid).refusal = Some((job.generation, version, Some(refusal)));
-            state.rosters.insert(
-                job.uid.clone(),
-                Arc::new(Roster::new(round.number, Vec::new())),
-            );
+            let roster = Roster::new(round.number, Vec::new());
+            state.rosters.insert(job.uid.clone(), Arc::new(roster));
+            Some(message)
         }
+    };
+    // Without the class's defaults nothing starts either, but what is in flight still has its place in the selection.
+    let lost = match thawed {
+        Some(Ok(frozen)) => {
+            state.frozen.insert(job.uid.clone(), Arc::new(frozen));
+            lost
+        }
+        Some(Err(message)) => lost.or(Some(message)),
+        None => lost,
+    };
+    if let Some(lost) = lost {
+        let message = format!(
+            "{lost}; nothing new starts; delete the FlashJob {} and apply it again to select anew",
+            job.name
+        );
+        let refusal = Refusal {
+            reason: Reason::SelectionLost,
+            message,
+        };
+        state.memory(&job.uid).refusal = Some((job.generation, version, Some(refusal)));
     }
     Ok(())
 }

@@ -241,7 +241,8 @@ async fn what_a_class_does_not_allow_creates_nothing_until_an_administrator_allo
     // Labels of the namespace count as they are now, and so does everything else.
     space.kubectl(&["label", "namespace", &space.name, "flash=yes"]);
     for case in ["firmware", "invalid"] {
-        put_class(&space, &named(case), &json!({}));
+        // Not {}: a spec that lost its last field in an apply would be none at all.
+        put_class(&space, &named(case), &json!({"allowedValuePaths": []}));
     }
     put_class(&space, &named("none"), &json!({}));
     for case in ["firmware", "invalid", "namespace", "vanished"] {
@@ -412,27 +413,34 @@ async fn the_chart_brings_the_default_class_and_without_any_or_without_the_kind_
     let space = Space::on(control_plane, "class-default").await;
     // Installed on an empty cluster: the CRDs and the class came with one `helm install`.
     control_plane.operator_kubeconfig();
-    assert_eq!(class(&space, "default")["spec"], json!({}));
+    assert_eq!(
+        class(&space, "default")["spec"],
+        json!({"allowedValuePaths": []})
+    );
     let fleet = space.fleet(params(3, 0.2)).await;
     let uuids = fleet.uuids();
     let mut operator = space.operator(&[]);
     space.apply(&job("first", &uuids[..1], &json!({})).to_string());
     let done = space.finished("first", PATIENCE).await;
     assert_eq!(names(&done), &json!("default"));
-    // An upgrade takes the class into the release.
-    let upgrade = [
-        "upgrade",
-        "flashjob-operator",
-        concat!(env!("CARGO_MANIFEST_DIR"), "/charts/flashjob-operator"),
-        "--namespace=flashjob-system",
-        "--set=controllerManager.replicas=0",
-        "--set=flashPod.allowedValuePaths={/resources}",
-    ];
-    control_plane.helm(&upgrade);
-    assert_eq!(
-        class(&space, "default")["spec"],
-        json!({"allowedValuePaths": ["/resources"]})
-    );
+    // An upgrade takes the class into the release, and can change it to and fro.
+    let chart = |paths: &str| {
+        let values = format!("--set-json=flashPod.allowedValuePaths={paths}");
+        let upgrade = [
+            "upgrade",
+            "flashjob-operator",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/charts/flashjob-operator"),
+            "--namespace=flashjob-system",
+            "--set=controllerManager.replicas=0",
+            &values,
+        ];
+        control_plane.helm(&upgrade);
+        class(&space, "default")["spec"].clone()
+    };
+    for paths in ["[\"/resources\"]", "[]"] {
+        let expected: Value = serde_json::from_str(paths).unwrap();
+        assert_eq!(chart(paths), json!({"allowedValuePaths": expected}));
+    }
     let manifest = control_plane.helm(&[
         "get",
         "manifest",

@@ -75,7 +75,10 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     let trouble = trouble(observed);
     let lost = trouble
         .as_ref()
-        .is_some_and(|trouble| trouble.reason == Reason::SelectionLost);
+        .is_some_and(|trouble| trouble.reason == Reason::SelectionLost)
+        && observed
+            .roster
+            .is_none_or(|roster| roster.devices().is_empty());
     // Without the selection, indexes mean nothing: what is stored stays.
     let mut tally = if lost {
         stored_tally(job)
