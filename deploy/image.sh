@@ -19,7 +19,7 @@ esac
 target=$machine-unknown-linux-musl
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 image=${IMAGE:-localhost/flashjob-operator:$version}
-# The same sources give the same image, whenever it is built.
+# The same programs give the same image, whenever it is packed.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 export SOURCE_DATE_EPOCH
 read -r -a builder <<<"${BUILDER:-buildah bud --isolation chroot --storage-driver vfs --timestamp $SOURCE_DATE_EPOCH}"
@@ -46,7 +46,7 @@ build_operator() {
     export "CARGO_TARGET_${name^^}_LINKER=rust-lld"
   fi
   rustup target add "$target" >&2
-  # No path of this machine in the program: the same sources give the same bytes in whichever directory they are built.
+  # No path of this machine in the program: it must not depend on the directory that it is built in.
   RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }--remap-path-prefix=$root=/flashjob-operator --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo" \
     CFLAGS="${CFLAGS:+$CFLAGS }-ffile-prefix-map=${CARGO_HOME:-$HOME/.cargo}=/cargo -ffile-prefix-map=${CARGO_TARGET_DIR:-$root/target}=/target" \
     env "CC_$name=$cc" cargo build --locked --release --target "$target" --bin flashjob-operator >&2

@@ -4,6 +4,8 @@
 
 mod condition;
 pub mod crd;
+#[cfg(test)]
+mod docs_tests;
 mod flashclass;
 mod flashjob;
 mod instance;

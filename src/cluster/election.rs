@@ -73,8 +73,8 @@ impl Election {
     pub async fn win(&self) -> Leadership {
         let identity = new_identity();
         let mut observed = Observed {
-            lease: None,
             since: clock::boot_time(),
+            ..Observed::default()
         };
         loop {
             let (pause, won);

@@ -47,7 +47,7 @@ impl Fence {
     }
 
     /// Lets writes pass until this boot time.
-    pub(super) fn open_until(&self, boot_time: Duration) {
+    pub(crate) fn open_until(&self, boot_time: Duration) {
         self.open_until.store(millis(boot_time), Ordering::SeqCst);
     }
 

@@ -25,12 +25,14 @@ pub struct LeaseTimes {
 }
 
 /// The Lease as it was last seen.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Observed {
     /// The object; absent where it does not exist.
     pub lease: Option<Lease>,
     /// Boot time at which this content was seen first.
     pub since: Duration,
+    /// The object as it was last seen, where somebody deleted it: its holder may not have noticed yet.
+    pub vanished: Option<Lease>,
 }
 
 impl Observed {
@@ -38,9 +40,15 @@ impl Observed {
     #[must_use]
     pub fn look(self, lease: Option<Lease>, boot_time: Duration) -> Self {
         let same = self.lease.as_ref().map(record) == lease.as_ref().map(record);
+        let vanished = if lease.is_none() {
+            self.lease.or(self.vanished)
+        } else {
+            None
+        };
         Self {
             since: if same { self.since } else { boot_time },
             lease,
+            vanished,
         }
     }
 }
@@ -73,26 +81,25 @@ pub fn decide(
     default_duration: Duration,
     boot_time: Duration,
 ) -> Decision {
-    let holder = observed.lease.as_ref().map_or("", holder);
     if held {
-        return if holder == identity {
+        let ours = observed.lease.as_ref().map(holder) == Some(identity);
+        return if ours {
             Decision::Renew
         } else {
             Decision::Lost
         };
     }
+    let last = observed.lease.as_ref().or(observed.vanished.as_ref());
+    let holder = last.map_or("", holder);
     if holder.is_empty() {
         return Decision::Acquire {
             released: observed.lease.is_some(),
         };
     }
-    if holder == identity {
+    if holder == identity && observed.lease.is_some() {
         return Decision::Renew; // the answer to our own acquisition was lost
     }
-    let seconds = observed
-        .lease
-        .as_ref()
-        .and_then(|lease| lease.spec.as_ref()?.lease_duration_seconds);
+    let seconds = last.and_then(|lease| lease.spec.as_ref()?.lease_duration_seconds);
     let duration = seconds
         .and_then(|seconds| u64::try_from(seconds).ok())
         .map_or(default_duration, Duration::from_secs);
@@ -197,17 +204,37 @@ mod tests {
         #[case] expected: Decision,
     ) {
         let since = Duration::from_secs(100);
-        let observed = Observed { lease, since };
+        let observed = Observed {
+            lease,
+            since,
+            ..Observed::default()
+        };
         let now = since + Duration::from_secs(seconds_unchanged);
         assert_eq!(decide(&observed, "a", held, FALLBACK, now), expected);
+    }
+
+    #[test]
+    fn a_lease_that_vanished_is_respected_as_long_as_its_holder_may_believe_in_it() {
+        let at = Duration::from_secs;
+        let seen = Observed::default().look(Some(lease("b", Some(10))), at(5));
+        let vanished = seen.look(None, at(8));
+        let wait = Decision::Wait { until: at(18) };
+        assert_eq!(decide(&vanished, "a", false, FALLBACK, at(9)), wait);
+        let still = vanished.look(None, at(17));
+        assert_eq!(decide(&still, "a", false, FALLBACK, at(17)), wait);
+        let acquire = Decision::Acquire { released: false };
+        assert_eq!(decide(&still, "a", false, FALLBACK, at(18)), acquire);
+        let free = Observed::default().look(Some(lease("", Some(1))), at(5));
+        let gone = free.look(None, at(6));
+        assert_eq!(decide(&gone, "a", false, FALLBACK, at(6)), acquire);
     }
 
     #[test]
     fn any_change_of_the_record_starts_the_time_anew_and_nothing_else_does() {
         let at = Duration::from_secs;
         let first = Observed {
-            lease: None,
             since: at(1),
+            ..Observed::default()
         }
         .look(Some(lease("b", Some(10))), at(5));
         assert_eq!(first.since, at(5));

@@ -14,7 +14,7 @@ mod error;
 mod events;
 mod fence;
 mod kind;
-mod lease;
+pub(crate) mod lease;
 mod read;
 pub mod watch;
 mod write;

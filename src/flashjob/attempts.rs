@@ -177,13 +177,20 @@ pub fn decide(
     now: Timestamp,
 ) -> Decision {
     let id = &attempt.identity.key.id;
-    let phase = phase_of(attempt);
+    // As long as its verdict is not stored, the stored phase is all that a next leader has of a flash that vanished.
+    let giving_up = memory.releasing.contains(id);
+    let phase = if wish.ending.is_none() && !giving_up && has_vanished(attempt, wish) {
+        DevicePhase::Flashing
+    } else {
+        phase_of(attempt)
+    };
     if attempt.step {
-        let (reason, message) = working(attempt);
+        let (reason, message) = working(attempt, phase);
         return Decision::wait(phase, reason, message);
     }
     if let Some(trouble) = memory.trouble.get(id).filter(|trouble| trouble.until > now) {
-        return troubled(attempt, trouble, wish, memory, bounds, now);
+        let decision = troubled(attempt, trouble, wish, memory, bounds, now);
+        return Decision { phase, ..decision };
     }
     // A Pod that started while it was being given up, or may have on a node that was lost, has a verdict like any other.
     // So is one that vanished before its end was seen: it may have started since it was last seen.
@@ -192,7 +199,7 @@ pub fn decide(
         .pod
         .as_ref()
         .map_or(vanished, PodSight::may_have_run);
-    if memory.releasing.contains(id) && !started && !memory.lost.contains(id) {
+    if giving_up && !started && !memory.lost.contains(id) {
         return release(attempt, wish, bounds, now);
     }
     let found = memory.verdicts.get(id);
@@ -237,13 +244,22 @@ fn phase_of(attempt: &Attempt) -> DevicePhase {
     }
 }
 
-fn working(attempt: &Attempt) -> (Reason, &'static str) {
+/// Whether a Pod once was, may have started, and is not seen.
+fn has_vanished(attempt: &Attempt, wish: &Wish) -> bool {
+    attempt.pod.is_none() && !attempt.pod_never_ran && (attempt.pod_seen || wish.was_flashing)
+}
+
+fn working(attempt: &Attempt, phase: DevicePhase) -> (Reason, &'static str) {
     match &attempt.pod {
         Some(pod) if pod.ended() => (
             Reason::ReadingVerdict,
             "the flash ended; its log is being read",
         ),
         Some(_) => (Reason::Flashing, ""),
+        None if phase == DevicePhase::Flashing => (
+            Reason::Interrupted,
+            "the Pod is gone; the API server is being asked",
+        ),
         None => (Reason::Reserved, "the release is being written"),
     }
 }

@@ -398,6 +398,36 @@ fn the_record_of_a_released_attempt_outlives_a_stored_status_that_says_flashing(
     assert_eq!(removal_of(&goes).record, RecordRemoval::Delete);
 }
 
+/// The stored status is all that a next leader has of such a flash: as long as its verdict is not stored, it says Flashing.
+#[rstest]
+#[case::its_pod_was_seen_by_this_leader(true, false)]
+#[case::its_pod_is_in_the_stored_status(false, true)]
+fn a_flash_whose_pod_vanished_stays_flashing_whatever_is_under_way(
+    #[case] seen: bool,
+    #[case] stored: bool,
+) {
+    let mut vanished = attempt(pending(), served(address()), None);
+    vanished.pod_seen = seen;
+    let wish = Wish {
+        was_flashing: stored,
+        ..wish()
+    };
+    let mut memory = Memory::default();
+    let trouble = Trouble {
+        reason: Reason::ApiError,
+        message: "no".into(),
+        until: at(9),
+        tries: 1,
+    };
+    memory.trouble.insert("a".into(), trouble);
+    let troubled = decide(&vanished, &wish, &memory, &BOUNDS, at(1));
+    assert_eq!(troubled.phase, DevicePhase::Flashing);
+    vanished.step = true;
+    let working = decide(&vanished, &wish, &Memory::default(), &BOUNDS, at(1));
+    assert_eq!(working.phase, DevicePhase::Flashing);
+    assert_eq!(working.reason, Reason::Interrupted);
+}
+
 #[test]
 fn a_pod_that_vanished_while_it_was_being_given_up_may_have_flashed() {
     let mut vanished = attempt(deployed(), served(address()), None);

@@ -87,8 +87,8 @@ fn device_with(property: &str, text: &str) -> Device {
 #[case::a_board_that_is_no_name("DEVICE", "esp32 s3\n", None)]
 #[case::through_the_administrator_s_values(
     "SITE",
-    "9",
-    Some("tls: {secretName: '{{ device.properties.SITE }}!'}")
+    "hunter 2",
+    Some("tls: {secretName: '{{ device.properties.SITE }}'}")
 )]
 fn a_device_s_own_text_that_breaks_the_schema_is_the_device_s_fault_and_names_the_property(
     #[case] property: &str,

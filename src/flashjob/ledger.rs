@@ -64,6 +64,13 @@ impl Attempt {
         self.locks() || self.service.is_some()
     }
 
+    /// Whether a Pod of it may exist that was never seen: the answer to its creation, its event, or the list that holds it may
+    /// still be on the way. Nothing of the attempt is removed before the API server was asked.
+    #[must_use]
+    pub fn may_have_unseen_pod(&self) -> bool {
+        !self.pod_seen && self.record().is_some_and(|record| locks(record.status))
+    }
+
     fn is_empty(&self) -> bool {
         !self.step && self.records.is_empty() && self.service.is_none() && self.pod.is_none()
     }

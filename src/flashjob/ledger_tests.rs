@@ -52,6 +52,31 @@ fn record(id: &str, uid: &str, version: u64, status: Status) -> RecordSight {
     }
 }
 
+/// A record whose Pod stands in its manifest was launched: that its Pod is not seen does not mean that it is gone.
+#[rstest::rstest]
+#[case::pending(Status::PendingInstall, false, true)]
+#[case::launched(Status::Deployed, true, true)]
+#[case::finished(Status::Failed, true, false)]
+#[case::never_launched(Status::Failed, false, false)]
+fn a_pod_may_be_unseen_as_long_as_the_record_holds_the_lock(
+    #[case] status: Status,
+    #[case] has_pod: bool,
+    #[case] unseen: bool,
+) {
+    let mut ledger = Ledger::default();
+    let launched = RecordSight {
+        has_pod,
+        ..record("a", "r", 1, status)
+    };
+    let key = launched.sight.identity.key.clone();
+    ledger.see_record(launched);
+    assert_eq!(ledger.attempt(&key).unwrap().may_have_unseen_pod(), unseen);
+    ledger.see_pod(pod("a", "p", 2, "Running"));
+    assert!(!ledger.attempt(&key).unwrap().may_have_unseen_pod());
+    ledger.see_gone("p");
+    assert!(!ledger.attempt(&key).unwrap().may_have_unseen_pod());
+}
+
 #[test]
 fn an_older_event_changes_nothing() {
     let mut ledger = Ledger::default();

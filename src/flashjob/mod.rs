@@ -19,6 +19,8 @@ mod controller;
 pub(crate) mod fixtures;
 mod foreign;
 mod gauge;
+#[cfg(test)]
+mod gitops_tests;
 pub mod index_set;
 pub mod job;
 #[cfg(test)]

@@ -277,6 +277,22 @@ fn a_stored_flash_of_which_nothing_is_left_is_interrupted_and_never_begins_again
     assert_eq!(scene.status(2).failed_indexes.as_deref(), Some("0"));
 }
 
+/// The Pod was created, its record does not say so yet, and a person took the Pod away.
+#[test]
+fn a_flash_whose_pod_vanished_keeps_its_pod_in_the_status_until_its_verdict_is_stored() {
+    let mut scene = Scene::new(1);
+    flashing_status(&mut scene, 0);
+    let pending = record_of(0, Status::PendingInstall, false);
+    let serving = service(&identity(0, "a0"), address());
+    take_in(&mut scene.ledger, pending, Some(serving), None);
+    let steps = scene.plan(1).steps;
+    assert_eq!(steps, [(identity(0, "a0"), Step::ConfirmInterrupted)]);
+    let status = scene.status(1);
+    assert_eq!(status.devices[0].pod.as_deref(), Some("flash-uuid-0-a0"));
+    scene.store(status);
+    assert_eq!(scene.plan(2).steps, steps, "and is not launched again");
+}
+
 #[test]
 fn a_record_deleted_by_hand_in_mid_flight_changes_nothing_for_its_pod() {
     let mut scene = Scene::new(1);

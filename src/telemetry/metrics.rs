@@ -80,46 +80,37 @@ impl Default for Metrics {
 
 impl Metrics {
     fn register(&self, registry: &mut Registry) {
-        let mut counted = |name: &str, help: &str, family: &dyn Fn(&mut Registry, &str, &str)| {
-            family(registry, name, help);
-        };
-        counted("reconciles", "Reconciles by outcome", &|r, n, h| {
-            r.register(n, h, self.reconciles.clone());
-        });
-        counted(
+        registry.register(
+            "reconciles",
+            "Reconciles by outcome",
+            self.reconciles.clone(),
+        );
+        registry.register(
             "devices",
             "Devices of unfinished jobs by phase and reason",
-            &|r, n, h| {
-                r.register(n, h, self.devices.clone());
-            },
+            self.devices.clone(),
         );
-        counted(
+        registry.register(
             "verdicts",
             "Devices whose end was stored, by phase and reason",
-            &|r, n, h| {
-                r.register(n, h, self.verdicts.clone());
-            },
+            self.verdicts.clone(),
         );
-        counted(
+        registry.register(
             "api_writes",
             "Writes to the API server by verb, kind and outcome",
-            &|r, n, h| {
-                r.register(n, h, self.api_writes.clone());
-            },
+            self.api_writes.clone(),
         );
-        counted(
+        registry.register(
             "release_operations",
             "Release operations by engine, operation and outcome",
-            &|r, n, h| {
-                r.register(n, h, self.releases.clone());
-            },
+            self.releases.clone(),
         );
-        counted("watch_failures", "Failed watches by kind", &|r, n, h| {
-            r.register(n, h, self.watch_failures.clone());
-        });
-        counted("leader", "1 while this process leads", &|r, n, h| {
-            r.register(n, h, self.leader.clone());
-        });
+        registry.register(
+            "watch_failures",
+            "Failed watches by kind",
+            self.watch_failures.clone(),
+        );
+        registry.register("leader", "1 while this process leads", self.leader.clone());
         registry.register_with_unit(
             "status_written",
             "Size of all status writes",

@@ -88,7 +88,7 @@ impl Leadership {
         let holder = lease.as_ref().map(|lease| holder(lease).to_owned());
         let observed = Observed {
             lease,
-            since: Duration::ZERO,
+            ..Observed::default()
         };
         let now = clock::boot_time();
         let decision = decide(

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Secret, Service};
 use kube::Api;
+use serde_json::Value;
 
 use super::{StepError, altered, helm, until_answered};
 use crate::{
@@ -119,7 +120,7 @@ async fn create_record(ctx: &Context, record: &Record, intent: &Intent) -> Resul
         Err(error) if error.kind == ErrorKind::AlreadyExists || error.is_outcome_unknown() => {
             let name = new.metadata.name.clone().unwrap_or_default();
             find_ours(ctx, &record.namespace, &name, intent)
-                .await?
+                .await
                 .ok_or(error)?
         }
         other => other?,
@@ -129,17 +130,12 @@ async fn create_record(ctx: &Context, record: &Record, intent: &Intent) -> Resul
     Ok(())
 }
 
-async fn find_ours(
-    ctx: &Context,
-    namespace: &str,
-    name: &str,
-    intent: &Intent,
-) -> Result<Option<Secret>, ApiError> {
-    let found = until_answered(|| get_secret(ctx, namespace, name)).await?;
-    Ok(found.filter(|secret| {
+async fn find_ours(ctx: &Context, namespace: &str, name: &str, intent: &Intent) -> Option<Secret> {
+    let found = until_answered(|| get_secret(ctx, namespace, name)).await;
+    found.filter(|secret| {
         Stored::from_secret(secret)
             .is_ok_and(|stored| stored.record.intent.as_ref() == Some(intent))
-    }))
+    })
 }
 
 async fn get_secret(
@@ -173,11 +169,16 @@ pub async fn apply_service(ctx: &Context, identity: &Identity) -> Result<(), Ste
     .await
 }
 
-/// Applies everything but the Pod.
+/// Applies everything but the Pod. Where nobody knows whether a Service was made, it is looked up: it holds a slot.
 async fn apply_all(ctx: &Context, parts: &Parts) -> Result<(), StepError> {
     for object in &parts.others {
-        let answer = ctx.writer.apply(object).await?;
-        if let Ok(service) = answer.try_parse() {
+        let answer = match ctx.writer.apply(object).await {
+            Err(error) if object["kind"] == "Service" && error.is_outcome_unknown() => {
+                Some(find_service(ctx, object).await.ok_or(error)?)
+            }
+            other => other?.try_parse().ok(),
+        };
+        if let Some(service) = answer {
             ctx.state().see_service(&service);
         }
     }
@@ -207,6 +208,17 @@ fn admitted(ctx: &Context, job: &Job) -> Result<(), StepError> {
 pub fn admitted_still(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
     let job = ctx.state().job(&identity.key.job_uid).cloned();
     job.map_or(Ok(()), |job| admitted(ctx, &job))
+}
+
+async fn find_service(ctx: &Context, object: &Value) -> Option<Service> {
+    let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
+    let (namespace, name) = (text("namespace"), text("name"));
+    let api: Api<Service> = Api::namespaced(ctx.read.clone(), namespace);
+    until_answered(|| async {
+        let found = api.get_opt(name).await;
+        found.map_err(|error| ApiError::new(format!("get Service {namespace}/{name}"), &error))
+    })
+    .await
 }
 
 /// The stored record of an attempt and the chart settings of now.

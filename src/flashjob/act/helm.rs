@@ -215,13 +215,14 @@ async fn upgrade(
     let outcome = run(helm, Operation::Upgrade(Box::new(plan.upgrade()))).await?;
     let Err(failure) = outcome.result else {
         ctx.metrics.release("helm", what, "ok");
-        return Ok(until_answered(|| look(ctx, plan)).await?);
+        until_answered(|| look(ctx, plan)).await;
+        return Ok(());
     };
     if failure.is_unclear() {
         // A request that helm had sent may still be carried out.
         tokio::time::sleep(ctx.writer.timeout()).await;
     }
-    until_answered(|| look(ctx, plan)).await?;
+    until_answered(|| look(ctx, plan)).await;
     mend(ctx, identity, plan.revision, &failure).await
 }
 

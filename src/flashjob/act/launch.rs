@@ -62,7 +62,7 @@ async fn create_pod(
         Ok(created) => created.try_parse::<Pod>().ok(),
         Err(error) if error.kind == ErrorKind::AlreadyExists || error.is_outcome_unknown() => {
             let name = pod["metadata"]["name"].as_str().unwrap_or_default();
-            let asked = until_answered(|| get_pod(ctx, &identity.namespace, name)).await?;
+            let asked = until_answered(|| get_pod(ctx, &identity.namespace, name)).await;
             let found = asked.filter(|pod| is_ours(pod, identity));
             Some(found.ok_or(error)?)
         }

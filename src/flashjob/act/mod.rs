@@ -83,16 +83,19 @@ impl StepError {
     }
 }
 
-/// Asks until the API server answers. As long as nobody knows whether a create was carried out, its step goes on, and with it
-/// lock and slot are held.
-async fn until_answered<T, F>(ask: impl Fn() -> F) -> Result<T, ApiError>
+/// Asks until the API server answers, whatever keeps it from answering. As long as nobody knows whether a create was carried
+/// out, its step goes on, and with it lock and slot are held.
+async fn until_answered<T, F>(ask: impl Fn() -> F) -> T
 where
     F: Future<Output = Result<T, ApiError>>,
 {
     loop {
         match ask().await {
-            Err(error) if error.is_outcome_unknown() => tokio::time::sleep(ASK_AGAIN).await,
-            answer => return answer,
+            Ok(answer) => return answer,
+            Err(error) => {
+                tracing::warn!(error = %error, "not known whether a write took effect, asking again");
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
         }
     }
 }
@@ -222,4 +225,27 @@ fn altered(what: &str) -> StepError {
         reason: Reason::ForeignRevision,
         message: format!("the release record {what}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_became_of_a_create_is_asked_until_it_is_answered_whatever_the_failure() {
+        let asked = Cell::new(0);
+        let answer = until_answered(|| async {
+            asked.set(asked.get() + 1);
+            if asked.get() == 1 {
+                let mut error = ApiError::timeout("get Pod lab/a".to_owned(), ASK_AGAIN);
+                error.kind = ErrorKind::Unreachable;
+                return Err(error);
+            }
+            Ok("there")
+        });
+        assert_eq!(answer.await, "there");
+        assert_eq!(asked.get(), 2);
+    }
 }

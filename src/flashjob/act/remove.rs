@@ -24,7 +24,7 @@ pub async fn remove(ctx: &Context, identity: &Identity, due: &Removal) -> Result
     let Some(attempt) = ctx.state().ledger.attempt(&identity.key).cloned() else {
         return Ok(());
     };
-    if attempt.pod.is_none() && may_be_launched(&attempt) && find_pod(ctx, &attempt).await? {
+    if attempt.may_have_unseen_pod() && find_pod(ctx, &attempt).await? {
         return Ok(());
     }
     if let Some(how) = due.pod {
@@ -43,14 +43,6 @@ pub async fn remove(ctx: &Context, identity: &Identity, due: &Removal) -> Result
     }
 }
 
-/// Whether a Pod may exist that was not seen yet: the answer to its creation, and its event, may both be on their way.
-fn may_be_launched(attempt: &Attempt) -> bool {
-    !attempt.pod_seen
-        && attempt
-            .record()
-            .is_some_and(|record| !record.has_pod && record.status.is_pending())
-}
-
 /// Asks the API server itself for the Pod of an attempt; what it has is taken in.
 async fn find_pod(ctx: &Context, attempt: &Attempt) -> Result<bool, StepError> {
     let Some(record) = attempt.record() else {
@@ -61,7 +53,11 @@ async fn find_pod(ctx: &Context, attempt: &Attempt) -> Result<bool, StepError> {
     };
     let name = format!("{}-{}", key.release, attempt.identity.key.id);
     let found = get_pod(ctx, &attempt.identity.namespace, &name).await?;
-    Ok(found.is_some_and(|pod| ctx.state().see_pod(&pod).is_some()))
+    if let Some(pod) = &found {
+        // Its event may have come first; there is a Pod all the same.
+        ctx.state().see_pod(pod);
+    }
+    Ok(found.is_some())
 }
 
 async fn delete_pod(ctx: &Context, attempt: &Attempt, how: PodRemoval) -> Result<(), StepError> {

@@ -16,6 +16,7 @@ use crate::{
         memory::Waiting,
         sight::AttemptKey,
     },
+    release::release_name,
 };
 
 /// Longest wait between two tries.
@@ -81,12 +82,23 @@ fn view(attempt: &Attempt, index: Option<usize>, decision: Decision) -> DeviceVi
         index,
         uuid: attempt.identity.uuid.clone(),
         endpoint: attempt.identity.endpoint.clone(),
-        pod: attempt.pod.as_ref().map(|pod| pod.sight.name.clone()),
+        pod: pod_name(attempt, decision.phase),
         phase: decision.phase,
         reason: decision.reason,
         message: decision.message,
         since: begun(attempt),
     }
+}
+
+/// Name of the Pod of an attempt that flashes. A Pod that vanished is named, too: by that name a next leader knows that this
+/// very attempt was launched.
+fn pod_name(attempt: &Attempt, phase: DevicePhase) -> Option<String> {
+    let seen = attempt.pod.as_ref().map(|pod| pod.sight.name.clone());
+    let vanished = || {
+        let release = release_name(&attempt.identity.uuid).ok()?;
+        Some(format!("{release}-{}", attempt.identity.key.id))
+    };
+    seen.or_else(|| vanished().filter(|_| phase == DevicePhase::Flashing))
 }
 
 /// Somebody else wrote the release: said as long as the flash runs. Its Pod still gives its verdict to its attempt.

@@ -7,7 +7,7 @@ use std::{
     fs::{self, File},
     io,
     os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use tempfile::TempDir;
@@ -53,7 +53,7 @@ fn sweep(parent: &Path, owner: u32) -> io::Result<()> {
             && entry
                 .metadata()
                 .is_ok_and(|found| found.is_dir() && found.uid() == owner);
-        if let Some(_held) = ours.then(|| abandoned(entry.path())).flatten() {
+        if let Some(_held) = ours.then(|| abandoned(&entry.path())).flatten() {
             match fs::remove_dir_all(entry.path()) {
                 Ok(()) => {
                     tracing::info!(directory = %entry.path().display(), "removed what a killed process left");
@@ -68,7 +68,7 @@ fn sweep(parent: &Path, owner: u32) -> io::Result<()> {
 }
 
 /// The lock of a directory whose owner is dead; none while it lives, or before it has its lock.
-fn abandoned(directory: PathBuf) -> Option<File> {
+fn abandoned(directory: &Path) -> Option<File> {
     let lock = File::open(directory.join(LOCK)).ok()?;
     lock.try_lock().ok()?;
     Some(lock)

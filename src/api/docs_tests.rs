@@ -1,0 +1,46 @@
+//! The manual keeps up with the words of the API: whoever sees a reason finds what to do about it.
+
+use std::collections::BTreeSet;
+
+use super::{ConditionType, Reason};
+
+const TROUBLESHOOTING: &str = include_str!("../../docs/troubleshooting.md");
+const README: &str = include_str!("../../README.md");
+
+/// Words in code style in the first column of the tables whose first column has this heading.
+fn first_column<'a>(page: &'a str, heading: &str) -> BTreeSet<&'a str> {
+    let head = format!("| {heading} |");
+    let mut words = BTreeSet::new();
+    let mut inside = false;
+    for line in page.lines() {
+        inside = line.starts_with(&head) || inside && line.starts_with('|');
+        let cell = line
+            .split('|')
+            .nth(1)
+            .filter(|_| inside)
+            .unwrap_or_default();
+        words.extend(cell.split('`').skip(1).step_by(2));
+    }
+    words
+}
+
+fn words(all: impl IntoIterator<Item = &'static str>) -> BTreeSet<&'static str> {
+    all.into_iter().collect()
+}
+
+#[test]
+fn every_reason_is_explained_and_nothing_else_is() {
+    let reasons = words(Reason::ALL.iter().map(|reason| reason.as_str()));
+    assert_eq!(first_column(TROUBLESHOOTING, "reason"), reasons);
+}
+
+#[test]
+fn the_readme_speaks_of_conditions_and_reasons_that_exist() {
+    let types = words(ConditionType::ALL.iter().map(|kind| kind.as_str()));
+    assert_eq!(first_column(README, "condition"), types);
+    let unknown: Vec<_> = first_column(README, "reason")
+        .into_iter()
+        .filter(|word| Reason::parse(word).is_none())
+        .collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}

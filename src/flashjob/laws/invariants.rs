@@ -1,0 +1,226 @@
+//! The laws: what must hold whenever something changes, and what must hold in the end.
+
+use std::collections::BTreeMap;
+
+use super::{
+    MAX_IN_FLIGHT, PARALLELISM,
+    objects::{Api, pod_name},
+};
+use crate::{
+    flashjob::{
+        job::{Finals, Job},
+        sight::{Identity, PodSight},
+        verdict::Outcome,
+    },
+    release::Status,
+};
+
+impl Api {
+    /// No device has two live Pods, no limit is exceeded, no device is flashed twice in a round.
+    pub fn check(&mut self) {
+        let mut live: BTreeMap<&Option<String>, &str> = BTreeMap::new();
+        let mut two = None;
+        for pod in self.pods.values().filter(|pod| !pod.ended()) {
+            let endpoint = &pod.sight.identity.endpoint;
+            if let Some(other) = live.insert(endpoint, &pod.sight.name) {
+                two = Some(format!(
+                    "{endpoint:?} has two live Pods, {other} and {}",
+                    pod.sight.name
+                ));
+            }
+        }
+        let mut slots: BTreeMap<&str, usize> = BTreeMap::new();
+        for key in self.slots() {
+            *slots.entry(&key.job_uid).or_default() += 1;
+        }
+        let exceeded = slots.values().any(|used| *used > PARALLELISM)
+            || slots.values().sum::<usize>() > MAX_IN_FLIGHT;
+        let limits = exceeded.then(|| format!("more slots are in use than there are: {slots:?}"));
+        let mut ran: BTreeMap<(&str, i64, &str), usize> = BTreeMap::new();
+        for flash in self.flashes.values().filter(|flash| flash.ran) {
+            let who = &flash.identity;
+            let device = (who.key.job_uid.as_str(), who.round, who.uuid.as_str());
+            *ran.entry(device).or_default() += 1;
+        }
+        let twice = ran.iter().find(|(_, times)| **times > 1);
+        let twice = twice.map(|(device, _)| format!("{device:?} was flashed twice in a round"));
+        if let Some(what) = two.or(limits).or(twice) {
+            self.broken(|| what);
+        }
+    }
+
+    /// No Pod is created for a device after its stored success in that round, under whichever of its UUIDs.
+    pub fn check_launch(&mut self, who: &Identity) {
+        let Some(job) = self.job_in_round(who) else {
+            return;
+        };
+        let selection = self.selection(&who.key.job_uid, who.round);
+        let succeeded = |uuid: &str| {
+            let index = selection.iter().position(|device| device.uuid == uuid);
+            index.is_some_and(|index| job.finals.succeeded.contains(index))
+        };
+        let others = self.flashes.values().map(|flash| &flash.identity);
+        let twins = others.filter(|other| {
+            (&other.key.job_uid, other.round, &other.endpoint)
+                == (&who.key.job_uid, who.round, &who.endpoint)
+        });
+        let uuids = twins.map(|other| other.uuid.as_str());
+        let first = uuids
+            .chain([who.uuid.as_str()])
+            .find(|uuid| succeeded(uuid));
+        if let Some(first) = first.map(str::to_owned) {
+            self.broken(|| format!("{who:?} is flashed again after {first} succeeded"));
+        }
+    }
+
+    /// The job, if it is there and still in the round of this attempt.
+    fn job_in_round(&self, who: &Identity) -> Option<&Job> {
+        let job = self.jobs.get(&who.key.job_uid)?;
+        let round = job.status.round.as_ref()?;
+        (round.number == who.round).then_some(job)
+    }
+
+    /// The tracking finalizer goes only after the end was read, and, where the job wants the verdict, stored.
+    pub fn check_untracked(&mut self, pod: &PodSight) {
+        let (flash, who) = (&self.flashes[&pod.sight.uid], &pod.sight.identity);
+        if !flash.ran {
+            return;
+        }
+        let unread = !flash.read && !flash.stripped;
+        let wanted = self
+            .job_in_round(who)
+            .filter(|job| !job.deleting && job.round_is_current());
+        let unstored = wanted.is_some_and(|job| {
+            let index = self.index_of(who);
+            index.is_some_and(|index| !job.finals.contains(index))
+        });
+        if unread || unstored {
+            let name = pod.sight.name.clone();
+            self.broken(|| format!("{name} is let go before its verdict was stored"));
+        }
+    }
+
+    fn index_of(&self, who: &Identity) -> Option<usize> {
+        let selection = self.selection(&who.key.job_uid, who.round);
+        selection.iter().position(|device| device.uuid == who.uuid)
+    }
+
+    /// The operator deletes neither Service nor record of an attempt whose Pod lives.
+    pub fn check_removal(&mut self, who: &Identity) {
+        let pod = self.pods.get(&pod_name(who)).filter(|pod| !pod.ended());
+        if pod.is_some() {
+            self.broken(|| format!("something of {who:?} is removed while its Pod lives"));
+        }
+    }
+
+    /// Verdicts are never taken back or doubled; a success has its flash; what failed is not being flashed.
+    pub fn check_verdicts(&mut self, job: &Job) {
+        let Some(round) = job.status.round.as_ref().map(|round| round.number) else {
+            return;
+        };
+        let known = self.jobs.get(&job.uid).filter(|known| {
+            let number = known.status.round.as_ref().map(|round| round.number);
+            number == Some(round)
+        });
+        let before = known.map(|known| known.finals.clone()).unwrap_or_default();
+        if before == job.finals {
+            return;
+        }
+        for (index, device) in self.selection(&job.uid, round).iter().enumerate() {
+            let (then, now) = (verdicts(&before, index), verdicts(&job.finals, index));
+            let what = if now.iter().filter(|holds| **holds).count() > 1 {
+                "has two verdicts"
+            } else if before.contains(index) && then != now {
+                "has another verdict than before"
+            } else if now[0] && !then[0] && !self.was_flashed(&job.uid, round, &device.uuid) {
+                "succeeded without a flash"
+            } else if now[1] && !then[1] && self.is_flashing(&job.uid, round, &device.uuid) {
+                "failed while it is being flashed"
+            } else {
+                continue;
+            };
+            self.broken(|| format!("device {index} of {} {what}", job.uid));
+        }
+    }
+
+    fn was_flashed(&self, uid: &str, round: i64, uuid: &str) -> bool {
+        self.flashes.values().any(|flash| {
+            let who = &flash.identity;
+            let same =
+                (who.key.job_uid.as_str(), who.round, who.uuid.as_str()) == (uid, round, uuid);
+            same && flash.result == Some(Outcome::Succeeded)
+        })
+    }
+
+    fn is_flashing(&self, uid: &str, round: i64, uuid: &str) -> bool {
+        self.pods.values().any(|pod| {
+            let who = &pod.sight.identity;
+            let same =
+                (who.key.job_uid.as_str(), who.round, who.uuid.as_str()) == (uid, round, uuid);
+            same && !pod.ended() && !self.dead.contains(&pod.sight.name)
+        })
+    }
+
+    /// The operator's finalizer goes last.
+    pub fn check_job_gone(&mut self, uid: &str) {
+        let left = self.left_of(uid);
+        if left > 0 {
+            self.broken(|| format!("{left} objects of {uid} are left behind by its finalizer"));
+        }
+    }
+
+    /// Somebody read how the flash of this Pod ended, or heard that the Pod is gone.
+    pub fn end_was_read(&mut self, name: &str) {
+        let flashes = self.flashes.values_mut();
+        let of_pod = flashes.filter(|flash| pod_name(&flash.identity) == name);
+        of_pod.for_each(|flash| flash.read = true);
+    }
+
+    /// Nothing is left but what the rules keep: failed records of jobs that exist. Every flash has its verdict.
+    pub fn check_end(&mut self) {
+        let failed = |record: &&crate::flashjob::sight::RecordSight| {
+            let uid = &record.sight.identity.key.job_uid;
+            record.status == Status::Failed && self.jobs.contains_key(uid)
+        };
+        let record = self.records.values().find(|record| !failed(record));
+        let left = [
+            self.pods.keys().next().cloned(),
+            self.services.keys().next().cloned(),
+            record.map(|record| record.sight.name.clone()),
+        ];
+        let left = left.into_iter().flatten().next();
+        let left = left.map(|name| format!("{name} is left behind"));
+        let flashes = self.flashes.values().filter(|flash| flash.ran);
+        let unread = flashes
+            .clone()
+            .find(|flash| !flash.read && !flash.stripped)
+            .map(|flash| format!("nobody read the end of {:?}", flash.identity));
+        let wrong = flashes
+            .filter(|flash| !self.has_its_verdict(flash))
+            .map(|flash| format!("the stored verdict is not that of {flash:?}"))
+            .next();
+        if let Some(what) = left.or(unread).or(wrong) {
+            self.broken(|| what);
+        }
+    }
+
+    fn has_its_verdict(&self, flash: &super::objects::Flash) -> bool {
+        let who = &flash.identity;
+        let (Some(job), Some(index)) = (self.job_in_round(who), self.index_of(who)) else {
+            return true;
+        };
+        let lost = self.dead.contains(&pod_name(who));
+        let succeeded = flash.result == Some(Outcome::Succeeded) && !lost;
+        // Where a person took the Pod away, a success may have been read before.
+        let either = flash.stripped && succeeded;
+        job.finals.contains(index) && (either || job.finals.succeeded.contains(index) == succeeded)
+    }
+}
+
+fn verdicts(finals: &Finals, index: usize) -> [bool; 3] {
+    [
+        finals.succeeded.contains(index),
+        finals.failed.contains(index),
+        finals.skipped.contains(index),
+    ]
+}

@@ -1,0 +1,275 @@
+//! A very small API server: what is true, whoever believes what, and who is told of it when.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+
+use super::request::{Refused, Reply};
+use crate::{
+    api::Instance,
+    flashjob::{
+        fixtures::{address, sight},
+        job::Job,
+        sight::{Address, AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight},
+        verdict::Outcome,
+    },
+    release::Status,
+};
+
+/// What a watch tells.
+#[derive(Clone, Debug)]
+pub enum Event {
+    Record(RecordSight),
+    Service(ServiceSight),
+    Pod(PodSight),
+    Gone(String),
+    Job(Arc<Job>),
+    JobGone(String),
+    Instance(Arc<Instance>),
+    InstanceGone(String),
+}
+
+/// Watches of Secrets, Services, Pods, FlashJobs and Instances: events that are not delivered yet.
+pub type Watches = [VecDeque<Event>; 5];
+
+/// What became of one Pod.
+#[derive(Clone, Debug)]
+pub struct Flash {
+    pub identity: Identity,
+    pub ran: bool,
+    pub result: Option<Outcome>,
+    /// Its end was read, or the API server said that it is gone.
+    pub read: bool,
+    /// A person took its Pod away before its end could be read.
+    pub stripped: bool,
+}
+
+#[derive(Default)]
+pub struct Api {
+    /// Milliseconds.
+    pub now: i64,
+    pub version: u64,
+    pub records: BTreeMap<String, RecordSight>,
+    pub services: BTreeMap<String, ServiceSight>,
+    pub pods: BTreeMap<String, PodSight>,
+    pub jobs: BTreeMap<String, Arc<Job>>,
+    /// Slices of selections by job uid, round and first index.
+    pub slices: BTreeMap<(String, i64, usize), Vec<crate::api::SelectedDevice>>,
+    pub instances: BTreeMap<String, Arc<Instance>>,
+    pub lease: Option<k8s_openapi::api::coordination::v1::Lease>,
+    /// By Pod uid.
+    pub flashes: BTreeMap<String, Flash>,
+    /// By replica; none where nobody watches.
+    pub watches: [Option<Box<Watches>>; 2],
+    /// Pods whose node is gone, by name.
+    pub dead: BTreeSet<String>,
+    /// The latest leader that has begun.
+    pub term: u32,
+    /// The first law that was broken.
+    pub violation: Option<String>,
+    /// Whether the history is printed.
+    pub trace: bool,
+}
+
+impl Api {
+    pub fn time(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.now).unwrap()
+    }
+
+    /// A law is broken.
+    pub fn broken(&mut self, what: impl FnOnce() -> String) {
+        if self.violation.is_none() {
+            let what = what();
+            self.note(|| format!("BROKEN {what}"));
+            self.violation = Some(what);
+        }
+    }
+
+    /// A line of the history.
+    pub fn note(&self, line: impl FnOnce() -> String) {
+        if self.trace {
+            eprintln!(
+                "{:>9.3} {}",
+                self.time().as_duration().as_secs_f64(),
+                line()
+            );
+        }
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.version += 1;
+        self.version
+    }
+
+    pub fn fresh(&mut self, identity: &Identity, name: &str) -> Sight {
+        let version = self.next();
+        sight(identity, name, version, self.time())
+    }
+
+    pub fn tell(&mut self, queue: usize, event: &Event) {
+        self.note(|| super::trace::event(event));
+        for watches in self.watches.iter_mut().flatten() {
+            watches[queue].push_back(event.clone());
+        }
+    }
+
+    pub fn create_record(
+        &mut self,
+        identity: &Identity,
+        revision: u32,
+    ) -> Result<RecordSight, Refused> {
+        let name = record_name(identity, revision);
+        if self.records.contains_key(&name) {
+            return Err(Refused::AlreadyExists);
+        }
+        let record = RecordSight {
+            sight: self.fresh(identity, &name),
+            revision,
+            status: Status::PendingInstall,
+            has_pod: false,
+            foreign: false,
+            by_helm: false,
+            stored: None,
+        };
+        self.records.insert(name, record.clone());
+        self.tell(0, &Event::Record(record.clone()));
+        Ok(record)
+    }
+
+    /// PUT of a record as it was seen, with another status.
+    pub fn put_record(
+        &mut self,
+        seen: &RecordSight,
+        status: Status,
+    ) -> Result<RecordSight, Refused> {
+        let version = self.next();
+        let record = self
+            .records
+            .get_mut(&seen.sight.name)
+            .ok_or(Refused::NotFound)?;
+        if (record.sight.version, &record.sight.uid) != (seen.sight.version, &seen.sight.uid) {
+            return Err(Refused::Conflict);
+        }
+        record.sight.version = version;
+        record.status = status;
+        record.has_pod |= status == Status::Deployed;
+        let record = record.clone();
+        self.tell(0, &Event::Record(record.clone()));
+        Ok(record)
+    }
+
+    pub fn delete_record(&mut self, name: &str, uid: &str) {
+        if self
+            .records
+            .get(name)
+            .is_some_and(|record| record.sight.uid == uid)
+        {
+            self.records.remove(name);
+            self.next();
+            self.tell(0, &Event::Gone(uid.to_owned()));
+        }
+    }
+
+    /// Server-side apply of the Service of an attempt.
+    pub fn apply_service(&mut self, identity: &Identity) -> Result<ServiceSight, Refused> {
+        let name = pod_name(identity);
+        if let Some(known) = self.services.get(&name) {
+            return Ok(known.clone());
+        }
+        let service = ServiceSight {
+            sight: self.fresh(identity, &name),
+            address: Address::None,
+            restricted: false,
+        };
+        self.services.insert(name, service.clone());
+        self.tell(1, &Event::Service(service.clone()));
+        Ok(service)
+    }
+
+    /// The load balancer gives an address, or takes it back and lets a Service go.
+    pub fn balance(&mut self, name: &str) {
+        let version = self.next();
+        let Some(service) = self.services.get_mut(name) else {
+            return;
+        };
+        if service.sight.deleting.is_some() {
+            let uid = service.sight.uid.clone();
+            self.services.remove(name);
+            return self.tell(1, &Event::Gone(uid));
+        }
+        service.sight.version = version;
+        service.address = address();
+        let service = service.clone();
+        self.tell(1, &Event::Service(service));
+    }
+
+    /// A Service with an address stays until the load balancer has taken it back.
+    pub fn delete_service(&mut self, name: &str, uid: &str) -> Reply {
+        let (version, now) = (self.next(), self.time());
+        let Some(service) = self
+            .services
+            .get_mut(name)
+            .filter(|service| service.sight.uid == uid)
+        else {
+            return Reply::Gone;
+        };
+        if service.address == Address::None {
+            self.services.remove(name);
+            self.tell(1, &Event::Gone(uid.to_owned()));
+            return Reply::Gone;
+        }
+        if service.sight.deleting.is_none() {
+            service.sight.deleting = Some(now);
+            service.sight.version = version;
+            let service = service.clone();
+            self.tell(1, &Event::Service(service));
+        }
+        Reply::Deleting
+    }
+
+    pub fn put_instance(&mut self, instance: Instance) {
+        let instance = Arc::new(instance);
+        let uid = instance.metadata.uid.clone().unwrap();
+        self.instances.insert(uid, Arc::clone(&instance));
+        self.tell(4, &Event::Instance(instance));
+    }
+
+    pub fn drop_instance(&mut self, uid: &str) {
+        self.instances.remove(uid);
+        self.tell(4, &Event::InstanceGone(uid.to_owned()));
+    }
+
+    /// Everything of a job that keeps its finalizer on: a Service that is being deleted does not.
+    pub fn left_of(&self, job_uid: &str) -> usize {
+        let of = |sight: &&Sight| sight.identity.key.job_uid == job_uid;
+        let services = self.services.values().map(|service| &service.sight);
+        let stays = services.filter(|sight| sight.deleting.is_none());
+        let records = self.records.values().map(|record| &record.sight);
+        let pods = self.pods.values().map(|pod| &pod.sight);
+        records.chain(stays).chain(pods).filter(of).count()
+    }
+
+    /// Attempts that hold a slot as the cluster has it.
+    pub fn slots(&self) -> BTreeSet<&AttemptKey> {
+        let records = self
+            .records
+            .values()
+            .filter(|record| record.status != Status::Failed)
+            .map(|record| &record.sight);
+        let pods = self.pods.values().map(|pod| &pod.sight);
+        let services = self.services.values().map(|service| &service.sight);
+        let sights = records.chain(pods).chain(services);
+        sights.map(|sight| &sight.identity.key).collect()
+    }
+}
+
+pub fn pod_name(identity: &Identity) -> String {
+    format!("flash-{}-{}", identity.uuid, identity.key.id)
+}
+
+pub fn record_name(identity: &Identity, revision: u32) -> String {
+    format!("sh.helm.release.v1.flash-{}.v{revision}", identity.uuid)
+}

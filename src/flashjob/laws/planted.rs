@@ -1,0 +1,39 @@
+//! Bugs that are planted into the simulated leader, to show that the laws find them. None of them is in the operator.
+
+use super::run;
+
+/// A rule that a leader does not keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bug {
+    /// Steps 7 and 8 are swapped: what is left of a flash goes before its verdict is stored.
+    RemoveBeforeStoring,
+    /// A write leaves the process whether or not it holds the lease.
+    NoLeaseCheck,
+    /// A new leader does not wait until no write of the former one can be under way.
+    NoWaitAfterTakeOver,
+    /// Slots are counted by what the watches have told so far, not by the ledger.
+    CountSlotsFromCache,
+    /// A Pod that is not seen is taken for gone without asking the API server.
+    InterruptedWithoutLiveGet,
+    /// The lock is free as soon as the DELETE of the Pod is accepted.
+    UnlockOnDeleteAccepted,
+    /// A status write demands nothing but the name of the job.
+    VerdictWithoutUid,
+}
+
+/// Worlds within which a planted bug must break a law.
+const WORLDS: u64 = 400;
+
+#[rstest::rstest]
+#[case(Bug::RemoveBeforeStoring, "before its verdict was stored")]
+#[case(Bug::NoLeaseCheck, "took effect after another had begun")]
+#[case(Bug::NoWaitAfterTakeOver, "took effect after another had begun")]
+#[case(Bug::CountSlotsFromCache, "more slots are in use")]
+#[case(Bug::InterruptedWithoutLiveGet, "failed while it is being flashed")]
+#[case(Bug::UnlockOnDeleteAccepted, "")]
+#[case(Bug::VerdictWithoutUid, "")]
+fn a_planted_bug_breaks_a_law(#[case] bug: Bug, #[case] law: &str) {
+    let found = (0..WORLDS).find_map(|seed| run::world(seed, Some(bug), false).1);
+    let found = found.unwrap_or_else(|| panic!("no law was broken by {bug:?} in {WORLDS} worlds"));
+    assert!(found.contains(law), "{bug:?} broke another law: {found}");
+}
