@@ -90,7 +90,7 @@ pub(super) fn plan_tracked(
     {
         return;
     }
-    let effective = job.effective(&observed.world.engine);
+    let effective = observed.effective();
     for device in &job.status.devices {
         let index = stored::index_of(device).filter(|index| !job.finals.contains(*index));
         let Some(index) = index.filter(|_| stored::is_tracked(device)) else {
