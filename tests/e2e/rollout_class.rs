@@ -407,6 +407,34 @@ async fn naming_another_class_within_a_round_gives_no_way_past_the_first() {
         .await;
 }
 
+async fn try_documented_pair(space: &Space, uuid: &str) {
+    // The pair that the documentation shows is accepted, and one of them is the default class from now on.
+    let sample = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/deploy/samples/flashclasses.yaml"
+    );
+    space.kubectl(&["apply", "--server-side", "-f", sample]);
+    for name in ["production", "lab"] {
+        space
+            .eventually("an accepted class", seconds(PATIENCE), async || {
+                let accepted = class(space, name)["status"]["conditions"][0].clone();
+                (accepted["status"] == "True").then_some(())
+            })
+            .await;
+    }
+    space.apply(&job("locked", &[uuid.to_owned()], &json!({})).to_string());
+    stalled(
+        space,
+        "locked",
+        "NamespaceNotAllowed",
+        "FlashClass production",
+    )
+    .await;
+    let label = "flash.example.com/production=yes";
+    space.kubectl(&["label", "namespace", &space.name, label]);
+    stalled(space, "locked", "FirmwareNotAllowed", "allowedFirmware").await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_chart_brings_the_default_class_and_without_any_or_without_the_kind_jobs_say_so() {
     let control_plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start("classes")));
@@ -493,31 +521,6 @@ async fn the_chart_brings_the_default_class_and_without_any_or_without_the_kind_
     let done = space.finished("early", PATIENCE).await;
     assert!(done.is("Complete"), "{:#}", done.0);
 
-    // The pair that the documentation shows is accepted, and one of them is the default class from now on.
-    let sample = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/deploy/samples/flashclasses.yaml"
-    );
-    space.kubectl(&["apply", "--server-side", "-f", sample]);
-    for name in ["production", "lab"] {
-        space
-            .eventually("an accepted class", seconds(PATIENCE), async || {
-                let accepted = class(&space, name)["status"]["conditions"][0].clone();
-                (accepted["status"] == "True").then_some(())
-            })
-            .await;
-    }
-    let uuid = std::slice::from_ref(&uuids[0]);
-    space.apply(&job("locked", uuid, &json!({})).to_string());
-    stalled(
-        &space,
-        "locked",
-        "NamespaceNotAllowed",
-        "FlashClass production",
-    )
-    .await;
-    let label = "flash.example.com/production=yes";
-    space.kubectl(&["label", "namespace", &space.name, label]);
-    stalled(&space, "locked", "FirmwareNotAllowed", "allowedFirmware").await;
+    try_documented_pair(&space, &uuids[0]).await;
     drop(operator);
 }
