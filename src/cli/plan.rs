@@ -3,17 +3,19 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use kube::core::DeserializeGuard;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, ResourceExt, api::ListParams, core::DeserializeGuard};
 
 use super::{
     Failure, Output, print,
     render::device::{flash_pod, object_in},
 };
 use crate::{
-    api::{FlashJob, Instance},
+    api::{FlashClass, FlashJob, Instance},
     chart::template::Capabilities,
-    cluster::{ApiError, Clients, Fence, Reader, Scope, clock::now},
+    cluster::{ApiError, Clients, ErrorKind, Fence, Reader, Scope, clock::now},
     device::Inventory,
+    flashclass::{Class, Classes, Namespaces},
     flashjob::{
         forecast::{self, Cluster},
         job::Job,
@@ -50,6 +52,10 @@ pub struct Plan {
     /// Devices in flight at the same time, over all FlashJobs: the operator's --max-in-flight.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), value_name = "COUNT")]
     max_in_flight: u32,
+
+    /// Namespace of the operator, which classes may name by "Same".
+    #[arg(long, default_value = "flashjob-system", value_name = "NAMESPACE")]
+    operator_namespace: String,
 
     #[command(flatten)]
     settings: FlashPodSettings,
@@ -106,7 +112,40 @@ impl Plan {
         Ok(Cluster {
             inventory,
             akri_installed,
+            classes: classes(reader).await?,
+            namespaces: namespaces(reader).await?,
+            own_namespace: self.operator_namespace.clone(),
             max_in_flight: usize::try_from(self.max_in_flight).unwrap_or(usize::MAX),
         })
+    }
+}
+
+async fn classes(reader: &Reader) -> Result<Classes, ApiError> {
+    let api: Api<DeserializeGuard<FlashClass>> = Api::all(reader.client().clone());
+    let listed = api.list(&ListParams::default()).await;
+    let mut classes = Classes::default();
+    match listed.map_err(|error| ApiError::new("list FlashClasses", &error)) {
+        Err(error) if error.is_not_found() => return Ok(classes),
+        listed => {
+            classes.installed = true;
+            for class in listed?.items.iter().filter_map(Class::parse) {
+                classes.see(class);
+            }
+        }
+    }
+    Ok(classes)
+}
+
+/// Labels of namespaces. Who may not list them plans as if none had labels.
+async fn namespaces(reader: &Reader) -> Result<Namespaces, ApiError> {
+    let api: Api<Namespace> = Api::all(reader.client().clone());
+    let listed = api.list_metadata(&ListParams::default()).await;
+    match listed.map_err(|error| ApiError::new("list Namespaces", &error)) {
+        Err(error) if error.kind == ErrorKind::Forbidden => Ok(Namespaces::new()),
+        listed => Ok(listed?
+            .items
+            .into_iter()
+            .map(|namespace| (namespace.name_any(), namespace.labels().clone()))
+            .collect()),
     }
 }

@@ -271,8 +271,13 @@ impl Upgrade {
         let mut upgrade = Self::new(flash);
         let scene = &mut upgrade.scene;
         let roster = scene.roster.as_ref().unwrap();
-        let status =
-            crate::flashjob::status::open_round(&scene.job, roster, "hash", "native", at(200));
+        let status = crate::flashjob::status::open_round(
+            &scene.job,
+            roster,
+            "hash",
+            fixtures::effective_of(&scene.job),
+            at(200),
+        );
         scene.store(status);
         upgrade
     }

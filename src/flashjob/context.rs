@@ -60,6 +60,25 @@ pub struct Context {
     nudge_tx: UnboundedSender<String>,
 }
 
+/// Whether a device that did not fail has something to say: its attempt failed and is tried again, or what was read back is not
+/// what was expected.
+fn is_news(before: &FlashJobStatus, device: &DeviceStatus) -> bool {
+    let unexpected = [Reason::VersionMismatch, Reason::NotSeen]
+        .iter()
+        .any(|reason| device.reason.as_deref() == Some(reason.as_str()));
+    let known = before
+        .devices
+        .iter()
+        .find(|known| known.index == device.index);
+    let failures = known.map_or(0, |known| known.earlier_failures.len());
+    let retried =
+        device.phase == DevicePhase::Waiting.as_str() && device.earlier_failures.len() > failures;
+    let observed = device.phase == DevicePhase::Succeeded.as_str()
+        && unexpected
+        && known.is_none_or(|known| known.phase != device.phase);
+    retried || observed
+}
+
 impl Context {
     /// Puts together what passes and steps share. `nudge_tx` queues a pass of a job.
     #[must_use]
@@ -106,6 +125,16 @@ impl Context {
             .clone()
     }
 
+    /// The flash chart as it is for this job: under its classes, with the defaults of its round.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub fn flash_pod_of(&self, job: &Job) -> Result<Arc<FlashPod>, Refusal> {
+        let flash_pod = self.flash_pod()?;
+        let terms = self.state().terms(job);
+        Ok(Arc::new(flash_pod.under(&terms)))
+    }
+
     /// Replaces the flash chart; every job is looked at again.
     pub fn set_flash_pod(&self, flash_pod: Result<Arc<FlashPod>, Refusal>) {
         *self
@@ -140,11 +169,12 @@ impl Context {
         }
     }
 
-    /// What is true for all jobs.
+    /// What is true for all jobs; `flash_pod` is the chart of the job that is looked at.
     #[must_use]
-    pub fn world(&self, state: &State, chart: Option<Refusal>) -> World {
-        let fixed = self
-            .flash_pod()
+    pub fn world(&self, state: &State, flash_pod: &Result<Arc<FlashPod>, Refusal>) -> World {
+        let chart = flash_pod.as_ref().err().cloned();
+        let fixed = flash_pod
+            .as_ref()
             .is_ok_and(|flash_pod| flash_pod.has_fixed_address());
         let max_in_flight = if fixed { 1 } else { self.limits.max_in_flight };
         state.world(
@@ -263,6 +293,15 @@ impl Context {
         {
             let known = device.reason.as_deref().and_then(Reason::parse);
             let reason = known.map_or("DeviceFailed", Reason::as_str);
+            let message = device.message.clone().unwrap_or_default();
+            let note = format!("device {} ({}): {message}", device.index, device.uuid);
+            self.event(job, Some(&device.uuid), (true, reason), note);
+        }
+        for device in now.devices.iter().filter(|device| is_news(before, device)) {
+            let known = Reason::ALL
+                .iter()
+                .find(|reason| Some(reason.as_str()) == device.reason.as_deref());
+            let reason = known.map_or("DeviceChanged", |reason| reason.as_str());
             let message = device.message.clone().unwrap_or_default();
             let note = format!("device {} ({}): {message}", device.index, device.uuid);
             self.event(job, Some(&device.uuid), (true, reason), note);

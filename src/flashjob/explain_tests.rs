@@ -57,6 +57,7 @@ fn under_way() -> FlashJobStatus {
             name: "esp32".into(),
             uid: "c".into(),
             generation: 3,
+            ..FlashClassRef::default()
         }),
         effective: Some(Effective {
             parallelism: 2,

@@ -35,6 +35,7 @@ fn pod(id: &str, uid: &str, version: u64, phase: &str) -> PodSight {
         message: None,
         node: Some("n".into()),
         started: None,
+        finished: None,
         active_deadline_seconds: 600,
         finalizers: Vec::new(),
         container: ContainerSight::Running,

@@ -18,6 +18,8 @@ pub struct Memory {
     pub waiting: BTreeMap<usize, Waiting>,
     /// Attempts that are being uninstalled without a verdict, by attempt id: no flash began.
     pub releasing: BTreeSet<String>,
+    /// Attempts whose failure is stored and followed by another attempt, by attempt id.
+    pub retried: BTreeSet<String>,
     /// Attempts whose node was lost, by attempt id.
     pub lost: BTreeSet<String>,
     /// The latest trouble with an attempt, by attempt id.

@@ -3,7 +3,7 @@
 //! | file | what it may do |
 //! |---|---|
 //! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
-//! | `choice`, `rerun`, `table`, `attempts`, `adoption`, `foreign`, `pending`, `plan`, `verdict`, `status`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
+//! | `choice`, `rerun`, `table`, `attempts`, `adoption`, `foreign`, `pending`, `retry`, `read_back`, `stored`, `plan`, `verdict`, `status`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
 //! | `rollout` | decide about order and pace; pure |
 //! | `explain`, `forecast` | say what is stored, and what would happen, in plain words; pure |
 //! | `act` | write |
@@ -14,12 +14,14 @@ pub mod adoption;
 pub mod attempts;
 pub mod blueprint;
 pub mod choice;
+#[cfg(test)]
+mod class_tests;
 pub mod conditions;
 mod context;
 mod controller;
 pub mod explain;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 pub mod forecast;
 mod foreign;
 mod gauge;
@@ -36,15 +38,18 @@ pub mod observe;
 mod passes;
 mod pending;
 pub mod plan;
+pub mod read_back;
 mod reconcile;
 mod remember;
 pub mod rerun;
+pub mod retry;
 pub mod rollout;
 pub mod roster;
 mod rounds;
 pub mod sight;
 pub mod state;
 pub mod status;
+pub mod stored;
 mod sweep;
 pub mod table;
 mod takeover;

@@ -40,6 +40,7 @@ pub fn pod(pod: &Pod) -> Option<PodSight> {
         message: status.message.clone(),
         node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
         started: status.start_time.as_ref().map(|time| time.0),
+        finished: finished(status),
         active_deadline_seconds: pod
             .spec
             .as_ref()
@@ -60,9 +61,19 @@ fn host_endpoint(spec: &PodSpec) -> Option<String> {
         .and_then(|env| env.value.clone())
 }
 
-fn container(status: &PodStatus) -> ContainerSight {
+fn flash_container(status: &PodStatus) -> Option<&ContainerStatus> {
     let flash = |container: &&ContainerStatus| container.name == FLASH_CONTAINER;
-    let flash = status.container_statuses.iter().flatten().find(flash);
+    status.container_statuses.iter().flatten().find(flash)
+}
+
+fn finished(status: &PodStatus) -> Option<Timestamp> {
+    let state = flash_container(status)?.state.as_ref()?;
+    let finished = state.terminated.as_ref()?.finished_at.as_ref()?;
+    Some(finished.0)
+}
+
+fn container(status: &PodStatus) -> ContainerSight {
+    let flash = flash_container(status);
     let state = flash.and_then(|container| container.state.as_ref());
     if let Some(terminated) = state.and_then(|state| state.terminated.as_ref()) {
         let made_up = terminated.reason.as_deref() == Some("ContainerStatusUnknown")

@@ -2,13 +2,19 @@
 
 mod attempt;
 mod gates;
+mod tracked;
 mod vanished;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use self::{attempt::plan_attempt, vanished::plan_vanished};
+pub use self::tracked::{Concluded, retries, verification};
+use self::{
+    attempt::plan_attempt,
+    tracked::{plan_tracked, room},
+    vanished::plan_vanished,
+};
 use super::{
     attempts::{Bounds, Step},
     choice,
@@ -19,11 +25,13 @@ use super::{
     rollout::pace::{self, ClassPace, Pace},
     roster::Roster,
     sight::{AttemptKey, Identity},
+    stored,
     verdict::{Outcome, Verdict},
 };
 use crate::{
-    api::{DevicePhase, Effective, Reason},
+    api::{DevicePhase, Effective, FlashJobSpec, Reason},
     device::{Device, Inventory},
+    flashclass::Terms,
 };
 
 /// Everything that a plan is made from.
@@ -39,6 +47,8 @@ pub struct Observed<'a> {
     pub ledger: &'a Ledger,
     /// What the leader remembers of this job.
     pub memory: &'a Memory,
+    /// What the job's classes make of it.
+    pub terms: &'a Terms,
     /// The rest of the world.
     pub world: &'a World,
 }
@@ -47,7 +57,16 @@ impl Observed<'_> {
     /// What the class adds to the job's order and pace.
     #[must_use]
     pub fn class_pace(&self) -> ClassPace<'_> {
-        ClassPace::default()
+        self.terms.pace()
+    }
+
+    /// What holds of the job after defaults and ceilings.
+    #[must_use]
+    pub fn effective(&self) -> Effective {
+        let fallback = FlashJobSpec::default();
+        let spec = self.job.spec.as_ref().unwrap_or(&fallback);
+        let World { engine, bounds, .. } = self.world;
+        self.terms.effective(spec, engine, bounds.address_seconds)
     }
 }
 
@@ -77,6 +96,10 @@ pub struct Plan {
     pub release: Vec<(AttemptKey, Option<usize>, Waiting)>,
     /// Devices that fail before anything is created for them.
     pub refuse: Vec<(usize, Found)>,
+    /// Devices whose flash was judged by what was read back, or that are not retried any more.
+    pub concluded: Vec<Concluded>,
+    /// Versions that devices under way had when their attempt began, by index, where known.
+    pub from_versions: BTreeMap<usize, String>,
     /// Devices not begun that have no Instance now.
     pub missing: BTreeSet<usize>,
     /// Attempts whose trouble is over.
@@ -94,6 +117,8 @@ pub struct Plan {
 pub struct Begin {
     /// Index in the selection.
     pub index: usize,
+    /// Number of the attempt at it in this round, from 1.
+    pub number: u32,
     /// UUID as the job named it.
     pub uuid: String,
     /// The device as it is now.
@@ -143,12 +168,19 @@ pub fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
         plan_attempt(observed, key, attempt, now, &mut active, &mut plan);
     }
     plan_vanished(observed, &mut active, now, &mut plan);
+    plan_tracked(observed, &mut active, now, &mut plan);
     if may_begin(observed) && !is_counting(observed, &plan.pace) {
         plan_pending(observed, &active, now, &mut plan);
     }
-    // Who fails before anything is created for it counts before anybody else begins.
-    let failed = |(_, found): &(usize, Found)| found.verdict.outcome == Outcome::Failed;
-    if plan.pace.counts_failures && plan.refuse.iter().any(failed) {
+    // Who fails without a flash, or by what was read back, counts before anybody else begins.
+    let failed =
+        |found: &Found| matches!(found.verdict.outcome, Outcome::Failed | Outcome::Unknown);
+    let refused = plan.refuse.iter().any(|(_, found)| failed(found));
+    let concluded = plan
+        .concluded
+        .iter()
+        .any(|concluded| failed(&concluded.found));
+    if plan.pace.counts_failures && (refused || concluded) {
         plan.begin.clear();
     }
     plan
@@ -182,6 +214,8 @@ pub fn may_begin(observed: &Observed<'_>) -> bool {
         && choice::refusal(job).is_none()
         && !observed.memory.too_large
         && !refused
+        && observed.terms.refusal.is_none()
+        && observed.terms.suspended.is_none()
         && observed.world.chart.is_none()
         && observed.world.akri_installed
         && observed.roster.is_some_and(|roster| {
@@ -199,8 +233,9 @@ fn plan_pending(
     let Some(roster) = observed.roster else {
         return;
     };
-    let effective = observed.job.effective(&observed.world.engine);
+    let effective = observed.effective();
     let mut slots = free_slots(observed, &effective);
+    let mut room = room(observed, &effective, plan);
     let mut taken: BTreeMap<String, String> = BTreeMap::new();
     for (index, selected) in roster.devices().iter().enumerate() {
         let settled =
@@ -209,26 +244,31 @@ fn plan_pending(
         if settled || unwanted || active.contains_key(&index) {
             continue;
         }
+        let failures = stored::failures(observed.job, index);
         if plan.pace.closed(index).is_some() {
-            plan.queued += 1;
+            plan.queued += usize::from(failures == 0);
             continue;
         }
         let candidate = Candidate {
             index,
             selected,
-            slot: slots > 0,
+            slot: slots > 0 && (failures > 0 || room > 0),
             taken: &taken,
         };
         match consider(observed, roster, &candidate, &effective, now) {
             Ok(device) => {
                 taken.insert(device.endpoint.to_string(), selected.uuid.clone());
                 slots -= 1;
+                room -= usize::from(failures == 0);
                 plan.begin.push(Begin {
                     index,
+                    number: u32::try_from(failures + 1).unwrap_or(u32::MAX),
                     uuid: selected.uuid.clone(),
                     device,
                 });
             }
+            // Its entry goes on saying why it is tried again.
+            Err(Verdictless::Queued) if failures > 0 => {}
             Err(verdictless) => settle(verdictless, index, selected.uuid.as_str(), now, plan),
         }
     }

@@ -123,6 +123,8 @@ pub struct PodSight {
     pub node: Option<String>,
     /// When the kubelet took it up.
     pub started: Option<Timestamp>,
+    /// When the flash container ended, by its node's clock.
+    pub finished: Option<Timestamp>,
     /// `activeDeadlineSeconds`.
     pub active_deadline_seconds: i64,
     /// Its finalizers.

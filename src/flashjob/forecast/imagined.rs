@@ -1,6 +1,8 @@
 //! A job that does not exist, in its first round on a cluster where nothing is in flight: what the operator would make of it is
 //! asked of the operator's own rules. Pure.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::{
@@ -8,8 +10,9 @@ use super::{
     rungs::{limit, rungs},
 };
 use crate::{
-    api::Reason,
+    api::{Effective, Reason},
     device::{Inventory, Selector},
+    flashclass::{Classes, Facts, Namespaces, Terms, freeze, terms},
     flashjob::{
         attempts::Bounds,
         blueprint::FlashPod,
@@ -30,6 +33,12 @@ pub struct Cluster {
     pub inventory: Inventory,
     /// Akri's Instance kind exists.
     pub akri_installed: bool,
+    /// Every class.
+    pub classes: Classes,
+    /// Labels of all namespaces.
+    pub namespaces: Namespaces,
+    /// The operator's own namespace.
+    pub own_namespace: String,
     /// Slots of all jobs together.
     pub max_in_flight: usize,
 }
@@ -60,7 +69,11 @@ pub fn imagine(job: Job, cluster: &Cluster, flash_pod: &FlashPod, now: Timestamp
         engine: "native".into(),
         bounds: BOUNDS,
     };
-    let job = begun(job, &roster, &choice, now);
+    let terms = terms_of(&job, cluster);
+    let spec = job.spec.clone().unwrap_or_default();
+    let effective = terms.effective(&spec, &world.engine, world.bounds.address_seconds);
+    let job = begun(job, &roster, (&choice, &effective), now);
+    let flash_pod = &flash_pod.under(&terms);
     let (ledger, memory) = (Ledger::default(), Memory::default());
     let observed = Observed {
         job: &job,
@@ -68,18 +81,25 @@ pub fn imagine(job: Job, cluster: &Cluster, flash_pod: &FlashPod, now: Timestamp
         inventory: &cluster.inventory,
         ledger: &ledger,
         memory: &memory,
+        terms: &terms,
         world: &world,
     };
-    let effective = job.effective(&world.engine);
     let refusal = too_many.or_else(|| refusal(&observed));
-    let spec = job.spec.clone().unwrap_or_default();
+    let names: Vec<String> = terms
+        .classes
+        .iter()
+        .map(|class| class.name().to_owned())
+        .collect();
+    let max_first = terms
+        .max_first_step()
+        .and_then(|most| usize::try_from(most).ok());
     let selected = roster.devices().len();
     forecast(&Asked {
         observed: &observed,
         flash_pod,
-        classes: &[],
+        classes: &names,
         refusal: refusal.as_ref(),
-        rungs: &rungs(&spec, selected, None),
+        rungs: &rungs(&spec, selected, max_first),
         limit: limit(&spec, selected),
         effective: &effective,
         now,
@@ -98,13 +118,37 @@ fn select(job: &Job, inventory: &Inventory) -> Result<Choice, Refusal> {
     choose(&Roster::default(), None, &spec.uuid, selecting, inventory).map_err(refused)
 }
 
+/// What the classes make of the job, as they are now.
+fn terms_of(job: &Job, cluster: &Cluster) -> Terms {
+    let Some(asks) = job.asks() else {
+        return Terms::default();
+    };
+    let facts = Facts {
+        classes: &cluster.classes,
+        namespaces: &cluster.namespaces,
+        own_namespace: &cluster.own_namespace,
+    };
+    let now = terms(&asks, None, &facts);
+    // The round would begin with the defaults that the class has now.
+    let frozen = now.classes.first().and_then(|class| freeze(class, 1).ok());
+    match frozen.map(Arc::new) {
+        Some(frozen) => terms(&asks, Some(&frozen), &facts),
+        None => now,
+    }
+}
+
 /// The job with its first round open.
-fn begun(job: Job, roster: &Roster, choice: &Choice, now: Timestamp) -> Job {
+fn begun(
+    job: Job,
+    roster: &Roster,
+    (choice, effective): (&Choice, &Effective),
+    now: Timestamp,
+) -> Job {
     let mut object = job.object.clone();
     object.status = None;
     let fresh = Job::of_answer(object.clone());
     let fresh = fresh.unwrap_or_else(|| job.clone());
-    let mut status = status::open_round(&fresh, roster, "", "native", now);
+    let mut status = status::open_round(&fresh, roster, "", (effective.clone(), None), now);
     status.selection = Some(selection_status(&fresh, roster.devices(), &choice.chosen));
     object.status = Some(status);
     Job::of_answer(object).unwrap_or(job)
@@ -119,6 +163,9 @@ fn refusal(observed: &Observed<'_>) -> Option<Refusal> {
     }
     if let Some(message) = &job.invalid {
         return refusal(Reason::InvalidSpec, message.clone());
+    }
+    if let Some(refused) = &observed.terms.refusal {
+        return Some(refused.clone());
     }
     if !observed.world.akri_installed {
         let message = "the cluster has no kind instances.akri.sh: install Akri";

@@ -75,7 +75,8 @@ impl World {
         let uid = format!("{name}-{}", self.renamed);
         let object = json!({
             "metadata": {"name": name, "namespace": "lab", "uid": uid, "generation": 1},
-            "spec": {"uuid": (0..DEVICES).map(uuid).collect::<Vec<_>>(), "firmware": "f:1", "version": "1", "parallelism": PARALLELISM},
+            "spec": {"uuid": (0..DEVICES).map(uuid).collect::<Vec<_>>(), "firmware": "f:1", "version": "1", "parallelism": PARALLELISM,
+                     "verification": {"mode": "None"}},
         });
         self.api.put_job(serde_json::from_value(object).unwrap());
     }

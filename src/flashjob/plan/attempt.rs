@@ -11,7 +11,7 @@ use crate::{
     api::{DevicePhase, Reason},
     flashjob::{
         adoption,
-        attempts::{Decision, decide},
+        attempts::{Bounds, Decision, Stage, decide},
         foreign,
         ledger::Attempt,
         memory::Waiting,
@@ -43,8 +43,15 @@ pub(super) fn plan_attempt(
     if foreign {
         wish.ending = Some(foreign::ending());
     }
-    let decision = decide(attempt, &wish, observed.memory, &observed.world.bounds, now);
-    let over = decision.step.is_none() && decision.phase == DevicePhase::Pending;
+    let bounds = bounds(observed);
+    let decision = decide(attempt, &wish, observed.memory, &bounds, now);
+    // A failed attempt that another one follows stays as a record: the device may begin again once it holds nothing.
+    let retried = wish
+        .ending
+        .as_ref()
+        .is_some_and(|ending| ending.stage == Stage::Retried);
+    let over = decision.step.is_none()
+        && (decision.phase == DevicePhase::Pending || (retried && !attempt.holds_slot()));
     if let Some(index) = index.filter(|_| !over) {
         active.insert(index, key.clone());
     }
@@ -58,7 +65,18 @@ pub(super) fn plan_attempt(
         plan.release.push((key.clone(), index, waiting));
     }
     if !over && wish.ending.is_none() {
+        if let (Some(index), Some(version)) = (index, attempt.from_version()) {
+            plan.from_versions.insert(index, version.to_owned());
+        }
         plan.views.push(view(attempt, index, decision));
+    }
+}
+
+/// The operator's bounds of waiting, with what the class says otherwise.
+fn bounds(observed: &Observed<'_>) -> Bounds {
+    Bounds {
+        address_seconds: observed.effective().address_timeout_seconds,
+        ..observed.world.bounds
     }
 }
 

@@ -7,13 +7,14 @@ use crate::{
     api::{DevicePhase, Reason},
     device::Device,
     flashjob::{
-        attempts::{Ending, Wish},
+        attempts::{Ending, Stage, Wish},
         choice,
         job::Job,
         ledger::Attempt,
         memory::Found,
         pending::at_version,
         rollout::pace::{Pace, is_counting},
+        stored,
         table::JobState,
         verdict::Outcome,
     },
@@ -34,7 +35,9 @@ pub(super) fn wish(
     } else {
         JobState::Exists
     };
-    let stored = index.and_then(|index| stored_ending(observed, index));
+    let stored = index.and_then(|index| {
+        stored_ending(observed, index).or_else(|| interim_ending(observed, index, attempt))
+    });
     // Verdicts of older rounds have no place in the status: log and event hold them.
     let ending = stored.or_else(|| {
         let found = observed.memory.verdicts.get(&attempt.identity.key.id)?;
@@ -63,12 +66,12 @@ fn held_gate(observed: &Observed<'_>, pace: &Pace) -> Option<(Reason, String)> {
             "Akri's Instances are not known: whether this is still the device cannot be said";
         return Some((Reason::AkriNotInstalled, message.into()));
     }
-    if !choice::selector_is_current(observed.job) {
-        let message = "spec.deviceSelector was edited and has not been carried out yet";
+    if pace.counts_failures && is_counting(observed) {
+        let message = "a failure is being counted that may stop the job";
         return Some((Reason::Queued, message.into()));
     }
-    (pace.counts_failures && is_counting(observed)).then(|| {
-        let message = "a failure is being counted that may stop the job";
+    (!choice::selector_is_current(observed.job)).then(|| {
+        let message = "spec.deviceSelector was edited and has not been carried out yet";
         (Reason::Queued, message.into())
     })
 }
@@ -79,6 +82,7 @@ fn ending_of(found: &Found) -> Ending {
         reason: found.verdict.reason,
         message: found.verdict.message.clone(),
         at: Some(found.at),
+        stage: Stage::Final,
     }
 }
 
@@ -88,15 +92,8 @@ fn stored_ending(observed: &Observed<'_>, index: usize) -> Option<Ending> {
         return None;
     }
     let succeeded = finals.succeeded.contains(index) || finals.skipped.contains(index);
-    let device = observed
-        .job
-        .status
-        .devices
-        .iter()
-        .find(|device| usize::try_from(device.index) == Ok(index));
-    let reason = device
-        .and_then(|device| device.reason.as_deref())
-        .and_then(reason_of);
+    let device = stored::entry(observed.job, index);
+    let reason = device.and_then(stored::reason);
     Some(Ending {
         succeeded,
         reason: reason.unwrap_or(if succeeded {
@@ -110,25 +107,44 @@ fn stored_ending(observed: &Observed<'_>, index: usize) -> Option<Ending> {
         at: device
             .and_then(|device| device.completion_time.as_ref())
             .map(|time| time.0),
+        stage: Stage::Final,
     })
 }
 
-fn reason_of(word: &str) -> Option<Reason> {
-    Reason::ALL
-        .iter()
-        .copied()
-        .find(|reason| reason.as_str() == word)
+/// The stored verdict of an attempt whose device is not final: it is read back, or another attempt follows.
+fn interim_ending(observed: &Observed<'_>, index: usize, attempt: &Attempt) -> Option<Ending> {
+    let job = observed.job;
+    let id = &attempt.identity.key.id;
+    let device = stored::entry(job, index)?;
+    let own = stored::stage(job, index, id);
+    let stage = own.or_else(|| {
+        // The entry speaks of a later attempt, and this one is told by its number; its record may be gone or unreadable.
+        let number = attempt
+            .number()
+            .and_then(|number| usize::try_from(number).ok());
+        let counted = number.is_some_and(|number| number <= device.earlier_failures.len());
+        let over = counted || observed.memory.retried.contains(id);
+        over.then_some(Stage::Retried)
+    })?;
+    let told = Some(device).filter(|_| own.is_some());
+    let reason = told.and_then(stored::reason).unwrap_or(Reason::FlashFailed);
+    Some(Ending {
+        succeeded: stage == Stage::Verifying && reason == Reason::Verifying,
+        reason,
+        message: told
+            .and_then(|device| device.message.clone())
+            .unwrap_or_default(),
+        at: told
+            .and_then(|device| device.completion_time.as_ref())
+            .map(|time| time.0),
+        stage,
+    })
 }
 
 /// Whether the status says that this very attempt was flashing: another attempt at the device says nothing about this one.
 fn was_flashing(job: &Job, index: usize, attempt: &str) -> bool {
-    let flashing = DevicePhase::Flashing.as_str();
-    job.status.devices.iter().any(|device| {
-        let own = device
-            .pod
-            .as_deref()
-            .is_some_and(|pod| pod.rsplit('-').next() == Some(attempt));
-        usize::try_from(device.index) == Ok(index) && device.phase == flashing && own
+    stored::entry(job, index).is_some_and(|device| {
+        stored::is(device, DevicePhase::Flashing) && stored::attempt_id(device) == Some(attempt)
     })
 }
 
@@ -138,6 +154,12 @@ fn closed_gate(
     attempt: &Attempt,
     index: Option<usize>,
 ) -> Option<(Reason, String)> {
+    if let Some(refusal) = &observed.terms.refusal {
+        return Some((refusal.reason, refusal.message.clone()));
+    }
+    if let Some(message) = &observed.terms.suspended {
+        return Some((Reason::ClassSuspended, message.clone()));
+    }
     if let Some(refusal) = &observed.world.chart {
         return Some((refusal.reason, refusal.message.clone()));
     }
@@ -152,8 +174,11 @@ fn closed_gate(
         .endpoint
         .as_deref()
         .filter(|_| observed.world.akri_installed)?;
+    let forbidden = |device| Some((Reason::DeviceNotAllowed, observed.terms.forbid(device)?));
     match observed.inventory.by_uuid(&identity.uuid) {
-        Some(Ok(device)) if device.endpoint.to_string() == endpoint => needless(observed, device),
+        Some(Ok(device)) if device.endpoint.to_string() == endpoint => {
+            forbidden(device).or_else(|| needless(observed, device))
+        }
         Some(Ok(device)) => Some((
             Reason::DeviceNotFound,
             format!(
@@ -164,7 +189,7 @@ fn closed_gate(
         Some(Err(error)) => Some((Reason::DeviceInvalid, error.to_string())),
         // A new uid of the same endpoint is the same device after a restart.
         None => match observed.inventory.by_endpoint(endpoint) {
-            Some(device) => needless(observed, device),
+            Some(device) => forbidden(device).or_else(|| needless(observed, device)),
             None => Some((
                 Reason::DeviceNotFound,
                 format!("no Akri Instance stands for {endpoint} any more"),
@@ -175,6 +200,6 @@ fn closed_gate(
 
 /// It got the version in the meantime, by hand or by another operator.
 fn needless(observed: &Observed<'_>, device: &Device) -> Option<(Reason, String)> {
-    let effective = observed.job.effective(&observed.world.engine);
+    let effective = observed.effective();
     at_version(observed.job, &effective, device).map(|message| (Reason::AlreadyAtVersion, message))
 }

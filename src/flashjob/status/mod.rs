@@ -1,5 +1,6 @@
 //! The status of a FlashJob, composed from what is stored, what was found since, and the plan. Pure.
 
+mod aftermath;
 mod describe;
 mod devices;
 mod paced;
@@ -9,9 +10,10 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use self::{
+    aftermath::{Aftermath, aftermath},
     describe::{describe, trouble},
-    devices::devices,
-    tally::{Tally, found, stored_tally, tally_of, with_found, write_finals},
+    devices::{Ended, devices},
+    tally::{Tally, stored_tally, tally_of, with_found, write_finals},
 };
 use super::{
     adoption::completed,
@@ -20,9 +22,11 @@ use super::{
     plan::{Observed, Plan},
     rollout::pace::{self, Pace},
     roster::Roster,
+    stored,
 };
 use crate::api::{
-    DevicePhase, DeviceStatus, FlashJobStatus, PreviousRound, Reason, Rerun, SelectionStatus,
+    DevicePhase, DeviceStatus, Effective, FlashClassRef, FlashJobStatus, PreviousRound, Reason,
+    Rerun, SelectionStatus,
 };
 
 /// The status that opens a round: nothing of the round before is in it but its result.
@@ -31,10 +35,11 @@ pub fn open_round(
     job: &Job,
     roster: &Roster,
     hash: &str,
-    engine: &str,
+    terms: (Effective, Option<FlashClassRef>),
     now: Timestamp,
 ) -> FlashJobStatus {
     let old = &job.status;
+    let (effective, flash_class) = terms;
     let previous_round = old.round.as_ref().map(|round| PreviousRound {
         number: round.number,
         firmware: round.firmware.clone(),
@@ -62,7 +67,8 @@ pub fn open_round(
             .and_then(|spec| spec.rerun.as_ref())
             .map(|rerun| rerun.id.clone())
             .or_else(|| old.last_rerun_id.clone()),
-        effective: Some(job.effective(engine)),
+        effective: Some(effective),
+        flash_class,
         conditions: old.conditions.clone(),
         ..FlashJobStatus::default()
     };
@@ -86,13 +92,13 @@ pub fn open_round(
 pub fn refuse(job: &Job, refusal: Refusal, now: Timestamp) -> FlashJobStatus {
     let mut status = job.status.clone();
     status.observed_generation = Some(job.generation);
-    let nothing = Pace::default();
+    let pace = Pace::default();
     describe(
         &mut status,
         job,
         &stored_tally(job),
         Some(refusal),
-        &nothing,
+        &pace,
         now,
     );
     status
@@ -105,6 +111,7 @@ pub fn send_again(job: &Job, rerun: &Rerun, now: Timestamp) -> FlashJobStatus {
     status.observed_generation = Some(job.generation);
     status.last_rerun_id = Some(rerun.id.clone());
     status.failed_indexes = None;
+    status.stop = None;
     let failed = |index: i64| usize::try_from(index).is_ok_and(|at| job.finals.failed.contains(at));
     status.devices.retain(|device| !failed(device.index));
     let tally = Tally {
@@ -121,12 +128,15 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     let job = observed.job;
     let mut status = job.status.clone();
     status.observed_generation = Some(job.generation);
-    status.effective = Some(job.effective(&observed.world.engine));
+    status.effective = Some(observed.effective());
     let mut trouble = trouble(observed);
     let mut pace = plan.pace.clone();
     let lost = trouble
         .as_ref()
-        .is_some_and(|trouble| trouble.reason == Reason::SelectionLost);
+        .is_some_and(|trouble| trouble.reason == Reason::SelectionLost)
+        && observed
+            .roster
+            .is_none_or(|roster| roster.devices().is_empty());
     // Without the selection, indexes mean nothing: what is stored stays.
     let mut tally = if lost {
         stored_tally(job)
@@ -139,15 +149,20 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
         .roster
         .filter(|roster| !lost && Some(roster.round) == stored_round)
     {
-        let found = found(observed, plan);
+        let Aftermath { found, tracked } = aftermath(observed, plan, now);
         let finals = with_found(&job.finals, &found);
-        tally = tally_of(job, roster, &finals, &plan.views);
+        tally = tally_of(job, roster, &finals, &plan.views, &tracked);
         write_finals(&mut status, job, roster, &finals);
         pace = pace::pace(observed, &finals, &observed.class_pace(), now);
         status.step.clone_from(&pace.step);
         status.stop.clone_from(&pace.stop);
         trouble = trouble.or_else(|| pace.refusal.clone());
-        status.devices = devices(job, roster, &finals, &found, plan, now);
+        let ended = Ended {
+            finals: &finals,
+            found: &found,
+            tracked,
+        };
+        status.devices = devices(observed, roster, ended, plan, now);
         let begun = status
             .devices
             .iter()
@@ -174,7 +189,7 @@ pub fn minimal(status: &FlashJobStatus) -> FlashJobStatus {
     let keep = status
         .devices
         .iter()
-        .filter(|device| flashing.contains(&device.phase.as_str()));
+        .filter(|device| flashing.contains(&device.phase.as_str()) || stored::is_tracked(device));
     let devices = keep
         .map(|device| DeviceStatus {
             message: None,

@@ -5,13 +5,14 @@
 use std::collections::HashSet;
 
 use crate::{
-    api::{DevicePhase, FlashJobStatus},
+    api::{DevicePhase, DeviceStatus, FlashJobStatus},
     flashjob::{
         index_set::IndexSet,
         job::{Finals, Job},
         memory::Found,
         plan::{DeviceView, Observed, Plan},
         roster::Roster,
+        stored,
     },
 };
 
@@ -20,6 +21,7 @@ use crate::{
 pub(super) struct Tally {
     pub(super) selected: usize,
     pub(super) in_flight: usize,
+    pub(super) verifying: usize,
     pub(super) waiting: usize,
     pub(super) succeeded: usize,
     pub(super) failed: usize,
@@ -33,12 +35,12 @@ impl Tally {
 
     /// Devices that have begun and are not final.
     pub(super) const fn under_way(&self) -> usize {
-        self.in_flight + self.waiting
+        self.in_flight + self.verifying + self.waiting
     }
 
     pub(super) const fn pending(&self) -> usize {
         self.selected
-            .saturating_sub(self.finals() + self.in_flight + self.waiting)
+            .saturating_sub(self.finals() + self.under_way())
     }
 }
 
@@ -48,6 +50,7 @@ pub(super) fn stored_tally(job: &Job) -> Tally {
     Tally {
         selected: stored(counts.selected).max(job.finals.len()),
         in_flight: stored(counts.in_flight),
+        verifying: stored(counts.verifying),
         waiting: stored(counts.waiting),
         succeeded: job.finals.succeeded.len(),
         failed: job.finals.failed.len(),
@@ -57,13 +60,21 @@ pub(super) fn stored_tally(job: &Job) -> Tally {
 
 /// Verdicts that are not stored yet, oldest first, one an index.
 pub(super) fn found<'a>(observed: &'a Observed<'_>, plan: &'a Plan) -> Vec<&'a Found> {
-    let known = observed
-        .memory
-        .verdicts
-        .values()
+    let job = observed.job;
+    // What is stored of an attempt whose device is not final is not found again.
+    let told = |(id, found): &(&String, &Found)| {
+        found
+            .index
+            .is_some_and(|index| stored::stage(job, index, id).is_some())
+    };
+    let verdicts = observed.memory.verdicts.iter().filter(|found| !told(found));
+    let known = verdicts
+        .map(|(_, found)| found)
         .chain(observed.memory.refused.values());
+    let concluded = plan.concluded.iter().map(|concluded| &concluded.found);
     let mut found: Vec<&Found> = known
         .chain(plan.refuse.iter().map(|(_, found)| found))
+        .chain(concluded)
         .collect();
     found.retain(|found| {
         found
@@ -85,8 +96,22 @@ pub(super) fn with_found(stored: &Finals, found: &[&Found]) -> Finals {
     finals
 }
 
-pub(super) fn tally_of(job: &Job, roster: &Roster, finals: &Finals, views: &[DeviceView]) -> Tally {
-    let live = |view: &&DeviceView| view.index.is_some_and(|index| !finals.contains(index));
+pub(super) fn tally_of(
+    job: &Job,
+    roster: &Roster,
+    finals: &Finals,
+    views: &[DeviceView],
+    tracked: &[DeviceStatus],
+) -> Tally {
+    let known: HashSet<Option<usize>> = tracked.iter().map(stored::index_of).collect();
+    let live = |view: &&DeviceView| {
+        let open = view.index.is_some_and(|index| !finals.contains(index));
+        open && !known.contains(&view.index)
+    };
+    let verifying = tracked
+        .iter()
+        .filter(|device| stored::is(device, DevicePhase::Verifying))
+        .count();
     let indexes = |stands: fn(DevicePhase) -> bool| -> HashSet<Option<usize>> {
         views
             .iter()
@@ -98,7 +123,10 @@ pub(super) fn tally_of(job: &Job, roster: &Roster, finals: &Finals, views: &[Dev
     let in_flight = indexes(is_in_flight);
     let mut waiting = indexes(|phase| phase == DevicePhase::Waiting);
     waiting.retain(|index| !in_flight.contains(index));
-    let begun = |index| in_flight.contains(&Some(index)) || waiting.contains(&Some(index));
+    let begun = |index| {
+        let index = Some(index);
+        in_flight.contains(&index) || waiting.contains(&index) || known.contains(&index)
+    };
     let selected = roster
         .devices()
         .iter()
@@ -109,7 +137,8 @@ pub(super) fn tally_of(job: &Job, roster: &Roster, finals: &Finals, views: &[Dev
     Tally {
         selected: selected.count(),
         in_flight: in_flight.len(),
-        waiting: waiting.len(),
+        verifying,
+        waiting: waiting.len() + tracked.len() - verifying,
         succeeded: finals.succeeded.len(),
         failed: finals.failed.len(),
         skipped: finals.skipped.len(),

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::VerdictMarkers;
+
 /// Longest end of the log that is kept, in bytes.
 const MAX_TAIL: usize = 1024;
 
@@ -45,6 +47,25 @@ impl Default for Markers {
     }
 }
 
+impl Markers {
+    /// These words, except where a class has its own.
+    #[must_use]
+    pub fn with(&self, class: &VerdictMarkers) -> Self {
+        let pick = |own: &Vec<String>, words: &Vec<String>| {
+            if words.is_empty() { own } else { words }.clone()
+        };
+        Self {
+            verified: pick(&self.verified, &class.verified),
+            sent: pick(&self.sent, &class.sent),
+            refused: pick(&self.refused, &class.refused),
+            transfer_failed: pick(&self.transfer_failed, &class.transfer_failed),
+            firmware_not_found: pick(&self.firmware_not_found, &class.firmware_not_found),
+            contact_failed: pick(&self.contact_failed, &class.contact_failed),
+            agent_failed: pick(&self.agent_failed, &class.agent_failed),
+        }
+    }
+}
+
 /// What a log says last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finding {
@@ -73,8 +94,19 @@ enum Sign {
 /// The last decisive marker of the log.
 #[must_use]
 pub fn last_finding(log: &str, markers: &Markers) -> Option<Finding> {
+    findings(log, markers).pop()
+}
+
+/// Whether the firmware was sent at some time, whatever the log says later.
+#[must_use]
+pub fn was_sent(log: &str, markers: &Markers) -> bool {
+    findings(log, markers).contains(&Finding::Sent)
+}
+
+/// The decisive markers of the log, in their order.
+fn findings(log: &str, markers: &Markers) -> Vec<Finding> {
     let mut verified = false;
-    let mut finding = None;
+    let mut findings = Vec::new();
     for sign in log
         .lines()
         .filter(|line| !is_environment(line))
@@ -82,15 +114,15 @@ pub fn last_finding(log: &str, markers: &Markers) -> Option<Finding> {
     {
         match sign {
             Sign::Verified => verified = true,
-            Sign::Sent if verified => finding = Some(Finding::Sent),
+            Sign::Sent if verified => findings.push(Finding::Sent),
             Sign::Sent => {}
             Sign::Decisive(other) => {
                 verified = false;
-                finding = Some(other);
+                findings.push(other);
             }
         }
     }
-    finding
+    findings
 }
 
 /// The end of the log that goes into the status.
