@@ -49,6 +49,7 @@ pub(super) fn wish(
         was_flashing: index.is_some_and(|index| was_flashing(job, index, &attempt.identity.key.id)),
         closed: paced(pace, index).or_else(|| closed_gate(observed, attempt, index)),
         held: held_gate(observed, pace),
+        adopts: job.deleting || job.status.round.is_some(),
     }
 }
 

@@ -16,7 +16,8 @@ use self::{
     tally::{Tally, stored_tally, tally_of, with_found, write_finals},
 };
 use super::{
-    job::Job,
+    adoption::completed,
+    job::{Finals, Job},
     memory::Refusal,
     plan::{Observed, Plan},
     rollout::pace::{self, Pace},
@@ -71,8 +72,15 @@ pub fn open_round(
         conditions: old.conditions.clone(),
         ..FlashJobStatus::default()
     };
+    // What the original operator finished is done: nothing else tells so, and none of it is flashed again.
+    let finals = Finals {
+        succeeded: completed(job, roster),
+        ..Finals::default()
+    };
+    write_finals(&mut status, job, roster, &finals);
     let tally = Tally {
         selected: roster.devices().len(),
+        succeeded: finals.succeeded.len(),
         ..Tally::default()
     };
     describe(&mut status, job, &tally, None, &Pace::default(), now);
