@@ -6,6 +6,7 @@ mod endpoint;
 mod expectation;
 mod instance;
 mod inventory;
+mod matching;
 mod selection;
 mod selector;
 #[cfg(test)]
@@ -15,5 +16,6 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use expectation::{mismatch, mismatch_selected};
 pub use instance::{Device, DeviceError};
 pub use inventory::Inventory;
-pub use selection::{JobRef, SLICE, SelectionError, gather, hash, revisions, select};
+pub use matching::matching;
+pub use selection::{JobRef, SLICE, SelectionError, freeze, gather, hash, revisions, select};
 pub use selector::{Requirements, Selector, SelectorError, matches, selects};

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::{
     columns::{helm_until, pod_state, record_state},
-    finish::{finish, left_over, over, release},
+    finish::{finish, is_history, left_over, over, release},
     flashing::{confirm, flashing, read_verdict},
     reserved::reserved,
 };
@@ -201,6 +201,9 @@ pub fn decide(
         .map_or(vanished, PodSight::may_have_run);
     if giving_up && !started && !memory.lost.contains(id) {
         return release(attempt, wish, bounds, now);
+    }
+    if wish.ending.is_none() && wish.job == JobState::Exists && is_history(attempt) {
+        return Decision::wait(DevicePhase::Pending, Reason::Queued, "");
     }
     let found = memory.verdicts.get(id);
     let stored = if wish.ending.is_some() {

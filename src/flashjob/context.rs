@@ -10,8 +10,16 @@ use kube::{Client, Resource};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
-    attempts::Bounds, blueprint::FlashPod, conditions, gauge, job::Job, memory::Refusal,
-    plan::World, state::State, status::count, verdict::Markers,
+    attempts::Bounds,
+    blueprint::FlashPod,
+    conditions, gauge,
+    job::Job,
+    memory::Refusal,
+    plan::World,
+    rollout::events::{Told, told},
+    state::State,
+    status::count,
+    verdict::Markers,
 };
 use crate::{
     api::{ConditionType, DevicePhase, DeviceStatus, FlashJobStatus, Reason},
@@ -193,14 +201,48 @@ impl Context {
             name: Some(uuid.to_owned()),
             ..ObjectReference::default()
         });
-        let about = job.object.object_ref(&());
+        self.publish(job, related, (warning, reason), note);
+    }
+
+    /// Publishes an event about a part of a job, such as one of its rounds: events about several parts stay apart.
+    pub fn event_of_part(&self, job: &Job, part: String, reason: Reason, note: String) {
+        let related = ObjectReference {
+            field_path: Some(part),
+            ..job.object.object_ref(&())
+        };
+        self.publish(job, Some(related), (false, reason.as_str()), note);
+    }
+
+    fn publish(
+        &self,
+        job: &Job,
+        related: Option<ObjectReference>,
+        (warning, reason): (bool, &'static str),
+        note: String,
+    ) {
         self.events.publish(Fact {
-            about,
+            about: job.object.object_ref(&()),
             related,
             warning,
             reason,
             action: "Reconcile",
             note,
+        });
+    }
+
+    /// Publishes an event about the order and pace of a job. Those about several steps of it stay apart by their related object.
+    fn tell(&self, job: &Job, told: Told) {
+        let related = told.step.map(|step| ObjectReference {
+            field_path: Some(format!("status.step{{{step}}}")),
+            ..job.object.object_ref(&())
+        });
+        self.events.publish(Fact {
+            about: job.object.object_ref(&()),
+            related,
+            warning: told.warning,
+            reason: told.reason.as_str(),
+            action: "Reconcile",
+            note: told.note,
         });
     }
 
@@ -241,6 +283,9 @@ impl Context {
         {
             let note = device.message.clone().unwrap_or_default();
             self.event(job, Some(&device.uuid), (true, foreign), note);
+        }
+        for told in told(before, now) {
+            self.tell(job, told);
         }
         for kind in [
             ConditionType::Complete,

@@ -140,6 +140,7 @@ pub fn record(identity: &Identity, status: Status, has_pod: bool) -> RecordSight
         has_pod,
         foreign: false,
         by_helm: false,
+        settled: None,
         stored: None,
     }
 }

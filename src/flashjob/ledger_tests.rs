@@ -48,6 +48,7 @@ fn record(id: &str, uid: &str, version: u64, status: Status) -> RecordSight {
         has_pod: false,
         foreign: false,
         by_helm: false,
+        settled: None,
         stored: None,
     }
 }

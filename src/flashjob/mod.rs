@@ -3,13 +3,15 @@
 //! | file | what it may do |
 //! |---|---|
 //! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
-//! | `table`, `attempts`, `foreign`, `pending`, `plan`, `verdict`, `status`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
+//! | `choice`, `rerun`, `table`, `attempts`, `foreign`, `pending`, `plan`, `verdict`, `status`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
+//! | `rollout` | decide about order and pace; pure |
 //! | `act` | write |
 //! | `controller`, `namespaces`, `passes`, `reconcile`, `rounds`, `trial`, `sweep`, `context` | wire them together |
 
 mod act;
 pub mod attempts;
 pub mod blueprint;
+pub mod choice;
 pub mod conditions;
 mod context;
 mod controller;
@@ -32,6 +34,8 @@ mod pending;
 pub mod plan;
 mod reconcile;
 mod remember;
+pub mod rerun;
+pub mod rollout;
 pub mod roster;
 mod rounds;
 pub mod sight;

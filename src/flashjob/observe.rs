@@ -15,7 +15,7 @@ use crate::{
     device::Endpoint,
     names::{
         ANNOTATION_ENDPOINT, ANNOTATION_JOB, ENGINE_HELM, FLASH_CONTAINER, LABEL_ATTEMPT,
-        LABEL_ENGINE, LABEL_JOB_UID, LABEL_ROUND, LABEL_UUID, RELEASE_PREFIX,
+        LABEL_ENGINE, LABEL_JOB_UID, LABEL_ROUND, LABEL_SETTLED, LABEL_UUID, RELEASE_PREFIX,
     },
     release::{Key, Status, Stored, has_pod},
 };
@@ -157,6 +157,7 @@ pub fn record(secret: &Secret) -> Option<RecordSight> {
             has_pod: true,
             foreign: true,
             by_helm: false,
+            settled: None,
             stored: None,
         });
     };
@@ -175,6 +176,10 @@ pub fn record(secret: &Secret) -> Option<RecordSight> {
             .labels
             .get(LABEL_ENGINE)
             .is_some_and(|engine| engine == ENGINE_HELM),
+        settled: stored
+            .labels
+            .get(LABEL_SETTLED)
+            .and_then(|revision| revision.parse().ok()),
         stored: Some(Arc::new(stored)),
         sight,
     })

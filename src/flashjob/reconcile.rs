@@ -15,7 +15,7 @@ use super::{
     job::Job,
     plan::{self, Plan},
     remember::remember,
-    rounds::{append_devices, load_roster, open_round, wants_round},
+    rounds::{follow_spec, load_roster, open_round, rerun_failed, wants_round},
     sight::{AttemptKey, Identity},
     state::State,
     status,
@@ -79,7 +79,10 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
     if wants_round(ctx, job) {
         return open_round(ctx, job).await;
     }
-    append_devices(ctx, job).await?;
+    if follow_spec(ctx, job).await? || rerun_failed(ctx, job).await? {
+        // The next pass goes by the status that was just stored.
+        return Ok(Some(Duration::from_millis(1)));
+    }
     try_values(ctx, job);
     let now = now();
     let flash_pod = ctx.flash_pod();

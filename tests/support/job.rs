@@ -142,23 +142,31 @@ impl Space {
         );
     }
 
-    /// Asserts that each device of the fleet was flashed as often as this, and never twice at the same time.
-    pub fn assert_flashed(&self, fleet: &Fleet, times: usize) {
+    /// Asserts that each device of these fleets was flashed as often as this, and never twice at the same time.
+    pub fn assert_flashed_each(&self, fleets: &[&Fleet], times: usize) {
         let births = self.control_plane.audit().flashes(&self.name);
-        for device in fleet.devices() {
-            let born = births.get(&device.uuid).copied().unwrap_or_default();
-            assert_eq!(born, times, "Pods of {device:?}\n{}", self.dump());
+        for fleet in fleets {
+            for device in fleet.devices() {
+                let born = births.get(&device.uuid).copied().unwrap_or_default();
+                assert_eq!(born, times, "Pods of {device:?}\n{}", self.dump());
+            }
+            let journal = fleet.journal();
+            assert_eq!(journal.len(), times * fleet.devices().len());
+            assert!(
+                !journal.iter().any(|flash| flash.overlapped),
+                "{journal:#?}"
+            );
         }
+    }
+
+    /// Asserts that each device of the only fleet was flashed as often as this, and never twice at the same time.
+    pub fn assert_flashed(&self, fleet: &Fleet, times: usize) {
+        self.assert_flashed_each(&[fleet], times);
+        let births = self.control_plane.audit().flashes(&self.name);
         assert_eq!(
             births.values().sum::<usize>(),
             times * fleet.devices().len(),
             "{births:?}"
-        );
-        let journal = fleet.journal();
-        assert_eq!(journal.len(), times * fleet.devices().len());
-        assert!(
-            !journal.iter().any(|flash| flash.overlapped),
-            "{journal:#?}"
         );
     }
 }

@@ -10,7 +10,12 @@ use super::{
 };
 use crate::{
     api::{DevicePhase, Reason},
-    flashjob::{ledger::Attempt, memory::Memory, sight::PodSight, table::JobState},
+    flashjob::{
+        ledger::Attempt,
+        memory::Memory,
+        sight::{PodSight, RecordSight},
+        table::JobState,
+    },
     release::Status,
 };
 
@@ -48,6 +53,13 @@ pub(super) fn over(attempt: &Attempt, memory: &Memory) -> Decision {
         release: Some((reason, message)),
         ..decision
     }
+}
+
+/// Whether the attempt failed, that was stored, and all that is left is what `helm history` shows. Where its index is not final
+/// any more, the device was sent again.
+pub(super) fn is_history(attempt: &Attempt) -> bool {
+    let bare = attempt.pod.is_none() && attempt.service.is_none();
+    bare && attempt.record().is_some_and(RecordSight::is_settled)
 }
 
 /// Uninstalls an attempt that has no verdict and never will: no flash began.

@@ -132,6 +132,7 @@ impl Api {
             has_pod: false,
             foreign: false,
             by_helm: false,
+            settled: None,
             stored: None,
         };
         self.records.insert(name, record.clone());

@@ -5,18 +5,27 @@
 use super::Observed;
 use crate::{
     api::{DevicePhase, Reason},
+    device::Device,
     flashjob::{
         attempts::{Ending, Wish},
+        choice,
         job::Job,
         ledger::Attempt,
         memory::Found,
+        pending::at_version,
+        rollout::pace::{Pace, is_counting},
         table::JobState,
         verdict::Outcome,
     },
 };
 
 /// What the job wants of an attempt: its stored ending, and the gates before write 4.
-pub(super) fn wish(observed: &Observed<'_>, attempt: &Attempt, index: Option<usize>) -> Wish {
+pub(super) fn wish(
+    observed: &Observed<'_>,
+    pace: &Pace,
+    attempt: &Attempt,
+    index: Option<usize>,
+) -> Wish {
     let job = observed.job;
     // A round that is not stored as the current one is being replaced: its attempts are of an older round from now on.
     let same_round = index.is_some() && (job.spec.is_err() || job.round_is_current());
@@ -35,15 +44,32 @@ pub(super) fn wish(observed: &Observed<'_>, attempt: &Attempt, index: Option<usi
         job: state,
         ending,
         was_flashing: index.is_some_and(|index| was_flashing(job, index, &attempt.identity.key.id)),
-        closed: closed_gate(observed, attempt),
-        held: (!observed.world.akri_installed).then(|| {
-            (
-                Reason::AkriNotInstalled,
-                "Akri's Instances are not known: whether this is still the device cannot be said"
-                    .into(),
-            )
-        }),
+        closed: paced(pace, index).or_else(|| closed_gate(observed, attempt, index)),
+        held: held_gate(observed, pace),
     }
+}
+
+/// The pace of the job lets nothing start, or not this device.
+fn paced(pace: &Pace, index: Option<usize>) -> Option<(Reason, String)> {
+    let hold = pace.closed(index?)?;
+    Some((hold.reason, hold.message.clone()))
+}
+
+/// Why the gates before write 4 cannot be asked now.
+fn held_gate(observed: &Observed<'_>, pace: &Pace) -> Option<(Reason, String)> {
+    if !observed.world.akri_installed {
+        let message =
+            "Akri's Instances are not known: whether this is still the device cannot be said";
+        return Some((Reason::AkriNotInstalled, message.into()));
+    }
+    if !choice::selector_is_current(observed.job) {
+        let message = "spec.deviceSelector was edited and has not been carried out yet";
+        return Some((Reason::Queued, message.into()));
+    }
+    (pace.counts_failures && is_counting(observed)).then(|| {
+        let message = "a failure is being counted that may stop the job";
+        (Reason::Queued, message.into())
+    })
 }
 
 fn ending_of(found: &Found) -> Ending {
@@ -106,21 +132,19 @@ fn was_flashing(job: &Job, index: usize, attempt: &str) -> bool {
 }
 
 /// The gates that are asked again right before the Pod is created.
-fn closed_gate(observed: &Observed<'_>, attempt: &Attempt) -> Option<(Reason, String)> {
+fn closed_gate(
+    observed: &Observed<'_>,
+    attempt: &Attempt,
+    index: Option<usize>,
+) -> Option<(Reason, String)> {
     if let Some(refusal) = &observed.world.chart {
         return Some((refusal.reason, refusal.message.clone()));
     }
     let identity = &attempt.identity;
-    if observed
-        .job
-        .spec
-        .as_ref()
-        .is_ok_and(|spec| !spec.uuid.contains(&identity.uuid))
-    {
-        return Some((
-            Reason::NotRequested,
-            format!("spec.uuid does not name {} any more", identity.uuid),
-        ));
+    let dropped = index.is_some_and(|index| !observed.job.wants(index, &identity.uuid));
+    if dropped && choice::selector_is_current(observed.job) {
+        let message = format!("the spec does not name {} any more", identity.uuid);
+        return Some((Reason::NotRequested, message));
     }
     // Where no Instance is known, the absence of one says nothing: the attempt is held, not closed.
     let endpoint = identity
@@ -128,7 +152,7 @@ fn closed_gate(observed: &Observed<'_>, attempt: &Attempt) -> Option<(Reason, St
         .as_deref()
         .filter(|_| observed.world.akri_installed)?;
     match observed.inventory.by_uuid(&identity.uuid) {
-        Some(Ok(device)) if device.endpoint.to_string() == endpoint => None,
+        Some(Ok(device)) if device.endpoint.to_string() == endpoint => needless(observed, device),
         Some(Ok(device)) => Some((
             Reason::DeviceNotFound,
             format!(
@@ -138,10 +162,18 @@ fn closed_gate(observed: &Observed<'_>, attempt: &Attempt) -> Option<(Reason, St
         )),
         Some(Err(error)) => Some((Reason::DeviceInvalid, error.to_string())),
         // A new uid of the same endpoint is the same device after a restart.
-        None if observed.inventory.by_endpoint(endpoint).is_some() => None,
-        None => Some((
-            Reason::DeviceNotFound,
-            format!("no Akri Instance stands for {endpoint} any more"),
-        )),
+        None => match observed.inventory.by_endpoint(endpoint) {
+            Some(device) => needless(observed, device),
+            None => Some((
+                Reason::DeviceNotFound,
+                format!("no Akri Instance stands for {endpoint} any more"),
+            )),
+        },
     }
+}
+
+/// It got the version in the meantime, by hand or by another operator.
+fn needless(observed: &Observed<'_>, device: &Device) -> Option<(Reason, String)> {
+    let effective = observed.job.effective(&observed.world.engine);
+    at_version(observed.job, &effective, device).map(|message| (Reason::AlreadyAtVersion, message))
 }

@@ -2,6 +2,7 @@
 
 mod describe;
 mod devices;
+mod paced;
 mod tally;
 
 use jiff::Timestamp;
@@ -14,11 +15,13 @@ use self::{
 };
 use super::{
     job::Job,
+    memory::Refusal,
     plan::{Observed, Plan},
+    rollout::pace::{self, Pace},
     roster::Roster,
 };
 use crate::api::{
-    DevicePhase, DeviceStatus, FlashJobStatus, PreviousRound, Reason, SelectionStatus,
+    DevicePhase, DeviceStatus, FlashJobStatus, PreviousRound, Reason, Rerun, SelectionStatus,
 };
 
 /// The status that opens a round: nothing of the round before is in it but its result.
@@ -48,7 +51,16 @@ pub fn open_round(
             count: count(roster.devices().len()),
             hash: hash.to_owned(),
             time: Some(Time(now)),
+            ..SelectionStatus::default()
         }),
+        // Whatever rerun the spec asks for: all devices of the round are flashed anyway.
+        last_rerun_id: job
+            .spec
+            .as_ref()
+            .ok()
+            .and_then(|spec| spec.rerun.as_ref())
+            .map(|rerun| rerun.id.clone())
+            .or_else(|| old.last_rerun_id.clone()),
         effective: Some(job.effective(engine)),
         conditions: old.conditions.clone(),
         ..FlashJobStatus::default()
@@ -57,7 +69,41 @@ pub fn open_round(
         selected: roster.devices().len(),
         ..Tally::default()
     };
-    describe(&mut status, job, &tally, None, now);
+    describe(&mut status, job, &tally, None, &Pace::default(), now);
+    status
+}
+
+/// The status of a job whose devices cannot be selected: it fails once nothing is in flight.
+#[must_use]
+pub fn refuse(job: &Job, refusal: Refusal, now: Timestamp) -> FlashJobStatus {
+    let mut status = job.status.clone();
+    status.observed_generation = Some(job.generation);
+    let nothing = Pace::default();
+    describe(
+        &mut status,
+        job,
+        &stored_tally(job),
+        Some(refusal),
+        &nothing,
+        now,
+    );
+    status
+}
+
+/// The status in which the failed devices of the round begin again. The only write that takes an index out of a set.
+#[must_use]
+pub fn send_again(job: &Job, rerun: &Rerun, now: Timestamp) -> FlashJobStatus {
+    let mut status = job.status.clone();
+    status.observed_generation = Some(job.generation);
+    status.last_rerun_id = Some(rerun.id.clone());
+    status.failed_indexes = None;
+    let failed = |index: i64| usize::try_from(index).is_ok_and(|at| job.finals.failed.contains(at));
+    status.devices.retain(|device| !failed(device.index));
+    let tally = Tally {
+        failed: 0,
+        ..stored_tally(job)
+    };
+    describe(&mut status, job, &tally, None, &Pace::default(), now);
     status
 }
 
@@ -68,8 +114,8 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     let mut status = job.status.clone();
     status.observed_generation = Some(job.generation);
     status.effective = Some(job.effective(&observed.world.engine));
-    let current = job.round_is_current() || job.spec.is_err() || job.deleting;
-    let trouble = trouble(observed);
+    let mut trouble = trouble(observed);
+    let mut pace = plan.pace.clone();
     let lost = trouble
         .as_ref()
         .is_some_and(|trouble| trouble.reason == Reason::SelectionLost);
@@ -79,14 +125,20 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     } else {
         Tally::default()
     };
+    // A round that cannot be replaced yet still takes in what its devices came to.
+    let stored_round = status.round.as_ref().map(|round| round.number);
     if let Some(roster) = observed
         .roster
-        .filter(|_| current && !lost && status.round.is_some())
+        .filter(|roster| !lost && Some(roster.round) == stored_round)
     {
         let found = found(observed, plan);
         let finals = with_found(&job.finals, &found);
         tally = tally_of(job, roster, &finals, &plan.views);
         write_finals(&mut status, job, roster, &finals);
+        pace = pace::pace(observed, &finals, &observed.class_pace(), now);
+        status.step.clone_from(&pace.step);
+        status.stop.clone_from(&pace.stop);
+        trouble = trouble.or_else(|| pace.refusal.clone());
         status.devices = devices(job, roster, &finals, &found, plan, now);
         let begun = status
             .devices
@@ -99,7 +151,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
         }
     }
     status.next_time = plan.wake_at.map(Time);
-    describe(&mut status, job, &tally, trouble, now);
+    describe(&mut status, job, &tally, trouble, &pace, now);
     status
 }
 

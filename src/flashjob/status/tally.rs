@@ -12,7 +12,6 @@ use crate::{
         memory::Found,
         plan::{DeviceView, Observed, Plan},
         roster::Roster,
-        verdict::Outcome,
     },
 };
 
@@ -32,6 +31,11 @@ impl Tally {
         self.succeeded + self.failed + self.skipped
     }
 
+    /// Devices that have begun and are not final.
+    pub(super) const fn under_way(&self) -> usize {
+        self.in_flight + self.waiting
+    }
+
     pub(super) const fn pending(&self) -> usize {
         self.selected
             .saturating_sub(self.finals() + self.in_flight + self.waiting)
@@ -39,16 +43,15 @@ impl Tally {
 }
 
 pub(super) fn stored_tally(job: &Job) -> Tally {
-    let selected = job
-        .status
-        .counts
-        .map_or(0, |counts| usize::try_from(counts.selected).unwrap_or(0));
+    let counts = job.status.counts.unwrap_or_default();
+    let stored = |number: i64| usize::try_from(number).unwrap_or(0);
     Tally {
-        selected: selected.max(job.finals.len()),
+        selected: stored(counts.selected).max(job.finals.len()),
+        in_flight: stored(counts.in_flight),
+        waiting: stored(counts.waiting),
         succeeded: job.finals.succeeded.len(),
         failed: job.finals.failed.len(),
         skipped: job.finals.skipped.len(),
-        ..Tally::default()
     }
 }
 
@@ -77,21 +80,12 @@ pub(super) fn with_found(stored: &Finals, found: &[&Found]) -> Finals {
     let mut finals = stored.clone();
     for found in found {
         let Some(index) = found.index else { continue };
-        match found.verdict.outcome {
-            Outcome::Succeeded => finals.succeeded.insert(index),
-            Outcome::Skipped => finals.skipped.insert(index),
-            Outcome::Failed | Outcome::Unknown => finals.failed.insert(index),
-        };
+        finals.add(index, found.verdict.outcome);
     }
     finals
 }
 
 pub(super) fn tally_of(job: &Job, roster: &Roster, finals: &Finals, views: &[DeviceView]) -> Tally {
-    let named: Option<HashSet<&str>> = job
-        .spec
-        .as_ref()
-        .ok()
-        .map(|spec| spec.uuid.iter().map(String::as_str).collect());
     let live = |view: &&DeviceView| view.index.is_some_and(|index| !finals.contains(index));
     let indexes = |stands: fn(DevicePhase) -> bool| -> HashSet<Option<usize>> {
         views
@@ -110,11 +104,7 @@ pub(super) fn tally_of(job: &Job, roster: &Roster, finals: &Finals, views: &[Dev
         .iter()
         .enumerate()
         .filter(|(index, device)| {
-            named
-                .as_ref()
-                .is_none_or(|named| named.contains(device.uuid.as_str()))
-                || finals.contains(*index)
-                || begun(*index)
+            job.wants(*index, &device.uuid) || finals.contains(*index) || begun(*index)
         });
     Tally {
         selected: selected.count(),
@@ -143,17 +133,12 @@ pub(super) fn write_finals(
     status.completed_indexes = text(&finals.succeeded);
     status.failed_indexes = text(&finals.failed);
     status.skipped_indexes = text(&finals.skipped);
-    let named: HashSet<&str> = job
-        .spec
-        .iter()
-        .flat_map(|spec| spec.uuid.iter().map(String::as_str))
-        .collect();
     let done = |index: &usize| finals.succeeded.contains(*index) || finals.skipped.contains(*index);
     let uuids = (0..roster.devices().len())
         .filter(done)
         .map(|index| &roster.devices()[index].uuid);
     status.completed_uuids = uuids
-        .filter(|uuid| named.contains(uuid.as_str()))
+        .filter(|uuid| job.listed.contains(uuid.as_str()))
         .cloned()
         .collect();
 }
