@@ -14,6 +14,8 @@ pub const LEASE: &str = "338c7440.flashjob.nbfc.io";
 pub const TRACKING_FINALIZER: &str = "flashjob.nbfc.io/tracking";
 /// Field manager of every write.
 pub const FIELD_MANAGER: &str = "flashjob-operator";
+/// Field manager of approvals, which a person gives.
+pub const APPROVAL_MANAGER: &str = "flashjob-operator-approve";
 
 /// Label: uid of the `FlashJob`, on every object of an attempt and on release Secrets.
 pub const LABEL_JOB_UID: &str = "flashjob.nbfc.io/job-uid";

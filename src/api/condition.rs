@@ -125,6 +125,12 @@ words! {
         RoundStarted,
         /// A rerun was recorded or acted upon.
         RerunRequested,
+        /// A step began.
+        StepStarted,
+        /// A step ended, with its soak and its approval.
+        StepEnded,
+        /// What kept the job from starting devices is over.
+        Resumed,
         // Devices
         /// The parallelism of the job or of the operator is used up.
         SlotsFull,

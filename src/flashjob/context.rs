@@ -10,8 +10,16 @@ use kube::{Client, Resource};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
-    attempts::Bounds, blueprint::FlashPod, conditions, gauge, job::Job, memory::Refusal,
-    plan::World, state::State, status::count, verdict::Markers,
+    attempts::Bounds,
+    blueprint::FlashPod,
+    conditions, gauge,
+    job::Job,
+    memory::Refusal,
+    plan::World,
+    rollout::events::{Told, told},
+    state::State,
+    status::count,
+    verdict::Markers,
 };
 use crate::{
     api::{ConditionType, DevicePhase, DeviceStatus, FlashJobStatus, Reason},
@@ -241,6 +249,22 @@ impl Context {
         });
     }
 
+    /// Publishes an event about the order and pace of a job. Those about several steps of it stay apart by their related object.
+    fn tell(&self, job: &Job, told: Told) {
+        let related = told.step.map(|step| ObjectReference {
+            field_path: Some(format!("status.step{{{step}}}")),
+            ..job.object.object_ref(&())
+        });
+        self.events.publish(Fact {
+            about: job.object.object_ref(&()),
+            related,
+            warning: told.warning,
+            reason: told.reason.as_str(),
+            action: "Reconcile",
+            note: told.note,
+        });
+    }
+
     /// Publishes what changed between two stored statuses.
     pub fn transitions(&self, job: &Job, now: &FlashJobStatus) {
         let before = &job.status;
@@ -287,6 +311,9 @@ impl Context {
         {
             let note = device.message.clone().unwrap_or_default();
             self.event(job, Some(&device.uuid), (true, foreign), note);
+        }
+        for told in told(before, now) {
+            self.tell(job, told);
         }
         for kind in [
             ConditionType::Complete,

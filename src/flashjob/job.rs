@@ -7,7 +7,7 @@ use std::{collections::HashSet, sync::Arc};
 use jiff::Timestamp;
 use kube::{ResourceExt, core::DeserializeGuard};
 
-use super::{index_set::IndexSet, rerun};
+use super::{index_set::IndexSet, rerun, rollout, verdict::Outcome};
 use crate::{
     api::{
         AlreadyAtVersion, Effective, FlashJob, FlashJobSpec, FlashJobStatus, MismatchPolicy, Round,
@@ -80,6 +80,15 @@ impl Finals {
         self.succeeded.contains(index)
             || self.failed.contains(index)
             || self.skipped.contains(index)
+    }
+
+    /// Adds a device that ended like this.
+    pub fn add(&mut self, index: usize, outcome: Outcome) {
+        match outcome {
+            Outcome::Succeeded => self.succeeded.insert(index),
+            Outcome::Skipped => self.skipped.insert(index),
+            Outcome::Failed | Outcome::Unknown => self.failed.insert(index),
+        };
     }
 
     /// How many devices are final.
@@ -285,9 +294,12 @@ fn invalid(spec: &FlashJobSpec) -> Option<String> {
             spec.uuid.len()
         ));
     }
-    let selector = spec.device_selector.as_ref()?;
-    let error = Selector::parse(selector).err()?;
-    Some(format!("spec.deviceSelector: {error}"))
+    if let Some(selector) = &spec.device_selector
+        && let Err(error) = Selector::parse(selector)
+    {
+        return Some(format!("spec.deviceSelector: {error}"));
+    }
+    rollout::pace::invalid(spec)
 }
 
 #[cfg(test)]

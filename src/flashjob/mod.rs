@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
 //! | `choice`, `rerun`, `table`, `attempts`, `foreign`, `pending`, `retry`, `read_back`, `stored`, `plan`, `verdict`, `status`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
+//! | `rollout` | decide about order and pace; pure |
 //! | `act` | write |
 //! | `controller`, `namespaces`, `passes`, `reconcile`, `rounds`, `trial`, `sweep`, `context` | wire them together |
 
@@ -36,6 +37,7 @@ mod reconcile;
 mod remember;
 pub mod rerun;
 pub mod retry;
+pub mod rollout;
 pub mod roster;
 mod rounds;
 pub mod sight;

@@ -22,10 +22,11 @@ use super::{
     ledger::Ledger,
     memory::{Found, Memory, Refusal, Waiting},
     pending::{Candidate, Verdictless, consider},
+    rollout::pace::{self, ClassPace, Pace},
     roster::Roster,
     sight::{AttemptKey, Identity},
     stored,
-    verdict::Verdict,
+    verdict::{Outcome, Verdict},
 };
 use crate::{
     api::{DevicePhase, Effective, Reason},
@@ -47,6 +48,14 @@ pub struct Observed<'a> {
     pub memory: &'a Memory,
     /// The rest of the world.
     pub world: &'a World,
+}
+
+impl Observed<'_> {
+    /// What the class adds to the job's order and pace.
+    #[must_use]
+    pub fn class_pace(&self) -> ClassPace<'_> {
+        ClassPace::default()
+    }
 }
 
 /// What is true for all jobs.
@@ -85,6 +94,8 @@ pub struct Plan {
     pub views: Vec<DeviceView>,
     /// Counts of devices that have no view of their own.
     pub queued: usize,
+    /// How far the job may go now.
+    pub pace: Pace,
     /// When to look again, if nothing happens before.
     pub wake_at: Option<Timestamp>,
 }
@@ -135,17 +146,40 @@ impl Plan {
 /// Makes the plan.
 #[must_use]
 pub fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
-    let mut plan = Plan::default();
+    let mut plan = Plan {
+        pace: pace_of(observed, now),
+        ..Plan::default()
+    };
+    plan.wake(plan.pace.wake_at);
     let mut active = BTreeMap::new();
     for (key, attempt) in observed.ledger.of_job(&observed.job.uid) {
         plan_attempt(observed, key, attempt, now, &mut active, &mut plan);
     }
     plan_vanished(observed, &mut active, now, &mut plan);
     plan_tracked(observed, &mut active, now, &mut plan);
-    if may_begin(observed) {
+    if may_begin(observed) && !is_counting(observed, &plan.pace) {
         plan_pending(observed, &active, now, &mut plan);
     }
+    // Who fails before anything is created for it counts before anybody else begins.
+    let failed = |(_, found): &(usize, Found)| found.verdict.outcome == Outcome::Failed;
+    if plan.pace.counts_failures && plan.refuse.iter().any(failed) {
+        plan.begin.clear();
+    }
     plan
+}
+
+/// How far the job may go, as far as it is known which devices are final.
+fn pace_of(observed: &Observed<'_>, now: Timestamp) -> Pace {
+    let mut finals = observed.job.finals.clone();
+    for (index, found) in &observed.memory.refused {
+        finals.add(*index, found.verdict.outcome);
+    }
+    pace::pace(observed, &finals, &observed.class_pace(), now)
+}
+
+/// Whether a failure that may stop the job is not stored yet.
+fn is_counting(observed: &Observed<'_>, pace: &Pace) -> bool {
+    pace.counts_failures && pace::is_counting(observed)
 }
 
 /// Whether devices that are not begun are looked at: the round is stored and nothing forbids it.
@@ -191,6 +225,10 @@ fn plan_pending(
             continue;
         }
         let failures = stored::failures(observed.job, index);
+        if plan.pace.closed(index).is_some() {
+            plan.queued += usize::from(failures == 0);
+            continue;
+        }
         let candidate = Candidate {
             index,
             selected,

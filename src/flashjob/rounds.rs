@@ -220,6 +220,10 @@ pub(super) async fn follow_spec(ctx: &Arc<Context>, job: &Job) -> Result<bool, A
     if lost || !(anew || (current && more)) {
         return Ok(false);
     }
+    // Slices are written before the status that names them: some may be left of a write that was refused.
+    let revisions = act::job::revisions(ctx, job).await?;
+    let left = device::gather(&revisions, roster.round).unwrap_or_default();
+    let roster = roster.with_stored(left);
     let choice = match choose(ctx, job, &roster, false) {
         Some(Ok(choice)) => choice,
         Some(Err(too_many)) => return refuse(ctx, job, too_many).await.map(|()| true),

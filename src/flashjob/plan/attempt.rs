@@ -14,6 +14,7 @@ use crate::{
         foreign,
         ledger::Attempt,
         memory::Waiting,
+        rollout::pace::Pace,
         sight::AttemptKey,
     },
     release::release_name,
@@ -37,7 +38,7 @@ pub(super) fn plan_attempt(
         of_device.and_then(|index| flashing_attempt(observed.job, index)),
     );
     let index = of_device.filter(|_| !foreign);
-    let mut wish = wish(observed, attempt, index);
+    let mut wish = wish(observed, &plan.pace, attempt, index);
     if foreign {
         wish.ending = Some(foreign::ending());
     }
@@ -58,6 +59,7 @@ pub(super) fn plan_attempt(
     }
     if let Some((reason, message)) = &decision.release {
         let waiting = next_wait(observed, index, *reason, message.clone(), now);
+        let waiting = unless_paced(&plan.pace, index, waiting, now);
         plan.release.push((key.clone(), index, waiting));
     }
     if !over && wish.ending.is_none() {
@@ -129,6 +131,19 @@ fn begun(attempt: &Attempt) -> Option<Timestamp> {
     };
     let pod = || attempt.pod.as_ref().map(|pod| pod.sight.created);
     record.or_else(service).or_else(pod)
+}
+
+/// A device that was stopped by the pace of its job waits for that alone, and has lost no try.
+fn unless_paced(pace: &Pace, index: Option<usize>, waiting: Waiting, now: Timestamp) -> Waiting {
+    let hold = index.and_then(|index| pace.closed(index));
+    if hold.is_none_or(|hold| hold.reason != waiting.reason) {
+        return waiting;
+    }
+    Waiting {
+        until: now,
+        tries: waiting.tries - 1,
+        ..waiting
+    }
 }
 
 fn next_wait(

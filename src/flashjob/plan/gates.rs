@@ -13,6 +13,7 @@ use crate::{
         ledger::Attempt,
         memory::Found,
         pending::at_version,
+        rollout::pace::{Pace, is_counting},
         stored,
         table::JobState,
         verdict::Outcome,
@@ -20,7 +21,12 @@ use crate::{
 };
 
 /// What the job wants of an attempt: its stored ending, and the gates before write 4.
-pub(super) fn wish(observed: &Observed<'_>, attempt: &Attempt, index: Option<usize>) -> Wish {
+pub(super) fn wish(
+    observed: &Observed<'_>,
+    pace: &Pace,
+    attempt: &Attempt,
+    index: Option<usize>,
+) -> Wish {
     let job = observed.job;
     // A round that is not stored as the current one is being replaced: its attempts are of an older round from now on.
     let same_round = index.is_some() && (job.spec.is_err() || job.round_is_current());
@@ -41,20 +47,30 @@ pub(super) fn wish(observed: &Observed<'_>, attempt: &Attempt, index: Option<usi
         job: state,
         ending,
         was_flashing: index.is_some_and(|index| was_flashing(job, index, &attempt.identity.key.id)),
-        closed: closed_gate(observed, attempt, index),
-        held: held_gate(observed),
+        closed: paced(pace, index).or_else(|| closed_gate(observed, attempt, index)),
+        held: held_gate(observed, pace),
     }
 }
 
+/// The pace of the job lets nothing start, or not this device.
+fn paced(pace: &Pace, index: Option<usize>) -> Option<(Reason, String)> {
+    let hold = pace.closed(index?)?;
+    Some((hold.reason, hold.message.clone()))
+}
+
 /// Why the gates before write 4 cannot be asked now.
-fn held_gate(observed: &Observed<'_>) -> Option<(Reason, String)> {
+fn held_gate(observed: &Observed<'_>, pace: &Pace) -> Option<(Reason, String)> {
     if !observed.world.akri_installed {
         let message =
             "Akri's Instances are not known: whether this is still the device cannot be said";
         return Some((Reason::AkriNotInstalled, message.into()));
     }
-    (!choice::selector_is_current(observed.job)).then(|| {
+    if !choice::selector_is_current(observed.job) {
         let message = "spec.deviceSelector was edited and has not been carried out yet";
+        return Some((Reason::Queued, message.into()));
+    }
+    (pace.counts_failures && is_counting(observed)).then(|| {
+        let message = "a failure is being counted that may stop the job";
         (Reason::Queued, message.into())
     })
 }

@@ -9,9 +9,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{Observed, Plan};
 use crate::{
-    api::{ConditionType, DevicePhase, DeviceStatus, Effective, Reason, VerificationMode},
+    api::{DevicePhase, DeviceStatus, Effective, Reason, VerificationMode},
     flashjob::{
-        conditions,
         job::Job,
         memory::Found,
         read_back::{Conclusion, Flashed, Shown, Transfer, conclude, read_back},
@@ -40,19 +39,7 @@ pub struct Concluded {
 /// Retries that a device has: none where the job is being stopped.
 #[must_use]
 pub fn retries(job: &Job, effective: &Effective) -> i64 {
-    let stops = |reason: &str| {
-        [
-            Reason::MaxFailedDevicesExceeded,
-            Reason::StepFailed,
-            Reason::Expired,
-        ]
-        .iter()
-        .any(|stop| stop.as_str() == reason)
-    };
-    let stopped = conditions::holds(&job.status.conditions, ConditionType::FailureTarget)
-        && job.status.conditions.iter().any(|condition| {
-            condition.type_ == ConditionType::FailureTarget.as_str() && stops(&condition.reason)
-        });
+    let stopped = job.status.stop.is_some();
     if stopped {
         0
     } else {

@@ -5,10 +5,20 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{count, tally::Tally};
+use super::{
+    count,
+    paced::{paced, suspended},
+    tally::Tally,
+};
 use crate::{
     api::{ConditionType, Counts, FlashJobStatus, Phase, Reason},
-    flashjob::{choice, conditions, job::Job, memory::Refusal, plan::Observed},
+    flashjob::{
+        choice, conditions,
+        job::Job,
+        memory::Refusal,
+        plan::Observed,
+        rollout::pace::{Pace, approval_for_other_round},
+    },
 };
 
 /// What keeps the whole job from going on.
@@ -52,6 +62,7 @@ pub(super) fn describe(
     job: &Job,
     tally: &Tally,
     trouble: Option<Refusal>,
+    pace: &Pace,
     now: Timestamp,
 ) {
     status.counts = Some(Counts {
@@ -65,7 +76,7 @@ pub(super) fn describe(
         skipped: count(tally.skipped),
     });
     status.progress = Some(format!("{}/{}", tally.finals(), tally.selected));
-    let verdict = judge(job, status, tally, trouble);
+    let verdict = judge(job, status, tally, trouble, pace);
     status.reason = Some(verdict.reason.as_str().to_owned());
     status.message = Some(verdict.message.clone());
     let phase = match verdict.end {
@@ -102,6 +113,7 @@ fn judge(
     status: &FlashJobStatus,
     tally: &Tally,
     trouble: Option<Refusal>,
+    pace: &Pace,
 ) -> JobVerdict {
     let going = JobVerdict {
         end: None,
@@ -122,11 +134,13 @@ fn judge(
                 | Reason::SelectionLost
                 | Reason::StatusTooLarge
         );
-        let end = (!waits && tally.in_flight == 0).then_some(End::Failed);
+        // An edit puts it right, and the round goes on.
+        let stalls = matches!(reason, Reason::StepAlreadyStarted | Reason::WindowTooShort);
+        let end = (!waits && !stalls && tally.in_flight == 0).then_some(End::Failed);
         return JobVerdict {
             end,
             accepted: waits,
-            stalled: waits,
+            stalled: waits || stalls,
             reason,
             message,
         };
@@ -146,10 +160,10 @@ fn judge(
                 ..going
             };
         }
-        if job.suspended() {
+        if let Some(paced) = suspended(job) {
             return JobVerdict {
-                reason: Reason::Suspended,
-                message: "the devices are selected when spec.suspend is off".into(),
+                reason: paced.reason,
+                message: paced.message,
                 ..going
             };
         }
@@ -164,6 +178,14 @@ fn judge(
             end: Some(End::Failed),
             reason: Reason::NoDevicesSelected,
             message,
+            ..going
+        };
+    }
+    if let Some(paced) = paced(job, tally, pace, &done) {
+        return JobVerdict {
+            end: paced.ended.then_some(End::Failed),
+            reason: paced.reason,
+            message: paced.message,
             ..going
         };
     }
@@ -215,10 +237,11 @@ fn set_conditions(status: &mut FlashJobStatus, job: &Job, verdict: &JobVerdict, 
     let complete = verdict.end == Some(End::Complete);
     let failed = verdict.end == Some(End::Failed);
     let words = || (verdict.reason, verdict.message.clone());
-    let accepted = if verdict.accepted {
-        (Reason::SpecAccepted, String::new())
-    } else {
-        words()
+    let ignored = approval_for_other_round(job);
+    let accepted = match (verdict.accepted, ignored) {
+        (true, None) => (Reason::SpecAccepted, String::new()),
+        (true, Some(message)) => (Reason::ApprovalForOtherRound, message),
+        (false, _) => words(),
     };
     let draining = if job.deleting {
         (Reason::Deleting, drain_message(status))
@@ -230,20 +253,23 @@ fn set_conditions(status: &mut FlashJobStatus, job: &Job, verdict: &JobVerdict, 
     } else {
         (Reason::Healthy, String::new())
     };
+    let suspended = verdict.reason == Reason::Suspended && verdict.end.is_none();
+    let suspended_words = if suspended {
+        words()
+    } else {
+        (Reason::NotRequested, String::new())
+    };
+    let stopped = status.stop.is_some();
     let open = || (Reason::NotFinished, String::new());
     let set = [
         (ConditionType::Accepted, verdict.accepted, accepted),
         (ConditionType::Ready, complete, words()),
-        (
-            ConditionType::Suspended,
-            false,
-            (Reason::NotRequested, String::new()),
-        ),
+        (ConditionType::Suspended, suspended, suspended_words),
         (ConditionType::Draining, job.deleting, draining),
         (
             ConditionType::FailureTarget,
-            failed,
-            if failed {
+            failed || stopped,
+            if failed || stopped {
                 words()
             } else {
                 (Reason::Healthy, String::new())

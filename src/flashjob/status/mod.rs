@@ -3,6 +3,7 @@
 mod aftermath;
 mod describe;
 mod devices;
+mod paced;
 mod tally;
 
 use jiff::Timestamp;
@@ -18,6 +19,7 @@ use super::{
     job::Job,
     memory::Refusal,
     plan::{Observed, Plan},
+    rollout::pace::{self, Pace},
     roster::Roster,
     stored,
 };
@@ -70,7 +72,7 @@ pub fn open_round(
         selected: roster.devices().len(),
         ..Tally::default()
     };
-    describe(&mut status, job, &tally, None, now);
+    describe(&mut status, job, &tally, None, &Pace::default(), now);
     status
 }
 
@@ -79,7 +81,15 @@ pub fn open_round(
 pub fn refuse(job: &Job, refusal: Refusal, now: Timestamp) -> FlashJobStatus {
     let mut status = job.status.clone();
     status.observed_generation = Some(job.generation);
-    describe(&mut status, job, &stored_tally(job), Some(refusal), now);
+    let nothing = Pace::default();
+    describe(
+        &mut status,
+        job,
+        &stored_tally(job),
+        Some(refusal),
+        &nothing,
+        now,
+    );
     status
 }
 
@@ -96,7 +106,7 @@ pub fn send_again(job: &Job, rerun: &Rerun, now: Timestamp) -> FlashJobStatus {
         failed: 0,
         ..stored_tally(job)
     };
-    describe(&mut status, job, &tally, None, now);
+    describe(&mut status, job, &tally, None, &Pace::default(), now);
     status
 }
 
@@ -107,7 +117,8 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     let mut status = job.status.clone();
     status.observed_generation = Some(job.generation);
     status.effective = Some(job.effective(&observed.world.engine));
-    let trouble = trouble(observed);
+    let mut trouble = trouble(observed);
+    let mut pace = plan.pace.clone();
     let lost = trouble
         .as_ref()
         .is_some_and(|trouble| trouble.reason == Reason::SelectionLost);
@@ -127,6 +138,10 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
         let finals = with_found(&job.finals, &found);
         tally = tally_of(job, roster, &finals, &plan.views, &tracked);
         write_finals(&mut status, job, roster, &finals);
+        pace = pace::pace(observed, &finals, &observed.class_pace(), now);
+        status.step.clone_from(&pace.step);
+        status.stop.clone_from(&pace.stop);
+        trouble = trouble.or_else(|| pace.refusal.clone());
         let ended = Ended {
             finals: &finals,
             found: &found,
@@ -144,7 +159,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
         }
     }
     status.next_time = plan.wake_at.map(Time);
-    describe(&mut status, job, &tally, trouble, now);
+    describe(&mut status, job, &tally, trouble, &pace, now);
     status
 }
 

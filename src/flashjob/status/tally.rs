@@ -13,7 +13,6 @@ use crate::{
         plan::{DeviceView, Observed, Plan},
         roster::Roster,
         stored,
-        verdict::Outcome,
     },
 };
 
@@ -32,6 +31,11 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) const fn finals(&self) -> usize {
         self.succeeded + self.failed + self.skipped
+    }
+
+    /// Devices that have begun and are not final.
+    pub(super) const fn under_way(&self) -> usize {
+        self.in_flight + self.verifying + self.waiting
     }
 
     pub(super) const fn pending(&self) -> usize {
@@ -87,11 +91,7 @@ pub(super) fn with_found(stored: &Finals, found: &[&Found]) -> Finals {
     let mut finals = stored.clone();
     for found in found {
         let Some(index) = found.index else { continue };
-        match found.verdict.outcome {
-            Outcome::Succeeded => finals.succeeded.insert(index),
-            Outcome::Skipped => finals.skipped.insert(index),
-            Outcome::Failed | Outcome::Unknown => finals.failed.insert(index),
-        };
+        finals.add(index, found.verdict.outcome);
     }
     finals
 }
