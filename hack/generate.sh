@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Writes the files that are generated: the CRDs from the Rust types, for people (crds/) and for the operator's chart, and
-# deploy/install.yaml from that chart, and the reference of the command line.
+# deploy/install.yaml and default-class.yaml from that chart, and the reference of the command line.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bin=$(tests/control-plane/build.sh helm)

@@ -5,6 +5,7 @@ pub mod chart;
 pub mod cli;
 pub mod cluster;
 pub mod device;
+pub mod flashclass;
 pub mod flashjob;
 pub mod http;
 pub mod names;

@@ -32,6 +32,12 @@ pub const LABEL_ENGINE: &str = "flashjob.nbfc.io/engine";
 pub const ENGINE_HELM: &str = "helm";
 /// Label: number of the round.
 pub const LABEL_ROUND: &str = "flashjob.nbfc.io/round";
+/// Label on a `ControllerRevision`: what of a round it freezes, where that is not a part of its selection.
+pub const LABEL_FROZEN: &str = "flashjob.nbfc.io/frozen";
+/// Value of [`LABEL_FROZEN`] on the defaults of a class.
+pub const FROZEN_CLASS: &str = "class";
+/// Annotation of a `FlashClass`: `"true"` marks the class of jobs that name none, as Kubernetes marks a `StorageClass`.
+pub const ANNOTATION_DEFAULT_CLASS: &str = "flashjob.nbfc.io/is-default-class";
 /// Label of the original operator: name of the `FlashJob`, shortened with a hash where it is longer than a label value.
 pub const LABEL_APP: &str = "app";
 /// Label of the original operator: UUID of the device.

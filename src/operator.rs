@@ -147,6 +147,7 @@ pub async fn run(
         flash_pod,
         nudge_tx,
     ));
+    ctx.state().own_namespace.clone_from(&namespace);
     let values = administrators_values(Arc::clone(&ctx), source, &settings, namespace).await;
     let instances = Scope::of(&settings.akri_namespaces);
     let controller = flashjob::run(Arc::clone(&ctx), settings.scope(), instances, nudge_rx);

@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use crate::telemetry::LogFormat;
 
 pub use check::SettingsError;
-pub use policy::{PolicyError, policy};
+pub use policy::{PolicyError, open_named, policy};
 
 /// How releases are rendered and applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -128,6 +128,9 @@ pub struct FlashClassRef {
     pub uid: String,
     /// Its generation.
     pub generation: i64,
+    /// SHA-256 of its defaults as they were then, hexadecimal. Read back: frozen defaults that do not match it are lost.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub hash: String,
 }
 
 /// What holds after defaults and ceilings.
@@ -158,7 +161,7 @@ pub struct Effective {
     pub verification_timeout_seconds: i64,
     /// What happens to a device that has the version already: Flash or Skip.
     pub already_at_version: String,
-    /// Seconds that a Service may wait for its address; 0: the operator's.
+    /// Seconds that a Service may wait for its address.
     pub address_timeout_seconds: i64,
 }
 

@@ -144,6 +144,17 @@ impl ObjectKey {
         )
     }
 
+    /// A `FlashClass`, which belongs to no namespace.
+    #[must_use]
+    pub fn flash_class(name: &str) -> Self {
+        Self::new(
+            "application.flashjob.nbfc.io/v1alpha1",
+            "FlashClass",
+            "",
+            name,
+        )
+    }
+
     /// The key that a rendered object names, if it names all of it.
     #[must_use]
     pub fn of(object: &Value) -> Option<Self> {
@@ -159,6 +170,9 @@ impl ObjectKey {
 
 impl std::fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.namespace.is_empty() {
+            return write!(f, "{} {}", self.kind, self.name);
+        }
         write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
     }
 }

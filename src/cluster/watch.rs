@@ -28,7 +28,7 @@ use super::{
     read::Scope,
 };
 use crate::{
-    api::{FlashJob, Instance},
+    api::{FlashClass, FlashJob, Instance},
     names,
 };
 
@@ -96,6 +96,12 @@ pub fn services(client: &Client, scope: &Scope) -> Watch<Service> {
 #[must_use]
 pub fn secrets(client: &Client, scope: &Scope) -> Watch<Secret> {
     watch(client, scope, &of_a_job(",owner=helm"))
+}
+
+/// Every `FlashClass`.
+#[must_use]
+pub fn flash_classes(client: &Client) -> Watch<DeserializeGuard<FlashClass>> {
+    one_part(Api::all(client.clone()), Config::default(), None).boxed()
 }
 
 /// One `ConfigMap`: the administrator's chart values.

@@ -17,5 +17,7 @@ pub use expectation::{mismatch, mismatch_selected};
 pub use instance::{Device, DeviceError};
 pub use inventory::Inventory;
 pub use matching::matching;
-pub use selection::{JobRef, SLICE, SelectionError, freeze, gather, hash, revisions, select};
+pub use selection::{
+    JobRef, SLICE, SelectionError, freeze, gather, hash, revision_metadata, revisions, select,
+};
 pub use selector::{Requirements, Selector, SelectorError, matches, selects};

@@ -9,6 +9,7 @@ use k8s_openapi::{
         runtime::RawExtension,
     },
 };
+use kube::ResourceExt;
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -17,7 +18,7 @@ use thiserror::Error;
 use super::{instance::Device, inventory::Inventory};
 use crate::{
     api::{SelectedDevice, SelectionSlice},
-    names::{GROUP, LABEL_JOB_UID, LABEL_ROUND, VERSION},
+    names::{GROUP, LABEL_FROZEN, LABEL_JOB_UID, LABEL_ROUND, VERSION},
 };
 
 /// Most devices of one `ControllerRevision`.
@@ -144,23 +145,29 @@ pub fn revisions(
 }
 
 fn revision(job: &JobRef, slice: &SelectionSlice) -> ControllerRevision {
-    let labels = [
-        (LABEL_JOB_UID, job.uid.clone()),
-        (LABEL_ROUND, slice.round.to_string()),
-    ];
     ControllerRevision {
-        metadata: ObjectMeta {
-            name: Some(name(job, slice)),
-            namespace: Some(job.namespace.clone()),
-            labels: Some(BTreeMap::from(
-                labels.map(|(key, value)| (key.to_owned(), value)),
-            )),
-            owner_references: Some(vec![owner(job)]),
-            ..ObjectMeta::default()
-        },
+        metadata: revision_metadata(job, slice.round, &slice.first.to_string()),
         // Text, numbers and lists of them always serialize.
         data: serde_json::to_value(slice).ok().map(RawExtension),
         revision: slice.round,
+    }
+}
+
+/// Metadata of an object that freezes something of a round; `suffix` names what.
+#[must_use]
+pub fn revision_metadata(job: &JobRef, round: i64, suffix: &str) -> ObjectMeta {
+    let labels = [
+        (LABEL_JOB_UID, job.uid.clone()),
+        (LABEL_ROUND, round.to_string()),
+    ];
+    ObjectMeta {
+        name: Some(name(job, round, suffix)),
+        namespace: Some(job.namespace.clone()),
+        labels: Some(BTreeMap::from(
+            labels.map(|(key, value)| (key.to_owned(), value)),
+        )),
+        owner_references: Some(vec![owner(job)]),
+        ..ObjectMeta::default()
     }
 }
 
@@ -175,10 +182,10 @@ fn owner(job: &JobRef) -> OwnerReference {
     }
 }
 
-/// `<job, shortened>-<hash of its uid>-r<round>-<first>`: the hash keeps a job that was recreated apart from its predecessor.
-fn name(job: &JobRef, slice: &SelectionSlice) -> String {
+/// `<job, shortened>-<hash of its uid>-r<round>-<first or what else>`: the hash keeps a job that was recreated apart from its predecessor.
+fn name(job: &JobRef, round: i64, suffix: &str) -> String {
     let hash = &hex::encode(Sha256::digest(&job.uid))[..8];
-    let suffix = format!("-{hash}-r{}-{}", slice.round, slice.first);
+    let suffix = format!("-{hash}-r{round}-{suffix}");
     let mut end = job.name.len().min(MAX_NAME - suffix.len());
     while !job.name.is_char_boundary(end) {
         end -= 1;
@@ -197,7 +204,9 @@ pub fn gather(
     round: i64,
 ) -> Result<Vec<SelectedDevice>, SelectionError> {
     let mut slices = Vec::new();
-    for revision in revisions {
+    let slices_only =
+        |revision: &&ControllerRevision| !revision.labels().contains_key(LABEL_FROZEN);
+    for revision in revisions.iter().filter(slices_only) {
         match parse(revision) {
             Ok(slice) if slice.round == round => slices.push((slice, shown(revision))),
             Err(source) if may_be_of(revision, round) => {

@@ -28,6 +28,7 @@ use crate::{
         template::{Capabilities, Program},
     },
     device::Device,
+    flashclass::{Frozen, Terms},
     release::{Intent, release_name},
 };
 
@@ -35,22 +36,24 @@ use crate::{
 pub const DEVICE_VALUES_FILE: &str = "device-values.yaml";
 
 /// The flash chart, compiled, with the administrator's settings around it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FlashPod {
     /// The chart.
     pub chart: Arc<Chart>,
     /// Its templates; none where only helm can render them.
-    pub program: Option<Program>,
+    pub program: Option<Arc<Program>>,
     /// What only helm can render, if anything.
     pub unsupported: Option<String>,
-    device_values: Option<DeviceValues>,
-    operator: Option<DeviceValues>,
-    schema: Option<Schema>,
+    device_values: Option<Arc<DeviceValues>>,
+    operator: Option<Arc<DeviceValues>>,
+    /// The class defaults of the round, where this is the chart of a job.
+    class: Option<Arc<Frozen>>,
+    schema: Option<Arc<Schema>>,
     /// What the guard lets through, without what is an attempt's own.
     pub policy: Policy,
     allowed: Vec<Pointer>,
     /// What the cluster can do.
-    pub capabilities: Capabilities,
+    pub capabilities: Arc<Capabilities>,
     /// Changes with every change of chart or settings.
     pub version: u64,
 }
@@ -121,16 +124,29 @@ impl FlashPod {
         let unsupported = compiled.as_ref().err().map(ToString::to_string);
         Ok(Self {
             chart: Arc::new(chart),
-            program: compiled.ok(),
+            program: compiled.ok().map(Arc::new),
             unsupported,
-            device_values,
-            operator,
-            schema,
+            device_values: device_values.map(Arc::new),
+            operator: operator.map(Arc::new),
+            class: None,
+            schema: schema.map(Arc::new),
             policy: settings.policy.clone(),
             allowed,
-            capabilities: settings.capabilities.clone(),
+            capabilities: Arc::new(settings.capabilities.clone()),
             version,
         })
+    }
+
+    /// The same chart as it is for the jobs of a class: its defaults are a layer of the values, its rules are the guard's.
+    #[must_use]
+    pub fn under(&self, terms: &Terms) -> Self {
+        Self {
+            class: terms.frozen.clone(),
+            policy: terms.policy(&self.policy),
+            allowed: terms.value_paths(&self.allowed),
+            version: terms.chart_version(self.version),
+            ..self.clone()
+        }
     }
 
     /// Makes the blueprint of one attempt at the device that the job named `uuid`.
@@ -188,14 +204,19 @@ impl FlashPod {
             .map(|values| json!(values));
         let layers = Layers {
             chart: &self.chart.values,
-            operator: self.operator.as_ref(),
-            class: None,
+            operator: self.operator.as_deref(),
+            class: self.class_values(),
             job: job_values.as_ref(),
-            device: self.device_values.as_ref(),
+            device: self.device_values.as_deref(),
             owned: &owned(job, round, intent),
             allowed: &self.allowed,
         };
         make(&layers, &context(intent, release))
+    }
+
+    pub(super) fn class_values(&self) -> Option<&DeviceValues> {
+        let frozen = self.class.as_ref()?;
+        frozen.values.as_ref().map(|(values, _)| values)
     }
 
     /// Whether Services get an address that is known beforehand, and so may share one: then one device is flashed at a time.
@@ -213,7 +234,7 @@ impl FlashPod {
                 .iter()
                 .any(|path| path.to_string() == "/externalIP")
         };
-        given || self.operator.as_ref().is_some_and(sets)
+        given || self.operator.as_deref().is_some_and(sets) || self.class_values().is_some_and(sets)
     }
 
     /// Whether the chart can be rendered in process.

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::api::DeviceStatus;
 use crate::flashjob::{
-    fixtures::{Scene, at, endpoint, instance, job_of, uuid},
+    fixtures::{Scene, at, effective_of, endpoint, instance, job_of, uuid},
     status,
 };
 
@@ -241,7 +241,8 @@ fn the_largest_job_is_selected_and_planned_in_one_pass() {
     let mut scene = Scene::of(&spec);
     scene.inventory = inventory;
     let roster = Roster::new(1, choice.more);
-    let mut status = status::open_round(&job_of(&spec, None), &roster, "h", "native", at(0));
+    let fresh = job_of(&spec, None);
+    let mut status = status::open_round(&fresh, &roster, "h", effective_of(&fresh), at(0));
     status.selection = Some(selection_status(
         &scene.job,
         roster.devices(),

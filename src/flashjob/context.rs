@@ -125,6 +125,16 @@ impl Context {
             .clone()
     }
 
+    /// The flash chart as it is for this job: under its classes, with the defaults of its round.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub fn flash_pod_of(&self, job: &Job) -> Result<Arc<FlashPod>, Refusal> {
+        let flash_pod = self.flash_pod()?;
+        let terms = self.state().terms(job);
+        Ok(Arc::new(flash_pod.under(&terms)))
+    }
+
     /// Replaces the flash chart; every job is looked at again.
     pub fn set_flash_pod(&self, flash_pod: Result<Arc<FlashPod>, Refusal>) {
         *self
@@ -159,11 +169,12 @@ impl Context {
         }
     }
 
-    /// What is true for all jobs.
+    /// What is true for all jobs; `flash_pod` is the chart of the job that is looked at.
     #[must_use]
-    pub fn world(&self, state: &State, chart: Option<Refusal>) -> World {
-        let fixed = self
-            .flash_pod()
+    pub fn world(&self, state: &State, flash_pod: &Result<Arc<FlashPod>, Refusal>) -> World {
+        let chart = flash_pod.as_ref().err().cloned();
+        let fixed = flash_pod
+            .as_ref()
             .is_ok_and(|flash_pod| flash_pod.has_fixed_address());
         let max_in_flight = if fixed { 1 } else { self.limits.max_in_flight };
         state.world(

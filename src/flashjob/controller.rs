@@ -23,6 +23,7 @@ use crate::{
         Reader, Scope,
         watch::{self, Watch, WatchEvent},
     },
+    flashclass,
 };
 
 /// How long the watches get to list everything before it is said that they are slow.
@@ -46,7 +47,11 @@ pub async fn run(
         scope.clone(),
         listed_tx.clone(),
     ));
-    tasks.spawn(namespaces::follow(Arc::clone(&ctx), scope.clone()));
+    tasks.spawn(namespaces::follow(
+        Arc::clone(&ctx),
+        scope.clone(),
+        listed_tx.clone(),
+    ));
     let secrets = watch::secrets(client, &scope);
     tasks.spawn(objects(
         Arc::clone(&ctx),
@@ -72,11 +77,14 @@ pub async fn run(
         listed_tx.clone(),
     ));
     let akri = watch::instances(client, &instance_scope);
-    tasks.spawn(instances(Arc::clone(&ctx), akri, listed_tx));
+    tasks.spawn(instances(Arc::clone(&ctx), akri, listed_tx.clone()));
+    tasks.spawn(flashclass::controller::classes(Arc::clone(&ctx), listed_tx));
     // Every part of every source has to be listed, or known not to exist, before the first decision.
     let parts = scope.parts().len();
     let mut missing: HashMap<&'static str, usize> = [
         ("FlashJob", 1),
+        ("FlashClass", 1),
+        ("Namespace", 1),
         ("Secret", parts),
         ("Pod", parts),
         ("Service", parts),
@@ -103,6 +111,7 @@ pub async fn run(
     };
     tracing::info!(jobs, slots, "state was built from lists");
     tasks.spawn(sweeps(Arc::clone(&ctx)));
+    tasks.spawn(flashclass::controller::statuses(Arc::clone(&ctx)));
     tasks.spawn(passes(ctx, nudge_rx));
     // Watches and passes never end by themselves; dropping the set ends them.
     while tasks.join_next().await.is_some() {}

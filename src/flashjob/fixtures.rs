@@ -18,9 +18,10 @@ use super::{
     verdict::{Outcome, Verdict},
 };
 use crate::{
-    api::{FlashJobStatus, Instance, Reason},
+    api::{Effective, FlashClassRef, FlashJobStatus, Instance, Reason},
     device::{self, Inventory},
-    names::{FINALIZER, TRACKING_FINALIZER},
+    flashclass::{Class, Classes, Terms},
+    names::{ANNOTATION_DEFAULT_CLASS, FINALIZER, TRACKING_FINALIZER},
     release::Status,
 };
 
@@ -204,6 +205,38 @@ pub fn instance_with(uid: &str, properties: &Value) -> Instance {
     .unwrap()
 }
 
+/// What holds of a job that no class says anything about, and the class that it began with: none.
+pub fn effective_of(job: &Job) -> (Effective, Option<FlashClassRef>) {
+    let fallback = crate::api::FlashJobSpec::default();
+    let spec = job.spec.as_ref().unwrap_or(&fallback);
+    let effective = Terms::default().effective(spec, "native", BOUNDS.address_seconds);
+    (effective, None)
+}
+
+/// One class, the default one, that allows everything.
+pub fn open_classes() -> Classes {
+    classes(&[
+        json!({"metadata": {"name": "default", "annotations": {ANNOTATION_DEFAULT_CLASS: "true"}}, "spec": {}}),
+    ])
+}
+
+/// These classes; what the API server would set is set.
+pub fn classes(objects: &[Value]) -> Classes {
+    let mut classes = Classes::default();
+    classes.installed = true;
+    for object in objects {
+        let mut object = object.clone();
+        let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+        let metadata = &mut object["metadata"];
+        metadata["uid"] = json!(format!("class-{name}"));
+        metadata["resourceVersion"] = json!("7");
+        metadata["generation"] = json!(2);
+        let guard = serde_json::from_value(object).unwrap();
+        classes.see(Class::parse(&guard).unwrap());
+    }
+    classes
+}
+
 /// A spec that names this many devices; nothing is read back from them.
 pub fn spec(devices: usize) -> Value {
     let uuids: Vec<String> = (0..devices).map(uuid).collect();
@@ -229,6 +262,7 @@ pub struct Scene {
     pub inventory: Inventory,
     pub ledger: Ledger,
     pub memory: Memory,
+    pub terms: Terms,
     pub world: World,
 }
 
@@ -251,13 +285,14 @@ impl Scene {
             inventory.apply(&instance(uid, index));
         }
         let roster = Roster::new(1, device::select(&uuids, &inventory));
-        let status = status::open_round(&fresh, &roster, "hash", "native", at(0));
+        let status = status::open_round(&fresh, &roster, "hash", effective_of(&fresh), at(0));
         Self {
             job: job_of(spec, Some(&status)),
             roster: Some(roster),
             inventory,
             ledger: Ledger::default(),
             memory: Memory::default(),
+            terms: Terms::default(),
             world: World {
                 akri_installed: true,
                 chart: None,
@@ -275,6 +310,7 @@ impl Scene {
             inventory: &self.inventory,
             ledger: &self.ledger,
             memory: &self.memory,
+            terms: &self.terms,
             world: &self.world,
         }
     }

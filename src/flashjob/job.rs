@@ -10,24 +10,13 @@ use kube::{ResourceExt, core::DeserializeGuard};
 use super::{index_set::IndexSet, rerun, rollout, verdict::Outcome};
 use crate::{
     api::{
-        AlreadyAtVersion, Effective, FlashJob, FlashJobSpec, FlashJobStatus, MismatchPolicy, Round,
-        VerificationMode,
+        FlashJob, FlashJobSpec, FlashJobStatus, Round,
         rule::{FIRMWARE, IMAGE, MAX_UUIDS, UUID, VERSION},
     },
     device::Selector,
+    flashclass::{Asks, DEFAULT_ACTIVE_DEADLINE_SECONDS},
     names::FINALIZER,
 };
-
-/// Devices in flight at the same time where nothing is said: MetalLB pools of ten addresses are common.
-pub const DEFAULT_PARALLELISM: i32 = 10;
-/// Seconds a flash may take where nothing is said.
-pub const DEFAULT_ACTIVE_DEADLINE_SECONDS: i64 = 600;
-/// Seconds a named device may be missing where nothing is said.
-pub const DEFAULT_DISCOVERY_TIMEOUT_SECONDS: i64 = 300;
-/// Retries of one device where nothing is said.
-pub const DEFAULT_BACKOFF_LIMIT: i32 = 0;
-/// Seconds in which a device has to come back where nothing is said.
-pub const DEFAULT_VERIFICATION_TIMEOUT_SECONDS: i64 = 300;
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
@@ -175,48 +164,24 @@ impl Job {
         })
     }
 
-    /// What holds after defaults.
+    /// What decides about its class; none where the spec cannot be read.
     #[must_use]
-    pub fn effective(&self, engine: &str) -> Effective {
-        let fallback = FlashJobSpec::default();
-        let spec = self.spec.as_ref().unwrap_or(&fallback);
-        let verification = spec.verification.clone().unwrap_or_default();
-        let mode = verification.mode.unwrap_or_default();
-        let skip = if mode == VerificationMode::Version {
-            AlreadyAtVersion::Skip
-        } else {
-            AlreadyAtVersion::Flash
-        };
-        Effective {
-            parallelism: spec.parallelism.unwrap_or(DEFAULT_PARALLELISM).into(),
-            active_deadline_seconds_per_device: spec
-                .active_deadline_seconds_per_device
-                .unwrap_or(DEFAULT_ACTIVE_DEADLINE_SECONDS),
-            device_discovery_timeout_seconds: spec
-                .device_discovery_timeout_seconds
-                .unwrap_or(DEFAULT_DISCOVERY_TIMEOUT_SECONDS),
-            mismatch_policy: format!("{:?}", spec.mismatch_policy.unwrap_or(MismatchPolicy::Warn)),
-            engine: engine.to_owned(),
-            flash_image: spec
-                .flashjob_pod_image
-                .clone()
-                .filter(|image| !image.is_empty()),
-            backoff_limit_per_device: spec
-                .backoff_limit_per_device
-                .unwrap_or(DEFAULT_BACKOFF_LIMIT)
-                .into(),
-            verification: format!("{mode:?}"),
-            expected_version: verification
-                .expected_version
-                .clone()
-                .or_else(|| Some(spec.version.clone()))
-                .filter(|version| mode != VerificationMode::None && !version.is_empty()),
-            verification_timeout_seconds: verification
-                .timeout_seconds
-                .unwrap_or(DEFAULT_VERIFICATION_TIMEOUT_SECONDS),
-            already_at_version: format!("{:?}", spec.already_at_version.unwrap_or(skip)),
-            address_timeout_seconds: 0,
-        }
+    pub fn asks(&self) -> Option<Asks<'_>> {
+        let spec = self.spec.as_ref().ok()?;
+        let stamped = self.status.flash_class.as_ref();
+        Some(Asks {
+            namespace: &self.namespace,
+            spec,
+            stamped: stamped.filter(|_| self.round_is_current()),
+        })
+    }
+
+    /// Seconds that a flash may take.
+    #[must_use]
+    pub fn active_deadline_seconds(&self) -> i64 {
+        let spec = self.spec.as_ref().ok();
+        spec.and_then(|spec| spec.active_deadline_seconds_per_device)
+            .unwrap_or(DEFAULT_ACTIVE_DEADLINE_SECONDS)
     }
 
     /// The round that the spec asks for, numbered `number`.
@@ -322,17 +287,14 @@ mod tests {
         })))
         .unwrap();
         assert_eq!(job.spec.as_ref().unwrap().device, None);
-        assert_eq!(job.effective("native").parallelism, 10);
+        assert_eq!(job.spec.as_ref().unwrap().parallelism, None);
     }
 
     #[test]
     fn a_spec_that_cannot_be_read_still_gives_a_job_that_can_be_deleted() {
         let job = Job::parse(&object(&serde_json::json!({"uuid": "not a list"}))).unwrap();
         assert!(job.spec.is_err());
-        assert_eq!(
-            job.effective("native").active_deadline_seconds_per_device,
-            600
-        );
+        assert_eq!(job.active_deadline_seconds(), 600);
         assert!(job.wanted_round(1).is_none());
     }
 

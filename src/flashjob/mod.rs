@@ -12,11 +12,13 @@ mod act;
 pub mod attempts;
 pub mod blueprint;
 pub mod choice;
+#[cfg(test)]
+mod class_tests;
 pub mod conditions;
 mod context;
 mod controller;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 mod foreign;
 mod gauge;
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Namespaces that are being deleted: nothing starts there, and what their deletion takes away is not waited for.
+//! Labels of namespaces, by which classes choose them; and namespaces that are being deleted: nothing starts there, and what
+//! their deletion takes away is not waited for.
 //!
 //! Rights that are bound in such a namespace go with it, and with them the watches of it. What is known of it is therefore
 //! asked for object by object, until nothing is left: Pods by a right that is bound to the whole cluster. Run by `controller`;
@@ -10,6 +11,7 @@ use futures::StreamExt;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret, Service};
 use kube::{Resource, ResourceExt, core::NamespaceResourceScope};
 use serde::de::DeserializeOwned;
+use tokio::sync::mpsc;
 
 use super::context::Context;
 use crate::cluster::{
@@ -22,8 +24,9 @@ const LOOK: Duration = Duration::from_secs(3);
 /// Longest wait for an answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Follows the namespaces of a scope until it is dropped.
-pub(super) async fn follow(ctx: Arc<Context>, scope: Scope) {
+/// Follows the labels of all namespaces and the end of those of a scope, until it is dropped. Says `Namespace` once they are
+/// listed.
+pub(super) async fn follow(ctx: Arc<Context>, scope: Scope, listed_tx: mpsc::Sender<&'static str>) {
     let mut events = watch::namespaces(&ctx.read);
     let mut tick = tokio::time::interval(LOOK);
     let mut listing = HashSet::new();
@@ -39,10 +42,18 @@ pub(super) async fn follow(ctx: Arc<Context>, scope: Scope) {
                     gone.remove(&name);
                     see(&ctx, &scope, &namespace);
                 }
-                WatchEvent::Deleted(namespace) => drop(gone.insert(namespace.name_any())),
+                WatchEvent::Deleted(namespace) => {
+                    let name = namespace.name_any();
+                    ctx.state().namespaces.remove(&name);
+                    gone.insert(name);
+                }
                 WatchEvent::Listed => {
-                    let ending = ctx.state().terminating.clone();
-                    gone.extend(ending.difference(&listing).cloned());
+                    let mut state = ctx.state();
+                    state.namespaces.retain(|name, _| listing.contains(name));
+                    gone.extend(state.terminating.difference(&listing).cloned());
+                    drop(state);
+                    // The receiver is gone once everything was listed.
+                    let _ = listed_tx.try_send("Namespace");
                 }
                 WatchEvent::NotInstalled => {}
                 WatchEvent::Failed(error) => {
@@ -57,7 +68,15 @@ pub(super) async fn follow(ctx: Arc<Context>, scope: Scope) {
 fn see(ctx: &Context, scope: &Scope, namespace: &Namespace) {
     let name = namespace.name_any();
     let ends = namespace.metadata.deletion_timestamp.is_some() && scope.contains(&name);
+    let labels = namespace.metadata.labels.clone().unwrap_or_default();
     let mut state = ctx.state();
+    let before = state.namespaces.insert(name.clone(), labels.clone());
+    if before.as_ref() != Some(&labels) {
+        drop(state);
+        // What a class says of the namespace may be otherwise now.
+        ctx.nudge_all();
+        state = ctx.state();
+    }
     if !ends {
         state.terminating.remove(&name);
     } else if state.terminating.insert(name.clone()) {

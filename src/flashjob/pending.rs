@@ -70,7 +70,14 @@ pub fn consider(
     now: Timestamp,
 ) -> Result<Device, Verdictless> {
     let device = find(observed, candidate, effective, now)?;
-    check_mismatch(observed, device)?;
+    if let Some(message) = observed.terms.forbid(device) {
+        return Err(Verdictless::Final {
+            outcome: Outcome::Failed,
+            reason: Reason::DeviceNotAllowed,
+            message,
+        });
+    }
+    check_mismatch(observed, device, effective)?;
     let endpoint = device.endpoint.to_string();
     if let Some(first) = flashed_already(observed, roster, candidate.index, &endpoint) {
         let message = format!("device {endpoint} was flashed in this round as {first}");
@@ -215,11 +222,15 @@ fn missing(
     }
 }
 
-fn check_mismatch(observed: &Observed<'_>, device: &Device) -> Result<(), Verdictless> {
+fn check_mismatch(
+    observed: &Observed<'_>,
+    device: &Device,
+    effective: &Effective,
+) -> Result<(), Verdictless> {
     let Ok(spec) = &observed.job.spec else {
         return Ok(());
     };
-    if spec.mismatch_policy != Some(MismatchPolicy::Fail) {
+    if effective.mismatch_policy != format!("{:?}", MismatchPolicy::Fail) {
         return Ok(());
     }
     match mismatch(spec, device) {

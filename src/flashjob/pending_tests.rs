@@ -34,7 +34,7 @@ fn considering_with(
         &scene.observed(),
         roster,
         &candidate,
-        &scene.job.effective("native"),
+        &scene.observed().effective(),
         at(second),
     )
 }

@@ -29,8 +29,9 @@ use super::{
     verdict::{Outcome, Verdict},
 };
 use crate::{
-    api::{DevicePhase, Effective, Reason},
+    api::{DevicePhase, Effective, FlashJobSpec, Reason},
     device::{Device, Inventory},
+    flashclass::Terms,
 };
 
 /// Everything that a plan is made from.
@@ -46,6 +47,8 @@ pub struct Observed<'a> {
     pub ledger: &'a Ledger,
     /// What the leader remembers of this job.
     pub memory: &'a Memory,
+    /// What the job's classes make of it.
+    pub terms: &'a Terms,
     /// The rest of the world.
     pub world: &'a World,
 }
@@ -54,7 +57,16 @@ impl Observed<'_> {
     /// What the class adds to the job's order and pace.
     #[must_use]
     pub fn class_pace(&self) -> ClassPace<'_> {
-        ClassPace::default()
+        self.terms.pace()
+    }
+
+    /// What holds of the job after defaults and ceilings.
+    #[must_use]
+    pub fn effective(&self) -> Effective {
+        let fallback = FlashJobSpec::default();
+        let spec = self.job.spec.as_ref().unwrap_or(&fallback);
+        let World { engine, bounds, .. } = self.world;
+        self.terms.effective(spec, engine, bounds.address_seconds)
     }
 }
 
@@ -160,9 +172,15 @@ pub fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
     if may_begin(observed) && !is_counting(observed, &plan.pace) {
         plan_pending(observed, &active, now, &mut plan);
     }
-    // Who fails before anything is created for it counts before anybody else begins.
-    let failed = |(_, found): &(usize, Found)| found.verdict.outcome == Outcome::Failed;
-    if plan.pace.counts_failures && plan.refuse.iter().any(failed) {
+    // Who fails without a flash, or by what was read back, counts before anybody else begins.
+    let failed =
+        |found: &Found| matches!(found.verdict.outcome, Outcome::Failed | Outcome::Unknown);
+    let refused = plan.refuse.iter().any(|(_, found)| failed(found));
+    let concluded = plan
+        .concluded
+        .iter()
+        .any(|concluded| failed(&concluded.found));
+    if plan.pace.counts_failures && (refused || concluded) {
         plan.begin.clear();
     }
     plan
@@ -196,6 +214,8 @@ pub fn may_begin(observed: &Observed<'_>) -> bool {
         && choice::refusal(job).is_none()
         && !observed.memory.too_large
         && !refused
+        && observed.terms.refusal.is_none()
+        && observed.terms.suspended.is_none()
         && observed.world.chart.is_none()
         && observed.world.akri_installed
         && observed.roster.is_some_and(|roster| {
@@ -213,7 +233,7 @@ fn plan_pending(
     let Some(roster) = observed.roster else {
         return;
     };
-    let effective = observed.job.effective(&observed.world.engine);
+    let effective = observed.effective();
     let mut slots = free_slots(observed, &effective);
     let mut room = room(observed, &effective, plan);
     let mut taken: BTreeMap<String, String> = BTreeMap::new();

@@ -15,7 +15,9 @@ use super::{
     job::Job,
     plan::{self, Plan},
     remember::remember,
-    rounds::{follow_spec, load_roster, open_round, rerun_failed, wants_round},
+    rounds::{
+        class_is_due, follow_spec, freeze_class, load_roster, open_round, rerun_failed, wants_round,
+    },
     sight::{AttemptKey, Identity},
     state::State,
     status,
@@ -76,6 +78,9 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
         return Ok(None);
     }
     load_roster(ctx, job).await?;
+    if class_is_due(ctx, job) {
+        return freeze_class(ctx, job).await;
+    }
     if wants_round(ctx, job) {
         return open_round(ctx, job).await;
     }
@@ -85,13 +90,13 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
     }
     try_values(ctx, job);
     let now = now();
-    let flash_pod = ctx.flash_pod();
+    let flash_pod = ctx.flash_pod_of(job);
     let (plan, wanted) = {
         let mut state = ctx.state();
         let Some(job) = state.job(&job.uid).cloned() else {
             return Ok(None);
         };
-        let world = ctx.world(&state, flash_pod.as_ref().err().cloned());
+        let world = ctx.world(&state, &flash_pod);
         let plan = state.observed(&job, &world, |observed| plan::plan(observed, now));
         remember(&mut state, &job, &plan, now);
         let wanted = state.observed(&job, &world, |observed| {
@@ -155,13 +160,15 @@ fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
         state.ledger.begin_step(identity);
         act::spawn(ctx, job, identity.clone(), step.clone());
     }
-    let Some(round) = &job.status.round else {
+    let (Some(round), Ok(spec)) = (&job.status.round, &job.spec) else {
         return;
     };
     if ends {
         return;
     }
     let number = u32::try_from(round.number).unwrap_or(u32::MAX);
+    let effective = state.terms(job).effective(spec, "", 0);
+    let warns = effective.mismatch_policy == format!("{:?}", MismatchPolicy::Warn);
     for begin in &plan.begin {
         let nonce = act::nonce();
         let identity = Identity {
@@ -176,7 +183,9 @@ fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
             endpoint: Some(begin.device.endpoint.to_string()),
         };
         state.ledger.begin_step(&identity);
-        warn_of_mismatch(ctx, job, begin);
+        if warns {
+            warn_of_mismatch(ctx, job, begin);
+        }
         act::spawn_begin(ctx, job, identity, begin.clone(), nonce);
     }
 }
@@ -184,9 +193,6 @@ fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
 /// A device that is not what the job expects is flashed under the policy Warn, but not in silence.
 fn warn_of_mismatch(ctx: &Context, job: &Job, begin: &plan::Begin) {
     let Ok(spec) = &job.spec else { return };
-    if spec.mismatch_policy.unwrap_or_default() != MismatchPolicy::Warn {
-        return;
-    }
     if let Some(message) = device::mismatch(spec, &begin.device) {
         ctx.event(
             job,

@@ -21,6 +21,7 @@ use crate::{
     api::{Reason, SelectionStatus},
     cluster::{ApiError, clock::now},
     device::{self, Selector},
+    flashclass::{self, Frozen, Terms},
 };
 
 /// Reads the frozen selection of the stored round, once.
@@ -55,33 +56,44 @@ pub(super) async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError
                 ))
             }
         });
+    let stamp = job.status.flash_class.as_ref();
+    let thawed = stamp.map(|stamp| flashclass::thaw(&revisions, stamp, round.number));
+    let version = ctx.flash_pod_of(job).map_or(0, |chart| chart.version);
     let mut state = ctx.state();
-    match gathered {
+    let lost = match gathered {
         Ok(devices) => {
-            let before = state.rosters.insert(
-                job.uid.clone(),
-                Arc::new(Roster::new(round.number, devices)),
-            );
+            let roster = Roster::new(round.number, devices);
+            let before = state.rosters.insert(job.uid.clone(), Arc::new(roster));
             if before.is_some_and(|before| before.round != round.number) {
                 state.memory(&job.uid).begin_round();
             }
+            None
         }
         Err(message) => {
-            let message = format!(
-                "{message}; nothing new starts; delete the FlashJob {} and apply it again to select anew",
-                job.name
-            );
-            let version = ctx.flash_pod().map_or(0, |flash_pod| flash_pod.version);
-            let refusal = Refusal {
-                reason: Reason::SelectionLost,
-                message,
-            };
-            state.memory(&job.uid).refusal = Some((job.generation, version, Some(refusal)));
-            state.rosters.insert(
-                job.uid.clone(),
-                Arc::new(Roster::new(round.number, Vec::new())),
-            );
+            let roster = Roster::new(round.number, Vec::new());
+            state.rosters.insert(job.uid.clone(), Arc::new(roster));
+            Some(message)
         }
+    };
+    // Without the class's defaults nothing starts either, but what is in flight still has its place in the selection.
+    let lost = match thawed {
+        Some(Ok(frozen)) => {
+            state.frozen.insert(job.uid.clone(), Arc::new(frozen));
+            lost
+        }
+        Some(Err(message)) => lost.or(Some(message)),
+        None => lost,
+    };
+    if let Some(lost) = lost {
+        let message = format!(
+            "{lost}; nothing new starts; delete the FlashJob {} and apply it again to select anew",
+            job.name
+        );
+        let refusal = Refusal {
+            reason: Reason::SelectionLost,
+            message,
+        };
+        state.memory(&job.uid).refusal = Some((job.generation, version, Some(refusal)));
     }
     Ok(())
 }
@@ -91,7 +103,12 @@ pub(super) fn wants_round(ctx: &Context, job: &Job) -> bool {
     let possible = job.spec.is_ok() && job.invalid.is_none() && !job.names_nothing();
     let refused = choice::refusal(job).is_some();
     let open = !job.deleting && !job.suspended() && !refused;
-    possible && open && !job.round_is_current() && ctx.state().akri_installed
+    let state = ctx.state();
+    possible
+        && open
+        && !job.round_is_current()
+        && state.akri_installed
+        && has_class(&state.terms(job))
 }
 
 /// How the selection of the job follows its spec, where a selection `roster` of it is known.
@@ -128,10 +145,49 @@ async fn refuse(ctx: &Arc<Context>, job: &Job, too_many: TooMany) -> Result<(), 
     Ok(())
 }
 
+/// Whether a class lets a round begin now: the round begins with its defaults.
+fn has_class(terms: &Terms) -> bool {
+    terms.refusal.is_none() && terms.suspended.is_none() && !terms.classes.is_empty()
+}
+
+/// Whether the stored round began without a class: under an operator that had none.
+pub(super) fn class_is_due(ctx: &Context, job: &Job) -> bool {
+    let begun = job.round_is_current() && job.status.flash_class.is_none();
+    begun && !job.deleting && job.invalid.is_none() && has_class(&ctx.state().terms(job))
+}
+
+/// Gives such a round its class. Nothing more of it starts before.
+pub(super) async fn freeze_class(ctx: &Context, job: &Job) -> Result<NextPass, ApiError> {
+    let Some(round) = &job.status.round else {
+        return Ok(None);
+    };
+    let Some(frozen) = frozen(ctx, job, round.number) else {
+        return Ok(None);
+    };
+    act::job::store_class(ctx, job, &frozen).await?;
+    let mut status = job.status.clone();
+    status.flash_class = Some(frozen.stamp());
+    act::job::replace_status(ctx, job, &status).await?;
+    let mut state = ctx.state();
+    state.frozen.insert(job.uid.clone(), Arc::new(frozen));
+    Ok(Some(Duration::from_millis(1)))
+}
+
+/// The defaults of the job's class as they are now; none where it has no class that can be used.
+fn frozen(ctx: &Context, job: &Job, round: i64) -> Option<Frozen> {
+    let terms = ctx.state().terms(job);
+    let class = terms.classes.first()?;
+    // What cannot be frozen was not accepted either, and such a class is not among these.
+    flashclass::freeze(class, round).ok()
+}
+
 /// Freezes the selection of the next round and stores that the round has begun; nothing starts before.
 pub(super) async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> {
     let Ok(spec) = &job.spec else { return Ok(None) };
     let number = job.status.round.as_ref().map_or(0, |round| round.number) + 1;
+    let Some(frozen) = frozen(ctx, job, number) else {
+        return Ok(None);
+    };
     // Slices of this round without a status that names it are of a crash in between: the round begins with them.
     let left = act::job::revisions(ctx, job).await?;
     let mut devices = device::gather(&left, number).unwrap_or_default();
@@ -146,8 +202,13 @@ pub(super) async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<Nex
     };
     act::job::store_selection(ctx, job, number, devices.len(), &choice.more).await?;
     devices.extend(choice.more);
+    act::job::store_class(ctx, job, &frozen).await?;
     let roster = Roster::new(number, devices);
-    let mut status = status::open_round(job, &roster, "", ctx.engine(), now());
+    let effective =
+        ctx.state()
+            .terms(job)
+            .effective(spec, ctx.engine(), ctx.limits.bounds.address_seconds);
+    let mut status = status::open_round(job, &roster, "", (effective, Some(frozen.stamp())), now());
     status.selection = Some(SelectionStatus {
         time: Some(Time(now())),
         ..choice::selection_status(job, roster.devices(), &choice.chosen)
@@ -156,6 +217,7 @@ pub(super) async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<Nex
     {
         let mut state = ctx.state();
         state.rosters.insert(job.uid.clone(), Arc::new(roster));
+        state.frozen.insert(job.uid.clone(), Arc::new(frozen));
         state.memory(&job.uid).begin_round();
     }
     act::job::delete_revisions_before(ctx, &left, number).await;

@@ -20,7 +20,10 @@ use super::{
     roster::Roster,
     sight::AttemptKey,
 };
-use crate::device::Inventory;
+use crate::{
+    device::Inventory,
+    flashclass::{Classes, Facts, Frozen, Namespaces, Terms, terms},
+};
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -37,6 +40,16 @@ pub struct State {
     pub inventory: Inventory,
     /// Akri's Instance kind exists.
     pub akri_installed: bool,
+    /// Every class.
+    pub classes: Classes,
+    /// Labels of all namespaces.
+    pub namespaces: Namespaces,
+    /// The operator's own namespace.
+    pub own_namespace: String,
+    /// Class defaults that rounds began with, by job uid.
+    pub frozen: HashMap<String, Arc<Frozen>>,
+    /// Something changed that the status of a class may speak of.
+    pub news_of_classes: bool,
     /// Namespaces that are being deleted: nothing starts there.
     pub terminating: HashSet<String>,
     /// Budget of status bytes of all jobs: when the next write may begin.
@@ -54,6 +67,7 @@ impl State {
             return false;
         }
         self.jobs.insert(job.uid.clone(), Arc::new(job));
+        self.news_of_classes = true;
         true
     }
 
@@ -61,6 +75,8 @@ impl State {
     pub fn see_job_gone(&mut self, uid: &str) {
         self.jobs.remove(uid);
         self.rosters.remove(uid);
+        self.frozen.remove(uid);
+        self.news_of_classes = true;
     }
 
     /// The job of this uid.
@@ -142,6 +158,33 @@ impl State {
             .retain(|uid, _| jobs.contains_key(uid) || live.contains(uid));
     }
 
+    /// What its classes make of a job, now.
+    #[must_use]
+    pub fn terms(&self, job: &Job) -> Terms {
+        let Some(asks) = job.asks() else {
+            return Terms::default();
+        };
+        let facts = Facts {
+            classes: &self.classes,
+            namespaces: &self.namespaces,
+            own_namespace: &self.own_namespace,
+        };
+        terms(&asks, self.frozen_of(job), &facts)
+    }
+
+    /// The class defaults of a job's round, if the spec still asks for this round.
+    #[must_use]
+    pub fn frozen_of(&self, job: &Job) -> Option<&Arc<Frozen>> {
+        let round = job.status.round.as_ref()?.number;
+        let frozen = self.frozen.get(&job.uid)?;
+        (frozen.stored.round == round && job.round_is_current()).then_some(frozen)
+    }
+
+    /// Whether anything happened that the status of a class may speak of, since this was last asked.
+    pub fn take_news_of_classes(&mut self) -> bool {
+        std::mem::take(&mut self.news_of_classes)
+    }
+
     /// Hands everything that a plan of this job is made from to `read`.
     pub fn observed<T>(
         &self,
@@ -150,12 +193,14 @@ impl State {
         read: impl FnOnce(&Observed<'_>) -> T,
     ) -> T {
         let forgotten = Memory::default();
+        let terms = self.terms(job);
         let observed = Observed {
             job,
             roster: self.rosters.get(&job.uid).map(Arc::as_ref),
             inventory: &self.inventory,
             ledger: &self.ledger,
             memory: self.memories.get(&job.uid).unwrap_or(&forgotten),
+            terms: &terms,
             world,
         };
         read(&observed)

@@ -19,10 +19,14 @@ const MAX_TRIALS: usize = 20;
 
 /// Tries the job's values on its devices before anything starts, once for every spec and chart: the first that passes will do.
 pub(super) fn try_values(ctx: &Context, job: &Job) {
-    let Ok(flash_pod) = ctx.flash_pod() else {
+    let Ok(flash_pod) = ctx.flash_pod_of(job) else {
         return;
     };
     let mut state = ctx.state();
+    // What is refused as a whole, or not frozen yet, is not tried.
+    if state.terms(job).refusal.is_some() || state.frozen_of(job).is_none() {
+        return;
+    }
     let tried =
         state
             .memory(&job.uid)

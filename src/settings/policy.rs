@@ -44,7 +44,7 @@ pub fn policy<'a>(
         ..Policy::default()
     };
     for values in administrators {
-        named(values, "", &mut policy);
+        open_named(values, &mut policy);
     }
     Ok(policy)
 }
@@ -57,6 +57,11 @@ fn kind(name: &str) -> Result<Kind, PolicyError> {
         api_version: api_version.to_owned(),
         kind: kind.to_owned(),
     })
+}
+
+/// Opens what values that only administrators write name.
+pub fn open_named(values: &Value, policy: &mut Policy) {
+    named(values, "", policy);
 }
 
 /// Collects what values name. `key` is the key that holds `value`.

@@ -9,7 +9,8 @@ directory=$1 namespace=$2
 shift 2
 helm upgrade --install flashjob-operator "$here/../../charts/flashjob-operator" --namespace "$namespace" --create-namespace \
   --set controllerManager.replicas=0 "$@" >"$directory/helm-install.log" 2>&1 || { cat "$directory/helm-install.log" >&2; exit 1; }
-kubectl wait --for=condition=Established crd/flashjobs.application.flashjob.nbfc.io --timeout=30s >/dev/null
+kubectl wait --for=condition=Established crd/flashjobs.application.flashjob.nbfc.io \
+  crd/flashclasses.application.flashjob.nbfc.io --timeout=30s >/dev/null
 # In a file, as in a container: clients read it again and again, so it can be replaced while they run.
 (umask 077 && kubectl -n "$namespace" create token flashjob-operator --duration=720h >"$directory/operator.token")
 server=$(kubectl config view --minify -o 'jsonpath={.clusters[0].cluster.server}')

@@ -19,6 +19,7 @@ mod helm_engine;
 mod kills;
 mod leadership;
 mod main_job;
+mod rollout_class;
 mod rollout_retries;
 mod rollout_schedule;
 mod rollout_selection;

@@ -122,12 +122,13 @@ const PROBE: &[Field] = &[
 ];
 
 fn image(visit: &mut Visit<'_>, place: &Pointer, value: &Value) {
+    let lists = [&visit.policy.images]
+        .into_iter()
+        .chain(&visit.policy.further_images);
     if let Some(image) = value.as_str()
-        && !visit
-            .policy
-            .images
-            .iter()
-            .any(|pattern| pattern.matches(image))
+        && !lists
+            .into_iter()
+            .all(|list| list.iter().any(|pattern| pattern.matches(image)))
     {
         let image = shorten(image);
         visit.refuse(

@@ -33,6 +33,8 @@ pub struct Policy {
     pub volume_kinds: Vec<String>,
     /// Images that containers may run.
     pub images: Vec<ImagePattern>,
+    /// Further lists of patterns: of each, one has to match.
+    pub further_images: Vec<Vec<ImagePattern>>,
     /// What of the node a Pod may reach, beyond Pod Security *baseline*.
     pub host: BTreeSet<HostAccess>,
 }

@@ -1,13 +1,13 @@
 //! Writes of what the operator stores in objects of its own: release records, selections, statuses.
 
 use k8s_openapi::api::{apps::v1::ControllerRevision, core::v1::Secret};
-use kube::Resource;
+use kube::{Api, Resource};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{DeleteCondition, Deleted, Writer, malformed, post, typed_key};
 use crate::{
-    api::FlashJob,
+    api::{FlashClass, FlashJob},
     cluster::{
         error::{ApiError, ErrorKind},
         kind::ObjectKey,
@@ -81,6 +81,20 @@ impl Writer {
             api.replace_status(&key.name, &post(), job).await
         })
         .await
+    }
+
+    /// Replaces the status of the `FlashClass` that was read: it must carry uid and resourceVersion.
+    ///
+    /// # Errors
+    /// When it changed or was recreated since (`Conflict`), or the API server refuses it.
+    pub async fn replace_class_status(&self, class: &FlashClass) -> Result<(), ApiError> {
+        let key = ObjectKey::flash_class(class.metadata.name.as_deref().unwrap_or_default());
+        let api: Api<FlashClass> = Api::all(self.client.clone());
+        self.call("update_status", &key, async {
+            api.replace_status(&key.name, &post(), class).await
+        })
+        .await
+        .map(drop)
     }
 
     /// Amends the status of a `FlashJob` whose stored form today's types cannot hold, guarded by uid and resourceVersion.

@@ -8,11 +8,13 @@ use serde_json::Value;
 
 use super::{StepError, altered, helm, until_answered};
 use crate::{
+    api::Reason,
     cluster::{ApiError, ErrorKind, clock::now},
     flashjob::{
         blueprint::{AttemptOf, Blueprint, FlashPod, Parts},
         context::Context,
         job::Job,
+        memory::Refusal,
         plan::Begin,
         sight::Identity,
     },
@@ -30,7 +32,8 @@ pub async fn begin(
     begin: &Begin,
     nonce: &str,
 ) -> Result<(), StepError> {
-    let flash_pod = ctx.flash_pod().map_err(StepError::Refused)?;
+    admitted(ctx, job)?;
+    let flash_pod = ctx.flash_pod_of(job).map_err(StepError::Refused)?;
     let Some(round) = &job.status.round else {
         return Ok(());
     };
@@ -150,6 +153,7 @@ async fn get_secret(
 /// # Errors
 /// When the record was altered or a write failed.
 pub async fn apply_service(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
+    admitted_still(ctx, identity)?;
     let (stored, flash_pod) = recorded(ctx, identity)?;
     let intent = intent_of(&stored, identity)?;
     if let Some(helm) = &ctx.helm {
@@ -181,6 +185,31 @@ async fn apply_all(ctx: &Context, parts: &Parts) -> Result<(), StepError> {
     Ok(())
 }
 
+/// The classes are asked once more right before a flash begins: one may have been edited since the plan was made.
+///
+/// # Errors
+/// Why nothing of the job may start now.
+fn admitted(ctx: &Context, job: &Job) -> Result<(), StepError> {
+    let terms = ctx.state().terms(job);
+    let suspended = terms.suspended.map(|message| Refusal {
+        reason: Reason::ClassSuspended,
+        message,
+    });
+    match terms.refusal.or(suspended) {
+        Some(refusal) => Err(StepError::NotAdmitted(refusal)),
+        None => Ok(()),
+    }
+}
+
+/// The same before a later write of an attempt, with the job as it is now.
+///
+/// # Errors
+/// Why nothing of the job may start now.
+pub fn admitted_still(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
+    let job = ctx.state().job(&identity.key.job_uid).cloned();
+    job.map_or(Ok(()), |job| admitted(ctx, &job))
+}
+
 async fn find_service(ctx: &Context, object: &Value) -> Option<Service> {
     let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
     let (namespace, name) = (text("namespace"), text("name"));
@@ -200,7 +229,9 @@ pub fn recorded(
     ctx: &Context,
     identity: &Identity,
 ) -> Result<(std::sync::Arc<Stored>, std::sync::Arc<FlashPod>), StepError> {
-    let flash_pod = ctx.flash_pod().map_err(StepError::Refused)?;
+    let job = ctx.state().job(&identity.key.job_uid).cloned();
+    let flash_pod = job.map_or_else(|| ctx.flash_pod(), |job| ctx.flash_pod_of(&job));
+    let flash_pod = flash_pod.map_err(StepError::Refused)?;
     let state = ctx.state();
     let stored = state
         .ledger

@@ -62,7 +62,10 @@ pub fn give_up(
                 None => memory.refusal = Some((job.generation, version, Some(refusal.clone()))),
             }
         }
-        StepError::Refused(_) | StepError::Api(_) | StepError::Helm { .. } => {
+        StepError::Refused(_)
+        | StepError::Api(_)
+        | StepError::Helm { .. }
+        | StepError::NotAdmitted(_) => {
             if goes_on {
                 return;
             }

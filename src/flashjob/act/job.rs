@@ -12,6 +12,7 @@ use crate::{
     api::{FlashJobStatus, SelectedDevice},
     cluster::{ApiError, DeleteCondition, ErrorKind, ObjectKey, clock::now},
     device,
+    flashclass::{self, Frozen},
     flashjob::{context::Context, job::Job, status, unreadable},
     names::{FINALIZER, LABEL_JOB_UID},
 };
@@ -121,15 +122,34 @@ pub async fn store_selection(
     first: usize,
     devices: &[SelectedDevice],
 ) -> Result<(), ApiError> {
-    let job_ref = device::JobRef {
-        name: job.name.clone(),
-        namespace: job.namespace.clone(),
-        uid: job.uid.clone(),
-    };
-    for revision in device::revisions(&job_ref, round, first, devices) {
+    for revision in device::revisions(&job_ref(job), round, first, devices) {
         ctx.writer.create_revision(&revision).await?;
     }
     Ok(())
+}
+
+/// Stores the class defaults that a round begins with. That they are there already is of a crash before, or of an answer that
+/// was lost: the name holds their hash.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn store_class(ctx: &Context, job: &Job, frozen: &Frozen) -> Result<(), ApiError> {
+    let stored = ctx
+        .writer
+        .create_revision(&flashclass::revision(&job_ref(job), frozen))
+        .await;
+    match stored {
+        Err(error) if error.kind == ErrorKind::AlreadyExists => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+fn job_ref(job: &Job) -> device::JobRef {
+    device::JobRef {
+        name: job.name.clone(),
+        namespace: job.namespace.clone(),
+        uid: job.uid.clone(),
+    }
 }
 
 /// Deletes slices of rounds before `round`. What stays is deleted with the job.

@@ -5,7 +5,7 @@ use kube::Api;
 
 use super::{
     StepError, altered,
-    begin::{intent_of, recorded},
+    begin::{admitted_still, intent_of, recorded},
     helm, until_answered,
 };
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
 /// # Errors
 /// When the record was altered, the guard refuses, or a write failed. A lost answer is looked up, never repeated blindly.
 pub async fn launch(ctx: &Context, identity: &Identity, address: &str) -> Result<(), StepError> {
+    admitted_still(ctx, identity)?;
     let (stored, flash_pod) = recorded(ctx, identity)?;
     let intent = intent_of(&stored, identity)?;
     if let Some(helm) = &ctx.helm {

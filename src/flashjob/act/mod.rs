@@ -44,6 +44,9 @@ pub enum StepError {
     /// The values, the chart or the stored record cannot be used.
     #[error("{}", .0.message)]
     Refused(Refusal),
+    /// A class does not let a flash begin now; it may do so again.
+    #[error("{}", .0.message)]
+    NotAdmitted(Refusal),
     /// helm failed.
     #[error("{message}")]
     Helm {
@@ -65,7 +68,7 @@ impl StepError {
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Refused(refusal) => refusal.reason,
+            Self::Refused(refusal) | Self::NotAdmitted(refusal) => refusal.reason,
             Self::Helm { reason, .. } => *reason,
             Self::Api(error) => match &error.kind {
                 ErrorKind::Forbidden | ErrorKind::Unauthorized => Reason::Forbidden,
@@ -131,7 +134,8 @@ pub fn spawn_begin(
 ) {
     let (ctx, job) = (Arc::clone(ctx), Arc::clone(job));
     tokio::spawn(async move {
-        let version = ctx.flash_pod().map_or(0, |flash_pod| flash_pod.version);
+        let flash_pod = ctx.flash_pod_of(&job);
+        let version = flash_pod.map_or(0, |flash_pod| flash_pod.version);
         let done = begin::begin(&ctx, &job, &identity, &begin, &nonce).await;
         if let Err(error) = &done {
             ctx.metrics.release(ctx.engine(), "reserve", "error");

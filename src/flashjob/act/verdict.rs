@@ -14,7 +14,7 @@ use crate::{
         job::Job,
         memory::Found,
         sight::{ContainerSight, Identity, PodSight},
-        verdict::{Ended, Outcome, Verdict, judge},
+        verdict::{Ended, Markers, Outcome, Verdict, judge},
     },
     names::FLASH_CONTAINER,
 };
@@ -73,7 +73,7 @@ pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Resu
         deleted: pod.sight.deleting.is_some(),
         log: log.as_deref().map_err(String::as_str),
     };
-    let verdict = judge(&ended, &ctx.limits.markers);
+    let verdict = judge(&ended, &markers(ctx, identity));
     if let Some(started) = pod.started {
         let took = Duration::try_from(now().duration_since(started)).unwrap_or_default();
         ctx.metrics.flashed(
@@ -112,6 +112,18 @@ async fn log(ctx: &Context, pod: &PodSight) -> Result<String, ApiError> {
     api.logs(name, &parameters)
         .await
         .map_err(|error| ApiError::new(format!("read the log of Pod {name}"), &error))
+}
+
+/// What the log means: the operator's words, with those of the class that the attempt's round began with.
+fn markers(ctx: &Context, identity: &Identity) -> Markers {
+    let state = ctx.state();
+    let frozen = state.frozen.get(&identity.key.job_uid);
+    let frozen = frozen.filter(|frozen| frozen.stored.round == identity.round);
+    let words = frozen.map(|frozen| &frozen.stored.verdict_markers);
+    words.map_or_else(
+        || ctx.limits.markers.clone(),
+        |words| ctx.limits.markers.with(words),
+    )
 }
 
 const fn unknown(reason: Reason, message: String) -> Verdict {

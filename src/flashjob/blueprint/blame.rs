@@ -54,9 +54,10 @@ impl FlashPod {
             return Vec::new();
         };
         match layer_of(&place, merged) {
-            Some(Layer::DeviceValues) => properties(self.device_values.as_ref(), &place),
-            Some(Layer::Operator) => properties(self.operator.as_ref(), &place),
-            Some(Layer::Chart | Layer::Class | Layer::Job | Layer::Attempt) | None => Vec::new(),
+            Some(Layer::DeviceValues) => properties(self.device_values.as_deref(), &place),
+            Some(Layer::Operator) => properties(self.operator.as_deref(), &place),
+            Some(Layer::Class) => properties(self.class_values(), &place),
+            Some(Layer::Chart | Layer::Job | Layer::Attempt) | None => Vec::new(),
         }
     }
 }

@@ -86,7 +86,6 @@ pub(super) fn context(intent: &Intent, release: &str) -> DeviceContext {
 
 /// What the operator itself sets, over everything else.
 pub(super) fn owned(job: &Job, round: &Round, intent: &Intent) -> Value {
-    let effective = job.effective("");
     let endpoint = intent.device.endpoint.parse::<Endpoint>();
     let endpoint = endpoint.map_or_else(
         |_| intent.device.endpoint.clone(),
@@ -104,7 +103,7 @@ pub(super) fn owned(job: &Job, round: &Round, intent: &Intent) -> Value {
             "labels": { LABEL_JOB_UID: job.uid, LABEL_ROUND: intent.round.to_string() },
             "annotations": { ANNOTATION_ENDPOINT: endpoint, ANNOTATION_JOB: job.name },
         },
-        "activeDeadlineSeconds": effective.active_deadline_seconds_per_device,
+        "activeDeadlineSeconds": job.active_deadline_seconds(),
     });
     if let Some(image) = &round.flashjob_pod_image {
         owned["image"] = json!({ "reference": image });

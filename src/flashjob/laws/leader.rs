@@ -12,7 +12,7 @@ use crate::{
     flashjob::{
         attempts::Step,
         conditions,
-        fixtures::BOUNDS,
+        fixtures::{BOUNDS, effective_of, open_classes},
         job::Job,
         ledger::Ledger,
         plan::{self, Plan, World},
@@ -50,6 +50,7 @@ impl Leader {
         api.note(|| format!("LEADER {} on replica {place}, late {late:?}", api.term));
         let mut state = State::default();
         state.akri_installed = true;
+        state.classes = open_classes();
         let mut leader = Self {
             state,
             tasks: Vec::new(),
@@ -238,7 +239,7 @@ impl Leader {
         let stored = (!more.is_empty()).then_some(slice);
         devices.extend(more);
         let roster = Roster::new(number, devices);
-        let wanted = status::open_round(job, &roster, "hash", "native", api.time());
+        let wanted = status::open_round(job, &roster, "hash", effective_of(job), api.time());
         let ops = [
             Op::SaveStatus(Box::new(wanted)),
             Op::Adopt(Box::new(roster)),

@@ -10,7 +10,7 @@ use super::{DeviceView, Observed, Plan, gates::wish, vanished::flashing_attempt}
 use crate::{
     api::{DevicePhase, Reason},
     flashjob::{
-        attempts::{Decision, Stage, decide},
+        attempts::{Bounds, Decision, Stage, decide},
         foreign,
         ledger::Attempt,
         memory::Waiting,
@@ -42,7 +42,8 @@ pub(super) fn plan_attempt(
     if foreign {
         wish.ending = Some(foreign::ending());
     }
-    let decision = decide(attempt, &wish, observed.memory, &observed.world.bounds, now);
+    let bounds = bounds(observed);
+    let decision = decide(attempt, &wish, observed.memory, &bounds, now);
     // A failed attempt that another one follows stays as a record: the device may begin again once it holds nothing.
     let retried = wish
         .ending
@@ -67,6 +68,14 @@ pub(super) fn plan_attempt(
             plan.from_versions.insert(index, version.to_owned());
         }
         plan.views.push(view(attempt, index, decision));
+    }
+}
+
+/// The operator's bounds of waiting, with what the class says otherwise.
+fn bounds(observed: &Observed<'_>) -> Bounds {
+    Bounds {
+        address_seconds: observed.effective().address_timeout_seconds,
+        ..observed.world.bounds
     }
 }
 

@@ -65,12 +65,12 @@ fn held_gate(observed: &Observed<'_>, pace: &Pace) -> Option<(Reason, String)> {
             "Akri's Instances are not known: whether this is still the device cannot be said";
         return Some((Reason::AkriNotInstalled, message.into()));
     }
-    if !choice::selector_is_current(observed.job) {
-        let message = "spec.deviceSelector was edited and has not been carried out yet";
+    if pace.counts_failures && is_counting(observed) {
+        let message = "a failure is being counted that may stop the job";
         return Some((Reason::Queued, message.into()));
     }
-    (pace.counts_failures && is_counting(observed)).then(|| {
-        let message = "a failure is being counted that may stop the job";
+    (!choice::selector_is_current(observed.job)).then(|| {
+        let message = "spec.deviceSelector was edited and has not been carried out yet";
         (Reason::Queued, message.into())
     })
 }
@@ -153,6 +153,12 @@ fn closed_gate(
     attempt: &Attempt,
     index: Option<usize>,
 ) -> Option<(Reason, String)> {
+    if let Some(refusal) = &observed.terms.refusal {
+        return Some((refusal.reason, refusal.message.clone()));
+    }
+    if let Some(message) = &observed.terms.suspended {
+        return Some((Reason::ClassSuspended, message.clone()));
+    }
     if let Some(refusal) = &observed.world.chart {
         return Some((refusal.reason, refusal.message.clone()));
     }
@@ -167,8 +173,11 @@ fn closed_gate(
         .endpoint
         .as_deref()
         .filter(|_| observed.world.akri_installed)?;
+    let forbidden = |device| Some((Reason::DeviceNotAllowed, observed.terms.forbid(device)?));
     match observed.inventory.by_uuid(&identity.uuid) {
-        Some(Ok(device)) if device.endpoint.to_string() == endpoint => needless(observed, device),
+        Some(Ok(device)) if device.endpoint.to_string() == endpoint => {
+            forbidden(device).or_else(|| needless(observed, device))
+        }
         Some(Ok(device)) => Some((
             Reason::DeviceNotFound,
             format!(
@@ -179,7 +188,7 @@ fn closed_gate(
         Some(Err(error)) => Some((Reason::DeviceInvalid, error.to_string())),
         // A new uid of the same endpoint is the same device after a restart.
         None => match observed.inventory.by_endpoint(endpoint) {
-            Some(device) => needless(observed, device),
+            Some(device) => forbidden(device).or_else(|| needless(observed, device)),
             None => Some((
                 Reason::DeviceNotFound,
                 format!("no Akri Instance stands for {endpoint} any more"),
@@ -190,6 +199,6 @@ fn closed_gate(
 
 /// It got the version in the meantime, by hand or by another operator.
 fn needless(observed: &Observed<'_>, device: &Device) -> Option<(Reason, String)> {
-    let effective = observed.job.effective(&observed.world.engine);
+    let effective = observed.effective();
     at_version(observed.job, &effective, device).map(|message| (Reason::AlreadyAtVersion, message))
 }

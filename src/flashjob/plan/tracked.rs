@@ -39,8 +39,7 @@ pub struct Concluded {
 /// Retries that a device has: none where the job is being stopped.
 #[must_use]
 pub fn retries(job: &Job, effective: &Effective) -> i64 {
-    let stopped = job.status.stop.is_some();
-    if stopped {
+    if job.status.stop.is_some() {
         0
     } else {
         effective.backoff_limit_per_device
@@ -91,7 +90,7 @@ pub(super) fn plan_tracked(
     {
         return;
     }
-    let effective = job.effective(&observed.world.engine);
+    let effective = observed.effective();
     for device in &job.status.devices {
         let index = stored::index_of(device).filter(|index| !job.finals.contains(*index));
         let Some(index) = index.filter(|_| stored::is_tracked(device)) else {

@@ -1,9 +1,9 @@
 //! The devices that a job selects now, in order: what steps and limits count. Pure; called by `pace`.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use super::ladder::Fate;
-use crate::flashjob::{job::Finals, plan::Observed};
+use crate::flashjob::{job::Finals, plan::Observed, stored};
 
 /// See the module's documentation. A device's position here is its place.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,16 +29,15 @@ impl Members {
             return members;
         };
         let attempts = observed.ledger.of_job(&observed.job.uid);
-        let begun: BTreeSet<usize> = attempts
+        let attempts = attempts
             .filter(|(_, attempt)| attempt.identity.round == roster.round)
-            .filter_map(|(_, attempt)| roster.index_of(&attempt.identity.uuid))
-            .collect();
-        let named: HashSet<&str> = observed
-            .job
-            .spec
-            .iter()
-            .flat_map(|spec| spec.uuid.iter().map(String::as_str))
-            .collect();
+            .filter_map(|(_, attempt)| roster.index_of(&attempt.identity.uuid));
+        // A device that is read back or waits for a retry has begun, whatever is left of its attempt.
+        let stored = observed.job.status.devices.iter();
+        let tracked = stored
+            .filter(|device| stored::is_tracked(device))
+            .filter_map(stored::index_of);
+        let begun: BTreeSet<usize> = attempts.chain(tracked).collect();
         for (index, device) in roster.devices().iter().enumerate() {
             let fate = if finals.failed.contains(index) {
                 Fate::Failed
@@ -48,7 +47,7 @@ impl Members {
                 Fate::Open
             };
             let has_begun = begun.contains(&index);
-            if fate != Fate::Open || has_begun || named.contains(device.uuid.as_str()) {
+            if fate != Fate::Open || has_begun || observed.job.wants(index, &device.uuid) {
                 members.indexes.push(index);
                 members.fates.push(fate);
                 members.begun.push(has_begun);

@@ -160,7 +160,7 @@ pub fn is_counting(observed: &Observed<'_>) -> bool {
 }
 
 fn deadline(observed: &Observed<'_>) -> i64 {
-    let effective = observed.job.effective(&observed.world.engine);
+    let effective = observed.effective();
     effective.active_deadline_seconds_per_device
 }
 

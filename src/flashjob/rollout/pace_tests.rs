@@ -325,6 +325,15 @@ fn a_suspended_job_without_a_round_says_so() {
     assert!(!condition(&scene, ConditionType::Failed).0);
 }
 
+#[test]
+fn a_suspended_job_is_suspended_whatever_else_keeps_it() {
+    let mut scene = scene(1, &json!({"suspend": true}));
+    scene.world.akri_installed = false;
+    settle(&mut scene, 1);
+    assert_eq!(reason(&scene.job.status), "AkriNotInstalled");
+    assert!(condition(&scene, ConditionType::Suspended).0);
+}
+
 #[rstest]
 #[case::too_early(json!({"notBefore": "1970-01-01T00:10:00Z"}), 0, Some((Reason::NotBefore, Some(600))))]
 #[case::at_its_time(json!({"notBefore": "1970-01-01T00:10:00Z"}), 600, None)]

@@ -39,7 +39,7 @@ pub(super) fn aftermath<'a>(
     now: Timestamp,
 ) -> Aftermath<'a> {
     let job = observed.job;
-    let effective = job.effective(&observed.world.engine);
+    let effective = observed.effective();
     let mut all = Aftermath {
         found: Vec::new(),
         tracked: Vec::new(),

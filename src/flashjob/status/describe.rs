@@ -17,7 +17,10 @@ use crate::{
         job::Job,
         memory::Refusal,
         plan::Observed,
-        rollout::pace::{Pace, approval_for_other_round},
+        rollout::{
+            hold::Hold,
+            pace::{Pace, approval_for_other_round},
+        },
     },
 };
 
@@ -37,8 +40,13 @@ pub(super) fn trouble(observed: &Observed<'_>) -> Option<Refusal> {
     if let Some(refused) = choice::refusal(observed.job) {
         return Some(refused);
     }
-    if let Some((_, _, Some(refused))) = &observed.memory.refusal {
-        return Some(refused.clone());
+    let refused = observed.memory.refusal.as_ref();
+    let refused = refused.and_then(|(_, _, refused)| refused.clone());
+    // What was found wrong with the values was found under the class as it was then; a selection that is lost stays so.
+    let of_class = observed.terms.refusal.clone();
+    let lost = |refused: &Refusal| refused.reason == Reason::SelectionLost;
+    if let Some(refusal) = refused.clone().filter(lost).or(of_class).or(refused) {
+        return Some(refusal);
     }
     if let Some(chart) = &observed.world.chart {
         return Some(chart.clone());
@@ -53,7 +61,8 @@ pub(super) fn trouble(observed: &Observed<'_>) -> Option<Refusal> {
             "the status does not fit into the object: use fewer devices a job".into(),
         );
     }
-    None
+    let suspended = observed.terms.suspended.clone();
+    suspended.and_then(|message| refusal(Reason::ClassSuspended, message))
 }
 
 /// Counts, phase, conditions and words, from the tally.
@@ -127,6 +136,16 @@ fn judge(
     if let Some(Refusal { reason, message }) =
         trouble.filter(|trouble| !finished || trouble.reason == Reason::InvalidSpec)
     {
+        let suspended = reason == Reason::ClassSuspended;
+        // An administrator may mend the class at any time, and then the job goes on: that is no end.
+        let of_class = matches!(
+            reason,
+            Reason::FlashClassNotFound
+                | Reason::FlashClassInvalid
+                | Reason::NamespaceNotAllowed
+                | Reason::ImageNotAllowed
+                | Reason::FirmwareNotAllowed
+        );
         let waits = matches!(
             reason,
             Reason::AkriNotInstalled
@@ -136,11 +155,11 @@ fn judge(
         );
         // An edit puts it right, and the round goes on.
         let stalls = matches!(reason, Reason::StepAlreadyStarted | Reason::WindowTooShort);
-        let end = (!waits && !stalls && tally.in_flight == 0).then_some(End::Failed);
+        let ends = !waits && !stalls && !of_class && !suspended && tally.in_flight == 0;
         return JobVerdict {
-            end,
-            accepted: waits,
-            stalled: waits || stalls,
+            end: ends.then_some(End::Failed),
+            accepted: waits || suspended,
+            stalled: waits || stalls || of_class,
             reason,
             message,
         };
@@ -253,9 +272,13 @@ fn set_conditions(status: &mut FlashJobStatus, job: &Job, verdict: &JobVerdict, 
     } else {
         (Reason::Healthy, String::new())
     };
-    let suspended = verdict.reason == Reason::Suspended && verdict.end.is_none();
-    let suspended_words = if suspended {
+    // Whatever else keeps the job from starting devices.
+    let by_class = verdict.reason == Reason::ClassSuspended;
+    let suspended = (job.suspended() || by_class) && verdict.end.is_none();
+    let suspended_words = if by_class {
         words()
+    } else if suspended {
+        (Reason::Suspended, Hold::suspended(job).message)
     } else {
         (Reason::NotRequested, String::new())
     };

@@ -9,12 +9,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{count, tally::is_in_flight};
 use crate::{
-    api::{DevicePhase, DeviceStatus, MismatchPolicy},
+    api::{DevicePhase, DeviceStatus, Effective, MismatchPolicy},
     device::mismatch_selected,
     flashjob::{
         job::{Finals, Job},
         memory::Found,
-        plan::{DeviceView, Plan},
+        plan::{DeviceView, Observed, Plan},
         roster::Roster,
         stored,
         verdict::Outcome,
@@ -40,12 +40,13 @@ pub(super) struct Ended<'a> {
 /// In flight, read back or tried again, waiting for a reason, then the newest failures and successes; as many as fit, and in
 /// any case those of which nothing else knows.
 pub(super) fn devices(
-    job: &Job,
+    observed: &Observed<'_>,
     roster: &Roster,
     ended: Ended<'_>,
     plan: &Plan,
     now: Timestamp,
 ) -> Vec<DeviceStatus> {
+    let job = observed.job;
     let Ended {
         finals,
         found,
@@ -93,6 +94,7 @@ pub(super) fn devices(
             .chain(tracked.iter_mut()),
         job,
         roster,
+        &observed.effective(),
     );
     let mut room = MAX_DEVICES_BYTES;
     let mut list = Vec::new();
@@ -115,9 +117,14 @@ pub(super) fn devices(
 }
 
 /// What the frozen selection says of devices that were begun: the version they had, and what the job expects otherwise.
-fn annotate<'a>(devices: impl Iterator<Item = &'a mut DeviceStatus>, job: &Job, roster: &Roster) {
+fn annotate<'a>(
+    devices: impl Iterator<Item = &'a mut DeviceStatus>,
+    job: &Job,
+    roster: &Roster,
+    effective: &Effective,
+) {
     let Ok(spec) = &job.spec else { return };
-    let warns = spec.mismatch_policy.unwrap_or_default() == MismatchPolicy::Warn;
+    let warns = effective.mismatch_policy == format!("{:?}", MismatchPolicy::Warn);
     for device in devices.filter(|device| device.attempts > 0) {
         let selected = usize::try_from(device.index)
             .ok()

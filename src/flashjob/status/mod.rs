@@ -24,7 +24,8 @@ use super::{
     stored,
 };
 use crate::api::{
-    DevicePhase, DeviceStatus, FlashJobStatus, PreviousRound, Reason, Rerun, SelectionStatus,
+    DevicePhase, DeviceStatus, Effective, FlashClassRef, FlashJobStatus, PreviousRound, Reason,
+    Rerun, SelectionStatus,
 };
 
 /// The status that opens a round: nothing of the round before is in it but its result.
@@ -33,10 +34,11 @@ pub fn open_round(
     job: &Job,
     roster: &Roster,
     hash: &str,
-    engine: &str,
+    terms: (Effective, Option<FlashClassRef>),
     now: Timestamp,
 ) -> FlashJobStatus {
     let old = &job.status;
+    let (effective, flash_class) = terms;
     let previous_round = old.round.as_ref().map(|round| PreviousRound {
         number: round.number,
         firmware: round.firmware.clone(),
@@ -64,7 +66,8 @@ pub fn open_round(
             .and_then(|spec| spec.rerun.as_ref())
             .map(|rerun| rerun.id.clone())
             .or_else(|| old.last_rerun_id.clone()),
-        effective: Some(job.effective(engine)),
+        effective: Some(effective),
+        flash_class,
         conditions: old.conditions.clone(),
         ..FlashJobStatus::default()
     };
@@ -81,13 +84,13 @@ pub fn open_round(
 pub fn refuse(job: &Job, refusal: Refusal, now: Timestamp) -> FlashJobStatus {
     let mut status = job.status.clone();
     status.observed_generation = Some(job.generation);
-    let nothing = Pace::default();
+    let pace = Pace::default();
     describe(
         &mut status,
         job,
         &stored_tally(job),
         Some(refusal),
-        &nothing,
+        &pace,
         now,
     );
     status
@@ -100,6 +103,7 @@ pub fn send_again(job: &Job, rerun: &Rerun, now: Timestamp) -> FlashJobStatus {
     status.observed_generation = Some(job.generation);
     status.last_rerun_id = Some(rerun.id.clone());
     status.failed_indexes = None;
+    status.stop = None;
     let failed = |index: i64| usize::try_from(index).is_ok_and(|at| job.finals.failed.contains(at));
     status.devices.retain(|device| !failed(device.index));
     let tally = Tally {
@@ -116,12 +120,15 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     let job = observed.job;
     let mut status = job.status.clone();
     status.observed_generation = Some(job.generation);
-    status.effective = Some(job.effective(&observed.world.engine));
+    status.effective = Some(observed.effective());
     let mut trouble = trouble(observed);
     let mut pace = plan.pace.clone();
     let lost = trouble
         .as_ref()
-        .is_some_and(|trouble| trouble.reason == Reason::SelectionLost);
+        .is_some_and(|trouble| trouble.reason == Reason::SelectionLost)
+        && observed
+            .roster
+            .is_none_or(|roster| roster.devices().is_empty());
     // Without the selection, indexes mean nothing: what is stored stays.
     let mut tally = if lost {
         stored_tally(job)
@@ -147,7 +154,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
             found: &found,
             tracked,
         };
-        status.devices = devices(job, roster, ended, plan, now);
+        status.devices = devices(observed, roster, ended, plan, now);
         let begun = status
             .devices
             .iter()

@@ -40,7 +40,7 @@ impl Tally {
 
     pub(super) const fn pending(&self) -> usize {
         self.selected
-            .saturating_sub(self.finals() + self.in_flight + self.verifying + self.waiting)
+            .saturating_sub(self.finals() + self.under_way())
     }
 }
 

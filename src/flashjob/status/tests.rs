@@ -6,8 +6,8 @@ use crate::{
     flashjob::{
         conditions,
         fixtures::{
-            Scene, address, at, ended, endpoint, found, identity, record, running, service, spec,
-            take_in, uuid,
+            Scene, address, at, effective_of, ended, endpoint, found, identity, record, running,
+            service, spec, take_in, uuid,
         },
         memory::{Found, Refusal, Waiting},
         verdict::Outcome,
@@ -405,7 +405,7 @@ fn a_new_round_keeps_of_the_old_one_its_result_and_nothing_else() {
     scene.store(stored);
     scene.edit(|spec| spec.firmware = "registry/esp32:2".into());
     let roster = Roster::new(2, scene.roster.as_ref().unwrap().devices().to_vec());
-    let status = open_round(&scene.job, &roster, "h2", "native", at(80));
+    let status = open_round(&scene.job, &roster, "h2", effective_of(&scene.job), at(80));
     let previous = status.previous_round.unwrap();
     assert_eq!(
         (previous.number, previous.succeeded, previous.failed),

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::VerdictMarkers;
+
 /// Longest end of the log that is kept, in bytes.
 const MAX_TAIL: usize = 1024;
 
@@ -41,6 +43,25 @@ impl Default for Markers {
             firmware_not_found: list(&["firmware not found in"]),
             contact_failed: list(&["Error performing POST request"]),
             agent_failed: list(&["Error waiting for ota-agent"]),
+        }
+    }
+}
+
+impl Markers {
+    /// These words, except where a class has its own.
+    #[must_use]
+    pub fn with(&self, class: &VerdictMarkers) -> Self {
+        let pick = |own: &Vec<String>, words: &Vec<String>| {
+            if words.is_empty() { own } else { words }.clone()
+        };
+        Self {
+            verified: pick(&self.verified, &class.verified),
+            sent: pick(&self.sent, &class.sent),
+            refused: pick(&self.refused, &class.refused),
+            transfer_failed: pick(&self.transfer_failed, &class.transfer_failed),
+            firmware_not_found: pick(&self.firmware_not_found, &class.firmware_not_found),
+            contact_failed: pick(&self.contact_failed, &class.contact_failed),
+            agent_failed: pick(&self.agent_failed, &class.agent_failed),
         }
     }
 }

@@ -1,0 +1,127 @@
+//! A `FlashClass` parsed at the border, and all of them by name. Pure; fed from watch events.
+
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+use kube::core::DeserializeGuard;
+
+use super::rules::Rules;
+use crate::{
+    api::{FlashClass, FlashClassRef, FlashClassSpec},
+    names::ANNOTATION_DEFAULT_CLASS,
+};
+
+/// See the module's documentation.
+#[derive(Clone, Debug)]
+pub struct Class {
+    /// Name, uid and generation.
+    pub reference: FlashClassRef,
+    /// Resource version, comparable within the kind.
+    pub version: u64,
+    /// When it was created.
+    pub created: Timestamp,
+    /// Whether it is marked as the class of jobs that name none.
+    pub is_default: bool,
+    /// The spec; empty where it cannot be read.
+    pub spec: FlashClassSpec,
+    /// The spec made ready to be asked, or why it cannot be used.
+    pub rules: Result<Arc<Rules>, String>,
+    /// The object as it was read: the status is put back into it. None where it cannot be read.
+    pub object: Option<FlashClass>,
+}
+
+impl Class {
+    /// Parses what was read. None where the API server left out what it always sets.
+    #[must_use]
+    pub fn parse(guard: &DeserializeGuard<FlashClass>) -> Option<Self> {
+        let (metadata, object) = match &guard.0 {
+            Ok(object) => (&object.metadata, Ok(object)),
+            Err(invalid) => (&invalid.metadata, Err(invalid.error.clone())),
+        };
+        let spec = object
+            .as_ref()
+            .map_or_else(|_| FlashClassSpec::default(), |object| object.spec.clone());
+        let name = metadata.name.clone()?;
+        let rules = object
+            .as_ref()
+            .map_err(|error| format!("spec cannot be read: {error}"))
+            .and_then(|object| Rules::compile(&name, &object.spec).map(Arc::new));
+        let annotations = metadata.annotations.as_ref();
+        Some(Self {
+            reference: FlashClassRef {
+                name,
+                uid: metadata.uid.clone()?,
+                generation: metadata.generation.unwrap_or_default(),
+                hash: String::new(),
+            },
+            version: metadata.resource_version.as_deref()?.parse().ok()?,
+            created: metadata
+                .creation_timestamp
+                .as_ref()
+                .map_or(Timestamp::UNIX_EPOCH, |time| time.0),
+            is_default: annotations
+                .and_then(|annotations| annotations.get(ANNOTATION_DEFAULT_CLASS))
+                .is_some_and(|value| value == "true"),
+            spec,
+            rules,
+            object: object.ok().cloned(),
+        })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.reference.name
+    }
+}
+
+/// Every class, and whether the cluster has the kind at all.
+#[derive(Clone, Debug, Default)]
+pub struct Classes {
+    /// The cluster has the kind.
+    pub installed: bool,
+    by_name: BTreeMap<String, Arc<Class>>,
+}
+
+impl Classes {
+    /// Takes a class in. Returns whether it says anything new to jobs: its status does not.
+    pub fn see(&mut self, class: Class) -> bool {
+        let known = self.by_name.get(class.name());
+        if known.is_some_and(|known| known.version >= class.version) {
+            return false;
+        }
+        let says = |class: &Class| (class.reference.clone(), class.is_default);
+        let news = known.is_none_or(|known| says(known) != says(&class));
+        self.by_name
+            .insert(class.name().to_owned(), Arc::new(class));
+        news
+    }
+
+    /// The class of this uid is gone.
+    pub fn see_gone(&mut self, uid: &str) {
+        self.by_name.retain(|_, class| class.reference.uid != uid);
+    }
+
+    /// Only classes of these uids exist.
+    pub fn keep(&mut self, exists: impl Fn(&str) -> bool) {
+        self.by_name.retain(|_, class| exists(&class.reference.uid));
+    }
+
+    /// The class of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Arc<Class>> {
+        self.by_name.get(name)
+    }
+
+    /// All of them, by name.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Class>> {
+        self.by_name.values()
+    }
+
+    /// The class of jobs that name none: of those that are marked so the newest, of equally old ones the first by name.
+    #[must_use]
+    pub fn default_one(&self) -> Option<&Arc<Class>> {
+        let marked = self.by_name.values().filter(|class| class.is_default);
+        marked.max_by_key(|class| (class.created, Reverse(class.name())))
+    }
+}

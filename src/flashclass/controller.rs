@@ -1,0 +1,102 @@
+//! The watch of classes, and the loop that writes the status of classes. Decides nothing.
+//!
+//! Run by the FlashJob controller for as long as this process leads. Whatever changes here concerns jobs: they are looked at again.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use futures::StreamExt;
+use kube::ResourceExt;
+use tokio::sync::mpsc;
+
+use super::{act::write_status, class::Class, observe::observe, plan::plan};
+use crate::{
+    cluster::{
+        clock::now,
+        watch::{self, WatchEvent},
+    },
+    flashjob::Context,
+};
+
+/// How often it is looked whether a class has something new to say.
+const STATUS: Duration = Duration::from_secs(1);
+
+/// Takes classes in. Says `FlashClass` once they are listed, or known not to exist.
+pub async fn classes(ctx: Arc<Context>, listed_tx: mpsc::Sender<&'static str>) {
+    let mut events = watch::flash_classes(&ctx.read);
+    let mut listing: Option<HashSet<String>> = None;
+    while let Some(watched) = events.next().await {
+        let news = match watched.event {
+            WatchEvent::Restarted => {
+                listing = Some(HashSet::new());
+                false
+            }
+            WatchEvent::Seen(guard) => match Class::parse(&guard) {
+                Some(class) => {
+                    if let Some(seen) = &mut listing {
+                        seen.insert(class.reference.uid.clone());
+                    }
+                    ctx.state().classes.see(class)
+                }
+                None => false,
+            },
+            WatchEvent::Deleted(guard) => {
+                if let Some(uid) = guard.uid() {
+                    ctx.state().classes.see_gone(&uid);
+                }
+                true
+            }
+            WatchEvent::Listed => {
+                let seen = listing.take().unwrap_or_default();
+                let mut state = ctx.state();
+                state.classes.keep(|uid| seen.contains(uid));
+                state.classes.installed = true;
+                let _ = listed_tx.try_send("FlashClass");
+                true
+            }
+            WatchEvent::NotInstalled => {
+                let mut state = ctx.state();
+                let before = std::mem::take(&mut state.classes);
+                drop(state);
+                if before.installed || listed_tx.try_send("FlashClass").is_ok() {
+                    tracing::error!(
+                        "the API server does not know FlashClasses: install the CRDs of this version; nothing starts before"
+                    );
+                }
+                before.installed
+            }
+            WatchEvent::Failed(error) => {
+                tracing::warn!(kind = "FlashClass", error = %error, "watch failed, trying again");
+                false
+            }
+        };
+        ctx.state().news_of_classes = true;
+        if news && listing.is_none() {
+            ctx.nudge_all();
+        }
+    }
+}
+
+/// Writes what the classes have to say, whenever it is something new.
+pub async fn statuses(ctx: Arc<Context>) {
+    let mut tick = tokio::time::interval(STATUS);
+    loop {
+        tick.tick().await;
+        let classes = {
+            let mut state = ctx.state();
+            if !state.take_news_of_classes() {
+                continue;
+            }
+            observe(&state)
+        };
+        let now = now();
+        for observed in &classes {
+            let (Some(object), Some(status)) = (&observed.class.object, plan(observed, now)) else {
+                continue;
+            };
+            if let Err(error) = write_status(&ctx, object, status).await {
+                tracing::warn!(object.name = observed.class.name(), error = %error, "status of a FlashClass was not written, trying again");
+                ctx.state().news_of_classes = true;
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The defaults that a round began with, frozen: stored in a `ControllerRevision` beside the selection, read back whole or not
+//! at all. Pure.
+//!
+//! An edit of the class is for rounds to come. The status holds the hash: what somebody altered or deleted is lost, never
+//! silently replaced by the class as it is now.
+
+use k8s_openapi::{api::apps::v1::ControllerRevision, apimachinery::pkg::runtime::RawExtension};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{class::Class, rules::layer};
+use crate::{
+    api::{ClassDefaults, FlashClassRef, VerdictMarkers},
+    chart::device_values::DeviceValues,
+    device::{JobRef, revision_metadata},
+    names::{FROZEN_CLASS, LABEL_FROZEN},
+};
+
+/// What of a class is frozen, as it is stored.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stored {
+    /// Round that began with it.
+    pub round: i64,
+    /// Name of the class.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// Its generation.
+    pub generation: i64,
+    /// Its defaults.
+    #[serde(default)]
+    pub defaults: ClassDefaults,
+    /// Its words of the log: they belong to the flash image, which is one of its defaults.
+    #[serde(default)]
+    pub verdict_markers: VerdictMarkers,
+}
+
+/// What of a class is frozen, ready for use.
+#[derive(Debug)]
+pub struct Frozen {
+    /// As it is stored.
+    pub stored: Stored,
+    /// Its chart values, compiled and as they are written.
+    pub values: Option<(DeviceValues, Value)>,
+}
+
+impl Frozen {
+    fn of(stored: Stored) -> Result<Self, String> {
+        let values = layer(&stored.name, &stored.defaults)?;
+        Ok(Self { stored, values })
+    }
+
+    /// What the status says of it.
+    #[must_use]
+    pub fn stamp(&self) -> FlashClassRef {
+        let Stored {
+            name,
+            uid,
+            generation,
+            ..
+        } = self.stored.clone();
+        FlashClassRef {
+            name,
+            uid,
+            generation,
+            hash: hash(&self.stored),
+        }
+    }
+}
+
+/// Freezes a class for a round.
+///
+/// # Errors
+/// Where its values cannot be used: it would not have been accepted either.
+pub fn freeze(class: &Class, round: i64) -> Result<Frozen, String> {
+    let FlashClassRef {
+        name,
+        uid,
+        generation,
+        ..
+    } = class.reference.clone();
+    Frozen::of(Stored {
+        round,
+        name,
+        uid,
+        generation,
+        defaults: class.spec.defaults.clone().unwrap_or_default(),
+        verdict_markers: class.spec.verdict_markers.clone().unwrap_or_default(),
+    })
+}
+
+/// The object that stores it.
+#[must_use]
+pub fn revision(job: &JobRef, frozen: &Frozen) -> ControllerRevision {
+    let stored = &frozen.stored;
+    // The hash in the name: what is left of a crash, of another generation of the class, is in nobody's way.
+    let suffix = format!("class-{}", &hash(stored)[..8]);
+    let mut metadata = revision_metadata(job, stored.round, &suffix);
+    metadata
+        .labels
+        .get_or_insert_default()
+        .insert(LABEL_FROZEN.to_owned(), FROZEN_CLASS.to_owned());
+    ControllerRevision {
+        metadata,
+        data: serde_json::to_value(stored).ok().map(RawExtension),
+        revision: stored.round,
+    }
+}
+
+/// Whether the object stores a frozen class, and not a slice of a selection.
+#[must_use]
+pub fn is_frozen_class(revision: &ControllerRevision) -> bool {
+    let labels = revision.metadata.labels.as_ref();
+    labels
+        .and_then(|labels| labels.get(LABEL_FROZEN))
+        .is_some_and(|value| value == FROZEN_CLASS)
+}
+
+/// Reads back what the status says was frozen for a round.
+///
+/// # Errors
+/// Where no object holds exactly that.
+pub fn thaw(
+    revisions: &[ControllerRevision],
+    stamp: &FlashClassRef,
+    round: i64,
+) -> Result<Frozen, String> {
+    let frozen = revisions
+        .iter()
+        .filter(|revision| is_frozen_class(revision));
+    let read = frozen.filter_map(|revision| {
+        let data = revision.data.as_ref()?;
+        Stored::deserialize(&data.0).ok()
+    });
+    let mut read = read.filter(|stored| stored.round == round);
+    let found = read.find(|stored| hash(stored) == stamp.hash);
+    let stored = found.ok_or_else(|| {
+        format!(
+            "the defaults of FlashClass {} that round {round} began with are in no ControllerRevision, or were altered",
+            stamp.name
+        )
+    })?;
+    Frozen::of(stored)
+}
+
+/// SHA-256 of what is stored, hexadecimal, whatever the order of its keys.
+fn hash(stored: &Stored) -> String {
+    let mut digest = Sha256::new();
+    // Text, numbers, lists and maps of them always serialize.
+    let value = serde_json::to_value(stored).unwrap_or_default();
+    digest.update(canonical(&value));
+    hex::encode(digest.finalize())
+}
+
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            let entries = entries
+                .into_iter()
+                .map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), canonical(value)));
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
+        }
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(canonical).collect();
+            format!("[{}]", items.join(","))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
+    }
+}

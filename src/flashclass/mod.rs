@@ -1,0 +1,33 @@
+//! `FlashClass`: what administrators say of a kind of device, and what that makes of a job.
+//!
+//! | file | what it may do |
+//! |---|---|
+//! | `class`, `rules` | parse and check a class; pure |
+//! | `resolve` | which classes hold for a job; pure |
+//! | `terms`, `effective`, `chart` | what they make of it; pure |
+//! | `freeze` | the defaults of a round, stored and read back; pure |
+//! | `observe`, `plan` | what the status of a class is to say; pure |
+//! | `act`, `controller` | write it; watch classes |
+//!
+//! A class is asked about a job by `flashjob`: once a pass, and again right before the first write of an attempt and its Pod.
+
+pub mod act;
+mod chart;
+mod class;
+pub mod controller;
+mod effective;
+mod freeze;
+mod observe;
+mod plan;
+mod resolve;
+mod rules;
+mod terms;
+#[cfg(test)]
+mod tests;
+
+pub use class::{Class, Classes};
+pub use effective::{DEFAULT_ACTIVE_DEADLINE_SECONDS, DEFAULT_PARALLELISM};
+pub use freeze::{Frozen, freeze, is_frozen_class, revision, thaw};
+pub use resolve::{Asks, Facts, Namespaces, named_class};
+pub use rules::Rules;
+pub use terms::{Terms, terms};

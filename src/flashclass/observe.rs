@@ -1,0 +1,42 @@
+//! What the status of a class is made from, picked out of the state. Reads memory only; called by `controller`.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{class::Class, resolve::named_class};
+use crate::{
+    api::ConditionType,
+    flashjob::{conditions, state::State},
+};
+
+/// A class and how many of its jobs are not finished.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// The class.
+    pub class: Arc<Class>,
+    /// Jobs of it that are not finished.
+    pub active_jobs: usize,
+}
+
+/// All classes that can be read.
+#[must_use]
+pub fn observe(state: &State) -> Vec<Observed> {
+    let mut active: BTreeMap<&str, usize> = BTreeMap::new();
+    for job in state.jobs() {
+        let finished = conditions::holds(&job.status.conditions, ConditionType::Finished);
+        let class = job
+            .asks()
+            .and_then(|asks| named_class(&asks, &state.classes));
+        // The name is looked up again: it has to live as long as the classes do.
+        let class = class.and_then(|name| state.classes.get(name));
+        if let Some(class) = class.filter(|_| !finished) {
+            *active.entry(class.name()).or_default() += 1;
+        }
+    }
+    let classes = state.classes.all();
+    classes
+        .map(|class| Observed {
+            active_jobs: active.get(class.name()).copied().unwrap_or_default(),
+            class: Arc::clone(class),
+        })
+        .collect()
+}

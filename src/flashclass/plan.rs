@@ -1,0 +1,36 @@
+//! What the status of a class is to say. Pure; called by `controller`.
+
+use jiff::Timestamp;
+
+use super::observe::Observed;
+use crate::{
+    api::{ConditionType, FlashClassStatus, Reason},
+    flashjob::{conditions, status::count},
+};
+
+/// The status to be written; none where the stored one says it already.
+#[must_use]
+pub fn plan(observed: &Observed, now: Timestamp) -> Option<FlashClassStatus> {
+    let class = &observed.class;
+    let stored = class.object.as_ref()?.status.clone().unwrap_or_default();
+    let generation = class.reference.generation;
+    let mut wanted = FlashClassStatus {
+        observed_generation: Some(generation),
+        active_jobs: Some(count(observed.active_jobs)),
+        ..stored.clone()
+    };
+    let (accepted, reason, message) = match &class.rules {
+        Ok(_) => (true, Reason::SpecAccepted, String::new()),
+        Err(problem) => (false, Reason::FlashClassInvalid, problem.clone()),
+    };
+    conditions::set(
+        &mut wanted.conditions,
+        ConditionType::Accepted,
+        accepted,
+        reason,
+        message,
+        generation,
+        now,
+    );
+    (wanted != stored).then_some(wanted)
+}

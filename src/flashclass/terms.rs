@@ -1,0 +1,207 @@
+//! What its classes make of a job, now: why nothing may start, which devices are allowed, and what holds. Pure.
+//!
+//! Allow rules, ceilings, limits and suspend are those of the classes as they are now; defaults are those that the round began
+//! with. Where two classes hold, the rules of both do. Called once a pass and before the writes that begin a flash.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{
+    class::Class,
+    effective::effective,
+    freeze::Frozen,
+    resolve::{Asks, Facts, picked, resolve},
+    rules::{Rules, allows},
+};
+use crate::{
+    api::{ClassDefaults, Effective, FlashJobSpec, InFlightLimit, Reason, VerdictMarkers, Window},
+    device::Device,
+    flashjob::{memory::Refusal, rollout::pace::ClassPace},
+};
+
+/// See the module's documentation. The default is that of a job that no class says anything about.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// The classes whose rules hold; that of the round first.
+    pub classes: Vec<Arc<Class>>,
+    /// The defaults of the round, once it has begun.
+    pub frozen: Option<Arc<Frozen>>,
+    /// Why nothing may start.
+    pub refusal: Option<Refusal>,
+    /// Why nothing starts for now: a class is suspended.
+    pub suspended: Option<String>,
+    /// For each class the namespaces whose devices it allows; none where it allows all.
+    pub namespaces: Vec<Option<BTreeSet<String>>>,
+}
+
+/// What its classes make of a job; `frozen` are the defaults of its current round.
+#[must_use]
+pub fn terms(asks: &Asks<'_>, frozen: Option<&Arc<Frozen>>, facts: &Facts<'_>) -> Terms {
+    let resolved = resolve(asks, facts);
+    let mut terms = Terms {
+        classes: resolved.classes,
+        frozen: frozen.cloned(),
+        ..Terms::default()
+    };
+    let image = terms.effective(asks.spec, "", 0).flash_image;
+    let refused = || {
+        let mut rules = terms.rules();
+        rules.find_map(|(class, rules)| refuse(class, rules, asks.spec, image.as_deref()))
+    };
+    let refusal = resolved.refusal.or_else(refused);
+    let namespaces = terms
+        .rules()
+        .map(|(_, rules)| picked(&rules.device_namespaces, asks.namespace, facts.namespaces));
+    terms.namespaces = namespaces.collect();
+    terms.refusal = refusal;
+    let mut classes = terms.classes.iter();
+    let suspended = classes.find(|class| class.spec.suspend == Some(true));
+    terms.suspended = suspended.map(|class| {
+        let name = class.name();
+        format!(
+            "FlashClass {name} is suspended: nothing new starts; let it go on with: \
+             kubectl patch flashclass {name} --type merge -p '{{\"spec\":{{\"suspend\":false}}}}'"
+        )
+    });
+    terms
+}
+
+/// What a class does not allow a job as a whole.
+fn refuse(
+    class: &Class,
+    rules: &Rules,
+    spec: &FlashJobSpec,
+    image: Option<&str>,
+) -> Option<Refusal> {
+    let name = class.name();
+    let ask = format!("ask an administrator, see: kubectl get flashclass {name} -o yaml");
+    let refusal = |reason, message| Some(Refusal { reason, message });
+    if let Some(image) = image.filter(|image| !allows(&rules.flash_images, image)) {
+        let message = format!(
+            "FlashClass {name} does not allow the flash image {image}: spec.allowedFlashImages; {ask}"
+        );
+        return refusal(Reason::ImageNotAllowed, message);
+    }
+    let firmware = &spec.firmware;
+    if !allows(&rules.firmware, firmware) {
+        let message = format!(
+            "FlashClass {name} does not allow the firmware {firmware}: spec.allowedFirmware; {ask}"
+        );
+        return refusal(Reason::FirmwareNotAllowed, message);
+    }
+    if class.spec.require_firmware_digest == Some(true) && !has_digest(firmware) {
+        let message = format!(
+            "FlashClass {name} asks for firmware by digest: write spec.firmware as NAME@sha256:DIGEST, not {firmware}"
+        );
+        return refusal(Reason::FirmwareNotAllowed, message);
+    }
+    None
+}
+
+fn has_digest(reference: &str) -> bool {
+    reference
+        .rsplit_once("@sha256:")
+        .is_some_and(|(_, digest)| {
+            digest.len() == 64
+                && digest
+                    .bytes()
+                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        })
+}
+
+impl Terms {
+    /// The classes that can be used, with their rules.
+    pub(super) fn rules(&self) -> impl Iterator<Item = (&Class, &Rules)> {
+        self.classes
+            .iter()
+            .filter_map(|class| Some((class.as_ref(), class.rules.as_deref().ok()?)))
+    }
+
+    /// What holds of a job with this spec; `engine` and `address_seconds` are the operator's.
+    #[must_use]
+    pub fn effective(&self, spec: &FlashJobSpec, engine: &str, address_seconds: i64) -> Effective {
+        let none = ClassDefaults::default();
+        let defaults = self.defaults().unwrap_or(&none);
+        let classes = self.classes.iter().map(Arc::as_ref);
+        effective(spec, defaults, classes, (engine, address_seconds))
+    }
+
+    /// Frozen where a round has begun; of the class as it is now before that.
+    fn defaults(&self) -> Option<&ClassDefaults> {
+        match &self.frozen {
+            Some(frozen) => Some(&frozen.stored.defaults),
+            None => self.classes.first()?.spec.defaults.as_ref(),
+        }
+    }
+
+    /// The class's words of the log, if the round began with a class.
+    #[must_use]
+    pub fn verdict_markers(&self) -> Option<&VerdictMarkers> {
+        self.frozen
+            .as_ref()
+            .map(|frozen| &frozen.stored.verdict_markers)
+    }
+
+    /// Why the classes do not allow a device, if they do not.
+    #[must_use]
+    pub fn forbid(&self, device: &Device) -> Option<String> {
+        let place = format!(
+            "device {} ({}/{})",
+            device.endpoint, device.namespace, device.name
+        );
+        self.rules()
+            .zip(&self.namespaces)
+            .find_map(|((class, rules), namespaces)| {
+                let why = if namespaces
+                    .as_ref()
+                    .is_some_and(|allowed| !allowed.contains(&device.namespace))
+                {
+                    "its namespace is not among spec.deviceNamespaces"
+                } else if rules.devices.hold(&device.properties) {
+                    return None;
+                } else {
+                    "its properties do not pass spec.deviceFilter"
+                };
+                Some(format!(
+                    "FlashClass {} does not allow {place}: {why} of the class",
+                    class.name()
+                ))
+            })
+    }
+
+    /// Most devices of the first step, if a class bounds it.
+    #[must_use]
+    pub fn max_first_step(&self) -> Option<i64> {
+        let bounds = self
+            .classes
+            .iter()
+            .filter_map(|class| class.spec.max_first_step_devices);
+        bounds.min().map(i64::from)
+    }
+
+    /// The windows of each class that has any: one of each list has to be open.
+    pub fn windows(&self) -> impl Iterator<Item = &[Window]> {
+        let lists = self
+            .classes
+            .iter()
+            .map(|class| class.spec.windows.as_slice());
+        lists.filter(|windows| !windows.is_empty())
+    }
+
+    /// What the classes add to the order and pace of a job.
+    #[must_use]
+    pub fn pace(&self) -> ClassPace<'_> {
+        ClassPace {
+            windows: self.windows().collect(),
+            max_first_step: self
+                .max_first_step()
+                .and_then(|most| usize::try_from(most).ok()),
+        }
+    }
+
+    /// Limits on devices in flight that share something.
+    pub fn in_flight_limits(&self) -> impl Iterator<Item = &InFlightLimit> {
+        self.classes
+            .iter()
+            .flat_map(|class| &class.spec.in_flight_limits)
+    }
+}
