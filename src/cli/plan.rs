@@ -4,7 +4,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::{Api, ResourceExt, api::ListParams, core::DeserializeGuard};
+use kube::core::DeserializeGuard;
 
 use super::{
     Failure, Output, print,
@@ -53,7 +53,7 @@ pub struct Plan {
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), value_name = "COUNT")]
     max_in_flight: u32,
 
-    /// Namespace of the operator, which classes may name by "Same".
+    /// Namespace of the operator, which a class may mean.
     #[arg(long, default_value = "flashjob-system", value_name = "NAMESPACE")]
     operator_namespace: String,
 
@@ -112,40 +112,39 @@ impl Plan {
         Ok(Cluster {
             inventory,
             akri_installed,
+            max_in_flight: usize::try_from(self.max_in_flight).unwrap_or(usize::MAX),
             classes: classes(reader).await?,
             namespaces: namespaces(reader).await?,
             own_namespace: self.operator_namespace.clone(),
-            max_in_flight: usize::try_from(self.max_in_flight).unwrap_or(usize::MAX),
         })
     }
 }
 
+/// Every FlashClass.
 async fn classes(reader: &Reader) -> Result<Classes, ApiError> {
-    let api: Api<DeserializeGuard<FlashClass>> = Api::all(reader.client().clone());
-    let listed = api.list(&ListParams::default()).await;
+    let listed = reader.list_all::<DeserializeGuard<FlashClass>>().await;
     let mut classes = Classes::default();
-    match listed.map_err(|error| ApiError::new("list FlashClasses", &error)) {
+    let listed = match listed {
         Err(error) if error.is_not_found() => return Ok(classes),
-        listed => {
-            classes.installed = true;
-            for class in listed?.items.iter().filter_map(Class::parse) {
-                classes.see(class);
-            }
-        }
+        other => other?,
+    };
+    classes.installed = true;
+    for class in listed.iter().filter_map(Class::parse) {
+        classes.see(class);
     }
     Ok(classes)
 }
 
-/// Labels of namespaces. Who may not list them plans as if none had labels.
+/// Labels of all namespaces: classes choose namespaces by them. Whoever may not list namespaces sees none of them, and a class
+/// that chooses by labels is then said not to admit the job.
 async fn namespaces(reader: &Reader) -> Result<Namespaces, ApiError> {
-    let api: Api<Namespace> = Api::all(reader.client().clone());
-    let listed = api.list_metadata(&ListParams::default()).await;
-    match listed.map_err(|error| ApiError::new("list Namespaces", &error)) {
-        Err(error) if error.kind == ErrorKind::Forbidden => Ok(Namespaces::new()),
-        listed => Ok(listed?
-            .items
-            .into_iter()
-            .map(|namespace| (namespace.name_any(), namespace.labels().clone()))
-            .collect()),
-    }
+    let listed = match reader.list_all::<Namespace>().await {
+        Err(error) if error.kind == ErrorKind::Forbidden => Vec::new(),
+        other => other?,
+    };
+    let labels = |namespace: Namespace| {
+        let name = namespace.metadata.name?;
+        Some((name, namespace.metadata.labels.unwrap_or_default()))
+    };
+    Ok(listed.into_iter().filter_map(labels).collect())
 }

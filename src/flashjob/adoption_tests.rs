@@ -6,7 +6,7 @@ use crate::{
     api::{DevicePhase, FlashJobStatus},
     flashjob::{
         attempts::PodRemoval,
-        fixtures::{self, BOUNDS, JOB, Scene, at, job_of, spec, uuid},
+        fixtures::{self, BOUNDS, JOB, Scene, at, effective_of, job_of, spec, uuid},
         memory::Memory,
         plan::Plan,
         sight::AttemptKey,
@@ -275,7 +275,7 @@ impl Upgrade {
             &scene.job,
             roster,
             "hash",
-            fixtures::effective_of(&scene.job),
+            effective_of(&scene.job),
             at(200),
         );
         scene.store(status);

@@ -104,14 +104,12 @@ pub(super) fn wants_round(ctx: &Context, job: &Job) -> bool {
     let possible = job.spec.is_ok() && job.invalid.is_none() && !job.names_nothing();
     let refused = choice::refusal(job).is_some();
     let state = ctx.state();
-    let takes_over =
-        || job.status.round.is_none() && state.ledger.of_job(&job.uid).next().is_some();
-    let open = !job.deleting && (!job.suspended() || takes_over()) && !refused;
-    possible
-        && open
-        && !job.round_is_current()
-        && state.akri_installed
-        && has_class(&state.terms(job))
+    // What the original operator has in flight is followed whoever is suspended.
+    let takes_over = job.status.round.is_none() && state.ledger.of_job(&job.uid).next().is_some();
+    let open = !job.deleting && (!job.suspended() || takes_over) && !refused;
+    let terms = state.terms(job);
+    let classed = has_class(&terms) || (takes_over && !terms.classes.is_empty());
+    possible && open && classed && !job.round_is_current() && state.akri_installed
 }
 
 /// How the selection of the job follows its spec, where a selection `roster` of it is known.

@@ -73,11 +73,10 @@ async fn adopt_pod(
     pod: &Pod,
     marks: &Marks,
 ) -> Result<(), StepError> {
-    // Without a job nobody asks for more than what holds where nothing is said.
-    let deadline = job.map_or(
-        DEFAULT_ACTIVE_DEADLINE_SECONDS,
-        Job::active_deadline_seconds,
-    );
+    let effective = job.and_then(|job| job.status.effective.as_ref());
+    let deadline = effective.map_or(DEFAULT_ACTIVE_DEADLINE_SECONDS, |effective| {
+        effective.active_deadline_seconds_per_device
+    });
     let patch = adoption::pod_patch(pod, identity.endpoint.as_deref(), marks, deadline, now());
     let name = pod.metadata.name.clone().unwrap_or_default();
     let key = ObjectKey::pod(&identity.namespace, &name);

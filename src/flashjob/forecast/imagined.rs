@@ -33,14 +33,34 @@ pub struct Cluster {
     pub inventory: Inventory,
     /// Akri's Instance kind exists.
     pub akri_installed: bool,
-    /// Every class.
-    pub classes: Classes,
-    /// Labels of all namespaces.
-    pub namespaces: Namespaces,
-    /// The operator's own namespace.
-    pub own_namespace: String,
     /// Slots of all jobs together.
     pub max_in_flight: usize,
+    /// Every class.
+    pub classes: Classes,
+    /// Labels of the namespaces.
+    pub namespaces: Namespaces,
+    /// Namespace of the operator.
+    pub own_namespace: String,
+}
+
+impl Cluster {
+    /// What its class makes of a job that begins now, and with its defaults as they are now.
+    fn terms(&self, job: &Job) -> Terms {
+        let Some(asks) = job.asks() else {
+            return Terms::default();
+        };
+        let facts = Facts {
+            classes: &self.classes,
+            namespaces: &self.namespaces,
+            own_namespace: &self.own_namespace,
+        };
+        let begun = terms(&asks, None, &facts);
+        let frozen = begun.classes.first();
+        match frozen.and_then(|class| freeze(class, 1).ok()) {
+            Some(frozen) => terms(&asks, Some(&Arc::new(frozen)), &facts),
+            None => begun,
+        }
+    }
 }
 
 /// Nothing is in flight, so nothing waits.
@@ -69,11 +89,13 @@ pub fn imagine(job: Job, cluster: &Cluster, flash_pod: &FlashPod, now: Timestamp
         engine: "native".into(),
         bounds: BOUNDS,
     };
-    let terms = terms_of(&job, cluster);
-    let spec = job.spec.clone().unwrap_or_default();
-    let effective = terms.effective(&spec, &world.engine, world.bounds.address_seconds);
-    let job = begun(job, &roster, (&choice, &effective), now);
-    let flash_pod = &flash_pod.under(&terms);
+    let terms = cluster.terms(&job);
+    let effective = terms.effective(
+        &job.spec.clone().unwrap_or_default(),
+        &world.engine,
+        BOUNDS.address_seconds,
+    );
+    let job = begun(job, &roster, &choice, effective.clone(), now);
     let (ledger, memory) = (Ledger::default(), Memory::default());
     let observed = Observed {
         job: &job,
@@ -85,21 +107,19 @@ pub fn imagine(job: Job, cluster: &Cluster, flash_pod: &FlashPod, now: Timestamp
         world: &world,
     };
     let refusal = too_many.or_else(|| refusal(&observed));
-    let names: Vec<String> = terms
+    let classes: Vec<String> = terms
         .classes
         .iter()
         .map(|class| class.name().to_owned())
         .collect();
-    let max_first = terms
-        .max_first_step()
-        .and_then(|most| usize::try_from(most).ok());
+    let spec = job.spec.clone().unwrap_or_default();
     let selected = roster.devices().len();
     forecast(&Asked {
         observed: &observed,
-        flash_pod,
-        classes: &names,
+        flash_pod: &flash_pod.under(&terms),
+        classes: &classes,
         refusal: refusal.as_ref(),
-        rungs: &rungs(&spec, selected, max_first),
+        rungs: &rungs(&spec, selected, terms.pace().max_first_step),
         limit: limit(&spec, selected),
         effective: &effective,
         now,
@@ -118,37 +138,13 @@ fn select(job: &Job, inventory: &Inventory) -> Result<Choice, Refusal> {
     choose(&Roster::default(), None, &spec.uuid, selecting, inventory).map_err(refused)
 }
 
-/// What the classes make of the job, as they are now.
-fn terms_of(job: &Job, cluster: &Cluster) -> Terms {
-    let Some(asks) = job.asks() else {
-        return Terms::default();
-    };
-    let facts = Facts {
-        classes: &cluster.classes,
-        namespaces: &cluster.namespaces,
-        own_namespace: &cluster.own_namespace,
-    };
-    let now = terms(&asks, None, &facts);
-    // The round would begin with the defaults that the class has now.
-    let frozen = now.classes.first().and_then(|class| freeze(class, 1).ok());
-    match frozen.map(Arc::new) {
-        Some(frozen) => terms(&asks, Some(&frozen), &facts),
-        None => now,
-    }
-}
-
 /// The job with its first round open.
-fn begun(
-    job: Job,
-    roster: &Roster,
-    (choice, effective): (&Choice, &Effective),
-    now: Timestamp,
-) -> Job {
+fn begun(job: Job, roster: &Roster, choice: &Choice, effective: Effective, now: Timestamp) -> Job {
     let mut object = job.object.clone();
     object.status = None;
     let fresh = Job::of_answer(object.clone());
     let fresh = fresh.unwrap_or_else(|| job.clone());
-    let mut status = status::open_round(&fresh, roster, "", (effective.clone(), None), now);
+    let mut status = status::open_round(&fresh, roster, "", (effective, None), now);
     status.selection = Some(selection_status(&fresh, roster.devices(), &choice.chosen));
     object.status = Some(status);
     Job::of_answer(object).unwrap_or(job)
@@ -166,6 +162,9 @@ fn refusal(observed: &Observed<'_>) -> Option<Refusal> {
     }
     if let Some(refused) = &observed.terms.refusal {
         return Some(refused.clone());
+    }
+    if let Some(message) = &observed.terms.suspended {
+        return refusal(Reason::ClassSuspended, message.clone());
     }
     if !observed.world.akri_installed {
         let message = "the cluster has no kind instances.akri.sh: install Akri";

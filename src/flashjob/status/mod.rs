@@ -3,6 +3,7 @@
 mod aftermath;
 mod describe;
 mod devices;
+mod judge;
 mod paced;
 mod tally;
 
