@@ -102,7 +102,8 @@ pub struct FlashClassSpec {
     /// Devices that may be flashed. Unset: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_filter: Option<DeviceFilter>,
-    /// Most devices in flight that share something, such as a gateway, counted over all jobs in the cluster.
+    /// Most devices in flight that share something, such as a gateway, counted over all jobs in the cluster. Not kept yet: a
+    /// class that sets them is not accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub in_flight_limits: Vec<InFlightLimit>,

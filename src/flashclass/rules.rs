@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api::{
-        ClassDefaults, FlashClassSpec, LimitBy, NamespaceRule, NamespacesFrom, Window,
+        ClassDefaults, FlashClassSpec, NamespaceRule, NamespacesFrom, Window,
         rule::TIME_OF_DAY,
     },
     chart::{
@@ -117,11 +117,10 @@ impl Rules {
         for (index, window) in spec.windows.iter().enumerate() {
             check_window(index, window, &mut problems);
         }
-        for (index, limit) in spec.in_flight_limits.iter().enumerate() {
-            if limit.by == LimitBy::Property && limit.property.is_none() {
-                let problem = "by: Property needs the name of one";
-                problems.say(format!("inFlightLimits[{index}].property"), problem);
-            }
+        if !spec.in_flight_limits.is_empty() {
+            // A limit that nobody keeps would be worse than none: administrators rely on it.
+            let problem = "this version does not keep such limits yet; remove them, and bound the jobs by maxParallelism";
+            problems.say("inFlightLimits", problem);
         }
         problems.take("defaults.values", layer(class, defaults));
         let image = defaults.flash_image.as_ref();

@@ -13,7 +13,7 @@ use super::{
     rules::{Rules, allows},
 };
 use crate::{
-    api::{ClassDefaults, Effective, FlashJobSpec, InFlightLimit, Reason, VerdictMarkers, Window},
+    api::{ClassDefaults, Effective, FlashJobSpec, Reason, VerdictMarkers, Window},
     device::Device,
     flashjob::{memory::Refusal, rollout::pace::ClassPace},
 };
@@ -196,12 +196,5 @@ impl Terms {
                 .max_first_step()
                 .and_then(|most| usize::try_from(most).ok()),
         }
-    }
-
-    /// Limits on devices in flight that share something.
-    pub fn in_flight_limits(&self) -> impl Iterator<Item = &InFlightLimit> {
-        self.classes
-            .iter()
-            .flat_map(|class| &class.spec.in_flight_limits)
     }
 }
