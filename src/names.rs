@@ -14,6 +14,8 @@ pub const LEASE: &str = "338c7440.flashjob.nbfc.io";
 pub const TRACKING_FINALIZER: &str = "flashjob.nbfc.io/tracking";
 /// Field manager of every write.
 pub const FIELD_MANAGER: &str = "flashjob-operator";
+/// Field manager of approvals, which a person gives.
+pub const APPROVAL_MANAGER: &str = "flashjob-operator-approve";
 
 /// Label: uid of the `FlashJob`, on every object of an attempt and on release Secrets.
 pub const LABEL_JOB_UID: &str = "flashjob.nbfc.io/job-uid";
@@ -21,6 +23,9 @@ pub const LABEL_JOB_UID: &str = "flashjob.nbfc.io/job-uid";
 pub const LABEL_ATTEMPT: &str = "flashjob.nbfc.io/attempt";
 /// Label: revision of the release as the operator last wrote it. A newer revision bearing an older label is foreign work.
 pub const LABEL_REVISION: &str = "flashjob.nbfc.io/revision";
+/// Label on release Secrets: revision whose verdict the `FlashJob` had stored when it was marked failed; that revision is history.
+/// helm copies it to newer revisions, of which it says nothing.
+pub const LABEL_SETTLED: &str = "flashjob.nbfc.io/settled";
 /// Label on release Secrets: what wrote them, where it was not the operator itself.
 pub const LABEL_ENGINE: &str = "flashjob.nbfc.io/engine";
 /// Value of [`LABEL_ENGINE`] on what the helm command wrote.

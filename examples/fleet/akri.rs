@@ -3,7 +3,7 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     Api, Client, CustomResource,
-    api::{DeleteParams, PostParams, Preconditions},
+    api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
     runtime::{conditions, wait::await_condition},
 };
 use serde::{Deserialize, Serialize};
@@ -84,13 +84,43 @@ pub async fn install(client: &Client) -> Result<(), Error> {
     Ok(())
 }
 
+/// What discovery reads from a device.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'a> {
+    /// `DEVICE`.
+    pub device_type: &'a str,
+    /// `VERSION`.
+    pub version: &'a str,
+}
+
+/// Says in the Instance of that name that the device reports this version.
+pub async fn update_version(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    version: &str,
+) -> Result<(), Error> {
+    let api: Api<Instance> = Api::namespaced(client.clone(), namespace);
+    let patch = json!({"spec": {"brokerProperties": {"VERSION": version}}});
+    match api
+        .patch(name, &PatchParams::default(), &Patch::Merge(&patch))
+        .await
+    {
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        other => other.map(drop).map_err(Error::api("update Instance", name)),
+    }
+}
+
 /// Writes the Instance of a device and returns it as stored, with its uid. One of that name is taken as it is.
 pub async fn create(
     client: &Client,
     params: &Params,
     device: &Device,
     times: u32,
-    version: &str,
+    Reading {
+        device_type,
+        version,
+    }: Reading<'_>,
 ) -> Result<Instance, Error> {
     let api: Api<Instance> = Api::namespaced(client.clone(), &params.namespace);
     let name = device.instance_name(&params.configuration, times);
@@ -106,7 +136,7 @@ pub async fn create(
             broker_properties: [
                 ("AKRI_HTTP", "http"),
                 ("HOST_ENDPOINT", &device.endpoint),
-                ("DEVICE", &params.device_type),
+                ("DEVICE", device_type),
                 ("APPLICATION_TYPE", &params.application_type),
                 ("VERSION", version),
             ]

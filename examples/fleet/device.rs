@@ -21,8 +21,12 @@ pub enum Outcome {
     NeverEnds,
     /// Firmware sent; comes back with the version it had.
     OldVersion,
+    /// Firmware sent; comes back with the version it had, and reports the new one only later.
+    LaggingVersion,
     /// Firmware sent; is never discovered again.
     NeverBack,
+    /// Firmware sent; from then on a device of another type answers at its address.
+    Swapped,
     /// Its Service never gets an address.
     NoAddress,
 }
@@ -40,9 +44,11 @@ impl Outcome {
     /// How the pod ends by itself; `None` when it does not.
     pub fn ending(self) -> Option<Ending> {
         let (exit_code, log): (_, &[_]) = match self {
-            Self::Sent | Self::OldVersion | Self::NeverBack => {
-                (0, &["Verified device", "Firmware sent to IoT"])
-            }
+            Self::Sent
+            | Self::OldVersion
+            | Self::LaggingVersion
+            | Self::NeverBack
+            | Self::Swapped => (0, &["Verified device", "Firmware sent to IoT"]),
             Self::Refused => (0, &["Not verified device"]),
             Self::TransferFailed => (0, &["Verified device", "Could not apply OTA"]),
             Self::Exit1 => (1, &["Error performing POST request: connection refused"]),
@@ -53,13 +59,17 @@ impl Outcome {
 
     /// Whether the device received the firmware, and so reboots.
     pub fn received(self) -> bool {
-        matches!(self, Self::Sent | Self::OldVersion | Self::NeverBack)
+        self.verdict() == Some("Succeeded")
     }
 
     /// Verdict on the transfer that an operator has to reach; none while there is nothing to judge.
     pub fn verdict(self) -> Option<&'static str> {
         match self {
-            Self::Sent | Self::OldVersion | Self::NeverBack => Some("Succeeded"),
+            Self::Sent
+            | Self::OldVersion
+            | Self::LaggingVersion
+            | Self::NeverBack
+            | Self::Swapped => Some("Succeeded"),
             Self::Refused | Self::TransferFailed | Self::Exit1 | Self::NeverEnds => Some("Failed"),
             Self::NoAddress => None,
         }
@@ -99,7 +109,9 @@ pub fn devices(params: &Params) -> Result<Vec<Device>, String> {
         (Outcome::Exit1, params.exit1_share),
         (Outcome::NeverEnds, params.never_ends_share),
         (Outcome::OldVersion, params.old_version_share),
+        (Outcome::LaggingVersion, params.lagging_version_share),
         (Outcome::NeverBack, params.never_back_share),
+        (Outcome::Swapped, params.swapped_share),
         (Outcome::NoAddress, params.no_address_share),
     ];
     let mut outcomes = Vec::with_capacity(params.devices);

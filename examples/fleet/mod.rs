@@ -93,8 +93,11 @@ impl Fleet {
             .map(|device| {
                 let (client, params) = (&client, &params);
                 async move {
-                    let instance =
-                        akri::create(client, params, &device, 0, &params.version).await?;
+                    let reading = akri::Reading {
+                        device_type: &params.device_type,
+                        version: &params.version,
+                    };
+                    let instance = akri::create(client, params, &device, 0, reading).await?;
                     Ok((device, instance))
                 }
             })

@@ -66,9 +66,21 @@ pub struct Params {
     /// Share that receives the firmware and comes back with the version it had.
     #[arg(long, default_value_t = 0.0)]
     pub old_version_share: f64,
+    /// Share that receives the firmware, comes back with the version it had, and reports the new one only later.
+    #[arg(long, default_value_t = 0.0)]
+    pub lagging_version_share: f64,
+    /// Seconds until a device whose version lags reports the new one.
+    #[arg(long, default_value_t = 5.0)]
+    pub version_lag_seconds: f64,
     /// Share that receives the firmware and is never discovered again.
     #[arg(long, default_value_t = 0.0)]
     pub never_back_share: f64,
+    /// Share that receives the firmware and from then on has another address: a device of another type answers at its own.
+    #[arg(long, default_value_t = 0.0)]
+    pub swapped_share: f64,
+    /// `DEVICE` of the devices that answer at such an address.
+    #[arg(long, default_value = "esp32")]
+    pub other_device_type: String,
     /// Share whose Service never gets an address.
     #[arg(long, default_value_t = 0.0)]
     pub no_address_share: f64,
@@ -127,6 +139,11 @@ impl Params {
     /// Seconds until a device that was flashed is discovered again.
     pub fn reboot_time(&self) -> Duration {
         Duration::from_secs_f64(self.reboot_seconds)
+    }
+
+    /// Seconds until a device whose version lags reports the new one.
+    pub fn version_lag(&self) -> Duration {
+        Duration::from_secs_f64(self.version_lag_seconds)
     }
 
     /// Seconds until a Service gets its address.

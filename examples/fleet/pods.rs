@@ -169,16 +169,36 @@ async fn rediscover(
         )
         .await?;
     }
-    let version = match outcome {
-        Outcome::NeverBack => return Ok(()),
-        Outcome::OldVersion => &known.version,
-        _ => version,
+    let params = &world.params;
+    let mut reading = akri::Reading {
+        device_type: &params.device_type,
+        version,
     };
-    tokio::time::sleep(world.params.reboot_time()).await;
+    match outcome {
+        Outcome::NeverBack => return Ok(()),
+        Outcome::OldVersion | Outcome::LaggingVersion => reading.version = &known.version,
+        Outcome::Swapped => reading.device_type = &params.other_device_type,
+        _ => {}
+    }
+    tokio::time::sleep(params.reboot_time()).await;
     let times = known.discovered + 1;
+    let instance = {
+        let _permit = world.writes.acquire().await;
+        akri::create(&world.client, params, &known.device, times, reading).await?
+    };
+    world.discovered(endpoint, &instance, times, reading.version);
+    if outcome != Outcome::LaggingVersion {
+        return Ok(());
+    }
+    tokio::time::sleep(params.version_lag()).await;
     let _permit = world.writes.acquire().await;
-    let instance =
-        akri::create(&world.client, &world.params, &known.device, times, version).await?;
+    akri::update_version(
+        &world.client,
+        &params.namespace,
+        &instance.name_any(),
+        version,
+    )
+    .await?;
     world.discovered(endpoint, &instance, times, version);
     Ok(())
 }

@@ -205,8 +205,13 @@ impl World {
     /// A flash begins, once per pod: its outcome, or none when the pod is known or the device is not one of this fleet.
     pub fn begin(&self, pod_uid: &str, endpoint: &str, pod: &Pod) -> Option<Outcome> {
         let outcome = self.next_outcome(endpoint)?;
-        if self.tasks.lock().insert(pod_uid.to_owned(), None).is_some() {
-            return None;
+        {
+            let mut tasks = self.tasks.lock();
+            // Who plays it stays known: a pod that is being deleted is seen running again.
+            if tasks.contains_key(pod_uid) {
+                return None;
+            }
+            tasks.insert(pod_uid.to_owned(), None);
         }
         let mut journal = self.journal.lock();
         let overlapped = journal

@@ -61,6 +61,8 @@ words! {
         InvalidSpec,
         /// The job names no device.
         NoDevicesSelected,
+        /// The job selects more devices than one job may have.
+        TooManyDevices,
         /// Devices are waiting or in flight.
         InProgress,
         /// Every device is final and none failed.
@@ -123,6 +125,12 @@ words! {
         RoundStarted,
         /// A rerun was recorded or acted upon.
         RerunRequested,
+        /// A step began.
+        StepStarted,
+        /// A step ended, with its soak and its approval.
+        StepEnded,
+        /// What kept the job from starting devices is over.
+        Resumed,
         // Devices
         /// The parallelism of the job or of the operator is used up.
         SlotsFull,

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::schema;
 
 /// Devices chosen by what Akri says of them. All parts have to match; a part that is left out matches every device.
+// Exact emptiness is all that a schema can refuse here; the operator refuses a selector whose parts are all empty.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("minProperties" = 1))]
 pub struct DeviceSelector {
     /// Akri Configurations, one of which found the device.
     #[serde(skip_serializing_if = "Vec::is_empty")]

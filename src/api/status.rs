@@ -51,6 +51,9 @@ pub struct FlashJobStatus {
     /// The step that the round has reached, where the job has steps. Read back: steps that were reached and approvals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<StepStatus>,
+    /// Why nothing of the round starts any more, if so. Read back: a stopped round does not go on by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<StopStatus>,
     /// Id of the newest rerun that was acted upon or recorded. Read back.
     #[serde(
         default,
@@ -173,6 +176,12 @@ pub struct SelectionStatus {
     /// When it was taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<Time>,
+    /// Beginning of the SHA-256 of the deviceSelector that was last carried out. Read back: another one is carried out anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
+    /// Indexes of the devices that deviceSelector chose. Read back: a device that neither it nor uuid names is dropped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selector_indexes: Option<String>,
 }
 
 /// One pass over the selection with one firmware.
@@ -218,6 +227,27 @@ pub struct StepStatus {
     /// Number of the newest step of this round that was approved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approved_through: Option<i64>,
+    /// What decided in the steps that were reached, in order: an edit of one of them is refused.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reached: Vec<String>,
+}
+
+/// Why nothing of the round starts any more.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct StopStatus {
+    /// `MaxFailedDevicesExceeded`, StepFailed or Expired.
+    pub reason: String,
+    /// Why, in words.
+    pub message: String,
+    /// The limit that was exceeded, as it stood in the spec: another one lets the round go on.
+    pub limit: String,
+    /// Id of the newest rerun at that time: another one lets the round go on.
+    #[serde(rename = "rerunID", skip_serializing_if = "Option::is_none")]
+    pub rerun_id: Option<String>,
+    /// When.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<Time>,
 }
 
 /// Result of the round before.
@@ -288,6 +318,9 @@ pub struct DeviceStatus {
     pub message: Option<String>,
     /// Attempts that began, the current one included.
     pub attempts: i64,
+    /// Why attempts that another one follows failed, oldest first. Read back: as many attempts have failed in this round.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub earlier_failures: Vec<String>,
     /// Version before the flash.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from_version: Option<String>,

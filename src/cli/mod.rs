@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage.
 
+mod approve;
 mod cleanup;
 mod crds;
 mod reference;
@@ -29,6 +30,8 @@ enum Command {
     Crds(crds::Crds),
     /// Render a chart as `helm template` does, or show what would be applied for one device.
     Render(Box<render::Render>),
+    /// Approve a step of a rollout that waits for somebody to look at it; run by a person, with that person's rights.
+    Approve(approve::Approve),
     /// Free what FlashJobs left behind when the operator is gone; run by a person, with that person's rights.
     Cleanup(cleanup::Cleanup),
     /// Print the versions of the operator, its flash chart, helm and the cluster.
@@ -60,6 +63,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Run(settings) => run::run(*settings).await,
         Command::Crds(crds) => crds.run().map(|()| ExitCode::SUCCESS),
         Command::Render(render) => render.run().map(|()| ExitCode::SUCCESS),
+        Command::Approve(approve) => approve.run().await,
         Command::Cleanup(cleanup) => cleanup.run().await,
         Command::Version(version) => version.run().await.map(|()| ExitCode::SUCCESS),
         Command::Reference => print(&reference::markdown()).map(|()| ExitCode::SUCCESS),

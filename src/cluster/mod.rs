@@ -7,6 +7,7 @@
 //!   (pure)                                       └─ write.rs, events.rs        error.rs: what every failure means
 //! ```
 
+mod approve;
 mod client;
 pub mod clock;
 mod election;
@@ -19,6 +20,7 @@ mod read;
 pub mod watch;
 mod write;
 
+pub use approve::{approve_step, read_job};
 pub use client::{ClientError, Clients};
 pub use election::{Election, Leadership, Lost};
 pub use error::{ApiError, ErrorKind};

@@ -69,6 +69,13 @@ impl Inventory {
         self.devices.get(uid)?.as_ref().ok()
     }
 
+    /// Every device that can be flashed, in no order.
+    pub fn devices(&self) -> impl Iterator<Item = &Device> {
+        self.devices
+            .values()
+            .filter_map(|device| device.as_ref().ok())
+    }
+
     /// Number of Instances.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -6,6 +6,7 @@ mod endpoint;
 mod expectation;
 mod instance;
 mod inventory;
+mod matching;
 mod selection;
 mod selector;
 #[cfg(test)]
@@ -15,7 +16,8 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use expectation::{mismatch, mismatch_selected};
 pub use instance::{Device, DeviceError};
 pub use inventory::Inventory;
+pub use matching::matching;
 pub use selection::{
-    JobRef, SLICE, SelectionError, gather, hash, revision_metadata, revisions, select,
+    JobRef, SLICE, SelectionError, freeze, gather, hash, revision_metadata, revisions, select,
 };
 pub use selector::{Requirements, Selector, SelectorError, matches, selects};

@@ -83,7 +83,9 @@ pub fn select(uuids: &[String], inventory: &Inventory) -> Vec<SelectedDevice> {
     .collect()
 }
 
-fn freeze(uuid: &str, device: Option<&Device>) -> SelectedDevice {
+/// A device as it is frozen into a selection under this uid; one that is not known has nothing but its uid.
+#[must_use]
+pub fn freeze(uuid: &str, device: Option<&Device>) -> SelectedDevice {
     SelectedDevice {
         uuid: uuid.to_owned(),
         endpoint: device.map(|device| device.endpoint.to_string()),

@@ -13,10 +13,7 @@ use super::{
     rules::{Rules, allows},
 };
 use crate::{
-    api::{
-        ClassDefaults, Effective, FlashJobSpec, InFlightLimit, Reason, RolloutStep, VerdictMarkers,
-        Window,
-    },
+    api::{ClassDefaults, Effective, FlashJobSpec, InFlightLimit, Reason, VerdictMarkers, Window},
     device::Device,
     flashjob::memory::Refusal,
 };
@@ -179,33 +176,6 @@ impl Terms {
             .iter()
             .filter_map(|class| class.spec.max_first_step_devices);
         bounds.min().map(i64::from)
-    }
-
-    /// The steps of a job under the classes' bound of the first one; `size` is the number of devices that a step means. A job
-    /// without steps gets one of the bound's size, and the rest follows it.
-    #[must_use]
-    pub fn steps(
-        &self,
-        steps: &[RolloutStep],
-        size: impl Fn(&RolloutStep) -> i64,
-    ) -> Vec<RolloutStep> {
-        let mut steps = steps.to_vec();
-        let Some(most) = self.max_first_step() else {
-            return steps;
-        };
-        let bounded = crate::api::Amount::Count(most);
-        match steps.first_mut() {
-            Some(first) if size(first) > most => first.devices = bounded,
-            Some(_) => {}
-            None => steps.push(RolloutStep {
-                name: None,
-                devices: bounded,
-                soak_seconds: None,
-                require_approval: None,
-                max_failed_devices: None,
-            }),
-        }
-        steps
     }
 
     /// The windows of each class that has any: one of each list has to be open.

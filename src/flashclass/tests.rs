@@ -458,31 +458,6 @@ fn the_guard_lets_through_what_operator_and_class_allow_and_every_class_has_its_
     assert_eq!(both.further_images.len(), 2);
 }
 
-#[rstest]
-#[case::no_bound(json!({}), json!([{"devices": 40}]), &[40])]
-#[case::none_and_no_bound(json!({}), json!([]), &[])]
-#[case::implicit(json!({"maxFirstStepDevices": 5}), json!([]), &[5])]
-#[case::small_enough(json!({"maxFirstStepDevices": 5}), json!([{"devices": 2}, {"devices": 40}]), &[2, 40])]
-#[case::bounded(json!({"maxFirstStepDevices": 5}), json!([{"devices": 10}, {"devices": 40}]), &[5, 40])]
-fn the_first_step_is_no_larger_than_the_class_allows_and_a_job_without_steps_gets_one(
-    #[case] rules: Value,
-    #[case] steps: Value,
-    #[case] expected: &[i64],
-) {
-    let terms = terms_of(
-        &classes(&[class("c", &rules)]),
-        &json!({"flashClassName": "c"}),
-        None,
-    );
-    let size = |step: &crate::api::RolloutStep| match step.devices {
-        crate::api::Amount::Count(count) => count,
-        crate::api::Amount::Percent(_) => unreachable!("no percentages here"),
-    };
-    let steps: Vec<_> = serde_json::from_value(steps).unwrap();
-    let sizes: Vec<i64> = terms.steps(&steps, size).iter().map(size).collect();
-    assert_eq!(sizes, expected);
-}
-
 #[test]
 fn the_classes_of_the_documentation_are_those_of_the_sample_and_can_be_used() {
     let sample = include_str!("../../deploy/samples/flashclasses.yaml");

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::{
     columns::{helm_until, pod_state, record_state},
-    finish::{finish, left_over, over, release},
+    finish::{finish, is_history, left_over, over, release},
     flashing::{confirm, flashing, read_verdict},
     reserved::reserved,
 };
@@ -67,6 +67,19 @@ pub struct Ending {
     pub message: String,
     /// When the verdict was found.
     pub at: Option<Timestamp>,
+    /// What follows it.
+    pub stage: Stage,
+}
+
+/// What follows a stored verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Nothing: the device is final.
+    Final,
+    /// Another attempt: this one is over.
+    Retried,
+    /// The version is read back: the record stays, as the lock.
+    Verifying,
 }
 
 /// What a step does; numbers are those of the eight writes.
@@ -202,11 +215,14 @@ pub fn decide(
     if giving_up && !started && !memory.lost.contains(id) {
         return release(attempt, wish, bounds, now);
     }
+    if wish.ending.is_none() && wish.job == JobState::Exists && is_history(attempt) {
+        return Decision::wait(DevicePhase::Pending, Reason::Queued, "");
+    }
     let found = memory.verdicts.get(id);
-    let stored = if wish.ending.is_some() {
-        Stored::Final
-    } else {
-        Stored::None
+    let stored = match wish.ending.as_ref().map(|ending| ending.stage) {
+        None => Stored::None,
+        Some(Stage::Verifying) => Stored::Verifying,
+        Some(Stage::Final | Stage::Retried) => Stored::Final,
     };
     let helm = helm_until(attempt, bounds).filter(|until| *until > now);
     let decision = match next(

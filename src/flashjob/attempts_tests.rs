@@ -33,6 +33,7 @@ fn leaving() -> Wish {
 
 fn ending(succeeded: bool, reason: Reason, second: i64) -> Wish {
     let ending = Ending {
+        stage: Stage::Final,
         succeeded,
         reason,
         message: "said so".into(),

@@ -10,8 +10,16 @@ use kube::{Client, Resource};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
-    attempts::Bounds, blueprint::FlashPod, conditions, gauge, job::Job, memory::Refusal,
-    plan::World, state::State, status::count, verdict::Markers,
+    attempts::Bounds,
+    blueprint::FlashPod,
+    conditions, gauge,
+    job::Job,
+    memory::Refusal,
+    plan::World,
+    rollout::events::{Told, told},
+    state::State,
+    status::count,
+    verdict::Markers,
 };
 use crate::{
     api::{ConditionType, DevicePhase, DeviceStatus, FlashJobStatus, Reason},
@@ -50,6 +58,25 @@ pub struct Context {
     state: Mutex<State>,
     flash_pod: RwLock<Result<Arc<FlashPod>, Refusal>>,
     nudge_tx: UnboundedSender<String>,
+}
+
+/// Whether a device that did not fail has something to say: its attempt failed and is tried again, or what was read back is not
+/// what was expected.
+fn is_news(before: &FlashJobStatus, device: &DeviceStatus) -> bool {
+    let unexpected = [Reason::VersionMismatch, Reason::NotSeen]
+        .iter()
+        .any(|reason| device.reason.as_deref() == Some(reason.as_str()));
+    let known = before
+        .devices
+        .iter()
+        .find(|known| known.index == device.index);
+    let failures = known.map_or(0, |known| known.earlier_failures.len());
+    let retried =
+        device.phase == DevicePhase::Waiting.as_str() && device.earlier_failures.len() > failures;
+    let observed = device.phase == DevicePhase::Succeeded.as_str()
+        && unexpected
+        && known.is_none_or(|known| known.phase != device.phase);
+    retried || observed
 }
 
 impl Context {
@@ -204,14 +231,48 @@ impl Context {
             name: Some(uuid.to_owned()),
             ..ObjectReference::default()
         });
-        let about = job.object.object_ref(&());
+        self.publish(job, related, (warning, reason), note);
+    }
+
+    /// Publishes an event about a part of a job, such as one of its rounds: events about several parts stay apart.
+    pub fn event_of_part(&self, job: &Job, part: String, reason: Reason, note: String) {
+        let related = ObjectReference {
+            field_path: Some(part),
+            ..job.object.object_ref(&())
+        };
+        self.publish(job, Some(related), (false, reason.as_str()), note);
+    }
+
+    fn publish(
+        &self,
+        job: &Job,
+        related: Option<ObjectReference>,
+        (warning, reason): (bool, &'static str),
+        note: String,
+    ) {
         self.events.publish(Fact {
-            about,
+            about: job.object.object_ref(&()),
             related,
             warning,
             reason,
             action: "Reconcile",
             note,
+        });
+    }
+
+    /// Publishes an event about the order and pace of a job. Those about several steps of it stay apart by their related object.
+    fn tell(&self, job: &Job, told: Told) {
+        let related = told.step.map(|step| ObjectReference {
+            field_path: Some(format!("status.step{{{step}}}")),
+            ..job.object.object_ref(&())
+        });
+        self.events.publish(Fact {
+            about: job.object.object_ref(&()),
+            related,
+            warning: told.warning,
+            reason: told.reason.as_str(),
+            action: "Reconcile",
+            note: told.note,
         });
     }
 
@@ -236,6 +297,15 @@ impl Context {
             let note = format!("device {} ({}): {message}", device.index, device.uuid);
             self.event(job, Some(&device.uuid), (true, reason), note);
         }
+        for device in now.devices.iter().filter(|device| is_news(before, device)) {
+            let known = Reason::ALL
+                .iter()
+                .find(|reason| Some(reason.as_str()) == device.reason.as_deref());
+            let reason = known.map_or("DeviceChanged", |reason| reason.as_str());
+            let message = device.message.clone().unwrap_or_default();
+            let note = format!("device {} ({}): {message}", device.index, device.uuid);
+            self.event(job, Some(&device.uuid), (true, reason), note);
+        }
         let foreign = Reason::ForeignRevision.as_str();
         let is_foreign = |device: &&DeviceStatus| device.reason.as_deref() == Some(foreign);
         let said = |index: i64| {
@@ -252,6 +322,9 @@ impl Context {
         {
             let note = device.message.clone().unwrap_or_default();
             self.event(job, Some(&device.uuid), (true, foreign), note);
+        }
+        for told in told(before, now) {
+            self.tell(job, told);
         }
         for kind in [
             ConditionType::Complete,

@@ -89,6 +89,7 @@ pub fn pod(identity: &Identity) -> PodSight {
         message: None,
         node: Some("node-a".into()),
         started: None,
+        finished: None,
         active_deadline_seconds: 600,
         finalizers: vec![TRACKING_FINALIZER.into()],
         container: ContainerSight::Waiting {
@@ -141,6 +142,7 @@ pub fn record(identity: &Identity, status: Status, has_pod: bool) -> RecordSight
         has_pod,
         foreign: false,
         by_helm: false,
+        settled: None,
         stored: None,
     }
 }
@@ -235,10 +237,10 @@ pub fn classes(objects: &[Value]) -> Classes {
     classes
 }
 
-/// A spec that names this many devices.
+/// A spec that names this many devices; nothing is read back from them.
 pub fn spec(devices: usize) -> Value {
     let uuids: Vec<String> = (0..devices).map(uuid).collect();
-    json!({"uuid": uuids, "firmware": "registry/esp32:1", "version": "0.2.0"})
+    json!({"uuid": uuids, "firmware": "registry/esp32:1", "version": "0.2.0", "verification": {"mode": "None"}})
 }
 
 pub fn job_of(spec: &Value, status: Option<&FlashJobStatus>) -> Job {

@@ -5,7 +5,7 @@
 //! is left. What gives them away is that the device has another attempt, which is the operator's own.
 
 use super::{
-    attempts::Ending,
+    attempts::{Ending, Stage},
     ledger::{Attempt, Ledger},
 };
 use crate::api::Reason;
@@ -36,6 +36,7 @@ pub fn ending() -> Ending {
         reason: Reason::ForeignRevision,
         message: "this Pod is not the operator's: what it did is not counted".into(),
         at: None,
+        stage: Stage::Final,
     }
 }
 

@@ -4,14 +4,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{conditions, job::Finals, plan::DeviceView, status::count};
+use super::{conditions, job::Finals, plan::DeviceView, status::count, stored};
 use crate::api::{ConditionType, DevicePhase, FlashJobStatus, Reason};
 
 /// Numbers of devices by phase and reason. The reason is empty where the status has no room for it.
 pub type Shares = BTreeMap<(&'static str, &'static str), i64>;
 
 /// Why a device may fail. Known beforehand, so that the first failure after a start is an increase of its counter.
-pub const FAILURES: [Reason; 14] = [
+pub const FAILURES: [Reason; 16] = [
     Reason::AttestationRefused,
     Reason::TransferFailed,
     Reason::FirmwareNotFound,
@@ -26,6 +26,8 @@ pub const FAILURES: [Reason; 14] = [
     Reason::DeviceNotFound,
     Reason::DeviceInvalid,
     Reason::DeviceMismatch,
+    Reason::VersionMismatch,
+    Reason::NotSeen,
 ];
 
 /// Where the devices of a job stand. A finished job has no share: what it came to is in its status and in the verdicts.
@@ -45,6 +47,24 @@ pub fn shares(status: &FlashJobStatus, views: &[DeviceView]) -> Shares {
         if live.is_some_and(|index| seen.insert(index)) {
             let place = (view.phase.as_str(), view.reason.as_str());
             *shares.entry(place).or_default() += 1;
+        }
+    }
+    // Of devices that are read back or tried again, only the status speaks.
+    for device in status
+        .devices
+        .iter()
+        .filter(|device| stored::is_tracked(device))
+    {
+        let live = stored::index_of(device).filter(|index| !finals.contains(*index));
+        if live.is_some_and(|index| seen.insert(index)) {
+            let verifying = stored::is(device, DevicePhase::Verifying);
+            let phase = if verifying {
+                DevicePhase::Verifying
+            } else {
+                DevicePhase::Waiting
+            };
+            let reason = stored::reason(device).unwrap_or(Reason::BackOff);
+            *shares.entry((phase.as_str(), reason.as_str())).or_default() += 1;
         }
     }
     let queued = (DevicePhase::Pending.as_str(), Reason::Queued.as_str());

@@ -2,15 +2,18 @@
 //!
 //! A stored object that the current schema would refuse still parses: it must be possible to finish and delete it.
 
+use std::{collections::HashSet, sync::Arc};
+
 use jiff::Timestamp;
 use kube::{ResourceExt, core::DeserializeGuard};
 
-use super::index_set::IndexSet;
+use super::{index_set::IndexSet, rerun, rollout, verdict::Outcome};
 use crate::{
     api::{
         FlashJob, FlashJobSpec, FlashJobStatus, Round,
         rule::{FIRMWARE, IMAGE, MAX_UUIDS, UUID, VERSION},
     },
+    device::Selector,
     flashclass::{Asks, DEFAULT_ACTIVE_DEADLINE_SECONDS},
     names::FINALIZER,
 };
@@ -40,6 +43,10 @@ pub struct Job {
     pub status: FlashJobStatus,
     /// Devices that are final in the current round, as stored.
     pub finals: Finals,
+    /// Devices that the selector chose, by index, as stored.
+    pub chosen: IndexSet,
+    /// UUIDs that the spec names.
+    pub listed: Arc<HashSet<String>>,
     /// The object as it was read: the status is put back into it.
     pub object: FlashJob,
 }
@@ -64,6 +71,15 @@ impl Finals {
             || self.skipped.contains(index)
     }
 
+    /// Adds a device that ended like this.
+    pub fn add(&mut self, index: usize, outcome: Outcome) {
+        match outcome {
+            Outcome::Succeeded => self.succeeded.insert(index),
+            Outcome::Skipped => self.skipped.insert(index),
+            Outcome::Failed | Outcome::Unknown => self.failed.insert(index),
+        };
+    }
+
     /// How many devices are final.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -79,17 +95,17 @@ impl Finals {
     /// As a status says.
     #[must_use]
     pub fn of(status: &FlashJobStatus) -> Self {
-        let parse = |text: &Option<String>| {
-            text.as_deref()
-                .and_then(|text| IndexSet::parse(text).ok())
-                .unwrap_or_default()
-        };
         Self {
-            succeeded: parse(&status.completed_indexes),
-            failed: parse(&status.failed_indexes),
-            skipped: parse(&status.skipped_indexes),
+            succeeded: index_set(status.completed_indexes.as_deref()),
+            failed: index_set(status.failed_indexes.as_deref()),
+            skipped: index_set(status.skipped_indexes.as_deref()),
         }
     }
+}
+
+fn index_set(text: Option<&str>) -> IndexSet {
+    text.and_then(|text| IndexSet::parse(text).ok())
+        .unwrap_or_default()
 }
 
 impl Job {
@@ -130,8 +146,19 @@ impl Job {
                 .iter()
                 .any(|finalizer| finalizer == FINALIZER),
             invalid: spec.as_ref().ok().and_then(invalid),
-            spec,
             finals: Finals::of(&status),
+            chosen: index_set(
+                status
+                    .selection
+                    .as_ref()
+                    .and_then(|selection| selection.selector_indexes.as_deref()),
+            ),
+            listed: Arc::new(
+                spec.iter()
+                    .flat_map(|spec| spec.uuid.iter().cloned())
+                    .collect(),
+            ),
+            spec,
             status,
             object,
         })
@@ -175,10 +202,30 @@ impl Job {
     /// Whether the stored round is the one that the spec asks for.
     #[must_use]
     pub fn round_is_current(&self) -> bool {
-        self.status
-            .round
+        let same = |round: &Round| self.wanted_round(round.number).as_ref() == Some(round);
+        self.status.round.as_ref().is_some_and(same) && !rerun::wants_round(self)
+    }
+
+    /// Whether the spec names the selected device at this index: its uuid does, or its selector did when it was carried out.
+    #[must_use]
+    pub fn wants(&self, index: usize, uuid: &str) -> bool {
+        self.spec.is_err() || self.chosen.contains(index) || self.listed.contains(uuid)
+    }
+
+    /// Whether the spec names no device and no way to find any.
+    #[must_use]
+    pub fn names_nothing(&self) -> bool {
+        self.spec
             .as_ref()
-            .is_some_and(|round| self.wanted_round(round.number).as_ref() == Some(round))
+            .is_ok_and(|spec| spec.uuid.is_empty() && spec.device_selector.is_none())
+    }
+
+    /// Whether the job says that nothing new starts.
+    #[must_use]
+    pub fn suspended(&self) -> bool {
+        self.spec
+            .as_ref()
+            .is_ok_and(|spec| spec.suspend == Some(true))
     }
 
     /// When the job finished, if the stored status says so of the current generation.
@@ -206,12 +253,18 @@ fn invalid(spec: &FlashJobSpec) -> Option<String> {
     if let Some(uuid) = spec.uuid.iter().find(|uuid| !UUID.accepts(uuid)) {
         return Some(format!("spec.uuid: {uuid:?} {}", UUID.message));
     }
-    (spec.uuid.len() > MAX_UUIDS).then(|| {
-        format!(
+    if spec.uuid.len() > MAX_UUIDS {
+        return Some(format!(
             "spec.uuid: {} items, at most {MAX_UUIDS} are allowed",
             spec.uuid.len()
-        )
-    })
+        ));
+    }
+    if let Some(selector) = &spec.device_selector
+        && let Err(error) = Selector::parse(selector)
+    {
+        return Some(format!("spec.deviceSelector: {error}"));
+    }
+    rollout::pace::invalid(spec)
 }
 
 #[cfg(test)]

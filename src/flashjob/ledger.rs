@@ -52,6 +52,21 @@ impl Attempt {
         self.records.values().next_back()
     }
 
+    /// Number of the attempt in its round, from 1, where its record tells.
+    #[must_use]
+    pub fn number(&self) -> Option<u32> {
+        let stored = self.record()?.stored.as_ref()?;
+        Some(stored.record.intent.as_ref()?.attempt)
+    }
+
+    /// Version that the device had when the attempt began, where its record tells.
+    #[must_use]
+    pub fn from_version(&self) -> Option<&str> {
+        let stored = self.record()?.stored.as_ref()?;
+        let version = stored.record.intent.as_ref()?.device.version.as_str();
+        Some(version).filter(|version| !version.is_empty())
+    }
+
     /// Whether the device must not be begun by anybody else: a Pod exists, or the record is pending, deployed or on its way out.
     #[must_use]
     pub fn locks(&self) -> bool {

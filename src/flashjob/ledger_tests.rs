@@ -34,6 +34,7 @@ fn pod(id: &str, uid: &str, version: u64, phase: &str) -> PodSight {
         message: None,
         node: Some("n".into()),
         started: None,
+        finished: None,
         active_deadline_seconds: 600,
         finalizers: Vec::new(),
         container: ContainerSight::Running,
@@ -48,6 +49,7 @@ fn record(id: &str, uid: &str, version: u64, status: Status) -> RecordSight {
         has_pod: false,
         foreign: false,
         by_helm: false,
+        settled: None,
         stored: None,
     }
 }

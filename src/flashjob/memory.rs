@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::verdict::Verdict;
+use super::{index_set::IndexSet, verdict::Verdict};
 use crate::api::Reason;
 
 /// See the module's documentation.
@@ -18,6 +18,8 @@ pub struct Memory {
     pub waiting: BTreeMap<usize, Waiting>,
     /// Attempts that are being uninstalled without a verdict, by attempt id: no flash began.
     pub releasing: BTreeSet<String>,
+    /// Attempts whose failure is stored and followed by another attempt, by attempt id.
+    pub retried: BTreeSet<String>,
     /// Attempts whose node was lost, by attempt id.
     pub lost: BTreeSet<String>,
     /// The latest trouble with an attempt, by attempt id.
@@ -47,6 +49,16 @@ impl Memory {
         self.missing_since.clear();
         self.refusal = None;
         self.proven = None;
+    }
+
+    /// Devices that had failed begin again: what was found of them is over.
+    pub fn send_again(&mut self, failed: &IndexSet) {
+        let other = |index: &usize| !failed.contains(*index);
+        self.verdicts
+            .retain(|_, found| found.index.as_ref().is_none_or(other));
+        self.refused.retain(|index, _| other(index));
+        self.waiting.retain(|index, _| other(index));
+        self.missing_since.retain(|index, _| other(index));
     }
 }
 

@@ -3,13 +3,15 @@
 //! | file | what it may do |
 //! |---|---|
 //! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
-//! | `table`, `attempts`, `foreign`, `pending`, `plan`, `verdict`, `status`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
+//! | `choice`, `rerun`, `table`, `attempts`, `foreign`, `pending`, `retry`, `read_back`, `stored`, `plan`, `verdict`, `status`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
+//! | `rollout` | decide about order and pace; pure |
 //! | `act` | write |
 //! | `controller`, `namespaces`, `passes`, `reconcile`, `rounds`, `trial`, `sweep`, `context` | wire them together |
 
 mod act;
 pub mod attempts;
 pub mod blueprint;
+pub mod choice;
 #[cfg(test)]
 mod class_tests;
 pub mod conditions;
@@ -32,13 +34,18 @@ pub mod observe;
 mod passes;
 mod pending;
 pub mod plan;
+pub mod read_back;
 mod reconcile;
 mod remember;
+pub mod rerun;
+pub mod retry;
+pub mod rollout;
 pub mod roster;
 mod rounds;
 pub mod sight;
 pub mod state;
 pub mod status;
+pub mod stored;
 mod sweep;
 pub mod table;
 mod trial;

@@ -15,7 +15,7 @@ use crate::{
     device::Endpoint,
     names::{
         ANNOTATION_ENDPOINT, ANNOTATION_JOB, ENGINE_HELM, FLASH_CONTAINER, LABEL_ATTEMPT,
-        LABEL_ENGINE, LABEL_JOB_UID, LABEL_ROUND, LABEL_UUID, RELEASE_PREFIX,
+        LABEL_ENGINE, LABEL_JOB_UID, LABEL_ROUND, LABEL_SETTLED, LABEL_UUID, RELEASE_PREFIX,
     },
     release::{Key, Status, Stored, has_pod},
 };
@@ -40,6 +40,7 @@ pub fn pod(pod: &Pod) -> Option<PodSight> {
         message: status.message.clone(),
         node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
         started: status.start_time.as_ref().map(|time| time.0),
+        finished: finished(status),
         active_deadline_seconds: pod
             .spec
             .as_ref()
@@ -60,9 +61,19 @@ fn host_endpoint(spec: &PodSpec) -> Option<String> {
         .and_then(|env| env.value.clone())
 }
 
-fn container(status: &PodStatus) -> ContainerSight {
+fn flash_container(status: &PodStatus) -> Option<&ContainerStatus> {
     let flash = |container: &&ContainerStatus| container.name == FLASH_CONTAINER;
-    let flash = status.container_statuses.iter().flatten().find(flash);
+    status.container_statuses.iter().flatten().find(flash)
+}
+
+fn finished(status: &PodStatus) -> Option<Timestamp> {
+    let state = flash_container(status)?.state.as_ref()?;
+    let finished = state.terminated.as_ref()?.finished_at.as_ref()?;
+    Some(finished.0)
+}
+
+fn container(status: &PodStatus) -> ContainerSight {
+    let flash = flash_container(status);
     let state = flash.and_then(|container| container.state.as_ref());
     if let Some(terminated) = state.and_then(|state| state.terminated.as_ref()) {
         let made_up = terminated.reason.as_deref() == Some("ContainerStatusUnknown")
@@ -157,6 +168,7 @@ pub fn record(secret: &Secret) -> Option<RecordSight> {
             has_pod: true,
             foreign: true,
             by_helm: false,
+            settled: None,
             stored: None,
         });
     };
@@ -175,6 +187,10 @@ pub fn record(secret: &Secret) -> Option<RecordSight> {
             .labels
             .get(LABEL_ENGINE)
             .is_some_and(|engine| engine == ENGINE_HELM),
+        settled: stored
+            .labels
+            .get(LABEL_SETTLED)
+            .and_then(|revision| revision.parse().ok()),
         stored: Some(Arc::new(stored)),
         sight,
     })

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
+    job::Job,
     plan::{DeviceView, Observed},
     roster::Roster,
     verdict::Outcome,
 };
 use crate::{
-    api::{DevicePhase, Effective, MismatchPolicy, Reason, SelectedDevice},
+    api::{AlreadyAtVersion, DevicePhase, Effective, MismatchPolicy, Reason, SelectedDevice},
     device::{Device, mismatch},
 };
 
@@ -69,14 +70,14 @@ pub fn consider(
     now: Timestamp,
 ) -> Result<Device, Verdictless> {
     let device = find(observed, candidate, effective, now)?;
-    if let Some(message) = observed.terms.forbid(&device) {
+    if let Some(message) = observed.terms.forbid(device) {
         return Err(Verdictless::Final {
             outcome: Outcome::Failed,
             reason: Reason::DeviceNotAllowed,
             message,
         });
     }
-    check_mismatch(observed, &device, effective)?;
+    check_mismatch(observed, device, effective)?;
     let endpoint = device.endpoint.to_string();
     if let Some(first) = flashed_already(observed, roster, candidate.index, &endpoint) {
         let message = format!("device {endpoint} was flashed in this round as {first}");
@@ -118,20 +119,48 @@ pub fn consider(
         );
         return Err(Verdictless::Waits { until: None, view });
     }
-    if candidate.slot {
-        Ok(device)
-    } else {
-        Err(Verdictless::Queued)
+    if !candidate.slot {
+        return Err(Verdictless::Queued);
+    }
+    match at_version(observed.job, effective, device) {
+        Some(message) => Err(Verdictless::Final {
+            outcome: Outcome::Skipped,
+            reason: Reason::AlreadyAtVersion,
+            message,
+        }),
+        None => Ok(device.clone()),
     }
 }
 
+/// Why the device needs no flash, where one that has the version already is skipped. Asked at the device's turn, not before:
+/// until then its version may change; and again right before its Pod is created.
+#[must_use]
+pub fn at_version(job: &Job, effective: &Effective, device: &Device) -> Option<String> {
+    if effective.already_at_version != format!("{:?}", AlreadyAtVersion::Skip) {
+        return None;
+    }
+    // What it would report after the flash: that may be another version than the firmware's.
+    let round = job.status.round.as_ref()?;
+    let wanted = effective
+        .expected_version
+        .as_ref()
+        .unwrap_or(&round.version);
+    let reported = device.version.as_ref()?;
+    (reported.trim() == wanted).then(|| {
+        format!(
+            "device {} reports version {reported} already",
+            device.endpoint
+        )
+    })
+}
+
 /// The device as it is now: by uid, else by the endpoint at which it was selected.
-fn find(
-    observed: &Observed<'_>,
+fn find<'a>(
+    observed: &Observed<'a>,
     candidate: &Candidate<'_>,
     effective: &Effective,
     now: Timestamp,
-) -> Result<Device, Verdictless> {
+) -> Result<&'a Device, Verdictless> {
     let uuid = &candidate.selected.uuid;
     let by_endpoint = || {
         candidate
@@ -141,15 +170,13 @@ fn find(
             .and_then(|at| observed.inventory.by_endpoint(at))
     };
     match observed.inventory.by_uuid(uuid) {
-        Some(Ok(device)) => Ok(device.clone()),
+        Some(Ok(device)) => Ok(device),
         Some(Err(error)) => Err(Verdictless::Final {
             outcome: Outcome::Failed,
             reason: Reason::DeviceInvalid,
             message: error.to_string(),
         }),
-        None => by_endpoint()
-            .cloned()
-            .ok_or_else(|| missing(observed, candidate, effective, now)),
+        None => by_endpoint().ok_or_else(|| missing(observed, candidate, effective, now)),
     }
 }
 
@@ -226,12 +253,14 @@ fn flashed_already<'a>(
     let job = observed.job;
     let selected = roster.at_endpoint(endpoint).iter().copied();
     // A device that was missing when it was selected has its endpoint only in its record.
-    let recorded = job
-        .status
-        .devices
-        .iter()
-        .filter(|device| device.host_endpoint.as_deref() == Some(endpoint));
-    let recorded = recorded.filter_map(|device| usize::try_from(device.index).ok());
+    let unknown = |index: &usize| {
+        let selected = roster.devices().get(*index);
+        selected.is_some_and(|selected| selected.endpoint.is_none())
+    };
+    let recorded = job.status.devices.iter().filter_map(|device| {
+        let index = usize::try_from(device.index).ok().filter(unknown)?;
+        (device.host_endpoint.as_deref() == Some(endpoint)).then_some(index)
+    });
     let mut others = selected.chain(recorded).filter(|other| *other != index);
     let first = others.find(|other| job.finals.succeeded.contains(*other))?;
     roster

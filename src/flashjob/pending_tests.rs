@@ -270,3 +270,59 @@ fn no_more_devices_begin_than_slots_are_free(
     assert_eq!(begun, (0..begin).collect::<Vec<_>>(), "in order");
     assert_eq!(plan.queued, 20 - begin);
 }
+
+#[rstest]
+#[case::flash_is_the_default(json!({}), "0.2.0", true)]
+#[case::skipped_where_asked(json!({"alreadyAtVersion": "Skip"}), "0.2.0", false)]
+#[case::another_version(json!({"alreadyAtVersion": "Skip"}), "0.1.0", true)]
+#[case::skipped_where_the_version_decides(json!({"verification": {"mode": "Version"}}), "0.2.0", false)]
+#[case::unless_it_is_to_be_flashed(json!({"verification": {"mode": "Version"}, "alreadyAtVersion": "Flash"}), "0.2.0", true)]
+#[case::what_the_device_is_to_report_counts(
+    json!({"verification": {"expectedVersion": "7"}, "alreadyAtVersion": "Skip"}), "7", false
+)]
+#[case::and_not_the_firmware_s_own(
+    json!({"verification": {"expectedVersion": "7"}, "alreadyAtVersion": "Skip"}), "0.2.0", true
+)]
+fn a_device_that_has_the_version_already_is_skipped_where_that_is_asked(
+    #[case] more: serde_json::Value,
+    #[case] reports: &str,
+    #[case] begins: bool,
+) {
+    let mut spec = spec(1);
+    for (field, value) in more.as_object().unwrap() {
+        spec[field] = value.clone();
+    }
+    let mut scene = Scene::of(&spec);
+    let device = json!({"HOST_ENDPOINT": endpoint(0), "DEVICE": "esp32s3", "VERSION": reports});
+    scene.inventory.apply(&instance_with("uuid-0", &device));
+    let plan = scene.plan(1);
+    assert_eq!(
+        (plan.begin.len(), plan.refuse.len()),
+        (usize::from(begins), usize::from(!begins))
+    );
+    for (_, found) in &plan.refuse {
+        assert_eq!(
+            (found.verdict.outcome, found.verdict.reason),
+            (Outcome::Skipped, Reason::AlreadyAtVersion)
+        );
+    }
+}
+
+#[test]
+fn a_device_is_skipped_at_its_turn_and_not_before() {
+    let mut spec = spec(2);
+    spec["alreadyAtVersion"] = json!("Skip");
+    spec["parallelism"] = json!(1);
+    spec["version"] = json!("0.1.0");
+    let mut scene = Scene::of(&spec);
+    // Both have the version; while nothing may start, neither is looked at.
+    scene.world.max_in_flight = 0;
+    let plan = scene.plan(1);
+    assert_eq!((plan.refuse.len(), plan.queued), (0, 2));
+    scene.world.max_in_flight = 1;
+    assert_eq!(
+        scene.plan(1).refuse.len(),
+        2,
+        "a device that is skipped takes no slot"
+    );
+}

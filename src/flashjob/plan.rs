@@ -2,22 +2,31 @@
 
 mod attempt;
 mod gates;
+mod tracked;
 mod vanished;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use self::{attempt::plan_attempt, vanished::plan_vanished};
+pub use self::tracked::{Concluded, retries, verification};
+use self::{
+    attempt::plan_attempt,
+    tracked::{plan_tracked, room},
+    vanished::plan_vanished,
+};
 use super::{
     attempts::{Bounds, Step},
+    choice,
     job::Job,
     ledger::Ledger,
     memory::{Found, Memory, Refusal, Waiting},
     pending::{Candidate, Verdictless, consider},
+    rollout::pace::{self, ClassPace, Pace},
     roster::Roster,
     sight::{AttemptKey, Identity},
-    verdict::Verdict,
+    stored,
+    verdict::{Outcome, Verdict},
 };
 use crate::{
     api::{DevicePhase, Effective, FlashJobSpec, Reason},
@@ -53,6 +62,16 @@ impl Observed<'_> {
         let World { engine, bounds, .. } = self.world;
         self.terms.effective(spec, engine, bounds.address_seconds)
     }
+
+    /// What the class adds to the job's order and pace.
+    #[must_use]
+    pub fn class_pace(&self) -> ClassPace<'_> {
+        let most = self.terms.max_first_step();
+        ClassPace {
+            windows: self.terms.windows().collect(),
+            max_first_step: most.and_then(|most| usize::try_from(most).ok()),
+        }
+    }
 }
 
 /// What is true for all jobs.
@@ -81,12 +100,18 @@ pub struct Plan {
     pub release: Vec<(AttemptKey, Option<usize>, Waiting)>,
     /// Devices that fail before anything is created for them.
     pub refuse: Vec<(usize, Found)>,
+    /// Devices whose flash was judged by what was read back, or that are not retried any more.
+    pub concluded: Vec<Concluded>,
+    /// Versions that devices under way had when their attempt began, by index, where known.
+    pub from_versions: BTreeMap<usize, String>,
     /// Devices not begun that have no Instance now.
     pub missing: BTreeSet<usize>,
     /// Attempts whose trouble is over.
     pub views: Vec<DeviceView>,
     /// Counts of devices that have no view of their own.
     pub queued: usize,
+    /// How far the job may go now.
+    pub pace: Pace,
     /// When to look again, if nothing happens before.
     pub wake_at: Option<Timestamp>,
 }
@@ -96,6 +121,8 @@ pub struct Plan {
 pub struct Begin {
     /// Index in the selection.
     pub index: usize,
+    /// Number of the attempt at it in this round, from 1.
+    pub number: u32,
     /// UUID as the job named it.
     pub uuid: String,
     /// The device as it is now.
@@ -135,16 +162,46 @@ impl Plan {
 /// Makes the plan.
 #[must_use]
 pub fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
-    let mut plan = Plan::default();
+    let mut plan = Plan {
+        pace: pace_of(observed, now),
+        ..Plan::default()
+    };
+    plan.wake(plan.pace.wake_at);
     let mut active = BTreeMap::new();
     for (key, attempt) in observed.ledger.of_job(&observed.job.uid) {
         plan_attempt(observed, key, attempt, now, &mut active, &mut plan);
     }
     plan_vanished(observed, &mut active, now, &mut plan);
-    if may_begin(observed) {
+    plan_tracked(observed, &mut active, now, &mut plan);
+    if may_begin(observed) && !is_counting(observed, &plan.pace) {
         plan_pending(observed, &active, now, &mut plan);
     }
+    // Who fails without a flash, or by what was read back, counts before anybody else begins.
+    let failed =
+        |found: &Found| matches!(found.verdict.outcome, Outcome::Failed | Outcome::Unknown);
+    let refused = plan.refuse.iter().any(|(_, found)| failed(found));
+    let concluded = plan
+        .concluded
+        .iter()
+        .any(|concluded| failed(&concluded.found));
+    if plan.pace.counts_failures && (refused || concluded) {
+        plan.begin.clear();
+    }
     plan
+}
+
+/// How far the job may go, as far as it is known which devices are final.
+fn pace_of(observed: &Observed<'_>, now: Timestamp) -> Pace {
+    let mut finals = observed.job.finals.clone();
+    for (index, found) in &observed.memory.refused {
+        finals.add(*index, found.verdict.outcome);
+    }
+    pace::pace(observed, &finals, &observed.class_pace(), now)
+}
+
+/// Whether a failure that may stop the job is not stored yet.
+fn is_counting(observed: &Observed<'_>, pace: &Pace) -> bool {
+    pace.counts_failures && pace::is_counting(observed)
 }
 
 /// Whether devices that are not begun are looked at: the round is stored and nothing forbids it.
@@ -157,6 +214,8 @@ pub fn may_begin(observed: &Observed<'_>) -> bool {
         && job.spec.is_ok()
         && job.invalid.is_none()
         && job.round_is_current()
+        && choice::selector_is_current(job)
+        && choice::refusal(job).is_none()
         && !observed.memory.too_large
         && !refused
         && observed.terms.refusal.is_none()
@@ -178,34 +237,42 @@ fn plan_pending(
     let Some(roster) = observed.roster else {
         return;
     };
-    let Ok(spec) = &observed.job.spec else { return };
     let effective = observed.effective();
     let mut slots = free_slots(observed, &effective);
-    let named: std::collections::HashSet<&str> = spec.uuid.iter().map(String::as_str).collect();
+    let mut room = room(observed, &effective, plan);
     let mut taken: BTreeMap<String, String> = BTreeMap::new();
     for (index, selected) in roster.devices().iter().enumerate() {
         let settled =
             observed.job.finals.contains(index) || observed.memory.refused.contains_key(&index);
-        let unwanted = !named.contains(selected.uuid.as_str());
+        let unwanted = !observed.job.wants(index, &selected.uuid);
         if settled || unwanted || active.contains_key(&index) {
+            continue;
+        }
+        let failures = stored::failures(observed.job, index);
+        if plan.pace.closed(index).is_some() {
+            plan.queued += usize::from(failures == 0);
             continue;
         }
         let candidate = Candidate {
             index,
             selected,
-            slot: slots > 0,
+            slot: slots > 0 && (failures > 0 || room > 0),
             taken: &taken,
         };
         match consider(observed, roster, &candidate, &effective, now) {
             Ok(device) => {
                 taken.insert(device.endpoint.to_string(), selected.uuid.clone());
                 slots -= 1;
+                room -= usize::from(failures == 0);
                 plan.begin.push(Begin {
                     index,
+                    number: u32::try_from(failures + 1).unwrap_or(u32::MAX),
                     uuid: selected.uuid.clone(),
                     device,
                 });
             }
+            // Its entry goes on saying why it is tried again.
+            Err(Verdictless::Queued) if failures > 0 => {}
             Err(verdictless) => settle(verdictless, index, selected.uuid.as_str(), now, plan),
         }
     }

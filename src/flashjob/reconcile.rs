@@ -15,7 +15,9 @@ use super::{
     job::Job,
     plan::{self, Plan},
     remember::remember,
-    rounds::{append_devices, class_is_due, freeze_class, load_roster, open_round, wants_round},
+    rounds::{
+        class_is_due, follow_spec, freeze_class, load_roster, open_round, rerun_failed, wants_round,
+    },
     sight::{AttemptKey, Identity},
     state::State,
     status,
@@ -82,7 +84,10 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
     if wants_round(ctx, job) {
         return open_round(ctx, job).await;
     }
-    append_devices(ctx, job).await?;
+    if follow_spec(ctx, job).await? || rerun_failed(ctx, job).await? {
+        // The next pass goes by the status that was just stored.
+        return Ok(Some(Duration::from_millis(1)));
+    }
     try_values(ctx, job);
     let now = now();
     let flash_pod = ctx.flash_pod_of(job);
@@ -169,7 +174,7 @@ fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
         let identity = Identity {
             key: AttemptKey {
                 job_uid: job.uid.clone(),
-                id: attempt_id(&job.uid, number, 1, &nonce),
+                id: attempt_id(&job.uid, number, begin.number, &nonce),
             },
             job_name: Some(job.name.clone()),
             namespace: job.namespace.clone(),

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
-use super::{job::Job, plan::Plan, state::State};
+use super::{attempts::Stage, job::Job, plan::Plan, state::State, stored};
 
 /// Keeps what the plan says is to be remembered until the next pass.
 pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp) {
@@ -39,6 +39,16 @@ pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp
     memory.verdicts.retain(|id, found| {
         live.contains(id) || found.index.is_some_and(|index| !job.finals.contains(index))
     });
+    let told = |id: &str, index: Option<usize>| stored::stage(job, index?, id);
+    for (id, found) in &memory.verdicts {
+        if told(id, found.index) == Some(Stage::Retried) && live.contains(id) {
+            memory.retried.insert(id.clone());
+        }
+    }
+    memory
+        .verdicts
+        .retain(|id, found| told(id, found.index).is_none());
+    memory.retried.retain(|id| live.contains(id));
     memory.releasing.retain(|id| live.contains(id));
     memory
         .trouble

@@ -55,6 +55,16 @@ impl Roster {
         self.by_endpoint.get(endpoint).map_or(&[], Vec::as_slice)
     }
 
+    /// The roster with what is stored beyond it: a slice may have been written and its status refused, or never sent.
+    #[must_use]
+    pub fn with_stored(&self, stored: Vec<SelectedDevice>) -> Self {
+        if stored.len() > self.devices.len() && stored.starts_with(&self.devices) {
+            Self::new(self.round, stored)
+        } else {
+            self.clone()
+        }
+    }
+
     /// UUIDs of the list that are not selected yet, in order, once each.
     #[must_use]
     pub fn missing(&self, uuids: &[String]) -> Vec<String> {
@@ -102,6 +112,23 @@ mod tests {
         assert_eq!(roster.missing(&list), ["c", "d"]);
         assert_eq!(roster.index_of("b"), Some(1));
         assert_eq!(roster.at_endpoint("192.0.2.1:80"), [0, 1]);
+    }
+
+    #[test]
+    fn a_slice_whose_status_was_refused_belongs_to_the_selection_and_anything_else_does_not() {
+        let device = |uuid: &str| SelectedDevice {
+            uuid: uuid.into(),
+            ..SelectedDevice::default()
+        };
+        let roster = Roster::new(3, vec![device("a"), device("b")]);
+        let more = vec![device("a"), device("b"), device("c")];
+        let with = roster.with_stored(more.clone());
+        assert_eq!((with.round, with.devices()), (3, more.as_slice()));
+        let wanted: Vec<String> = ["a", "c", "d"].map(String::from).into();
+        assert_eq!(with.missing(&wanted), ["d"], "c is not stored twice");
+        assert_eq!(roster.with_stored(vec![device("a")]), roster);
+        let other = vec![device("x"), device("b"), device("c")];
+        assert_eq!(roster.with_stored(other), roster);
     }
 
     #[test]

@@ -4,13 +4,23 @@
 
 use std::{sync::Arc, time::Duration};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
 use super::{
-    act, context::Context, job::Job, memory::Refusal, reconcile::NextPass, roster::Roster, status,
+    act,
+    choice::{self, Choice, Selecting, TooMany},
+    context::Context,
+    job::Job,
+    memory::Refusal,
+    reconcile::NextPass,
+    rerun,
+    roster::Roster,
+    status,
 };
 use crate::{
-    api::Reason,
+    api::{Reason, SelectionStatus},
     cluster::{ApiError, clock::now},
-    device,
+    device::{self, Selector},
     flashclass::{self, Frozen, Terms},
 };
 
@@ -88,15 +98,14 @@ pub(super) async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError
     Ok(())
 }
 
-/// Whether the spec asks for a round that is not stored yet.
+/// Whether the spec asks for a round that is not stored yet. Its devices are selected once it is not suspended.
 pub(super) fn wants_round(ctx: &Context, job: &Job) -> bool {
-    let named = job.invalid.is_none() && job.spec.as_ref().is_ok_and(|spec| !spec.uuid.is_empty());
+    let possible = job.spec.is_ok() && job.invalid.is_none() && !job.names_nothing();
+    let refused = choice::refusal(job).is_some();
+    let open = !job.deleting && !job.suspended() && !refused;
     let state = ctx.state();
-    !job.deleting
-        && named
-        && !job.round_is_current()
-        && state.akri_installed
-        && has_class(&state.terms(job))
+    let ready = state.akri_installed && has_class(&state.terms(job));
+    possible && open && !job.round_is_current() && ready
 }
 
 /// Whether a class lets a round begin now: the round begins with its defaults.
@@ -135,6 +144,40 @@ fn frozen(ctx: &Context, job: &Job, round: i64) -> Option<Frozen> {
     flashclass::freeze(class, round).ok()
 }
 
+/// How the selection of the job follows its spec, where a selection `roster` of it is known.
+fn choose(
+    ctx: &Context,
+    job: &Job,
+    roster: &Roster,
+    recalled: bool,
+) -> Option<Result<Choice, TooMany>> {
+    let spec = job.spec.as_ref().ok()?;
+    let parsed = match &spec.device_selector {
+        // What cannot be parsed is an invalid spec, and nothing is selected for one.
+        Some(selector) => Some(Selector::parse(selector).ok()?),
+        None => None,
+    };
+    let state = ctx.state();
+    let (before, selecting) = if recalled {
+        let before = state.rosters.get(&job.uid).map(Arc::as_ref);
+        (before, Selecting::Anew(parsed.as_ref()))
+    } else if choice::selector_is_current(job) {
+        (None, Selecting::Keep(&job.chosen))
+    } else {
+        (None, Selecting::Anew(parsed.as_ref()))
+    };
+    let chosen = choice::choose(roster, before, &spec.uuid, selecting, &state.inventory);
+    Some(chosen)
+}
+
+/// Stores that the spec names too many devices: the job fails and nothing of it starts until it is edited.
+async fn refuse(ctx: &Arc<Context>, job: &Job, too_many: TooMany) -> Result<(), ApiError> {
+    let status = status::refuse(job, choice::refused(too_many), now());
+    act::job::replace_status(ctx, job, &status).await?;
+    ctx.transitions(job, &status);
+    Ok(())
+}
+
 /// Freezes the selection of the next round and stores that the round has begun; nothing starts before.
 pub(super) async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> {
     let Ok(spec) = &job.spec else { return Ok(None) };
@@ -145,30 +188,28 @@ pub(super) async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<Nex
     // Slices of this round without a status that names it are of a crash in between: the round begins with them.
     let left = act::job::revisions(ctx, job).await?;
     let mut devices = device::gather(&left, number).unwrap_or_default();
-    let more = {
-        let state = ctx.state();
-        let missing = Roster::new(number, devices.clone()).missing(&spec.uuid);
-        let selected = device::select(&missing, &state.inventory);
-        match state.rosters.get(&job.uid) {
-            Some(before) => before.recall(selected),
-            None => selected,
+    let known = Roster::new(number, devices.clone());
+    let choice = match choose(ctx, job, &known, true) {
+        Some(Ok(choice)) => choice,
+        Some(Err(too_many)) => {
+            refuse(ctx, job, too_many).await?;
+            return Ok(Some(Duration::from_millis(1)));
         }
+        None => return Ok(None),
     };
-    act::job::store_selection(ctx, job, number, devices.len(), &more).await?;
-    devices.extend(more);
+    act::job::store_selection(ctx, job, number, devices.len(), &choice.more).await?;
+    devices.extend(choice.more);
     act::job::store_class(ctx, job, &frozen).await?;
     let roster = Roster::new(number, devices);
-    let effective =
-        ctx.state()
-            .terms(job)
-            .effective(spec, ctx.engine(), ctx.limits.bounds.address_seconds);
-    let status = status::open_round(
-        job,
-        &roster,
-        &device::hash(roster.devices()),
-        (effective, Some(frozen.stamp())),
-        now(),
-    );
+    let bounds = &ctx.limits.bounds;
+    let terms = ctx.state().terms(job);
+    let effective = terms.effective(spec, ctx.engine(), bounds.address_seconds);
+    let of_class = (effective, Some(frozen.stamp()));
+    let mut status = status::open_round(job, &roster, "", of_class, now());
+    status.selection = Some(SelectionStatus {
+        time: Some(Time(now())),
+        ..choice::selection_status(job, roster.devices(), &choice.chosen)
+    });
     act::job::replace_status(ctx, job, &status).await?;
     {
         let mut state = ctx.state();
@@ -182,40 +223,111 @@ pub(super) async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<Nex
         ctx.selected(&job.uid),
         spec.firmware
     );
-    ctx.event(job, None, (false, "RoundStarted"), note);
+    let part = format!("status.round[{number}]");
+    ctx.event_of_part(job, part, Reason::RoundStarted, note);
+    say_rerun(ctx, job, number);
     Ok(Some(Duration::from_millis(1)))
 }
 
-/// UUIDs that were added to the spec within a round join its selection.
-pub(super) async fn append_devices(ctx: &Context, job: &Job) -> Result<(), ApiError> {
-    let Ok(spec) = &job.spec else { return Ok(()) };
-    if job.deleting || job.invalid.is_some() || !job.round_is_current() {
-        return Ok(());
-    }
-    let (roster, more) = {
-        let state = ctx.state();
-        let Some(roster) = state.rosters.get(&job.uid).cloned() else {
-            return Ok(());
-        };
-        let missing = roster.missing(&spec.uuid);
-        let more = device::select(&missing, &state.inventory);
-        (roster, more)
+/// A rerun that the new round makes good, or needless.
+fn say_rerun(ctx: &Context, job: &Job, number: i64) {
+    let asked = job.spec.as_ref().ok().and_then(|spec| spec.rerun.as_ref());
+    let Some(rerun) = asked.filter(|rerun| !rerun.id.is_empty()) else {
+        return;
     };
-    if more.is_empty() || roster.devices().is_empty() {
-        return Ok(());
+    if job.status.last_rerun_id.as_deref() == Some(rerun.id.as_str()) {
+        return;
     }
-    act::job::store_selection(ctx, job, roster.round, roster.devices().len(), &more).await?;
+    let note = if rerun::wants_round(job) {
+        format!("rerun {}: all devices again, in round {number}", rerun.id)
+    } else {
+        format!(
+            "rerun {}: recorded only; round {number} begins anyway",
+            rerun.id
+        )
+    };
+    let part = format!("spec.rerun[{}]", rerun.id);
+    ctx.event_of_part(job, part, Reason::RerunRequested, note);
+}
+
+/// Brings the selection up to date with the spec within a round: devices join it, the spec says which are wanted. Returns
+/// whether it wrote the status.
+pub(super) async fn follow_spec(ctx: &Arc<Context>, job: &Job) -> Result<bool, ApiError> {
+    if job.deleting
+        || job.spec.is_err()
+        || job.invalid.is_some()
+        || !job.round_is_current()
+        || choice::refusal(job).is_some()
+    {
+        return Ok(false);
+    }
+    let Some(roster) = ctx.state().rosters.get(&job.uid).cloned() else {
+        return Ok(false);
+    };
+    let stored = job
+        .status
+        .selection
+        .as_ref()
+        .map_or(0, |stored| stored.count);
+    let lost = status::count(roster.devices().len()) < stored;
+    let current = choice::selector_is_current(job);
+    let anew = !current && ctx.state().akri_installed;
+    let listed = job.spec.iter().flat_map(|spec| &spec.uuid);
+    let more = listed
+        .into_iter()
+        .any(|uuid| roster.index_of(uuid).is_none());
+    if lost || !(anew || (current && more)) {
+        return Ok(false);
+    }
+    // Slices are written before the status that names them: some may be left of a write that was refused.
+    let revisions = act::job::revisions(ctx, job).await?;
+    let left = device::gather(&revisions, roster.round).unwrap_or_default();
+    let roster = roster.with_stored(left);
+    let choice = match choose(ctx, job, &roster, false) {
+        Some(Ok(choice)) => choice,
+        Some(Err(too_many)) => return refuse(ctx, job, too_many).await.map(|()| true),
+        None => return Ok(false),
+    };
+    let first = roster.devices().len();
+    act::job::store_selection(ctx, job, roster.round, first, &choice.more).await?;
     let mut devices = roster.devices().to_vec();
-    devices.extend(more);
+    devices.extend(choice.more);
     let mut status = job.status.clone();
-    if let Some(selection) = &mut status.selection {
-        selection.count = status::count(devices.len());
-        selection.hash = device::hash(&devices);
-    }
+    status.selection = Some(choice::selection_status(job, &devices, &choice.chosen));
     act::job::replace_status(ctx, job, &status).await?;
     ctx.state().rosters.insert(
         job.uid.clone(),
         Arc::new(Roster::new(roster.round, devices)),
     );
-    Ok(())
+    Ok(true)
+}
+
+/// Sends the failed devices of the round again where a rerun asks for it, once nothing is left to do about their attempts.
+/// Returns whether it wrote the status.
+pub(super) async fn rerun_failed(ctx: &Arc<Context>, job: &Job) -> Result<bool, ApiError> {
+    let Some(rerun) = rerun::due(job) else {
+        return Ok(false);
+    };
+    if job.deleting || job.invalid.is_some() || !job.round_is_current() {
+        return Ok(false);
+    }
+    let settled = {
+        let state = ctx.state();
+        let roster = state.rosters.get(&job.uid);
+        roster.is_some_and(|roster| rerun::failures_are_settled(job, roster, &state.ledger))
+    };
+    if !settled {
+        return Ok(false);
+    }
+    ctx.state().memory(&job.uid).send_again(&job.finals.failed);
+    let status = status::send_again(job, rerun, now());
+    act::job::replace_status(ctx, job, &status).await?;
+    let note = format!(
+        "rerun {}: {} failed devices go again",
+        rerun.id,
+        job.finals.failed.len()
+    );
+    let part = format!("spec.rerun[{}]", rerun.id);
+    ctx.event_of_part(job, part, Reason::RerunRequested, note);
+    Ok(true)
 }

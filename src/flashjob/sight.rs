@@ -69,8 +69,18 @@ pub struct RecordSight {
     pub foreign: bool,
     /// Whether the helm command wrote this revision.
     pub by_helm: bool,
+    /// Revision whose verdict was stored before it was marked failed, as a label says that helm copies to later ones.
+    pub settled: Option<u32>,
     /// The record itself, while something may still be made from it.
     pub stored: Option<Arc<Stored>>,
+}
+
+impl RecordSight {
+    /// Whether it failed, which is stored in the `FlashJob`: it is history.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.status == Status::Failed && self.settled == Some(self.revision)
+    }
 }
 
 /// The Service of an attempt.
@@ -110,6 +120,8 @@ pub struct PodSight {
     pub node: Option<String>,
     /// When the kubelet took it up.
     pub started: Option<Timestamp>,
+    /// When the flash container ended, by its node's clock.
+    pub finished: Option<Timestamp>,
     /// `activeDeadlineSeconds`.
     pub active_deadline_seconds: i64,
     /// Its finalizers.

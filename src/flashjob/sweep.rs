@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     act,
-    attempts::{Bounds, Ending, Step, Wish, decide},
+    attempts::{Bounds, Ending, Stage, Step, Wish, decide},
     context::Context,
     memory::Memory,
     sight::Identity,
@@ -45,6 +45,7 @@ pub(super) fn plan_orphans(
                 reason: found.verdict.reason,
                 message: found.verdict.message.clone(),
                 at: Some(found.at),
+                stage: Stage::Final,
             });
             let wish = Wish {
                 job: JobState::Leaving,

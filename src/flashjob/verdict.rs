@@ -72,6 +72,12 @@ pub fn judge(ended: &Ended<'_>, markers: &Markers) -> Verdict {
         .or_else(|| stopped(ended, finding))
         .or_else(|| finding.map(failed))
         .unwrap_or_else(|| unexplained(ended));
+    // What failed after the firmware was sent says nothing of the device: it may run the firmware by now.
+    let sent = ended.log.is_ok_and(|log| log::was_sent(log, markers));
+    let outcome = match outcome {
+        Outcome::Failed if sent => Outcome::Unknown,
+        other => other,
+    };
     Verdict {
         outcome,
         reason,

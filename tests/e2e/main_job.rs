@@ -174,7 +174,7 @@ async fn every_way_to_fail_has_its_reason_and_stays_listed_until_the_job_goes() 
     for device in fleet.devices() {
         let entry = done.device(&device.uuid);
         let (phase, reason, log) = match device.outcome {
-            Outcome::Sent => ("Succeeded", "FirmwareSent", "Firmware sent to IoT"),
+            Outcome::Sent => ("Succeeded", "Verified", "Firmware sent to IoT"),
             Outcome::Refused => ("Failed", "AttestationRefused", "Not verified device"),
             Outcome::TransferFailed => ("Failed", "TransferFailed", "Could not apply OTA"),
             Outcome::Exit1 => ("Failed", "ContactFailed", "Error performing POST request"),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Fleet, Space, seconds};
+use super::{Fleet, Operator, Space, seconds};
 
 /// Firmware of the jobs made here.
 pub const FIRMWARE: &str = "registry.example.com/esp32-fmnist:0.2.0";
@@ -84,6 +84,52 @@ impl Space {
         .await
     }
 
+    /// Revisions of a device's release, oldest first, with their status, as `helm history` shows them; none where there is no release.
+    pub fn revisions(&self, uuid: &str) -> Vec<(i64, String)> {
+        let output = self
+            .control_plane
+            .command("helm")
+            .args([
+                "-n",
+                &self.name,
+                "history",
+                &format!("flash-{uuid}"),
+                "-o",
+                "json",
+            ])
+            .output()
+            .unwrap();
+        let list: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let revisions = list.as_array().into_iter().flatten();
+        revisions
+            .map(|revision| {
+                let status = revision["status"].as_str().unwrap_or_default();
+                (revision["revision"].as_i64().unwrap(), status.to_owned())
+            })
+            .collect()
+    }
+
+    /// Waits until a job is as wanted.
+    pub async fn becomes(
+        &self,
+        name: &str,
+        what: &str,
+        within: u64,
+        wanted: impl Fn(&Seen) -> bool,
+    ) -> Seen {
+        self.eventually(what, seconds(within), async || {
+            Some(self.job(name)).filter(&wanted)
+        })
+        .await
+    }
+
+    /// `kill -9`, and another operator with these arguments. The lease is taken away, so that the test does not wait for its end.
+    pub fn replace(&self, operator: &mut Operator, arguments: &[&str]) {
+        operator.kill();
+        self.kubectl(&["delete", "leases", "--all"]);
+        *operator = self.operator(arguments);
+    }
+
     /// Deletes a job and waits until it, and everything made for it, is gone.
     pub async fn delete_job(&self, name: &str, within: u64) {
         self.kubectl(&["delete", "flashjob", name, "--wait=false"]);
@@ -142,23 +188,31 @@ impl Space {
         );
     }
 
-    /// Asserts that each device of the fleet was flashed as often as this, and never twice at the same time.
-    pub fn assert_flashed(&self, fleet: &Fleet, times: usize) {
+    /// Asserts that each device of these fleets was flashed as often as this, and never twice at the same time.
+    pub fn assert_flashed_each(&self, fleets: &[&Fleet], times: usize) {
         let births = self.control_plane.audit().flashes(&self.name);
-        for device in fleet.devices() {
-            let born = births.get(&device.uuid).copied().unwrap_or_default();
-            assert_eq!(born, times, "Pods of {device:?}\n{}", self.dump());
+        for fleet in fleets {
+            for device in fleet.devices() {
+                let born = births.get(&device.uuid).copied().unwrap_or_default();
+                assert_eq!(born, times, "Pods of {device:?}\n{}", self.dump());
+            }
+            let journal = fleet.journal();
+            assert_eq!(journal.len(), times * fleet.devices().len());
+            assert!(
+                !journal.iter().any(|flash| flash.overlapped),
+                "{journal:#?}"
+            );
         }
+    }
+
+    /// Asserts that each device of the only fleet was flashed as often as this, and never twice at the same time.
+    pub fn assert_flashed(&self, fleet: &Fleet, times: usize) {
+        self.assert_flashed_each(&[fleet], times);
+        let births = self.control_plane.audit().flashes(&self.name);
         assert_eq!(
             births.values().sum::<usize>(),
             times * fleet.devices().len(),
             "{births:?}"
-        );
-        let journal = fleet.journal();
-        assert_eq!(journal.len(), times * fleet.devices().len());
-        assert!(
-            !journal.iter().any(|flash| flash.overlapped),
-            "{journal:#?}"
         );
     }
 }

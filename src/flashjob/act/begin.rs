@@ -41,7 +41,7 @@ pub async fn begin(
         index: begin.index,
         uuid: &begin.uuid,
         device: &begin.device,
-        number: 1,
+        number: begin.number,
         nonce,
     };
     let blueprint = flash_pod

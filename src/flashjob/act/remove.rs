@@ -12,8 +12,8 @@ use crate::{
         ledger::Attempt,
         sight::Identity,
     },
-    names::TRACKING_FINALIZER,
-    release::{Key, Status},
+    names::{LABEL_SETTLED, TRACKING_FINALIZER},
+    release::{Key, Status, Stored},
 };
 
 /// Carries out the removals that are due.
@@ -199,11 +199,14 @@ async fn fail_record(ctx: &Context, attempt: &Attempt, description: &str) -> Res
     let Some(stored) = &newest.stored else {
         return delete_records(ctx, attempt).await;
     };
+    let mut stored = Stored::clone(stored);
+    let settled = (LABEL_SETTLED.to_owned(), newest.revision.to_string());
+    stored.labels.extend([settled]);
     let mut record = stored.record.clone();
     record.info.status = Status::Failed;
     record.info.last_deployed = Some(crate::cluster::clock::now());
     record.info.description = description.chars().take(512).collect();
-    put(ctx, stored, &record).await?;
+    put(ctx, &stored, &record).await?;
     ctx.metrics.release(ctx.engine(), "fail", "ok");
     Ok(())
 }

@@ -5,12 +5,18 @@
 use jiff::Timestamp;
 
 use super::{
-    Bounds, Decision, Ending, PodRemoval, RecordRemoval, Removal, Step, Wish, after,
+    Bounds, Decision, Ending, PodRemoval, RecordRemoval, Removal, Stage, Step, Wish, after,
     flashing::await_end, phase_of,
 };
 use crate::{
     api::{DevicePhase, Reason},
-    flashjob::{ledger::Attempt, memory::Memory, sight::PodSight, table::JobState},
+    flashjob::{
+        ledger::Attempt,
+        memory::Memory,
+        retry::cut_off,
+        sight::{PodSight, RecordSight},
+        table::JobState,
+    },
     release::Status,
 };
 
@@ -50,6 +56,13 @@ pub(super) fn over(attempt: &Attempt, memory: &Memory) -> Decision {
     }
 }
 
+/// Whether the attempt failed, that was stored, and all that is left is what `helm history` shows. Where its index is not final
+/// any more, the device was sent again.
+pub(super) fn is_history(attempt: &Attempt) -> bool {
+    let bare = attempt.pod.is_none() && attempt.service.is_none();
+    bare && attempt.record().is_some_and(RecordSight::is_settled)
+}
+
 /// Uninstalls an attempt that has no verdict and never will: no flash began.
 pub(super) fn release(attempt: &Attempt, wish: &Wish, bounds: &Bounds, now: Timestamp) -> Decision {
     let decision = Decision::wait(
@@ -74,7 +87,7 @@ pub(super) fn release(attempt: &Attempt, wish: &Wish, bounds: &Bounds, now: Time
     }
 }
 
-/// Rows 4 and 5.
+/// Rows 3, 4 and 5.
 pub(super) fn finish(
     attempt: &Attempt,
     wish: &Wish,
@@ -82,7 +95,18 @@ pub(super) fn finish(
     bounds: &Bounds,
     now: Timestamp,
 ) -> Decision {
+    // Row 3: the record is the lock until the version was read back.
+    let read_back = wish
+        .ending
+        .as_ref()
+        .is_some_and(|ending| ending.stage == Stage::Verifying)
+        && wish.job == JobState::Exists;
     let (phase, reason, message) = match &wish.ending {
+        Some(ending) if read_back => (
+            DevicePhase::Verifying,
+            ending.reason,
+            ending.message.clone(),
+        ),
         Some(ending) if ending.succeeded => (
             DevicePhase::Succeeded,
             ending.reason,
@@ -99,9 +123,11 @@ pub(super) fn finish(
         .ending
         .as_ref()
         .filter(|ending| !ending.succeeded && wish.job == JobState::Exists);
-    let record = keep.map_or(RecordRemoval::Delete, |ending| {
-        RecordRemoval::Fail(format!("{}: {}", ending.reason, ending.message))
-    });
+    let record = match keep {
+        _ if read_back => RecordRemoval::Keep,
+        Some(ending) => RecordRemoval::Fail(format!("{}: {}", ending.reason, ending.message)),
+        None => RecordRemoval::Delete,
+    };
     let how = if memory.lost.contains(&attempt.identity.key.id) {
         PodRemoval::Lost
     } else {
@@ -130,16 +156,7 @@ fn cool_down(attempt: &Attempt, ending: &Ending, bounds: &Bounds) -> Option<Time
         .service
         .as_ref()
         .is_some_and(|service| !service.restricted);
-    let interrupted = matches!(
-        ending.reason,
-        Reason::Interrupted
-            | Reason::DeadlineExceeded
-            | Reason::TransferFailed
-            | Reason::NodeLost
-            | Reason::Evicted
-            | Reason::VerdictUnknown
-    );
-    if ending.succeeded || !(interrupted || open) {
+    if ending.succeeded || !(cut_off(ending.reason) || open) {
         return None;
     }
     ending.at.map(|at| after(at, bounds.cool_down_seconds))

@@ -126,7 +126,12 @@ impl Replica {
     }
 
     /// A look at the Lease, and what follows. `reached` is false where no request gets through. Returns what it led before.
-    pub fn tick(&mut self, api: &mut Api, reached: bool, begin: Begin<'_>) -> Option<Box<Leader>> {
+    pub fn tick(
+        &mut self,
+        api: &mut Api,
+        reached: bool,
+        begin: &mut Begin<'_>,
+    ) -> Option<Box<Leader>> {
         let now = api.now;
         self.next_tick = now + PERIOD;
         let reached = reached && now >= self.cut_off;
@@ -149,6 +154,10 @@ impl Replica {
                     ready,
                 };
                 None
+            }
+            // It slept too long: its fence would never open, and its first renewal ends it.
+            Stage::Won { renewed, .. } if now >= renewed + RENEW_DEADLINE => {
+                self.step_down(api, Stage::Standby)
             }
             Stage::Won { lease, renewed, .. } => {
                 let until = boot(renewed + RENEW_DEADLINE);

@@ -143,20 +143,20 @@ impl Api {
         }
     }
 
-    fn was_flashed(&self, uid: &str, round: i64, uuid: &str) -> bool {
+    fn was_flashed(&self, job: &str, round: i64, uuid: &str) -> bool {
         self.flashes.values().any(|flash| {
             let who = &flash.identity;
             let same =
-                (who.key.job_uid.as_str(), who.round, who.uuid.as_str()) == (uid, round, uuid);
+                (who.key.job_uid.as_str(), who.round, who.uuid.as_str()) == (job, round, uuid);
             same && flash.result == Some(Outcome::Succeeded)
         })
     }
 
-    fn is_flashing(&self, uid: &str, round: i64, uuid: &str) -> bool {
+    fn is_flashing(&self, job: &str, round: i64, uuid: &str) -> bool {
         self.pods.values().any(|pod| {
             let who = &pod.sight.identity;
             let same =
-                (who.key.job_uid.as_str(), who.round, who.uuid.as_str()) == (uid, round, uuid);
+                (who.key.job_uid.as_str(), who.round, who.uuid.as_str()) == (job, round, uuid);
             same && !pod.ended() && !self.dead.contains(&pod.sight.name)
         })
     }

@@ -248,16 +248,18 @@ impl Leader {
     }
 
     /// UUIDs that were added to the spec within a round. Whether there were any.
-    fn append_devices(&mut self, _api: &Api, job: &Arc<Job>) -> bool {
+    fn append_devices(&mut self, api: &Api, job: &Arc<Job>) -> bool {
         let Some(roster) = self.state.rosters.get(&job.uid).cloned() else {
             return false;
         };
-        let missing = roster.missing(&job.spec.as_ref().unwrap().uuid);
-        let more = device::select(&missing, &self.state.inventory);
-        if more.is_empty() || roster.devices().is_empty() {
+        let uuids = &job.spec.as_ref().unwrap().uuid;
+        if roster.missing(uuids).is_empty() || roster.devices().is_empty() {
             return false;
         }
+        let roster = roster.with_stored(api.selection(&job.uid, roster.round));
+        let more = device::select(&roster.missing(uuids), &self.state.inventory);
         let slice = Op::StoreSelection(roster.round, roster.devices().len(), more.clone());
+        let slice = (!more.is_empty()).then_some(slice);
         let devices = [roster.devices().to_vec(), more].concat();
         let mut wanted = job.status.clone();
         if let Some(selection) = &mut wanted.selection {
@@ -265,11 +267,10 @@ impl Leader {
         }
         let roster = Roster::new(roster.round, devices);
         let ops = [
-            slice,
             Op::SaveStatus(Box::new(wanted)),
             Op::Adopt(Box::new(roster)),
         ];
-        self.write(job, ops);
+        self.write(job, slice.into_iter().chain(ops));
         true
     }
 

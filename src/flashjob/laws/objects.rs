@@ -132,6 +132,7 @@ impl Api {
             has_pod: false,
             foreign: false,
             by_helm: false,
+            settled: None,
             stored: None,
         };
         self.records.insert(name, record.clone());
@@ -174,10 +175,10 @@ impl Api {
     }
 
     /// Server-side apply of the Service of an attempt.
-    pub fn apply_service(&mut self, identity: &Identity) -> Result<ServiceSight, Refused> {
+    pub fn apply_service(&mut self, identity: &Identity) -> ServiceSight {
         let name = pod_name(identity);
         if let Some(known) = self.services.get(&name) {
-            return Ok(known.clone());
+            return known.clone();
         }
         let service = ServiceSight {
             sight: self.fresh(identity, &name),
@@ -186,7 +187,7 @@ impl Api {
         };
         self.services.insert(name, service.clone());
         self.tell(1, &Event::Service(service.clone()));
-        Ok(service)
+        service
     }
 
     /// The load balancer gives an address, or takes it back and lets a Service go.

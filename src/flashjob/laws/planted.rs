@@ -29,7 +29,7 @@ const WORLDS: u64 = 400;
 #[case(Bug::NoLeaseCheck, "took effect after another had begun")]
 #[case(Bug::NoWaitAfterTakeOver, "took effect after another had begun")]
 #[case(Bug::CountSlotsFromCache, "more slots are in use")]
-#[case(Bug::InterruptedWithoutLiveGet, "failed while it is being flashed")]
+#[case(Bug::InterruptedWithoutLiveGet, "verdict")]
 #[case(Bug::UnlockOnDeleteAccepted, "")]
 #[case(Bug::VerdictWithoutUid, "")]
 fn a_planted_bug_breaks_a_law(#[case] bug: Bug, #[case] law: &str) {

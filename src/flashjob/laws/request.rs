@@ -126,7 +126,7 @@ impl Api {
                 self.delete_record(name, uid);
                 Ok(Reply::Gone)
             }
-            Request::ApplyService(who) => self.apply_service(who).map(Reply::Service),
+            Request::ApplyService(who) => Ok(Reply::Service(self.apply_service(who))),
             Request::FindService(name) => {
                 let found = self.services.get(name).cloned();
                 found.map(Reply::Service).ok_or(Refused::NotFound)

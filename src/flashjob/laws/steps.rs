@@ -74,12 +74,11 @@ impl Leader {
                 record.ok_or(Refused::NotFound)?;
                 Some(Request::CreatePod(who))
             }
-            Op::FindPod => Some(Request::FindPod(pod_name(&who))),
             Op::Confirm if self.bug == Some(Bug::InterruptedWithoutLiveGet) => {
                 self.keep(api, &who, Outcome::Unknown, Reason::Interrupted);
                 None
             }
-            Op::Confirm => Some(Request::FindPod(pod_name(&who))),
+            Op::FindPod | Op::Confirm => Some(Request::FindPod(pod_name(&who))),
             Op::PutDeployed | Op::FailRecord => {
                 let status = if matches!(op, Op::FailRecord) {
                     Status::Failed

@@ -44,6 +44,10 @@ pub enum Op {
 
 /// Where the request of a task is.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "most are on their way or answered"
+)]
 pub enum Wire {
     Idle,
     /// On its way until this time; after that, client and server have given it up.

@@ -62,7 +62,9 @@ impl World {
             checked: 0,
             chance,
         };
-        JOBS.iter().for_each(|name| world.create_job(name));
+        for name in JOBS {
+            world.create_job(name);
+        }
         // Somebody leads before anything happens.
         (0..3).for_each(|_| world.pass_time(REQUEST_TIMEOUT));
         world
@@ -73,7 +75,8 @@ impl World {
         let uid = format!("{name}-{}", self.renamed);
         let object = json!({
             "metadata": {"name": name, "namespace": "lab", "uid": uid, "generation": 1},
-            "spec": {"uuid": (0..DEVICES).map(uuid).collect::<Vec<_>>(), "firmware": "f:1", "version": "1", "parallelism": PARALLELISM},
+            "spec": {"uuid": (0..DEVICES).map(uuid).collect::<Vec<_>>(), "firmware": "f:1", "version": "1", "parallelism": PARALLELISM,
+                     "verification": {"mode": "None"}},
         });
         self.api.put_job(serde_json::from_value(object).unwrap());
     }
@@ -119,12 +122,12 @@ impl World {
                 bug,
                 ..
             } = self;
-            let begin = Begin {
+            let mut begin = Begin {
                 bug: *bug,
                 max_in_flight: MAX_IN_FLIGHT,
                 late: &mut |api| late_pods(api, chance),
             };
-            let before = replicas[place].tick(api, reached, begin);
+            let before = replicas[place].tick(api, reached, &mut begin);
             self.bury(before);
         }
     }

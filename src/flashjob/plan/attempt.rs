@@ -10,10 +10,11 @@ use super::{DeviceView, Observed, Plan, gates::wish, vanished::flashing_attempt}
 use crate::{
     api::{DevicePhase, Reason},
     flashjob::{
-        attempts::{Bounds, Decision, decide},
+        attempts::{Bounds, Decision, Stage, decide},
         foreign,
         ledger::Attempt,
         memory::Waiting,
+        rollout::pace::Pace,
         sight::AttemptKey,
     },
     release::release_name,
@@ -37,13 +38,19 @@ pub(super) fn plan_attempt(
         of_device.and_then(|index| flashing_attempt(observed.job, index)),
     );
     let index = of_device.filter(|_| !foreign);
-    let mut wish = wish(observed, attempt, index);
+    let mut wish = wish(observed, &plan.pace, attempt, index);
     if foreign {
         wish.ending = Some(foreign::ending());
     }
     let bounds = bounds(observed);
     let decision = decide(attempt, &wish, observed.memory, &bounds, now);
-    let over = decision.step.is_none() && decision.phase == DevicePhase::Pending;
+    // A failed attempt that another one follows stays as a record: the device may begin again once it holds nothing.
+    let retried = wish
+        .ending
+        .as_ref()
+        .is_some_and(|ending| ending.stage == Stage::Retried);
+    let over = decision.step.is_none()
+        && (decision.phase == DevicePhase::Pending || (retried && !attempt.holds_slot()));
     if let Some(index) = index.filter(|_| !over) {
         active.insert(index, key.clone());
     }
@@ -53,9 +60,13 @@ pub(super) fn plan_attempt(
     }
     if let Some((reason, message)) = &decision.release {
         let waiting = next_wait(observed, index, *reason, message.clone(), now);
+        let waiting = unless_paced(&plan.pace, index, waiting, now);
         plan.release.push((key.clone(), index, waiting));
     }
     if !over && wish.ending.is_none() {
+        if let (Some(index), Some(version)) = (index, attempt.from_version()) {
+            plan.from_versions.insert(index, version.to_owned());
+        }
         plan.views.push(view(attempt, index, decision));
     }
 }
@@ -129,6 +140,19 @@ fn begun(attempt: &Attempt) -> Option<Timestamp> {
     };
     let pod = || attempt.pod.as_ref().map(|pod| pod.sight.created);
     record.or_else(service).or_else(pod)
+}
+
+/// A device that was stopped by the pace of its job waits for that alone, and has lost no try.
+fn unless_paced(pace: &Pace, index: Option<usize>, waiting: Waiting, now: Timestamp) -> Waiting {
+    let hold = index.and_then(|index| pace.closed(index));
+    if hold.is_none_or(|hold| hold.reason != waiting.reason) {
+        return waiting;
+    }
+    Waiting {
+        until: now,
+        tries: waiting.tries - 1,
+        ..waiting
+    }
 }
 
 fn next_wait(

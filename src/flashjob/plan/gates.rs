@@ -5,18 +5,28 @@
 use super::Observed;
 use crate::{
     api::{DevicePhase, Reason},
+    device::Device,
     flashjob::{
-        attempts::{Ending, Wish},
+        attempts::{Ending, Stage, Wish},
+        choice,
         job::Job,
         ledger::Attempt,
         memory::Found,
+        pending::at_version,
+        rollout::pace::{Pace, is_counting},
+        stored,
         table::JobState,
         verdict::Outcome,
     },
 };
 
 /// What the job wants of an attempt: its stored ending, and the gates before write 4.
-pub(super) fn wish(observed: &Observed<'_>, attempt: &Attempt, index: Option<usize>) -> Wish {
+pub(super) fn wish(
+    observed: &Observed<'_>,
+    pace: &Pace,
+    attempt: &Attempt,
+    index: Option<usize>,
+) -> Wish {
     let job = observed.job;
     // A round that is not stored as the current one is being replaced: its attempts are of an older round from now on.
     let same_round = index.is_some() && (job.spec.is_err() || job.round_is_current());
@@ -25,7 +35,9 @@ pub(super) fn wish(observed: &Observed<'_>, attempt: &Attempt, index: Option<usi
     } else {
         JobState::Exists
     };
-    let stored = index.and_then(|index| stored_ending(observed, index));
+    let stored = index.and_then(|index| {
+        stored_ending(observed, index).or_else(|| interim_ending(observed, index, attempt))
+    });
     // Verdicts of older rounds have no place in the status: log and event hold them.
     let ending = stored.or_else(|| {
         let found = observed.memory.verdicts.get(&attempt.identity.key.id)?;
@@ -35,15 +47,32 @@ pub(super) fn wish(observed: &Observed<'_>, attempt: &Attempt, index: Option<usi
         job: state,
         ending,
         was_flashing: index.is_some_and(|index| was_flashing(job, index, &attempt.identity.key.id)),
-        closed: closed_gate(observed, attempt),
-        held: (!observed.world.akri_installed).then(|| {
-            (
-                Reason::AkriNotInstalled,
-                "Akri's Instances are not known: whether this is still the device cannot be said"
-                    .into(),
-            )
-        }),
+        closed: paced(pace, index).or_else(|| closed_gate(observed, attempt, index)),
+        held: held_gate(observed, pace),
     }
+}
+
+/// The pace of the job lets nothing start, or not this device.
+fn paced(pace: &Pace, index: Option<usize>) -> Option<(Reason, String)> {
+    let hold = pace.closed(index?)?;
+    Some((hold.reason, hold.message.clone()))
+}
+
+/// Why the gates before write 4 cannot be asked now.
+fn held_gate(observed: &Observed<'_>, pace: &Pace) -> Option<(Reason, String)> {
+    if !observed.world.akri_installed {
+        let message =
+            "Akri's Instances are not known: whether this is still the device cannot be said";
+        return Some((Reason::AkriNotInstalled, message.into()));
+    }
+    if pace.counts_failures && is_counting(observed) {
+        let message = "a failure is being counted that may stop the job";
+        return Some((Reason::Queued, message.into()));
+    }
+    (!choice::selector_is_current(observed.job)).then(|| {
+        let message = "spec.deviceSelector was edited and has not been carried out yet";
+        (Reason::Queued, message.into())
+    })
 }
 
 fn ending_of(found: &Found) -> Ending {
@@ -52,6 +81,7 @@ fn ending_of(found: &Found) -> Ending {
         reason: found.verdict.reason,
         message: found.verdict.message.clone(),
         at: Some(found.at),
+        stage: Stage::Final,
     }
 }
 
@@ -61,15 +91,8 @@ fn stored_ending(observed: &Observed<'_>, index: usize) -> Option<Ending> {
         return None;
     }
     let succeeded = finals.succeeded.contains(index) || finals.skipped.contains(index);
-    let device = observed
-        .job
-        .status
-        .devices
-        .iter()
-        .find(|device| usize::try_from(device.index) == Ok(index));
-    let reason = device
-        .and_then(|device| device.reason.as_deref())
-        .and_then(reason_of);
+    let device = stored::entry(observed.job, index);
+    let reason = device.and_then(stored::reason);
     Some(Ending {
         succeeded,
         reason: reason.unwrap_or(if succeeded {
@@ -83,30 +106,53 @@ fn stored_ending(observed: &Observed<'_>, index: usize) -> Option<Ending> {
         at: device
             .and_then(|device| device.completion_time.as_ref())
             .map(|time| time.0),
+        stage: Stage::Final,
     })
 }
 
-fn reason_of(word: &str) -> Option<Reason> {
-    Reason::ALL
-        .iter()
-        .copied()
-        .find(|reason| reason.as_str() == word)
+/// The stored verdict of an attempt whose device is not final: it is read back, or another attempt follows.
+fn interim_ending(observed: &Observed<'_>, index: usize, attempt: &Attempt) -> Option<Ending> {
+    let job = observed.job;
+    let id = &attempt.identity.key.id;
+    let device = stored::entry(job, index)?;
+    let own = stored::stage(job, index, id);
+    let stage = own.or_else(|| {
+        // The entry speaks of a later attempt, and this one is told by its number; its record may be gone or unreadable.
+        let number = attempt
+            .number()
+            .and_then(|number| usize::try_from(number).ok());
+        let counted = number.is_some_and(|number| number <= device.earlier_failures.len());
+        let over = counted || observed.memory.retried.contains(id);
+        over.then_some(Stage::Retried)
+    })?;
+    let told = Some(device).filter(|_| own.is_some());
+    let reason = told.and_then(stored::reason).unwrap_or(Reason::FlashFailed);
+    Some(Ending {
+        succeeded: stage == Stage::Verifying && reason == Reason::Verifying,
+        reason,
+        message: told
+            .and_then(|device| device.message.clone())
+            .unwrap_or_default(),
+        at: told
+            .and_then(|device| device.completion_time.as_ref())
+            .map(|time| time.0),
+        stage,
+    })
 }
 
 /// Whether the status says that this very attempt was flashing: another attempt at the device says nothing about this one.
 fn was_flashing(job: &Job, index: usize, attempt: &str) -> bool {
-    let flashing = DevicePhase::Flashing.as_str();
-    job.status.devices.iter().any(|device| {
-        let own = device
-            .pod
-            .as_deref()
-            .is_some_and(|pod| pod.rsplit('-').next() == Some(attempt));
-        usize::try_from(device.index) == Ok(index) && device.phase == flashing && own
+    stored::entry(job, index).is_some_and(|device| {
+        stored::is(device, DevicePhase::Flashing) && stored::attempt_id(device) == Some(attempt)
     })
 }
 
 /// The gates that are asked again right before the Pod is created.
-fn closed_gate(observed: &Observed<'_>, attempt: &Attempt) -> Option<(Reason, String)> {
+fn closed_gate(
+    observed: &Observed<'_>,
+    attempt: &Attempt,
+    index: Option<usize>,
+) -> Option<(Reason, String)> {
     if let Some(refusal) = &observed.terms.refusal {
         return Some((refusal.reason, refusal.message.clone()));
     }
@@ -117,25 +163,18 @@ fn closed_gate(observed: &Observed<'_>, attempt: &Attempt) -> Option<(Reason, St
         return Some((refusal.reason, refusal.message.clone()));
     }
     let identity = &attempt.identity;
-    if observed
-        .job
-        .spec
-        .as_ref()
-        .is_ok_and(|spec| !spec.uuid.contains(&identity.uuid))
-    {
-        return Some((
-            Reason::NotRequested,
-            format!("spec.uuid does not name {} any more", identity.uuid),
-        ));
+    let dropped = index.is_some_and(|index| !observed.job.wants(index, &identity.uuid));
+    if dropped && choice::selector_is_current(observed.job) {
+        let message = format!("the spec does not name {} any more", identity.uuid);
+        return Some((Reason::NotRequested, message));
     }
     // Where no Instance is known, the absence of one says nothing: the attempt is held, not closed.
     let endpoint = identity
         .endpoint
         .as_deref()
         .filter(|_| observed.world.akri_installed)?;
-    let forbidden = |device| Some((Reason::DeviceNotAllowed, observed.terms.forbid(device)?));
     match observed.inventory.by_uuid(&identity.uuid) {
-        Some(Ok(device)) if device.endpoint.to_string() == endpoint => forbidden(device),
+        Some(Ok(device)) if device.endpoint.to_string() == endpoint => unwanted(observed, device),
         Some(Ok(device)) => Some((
             Reason::DeviceNotFound,
             format!(
@@ -146,11 +185,25 @@ fn closed_gate(observed: &Observed<'_>, attempt: &Attempt) -> Option<(Reason, St
         Some(Err(error)) => Some((Reason::DeviceInvalid, error.to_string())),
         // A new uid of the same endpoint is the same device after a restart.
         None => match observed.inventory.by_endpoint(endpoint) {
-            Some(device) => forbidden(device),
+            Some(device) => unwanted(observed, device),
             None => Some((
                 Reason::DeviceNotFound,
                 format!("no Akri Instance stands for {endpoint} any more"),
             )),
         },
     }
+}
+
+/// The class forbids it, or it needs no flash any more.
+fn unwanted(observed: &Observed<'_>, device: &Device) -> Option<(Reason, String)> {
+    let forbidden = observed.terms.forbid(device);
+    forbidden
+        .map(|message| (Reason::DeviceNotAllowed, message))
+        .or_else(|| needless(observed, device))
+}
+
+/// It got the version in the meantime, by hand or by another operator.
+fn needless(observed: &Observed<'_>, device: &Device) -> Option<(Reason, String)> {
+    let effective = observed.effective();
+    at_version(observed.job, &effective, device).map(|message| (Reason::AlreadyAtVersion, message))
 }

@@ -8,25 +8,19 @@ use jiff::Timestamp;
 
 use super::{DeviceView, Observed, Plan};
 use crate::{
-    api::{DevicePhase, DeviceStatus, Reason},
+    api::{DevicePhase, Reason},
     flashjob::{
         attempts::Step,
         job::Job,
         sight::{AttemptKey, Identity},
+        stored,
     },
 };
 
-/// Id of the attempt whose Pod a stored device record names.
-fn attempt_of(device: &DeviceStatus) -> Option<&str> {
-    device.pod.as_deref()?.rsplit_once('-').map(|(_, id)| id)
-}
-
 /// Id of the attempt of which the stored status says that it flashes the device at this index.
 pub(super) fn flashing_attempt(job: &Job, index: usize) -> Option<&str> {
-    let flashing = DevicePhase::Flashing.as_str();
-    let of_index = |device: &&DeviceStatus| usize::try_from(device.index) == Ok(index);
-    let device = job.status.devices.iter().find(of_index)?;
-    attempt_of(device).filter(|_| device.phase == flashing)
+    let device = stored::entry(job, index)?;
+    stored::attempt_id(device).filter(|_| stored::is(device, DevicePhase::Flashing))
 }
 
 /// Row 6, where nothing at all is left: the stored status shows a flash of which no object remains.
@@ -56,7 +50,8 @@ pub(super) fn plan_vanished(
         let Ok(index) = usize::try_from(device.index) else {
             continue;
         };
-        let (Some(selected), Some(id)) = (roster.devices().get(index), attempt_of(device)) else {
+        let (Some(selected), Some(id)) = (roster.devices().get(index), stored::attempt_id(device))
+        else {
             continue;
         };
         let memory = observed.memory;

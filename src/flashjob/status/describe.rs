@@ -5,10 +5,23 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{count, tally::Tally};
+use super::{
+    count,
+    paced::{paced, suspended},
+    tally::Tally,
+};
 use crate::{
     api::{ConditionType, Counts, FlashJobStatus, Phase, Reason},
-    flashjob::{conditions, job::Job, memory::Refusal, plan::Observed},
+    flashjob::{
+        choice, conditions,
+        job::Job,
+        memory::Refusal,
+        plan::Observed,
+        rollout::{
+            hold::Hold,
+            pace::{Pace, approval_for_other_round},
+        },
+    },
 };
 
 /// What keeps the whole job from going on.
@@ -23,6 +36,9 @@ pub(super) fn trouble(observed: &Observed<'_>) -> Option<Refusal> {
     }
     if let Some(message) = &observed.job.invalid {
         return refusal(Reason::InvalidSpec, message.clone());
+    }
+    if let Some(refused) = choice::refusal(observed.job) {
+        return Some(refused);
     }
     let refused = observed.memory.refusal.as_ref();
     let refused = refused.and_then(|(_, _, refused)| refused.clone());
@@ -55,20 +71,21 @@ pub(super) fn describe(
     job: &Job,
     tally: &Tally,
     trouble: Option<Refusal>,
+    pace: &Pace,
     now: Timestamp,
 ) {
     status.counts = Some(Counts {
         selected: count(tally.selected),
         pending: count(tally.pending()),
         in_flight: count(tally.in_flight),
-        verifying: 0,
+        verifying: count(tally.verifying),
         waiting: count(tally.waiting),
         succeeded: count(tally.succeeded),
         failed: count(tally.failed),
         skipped: count(tally.skipped),
     });
     status.progress = Some(format!("{}/{}", tally.finals(), tally.selected));
-    let verdict = judge(job, status, tally, trouble);
+    let verdict = judge(job, status, tally, trouble, pace);
     status.reason = Some(verdict.reason.as_str().to_owned());
     status.message = Some(verdict.message.clone());
     let phase = match verdict.end {
@@ -105,6 +122,7 @@ fn judge(
     status: &FlashJobStatus,
     tally: &Tally,
     trouble: Option<Refusal>,
+    pace: &Pace,
 ) -> JobVerdict {
     let going = JobVerdict {
         end: None,
@@ -135,11 +153,13 @@ fn judge(
                 | Reason::SelectionLost
                 | Reason::StatusTooLarge
         );
-        let ends = !waits && !of_class && !suspended && tally.in_flight == 0;
+        // An edit puts it right, and the round goes on.
+        let stalls = matches!(reason, Reason::StepAlreadyStarted | Reason::WindowTooShort);
+        let ends = !waits && !stalls && !of_class && !suspended && tally.in_flight == 0;
         return JobVerdict {
             end: ends.then_some(End::Failed),
             accepted: waits || suspended,
-            stalled: waits || of_class,
+            stalled: waits || stalls || of_class,
             reason,
             message,
         };
@@ -150,13 +170,19 @@ fn judge(
         tally.selected
     );
     if status.round.is_none() || !job.round_is_current() {
-        let none_named = job.spec.as_ref().is_ok_and(|spec| spec.uuid.is_empty());
-        if none_named {
-            let message = "spec.uuid names no device".to_owned();
+        if job.names_nothing() {
+            let message = "neither spec.uuid nor spec.deviceSelector names a device".to_owned();
             return JobVerdict {
                 end: Some(End::Failed),
                 reason: Reason::NoDevicesSelected,
                 message,
+                ..going
+            };
+        }
+        if let Some(paced) = suspended(job) {
+            return JobVerdict {
+                reason: paced.reason,
+                message: paced.message,
                 ..going
             };
         }
@@ -166,7 +192,7 @@ fn judge(
         };
     }
     if tally.selected == 0 {
-        let message = "spec.uuid names no device".to_owned();
+        let message = none_selected(job);
         return JobVerdict {
             end: Some(End::Failed),
             reason: Reason::NoDevicesSelected,
@@ -174,10 +200,19 @@ fn judge(
             ..going
         };
     }
+    if let Some(paced) = paced(job, tally, pace, &done) {
+        return JobVerdict {
+            end: paced.ended.then_some(End::Failed),
+            reason: paced.reason,
+            message: paced.message,
+            ..going
+        };
+    }
     if tally.finals() < tally.selected {
         let message = format!(
-            "{done}; {} in flight, {} pending, {} waiting, {} failed",
+            "{done}; {} in flight, {} verifying, {} pending, {} waiting, {} failed",
             tally.in_flight,
+            tally.verifying,
             tally.pending(),
             tally.waiting,
             tally.failed
@@ -204,14 +239,28 @@ fn judge(
     }
 }
 
+fn none_selected(job: &Job) -> String {
+    let by_selector = job
+        .spec
+        .as_ref()
+        .is_ok_and(|spec| spec.device_selector.is_some());
+    if by_selector {
+        "spec.deviceSelector matched no device when the round began; edit it, or select anew with spec.rerun {id: NEW, devices: All}"
+            .to_owned()
+    } else {
+        "spec.uuid names no device".to_owned()
+    }
+}
+
 fn set_conditions(status: &mut FlashJobStatus, job: &Job, verdict: &JobVerdict, now: Timestamp) {
     let complete = verdict.end == Some(End::Complete);
     let failed = verdict.end == Some(End::Failed);
     let words = || (verdict.reason, verdict.message.clone());
-    let accepted = if verdict.accepted {
-        (Reason::SpecAccepted, String::new())
-    } else {
-        words()
+    let ignored = approval_for_other_round(job);
+    let accepted = match (verdict.accepted, ignored) {
+        (true, None) => (Reason::SpecAccepted, String::new()),
+        (true, Some(message)) => (Reason::ApprovalForOtherRound, message),
+        (false, _) => words(),
     };
     let draining = if job.deleting {
         (Reason::Deleting, drain_message(status))
@@ -223,12 +272,17 @@ fn set_conditions(status: &mut FlashJobStatus, job: &Job, verdict: &JobVerdict, 
     } else {
         (Reason::Healthy, String::new())
     };
-    let suspended = verdict.reason == Reason::ClassSuspended;
-    let suspended_words = if suspended {
+    // Whatever else keeps the job from starting devices.
+    let by_class = verdict.reason == Reason::ClassSuspended;
+    let suspended = (job.suspended() || by_class) && verdict.end.is_none();
+    let suspended_words = if by_class {
         words()
+    } else if suspended {
+        (Reason::Suspended, Hold::suspended(job).message)
     } else {
         (Reason::NotRequested, String::new())
     };
+    let stopped = status.stop.is_some();
     let open = || (Reason::NotFinished, String::new());
     let set = [
         (ConditionType::Accepted, verdict.accepted, accepted),
@@ -237,8 +291,8 @@ fn set_conditions(status: &mut FlashJobStatus, job: &Job, verdict: &JobVerdict, 
         (ConditionType::Draining, job.deleting, draining),
         (
             ConditionType::FailureTarget,
-            failed,
-            if failed {
+            failed || stopped,
+            if failed || stopped {
                 words()
             } else {
                 (Reason::Healthy, String::new())

@@ -16,6 +16,7 @@ use crate::{
         memory::Found,
         plan::{DeviceView, Observed, Plan},
         roster::Roster,
+        stored,
         verdict::Outcome,
     },
     release::release_name,
@@ -26,21 +27,40 @@ const MAX_DEVICES_BYTES: usize = 128 * 1024;
 /// Most bytes of the entries of devices that wait for a reason of their own.
 const MAX_WAITING_BYTES: usize = 48 * 1024;
 
-/// In flight, waiting for a reason, then the newest failures and successes; as many as fit.
+/// Devices of which an attempt ended.
+pub(super) struct Ended<'a> {
+    /// Indexes of those that are final.
+    pub(super) finals: &'a Finals,
+    /// Final verdicts that are not stored yet.
+    pub(super) found: &'a [&'a Found],
+    /// Entries of those that are read back or tried again.
+    pub(super) tracked: Vec<DeviceStatus>,
+}
+
+/// In flight, read back or tried again, waiting for a reason, then the newest failures and successes; as many as fit, and in
+/// any case those of which nothing else knows.
 pub(super) fn devices(
     observed: &Observed<'_>,
     roster: &Roster,
-    finals: &Finals,
-    found: &[&Found],
+    ended: Ended<'_>,
     plan: &Plan,
     now: Timestamp,
 ) -> Vec<DeviceStatus> {
     let job = observed.job;
+    let Ended {
+        finals,
+        found,
+        mut tracked,
+    } = ended;
+    let known: HashSet<Option<usize>> = tracked.iter().map(stored::index_of).collect();
+    let open = |index: Option<usize>| {
+        index.is_some_and(|index| !finals.contains(index)) && !known.contains(&index)
+    };
     let live: Vec<(bool, DeviceStatus)> = plan
         .views
         .iter()
-        .filter(|view| view.index.is_some_and(|index| !finals.contains(index)))
-        .map(|view| (is_in_flight(view.phase), entry_of_view(job, view)))
+        .filter(|view| open(view.index))
+        .map(|view| (is_in_flight(view.phase), entry_of_view(job, view, plan)))
         .collect();
     let (mut in_flight, waiting): (Vec<_>, Vec<_>) =
         live.into_iter().partition(|(in_flight, _)| *in_flight);
@@ -70,7 +90,8 @@ pub(super) fn devices(
     annotate(
         ended
             .iter_mut()
-            .chain(in_flight.iter_mut().map(|(_, device)| device)),
+            .chain(in_flight.iter_mut().map(|(_, device)| device))
+            .chain(tracked.iter_mut()),
         job,
         roster,
         &observed.effective(),
@@ -82,6 +103,7 @@ pub(super) fn devices(
         in_flight.into_iter().map(|(_, device)| device),
         &mut room,
     );
+    take_while_room(&mut list, tracked, &mut room);
     let mut waiting_room = MAX_WAITING_BYTES.min(room);
     let before = waiting_room;
     take_while_room(
@@ -129,25 +151,27 @@ fn take_while_room(
     from: impl IntoIterator<Item = DeviceStatus>,
     room: &mut usize,
 ) {
-    for device in from {
-        let size = serde_json::to_vec(&device).map_or(0, |bytes| bytes.len() + 1);
-        if size > *room {
-            return;
+    let size =
+        |device: &DeviceStatus| serde_json::to_vec(device).map_or(0, |bytes| bytes.len() + 1);
+    let mut full = false;
+    for mut device in from {
+        full |= size(&device) > *room;
+        if full {
+            if !stored::is_tracked(&device) {
+                continue;
+            }
+            device.message = None;
+            device.log_tail = None;
         }
-        *room -= size;
+        *room = room.saturating_sub(size(&device));
         list.push(device);
     }
 }
 
-fn stored_entry(job: &Job, index: usize) -> Option<&DeviceStatus> {
-    job.status
-        .devices
-        .iter()
-        .find(|device| usize::try_from(device.index) == Ok(index))
-}
-
-fn entry_of_view(job: &Job, view: &DeviceView) -> DeviceStatus {
-    let stored = view.index.and_then(|index| stored_entry(job, index));
+pub(super) fn entry_of_view(job: &Job, view: &DeviceView, plan: &Plan) -> DeviceStatus {
+    let stored = view.index.and_then(|index| stored::entry(job, index));
+    let earlier_failures = stored.map_or_else(Vec::new, |device| device.earlier_failures.clone());
+    let from_version = view.index.and_then(|index| plan.from_versions.get(&index));
     DeviceStatus {
         index: view.index.map_or(-1, count),
         uuid: view.uuid.clone(),
@@ -157,8 +181,11 @@ fn entry_of_view(job: &Job, view: &DeviceView) -> DeviceStatus {
         phase: view.phase.as_str().to_owned(),
         reason: Some(view.reason.as_str().to_owned()),
         message: Some(view.message.clone()).filter(|message| !message.is_empty()),
-        attempts: i64::from(view.since.is_some()),
-        from_version: stored.and_then(|device| device.from_version.clone()),
+        attempts: count(earlier_failures.len()) + i64::from(view.since.is_some()),
+        earlier_failures,
+        from_version: from_version
+            .cloned()
+            .or_else(|| stored.and_then(|device| device.from_version.clone())),
         to_version: None,
         start_time: view.since.map(Time),
         next_time: None,
@@ -168,32 +195,53 @@ fn entry_of_view(job: &Job, view: &DeviceView) -> DeviceStatus {
 }
 
 fn entry_of_found(job: &Job, found: &Found, plan: &Plan, now: Timestamp) -> DeviceStatus {
-    // A flash may end before any status showed it: then the plan alone knows its endpoint and times.
-    let view = plan
-        .views
-        .iter()
-        .find(|view| view.index.is_some() && view.index == found.index);
-    let stored = found
-        .index
-        .and_then(|index| stored_entry(job, index))
-        .cloned();
-    let known = view
-        .map(|view| entry_of_view(job, view))
-        .or(stored)
-        .unwrap_or_default();
+    let known = known(job, found, plan);
     let phase = match found.verdict.outcome {
         Outcome::Succeeded => DevicePhase::Succeeded,
         Outcome::Skipped => DevicePhase::Skipped,
         Outcome::Failed | Outcome::Unknown => DevicePhase::Failed,
     };
+    let concluded = plan
+        .concluded
+        .iter()
+        .find(|concluded| concluded.found.index == found.index);
+    let message = with_history(&found.verdict.message, &known);
     DeviceStatus {
         index: found.index.map_or(-1, count),
         uuid: found.uuid.clone(),
         phase: phase.as_str().to_owned(),
         reason: Some(found.verdict.reason.as_str().to_owned()),
-        message: Some(found.verdict.message.clone()).filter(|message| !message.is_empty()),
+        message: Some(message).filter(|message| !message.is_empty()),
+        to_version: concluded.and_then(|concluded| concluded.version.clone()),
+        next_time: None,
         completion_time: Some(Time(found.at.min(now))),
         log_tail: Some(found.verdict.log_tail.clone()).filter(|tail| !tail.is_empty()),
         ..known
+    }
+}
+
+/// What is known of a device for which a verdict was found.
+pub(super) fn known(job: &Job, found: &Found, plan: &Plan) -> DeviceStatus {
+    // A flash may end before any status showed it: then the plan alone knows its endpoint and times.
+    let view = plan
+        .views
+        .iter()
+        .find(|view| view.index.is_some() && view.index == found.index);
+    let stored = found.index.and_then(|index| stored::entry(job, index));
+    view.map(|view| entry_of_view(job, view, plan))
+        .or_else(|| stored.cloned())
+        .unwrap_or_default()
+}
+
+/// A message, and why the attempts before failed.
+fn with_history(message: &str, device: &DeviceStatus) -> String {
+    let failures = &device.earlier_failures;
+    if failures.is_empty() {
+        return message.to_owned();
+    }
+    let words = failures.join(", ");
+    match message {
+        "" => format!("failed before: {words}"),
+        _ => format!("{message}; failed before: {words}"),
     }
 }

@@ -1,25 +1,31 @@
 //! The status of a FlashJob, composed from what is stored, what was found since, and the plan. Pure.
 
+mod aftermath;
 mod describe;
 mod devices;
+mod paced;
 mod tally;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use self::{
+    aftermath::{Aftermath, aftermath},
     describe::{describe, trouble},
-    devices::devices,
-    tally::{Tally, found, stored_tally, tally_of, with_found, write_finals},
+    devices::{Ended, devices},
+    tally::{Tally, stored_tally, tally_of, with_found, write_finals},
 };
 use super::{
     job::Job,
+    memory::Refusal,
     plan::{Observed, Plan},
+    rollout::pace::{self, Pace},
     roster::Roster,
+    stored,
 };
 use crate::api::{
     DevicePhase, DeviceStatus, Effective, FlashClassRef, FlashJobStatus, PreviousRound, Reason,
-    SelectionStatus,
+    Rerun, SelectionStatus,
 };
 
 /// The status that opens a round: nothing of the round before is in it but its result.
@@ -50,7 +56,16 @@ pub fn open_round(
             count: count(roster.devices().len()),
             hash: hash.to_owned(),
             time: Some(Time(now)),
+            ..SelectionStatus::default()
         }),
+        // Whatever rerun the spec asks for: all devices of the round are flashed anyway.
+        last_rerun_id: job
+            .spec
+            .as_ref()
+            .ok()
+            .and_then(|spec| spec.rerun.as_ref())
+            .map(|rerun| rerun.id.clone())
+            .or_else(|| old.last_rerun_id.clone()),
         effective: Some(effective),
         flash_class,
         conditions: old.conditions.clone(),
@@ -60,7 +75,42 @@ pub fn open_round(
         selected: roster.devices().len(),
         ..Tally::default()
     };
-    describe(&mut status, job, &tally, None, now);
+    describe(&mut status, job, &tally, None, &Pace::default(), now);
+    status
+}
+
+/// The status of a job whose devices cannot be selected: it fails once nothing is in flight.
+#[must_use]
+pub fn refuse(job: &Job, refusal: Refusal, now: Timestamp) -> FlashJobStatus {
+    let mut status = job.status.clone();
+    status.observed_generation = Some(job.generation);
+    let pace = Pace::default();
+    describe(
+        &mut status,
+        job,
+        &stored_tally(job),
+        Some(refusal),
+        &pace,
+        now,
+    );
+    status
+}
+
+/// The status in which the failed devices of the round begin again. The only write that takes an index out of a set.
+#[must_use]
+pub fn send_again(job: &Job, rerun: &Rerun, now: Timestamp) -> FlashJobStatus {
+    let mut status = job.status.clone();
+    status.observed_generation = Some(job.generation);
+    status.last_rerun_id = Some(rerun.id.clone());
+    status.failed_indexes = None;
+    status.stop = None;
+    let failed = |index: i64| usize::try_from(index).is_ok_and(|at| job.finals.failed.contains(at));
+    status.devices.retain(|device| !failed(device.index));
+    let tally = Tally {
+        failed: 0,
+        ..stored_tally(job)
+    };
+    describe(&mut status, job, &tally, None, &Pace::default(), now);
     status
 }
 
@@ -71,8 +121,8 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     let mut status = job.status.clone();
     status.observed_generation = Some(job.generation);
     status.effective = Some(observed.effective());
-    let current = job.round_is_current() || job.spec.is_err() || job.deleting;
-    let trouble = trouble(observed);
+    let mut trouble = trouble(observed);
+    let mut pace = plan.pace.clone();
     let lost = trouble
         .as_ref()
         .is_some_and(|trouble| trouble.reason == Reason::SelectionLost)
@@ -85,15 +135,29 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     } else {
         Tally::default()
     };
+    // A round that cannot be replaced yet still takes in what its devices came to.
+    let stored_round = status.round.as_ref().map(|round| round.number);
     if let Some(roster) = observed
         .roster
-        .filter(|_| current && !lost && status.round.is_some())
+        .filter(|roster| !lost && Some(roster.round) == stored_round)
     {
-        let found = found(observed, plan);
+        let Aftermath { found, tracked } = aftermath(observed, plan, now);
         let finals = with_found(&job.finals, &found);
-        tally = tally_of(job, roster, &finals, &plan.views);
+        tally = tally_of(job, roster, &finals, &plan.views, &tracked);
         write_finals(&mut status, job, roster, &finals);
-        status.devices = devices(observed, roster, &finals, &found, plan, now);
+        pace = pace::pace(observed, &finals, &observed.class_pace(), now);
+        status.step.clone_from(&pace.step);
+        status.stop.clone_from(&pace.stop);
+        trouble = trouble.or_else(|| pace.refusal.clone());
+        // A round that has stopped ends, whatever its class says of starting.
+        let suspended = |trouble: &Refusal| trouble.reason == Reason::ClassSuspended;
+        trouble = trouble.filter(|trouble| pace.stop.is_none() || !suspended(trouble));
+        let ended = Ended {
+            finals: &finals,
+            found: &found,
+            tracked,
+        };
+        status.devices = devices(observed, roster, ended, plan, now);
         let begun = status
             .devices
             .iter()
@@ -105,7 +169,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
         }
     }
     status.next_time = plan.wake_at.map(Time);
-    describe(&mut status, job, &tally, trouble, now);
+    describe(&mut status, job, &tally, trouble, &pace, now);
     status
 }
 
@@ -120,7 +184,7 @@ pub fn minimal(status: &FlashJobStatus) -> FlashJobStatus {
     let keep = status
         .devices
         .iter()
-        .filter(|device| flashing.contains(&device.phase.as_str()));
+        .filter(|device| flashing.contains(&device.phase.as_str()) || stored::is_tracked(device));
     let devices = keep
         .map(|device| DeviceStatus {
             message: None,

@@ -5,14 +5,14 @@
 use std::collections::HashSet;
 
 use crate::{
-    api::{DevicePhase, FlashJobStatus},
+    api::{DevicePhase, DeviceStatus, FlashJobStatus},
     flashjob::{
         index_set::IndexSet,
         job::{Finals, Job},
         memory::Found,
         plan::{DeviceView, Observed, Plan},
         roster::Roster,
-        verdict::Outcome,
+        stored,
     },
 };
 
@@ -21,6 +21,7 @@ use crate::{
 pub(super) struct Tally {
     pub(super) selected: usize,
     pub(super) in_flight: usize,
+    pub(super) verifying: usize,
     pub(super) waiting: usize,
     pub(super) succeeded: usize,
     pub(super) failed: usize,
@@ -32,35 +33,48 @@ impl Tally {
         self.succeeded + self.failed + self.skipped
     }
 
+    /// Devices that have begun and are not final.
+    pub(super) const fn under_way(&self) -> usize {
+        self.in_flight + self.verifying + self.waiting
+    }
+
     pub(super) const fn pending(&self) -> usize {
         self.selected
-            .saturating_sub(self.finals() + self.in_flight + self.waiting)
+            .saturating_sub(self.finals() + self.under_way())
     }
 }
 
 pub(super) fn stored_tally(job: &Job) -> Tally {
-    let selected = job
-        .status
-        .counts
-        .map_or(0, |counts| usize::try_from(counts.selected).unwrap_or(0));
+    let counts = job.status.counts.unwrap_or_default();
+    let stored = |number: i64| usize::try_from(number).unwrap_or(0);
     Tally {
-        selected: selected.max(job.finals.len()),
+        selected: stored(counts.selected).max(job.finals.len()),
+        in_flight: stored(counts.in_flight),
+        verifying: stored(counts.verifying),
+        waiting: stored(counts.waiting),
         succeeded: job.finals.succeeded.len(),
         failed: job.finals.failed.len(),
         skipped: job.finals.skipped.len(),
-        ..Tally::default()
     }
 }
 
 /// Verdicts that are not stored yet, oldest first, one an index.
 pub(super) fn found<'a>(observed: &'a Observed<'_>, plan: &'a Plan) -> Vec<&'a Found> {
-    let known = observed
-        .memory
-        .verdicts
-        .values()
+    let job = observed.job;
+    // What is stored of an attempt whose device is not final is not found again.
+    let told = |(id, found): &(&String, &Found)| {
+        found
+            .index
+            .is_some_and(|index| stored::stage(job, index, id).is_some())
+    };
+    let verdicts = observed.memory.verdicts.iter().filter(|found| !told(found));
+    let known = verdicts
+        .map(|(_, found)| found)
         .chain(observed.memory.refused.values());
+    let concluded = plan.concluded.iter().map(|concluded| &concluded.found);
     let mut found: Vec<&Found> = known
         .chain(plan.refuse.iter().map(|(_, found)| found))
+        .chain(concluded)
         .collect();
     found.retain(|found| {
         found
@@ -77,22 +91,27 @@ pub(super) fn with_found(stored: &Finals, found: &[&Found]) -> Finals {
     let mut finals = stored.clone();
     for found in found {
         let Some(index) = found.index else { continue };
-        match found.verdict.outcome {
-            Outcome::Succeeded => finals.succeeded.insert(index),
-            Outcome::Skipped => finals.skipped.insert(index),
-            Outcome::Failed | Outcome::Unknown => finals.failed.insert(index),
-        };
+        finals.add(index, found.verdict.outcome);
     }
     finals
 }
 
-pub(super) fn tally_of(job: &Job, roster: &Roster, finals: &Finals, views: &[DeviceView]) -> Tally {
-    let named: Option<HashSet<&str>> = job
-        .spec
-        .as_ref()
-        .ok()
-        .map(|spec| spec.uuid.iter().map(String::as_str).collect());
-    let live = |view: &&DeviceView| view.index.is_some_and(|index| !finals.contains(index));
+pub(super) fn tally_of(
+    job: &Job,
+    roster: &Roster,
+    finals: &Finals,
+    views: &[DeviceView],
+    tracked: &[DeviceStatus],
+) -> Tally {
+    let known: HashSet<Option<usize>> = tracked.iter().map(stored::index_of).collect();
+    let live = |view: &&DeviceView| {
+        let open = view.index.is_some_and(|index| !finals.contains(index));
+        open && !known.contains(&view.index)
+    };
+    let verifying = tracked
+        .iter()
+        .filter(|device| stored::is(device, DevicePhase::Verifying))
+        .count();
     let indexes = |stands: fn(DevicePhase) -> bool| -> HashSet<Option<usize>> {
         views
             .iter()
@@ -104,22 +123,22 @@ pub(super) fn tally_of(job: &Job, roster: &Roster, finals: &Finals, views: &[Dev
     let in_flight = indexes(is_in_flight);
     let mut waiting = indexes(|phase| phase == DevicePhase::Waiting);
     waiting.retain(|index| !in_flight.contains(index));
-    let begun = |index| in_flight.contains(&Some(index)) || waiting.contains(&Some(index));
+    let begun = |index| {
+        let index = Some(index);
+        in_flight.contains(&index) || waiting.contains(&index) || known.contains(&index)
+    };
     let selected = roster
         .devices()
         .iter()
         .enumerate()
         .filter(|(index, device)| {
-            named
-                .as_ref()
-                .is_none_or(|named| named.contains(device.uuid.as_str()))
-                || finals.contains(*index)
-                || begun(*index)
+            job.wants(*index, &device.uuid) || finals.contains(*index) || begun(*index)
         });
     Tally {
         selected: selected.count(),
         in_flight: in_flight.len(),
-        waiting: waiting.len(),
+        verifying,
+        waiting: waiting.len() + tracked.len() - verifying,
         succeeded: finals.succeeded.len(),
         failed: finals.failed.len(),
         skipped: finals.skipped.len(),
@@ -143,17 +162,12 @@ pub(super) fn write_finals(
     status.completed_indexes = text(&finals.succeeded);
     status.failed_indexes = text(&finals.failed);
     status.skipped_indexes = text(&finals.skipped);
-    let named: HashSet<&str> = job
-        .spec
-        .iter()
-        .flat_map(|spec| spec.uuid.iter().map(String::as_str))
-        .collect();
     let done = |index: &usize| finals.succeeded.contains(*index) || finals.skipped.contains(*index);
     let uuids = (0..roster.devices().len())
         .filter(done)
         .map(|index| &roster.devices()[index].uuid);
     status.completed_uuids = uuids
-        .filter(|uuid| named.contains(uuid.as_str()))
+        .filter(|uuid| job.listed.contains(uuid.as_str()))
         .cloned()
         .collect();
 }

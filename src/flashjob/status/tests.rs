@@ -439,7 +439,7 @@ fn a_new_round_keeps_of_the_old_one_its_result_and_nothing_else() {
 }
 
 #[test]
-fn before_the_next_round_is_stored_the_lists_of_this_one_stay() {
+fn before_the_next_round_is_stored_what_its_devices_came_to_goes_to_the_lists_of_this_one() {
     let mut scene = Scene::new(2);
     judged(&mut scene, 0, Outcome::Succeeded, Reason::FirmwareSent);
     let stored = scene.status(60);
@@ -447,7 +447,7 @@ fn before_the_next_round_is_stored_the_lists_of_this_one_stay() {
     scene.edit(|spec| spec.version = "0.3.0".into());
     judged(&mut scene, 1, Outcome::Succeeded, Reason::FirmwareSent);
     let status = scene.status(61);
-    assert_eq!(status.completed_indexes.as_deref(), Some("0"));
+    assert_eq!(status.completed_indexes.as_deref(), Some("0-1"));
     assert_eq!(status.round.unwrap().version, "0.2.0");
 }
 

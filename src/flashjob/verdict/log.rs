@@ -94,8 +94,19 @@ enum Sign {
 /// The last decisive marker of the log.
 #[must_use]
 pub fn last_finding(log: &str, markers: &Markers) -> Option<Finding> {
+    findings(log, markers).pop()
+}
+
+/// Whether the firmware was sent at some time, whatever the log says later.
+#[must_use]
+pub fn was_sent(log: &str, markers: &Markers) -> bool {
+    findings(log, markers).contains(&Finding::Sent)
+}
+
+/// The decisive markers of the log, in their order.
+fn findings(log: &str, markers: &Markers) -> Vec<Finding> {
     let mut verified = false;
-    let mut finding = None;
+    let mut findings = Vec::new();
     for sign in log
         .lines()
         .filter(|line| !is_environment(line))
@@ -103,15 +114,15 @@ pub fn last_finding(log: &str, markers: &Markers) -> Option<Finding> {
     {
         match sign {
             Sign::Verified => verified = true,
-            Sign::Sent if verified => finding = Some(Finding::Sent),
+            Sign::Sent if verified => findings.push(Finding::Sent),
             Sign::Sent => {}
             Sign::Decisive(other) => {
                 verified = false;
-                finding = Some(other);
+                findings.push(other);
             }
         }
     }
-    finding
+    findings
 }
 
 /// The end of the log that goes into the status.

@@ -1,0 +1,164 @@
+//! When a rollout may start devices: notBefore, notAfter, windows.
+
+use jiff::{SignedDuration, Timestamp, ToSpan, Unit, Zoned, tz::TimeZone};
+use serde_json::{Value, json};
+
+use crate::support::{
+    Params, Space,
+    job::{Seen, job},
+    seconds,
+};
+
+fn patch(space: &Space, name: &str, spec: &Value) {
+    let patch = json!({ "spec": spec }).to_string();
+    space.kubectl(&["patch", "flashjob", name, "--type=merge", "-p", &patch]);
+}
+
+fn reason(job: &Seen) -> &str {
+    job.0["status"]["reason"].as_str().unwrap_or_default()
+}
+
+async fn waits_for(space: &Space, name: &str, wanted: &str) -> Seen {
+    space
+        .eventually(&format!("{wanted} of {name}"), seconds(120), async || {
+            Some(space.job(name)).filter(|job| reason(job) == wanted)
+        })
+        .await
+}
+
+fn is_failed(job: &Seen, reason: &str) -> bool {
+    let conditions = job.0["status"]["conditions"].as_array();
+    let mut conditions = conditions.into_iter().flatten();
+    conditions.any(|known| {
+        known["type"] == "Failed" && known["status"] == "True" && known["reason"] == reason
+    })
+}
+
+/// A time of day in Athens that begins in so many minutes from the current one.
+fn in_athens(minutes: i64) -> (Timestamp, String) {
+    let zone = TimeZone::get("Europe/Athens").unwrap();
+    let now = Zoned::now().with_time_zone(zone);
+    let begins = now
+        .round(
+            jiff::ZonedRound::new()
+                .smallest(Unit::Minute)
+                .mode(jiff::RoundMode::Trunc),
+        )
+        .unwrap();
+    let begins = begins.checked_add(minutes.minutes()).unwrap();
+    (begins.timestamp(), begins.strftime("%H:%M").to_string())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_device_starts_before_its_time_nor_outside_a_window() {
+    let space = Space::new("rollout-windows").await;
+    let fleet = space
+        .fleet(Params {
+            devices: 2,
+            flash_seconds: 0.5,
+            ..Params::default()
+        })
+        .await;
+    let _operator = space.operator(&[]);
+    let not_before = Timestamp::now()
+        .checked_add(SignedDuration::from_secs(15))
+        .unwrap();
+    let (opens, start) = in_athens(2);
+    let window = json!([{"start": start, "durationSeconds": 3600, "timeZone": "Europe/Athens"}]);
+    let more = json!({"notBefore": not_before.to_string(), "windows": window, "activeDeadlineSecondsPerDevice": 60});
+    space.apply(&job("timed", &fleet.uuids(), &more).to_string());
+    let early = waits_for(&space, "timed", "NotBefore").await;
+    let next: Timestamp = early.0["status"]["nextTime"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(next <= not_before, "{next} is when the next thing happens");
+    let closed = waits_for(&space, "timed", "WindowClosed").await;
+    let message = closed.0["status"]["message"].as_str().unwrap();
+    assert!(
+        message.contains(&opens.to_string()),
+        "{message} names {opens}"
+    );
+    assert!(fleet.journal().is_empty());
+    let done = space.finished("timed", 240).await;
+    assert!(done.is("Complete"), "{:#}", done.0["status"]);
+    let journal = fleet.journal();
+    assert!(
+        journal.iter().all(|flash| flash.start >= opens),
+        "{opens}: {journal:#?}"
+    );
+    space.assert_flashed(&fleet, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_window_shorter_than_a_device_may_take_is_refused_until_it_is_wide_enough() {
+    let space = Space::new("rollout-short").await;
+    let fleet = space
+        .fleet(Params {
+            devices: 1,
+            flash_seconds: 0.5,
+            ..Params::default()
+        })
+        .await;
+    let _operator = space.operator(&[]);
+    let (_, start) = in_athens(-1);
+    let window = |duration: i64| json!([{"start": start, "durationSeconds": duration, "timeZone": "Europe/Athens"}]);
+    space.apply(&job("short", &fleet.uuids(), &json!({"windows": window(599)})).to_string());
+    let refused = waits_for(&space, "short", "WindowTooShort").await;
+    assert!(
+        refused.is("Stalled") && !refused.is("Finished"),
+        "{:#}",
+        refused.0["status"]
+    );
+    let message = refused.0["status"]["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("spec.windows[0]: it is open for 599 s, a device may take 600 s"),
+        "{message}"
+    );
+    assert!(fleet.journal().is_empty());
+    patch(&space, "short", &json!({"windows": window(7200)}));
+    assert!(space.finished("short", 120).await.is("Complete"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_whose_time_has_passed_ends_what_is_in_flight_and_fails_until_it_is_given_more() {
+    let space = Space::new("rollout-expired").await;
+    let fleet = space
+        .fleet(Params {
+            devices: 4,
+            flash_seconds: 12.0,
+            ..Params::default()
+        })
+        .await;
+    let _operator = space.operator(&[]);
+    // The first one starts at once; by the time that it has ended, no other could end in time.
+    let not_after = Timestamp::now()
+        .checked_add(SignedDuration::from_secs(72))
+        .unwrap();
+    let more = json!({"notAfter": not_after.to_string(), "activeDeadlineSecondsPerDevice": 60, "parallelism": 1});
+    space.apply(&job("late", &fleet.uuids(), &more).to_string());
+    let failed = space.finished("late", 180).await;
+    assert!(is_failed(&failed, "Expired"), "{:#}", failed.0["status"]);
+    let begun = fleet.journal();
+    assert!(begun.len() < 4, "{begun:#?}");
+    let deadline = SignedDuration::from_secs(60);
+    let latest = not_after.checked_sub(deadline).unwrap();
+    // Between the Pod and the start of its flash there is a moment.
+    let moment = SignedDuration::from_secs(5);
+    assert!(
+        begun
+            .iter()
+            .all(|flash| flash.start <= latest.checked_add(moment).unwrap()),
+        "{latest}: {begun:#?}"
+    );
+    let undone = 4 - i64::try_from(begun.len()).unwrap();
+    assert_eq!(
+        (failed.count("pending"), failed.count("failed")),
+        (undone, 0)
+    );
+    patch(&space, "late", &json!({"notAfter": null, "parallelism": 4}));
+    let done = space.finished("late", 180).await;
+    assert!(done.is("Complete"), "{:#}", done.0["status"]);
+    space.assert_flashed(&fleet, 1);
+}
