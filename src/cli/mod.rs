@@ -5,6 +5,8 @@
 mod approve;
 mod cleanup;
 mod crds;
+mod explain;
+mod plan;
 mod reference;
 mod render;
 mod run;
@@ -30,6 +32,10 @@ enum Command {
     Crds(crds::Crds),
     /// Render a chart as `helm template` does, or show what would be applied for one device.
     Render(Box<render::Render>),
+    /// Say what a FlashJob would do: devices in order, steps, what would be refused, and how badly and how long it can go.
+    Plan(Box<plan::Plan>),
+    /// Say in plain words what a FlashJob, or one of its devices, is doing, what it waits for and what comes next.
+    Explain(explain::Explain),
     /// Approve a step of a rollout that waits for somebody to look at it; run by a person, with that person's rights.
     Approve(approve::Approve),
     /// Free what FlashJobs left behind when the operator is gone; run by a person, with that person's rights.
@@ -63,10 +69,36 @@ async fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Run(settings) => run::run(*settings).await,
         Command::Crds(crds) => crds.run().map(|()| ExitCode::SUCCESS),
         Command::Render(render) => render.run().map(|()| ExitCode::SUCCESS),
+        Command::Plan(plan) => plan.run().await.map(|()| ExitCode::SUCCESS),
+        Command::Explain(explain) => explain.run().await.map(|()| ExitCode::SUCCESS),
         Command::Approve(approve) => approve.run().await,
         Command::Cleanup(cleanup) => cleanup.run().await,
         Command::Version(version) => version.run().await.map(|()| ExitCode::SUCCESS),
         Command::Reference => print(&reference::markdown()).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// How something is printed.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+impl Output {
+    /// The value, as text or as JSON.
+    fn show<T: serde::Serialize>(
+        self,
+        value: &T,
+        text: impl Fn(&T) -> String,
+    ) -> Result<String, Failure> {
+        match self {
+            Self::Text => Ok(text(value)),
+            Self::Json => Ok(format!("{}\n", serde_json::to_string_pretty(value)?)),
+        }
     }
 }
 

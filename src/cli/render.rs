@@ -1,7 +1,7 @@
 //! `flashjob-operator render`: what a chart renders, or what would be applied for one device. Touches no cluster.
 
 mod chart;
-mod device;
+pub(super) mod device;
 mod values;
 
 use std::path::PathBuf;

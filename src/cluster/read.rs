@@ -110,6 +110,18 @@ impl Reader {
         Ok(found)
     }
 
+    /// Every object of a kind that has no namespace, page by page.
+    ///
+    /// # Errors
+    /// When a page cannot be read.
+    pub async fn list_all<K>(&self) -> Result<Vec<K>, ApiError>
+    where
+        K: Resource<DynamicType = ()> + DeserializeOwned + Clone + std::fmt::Debug,
+    {
+        let api: Api<K> = Api::all(self.client.clone());
+        self.pages(&api, None, "").await
+    }
+
     async fn pages<K>(
         &self,
         api: &Api<K>,

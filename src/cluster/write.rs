@@ -226,6 +226,23 @@ impl Writer {
         }
     }
 
+    /// Merges into an object. The patch names uid and resourceVersion: an object that changed since is a `Conflict`.
+    ///
+    /// # Errors
+    /// When the object changed or was recreated since, or the API server refuses.
+    pub async fn merge(&self, key: &ObjectKey, patch: &Value) -> Result<DynamicObject, ApiError> {
+        let api = self.dynamic(key)?;
+        let parameters = PatchParams {
+            field_manager: Some(names::FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        self.call("patch", key, async {
+            api.patch(&key.name, &parameters, &Patch::Merge(patch))
+                .await
+        })
+        .await
+    }
+
     fn typed<K>(&self, key: &ObjectKey) -> Api<K>
     where
         K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>,

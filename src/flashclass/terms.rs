@@ -15,7 +15,7 @@ use super::{
 use crate::{
     api::{ClassDefaults, Effective, FlashJobSpec, InFlightLimit, Reason, VerdictMarkers, Window},
     device::Device,
-    flashjob::memory::Refusal,
+    flashjob::{memory::Refusal, rollout::pace::ClassPace},
 };
 
 /// See the module's documentation. The default is that of a job that no class says anything about.
@@ -185,6 +185,17 @@ impl Terms {
             .iter()
             .map(|class| class.spec.windows.as_slice());
         lists.filter(|windows| !windows.is_empty())
+    }
+
+    /// What the classes add to the order and pace of a job.
+    #[must_use]
+    pub fn pace(&self) -> ClassPace<'_> {
+        ClassPace {
+            windows: self.windows().collect(),
+            max_first_step: self
+                .max_first_step()
+                .and_then(|most| usize::try_from(most).ok()),
+        }
     }
 
     /// Limits on devices in flight that share something.

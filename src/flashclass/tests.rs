@@ -459,6 +459,20 @@ fn the_guard_lets_through_what_operator_and_class_allow_and_every_class_has_its_
 }
 
 #[test]
+fn a_class_hands_its_windows_and_its_bound_of_the_first_step_to_the_pace_of_the_job() {
+    let window = json!({"start": "22:00", "durationSeconds": 3600});
+    let of = |rules: &Value| {
+        let classes = classes(&[class("c", rules)]);
+        let terms = terms_of(&classes, &json!({"flashClassName": "c"}), None);
+        let pace = terms.pace();
+        (pace.max_first_step, pace.windows.len())
+    };
+    assert_eq!(of(&json!({})), (None, 0));
+    let rules = json!({"maxFirstStepDevices": 5, "windows": [window]});
+    assert_eq!(of(&rules), (Some(5), 1));
+}
+
+#[test]
 fn the_classes_of_the_documentation_are_those_of_the_sample_and_can_be_used() {
     let sample = include_str!("../../deploy/samples/flashclasses.yaml");
     let (_, body) = sample.split_once('\n').unwrap();

@@ -16,6 +16,7 @@ use self::{
     reserved::reserved,
 };
 use super::{
+    adoption,
     ledger::Attempt,
     memory::{Found, Memory, Trouble},
     sight::{Address, PodSight},
@@ -54,6 +55,8 @@ pub struct Wish {
     pub closed: Option<(Reason, String)>,
     /// Why the gates cannot be asked now, if so: the attempt stays as it is.
     pub held: Option<(Reason, String)>,
+    /// Objects of the original operator may be taken over: it is known in which round they count.
+    pub adopts: bool,
 }
 
 /// A stored ending.
@@ -85,6 +88,8 @@ pub enum Stage {
 /// What a step does; numbers are those of the eight writes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
+    /// Takes over the original operator's Pod and Service.
+    Adopt,
     /// 2: apply the Service of a recorded attempt.
     ApplyService,
     /// 4 and 5: create the Pod with this address, and say so in the record.
@@ -158,7 +163,7 @@ pub struct Decision {
 }
 
 impl Decision {
-    fn wait(phase: DevicePhase, reason: Reason, message: impl Into<String>) -> Self {
+    pub(super) fn wait(phase: DevicePhase, reason: Reason, message: impl Into<String>) -> Self {
         Self {
             step: None,
             release: None,
@@ -169,7 +174,7 @@ impl Decision {
         }
     }
 
-    fn with(mut self, step: Step) -> Self {
+    pub(super) fn with(mut self, step: Step) -> Self {
         self.step = Some(step);
         self
     }
@@ -204,6 +209,9 @@ pub fn decide(
     if let Some(trouble) = memory.trouble.get(id).filter(|trouble| trouble.until > now) {
         let decision = troubled(attempt, trouble, wish, memory, bounds, now);
         return Decision { phase, ..decision };
+    }
+    if let Some(decision) = adoption::decide(attempt, wish) {
+        return decision;
     }
     // A Pod that started while it was being given up, or may have on a node that was lost, has a verdict like any other.
     // So is one that vanished before its end was seen: it may have started since it was last seen.
@@ -252,7 +260,7 @@ pub fn decide(
 }
 
 /// Where a device with this attempt stands, going by what exists.
-fn phase_of(attempt: &Attempt) -> DevicePhase {
+pub(super) fn phase_of(attempt: &Attempt) -> DevicePhase {
     match (&attempt.pod, &attempt.service) {
         (Some(_), _) => DevicePhase::Flashing,
         (None, Some(service)) if service.address == Address::None => DevicePhase::AwaitingAddress,

@@ -21,6 +21,7 @@ fn wish() -> Wish {
         was_flashing: false,
         closed: None,
         held: None,
+        adopts: false,
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{
     context::Context, job::Job, namespaces, passes::passes, sight::AttemptKey, state::State, sweep,
+    takeover,
 };
 use crate::{
     api::{FlashJob, Instance},
@@ -105,6 +106,7 @@ pub async fn run(
             ),
         }
     }
+    takeover::find(&ctx, &scope).await;
     let (jobs, slots) = {
         let state = ctx.state();
         (state.jobs().count(), state.ledger.slots())

@@ -76,6 +76,7 @@ pub fn sight(identity: &Identity, name: &str, version: u64, created: Timestamp) 
         version,
         created,
         deleting: None,
+        watched: true,
     }
 }
 

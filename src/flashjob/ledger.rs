@@ -367,6 +367,8 @@ impl Ledger {
         if attempt.identity.job_name.is_none() {
             attempt.identity.job_name.clone_from(&identity.job_name);
         }
+        // The id of every other attempt holds its round: only what is taken over is given one later.
+        attempt.identity.round = identity.round;
         attempt
     }
 

@@ -23,6 +23,7 @@ fn sight(id: &str, uid: &str, version: u64) -> Sight {
         version,
         created: Timestamp::UNIX_EPOCH,
         deleting: None,
+        watched: true,
     }
 }
 

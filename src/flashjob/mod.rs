@@ -3,12 +3,14 @@
 //! | file | what it may do |
 //! |---|---|
 //! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
-//! | `choice`, `rerun`, `table`, `attempts`, `foreign`, `pending`, `retry`, `read_back`, `stored`, `plan`, `verdict`, `status`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
+//! | `choice`, `rerun`, `table`, `attempts`, `adoption`, `foreign`, `pending`, `retry`, `read_back`, `stored`, `plan`, `verdict`, `status`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
 //! | `rollout` | decide about order and pace; pure |
+//! | `explain`, `forecast` | say what is stored, and what would happen, in plain words; pure |
 //! | `act` | write |
-//! | `controller`, `namespaces`, `passes`, `reconcile`, `rounds`, `trial`, `sweep`, `context` | wire them together |
+//! | `controller`, `namespaces`, `passes`, `reconcile`, `rounds`, `takeover`, `trial`, `sweep`, `context` | wire them together |
 
 mod act;
+pub mod adoption;
 pub mod attempts;
 pub mod blueprint;
 pub mod choice;
@@ -17,8 +19,10 @@ mod class_tests;
 pub mod conditions;
 mod context;
 mod controller;
+pub mod explain;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod forecast;
 mod foreign;
 mod gauge;
 #[cfg(test)]
@@ -48,6 +52,7 @@ pub mod status;
 pub mod stored;
 mod sweep;
 pub mod table;
+mod takeover;
 mod trial;
 mod unreadable;
 pub mod verdict;

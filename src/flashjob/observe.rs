@@ -233,6 +233,7 @@ fn sight(meta: &ObjectMeta, prefix: Option<&str>) -> Option<Sight> {
             .as_ref()
             .map_or(Timestamp::UNIX_EPOCH, |time| time.0),
         deleting: meta.deletion_timestamp.as_ref().map(|time| time.0),
+        watched: true,
     })
 }
 

@@ -54,6 +54,12 @@ pub struct Observed<'a> {
 }
 
 impl Observed<'_> {
+    /// What the class adds to the job's order and pace.
+    #[must_use]
+    pub fn class_pace(&self) -> ClassPace<'_> {
+        self.terms.pace()
+    }
+
     /// What holds of the job after defaults and ceilings.
     #[must_use]
     pub fn effective(&self) -> Effective {
@@ -61,16 +67,6 @@ impl Observed<'_> {
         let spec = self.job.spec.as_ref().unwrap_or(&fallback);
         let World { engine, bounds, .. } = self.world;
         self.terms.effective(spec, engine, bounds.address_seconds)
-    }
-
-    /// What the class adds to the job's order and pace.
-    #[must_use]
-    pub fn class_pace(&self) -> ClassPace<'_> {
-        let most = self.terms.max_first_step();
-        ClassPace {
-            windows: self.terms.windows().collect(),
-            max_first_step: most.and_then(|most| usize::try_from(most).ok()),
-        }
     }
 }
 

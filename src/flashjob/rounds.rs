@@ -98,14 +98,52 @@ pub(super) async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError
     Ok(())
 }
 
-/// Whether the spec asks for a round that is not stored yet. Its devices are selected once it is not suspended.
+/// Whether the spec asks for a round that is not stored yet. Its devices are selected once it is not suspended, or at once where
+/// flashes of the original operator have to count somewhere.
 pub(super) fn wants_round(ctx: &Context, job: &Job) -> bool {
     let possible = job.spec.is_ok() && job.invalid.is_none() && !job.names_nothing();
     let refused = choice::refusal(job).is_some();
-    let open = !job.deleting && !job.suspended() && !refused;
     let state = ctx.state();
-    let ready = state.akri_installed && has_class(&state.terms(job));
-    possible && open && !job.round_is_current() && ready
+    // What the original operator has in flight is followed whoever is suspended.
+    let takes_over = job.status.round.is_none() && state.ledger.of_job(&job.uid).next().is_some();
+    let open = !job.deleting && (!job.suspended() || takes_over) && !refused;
+    let terms = state.terms(job);
+    let classed = has_class(&terms) || (takes_over && !terms.classes.is_empty());
+    possible && open && classed && !job.round_is_current() && state.akri_installed
+}
+
+/// How the selection of the job follows its spec, where a selection `roster` of it is known.
+fn choose(
+    ctx: &Context,
+    job: &Job,
+    roster: &Roster,
+    recalled: bool,
+) -> Option<Result<Choice, TooMany>> {
+    let spec = job.spec.as_ref().ok()?;
+    let parsed = match &spec.device_selector {
+        // What cannot be parsed is an invalid spec, and nothing is selected for one.
+        Some(selector) => Some(Selector::parse(selector).ok()?),
+        None => None,
+    };
+    let state = ctx.state();
+    let (before, selecting) = if recalled {
+        let before = state.rosters.get(&job.uid).map(Arc::as_ref);
+        (before, Selecting::Anew(parsed.as_ref()))
+    } else if choice::selector_is_current(job) {
+        (None, Selecting::Keep(&job.chosen))
+    } else {
+        (None, Selecting::Anew(parsed.as_ref()))
+    };
+    let chosen = choice::choose(roster, before, &spec.uuid, selecting, &state.inventory);
+    Some(chosen)
+}
+
+/// Stores that the spec names too many devices: the job fails and nothing of it starts until it is edited.
+async fn refuse(ctx: &Arc<Context>, job: &Job, too_many: TooMany) -> Result<(), ApiError> {
+    let status = status::refuse(job, choice::refused(too_many), now());
+    act::job::replace_status(ctx, job, &status).await?;
+    ctx.transitions(job, &status);
+    Ok(())
 }
 
 /// Whether a class lets a round begin now: the round begins with its defaults.
@@ -144,40 +182,6 @@ fn frozen(ctx: &Context, job: &Job, round: i64) -> Option<Frozen> {
     flashclass::freeze(class, round).ok()
 }
 
-/// How the selection of the job follows its spec, where a selection `roster` of it is known.
-fn choose(
-    ctx: &Context,
-    job: &Job,
-    roster: &Roster,
-    recalled: bool,
-) -> Option<Result<Choice, TooMany>> {
-    let spec = job.spec.as_ref().ok()?;
-    let parsed = match &spec.device_selector {
-        // What cannot be parsed is an invalid spec, and nothing is selected for one.
-        Some(selector) => Some(Selector::parse(selector).ok()?),
-        None => None,
-    };
-    let state = ctx.state();
-    let (before, selecting) = if recalled {
-        let before = state.rosters.get(&job.uid).map(Arc::as_ref);
-        (before, Selecting::Anew(parsed.as_ref()))
-    } else if choice::selector_is_current(job) {
-        (None, Selecting::Keep(&job.chosen))
-    } else {
-        (None, Selecting::Anew(parsed.as_ref()))
-    };
-    let chosen = choice::choose(roster, before, &spec.uuid, selecting, &state.inventory);
-    Some(chosen)
-}
-
-/// Stores that the spec names too many devices: the job fails and nothing of it starts until it is edited.
-async fn refuse(ctx: &Arc<Context>, job: &Job, too_many: TooMany) -> Result<(), ApiError> {
-    let status = status::refuse(job, choice::refused(too_many), now());
-    act::job::replace_status(ctx, job, &status).await?;
-    ctx.transitions(job, &status);
-    Ok(())
-}
-
 /// Freezes the selection of the next round and stores that the round has begun; nothing starts before.
 pub(super) async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> {
     let Ok(spec) = &job.spec else { return Ok(None) };
@@ -201,11 +205,11 @@ pub(super) async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<Nex
     devices.extend(choice.more);
     act::job::store_class(ctx, job, &frozen).await?;
     let roster = Roster::new(number, devices);
-    let bounds = &ctx.limits.bounds;
-    let terms = ctx.state().terms(job);
-    let effective = terms.effective(spec, ctx.engine(), bounds.address_seconds);
-    let of_class = (effective, Some(frozen.stamp()));
-    let mut status = status::open_round(job, &roster, "", of_class, now());
+    let effective =
+        ctx.state()
+            .terms(job)
+            .effective(spec, ctx.engine(), ctx.limits.bounds.address_seconds);
+    let mut status = status::open_round(job, &roster, "", (effective, Some(frozen.stamp())), now());
     status.selection = Some(SelectionStatus {
         time: Some(Time(now())),
         ..choice::selection_status(job, roster.devices(), &choice.chosen)

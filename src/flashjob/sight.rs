@@ -52,6 +52,9 @@ pub struct Sight {
     pub created: Timestamp,
     /// When its deletion was asked for.
     pub deleting: Option<Timestamp>,
+    /// It bears the operator's labels, so that the watches bring what becomes of it. False of the original operator's objects
+    /// until they are taken over.
+    pub watched: bool,
 }
 
 /// A release record.

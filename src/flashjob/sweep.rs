@@ -53,6 +53,7 @@ pub(super) fn plan_orphans(
                 was_flashing: false,
                 closed: None,
                 held: None,
+                adopts: true,
             };
             let decision = decide(attempt, &wish, memory, bounds, now);
             if let Some((reason, message)) = &decision.release {

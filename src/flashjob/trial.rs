@@ -101,7 +101,11 @@ fn conclude(outcomes: impl Iterator<Item = Option<Refusal>>) -> Option<Outcome> 
     tried.then_some(refused)
 }
 
-fn try_one(
+/// Tries the values of one device: what chart, schema and guard make of them, without and with an address.
+///
+/// # Errors
+/// What they refuse.
+pub(super) fn try_one(
     flash_pod: &FlashPod,
     job: &Job,
     round: &Round,

@@ -12,6 +12,7 @@ mod support;
 
 mod api;
 mod bad_input;
+mod cli_explain;
 mod cluster;
 mod compat;
 mod flash_pod_values;
@@ -26,4 +27,5 @@ mod rollout_selection;
 mod rollout_steps;
 mod rollout_verification;
 mod simulation;
+mod takeover;
 mod verdicts;

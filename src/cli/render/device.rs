@@ -1,6 +1,6 @@
 //! What would be applied for one device of a FlashJob: the same steps as the operator's, without a cluster.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use kube::core::DeserializeGuard;
 use serde::de::DeserializeOwned;
@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::{Render, values};
 use crate::{
     api::{FlashJob, Instance},
+    chart::template::Capabilities,
     cli::Failure,
     device::Device,
     flashjob::{
@@ -17,7 +18,7 @@ use crate::{
         memory::Refusal,
     },
     operator::flash_chart,
-    settings::policy,
+    settings::{FlashPodSettings, policy},
 };
 
 /// What a file cannot know and the API server would have set.
@@ -74,26 +75,37 @@ impl Render {
     }
 
     fn flash_pod(&self) -> Result<FlashPod, Failure> {
-        let chart = flash_chart(self.settings.flash_pod_chart.as_deref())?;
-        let operator = values::merged(&self.values)?;
-        let source: Vec<_> = self
-            .values
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect();
-        let text = match self.values.as_slice() {
-            [] => None,
-            [one] => Some(values::read(one)?),
-            _ => Some(serde_json::to_string(&operator)?),
-        };
-        let settings = ChartSettings {
-            operator_values: text.map(|text| (text, source.join(", "))),
-            allowed_value_paths: self.settings.allowed_value_paths.clone(),
-            policy: policy(&self.settings, [&chart.values, &Value::Object(operator)])?,
-            capabilities: self.capabilities()?,
-        };
-        FlashPod::load(chart, &settings, 0).map_err(|refusal| refused(&refusal).into())
+        flash_pod(&self.settings, &self.values, self.capabilities()?)
     }
+}
+
+/// The flash chart with the administrator's values in these files around it.
+///
+/// # Errors
+/// When a file, the chart or a setting cannot be used.
+pub(in crate::cli) fn flash_pod(
+    settings: &FlashPodSettings,
+    files: &[PathBuf],
+    capabilities: Capabilities,
+) -> Result<FlashPod, Failure> {
+    let chart = flash_chart(settings.flash_pod_chart.as_deref())?;
+    let operator = values::merged(files)?;
+    let source: Vec<_> = files
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    let text = match files {
+        [] => None,
+        [one] => Some(values::read(one)?),
+        _ => Some(serde_json::to_string(&operator)?),
+    };
+    let settings = ChartSettings {
+        operator_values: text.map(|text| (text, source.join(", "))),
+        allowed_value_paths: settings.allowed_value_paths.clone(),
+        policy: policy(settings, [&chart.values, &Value::Object(operator)])?,
+        capabilities,
+    };
+    FlashPod::load(chart, &settings, 0).map_err(|refusal| refused(&refusal).into())
 }
 
 fn refused(refusal: &Refusal) -> String {
@@ -102,6 +114,17 @@ fn refused(refusal: &Refusal) -> String {
 
 /// An object of a file, with what only the API server sets filled in.
 fn object<K: DeserializeOwned>(path: &Path) -> Result<K, Failure> {
+    object_in("default", path)
+}
+
+/// The same, in this namespace where the file names none.
+///
+/// # Errors
+/// When the file cannot be read or holds no such object.
+pub(in crate::cli) fn object_in<K: DeserializeOwned>(
+    namespace: &str,
+    path: &Path,
+) -> Result<K, Failure> {
     let mut value = values::read_yaml(path)?;
     let Some(root) = value.as_object_mut() else {
         return Err(format!("{}: holds no object", path.display()).into());
@@ -110,7 +133,7 @@ fn object<K: DeserializeOwned>(path: &Path) -> Result<K, Failure> {
         .entry("metadata")
         .or_insert_with(|| Value::Object(Map::new()));
     for (key, default) in [
-        ("namespace", "default"),
+        ("namespace", namespace),
         ("uid", UNKNOWN_UID),
         ("resourceVersion", "1"),
     ] {

@@ -3,6 +3,7 @@
 //! A step runs as a task of its own, so that a slow device or helm process holds up nobody else. Every answer goes into the
 //! ledger at once; when the step has ended, its job is looked at again.
 
+mod adopt;
 mod begin;
 mod give_up;
 mod helm;
@@ -156,7 +157,7 @@ async fn counted(
         Step::ApplyService => Some("reserve"),
         Step::Launch { .. } | Step::MarkDeployed => Some("launch"),
         Step::Remove(_) => Some("uninstall"),
-        Step::ReadVerdict | Step::ConfirmInterrupted | Step::CheckNode => None,
+        Step::Adopt | Step::ReadVerdict | Step::ConfirmInterrupted | Step::CheckNode => None,
     };
     let done = run(ctx, job, identity, step).await;
     if let (Some(operation), Err(_)) = (operation, &done) {
@@ -172,6 +173,7 @@ async fn run(
     step: Step,
 ) -> Result<(), StepError> {
     match step {
+        Step::Adopt => adopt::adopt(ctx, job, identity).await,
         Step::ApplyService => begin::apply_service(ctx, identity).await,
         Step::Launch { address } => launch::launch(ctx, identity, &address).await,
         Step::MarkDeployed => launch::mark_deployed(ctx, identity).await,

@@ -10,6 +10,7 @@ use crate::{
     api::Reason,
     cluster::{ApiError, ErrorKind, clock::now},
     flashjob::{
+        adoption,
         context::Context,
         job::Job,
         memory::Found,
@@ -198,14 +199,16 @@ pub async fn confirm_interrupted(
                 identity.key.id
             ))
         });
-    let name = name.unwrap_or_else(|| {
-        format!(
-            "{}{}-{}",
-            crate::names::RELEASE_PREFIX,
-            identity.uuid,
-            identity.key.id
-        )
-    });
+    let name = name
+        .or_else(|| adoption::pod_of(identity))
+        .unwrap_or_else(|| {
+            format!(
+                "{}{}-{}",
+                crate::names::RELEASE_PREFIX,
+                identity.uuid,
+                identity.key.id
+            )
+        });
     if let Some(pod) = get_pod(ctx, &identity.namespace, &name).await? {
         ctx.state().see_pod(&pod);
         return Ok(());

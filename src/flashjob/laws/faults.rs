@@ -9,13 +9,23 @@ use crate::flashjob::{
     sight::PodSight,
 };
 
+/// A process that is stopped and goes on.
+pub const STOP: usize = 1;
+/// The Lease.
+pub const LEASE: usize = 2;
+/// Hands.
+pub const HAND: usize = 3;
+/// Users.
+pub const USER: usize = 4;
+/// A process that dies.
+pub const CRASH: usize = 0;
 /// How many kinds there are.
 pub const KINDS: usize = 8;
 
 impl World {
     /// One fault of a kind that this world has.
     pub fn fault(&mut self) {
-        let kind = self.chance.draw(KINDS);
+        let kind = self.only.unwrap_or_else(|| self.chance.draw(KINDS));
         if self.weather & (1 << kind) == 0 {
             return;
         }

@@ -156,11 +156,12 @@ impl Leader {
             return Some((Plan::default(), !job.deleting));
         }
         self.load_roster(api, &job);
-        if !job.deleting && !job.round_is_current() {
+        let named = !job.spec.as_ref().unwrap().uuid.is_empty();
+        if !job.deleting && named && !job.round_is_current() {
             self.open_round(api, &job);
             return Some((Plan::default(), true));
         }
-        if !job.deleting && self.append_devices(api, &job) {
+        if !job.deleting && job.round_is_current() && self.append_devices(api, &job) {
             return Some((Plan::default(), true));
         }
         let (now, world, job) = (api.time(), self.world(), self.as_planned(&job));

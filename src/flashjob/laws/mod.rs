@@ -65,7 +65,7 @@ fn no_law_is_broken_in_a_million_steps() {
 fn as_many_seeds_as_are_asked_for() {
     let (first, seeds) = (number("FIRST_SEED", 1), number("SEEDS", 10_000));
     if seeds == 1 {
-        let (steps, broken) = run::world(first, None, true);
+        let (steps, broken) = run::world(first, true);
         return expect_unbroken((1, steps, broken.map(|law| (first, law))));
     }
     expect_unbroken(run::worlds(first, seeds, 0));

@@ -14,8 +14,20 @@ use super::{planted::Bug, world::World};
 const LIFE: usize = 1_800;
 
 /// Lives through one world. Returns its steps and the law that it broke, if it broke one.
-pub fn world(seed: u64, bug: Option<Bug>, trace: bool) -> (usize, Option<String>) {
-    let mut world = World::new(seed, bug, trace);
+pub fn world(seed: u64, trace: bool) -> (usize, Option<String>) {
+    live(World::new(seed, None, trace))
+}
+
+/// Lives through one world in which nothing but one kind of fault strikes, and often.
+pub fn planted(seed: u64, bug: Bug, fault: usize) -> Option<String> {
+    let mut world = World::new(seed, Some(bug), false);
+    world.calm = 1 + world.chance.draw(8);
+    world.weather = usize::MAX;
+    world.only = Some(fault);
+    live(world).1
+}
+
+fn live(mut world: World) -> (usize, Option<String>) {
     let life = 200 + world.chance.draw(LIFE - 200);
     let lived = catch_unwind(AssertUnwindSafe(|| {
         while world.steps < life && world.api.violation.is_none() {
@@ -48,7 +60,7 @@ pub fn worlds(first: u64, seeds: u64, steps: usize) -> (u64, usize, Option<(u64,
                     if enough || broken.lock().unwrap().is_some() {
                         return;
                     }
-                    let (lived, violation) = world(seed, None, false);
+                    let (lived, violation) = world(seed, false);
                     taken.fetch_add(lived, Ordering::Relaxed);
                     done.fetch_add(1, Ordering::Relaxed);
                     if let Some(violation) = violation {

@@ -111,6 +111,7 @@ impl Task {
 /// The requests of a step, in order.
 pub fn ops_of(step: &Step) -> Vec<Op> {
     match step {
+        Step::Adopt => unreachable!("no other operator was ever in this world"),
         Step::ApplyService => vec![Op::ApplyService],
         Step::Launch { .. } => vec![Op::CreatePod, Op::PutDeployed],
         Step::MarkDeployed => vec![Op::PutDeployed],

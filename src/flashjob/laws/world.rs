@@ -32,6 +32,8 @@ pub struct World {
     pub calm: usize,
     /// Kinds of faults that this world has, as bits.
     pub weather: usize,
+    /// The only kind of fault that strikes, where a world is about one.
+    pub only: Option<usize>,
     /// Uids given to devices and jobs so far.
     pub renamed: usize,
     pub steps: usize,
@@ -57,6 +59,7 @@ impl World {
             late: Vec::new(),
             calm: 1 + chance.draw(12),
             weather: chance.draw(1 << super::faults::KINDS),
+            only: None,
             renamed: 0,
             steps: 0,
             checked: 0,

@@ -10,6 +10,7 @@ use super::{DeviceView, Observed, Plan, gates::wish, vanished::flashing_attempt}
 use crate::{
     api::{DevicePhase, Reason},
     flashjob::{
+        adoption,
         attempts::{Bounds, Decision, Stage, decide},
         foreign,
         ledger::Attempt,
@@ -88,7 +89,7 @@ fn index_of(observed: &Observed<'_>, attempt: &Attempt) -> Option<usize> {
 }
 
 fn view(attempt: &Attempt, index: Option<usize>, decision: Decision) -> DeviceView {
-    let decision = with_foreign(attempt, decision);
+    let decision = with_original(attempt, with_foreign(attempt, decision));
     DeviceView {
         index,
         uuid: attempt.identity.uuid.clone(),
@@ -109,6 +110,7 @@ fn pod_name(attempt: &Attempt, phase: DevicePhase) -> Option<String> {
         let release = release_name(&attempt.identity.uuid).ok()?;
         Some(format!("{release}-{}", attempt.identity.key.id))
     };
+    let vanished = || adoption::pod_of(&attempt.identity).or_else(vanished);
     seen.or_else(|| vanished().filter(|_| phase == DevicePhase::Flashing))
 }
 
@@ -126,6 +128,20 @@ fn with_foreign(attempt: &Attempt, decision: Decision) -> Decision {
         reason: Reason::ForeignRevision,
         message,
         ..decision
+    }
+}
+
+/// The original operator started the Pod: said as long as it runs.
+fn with_original(attempt: &Attempt, decision: Decision) -> Decision {
+    let pod = attempt.pod.as_ref().map(|pod| &pod.sight.name);
+    let original = adoption::pod_of(&attempt.identity);
+    match pod.filter(|pod| Some(*pod) == original.as_ref()) {
+        Some(pod) if decision.reason == Reason::Flashing => Decision {
+            reason: Reason::Adopted,
+            message: adoption::said(pod),
+            ..decision
+        },
+        _ => decision,
     }
 }
 

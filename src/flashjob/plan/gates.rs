@@ -49,6 +49,7 @@ pub(super) fn wish(
         was_flashing: index.is_some_and(|index| was_flashing(job, index, &attempt.identity.key.id)),
         closed: paced(pace, index).or_else(|| closed_gate(observed, attempt, index)),
         held: held_gate(observed, pace),
+        adopts: job.deleting || job.status.round.is_some(),
     }
 }
 
@@ -173,8 +174,11 @@ fn closed_gate(
         .endpoint
         .as_deref()
         .filter(|_| observed.world.akri_installed)?;
+    let forbidden = |device| Some((Reason::DeviceNotAllowed, observed.terms.forbid(device)?));
     match observed.inventory.by_uuid(&identity.uuid) {
-        Some(Ok(device)) if device.endpoint.to_string() == endpoint => unwanted(observed, device),
+        Some(Ok(device)) if device.endpoint.to_string() == endpoint => {
+            forbidden(device).or_else(|| needless(observed, device))
+        }
         Some(Ok(device)) => Some((
             Reason::DeviceNotFound,
             format!(
@@ -185,21 +189,13 @@ fn closed_gate(
         Some(Err(error)) => Some((Reason::DeviceInvalid, error.to_string())),
         // A new uid of the same endpoint is the same device after a restart.
         None => match observed.inventory.by_endpoint(endpoint) {
-            Some(device) => unwanted(observed, device),
+            Some(device) => forbidden(device).or_else(|| needless(observed, device)),
             None => Some((
                 Reason::DeviceNotFound,
                 format!("no Akri Instance stands for {endpoint} any more"),
             )),
         },
     }
-}
-
-/// The class forbids it, or it needs no flash any more.
-fn unwanted(observed: &Observed<'_>, device: &Device) -> Option<(Reason, String)> {
-    let forbidden = observed.terms.forbid(device);
-    forbidden
-        .map(|message| (Reason::DeviceNotAllowed, message))
-        .or_else(|| needless(observed, device))
 }
 
 /// It got the version in the meantime, by hand or by another operator.

@@ -126,7 +126,9 @@ fn a_sent_firmware_ends_as_it_is_read_back(
     #[case] reason: &str,
 ) {
     let mut scene = scene(mode, "Verifying");
-    version.map(|version| scene.inventory.apply(&back(version)));
+    if let Some(version) = version {
+        scene.inventory.apply(&back(version));
+    }
     if second == 400 {
         assert_eq!(ends(&scene, 399), None, "it may still come, or lag");
     }
@@ -146,7 +148,9 @@ fn an_interrupted_flash_ends_as_it_is_read_back(
 ) {
     for mode in ["Observe", "Version"] {
         let mut scene = scene(mode, "Interrupted");
-        version.map(|version| scene.inventory.apply(&back(version)));
+        if let Some(version) = version {
+            scene.inventory.apply(&back(version));
+        }
         let (found, why, _) = ends(&scene, second).unwrap();
         assert_eq!((&*found, &*why), (phase, reason));
         scene.store(scene.status(second));

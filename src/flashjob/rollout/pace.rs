@@ -22,6 +22,7 @@ use crate::{
         job::{Finals, Job},
         memory::Refusal,
         plan::Observed,
+        stored,
         verdict::Outcome,
     },
 };
@@ -149,10 +150,11 @@ pub fn pace(
 #[must_use]
 pub fn is_counting(observed: &Observed<'_>) -> bool {
     let fails = |outcome| matches!(outcome, Outcome::Failed | Outcome::Unknown);
-    observed.memory.verdicts.values().any(|found| {
-        let open = found
-            .index
-            .is_some_and(|index| !observed.job.finals.contains(index));
+    let job = observed.job;
+    observed.memory.verdicts.iter().any(|(id, found)| {
+        let open = found.index.is_some_and(|index| {
+            !job.finals.contains(index) && stored::stage(job, index, id).is_none()
+        });
         open && fails(found.verdict.outcome)
     })
 }

@@ -216,15 +216,10 @@ fn a_verdict_that_nothing_follows_is_final(
 fn a_job_that_is_being_stopped_tries_nothing_again() {
     let mut scene = scene(5, "None");
     scene.stored(|status| {
-        crate::flashjob::conditions::set(
-            &mut status.conditions,
-            crate::api::ConditionType::FailureTarget,
-            true,
-            Reason::StepFailed,
-            String::new(),
-            1,
-            at(0),
-        );
+        status.stop = Some(crate::api::StopStatus {
+            reason: "StepFailed".into(),
+            ..Default::default()
+        });
     });
     judged(&mut scene, "a0", Outcome::Failed, Reason::ContactFailed);
     assert_eq!(scene.status(60).failed_indexes.as_deref(), Some("0"));

@@ -12,6 +12,7 @@ use crate::{
     api::{DevicePhase, DeviceStatus, Effective, MismatchPolicy},
     device::mismatch_selected,
     flashjob::{
+        adoption::pod_name,
         job::{Finals, Job},
         memory::Found,
         plan::{DeviceView, Observed, Plan},
@@ -176,7 +177,7 @@ pub(super) fn entry_of_view(job: &Job, view: &DeviceView, plan: &Plan) -> Device
         index: view.index.map_or(-1, count),
         uuid: view.uuid.clone(),
         host_endpoint: view.endpoint.clone(),
-        release: view.since.and_then(|_| release_name(&view.uuid).ok()),
+        release: view.since.and_then(|_| release_of(job, view)),
         pod: view.pod.clone(),
         phase: view.phase.as_str().to_owned(),
         reason: Some(view.reason.as_str().to_owned()),
@@ -192,6 +193,12 @@ pub(super) fn entry_of_view(job: &Job, view: &DeviceView, plan: &Plan) -> Device
         completion_time: None,
         log_tail: None,
     }
+}
+
+/// Name of the device's release. What the original operator began has none.
+fn release_of(job: &Job, view: &DeviceView) -> Option<String> {
+    let original = view.pod.as_deref() == Some(&pod_name(&job.name, &view.uuid));
+    (!original).then(|| release_name(&view.uuid).ok()).flatten()
 }
 
 fn entry_of_found(job: &Job, found: &Found, plan: &Plan, now: Timestamp) -> DeviceStatus {

@@ -3,6 +3,7 @@
 mod aftermath;
 mod describe;
 mod devices;
+mod judge;
 mod paced;
 mod tally;
 
@@ -16,7 +17,8 @@ use self::{
     tally::{Tally, stored_tally, tally_of, with_found, write_finals},
 };
 use super::{
-    job::Job,
+    adoption::completed,
+    job::{Finals, Job},
     memory::Refusal,
     plan::{Observed, Plan},
     rollout::pace::{self, Pace},
@@ -71,8 +73,15 @@ pub fn open_round(
         conditions: old.conditions.clone(),
         ..FlashJobStatus::default()
     };
+    // What the original operator finished is done: nothing else tells so, and none of it is flashed again.
+    let finals = Finals {
+        succeeded: completed(job, roster),
+        ..Finals::default()
+    };
+    write_finals(&mut status, job, roster, &finals);
     let tally = Tally {
         selected: roster.devices().len(),
+        succeeded: finals.succeeded.len(),
         ..Tally::default()
     };
     describe(&mut status, job, &tally, None, &Pace::default(), now);
@@ -149,9 +158,6 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
         status.step.clone_from(&pace.step);
         status.stop.clone_from(&pace.stop);
         trouble = trouble.or_else(|| pace.refusal.clone());
-        // A round that has stopped ends, whatever its class says of starting.
-        let suspended = |trouble: &Refusal| trouble.reason == Reason::ClassSuspended;
-        trouble = trouble.filter(|trouble| pace.stop.is_none() || !suspended(trouble));
         let ended = Ended {
             finals: &finals,
             found: &found,

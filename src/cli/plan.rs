@@ -1,0 +1,150 @@
+//! `flashjob-operator plan`: what a FlashJob would do if it were created now. Reads only; run by a person, with that person's
+//! rights.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::core::DeserializeGuard;
+
+use super::{
+    Failure, Output, print,
+    render::device::{flash_pod, object_in},
+};
+use crate::{
+    api::{FlashClass, FlashJob, Instance},
+    chart::template::Capabilities,
+    cluster::{ApiError, Clients, ErrorKind, Fence, Reader, Scope, clock::now},
+    device::Inventory,
+    flashclass::{Class, Classes, Namespaces},
+    flashjob::{
+        forecast::{self, Cluster},
+        job::Job,
+    },
+    settings::FlashPodSettings,
+};
+
+/// How long one request may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Options of `plan`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    flashjob-operator plan -f job.yaml -n demo\n  \
+    flashjob-operator plan -f job.yaml -n demo --values operator-values.yaml --allowed-value-paths /resources\n  \
+    flashjob-operator plan -f job.yaml -o json")]
+pub struct Plan {
+    /// File of the FlashJob.
+    #[arg(long = "file", short = 'f', value_name = "FILE")]
+    file: PathBuf,
+
+    /// Namespace, where the file names none. Unset: that of the kubeconfig's context.
+    #[arg(long, short)]
+    namespace: Option<String>,
+
+    /// How it is printed.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
+
+    /// Chart values of the administrator for all devices. Later files win.
+    #[arg(long, value_name = "FILE")]
+    values: Vec<PathBuf>,
+
+    /// Devices in flight at the same time, over all FlashJobs: the operator's --max-in-flight.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), value_name = "COUNT")]
+    max_in_flight: u32,
+
+    /// Namespace of the operator, which a class may mean.
+    #[arg(long, default_value = "flashjob-system", value_name = "NAMESPACE")]
+    operator_namespace: String,
+
+    #[command(flatten)]
+    settings: FlashPodSettings,
+}
+
+impl Plan {
+    /// Prints what would happen.
+    ///
+    /// # Errors
+    /// When a file cannot be used or the devices cannot be read.
+    pub async fn run(&self) -> Result<(), Failure> {
+        let clients = Clients::connect(Arc::new(Fence::default()), PATIENCE).await?;
+        let namespace = self
+            .namespace
+            .as_ref()
+            .unwrap_or(&clients.default_namespace);
+        let guard: DeserializeGuard<FlashJob> = object_in(namespace, &self.file)?;
+        let job = Job::parse(&guard)
+            .ok_or_else(|| format!("{}: the FlashJob lacks metadata.name", self.file.display()))?;
+        if let Err(error) = &job.spec {
+            return Err(format!(
+                "{}: the FlashJob cannot be used: {error}",
+                self.file.display()
+            )
+            .into());
+        }
+        let reader = Reader::new(clients.read, PATIENCE);
+        let exists = reader
+            .get::<DeserializeGuard<FlashJob>>(&job.namespace, &job.name)
+            .await
+            .is_ok_and(|found| found.is_some());
+        let flash_pod = flash_pod(&self.settings, &self.values, Capabilities::default())?;
+        let cluster = self.cluster(&reader).await?;
+        let mut foretold = forecast::imagine(job, &cluster, &flash_pod, now());
+        foretold.exists = exists;
+        print(&self.output.show(&foretold, forecast::text)?)
+    }
+
+    async fn cluster(&self, reader: &Reader) -> Result<Cluster, ApiError> {
+        let mut inventory = Inventory::default();
+        let listed = reader
+            .list::<DeserializeGuard<Instance>>(&Scope::All, "")
+            .await;
+        let akri_installed = !matches!(&listed, Err(error) if error.is_not_found());
+        let listed = match listed {
+            Err(error) if error.is_not_found() => Vec::new(),
+            other => other?,
+        };
+        for guard in listed {
+            if let Ok(instance) = &guard.0 {
+                inventory.apply(instance);
+            }
+        }
+        Ok(Cluster {
+            inventory,
+            akri_installed,
+            max_in_flight: usize::try_from(self.max_in_flight).unwrap_or(usize::MAX),
+            classes: classes(reader).await?,
+            namespaces: namespaces(reader).await?,
+            own_namespace: self.operator_namespace.clone(),
+        })
+    }
+}
+
+/// Every FlashClass.
+async fn classes(reader: &Reader) -> Result<Classes, ApiError> {
+    let listed = reader.list_all::<DeserializeGuard<FlashClass>>().await;
+    let mut classes = Classes::default();
+    let listed = match listed {
+        Err(error) if error.is_not_found() => return Ok(classes),
+        other => other?,
+    };
+    classes.installed = true;
+    for class in listed.iter().filter_map(Class::parse) {
+        classes.see(class);
+    }
+    Ok(classes)
+}
+
+/// Labels of all namespaces: classes choose namespaces by them. Whoever may not list namespaces sees none of them, and a class
+/// that chooses by labels is then said not to admit the job.
+async fn namespaces(reader: &Reader) -> Result<Namespaces, ApiError> {
+    let listed = match reader.list_all::<Namespace>().await {
+        Err(error) if error.kind == ErrorKind::Forbidden => Vec::new(),
+        other => other?,
+    };
+    let labels = |namespace: Namespace| {
+        let name = namespace.metadata.name?;
+        Some((name, namespace.metadata.labels.unwrap_or_default()))
+    };
+    Ok(listed.into_iter().filter_map(labels).collect())
+}

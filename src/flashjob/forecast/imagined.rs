@@ -1,0 +1,181 @@
+//! A job that does not exist, in its first round on a cluster where nothing is in flight: what the operator would make of it is
+//! asked of the operator's own rules. Pure.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{
+    Asked, Forecast, forecast,
+    rungs::{limit, rungs},
+};
+use crate::{
+    api::{Effective, Reason},
+    device::{Inventory, Selector},
+    flashclass::{Classes, Facts, Namespaces, Terms, freeze, terms},
+    flashjob::{
+        attempts::Bounds,
+        blueprint::FlashPod,
+        choice::{Choice, Selecting, choose, refused, selection_status},
+        job::Job,
+        ledger::Ledger,
+        memory::{Memory, Refusal},
+        plan::{Observed, World},
+        roster::Roster,
+        status,
+    },
+};
+
+/// What was read of the cluster.
+#[derive(Debug)]
+pub struct Cluster {
+    /// Akri's devices.
+    pub inventory: Inventory,
+    /// Akri's Instance kind exists.
+    pub akri_installed: bool,
+    /// Slots of all jobs together.
+    pub max_in_flight: usize,
+    /// Every class.
+    pub classes: Classes,
+    /// Labels of the namespaces.
+    pub namespaces: Namespaces,
+    /// Namespace of the operator.
+    pub own_namespace: String,
+}
+
+impl Cluster {
+    /// What its class makes of a job that begins now, and with its defaults as they are now.
+    fn terms(&self, job: &Job) -> Terms {
+        let Some(asks) = job.asks() else {
+            return Terms::default();
+        };
+        let facts = Facts {
+            classes: &self.classes,
+            namespaces: &self.namespaces,
+            own_namespace: &self.own_namespace,
+        };
+        let begun = terms(&asks, None, &facts);
+        let frozen = begun.classes.first();
+        match frozen.and_then(|class| freeze(class, 1).ok()) {
+            Some(frozen) => terms(&asks, Some(&Arc::new(frozen)), &facts),
+            None => begun,
+        }
+    }
+}
+
+/// Nothing is in flight, so nothing waits.
+const BOUNDS: Bounds = Bounds {
+    address_seconds: 0,
+    start_seconds: 0,
+    cool_down_seconds: 0,
+    lost_seconds: 0,
+    helm_seconds: 0,
+    retry_seconds: 0,
+};
+
+/// Foretells what a job would do on this cluster.
+#[must_use]
+pub fn imagine(job: Job, cluster: &Cluster, flash_pod: &FlashPod, now: Timestamp) -> Forecast {
+    let chosen = select(&job, &cluster.inventory);
+    let (choice, too_many) = match chosen {
+        Ok(choice) => (choice, None),
+        Err(refusal) => (Choice::default(), Some(refusal)),
+    };
+    let roster = Roster::new(1, choice.more.clone());
+    let world = World {
+        akri_installed: cluster.akri_installed,
+        chart: None,
+        max_in_flight: cluster.max_in_flight,
+        engine: "native".into(),
+        bounds: BOUNDS,
+    };
+    let terms = cluster.terms(&job);
+    let effective = terms.effective(
+        &job.spec.clone().unwrap_or_default(),
+        &world.engine,
+        BOUNDS.address_seconds,
+    );
+    let job = begun(job, &roster, &choice, effective.clone(), now);
+    let (ledger, memory) = (Ledger::default(), Memory::default());
+    let observed = Observed {
+        job: &job,
+        roster: Some(&roster),
+        inventory: &cluster.inventory,
+        ledger: &ledger,
+        memory: &memory,
+        terms: &terms,
+        world: &world,
+    };
+    let refusal = too_many.or_else(|| refusal(&observed));
+    let classes: Vec<String> = terms
+        .classes
+        .iter()
+        .map(|class| class.name().to_owned())
+        .collect();
+    let spec = job.spec.clone().unwrap_or_default();
+    let selected = roster.devices().len();
+    forecast(&Asked {
+        observed: &observed,
+        flash_pod: &flash_pod.under(&terms),
+        classes: &classes,
+        refusal: refusal.as_ref(),
+        rungs: &rungs(&spec, selected, terms.pace().max_first_step),
+        limit: limit(&spec, selected),
+        effective: &effective,
+        now,
+    })
+}
+
+/// The devices that the job selects now, as the operator does when a round begins.
+fn select(job: &Job, inventory: &Inventory) -> Result<Choice, Refusal> {
+    let spec = job.spec.clone().unwrap_or_default();
+    let selector = spec.device_selector.as_ref().map(Selector::parse);
+    let selector = selector.transpose().map_err(|error| Refusal {
+        reason: Reason::InvalidSpec,
+        message: format!("spec.deviceSelector: {error}"),
+    })?;
+    let selecting = Selecting::Anew(selector.as_ref());
+    choose(&Roster::default(), None, &spec.uuid, selecting, inventory).map_err(refused)
+}
+
+/// The job with its first round open.
+fn begun(job: Job, roster: &Roster, choice: &Choice, effective: Effective, now: Timestamp) -> Job {
+    let mut object = job.object.clone();
+    object.status = None;
+    let fresh = Job::of_answer(object.clone());
+    let fresh = fresh.unwrap_or_else(|| job.clone());
+    let mut status = status::open_round(&fresh, roster, "", (effective, None), now);
+    status.selection = Some(selection_status(&fresh, roster.devices(), &choice.chosen));
+    object.status = Some(status);
+    Job::of_answer(object).unwrap_or(job)
+}
+
+/// Why nothing of it would start.
+fn refusal(observed: &Observed<'_>) -> Option<Refusal> {
+    let job = observed.job;
+    let refusal = |reason, message: String| Some(Refusal { reason, message });
+    if let Err(error) = &job.spec {
+        return refusal(Reason::InvalidSpec, error.clone());
+    }
+    if let Some(message) = &job.invalid {
+        return refusal(Reason::InvalidSpec, message.clone());
+    }
+    if let Some(refused) = &observed.terms.refusal {
+        return Some(refused.clone());
+    }
+    if let Some(message) = &observed.terms.suspended {
+        return refusal(Reason::ClassSuspended, message.clone());
+    }
+    if !observed.world.akri_installed {
+        let message = "the cluster has no kind instances.akri.sh: install Akri";
+        return refusal(Reason::AkriNotInstalled, message.into());
+    }
+    if observed
+        .roster
+        .is_none_or(|roster| roster.devices().is_empty())
+    {
+        let message = "the job selects no device now";
+        return refusal(Reason::NoDevicesSelected, message.into());
+    }
+    None
+}

@@ -1,0 +1,72 @@
+//! The steps of a spec laid over so many devices. Pure; called by `imagined`.
+
+use super::Rung;
+use crate::{
+    api::FlashJobSpec,
+    flashjob::rollout::{amount, ladder::Ladder},
+};
+
+/// The steps, and the rest after the last one where there is one; `max_first` bounds the first one.
+#[must_use]
+pub fn rungs(spec: &FlashJobSpec, selected: usize, max_first: Option<usize>) -> Vec<Rung> {
+    let ladder = Ladder::new(&spec.steps, selected, max_first);
+    let rungs = (1..=ladder.of().max(1)).map(|number| {
+        let step = ladder.step(number);
+        let limit = step.and_then(|step| step.max_failed_devices.as_ref());
+        let own = ladder.own(number).len();
+        let allowed = limit.map_or(0, |limit| amount::rounded_down(limit, own).unwrap_or(0));
+        Rung {
+            name: step.and_then(|step| step.name.clone()),
+            end: ladder.end(number),
+            // What follows the last step is held by the job's own limit alone.
+            limit: step.map(|_| allowed),
+            soak_seconds: step.and_then(|step| step.soak_seconds).unwrap_or(0),
+            approval: step.and_then(|step| step.require_approval) == Some(true),
+        }
+    });
+    rungs.collect()
+}
+
+/// Devices of so many that may fail; none where nothing limits them.
+#[must_use]
+pub fn limit(spec: &FlashJobSpec, selected: usize) -> Option<usize> {
+    let limit = spec.max_failed_devices.as_ref()?;
+    Some(amount::rounded_down(limit, selected).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    fn spec(steps: &serde_json::Value) -> FlashJobSpec {
+        let spec = json!({"uuid": [], "firmware": "f", "version": "1", "steps": steps, "maxFailedDevices": "5%"});
+        serde_json::from_value(spec).unwrap()
+    }
+
+    #[rstest]
+    #[case::counts_and_percentages(json!([{"devices": 1}, {"devices": "10%"}, {"devices": "100%"}]), 25, &[1, 3, 25])]
+    #[case::the_rest_follows(json!([{"devices": 1}, {"devices": "10%"}]), 25, &[1, 3, 25])]
+    #[case::no_more_than_there_are(json!([{"devices": 2}, {"devices": 50}]), 20, &[2, 20])]
+    #[case::no_steps(json!([]), 3, &[3])]
+    #[case::no_devices(json!([{"devices": 1}]), 0, &[0])]
+    fn steps_end_at(
+        #[case] steps: serde_json::Value,
+        #[case] selected: usize,
+        #[case] ends: &[usize],
+    ) {
+        let rungs = rungs(&spec(&steps), selected, None);
+        assert_eq!(rungs.iter().map(|rung| rung.end).collect::<Vec<_>>(), ends);
+    }
+
+    #[test]
+    fn limits_round_down_and_a_step_without_one_allows_none() {
+        let steps = json!([{"devices": 10}, {"devices": 30, "maxFailedDevices": "19%"}]);
+        let rungs = rungs(&spec(&steps), 100, None);
+        let limits: Vec<_> = rungs.iter().map(|rung| rung.limit).collect();
+        assert_eq!(limits, [Some(0), Some(3), None]);
+        assert_eq!(limit(&spec(&steps), 39), Some(1));
+    }
+}

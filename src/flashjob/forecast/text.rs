@@ -1,0 +1,184 @@
+//! A forecast as text for a terminal. Pure.
+
+use super::{Failures, Fate, Forecast, Prospect, StepForecast};
+use crate::flashjob::explain::span;
+
+/// Widest name of a step.
+const NAME: usize = 16;
+
+/// The forecast, as text.
+#[must_use]
+pub fn text(of: &Forecast) -> String {
+    let mut text = format!(
+        "FlashJob {}/{}: {}, in {}\n",
+        of.namespace,
+        of.job,
+        devices(of.devices.len()),
+        match of.steps.len() {
+            0 | 1 => "one go".to_owned(),
+            steps => format!("{steps} steps"),
+        }
+    );
+    line(
+        &mut text,
+        &format!("Firmware {}, version {}", of.firmware, of.version),
+    );
+    if of.exists {
+        let words = "It exists already; this is what a new round of it would do.";
+        line(&mut text, words);
+    }
+    if !of.classes.is_empty() {
+        line(&mut text, &format!("Class {}", of.classes.join(", ")));
+    }
+    if let Some(refusal) = &of.refusal {
+        line(&mut text, "\nNothing of it would start");
+        line(
+            &mut text,
+            &format!("  {}: {}", refusal.reason, refusal.message),
+        );
+    }
+    if !of.steps.is_empty() {
+        line(&mut text, "\nSteps");
+        for step in &of.steps {
+            line(&mut text, &format!("  {}", step_words(step)));
+        }
+    }
+    list(
+        &mut text,
+        "Refused before anything is created for them",
+        of,
+        Fate::Refused,
+    );
+    list(
+        &mut text,
+        "Not flashed because it is not needed",
+        of,
+        Fate::Skipped,
+    );
+    list(&mut text, "Not discovered now", of, Fate::Awaited);
+    line(&mut text, "\nDevices, in order");
+    for device in &of.devices {
+        line(
+            &mut text,
+            &format!("  {}", device_words(device, of.steps.len() > 1)),
+        );
+    }
+    line(&mut text, "");
+    line(&mut text, &failure_words(&of.failures, of.devices.len()));
+    let duration = &of.duration;
+    line(
+        &mut text,
+        &format!(
+            "It takes at most {}, if every flash takes as long as it may and {} go at a time. Not counted: {}.",
+            span(duration.seconds_at_most),
+            duration.in_flight,
+            duration.not_counted.join("; ")
+        ),
+    );
+    text
+}
+
+fn devices(count: usize) -> String {
+    match count {
+        1 => "1 device".into(),
+        _ => format!("{count} devices"),
+    }
+}
+
+fn step_words(step: &StepForecast) -> String {
+    let name: String = step
+        .name
+        .as_deref()
+        .unwrap_or("-")
+        .chars()
+        .take(NAME)
+        .collect();
+    let mut parts = vec![format!("{}, {} in all", devices(step.devices), step.total)];
+    if let Some(limit) = step.max_failed_devices {
+        parts.push(format!("{limit} may fail"));
+    }
+    if step.foreseen > 0 {
+        parts.push(format!("{} will", step.foreseen));
+    }
+    parts.push(format!("at most {}", span(step.seconds_at_most)));
+    if step.soak_seconds > 0 {
+        parts.push(format!("then {} of watching", span(step.soak_seconds)));
+    }
+    if step.require_approval {
+        parts.push("then an approval".into());
+    }
+    format!("{}  {name:<NAME$}  {}", step.number, parts.join(", "))
+}
+
+fn list(text: &mut String, title: &str, of: &Forecast, fate: Fate) {
+    let mut some = of
+        .devices
+        .iter()
+        .filter(|device| device.fate == fate)
+        .peekable();
+    if some.peek().is_none() {
+        return;
+    }
+    line(text, &format!("\n{title}"));
+    for device in some {
+        line(
+            text,
+            &format!(
+                "  {:>6}  {}  {}: {}",
+                device.index,
+                device.selected.uuid,
+                device.reason.as_deref().unwrap_or("-"),
+                device.message.as_deref().unwrap_or_default()
+            ),
+        );
+    }
+}
+
+fn device_words(device: &Prospect, steps: bool) -> String {
+    let selected = &device.selected;
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+    let step = if steps {
+        format!("  step {}", device.step)
+    } else {
+        String::new()
+    };
+    let fate = match device.fate {
+        Fate::Flashed => "",
+        Fate::Awaited => "  not discovered",
+        Fate::Skipped => "  skipped",
+        Fate::Refused => "  refused",
+    };
+    format!(
+        "{:>6}  {}  {:<21}  {}  {}{step}{fate}",
+        device.index,
+        selected.uuid,
+        or_dash(&selected.endpoint),
+        or_dash(&selected.device_type),
+        or_dash(&selected.version)
+    )
+}
+
+fn failure_words(failures: &Failures, selected: usize) -> String {
+    let most = if failures.at_most >= selected && failures.max_failed_devices.is_none() {
+        "Nothing stops the job however many devices fail: give it steps, or maxFailedDevices."
+            .to_owned()
+    } else {
+        format!(
+            "At most {} can fail before the job stops, those in flight at that moment included.",
+            devices(failures.at_most)
+        )
+    };
+    match &failures.stops_at {
+        Some(what) => format!(
+            "{most}\nThe job would stop by what is refused alone: {} of {what}.",
+            devices(failures.foreseen)
+        ),
+        None => most,
+    }
+}
+
+/// A line without blanks at its end.
+fn line(text: &mut String, words: &str) {
+    text.push_str(words.trim_end());
+    text.push('\n');
+}

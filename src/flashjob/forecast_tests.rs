@@ -1,0 +1,156 @@
+use serde_json::json;
+
+use super::*;
+use crate::{
+    chart::guard::Policy,
+    flashjob::{
+        blueprint::Settings,
+        fixtures::{Scene, at, instance_with, spec, uuid},
+    },
+    operator::flash_chart,
+};
+
+fn flash_pod() -> FlashPod {
+    let chart = flash_chart(None).unwrap();
+    let images = vec!["*".parse().unwrap()];
+    let settings = Settings {
+        policy: Policy {
+            images,
+            service_accounts: vec!["default".into()],
+            ..Policy::default()
+        },
+        ..Settings::default()
+    };
+    FlashPod::load(chart, &settings, 0).unwrap()
+}
+
+fn rung(name: &str, end: usize, limit: Option<usize>) -> Rung {
+    Rung {
+        name: (!name.is_empty()).then(|| name.to_owned()),
+        end,
+        limit,
+        ..Rung::default()
+    }
+}
+
+fn asking(scene: &Scene, rungs: &[Rung], limit: Option<usize>) -> Forecast {
+    let effective = scene.observed().effective();
+    let flash_pod = flash_pod();
+    forecast(&Asked {
+        observed: &scene.observed(),
+        flash_pod: &flash_pod,
+        classes: &["esp32".into()],
+        refusal: None,
+        rungs,
+        limit,
+        effective: &effective,
+        now: at(1000),
+    })
+}
+
+/// Six devices in three steps: one is broken, one unknown, and two Instances stand for one device.
+fn mixed() -> Scene {
+    let mut spec = spec(6);
+    spec["parallelism"] = json!(2);
+    spec["verification"] = json!({"mode": "None"});
+    let mut scene = Scene::of(&spec);
+    scene.inventory.apply(&instance_with(
+        &uuid(2),
+        &json!({"HOST_ENDPOINT": "lamp.example", "DEVICE": "esp32s3"}),
+    ));
+    scene.inventory.delete(&uuid(4));
+    scene.inventory.apply(&instance_with(
+        &uuid(5),
+        &json!({"HOST_ENDPOINT": "192.0.2.1", "DEVICE": "esp32s3", "VERSION": "0.1.0"}),
+    ));
+    let uuids: Vec<String> = (0..6).map(uuid).collect();
+    let devices = crate::device::select(&uuids, &scene.inventory);
+    scene.roster = Some(crate::flashjob::roster::Roster::new(1, devices));
+    scene
+}
+
+fn three_steps() -> [Rung; 3] {
+    [
+        Rung {
+            soak_seconds: 600,
+            approval: true,
+            ..rung("canary", 1, Some(0))
+        },
+        rung("half", 3, Some(1)),
+        rung("", 6, None),
+    ]
+}
+
+#[test]
+fn a_forecast_says_the_order_the_steps_what_is_refused_and_the_bounds() {
+    let forecast = asking(&mixed(), &three_steps(), Some(2));
+    insta::assert_snapshot!(text(&forecast));
+    insta::assert_json_snapshot!(forecast);
+}
+
+#[test]
+fn what_is_refused_may_stop_the_job_by_itself() {
+    let mut rungs = three_steps();
+    rungs[1].limit = Some(0);
+    let failures = asking(&mixed(), &rungs, None).failures;
+    assert_eq!(failures.foreseen, 1);
+    assert_eq!(failures.stops_at.as_deref(), Some("step 2 (half)"));
+    let whole = [rung("", 6, None)];
+    let failures = asking(&mixed(), &whole, Some(0)).failures;
+    assert_eq!(failures.stops_at.as_deref(), Some("spec.maxFailedDevices"));
+    assert_eq!(asking(&mixed(), &whole, Some(1)).failures.stops_at, None);
+}
+
+#[test]
+fn values_that_the_job_may_not_set_are_refused_with_path_and_owner() {
+    let mut spec = spec(1);
+    spec["values"] = json!({"resources": {"limits": {"memory": "1Gi"}}});
+    let forecast = asking(&Scene::of(&spec), &[rung("", 1, None)], None);
+    let device = &forecast.devices[0];
+    assert_eq!(
+        (device.fate, device.reason.as_deref()),
+        (Fate::Refused, Some("ValueNotAllowed"))
+    );
+    assert!(
+        device.message.as_ref().unwrap().contains("/resources"),
+        "{device:?}"
+    );
+}
+
+#[test]
+fn a_mismatch_is_refused_only_where_the_job_asks_for_that() {
+    let mut strict = spec(1);
+    strict["device"] = json!("esp32");
+    let fate = |spec: &serde_json::Value| {
+        asking(&Scene::of(spec), &[rung("", 1, None)], None).devices[0].fate
+    };
+    assert_eq!(fate(&strict), Fate::Flashed);
+    strict["mismatchPolicy"] = json!("Fail");
+    assert_eq!(fate(&strict), Fate::Refused);
+}
+
+#[test]
+fn without_steps_and_limits_nothing_stops_the_job_and_that_is_said() {
+    let forecast = asking(&Scene::new(3), &[rung("", 3, None)], None);
+    assert_eq!(forecast.failures.at_most, 3);
+    assert!(text(&forecast).contains("Nothing stops the job"));
+}
+
+#[test]
+fn retries_and_read_back_lengthen_the_bound() {
+    let seconds = |more: serde_json::Value| {
+        let mut spec = spec(4);
+        spec["parallelism"] = json!(2);
+        for (field, value) in more.as_object().unwrap() {
+            spec[field] = value.clone();
+        }
+        let duration = asking(&Scene::of(&spec), &[rung("", 4, None)], None).duration;
+        duration.seconds_at_most
+    };
+    let none = json!({"verification": {"mode": "None"}});
+    assert_eq!(seconds(none), 2 * 600);
+    let read_back = json!({"verification": {"timeoutSeconds": 60}});
+    assert_eq!(seconds(read_back), 2 * 660);
+    let retried = json!({"verification": {"mode": "None"}, "backoffLimitPerDevice": 1});
+    assert_eq!(seconds(retried), 2 * 1210);
+}

@@ -1,0 +1,71 @@
+//! Looks, once for every leadership, for what the original operator left: nothing starts before it is in the ledger. Reads only.
+//!
+//! Called by the `controller` when everything else was listed; `adoption` says what is taken, the passes take it over.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use k8s_openapi::{
+    api::core::v1::{Pod, Service},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+
+use super::{
+    adoption::{self, NotTheOriginals},
+    context::Context,
+    job::Job,
+};
+use crate::cluster::{ApiError, Reader, Scope};
+
+/// How long one request may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Wait before it is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Takes the original's Pods and Services into the ledger. Asks until the API server answers.
+pub(super) async fn find(ctx: &Context, scope: &Scope) {
+    while let Err(error) = look(ctx, scope).await {
+        tracing::warn!(error = %error, "cannot see what the original operator left; nothing starts before");
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
+}
+
+async fn look(ctx: &Context, scope: &Scope) -> Result<(), ApiError> {
+    let reader = Reader::new(ctx.read.clone(), PATIENCE);
+    let services: Vec<Service> = reader.list(scope, adoption::SELECTOR).await?;
+    let pods: Vec<Pod> = reader.list(scope, adoption::SELECTOR).await?;
+    let mut state = ctx.state();
+    let jobs: HashMap<(String, String), Arc<Job>> = state
+        .jobs()
+        .map(|job| ((job.namespace.clone(), job.name.clone()), Arc::clone(job)))
+        .collect();
+    let job_of = |meta: &ObjectMeta| {
+        let (namespace, name) = adoption::claimed(meta)?;
+        jobs.get(&(namespace.to_owned(), name.to_owned()))
+            .map(Arc::as_ref)
+    };
+    for service in &services {
+        let meta = &service.metadata;
+        match adoption::service(service, job_of(meta)) {
+            Ok(sight) => drop(state.ledger.see_service(sight)),
+            Err(why) => left_alone("Service", meta, why),
+        }
+    }
+    for pod in &pods {
+        let meta = &pod.metadata;
+        match adoption::pod(pod, job_of(meta)) {
+            Ok(sight) => drop(state.ledger.see_pod(sight)),
+            Err(why) => left_alone("Pod", meta, why),
+        }
+    }
+    Ok(())
+}
+
+fn left_alone(kind: &str, meta: &ObjectMeta, why: NotTheOriginals) {
+    tracing::debug!(
+        kind,
+        object.namespace = meta.namespace,
+        object.name = meta.name,
+        %why,
+        "not the original operator's; left alone"
+    );
+}

@@ -1,0 +1,211 @@
+//! What a person asks the command line about a job: it answers from what is stored, and writes nothing.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::support::{Outcome, Params, Space, job::job, seconds};
+
+/// Runs the program with a token of its own; what it printed, and the id of that token in the audit log.
+struct Asking<'a> {
+    space: &'a Space,
+    kubeconfig: std::path::PathBuf,
+    credential: String,
+}
+
+impl<'a> Asking<'a> {
+    fn new(space: &'a Space) -> Self {
+        let name = format!("asking-{}", space.name);
+        let (kubeconfig, credential) = space.control_plane.another_token(&name);
+        Self {
+            space,
+            kubeconfig,
+            credential,
+        }
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Result<String, String> {
+        let output = Command::new(env!("CARGO_BIN_EXE_flashjob-operator"))
+            .env("KUBECONFIG", &self.kubeconfig)
+            .args(arguments)
+            .args(["-n", &self.space.name])
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() {
+            Ok(text(&output.stdout))
+        } else {
+            Err(text(&output.stderr))
+        }
+    }
+
+    fn text(&self, arguments: &[&str]) -> String {
+        self.ask(arguments).unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let text = self.text(&[arguments, &["-o", "json"]].concat());
+        serde_json::from_str(&text).unwrap()
+    }
+
+    fn assert_wrote_nothing(&self) {
+        let audit = self.space.control_plane.audit();
+        let asked: Vec<_> = audit
+            .0
+            .iter()
+            .filter(|request| request.credential == self.credential)
+            .collect();
+        assert!(!asked.is_empty(), "the token is not in the audit log");
+        for request in asked {
+            assert!(!request.is_write(), "{request:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn explain_says_what_is_in_flight_what_waits_and_what_failed_and_writes_nothing() {
+    let space = Space::new("explain").await;
+    let fleet = space
+        .fleet(Params {
+            devices: 4,
+            flash_seconds: 12.0,
+            exit1_share: 0.25,
+            ..Params::default()
+        })
+        .await;
+    let asking = Asking::new(&space);
+    let _operator = space.operator(&["--engine", "native"]);
+    let missing = "00000000-0000-4000-8000-00000000abcd";
+    let devices = fleet.devices();
+    let failing = devices
+        .iter()
+        .find(|device| device.outcome == Outcome::Exit1)
+        .unwrap();
+    let mut uuids: Vec<String> = fleet.uuids();
+    uuids.sort_by_key(|uuid| *uuid != failing.uuid);
+    uuids.push(missing.into());
+    let spec = json!({"parallelism": 2, "deviceDiscoveryTimeoutSeconds": 600});
+    space.apply(&job("asked", &uuids, &spec).to_string());
+    space
+        .eventually("two flashes", seconds(60), async || {
+            (fleet.journal().len() == 2 && space.job("asked").count("inFlight") == 2).then_some(())
+        })
+        .await;
+
+    let said = asking.json(&["explain", "asked"]);
+    assert_eq!(said["phase"], "Running", "{said:#}");
+    assert_eq!(said["inFlight"].as_array().unwrap().len(), 2, "{said:#}");
+    assert_eq!(said["waiting"][0]["reason"], "DeviceNotFound", "{said:#}");
+    assert_eq!(
+        (
+            &said["notBegun"][0]["reason"],
+            &said["notBegun"][0]["devices"]
+        ),
+        (&json!("SlotsFull"), &json!(2)),
+        "{said:#}"
+    );
+    let text = asking.text(&["explain", "asked"]);
+    for part in [
+        "In flight",
+        "SlotsFull: 2 of 2 slots",
+        "kubectl get instances.akri.sh",
+    ] {
+        assert!(text.contains(part), "{part} in\n{text}");
+    }
+
+    // One device: in flight, of no entry, and none of the job's.
+    let text = asking.text(&["explain", "asked", &uuids[0]]);
+    let hint = format!("helm history flash-{} -n {}", uuids[0], space.name);
+    assert!(
+        text.contains(": Flashing (Flashing)") && text.contains(&hint),
+        "{text}"
+    );
+    let queued = asking.json(&["explain", "asked", &uuids[3]]);
+    assert_eq!(
+        (&queued["phase"], &queued["reason"]),
+        (&json!("Pending"), &json!("SlotsFull"))
+    );
+    assert!(
+        asking
+            .text(&["explain", "asked", "other"])
+            .contains("Unknown (NotRequested)")
+    );
+    let complaint = asking.ask(&["explain", "nothing"]).unwrap_err();
+    assert!(complaint.contains("has no FlashJob nothing"), "{complaint}");
+
+    // When the device that was missing is named no more, the job ends; then it says how to go on.
+    let named = json!({"spec": {"uuid": uuids[..4]}}).to_string();
+    space.kubectl(&["patch", "flashjob", "asked", "--type=merge", "-p", &named]);
+    space.finished("asked", 120).await;
+    let text = asking.text(&["explain", "asked"]);
+    for part in [
+        "Failed (DevicesFailed)",
+        "ContactFailed",
+        "\"rerun\":",
+        &format!("explain asked {}", failing.uuid),
+    ] {
+        assert!(text.contains(part), "{part} in\n{text}");
+    }
+    let device = asking.json(&["explain", "asked", &failing.uuid]);
+    assert_eq!(device["reason"], "ContactFailed", "{device:#}");
+    asking.assert_wrote_nothing();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plan_foretells_order_refusals_and_bounds_and_writes_nothing() {
+    let space = Space::new("plan").await;
+    let fleet = space
+        .fleet(Params {
+            devices: 3,
+            ..Params::default()
+        })
+        .await;
+    let asking = Asking::new(&space);
+    let mut uuids = fleet.uuids();
+    uuids.reverse();
+    uuids.push("00000000-0000-4000-8000-00000000abcd".into());
+    let spec = json!({"parallelism": 1, "values": {"resources": {"limits": {"memory": "1Gi"}}}});
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), job("future", &uuids, &spec).to_string()).unwrap();
+    let path = file.path().to_str().unwrap();
+
+    let foretold = asking.json(&["plan", "-f", path]);
+    let devices = foretold["devices"].as_array().unwrap();
+    let order: Vec<_> = devices.iter().map(|device| &device["uuid"]).collect();
+    assert_eq!(json!(order), json!(uuids), "{foretold:#}");
+    let reasons: Vec<_> = devices.iter().map(|device| &device["reason"]).collect();
+    let refused = json!("ValueNotAllowed");
+    assert_eq!(
+        reasons,
+        [&refused, &refused, &refused, &json!("DeviceNotFound")],
+        "{foretold:#}"
+    );
+
+    // What the administrator opens is not refused.
+    let open = ["plan", "-f", path, "--allowed-value-paths", "/resources"];
+    let foretold = asking.json(&open);
+    let fates: Vec<_> = foretold["devices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|device| device["fate"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        fates,
+        ["Flashed", "Flashed", "Flashed", "Awaited"],
+        "{foretold:#}"
+    );
+    let text = asking.text(&open);
+    for part in [
+        "4 devices",
+        "Not discovered now",
+        "Devices, in order",
+        "It takes at most",
+    ] {
+        assert!(text.contains(part), "{part} in\n{text}");
+    }
+    let complaint = asking.ask(&["plan", "-f", "/nonexistent"]).unwrap_err();
+    assert!(complaint.contains("/nonexistent"), "{complaint}");
+    assert_eq!(space.kubectl(&["get", "flashjobs", "-o", "name"]), "");
+    asking.assert_wrote_nothing();
+}
