@@ -75,7 +75,10 @@ fn first(fleet: &Fleet, outcome: Outcome) -> Vec<String> {
     devices.into_iter().map(|device| device.uuid).collect()
 }
 
-#[allow(clippy::too_many_lines, reason = "one rollout from its beginning to its end")]
+#[allow(
+    clippy::too_many_lines,
+    reason = "one rollout from its beginning to its end"
+)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sample_goes_step_by_step_is_watched_and_approved_and_a_restart_changes_nothing() {
     let space = Space::new("rollout-steps").await;
