@@ -145,3 +145,15 @@ fn ceilings_bound_what_begins_and_the_status_shows_them() {
         (2, "Fail")
     );
 }
+
+#[test]
+fn a_round_that_stopped_for_its_failures_ends_under_a_suspended_class_too() {
+    let mut wanted = spec(3);
+    wanted["maxFailedDevices"] = json!(0);
+    let mut scene = Scene::of(&wanted);
+    scene.terms = suspended();
+    scene.stored(|status| status.failed_indexes = Some("0".into()));
+    let status = scene.status(10);
+    assert_eq!(status.reason.as_deref(), Some("MaxFailedDevicesExceeded"));
+    assert!(holds(&status.conditions, ConditionType::Failed));
+}

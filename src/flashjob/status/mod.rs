@@ -157,6 +157,9 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
         pace = pace::pace(observed, &finals, &observed.class_pace(), now);
         status.step.clone_from(&pace.step);
         status.stop.clone_from(&pace.stop);
+        // A round that has stopped comes to its end, whatever its class says of starting.
+        let suspended = |trouble: &Refusal| trouble.reason == Reason::ClassSuspended;
+        trouble = trouble.filter(|trouble| pace.stop.is_none() || !suspended(trouble));
         trouble = trouble.or_else(|| pace.refusal.clone());
         let ended = Ended {
             finals: &finals,
