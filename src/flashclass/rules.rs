@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api::{
-        ClassDefaults, FlashClassSpec, NamespaceRule, NamespacesFrom, Window,
-        rule::TIME_OF_DAY,
+        ClassDefaults, FlashClassSpec, NamespaceRule, NamespacesFrom, Window, rule::TIME_OF_DAY,
     },
     chart::{
         device_values::DeviceValues,
