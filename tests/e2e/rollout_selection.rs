@@ -41,6 +41,8 @@ fn selection(space: &Space, name: &str) -> Vec<String> {
         .iter()
         .filter(|slice| slice["metadata"]["ownerReferences"][0]["name"] == name)
         .map(|slice| &slice["data"])
+        // The defaults of the class that the round began with are kept in the same way.
+        .filter(|data| data["devices"].is_array())
         .collect();
     slices.sort_by_key(|data| (data["round"].as_i64(), data["first"].as_i64()));
     let devices = slices
