@@ -88,7 +88,12 @@ async fn explain_says_what_is_in_flight_what_waits_and_what_failed_and_writes_no
     space.apply(&job("asked", &uuids, &spec).to_string());
     space
         .eventually("two flashes", seconds(60), async || {
-            (fleet.journal().len() == 2 && space.job("asked").count("inFlight") == 2).then_some(())
+            // The status follows the Pods by a second or so, and it is the status that is explained.
+            let job = space.job("asked");
+            let devices = job.0["status"]["devices"].as_array();
+            let flashing = devices.into_iter().flatten();
+            let flashing = flashing.filter(|device| device["phase"] == "Flashing");
+            (fleet.journal().len() == 2 && flashing.count() == 2).then_some(())
         })
         .await;
 
