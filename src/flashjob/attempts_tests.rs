@@ -218,11 +218,7 @@ fn a_pending_revision_of_a_helm_upgrade_by_hand_is_left_to_helm_while_the_flash_
         &wish(),
         1,
     );
-    assert_eq!(
-        (decision.step, decision.reason),
-        (None, Reason::Flashing),
-        "{decision:?}"
-    );
+    assert_eq!((decision.step, decision.reason), (None, Reason::Flashing));
 }
 
 #[rstest]
