@@ -9,7 +9,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde::Deserialize;
 
 /// One answered request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,39 +36,75 @@ pub struct Request {
     pub answered: Timestamp,
 }
 
+/// A line of the log, as far as it is wanted: bodies are skipped, not read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Line {
+    stage: String,
+    verb: String,
+    #[serde(rename = "requestURI")]
+    request_uri: String,
+    user: User,
+    #[serde(default)]
+    object_ref: ObjectRef,
+    #[serde(default)]
+    response_status: Status,
+    request_received_timestamp: Timestamp,
+    stage_timestamp: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct User {
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    extra: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct ObjectRef {
+    resource: String,
+    subresource: String,
+    namespace: String,
+    name: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Status {
+    code: i64,
+}
+
 impl Request {
     fn parse(line: &str) -> Option<Self> {
-        let event: Value = serde_json::from_str(line).ok()?;
-        if event["stage"] != "ResponseComplete" {
+        let line: Line = serde_json::from_str(line).ok()?;
+        if line.stage != "ResponseComplete" {
             return None;
         }
-        let text = |pointer: &str| {
-            event
-                .pointer(pointer)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
+        let object = line.object_ref;
+        let resource = if object.subresource.is_empty() {
+            object.resource
+        } else {
+            format!("{}/{}", object.resource, object.subresource)
         };
-        let mut resource = text("/objectRef/resource");
-        let subresource = text("/objectRef/subresource");
-        if !subresource.is_empty() {
-            resource = format!("{resource}/{subresource}");
-        }
-        let time = |pointer: &str| text(pointer).parse().ok();
+        let credential = line
+            .user
+            .extra
+            .get("authentication.kubernetes.io/credential-id");
         Some(Self {
-            credential: text("/user/extra/authentication.kubernetes.io~1credential-id/0"),
-            received: time("/requestReceivedTimestamp")?,
-            answered: time("/stageTimestamp")?,
-            verb: text("/verb"),
-            user: text("/user/username"),
-            code: event
-                .pointer("/responseStatus/code")
-                .and_then(Value::as_i64)
+            credential: credential
+                .and_then(|ids| ids.first().cloned())
                 .unwrap_or_default(),
-            uri: text("/requestURI"),
+            received: line.request_received_timestamp,
+            answered: line.stage_timestamp,
+            verb: line.verb,
+            user: line.user.username,
+            code: line.response_status.code,
+            uri: line.request_uri,
             resource,
-            namespace: text("/objectRef/namespace"),
-            name: text("/objectRef/name"),
+            namespace: object.namespace,
+            name: object.name,
         })
     }
 

@@ -69,6 +69,7 @@ impl ControlPlane {
         command
             .arg(&directory)
             .env("BIN", bin.trim())
+            .env("AUDIT_BODIES", "1")
             .env("OWNER_PID", std::process::id().to_string());
         run(&mut command);
         Self {
@@ -157,8 +158,12 @@ impl ControlPlane {
 
     /// What the API server was asked so far.
     pub fn audit(&self) -> Audit {
-        let log = self.directory.join("audit.log");
-        self.audit.lock().unwrap().read_on(&log)
+        self.audit.lock().unwrap().read_on(&self.audit_log())
+    }
+
+    /// The API server's audit log, with the objects that an auditor looks at.
+    pub fn audit_log(&self) -> PathBuf {
+        self.directory.join("audit.log")
     }
 
     /// Installs the operator's chart, once, without a Pod of its own; a kubeconfig with its ServiceAccount's token.

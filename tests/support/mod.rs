@@ -13,6 +13,7 @@
 
 pub mod ask;
 pub mod audit;
+pub mod auditor;
 pub mod control_plane;
 pub mod etcd;
 pub mod job;
