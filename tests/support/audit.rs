@@ -185,6 +185,22 @@ impl Audit {
             .collect()
     }
 
+    /// When the birth of each Pod of the namespace was asked for, or, where that is not known, when it was put on a node.
+    pub fn pod_birth_times(&self, namespace: &str) -> BTreeMap<String, Timestamp> {
+        let mut births = BTreeMap::new();
+        let of = |request: &&Request| {
+            let birth = request.resource == "pods" && request.is_birth();
+            request.namespace == namespace && (birth || request.is_binding())
+        };
+        for request in self.0.iter().filter(of) {
+            let first = births
+                .entry(request.name.clone())
+                .or_insert(request.received);
+            *first = request.received.min(*first);
+        }
+        births
+    }
+
     /// Pods born per device: keys are the UUIDs of `flash-<uuid>-<attempt>`.
     pub fn flashes(&self, namespace: &str) -> BTreeMap<String, usize> {
         let mut flashes = BTreeMap::new();

@@ -16,9 +16,11 @@ pub mod audit;
 pub mod auditor;
 pub mod control_plane;
 pub mod etcd;
+pub mod history;
 pub mod job;
 pub mod operator;
 pub mod space;
+pub mod supervised;
 
 #[path = "../../examples/fleet/mod.rs"]
 pub mod fleet;
@@ -29,6 +31,7 @@ pub use control_plane::ControlPlane;
 pub use fleet::{Fleet, Outcome, Params};
 pub use operator::Operator;
 pub use space::Space;
+pub use supervised::Supervised;
 
 /// That many seconds.
 pub const fn seconds(count: u64) -> Duration {
