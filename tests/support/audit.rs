@@ -19,6 +19,12 @@ pub struct Request {
     pub code: i64,
     /// Path and query.
     pub uri: String,
+    /// Why it was refused, in the API server's words.
+    pub message: String,
+    /// Whether the asker's rights did not allow it; a quota or a policy may refuse what they do allow.
+    pub lacked_right: bool,
+    /// API group; empty for the core's.
+    pub group: String,
     /// Plural of the kind, with its subresource: `pods/status`.
     pub resource: String,
     /// Namespace; empty for none.
@@ -34,7 +40,8 @@ pub struct Request {
 }
 
 impl Request {
-    fn parse(line: &str) -> Option<Self> {
+    /// Reads one line of the log; none where it is not the answer to a request.
+    pub fn parse(line: &str) -> Option<Self> {
         let event: Value = serde_json::from_str(line).ok()?;
         if event["stage"] != "ResponseComplete" {
             return None;
@@ -63,6 +70,9 @@ impl Request {
                 .and_then(Value::as_i64)
                 .unwrap_or_default(),
             uri: text("/requestURI"),
+            message: text("/responseStatus/message"),
+            lacked_right: text("/annotations/authorization.k8s.io~1decision") == "forbid",
+            group: text("/objectRef/apiGroup"),
             resource,
             namespace: text("/objectRef/namespace"),
             name: text("/objectRef/name"),
@@ -239,6 +249,9 @@ mod tests {
             user: String::new(),
             code,
             uri: String::new(),
+            message: String::new(),
+            lacked_right: false,
+            group: String::new(),
             resource: "services".into(),
             namespace: "lab".into(),
             name: name.into(),
