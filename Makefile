@@ -6,6 +6,8 @@ ENGINE ?= native
 FLASHJOB_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flashjob
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 STATE ?= $(TARGET)/control-plane
+# What the API servers of a run of `make test` were asked, until it has been looked at.
+AUDIT_LOGS := $(TARGET)/audit
 export FLASHJOB_CACHE
 
 .PHONY: help demo up down test unit sim rollout-proof e2e lint generate ci tools
@@ -23,8 +25,11 @@ down: ## Stop what `make up` started.
 
 test: ## Run every test, the end-to-end ones included.
 	tests/control-plane/build.sh >/dev/null
-	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --all-targets
+	rm -rf "$(AUDIT_LOGS)"
+	FLASHJOB_AUDIT_LOGS="$(AUDIT_LOGS)" PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --all-targets
 	tests/control-plane/with.sh cargo test --locked --test helm_compat -- --ignored
+	FLASHJOB_AUDIT_LOGS="$(AUDIT_LOGS)" PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test rights -- --ignored --nocapture
+	rm -rf "$(AUDIT_LOGS)"
 
 unit: ## Run the tests that need no control plane.
 	cargo test --locked --lib --bins --examples

@@ -22,6 +22,12 @@ pub struct Request {
     pub code: i64,
     /// Path and query.
     pub uri: String,
+    /// Why it was refused, in the API server's words.
+    pub message: String,
+    /// Whether the asker's rights did not allow it; a quota or a policy may refuse what they do allow.
+    pub lacked_right: bool,
+    /// API group; empty for the core's.
+    pub group: String,
     /// Plural of the kind, with its subresource: `pods/status`.
     pub resource: String,
     /// Namespace; empty for none.
@@ -49,6 +55,8 @@ struct Line {
     object_ref: ObjectRef,
     #[serde(default)]
     response_status: Status,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
     request_received_timestamp: Timestamp,
     stage_timestamp: Timestamp,
 }
@@ -62,8 +70,9 @@ struct User {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct ObjectRef {
+    api_group: String,
     resource: String,
     subresource: String,
     namespace: String,
@@ -74,10 +83,12 @@ struct ObjectRef {
 #[serde(default)]
 struct Status {
     code: i64,
+    message: String,
 }
 
 impl Request {
-    fn parse(line: &str) -> Option<Self> {
+    /// Reads one line of the log; none where it is not the answer to a request.
+    pub fn parse(line: &str) -> Option<Self> {
         let line: Line = serde_json::from_str(line).ok()?;
         if line.stage != "ResponseComplete" {
             return None;
@@ -92,6 +103,7 @@ impl Request {
             .user
             .extra
             .get("authentication.kubernetes.io/credential-id");
+        let decision = line.annotations.get("authorization.k8s.io/decision");
         Some(Self {
             credential: credential
                 .and_then(|ids| ids.first().cloned())
@@ -102,6 +114,9 @@ impl Request {
             user: line.user.username,
             code: line.response_status.code,
             uri: line.request_uri,
+            message: line.response_status.message,
+            lacked_right: decision.is_some_and(|decision| decision == "forbid"),
+            group: object.api_group,
             resource,
             namespace: object.namespace,
             name: object.name,
@@ -314,6 +329,9 @@ mod tests {
             user: String::new(),
             code,
             uri: String::new(),
+            message: String::new(),
+            lacked_right: false,
+            group: String::new(),
             resource: "services".into(),
             namespace: "lab".into(),
             name: name.into(),
