@@ -275,6 +275,13 @@ impl Ledger {
             .find(|attempt| attempt.locks())
     }
 
+    /// Attempts that hold a slot.
+    pub fn in_flight(&self) -> impl Iterator<Item = &Attempt> {
+        self.attempts
+            .values()
+            .filter(|attempt| attempt.holds_slot())
+    }
+
     /// Slots in use by this job.
     #[must_use]
     pub fn slots_of(&self, job_uid: &str) -> usize {
@@ -286,10 +293,7 @@ impl Ledger {
     /// Slots in use by all jobs.
     #[must_use]
     pub fn slots(&self) -> usize {
-        self.attempts
-            .values()
-            .filter(|attempt| attempt.holds_slot())
-            .count()
+        self.in_flight().count()
     }
 
     /// uids of what is known of a kind and namespace, to compare with a new LIST. `kind` is Secret, Service or Pod.
@@ -363,6 +367,9 @@ impl Ledger {
             .or_insert_with(|| Attempt::new(identity.clone()));
         if attempt.identity.endpoint.is_none() {
             attempt.identity.endpoint.clone_from(&identity.endpoint);
+        }
+        if attempt.identity.footprint.is_none() {
+            attempt.identity.footprint.clone_from(&identity.footprint);
         }
         if attempt.identity.job_name.is_none() {
             attempt.identity.job_name.clone_from(&identity.job_name);

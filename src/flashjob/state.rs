@@ -14,6 +14,7 @@ use super::{
     attempts::Bounds,
     job::Job,
     ledger::Ledger,
+    limits::line::Line,
     memory::{Memory, Refusal},
     observe,
     plan::{Observed, World},
@@ -36,6 +37,8 @@ pub struct State {
     pub memories: HashMap<String, Memory>,
     /// Objects, locks and slots.
     pub ledger: Ledger,
+    /// Devices that wait for a place under a limit.
+    pub line: Line,
     /// Akri's devices.
     pub inventory: Inventory,
     /// Akri's Instance kind exists.
@@ -76,6 +79,7 @@ impl State {
         self.jobs.remove(uid);
         self.rosters.remove(uid);
         self.frozen.remove(uid);
+        self.line.stand(uid, Vec::new());
         self.news_of_classes = true;
     }
 
@@ -180,6 +184,12 @@ impl State {
         (frozen.stored.round == round && job.round_is_current()).then_some(frozen)
     }
 
+    /// Whether a lock, a slot or a place was given up since this was last asked: other jobs may be waiting for it.
+    pub fn take_freed(&mut self) -> bool {
+        let freed = self.ledger.take_freed();
+        self.line.take_left() || freed
+    }
+
     /// Whether anything happened that the status of a class may speak of, since this was last asked.
     pub fn take_news_of_classes(&mut self) -> bool {
         std::mem::take(&mut self.news_of_classes)
@@ -199,6 +209,7 @@ impl State {
             roster: self.rosters.get(&job.uid).map(Arc::as_ref),
             inventory: &self.inventory,
             ledger: &self.ledger,
+            line: &self.line,
             memory: self.memories.get(&job.uid).unwrap_or(&forgotten),
             terms: &terms,
             world,

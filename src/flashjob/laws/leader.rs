@@ -291,6 +291,7 @@ impl Leader {
                 round: job.status.round.as_ref().unwrap().number,
                 uuid: begin.uuid.clone(),
                 endpoint: Some(begin.device.endpoint.to_string()),
+                footprint: Some(Arc::new(begin.shared.clone())),
             };
             self.state.ledger.begin_step(&identity);
             let ops = [Op::CreateRecord, Op::ApplyService];
