@@ -21,6 +21,7 @@ mod kills;
 mod leadership;
 mod main_job;
 mod rollout_class;
+mod rollout_limits;
 mod rollout_retries;
 mod rollout_schedule;
 mod rollout_selection;
