@@ -98,6 +98,7 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
         let Some(job) = state.job(&job.uid).cloned() else {
             return Ok(None);
         };
+        state.note_read_back(&job);
         let world = ctx.world(&state, &flash_pod);
         let plan = state.observed(&job, &world, |observed| plan::plan(observed, now));
         remember(&mut state, &job, &plan, now);

@@ -20,8 +20,10 @@ use super::{
     plan::{Observed, World},
     roster::Roster,
     sight::AttemptKey,
+    stored,
 };
 use crate::{
+    api::DevicePhase,
     device::Inventory,
     flashclass::{Classes, Facts, Frozen, Namespaces, Terms, terms},
 };
@@ -118,6 +120,16 @@ impl State {
     /// The memory of a job.
     pub fn memory(&mut self, job_uid: &str) -> &mut Memory {
         self.memories.entry(job_uid.to_owned()).or_default()
+    }
+
+    /// What the stored status of a job says of its attempts: those that are read back need no slot any more.
+    pub fn note_read_back(&mut self, job: &Job) {
+        let devices = job.status.devices.iter();
+        let verifying = devices.filter(|device| stored::is(device, DevicePhase::Verifying));
+        let ids: HashSet<&str> = verifying.filter_map(stored::attempt_id).collect();
+        if !ids.is_empty() {
+            self.ledger.note_read_back(&job.uid, |id| ids.contains(id));
+        }
     }
 
     /// Next revision of a release, going by what is known of it.

@@ -230,13 +230,7 @@ async fn an_emergency_stop_of_all_classes_starts_nothing_after_a_second_and_what
     // What somebody else has suspended, too, stays so unless it is overruled.
     let kept = json!({"apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashClass", "metadata": {"name": own},
         "spec": {"suspend": true}});
-    let apply = [
-        "apply",
-        "--server-side",
-        "--field-manager=keeper",
-        "-f",
-        "-",
-    ];
+    let apply = ["apply", "--server-side", "--field-manager=keeper"];
     space.control_plane.feed(&apply, &kept.to_string()).unwrap();
     let (code, words) = said(&run(&admin, &["resume", "--all"]));
     assert!(

@@ -89,8 +89,8 @@ impl<'a> Places<'a> {
         lists.for_each(|list| list.retain(|kept| kept.turn != *turn));
     }
 
-    /// A device is in flight.
-    fn take(&mut self, footprint: Option<&Footprint>) {
+    /// A device is in flight; none where it is not known what it shares.
+    pub fn take(&mut self, footprint: Option<&Footprint>) {
         let Some(footprint) = footprint else {
             self.everywhere += 1;
             return;
