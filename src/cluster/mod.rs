@@ -17,6 +17,7 @@ mod fence;
 mod kind;
 pub(crate) mod lease;
 mod read;
+mod suspend;
 pub mod watch;
 mod write;
 
@@ -29,5 +30,6 @@ pub use fence::{Fence, NotLeader};
 pub use kind::{Kinds, ObjectKey};
 pub use lease::LeaseTimes;
 pub use read::{ClusterVersion, Reader, Scope};
+pub use suspend::{Suspension, list_classes, suspend_class};
 pub use watch::{WatchEvent, Watched};
 pub use write::{DeleteCondition, Deleted, Writer};

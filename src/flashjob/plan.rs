@@ -20,6 +20,10 @@ use super::{
     choice, conditions,
     job::Job,
     ledger::Ledger,
+    limits::{
+        crowd::Crowd,
+        line::{Line, Waiter},
+    },
     memory::{Found, Memory, Refusal, Waiting},
     pending::{Candidate, Verdictless, consider},
     rollout::pace::{self, ClassPace, Pace},
@@ -30,7 +34,7 @@ use super::{
 };
 use crate::{
     api::{ConditionType, DevicePhase, Effective, FlashJobSpec, Reason},
-    device::{Device, Inventory},
+    device::{Device, Footprint, Inventory},
     flashclass::Terms,
 };
 
@@ -45,6 +49,8 @@ pub struct Observed<'a> {
     pub inventory: &'a Inventory,
     /// Objects, locks and slots.
     pub ledger: &'a Ledger,
+    /// Devices of all jobs that wait for a place under a limit.
+    pub line: &'a Line,
     /// What the leader remembers of this job.
     pub memory: &'a Memory,
     /// What the job's classes make of it.
@@ -106,6 +112,8 @@ pub struct Plan {
     pub views: Vec<DeviceView>,
     /// Counts of devices that have no view of their own.
     pub queued: usize,
+    /// Devices that wait for a place under a limit of the class.
+    pub line: Vec<Waiter>,
     /// How far the job may go now.
     pub pace: Pace,
     /// When to look again, if nothing happens before.
@@ -123,6 +131,8 @@ pub struct Begin {
     pub uuid: String,
     /// The device as it is now.
     pub device: Device,
+    /// What it shares with others, over all of its Instances.
+    pub shared: Footprint,
 }
 
 /// Where a device that is not final stands.
@@ -169,8 +179,12 @@ pub fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
     }
     plan_vanished(observed, &mut active, now, &mut plan);
     plan_tracked(observed, &mut active, now, &mut plan);
-    if may_begin(observed) && !is_counting(observed, &plan.pace) {
-        plan_pending(observed, &active, now, &mut plan);
+    if may_begin(observed) {
+        if is_counting(observed, &plan.pace) {
+            plan.line = observed.line.of(&observed.job.uid).to_vec();
+        } else {
+            plan_pending(observed, &active, now, &mut plan);
+        }
     }
     // Who fails without a flash, or by what was read back, counts before anybody else begins.
     let failed =
@@ -239,6 +253,7 @@ fn plan_pending(
     let mut slots = free_slots(observed, &effective);
     let mut room = room(observed, &effective, plan);
     let mut taken: BTreeMap<String, String> = BTreeMap::new();
+    let mut crowd = Crowd::new(observed, now);
     for (index, selected) in roster.devices().iter().enumerate() {
         let settled =
             observed.job.finals.contains(index) || observed.memory.refused.contains_key(&index);
@@ -259,6 +274,14 @@ fn plan_pending(
         };
         match consider(observed, roster, &candidate, &effective, now) {
             Ok(device) => {
+                let shared = match crowd.admit(index, &selected.uuid, &device) {
+                    Ok(shared) => shared,
+                    Err(view) => {
+                        plan.queued += usize::from(view.is_none() && failures == 0);
+                        plan.views.extend(view.map(|view| *view));
+                        continue;
+                    }
+                };
                 taken.insert(device.endpoint.to_string(), selected.uuid.clone());
                 slots -= 1;
                 room -= usize::from(failures == 0);
@@ -267,13 +290,18 @@ fn plan_pending(
                     number: u32::try_from(failures + 1).unwrap_or(u32::MAX),
                     uuid: selected.uuid.clone(),
                     device,
+                    shared,
                 });
             }
-            // Its entry goes on saying why it is tried again.
-            Err(Verdictless::Queued) if failures > 0 => {}
+            Err(Verdictless::Queued) => {
+                crowd.wait_for_slot(index);
+                // The entry of one that is tried again goes on saying why.
+                plan.queued += usize::from(failures == 0);
+            }
             Err(verdictless) => settle(verdictless, index, selected.uuid.as_str(), now, plan),
         }
     }
+    (plan.line, plan.pace.crowd) = crowd.close(slots > 0 && room > 0);
 }
 
 fn settle(verdictless: Verdictless, index: usize, uuid: &str, now: Timestamp, plan: &mut Plan) {

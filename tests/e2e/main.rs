@@ -23,6 +23,7 @@ mod leadership;
 mod main_job;
 mod rollout_class;
 mod rollout_proof;
+mod rollout_limits;
 mod rollout_retries;
 mod rollout_schedule;
 mod rollout_selection;
