@@ -8,9 +8,9 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 STATE ?= $(TARGET)/control-plane
 export FLASHJOB_CACHE
 
-.PHONY: help demo up down test unit sim e2e lint generate ci tools
+.PHONY: help demo up down test unit sim e2e bench bench-micro lint generate ci tools
 help: ## Show this list.
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
 
 demo: ## Flash twelve simulated devices, on a control plane of its own that is gone afterwards (ENGINE=native|helm).
 	@tests/control-plane/demo.sh demo $(ENGINE)
@@ -35,6 +35,12 @@ sim: ## Simulate worlds full of faults, each from its seed (SEEDS=10000 FIRST_SE
 
 e2e: ## Run the end-to-end tests alone (TEST=part-of-a-name).
 	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test e2e $(TEST)
+
+bench: bench-micro ## Measure speed and cost, 20 minutes; KEEP=1 into docs (BENCH=raw,native… DEVICES= REPEAT= GROWTH= ORIGINAL_OPERATOR=).
+	PATH="$$(tests/control-plane/build.sh etcd kwok kubernetes helm helm3):$$PATH" cargo bench --locked --bench speed
+
+bench-micro: ## Measure the pure parts alone, one minute.
+	cargo bench --locked --bench micro -- --warm-up-time 1 --measurement-time 2
 
 lint: ## Formatting, clippy, rustdoc, charts, licences.
 	@.ci/run fmt clippy doc charts deny

@@ -9,7 +9,7 @@ use super::{
     job::Job,
     ledger::{Attempt, Ledger},
     memory::{Found, Memory},
-    plan::{self, Observed, Plan, World},
+    plan::{self, Derived, Observed, Plan, World},
     roster::Roster,
     sight::{
         Address, AttemptKey, ContainerSight, Identity, PodSight, RecordSight, ServiceSight, Sight,
@@ -313,6 +313,7 @@ impl Scene {
             memory: &self.memory,
             terms: &self.terms,
             world: &self.world,
+            derived: Derived::default(),
         }
     }
 

@@ -5,7 +5,10 @@ mod gates;
 mod tracked;
 mod vanished;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
 
 use jiff::Timestamp;
 
@@ -35,7 +38,7 @@ use crate::{
 };
 
 /// Everything that a plan is made from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Observed<'a> {
     /// The job as it was last read or written.
     pub job: &'a Job,
@@ -51,6 +54,16 @@ pub struct Observed<'a> {
     pub terms: &'a Terms,
     /// The rest of the world.
     pub world: &'a World,
+    /// What follows from the above.
+    pub derived: Derived,
+}
+
+/// What follows from an observation and is asked for every device: found out once, when it is first asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Derived {
+    effective: OnceCell<Effective>,
+    selector_is_current: OnceCell<bool>,
+    round_is_current: OnceCell<bool>,
 }
 
 impl Observed<'_> {
@@ -62,11 +75,27 @@ impl Observed<'_> {
 
     /// What holds of the job after defaults and ceilings.
     #[must_use]
-    pub fn effective(&self) -> Effective {
-        let fallback = FlashJobSpec::default();
-        let spec = self.job.spec.as_ref().unwrap_or(&fallback);
-        let World { engine, bounds, .. } = self.world;
-        self.terms.effective(spec, engine, bounds.address_seconds)
+    pub fn effective(&self) -> &Effective {
+        self.derived.effective.get_or_init(|| {
+            let fallback = FlashJobSpec::default();
+            let spec = self.job.spec.as_ref().unwrap_or(&fallback);
+            let World { engine, bounds, .. } = self.world;
+            self.terms.effective(spec, engine, bounds.address_seconds)
+        })
+    }
+
+    /// Whether the stored selection was taken with the selector of the spec.
+    #[must_use]
+    pub fn selector_is_current(&self) -> bool {
+        let current = &self.derived.selector_is_current;
+        *current.get_or_init(|| choice::selector_is_current(self.job))
+    }
+
+    /// Whether the stored round is the one that the spec asks for.
+    #[must_use]
+    pub fn round_is_current(&self) -> bool {
+        let current = &self.derived.round_is_current;
+        *current.get_or_init(|| self.job.round_is_current())
     }
 }
 
@@ -209,8 +238,8 @@ pub fn may_begin(observed: &Observed<'_>) -> bool {
         && job.has_finalizer
         && job.spec.is_ok()
         && job.invalid.is_none()
-        && job.round_is_current()
-        && choice::selector_is_current(job)
+        && observed.round_is_current()
+        && observed.selector_is_current()
         && choice::refusal(job).is_none()
         && !observed.memory.too_large
         && !refused
@@ -234,8 +263,9 @@ fn plan_pending(
         return;
     };
     let effective = observed.effective();
-    let mut slots = free_slots(observed, &effective);
-    let mut room = room(observed, &effective, plan);
+    let mut slots = free_slots(observed, effective);
+    let mut room = room(observed, effective, plan);
+    let failed = failures(observed.job);
     let mut taken: BTreeMap<String, String> = BTreeMap::new();
     for (index, selected) in roster.devices().iter().enumerate() {
         let settled =
@@ -244,7 +274,7 @@ fn plan_pending(
         if settled || unwanted || active.contains_key(&index) {
             continue;
         }
-        let failures = stored::failures(observed.job, index);
+        let failures = failed.get(&index).copied().unwrap_or(0);
         if plan.pace.closed(index).is_some() {
             plan.queued += usize::from(failures == 0);
             continue;
@@ -255,7 +285,7 @@ fn plan_pending(
             slot: slots > 0 && (failures > 0 || room > 0),
             taken: &taken,
         };
-        match consider(observed, roster, &candidate, &effective, now) {
+        match consider(observed, roster, &candidate, effective, now) {
             Ok(device) => {
                 taken.insert(device.endpoint.to_string(), selected.uuid.clone());
                 slots -= 1;
@@ -272,6 +302,16 @@ fn plan_pending(
             Err(verdictless) => settle(verdictless, index, selected.uuid.as_str(), now, plan),
         }
     }
+}
+
+/// Attempts that failed in this round and are followed by another, by the index of their device.
+fn failures(job: &Job) -> HashMap<usize, usize> {
+    // The first entry of a device counts, as everywhere.
+    let devices = job.status.devices.iter().rev();
+    let failed = devices.filter(|device| !device.earlier_failures.is_empty());
+    failed
+        .filter_map(|device| Some((stored::index_of(device)?, device.earlier_failures.len())))
+        .collect()
 }
 
 fn settle(verdictless: Verdictless, index: usize, uuid: &str, now: Timestamp, plan: &mut Plan) {

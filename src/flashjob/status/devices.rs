@@ -95,7 +95,7 @@ pub(super) fn devices(
             .chain(tracked.iter_mut()),
         job,
         roster,
-        &observed.effective(),
+        observed.effective(),
     );
     let mut room = MAX_DEVICES_BYTES;
     let mut list = Vec::new();

@@ -129,7 +129,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     let job = observed.job;
     let mut status = job.status.clone();
     status.observed_generation = Some(job.generation);
-    status.effective = Some(observed.effective());
+    status.effective = Some(observed.effective().clone());
     let mut trouble = trouble(observed);
     let mut pace = plan.pace.clone();
     let lost = trouble
