@@ -289,6 +289,12 @@ impl Ledger {
             .find(|attempt| attempt.locks())
     }
 
+    /// uids of the jobs that have an attempt at this endpoint.
+    pub fn jobs_at(&self, endpoint: &str) -> impl Iterator<Item = &str> {
+        let keys = self.by_endpoint.get(endpoint).into_iter().flatten();
+        keys.map(|key| key.job_uid.as_str())
+    }
+
     /// Slots in use by this job.
     #[must_use]
     pub fn slots_of(&self, job_uid: &str) -> usize {

@@ -64,6 +64,7 @@ pub struct Derived {
     effective: OnceCell<Effective>,
     selector_is_current: OnceCell<bool>,
     round_is_current: OnceCell<bool>,
+    recorded: OnceCell<HashMap<String, Vec<usize>>>,
 }
 
 impl Observed<'_> {
@@ -82,6 +83,27 @@ impl Observed<'_> {
             let World { engine, bounds, .. } = self.world;
             self.terms.effective(spec, engine, bounds.address_seconds)
         })
+    }
+
+    /// Indexes of devices that were missing when they were selected, and of which only their record tells that they were at this
+    /// endpoint.
+    pub(super) fn recorded_at(&self, roster: &Roster, endpoint: &str) -> &[usize] {
+        let recorded = self.derived.recorded.get_or_init(|| {
+            let mut recorded: HashMap<String, Vec<usize>> = HashMap::new();
+            for device in &self.job.status.devices {
+                let Some(index) = stored::index_of(device) else {
+                    continue;
+                };
+                let selected = roster.devices().get(index);
+                if let Some(endpoint) = &device.host_endpoint
+                    && selected.is_some_and(|selected| selected.endpoint.is_none())
+                {
+                    recorded.entry(endpoint.clone()).or_default().push(index);
+                }
+            }
+            recorded
+        });
+        recorded.get(endpoint).map_or(&[], Vec::as_slice)
     }
 
     /// Whether the stored selection was taken with the selector of the spec.
@@ -135,6 +157,8 @@ pub struct Plan {
     pub views: Vec<DeviceView>,
     /// Counts of devices that have no view of their own.
     pub queued: usize,
+    /// A device waits for a slot, which another job may hold.
+    pub contended: bool,
     /// How far the job may go now.
     pub pace: Pace,
     /// When to look again, if nothing happens before.
@@ -298,7 +322,7 @@ fn plan_pending(
                 });
             }
             // Its entry goes on saying why it is tried again.
-            Err(Verdictless::Queued) if failures > 0 => {}
+            Err(Verdictless::Queued) if failures > 0 => plan.contended = true,
             Err(verdictless) => settle(verdictless, index, selected.uuid.as_str(), now, plan),
         }
     }
@@ -316,7 +340,10 @@ fn failures(job: &Job) -> HashMap<usize, usize> {
 
 fn settle(verdictless: Verdictless, index: usize, uuid: &str, now: Timestamp, plan: &mut Plan) {
     match verdictless {
-        Verdictless::Queued => plan.queued += 1,
+        Verdictless::Queued => {
+            plan.queued += 1;
+            plan.contended = true;
+        }
         Verdictless::Missing { until, view } => {
             plan.missing.insert(index);
             plan.wake(Some(until));
