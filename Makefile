@@ -10,7 +10,7 @@ STATE ?= $(TARGET)/control-plane
 AUDIT_LOGS := $(TARGET)/audit
 export FLASHJOB_CACHE
 
-.PHONY: help demo up down test unit sim rollout-proof e2e lint generate ci tools
+.PHONY: help demo up down test unit sim rollout-proof e2e bench bench-micro lint generate ci tools
 help: ## Show this list.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
@@ -44,6 +44,12 @@ rollout-proof: ## Roll out to many devices with faults and a kill of the operato
 
 e2e: ## Run the end-to-end tests alone (TEST=part-of-a-name).
 	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test e2e $(TEST)
+
+bench: bench-micro ## Measure speed and cost, 20 minutes; KEEP=1 into docs (BENCH=raw,native… DEVICES= REPEAT= GROWTH= ORIGINAL_OPERATOR=).
+	PATH="$$(tests/control-plane/build.sh etcd kwok kubernetes helm helm3):$$PATH" cargo bench --locked --bench speed
+
+bench-micro: ## Measure the pure parts alone, one minute.
+	cargo bench --locked --bench micro -- --warm-up-time 1 --measurement-time 2
 
 lint: ## Formatting, clippy, rustdoc, charts, licences.
 	@.ci/run fmt clippy doc charts deny

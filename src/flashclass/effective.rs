@@ -38,7 +38,9 @@ pub(super) fn effective<'a>(
         device_discovery_timeout_seconds: spec
             .device_discovery_timeout_seconds
             .unwrap_or(DEFAULT_DISCOVERY_TIMEOUT_SECONDS),
-        mismatch_policy: format!("{:?}", mismatch_policy(spec, defaults, classes.clone())),
+        mismatch_policy: mismatch_policy(spec, defaults, classes.clone())
+            .as_str()
+            .to_owned(),
         engine: engine.to_owned(),
         flash_image: spec
             .flashjob_pod_image

@@ -145,10 +145,6 @@ impl Terms {
     /// Why the classes do not allow a device, if they do not.
     #[must_use]
     pub fn forbid(&self, device: &Device) -> Option<String> {
-        let place = format!(
-            "device {} ({}/{})",
-            device.endpoint, device.namespace, device.name
-        );
         self.rules()
             .zip(&self.namespaces)
             .find_map(|((class, rules), namespaces)| {
@@ -163,8 +159,11 @@ impl Terms {
                     "its properties do not pass spec.deviceFilter"
                 };
                 Some(format!(
-                    "FlashClass {} does not allow {place}: {why} of the class",
-                    class.name()
+                    "FlashClass {} does not allow device {} ({}/{}): {why} of the class",
+                    class.name(),
+                    device.endpoint,
+                    device.namespace,
+                    device.name
                 ))
             })
     }

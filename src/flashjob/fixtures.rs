@@ -10,7 +10,7 @@ use super::{
     ledger::{Attempt, Ledger},
     limits::line::Line,
     memory::{Found, Memory},
-    plan::{self, Observed, Plan, World},
+    plan::{self, Derived, Observed, Plan, World},
     roster::Roster,
     sight::{
         Address, AttemptKey, ContainerSight, Identity, PodSight, RecordSight, ServiceSight, Sight,
@@ -318,6 +318,7 @@ impl Scene {
             memory: &self.memory,
             terms: &self.terms,
             world: &self.world,
+            derived: Derived::default(),
         }
     }
 

@@ -34,7 +34,7 @@ fn rung(name: &str, end: usize, limit: Option<usize>) -> Rung {
 }
 
 fn asking(scene: &Scene, rungs: &[Rung], limit: Option<usize>) -> Forecast {
-    let effective = scene.observed().effective();
+    let effective = scene.observed().effective().clone();
     let flash_pod = flash_pod();
     forecast(&Asked {
         observed: &scene.observed(),

@@ -284,6 +284,20 @@ impl Ledger {
         self.attempts.iter()
     }
 
+    /// Whether this version of a record, or a later one, was taken in, or the record is gone: it is no news.
+    #[must_use]
+    pub fn knows_record(&self, uid: &str, version: u64) -> bool {
+        if self.gone.contains(uid) {
+            return true;
+        }
+        let Some((key, Kind::Record(revision))) = self.by_uid.get(uid) else {
+            return false;
+        };
+        let attempt = self.attempts.get(key);
+        let known = attempt.and_then(|attempt| attempt.records.get(revision));
+        known.is_some_and(|known| known.sight.uid == uid && known.sight.version >= version)
+    }
+
     /// Who holds the lock on this endpoint, if anybody does.
     #[must_use]
     pub fn holder(&self, endpoint: &str) -> Option<&Attempt> {
@@ -298,6 +312,12 @@ impl Ledger {
         self.attempts
             .values()
             .filter(|attempt| attempt.holds_slot())
+    }
+
+    /// uids of the jobs that have an attempt at this endpoint.
+    pub fn jobs_at(&self, endpoint: &str) -> impl Iterator<Item = &str> {
+        let keys = self.by_endpoint.get(endpoint).into_iter().flatten();
+        keys.map(|key| key.job_uid.as_str())
     }
 
     /// Slots in use by this job.

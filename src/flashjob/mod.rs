@@ -3,7 +3,7 @@
 //! | file | what it may do |
 //! |---|---|
 //! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
-//! | `choice`, `rerun`, `table`, `attempts`, `adoption`, `foreign`, `pending`, `retry`, `read_back`, `stored`, `plan`, `verdict`, `status`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
+//! | `choice`, `rerun`, `table`, `attempts`, `adoption`, `foreign`, `pending`, `retry`, `read_back`, `stored`, `plan`, `verdict`, `concern`, `status`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
 //! | `rollout` | decide about order and pace; pure |
 //! | `limits` | decide about what devices in flight share; pure |
 //! | `explain`, `forecast` | say what is stored, and what would happen, in plain words; pure |
@@ -17,6 +17,7 @@ pub mod blueprint;
 pub mod choice;
 #[cfg(test)]
 mod class_tests;
+mod concern;
 pub mod conditions;
 mod context;
 mod controller;

@@ -167,12 +167,12 @@ fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
     let (Some(round), Ok(spec)) = (&job.status.round, &job.spec) else {
         return;
     };
-    if ends {
+    if ends || plan.begin.is_empty() {
         return;
     }
     let number = u32::try_from(round.number).unwrap_or(u32::MAX);
     let effective = state.terms(job).effective(spec, "", 0);
-    let warns = effective.mismatch_policy == format!("{:?}", MismatchPolicy::Warn);
+    let warns = effective.mismatch_policy == MismatchPolicy::Warn.as_str();
     for begin in &plan.begin {
         let nonce = act::nonce();
         let identity = Identity {

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
-use super::{attempts::Stage, job::Job, plan::Plan, state::State, stored};
+use super::{attempts::Stage, concern, job::Job, plan::Plan, state::State, stored};
 
 /// Keeps what the plan says is to be remembered until the next pass.
 pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp) {
@@ -17,6 +17,7 @@ pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp
         .collect();
     state.line.stand(&job.uid, plan.line.clone());
     let memory = state.memory(&job.uid);
+    memory.content = concern::is_content(plan);
     memory
         .missing_since
         .retain(|index, _| plan.missing.contains(index));

@@ -17,7 +17,7 @@ use super::{
     limits::line::Line,
     memory::{Memory, Refusal},
     observe,
-    plan::{Observed, World},
+    plan::{Derived, Observed, World},
     roster::Roster,
     sight::AttemptKey,
     stored,
@@ -112,6 +112,12 @@ impl State {
 
     /// Takes in a release Secret; returns the attempt it concerns.
     pub fn see_secret(&mut self, secret: &Secret) -> Option<AttemptKey> {
+        // The answer to a write comes once more as an event: to read a record costs more than anything else of it.
+        let meta = &secret.metadata;
+        let version = meta.resource_version.as_deref()?.parse().ok()?;
+        if self.ledger.knows_record(meta.uid.as_deref()?, version) {
+            return None;
+        }
         let sight = observe::record(secret)?;
         let key = sight.sight.identity.key.clone();
         self.ledger.see_record(sight).then_some(key)
@@ -225,6 +231,7 @@ impl State {
             memory: self.memories.get(&job.uid).unwrap_or(&forgotten),
             terms: &terms,
             world,
+            derived: Derived::default(),
         };
         read(&observed)
     }

@@ -9,7 +9,11 @@
 //! space.eventually("the job to finish", seconds(60), async || …).await;
 //! ```
 
-#![allow(dead_code, reason = "a test uses the parts that it needs")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "a test uses the parts that it needs"
+)]
 
 pub mod ask;
 pub mod audit;

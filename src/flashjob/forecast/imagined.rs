@@ -21,7 +21,7 @@ use crate::{
         ledger::Ledger,
         limits::line::Line,
         memory::{Memory, Refusal},
-        plan::{Observed, World},
+        plan::{Derived, Observed, World},
         roster::Roster,
         status,
     },
@@ -107,6 +107,7 @@ pub fn imagine(job: Job, cluster: &Cluster, flash_pod: &FlashPod, now: Timestamp
         memory: &memory,
         terms: &terms,
         world: &world,
+        derived: Derived::default(),
     };
     let refusal = too_many.or_else(|| refusal(&observed));
     let classes: Vec<String> = terms

@@ -8,7 +8,6 @@ use crate::{
     device::Device,
     flashjob::{
         attempts::{Ending, Stage, Wish},
-        choice,
         job::Job,
         ledger::Attempt,
         limits::gate,
@@ -30,7 +29,7 @@ pub(super) fn wish(
 ) -> Wish {
     let job = observed.job;
     // A round that is not stored as the current one is being replaced: its attempts are of an older round from now on.
-    let same_round = index.is_some() && (job.spec.is_err() || job.round_is_current());
+    let same_round = index.is_some() && (job.spec.is_err() || observed.round_is_current());
     let state = if job.deleting || !same_round {
         JobState::Leaving
     } else {
@@ -71,7 +70,7 @@ fn held_gate(observed: &Observed<'_>, pace: &Pace) -> Option<(Reason, String)> {
         let message = "a failure is being counted that may stop the job";
         return Some((Reason::Queued, message.into()));
     }
-    (!choice::selector_is_current(observed.job)).then(|| {
+    (!observed.selector_is_current()).then(|| {
         let message = "spec.deviceSelector was edited and has not been carried out yet";
         (Reason::Queued, message.into())
     })
@@ -166,7 +165,7 @@ fn closed_gate(
     }
     let identity = &attempt.identity;
     let dropped = index.is_some_and(|index| !observed.job.wants(index, &identity.uuid));
-    if dropped && choice::selector_is_current(observed.job) {
+    if dropped && observed.selector_is_current() {
         let message = format!("the spec does not name {} any more", identity.uuid);
         return Some((Reason::NotRequested, message));
     }
@@ -211,5 +210,5 @@ fn limited(observed: &Observed<'_>, attempt: &Attempt, endpoint: &str) -> Option
 /// It got the version in the meantime, by hand or by another operator.
 fn needless(observed: &Observed<'_>, device: &Device) -> Option<(Reason, String)> {
     let effective = observed.effective();
-    at_version(observed.job, &effective, device).map(|message| (Reason::AlreadyAtVersion, message))
+    at_version(observed.job, effective, device).map(|message| (Reason::AlreadyAtVersion, message))
 }

@@ -117,7 +117,7 @@ pub fn pace(
     let of_round = observed
         .roster
         .is_some_and(|roster| roster.round == round.number);
-    if !of_round || !job.round_is_current() || job.invalid.is_some() {
+    if !of_round || !observed.round_is_current() || job.invalid.is_some() {
         return Pace::default();
     }
     let members = Members::of(observed, finals);
