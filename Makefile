@@ -8,9 +8,9 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 STATE ?= $(TARGET)/control-plane
 export FLASHJOB_CACHE
 
-.PHONY: help demo up down test unit sim e2e lint generate ci tools
+.PHONY: help demo up down test unit sim chaos-api e2e lint generate ci tools
 help: ## Show this list.
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
 
 demo: ## Flash twelve simulated devices, on a control plane of its own that is gone afterwards (ENGINE=native|helm).
 	@tests/control-plane/demo.sh demo $(ENGINE)
@@ -32,6 +32,10 @@ unit: ## Run the tests that need no control plane.
 sim: ## Simulate worlds full of faults, each from its seed (SEEDS=10000 FIRST_SEED=1); one seed prints its history.
 	SEEDS=$(or $(SEEDS),10000) FIRST_SEED=$(or $(FIRST_SEED),1) \
 		cargo test --locked --lib laws::as_many_seeds_as_are_asked_for -- --ignored --nocapture
+
+chaos-api: ## Let requests fail, hang and be lost at every rate, and take parts of the cluster away, for half an hour.
+	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test e2e -- --ignored --nocapture --test-threads 2 \
+		faults:: leadership:: bad_input::
 
 e2e: ## Run the end-to-end tests alone (TEST=part-of-a-name).
 	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test e2e $(TEST)

@@ -16,7 +16,9 @@ pub mod control_plane;
 pub mod etcd;
 pub mod job;
 pub mod operator;
+pub mod proxy;
 pub mod space;
+pub mod supervisor;
 
 #[path = "../../examples/fleet/mod.rs"]
 pub mod fleet;
@@ -26,7 +28,9 @@ use std::time::Duration;
 pub use control_plane::ControlPlane;
 pub use fleet::{Fleet, Outcome, Params};
 pub use operator::Operator;
+pub use proxy::{Faults, Proxy};
 pub use space::Space;
+pub use supervisor::Supervised;
 
 /// That many seconds.
 pub const fn seconds(count: u64) -> Duration {

@@ -249,8 +249,8 @@ impl Space {
     }
 }
 
-/// Where simulated devices run.
-fn devices_runtime() -> &'static Runtime {
+/// Where simulated devices and proxies run.
+pub(super) fn devices_runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
         tokio::runtime::Builder::new_multi_thread()
