@@ -240,6 +240,10 @@ pub fn decide(
         wish.job,
     ) {
         Next::Flashing => flashing(attempt, bounds, now),
+        // A revision that a person is writing with helm is theirs to end.
+        Next::MarkDeployed if attempt.record().is_some_and(|record| record.foreign) => {
+            flashing(attempt, bounds, now)
+        }
         Next::MarkDeployed => Decision::wait(phase, Reason::Flashing, "").with(Step::MarkDeployed),
         Next::ReadVerdict => read_verdict(attempt, found),
         Next::ConfirmInterrupted => confirm(found),

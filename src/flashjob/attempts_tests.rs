@@ -207,6 +207,20 @@ fn a_launched_pod_with_a_pending_record_is_marked_deployed() {
     assert_eq!(decision.step, Some(Step::MarkDeployed));
 }
 
+#[test]
+fn a_pending_revision_of_a_helm_upgrade_by_hand_is_left_to_helm_while_the_flash_goes_on() {
+    let theirs = pending().map(|record| RecordSight {
+        foreign: true,
+        ..record
+    });
+    let decision = deciding(
+        &attempt(theirs, served(address()), Some(a_running())),
+        &wish(),
+        1,
+    );
+    assert_eq!((decision.step, decision.reason), (None, Reason::Flashing));
+}
+
 #[rstest]
 #[case::its_pod_was_seen_by_this_leader(true, false)]
 #[case::its_pod_is_in_the_stored_status(false, true)]
