@@ -4,7 +4,9 @@
 use rstest::rstest;
 use serde_json::json;
 
-use crate::support::{Faults, Fleet, Params, Proxy, Space, Supervised, job::job, seconds};
+use crate::support::{
+    Faults, Fleet, Params, Proxy, Space, Supervised, job::job, proxy::Fault, seconds,
+};
 
 /// What a run is like.
 struct Run {
@@ -121,4 +123,47 @@ async fn a_job_ends_well_when_every_tenth_request_fails_and_watches_are_late_cut
 async fn jobs_end_well_at_any_share_of_faults(#[case] run: Run) {
     let name = format!("faults-{}-{}", run.engine, run.share * 100.0);
     goes_well(&run, &name).await;
+}
+
+#[rstest]
+#[case::log("/log")]
+#[case::secrets("/secrets")]
+#[case::pods("/pods")]
+#[case::selection("/controllerrevisions")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: make chaos-api"]
+async fn a_request_that_is_never_answered_is_given_up_and_the_job_goes_on(
+    #[case] path: &'static str,
+) {
+    let space = Space::new("silence").await;
+    let fleet = space.healthy(4, 2.0).await;
+    let user = space.control_plane.operator_kubeconfig();
+    let proxy = Proxy::start(space.control_plane, user, 1, Faults::default()).await;
+    let arguments = ["--engine", "native", "--cool-down-seconds", "2"];
+    let mut supervised = Supervised::start(&space, proxy.kubeconfig(), &arguments);
+    let leads = async || {
+        let log = supervised.operator.log();
+        log.contains("leading identity=").then_some(())
+    };
+    space.eventually("leader", seconds(60), leads).await;
+    proxy.set(Faults {
+        share: 1.0,
+        kinds: vec![Fault::Silence],
+        path,
+        ..Faults::default()
+    });
+    let spec = json!({"parallelism": 2, "verification": {"mode": "None"}});
+    space.apply(&job("silent", &fleet.uuids(), &spec).to_string());
+    let silent = async || (proxy.happened().len() == 1).then_some(());
+    space.eventually("silence", seconds(60), silent).await;
+    // Those that wait already are never answered, whatever happens to the others.
+    proxy.set(Faults::default());
+    let done = space
+        .eventually("end of the job", seconds(180), async || {
+            supervised.look();
+            Some(space.job("silent")).filter(|job| job.is("Finished"))
+        })
+        .await;
+    space.assert_verdicts(&done, &fleet);
+    space.assert_flashed(&fleet, 1);
 }

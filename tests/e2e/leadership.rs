@@ -215,7 +215,8 @@ async fn times_in_the_lease_that_jump_by_years_move_nobody_and_delay_no_take_ove
 ) {
     let mut stage = Stage::new(name).await;
     let jumped = Timestamp::now() + (years * 24 * 365).hours();
-    let jumped = json!({"renewTime": jumped.to_string(), "acquireTime": jumped.to_string()});
+    let jumped = format!("{jumped:.6}");
+    let jumped = json!({"renewTime": jumped, "acquireTime": jumped});
     let begun = stage.fleet.journal().len();
     stage.patch_lease(&jumped);
     // The leader goes on, and the other stays where it is.
