@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs::File,
+    io::{BufRead, BufReader, Seek, SeekFrom},
     path::Path,
+    sync::Arc,
 };
 
 use jiff::Timestamp;
@@ -92,17 +95,37 @@ impl Request {
 }
 
 /// The requests so far, in the order of their answers.
-#[derive(Debug, Clone)]
-pub struct Audit(pub Vec<Request>);
+#[derive(Debug, Clone, Default)]
+pub struct Audit(pub Arc<Vec<Request>>);
+
+/// An audit log that is still being written: what was read of it is not read again. All tests of a run share one log, and they
+/// ask it again and again.
+#[derive(Debug, Default)]
+pub struct Tail {
+    read: u64,
+    known: Audit,
+}
+
+impl Tail {
+    /// Everything up to now; a line that is being written is left for the next time.
+    pub fn read_on(&mut self, path: &Path) -> Audit {
+        let opened = File::open(path).and_then(|mut log| {
+            log.seek(SeekFrom::Start(self.read))?;
+            Ok(BufReader::new(log))
+        });
+        let mut log = opened.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let requests = Arc::make_mut(&mut self.known.0);
+        let mut line = String::new();
+        while log.read_line(&mut line).unwrap() > 0 && line.ends_with('\n') {
+            self.read += line.len() as u64;
+            requests.extend(Request::parse(&line));
+            line.clear();
+        }
+        self.known.clone()
+    }
+}
 
 impl Audit {
-    /// Reads the log; a line that is being written is left out.
-    pub fn read(path: &Path) -> Self {
-        let log = std::fs::read_to_string(path)
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        Self(log.lines().filter_map(Request::parse).collect())
-    }
-
     /// How often each Pod of the namespace was born. Names of Pods are unique to an attempt: any number but one is an error.
     ///
     /// A create whose asker was killed meanwhile is answered with a time-out, though it may have been carried out: such a birth
@@ -249,6 +272,27 @@ mod tests {
     }
 
     #[test]
+    fn a_log_that_grows_is_read_on_from_where_it_ended_and_a_line_in_the_making_is_left() {
+        let line = |name: &str| {
+            format!(
+                r#"{{"stage":"ResponseComplete","verb":"create","objectRef":{{"name":"{name}"}},"requestReceivedTimestamp":"2026-01-01T00:00:00Z","stageTimestamp":"2026-01-01T00:00:01Z"}}"#
+            )
+        };
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut tail = Tail::default();
+        let mut read = |text: &str| {
+            std::fs::write(file.path(), text).unwrap();
+            let audit = tail.read_on(file.path());
+            let names = audit.0.iter().map(|request| request.name.clone());
+            names.collect::<Vec<_>>().join(" ")
+        };
+        let (a, b) = (line("a"), line("b"));
+        assert_eq!(read(""), "");
+        assert_eq!(read(&format!("{a}\n{}", &b[..9])), "a");
+        assert_eq!(read(&format!("{a}\n{b}\n")), "a b");
+    }
+
+    #[test]
     fn a_delete_whose_asker_was_killed_may_have_been_carried_out_and_one_that_was_refused_was_not()
     {
         let of = |code| {
@@ -258,7 +302,7 @@ mod tests {
                 ("create", "b", 201),
             ];
             let requests = requests.map(|(verb, name, code)| request(verb, name, code));
-            Audit(requests.into()).peak("services", "lab")
+            Audit(Arc::new(requests.into())).peak("services", "lab")
         };
         assert_eq!([of(200), of(504), of(409)], [1, 1, 2]);
     }

@@ -11,6 +11,7 @@
 
 #![allow(dead_code, reason = "a test uses the parts that it needs")]
 
+pub mod ask;
 pub mod audit;
 pub mod control_plane;
 pub mod etcd;

@@ -25,7 +25,7 @@ use serde_json::json;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tower::BoxError;
 
-use super::{ControlPlane, space::devices_runtime};
+use super::{ControlPlane, ask::background};
 pub use faults::{Fault, Faults};
 pub use hold::Held;
 use hold::Hold;
@@ -65,7 +65,7 @@ impl Proxy {
         static NUMBER: AtomicUsize = AtomicUsize::new(1);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let user = user.to_owned();
-        let started = devices_runtime().spawn(async move {
+        let started = background().spawn(async move {
             let state = State {
                 upstream: upstream(&user).await,
                 faults: Mutex::new(faults),
