@@ -10,7 +10,7 @@ STATE ?= $(TARGET)/control-plane
 AUDIT_LOGS := $(TARGET)/audit
 export FLASHJOB_CACHE
 
-.PHONY: help demo up down test unit sim rollout-proof e2e bench bench-micro lint generate ci tools
+.PHONY: help demo up down test unit sim rollout-proof chaos-api e2e bench bench-micro lint generate ci tools
 help: ## Show this list.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
@@ -41,6 +41,10 @@ sim: ## Simulate worlds full of faults, each from its seed (SEEDS=10000 FIRST_SE
 rollout-proof: ## Roll out to many devices with faults and a kill of the operator in every step (DEVICES=500 RUNS=2).
 	PATH="$$(tests/control-plane/build.sh):$$PATH" DEVICES=$(or $(DEVICES),500) RUNS=$(or $(RUNS),2) \
 		cargo test --locked --test e2e rollout_proof::as_many_devices -- --ignored --nocapture
+
+chaos-api: ## Let requests fail, hang and be lost at every rate, and take parts of the cluster away, for half an hour.
+	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test e2e -- --ignored --nocapture --test-threads 2 \
+		faults:: leadership:: bad_input::
 
 e2e: ## Run the end-to-end tests alone (TEST=part-of-a-name).
 	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test e2e $(TEST)

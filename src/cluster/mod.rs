@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! lease.rs ─ election.rs ─ fence.rs ─ client.rs ─┬─ read.rs, watch.rs
-//!   (pure)                                       └─ write.rs, events.rs        error.rs: what every failure means
+//!   (pure)                        patience.rs ──┘   log.rs
+//!                                              └─ write.rs, events.rs        error.rs: what every failure means
 //! ```
 
 mod approve;
@@ -16,6 +17,8 @@ mod events;
 mod fence;
 mod kind;
 pub(crate) mod lease;
+mod log;
+mod patience;
 mod read;
 mod suspend;
 pub mod watch;

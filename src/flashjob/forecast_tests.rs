@@ -161,13 +161,15 @@ fn devices_that_share_what_a_class_limits_take_turns() {
     spec["parallelism"] = json!(4);
     spec["verification"] = json!({"mode": "None"});
     let mut scene = Scene::of(&spec);
-    let effective = scene.observed().effective();
+    let deadline = scene
+        .observed()
+        .effective()
+        .active_deadline_seconds_per_device;
     let limits = json!([{"by": "Configuration", "max": 2}, {"by": "Node", "max": 9}]);
     let object = json!({"metadata": {"name": "esp32"}, "spec": {"inFlightLimits": limits}});
     let class = crate::flashjob::fixtures::classes(&[object]);
     scene.terms.classes = vec![std::sync::Arc::clone(class.get("esp32").unwrap())];
     let foretold = asking(&scene, &[rung("", 6, None)], None);
-    let deadline = effective.active_deadline_seconds_per_device;
     assert_eq!(foretold.duration.seconds_at_most, 3 * deadline);
     let text = text(&foretold);
     assert!(

@@ -30,6 +30,8 @@ mod gauge;
 #[cfg(test)]
 mod gitops_tests;
 pub mod index_set;
+#[cfg(test)]
+mod input_tests;
 pub mod job;
 #[cfg(test)]
 mod laws;

@@ -16,6 +16,7 @@ mod bad_input;
 mod cli_explain;
 mod cluster;
 mod compat;
+mod faults;
 mod flash_pod_values;
 mod helm_engine;
 mod kills;

@@ -39,7 +39,7 @@ fn peak(space: &Space, resource: &str, uuids: &[String]) -> usize {
             .iter()
             .any(|uuid| name.contains(&format!("flash-{uuid}")))
     };
-    audit.0.retain(|request| of_device(&request.name));
+    std::sync::Arc::make_mut(&mut audit.0).retain(|request| of_device(&request.name));
     audit.peak(resource, &space.name)
 }
 

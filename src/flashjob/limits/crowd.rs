@@ -5,14 +5,15 @@
 use jiff::Timestamp;
 
 use super::{
-    line::{Turn, Waiter},
+    line::{Line, Turn, Waiter},
     places::{Full, Places},
 };
 use crate::{
     api::{DevicePhase, Reason},
-    device::{Device, Footprint},
+    device::{Device, Footprint, Inventory},
     flashclass::Limit,
     flashjob::{
+        job::Job,
         plan::{DeviceView, Observed},
         rollout::hold::Hold,
     },
@@ -28,7 +29,9 @@ const MOST_SAID: usize = 3;
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct Crowd<'a> {
-    observed: Observed<'a>,
+    job: &'a Job,
+    inventory: &'a Inventory,
+    waiting: &'a Line,
     places: Places<'a>,
     now: Timestamp,
     /// Most devices that stand in the line: more could not begin at once anyway.
@@ -48,7 +51,9 @@ impl<'a> Crowd<'a> {
         let footprints = in_flight.map(|attempt| attempt.identity.footprint.as_deref());
         let longest = observed.effective().parallelism;
         Self {
-            observed: *observed,
+            job: observed.job,
+            inventory: observed.inventory,
+            waiting: observed.line,
             places: Places::new(limits, footprints).keeping(observed.line, now),
             now,
             longest: usize::try_from(longest).unwrap_or(0),
@@ -69,9 +74,9 @@ impl<'a> Crowd<'a> {
         device: &Device,
     ) -> Result<Footprint, Option<Box<DeviceView>>> {
         let endpoint = device.endpoint.to_string();
-        let footprint = self.observed.inventory.footprint(&endpoint);
-        let job = self.observed.job;
-        let known = self.observed.line.find(&job.uid, index);
+        let footprint = self.inventory.footprint(&endpoint);
+        let job = self.job;
+        let known = self.waiting.find(&job.uid, index);
         let since = known.map_or(self.now, |waiter| waiter.since);
         let turn = Turn {
             since,
@@ -120,7 +125,7 @@ impl<'a> Crowd<'a> {
 
     /// The device waits for a slot of its job; if it stood in the line, it does not lose its turn by that.
     pub fn wait_for_slot(&mut self, index: usize) {
-        let known = self.observed.line.find(&self.observed.job.uid, index);
+        let known = self.waiting.find(&self.job.uid, index);
         if let Some(known) = known {
             self.join(known.clone());
         }
