@@ -24,6 +24,7 @@ use super::{
 use crate::{
     api::{ConditionType, DevicePhase, DeviceStatus, FlashJobStatus, Reason},
     cluster::{Events, Fact, Writer},
+    crash::Crash,
     release::engine::helm::Helm,
     telemetry::Metrics,
 };
@@ -48,6 +49,8 @@ pub struct Context {
     pub writer: Writer,
     /// Reads.
     pub read: Client,
+    /// Where to abort, in tests.
+    pub crash: Crash,
     /// Metrics.
     pub metrics: Metrics,
     /// Settings.
@@ -83,7 +86,7 @@ impl Context {
     /// Puts together what passes and steps share. `nudge_tx` queues a pass of a job.
     #[must_use]
     pub fn new(
-        (read, writer): (Client, Writer),
+        (read, writer, crash): (Client, Writer, Crash),
         (metrics, events): (Metrics, Events),
         limits: Limits,
         helm: Option<Arc<Helm>>,
@@ -98,6 +101,7 @@ impl Context {
         Self {
             writer,
             read,
+            crash,
             metrics,
             limits,
             helm,

@@ -17,7 +17,7 @@ use self::{
 };
 use super::{
     attempts::{Bounds, Step},
-    choice,
+    choice, conditions,
     job::Job,
     ledger::Ledger,
     limits::{
@@ -33,7 +33,7 @@ use super::{
     verdict::{Outcome, Verdict},
 };
 use crate::{
-    api::{DevicePhase, Effective, FlashJobSpec, Reason},
+    api::{ConditionType, DevicePhase, Effective, FlashJobSpec, Reason},
     device::{Device, Footprint, Inventory},
     flashclass::Terms,
 };
@@ -214,7 +214,8 @@ fn is_counting(observed: &Observed<'_>, pace: &Pace) -> bool {
     pace.counts_failures && pace::is_counting(observed)
 }
 
-/// Whether devices that are not begun are looked at: the round is stored and nothing forbids it.
+/// Whether devices that are not begun are looked at: the round is stored and nothing forbids it. A job of which the stored
+/// status says that it has finished begins nothing: whoever waits for the end would be told so while a device is flashed.
 #[must_use]
 pub fn may_begin(observed: &Observed<'_>) -> bool {
     let job = observed.job;
@@ -224,6 +225,7 @@ pub fn may_begin(observed: &Observed<'_>) -> bool {
         && job.spec.is_ok()
         && job.invalid.is_none()
         && job.round_is_current()
+        && !conditions::holds(&job.status.conditions, ConditionType::Finished)
         && choice::selector_is_current(job)
         && choice::refusal(job).is_none()
         && !observed.memory.too_large

@@ -26,6 +26,7 @@ use super::{
 use crate::{
     api::{FlashJobStatus, MismatchPolicy, Reason},
     cluster::{ApiError, ErrorKind, clock::now},
+    crash::Write,
     device,
     release::attempt_id,
 };
@@ -237,7 +238,7 @@ async fn write_status(
     if let Some(due) = due.filter(|due| *due > now) {
         return Ok(Some(due));
     }
-    let size = act::job::replace_status(ctx, &current, &wanted).await;
+    let size = act::job::replace_status(ctx, Write::Status, &current, &wanted).await;
     let mut state = ctx.state();
     let memory = state.memory(&job.uid);
     match size {

@@ -4,7 +4,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use rstest::rstest;
 use serde_json::json;
 
-use crate::support::{Operator, Params, Space, job::job, seconds};
+use crate::support::{Operator, Params, Space, auditor::Auditor, job::job, seconds};
 
 /// What a run of kills is like.
 struct Run {
@@ -76,6 +76,7 @@ async fn an_operator_that_is_killed_again_and_again_flashes_every_device_once_an
     println!("moments of the kills: FLASHJOB_TEST_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let space = Space::new(&format!("kills-{}", run.engine)).await;
+    let auditor = Auditor::of(&space);
     let fleet = space
         .fleet(Params {
             devices: run.devices,
@@ -123,16 +124,8 @@ async fn an_operator_that_is_killed_again_and_again_flashes_every_device_once_an
 
     space.assert_verdicts(&job, &fleet);
     space.assert_flashed(&fleet, 1);
-    let audit = space.control_plane.audit();
-    println!(
-        "{} deletes were cut off by kills",
-        audit.cut_off_deletes(&space.name)
-    );
-    for kind in ["pods", "services"] {
-        let peak = audit.peak(kind, &space.name);
-        println!("at most {peak} {kind} at the same time");
-        assert!(peak <= run.parallelism, "{peak} {kind} at the same time");
-    }
+    let cut_off = space.control_plane.audit().cut_off_deletes(&space.name);
+    println!("{cut_off} deletes were cut off by kills");
 
     // What failed stays listed; nothing else stays.
     let expected = fleet
@@ -151,6 +144,7 @@ async fn an_operator_that_is_killed_again_and_again_flashes_every_device_once_an
             .then_some(())
     };
     supervised(&space, &run, &mut operator, "only failed records", cleaned).await;
+    println!("{}", auditor.assert());
     space.delete_job("killed", 60).await;
     space.assert_flashed(&fleet, 1);
     operator.terminate(seconds(30));

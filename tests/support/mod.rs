@@ -11,7 +11,9 @@
 
 #![allow(dead_code, reason = "a test uses the parts that it needs")]
 
+pub mod ask;
 pub mod audit;
+pub mod auditor;
 pub mod control_plane;
 pub mod etcd;
 pub mod job;

@@ -10,6 +10,7 @@ use super::{StepError, altered, helm, until_answered};
 use crate::{
     api::Reason,
     cluster::{ApiError, ErrorKind, clock::now},
+    crash::Write,
     flashjob::{
         blueprint::{AttemptOf, Blueprint, FlashPod, Parts},
         context::Context,
@@ -118,7 +119,11 @@ fn pending_record(
 async fn create_record(ctx: &Context, record: &Record, intent: &Intent) -> Result<(), StepError> {
     let new = secret(record, &BTreeMap::new(), Stamp::Created(now()))
         .map_err(|error| altered(&format!("cannot be written: {error}")))?;
-    let answer = match ctx.writer.create_secret(&new).await {
+    let answer = match ctx
+        .crash
+        .around(Write::RecordCreate, ctx.writer.create_secret(&new))
+        .await
+    {
         Err(error) if error.kind == ErrorKind::AlreadyExists || error.is_outcome_unknown() => {
             let name = new.metadata.name.clone().unwrap_or_default();
             find_ours(ctx, &record.namespace, &name, intent)
@@ -174,7 +179,11 @@ pub async fn apply_service(ctx: &Context, identity: &Identity) -> Result<(), Ste
 /// Applies everything but the Pod. Where nobody knows whether a Service was made, it is looked up: it holds a slot.
 async fn apply_all(ctx: &Context, parts: &Parts) -> Result<(), StepError> {
     for object in &parts.others {
-        let answer = match ctx.writer.apply(object).await {
+        let answer = match ctx
+            .crash
+            .around(Write::ServiceApply, ctx.writer.apply(object))
+            .await
+        {
             Err(error) if object["kind"] == "Service" && error.is_outcome_unknown() => {
                 Some(find_service(ctx, object).await.ok_or(error)?)
             }
