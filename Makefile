@@ -23,7 +23,7 @@ down: ## Stop what `make up` started.
 
 test: ## Run every test, the end-to-end ones included.
 	tests/control-plane/build.sh >/dev/null
-	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --all-targets
+	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --all-targets --no-fail-fast
 	tests/control-plane/with.sh cargo test --locked --test helm_compat -- --ignored
 
 unit: ## Run the tests that need no control plane.
