@@ -26,7 +26,7 @@ down: ## Stop what `make up` started.
 test: ## Run every test, the end-to-end ones included.
 	tests/control-plane/build.sh >/dev/null
 	rm -rf "$(AUDIT_LOGS)"
-	FLASHJOB_AUDIT_LOGS="$(AUDIT_LOGS)" PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --all-targets
+	FLASHJOB_AUDIT_LOGS="$(AUDIT_LOGS)" PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --all-targets --no-fail-fast
 	tests/control-plane/with.sh cargo test --locked --test helm_compat -- --ignored
 	FLASHJOB_AUDIT_LOGS="$(AUDIT_LOGS)" PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test rights -- --ignored --nocapture
 	rm -rf "$(AUDIT_LOGS)"

@@ -215,8 +215,10 @@ fn the_charts_that_are_shipped_render_alike_over_a_corpus_of_values() {
     let charts = root().join("../charts");
     let mut reports = Vec::new();
     for name in ["flash-pod", "flashjob-operator"] {
-        let chart = charts.join(name);
-        let files = sorted(&chart.join("ci"))
+        let copy = tempfile::tempdir().unwrap();
+        copy_without_hooks(&charts.join(name), copy.path());
+        let chart = copy.path().to_owned();
+        let files = sorted(&charts.join(name).join("ci"))
             .into_iter()
             .chain(sorted(&root().join("charts").join(name)));
         for values in files {
@@ -224,6 +226,21 @@ fn the_charts_that_are_shipped_render_alike_over_a_corpus_of_values() {
         }
     }
     assert_alike(reports, 12);
+}
+
+/// A chart less its templates that may become hooks, which only helm renders: the operator's default class on an empty
+/// cluster.
+fn copy_without_hooks(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for path in sorted(from) {
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_without_hooks(&path, &target);
+        } else if !fs::read_to_string(&path).is_ok_and(|text| text.contains("helm.sh/hook: post-"))
+        {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
 }
 
 #[test]
