@@ -8,7 +8,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 STATE ?= $(TARGET)/control-plane
 export FLASHJOB_CACHE
 
-.PHONY: help demo up down test unit sim e2e lint generate ci tools
+.PHONY: help demo up down test unit sim chaos e2e lint generate ci tools
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
 
@@ -32,6 +32,12 @@ unit: ## Run the tests that need no control plane.
 sim: ## Simulate worlds full of faults, each from its seed (SEEDS=10000 FIRST_SEED=1); one seed prints its history.
 	SEEDS=$(or $(SEEDS),10000) FIRST_SEED=$(or $(FIRST_SEED),1) \
 		cargo test --locked --lib laws::as_many_seeds_as_are_asked_for -- --ignored --nocapture
+
+chaos: ## Kill operators and helm at random for long, and audit it (ENGINE=both|native|helm KILLS=n SECONDS=n SEED=n).
+	tests/control-plane/build.sh >/dev/null
+	CHAOS_ENGINE=$(if $(filter command line environment,$(origin ENGINE)),$(ENGINE),both) \
+	CHAOS_KILLS=$(KILLS) CHAOS_SECONDS=$(SECONDS) CHAOS_SEED=$(SEED) PATH="$$(tests/control-plane/build.sh):$$PATH" \
+		cargo test --locked --test e2e chaos::as_much_chaos_as_is_asked_for -- --ignored --nocapture
 
 e2e: ## Run the end-to-end tests alone (TEST=part-of-a-name).
 	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test e2e $(TEST)

@@ -16,19 +16,10 @@ struct Run {
 
 /// Starts an operator and waits until it leads. Its predecessor was killed: its lease is taken away, so that the run does not
 /// wait for it to expire (a leader still waits as long as a write may last).
-async fn next_operator(space: &Space, run: &Run) -> Operator {
+pub async fn next_operator(space: &Space, arguments: &[&str]) -> Operator {
     let leaders = |operator: &Operator| operator.log().matches("leading identity=").count();
     space.kubectl(&["delete", "leases", "--all"]);
-    // A record that a killed helm left is taken over only after helm's time-out.
-    let arguments = [
-        "--engine",
-        run.engine,
-        "--cool-down-seconds",
-        "2",
-        "--helm-timeout-seconds",
-        "10",
-    ];
-    let operator = space.operator(&arguments);
+    let operator = space.operator(arguments);
     let before = leaders(&operator);
     space
         .eventually("leader", seconds(60), async || {
@@ -40,9 +31,9 @@ async fn next_operator(space: &Space, run: &Run) -> Operator {
 
 /// Waits as a supervisor does: an operator that ended by itself, such as one that could not renew its lease on a busy machine, is
 /// started again.
-async fn supervised<T>(
+pub async fn supervised<T>(
     space: &Space,
-    run: &Run,
+    arguments: &[&str],
     operator: &mut Operator,
     what: &str,
     mut ask: impl FnMut() -> Option<T>,
@@ -56,7 +47,7 @@ async fn supervised<T>(
             return answer;
         }
         println!("the operator ended by itself and is started again");
-        *operator = next_operator(space, run).await;
+        *operator = next_operator(space, arguments).await;
     }
 }
 
@@ -75,6 +66,15 @@ async fn an_operator_that_is_killed_again_and_again_flashes_every_device_once_an
         .map_or_else(|_| rand::random(), |seed| seed.parse().unwrap());
     println!("moments of the kills: FLASHJOB_TEST_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
+    // A record that a killed helm left is taken over only after helm's time-out.
+    let arguments = [
+        "--engine",
+        run.engine,
+        "--cool-down-seconds",
+        "2",
+        "--helm-timeout-seconds",
+        "10",
+    ];
     let space = Space::new(&format!("kills-{}", run.engine)).await;
     let auditor = Auditor::of(&space);
     let fleet = space
@@ -88,7 +88,7 @@ async fn an_operator_that_is_killed_again_and_again_flashes_every_device_once_an
             ..Params::default()
         })
         .await;
-    let mut operator = next_operator(&space, &run).await;
+    let mut operator = next_operator(&space, &arguments).await;
     let spec = json!({"parallelism": run.parallelism, "activeDeadlineSecondsPerDevice": 120});
     space.apply(&job("killed", &fleet.uuids(), &spec).to_string());
 
@@ -98,7 +98,7 @@ async fn an_operator_that_is_killed_again_and_again_flashes_every_device_once_an
         let part = run.devices * 9 / 10 / run.kills;
         let begun = kill * part + random.random_range(0..part);
         let progress = || (fleet.journal().len() >= begun).then_some(());
-        supervised(&space, &run, &mut operator, "progress", progress).await;
+        supervised(&space, &arguments, &mut operator, "progress", progress).await;
         tokio::time::sleep(std::time::Duration::from_millis(
             random.random_range(0..1500),
         ))
@@ -113,10 +113,17 @@ async fn an_operator_that_is_killed_again_and_again_flashes_every_device_once_an
             fleet.journal().len()
         );
         unfinished += usize::from(!space.job("killed").is("Finished"));
-        operator = next_operator(&space, &run).await;
+        operator = next_operator(&space, &arguments).await;
     }
     let finished = || Some(space.job("killed")).filter(|job| job.is("Finished"));
-    let job = supervised(&space, &run, &mut operator, "end of the job", finished).await;
+    let job = supervised(
+        &space,
+        &arguments,
+        &mut operator,
+        "end of the job",
+        finished,
+    )
+    .await;
     assert_eq!(
         unfinished, run.kills,
         "kills before the end; the seed is printed above"
@@ -143,7 +150,14 @@ async fn an_operator_that_is_killed_again_and_again_flashes_every_device_once_an
         (space.kubectl(&kinds).is_empty() && releases.len() == expected && failed == expected)
             .then_some(())
     };
-    supervised(&space, &run, &mut operator, "only failed records", cleaned).await;
+    supervised(
+        &space,
+        &arguments,
+        &mut operator,
+        "only failed records",
+        cleaned,
+    )
+    .await;
     println!("{}", auditor.assert());
     space.delete_job("killed", 60).await;
     space.assert_flashed(&fleet, 1);

@@ -12,9 +12,11 @@ mod support;
 
 mod api;
 mod bad_input;
+mod chaos;
 mod cli_explain;
 mod cluster;
 mod compat;
+mod crash_points;
 mod flash_pod_values;
 mod helm_engine;
 mod kills;
