@@ -12,6 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{
     attempts::Bounds,
     blueprint::FlashPod,
+    concern::{self, Sighting},
     conditions, gauge,
     job::Job,
     memory::Refusal,
@@ -148,19 +149,17 @@ impl Context {
         self.nudge_all();
     }
 
-    /// Queues a pass of every job with devices that are not final: an Instance came, went or changed.
-    pub fn nudge_waiting(&self) {
-        let finished =
-            |job: &Job| conditions::holds(&job.status.conditions, ConditionType::Finished);
-        let uids: Vec<String> = self
-            .state()
-            .jobs()
-            .filter(|job| !finished(job))
-            .map(|job| job.uid.clone())
-            .collect();
-        for uid in uids {
-            self.nudge(&uid);
-        }
+    /// Queues a pass of every job that a device concerns: its Instance came, went or changed.
+    pub fn nudge_concerned(&self, seen: &Sighting) {
+        let uids = concern::concerned(&self.state(), seen);
+        uids.iter().for_each(|uid| self.nudge(uid));
+    }
+
+    /// Queues a pass of every job that may wait for what another job holds; how many those are.
+    pub fn nudge_contending(&self) -> usize {
+        let uids = concern::contending(&self.state());
+        uids.iter().for_each(|uid| self.nudge(uid));
+        uids.len()
     }
 
     /// Name of the engine in use.

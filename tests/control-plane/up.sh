@@ -63,6 +63,7 @@ launch . kube-apiserver "$bin/kube-apiserver" --etcd-servers="http://127.0.0.1:$
   --service-account-key-file=tokens.key --service-account-signing-key-file=tokens.key \
   --service-account-issuer=https://kubernetes.default.svc --service-cluster-ip-range=10.96.0.0/12 \
   --authorization-mode=Node,RBAC --allow-privileged=true \
+  --enable-admission-plugins=OwnerReferencesPermissionEnforcement \
   --audit-policy-file=audit-policy.yaml --audit-log-path=audit.log --audit-log-maxsize=100000
 await . kube-apiserver 60 "answer of the API server" kubectl get --raw /readyz
 

@@ -4,7 +4,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use rstest::rstest;
 use serde_json::json;
 
-use crate::support::{Operator, Params, Space, auditor::Auditor, job::job, seconds};
+use crate::support::{Params, Space, Supervised, auditor::Auditor, job::job};
 
 /// What a run of kills is like.
 struct Run {
@@ -12,43 +12,6 @@ struct Run {
     devices: usize,
     parallelism: usize,
     kills: usize,
-}
-
-/// Starts an operator and waits until it leads. Its predecessor was killed: its lease is taken away, so that the run does not
-/// wait for it to expire (a leader still waits as long as a write may last).
-pub async fn next_operator(space: &Space, arguments: &[&str]) -> Operator {
-    let leaders = |operator: &Operator| operator.log().matches("leading identity=").count();
-    space.kubectl(&["delete", "leases", "--all"]);
-    let operator = space.operator(arguments);
-    let before = leaders(&operator);
-    space
-        .eventually("leader", seconds(60), async || {
-            (leaders(&operator) > before).then_some(())
-        })
-        .await;
-    operator
-}
-
-/// Waits as a supervisor does: an operator that ended by itself, such as one that could not renew its lease on a busy machine, is
-/// started again.
-pub async fn supervised<T>(
-    space: &Space,
-    arguments: &[&str],
-    operator: &mut Operator,
-    what: &str,
-    mut ask: impl FnMut() -> Option<T>,
-) -> T {
-    loop {
-        let answer = space.eventually(what, seconds(180), async || match operator.ended() {
-            Some(_) => Some(None),
-            None => ask().map(Some),
-        });
-        if let Some(answer) = answer.await {
-            return answer;
-        }
-        println!("the operator ended by itself and is started again");
-        *operator = next_operator(space, arguments).await;
-    }
 }
 
 /// One run at a time: two of them are more than a small machine can do.
@@ -66,15 +29,6 @@ async fn an_operator_that_is_killed_again_and_again_flashes_every_device_once_an
         .map_or_else(|_| rand::random(), |seed| seed.parse().unwrap());
     println!("moments of the kills: FLASHJOB_TEST_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    // A record that a killed helm left is taken over only after helm's time-out.
-    let arguments = [
-        "--engine",
-        run.engine,
-        "--cool-down-seconds",
-        "2",
-        "--helm-timeout-seconds",
-        "10",
-    ];
     let space = Space::new(&format!("kills-{}", run.engine)).await;
     let auditor = Auditor::of(&space);
     let fleet = space
@@ -88,7 +42,16 @@ async fn an_operator_that_is_killed_again_and_again_flashes_every_device_once_an
             ..Params::default()
         })
         .await;
-    let mut operator = next_operator(&space, &arguments).await;
+    // A record that a killed helm left is taken over only after helm's time-out.
+    let arguments = [
+        "--engine",
+        run.engine,
+        "--cool-down-seconds",
+        "2",
+        "--helm-timeout-seconds",
+        "10",
+    ];
+    let mut operator = Supervised::start(&space, &arguments).await;
     let spec = json!({"parallelism": run.parallelism, "activeDeadlineSecondsPerDevice": 120});
     space.apply(&job("killed", &fleet.uuids(), &spec).to_string());
 
@@ -98,7 +61,7 @@ async fn an_operator_that_is_killed_again_and_again_flashes_every_device_once_an
         let part = run.devices * 9 / 10 / run.kills;
         let begun = kill * part + random.random_range(0..part);
         let progress = || (fleet.journal().len() >= begun).then_some(());
-        supervised(&space, &arguments, &mut operator, "progress", progress).await;
+        operator.until("progress", 180, progress).await;
         tokio::time::sleep(std::time::Duration::from_millis(
             random.random_range(0..1500),
         ))
@@ -113,17 +76,10 @@ async fn an_operator_that_is_killed_again_and_again_flashes_every_device_once_an
             fleet.journal().len()
         );
         unfinished += usize::from(!space.job("killed").is("Finished"));
-        operator = next_operator(&space, &arguments).await;
+        operator.restart().await;
     }
     let finished = || Some(space.job("killed")).filter(|job| job.is("Finished"));
-    let job = supervised(
-        &space,
-        &arguments,
-        &mut operator,
-        "end of the job",
-        finished,
-    )
-    .await;
+    let job = operator.until("end of the job", 180, finished).await;
     assert_eq!(
         unfinished, run.kills,
         "kills before the end; the seed is printed above"
@@ -150,16 +106,9 @@ async fn an_operator_that_is_killed_again_and_again_flashes_every_device_once_an
         (space.kubectl(&kinds).is_empty() && releases.len() == expected && failed == expected)
             .then_some(())
     };
-    supervised(
-        &space,
-        &arguments,
-        &mut operator,
-        "only failed records",
-        cleaned,
-    )
-    .await;
+    operator.until("only failed records", 180, cleaned).await;
     println!("{}", auditor.assert());
     space.delete_job("killed", 60).await;
     space.assert_flashed(&fleet, 1);
-    operator.terminate(seconds(30));
+    operator.terminate();
 }

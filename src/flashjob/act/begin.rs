@@ -15,6 +15,7 @@ use crate::{
         blueprint::{AttemptOf, Blueprint, FlashPod, Parts},
         context::Context,
         job::Job,
+        limits::gate,
         memory::Refusal,
         plan::Begin,
         sight::Identity,
@@ -33,7 +34,7 @@ pub async fn begin(
     begin: &Begin,
     nonce: &str,
 ) -> Result<(), StepError> {
-    admitted(ctx, job)?;
+    admitted(ctx, job, identity)?;
     let flash_pod = ctx.flash_pod_of(job).map_err(StepError::Refused)?;
     let Some(round) = &job.status.round else {
         return Ok(());
@@ -42,6 +43,7 @@ pub async fn begin(
         index: begin.index,
         uuid: &begin.uuid,
         device: &begin.device,
+        shared: Some(&begin.shared),
         number: begin.number,
         nonce,
     };
@@ -198,13 +200,18 @@ async fn apply_all(ctx: &Context, parts: &Parts) -> Result<(), StepError> {
 ///
 /// # Errors
 /// Why nothing of the job may start now.
-fn admitted(ctx: &Context, job: &Job) -> Result<(), StepError> {
-    let terms = ctx.state().terms(job);
-    let suspended = terms.suspended.map(|message| Refusal {
+fn admitted(ctx: &Context, job: &Job, identity: &Identity) -> Result<(), StepError> {
+    let state = ctx.state();
+    let terms = state.terms(job);
+    let suspended = terms.suspended.as_ref().map(|message| Refusal {
         reason: Reason::ClassSuspended,
-        message,
+        message: message.clone(),
     });
-    match terms.refusal.or(suspended) {
+    let limited = || {
+        let attempt = state.ledger.attempt(&identity.key)?;
+        gate::closed(&terms, &state.ledger, attempt, None)
+    };
+    match terms.refusal.clone().or(suspended).or_else(limited) {
         Some(refusal) => Err(StepError::NotAdmitted(refusal)),
         None => Ok(()),
     }
@@ -216,7 +223,7 @@ fn admitted(ctx: &Context, job: &Job) -> Result<(), StepError> {
 /// Why nothing of the job may start now.
 pub fn admitted_still(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
     let job = ctx.state().job(&identity.key.job_uid).cloned();
-    job.map_or(Ok(()), |job| admitted(ctx, &job))
+    job.map_or(Ok(()), |job| admitted(ctx, &job, identity))
 }
 
 async fn find_service(ctx: &Context, object: &Value) -> Option<Service> {
