@@ -10,11 +10,7 @@ STATE ?= $(TARGET)/control-plane
 AUDIT_LOGS := $(TARGET)/audit
 export FLASHJOB_CACHE
 
-<<<<<<< HEAD
-.PHONY: help demo up down test unit sim chaos e2e lint generate ci tools
-=======
-.PHONY: help demo up down test unit sim rollout-proof chaos-api e2e bench bench-micro lint generate ci tools
->>>>>>> main
+.PHONY: help demo up down test unit sim rollout-proof chaos chaos-api e2e bench bench-micro lint generate ci tools
 help: ## Show this list.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
@@ -42,13 +38,12 @@ sim: ## Simulate worlds full of faults, each from its seed (SEEDS=10000 FIRST_SE
 	SEEDS=$(or $(SEEDS),10000) FIRST_SEED=$(or $(FIRST_SEED),1) \
 		cargo test --locked --lib laws::as_many_seeds_as_are_asked_for -- --ignored --nocapture
 
-<<<<<<< HEAD
 chaos: ## Kill operators and helm at random for long, and audit it (ENGINE=both|native|helm KILLS=n SECONDS=n SEED=n).
 	tests/control-plane/build.sh >/dev/null
 	CHAOS_ENGINE=$(if $(filter command line environment,$(origin ENGINE)),$(ENGINE),both) \
 	CHAOS_KILLS=$(KILLS) CHAOS_SECONDS=$(SECONDS) CHAOS_SEED=$(SEED) PATH="$$(tests/control-plane/build.sh):$$PATH" \
 		cargo test --locked --test e2e chaos::as_much_chaos_as_is_asked_for -- --ignored --nocapture
-=======
+
 rollout-proof: ## Roll out to many devices with faults and a kill of the operator in every step (DEVICES=500 RUNS=2).
 	PATH="$$(tests/control-plane/build.sh):$$PATH" DEVICES=$(or $(DEVICES),500) RUNS=$(or $(RUNS),2) \
 		cargo test --locked --test e2e rollout_proof::as_many_devices -- --ignored --nocapture
@@ -56,7 +51,6 @@ rollout-proof: ## Roll out to many devices with faults and a kill of the operato
 chaos-api: ## Let requests fail, hang and be lost at every rate, and take parts of the cluster away, for half an hour.
 	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test e2e -- --ignored --nocapture --test-threads 2 \
 		faults:: leadership:: bad_input::
->>>>>>> main
 
 e2e: ## Run the end-to-end tests alone (TEST=part-of-a-name).
 	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test e2e $(TEST)

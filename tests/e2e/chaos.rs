@@ -19,9 +19,8 @@ use serde_json::{Value, json};
 use crate::{
     crash_points::arguments,
     helm_engine::upgrades,
-    kills::{next_operator, supervised},
     support::{
-        Fleet, Operator, Params, Space,
+        Fleet, Params, Space, Supervised,
         auditor::{Auditor, Report},
         job::job,
         seconds,
@@ -158,7 +157,7 @@ async fn wave(asked: &Asked, seed: u64, most: usize) -> Tally {
     let mut arguments = arguments(asked.engine, None);
     arguments.extend(["--max-in-flight", MAX_IN_FLIGHT]);
     let kinds = kinds(&space, &mut random, asked.engine).await;
-    let mut operator = next_operator(&space, &arguments).await;
+    let mut operator = Supervised::start(&space, &arguments).await;
     for (name, fleet, spec) in &kinds {
         space.apply(&job(name, &fleet.uuids(), spec).to_string());
     }
@@ -182,27 +181,20 @@ async fn wave(asked: &Asked, seed: u64, most: usize) -> Tally {
                 tally.helms += usize::from(kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok())
             }
             None => {
-                tally.operators += usize::from(operator.ended().is_none());
                 operator.kill();
-                operator = next_operator(&space, &arguments).await;
+                tally.operators += 1;
+                operator.restart().await;
             }
         }
     }
-    end(&space, &arguments, &mut operator, &names).await;
+    end(&space, &mut operator, &names).await;
     tally.report = auditor.report();
     for name in names {
         space.kubectl(&["delete", "flashjob", name, "--wait=false"]);
     }
     let gone = || space.left_behind().is_empty().then_some(());
-    supervised(
-        &space,
-        &arguments,
-        &mut operator,
-        "end of all deletions",
-        gone,
-    )
-    .await;
-    operator.terminate(seconds(60));
+    operator.until("end of all deletions", 180, gone).await;
+    operator.terminate();
     for (name, fleet, _) in &kinds {
         let journal = fleet.journal();
         assert!(
@@ -221,21 +213,9 @@ fn all_finished(space: &Space, names: &[&str]) -> bool {
 }
 
 /// Waits until every job has finished and nothing but records of failed devices is left.
-async fn end(space: &Space, arguments: &[&str], operator: &mut Operator, names: &[&str]) {
-    let over = || {
-        let left = ["get", "pods,services", "--ignore-not-found", "-o", "name"];
-        let records = [
-            "get",
-            "secrets",
-            "-l",
-            "owner=helm,status notin (failed,superseded)",
-            "-o",
-            "name",
-        ];
-        let nothing = |what: &[&str]| space.kubectl(what).is_empty();
-        (all_finished(space, names) && nothing(&left) && nothing(&records)).then_some(())
-    };
-    supervised(space, arguments, operator, "end of all jobs", over).await;
+async fn end(space: &Space, operator: &mut Supervised<'_>, names: &[&str]) {
+    let over = || (all_finished(space, names) && space.is_at_rest()).then_some(());
+    operator.until("end of all jobs", 300, over).await;
 }
 
 async fn chaos(asked: &Asked) -> Tally {

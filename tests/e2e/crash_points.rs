@@ -306,18 +306,7 @@ impl<'a> Stage<'a> {
                 let over = |job: &DynamicObject| {
                     job.metadata.deletion_timestamp.is_none() && finished(&job.data["status"])
                 };
-                let left = ["get", "pods,services", "--ignore-not-found", "-o", "name"];
-                let records = [
-                    "get",
-                    "secrets",
-                    "-l",
-                    "owner=helm,status notin (failed,superseded)",
-                    "-o",
-                    "name",
-                ];
-                let nothing = |what: &[&str]| self.space.kubectl(what).is_empty();
-                (self.all().await.iter().all(over) && nothing(&left) && nothing(&records))
-                    .then_some(())
+                (self.all().await.iter().all(over) && self.space.is_at_rest()).then_some(())
             })
             .await;
         assert!(operator.terminate(seconds(60)).success());

@@ -17,11 +17,8 @@ mod chaos;
 mod cli_explain;
 mod cluster;
 mod compat;
-<<<<<<< HEAD
 mod crash_points;
-=======
 mod faults;
->>>>>>> main
 mod flash_pod_values;
 mod helm_engine;
 mod kills;
