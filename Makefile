@@ -10,7 +10,7 @@ STATE ?= $(TARGET)/control-plane
 AUDIT_LOGS := $(TARGET)/audit
 export FLASHJOB_CACHE
 
-.PHONY: help demo up down test unit sim rollout-proof chaos-api e2e bench bench-micro lint generate ci tools
+.PHONY: help demo up down test unit sim rollout-proof chaos chaos-api e2e bench bench-micro lint generate ci tools
 help: ## Show this list.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
@@ -37,6 +37,12 @@ unit: ## Run the tests that need no control plane.
 sim: ## Simulate worlds full of faults, each from its seed (SEEDS=10000 FIRST_SEED=1); one seed prints its history.
 	SEEDS=$(or $(SEEDS),10000) FIRST_SEED=$(or $(FIRST_SEED),1) \
 		cargo test --locked --lib laws::as_many_seeds_as_are_asked_for -- --ignored --nocapture
+
+chaos: ## Kill operators and helm at random for long, and audit it (ENGINE=both|native|helm KILLS=n SECONDS=n SEED=n).
+	tests/control-plane/build.sh >/dev/null
+	CHAOS_ENGINE=$(if $(filter command line environment,$(origin ENGINE)),$(ENGINE),both) \
+	CHAOS_KILLS=$(KILLS) CHAOS_SECONDS=$(SECONDS) CHAOS_SEED=$(SEED) PATH="$$(tests/control-plane/build.sh):$$PATH" \
+		cargo test --locked --test e2e chaos::as_much_chaos_as_is_asked_for -- --ignored --nocapture
 
 rollout-proof: ## Roll out to many devices with faults and a kill of the operator in every step (DEVICES=500 RUNS=2).
 	PATH="$$(tests/control-plane/build.sh):$$PATH" DEVICES=$(or $(DEVICES),500) RUNS=$(or $(RUNS),2) \

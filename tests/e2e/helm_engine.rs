@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::support::{Params, Space, job::job, seconds};
 
 /// Process ids of the `helm upgrade` commands that this operator runs.
-fn upgrades(operator: u32) -> Vec<i32> {
+pub fn upgrades(operator: u32) -> Vec<i32> {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let of_operator = |pid: &i32| {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

@@ -13,7 +13,7 @@ use crate::support::{
 const FINALIZER: &str = "application.flashjob.nbfc.io/flashjob-finalizer";
 
 /// The cluster as the original left it.
-struct Original<'a> {
+pub struct Original<'a> {
     space: &'a Space,
     job: &'a str,
     uid: String,
@@ -21,7 +21,7 @@ struct Original<'a> {
 
 impl<'a> Original<'a> {
     /// A FlashJob that it had taken up, with the status that it wrote.
-    fn took_up(space: &'a Space, name: &'a str, uuids: &[String], more: &Value) -> Self {
+    pub fn took_up(space: &'a Space, name: &'a str, uuids: &[String], more: &Value) -> Self {
         space.control_plane.operator_kubeconfig(); // its chart brings the CRD
         let mut object = job(name, uuids, more);
         object["metadata"]["finalizers"] = json!([FINALIZER]);
@@ -78,7 +78,7 @@ impl<'a> Original<'a> {
     }
 
     /// Service and Pod of a device; releases of the original differ in whether the Pod names an owner.
-    fn flash(&self, device: &Report, owned: bool) -> String {
+    pub fn flash(&self, device: &Report, owned: bool) -> String {
         self.service(device);
         let uuid = &device.uuid;
         let name = format!("{}-flashing-pod-{uuid}", self.job);

@@ -151,6 +151,20 @@ impl Space {
         [core.concat(), revisions].concat().join("\n")
     }
 
+    /// Whether no flash is under way: no Pod, no Service, no record but those of devices that failed.
+    pub fn is_at_rest(&self) -> bool {
+        let records = [
+            "get",
+            "secrets",
+            "-o",
+            "name",
+            "-l",
+            "owner=helm,status notin (failed,superseded)",
+        ];
+        let none = |plural| self.names("api/v1", plural).is_empty();
+        none("pods") && none("services") && self.kubectl(&records).is_empty()
+    }
+
     /// Names of the releases with their status, as Helm 4 lists them.
     pub fn releases(&self) -> Vec<Value> {
         let list = self.helm(&["list", "--max", "1000", "-o", "json"]);

@@ -172,7 +172,8 @@ impl Space {
         )
     }
 
-    fn copy_role(&self) {
+    /// Allows the lease in this namespace, as the chart does in the operator's own.
+    pub fn copy_role(&self) {
         let name = "flashjob-operator-self";
         let role = self.control_plane.kubectl(&[
             "-n",

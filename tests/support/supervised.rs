@@ -44,6 +44,11 @@ impl<'a> Supervised<'a> {
         }
     }
 
+    /// Process id.
+    pub fn pid(&self) -> u32 {
+        self.operator.pid()
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) {
         self.operator.kill();
@@ -56,7 +61,7 @@ impl<'a> Supervised<'a> {
 
     /// SIGTERM, and waits for its end.
     pub fn terminate(&mut self) {
-        self.operator.terminate(seconds(30));
+        self.operator.terminate(seconds(60));
     }
 }
 

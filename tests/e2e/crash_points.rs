@@ -1,0 +1,379 @@
+//! The operator aborts before and after each of its writes, one after the other, and the next one carries on: nothing is lost,
+//! nothing is flashed twice.
+//!
+//! All points of an engine are hit in one namespace: each operator is armed with the next one, so that it mostly dies where the
+//! last one left off.
+
+use std::{
+    collections::HashSet,
+    os::unix::process::ExitStatusExt,
+    time::{Duration, Instant},
+};
+
+use flashjob_operator::crash::{Point, Side, Write};
+use k8s_openapi::api::{coordination::v1::Lease, core::v1::Secret};
+use kube::{
+    Api,
+    api::{
+        ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams,
+        PostParams,
+    },
+};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::{
+    helm_engine::upgrades,
+    support::{Fleet, Operator, Params, Space, auditor::Auditor, job::job, seconds},
+    takeover::Original,
+};
+
+/// Where the operator has to be brought to by other means: a job that cannot be read needs a CRD without rules.
+const ELSEWHERE: [Write; 1] = [Write::UnreadableStatus];
+/// How long an operator is waited for until it is given more to do.
+const MORE: Duration = seconds(4);
+/// How long it may take to come to its point.
+const PATIENCE: Duration = seconds(120);
+
+/// Arguments of an operator that loses no time with its lease, with a crash point.
+pub fn arguments<'a>(engine: &'a str, point: Option<&'a str>) -> Vec<&'a str> {
+    let mut arguments = vec![
+        "--engine",
+        engine,
+        "--cool-down-seconds",
+        "1",
+        "--retry-base-seconds",
+        "1",
+        "--helm-timeout-seconds",
+        "5",
+        "--write-timeout-ms",
+        "700",
+        "--renew-period-ms",
+        "500",
+    ];
+    arguments.extend(point.into_iter().flat_map(|point| ["--crash-at", point]));
+    arguments
+}
+
+/// Asserts that an operator which has ended aborted at its crash point.
+pub fn assert_aborted(operator: &mut Operator, point: &str) {
+    let status = operator.ended().unwrap();
+    let log = operator.log();
+    assert_eq!(
+        status.signal(),
+        Some(Signal::SIGABRT as i32),
+        "{point}: {status}\n{log}"
+    );
+    let said = format!("crash point {point} reached");
+    assert!(log.contains(&said), "{said}: not in the log");
+}
+
+/// A namespace in which operators die.
+struct Stage<'a> {
+    space: &'a Space,
+    engine: &'static str,
+    healthy: Fleet,
+    refused: Fleet,
+    jobs: Api<DynamicObject>,
+    next: (usize, usize),
+    made: usize,
+}
+
+impl<'a> Stage<'a> {
+    async fn new(space: &'a Space, engine: &'static str) -> Self {
+        space.control_plane.operator_kubeconfig(); // its chart brings the CRDs
+        let params = |devices, refused_share| Params {
+            devices,
+            refused_share,
+            flash_seconds: 0.3,
+            address_delay_seconds: 0.0,
+            ..Params::default()
+        };
+        let healthy = space.fleet(params(150, 0.0)).await;
+        let refused = space.fleet(params(30, 1.0)).await;
+        let kind = GroupVersionKind::gvk("application.flashjob.nbfc.io", "v1alpha1", "FlashJob");
+        let jobs = Api::namespaced_with(
+            space.client.clone(),
+            &space.name,
+            &ApiResource::from_gvk(&kind),
+        );
+        Self {
+            space,
+            engine,
+            healthy,
+            refused,
+            jobs,
+            next: (0, 0),
+            made: 0,
+        }
+    }
+
+    /// A device that no job has named yet.
+    fn device(&mut self, succeeds: bool) -> String {
+        let (fleet, next) = if succeeds {
+            (&self.healthy, &mut self.next.0)
+        } else {
+            (&self.refused, &mut self.next.1)
+        };
+        *next += 1;
+        fleet.uuids()[*next - 1].clone()
+    }
+
+    /// A job for one more device.
+    async fn begin(&mut self, succeeds: bool) {
+        let device = self.device(succeeds);
+        self.made += 1;
+        let object = job(
+            &format!("job-{}", self.made),
+            &[device],
+            &json!({"verification": {"mode": "None"}}),
+        );
+        let object = serde_json::from_value(object).unwrap();
+        self.jobs
+            .create(&PostParams::default(), &object)
+            .await
+            .unwrap();
+    }
+
+    async fn all(&self) -> Vec<DynamicObject> {
+        self.jobs.list(&ListParams::default()).await.unwrap().items
+    }
+
+    /// Names of the jobs that have finished, or have not, or of which devices failed.
+    async fn those(&self, which: impl Fn(&Value) -> bool) -> Vec<String> {
+        let alive = |job: &DynamicObject| job.metadata.deletion_timestamp.is_none();
+        let all = self.all().await.into_iter().filter(alive);
+        all.filter(|job| which(&job.data["status"]))
+            .filter_map(|job| job.metadata.name)
+            .collect()
+    }
+
+    async fn patch(&self, name: &str, patch: &Value) {
+        let parameters = PatchParams::default();
+        self.jobs
+            .patch(name, &parameters, &Patch::Merge(patch))
+            .await
+            .unwrap();
+    }
+
+    /// Lets the write be made, sooner or later.
+    async fn provoke(&mut self, write: Write) {
+        match write {
+            Write::SelectionDelete | Write::FinalizerOff => {
+                match self.those(finished).await.first() {
+                    Some(name) => drop(
+                        self.jobs
+                            .delete(name, &DeleteParams::default())
+                            .await
+                            .unwrap(),
+                    ),
+                    None => self.begin(true).await,
+                }
+            }
+            Write::JobDelete => match self.those(finished).await.first() {
+                Some(name) => {
+                    self.patch(name, &json!({"spec": {"ttlSecondsAfterFinished": 0}}))
+                        .await
+                }
+                None => self.begin(true).await,
+            },
+            Write::RerunStatus => match self.those(has_failed).await.first() {
+                Some(name) => {
+                    self.made += 1;
+                    let rerun = json!({"spec": {"rerun": {"id": format!("again-{}", self.made), "devices": "Failed"}}});
+                    self.patch(name, &rerun).await;
+                }
+                None => self.begin(false).await,
+            },
+            Write::SelectionStatus => self.select_more().await,
+            Write::ClassStatus => self.make_class(),
+            Write::AdoptService | Write::AdoptPod => self.inherit(),
+            Write::RecordFailed => self.begin(false).await,
+            Write::LeaseTake | Write::LeaseRenew | Write::LeaseRelease => {}
+            // What the last operator had begun leads there, too; what a killed helm left only after its time-out.
+            _ if self.engine == "native"
+                && !self.those(|status| !finished(status)).await.is_empty() => {}
+            _ => self.begin(true).await,
+        }
+    }
+
+    /// One more device for the newest job.
+    async fn select_more(&mut self) {
+        let Some(name) = self.those(|status| !status["round"].is_null()).await.pop() else {
+            return self.begin(true).await;
+        };
+        let spec = self.jobs.get(&name).await.unwrap().data["spec"].clone();
+        let mut uuids: Vec<Value> = spec["uuid"].as_array().cloned().unwrap();
+        uuids.push(self.device(true).into());
+        self.patch(&name, &json!({"spec": {"uuid": uuids}})).await;
+    }
+
+    /// A class of which nothing has been said yet: by this operator or, classes being the cluster's, by that of another test.
+    fn make_class(&mut self) {
+        self.made += 1;
+        let name = format!("{}-{}", self.space.name, self.made);
+        let class = json!({"apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashClass", "metadata": {"name": name}, "spec": {}});
+        self.space.apply(&class.to_string());
+    }
+
+    /// A device that the original operator is flashing.
+    fn inherit(&mut self) {
+        self.next.0 += 1;
+        self.made += 1;
+        let device = self.healthy.devices()[self.next.0 - 1].clone();
+        let name = format!("job-{}", self.made);
+        let original = Original::took_up(
+            self.space,
+            &name,
+            std::slice::from_ref(&device.uuid),
+            &json!({}),
+        );
+        original.flash(&device, true);
+    }
+
+    /// An operator comes to this point and dies there.
+    async fn crash(&mut self, point: Point) {
+        let name = point.to_string();
+        self.provoke(point.write).await;
+        let mut operator = self.next_operator(Some(&name)).await;
+        let leads = |operator: &Operator| operator.log().matches("leading identity=").count();
+        let before = leads(&operator);
+        let (begin, mut more, mut asked) = (Instant::now(), MORE, false);
+        while operator.ended().is_none() {
+            assert!(
+                begin.elapsed() < PATIENCE,
+                "{name} was not reached\n{}",
+                self.space.dump()
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            match point.write {
+                Write::LeaseRelease if !asked && leads(&operator) > before => {
+                    operator.signal(Signal::SIGTERM);
+                    asked = true;
+                }
+                Write::RecordSettle => self.end_helm(operator.pid()).await,
+                _ => {}
+            }
+            if begin.elapsed() > more {
+                more += MORE;
+                self.provoke(point.write).await;
+            }
+        }
+        assert_aborted(&mut operator, &name);
+    }
+
+    /// The next operator; the lease of the one that died is taken away, so that it need not wait for its end.
+    async fn next_operator(&self, point: Option<&str>) -> Operator {
+        let leases: Api<Lease> = Api::namespaced(self.space.client.clone(), &self.space.name);
+        let (delete, all) = (DeleteParams::default(), ListParams::default());
+        leases.delete_collection(&delete, &all).await.unwrap();
+        let kubeconfig = self.space.control_plane.operator_kubeconfig();
+        self.space
+            .operator_again(kubeconfig, "operator", &arguments(self.engine, point))
+    }
+
+    /// Kills helm once it has written that it is about to install or to upgrade.
+    async fn end_helm(&self, operator: u32) {
+        let secrets: Api<Secret> = Api::namespaced(self.space.client.clone(), &self.space.name);
+        let pending = ListParams::default().labels("status in (pending-install,pending-upgrade)");
+        if !secrets
+            .list_metadata(&pending)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+        {
+            for pid in upgrades(operator) {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+        }
+    }
+
+    /// Lets an operator without a crash point do the rest; waits until nothing is under way any more.
+    async fn settle(&self) {
+        let mut operator = self.next_operator(None).await;
+        self.space
+            .eventually("end of all jobs", seconds(180), async || {
+                assert!(
+                    operator.ended().is_none(),
+                    "it ended by itself\n{}",
+                    self.space.dump()
+                );
+                let over = |job: &DynamicObject| {
+                    job.metadata.deletion_timestamp.is_none() && finished(&job.data["status"])
+                };
+                (self.all().await.iter().all(over) && self.space.is_at_rest()).then_some(())
+            })
+            .await;
+        assert!(operator.terminate(seconds(60)).success());
+    }
+}
+
+fn finished(status: &Value) -> bool {
+    let conditions = status["conditions"].as_array();
+    let is = |condition: &Value| condition["type"] == "Finished" && condition["status"] == "True";
+    conditions.into_iter().flatten().any(is)
+}
+
+fn has_failed(status: &Value) -> bool {
+    finished(status) && status["failedIndexes"].is_string()
+}
+
+#[rstest]
+#[case::native("native")]
+#[case::helm("helm")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_that_dies_before_or_after_any_of_its_writes_leaves_nothing_wrong(
+    #[case] engine: &'static str,
+) {
+    let begin = Instant::now();
+    let space = Space::new(&format!("crash-{engine}")).await;
+    let auditor = Auditor::of(&space);
+    let mut stage = Stage::new(&space, engine).await;
+    space.copy_role();
+    // Something that has finished, for what can only be done to that.
+    for succeeds in [true, true, false] {
+        stage.begin(succeeds).await;
+    }
+    stage.settle().await;
+    let points = Point::of_engine(engine);
+    let points: Vec<_> = points
+        .into_iter()
+        .filter(|point| !ELSEWHERE.contains(&point.write))
+        .collect();
+    for &point in &points {
+        stage.crash(point).await;
+        println!("{:>4} s: {engine} died {point}", begin.elapsed().as_secs());
+    }
+    stage.settle().await;
+    let hit: HashSet<_> = points.iter().copied().collect();
+    println!(
+        "{engine}: {} points in {} s",
+        hit.len(),
+        begin.elapsed().as_secs()
+    );
+    let sides = |write: Write| {
+        points
+            .iter()
+            .filter(|point| point.write == write)
+            .map(|point| point.side)
+            .collect::<Vec<_>>()
+    };
+    assert!(
+        sides(Write::Status) == [Side::Before, Side::After],
+        "{points:?}"
+    );
+    let report = auditor.assert();
+    println!("{report}");
+    for fleet in [&stage.healthy, &stage.refused] {
+        let journal = fleet.journal();
+        assert!(
+            !journal.iter().any(|flash| flash.overlapped),
+            "{journal:#?}"
+        );
+    }
+}
