@@ -10,9 +10,9 @@ STATE ?= $(TARGET)/control-plane
 AUDIT_LOGS := $(TARGET)/audit
 export FLASHJOB_CACHE
 
-.PHONY: help demo up down test unit sim e2e lint generate ci tools
+.PHONY: help demo up down test unit sim e2e lint checkov sbom reproducible generate ci tools
 help: ## Show this list.
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 14
 
 demo: ## Flash twelve simulated devices, on a control plane of its own that is gone afterwards (ENGINE=native|helm).
 	@tests/control-plane/demo.sh demo $(ENGINE)
@@ -43,6 +43,15 @@ e2e: ## Run the end-to-end tests alone (TEST=part-of-a-name).
 
 lint: ## Formatting, clippy, rustdoc, charts, licences.
 	@.ci/run fmt clippy doc charts deny
+
+checkov: ## Hold checkov's findings on both charts against those that are explained (needs Python; kept in the cache).
+	@hack/checkov.sh
+
+sbom: ## Write the bill of materials of the operator (CycloneDX) to target/sbom.
+	@hack/sbom.sh
+
+reproducible: ## Build the static operator twice, in different directories, and compare the bytes.
+	@hack/reproducible.sh
 
 generate: ## Write the generated files: CRDs, and what is rendered from the charts.
 	@hack/generate.sh
