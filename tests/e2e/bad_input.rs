@@ -8,7 +8,9 @@ mod foreign;
 mod hands;
 mod lost_node;
 mod namespaces;
+mod outages;
 mod values;
+mod world;
 
 use kube::{
     Api,

@@ -4,7 +4,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::OnceLock,
+    sync::{Mutex, OnceLock},
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -13,17 +13,18 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 
-use super::audit::Audit;
+use super::audit::{Audit, Tail};
 
 /// Namespace of the operator's chart.
 pub const OPERATOR_NAMESPACE: &str = "flashjob-system";
 
 /// A running control plane: see `tests/control-plane/up.sh`.
-#[derive(Debug)]
 pub struct ControlPlane {
     directory: PathBuf,
     bin: PathBuf,
     chart: OnceLock<PathBuf>,
+    audit: Mutex<Tail>,
+    pub(super) asker: OnceLock<Client>,
 }
 
 impl ControlPlane {
@@ -68,12 +69,15 @@ impl ControlPlane {
         command
             .arg(&directory)
             .env("BIN", bin.trim())
+            .env("AUDIT_BODIES", "1")
             .env("OWNER_PID", std::process::id().to_string());
         run(&mut command);
         let control_plane = Self {
             directory,
             bin: PathBuf::from(bin.trim()),
             chart: OnceLock::new(),
+            audit: Mutex::default(),
+            asker: OnceLock::new(),
         };
         if let Some(kept) = control_plane.kept("log") {
             // A second name of the file: it outlives the directory.
@@ -181,7 +185,12 @@ impl ControlPlane {
 
     /// What the API server was asked so far.
     pub fn audit(&self) -> Audit {
-        Audit::read(&self.directory.join("audit.log"))
+        self.audit.lock().unwrap().read_on(&self.audit_log())
+    }
+
+    /// The API server's audit log, with the objects that an auditor looks at.
+    pub fn audit_log(&self) -> PathBuf {
+        self.directory.join("audit.log")
     }
 
     /// Installs the operator's chart, once, without a Pod of its own; a kubeconfig with its ServiceAccount's token.

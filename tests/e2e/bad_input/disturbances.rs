@@ -14,7 +14,7 @@ fn instance_key(space: &Space, uuid: &str) -> String {
     format!("/registry/akri.sh/instances/{}/{name}", space.name)
 }
 
-async fn sent_once(space: &Space, fleet: &Fleet, job: &str) {
+pub(super) async fn sent_once(space: &Space, fleet: &Fleet, job: &str) {
     let done = space.finished(job, 240).await;
     assert!(done.is("Complete"), "{:#}", done.0["status"]);
     space.assert_verdicts(&done, fleet);
