@@ -43,7 +43,7 @@ def findings(checkov, directory):
 def main():
     checkov, helm = sys.argv[1:]
     complaints = 0
-    for chart in sorted(pathlib.Path(__file__).parent.parent.glob("charts/*/")):
+    for chart in sorted(pathlib.Path("charts").glob("*/")):
         with tempfile.TemporaryDirectory() as directory:
             rendered(helm, chart, pathlib.Path(directory))
             failed, reasons = findings(checkov, directory), explained(chart)

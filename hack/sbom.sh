@@ -13,8 +13,10 @@ tool=$(hack/cargo-tool.sh cargo-cyclonedx 0.5.9)
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
 name=flashjob-operator-$machine.cdx
-"$tool" cyclonedx --quiet --format json --spec-version 1.5 --describe crate --no-build-deps --target "$machine-unknown-linux-musl" --override-filename "$name"
+"$tool" cyclonedx --quiet --format json --spec-version 1.5 --no-build-deps --target "$machine-unknown-linux-musl" --override-filename "$name"
 directory=${CARGO_TARGET_DIR:-target}/sbom
 mkdir -p "$directory"
-mv "$name.json" "$directory/$name.json"
+# No path of this machine in it.
+sed "s|path+file://$PWD|path+file:///flashjob-operator|g" "$name.json" >"$directory/$name.json"
+rm "$name.json"
 echo "$directory/$name.json"
