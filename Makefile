@@ -10,7 +10,7 @@ STATE ?= $(TARGET)/control-plane
 AUDIT_LOGS := $(TARGET)/audit
 export FLASHJOB_CACHE
 
-.PHONY: help demo up down test unit sim rollout-proof chaos chaos-api e2e bench bench-micro lint generate ci tools
+.PHONY: help demo up down test unit sim rollout-proof chaos chaos-api e2e bench bench-micro lint checkov sbom reproducible generate ci tools
 help: ## Show this list.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
@@ -63,6 +63,15 @@ bench-micro: ## Measure the pure parts alone, one minute.
 
 lint: ## Formatting, clippy, rustdoc, charts, licences.
 	@.ci/run fmt clippy doc charts deny
+
+checkov: ## Hold checkov's findings on both charts against those that are explained (needs Python; kept in the cache).
+	@hack/checkov.sh
+
+sbom: ## Write the bill of materials of the operator (CycloneDX) to target/sbom.
+	@hack/sbom.sh
+
+reproducible: ## Build the static operator twice, in different directories, and compare the bytes.
+	@hack/reproducible.sh
 
 generate: ## Write the generated files: CRDs, and what is rendered from the charts.
 	@hack/generate.sh

@@ -35,9 +35,9 @@ fi
 rustup target list --installed | grep -qx "$target" || rustup target add "$target" >&2
 built=${CARGO_TARGET_DIR:-$root/target}
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
-# No path of this machine in the program: it must not depend on the directory that it is built in.
-RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }--remap-path-prefix=$built=/target --remap-path-prefix=$root=/flashjob-operator --remap-path-prefix=$cargo_home=/cargo" \
-  CFLAGS="${CFLAGS:+$CFLAGS }-ffile-prefix-map=$cargo_home=/cargo -ffile-prefix-map=$built=/target" \
+# No path of this machine in the program: it must not depend on the directory that it is built in. Of two that match, the last holds.
+RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }--remap-path-prefix=$root=/flashjob-operator --remap-path-prefix=$cargo_home=/cargo --remap-path-prefix=$built=/target" \
+  CFLAGS="${CFLAGS:+$CFLAGS }-ffile-prefix-map=$root=/flashjob-operator -ffile-prefix-map=$cargo_home=/cargo -ffile-prefix-map=$built=/target" \
   env "CC_$name=$cc" cargo build --locked --release --target "$target" --bin flashjob-operator >&2
 program=$built/$target/release/flashjob-operator
 if readelf --program-headers "$program" | grep -q INTERP; then

@@ -9,7 +9,10 @@ use std::{future::Future, time::Duration};
 
 use kube::{
     Api, Client, Resource,
-    api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions, TypeMeta},
+    api::{
+        DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams, Preconditions,
+        TypeMeta,
+    },
 };
 use serde_json::{Value, json};
 
@@ -142,6 +145,34 @@ impl Writer {
             Err(error) if error.is_not_found() => Ok(Deleted::Gone),
             Err(error) => Err(error),
         }
+    }
+
+    /// Deletes an object that bears this label, whatever its uid. One without it, and of a kind that cannot be written (any more), stays.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub async fn delete_labelled(
+        &self,
+        key: &ObjectKey,
+        (label, value): (&str, &str),
+    ) -> Result<(), ApiError> {
+        let Ok(api) = self.dynamic(key) else {
+            return Ok(());
+        };
+        let found = self
+            .call("get", key, async { api.get_metadata_opt(&key.name).await })
+            .await?;
+        let is_meant = |meta: &ObjectMeta| {
+            meta.labels.as_ref().and_then(|labels| labels.get(label)) == Some(&value.to_owned())
+        };
+        let uid = found
+            .map(|found| found.metadata)
+            .filter(is_meant)
+            .and_then(|meta| meta.uid);
+        let Some(uid) = uid else { return Ok(()) };
+        self.delete(key, &DeleteCondition::uid(&uid))
+            .await
+            .map(drop)
     }
 
     /// Takes a finalizer off the object with this uid. `finalizers` are those it was last seen with; where they differ

@@ -125,23 +125,28 @@ async fn the_operator_s_token_does_not_write_what_is_not_the_operator_s(
 ) {
     let space = with_policies("confined").await;
     space.control_plane.expect_refusals(&space.name, "*", "*");
-    let marks = ["flashjob.nbfc.io/job-uid=mine"];
-    let changes: [&[&str]; 4] = [
-        create,
-        &["delete", kind, "foreign"],
-        &["annotate", kind, "foreign", "a=b"],
-        // It cannot be made its own either.
-        &[&["label", kind, "foreign"][..], &marks].concat(),
-    ];
-    for (number, change) in changes.iter().enumerate() {
-        let refusal = as_operator(&space, change).unwrap_err();
-        assert!(
-            refusal.contains("'flashjob-operator-confinement' denied request"),
-            "{change:?}: {refusal}"
-        );
-        if number == 0 {
-            space.kubectl(create);
-        }
+    let refused = |answer: Result<String, String>| {
+        let refusal = answer.unwrap_err();
+        let policy = "'flashjob-operator-confinement' denied request";
+        assert!(refusal.contains(policy), "{refusal}");
+    };
+    refused(as_operator(&space, create));
+    space.kubectl(create);
+    refused(as_operator(&space, &["delete", kind, "foreign"]));
+    // It cannot be changed, and not be made the operator's own either.
+    for (field, key) in [("annotations", "a"), ("labels", "flashjob.nbfc.io/job-uid")] {
+        let object = space.kubectl(&["get", kind, "foreign", "-o", "json"]);
+        let mut object: Value = serde_json::from_str(&object).unwrap();
+        object["metadata"][field][key] = json!("b");
+        let patch = json!({"metadata": {field: {key: "b"}}}).to_string();
+        // Of Secrets it may not patch even its own.
+        refused(if kind == "secret" {
+            let kubeconfig = space.control_plane.operator_kubeconfig();
+            let replace = ["--kubeconfig", kubeconfig.to_str().unwrap(), "replace"];
+            space.control_plane.feed(&replace, &object.to_string())
+        } else {
+            as_operator(&space, &["patch", kind, "foreign", "-p", &patch])
+        });
     }
     let there = space.kubectl(&[
         "get",
@@ -187,4 +192,82 @@ async fn the_operator_s_token_writes_no_release_of_others_and_changes_no_flashjo
         &["patch", "flashjob", "job", "--type=merge", "-p", none],
     )
     .unwrap();
+}
+
+#[rstest]
+#[case::native("native")]
+#[case::helm("helm")]
+#[tokio::test]
+async fn a_kind_that_the_administrator_adds_comes_and_goes_with_its_flash(#[case] engine: &str) {
+    let space = with_policies("extra-kind").await;
+    let fleet = space.healthy(1, 4.0).await;
+    let values = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "values"},
+        "data": {"values.yaml": "networkPolicy: {enabled: true}"},
+    });
+    space.apply(&values.to_string());
+    let kind = "networking.k8s.io/v1/NetworkPolicy";
+    let more = [
+        "--flash-pod-values-configmap",
+        "values",
+        "--extra-kinds",
+        kind,
+    ];
+    let _operator = space.operator(&[&["--engine", engine], &more[..]].concat());
+    space.apply(&job("guarded", &fleet.uuids(), &Value::Null).to_string());
+    let policies = || space.kubectl(&["get", "networkpolicies", "-o", "name"]);
+    space
+        .eventually("a NetworkPolicy", seconds(120), async || {
+            policies().contains(&fleet.uuids()[0]).then_some(())
+        })
+        .await;
+    let done = space.finished("guarded", 180).await;
+    assert!(done.is("Complete"), "{:#}", done.0["status"]);
+    space
+        .eventually("its end", seconds(60), async || {
+            policies().is_empty().then_some(())
+        })
+        .await;
+}
+
+/// The Pod of the operator's Deployment, as these values of its chart make it.
+fn operator_pod(space: &Space, values: &[&str]) -> Value {
+    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/flashjob-operator");
+    let show = ["--show-only", "templates/deployment.yaml"];
+    let rendered = space.helm(&[&["template", "op", chart], &show[..], values].concat());
+    let deployment: Value = serde_saphyr::from_str(&rendered).unwrap();
+    let template = &deployment["spec"]["template"];
+    let mut pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "operator", "labels": template["metadata"]["labels"]},
+        "spec": template["spec"],
+    });
+    // It is in the operator's namespace.
+    pod["spec"]["serviceAccountName"] = json!("default");
+    pod
+}
+
+#[tokio::test]
+async fn the_operator_s_pod_is_accepted_where_pod_security_is_restricted() {
+    let space = Space::new("restricted").await;
+    let label = "pod-security.kubernetes.io/enforce=restricted";
+    space.kubectl(&["label", "namespace", &space.name, label]);
+    let create = |pod: &Value| {
+        let create = ["-n", &space.name, "create", "--dry-run=server"];
+        space.control_plane.feed(&create, &pod.to_string())
+    };
+    let everything = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/charts/flashjob-operator/ci/everything-values.yaml"
+    );
+    for values in [&[][..], &["--values", everything]] {
+        let mut pod = operator_pod(&space, values);
+        create(&pod).unwrap();
+        // The rule is in force: what it forbids is refused.
+        pod["spec"]["containers"][0]["securityContext"]["capabilities"]["drop"] = json!([]);
+        let refusal = create(&pod).unwrap_err();
+        assert!(
+            refusal.contains("violates PodSecurity \"restricted"),
+            "{refusal}"
+        );
+    }
 }

@@ -6,6 +6,7 @@ mod devices;
 mod disturbances;
 mod foreign;
 mod hands;
+mod lost_node;
 mod namespaces;
 mod outages;
 mod values;

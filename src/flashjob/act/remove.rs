@@ -13,8 +13,8 @@ use crate::{
         ledger::Attempt,
         sight::Identity,
     },
-    names::{LABEL_SETTLED, TRACKING_FINALIZER},
-    release::{Key, Status, Stored},
+    names::{LABEL_ATTEMPT, LABEL_SETTLED, TRACKING_FINALIZER},
+    release::{Key, Status, Stored, objects},
 };
 
 /// Carries out the removals that are due.
@@ -39,9 +39,34 @@ pub async fn remove(ctx: &Context, identity: &Identity, due: &Removal) -> Result
     }
     match &due.record {
         RecordRemoval::Keep => Ok(()),
-        RecordRemoval::Delete => delete_records(ctx, &attempt).await,
-        RecordRemoval::Fail(description) => fail_record(ctx, &attempt, description).await,
+        RecordRemoval::Delete => {
+            delete_others(ctx, &attempt).await?;
+            delete_records(ctx, &attempt).await
+        }
+        RecordRemoval::Fail(description) => {
+            delete_others(ctx, &attempt).await?;
+            fail_record(ctx, &attempt, description).await
+        }
     }
+}
+
+/// What the chart has besides Pod and Service goes while the record still names it. The label says that it is the attempt's: a
+/// record can be edited by hand.
+async fn delete_others(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
+    let stored = attempt.record().and_then(|newest| newest.stored.as_ref());
+    let Some(others) = stored.and_then(|stored| objects(&stored.record.manifest).ok()) else {
+        return Ok(());
+    };
+    let identity = &attempt.identity;
+    let is_seen = |kind: &str| matches!(kind, "Pod" | "Service" | "Secret");
+    for other in others.iter().filter(|other| !is_seen(&other.kind)) {
+        let (version, namespace) = (&other.api_version, &identity.namespace);
+        let key = ObjectKey::new(version, &other.kind, namespace, &other.name);
+        ctx.writer
+            .delete_labelled(&key, (LABEL_ATTEMPT, &identity.key.id))
+            .await?;
+    }
+    Ok(())
 }
 
 /// Asks the API server itself for the Pod of an attempt; what it has is taken in.
