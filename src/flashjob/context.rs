@@ -331,9 +331,12 @@ impl Context {
             ConditionType::Failed,
             ConditionType::Stalled,
         ] {
-            if conditions::holds(&now.conditions, kind)
-                && !conditions::holds(&before.conditions, kind)
-            {
+            let begins = conditions::holds(&now.conditions, kind)
+                && !conditions::holds(&before.conditions, kind);
+            // A job that failed is stalled, too: said once.
+            let said = kind == ConditionType::Stalled
+                && conditions::holds(&now.conditions, ConditionType::Failed);
+            if begins && !said {
                 let message = now.message.clone().unwrap_or_default();
                 let reason = now.reason.clone().unwrap_or_default();
                 let warning = kind != ConditionType::Complete;

@@ -8,7 +8,11 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use jiff::Timestamp;
 
-use super::sight::{AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight};
+use super::{
+    job::Job,
+    reading::Reading,
+    sight::{AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight},
+};
 use crate::release::Status;
 
 /// How many uids of deleted objects are remembered, so that late events cannot bring them back.
@@ -120,6 +124,7 @@ pub struct Ledger {
     by_endpoint: HashMap<String, HashSet<AttemptKey>>,
     gone: HashSet<String>,
     gone_order: VecDeque<String>,
+    reading: Reading,
     freed: bool,
 }
 
@@ -180,6 +185,16 @@ impl Ledger {
         attempt.pod = Some(pod);
         attempt.pod_seen = true;
         true
+    }
+
+    /// Takes in what a job's stored status says: which devices it reads back.
+    pub fn see_job(&mut self, job: &Job) {
+        self.freed |= self.reading.see(job);
+    }
+
+    /// A job is gone, and its status with it.
+    pub fn see_job_gone(&mut self, uid: &str) {
+        self.freed |= self.reading.forget(uid);
     }
 
     /// The object of this uid is gone: a DELETED event, the answer to the operator's own DELETE, or a 404. Returns its attempt.
@@ -273,6 +288,13 @@ impl Ledger {
         keys.iter()
             .filter_map(|key| self.attempts.get(key))
             .find(|attempt| attempt.locks())
+    }
+
+    /// Who keeps others from beginning the device at this endpoint: by the lock, or because its version is being read back.
+    #[must_use]
+    pub fn holder_of(&self, endpoint: &str) -> Option<&Identity> {
+        let locked = self.holder(endpoint).map(|attempt| &attempt.identity);
+        locked.or_else(|| self.reading.at(endpoint))
     }
 
     /// Slots in use by this job.

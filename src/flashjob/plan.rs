@@ -21,6 +21,7 @@ use super::{
     job::Job,
     ledger::Ledger,
     memory::{Found, Memory, Refusal, Waiting},
+    numbering::Numbers,
     pending::{Candidate, Verdictless, consider},
     rollout::pace::{self, ClassPace, Pace},
     roster::Roster,
@@ -213,6 +214,7 @@ pub fn may_begin(observed: &Observed<'_>) -> bool {
         && choice::selector_is_current(job)
         && choice::refusal(job).is_none()
         && !observed.memory.too_large
+        && observed.memory.pruned.is_empty()
         && !refused
         && observed.terms.refusal.is_none()
         && observed.terms.suspended.is_none()
@@ -236,6 +238,7 @@ fn plan_pending(
     let effective = observed.effective();
     let mut slots = free_slots(observed, &effective);
     let mut room = room(observed, &effective, plan);
+    let numbers = Numbers::of(observed.ledger, &observed.job.uid, roster.round);
     let mut taken: BTreeMap<String, String> = BTreeMap::new();
     for (index, selected) in roster.devices().iter().enumerate() {
         let settled =
@@ -262,7 +265,7 @@ fn plan_pending(
                 room -= usize::from(failures == 0);
                 plan.begin.push(Begin {
                     index,
-                    number: u32::try_from(failures + 1).unwrap_or(u32::MAX),
+                    number: numbers.next(&selected.uuid, failures),
                     uuid: selected.uuid.clone(),
                     device,
                 });
