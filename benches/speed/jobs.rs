@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Longest wait for the end of a run.
-const LIMIT: Duration = Duration::from_secs(3_600);
+const LIMIT: Duration = Duration::from_hours(1);
 
 /// The kind.
 pub fn kind() -> ApiResource {

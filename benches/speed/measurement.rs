@@ -43,20 +43,20 @@ pub struct Scenario {
 impl Scenario {
     /// For people.
     pub fn title(&self) -> String {
-        let mut title = match self.contestant {
+        let who = match self.contestant {
             Contestant::Raw => format!("raw, {} at a time", self.parallelism),
             Contestant::Native => "native".to_owned(),
             Contestant::Helm => "helm, 4 processes".to_owned(),
             Contestant::Original => "original operator".to_owned(),
         };
-        title += &match self.group.as_str() {
+        let what = match self.group.as_str() {
             "growth" => format!(", {} devices", self.devices),
             "jobs" => format!(", {} FlashJobs", self.jobs),
             "delay" => format!(", address after {} s", self.address_delay_seconds),
             "faults" => format!(", {} % faults", self.faults * 100.0),
             _ => String::new(),
         };
-        title
+        who + &what
     }
 }
 

@@ -77,25 +77,31 @@ fn has_ended(pod: &Pod) -> bool {
 
 /// Objects that were seen as somebody waits for them.
 #[derive(Default)]
-struct Board(Mutex<(HashSet<String>, HashMap<String, oneshot::Sender<()>>)>);
+struct Board(Mutex<Seen>);
+
+#[derive(Default)]
+struct Seen {
+    names: HashSet<String>,
+    waiting: HashMap<String, oneshot::Sender<()>>,
+}
 
 impl Board {
     fn seen(&self, name: String) {
         let mut board = self.0.lock().unwrap();
-        match board.1.remove(&name) {
+        match board.waiting.remove(&name) {
             Some(waiting) => drop(waiting.send(())),
-            None => drop(board.0.insert(name)),
+            None => drop(board.names.insert(name)),
         }
     }
 
     async fn wait(&self, name: &str) {
         let waiting = {
             let mut board = self.0.lock().unwrap();
-            if board.0.remove(name) {
+            if board.names.remove(name) {
                 return;
             }
             let (sender, receiver) = oneshot::channel();
-            board.1.insert(name.to_owned(), sender);
+            board.waiting.insert(name.to_owned(), sender);
             receiver
         };
         waiting.await.unwrap();

@@ -46,7 +46,7 @@ words! {
         Failed,
         /// The job ended, either way.
         Finished,
-        /// The job cannot go on until somebody acts.
+        /// The job cannot go on until somebody acts, or has failed (kstatus takes this word for a failure).
         Stalled,
     }
 }
@@ -93,6 +93,8 @@ words! {
         GuardRefused,
         /// The status does not fit into the object.
         StatusTooLarge,
+        /// The API server does not store all of the status: the CRD is older than the operator.
+        CRDOutdated,
         /// Everything goes as it should.
         Healthy,
         /// Nothing new starts because the job says so.

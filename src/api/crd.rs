@@ -3,12 +3,12 @@
 //! Called by the `crds` subcommand, which prints or writes the files, and by the tests that compare them.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use kube::CustomResourceExt;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{FlashClass, FlashJob};
+use super::{FlashClass, FlashJob, NEVER_OBSERVED};
 
 /// Directories, relative to the repository, that hold a copy of every file of [`manifests`].
 pub const MANIFEST_DIRECTORIES: [&str; 2] = ["crds", "charts/flashjob-operator/files/crds"];
@@ -45,6 +45,14 @@ pub fn flashjob() -> CustomResourceDefinition {
                 .and_then(|fields| fields.get_mut("spec"));
             if let Some(spec) = spec {
                 spec_fields(spec);
+            }
+            let status = schema
+                .properties
+                .as_mut()
+                .and_then(|fields| fields.get_mut("status"));
+            if let Some(status) = status {
+                // Nobody has looked at a job without a status: kstatus takes one that says nothing for one that is done.
+                status.default = Some(JSON(json!({"observedGeneration": NEVER_OBSERVED})));
             }
         }
     }

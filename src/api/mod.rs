@@ -30,5 +30,5 @@ pub use rollout::{
 pub use selection::{SelectedDevice, SelectionSlice};
 pub use status::{
     Counts, DevicePhase, DeviceStatus, Effective, EffectiveLimit, FlashClassRef, FlashJobStatus,
-    Phase, PreviousRound, Round, SelectionStatus, StepStatus, StopStatus,
+    NEVER_OBSERVED, Phase, PreviousRound, Round, SelectionStatus, StepStatus, StopStatus,
 };

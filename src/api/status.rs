@@ -5,11 +5,14 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// `observedGeneration` of a job that the operator has not looked at: the API server's default.
+pub const NEVER_OBSERVED: i64 = -1;
+
 /// What the operator observed and decided.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct FlashJobStatus {
-    /// Generation of the spec that this status speaks of.
+    /// Generation of the spec that this status speaks of; -1 before the operator has looked at the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// Summary for display: InProgress, Running, Completed or Failed.

@@ -71,7 +71,7 @@ pub fn main() -> ExitCode {
 
 async fn dispatch(command: Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Run(settings) => run::run(*settings).await,
+        Command::Run(settings) => Box::pin(run::run(*settings)).await,
         Command::Crds(crds) => crds.run().map(|()| ExitCode::SUCCESS),
         Command::Render(render) => render.run().map(|()| ExitCode::SUCCESS),
         Command::Plan(plan) => plan.run().await.map(|()| ExitCode::SUCCESS),

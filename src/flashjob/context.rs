@@ -152,13 +152,17 @@ impl Context {
     /// Queues a pass of every job that a device concerns: its Instance came, went or changed.
     pub fn nudge_concerned(&self, seen: &Sighting) {
         let uids = concern::concerned(&self.state(), seen);
-        uids.iter().for_each(|uid| self.nudge(uid));
+        for uid in &uids {
+            self.nudge(uid);
+        }
     }
 
     /// Queues a pass of every job that may wait for what another job holds; how many those are.
     pub fn nudge_contending(&self) -> usize {
         let uids = concern::contending(&self.state());
-        uids.iter().for_each(|uid| self.nudge(uid));
+        for uid in &uids {
+            self.nudge(uid);
+        }
         uids.len()
     }
 
@@ -334,9 +338,12 @@ impl Context {
             ConditionType::Failed,
             ConditionType::Stalled,
         ] {
-            if conditions::holds(&now.conditions, kind)
-                && !conditions::holds(&before.conditions, kind)
-            {
+            let begins = conditions::holds(&now.conditions, kind)
+                && !conditions::holds(&before.conditions, kind);
+            // A job that failed is stalled, too: said once.
+            let said = kind == ConditionType::Stalled
+                && conditions::holds(&now.conditions, ConditionType::Failed);
+            if begins && !said {
                 let message = now.message.clone().unwrap_or_default();
                 let reason = now.reason.clone().unwrap_or_default();
                 let warning = kind != ConditionType::Complete;

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     api::{FlashJob, Instance},
     cluster::{
-        Reader, Scope,
+        ApiError, ErrorKind, Reader, Scope,
         watch::{self, Watch, WatchEvent},
     },
     device::Inventory,
@@ -123,6 +123,39 @@ pub async fn run(
 /// How an object of a kind is taken into the state.
 type See<K> = fn(&mut State, &K) -> Option<AttemptKey>;
 
+/// Says once of each part of a source that everything of it is known.
+struct Parts {
+    kind: &'static str,
+    told: HashSet<Option<String>>,
+    listed_tx: mpsc::Sender<&'static str>,
+}
+
+impl Parts {
+    fn new(kind: &'static str, listed_tx: mpsc::Sender<&'static str>) -> Self {
+        Self {
+            kind,
+            told: HashSet::new(),
+            listed_tx,
+        }
+    }
+
+    fn listed(&mut self, part: Option<String>) {
+        if self.told.insert(part) {
+            // The receiver is gone once everything was listed.
+            let _ = self.listed_tx.try_send(self.kind);
+        }
+    }
+
+    /// A part that may not be listed, because the rights were bound in a namespace that is gone or on its way, is not waited
+    /// for: nothing starts in it.
+    fn failed(&mut self, ctx: &Context, part: Option<String>, error: &ApiError) {
+        let ends = |name: &String| ctx.state().is_ending(name);
+        if error.kind == ErrorKind::Forbidden && part.as_ref().is_some_and(ends) {
+            self.listed(part);
+        }
+    }
+}
+
 async fn objects<K>(
     ctx: Arc<Context>,
     mut events: Watch<K>,
@@ -136,6 +169,7 @@ async fn objects<K>(
         + DeserializeOwned,
 {
     let mut listing: HashMap<Option<String>, HashSet<String>> = HashMap::new();
+    let mut parts = Parts::new(kind, listed_tx);
     while let Some(watched) = events.next().await {
         match watched.event {
             WatchEvent::Restarted => drop(listing.insert(watched.part, HashSet::new())),
@@ -155,8 +189,7 @@ async fn objects<K>(
             WatchEvent::Listed => {
                 let seen = listing.remove(&watched.part).unwrap_or_default();
                 confirm_absent::<K>(&ctx, kind, watched.part.as_deref(), &seen).await;
-                // The receiver is gone once everything was listed.
-                let _ = listed_tx.try_send(kind);
+                parts.listed(watched.part);
             }
             WatchEvent::NotInstalled => {
                 tracing::error!(kind, "the API server does not know this kind");
@@ -164,6 +197,7 @@ async fn objects<K>(
             WatchEvent::Failed(error) => {
                 ctx.metrics.watch_failed(kind);
                 tracing::warn!(kind, error = %error, "watch failed, trying again");
+                parts.failed(&ctx, watched.part, &error);
             }
         }
     }
@@ -255,7 +289,8 @@ async fn instances(
     listed_tx: mpsc::Sender<&'static str>,
 ) {
     let mut listing: HashMap<Option<String>, HashSet<String>> = HashMap::new();
-    let mut parts: HashMap<Option<String>, HashSet<String>> = HashMap::new();
+    let mut known_in: HashMap<Option<String>, HashSet<String>> = HashMap::new();
+    let mut parts = Parts::new("Instance", listed_tx);
     while let Some(watched) = events.next().await {
         let mut changed = None;
         match watched.event {
@@ -267,32 +302,35 @@ async fn instances(
                     .get_mut(&watched.part)
                     .map(|seen| seen.insert(uid.clone()));
                 changed = Some(change(&ctx, &uid, |inventory| inventory.apply(instance)));
-                parts.entry(watched.part).or_default().insert(uid);
+                known_in.entry(watched.part).or_default().insert(uid);
             }
             WatchEvent::Deleted(guard) => {
                 let Some(uid) = guard.meta().uid.clone() else {
                     continue;
                 };
-                parts.entry(watched.part).or_default().remove(&uid);
+                known_in.entry(watched.part).or_default().remove(&uid);
                 changed = Some(change(&ctx, &uid, |inventory| inventory.delete(&uid)));
             }
             WatchEvent::Listed => {
                 let seen = listing.remove(&watched.part).unwrap_or_default();
-                let known = parts.insert(watched.part, seen.clone()).unwrap_or_default();
+                let part = watched.part.clone();
+                let known = known_in.insert(part, seen.clone()).unwrap_or_default();
                 let mut state = ctx.state();
                 known
                     .difference(&seen)
                     .for_each(|uid| state.inventory.delete(uid));
                 state.akri_installed = true;
-                let _ = listed_tx.try_send("Instance");
+                drop(state);
+                parts.listed(watched.part);
             }
             WatchEvent::NotInstalled => {
                 ctx.state().akri_installed = false;
-                let _ = listed_tx.try_send("Instance");
+                parts.listed(watched.part);
             }
             WatchEvent::Failed(error) => {
                 ctx.metrics.watch_failed("Instance");
                 tracing::warn!(kind = "Instance", error = %error, "watch failed, trying again");
+                parts.failed(&ctx, watched.part, &error);
             }
         }
         match changed.filter(|_| listing.is_empty()) {

@@ -1,5 +1,7 @@
 //! Values that the tests of this room begin with. Tests change what they are about.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use jiff::Timestamp;
 use kube::core::DeserializeGuard;
 use serde_json::{Value, json};
@@ -20,10 +22,13 @@ use super::{
 };
 use crate::{
     api::{Effective, FlashClassRef, FlashJobStatus, Instance, Reason},
+    chart::{Chart, Metadata},
     device::{self, Inventory},
     flashclass::{Class, Classes, Terms},
     names::{ANNOTATION_DEFAULT_CLASS, FINALIZER, TRACKING_FINALIZER},
-    release::Status,
+    release::{
+        ApplyMethod, FrozenDevice, Info, Intent, JobRef, Record, Status, Stored, attempt_id,
+    },
 };
 
 /// uid of the job that fixtures are about.
@@ -147,6 +152,75 @@ pub fn record(identity: &Identity, status: Status, has_pod: bool) -> RecordSight
         by_helm: false,
         settled: None,
         stored: None,
+    }
+}
+
+fn chart() -> Chart {
+    Chart {
+        metadata: Metadata {
+            name: "flash-pod".into(),
+            version: "0.1.0".into(),
+            api_version: "v2".into(),
+            app_version: None,
+            kube_version: None,
+            raw: json!({}),
+        },
+        values: json!({}),
+        schema: None,
+        templates: Vec::new(),
+        files: Vec::new(),
+    }
+}
+
+/// A record that says which attempt at its device it is of.
+pub fn numbered(identity: &Identity, attempt: u32, status: Status) -> RecordSight {
+    let known = record(identity, status, true);
+    let (job_uid, nonce) = (&identity.key.job_uid, "nonce");
+    let stored = Stored {
+        record: Record {
+            name: format!("flash-{}", identity.uuid),
+            namespace: identity.namespace.clone(),
+            version: attempt,
+            apply_method: ApplyMethod::ServerSide,
+            config: json!({}),
+            manifest: String::new(),
+            info: Info {
+                status,
+                ..Info::default()
+            },
+            chart: chart(),
+            hooks: Vec::new(),
+            intent: Some(Intent {
+                job: JobRef {
+                    name: "lamps".into(),
+                    namespace: identity.namespace.clone(),
+                    uid: job_uid.clone(),
+                },
+                round: 1,
+                attempt,
+                nonce: nonce.into(),
+                attempt_id: attempt_id(job_uid, 1, attempt, nonce),
+                index: 0,
+                firmware: "registry/esp32:1".into(),
+                version: "0.2.0".into(),
+                device: FrozenDevice::default(),
+            }),
+        },
+        labels: BTreeMap::new(),
+        uid: known.sight.uid.clone(),
+        resource_version: "1".into(),
+        created_at: None,
+        modified_at: None,
+        deleting: false,
+    };
+    let mut sight = known.sight;
+    sight.uid = format!("{}/{attempt}", sight.uid);
+    RecordSight {
+        sight,
+        revision: attempt,
+        settled: (status == Status::Failed).then_some(attempt),
+        stored: Some(Arc::new(stored)),
+        ..known
     }
 }
 

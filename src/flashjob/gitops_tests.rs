@@ -12,7 +12,7 @@ use super::{
     fixtures::{Scene, found},
     verdict::Outcome,
 };
-use crate::api::{FlashJobStatus, Reason};
+use crate::api::{FlashJobStatus, NEVER_OBSERVED, Reason};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -66,16 +66,16 @@ fn flux_helm_and_argo_cd_tell_what_runs_from_what_is_done_and_what_needs_help() 
     let mut leaving = object(1, &running);
     leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
     let mut unseen = object(1, &running);
-    unseen["status"] = Value::Null;
+    unseen["status"] = json!({"observedGeneration": NEVER_OBSERVED});
     let cases = [
         ("running", object(1, &running), "InProgress", "Progressing"),
         ("complete", object(1, &complete), "Current", "Healthy"),
-        // kstatus knows no condition Failed: who waits by it waits until its time is up.
-        ("failed", object(1, &failed), "InProgress", "Degraded"),
+        // kstatus knows no condition Failed: Stalled says it.
+        ("failed", object(1, &failed), "Failed", "Degraded"),
         ("stalled", object(1, &stalled), "Failed", "Degraded"),
         ("edited", object(2, &complete), "InProgress", "Progressing"),
         ("deleted", leaving, "Terminating", "Progressing"),
-        ("unseen", unseen, "Current", "Progressing"),
+        ("unseen", unseen, "InProgress", "Progressing"),
     ];
     let objects: Vec<&Value> = cases.iter().map(|case| &case.1).collect();
     let judged = judged(&json!(objects));

@@ -10,7 +10,7 @@ use kube::{ResourceExt, core::DeserializeGuard};
 use super::{index_set::IndexSet, rerun, rollout, verdict::Outcome};
 use crate::{
     api::{
-        FlashJob, FlashJobSpec, FlashJobStatus, Round,
+        FlashJob, FlashJobSpec, FlashJobStatus, NEVER_OBSERVED, Round,
         rule::{FIRMWARE, IMAGE, MAX_UUIDS, UUID, VERSION},
     },
     device::Selector,
@@ -132,7 +132,10 @@ impl Job {
     }
 
     fn of(object: FlashJob, spec: Result<FlashJobSpec, String>) -> Option<Self> {
-        let status = object.status.clone().unwrap_or_default();
+        let mut status = object.status.clone().unwrap_or_default();
+        status.observed_generation = status
+            .observed_generation
+            .filter(|seen| *seen != NEVER_OBSERVED);
         let metadata = &object.metadata;
         Some(Self {
             name: metadata.name.clone()?,

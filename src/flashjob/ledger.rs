@@ -8,7 +8,11 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use jiff::Timestamp;
 
-use super::sight::{AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight};
+use super::{
+    job::Job,
+    reading::Reading,
+    sight::{AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight},
+};
 use crate::release::Status;
 
 /// How many uids of deleted objects are remembered, so that late events cannot bring them back.
@@ -16,6 +20,8 @@ const TOMBSTONES: usize = 50_000;
 
 /// One attempt: what was seen of its objects, and whether something is being written for it now.
 #[derive(Clone, Debug, PartialEq)]
+// Each is seen by itself, and any may go with any.
+#[allow(clippy::struct_excessive_bools)]
 pub struct Attempt {
     /// What it is an attempt at.
     pub identity: Identity,
@@ -124,6 +130,7 @@ pub struct Ledger {
     by_endpoint: HashMap<String, HashSet<AttemptKey>>,
     gone: HashSet<String>,
     gone_order: VecDeque<String>,
+    reading: Reading,
     freed: bool,
 }
 
@@ -184,6 +191,16 @@ impl Ledger {
         attempt.pod = Some(pod);
         attempt.pod_seen = true;
         true
+    }
+
+    /// Takes in what a job's stored status says: which devices it reads back.
+    pub fn see_job(&mut self, job: &Job) {
+        self.freed |= self.reading.see(job);
+    }
+
+    /// A job is gone, and its status with it.
+    pub fn see_job_gone(&mut self, uid: &str) {
+        self.freed |= self.reading.forget(uid);
     }
 
     /// The object of this uid is gone: a DELETED event, the answer to the operator's own DELETE, or a 404. Returns its attempt.
@@ -318,6 +335,13 @@ impl Ledger {
     pub fn jobs_at(&self, endpoint: &str) -> impl Iterator<Item = &str> {
         let keys = self.by_endpoint.get(endpoint).into_iter().flatten();
         keys.map(|key| key.job_uid.as_str())
+    }
+
+    /// Who keeps others from beginning the device at this endpoint: by the lock, or because its version is being read back.
+    #[must_use]
+    pub fn holder_of(&self, endpoint: &str) -> Option<&Identity> {
+        let locked = self.holder(endpoint).map(|attempt| &attempt.identity);
+        locked.or_else(|| self.reading.at(endpoint))
     }
 
     /// Slots in use by this job.

@@ -30,6 +30,10 @@ pub struct Memory {
     pub written: Option<(Timestamp, usize)>,
     /// When the last status write was refused for its size.
     pub too_large: bool,
+    /// Fields of the status that the API server does not store: the CRD is older than the operator.
+    pub pruned: BTreeSet<String>,
+    /// When a status was last written while such fields were known.
+    pub probed: Option<Timestamp>,
     /// The resource version of which it was said that it cannot be read.
     pub unreadable: Option<u64>,
     /// The generation and chart settings of which one device's values were accepted: others are refused for what they are.

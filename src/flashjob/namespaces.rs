@@ -50,6 +50,7 @@ pub(super) async fn follow(ctx: Arc<Context>, scope: Scope, listed_tx: mpsc::Sen
                 WatchEvent::Listed => {
                     let mut state = ctx.state();
                     state.namespaces.retain(|name, _| listing.contains(name));
+                    state.namespaces_listed = true;
                     gone.extend(state.terminating.difference(&listing).cloned());
                     drop(state);
                     // The receiver is gone once everything was listed.

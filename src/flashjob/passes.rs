@@ -76,7 +76,7 @@ fn one_pass(
 ) -> impl Future<Output = (String, Option<Duration>)> + Send {
     async move {
         let begun = Instant::now();
-        let (wait, outcome) = reconcile(&ctx, &uid).await;
+        let (wait, outcome) = Box::pin(reconcile(&ctx, &uid)).await;
         let took = begun.elapsed();
         ctx.metrics.reconciled(outcome, took);
         tokio::time::sleep((took * REST).min(LONGEST_REST)).await;

@@ -268,8 +268,7 @@ fn held(observed: &Observed<'_>, candidate: &Candidate<'_>, endpoint: &str) -> O
             "{endpoint} is being flashed as {other} of this job"
         ));
     }
-    let holder = observed.ledger.holder(endpoint)?;
-    let identity = &holder.identity;
+    let identity = observed.ledger.holder_of(endpoint)?;
     let job = identity
         .job_name
         .as_deref()

@@ -28,6 +28,7 @@ use super::{
         line::{Line, Waiter},
     },
     memory::{Found, Memory, Refusal, Waiting},
+    numbering::Numbers,
     pending::{Candidate, Verdictless, consider},
     rollout::pace::{self, ClassPace, Pace},
     roster::Roster,
@@ -282,6 +283,7 @@ pub fn may_begin(observed: &Observed<'_>) -> bool {
         && observed.selector_is_current()
         && choice::refusal(job).is_none()
         && !observed.memory.too_large
+        && observed.memory.pruned.is_empty()
         && !refused
         && observed.terms.refusal.is_none()
         && observed.terms.suspended.is_none()
@@ -306,6 +308,7 @@ fn plan_pending(
     let mut slots = free_slots(observed, effective);
     let mut room = room(observed, effective, plan);
     let failed = failures(observed.job);
+    let numbers = Numbers::of(observed.ledger, &observed.job.uid, roster.round);
     let mut taken: BTreeMap<String, String> = BTreeMap::new();
     let mut crowd = Crowd::new(observed, now);
     for (index, selected) in roster.devices().iter().enumerate() {
@@ -342,7 +345,7 @@ fn plan_pending(
                 room -= usize::from(failures == 0);
                 plan.begin.push(Begin {
                     index,
-                    number: u32::try_from(failures + 1).unwrap_or(u32::MAX),
+                    number: numbers.next(&selected.uuid, failures),
                     uuid: selected.uuid.clone(),
                     device,
                     shared,

@@ -13,7 +13,9 @@ use super::{
     context::Context,
     gauge,
     job::Job,
+    memory::Memory,
     plan::{self, Plan},
+    pruned,
     remember::remember,
     rounds::{
         class_is_due, follow_spec, freeze_class, load_roster, open_round, rerun_failed, wants_round,
@@ -47,7 +49,7 @@ pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> (NextPass, &'static str
     let Some(job) = ctx.state().job(uid).cloned() else {
         return (None, "gone");
     };
-    match pass(ctx, &job).await {
+    match Box::pin(pass(ctx, &job)).await {
         Ok(next) if job.spec.is_err() => (next, "unreadable"),
         Ok(next) => (next, "ok"),
         Err(error) => {
@@ -81,15 +83,18 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
         return Ok(None);
     }
     load_roster(ctx, job).await?;
-    if class_is_due(ctx, job) {
-        return freeze_class(ctx, job).await;
-    }
-    if wants_round(ctx, job) {
-        return open_round(ctx, job).await;
-    }
-    if follow_spec(ctx, job).await? || rerun_failed(ctx, job).await? {
-        // The next pass goes by the status that was just stored.
-        return Ok(Some(Duration::from_millis(1)));
+    // What is not stored would be carried out again and again.
+    if may_change_round(ctx, job) {
+        if class_is_due(ctx, job) {
+            return freeze_class(ctx, job).await;
+        }
+        if wants_round(ctx, job) {
+            return open_round(ctx, job).await;
+        }
+        if follow_spec(ctx, job).await? || rerun_failed(ctx, job).await? {
+            // The next pass goes by the status that was just stored.
+            return Ok(Some(Duration::from_millis(1)));
+        }
     }
     try_values(ctx, job);
     let now = now();
@@ -124,6 +129,19 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
     let repeat =
         (!plan.release.is_empty() || !plan.refuse.is_empty()).then_some(Duration::from_millis(1));
     Ok(repeat.or_else(|| wake.map(|at| until(at, now))))
+}
+
+/// Whether the round and its selection may change: not while the API server stores only a part of the status. Whether it still
+/// does is tried from time to time.
+fn may_change_round(ctx: &Context, job: &Job) -> bool {
+    let mut state = ctx.state();
+    let memory = state.memory(&job.uid);
+    memory.pruned.is_empty() || probe_due(memory).is_some_and(|due| due <= now())
+}
+
+/// When it is tried again whether the API server stores all of the status.
+fn probe_due(memory: &Memory) -> Option<Timestamp> {
+    Some(later(memory.probed?, pruned::PROBE_SECONDS))
 }
 
 /// Nothing of a job that cannot be read is started, and its status, which was not read either, is only added to.
@@ -220,8 +238,19 @@ async fn write_status(
         // A newer object arrived meanwhile; its pass is already queued.
         return Ok(Some(now));
     };
-    if job.spec.is_err() || conditions::same_but_times(&current.status, &wanted) {
-        return Ok(None);
+    let probe = {
+        let mut state = ctx.state();
+        let memory = state.memory(&job.uid);
+        // What is not stored is no news in every pass, but tried again from time to time.
+        let stored = pruned::without(&wanted, &memory.pruned);
+        let news = !conditions::same_but_times(&current.status, &stored);
+        if job.spec.is_err() || (!news && memory.pruned.is_empty()) {
+            return Ok(None);
+        }
+        probe_due(memory).filter(|_| !news)
+    };
+    if let Some(due) = probe.filter(|due| *due > now) {
+        return Ok(Some(due));
     }
     let due = {
         let mut state = ctx.state();

@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     api::Reason,
     flashjob::{
-        fixtures::{Scene, at, ended, found, identity, job_of, record, spec, take_in},
+        fixtures::{Scene, at, ended, found, identity, job_of, numbered, record, spec, take_in},
         status,
         verdict::Outcome,
     },
@@ -140,6 +140,26 @@ fn a_failed_attempt_is_history_once_its_device_was_sent_again() {
     assert!(plan.steps.is_empty() && plan.release.is_empty(), "{plan:?}");
     let begins: Vec<usize> = plan.begin.iter().map(|begin| begin.index).collect();
     assert_eq!(begins, [1, 2]);
+}
+
+#[test]
+fn a_device_that_is_sent_again_goes_on_counting_its_attempts() {
+    let mut scene = scene();
+    take_in(
+        &mut scene.ledger,
+        Some(numbered(&identity(1, "b"), 1, Status::Failed)),
+        None,
+        None,
+    );
+    scene.edit(|spec| spec.rerun = Some(rerun("monday", None)));
+    let asked = due(&scene.job).unwrap().clone();
+    scene.store(status::send_again(&scene.job, &asked, at(70)));
+    let begins = scene.plan(71).begin;
+    let numbers: Vec<_> = begins
+        .iter()
+        .map(|begin| (begin.index, begin.number))
+        .collect();
+    assert_eq!(numbers, [(1, 2), (2, 1)]);
 }
 
 #[rstest]

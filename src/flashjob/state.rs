@@ -49,6 +49,8 @@ pub struct State {
     pub classes: Classes,
     /// Labels of all namespaces.
     pub namespaces: Namespaces,
+    /// All namespaces were listed: one that is not among them does not exist.
+    pub namespaces_listed: bool,
     /// The operator's own namespace.
     pub own_namespace: String,
     /// Class defaults that rounds began with, by job uid.
@@ -71,6 +73,7 @@ impl State {
         {
             return false;
         }
+        self.ledger.see_job(&job);
         self.jobs.insert(job.uid.clone(), Arc::new(job));
         self.news_of_classes = true;
         true
@@ -79,10 +82,18 @@ impl State {
     /// A FlashJob is gone. Its attempts stay in the ledger, for the sweep.
     pub fn see_job_gone(&mut self, uid: &str) {
         self.jobs.remove(uid);
+        self.ledger.see_job_gone(uid);
         self.rosters.remove(uid);
         self.frozen.remove(uid);
         self.line.stand(uid, Vec::new());
         self.news_of_classes = true;
+    }
+
+    /// Whether a namespace is gone, or on its way: rights that were bound in it may be gone already, and nothing starts in it.
+    #[must_use]
+    pub fn is_ending(&self, namespace: &str) -> bool {
+        let gone = self.namespaces_listed && !self.namespaces.contains_key(namespace);
+        gone || self.terminating.contains(namespace)
     }
 
     /// The job of this uid.

@@ -9,12 +9,15 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 
+use kube::{Resource, core::NamespaceResourceScope};
+use serde::de::DeserializeOwned;
+
 use super::{
     adoption::{self, NotTheOriginals},
     context::Context,
     job::Job,
 };
-use crate::cluster::{ApiError, Reader, Scope};
+use crate::cluster::{ApiError, ErrorKind, Reader, Scope};
 
 /// How long one request may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,8 +34,8 @@ pub(super) async fn find(ctx: &Context, scope: &Scope) {
 
 async fn look(ctx: &Context, scope: &Scope) -> Result<(), ApiError> {
     let reader = Reader::new(ctx.read.clone(), PATIENCE);
-    let services: Vec<Service> = reader.list(scope, adoption::SELECTOR).await?;
-    let pods: Vec<Pod> = reader.list(scope, adoption::SELECTOR).await?;
+    let services = list::<Service>(ctx, &reader, scope).await?;
+    let pods = list::<Pod>(ctx, &reader, scope).await?;
     let mut state = ctx.state();
     let jobs: HashMap<(String, String), Arc<Job>> = state
         .jobs()
@@ -58,6 +61,29 @@ async fn look(ctx: &Context, scope: &Scope) -> Result<(), ApiError> {
         }
     }
     Ok(())
+}
+
+/// What there is of a kind. Where the right to list it went with its namespace, that namespace's deletion takes the rest.
+async fn list<K>(ctx: &Context, reader: &Reader, scope: &Scope) -> Result<Vec<K>, ApiError>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + DeserializeOwned
+        + Clone
+        + std::fmt::Debug,
+{
+    let mut found = Vec::new();
+    for part in scope.parts() {
+        let of_part = Scope::of(part.as_slice());
+        match reader.list(&of_part, adoption::SELECTOR).await {
+            Err(error)
+                if error.kind == ErrorKind::Forbidden
+                    && part
+                        .as_ref()
+                        .is_some_and(|name| ctx.state().is_ending(name)) => {}
+            listed => found.extend(listed?),
+        }
+    }
+    Ok(found)
 }
 
 fn left_alone(kind: &str, meta: &ObjectMeta, why: NotTheOriginals) {

@@ -176,15 +176,12 @@ async fn wave(asked: &Asked, seed: u64, most: usize) -> Tally {
             space.kubectl(&["patch", "flashjob", "plain", "--type=merge", "-p", &patch]);
         }
         let helm = Some(upgrades(operator.pid())).filter(|_| random.random_bool(0.6));
-        match helm.and_then(|pids| pids.first().copied()) {
-            Some(pid) => {
-                tally.helms += usize::from(kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok())
-            }
-            None => {
-                operator.kill();
-                tally.operators += 1;
-                operator.restart().await;
-            }
+        if let Some(pid) = helm.and_then(|pids| pids.first().copied()) {
+            tally.helms += usize::from(kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok());
+        } else {
+            operator.kill();
+            tally.operators += 1;
+            operator.restart().await;
         }
     }
     end(&space, &mut operator, &names).await;

@@ -177,7 +177,7 @@ impl<'a> Stage<'a> {
             Write::JobDelete => match self.those(finished).await.first() {
                 Some(name) => {
                     self.patch(name, &json!({"spec": {"ttlSecondsAfterFinished": 0}}))
-                        .await
+                        .await;
                 }
                 None => self.begin(true).await,
             },

@@ -24,6 +24,7 @@ mod helm_engine;
 mod kills;
 mod leadership;
 mod main_job;
+mod outdated_crd;
 mod rollout_class;
 mod rollout_limits;
 mod rollout_proof;

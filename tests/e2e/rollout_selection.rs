@@ -1,6 +1,7 @@
 //! Which devices a job flashes, and when it flashes them again: selectors, edits within a round, rounds, reruns, devices that
 //! have the version already.
 
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -253,9 +254,12 @@ fn recreate(space: &Space, uid: &str) {
     space.apply(&anew.to_string());
 }
 
+#[rstest]
+#[case::native("native")]
+#[case::helm("helm")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rerun_acts_once_on_the_failed_devices_or_on_all_in_a_new_round() {
-    let space = Space::new("rerun").await;
+async fn a_rerun_acts_once_on_the_failed_devices_or_on_all_in_a_new_round(#[case] engine: &str) {
+    let space = Space::new(&format!("rerun-{engine}")).await;
     let fleet = space
         .fleet(Params {
             devices: 4,
@@ -265,7 +269,7 @@ async fn a_rerun_acts_once_on_the_failed_devices_or_on_all_in_a_new_round() {
             ..Params::default()
         })
         .await;
-    let _operator = space.operator(&["--engine", "native"]);
+    let _operator = space.operator(&["--engine", engine]);
     let uuids = fleet.uuids();
     let mut missing = uuids.clone();
     missing.push("00000000-0000-4000-8000-000000000001".into());
@@ -304,6 +308,9 @@ async fn a_rerun_acts_once_on_the_failed_devices_or_on_all_in_a_new_round() {
     let mut times: Vec<usize> = uuids.iter().map(|uuid| births[uuid]).collect();
     times.sort_unstable();
     assert_eq!(times, [1, 1, 2, 2], "only what had failed went again");
+
+    let pods = space.control_plane.audit().pod_births(&space.name);
+    assert!(pods.values().all(|births| *births == 1), "{pods:?}");
 
     // The same id does not act again, whatever else is edited.
     patch(&space, "again", &json!({"parallelism": 3}));

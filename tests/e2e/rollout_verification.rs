@@ -275,3 +275,56 @@ async fn a_job_deleted_while_versions_are_read_back_goes_at_once() {
     space.delete_job("gone", 60).await;
     space.assert_flashed(&fleet, 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_else_begins_a_device_that_is_read_back_though_its_record_was_deleted_by_hand() {
+    let space = Space::new("verify-bare").await;
+    // Back at once, and with the version it had: so it is read back until the time is over.
+    let params = Params {
+        devices: 1,
+        flash_seconds: 0.5,
+        reboot_seconds: 0.5,
+        old_version_share: 1.0,
+        ..Params::default()
+    };
+    let fleet = space.fleet(params).await;
+    let mut operator = space.operator(&[]);
+    let verified = json!({"verification": {"mode": "Version", "timeoutSeconds": 40}});
+    space.apply(&job("first", &fleet.uuids(), &verified).to_string());
+    space
+        .becomes("first", "a device that is read back", 90, |job| {
+            job.count("verifying") == 1
+        })
+        .await;
+    let back = space
+        .eventually("the device", seconds(60), async || {
+            let uids = "-o=jsonpath={.items[*].metadata.uid}";
+            let uid = space.kubectl(&["get", "instances", uids]);
+            let pods = space.kubectl(&["get", "pods", "--ignore-not-found", "-o", "name"]);
+            (!uid.is_empty() && !fleet.uuids().contains(&uid) && pods.is_empty()).then_some(uid)
+        })
+        .await;
+    space.kubectl(&["delete", "secrets", "--all"]);
+    // Nothing but the stored status knows of it, for this leader and for the next.
+    space.replace(&mut operator, &[]);
+    let unverified = json!({"verification": {"mode": "None"}});
+    let second = job("second", std::slice::from_ref(&back), &unverified);
+    space.apply(&second.to_string());
+    let waits = space
+        .becomes("second", "a device that waits", 60, |job| {
+            job.device(&back)["reason"] == "DeviceBusy"
+        })
+        .await;
+    let message = waits.device(&back)["message"].as_str().unwrap();
+    assert!(message.contains("/first as "), "{message}");
+    assert_eq!(fleet.journal().len(), 1);
+
+    let first = space.finished("first", 120).await;
+    assert_eq!(first.0["status"]["reason"], "DevicesFailed");
+    assert!(space.finished("second", 120).await.is("Complete"));
+    let ended = first.0["status"]["completionTime"].as_str().unwrap();
+    let ended: jiff::Timestamp = ended.parse().unwrap();
+    let journal = fleet.journal();
+    assert_eq!(journal.len(), 2);
+    assert!(journal[1].start >= ended, "{journal:#?}, {ended}");
+}

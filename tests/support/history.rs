@@ -48,8 +48,7 @@ impl History {
         watch.spawn(async move {
             let mut events = watcher(api, config).boxed();
             while let Some(event) = events.next().await {
-                let (Ok(watcher::Event::Apply(job)) | Ok(watcher::Event::InitApply(job))) = event
-                else {
+                let Ok(watcher::Event::Apply(job) | watcher::Event::InitApply(job)) = event else {
                     continue;
                 };
                 let mut job = serde_json::to_value(&job).unwrap();

@@ -33,7 +33,7 @@ use hold::Hold;
 /// Largest request, in bytes.
 const LIMIT: usize = 16 << 20;
 /// How long a request is kept that is never answered; so long that a test ends before.
-const SILENCE: Duration = Duration::from_secs(3600);
+const SILENCE: Duration = Duration::from_hours(1);
 
 /// A proxy that runs until it is dropped. Whoever connects to it is, to the API server, the user of its kubeconfig.
 pub struct Proxy {
@@ -109,9 +109,9 @@ impl Proxy {
     /// Keeps the next request of that method whose path holds `path` until it is let go; it then takes effect, even if its
     /// client is gone.
     pub fn hold(&self, method: &str, path: &str) -> Held {
-        let (hold, held) = hold::pair(method, path);
+        let (hold, hands) = hold::pair(method, path);
         locked(&self.state.holds).push(hold);
-        held
+        hands
     }
 }
 

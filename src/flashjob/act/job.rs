@@ -14,7 +14,7 @@ use crate::{
     crash::Write,
     device,
     flashclass::{self, Frozen},
-    flashjob::{context::Context, job::Job, status, unreadable},
+    flashjob::{context::Context, job::Job, pruned, status, unreadable},
     names::{FINALIZER, LABEL_JOB_UID},
 };
 
@@ -89,10 +89,32 @@ async fn put_status(
     let size = serde_json::to_vec(wanted).map_or(0, |bytes| bytes.len());
     let request = ctx.writer.replace_status(&object);
     let answer = ctx.crash.around(write, request).await?;
+    see_pruned(ctx, job, wanted, answer.status.as_ref());
     if let Some(job) = Job::of_answer(answer) {
         ctx.state().see_job(job);
     }
     Ok(size)
+}
+
+/// Remembers, and says once, what of a status was not stored.
+fn see_pruned(ctx: &Context, job: &Job, written: &FlashJobStatus, stored: Option<&FlashJobStatus>) {
+    let news = {
+        let mut state = ctx.state();
+        let memory = state.memory(&job.uid);
+        let known = std::mem::take(&mut memory.pruned);
+        memory.pruned = pruned::after(&known, written, stored);
+        memory.probed = Some(now());
+        pruned::refusal(memory).filter(|_| known.is_empty())
+    };
+    let Some(refusal) = news else { return };
+    tracing::error!(
+        object.namespace = job.namespace,
+        object.name = job.name,
+        reason = refusal.reason.as_str(),
+        error = refusal.message,
+        "the status is not stored as it was written"
+    );
+    ctx.event(job, None, (true, refusal.reason.as_str()), refusal.message);
 }
 
 /// The slices of all rounds of the job, as the API server has them now.

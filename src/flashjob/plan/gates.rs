@@ -12,7 +12,9 @@ use crate::{
         ledger::Attempt,
         limits::gate,
         memory::Found,
+        numbering::is_superseded,
         pending::at_version,
+        pruned,
         rollout::pace::{Pace, is_counting},
         stored,
         table::JobState,
@@ -123,7 +125,9 @@ fn interim_ending(observed: &Observed<'_>, index: usize, attempt: &Attempt) -> O
             .number()
             .and_then(|number| usize::try_from(number).ok());
         let counted = number.is_some_and(|number| number <= device.earlier_failures.len());
-        let over = counted || observed.memory.retried.contains(id);
+        let over = counted
+            || observed.memory.retried.contains(id)
+            || is_superseded(observed.ledger, attempt);
         over.then_some(Stage::Retried)
     })?;
     let told = Some(device).filter(|_| own.is_some());
@@ -159,6 +163,9 @@ fn closed_gate(
     }
     if let Some(message) = &observed.terms.suspended {
         return Some((Reason::ClassSuspended, message.clone()));
+    }
+    if let Some(refusal) = pruned::refusal(observed.memory) {
+        return Some((refusal.reason, refusal.message));
     }
     if let Some(refusal) = &observed.world.chart {
         return Some((refusal.reason, refusal.message.clone()));

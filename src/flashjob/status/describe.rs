@@ -17,6 +17,7 @@ use crate::{
         job::Job,
         memory::Refusal,
         plan::Observed,
+        pruned,
         rollout::{
             hold::Hold,
             pace::{Pace, approval_for_other_round},
@@ -54,6 +55,9 @@ pub(super) fn trouble(observed: &Observed<'_>) -> Option<Refusal> {
     if !observed.world.akri_installed {
         let message = "the cluster has no kind instances.akri.sh: install Akri; the job begins when it appears";
         return refusal(Reason::AkriNotInstalled, message.to_owned());
+    }
+    if let Some(outdated) = pruned::refusal(observed.memory) {
+        return Some(outdated);
     }
     if observed.memory.too_large {
         return refusal(
@@ -118,7 +122,9 @@ fn set_conditions(status: &mut FlashJobStatus, job: &Job, verdict: &JobVerdict, 
     } else {
         (Reason::NotRequested, String::new())
     };
-    let stalled = if verdict.stalled {
+    // kstatus, by which Flux and Helm wait, knows no condition Failed: what has failed for good needs somebody, too.
+    let needs_help = verdict.stalled || failed;
+    let stalled = if needs_help {
         words()
     } else {
         (Reason::Healthy, String::new())
@@ -168,7 +174,7 @@ fn set_conditions(status: &mut FlashJobStatus, job: &Job, verdict: &JobVerdict, 
                 open()
             },
         ),
-        (ConditionType::Stalled, verdict.stalled, stalled),
+        (ConditionType::Stalled, needs_help, stalled),
     ];
     for (kind, holds, (reason, message)) in set {
         conditions::set(

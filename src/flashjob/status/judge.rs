@@ -101,6 +101,7 @@ fn troubled(refusal: Refusal, tally: &Tally) -> JobVerdict {
             | Reason::ChartInvalid
             | Reason::SelectionLost
             | Reason::StatusTooLarge
+            | Reason::CRDOutdated
     );
     // An edit puts it right, and the round goes on.
     let stalls = matches!(reason, Reason::StepAlreadyStarted | Reason::WindowTooShort);

@@ -250,7 +250,7 @@ fn the_end_of_a_job_is_told_by_phase_and_conditions(
         ("Failed", end.is_some() && !complete),
         ("FailureTarget", end.is_some() && !complete),
         ("Finished", end.is_some()),
-        ("Stalled", false),
+        ("Stalled", end.is_some() && !complete),
         ("Draining", false),
         ("Suspended", false),
     ] {
@@ -291,7 +291,7 @@ fn the_failure_message_ends_with_the_command_that_shows_more() {
 #[case::the_values_are_refused(Reason::ValueNotAllowed, "False", "True")]
 fn what_can_heal_stalls_the_job_and_what_cannot_fails_it(
     #[case] why: Reason,
-    #[case] stalled: &str,
+    #[case] accepted: &str,
     #[case] failed: &str,
 ) {
     let mut scene = Scene::new(2);
@@ -312,11 +312,11 @@ fn what_can_heal_stalls_the_job_and_what_cannot_fails_it(
             condition(&status, "Stalled").0,
             condition(&status, "Failed").0
         ),
-        (stalled, failed)
+        ("True", failed)
     );
     assert_eq!(
         condition(&status, "Accepted").0,
-        stalled,
+        accepted,
         "refused values are not accepted"
     );
     assert_eq!(sums(&status).0, sums(&status).1);

@@ -67,3 +67,26 @@ async fn a_namespace_that_is_deleted_in_mid_flight_lets_the_flash_end_and_is_gon
     assert_eq!(journal[0].outcome, Some(Outcome::Sent), "{journal:#?}");
     assert_eq!(stage.births("pods"), 1);
 }
+
+#[tokio::test]
+async fn a_restart_after_a_watched_namespace_is_gone_waits_for_nothing_in_it() {
+    let _alone = ControlPlane::disturb().await;
+    let plane = ControlPlane::disturbed();
+    let mut stage = Stage::on(plane, "namespace-gone", healthy(1, 1.0), &[]).await;
+    let _bound = BoundInNamespace::of(&stage);
+    stage.operator.kill();
+    let watched = [
+        "--watch-namespaces",
+        "was-here",
+        "--akri-namespaces",
+        "was-here",
+    ];
+    let kubeconfig = plane.operator_kubeconfig();
+    stage.space.kubectl(&["delete", "leases", "--all"]);
+    stage.operator = stage.space.operator_again(kubeconfig, "again", &watched);
+    let uuids = stage.fleet.uuids();
+    stage.flash("job", &uuids, json!({})).await;
+    let status = stage.finished("job").await;
+    assert_eq!(status["counts"]["succeeded"], 1, "{status:#}");
+    assert_eq!(stage.births("pods"), 1);
+}

@@ -174,10 +174,10 @@ fn nothing_left(history: &History, left: &Leftovers) -> Vec<Violation> {
 }
 
 fn has_completed(history: &History, job: &serde_json::Value, uuid: &str) -> bool {
-    let uid = job["metadata"]["uid"].as_str().unwrap_or_default();
+    let of_job = job["metadata"]["uid"].as_str().unwrap_or_default();
     let round = job["status"]["round"]["number"].as_i64().unwrap_or(0);
     let completed = indexes(&job["status"]["completedIndexes"]);
-    let selection = history.selections.get(&(uid.to_owned(), round));
+    let selection = history.selections.get(&(of_job.to_owned(), round));
     selection
         .into_iter()
         .flatten()

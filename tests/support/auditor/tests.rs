@@ -42,7 +42,7 @@ impl Story {
             "data": {"round": 1, "first": 0, "devices": devices},
         });
         story.write("create", "controllerrevisions", "job-r1-0", slice);
-        story.store(json!({}));
+        story.store(&json!({}));
         story
     }
 
@@ -107,7 +107,7 @@ impl Story {
     }
 
     /// A status with these fields.
-    fn store(&mut self, fields: Value) {
+    fn store(&mut self, fields: &Value) {
         for (key, value) in fields.as_object().into_iter().flatten() {
             self.status[key] = value.clone();
         }
@@ -125,7 +125,7 @@ impl Story {
         self.create(index, 1);
         self.run(index, 1);
         self.end(index, 1);
-        self.store(json!({"completedIndexes": index.to_string(), "devices": [entry(index, 1, "Succeeded")]}));
+        self.store(&json!({"completedIndexes": index.to_string(), "devices": [entry(index, 1, "Succeeded")]}));
         self.delete_service(index, 1);
     }
 
@@ -212,16 +212,16 @@ fn a_run_that_keeps_the_rules_is_found_to_keep_them() {
     story.service(1, 1);
     story.create(1, 1);
     story.run(1, 1);
-    story.store(json!({"devices": [entry(1, 1, "Flashing")]}));
+    story.store(&json!({"devices": [entry(1, 1, "Flashing")]}));
     story.end(1, 1);
-    story.store(json!({"devices": [entry(1, 1, "Verifying")]}));
+    story.store(&json!({"devices": [entry(1, 1, "Verifying")]}));
     story.delete_service(1, 1);
-    story.store(json!({"devices": [entry(1, 1, "Waiting")]}));
+    story.store(&json!({"devices": [entry(1, 1, "Waiting")]}));
     story.service(1, 2);
     story.create(1, 2);
     story.run(1, 2);
     story.end(1, 2);
-    story.store(json!({"failedIndexes": "1", "devices": [entry(1, 2, "Failed")]}));
+    story.store(&json!({"failedIndexes": "1", "devices": [entry(1, 2, "Failed")]}));
     story.delete_service(1, 2);
     story.left.records = vec![record(1, 1, "failed"), record(1, 2, "failed")];
     story.left.objects =
@@ -249,7 +249,7 @@ fn a_pod_for_a_device_whose_other_pod_has_not_ended_is_found_with_its_name_times
     story.end(0, 1);
     story.run(0, 2);
     story.end(0, 2);
-    story.store(json!({"completedIndexes": "0", "devices": [entry(0, 1, "Waiting"), entry(0, 2, "Succeeded")]}));
+    story.store(&json!({"completedIndexes": "0", "devices": [entry(0, 1, "Waiting"), entry(0, 2, "Succeeded")]}));
     let report = story.judge(true);
     assert_eq!(broken(&report), [Rule::OneFlashAtATime], "{report}");
     let text = report.to_string();
@@ -313,7 +313,7 @@ impl Story {
         self.create(index, 2);
         self.run(index, 2);
         self.end(index, 2);
-        self.store(json!({"completedIndexes": index.to_string(), "devices": [entry(index, 2, "Succeeded")]}));
+        self.store(&json!({"completedIndexes": index.to_string(), "devices": [entry(index, 2, "Succeeded")]}));
     }
 }
 
@@ -358,7 +358,7 @@ fn a_success_that_is_stored_after_the_pod_was_created_says_nothing_about_it() {
         (0, 2),
         &json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}),
     );
-    story.store(json!({"completedIndexes": "0", "devices": [entry(0, 1, "Succeeded")]}));
+    story.store(&json!({"completedIndexes": "0", "devices": [entry(0, 1, "Succeeded")]}));
     let report = story.judge(true);
     assert_eq!(broken(&report), [], "{report}");
 }
@@ -367,7 +367,7 @@ fn a_success_that_is_stored_after_the_pod_was_created_says_nothing_about_it() {
 fn the_same_device_in_the_next_round_is_flashed_again_without_blame() {
     let mut story = Story::new();
     story.flash(0);
-    story.store(json!({"completedIndexes": null, "devices": [], "round": {"number": 2, "firmware": "esp32:1", "version": "0.2.0"}}));
+    story.store(&json!({"completedIndexes": null, "devices": [], "round": {"number": 2, "firmware": "esp32:1", "version": "0.2.0"}}));
     let mut second = pod(0, 2);
     second["metadata"]["labels"]["flashjob.nbfc.io/round"] = json!("2");
     story.code = 201;
@@ -426,7 +426,7 @@ fn an_index_alone_is_a_verdict_where_the_entries_were_left_out_for_size() {
     story.create(0, 1);
     story.run(0, 1);
     story.end(0, 1);
-    story.store(json!({"failedIndexes": "0"}));
+    story.store(&json!({"failedIndexes": "0"}));
     let report = story.judge(true);
     assert_eq!(broken(&report), [], "{report}");
 }
@@ -439,7 +439,7 @@ fn an_index_alone_is_a_verdict_where_the_entries_were_left_out_for_size() {
 fn a_verdict_that_is_changed_doubled_or_made_up_is_found(#[case] status: Value) {
     let mut story = Story::new();
     story.flash(0);
-    story.store(status);
+    story.store(&status);
     let report = story.judge(true);
     assert_eq!(broken(&report), [Rule::OneVerdict], "{report}");
 }
@@ -450,8 +450,8 @@ fn a_rerun_may_send_failed_devices_again() {
     story.create(0, 1);
     story.run(0, 1);
     story.end(0, 1);
-    story.store(json!({"failedIndexes": "0", "devices": [entry(0, 1, "Failed")]}));
-    story.store(json!({"failedIndexes": null, "devices": [], "lastRerunID": "monday"}));
+    story.store(&json!({"failedIndexes": "0", "devices": [entry(0, 1, "Failed")]}));
+    story.store(&json!({"failedIndexes": null, "devices": [], "lastRerunID": "monday"}));
     story.flash_again(0);
     let report = story.judge(true);
     assert_eq!(broken(&report), [], "{report}");
@@ -479,7 +479,7 @@ fn a_device_is_in_flight_until_pod_and_service_are_over() {
     let begin = || {
         let mut story = Story::new();
         story.spec = json!({"parallelism": 1});
-        story.store(json!({}));
+        story.store(&json!({}));
         // What held before the limit was lowered no longer counts.
         story.version += 100;
         story.flash(0);

@@ -35,12 +35,12 @@ pub fn pair(method: &str, path: &str) -> (Hold, Held) {
         go: go_rx,
         code: code_tx,
     };
-    let held = Held {
+    let hands = Held {
         arrived: Some(arrived_rx),
         go: Some(go_tx),
         code: code_rx,
     };
-    (hold, held)
+    (hold, hands)
 }
 
 /// Takes the hold that is meant for this request, if there is one.

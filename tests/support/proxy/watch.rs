@@ -10,7 +10,7 @@ use tower::BoxError;
 use super::faults::{WatchEnd, WatchFate};
 
 /// Longer than any test.
-const NEVER: Duration = Duration::from_secs(86_400);
+const NEVER: Duration = Duration::from_hours(24);
 
 /// What the API server says when the history that a watch needs is gone.
 const EXPIRED: &str = concat!(

@@ -100,10 +100,10 @@ fn second_verdict(pod: &Pod, said: &Said<'_>) -> Option<Violation> {
 fn joined(history: &History, pod: &Pod) -> bool {
     let key = (pod.job.clone(), pod.round);
     let selection = history.selections.get(&key).into_iter().flatten();
-    let index = selection
+    let mut index = selection
         .filter(|(_, device)| device.uuid == pod.uuid)
         .map(|(index, _)| *index);
-    let (Some(index), Some(job)) = (index.last(), history.jobs.get(&pod.job)) else {
+    let (Some(index), Some(job)) = (index.next_back(), history.jobs.get(&pod.job)) else {
         return false;
     };
     let later = |other: &&Pod| {
