@@ -55,6 +55,7 @@ pub async fn devices(space: &Space, fleet: &Fleet) -> Vec<Device> {
             index,
             uuid,
             device,
+            shared: None,
             number: 1,
             nonce: uuid,
         };

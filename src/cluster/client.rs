@@ -3,10 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use hyper_util::rt::TokioExecutor;
-use kube::{Client, Config, client::ConfigExt};
+use kube::{
+    Client, Config,
+    client::{ClientBuilder, ConfigExt},
+};
 use tower::{BoxError, ServiceBuilder};
 
-use super::fence::{Fence, FenceLayer};
+use super::{
+    fence::{Fence, FenceLayer},
+    patience::PatienceLayer,
+};
+
+/// How long a read may take, its retries included; a page of a long list takes seconds.
+const READ_LIMIT: Duration = Duration::from_secs(20);
 
 /// No client could be made.
 #[derive(thiserror::Error, Debug)]
@@ -29,7 +38,7 @@ pub enum ClientError {
 /// The three clients of a process.
 #[derive(Clone)]
 pub struct Clients {
-    /// Reads and watches; retries by itself.
+    /// Reads and watches; retries by itself, and gives a read up after a while.
     pub read: Client,
     /// Writes; sends nothing unless the fence is open, and never retries.
     pub write: Client,
@@ -64,7 +73,10 @@ impl Clients {
             return Err(ClientError::Proxy(proxy.to_string()));
         }
         let built = |error| ClientError::Build(Box::new(error));
-        let read = Client::try_from(config.clone()).map_err(built)?;
+        let read = ClientBuilder::try_from(config.clone())
+            .map_err(built)?
+            .with_layer(&PatienceLayer::new(READ_LIMIT))
+            .build();
         config.default_retry = false;
         Ok(Self {
             read,

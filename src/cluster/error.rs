@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kube::core::Status;
 
-use super::fence::NotLeader;
+use super::{fence::NotLeader, patience::NoAnswer};
 
 /// Longest message kept, in bytes.
 const MESSAGE_LIMIT: usize = 1024;
@@ -277,6 +277,9 @@ fn of_service(error: &(dyn std::error::Error + 'static)) -> ErrorKind {
     while let Some(error) = cause {
         if error.is::<NotLeader>() {
             return ErrorKind::NotLeader;
+        }
+        if error.is::<NoAnswer>() {
+            return ErrorKind::Timeout;
         }
         if let Some(http) = error.downcast_ref::<hyper_util::client::legacy::Error>()
             && http.is_connect()

@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! lease.rs ─ election.rs ─ fence.rs ─ client.rs ─┬─ read.rs, watch.rs
-//!   (pure)                                       └─ write.rs, events.rs        error.rs: what every failure means
+//!   (pure)                        patience.rs ──┘   log.rs
+//!                                              └─ write.rs, events.rs        error.rs: what every failure means
 //! ```
 
 mod approve;
@@ -16,7 +17,10 @@ mod events;
 mod fence;
 mod kind;
 pub(crate) mod lease;
+mod log;
+mod patience;
 mod read;
+mod suspend;
 pub mod watch;
 mod write;
 
@@ -29,5 +33,6 @@ pub use fence::{Fence, NotLeader};
 pub use kind::{Kinds, ObjectKey};
 pub use lease::LeaseTimes;
 pub use read::{ClusterVersion, Reader, Scope};
+pub use suspend::{Suspension, list_classes, suspend_class};
 pub use watch::{WatchEvent, Watched};
 pub use write::{DeleteCondition, Deleted, Writer};

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, future::Future, time::Duration};
 
-use futures::AsyncReadExt;
 use k8s_openapi::api::{apps::v1::ControllerRevision, core::v1::Pod};
 use kube::{
     Api, Client, Resource,
@@ -12,15 +11,15 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 
-use super::error::ApiError;
+use super::{error::ApiError, log::end_of};
 use crate::names;
 
 /// Objects in one page of a list.
 const PAGE: u32 = 500;
-/// Longest log that is read, in bytes.
-const LOG_LIMIT: u64 = 1024 * 1024;
-/// Lines of a log that are read, from its end.
-const LOG_LINES: i64 = 2000;
+/// Most bytes of a log that are kept, from its end.
+const LOG_LIMIT: usize = 1024 * 1024;
+/// Most lines of a log that are read, from its end.
+const LOG_LINES: i64 = 10_000;
 
 /// Which namespaces are looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -194,20 +193,15 @@ impl Reader {
         let parameters = LogParams {
             container: Some(container.to_owned()),
             tail_lines: Some(LOG_LINES),
-            limit_bytes: i64::try_from(LOG_LIMIT).ok(),
             ..LogParams::default()
         };
         let what = format!("read the log of Pod {namespace}/{name}");
         let bytes = self
             .bounded(what, async {
-                let mut bytes = Vec::new();
-                api.log_stream(name, &parameters)
-                    .await?
-                    .take(LOG_LIMIT)
-                    .read_to_end(&mut bytes)
+                let log = api.log_stream(name, &parameters).await?;
+                end_of(log, LOG_LIMIT)
                     .await
-                    .map_err(kube::Error::ReadEvents)?;
-                Ok(bytes)
+                    .map_err(kube::Error::ReadEvents)
             })
             .await?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -9,6 +9,7 @@ use super::{
     class::Class,
     effective::effective,
     freeze::Frozen,
+    limit::Limit,
     resolve::{Asks, Facts, picked, resolve},
     rules::{Rules, allows},
 };
@@ -165,6 +166,12 @@ impl Terms {
                     device.name
                 ))
             })
+    }
+
+    /// Limits on devices in flight that share something. They hold for what the job starts, counted over all jobs.
+    pub fn in_flight_limits(&self) -> impl Iterator<Item = &Limit> {
+        self.rules()
+            .flat_map(|(_, rules)| rules.in_flight_limits.iter())
     }
 
     /// Most devices of the first step, if a class bounds it.

@@ -25,6 +25,7 @@ use super::{
 use crate::{
     api::{ConditionType, DevicePhase, DeviceStatus, FlashJobStatus, Reason},
     cluster::{Events, Fact, Writer},
+    crash::Crash,
     release::engine::helm::Helm,
     telemetry::Metrics,
 };
@@ -49,6 +50,8 @@ pub struct Context {
     pub writer: Writer,
     /// Reads.
     pub read: Client,
+    /// Where to abort, in tests.
+    pub crash: Crash,
     /// Metrics.
     pub metrics: Metrics,
     /// Settings.
@@ -84,7 +87,7 @@ impl Context {
     /// Puts together what passes and steps share. `nudge_tx` queues a pass of a job.
     #[must_use]
     pub fn new(
-        (read, writer): (Client, Writer),
+        (read, writer, crash): (Client, Writer, Crash),
         (metrics, events): (Metrics, Events),
         limits: Limits,
         helm: Option<Arc<Helm>>,
@@ -99,6 +102,7 @@ impl Context {
         Self {
             writer,
             read,
+            crash,
             metrics,
             limits,
             helm,

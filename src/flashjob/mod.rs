@@ -5,6 +5,7 @@
 //! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
 //! | `choice`, `rerun`, `table`, `attempts`, `adoption`, `foreign`, `pending`, `retry`, `read_back`, `stored`, `plan`, `verdict`, `concern`, `status`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
 //! | `rollout` | decide about order and pace; pure |
+//! | `limits` | decide about what devices in flight share; pure |
 //! | `explain`, `forecast` | say what is stored, and what would happen, in plain words; pure |
 //! | `act` | write |
 //! | `controller`, `namespaces`, `passes`, `reconcile`, `rounds`, `takeover`, `trial`, `sweep`, `context` | wire them together |
@@ -29,10 +30,13 @@ mod gauge;
 #[cfg(test)]
 mod gitops_tests;
 pub mod index_set;
+#[cfg(test)]
+mod input_tests;
 pub mod job;
 #[cfg(test)]
 mod laws;
 pub mod ledger;
+pub mod limits;
 pub mod memory;
 mod namespaces;
 pub mod observe;

@@ -36,7 +36,7 @@ pub(super) async fn passes(ctx: Arc<Context>, nudge_rx: mpsc::UnboundedReceiver<
         tokio::select! {
             Some(uid) = due.next() => {
                 // Whatever frees a device or a slot queues a pass of its own job; others may have waited for it.
-                if ctx.state().ledger.take_freed() {
+                if ctx.state().take_freed() {
                     others.get_or_insert(rested);
                 }
                 if ctx.state().job(&uid).is_none() {

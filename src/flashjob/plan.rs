@@ -20,9 +20,13 @@ use self::{
 };
 use super::{
     attempts::{Bounds, Step},
-    choice,
+    choice, conditions,
     job::Job,
     ledger::Ledger,
+    limits::{
+        crowd::Crowd,
+        line::{Line, Waiter},
+    },
     memory::{Found, Memory, Refusal, Waiting},
     pending::{Candidate, Verdictless, consider},
     rollout::pace::{self, ClassPace, Pace},
@@ -32,8 +36,8 @@ use super::{
     verdict::{Outcome, Verdict},
 };
 use crate::{
-    api::{DevicePhase, Effective, FlashJobSpec, Reason},
-    device::{Device, Inventory},
+    api::{ConditionType, DevicePhase, Effective, FlashJobSpec, Reason},
+    device::{Device, Footprint, Inventory},
     flashclass::Terms,
 };
 
@@ -48,6 +52,8 @@ pub struct Observed<'a> {
     pub inventory: &'a Inventory,
     /// Objects, locks and slots.
     pub ledger: &'a Ledger,
+    /// Devices of all jobs that wait for a place under a limit.
+    pub line: &'a Line,
     /// What the leader remembers of this job.
     pub memory: &'a Memory,
     /// What the job's classes make of it.
@@ -157,6 +163,8 @@ pub struct Plan {
     pub views: Vec<DeviceView>,
     /// Counts of devices that have no view of their own.
     pub queued: usize,
+    /// Devices that wait for a place under a limit of the class.
+    pub line: Vec<Waiter>,
     /// A device waits for a slot, which another job may hold.
     pub contended: bool,
     /// How far the job may go now.
@@ -176,6 +184,8 @@ pub struct Begin {
     pub uuid: String,
     /// The device as it is now.
     pub device: Device,
+    /// What it shares with others, over all of its Instances.
+    pub shared: Footprint,
 }
 
 /// Where a device that is not final stands.
@@ -222,8 +232,12 @@ pub fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
     }
     plan_vanished(observed, &mut active, now, &mut plan);
     plan_tracked(observed, &mut active, now, &mut plan);
-    if may_begin(observed) && !is_counting(observed, &plan.pace) {
-        plan_pending(observed, &active, now, &mut plan);
+    if may_begin(observed) {
+        if is_counting(observed, &plan.pace) {
+            plan.line = observed.line.of(&observed.job.uid).to_vec();
+        } else {
+            plan_pending(observed, &active, now, &mut plan);
+        }
     }
     // Who fails without a flash, or by what was read back, counts before anybody else begins.
     let failed =
@@ -253,7 +267,8 @@ fn is_counting(observed: &Observed<'_>, pace: &Pace) -> bool {
     pace.counts_failures && pace::is_counting(observed)
 }
 
-/// Whether devices that are not begun are looked at: the round is stored and nothing forbids it.
+/// Whether devices that are not begun are looked at: the round is stored and nothing forbids it. A job of which the stored
+/// status says that it has finished begins nothing: whoever waits for the end would be told so while a device is flashed.
 #[must_use]
 pub fn may_begin(observed: &Observed<'_>) -> bool {
     let job = observed.job;
@@ -263,6 +278,7 @@ pub fn may_begin(observed: &Observed<'_>) -> bool {
         && job.spec.is_ok()
         && job.invalid.is_none()
         && observed.round_is_current()
+        && !conditions::holds(&job.status.conditions, ConditionType::Finished)
         && observed.selector_is_current()
         && choice::refusal(job).is_none()
         && !observed.memory.too_large
@@ -291,6 +307,7 @@ fn plan_pending(
     let mut room = room(observed, effective, plan);
     let failed = failures(observed.job);
     let mut taken: BTreeMap<String, String> = BTreeMap::new();
+    let mut crowd = Crowd::new(observed, now);
     for (index, selected) in roster.devices().iter().enumerate() {
         let settled =
             observed.job.finals.contains(index) || observed.memory.refused.contains_key(&index);
@@ -311,6 +328,15 @@ fn plan_pending(
         };
         match consider(observed, roster, &candidate, effective, now) {
             Ok(device) => {
+                let shared = match crowd.admit(index, &selected.uuid, &device) {
+                    Ok(shared) => shared,
+                    Err(view) => {
+                        plan.contended = true;
+                        plan.queued += usize::from(view.is_none() && failures == 0);
+                        plan.views.extend(view.map(|view| *view));
+                        continue;
+                    }
+                };
                 taken.insert(device.endpoint.to_string(), selected.uuid.clone());
                 slots -= 1;
                 room -= usize::from(failures == 0);
@@ -319,13 +345,19 @@ fn plan_pending(
                     number: u32::try_from(failures + 1).unwrap_or(u32::MAX),
                     uuid: selected.uuid.clone(),
                     device,
+                    shared,
                 });
             }
-            // Its entry goes on saying why it is tried again.
-            Err(Verdictless::Queued) if failures > 0 => plan.contended = true,
+            Err(Verdictless::Queued) => {
+                crowd.wait_for_slot(index);
+                plan.contended = true;
+                // The entry of one that is tried again goes on saying why.
+                plan.queued += usize::from(failures == 0);
+            }
             Err(verdictless) => settle(verdictless, index, selected.uuid.as_str(), now, plan),
         }
     }
+    (plan.line, plan.pace.crowd) = crowd.close(slots > 0 && room > 0);
 }
 
 /// Attempts that failed in this round and are followed by another, by the index of their device.

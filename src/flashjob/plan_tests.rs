@@ -115,7 +115,22 @@ fn unreadable(scene: &mut Scene) {
     scene.job.spec = Err("not a list".into());
 }
 
+fn finished(scene: &mut Scene) {
+    scene.stored(|status| {
+        conditions::set(
+            &mut status.conditions,
+            ConditionType::Finished,
+            true,
+            Reason::ValueNotAllowed,
+            String::new(),
+            1,
+            at(0),
+        );
+    });
+}
+
 #[rstest]
+#[case::the_stored_status_still_says_finished(finished)]
 #[case::akri_is_not_installed(no_akri)]
 #[case::the_chart_is_invalid(no_chart)]
 #[case::the_values_are_refused(refused_values)]

@@ -15,6 +15,7 @@ pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp
         .of_job(&job.uid)
         .map(|(key, _)| key.id.clone())
         .collect();
+    state.line.stand(&job.uid, plan.line.clone());
     let memory = state.memory(&job.uid);
     memory.content = concern::is_content(plan);
     memory

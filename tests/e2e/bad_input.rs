@@ -7,7 +7,9 @@ mod disturbances;
 mod foreign;
 mod hands;
 mod namespaces;
+mod outages;
 mod values;
+mod world;
 
 use kube::{
     Api,

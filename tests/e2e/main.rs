@@ -10,17 +10,21 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod admission;
 mod api;
 mod bad_input;
 mod cli_explain;
 mod cluster;
 mod compat;
+mod faults;
 mod flash_pod_values;
 mod helm_engine;
 mod kills;
 mod leadership;
 mod main_job;
 mod rollout_class;
+mod rollout_limits;
+mod rollout_proof;
 mod rollout_retries;
 mod rollout_schedule;
 mod rollout_selection;

@@ -2,11 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs::File,
+    io::{BufRead, BufReader, Seek, SeekFrom},
     path::Path,
+    sync::Arc,
 };
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde::Deserialize;
 
 /// One answered request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +22,12 @@ pub struct Request {
     pub code: i64,
     /// Path and query.
     pub uri: String,
+    /// Why it was refused, in the API server's words.
+    pub message: String,
+    /// Whether the asker's rights did not allow it; a quota or a policy may refuse what they do allow.
+    pub lacked_right: bool,
+    /// API group; empty for the core's.
+    pub group: String,
     /// Plural of the kind, with its subresource: `pods/status`.
     pub resource: String,
     /// Namespace; empty for none.
@@ -33,39 +42,84 @@ pub struct Request {
     pub answered: Timestamp,
 }
 
+/// A line of the log, as far as it is wanted: bodies are skipped, not read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Line {
+    stage: String,
+    verb: String,
+    #[serde(rename = "requestURI")]
+    request_uri: String,
+    user: User,
+    #[serde(default)]
+    object_ref: ObjectRef,
+    #[serde(default)]
+    response_status: Status,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+    request_received_timestamp: Timestamp,
+    stage_timestamp: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct User {
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    extra: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+struct ObjectRef {
+    api_group: String,
+    resource: String,
+    subresource: String,
+    namespace: String,
+    name: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Status {
+    code: i64,
+    message: String,
+}
+
 impl Request {
-    fn parse(line: &str) -> Option<Self> {
-        let event: Value = serde_json::from_str(line).ok()?;
-        if event["stage"] != "ResponseComplete" {
+    /// Reads one line of the log; none where it is not the answer to a request.
+    pub fn parse(line: &str) -> Option<Self> {
+        let line: Line = serde_json::from_str(line).ok()?;
+        if line.stage != "ResponseComplete" {
             return None;
         }
-        let text = |pointer: &str| {
-            event
-                .pointer(pointer)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
+        let object = line.object_ref;
+        let resource = if object.subresource.is_empty() {
+            object.resource
+        } else {
+            format!("{}/{}", object.resource, object.subresource)
         };
-        let mut resource = text("/objectRef/resource");
-        let subresource = text("/objectRef/subresource");
-        if !subresource.is_empty() {
-            resource = format!("{resource}/{subresource}");
-        }
-        let time = |pointer: &str| text(pointer).parse().ok();
+        let credential = line
+            .user
+            .extra
+            .get("authentication.kubernetes.io/credential-id");
+        let decision = line.annotations.get("authorization.k8s.io/decision");
         Some(Self {
-            credential: text("/user/extra/authentication.kubernetes.io~1credential-id/0"),
-            received: time("/requestReceivedTimestamp")?,
-            answered: time("/stageTimestamp")?,
-            verb: text("/verb"),
-            user: text("/user/username"),
-            code: event
-                .pointer("/responseStatus/code")
-                .and_then(Value::as_i64)
+            credential: credential
+                .and_then(|ids| ids.first().cloned())
                 .unwrap_or_default(),
-            uri: text("/requestURI"),
+            received: line.request_received_timestamp,
+            answered: line.stage_timestamp,
+            verb: line.verb,
+            user: line.user.username,
+            code: line.response_status.code,
+            uri: line.request_uri,
+            message: line.response_status.message,
+            lacked_right: decision.is_some_and(|decision| decision == "forbid"),
+            group: object.api_group,
             resource,
-            namespace: text("/objectRef/namespace"),
-            name: text("/objectRef/name"),
+            namespace: object.namespace,
+            name: object.name,
         })
     }
 
@@ -92,17 +146,37 @@ impl Request {
 }
 
 /// The requests so far, in the order of their answers.
-#[derive(Debug, Clone)]
-pub struct Audit(pub Vec<Request>);
+#[derive(Debug, Clone, Default)]
+pub struct Audit(pub Arc<Vec<Request>>);
+
+/// An audit log that is still being written: what was read of it is not read again. All tests of a run share one log, and they
+/// ask it again and again.
+#[derive(Debug, Default)]
+pub struct Tail {
+    read: u64,
+    known: Audit,
+}
+
+impl Tail {
+    /// Everything up to now; a line that is being written is left for the next time.
+    pub fn read_on(&mut self, path: &Path) -> Audit {
+        let opened = File::open(path).and_then(|mut log| {
+            log.seek(SeekFrom::Start(self.read))?;
+            Ok(BufReader::new(log))
+        });
+        let mut log = opened.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let requests = Arc::make_mut(&mut self.known.0);
+        let mut line = String::new();
+        while log.read_line(&mut line).unwrap() > 0 && line.ends_with('\n') {
+            self.read += line.len() as u64;
+            requests.extend(Request::parse(&line));
+            line.clear();
+        }
+        self.known.clone()
+    }
+}
 
 impl Audit {
-    /// Reads the log; a line that is being written is left out.
-    pub fn read(path: &Path) -> Self {
-        let log = std::fs::read_to_string(path)
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        Self(log.lines().filter_map(Request::parse).collect())
-    }
-
     /// How often each Pod of the namespace was born. Names of Pods are unique to an attempt: any number but one is an error.
     ///
     /// A create whose asker was killed meanwhile is answered with a time-out, though it may have been carried out: such a birth
@@ -124,6 +198,22 @@ impl Audit {
             .into_iter()
             .map(|(pod, (answered, bound))| (pod, answered.max(bound)))
             .collect()
+    }
+
+    /// When the birth of each Pod of the namespace was asked for, or, where that is not known, when it was put on a node.
+    pub fn pod_birth_times(&self, namespace: &str) -> BTreeMap<String, Timestamp> {
+        let mut births = BTreeMap::new();
+        let of = |request: &&Request| {
+            let birth = request.resource == "pods" && request.is_birth();
+            request.namespace == namespace && (birth || request.is_binding())
+        };
+        for request in self.0.iter().filter(of) {
+            let first = births
+                .entry(request.name.clone())
+                .or_insert(request.received);
+            *first = request.received.min(*first);
+        }
+        births
     }
 
     /// Pods born per device: keys are the UUIDs of `flash-<uuid>-<attempt>`.
@@ -239,6 +329,9 @@ mod tests {
             user: String::new(),
             code,
             uri: String::new(),
+            message: String::new(),
+            lacked_right: false,
+            group: String::new(),
             resource: "services".into(),
             namespace: "lab".into(),
             name: name.into(),
@@ -246,6 +339,27 @@ mod tests {
             received: Timestamp::UNIX_EPOCH,
             answered: Timestamp::UNIX_EPOCH,
         }
+    }
+
+    #[test]
+    fn a_log_that_grows_is_read_on_from_where_it_ended_and_a_line_in_the_making_is_left() {
+        let line = |name: &str| {
+            format!(
+                r#"{{"stage":"ResponseComplete","verb":"create","objectRef":{{"name":"{name}"}},"requestReceivedTimestamp":"2026-01-01T00:00:00Z","stageTimestamp":"2026-01-01T00:00:01Z"}}"#
+            )
+        };
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut tail = Tail::default();
+        let mut read = |text: &str| {
+            std::fs::write(file.path(), text).unwrap();
+            let audit = tail.read_on(file.path());
+            let names = audit.0.iter().map(|request| request.name.clone());
+            names.collect::<Vec<_>>().join(" ")
+        };
+        let (a, b) = (line("a"), line("b"));
+        assert_eq!(read(""), "");
+        assert_eq!(read(&format!("{a}\n{}", &b[..9])), "a");
+        assert_eq!(read(&format!("{a}\n{b}\n")), "a b");
     }
 
     #[test]
@@ -258,7 +372,7 @@ mod tests {
                 ("create", "b", 201),
             ];
             let requests = requests.map(|(verb, name, code)| request(verb, name, code));
-            Audit(requests.into()).peak("services", "lab")
+            Audit(Arc::new(requests.into())).peak("services", "lab")
         };
         assert_eq!([of(200), of(504), of(409)], [1, 1, 2]);
     }

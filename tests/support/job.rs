@@ -70,8 +70,8 @@ impl Seen {
 impl Space {
     /// A job as it is now.
     pub fn job(&self, name: &str) -> Seen {
-        let text = self.kubectl(&["get", "flashjob", name, "-o", "json"]);
-        Seen(serde_json::from_str(&text).unwrap())
+        let found = self.find_job(name);
+        Seen(found.unwrap_or_else(|| panic!("there is no FlashJob {name}")))
     }
 
     /// Waits until a job has finished.
@@ -134,8 +134,7 @@ impl Space {
     pub async fn delete_job(&self, name: &str, within: u64) {
         self.kubectl(&["delete", "flashjob", name, "--wait=false"]);
         self.eventually("end of the deletion", seconds(within), async || {
-            let left = self.kubectl(&["get", "flashjob", name, "--ignore-not-found", "-o", "name"]);
-            left.is_empty().then_some(())
+            self.find_job(name).is_none().then_some(())
         })
         .await;
         // Garbage collection of what the job owns (its selection) follows a moment later.
@@ -145,15 +144,11 @@ impl Space {
         .await;
     }
 
-    /// What there is in the namespace of the kinds that flashing makes.
+    /// What there is in the namespace of the kinds that flashing makes: plural and name.
     pub fn left_behind(&self) -> String {
-        self.kubectl(&[
-            "get",
-            "pods,services,controllerrevisions,secrets",
-            "--ignore-not-found",
-            "-o",
-            "name",
-        ])
+        let core = ["pods", "services", "secrets"].map(|plural| self.names("api/v1", plural));
+        let revisions = self.names("apis/apps/v1", "controllerrevisions");
+        [core.concat(), revisions].concat().join("\n")
     }
 
     /// Names of the releases with their status, as Helm 4 lists them.

@@ -15,12 +15,18 @@
     reason = "a test uses the parts that it needs"
 )]
 
+pub mod ask;
 pub mod audit;
+pub mod auditor;
 pub mod control_plane;
 pub mod etcd;
+pub mod history;
 pub mod job;
+pub mod kept_alive;
 pub mod operator;
+pub mod proxy;
 pub mod space;
+pub mod supervised;
 
 #[path = "../../examples/fleet/mod.rs"]
 pub mod fleet;
@@ -29,8 +35,11 @@ use std::time::Duration;
 
 pub use control_plane::ControlPlane;
 pub use fleet::{Fleet, Outcome, Params};
+pub use kept_alive::KeptAlive;
 pub use operator::Operator;
+pub use proxy::{Faults, Proxy};
 pub use space::Space;
+pub use supervised::Supervised;
 
 /// That many seconds.
 pub const fn seconds(count: u64) -> Duration {

@@ -3,16 +3,17 @@
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Mutex, OnceLock,
+        Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use kube::Client;
-use tokio::runtime::Runtime;
 
-use super::{ControlPlane, Fleet, Operator, Params, control_plane::OPERATOR_NAMESPACE};
+use super::{
+    ControlPlane, Fleet, Operator, Params, ask::background, control_plane::OPERATOR_NAMESPACE,
+};
 
 /// A namespace for one test. Devices of different tests have different endpoints, so that the tests can run side by side.
 pub struct Space {
@@ -118,8 +119,7 @@ impl Space {
             ..params
         };
         let control_plane = self.control_plane;
-        // On threads of its own: a test that waits for a command must not hold the devices up.
-        let started = devices_runtime().spawn(async move {
+        let started = background().spawn(async move {
             let client = control_plane.client("fleet").await;
             Fleet::start(client, params).await
         });
@@ -220,6 +220,13 @@ impl Space {
         }
     }
 
+    /// What the operators of this namespace logged so far.
+    pub fn operator_logs(&self) -> String {
+        let logs = self.logs.lock().unwrap();
+        let read = |log: &PathBuf| std::fs::read_to_string(log).unwrap_or_default();
+        logs.iter().map(read).collect()
+    }
+
     /// Everything that helps to see what went wrong.
     pub fn dump(&self) -> String {
         let mut dump = String::new();
@@ -247,16 +254,4 @@ impl Space {
         }
         dump
     }
-}
-
-/// Where simulated devices run.
-fn devices_runtime() -> &'static Runtime {
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    RUNTIME.get_or_init(|| {
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap()
-    })
 }

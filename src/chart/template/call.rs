@@ -9,6 +9,11 @@ use super::evaluate::Outcome;
 use super::functions::{self, Call, FunctionError, Param};
 use super::value::{Dict, DictType, Entries, ListType, Value};
 
+/// Bytes of text that a function looks at for the price of a step.
+const BYTES_OF_STEP: usize = 256;
+/// Elements that a function looks at for the price of a step.
+const ELEMENTS_OF_STEP: usize = 64;
+
 impl<'t> Execution<'_, 't> {
     /// Calls a function. `whole` is what errors of the function point at: the command.
     pub(super) fn function(
@@ -35,6 +40,9 @@ impl<'t> Execution<'_, 't> {
             dot,
             last,
         )?;
+        self.state
+            .spend(work(&values))
+            .map_err(|error| self.place(whole, *error))?;
         let outcome = (function.body)(
             &mut Call {
                 name,
@@ -248,6 +256,17 @@ impl<'t> Execution<'_, 't> {
             },
         ))
     }
+}
+
+/// The steps that a function may take to look at its arguments: much input is work, even where little comes out.
+fn work(values: &[Value]) -> usize {
+    let of = |value: &Value| match value {
+        Value::String(text) => text.len() / BYTES_OF_STEP,
+        Value::List(list) => list.items().len() / ELEMENTS_OF_STEP,
+        Value::Dict(dict) => dict.len() / ELEMENTS_OF_STEP,
+        _ => 0,
+    };
+    values.iter().map(of).sum()
 }
 
 fn whole(value: f64) -> bool {

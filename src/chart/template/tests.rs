@@ -385,6 +385,40 @@ fn a_runaway_template_ends_in_an_error(#[case] template: &str, #[case] bound: Op
     }
 }
 
+#[rstest]
+#[case::text(
+    "{{ $big := repeat 1000000 \"x\" }}{{ range 100000 }}{{ $_ := contains \"y\" $big }}{{ end }}"
+)]
+#[case::pattern(
+    "{{ $big := repeat 1000000 \"x\" }}{{ range 100000 }}{{ $_ := regexMatch \"(x+y)+$\" $big }}{{ end }}"
+)]
+#[case::list("{{ $big := until 100000 }}{{ range 100000 }}{{ $_ := has -1 $big }}{{ end }}")]
+#[case::pairs("{{ $big := until 100000 }}{{ $_ := uniq $big }}")]
+#[case::shared_parts(
+    "{{ $d := dict \"a\" 1 }}{{ range 64 }}{{ $d = dict \"x\" $d \"y\" $d }}{{ end }}{{ toJson $d }}"
+)]
+#[case::shared_parts_as_yaml(
+    "{{ $d := dict \"a\" 1 }}{{ range 64 }}{{ $d = dict \"x\" $d \"y\" $d }}{{ end }}{{ toYaml $d }}"
+)]
+#[case::shared_parts_as_text(
+    "{{ $d := dict \"a\" 1 }}{{ range 64 }}{{ $d = dict \"x\" $d \"y\" $d }}{{ end }}{{ $d }}"
+)]
+#[case::shared_parts_copied(
+    "{{ $d := dict \"a\" 1 }}{{ range 64 }}{{ $d = dict \"x\" $d \"y\" $d }}{{ end }}{{ $_ := deepCopy $d }}"
+)]
+#[case::shared_parts_compared(
+    "{{ $d := dict \"a\" 1 }}{{ $e := dict \"a\" 1 }}{{ range 64 }}{{ $d = dict \"x\" $d \"y\" $d }}{{ $e = dict \"x\" $e \"y\" $e }}{{ end }}{{ deepEqual $d $e }}"
+)]
+fn a_template_that_makes_functions_work_hard_ends_in_an_error(#[case] template: &str) {
+    let limits = Limits {
+        steps: 100_000,
+        size: 4 << 20,
+        ..Limits::default()
+    };
+    let error = render_with(&chart(&[("NOTES.txt", template)]), &limits).expect_err("ends");
+    assert!(matches!(error.kind, RenderErrorKind::Bound(_)), "{error}");
+}
+
 #[test]
 fn the_deepest_allowed_nesting_fits_the_stack() {
     // Each level of `r` opens as many blocks and parentheses as the parser allows.

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Node, Pod};
-use kube::{Api, api::LogParams};
+use k8s_openapi::api::core::v1::Node;
+use kube::Api;
 
 use super::{StepError, helm, launch::get_pod};
 use crate::{
     api::Reason,
-    cluster::{ApiError, ErrorKind, clock::now},
+    cluster::{ApiError, ErrorKind, Reader, clock::now},
     flashjob::{
         adoption,
         context::Context,
@@ -20,10 +20,8 @@ use crate::{
     names::FLASH_CONTAINER,
 };
 
-/// Most bytes of a log that are read, from its end.
-const MAX_LOG_BYTES: i64 = 1024 * 1024;
-/// Most lines of a log that are read, from its end.
-const MAX_LOG_LINES: i64 = 10_000;
+/// How long the reading of a log may take.
+const LOG_PATIENCE: Duration = Duration::from_secs(20);
 /// How often a log that cannot be read is asked for before the verdict is unknown.
 const LOG_TRIES: u32 = 5;
 
@@ -102,17 +100,9 @@ const fn may_heal(error: &ApiError, tries: u32, ends: bool) -> bool {
 }
 
 async fn log(ctx: &Context, pod: &PodSight) -> Result<String, ApiError> {
-    let api: Api<Pod> = Api::namespaced(ctx.read.clone(), &pod.sight.identity.namespace);
-    let parameters = LogParams {
-        container: Some(FLASH_CONTAINER.to_owned()),
-        limit_bytes: Some(MAX_LOG_BYTES),
-        tail_lines: Some(MAX_LOG_LINES),
-        ..LogParams::default()
-    };
-    let name = &pod.sight.name;
-    api.logs(name, &parameters)
-        .await
-        .map_err(|error| ApiError::new(format!("read the log of Pod {name}"), &error))
+    let reader = Reader::new(ctx.read.clone(), LOG_PATIENCE);
+    let (namespace, name) = (&pod.sight.identity.namespace, &pod.sight.name);
+    reader.pod_log(namespace, name, FLASH_CONTAINER).await
 }
 
 /// What the log means: the operator's words, with those of the class that the attempt's round began with.

@@ -19,6 +19,7 @@ use crate::{
         choice::{Choice, Selecting, choose, refused, selection_status},
         job::Job,
         ledger::Ledger,
+        limits::line::Line,
         memory::{Memory, Refusal},
         plan::{Derived, Observed, World},
         roster::Roster,
@@ -96,12 +97,13 @@ pub fn imagine(job: Job, cluster: &Cluster, flash_pod: &FlashPod, now: Timestamp
         BOUNDS.address_seconds,
     );
     let job = begun(job, &roster, &choice, effective.clone(), now);
-    let (ledger, memory) = (Ledger::default(), Memory::default());
+    let (ledger, line, memory) = (Ledger::default(), Line::default(), Memory::default());
     let observed = Observed {
         job: &job,
         roster: Some(&roster),
         inventory: &cluster.inventory,
         ledger: &ledger,
+        line: &line,
         memory: &memory,
         terms: &terms,
         world: &world,

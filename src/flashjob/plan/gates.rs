@@ -10,6 +10,7 @@ use crate::{
         attempts::{Ending, Stage, Wish},
         job::Job,
         ledger::Attempt,
+        limits::gate,
         memory::Found,
         pending::at_version,
         rollout::pace::{Pace, is_counting},
@@ -175,9 +176,9 @@ fn closed_gate(
         .filter(|_| observed.world.akri_installed)?;
     let forbidden = |device| Some((Reason::DeviceNotAllowed, observed.terms.forbid(device)?));
     match observed.inventory.by_uuid(&identity.uuid) {
-        Some(Ok(device)) if device.endpoint.to_string() == endpoint => {
-            forbidden(device).or_else(|| needless(observed, device))
-        }
+        Some(Ok(device)) if device.endpoint.to_string() == endpoint => forbidden(device)
+            .or_else(|| needless(observed, device))
+            .or_else(|| limited(observed, attempt, endpoint)),
         Some(Ok(device)) => Some((
             Reason::DeviceNotFound,
             format!(
@@ -188,13 +189,22 @@ fn closed_gate(
         Some(Err(error)) => Some((Reason::DeviceInvalid, error.to_string())),
         // A new uid of the same endpoint is the same device after a restart.
         None => match observed.inventory.by_endpoint(endpoint) {
-            Some(device) => forbidden(device).or_else(|| needless(observed, device)),
+            Some(device) => forbidden(device)
+                .or_else(|| needless(observed, device))
+                .or_else(|| limited(observed, attempt, endpoint)),
             None => Some((
                 Reason::DeviceNotFound,
                 format!("no Akri Instance stands for {endpoint} any more"),
             )),
         },
     }
+}
+
+/// A limit of its class was lowered, or it is found elsewhere than when it began.
+fn limited(observed: &Observed<'_>, attempt: &Attempt, endpoint: &str) -> Option<(Reason, String)> {
+    let live = observed.inventory.footprint(endpoint);
+    let refusal = gate::closed(observed.terms, observed.ledger, attempt, Some(&live))?;
+    Some((refusal.reason, refusal.message))
 }
 
 /// It got the version in the meantime, by hand or by another operator.

@@ -87,6 +87,7 @@ pub(super) fn plan_vanished(
             round: round.number,
             uuid: selected.uuid.clone(),
             endpoint: device.host_endpoint.clone(),
+            footprint: None,
         };
         plan.steps.push((identity, Step::ConfirmInterrupted));
     }

@@ -155,6 +155,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
         tally = tally_of(job, roster, &finals, &plan.views, &tracked);
         write_finals(&mut status, job, roster, &finals);
         pace = pace::pace(observed, &finals, &observed.class_pace(), now);
+        pace.crowd.clone_from(&plan.pace.crowd);
         status.step.clone_from(&pace.step);
         status.stop.clone_from(&pace.stop);
         // A round that has stopped comes to its end, whatever its class says of starting.

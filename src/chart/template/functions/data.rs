@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use serde_json::Value as Json;
 
 use super::support::{Outcome, done};
+use super::weight::{weigh, weigh_text};
 use super::{Call, Function, FunctionError, Param, text};
 use crate::chart::template::number;
 use crate::chart::template::value::{Dict, DictType, Entries, List, ListType, MAX_NESTING, Value};
@@ -19,23 +20,25 @@ use Param::{Any, String as Text};
 pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     (
         "fromJson",
-        Function::new(&[Text], |_, a| from_json(&text(a, 0), false)),
+        Function::new(&[Text], |call, a| from_json(call, &text(a, 0), false)),
     ),
     (
         "fromJsonArray",
-        Function::new(&[Text], |_, a| from_json(&text(a, 0), true)),
+        Function::new(&[Text], |call, a| from_json(call, &text(a, 0), true)),
     ),
     (
         "fromYaml",
-        Function::new(&[Text], |_, a| from_yaml(&text(a, 0), false)),
+        Function::new(&[Text], |call, a| from_yaml(call, &text(a, 0), false)),
     ),
     (
         "fromYamlArray",
-        Function::new(&[Text], |_, a| from_yaml(&text(a, 0), true)),
+        Function::new(&[Text], |call, a| from_yaml(call, &text(a, 0), true)),
     ),
     (
         "mustFromJson",
-        Function::new(&[Text], |_, a| Ok(Value::from_json(&json(&text(a, 0))?))),
+        Function::new(&[Text], |call, a| {
+            Ok(Value::from_json(&json(call, &text(a, 0))?))
+        }),
     ),
     (
         "mustToJson",
@@ -80,7 +83,8 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("toYamlPretty", Function::new(&[Any], to_yaml_pretty)),
 ];
 
-fn json(text: &str) -> Outcome<Json> {
+fn json(call: &mut Call<'_>, text: &str) -> Outcome<Json> {
+    weigh_text(call, text)?;
     serde_json::from_str(text)
         .map_err(|error| FunctionError::new(format!("the text is not JSON: {error}")))
 }
@@ -114,8 +118,8 @@ fn problem(message: String, array: bool) -> Value {
     Value::dict(Entries::from([("Error".into(), Value::from(message))]))
 }
 
-fn from_json(text: &str, array: bool) -> Outcome {
-    let value = json(text)?;
+fn from_json(call: &mut Call<'_>, text: &str, array: bool) -> Outcome {
+    let value = json(call, text)?;
     Ok(match (wrong_type(&value, array), &value) {
         (Some(message), _) => problem(message, array),
         (None, Json::Null) if array => Value::List(List::new(ListType::Nil, Vec::new())),
@@ -124,7 +128,8 @@ fn from_json(text: &str, array: bool) -> Outcome {
     })
 }
 
-fn from_yaml(text: &str, array: bool) -> Outcome {
+fn from_yaml(call: &mut Call<'_>, text: &str, array: bool) -> Outcome {
+    weigh_text(call, text)?;
     let value = yaml::parse(text)
         .map_err(|error| FunctionError::new(format!("the text is not YAML: {error}")))?;
     Ok(match (wrong_type(&value, array), &value) {
@@ -139,6 +144,7 @@ fn from_yaml(text: &str, array: bool) -> Outcome {
 }
 
 fn to_yaml(call: &mut Call<'_>, value: &Value, must: bool) -> Outcome {
+    weigh(call, value)?;
     let written = value.to_json().and_then(|json| {
         yaml::try_emit(&json).map_err(|error| FunctionError::new(error.to_string()))
     });
@@ -154,6 +160,7 @@ fn finished(call: &mut Call<'_>, written: Outcome<String>, must: bool) -> Outcom
 }
 
 fn to_yaml_pretty(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    weigh(call, &arguments[0])?;
     let written = yaml::encode(&node(&arguments[0], 0)?, Encoding::Pretty);
     finished(
         call,
@@ -209,6 +216,7 @@ enum Style {
 }
 
 fn json_text(call: &mut Call<'_>, value: &Value, style: Style, must: bool) -> Outcome {
+    weigh(call, value)?;
     match value.to_json() {
         Ok(json) => {
             let mut out = String::new();

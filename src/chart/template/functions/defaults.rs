@@ -27,8 +27,8 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ),
     (
         "deepEqual",
-        Function::new(&[Any, Any], |_, a| {
-            deep_equal(&a[0], &a[1], 0).map(Value::Bool)
+        Function::new(&[Any, Any], |call, a| {
+            deep_equal(call, &a[0], &a[1], 0).map(Value::Bool)
         }),
     ),
     (

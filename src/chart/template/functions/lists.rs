@@ -154,7 +154,7 @@ fn compact(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
 fn contains(call: &mut Call<'_>, items: &[Value], wanted: &Value) -> Outcome<bool> {
     call.charge(items.len())?;
     for item in items {
-        if deep_equal(wanted, item, 0)? {
+        if deep_equal(call, wanted, item, 0)? {
             return Ok(true);
         }
     }

@@ -42,6 +42,7 @@ mod strings;
 mod support;
 mod urls;
 mod versions;
+mod weight;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -137,6 +138,14 @@ impl Call<'_> {
     /// If the rendering's bound is exceeded; hand it on with `?`.
     pub fn charge(&mut self, size: usize) -> Result<(), FunctionError> {
         self.state.charge(size).map_err(FunctionError::Render)
+    }
+
+    /// Accounts for work from which nothing comes out.
+    ///
+    /// # Errors
+    /// If the rendering's bound is exceeded; hand it on with `?`.
+    pub fn step(&mut self) -> Result<(), FunctionError> {
+        self.state.step().map_err(FunctionError::Render)
     }
 }
 

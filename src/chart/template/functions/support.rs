@@ -185,7 +185,14 @@ pub(super) fn parse_float(text: &str) -> Option<f64> {
 }
 
 /// `reflect.DeepEqual`.
-pub(super) fn deep_equal(left: &Value, right: &Value, depth: usize) -> Outcome<bool> {
+pub(super) fn deep_equal(
+    call: &mut Call<'_>,
+    left: &Value,
+    right: &Value,
+    depth: usize,
+) -> Outcome<bool> {
+    // Values share parts, so that comparing may take far longer than making them did.
+    call.step()?;
     if depth > MAX_NESTING {
         return Err(FunctionError::new(
             "values are nested too deeply to be compared",
@@ -205,7 +212,7 @@ pub(super) fn deep_equal(left: &Value, right: &Value, depth: usize) -> Outcome<b
         #[allow(clippy::float_cmp)]
         (Value::Float(one), Value::Float(other)) => one == other,
         (Value::String(one), Value::String(other)) => one == other,
-        (Value::List(one), Value::List(other)) => return equal_lists(one, other, depth),
+        (Value::List(one), Value::List(other)) => return equal_lists(call, one, other, depth),
         (Value::Dict(one), Value::Dict(other)) => {
             if one.same(other) {
                 return Ok(true);
@@ -218,7 +225,7 @@ pub(super) fn deep_equal(left: &Value, right: &Value, depth: usize) -> Outcome<b
             let (one, other) = (one.entries().clone(), other.entries().clone());
             for (key, value) in &one {
                 match other.get(key) {
-                    Some(found) if deep_equal(value, found, depth + 1)? => {}
+                    Some(found) if deep_equal(call, value, found, depth + 1)? => {}
                     _ => return Ok(false),
                 }
             }
@@ -236,12 +243,12 @@ pub(super) fn deep_equal(left: &Value, right: &Value, depth: usize) -> Outcome<b
     })
 }
 
-fn equal_lists(one: &List, other: &List, depth: usize) -> Outcome<bool> {
+fn equal_lists(call: &mut Call<'_>, one: &List, other: &List, depth: usize) -> Outcome<bool> {
     if one.kind() != other.kind() || one.items().len() != other.items().len() {
         return Ok(false);
     }
     for (left, right) in one.items().iter().zip(other.items()) {
-        if !deep_equal(left, right, depth + 1)? {
+        if !deep_equal(call, left, right, depth + 1)? {
             return Ok(false);
         }
     }
