@@ -117,14 +117,11 @@ pub async fn run(scenario: &Scenario, original: Option<&Path>) -> Run {
     let memory = process::peak_memory_mib(process.pid());
     let status_bytes = process.status_bytes();
     let (run, seen) = before.run(scenario, &space, process.user()).await;
-    let run = Run {
+    Run {
         cpu_ms_per_device: Some(cpu * 1000.0 / float(scenario.devices)),
         peak_memory_mib: memory,
         ..with_status(run, &seen, &progress, status_bytes)
-    };
-    drop(process);
-    clear(&space);
-    run
+    }
 }
 
 fn with_status(run: Run, seen: &Seen, progress: &Progress, bytes: Option<f64>) -> Run {
@@ -161,29 +158,6 @@ async fn removed(space: &Space, fleet: &Fleet) {
             (left() <= failed).then_some(())
         })
         .await;
-}
-
-/// A finished run costs the next one nothing: its objects go.
-pub fn clear(space: &Space) {
-    for arguments in [
-        &["patch", "flashjobs", "--all"][..],
-        &[
-            "delete",
-            "flashjobs,secrets,controllerrevisions,instances",
-            "--all",
-            "--wait=false",
-        ],
-    ] {
-        if arguments[0] == "patch" {
-            let names = space.kubectl(&["get", "flashjobs", "-o", "name"]);
-            for name in names.lines() {
-                let off = r#"{"metadata":{"finalizers":null}}"#;
-                let _ = space.try_kubectl(&["patch", name, "--type=merge", "-p", off]);
-            }
-        } else {
-            let _ = space.try_kubectl(arguments);
-        }
-    }
 }
 
 /// The operator, or the original.

@@ -19,7 +19,7 @@ use tokio::{sync::oneshot, task::JoinSet};
 
 use super::{
     measurement::{Run, Scenario},
-    operator::{Before, USER, clear, fleet},
+    operator::{Before, USER, fleet},
     raw_device::{Device, devices},
     support::{ControlPlane, Space},
 };
@@ -45,7 +45,6 @@ pub async fn run(scenario: &Scenario) -> Run {
     // Two Pods may still be going: their end belongs to the run.
     gone(&bare.pods).await;
     let (run, _) = before.run(scenario, &space, USER).await;
-    clear(&space);
     run
 }
 

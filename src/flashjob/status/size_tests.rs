@@ -91,7 +91,7 @@ fn an_object_of_many_devices_fits_at_any_time_of_its_round(
     #[case] selected: bool,
     #[case] kib: usize,
 ) {
-    let mut spec = json!({"firmware": "registry.example.com/esp32:1", "version": "0.2.0", "parallelism": IN_FLIGHT});
+    let mut spec = json!({"firmware": "registry.example.com/esp32:1", "version": "0.2.0", "parallelism": IN_FLIGHT, "verification": {"mode": "None"}});
     if selected {
         spec["deviceSelector"] = json!({"configurations": ["lamps"]});
     } else {
