@@ -11,6 +11,7 @@ use flashjob_operator::{
         index_set::IndexSet,
         job::Job,
         ledger::Ledger,
+        limits::line::Line,
         memory::{Found, Memory},
         plan::{Derived, Observed, Plan, World, plan},
         roster::Roster,
@@ -37,6 +38,7 @@ pub struct Scene {
     roster: Roster,
     inventory: Inventory,
     ledger: Ledger,
+    line: Line,
     memory: Memory,
     terms: Terms,
     world: World,
@@ -76,6 +78,7 @@ impl Scene {
             roster,
             inventory,
             ledger: Ledger::default(),
+            line: Line::default(),
             memory: Memory::default(),
             terms,
             world: world(in_flight),
@@ -101,6 +104,7 @@ impl Scene {
             roster: Some(&self.roster),
             inventory: &self.inventory,
             ledger: &self.ledger,
+            line: &self.line,
             memory: &self.memory,
             terms: &self.terms,
             world: &self.world,
@@ -121,6 +125,7 @@ impl Scene {
             index: 0,
             uuid: &selected.uuid,
             device,
+            shared: None,
             number: 1,
             nonce: "5f1d",
         }
@@ -142,6 +147,7 @@ impl Scene {
             round: 1,
             uuid: uuid(index),
             endpoint: Some(endpoint(index)),
+            footprint: None,
         };
         let release = format!("flash-{}", uuid(index));
         let object = format!("{release}-{index:08x}");
