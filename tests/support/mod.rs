@@ -22,7 +22,6 @@ pub mod control_plane;
 pub mod etcd;
 pub mod history;
 pub mod job;
-pub mod kept_alive;
 pub mod operator;
 pub mod proxy;
 pub mod space;
@@ -35,7 +34,6 @@ use std::time::Duration;
 
 pub use control_plane::ControlPlane;
 pub use fleet::{Fleet, Outcome, Params};
-pub use kept_alive::KeptAlive;
 pub use operator::Operator;
 pub use proxy::{Faults, Proxy};
 pub use space::Space;

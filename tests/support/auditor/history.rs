@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{job::Job, pod::Pod};
+use super::{job::Job, leftover::Leftovers, pod::Pod};
 
 /// Label of every object of an attempt: uid of its FlashJob.
 pub const LABEL_JOB_UID: &str = "flashjob.nbfc.io/job-uid";
@@ -263,6 +263,18 @@ impl History {
         }
         history.sort();
         history
+    }
+
+    /// Takes in what is left at the end.
+    pub fn see_last(&mut self, left: &Leftovers) {
+        for object in &left.jobs {
+            let job = object["metadata"]["uid"]
+                .as_str()
+                .and_then(|uid| self.jobs.get_mut(uid));
+            if let Some(job) = job {
+                job.see_last(object, Timestamp::now());
+            }
+        }
     }
 
     fn take(&mut self, line: &str, namespaces: &[&str]) {

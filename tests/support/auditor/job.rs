@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::history::{Moment, Write};
@@ -56,6 +57,19 @@ impl Job {
         self.shown = format!("FlashJob {}/{}", write.namespace, write.name);
         self.stored
             .push(stored(&write.object, write.moment.clone()));
+    }
+
+    /// Takes in the object as it is at the end: the answer to the write that made it so may have been lost.
+    pub fn see_last(&mut self, object: &Value, now: Timestamp) {
+        let version = object.pointer("/metadata/resourceVersion");
+        let moment = Moment {
+            version: version.and_then(|text| text.as_str()?.parse().ok()),
+            received: now,
+            answered: now,
+            audit_id: "none: the object as it is at the end".to_owned(),
+        };
+        self.stored.push(stored(object, moment));
+        self.sort();
     }
 
     /// Puts what was stored in order; a write that changed nothing made no version of its own.

@@ -81,7 +81,7 @@ impl<'a> Auditor<'a> {
             .iter()
             .map(|space| space.name.as_str())
             .collect();
-        let history = History::read(&self.log, self.since, &names);
+        let mut history = History::read(&self.log, self.since, &names);
         let terms = Terms {
             max_in_flight: self.max_in_flight,
             operator_logs: self
@@ -90,11 +90,9 @@ impl<'a> Auditor<'a> {
                 .map(|space| space.operator_logs())
                 .collect(),
         };
-        rule::judge(
-            &history,
-            &Leftovers::read(self.control_plane, &names),
-            &terms,
-        )
+        let left = Leftovers::read(self.control_plane, &names);
+        history.see_last(&left);
+        rule::judge(&history, &left, &terms)
     }
 
     /// The report; panics with it when a rule was broken.

@@ -131,9 +131,12 @@ impl Story {
 
     fn judge(mut self, job_stays: bool) -> Report {
         if job_stays {
-            self.left.jobs.push(self.job());
+            let mut job = self.job();
+            job["metadata"]["resourceVersion"] = json!((self.version + 1).to_string());
+            self.left.jobs.push(job);
         }
-        let history = History::of_lines(&self.lines, &["lab"]);
+        let mut history = History::of_lines(&self.lines, &["lab"]);
+        history.see_last(&self.left);
         judge(&history, &self.left, &self.terms)
     }
 }
@@ -385,6 +388,19 @@ fn a_flash_without_a_verdict_is_found() {
     let report = story.judge(true);
     assert_eq!(broken(&report), [Rule::OneVerdict], "{report}");
     assert_eq!((report.flashes, report.verdicts), (1, 0));
+}
+
+#[test]
+fn a_verdict_that_was_stored_by_a_write_whose_answer_was_lost_is_seen_in_the_object_that_is_left() {
+    let mut story = Story::new();
+    story.create(0, 1);
+    story.run(0, 1);
+    story.end(0, 1);
+    story.code = 504;
+    story.store(&json!({"failedIndexes": "0", "devices": [entry(0, 1, "Failed")]}));
+    let report = story.judge(true);
+    assert_eq!(broken(&report), [], "{report}");
+    assert_eq!(report.verdicts, 1);
 }
 
 #[test]
