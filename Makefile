@@ -6,11 +6,13 @@ ENGINE ?= native
 FLASHJOB_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flashjob
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 STATE ?= $(TARGET)/control-plane
+# What the API servers of a run of `make test` were asked, until it has been looked at.
+AUDIT_LOGS := $(TARGET)/audit
 export FLASHJOB_CACHE
 
-.PHONY: help demo up down test unit sim chaos-api e2e lint generate ci tools
+.PHONY: help demo up down test unit sim rollout-proof chaos-api e2e bench bench-micro lint generate ci tools
 help: ## Show this list.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
 demo: ## Flash twelve simulated devices, on a control plane of its own that is gone afterwards (ENGINE=native|helm).
 	@tests/control-plane/demo.sh demo $(ENGINE)
@@ -23,8 +25,11 @@ down: ## Stop what `make up` started.
 
 test: ## Run every test, the end-to-end ones included.
 	tests/control-plane/build.sh >/dev/null
-	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --all-targets
+	rm -rf "$(AUDIT_LOGS)"
+	FLASHJOB_AUDIT_LOGS="$(AUDIT_LOGS)" PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --all-targets
 	tests/control-plane/with.sh cargo test --locked --test helm_compat -- --ignored
+	FLASHJOB_AUDIT_LOGS="$(AUDIT_LOGS)" PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test rights -- --ignored --nocapture
+	rm -rf "$(AUDIT_LOGS)"
 
 unit: ## Run the tests that need no control plane.
 	cargo test --locked --lib --bins --examples
@@ -33,12 +38,22 @@ sim: ## Simulate worlds full of faults, each from its seed (SEEDS=10000 FIRST_SE
 	SEEDS=$(or $(SEEDS),10000) FIRST_SEED=$(or $(FIRST_SEED),1) \
 		cargo test --locked --lib laws::as_many_seeds_as_are_asked_for -- --ignored --nocapture
 
+rollout-proof: ## Roll out to many devices with faults and a kill of the operator in every step (DEVICES=500 RUNS=2).
+	PATH="$$(tests/control-plane/build.sh):$$PATH" DEVICES=$(or $(DEVICES),500) RUNS=$(or $(RUNS),2) \
+		cargo test --locked --test e2e rollout_proof::as_many_devices -- --ignored --nocapture
+
 chaos-api: ## Let requests fail, hang and be lost at every rate, and take parts of the cluster away, for half an hour.
 	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test e2e -- --ignored --nocapture --test-threads 2 \
 		faults:: leadership:: bad_input::
 
 e2e: ## Run the end-to-end tests alone (TEST=part-of-a-name).
 	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test e2e $(TEST)
+
+bench: bench-micro ## Measure speed and cost, 20 minutes; KEEP=1 into docs (BENCH=raw,native… DEVICES= REPEAT= GROWTH= ORIGINAL_OPERATOR=).
+	PATH="$$(tests/control-plane/build.sh etcd kwok kubernetes helm helm3):$$PATH" cargo bench --locked --bench speed
+
+bench-micro: ## Measure the pure parts alone, one minute.
+	cargo bench --locked --bench micro -- --warm-up-time 1 --measurement-time 2
 
 lint: ## Formatting, clippy, rustdoc, charts, licences.
 	@.ci/run fmt clippy doc charts deny

@@ -4,7 +4,7 @@
 #   IMAGE            name of the image       (default: localhost/flashjob-operator:VERSION)
 #   BUILDER          command that builds it  (default: buildah bud --isolation chroot --storage-driver vfs; or: docker build)
 #   OPERATOR_BINARY  a static flashjob-operator built elsewhere; otherwise cargo builds it here
-# Needs a C compiler for the target: gcc or musl-gcc, for the other architecture a cross compiler of Debian's name.
+# What building needs: see deploy/static.sh.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
@@ -12,11 +12,9 @@ cd "$root"
 host=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
 arch=${1:-$host}
 case $arch in
-  amd64) machine=x86_64 ;;
-  arm64) machine=aarch64 ;;
+  amd64 | arm64) ;;
   *) echo "unknown architecture $arch: expected amd64 or arm64" >&2; exit 2 ;;
 esac
-target=$machine-unknown-linux-musl
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 image=${IMAGE:-localhost/flashjob-operator:$version}
 # The same programs give the same image, whenever it is packed.
@@ -25,33 +23,6 @@ export SOURCE_DATE_EPOCH
 read -r -a builder <<<"${BUILDER:-buildah bud --isolation chroot --storage-driver vfs --timestamp $SOURCE_DATE_EPOCH}"
 dist=$root/target/dist
 stage=$dist/linux-$arch
-
-first_of() {
-  local program
-  for program in "$@"; do
-    if command -v "$program" >/dev/null; then echo "$program"; return; fi
-  done
-  echo "none of these compilers was found: $*" >&2
-  return 1
-}
-
-# Prints the path of a static operator for $target.
-build_operator() {
-  local name=${target//-/_} cc
-  if [ "$arch" = "$host" ]; then
-    cc=$(first_of musl-gcc gcc)
-  else
-    cc=$(first_of "$machine-linux-musl-gcc" "$machine-linux-gnu-gcc")
-    # The host's linker cannot; Rust's own links the target's C library and start files, which come with the target.
-    export "CARGO_TARGET_${name^^}_LINKER=rust-lld"
-  fi
-  rustup target add "$target" >&2
-  # No path of this machine in the program: it must not depend on the directory that it is built in.
-  RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }--remap-path-prefix=$root=/flashjob-operator --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo" \
-    CFLAGS="${CFLAGS:+$CFLAGS }-ffile-prefix-map=${CARGO_HOME:-$HOME/.cargo}=/cargo -ffile-prefix-map=${CARGO_TARGET_DIR:-$root/target}=/target" \
-    env "CC_$name=$cc" cargo build --locked --release --target "$target" --bin flashjob-operator >&2
-  echo "${CARGO_TARGET_DIR:-$root/target}/$target/release/flashjob-operator"
-}
 
 # Prints the path of a static helm for $arch. Another architecture gets a cache of its own.
 build_helm() {
@@ -67,7 +38,7 @@ must_be_static() {
   fi
 }
 
-operator=${OPERATOR_BINARY:-$(build_operator)}
+operator=${OPERATOR_BINARY:-$(deploy/static.sh "$arch")}
 helm=$(build_helm)
 must_be_static "$operator"
 must_be_static "$helm"

@@ -4,6 +4,7 @@ pub mod api;
 pub mod chart;
 pub mod cli;
 pub mod cluster;
+pub mod crash;
 pub mod device;
 pub mod flashclass;
 pub mod flashjob;

@@ -16,6 +16,8 @@ pub const TRACKING_FINALIZER: &str = "flashjob.nbfc.io/tracking";
 pub const FIELD_MANAGER: &str = "flashjob-operator";
 /// Field manager of approvals, which a person gives.
 pub const APPROVAL_MANAGER: &str = "flashjob-operator-approve";
+/// Field manager of `spec.suspend` of classes, where a person has ordered it.
+pub const SUSPEND_MANAGER: &str = "flashjob-operator-stop";
 
 /// Label: uid of the `FlashJob`, on every object of an attempt and on release Secrets.
 pub const LABEL_JOB_UID: &str = "flashjob.nbfc.io/job-uid";

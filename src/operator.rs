@@ -123,24 +123,27 @@ pub async fn run(
         "waiting for the leader lease"
     );
     ready.send_replace(true);
+    let crash = settings.crash();
     let election = Election::new(
         clients.lease.clone(),
         &namespace,
         settings.lease_times(),
         settings.write_timeout(),
         fence,
-    );
+    )
+    .crashing(crash.clone());
     let mut leadership = tokio::select! {
         leadership = election.win() => leadership,
         _ = stop.wait_for(|stop| *stop) => return Ok(()),
     };
     metrics.leading(true);
-    let (events, _publisher) = Events::start(clients.write.clone(), leadership.identity());
+    let (events, _publisher) =
+        Events::start(clients.write.clone(), leadership.identity(), crash.clone());
     let (nudge_tx, nudge_rx) = mpsc::unbounded_channel();
     let flash_pod = source.load(None).map(Arc::new);
     let limits = limits(&settings, markers(settings.log_markers.as_deref())?);
     let ctx = Arc::new(Context::new(
-        (clients.read.clone(), writer),
+        (clients.read.clone(), writer, crash),
         (metrics.clone(), events),
         limits,
         helm.clone().map(Arc::new),

@@ -272,6 +272,11 @@ pub struct Settings {
     )]
     pub renew_period_ms: u64,
 
+    /// Where to abort, for tests.
+    #[cfg(debug_assertions)]
+    #[arg(long, env = "FLASHJOB_CRASH_AT", hide = true)]
+    crash_at: Option<crate::crash::CrashAt>,
+
     /// Milliseconds that one write may take.
     #[arg(
         long,

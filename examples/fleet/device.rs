@@ -17,6 +17,8 @@ pub enum Outcome {
     TransferFailed,
     /// Not contacted, exit code 1.
     Exit1,
+    /// Not contacted the first time, exit code 1; then as `Sent`.
+    Exit1Once,
     /// Never dials in.
     NeverEnds,
     /// Firmware sent; comes back with the version it had.
@@ -51,7 +53,9 @@ impl Outcome {
             | Self::Swapped => (0, &["Verified device", "Firmware sent to IoT"]),
             Self::Refused => (0, &["Not verified device"]),
             Self::TransferFailed => (0, &["Verified device", "Could not apply OTA"]),
-            Self::Exit1 => (1, &["Error performing POST request: connection refused"]),
+            Self::Exit1 | Self::Exit1Once => {
+                (1, &["Error performing POST request: connection refused"])
+            }
             Self::NeverEnds | Self::NoAddress => return None,
         };
         Some(Ending { exit_code, log })
@@ -59,13 +63,14 @@ impl Outcome {
 
     /// Whether the device received the firmware, and so reboots.
     pub fn received(self) -> bool {
-        self.verdict() == Some("Succeeded")
+        self.verdict() == Some("Succeeded") && self != Self::Exit1Once
     }
 
-    /// Verdict on the transfer that an operator has to reach; none while there is nothing to judge.
+    /// Verdict on the transfer that an operator has to reach, if it tries again; none while there is nothing to judge.
     pub fn verdict(self) -> Option<&'static str> {
         match self {
             Self::Sent
+            | Self::Exit1Once
             | Self::OldVersion
             | Self::LaggingVersion
             | Self::NeverBack
@@ -96,6 +101,7 @@ impl Device {
     pub fn outcome_after(&self, flashes: u32, healed_after: Option<u32>) -> Outcome {
         match healed_after {
             Some(healed) if flashes >= healed => Outcome::Sent,
+            _ if flashes > 0 && self.outcome == Outcome::Exit1Once => Outcome::Sent,
             _ => self.outcome,
         }
     }
@@ -107,6 +113,7 @@ pub fn devices(params: &Params) -> Result<Vec<Device>, String> {
         (Outcome::Refused, params.refused_share),
         (Outcome::TransferFailed, params.transfer_failed_share),
         (Outcome::Exit1, params.exit1_share),
+        (Outcome::Exit1Once, params.exit1_once_share),
         (Outcome::NeverEnds, params.never_ends_share),
         (Outcome::OldVersion, params.old_version_share),
         (Outcome::LaggingVersion, params.lagging_version_share),

@@ -60,6 +60,9 @@ pub struct Params {
     /// Share that cannot be contacted, with exit code 1.
     #[arg(long, default_value_t = 0.0)]
     pub exit1_share: f64,
+    /// Share that cannot be contacted the first time, with exit code 1, and is flashed as it should be from then on.
+    #[arg(long, default_value_t = 0.0)]
+    pub exit1_once_share: f64,
     /// Share that never dials in, so that the pod runs until its deadline.
     #[arg(long, default_value_t = 0.0)]
     pub never_ends_share: f64,

@@ -102,8 +102,8 @@ pub struct FlashClassSpec {
     /// Devices that may be flashed. Unset: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_filter: Option<DeviceFilter>,
-    /// Most devices in flight that share something, such as a gateway, counted over all jobs in the cluster. Not kept yet: a
-    /// class that sets them is not accepted.
+    /// Most devices in flight that share something, such as a gateway, counted over all jobs in the cluster, of whatever class.
+    /// They bound what jobs of this class start.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub in_flight_limits: Vec<InFlightLimit>,
@@ -211,7 +211,20 @@ pub struct InFlightLimit {
 }
 
 /// What devices share.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+)]
 pub enum LimitBy {
     /// The Akri Configuration.
     #[default]

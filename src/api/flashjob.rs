@@ -221,3 +221,15 @@ pub enum MismatchPolicy {
     /// The device fails before it is flashed.
     Fail,
 }
+
+impl MismatchPolicy {
+    /// The word in spec and status.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ignore => "Ignore",
+            Self::Warn => "Warn",
+            Self::Fail => "Fail",
+        }
+    }
+}

@@ -29,6 +29,6 @@ pub use rollout::{
 };
 pub use selection::{SelectedDevice, SelectionSlice};
 pub use status::{
-    Counts, DevicePhase, DeviceStatus, Effective, FlashClassRef, FlashJobStatus, Phase,
-    PreviousRound, Round, SelectionStatus, StepStatus, StopStatus,
+    Counts, DevicePhase, DeviceStatus, Effective, EffectiveLimit, FlashClassRef, FlashJobStatus,
+    Phase, PreviousRound, Round, SelectionStatus, StepStatus, StopStatus,
 };

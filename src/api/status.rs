@@ -163,6 +163,24 @@ pub struct Effective {
     pub already_at_version: String,
     /// Seconds that a Service may wait for its address.
     pub address_timeout_seconds: i64,
+    /// Most devices in flight that share something, by the classes whose rules hold, counted over all jobs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub in_flight_limits: Vec<EffectiveLimit>,
+}
+
+/// Most devices in flight that share something.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct EffectiveLimit {
+    /// Class that says so.
+    pub flash_class: String,
+    /// What devices share: Configuration, Node or Property.
+    pub by: String,
+    /// Name of the property, with Property.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub property: Option<String>,
+    /// Most devices in flight for each value.
+    pub max: i64,
 }
 
 /// Identity of the frozen selection.

@@ -10,6 +10,7 @@ mod plan;
 mod reference;
 mod render;
 mod run;
+mod stop;
 mod version;
 
 use std::{error::Error, io::Write, process::ExitCode};
@@ -38,6 +39,10 @@ enum Command {
     Explain(explain::Explain),
     /// Approve a step of a rollout that waits for somebody to look at it; run by a person, with that person's rights.
     Approve(approve::Approve),
+    /// Suspend classes, all of them in an emergency: nothing new of their FlashJobs starts, and what is in flight ends.
+    Stop(stop::Stop),
+    /// Let classes go on that `stop` suspended.
+    Resume(stop::Resume),
     /// Free what FlashJobs left behind when the operator is gone; run by a person, with that person's rights.
     Cleanup(cleanup::Cleanup),
     /// Print the versions of the operator, its flash chart, helm and the cluster.
@@ -72,6 +77,8 @@ async fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Plan(plan) => plan.run().await.map(|()| ExitCode::SUCCESS),
         Command::Explain(explain) => explain.run().await.map(|()| ExitCode::SUCCESS),
         Command::Approve(approve) => approve.run().await,
+        Command::Stop(stop) => stop.run().await,
+        Command::Resume(resume) => resume.run().await,
         Command::Cleanup(cleanup) => cleanup.run().await,
         Command::Version(version) => version.run().await.map(|()| ExitCode::SUCCESS),
         Command::Reference => print(&reference::markdown()).map(|()| ExitCode::SUCCESS),

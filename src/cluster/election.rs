@@ -20,7 +20,10 @@ use super::{
     fence::Fence,
     lease::{Decision, LeaseTimes, Observed, decide, held_spec},
 };
-use crate::names;
+use crate::{
+    crash::{Crash, Write},
+    names,
+};
 
 pub use leadership::Leadership;
 
@@ -32,6 +35,7 @@ pub struct Election {
     times: LeaseTimes,
     request_timeout: Duration,
     fence: Arc<Fence>,
+    crash: Crash,
 }
 
 /// Why leadership ended.
@@ -64,7 +68,15 @@ impl Election {
             times,
             request_timeout,
             fence,
+            crash: Crash::default(),
         }
+    }
+
+    /// The same, with a crash point.
+    #[must_use]
+    pub fn crashing(mut self, crash: Crash) -> Self {
+        self.crash = crash;
+        self
     }
 
     /// Waits until this process leads and no write of a former leader can be under way; then the fence is open.
@@ -147,7 +159,8 @@ impl Election {
     async fn take(&self, before: Option<&Lease>, identity: &str) -> Result<Lease, ApiError> {
         let spec = before.and_then(|lease| lease.spec.as_ref());
         let spec = held_spec(spec, identity, self.times.duration, clock::now());
-        self.write(before, spec, self.request_timeout).await
+        let write = self.write(before, spec, self.request_timeout);
+        self.crash.around(Write::LeaseTake, write).await
     }
 
     async fn write(

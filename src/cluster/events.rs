@@ -9,7 +9,10 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use tracing::debug;
 
 use super::error::cut;
-use crate::names;
+use crate::{
+    crash::{Crash, Write},
+    names,
+};
 
 /// Events that may wait to be published; more are dropped.
 const WAITING: usize = 512;
@@ -43,7 +46,7 @@ pub struct Events {
 impl Events {
     /// Starts the task that publishes; it ends when the last `Events` is dropped.
     #[must_use]
-    pub fn start(client: Client, instance: &str) -> (Self, JoinHandle<()>) {
+    pub fn start(client: Client, instance: &str, crash: Crash) -> (Self, JoinHandle<()>) {
         let recorder = Recorder::new(
             client,
             Reporter {
@@ -54,7 +57,9 @@ impl Events {
         let (fact_tx, mut fact_rx) = mpsc::channel::<Fact>(WAITING);
         let task = tokio::spawn(async move {
             while let Some(fact) = fact_rx.recv().await {
-                publish(&recorder, fact).await;
+                let published = publish(&recorder, fact);
+                // A failure was said already, and an event that is lost is no error.
+                let _ = crash.around(Write::Event, published).await;
             }
         });
         (Self { fact_tx }, task)
@@ -68,7 +73,8 @@ impl Events {
     }
 }
 
-async fn publish(recorder: &Recorder, fact: Fact) {
+/// Whether it was published; a failure is logged.
+async fn publish(recorder: &Recorder, fact: Fact) -> Result<(), ()> {
     let event = Event {
         type_: if fact.warning {
             EventType::Warning
@@ -85,8 +91,9 @@ async fn publish(recorder: &Recorder, fact: Fact) {
         recorder.publish(&event, &fact.about),
     );
     match published.await {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => return Ok(()),
         Ok(Err(error)) => debug!(%error, reason = event.reason, "an event was not published"),
         Err(_) => debug!(reason = event.reason, "an event was not published in time"),
     }
+    Err(())
 }

@@ -4,7 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use super::instance::{Device, DeviceError};
+use super::{
+    footprint::Footprint,
+    instance::{Device, DeviceError},
+};
 use crate::api::Instance;
 
 /// See the module's documentation. An Instance that is being deleted counts as gone.
@@ -67,6 +70,14 @@ impl Inventory {
     pub fn by_endpoint(&self, endpoint: &str) -> Option<&Device> {
         let (_, uid) = self.by_endpoint.get(endpoint)?.last()?;
         self.devices.get(uid)?.as_ref().ok()
+    }
+
+    /// What the device at this normalised endpoint shares with others, over all of its Instances.
+    #[must_use]
+    pub fn footprint(&self, endpoint: &str) -> Footprint {
+        let uids = self.by_endpoint.get(endpoint).into_iter().flatten();
+        uids.filter_map(|(_, uid)| self.devices.get(uid)?.as_ref().ok())
+            .collect()
     }
 
     /// Every device that can be flashed, in no order.

@@ -4,6 +4,7 @@
 
 mod endpoint;
 mod expectation;
+mod footprint;
 mod instance;
 mod inventory;
 mod matching;
@@ -14,6 +15,7 @@ mod tests;
 
 pub use endpoint::{Endpoint, EndpointError};
 pub use expectation::{mismatch, mismatch_selected};
+pub use footprint::Footprint;
 pub use instance::{Device, DeviceError};
 pub use inventory::Inventory;
 pub use matching::matching;

@@ -3,6 +3,7 @@
 use crate::{
     api::{FlashClass, FlashClassStatus},
     cluster::{ApiError, ErrorKind},
+    crash::Write,
     flashjob::Context,
 };
 
@@ -19,7 +20,8 @@ pub async fn write_status(
         status: Some(status),
         ..object.clone()
     };
-    match ctx.writer.replace_class_status(&object).await {
+    let request = ctx.writer.replace_class_status(&object);
+    match ctx.crash.around(Write::ClassStatus, request).await {
         Err(error) if error.kind == ErrorKind::Conflict || error.is_not_found() => Ok(()),
         other => other,
     }

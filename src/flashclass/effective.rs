@@ -4,7 +4,8 @@
 
 use super::class::Class;
 use crate::api::{
-    AlreadyAtVersion, ClassDefaults, Effective, FlashJobSpec, MismatchPolicy, VerificationMode,
+    AlreadyAtVersion, ClassDefaults, Effective, EffectiveLimit, FlashJobSpec, MismatchPolicy,
+    VerificationMode,
 };
 
 /// Devices in flight at the same time where nothing is said: MetalLB pools of ten addresses are common.
@@ -37,7 +38,9 @@ pub(super) fn effective<'a>(
         device_discovery_timeout_seconds: spec
             .device_discovery_timeout_seconds
             .unwrap_or(DEFAULT_DISCOVERY_TIMEOUT_SECONDS),
-        mismatch_policy: format!("{:?}", mismatch_policy(spec, defaults, classes.clone())),
+        mismatch_policy: mismatch_policy(spec, defaults, classes.clone())
+            .as_str()
+            .to_owned(),
         engine: engine.to_owned(),
         flash_image: spec
             .flashjob_pod_image
@@ -57,9 +60,23 @@ pub(super) fn effective<'a>(
             .timeout_seconds
             .or(of_class.timeout_seconds)
             .unwrap_or(DEFAULT_VERIFICATION_TIMEOUT_SECONDS),
-        already_at_version: format!("{:?}", already_at_version(spec, defaults, classes, mode)),
+        already_at_version: format!(
+            "{:?}",
+            already_at_version(spec, defaults, classes.clone(), mode)
+        ),
         address_timeout_seconds: defaults.address_timeout_seconds.unwrap_or(address_seconds),
+        in_flight_limits: classes.flat_map(in_flight_limits).collect(),
     }
+}
+
+fn in_flight_limits(class: &Class) -> impl Iterator<Item = EffectiveLimit> {
+    let limits = class.spec.in_flight_limits.iter();
+    limits.map(|limit| EffectiveLimit {
+        flash_class: class.name().to_owned(),
+        by: format!("{:?}", limit.by),
+        property: limit.property.clone(),
+        max: limit.max.into(),
+    })
 }
 
 fn parallelism<'a>(

@@ -8,9 +8,11 @@ use jiff::tz::TimeZone;
 use kube::core::Selector;
 use serde_json::{Value, json};
 
+use super::limit::Limit;
 use crate::{
     api::{
-        ClassDefaults, FlashClassSpec, NamespaceRule, NamespacesFrom, Window, rule::TIME_OF_DAY,
+        ClassDefaults, FlashClassSpec, InFlightLimit, NamespaceRule, NamespacesFrom, Window,
+        rule::TIME_OF_DAY,
     },
     chart::{
         device_values::DeviceValues,
@@ -37,6 +39,8 @@ pub struct Rules {
     pub device_namespaces: NamespacePick,
     /// What the properties of devices have to be.
     pub devices: Requirements,
+    /// Most devices in flight that share something.
+    pub in_flight_limits: Vec<Limit>,
 }
 
 /// Which namespaces are meant.
@@ -106,6 +110,7 @@ impl Rules {
                 &mut problems,
             ),
             devices: problems.take("deviceFilter", devices).unwrap_or_default(),
+            in_flight_limits: limits(class, &spec.in_flight_limits, &mut problems),
         };
         for (index, volume) in workload.volume_types.iter().enumerate() {
             if volume == "hostPath" {
@@ -115,11 +120,6 @@ impl Rules {
         }
         for (index, window) in spec.windows.iter().enumerate() {
             check_window(index, window, &mut problems);
-        }
-        if !spec.in_flight_limits.is_empty() {
-            // A limit that nobody keeps would be worse than none: administrators rely on it.
-            let problem = "this version does not keep such limits yet; remove them, and bound the jobs by maxParallelism";
-            problems.say("inFlightLimits", problem);
         }
         problems.take("defaults.values", layer(class, defaults));
         let image = defaults.flash_image.as_ref();
@@ -201,6 +201,18 @@ fn namespaces(field: &str, rule: Option<&NamespaceRule>, problems: &mut Problems
             NamespacePick::Same
         }
     }
+}
+
+fn limits(class: &str, specs: &[InFlightLimit], problems: &mut Problems) -> Vec<Limit> {
+    let specs = specs.iter().enumerate();
+    specs
+        .filter_map(|(index, spec)| {
+            problems.take(
+                format!("inFlightLimits[{index}]"),
+                Limit::parse(class, spec),
+            )
+        })
+        .collect()
 }
 
 fn check_window(index: usize, window: &Window, problems: &mut Problems) {

@@ -9,6 +9,7 @@ use super::{
     class::Class,
     effective::effective,
     freeze::Frozen,
+    limit::Limit,
     resolve::{Asks, Facts, picked, resolve},
     rules::{Rules, allows},
 };
@@ -144,10 +145,6 @@ impl Terms {
     /// Why the classes do not allow a device, if they do not.
     #[must_use]
     pub fn forbid(&self, device: &Device) -> Option<String> {
-        let place = format!(
-            "device {} ({}/{})",
-            device.endpoint, device.namespace, device.name
-        );
         self.rules()
             .zip(&self.namespaces)
             .find_map(|((class, rules), namespaces)| {
@@ -162,10 +159,19 @@ impl Terms {
                     "its properties do not pass spec.deviceFilter"
                 };
                 Some(format!(
-                    "FlashClass {} does not allow {place}: {why} of the class",
-                    class.name()
+                    "FlashClass {} does not allow device {} ({}/{}): {why} of the class",
+                    class.name(),
+                    device.endpoint,
+                    device.namespace,
+                    device.name
                 ))
             })
+    }
+
+    /// Limits on devices in flight that share something. They hold for what the job starts, counted over all jobs.
+    pub fn in_flight_limits(&self) -> impl Iterator<Item = &Limit> {
+        self.rules()
+            .flat_map(|(_, rules)| rules.in_flight_limits.iter())
     }
 
     /// Most devices of the first step, if a class bounds it.

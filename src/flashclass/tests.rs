@@ -287,7 +287,7 @@ fn devices_outside_namespaces_and_filter_are_forbidden(
 #[case::window_zone(json!({"windows": [{"start": "22:00", "durationSeconds": 60, "timeZone": "Mars/Base"}]}), "spec.windows[0].timeZone")]
 #[case::template(json!({"defaults": {"values": {"a": "{{ device.colour }}"}}}), "spec.defaults.values")]
 #[case::own_image(json!({"allowedFlashImages": ["x/*"], "defaults": {"flashImage": "y:1"}}), "spec.defaults.flashImage")]
-#[case::limit(json!({"inFlightLimits": [{"by": "Property", "max": 1}]}), "spec.inFlightLimits: this version does not keep such limits yet")]
+#[case::limit(json!({"inFlightLimits": [{"by": "Node", "max": 1}, {"by": "Property", "max": 1}]}), "spec.inFlightLimits[1]: by: Property needs property")]
 #[case::unreadable(json!({"suspend": "yes"}), "spec cannot be read")]
 fn a_class_that_cannot_be_used_is_not_accepted_and_its_status_names_the_field(
     #[case] rules: Value,

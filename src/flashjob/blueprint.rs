@@ -27,7 +27,7 @@ use crate::{
         schema::Schema,
         template::{Capabilities, Program},
     },
-    device::Device,
+    device::{Device, Footprint},
     flashclass::{Frozen, Terms},
     release::{Intent, release_name},
 };
@@ -271,6 +271,8 @@ pub struct AttemptOf<'a> {
     pub uuid: &'a str,
     /// The device as it is now.
     pub device: &'a Device,
+    /// What it shares with others, over all of its Instances; none where nobody counts.
+    pub shared: Option<&'a Footprint>,
     /// Attempt at the device in this round, from 1.
     pub number: u32,
     /// Random text.

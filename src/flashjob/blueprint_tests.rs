@@ -68,6 +68,7 @@ fn blueprint_for(
         index: 0,
         uuid: &uuid(0),
         device,
+        shared: None,
         number: 1,
         nonce: "n",
     };
@@ -316,6 +317,7 @@ fn a_firmware_that_got_past_every_check_is_one_harmless_text() {
         index: 0,
         uuid: &uuid(0),
         device: &device,
+        shared: None,
         number: 1,
         nonce: "n",
     };

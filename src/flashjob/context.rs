@@ -12,6 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{
     attempts::Bounds,
     blueprint::FlashPod,
+    concern::{self, Sighting},
     conditions, gauge,
     job::Job,
     memory::Refusal,
@@ -24,6 +25,7 @@ use super::{
 use crate::{
     api::{ConditionType, DevicePhase, DeviceStatus, FlashJobStatus, Reason},
     cluster::{Events, Fact, Writer},
+    crash::Crash,
     release::engine::helm::Helm,
     telemetry::Metrics,
 };
@@ -48,6 +50,8 @@ pub struct Context {
     pub writer: Writer,
     /// Reads.
     pub read: Client,
+    /// Where to abort, in tests.
+    pub crash: Crash,
     /// Metrics.
     pub metrics: Metrics,
     /// Settings.
@@ -83,7 +87,7 @@ impl Context {
     /// Puts together what passes and steps share. `nudge_tx` queues a pass of a job.
     #[must_use]
     pub fn new(
-        (read, writer): (Client, Writer),
+        (read, writer, crash): (Client, Writer, Crash),
         (metrics, events): (Metrics, Events),
         limits: Limits,
         helm: Option<Arc<Helm>>,
@@ -98,6 +102,7 @@ impl Context {
         Self {
             writer,
             read,
+            crash,
             metrics,
             limits,
             helm,
@@ -144,19 +149,17 @@ impl Context {
         self.nudge_all();
     }
 
-    /// Queues a pass of every job with devices that are not final: an Instance came, went or changed.
-    pub fn nudge_waiting(&self) {
-        let finished =
-            |job: &Job| conditions::holds(&job.status.conditions, ConditionType::Finished);
-        let uids: Vec<String> = self
-            .state()
-            .jobs()
-            .filter(|job| !finished(job))
-            .map(|job| job.uid.clone())
-            .collect();
-        for uid in uids {
-            self.nudge(&uid);
-        }
+    /// Queues a pass of every job that a device concerns: its Instance came, went or changed.
+    pub fn nudge_concerned(&self, seen: &Sighting) {
+        let uids = concern::concerned(&self.state(), seen);
+        uids.iter().for_each(|uid| self.nudge(uid));
+    }
+
+    /// Queues a pass of every job that may wait for what another job holds; how many those are.
+    pub fn nudge_contending(&self) -> usize {
+        let uids = concern::contending(&self.state());
+        uids.iter().for_each(|uid| self.nudge(uid));
+        uids.len()
     }
 
     /// Name of the engine in use.

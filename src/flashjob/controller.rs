@@ -15,8 +15,8 @@ use serde::de::DeserializeOwned;
 use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{
-    context::Context, job::Job, namespaces, passes::passes, sight::AttemptKey, state::State, sweep,
-    takeover,
+    concern::Sighting, context::Context, job::Job, namespaces, passes::passes, sight::AttemptKey,
+    state::State, sweep, takeover,
 };
 use crate::{
     api::{FlashJob, Instance},
@@ -24,6 +24,7 @@ use crate::{
         Reader, Scope,
         watch::{self, Watch, WatchEvent},
     },
+    device::Inventory,
     flashclass,
 };
 
@@ -256,6 +257,7 @@ async fn instances(
     let mut listing: HashMap<Option<String>, HashSet<String>> = HashMap::new();
     let mut parts: HashMap<Option<String>, HashSet<String>> = HashMap::new();
     while let Some(watched) = events.next().await {
+        let mut changed = None;
         match watched.event {
             WatchEvent::Restarted => drop(listing.insert(watched.part, HashSet::new())),
             WatchEvent::Seen(guard) => {
@@ -264,15 +266,15 @@ async fn instances(
                 listing
                     .get_mut(&watched.part)
                     .map(|seen| seen.insert(uid.clone()));
+                changed = Some(change(&ctx, &uid, |inventory| inventory.apply(instance)));
                 parts.entry(watched.part).or_default().insert(uid);
-                ctx.state().inventory.apply(instance);
             }
             WatchEvent::Deleted(guard) => {
                 let Some(uid) = guard.meta().uid.clone() else {
                     continue;
                 };
                 parts.entry(watched.part).or_default().remove(&uid);
-                ctx.state().inventory.delete(&uid);
+                changed = Some(change(&ctx, &uid, |inventory| inventory.delete(&uid)));
             }
             WatchEvent::Listed => {
                 let seen = listing.remove(&watched.part).unwrap_or_default();
@@ -293,9 +295,27 @@ async fn instances(
                 tracing::warn!(kind = "Instance", error = %error, "watch failed, trying again");
             }
         }
-        if listing.is_empty() {
-            ctx.nudge_waiting();
+        match changed.filter(|_| listing.is_empty()) {
+            Some(seen) => ctx.nudge_concerned(&seen),
+            None if listing.is_empty() => ctx.nudge_all(),
+            None => {}
         }
+    }
+}
+
+/// Changes the inventory; where the device of this uid was and is.
+fn change(ctx: &Context, uid: &str, change: impl FnOnce(&mut Inventory)) -> Sighting {
+    let mut state = ctx.state();
+    let endpoint = |inventory: &Inventory| {
+        let device = inventory.by_uuid(uid)?.as_ref().ok()?;
+        Some(device.endpoint.to_string())
+    };
+    let before = endpoint(&state.inventory);
+    change(&mut state.inventory);
+    let after = endpoint(&state.inventory);
+    Sighting {
+        uid: uid.to_owned(),
+        endpoints: before.into_iter().chain(after).collect(),
     }
 }
 

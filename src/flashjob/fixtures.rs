@@ -8,8 +8,9 @@ use super::{
     attempts::Bounds,
     job::Job,
     ledger::{Attempt, Ledger},
+    limits::line::Line,
     memory::{Found, Memory},
-    plan::{self, Observed, Plan, World},
+    plan::{self, Derived, Observed, Plan, World},
     roster::Roster,
     sight::{
         Address, AttemptKey, ContainerSight, Identity, PodSight, RecordSight, ServiceSight, Sight,
@@ -64,6 +65,7 @@ pub fn identity(index: usize, id: &str) -> Identity {
         round: 1,
         uuid: uuid(index),
         endpoint: Some(endpoint(index)),
+        footprint: None,
     }
 }
 
@@ -262,6 +264,7 @@ pub struct Scene {
     pub roster: Option<Roster>,
     pub inventory: Inventory,
     pub ledger: Ledger,
+    pub line: Line,
     pub memory: Memory,
     pub terms: Terms,
     pub world: World,
@@ -292,6 +295,7 @@ impl Scene {
             roster: Some(roster),
             inventory,
             ledger: Ledger::default(),
+            line: Line::default(),
             memory: Memory::default(),
             terms: Terms::default(),
             world: World {
@@ -310,9 +314,11 @@ impl Scene {
             roster: self.roster.as_ref(),
             inventory: &self.inventory,
             ledger: &self.ledger,
+            line: &self.line,
             memory: &self.memory,
             terms: &self.terms,
             world: &self.world,
+            derived: Derived::default(),
         }
     }
 

@@ -7,12 +7,16 @@
 pub mod bounds;
 mod imagined;
 mod rungs;
+mod sharing;
 mod text;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use self::bounds::{Stage, Times, longest_stage, most_failures};
+use self::{
+    bounds::{Stage, Times, longest_turns, most_failures},
+    sharing::{limited, turns},
+};
 use super::{
     blueprint::FlashPod,
     memory::Refusal,
@@ -23,11 +27,13 @@ use super::{
 };
 use crate::{
     api::{Effective, Reason, SelectedDevice},
-    device::Device,
+    device::{Device, Footprint},
+    flashclass::Limit,
 };
 
 pub use self::{
     imagined::{Cluster, imagine},
+    sharing::LimitForecast,
     text::text,
 };
 
@@ -54,6 +60,8 @@ pub struct Forecast {
     pub refusal: Option<Refused>,
     /// What holds after defaults and ceilings.
     pub effective: Effective,
+    /// Limits of the classes on what devices in flight share, where more devices share it than may be in flight.
+    pub limits: Vec<LimitForecast>,
     /// The steps; what follows the last one is the rest.
     pub steps: Vec<StepForecast>,
     /// The devices, in the order in which they begin.
@@ -234,6 +242,7 @@ pub fn forecast(asked: &Asked<'_>) -> Forecast {
         classes: asked.classes.to_vec(),
         refusal: asked.refusal.map(Refused::of),
         effective: asked.effective.clone(),
+        limits: limited(&limits(asked), &footprints(asked, &devices, |_| true)),
         failures: failures(asked, &steps, &devices, in_flight),
         duration: duration(asked, &steps, &devices, in_flight),
         steps,
@@ -328,6 +337,26 @@ fn foretold(verdictless: Verdictless) -> Foretold {
     }
 }
 
+fn limits<'a>(asked: &Asked<'a>) -> Vec<&'a Limit> {
+    asked.observed.terms.in_flight_limits().collect()
+}
+
+/// What those of the devices share that are flashed, or may be. Of one that is not discovered nothing is known.
+fn footprints(
+    asked: &Asked<'_>,
+    devices: &[Prospect],
+    of: impl Fn(&Prospect) -> bool,
+) -> Vec<Footprint> {
+    let flashed = |device: &&Prospect| matches!(device.fate, Fate::Flashed | Fate::Awaited);
+    let inventory = asked.observed.inventory;
+    let footprint = |device: &Prospect| {
+        let endpoint = device.selected.endpoint.as_deref();
+        endpoint.map_or_else(Footprint::default, |endpoint| inventory.footprint(endpoint))
+    };
+    let devices = devices.iter().filter(flashed).filter(|device| of(device));
+    devices.map(footprint).collect()
+}
+
 fn step_of(rungs: &[Rung], index: usize) -> usize {
     let before = rungs.iter().take_while(|rung| rung.end <= index).count();
     (before + 1).min(rungs.len().max(1))
@@ -351,11 +380,8 @@ fn steps(
             }
             count
         };
-        let stage = Stage {
-            devices: of_step(Fate::Flashed) + of_step(Fate::Awaited),
-            limit: rung.limit,
-            soak_seconds: rung.soak_seconds,
-        };
+        let own_devices = footprints(asked, devices, |device| device.step == number);
+        let turns = turns(&limits(asked), &own_devices, in_flight);
         let discovery = if of_step(Fate::Awaited) > 0 {
             asked.effective.device_discovery_timeout_seconds
         } else {
@@ -370,7 +396,7 @@ fn steps(
             foreseen: of_step(Fate::Refused),
             soak_seconds: rung.soak_seconds,
             require_approval: rung.approval,
-            seconds_at_most: longest_stage(&stage, times, in_flight).saturating_add(discovery),
+            seconds_at_most: longest_turns(turns, times).saturating_add(discovery),
         }
     });
     rungs.collect()

@@ -34,7 +34,7 @@ fn rung(name: &str, end: usize, limit: Option<usize>) -> Rung {
 }
 
 fn asking(scene: &Scene, rungs: &[Rung], limit: Option<usize>) -> Forecast {
-    let effective = scene.observed().effective();
+    let effective = scene.observed().effective().clone();
     let flash_pod = flash_pod();
     forecast(&Asked {
         observed: &scene.observed(),
@@ -153,4 +153,30 @@ fn retries_and_read_back_lengthen_the_bound() {
     assert_eq!(seconds(read_back), 2 * 660);
     let retried = json!({"verification": {"mode": "None"}, "backoffLimitPerDevice": 1});
     assert_eq!(seconds(retried), 2 * 1210);
+}
+
+#[test]
+fn devices_that_share_what_a_class_limits_take_turns() {
+    let mut spec = spec(6);
+    spec["parallelism"] = json!(4);
+    spec["verification"] = json!({"mode": "None"});
+    let mut scene = Scene::of(&spec);
+    let deadline = scene
+        .observed()
+        .effective()
+        .active_deadline_seconds_per_device;
+    let limits = json!([{"by": "Configuration", "max": 2}, {"by": "Node", "max": 9}]);
+    let object = json!({"metadata": {"name": "esp32"}, "spec": {"inFlightLimits": limits}});
+    let class = crate::flashjob::fixtures::classes(&[object]);
+    scene.terms.classes = vec![std::sync::Arc::clone(class.get("esp32").unwrap())];
+    let foretold = asking(&scene, &[rung("", 6, None)], None);
+    assert_eq!(foretold.duration.seconds_at_most, 3 * deadline);
+    let text = text(&foretold);
+    assert!(
+        text.contains(
+            "Devices that take turns, for what they share is limited\n  6 devices of Configuration lamps: at most 2 in flight, over all \
+             FlashJobs (FlashClass esp32)\n"
+        ),
+        "{text}"
+    );
 }

@@ -29,6 +29,8 @@ pub struct Attempt {
     pub pod_seen: bool,
     /// Its Pod is gone, and had ended without ever starting when it was last seen.
     pub pod_never_ran: bool,
+    /// Its flash is over and the device's version is being read back: its record is no more than the lock.
+    pub read_back: bool,
     /// A step of the operator is running for it; nothing else is decided meanwhile.
     pub step: bool,
 }
@@ -42,6 +44,7 @@ impl Attempt {
             pod: None,
             pod_seen: false,
             pod_never_ran: false,
+            read_back: false,
             step: false,
         }
     }
@@ -76,7 +79,8 @@ impl Attempt {
     /// Whether a slot of `parallelism` is in use: from the record until Pod and Service are gone.
     #[must_use]
     pub fn holds_slot(&self) -> bool {
-        self.locks() || self.service.is_some()
+        let lock_alone = self.read_back && self.pod.is_none();
+        (self.locks() && !lock_alone) || self.service.is_some()
     }
 
     /// Whether a Pod of it may exist that was never seen: the answer to its creation, its event, or the list that holds it may
@@ -225,6 +229,20 @@ impl Ledger {
         self.drop_if_empty(key);
     }
 
+    /// These attempts of a job are read back, as its stored status says: their flashes are over for good.
+    pub fn note_read_back(&mut self, job_uid: &str, is_read_back: impl Fn(&str) -> bool) {
+        let of_job = self.of_job(job_uid);
+        let new = of_job.filter(|(key, attempt)| !attempt.read_back && is_read_back(&key.id));
+        let new: Vec<AttemptKey> = new.map(|(key, _)| key.clone()).collect();
+        for key in new {
+            let held = self.holds(&key);
+            if let Some(attempt) = self.attempts.get_mut(&key) {
+                attempt.read_back = true;
+            }
+            self.note_freed(&key, held);
+        }
+    }
+
     /// Whether a lock or a slot was given up since this was last asked: other jobs may be waiting for it.
     pub fn take_freed(&mut self) -> bool {
         std::mem::take(&mut self.freed)
@@ -266,6 +284,20 @@ impl Ledger {
         self.attempts.iter()
     }
 
+    /// Whether this version of a record, or a later one, was taken in, or the record is gone: it is no news.
+    #[must_use]
+    pub fn knows_record(&self, uid: &str, version: u64) -> bool {
+        if self.gone.contains(uid) {
+            return true;
+        }
+        let Some((key, Kind::Record(revision))) = self.by_uid.get(uid) else {
+            return false;
+        };
+        let attempt = self.attempts.get(key);
+        let known = attempt.and_then(|attempt| attempt.records.get(revision));
+        known.is_some_and(|known| known.sight.uid == uid && known.sight.version >= version)
+    }
+
     /// Who holds the lock on this endpoint, if anybody does.
     #[must_use]
     pub fn holder(&self, endpoint: &str) -> Option<&Attempt> {
@@ -273,6 +305,19 @@ impl Ledger {
         keys.iter()
             .filter_map(|key| self.attempts.get(key))
             .find(|attempt| attempt.locks())
+    }
+
+    /// Attempts that hold a slot.
+    pub fn in_flight(&self) -> impl Iterator<Item = &Attempt> {
+        self.attempts
+            .values()
+            .filter(|attempt| attempt.holds_slot())
+    }
+
+    /// uids of the jobs that have an attempt at this endpoint.
+    pub fn jobs_at(&self, endpoint: &str) -> impl Iterator<Item = &str> {
+        let keys = self.by_endpoint.get(endpoint).into_iter().flatten();
+        keys.map(|key| key.job_uid.as_str())
     }
 
     /// Slots in use by this job.
@@ -286,10 +331,7 @@ impl Ledger {
     /// Slots in use by all jobs.
     #[must_use]
     pub fn slots(&self) -> usize {
-        self.attempts
-            .values()
-            .filter(|attempt| attempt.holds_slot())
-            .count()
+        self.in_flight().count()
     }
 
     /// uids of what is known of a kind and namespace, to compare with a new LIST. `kind` is Secret, Service or Pod.
@@ -363,6 +405,9 @@ impl Ledger {
             .or_insert_with(|| Attempt::new(identity.clone()));
         if attempt.identity.endpoint.is_none() {
             attempt.identity.endpoint.clone_from(&identity.endpoint);
+        }
+        if attempt.identity.footprint.is_none() {
+            attempt.identity.footprint.clone_from(&identity.footprint);
         }
         if attempt.identity.job_name.is_none() {
             attempt.identity.job_name.clone_from(&identity.job_name);

@@ -12,6 +12,7 @@ fn identity(id: &str, endpoint: &str) -> Identity {
         round: 1,
         uuid: format!("uuid-{id}"),
         endpoint: Some(endpoint.into()),
+        footprint: None,
     }
 }
 

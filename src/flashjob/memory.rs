@@ -34,6 +34,8 @@ pub struct Memory {
     pub unreadable: Option<u64>,
     /// The generation and chart settings of which one device's values were accepted: others are refused for what they are.
     pub proven: Option<(i64, u64)>,
+    /// The latest plan waits for nothing that another job holds.
+    pub content: bool,
     /// The values of this spec cannot be used, with the generation and chart settings that this was found for.
     pub refusal: Option<(i64, u64, Option<Refusal>)>,
 }

@@ -176,6 +176,7 @@ pub fn record(secret: &Secret) -> Option<RecordSight> {
         sight.identity.job_name = Some(intent.job.name.clone());
         sight.identity.endpoint = normalised(&intent.device.endpoint);
         sight.identity.uuid.clone_from(&intent.device.uuid);
+        sight.identity.footprint = Some(Arc::new(intent.device.footprint()));
     }
     let status = stored.record.info.status;
     Some(RecordSight {
@@ -224,6 +225,7 @@ fn sight(meta: &ObjectMeta, prefix: Option<&str>) -> Option<Sight> {
             round: label(LABEL_ROUND)?.parse().ok()?,
             uuid: label(LABEL_UUID).or_else(of_release)?,
             endpoint: annotation(ANNOTATION_ENDPOINT).and_then(|text| normalised(&text)),
+            footprint: None,
         },
         name,
         uid: meta.uid.clone()?,

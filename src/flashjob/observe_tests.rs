@@ -45,6 +45,7 @@ fn a_pod_is_read_with_its_identity() {
             round: 3,
             uuid: "uuid-0".into(),
             endpoint: Some("192.0.2.1:80".into()),
+            footprint: None,
         }
     );
     assert_eq!(

@@ -10,6 +10,17 @@ use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
 use super::{context::Context, reconcile::reconcile, sweep};
 
+/// How much longer than it took a pass rests before the next one of the same job: what happens meanwhile is planned at once. A
+/// job of many devices would keep a core busy otherwise, with a pass for every event.
+const REST: u32 = 4;
+/// Longest rest: no device waits for it noticeably.
+const LONGEST_REST: Duration = Duration::from_millis(50);
+
+/// How long, for each job that waits for what others hold, until all of them are looked at again.
+const REST_OF_OTHERS: Duration = Duration::from_millis(2);
+/// Longest such rest.
+const LONGEST_REST_OF_OTHERS: Duration = Duration::from_millis(200);
+
 /// Runs passes as they are due: one at a time for a job, many jobs at once.
 pub(super) async fn passes(ctx: Arc<Context>, nudge_rx: mpsc::UnboundedReceiver<String>) {
     let (again_tx, again_rx) = mpsc::unbounded_channel::<(String, Duration)>();
@@ -19,12 +30,14 @@ pub(super) async fn passes(ctx: Arc<Context>, nudge_rx: mpsc::UnboundedReceiver<
     let mut running: JoinSet<(String, Option<Duration>)> = JoinSet::new();
     let mut busy: HashSet<String> = HashSet::new();
     let mut again: HashSet<String> = HashSet::new();
+    let mut others: Option<Instant> = None;
+    let mut rested = Instant::now();
     loop {
         tokio::select! {
             Some(uid) = due.next() => {
                 // Whatever frees a device or a slot queues a pass of its own job; others may have waited for it.
-                if ctx.state().ledger.take_freed() {
-                    ctx.nudge_waiting();
+                if ctx.state().take_freed() {
+                    others.get_or_insert(rested);
                 }
                 if ctx.state().job(&uid).is_none() {
                     sweep::sweep(&ctx);
@@ -33,6 +46,11 @@ pub(super) async fn passes(ctx: Arc<Context>, nudge_rx: mpsc::UnboundedReceiver<
                 } else {
                     again.insert(uid);
                 }
+            }
+            () = tokio::time::sleep_until(others.unwrap_or(rested)), if others.is_some() => {
+                others = None;
+                let jobs = u32::try_from(ctx.nudge_contending()).unwrap_or(u32::MAX);
+                rested = Instant::now() + REST_OF_OTHERS.saturating_mul(jobs).min(LONGEST_REST_OF_OTHERS);
             }
             Some(done) = running.join_next() => {
                 let Ok((uid, wait)) = done else {
@@ -59,7 +77,9 @@ fn one_pass(
     async move {
         let begun = Instant::now();
         let (wait, outcome) = reconcile(&ctx, &uid).await;
-        ctx.metrics.reconciled(outcome, begun.elapsed());
+        let took = begun.elapsed();
+        ctx.metrics.reconciled(outcome, took);
+        tokio::time::sleep((took * REST).min(LONGEST_REST)).await;
         (uid, wait)
     }
 }

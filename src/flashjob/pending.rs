@@ -230,7 +230,7 @@ fn check_mismatch(
     let Ok(spec) = &observed.job.spec else {
         return Ok(());
     };
-    if effective.mismatch_policy != format!("{:?}", MismatchPolicy::Fail) {
+    if effective.mismatch_policy != MismatchPolicy::Fail.as_str() {
         return Ok(());
     }
     match mismatch(spec, device) {
@@ -251,18 +251,10 @@ fn flashed_already<'a>(
     endpoint: &str,
 ) -> Option<&'a str> {
     let job = observed.job;
-    let selected = roster.at_endpoint(endpoint).iter().copied();
-    // A device that was missing when it was selected has its endpoint only in its record.
-    let unknown = |index: &usize| {
-        let selected = roster.devices().get(*index);
-        selected.is_some_and(|selected| selected.endpoint.is_none())
-    };
-    let recorded = job.status.devices.iter().filter_map(|device| {
-        let index = usize::try_from(device.index).ok().filter(unknown)?;
-        (device.host_endpoint.as_deref() == Some(endpoint)).then_some(index)
-    });
-    let mut others = selected.chain(recorded).filter(|other| *other != index);
-    let first = others.find(|other| job.finals.succeeded.contains(*other))?;
+    let selected = roster.at_endpoint(endpoint).iter();
+    let recorded = observed.recorded_at(roster, endpoint).iter();
+    let mut others = selected.chain(recorded).filter(|other| **other != index);
+    let first = *others.find(|other| job.finals.succeeded.contains(**other))?;
     roster
         .devices()
         .get(first)

@@ -34,7 +34,7 @@ fn considering_with(
         &scene.observed(),
         roster,
         &candidate,
-        &scene.observed().effective(),
+        scene.observed().effective(),
         at(second),
     )
 }

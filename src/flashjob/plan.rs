@@ -5,7 +5,10 @@ mod gates;
 mod tracked;
 mod vanished;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
 
 use jiff::Timestamp;
 
@@ -20,6 +23,10 @@ use super::{
     choice, conditions,
     job::Job,
     ledger::Ledger,
+    limits::{
+        crowd::Crowd,
+        line::{Line, Waiter},
+    },
     memory::{Found, Memory, Refusal, Waiting},
     pending::{Candidate, Verdictless, consider},
     rollout::pace::{self, ClassPace, Pace},
@@ -30,12 +37,12 @@ use super::{
 };
 use crate::{
     api::{ConditionType, DevicePhase, Effective, FlashJobSpec, Reason},
-    device::{Device, Inventory},
+    device::{Device, Footprint, Inventory},
     flashclass::Terms,
 };
 
 /// Everything that a plan is made from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Observed<'a> {
     /// The job as it was last read or written.
     pub job: &'a Job,
@@ -45,12 +52,25 @@ pub struct Observed<'a> {
     pub inventory: &'a Inventory,
     /// Objects, locks and slots.
     pub ledger: &'a Ledger,
+    /// Devices of all jobs that wait for a place under a limit.
+    pub line: &'a Line,
     /// What the leader remembers of this job.
     pub memory: &'a Memory,
     /// What the job's classes make of it.
     pub terms: &'a Terms,
     /// The rest of the world.
     pub world: &'a World,
+    /// What follows from the above.
+    pub derived: Derived,
+}
+
+/// What follows from an observation and is asked for every device: found out once, when it is first asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Derived {
+    effective: OnceCell<Effective>,
+    selector_is_current: OnceCell<bool>,
+    round_is_current: OnceCell<bool>,
+    recorded: OnceCell<HashMap<String, Vec<usize>>>,
 }
 
 impl Observed<'_> {
@@ -62,11 +82,48 @@ impl Observed<'_> {
 
     /// What holds of the job after defaults and ceilings.
     #[must_use]
-    pub fn effective(&self) -> Effective {
-        let fallback = FlashJobSpec::default();
-        let spec = self.job.spec.as_ref().unwrap_or(&fallback);
-        let World { engine, bounds, .. } = self.world;
-        self.terms.effective(spec, engine, bounds.address_seconds)
+    pub fn effective(&self) -> &Effective {
+        self.derived.effective.get_or_init(|| {
+            let fallback = FlashJobSpec::default();
+            let spec = self.job.spec.as_ref().unwrap_or(&fallback);
+            let World { engine, bounds, .. } = self.world;
+            self.terms.effective(spec, engine, bounds.address_seconds)
+        })
+    }
+
+    /// Indexes of devices that were missing when they were selected, and of which only their record tells that they were at this
+    /// endpoint.
+    pub(super) fn recorded_at(&self, roster: &Roster, endpoint: &str) -> &[usize] {
+        let recorded = self.derived.recorded.get_or_init(|| {
+            let mut recorded: HashMap<String, Vec<usize>> = HashMap::new();
+            for device in &self.job.status.devices {
+                let Some(index) = stored::index_of(device) else {
+                    continue;
+                };
+                let selected = roster.devices().get(index);
+                if let Some(endpoint) = &device.host_endpoint
+                    && selected.is_some_and(|selected| selected.endpoint.is_none())
+                {
+                    recorded.entry(endpoint.clone()).or_default().push(index);
+                }
+            }
+            recorded
+        });
+        recorded.get(endpoint).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the stored selection was taken with the selector of the spec.
+    #[must_use]
+    pub fn selector_is_current(&self) -> bool {
+        let current = &self.derived.selector_is_current;
+        *current.get_or_init(|| choice::selector_is_current(self.job))
+    }
+
+    /// Whether the stored round is the one that the spec asks for.
+    #[must_use]
+    pub fn round_is_current(&self) -> bool {
+        let current = &self.derived.round_is_current;
+        *current.get_or_init(|| self.job.round_is_current())
     }
 }
 
@@ -106,6 +163,10 @@ pub struct Plan {
     pub views: Vec<DeviceView>,
     /// Counts of devices that have no view of their own.
     pub queued: usize,
+    /// Devices that wait for a place under a limit of the class.
+    pub line: Vec<Waiter>,
+    /// A device waits for a slot, which another job may hold.
+    pub contended: bool,
     /// How far the job may go now.
     pub pace: Pace,
     /// When to look again, if nothing happens before.
@@ -123,6 +184,8 @@ pub struct Begin {
     pub uuid: String,
     /// The device as it is now.
     pub device: Device,
+    /// What it shares with others, over all of its Instances.
+    pub shared: Footprint,
 }
 
 /// Where a device that is not final stands.
@@ -169,8 +232,12 @@ pub fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
     }
     plan_vanished(observed, &mut active, now, &mut plan);
     plan_tracked(observed, &mut active, now, &mut plan);
-    if may_begin(observed) && !is_counting(observed, &plan.pace) {
-        plan_pending(observed, &active, now, &mut plan);
+    if may_begin(observed) {
+        if is_counting(observed, &plan.pace) {
+            plan.line = observed.line.of(&observed.job.uid).to_vec();
+        } else {
+            plan_pending(observed, &active, now, &mut plan);
+        }
     }
     // Who fails without a flash, or by what was read back, counts before anybody else begins.
     let failed =
@@ -210,9 +277,9 @@ pub fn may_begin(observed: &Observed<'_>) -> bool {
         && job.has_finalizer
         && job.spec.is_ok()
         && job.invalid.is_none()
-        && job.round_is_current()
+        && observed.round_is_current()
         && !conditions::holds(&job.status.conditions, ConditionType::Finished)
-        && choice::selector_is_current(job)
+        && observed.selector_is_current()
         && choice::refusal(job).is_none()
         && !observed.memory.too_large
         && !refused
@@ -236,9 +303,11 @@ fn plan_pending(
         return;
     };
     let effective = observed.effective();
-    let mut slots = free_slots(observed, &effective);
-    let mut room = room(observed, &effective, plan);
+    let mut slots = free_slots(observed, effective);
+    let mut room = room(observed, effective, plan);
+    let failed = failures(observed.job);
     let mut taken: BTreeMap<String, String> = BTreeMap::new();
+    let mut crowd = Crowd::new(observed, now);
     for (index, selected) in roster.devices().iter().enumerate() {
         let settled =
             observed.job.finals.contains(index) || observed.memory.refused.contains_key(&index);
@@ -246,7 +315,7 @@ fn plan_pending(
         if settled || unwanted || active.contains_key(&index) {
             continue;
         }
-        let failures = stored::failures(observed.job, index);
+        let failures = failed.get(&index).copied().unwrap_or(0);
         if plan.pace.closed(index).is_some() {
             plan.queued += usize::from(failures == 0);
             continue;
@@ -257,8 +326,17 @@ fn plan_pending(
             slot: slots > 0 && (failures > 0 || room > 0),
             taken: &taken,
         };
-        match consider(observed, roster, &candidate, &effective, now) {
+        match consider(observed, roster, &candidate, effective, now) {
             Ok(device) => {
+                let shared = match crowd.admit(index, &selected.uuid, &device) {
+                    Ok(shared) => shared,
+                    Err(view) => {
+                        plan.contended = true;
+                        plan.queued += usize::from(view.is_none() && failures == 0);
+                        plan.views.extend(view.map(|view| *view));
+                        continue;
+                    }
+                };
                 taken.insert(device.endpoint.to_string(), selected.uuid.clone());
                 slots -= 1;
                 room -= usize::from(failures == 0);
@@ -267,18 +345,37 @@ fn plan_pending(
                     number: u32::try_from(failures + 1).unwrap_or(u32::MAX),
                     uuid: selected.uuid.clone(),
                     device,
+                    shared,
                 });
             }
-            // Its entry goes on saying why it is tried again.
-            Err(Verdictless::Queued) if failures > 0 => {}
+            Err(Verdictless::Queued) => {
+                crowd.wait_for_slot(index);
+                plan.contended = true;
+                // The entry of one that is tried again goes on saying why.
+                plan.queued += usize::from(failures == 0);
+            }
             Err(verdictless) => settle(verdictless, index, selected.uuid.as_str(), now, plan),
         }
     }
+    (plan.line, plan.pace.crowd) = crowd.close(slots > 0 && room > 0);
+}
+
+/// Attempts that failed in this round and are followed by another, by the index of their device.
+fn failures(job: &Job) -> HashMap<usize, usize> {
+    // The first entry of a device counts, as everywhere.
+    let devices = job.status.devices.iter().rev();
+    let failed = devices.filter(|device| !device.earlier_failures.is_empty());
+    failed
+        .filter_map(|device| Some((stored::index_of(device)?, device.earlier_failures.len())))
+        .collect()
 }
 
 fn settle(verdictless: Verdictless, index: usize, uuid: &str, now: Timestamp, plan: &mut Plan) {
     match verdictless {
-        Verdictless::Queued => plan.queued += 1,
+        Verdictless::Queued => {
+            plan.queued += 1;
+            plan.contended = true;
+        }
         Verdictless::Missing { until, view } => {
             plan.missing.insert(index);
             plan.wake(Some(until));

@@ -26,6 +26,7 @@ use super::{
 use crate::{
     api::{FlashJobStatus, MismatchPolicy, Reason},
     cluster::{ApiError, ErrorKind, clock::now},
+    crash::Write,
     device,
     release::attempt_id,
 };
@@ -50,6 +51,8 @@ pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> (NextPass, &'static str
         Ok(next) if job.spec.is_err() => (next, "unreadable"),
         Ok(next) => (next, "ok"),
         Err(error) => {
+            // What could not be planned keeps no place from others.
+            ctx.state().line.stand(uid, Vec::new());
             tracing::warn!(object.namespace = job.namespace, object.name = job.name, error = %error, "pass failed, trying again");
             (Some(RETRY), outcome_of(&error.kind))
         }
@@ -96,6 +99,7 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
         let Some(job) = state.job(&job.uid).cloned() else {
             return Ok(None);
         };
+        state.note_read_back(&job);
         let world = ctx.world(&state, &flash_pod);
         let plan = state.observed(&job, &world, |observed| plan::plan(observed, now));
         remember(&mut state, &job, &plan, now);
@@ -163,12 +167,12 @@ fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
     let (Some(round), Ok(spec)) = (&job.status.round, &job.spec) else {
         return;
     };
-    if ends {
+    if ends || plan.begin.is_empty() {
         return;
     }
     let number = u32::try_from(round.number).unwrap_or(u32::MAX);
     let effective = state.terms(job).effective(spec, "", 0);
-    let warns = effective.mismatch_policy == format!("{:?}", MismatchPolicy::Warn);
+    let warns = effective.mismatch_policy == MismatchPolicy::Warn.as_str();
     for begin in &plan.begin {
         let nonce = act::nonce();
         let identity = Identity {
@@ -181,6 +185,7 @@ fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
             round: round.number,
             uuid: begin.uuid.clone(),
             endpoint: Some(begin.device.endpoint.to_string()),
+            footprint: Some(Arc::new(begin.shared.clone())),
         };
         state.ledger.begin_step(&identity);
         if warns {
@@ -233,7 +238,7 @@ async fn write_status(
     if let Some(due) = due.filter(|due| *due > now) {
         return Ok(Some(due));
     }
-    let size = act::job::replace_status(ctx, &current, &wanted).await;
+    let size = act::job::replace_status(ctx, Write::Status, &current, &wanted).await;
     let mut state = ctx.state();
     let memory = state.memory(&job.uid);
     match size {

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
-use super::{attempts::Stage, job::Job, plan::Plan, state::State, stored};
+use super::{attempts::Stage, concern, job::Job, plan::Plan, state::State, stored};
 
 /// Keeps what the plan says is to be remembered until the next pass.
 pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp) {
@@ -15,7 +15,9 @@ pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp
         .of_job(&job.uid)
         .map(|(key, _)| key.id.clone())
         .collect();
+    state.line.stand(&job.uid, plan.line.clone());
     let memory = state.memory(&job.uid);
+    memory.content = concern::is_content(plan);
     memory
         .missing_since
         .retain(|index, _| plan.missing.contains(index));

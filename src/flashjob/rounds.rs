@@ -20,6 +20,7 @@ use super::{
 use crate::{
     api::{Reason, SelectionStatus},
     cluster::{ApiError, clock::now},
+    crash::Write,
     device::{self, Selector},
     flashclass::{self, Frozen, Terms},
 };
@@ -141,7 +142,7 @@ fn choose(
 /// Stores that the spec names too many devices: the job fails and nothing of it starts until it is edited.
 async fn refuse(ctx: &Arc<Context>, job: &Job, too_many: TooMany) -> Result<(), ApiError> {
     let status = status::refuse(job, choice::refused(too_many), now());
-    act::job::replace_status(ctx, job, &status).await?;
+    act::job::replace_status(ctx, Write::SelectionStatus, job, &status).await?;
     ctx.transitions(job, &status);
     Ok(())
 }
@@ -168,7 +169,7 @@ pub(super) async fn freeze_class(ctx: &Context, job: &Job) -> Result<NextPass, A
     act::job::store_class(ctx, job, &frozen).await?;
     let mut status = job.status.clone();
     status.flash_class = Some(frozen.stamp());
-    act::job::replace_status(ctx, job, &status).await?;
+    act::job::replace_status(ctx, Write::RoundStatus, job, &status).await?;
     let mut state = ctx.state();
     state.frozen.insert(job.uid.clone(), Arc::new(frozen));
     Ok(Some(Duration::from_millis(1)))
@@ -214,7 +215,7 @@ pub(super) async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<Nex
         time: Some(Time(now())),
         ..choice::selection_status(job, roster.devices(), &choice.chosen)
     });
-    act::job::replace_status(ctx, job, &status).await?;
+    act::job::replace_status(ctx, Write::RoundStatus, job, &status).await?;
     {
         let mut state = ctx.state();
         state.rosters.insert(job.uid.clone(), Arc::new(roster));
@@ -298,7 +299,7 @@ pub(super) async fn follow_spec(ctx: &Arc<Context>, job: &Job) -> Result<bool, A
     devices.extend(choice.more);
     let mut status = job.status.clone();
     status.selection = Some(choice::selection_status(job, &devices, &choice.chosen));
-    act::job::replace_status(ctx, job, &status).await?;
+    act::job::replace_status(ctx, Write::SelectionStatus, job, &status).await?;
     ctx.state().rosters.insert(
         job.uid.clone(),
         Arc::new(Roster::new(roster.round, devices)),
@@ -325,7 +326,7 @@ pub(super) async fn rerun_failed(ctx: &Arc<Context>, job: &Job) -> Result<bool, 
     }
     ctx.state().memory(&job.uid).send_again(&job.finals.failed);
     let status = status::send_again(job, rerun, now());
-    act::job::replace_status(ctx, job, &status).await?;
+    act::job::replace_status(ctx, Write::RerunStatus, job, &status).await?;
     let note = format!(
         "rerun {}: {} failed devices go again",
         rerun.id,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::{
+    device::Footprint,
     names::TRACKING_FINALIZER,
     release::{Status, Stored},
 };
@@ -35,6 +36,8 @@ pub struct Identity {
     pub uuid: String,
     /// Normalised endpoint; absent where the object does not tell.
     pub endpoint: Option<String>,
+    /// What the device shares with others; absent where the object does not tell: only the record does.
+    pub footprint: Option<Arc<Footprint>>,
 }
 
 /// What every object has.

@@ -14,13 +14,16 @@ use super::{
     attempts::Bounds,
     job::Job,
     ledger::Ledger,
+    limits::line::Line,
     memory::{Memory, Refusal},
     observe,
-    plan::{Observed, World},
+    plan::{Derived, Observed, World},
     roster::Roster,
     sight::AttemptKey,
+    stored,
 };
 use crate::{
+    api::DevicePhase,
     device::Inventory,
     flashclass::{Classes, Facts, Frozen, Namespaces, Terms, terms},
 };
@@ -36,6 +39,8 @@ pub struct State {
     pub memories: HashMap<String, Memory>,
     /// Objects, locks and slots.
     pub ledger: Ledger,
+    /// Devices that wait for a place under a limit.
+    pub line: Line,
     /// Akri's devices.
     pub inventory: Inventory,
     /// Akri's Instance kind exists.
@@ -76,6 +81,7 @@ impl State {
         self.jobs.remove(uid);
         self.rosters.remove(uid);
         self.frozen.remove(uid);
+        self.line.stand(uid, Vec::new());
         self.news_of_classes = true;
     }
 
@@ -106,6 +112,12 @@ impl State {
 
     /// Takes in a release Secret; returns the attempt it concerns.
     pub fn see_secret(&mut self, secret: &Secret) -> Option<AttemptKey> {
+        // The answer to a write comes once more as an event: to read a record costs more than anything else of it.
+        let meta = &secret.metadata;
+        let version = meta.resource_version.as_deref()?.parse().ok()?;
+        if self.ledger.knows_record(meta.uid.as_deref()?, version) {
+            return None;
+        }
         let sight = observe::record(secret)?;
         let key = sight.sight.identity.key.clone();
         self.ledger.see_record(sight).then_some(key)
@@ -114,6 +126,16 @@ impl State {
     /// The memory of a job.
     pub fn memory(&mut self, job_uid: &str) -> &mut Memory {
         self.memories.entry(job_uid.to_owned()).or_default()
+    }
+
+    /// What the stored status of a job says of its attempts: those that are read back need no slot any more.
+    pub fn note_read_back(&mut self, job: &Job) {
+        let devices = job.status.devices.iter();
+        let verifying = devices.filter(|device| stored::is(device, DevicePhase::Verifying));
+        let ids: HashSet<&str> = verifying.filter_map(stored::attempt_id).collect();
+        if !ids.is_empty() {
+            self.ledger.note_read_back(&job.uid, |id| ids.contains(id));
+        }
     }
 
     /// Next revision of a release, going by what is known of it.
@@ -180,6 +202,12 @@ impl State {
         (frozen.stored.round == round && job.round_is_current()).then_some(frozen)
     }
 
+    /// Whether a lock, a slot or a place was given up since this was last asked: other jobs may be waiting for it.
+    pub fn take_freed(&mut self) -> bool {
+        let freed = self.ledger.take_freed();
+        self.line.take_left() || freed
+    }
+
     /// Whether anything happened that the status of a class may speak of, since this was last asked.
     pub fn take_news_of_classes(&mut self) -> bool {
         std::mem::take(&mut self.news_of_classes)
@@ -199,9 +227,11 @@ impl State {
             roster: self.rosters.get(&job.uid).map(Arc::as_ref),
             inventory: &self.inventory,
             ledger: &self.ledger,
+            line: &self.line,
             memory: self.memories.get(&job.uid).unwrap_or(&forgotten),
             terms: &terms,
             world,
+            derived: Derived::default(),
         };
         read(&observed)
     }

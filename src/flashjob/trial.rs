@@ -116,6 +116,7 @@ pub(super) fn try_one(
         index: 0,
         uuid,
         device,
+        shared: None,
         number: 1,
         nonce: "trial",
     };

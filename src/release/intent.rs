@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::names::{LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_ROUND};
+use crate::{
+    device::Footprint,
+    names::{LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_ROUND},
+};
 
 /// Path of the intent among the files of the record's chart.
 pub const INTENT_FILE: &str = "flashjob.nbfc.io/intent.json";
@@ -75,6 +78,19 @@ pub struct FrozenDevice {
     pub nodes: Vec<String>,
     /// All of its broker properties.
     pub properties: BTreeMap<String, String>,
+    /// What other Instances of the same endpoint add to what it shares with other devices.
+    #[serde(skip_serializing_if = "Footprint::is_empty")]
+    pub shared: Footprint,
+}
+
+impl FrozenDevice {
+    /// What it shares with other devices, over all of its Instances.
+    #[must_use]
+    pub fn footprint(&self) -> Footprint {
+        let mut footprint = self.shared.clone();
+        footprint.add(&self.configuration, &self.nodes, &self.properties);
+        footprint
+    }
 }
 
 /// Where an Akri Instance was found.

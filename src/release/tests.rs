@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::chart::{Chart, File, Metadata};
+use crate::device::Footprint;
 use crate::names::{LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_REVISION, LABEL_ROUND};
 
 const UUID: &str = "7e4a6e7b-bee6-4fac-bdea-43d671baaa15";
@@ -53,6 +54,7 @@ fn intent() -> Intent {
             configuration: "http-range".into(),
             nodes: vec!["n1".into()],
             properties: BTreeMap::from([("DEVICE".into(), "esp32s3".into())]),
+            shared: Footprint::default(),
         },
     }
 }

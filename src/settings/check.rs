@@ -4,7 +4,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::Settings;
-use crate::cluster::{LeaseTimes, Scope};
+use crate::{
+    cluster::{LeaseTimes, Scope},
+    crash::Crash,
+};
 
 /// File in which a Pod finds its namespace.
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -94,6 +97,15 @@ impl Settings {
     #[must_use]
     pub fn write_timeout(&self) -> Duration {
         Duration::from_millis(self.write_timeout_ms)
+    }
+
+    /// Where to abort: in tests alone, never in a release build.
+    #[must_use]
+    pub fn crash(&self) -> Crash {
+        #[cfg(debug_assertions)]
+        return Crash::at(self.crash_at.clone());
+        #[cfg(not(debug_assertions))]
+        Crash::default()
     }
 
     /// Kubeconfig of the helm command, found as the clients find theirs; none in a Pod.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the operator's chart without a Pod of its own, and writes operator.kubeconfig with a token of the ServiceAccount
-# that the chart created: a program that runs with it has exactly the rights that the chart gives. KUBECONFIG and PATH
+# that the chart created: a program that runs with it has exactly the rights that the chart gives, confined to what is its own. KUBECONFIG and PATH
 # (kubectl, helm) are the caller's.
 #   usage: install-operator.sh STATE-DIRECTORY NAMESPACE [HELM-ARGUMENT…]
 set -euo pipefail
@@ -8,7 +8,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 directory=$1 namespace=$2
 shift 2
 helm upgrade --install flashjob-operator "$here/../../charts/flashjob-operator" --namespace "$namespace" --create-namespace \
-  --set controllerManager.replicas=0 "$@" >"$directory/helm-install.log" 2>&1 || { cat "$directory/helm-install.log" >&2; exit 1; }
+  --set controllerManager.replicas=0 --set admission.confinement.enable=true "$@" >"$directory/helm-install.log" 2>&1 || { cat "$directory/helm-install.log" >&2; exit 1; }
 kubectl wait --for=condition=Established crd/flashjobs.application.flashjob.nbfc.io \
   crd/flashclasses.application.flashjob.nbfc.io --timeout=30s >/dev/null
 # In a file, as in a container: clients read it again and again, so it can be replaced while they run.

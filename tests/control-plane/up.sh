@@ -2,6 +2,7 @@
 # Starts a control plane on loopback: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, and kwok playing one
 # node. All ports are free ones, so that any number of them can run beside each other.
 #   usage: up.sh STATE-DIRECTORY      (made anew; writes admin.kubeconfig, audit.log, pids and a log per program into it)
+#   AUDIT_BODIES=1: the audit log holds what was written, too, for an auditor; costs the API server time and disk.
 #   OWNER_PID: everything stops within seconds of that process's end, however it ended; unset: down.sh stops it.
 set -euo pipefail
 # shellcheck source=lib.sh
@@ -43,6 +44,11 @@ cd "$directory"
 "$certs" . 3 >ports
 { read -r api_port; read -r etcd_port; read -r etcd_peer_port; read -r kwok_port; } <ports
 sed "s/@KUBELET_PORT@/$kwok_port/" "$here/stages.yaml" >stages.yaml
+if [ -n "${AUDIT_BODIES:-}" ]; then
+  sed "/^rules:/r $here/audit-bodies.yaml" "$here/audit-policy.yaml" >audit-policy.yaml
+else
+  cp "$here/audit-policy.yaml" .
+fi
 kubectl() { "$bin/kubectl" --kubeconfig admin.kubeconfig "$@"; }
 
 # The data is gone when the control plane stops: nothing needs to reach the disk.
@@ -57,7 +63,8 @@ launch . kube-apiserver "$bin/kube-apiserver" --etcd-servers="http://127.0.0.1:$
   --service-account-key-file=tokens.key --service-account-signing-key-file=tokens.key \
   --service-account-issuer=https://kubernetes.default.svc --service-cluster-ip-range=10.96.0.0/12 \
   --authorization-mode=Node,RBAC --allow-privileged=true \
-  --audit-policy-file="$here/audit-policy.yaml" --audit-log-path=audit.log --audit-log-maxsize=100000
+  --enable-admission-plugins=OwnerReferencesPermissionEnforcement \
+  --audit-policy-file=audit-policy.yaml --audit-log-path=audit.log --audit-log-maxsize=100000
 await . kube-apiserver 60 "answer of the API server" kubectl get --raw /readyz
 
 # A node that nobody heartbeats for a day is still a node: kwok holds no leases here.

@@ -5,7 +5,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use crate::support::{
-    Faults, Fleet, Params, Proxy, Space, Supervised, job::job, proxy::Fault, seconds,
+    Faults, Fleet, KeptAlive, Params, Proxy, Space, job::job, proxy::Fault, seconds,
 };
 
 /// What a run is like.
@@ -63,7 +63,7 @@ async fn goes_well(run: &Run, name: &str) {
     let user = space.control_plane.operator_kubeconfig();
     let faults = Faults::everywhere(run.share);
     let proxy = Proxy::start(space.control_plane, user, seed(), faults).await;
-    let mut supervised = Supervised::start(&space, proxy.kubeconfig(), &run.arguments());
+    let mut supervised = KeptAlive::start(&space, proxy.kubeconfig(), &run.arguments());
     // The verdict is that on the transfer: what a device reports afterwards is not what is asked here.
     let spec = json!({
         "parallelism": run.parallelism, "activeDeadlineSecondsPerDevice": 120, "backoffLimitPerDevice": 0,
@@ -140,7 +140,7 @@ async fn a_request_that_is_never_answered_is_given_up_and_the_job_goes_on(
     let user = space.control_plane.operator_kubeconfig();
     let proxy = Proxy::start(space.control_plane, user, 1, Faults::default()).await;
     let arguments = ["--engine", "native", "--cool-down-seconds", "2"];
-    let mut supervised = Supervised::start(&space, proxy.kubeconfig(), &arguments);
+    let mut supervised = KeptAlive::start(&space, proxy.kubeconfig(), &arguments);
     let leads = async || {
         let log = supervised.operator.log();
         log.contains("leading identity=").then_some(())

@@ -10,6 +10,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod admission;
 mod api;
 mod bad_input;
 mod cli_explain;
@@ -22,6 +23,8 @@ mod kills;
 mod leadership;
 mod main_job;
 mod rollout_class;
+mod rollout_limits;
+mod rollout_proof;
 mod rollout_retries;
 mod rollout_schedule;
 mod rollout_selection;

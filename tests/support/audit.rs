@@ -9,7 +9,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde::Deserialize;
 
 /// One answered request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,12 @@ pub struct Request {
     pub code: i64,
     /// Path and query.
     pub uri: String,
+    /// Why it was refused, in the API server's words.
+    pub message: String,
+    /// Whether the asker's rights did not allow it; a quota or a policy may refuse what they do allow.
+    pub lacked_right: bool,
+    /// API group; empty for the core's.
+    pub group: String,
     /// Plural of the kind, with its subresource: `pods/status`.
     pub resource: String,
     /// Namespace; empty for none.
@@ -36,39 +42,84 @@ pub struct Request {
     pub answered: Timestamp,
 }
 
+/// A line of the log, as far as it is wanted: bodies are skipped, not read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Line {
+    stage: String,
+    verb: String,
+    #[serde(rename = "requestURI")]
+    request_uri: String,
+    user: User,
+    #[serde(default)]
+    object_ref: ObjectRef,
+    #[serde(default)]
+    response_status: Status,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+    request_received_timestamp: Timestamp,
+    stage_timestamp: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct User {
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    extra: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+struct ObjectRef {
+    api_group: String,
+    resource: String,
+    subresource: String,
+    namespace: String,
+    name: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Status {
+    code: i64,
+    message: String,
+}
+
 impl Request {
-    fn parse(line: &str) -> Option<Self> {
-        let event: Value = serde_json::from_str(line).ok()?;
-        if event["stage"] != "ResponseComplete" {
+    /// Reads one line of the log; none where it is not the answer to a request.
+    pub fn parse(line: &str) -> Option<Self> {
+        let line: Line = serde_json::from_str(line).ok()?;
+        if line.stage != "ResponseComplete" {
             return None;
         }
-        let text = |pointer: &str| {
-            event
-                .pointer(pointer)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
+        let object = line.object_ref;
+        let resource = if object.subresource.is_empty() {
+            object.resource
+        } else {
+            format!("{}/{}", object.resource, object.subresource)
         };
-        let mut resource = text("/objectRef/resource");
-        let subresource = text("/objectRef/subresource");
-        if !subresource.is_empty() {
-            resource = format!("{resource}/{subresource}");
-        }
-        let time = |pointer: &str| text(pointer).parse().ok();
+        let credential = line
+            .user
+            .extra
+            .get("authentication.kubernetes.io/credential-id");
+        let decision = line.annotations.get("authorization.k8s.io/decision");
         Some(Self {
-            credential: text("/user/extra/authentication.kubernetes.io~1credential-id/0"),
-            received: time("/requestReceivedTimestamp")?,
-            answered: time("/stageTimestamp")?,
-            verb: text("/verb"),
-            user: text("/user/username"),
-            code: event
-                .pointer("/responseStatus/code")
-                .and_then(Value::as_i64)
+            credential: credential
+                .and_then(|ids| ids.first().cloned())
                 .unwrap_or_default(),
-            uri: text("/requestURI"),
+            received: line.request_received_timestamp,
+            answered: line.stage_timestamp,
+            verb: line.verb,
+            user: line.user.username,
+            code: line.response_status.code,
+            uri: line.request_uri,
+            message: line.response_status.message,
+            lacked_right: decision.is_some_and(|decision| decision == "forbid"),
+            group: object.api_group,
             resource,
-            namespace: text("/objectRef/namespace"),
-            name: text("/objectRef/name"),
+            namespace: object.namespace,
+            name: object.name,
         })
     }
 
@@ -147,6 +198,22 @@ impl Audit {
             .into_iter()
             .map(|(pod, (answered, bound))| (pod, answered.max(bound)))
             .collect()
+    }
+
+    /// When the birth of each Pod of the namespace was asked for, or, where that is not known, when it was put on a node.
+    pub fn pod_birth_times(&self, namespace: &str) -> BTreeMap<String, Timestamp> {
+        let mut births = BTreeMap::new();
+        let of = |request: &&Request| {
+            let birth = request.resource == "pods" && request.is_birth();
+            request.namespace == namespace && (birth || request.is_binding())
+        };
+        for request in self.0.iter().filter(of) {
+            let first = births
+                .entry(request.name.clone())
+                .or_insert(request.received);
+            *first = request.received.min(*first);
+        }
+        births
     }
 
     /// Pods born per device: keys are the UUIDs of `flash-<uuid>-<attempt>`.
@@ -262,6 +329,9 @@ mod tests {
             user: String::new(),
             code,
             uri: String::new(),
+            message: String::new(),
+            lacked_right: false,
+            group: String::new(),
             resource: "services".into(),
             namespace: "lab".into(),
             name: name.into(),

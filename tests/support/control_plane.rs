@@ -69,15 +69,43 @@ impl ControlPlane {
         command
             .arg(&directory)
             .env("BIN", bin.trim())
+            .env("AUDIT_BODIES", "1")
             .env("OWNER_PID", std::process::id().to_string());
         run(&mut command);
-        Self {
+        let control_plane = Self {
             directory,
             bin: PathBuf::from(bin.trim()),
             chart: OnceLock::new(),
             audit: Mutex::default(),
             asker: OnceLock::new(),
+        };
+        if let Some(kept) = control_plane.kept("log") {
+            // A second name of the file: it outlives the directory.
+            std::fs::hard_link(control_plane.directory.join("audit.log"), kept).unwrap();
         }
+        control_plane
+    }
+
+    /// Where something about this control plane is kept for `tests/rights.rs`, which looks at a whole run.
+    fn kept(&self, what: &str) -> Option<PathBuf> {
+        let directory = PathBuf::from(std::env::var_os("FLASHJOB_AUDIT_LOGS")?);
+        std::fs::create_dir_all(&directory).unwrap();
+        let name = self.directory.file_name().unwrap().to_str().unwrap();
+        Some(directory.join(format!("{name}.{what}")))
+    }
+
+    /// Says that a test makes the API server refuse the operator's requests of that verb and resource in a namespace, of `*` all.
+    pub fn expect_refusals(&self, namespace: &str, verb: &str, resource: &str) {
+        let Some(kept) = self.kept("refusals") else {
+            return;
+        };
+        let mut file = std::fs::File::options()
+            .append(true)
+            .create(true)
+            .open(kept)
+            .unwrap();
+        file.write_all(format!("{namespace} {verb} {resource}\n").as_bytes())
+            .unwrap();
     }
 
     /// State directory: logs, kubeconfigs, the audit log.
@@ -157,8 +185,12 @@ impl ControlPlane {
 
     /// What the API server was asked so far.
     pub fn audit(&self) -> Audit {
-        let log = self.directory.join("audit.log");
-        self.audit.lock().unwrap().read_on(&log)
+        self.audit.lock().unwrap().read_on(&self.audit_log())
+    }
+
+    /// The API server's audit log, with the objects that an auditor looks at.
+    pub fn audit_log(&self) -> PathBuf {
+        self.directory.join("audit.log")
     }
 
     /// Installs the operator's chart, once, without a Pod of its own; a kubeconfig with its ServiceAccount's token.

@@ -9,17 +9,24 @@
 //! space.eventually("the job to finish", seconds(60), async || …).await;
 //! ```
 
-#![allow(dead_code, reason = "a test uses the parts that it needs")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "a test uses the parts that it needs"
+)]
 
 pub mod ask;
 pub mod audit;
+pub mod auditor;
 pub mod control_plane;
 pub mod etcd;
+pub mod history;
 pub mod job;
+pub mod kept_alive;
 pub mod operator;
 pub mod proxy;
 pub mod space;
-pub mod supervisor;
+pub mod supervised;
 
 #[path = "../../examples/fleet/mod.rs"]
 pub mod fleet;
@@ -28,10 +35,11 @@ use std::time::Duration;
 
 pub use control_plane::ControlPlane;
 pub use fleet::{Fleet, Outcome, Params};
+pub use kept_alive::KeptAlive;
 pub use operator::Operator;
 pub use proxy::{Faults, Proxy};
 pub use space::Space;
-pub use supervisor::Supervised;
+pub use supervised::Supervised;
 
 /// That many seconds.
 pub const fn seconds(count: u64) -> Duration {

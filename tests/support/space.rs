@@ -220,6 +220,13 @@ impl Space {
         }
     }
 
+    /// What the operators of this namespace logged so far.
+    pub fn operator_logs(&self) -> String {
+        let logs = self.logs.lock().unwrap();
+        let read = |log: &PathBuf| std::fs::read_to_string(log).unwrap_or_default();
+        logs.iter().map(read).collect()
+    }
+
     /// Everything that helps to see what went wrong.
     pub fn dump(&self) -> String {
         let mut dump = String::new();

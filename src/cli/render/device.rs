@@ -46,6 +46,7 @@ impl Render {
             index: 0,
             uuid: &uuid,
             device: &device,
+            shared: None,
             number: 1,
             nonce: "render",
         };

@@ -7,10 +7,13 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::{Election, Lost};
-use crate::cluster::{
-    clock,
-    error::{ApiError, ErrorKind},
-    lease::{Decision, Observed, decide, held_spec, holder, released_spec},
+use crate::{
+    cluster::{
+        clock,
+        error::{ApiError, ErrorKind},
+        lease::{Decision, Observed, decide, held_spec, holder, released_spec},
+    },
+    crash::Write,
 };
 
 /// Pause between two tries of a renewal that failed.
@@ -62,7 +65,9 @@ impl Leadership {
             clock::now(),
         );
         let limit = self.election.request_timeout.min(left);
-        match self.election.write(Some(&self.lease), spec, limit).await {
+        let write = self.election.write(Some(&self.lease), spec, limit);
+        let crash = &self.election.crash;
+        match crash.around(Write::LeaseRenew, write).await {
             Ok(lease) => {
                 self.lease = lease;
                 self.renewed = before;
@@ -118,7 +123,9 @@ impl Leadership {
         self.election.fence.close();
         let spec = released_spec(self.lease.spec.as_ref(), clock::now());
         let limit = self.election.request_timeout;
-        self.election.write(Some(&self.lease), spec, limit).await?;
+        let write = self.election.write(Some(&self.lease), spec, limit);
+        let crash = &self.election.crash;
+        crash.around(Write::LeaseRelease, write).await?;
         info!(identity = %self.identity, "no longer leading");
         Ok(())
     }

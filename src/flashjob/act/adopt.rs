@@ -9,6 +9,7 @@ use super::{StepError, launch::get_pod};
 use crate::{
     api::Reason,
     cluster::{ApiError, ErrorKind, ObjectKey, clock::now},
+    crash::Write,
     flashclass::DEFAULT_ACTIVE_DEADLINE_SECONDS,
     flashjob::{
         adoption::{self, Marks, NO_ROUND},
@@ -80,7 +81,15 @@ async fn adopt_pod(
     let patch = adoption::pod_patch(pod, identity.endpoint.as_deref(), marks, deadline, now());
     let name = pod.metadata.name.clone().unwrap_or_default();
     let key = ObjectKey::pod(&identity.namespace, &name);
-    if let Some(answer) = merge(ctx, &key, pod.metadata.uid.as_deref(), &patch).await? {
+    if let Some(answer) = merge(
+        ctx,
+        Write::AdoptPod,
+        &key,
+        pod.metadata.uid.as_deref(),
+        &patch,
+    )
+    .await?
+    {
         if let Ok(pod) = answer.try_parse() {
             ctx.state().see_pod(&pod);
         }
@@ -110,7 +119,7 @@ async fn adopt_service(
     let meta = &service.metadata;
     let patch = adoption::service_patch(meta, identity.endpoint.as_deref(), marks);
     let key = ObjectKey::service(&identity.namespace, &sight.name);
-    if let Some(answer) = merge(ctx, &key, Some(&sight.uid), &patch).await?
+    if let Some(answer) = merge(ctx, Write::AdoptService, &key, Some(&sight.uid), &patch).await?
         && let Ok(service) = answer.try_parse()
     {
         ctx.state().see_service(&service);
@@ -135,11 +144,12 @@ async fn live<K: Resource>(
 /// The answer; none where the object is gone.
 async fn merge(
     ctx: &Context,
+    write: Write,
     key: &ObjectKey,
     uid: Option<&str>,
     patch: &serde_json::Value,
 ) -> Result<Option<DynamicObject>, ApiError> {
-    match ctx.writer.merge(key, patch).await {
+    match ctx.crash.around(write, ctx.writer.merge(key, patch)).await {
         Err(error) if error.kind == ErrorKind::NotFound => {
             uid.map(|uid| ctx.state().ledger.see_gone(uid));
             Ok(None)

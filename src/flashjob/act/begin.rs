@@ -10,10 +10,12 @@ use super::{StepError, altered, helm, until_answered};
 use crate::{
     api::Reason,
     cluster::{ApiError, ErrorKind, clock::now},
+    crash::Write,
     flashjob::{
         blueprint::{AttemptOf, Blueprint, FlashPod, Parts},
         context::Context,
         job::Job,
+        limits::gate,
         memory::Refusal,
         plan::Begin,
         sight::Identity,
@@ -32,7 +34,7 @@ pub async fn begin(
     begin: &Begin,
     nonce: &str,
 ) -> Result<(), StepError> {
-    admitted(ctx, job)?;
+    admitted(ctx, job, identity)?;
     let flash_pod = ctx.flash_pod_of(job).map_err(StepError::Refused)?;
     let Some(round) = &job.status.round else {
         return Ok(());
@@ -41,6 +43,7 @@ pub async fn begin(
         index: begin.index,
         uuid: &begin.uuid,
         device: &begin.device,
+        shared: Some(&begin.shared),
         number: begin.number,
         nonce,
     };
@@ -116,7 +119,11 @@ fn pending_record(
 async fn create_record(ctx: &Context, record: &Record, intent: &Intent) -> Result<(), StepError> {
     let new = secret(record, &BTreeMap::new(), Stamp::Created(now()))
         .map_err(|error| altered(&format!("cannot be written: {error}")))?;
-    let answer = match ctx.writer.create_secret(&new).await {
+    let answer = match ctx
+        .crash
+        .around(Write::RecordCreate, ctx.writer.create_secret(&new))
+        .await
+    {
         Err(error) if error.kind == ErrorKind::AlreadyExists || error.is_outcome_unknown() => {
             let name = new.metadata.name.clone().unwrap_or_default();
             find_ours(ctx, &record.namespace, &name, intent)
@@ -172,7 +179,11 @@ pub async fn apply_service(ctx: &Context, identity: &Identity) -> Result<(), Ste
 /// Applies everything but the Pod. Where nobody knows whether a Service was made, it is looked up: it holds a slot.
 async fn apply_all(ctx: &Context, parts: &Parts) -> Result<(), StepError> {
     for object in &parts.others {
-        let answer = match ctx.writer.apply(object).await {
+        let answer = match ctx
+            .crash
+            .around(Write::ServiceApply, ctx.writer.apply(object))
+            .await
+        {
             Err(error) if object["kind"] == "Service" && error.is_outcome_unknown() => {
                 Some(find_service(ctx, object).await.ok_or(error)?)
             }
@@ -189,13 +200,18 @@ async fn apply_all(ctx: &Context, parts: &Parts) -> Result<(), StepError> {
 ///
 /// # Errors
 /// Why nothing of the job may start now.
-fn admitted(ctx: &Context, job: &Job) -> Result<(), StepError> {
-    let terms = ctx.state().terms(job);
-    let suspended = terms.suspended.map(|message| Refusal {
+fn admitted(ctx: &Context, job: &Job, identity: &Identity) -> Result<(), StepError> {
+    let state = ctx.state();
+    let terms = state.terms(job);
+    let suspended = terms.suspended.as_ref().map(|message| Refusal {
         reason: Reason::ClassSuspended,
-        message,
+        message: message.clone(),
     });
-    match terms.refusal.or(suspended) {
+    let limited = || {
+        let attempt = state.ledger.attempt(&identity.key)?;
+        gate::closed(&terms, &state.ledger, attempt, None)
+    };
+    match terms.refusal.clone().or(suspended).or_else(limited) {
         Some(refusal) => Err(StepError::NotAdmitted(refusal)),
         None => Ok(()),
     }
@@ -207,7 +223,7 @@ fn admitted(ctx: &Context, job: &Job) -> Result<(), StepError> {
 /// Why nothing of the job may start now.
 pub fn admitted_still(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
     let job = ctx.state().job(&identity.key.job_uid).cloned();
-    job.map_or(Ok(()), |job| admitted(ctx, &job))
+    job.map_or(Ok(()), |job| admitted(ctx, &job, identity))
 }
 
 async fn find_service(ctx: &Context, object: &Value) -> Option<Service> {

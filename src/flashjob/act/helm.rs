@@ -15,6 +15,7 @@ use crate::{
     api::{DevicePhase, Reason},
     chart::{Chart, manifest},
     cluster::{ApiError, clock::now},
+    crash::{Side, Write},
     flashjob::{
         blueprint::{Blueprint, FlashPod},
         context::Context,
@@ -196,7 +197,7 @@ async fn fail(ctx: &Context, stored: &Stored, description: &str) -> Result<(), S
     record.info.status = Status::Failed;
     record.info.last_deployed = Some(now());
     record.info.description = description.chars().take(MAX_DESCRIPTION).collect();
-    put(ctx, stored, &record).await
+    put(ctx, Write::RecordSettle, stored, &record).await
 }
 
 async fn upgrade(
@@ -212,7 +213,13 @@ async fn upgrade(
     } else {
         "reserve"
     };
-    let outcome = run(helm, Operation::Upgrade(Box::new(plan.upgrade()))).await?;
+    let write = if plan.address.is_some() {
+        Write::HelmLaunch
+    } else {
+        Write::HelmReserve
+    };
+    let upgrade = Operation::Upgrade(Box::new(plan.upgrade()));
+    let outcome = run(ctx, write, helm, upgrade).await?;
     let Err(failure) = outcome.result else {
         ctx.metrics.release("helm", what, "ok");
         until_answered(|| look(ctx, plan)).await;
@@ -252,7 +259,9 @@ async fn check_by_helm(
         api_versions: flash_pod.capabilities.api_versions.clone(),
     };
     let refused = |reason, message| StepError::Refused(Refusal { reason, message });
-    let outcome = run(helm, Operation::Template(Box::new(template))).await?;
+    let outcome = start(helm, Operation::Template(Box::new(template)))
+        .await?
+        .await;
     if let Err(failure) = outcome.result {
         return Err(match failure.reason {
             // Nobody's fault but the moment's.
@@ -375,25 +384,46 @@ pub async fn never_launched(
 ///
 /// # Errors
 /// When helm fails.
-pub async fn uninstall(helm: &Helm, namespace: &str, release: &str) -> Result<(), StepError> {
+pub async fn uninstall(
+    ctx: &Context,
+    helm: &Helm,
+    namespace: &str,
+    release: &str,
+) -> Result<(), StepError> {
     let uninstall = Uninstall {
         release: release.to_owned(),
         namespace: namespace.to_owned(),
     };
-    run(helm, Operation::Uninstall(uninstall))
-        .await?
-        .result
-        .map_err(|failure| failed(&failure))
+    let uninstall = Operation::Uninstall(uninstall);
+    let outcome = run(ctx, Write::HelmUninstall, helm, uninstall).await?;
+    outcome.result.map_err(|failure| failed(&failure))
 }
 
-/// Runs helm to its end; an error means that it was never started.
-async fn run(helm: &Helm, operation: Operation) -> Result<Outcome, StepError> {
+/// Lets helm write, to its end; an error means that it was never started.
+async fn run(
+    ctx: &Context,
+    write: Write,
+    helm: &Helm,
+    operation: Operation,
+) -> Result<Outcome, StepError> {
+    ctx.crash.reach(write, Side::Before);
+    let running = start(helm, operation).await?;
+    ctx.crash.reach(write, Side::Started);
+    let outcome = running.await;
+    ctx.crash.reach(write, Side::After);
+    Ok(outcome)
+}
+
+/// Starts helm; what it comes to is for the caller to wait for.
+async fn start(
+    helm: &Helm,
+    operation: Operation,
+) -> Result<impl Future<Output = Outcome>, StepError> {
     let started = helm.start(operation).await;
-    let running = started.map_err(|error| StepError::Helm {
+    started.map_err(|error| StepError::Helm {
         reason: Reason::HelmFailed,
         message: error.to_string(),
-    })?;
-    Ok(running.await)
+    })
 }
 
 fn failed(failure: &Failure) -> StepError {

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::{
     api::{FlashJobStatus, SelectedDevice},
     cluster::{ApiError, DeleteCondition, ErrorKind, ObjectKey, clock::now},
+    crash::Write,
     device,
     flashclass::{self, Frozen},
     flashjob::{context::Context, job::Job, status, unreadable},
@@ -23,17 +24,11 @@ use crate::{
 /// When the API server refuses; a conflict means that a newer object is on its way.
 pub async fn add_finalizer(ctx: &Context, job: &Job) -> Result<(), ApiError> {
     let version = job.version.to_string();
-    let added = ctx
+    let (key, finalizers) = (key(job), job.object.finalizers());
+    let request = ctx
         .writer
-        .add_finalizer(
-            &key(job),
-            &job.uid,
-            &version,
-            job.object.finalizers(),
-            FINALIZER,
-        )
-        .await;
-    ignore_stale(added)
+        .add_finalizer(&key, &job.uid, &version, finalizers, FINALIZER);
+    ignore_stale(ctx.crash.around(Write::FinalizerOn, request).await)
 }
 
 fn key(job: &Job) -> ObjectKey {
@@ -47,19 +42,20 @@ fn ignore_stale(answer: Result<(), ApiError>) -> Result<(), ApiError> {
     }
 }
 
-/// Replaces the status, guarded by uid and resourceVersion. Returns its size in bytes.
+/// Replaces the status, guarded by uid and resourceVersion; `write` says what for. Returns its size in bytes.
 ///
 /// # Errors
 /// When the job changed since it was read, or the API server refuses. A status that is too large is tried again in its
 /// smallest form before that.
 pub async fn replace_status(
     ctx: &Context,
+    write: Write,
     job: &Job,
     wanted: &FlashJobStatus,
 ) -> Result<usize, ApiError> {
-    match put_status(ctx, job, wanted).await {
+    match put_status(ctx, write, job, wanted).await {
         Err(error) if error.kind == ErrorKind::TooLarge => {
-            put_status(ctx, job, &status::minimal(wanted)).await
+            put_status(ctx, write, job, &status::minimal(wanted)).await
         }
         other => other,
     }
@@ -73,22 +69,26 @@ pub async fn replace_status(
 pub async fn amend_status(ctx: &Context, job: &Job, error: &str) -> Result<bool, ApiError> {
     let version = job.version.to_string();
     let amend = |object: &Value| unreadable::amend(object, job, error, now());
-    let written = ctx
-        .writer
-        .amend_status(&key(job), &job.uid, &version, amend)
-        .await;
-    match written {
+    let key = key(job);
+    let request = ctx.writer.amend_status(&key, &job.uid, &version, amend);
+    match ctx.crash.around(Write::UnreadableStatus, request).await {
         // Another object is on its way, or none.
         Err(error) if error.kind == ErrorKind::Conflict || error.is_not_found() => Ok(false),
         other => other,
     }
 }
 
-async fn put_status(ctx: &Context, job: &Job, wanted: &FlashJobStatus) -> Result<usize, ApiError> {
+async fn put_status(
+    ctx: &Context,
+    write: Write,
+    job: &Job,
+    wanted: &FlashJobStatus,
+) -> Result<usize, ApiError> {
     let mut object = job.object.clone();
     object.status = Some(wanted.clone());
     let size = serde_json::to_vec(wanted).map_or(0, |bytes| bytes.len());
-    let answer = ctx.writer.replace_status(&object).await?;
+    let request = ctx.writer.replace_status(&object);
+    let answer = ctx.crash.around(write, request).await?;
     if let Some(job) = Job::of_answer(answer) {
         ctx.state().see_job(job);
     }
@@ -123,7 +123,8 @@ pub async fn store_selection(
     devices: &[SelectedDevice],
 ) -> Result<(), ApiError> {
     for revision in device::revisions(&job_ref(job), round, first, devices) {
-        ctx.writer.create_revision(&revision).await?;
+        let request = ctx.writer.create_revision(&revision);
+        ctx.crash.around(Write::SelectionCreate, request).await?;
     }
     Ok(())
 }
@@ -134,11 +135,9 @@ pub async fn store_selection(
 /// # Errors
 /// When the API server refuses.
 pub async fn store_class(ctx: &Context, job: &Job, frozen: &Frozen) -> Result<(), ApiError> {
-    let stored = ctx
-        .writer
-        .create_revision(&flashclass::revision(&job_ref(job), frozen))
-        .await;
-    match stored {
+    let revision = flashclass::revision(&job_ref(job), frozen);
+    let request = ctx.writer.create_revision(&revision);
+    match ctx.crash.around(Write::ClassFreeze, request).await {
         Err(error) if error.kind == ErrorKind::AlreadyExists => Ok(()),
         other => other.map(drop),
     }
@@ -169,7 +168,9 @@ pub async fn delete_revisions_before(ctx: &Context, known: &[ControllerRevision]
             &namespace,
             &revision.name_any(),
         );
-        if let Err(error) = ctx.writer.delete(&key, &DeleteCondition::uid(&uid)).await {
+        let condition = DeleteCondition::uid(&uid);
+        let request = ctx.writer.delete(&key, &condition);
+        if let Err(error) = ctx.crash.around(Write::SelectionDelete, request).await {
             tracing::debug!(error = %error, "old selection stays until the job is deleted");
         }
     }
@@ -201,11 +202,11 @@ pub async fn finish_deletion(ctx: &Context, job: &Job) -> Result<bool, ApiError>
         let slices = revisions(ctx, job).await?;
         delete_revisions_before(ctx, &slices, i64::MAX).await;
     }
-    let removed = ctx
+    let (key, finalizers) = (key(job), job.object.finalizers());
+    let request = ctx
         .writer
-        .remove_finalizer(&key(job), &job.uid, job.object.finalizers(), FINALIZER)
-        .await;
-    ignore_stale(removed)?;
+        .remove_finalizer(&key, &job.uid, finalizers, FINALIZER);
+    ignore_stale(ctx.crash.around(Write::FinalizerOff, request).await)?;
     Ok(true)
 }
 
@@ -262,8 +263,8 @@ pub async fn expire(
     if at > now {
         return Ok(Some(at));
     }
-    ctx.writer
-        .delete(&key(&current), &DeleteCondition::uid(&current.uid))
-        .await?;
+    let (key, condition) = (key(&current), DeleteCondition::uid(&current.uid));
+    let request = ctx.writer.delete(&key, &condition);
+    ctx.crash.around(Write::JobDelete, request).await?;
     Ok(None)
 }

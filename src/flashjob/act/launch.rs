@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     cluster::{ApiError, ErrorKind, clock::now},
+    crash::Write,
     flashjob::{blueprint::Parts, context::Context, sight::Identity},
     names::{FLASH_CONTAINER, LABEL_ATTEMPT, LABEL_JOB_UID},
     release::{Record, Status, Stored, has_pod},
@@ -58,7 +59,11 @@ async fn create_pod(
     identity: &Identity,
     pod: &serde_json::Value,
 ) -> Result<(), StepError> {
-    let answer = match ctx.writer.create(pod).await {
+    let answer = match ctx
+        .crash
+        .around(Write::PodCreate, ctx.writer.create(pod))
+        .await
+    {
         Ok(created) => created.try_parse::<Pod>().ok(),
         Err(error) if error.kind == ErrorKind::AlreadyExists || error.is_outcome_unknown() => {
             let name = pod["metadata"]["name"].as_str().unwrap_or_default();
@@ -180,18 +185,24 @@ async fn put_launched(
     record.info.status = Status::Deployed;
     record.info.last_deployed = Some(now);
     "flashing".clone_into(&mut record.info.description);
-    put(ctx, stored, &record).await
+    put(ctx, Write::RecordDeployed, stored, &record).await
 }
 
 /// Replaces a record, guarded by its resourceVersion.
 ///
 /// # Errors
 /// When somebody wrote it since, or the API server refuses.
-pub async fn put(ctx: &Context, stored: &Stored, record: &Record) -> Result<(), StepError> {
+pub async fn put(
+    ctx: &Context,
+    write: Write,
+    stored: &Stored,
+    record: &Record,
+) -> Result<(), StepError> {
     let replacement = stored
         .replace(record, now())
         .map_err(|error| altered(&format!("cannot be written: {error}")))?;
-    let answer = ctx.writer.replace_secret(&replacement).await?;
+    let request = ctx.writer.replace_secret(&replacement);
+    let answer = ctx.crash.around(write, request).await?;
     ctx.state().see_secret(&answer);
     Ok(())
 }

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     cluster::{DeleteCondition, Deleted, ErrorKind, ObjectKey},
+    crash::Write,
     flashjob::{
         attempts::{PodRemoval, RecordRemoval, Removal},
         context::Context,
@@ -76,7 +77,8 @@ async fn delete_pod(ctx: &Context, attempt: &Attempt, how: PodRemoval) -> Result
         PodRemoval::Lost => condition.grace_seconds = Some(0),
     }
     let key = ObjectKey::pod(&attempt.identity.namespace, &pod.sight.name);
-    match ctx.writer.delete(&key, &condition).await {
+    let request = ctx.writer.delete(&key, &condition);
+    match ctx.crash.around(Write::PodDelete, request).await {
         Ok(Deleted::Gone) => drop(ctx.state().ledger.see_gone(&pod.sight.uid)),
         Ok(Deleted::Deleting) => {}
         Err(error) if how == PodRemoval::Unstarted && error.kind == ErrorKind::Conflict => {
@@ -97,9 +99,11 @@ async fn untrack(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
         return Ok(());
     };
     let key = ObjectKey::pod(&attempt.identity.namespace, &pod.sight.name);
-    ctx.writer
-        .remove_finalizer(&key, &pod.sight.uid, &pod.finalizers, TRACKING_FINALIZER)
-        .await?;
+    let (uid, finalizers) = (&pod.sight.uid, &pod.finalizers);
+    let request = ctx
+        .writer
+        .remove_finalizer(&key, uid, finalizers, TRACKING_FINALIZER);
+    ctx.crash.around(Write::PodUntrack, request).await?;
     Ok(())
 }
 
@@ -108,12 +112,9 @@ async fn delete_service(ctx: &Context, attempt: &Attempt) -> Result<(), StepErro
         return Ok(());
     };
     let key = ObjectKey::service(&attempt.identity.namespace, &service.sight.name);
-    if ctx
-        .writer
-        .delete(&key, &DeleteCondition::uid(&service.sight.uid))
-        .await?
-        == Deleted::Gone
-    {
+    let condition = DeleteCondition::uid(&service.sight.uid);
+    let request = ctx.writer.delete(&key, &condition);
+    if ctx.crash.around(Write::ServiceDelete, request).await? == Deleted::Gone {
         ctx.state().ledger.see_gone(&service.sight.uid);
     }
     Ok(())
@@ -129,7 +130,7 @@ async fn delete_records(ctx: &Context, attempt: &Attempt) -> Result<(), StepErro
     };
     // helm removes a release as a whole: not while another attempt has a part in it.
     if let Some(helm) = ctx.helm.as_ref().filter(|_| is_alone(ctx, attempt, &key)) {
-        helm::uninstall(helm, &attempt.identity.namespace, &key.release).await?;
+        helm::uninstall(ctx, helm, &attempt.identity.namespace, &key.release).await?;
     }
     let doomed: Vec<(String, String)> = {
         let state = ctx.state();
@@ -156,11 +157,9 @@ async fn delete_records(ctx: &Context, attempt: &Attempt) -> Result<(), StepErro
     };
     for (name, uid) in doomed {
         let condition = DeleteCondition::uid(&uid);
-        match ctx
-            .writer
-            .delete_secret(&attempt.identity.namespace, &name, &condition)
-            .await
-        {
+        let namespace = &attempt.identity.namespace;
+        let request = ctx.writer.delete_secret(namespace, &name, &condition);
+        match ctx.crash.around(Write::RecordDelete, request).await {
             // A Secret of that name with another uid is not ours any more; ours is gone.
             Ok(_) => drop(ctx.state().ledger.see_gone(&uid)),
             Err(error) if error.kind == ErrorKind::Conflict => {
@@ -206,7 +205,7 @@ async fn fail_record(ctx: &Context, attempt: &Attempt, description: &str) -> Res
     record.info.status = Status::Failed;
     record.info.last_deployed = Some(crate::cluster::clock::now());
     record.info.description = description.chars().take(512).collect();
-    put(ctx, &stored, &record).await?;
+    put(ctx, Write::RecordFailed, &stored, &record).await?;
     ctx.metrics.release(ctx.engine(), "fail", "ok");
     Ok(())
 }

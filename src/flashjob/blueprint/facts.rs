@@ -10,7 +10,7 @@ use super::AttemptOf;
 use crate::{
     api::Round,
     chart::device_values::{DeviceContext, DeviceFacts, JobFacts, ReleaseFacts},
-    device::Endpoint,
+    device::{Endpoint, Footprint},
     flashjob::job::Job,
     names::{
         ANNOTATION_ENDPOINT, ANNOTATION_JOB, GROUP, LABEL_JOB_UID, LABEL_ROUND, TRACKING_FINALIZER,
@@ -25,6 +25,7 @@ const MAX_LABEL: usize = 63;
 pub(super) fn intent(job: &Job, round: &Round, attempt: &AttemptOf<'_>) -> Intent {
     let number = u32::try_from(round.number).unwrap_or(u32::MAX);
     let device = attempt.device;
+    let own = Footprint::from_iter([device]);
     Intent {
         job: JobRef {
             name: job.name.clone(),
@@ -52,6 +53,12 @@ pub(super) fn intent(job: &Job, round: &Round, attempt: &AttemptOf<'_>) -> Inten
             configuration: device.configuration.clone().unwrap_or_default(),
             nodes: device.nodes.clone(),
             properties: device.properties.clone(),
+            // What its own Instance says stands above.
+            shared: attempt
+                .shared
+                .filter(|shared| **shared != own)
+                .cloned()
+                .unwrap_or_default(),
         },
     }
 }

@@ -276,6 +276,7 @@ fn job_waits(reason: Option<&str>) -> bool {
         Reason::InProgress,
         Reason::SlotsFull,
         Reason::Queued,
+        Reason::GroupFull,
         Reason::StepNotReached,
         Reason::StepSoaking,
         Reason::AwaitingApproval,
@@ -301,6 +302,10 @@ pub(super) fn wait_of_all(known: &Known<'_>) -> Group {
             devices: 1,
             until: status.next_time.as_ref().map(|time| time.0),
         };
+    }
+    if status.reason.as_deref() == Some(Reason::GroupFull.as_str()) {
+        let message = status.message.clone().unwrap_or_default();
+        return group(Reason::GroupFull, message);
     }
     let slots = status
         .effective

@@ -55,10 +55,9 @@ impl Times {
     }
 }
 
-/// Seconds that a stage takes at most, if every device takes as long as it may and as many as `in_flight` go at a time.
+/// Seconds that so many turns take at most, if every device takes as long as it may.
 #[must_use]
-pub fn longest_stage(stage: &Stage, times: &Times, in_flight: usize) -> i64 {
-    let turns = stage.devices.div_ceil(in_flight.max(1));
+pub fn longest_turns(turns: usize, times: &Times) -> i64 {
     i64::try_from(turns)
         .unwrap_or(i64::MAX)
         .saturating_mul(times.longest())
@@ -118,13 +117,15 @@ mod tests {
     }
 
     #[test]
-    fn a_stage_takes_as_many_turns_as_its_devices_need() {
+    fn turns_follow_each_other() {
         let times = Times {
             deadline: 600,
             ..Times::default()
         };
-        let turns = |devices| longest_stage(&stage(devices, None), &times, 10) / 600;
-        assert_eq!([0, 1, 10, 11].map(turns), [0, 1, 1, 2]);
+        assert_eq!(
+            [0, 1, 3].map(|turns| longest_turns(turns, &times)),
+            [0, 600, 1_800]
+        );
     }
 
     /// A job that goes as badly as `fates` say, always the first in flight ending first: how many devices failed in the end.

@@ -19,8 +19,9 @@ use crate::{
         choice::{Choice, Selecting, choose, refused, selection_status},
         job::Job,
         ledger::Ledger,
+        limits::line::Line,
         memory::{Memory, Refusal},
-        plan::{Observed, World},
+        plan::{Derived, Observed, World},
         roster::Roster,
         status,
     },
@@ -96,15 +97,17 @@ pub fn imagine(job: Job, cluster: &Cluster, flash_pod: &FlashPod, now: Timestamp
         BOUNDS.address_seconds,
     );
     let job = begun(job, &roster, &choice, effective.clone(), now);
-    let (ledger, memory) = (Ledger::default(), Memory::default());
+    let (ledger, line, memory) = (Ledger::default(), Line::default(), Memory::default());
     let observed = Observed {
         job: &job,
         roster: Some(&roster),
         inventory: &cluster.inventory,
         ledger: &ledger,
+        line: &line,
         memory: &memory,
         terms: &terms,
         world: &world,
+        derived: Derived::default(),
     };
     let refusal = too_many.or_else(|| refusal(&observed));
     let classes: Vec<String> = terms

@@ -1,10 +1,12 @@
 //! A forecast as text for a terminal. Pure.
 
-use super::{Failures, Fate, Forecast, Prospect, StepForecast};
+use super::{Failures, Fate, Forecast, LimitForecast, Prospect, StepForecast};
 use crate::flashjob::explain::span;
 
 /// Widest name of a step.
 const NAME: usize = 16;
+/// Most limits that are told one by one.
+const LIMITS: usize = 20;
 
 /// The forecast, as text.
 #[must_use]
@@ -36,6 +38,19 @@ pub fn text(of: &Forecast) -> String {
             &mut text,
             &format!("  {}: {}", refusal.reason, refusal.message),
         );
+    }
+    if !of.limits.is_empty() {
+        line(
+            &mut text,
+            "\nDevices that take turns, for what they share is limited",
+        );
+        for limit in of.limits.iter().take(LIMITS) {
+            line(&mut text, &format!("  {}", limit_words(limit)));
+        }
+        let more = of.limits.len().saturating_sub(LIMITS);
+        if more > 0 {
+            line(&mut text, &format!("  and {more} more groups"));
+        }
     }
     if !of.steps.is_empty() {
         line(&mut text, "\nSteps");
@@ -83,6 +98,16 @@ fn devices(count: usize) -> String {
         1 => "1 device".into(),
         _ => format!("{count} devices"),
     }
+}
+
+fn limit_words(limit: &LimitForecast) -> String {
+    format!(
+        "{} {}: at most {} in flight, over all FlashJobs (FlashClass {})",
+        devices(limit.devices),
+        limit.group,
+        limit.max,
+        limit.flash_class
+    )
 }
 
 fn step_words(step: &StepForecast) -> String {

@@ -2,10 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::{DEVICES, JOBS, election::Stage, task::Wire, world::World};
+use super::{
+    DEVICES, GATEWAYS, JOBS,
+    election::Stage,
+    task::Wire,
+    world::{World, device},
+};
 use crate::flashjob::{
     attempts::PodRemoval,
-    fixtures::{endpoint, instance, uuid},
+    fixtures::{endpoint, uuid},
     sight::PodSight,
 };
 
@@ -243,7 +248,8 @@ impl World {
         self.api.drop_instance(&uid);
         if !self.chance.one_in(8) {
             self.renamed += 1;
-            let found = instance(&format!("new-{}", self.renamed), index.unwrap());
+            let gateway = self.chance.draw(GATEWAYS.len());
+            let found = device(&format!("new-{}", self.renamed), index.unwrap(), gateway);
             self.api.put_instance(found);
         }
     }

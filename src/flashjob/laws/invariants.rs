@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    MAX_IN_FLIGHT, PARALLELISM,
+    GATEWAY, MAX_IN_FLIGHT, MAX_OF_GATEWAY, PARALLELISM,
     objects::{Api, pod_name},
 };
 use crate::{
@@ -44,9 +44,27 @@ impl Api {
         }
         let twice = ran.iter().find(|(_, times)| **times > 1);
         let twice = twice.map(|(device, _)| format!("{device:?} was flashed twice in a round"));
-        if let Some(what) = two.or(limits).or(twice) {
+        if let Some(what) = two.or(limits).or_else(|| self.crowded()).or(twice) {
             self.broken(|| what);
         }
+    }
+
+    /// A gateway with more devices in flight than its limit allows, by what they shared when they were recorded.
+    fn crowded(&self) -> Option<String> {
+        let mut behind: BTreeMap<&str, usize> = BTreeMap::new();
+        let shared = self
+            .slots()
+            .into_iter()
+            .filter_map(|key| self.shared.get(key));
+        for gateway in shared
+            .filter_map(|shared| shared.properties.get(GATEWAY))
+            .flatten()
+        {
+            *behind.entry(gateway).or_default() += 1;
+        }
+        let over = behind.values().any(|many| *many > MAX_OF_GATEWAY);
+        let exceeded = self.limited && over;
+        exceeded.then(|| format!("a gateway has more devices in flight than its limit: {behind:?}"))
     }
 
     /// No Pod is created for a device after its stored success in that round, under whichever of its UUIDs.

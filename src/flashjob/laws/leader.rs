@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::{
+    GATEWAY, MAX_OF_GATEWAY,
     objects::{Api, Event},
     planted::Bug,
     task::{About, Op, Task, ops_of},
@@ -12,7 +15,7 @@ use crate::{
     flashjob::{
         attempts::Step,
         conditions,
-        fixtures::{BOUNDS, effective_of, open_classes},
+        fixtures::{BOUNDS, classes, effective_of, open_classes},
         job::Job,
         ledger::Ledger,
         plan::{self, Plan, World},
@@ -23,6 +26,7 @@ use crate::{
         status,
         sweep::plan_orphans,
     },
+    names::ANNOTATION_DEFAULT_CLASS,
 };
 
 pub struct Leader {
@@ -50,7 +54,11 @@ impl Leader {
         api.note(|| format!("LEADER {} on replica {place}, late {late:?}", api.term));
         let mut state = State::default();
         state.akri_installed = true;
-        state.classes = open_classes();
+        state.classes = if api.limited {
+            limited_classes()
+        } else {
+            open_classes()
+        };
         let mut leader = Self {
             state,
             tasks: Vec::new(),
@@ -164,6 +172,7 @@ impl Leader {
         if !job.deleting && job.round_is_current() && self.append_devices(api, &job) {
             return Some((Plan::default(), true));
         }
+        self.state.note_read_back(&job);
         let (now, world, job) = (api.time(), self.world(), self.as_planned(&job));
         let plan = self
             .state
@@ -291,8 +300,13 @@ impl Leader {
                 round: job.status.round.as_ref().unwrap().number,
                 uuid: begin.uuid.clone(),
                 endpoint: Some(begin.device.endpoint.to_string()),
+                footprint: Some(Arc::new(begin.shared.clone())),
             };
-            self.state.ledger.begin_step(&identity);
+            let mut counted = identity.clone();
+            if self.bug == Some(Bug::NotCountedOnWhatItShares) {
+                counted.footprint = Some(Arc::default());
+            }
+            self.state.ledger.begin_step(&counted);
             let ops = [Op::CreateRecord, Op::ApplyService];
             let mut task = Task::new(About::Attempt(identity), ops);
             task.index = Some(begin.index);
@@ -307,6 +321,14 @@ impl Leader {
         task.seen = seen;
         self.tasks.push(task);
     }
+}
+
+/// One class, the default one: as many devices behind a gateway as the laws allow.
+fn limited_classes() -> crate::flashclass::Classes {
+    let limit = json!({"by": "Property", "property": GATEWAY, "max": MAX_OF_GATEWAY});
+    let spec = json!({"inFlightLimits": [limit]});
+    let annotations = json!({ANNOTATION_DEFAULT_CLASS: "true"});
+    classes(&[json!({"metadata": {"name": "default", "annotations": annotations}, "spec": spec})])
 }
 
 fn see(ledger: &mut Ledger, event: &Event) {

@@ -35,6 +35,10 @@ const JOBS: [&str; 2] = ["job-1", "job-2"];
 const DEVICES: usize = 4;
 const PARALLELISM: usize = 2;
 const MAX_IN_FLIGHT: usize = 3;
+/// Property that says behind which gateway a device is; in some worlds there is a limit on it.
+const GATEWAY: &str = "GATEWAY";
+const GATEWAYS: [&str; 2] = ["gw-a", "gw-b"];
+const MAX_OF_GATEWAY: usize = 1;
 /// Steps that every run of the tests takes.
 const STEPS: usize = 1_000_000;
 

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::request::{Refused, Reply};
 use crate::{
     api::Instance,
+    device::Footprint,
     flashjob::{
         fixtures::{address, sight},
         job::Job,
@@ -66,6 +67,10 @@ pub struct Api {
     pub watches: [Option<Box<Watches>>; 2],
     /// Pods whose node is gone, by name.
     pub dead: BTreeSet<String>,
+    /// Devices behind one gateway are limited.
+    pub limited: bool,
+    /// What the device of an attempt shared when it was recorded.
+    pub shared: BTreeMap<AttemptKey, Arc<Footprint>>,
     /// The latest leader that has begun.
     pub term: u32,
     /// The first law that was broken.
@@ -135,6 +140,9 @@ impl Api {
             settled: None,
             stored: None,
         };
+        if let Some(shared) = &identity.footprint {
+            self.shared.insert(identity.key.clone(), Arc::clone(shared));
+        }
         self.records.insert(name, record.clone());
         self.tell(0, &Event::Record(record.clone()));
         Ok(record)
@@ -181,7 +189,7 @@ impl Api {
             return known.clone();
         }
         let service = ServiceSight {
-            sight: self.fresh(identity, &name),
+            sight: self.fresh(&bare(identity), &name),
             address: Address::None,
             restricted: false,
         };
@@ -264,6 +272,14 @@ impl Api {
         let services = self.services.values().map(|service| &service.sight);
         let sights = records.chain(pods).chain(services);
         sights.map(|sight| &sight.identity.key).collect()
+    }
+}
+
+/// As Service and Pod tell it: only the record says what a device shares.
+pub fn bare(identity: &Identity) -> Identity {
+    Identity {
+        footprint: None,
+        ..identity.clone()
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Bug {
     InterruptedWithoutLiveGet,
     /// The lock is free as soon as the DELETE of the Pod is accepted.
     UnlockOnDeleteAccepted,
+    /// A device that begins is not counted on what it shares with others.
+    NotCountedOnWhatItShares,
     /// A status write demands nothing but the name of the job.
     VerdictWithoutUid,
 }
@@ -34,6 +36,7 @@ const WORLDS: u64 = 300;
 #[case::slots_from_the_cache(Bug::CountSlotsFromCache, CRASH, "more slots are in use")]
 #[case::interrupted_without_a_look(Bug::InterruptedWithoutLiveGet, CRASH, "verdict")]
 #[case::unlocked_too_early(Bug::UnlockOnDeleteAccepted, HAND, "")]
+#[case::not_counted(Bug::NotCountedOnWhatItShares, CRASH, "than its limit")]
 #[case::verdict_without_uid(Bug::VerdictWithoutUid, USER, "")]
 fn a_planted_bug_breaks_a_law(#[case] bug: Bug, #[case] fault: usize, #[case] law: &str) {
     let found = (0..WORLDS).find_map(|seed| Some((seed, run::planted(seed, bug, fault)?)));

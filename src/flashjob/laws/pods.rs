@@ -1,7 +1,7 @@
 //! Pods of the simulated API server, with the scheduler, the kubelet and the device behind them.
 
 use super::{
-    objects::{Api, Event, Flash, pod_name},
+    objects::{Api, Event, Flash, bare, pod_name},
     request::{Answer, Refused, Reply},
 };
 use crate::{
@@ -23,7 +23,7 @@ impl Api {
         }
         self.check_launch(identity);
         let pod = PodSight {
-            sight: self.fresh(identity, &name),
+            sight: self.fresh(&bare(identity), &name),
             node: None,
             ..fixtures::pod(identity)
         };

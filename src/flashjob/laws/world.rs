@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    DEVICES, JOBS, MAX_IN_FLIGHT, PARALLELISM,
+    DEVICES, GATEWAY, GATEWAYS, JOBS, MAX_IN_FLIGHT, PARALLELISM,
     chance::Chance,
     election::{Begin, REQUEST_TIMEOUT, Replica},
     leader::Leader,
@@ -13,6 +13,7 @@ use super::{
     task::Wire,
 };
 use crate::{
+    api::Instance,
     flashjob::{
         fixtures::{instance, uuid},
         sight::AttemptKey,
@@ -49,8 +50,9 @@ impl World {
             ..Api::default()
         };
         // The last device is known under two UUIDs.
-        (0..DEVICES)
-            .for_each(|index| api.put_instance(instance(&uuid(index), index.min(DEVICES - 2))));
+        (0..DEVICES).for_each(|index| {
+            api.put_instance(device(&uuid(index), index.min(DEVICES - 2), index / 2))
+        });
         let replicas = [Replica::new(0, api.now), Replica::new(1, api.now)];
         let mut world = Self {
             api,
@@ -65,6 +67,7 @@ impl World {
             checked: 0,
             chance,
         };
+        world.api.limited = world.chance.one_in(2);
         for name in JOBS {
             world.create_job(name);
         }
@@ -270,6 +273,14 @@ impl World {
             .note(|| format!("LATE    {term} {}", request.name()));
         let _ = self.api.serve(&request, term);
     }
+}
+
+/// An Instance at the endpoint of an index, behind one of the gateways.
+pub fn device(uid: &str, index: usize, gateway: usize) -> Instance {
+    let mut found = instance(uid, index);
+    let properties = &mut found.spec.broker_properties;
+    properties.insert(GATEWAY.into(), GATEWAYS[gateway % GATEWAYS.len()].into());
+    found
 }
 
 /// Pods that were created after the list was made: only where a record speaks for them, as they are created after it.

@@ -158,10 +158,11 @@ fn begun(attempt: &Attempt) -> Option<Timestamp> {
     record.or_else(service).or_else(pod)
 }
 
-/// A device that was stopped by the pace of its job waits for that alone, and has lost no try.
+/// A device that was stopped by the pace of its job or a limit waits for that alone, and has lost no try.
 fn unless_paced(pace: &Pace, index: Option<usize>, waiting: Waiting, now: Timestamp) -> Waiting {
     let hold = index.and_then(|index| pace.closed(index));
-    if hold.is_none_or(|hold| hold.reason != waiting.reason) {
+    let paced = hold.is_some_and(|hold| hold.reason == waiting.reason);
+    if !paced && waiting.reason != Reason::GroupFull {
         return waiting;
     }
     Waiting {

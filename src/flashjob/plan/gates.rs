@@ -8,9 +8,9 @@ use crate::{
     device::Device,
     flashjob::{
         attempts::{Ending, Stage, Wish},
-        choice,
         job::Job,
         ledger::Attempt,
+        limits::gate,
         memory::Found,
         pending::at_version,
         rollout::pace::{Pace, is_counting},
@@ -29,7 +29,7 @@ pub(super) fn wish(
 ) -> Wish {
     let job = observed.job;
     // A round that is not stored as the current one is being replaced: its attempts are of an older round from now on.
-    let same_round = index.is_some() && (job.spec.is_err() || job.round_is_current());
+    let same_round = index.is_some() && (job.spec.is_err() || observed.round_is_current());
     let state = if job.deleting || !same_round {
         JobState::Leaving
     } else {
@@ -70,7 +70,7 @@ fn held_gate(observed: &Observed<'_>, pace: &Pace) -> Option<(Reason, String)> {
         let message = "a failure is being counted that may stop the job";
         return Some((Reason::Queued, message.into()));
     }
-    (!choice::selector_is_current(observed.job)).then(|| {
+    (!observed.selector_is_current()).then(|| {
         let message = "spec.deviceSelector was edited and has not been carried out yet";
         (Reason::Queued, message.into())
     })
@@ -165,7 +165,7 @@ fn closed_gate(
     }
     let identity = &attempt.identity;
     let dropped = index.is_some_and(|index| !observed.job.wants(index, &identity.uuid));
-    if dropped && choice::selector_is_current(observed.job) {
+    if dropped && observed.selector_is_current() {
         let message = format!("the spec does not name {} any more", identity.uuid);
         return Some((Reason::NotRequested, message));
     }
@@ -176,9 +176,9 @@ fn closed_gate(
         .filter(|_| observed.world.akri_installed)?;
     let forbidden = |device| Some((Reason::DeviceNotAllowed, observed.terms.forbid(device)?));
     match observed.inventory.by_uuid(&identity.uuid) {
-        Some(Ok(device)) if device.endpoint.to_string() == endpoint => {
-            forbidden(device).or_else(|| needless(observed, device))
-        }
+        Some(Ok(device)) if device.endpoint.to_string() == endpoint => forbidden(device)
+            .or_else(|| needless(observed, device))
+            .or_else(|| limited(observed, attempt, endpoint)),
         Some(Ok(device)) => Some((
             Reason::DeviceNotFound,
             format!(
@@ -189,7 +189,9 @@ fn closed_gate(
         Some(Err(error)) => Some((Reason::DeviceInvalid, error.to_string())),
         // A new uid of the same endpoint is the same device after a restart.
         None => match observed.inventory.by_endpoint(endpoint) {
-            Some(device) => forbidden(device).or_else(|| needless(observed, device)),
+            Some(device) => forbidden(device)
+                .or_else(|| needless(observed, device))
+                .or_else(|| limited(observed, attempt, endpoint)),
             None => Some((
                 Reason::DeviceNotFound,
                 format!("no Akri Instance stands for {endpoint} any more"),
@@ -198,8 +200,15 @@ fn closed_gate(
     }
 }
 
+/// A limit of its class was lowered, or it is found elsewhere than when it began.
+fn limited(observed: &Observed<'_>, attempt: &Attempt, endpoint: &str) -> Option<(Reason, String)> {
+    let live = observed.inventory.footprint(endpoint);
+    let refusal = gate::closed(observed.terms, observed.ledger, attempt, Some(&live))?;
+    Some((refusal.reason, refusal.message))
+}
+
 /// It got the version in the meantime, by hand or by another operator.
 fn needless(observed: &Observed<'_>, device: &Device) -> Option<(Reason, String)> {
     let effective = observed.effective();
-    at_version(observed.job, &effective, device).map(|message| (Reason::AlreadyAtVersion, message))
+    at_version(observed.job, effective, device).map(|message| (Reason::AlreadyAtVersion, message))
 }

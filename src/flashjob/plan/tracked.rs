@@ -86,7 +86,7 @@ pub(super) fn plan_tracked(
     };
     if job.deleting
         || roster.round != round.number
-        || !(job.spec.is_err() || job.round_is_current())
+        || !(job.spec.is_err() || observed.round_is_current())
     {
         return;
     }
@@ -103,9 +103,9 @@ pub(super) fn plan_tracked(
             continue;
         }
         let (concluded, wake_at) = if verifying {
-            verify(observed, roster, (index, device), &effective, now)
+            verify(observed, roster, (index, device), effective, now)
         } else {
-            (give_up(observed, index, device, &effective, now), None)
+            (give_up(observed, index, device, effective, now), None)
         };
         let next = device.next_time.as_ref().map(|time| time.0);
         let rests = next.is_some_and(|next| next > now);

@@ -10,6 +10,7 @@ use crate::{
             Scene, address, at, ended, endpoint, identity, instance, record, service, spec,
             take_in, uuid,
         },
+        state::State,
     },
     release::Status,
 };
@@ -91,6 +92,54 @@ fn the_record_stays_as_the_lock_and_the_slot_is_free_until_the_version_was_read_
         panic!("{plan:?}")
     };
     assert_eq!(removal.record, RecordRemoval::Delete);
+}
+
+#[test]
+fn the_next_device_begins_in_the_slot_of_one_that_is_read_back_once_nothing_but_its_record_is_left()
+{
+    let mut spec = spec(2);
+    spec["parallelism"] = json!(1);
+    spec["verification"] = json!({"mode": "Observe"});
+    let mut scene = Scene::of(&spec);
+    let who = identity(0, "a0");
+    let verifying = DeviceStatus {
+        uuid: uuid(0),
+        host_endpoint: Some(endpoint(0)),
+        pod: Some("flash-uuid-0-a0".into()),
+        phase: "Verifying".into(),
+        reason: Some("Verifying".into()),
+        completion_time: Some(Time(at(100))),
+        next_time: Some(Time(at(400))),
+        ..DeviceStatus::default()
+    };
+    scene.stored(|status| status.devices = vec![verifying]);
+    take_in(
+        &mut scene.ledger,
+        Some(record(&who, Status::Deployed, true)),
+        Some(service(&who, address())),
+        Some(ended(&who)),
+    );
+    let mut state = State::default();
+    let mut begin = |scene: &mut Scene| {
+        std::mem::swap(&mut state.ledger, &mut scene.ledger);
+        state.note_read_back(&scene.job);
+        std::mem::swap(&mut state.ledger, &mut scene.ledger);
+        let plan = scene.plan(120);
+        plan.begin
+            .iter()
+            .map(|begin| begin.index)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(begin(&mut scene), [0; 0], "its Pod and Service are left");
+    let attempt = scene.ledger.attempt(&who.key).unwrap().clone();
+    scene.ledger.see_gone(&attempt.pod.unwrap().sight.uid);
+    assert_eq!(begin(&mut scene), [0; 0], "its Service is left");
+    scene.ledger.see_gone(&attempt.service.unwrap().sight.uid);
+    assert_eq!(begin(&mut scene), [1]);
+    assert!(
+        scene.ledger.holder(&endpoint(0)).is_some(),
+        "the lock stays"
+    );
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(super) fn plan_vanished(
     };
     if job.deleting
         || roster.round != round.number
-        || !(job.spec.is_err() || job.round_is_current())
+        || !(job.spec.is_err() || observed.round_is_current())
     {
         return;
     }
@@ -87,6 +87,7 @@ pub(super) fn plan_vanished(
             round: round.number,
             uuid: selected.uuid.clone(),
             endpoint: device.host_endpoint.clone(),
+            footprint: None,
         };
         plan.steps.push((identity, Step::ConfirmInterrupted));
     }

@@ -43,6 +43,8 @@ pub struct Pace {
     pub hold: Option<Hold>,
     /// Why the devices wait whose step has not begun.
     pub beyond: Option<Hold>,
+    /// Why the devices wait whose turn it is, where limits of the class on what they share keep all of them from starting.
+    pub crowd: Option<Hold>,
     /// Indexes that may start; none where all may.
     reach: Option<BTreeSet<usize>>,
     /// Devices that are neither final nor begun.
@@ -85,6 +87,7 @@ impl Pace {
             .filter(suspended)
             .or(step)
             .or(self.hold.as_ref())
+            .or(self.crowd.as_ref())
     }
 
     /// What the job asks for cannot be carried out; what was found first stays.
@@ -114,7 +117,7 @@ pub fn pace(
     let of_round = observed
         .roster
         .is_some_and(|roster| roster.round == round.number);
-    if !of_round || !job.round_is_current() || job.invalid.is_some() {
+    if !of_round || !observed.round_is_current() || job.invalid.is_some() {
         return Pace::default();
     }
     let members = Members::of(observed, finals);

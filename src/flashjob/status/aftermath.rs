@@ -47,7 +47,7 @@ pub(super) fn aftermath<'a>(
     let mut settled = HashSet::new();
     for found in found(observed, plan) {
         settled.insert(found.index);
-        match followed(observed, plan, &effective, found) {
+        match followed(observed, plan, effective, found) {
             Some(device) => all.tracked.push(device),
             None => all.found.push(found),
         }

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{count, tally::is_in_flight};
 use crate::{
-    api::{DevicePhase, DeviceStatus, Effective, MismatchPolicy},
+    api::{DevicePhase, DeviceStatus, Effective, FlashJobStatus, MismatchPolicy},
     device::mismatch_selected,
     flashjob::{
         adoption::pod_name,
@@ -25,6 +25,11 @@ use crate::{
 
 /// Most bytes of `devices[]` as JSON.
 const MAX_DEVICES_BYTES: usize = 128 * 1024;
+/// Most bytes of the whole object, where only entries of devices that are final could make it larger: the names of thousands of
+/// devices leave little room, and each status write carries all of them.
+const MAX_OBJECT_BYTES: usize = 400 * 1024;
+/// Bytes of metadata, conditions and words.
+const MAX_REST_BYTES: usize = 12 * 1024;
 /// Most bytes of the entries of devices that wait for a reason of their own.
 const MAX_WAITING_BYTES: usize = 48 * 1024;
 
@@ -36,6 +41,22 @@ pub(super) struct Ended<'a> {
     pub(super) found: &'a [&'a Found],
     /// Entries of those that are read back or tried again.
     pub(super) tracked: Vec<DeviceStatus>,
+    /// Bytes that the names of devices take elsewhere in the object.
+    pub(super) named: usize,
+}
+
+/// Bytes that the names of devices take in the spec, and in the status beside its entries.
+pub(super) fn named(job: &Job, status: &FlashJobStatus) -> usize {
+    // Quotes and a comma.
+    let bytes = |names: &[String]| names.iter().map(|name| name.len() + 3).sum::<usize>();
+    let listed = job.spec.as_ref().map_or(0, |spec| bytes(&spec.uuid));
+    let sets = [
+        &status.completed_indexes,
+        &status.failed_indexes,
+        &status.skipped_indexes,
+    ];
+    let sets = sets.into_iter().flatten().map(String::len).sum::<usize>();
+    listed + bytes(&status.completed_uuids) + sets
 }
 
 /// In flight, read back or tried again, waiting for a reason, then the newest failures and successes; as many as fit, and in
@@ -52,6 +73,7 @@ pub(super) fn devices(
         finals,
         found,
         mut tracked,
+        named,
     } = ended;
     let known: HashSet<Option<usize>> = tracked.iter().map(stored::index_of).collect();
     let open = |index: Option<usize>| {
@@ -95,7 +117,7 @@ pub(super) fn devices(
             .chain(tracked.iter_mut()),
         job,
         roster,
-        &observed.effective(),
+        observed.effective(),
     );
     let mut room = MAX_DEVICES_BYTES;
     let mut list = Vec::new();
@@ -113,6 +135,8 @@ pub(super) fn devices(
         &mut waiting_room,
     );
     room -= before - waiting_room;
+    let taken = named + MAX_REST_BYTES + (MAX_DEVICES_BYTES - room);
+    room = room.min(MAX_OBJECT_BYTES.saturating_sub(taken));
     take_while_room(&mut list, ended, &mut room);
     list
 }
@@ -125,7 +149,7 @@ fn annotate<'a>(
     effective: &Effective,
 ) {
     let Ok(spec) = &job.spec else { return };
-    let warns = effective.mismatch_policy == format!("{:?}", MismatchPolicy::Warn);
+    let warns = effective.mismatch_policy == MismatchPolicy::Warn.as_str();
     for device in devices.filter(|device| device.attempts > 0) {
         let selected = usize::try_from(device.index)
             .ok()

@@ -13,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use self::{
     aftermath::{Aftermath, aftermath},
     describe::{describe, trouble},
-    devices::{Ended, devices},
+    devices::{Ended, devices, named},
     tally::{Tally, stored_tally, tally_of, with_found, write_finals},
 };
 use super::{
@@ -129,7 +129,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     let job = observed.job;
     let mut status = job.status.clone();
     status.observed_generation = Some(job.generation);
-    status.effective = Some(observed.effective());
+    status.effective = Some(observed.effective().clone());
     let mut trouble = trouble(observed);
     let mut pace = plan.pace.clone();
     let lost = trouble
@@ -155,6 +155,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
         tally = tally_of(job, roster, &finals, &plan.views, &tracked);
         write_finals(&mut status, job, roster, &finals);
         pace = pace::pace(observed, &finals, &observed.class_pace(), now);
+        pace.crowd.clone_from(&plan.pace.crowd);
         status.step.clone_from(&pace.step);
         status.stop.clone_from(&pace.stop);
         // A round that has stopped comes to its end, whatever its class says of starting.
@@ -165,6 +166,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
             finals: &finals,
             found: &found,
             tracked,
+            named: named(job, &status),
         };
         status.devices = devices(observed, roster, ended, plan, now);
         let begun = status
@@ -214,5 +216,7 @@ pub fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+#[cfg(test)]
+mod size_tests;
 #[cfg(test)]
 mod tests;

@@ -54,7 +54,10 @@ struct Right {
 }
 
 impl Right {
-    fn taken(role: &str, resource: &str, verb: &str) -> Self {
+    fn taken(space: &Space, role: &str, resource: &str, verb: &str) -> Self {
+        space
+            .control_plane
+            .expect_refusals(&space.name, verb, resource);
         let whole = ControlPlane::disturbed().kubectl(&["get", "clusterrole", role, "-o", "json"]);
         let whole: Value = serde_json::from_str(&whole).unwrap();
         let right = Self {
@@ -94,7 +97,7 @@ async fn a_right_that_is_taken_away_is_named_in_the_api_s_words_and_nothing_is_l
     let arguments = ["--address-timeout-seconds=300"];
     let stage = Stage::on(plane, "right", healthy(1, 1.0), &arguments).await;
     let uuid = stage.fleet.uuids().remove(0);
-    let right = Right::taken(role, resource, verb);
+    let right = Right::taken(&stage.space, role, resource, verb);
     stage
         .flash("job", std::slice::from_ref(&uuid), Value::Null)
         .await;
@@ -124,7 +127,12 @@ async fn a_status_that_may_not_be_written_keeps_the_verdict_until_it_may() {
     let uuids = stage.fleet.uuids();
     stage.flash("job", &uuids, json!({"parallelism": 1})).await;
     stage.flashing(&uuids[0]).await;
-    let right = Right::taken("flashjob-operator", "flashjobs/status", "update");
+    let right = Right::taken(
+        &stage.space,
+        "flashjob-operator",
+        "flashjobs/status",
+        "update",
+    );
     stage
         .space
         .eventually("a refused status", PATIENCE, async || {

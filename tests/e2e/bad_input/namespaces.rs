@@ -16,9 +16,11 @@ impl BoundInNamespace {
     fn of(stage: &Stage) -> Self {
         let role = format!("--clusterrole={ROLE}");
         let plane = stage.space.control_plane;
+        let space = &stage.space;
+        // Between the two bindings, and when the second goes with its namespace, it has neither.
+        plane.expect_refusals(&space.name, "*", "*");
         plane.kubectl(&["delete", "clusterrolebinding", ROLE]);
         let bound = Self;
-        let space = &stage.space;
         space.kubectl(&["create", "rolebinding", ROLE, &role, ACCOUNT]);
         bound
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{PATIENCE, condition, disturbances::sent_once, healthy};
 use crate::support::{
-    ControlPlane, Fleet, Space, Supervised, control_plane::OPERATOR_NAMESPACE, job::job, seconds,
+    ControlPlane, Fleet, KeptAlive, Space, control_plane::OPERATOR_NAMESPACE, job::job, seconds,
 };
 
 /// Six devices, two at a time, of which the first are being flashed.
@@ -25,7 +25,7 @@ async fn begun(space: &Space) -> Fleet {
 }
 
 /// Waits for the job's end, whether the API server answers or not.
-async fn ends(space: &Space, supervised: &mut Supervised<'_>) {
+async fn ends(space: &Space, supervised: &mut KeptAlive<'_>) {
     space
         .eventually("end of the job", seconds(300), async || {
             supervised.look();
@@ -36,7 +36,7 @@ async fn ends(space: &Space, supervised: &mut Supervised<'_>) {
         .await;
 }
 
-async fn pass(supervised: &mut Supervised<'_>, time: u64) {
+async fn pass(supervised: &mut KeptAlive<'_>, time: u64) {
     for _ in 0..time {
         tokio::time::sleep(seconds(1)).await;
         supervised.look();
@@ -52,7 +52,7 @@ async fn a_short_outage_loses_nothing_and_the_job_goes_on(#[case] program: &str)
     let _alone = ControlPlane::disturb().await;
     let plane = ControlPlane::disturbed();
     let space = Space::on(plane, "short-outage").await;
-    let mut supervised = Supervised::start(&space, plane.operator_kubeconfig(), &[]);
+    let mut supervised = KeptAlive::start(&space, plane.operator_kubeconfig(), &[]);
     let fleet = begun(&space).await;
     if program == "etcd" {
         plane.signal(program, Signal::SIGSTOP);
@@ -107,7 +107,7 @@ async fn a_token_that_is_rotated_or_expires_loses_nothing(
     plane.operator_kubeconfig();
     let (old, new) = (format!("{}-old", space.name), format!("{}-new", space.name));
     let (kubeconfig, file) = mortal_token(plane, &old);
-    let mut supervised = Supervised::start(&space, &kubeconfig, &[]);
+    let mut supervised = KeptAlive::start(&space, &kubeconfig, &[]);
     if timely {
         // The file is read again every minute.
         write_token(plane, &new, &file);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Operator, Space};
 
 /// An operator under supervision.
-pub struct Supervised<'a> {
+pub struct KeptAlive<'a> {
     /// The process that runs.
     pub operator: Operator,
     /// How often one had ended and was replaced.
@@ -15,7 +15,7 @@ pub struct Supervised<'a> {
     arguments: Vec<&'static str>,
 }
 
-impl<'a> Supervised<'a> {
+impl<'a> KeptAlive<'a> {
     /// Starts the first one.
     pub fn start(space: &'a Space, kubeconfig: &Path, arguments: &[&'static str]) -> Self {
         Self {

@@ -1,0 +1,135 @@
+//! What is measured, from the environment: all of it takes about twenty minutes on two idle cores.
+//!
+//! `BENCH` names groups (raw, native, helm, original, growth, jobs, delay, faults), `DEVICES` the devices of a short run,
+//! `REPEAT` how often a short run is repeated, `GROWTH` the sizes of the long ones. `KEEP=1` keeps the figures in `docs`.
+
+use std::path::PathBuf;
+
+use super::measurement::{Contestant, Scenario};
+
+/// Devices in flight at the same time, where nothing else is said.
+const PARALLELISM: usize = 64;
+/// Devices of a run with the helm engine, which is slow.
+const HELM_DEVICES: usize = 40;
+/// A run with as many devices is not repeated.
+const LONG: usize = 1_000;
+
+/// What is measured.
+pub struct Choice {
+    groups: Vec<String>,
+    devices: usize,
+    repeat: usize,
+    growth: Vec<usize>,
+    /// The original operator's program.
+    pub original: Option<PathBuf>,
+    /// Whether the figures are kept with the documentation.
+    pub keep: bool,
+}
+
+impl Choice {
+    /// Reads the environment; panics over a word that means nothing.
+    pub fn from_environment() -> Self {
+        let text = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+        let number = |name: &str, unset: usize| {
+            text(name).map_or(unset, |text| {
+                text.parse()
+                    .unwrap_or_else(|_| panic!("{name}={text} is no number"))
+            })
+        };
+        let list = |name: &str, unset: &str| -> Vec<String> {
+            let text = text(name).unwrap_or_else(|| unset.to_owned());
+            text.split(',').map(|word| word.trim().to_owned()).collect()
+        };
+        Self {
+            groups: list("BENCH", "raw,native,helm,original,growth,jobs,delay,faults"),
+            devices: number("DEVICES", 300),
+            repeat: number("REPEAT", 3),
+            growth: list("GROWTH", "100,1000,10000")
+                .iter()
+                .map(|text| {
+                    text.parse()
+                        .unwrap_or_else(|_| panic!("GROWTH: {text} is no number"))
+                })
+                .collect(),
+            original: text("ORIGINAL_OPERATOR").map(PathBuf::from),
+            keep: text("KEEP").is_some(),
+        }
+    }
+
+    /// The scenarios, in the order in which they run.
+    pub fn scenarios(&self) -> Vec<Scenario> {
+        self.groups
+            .iter()
+            .flat_map(|group| self.group(group))
+            .collect()
+    }
+
+    fn group(&self, group: &str) -> Vec<Scenario> {
+        let base = Scenario {
+            group: group.to_owned(),
+            contestant: Contestant::Native,
+            devices: self.devices,
+            parallelism: PARALLELISM,
+            jobs: 1,
+            address_delay_seconds: 0.0,
+            faults: 0.0,
+            repeat: self.repeat,
+        };
+        match group {
+            "raw" => [16, 64, 256]
+                .map(|parallelism| Scenario {
+                    contestant: Contestant::Raw,
+                    parallelism,
+                    ..base.clone()
+                })
+                .into(),
+            "native" => vec![base],
+            "helm" => vec![Scenario {
+                contestant: Contestant::Helm,
+                devices: HELM_DEVICES.min(self.devices),
+                repeat: self.repeat.min(1),
+                ..base
+            }],
+            "original" => match self.original {
+                Some(_) => vec![Scenario {
+                    contestant: Contestant::Original,
+                    ..base
+                }],
+                None => Vec::new(),
+            },
+            "growth" => self
+                .growth
+                .iter()
+                .map(|&devices| Scenario {
+                    devices,
+                    repeat: if devices < LONG { self.repeat } else { 1 },
+                    ..base.clone()
+                })
+                .collect(),
+            "jobs" => [1, 10, 100]
+                .map(|jobs| Scenario {
+                    jobs,
+                    repeat: 1,
+                    ..base.clone()
+                })
+                .into(),
+            "delay" => [0.0, 1.0, 10.0]
+                .map(|address_delay_seconds| Scenario {
+                    address_delay_seconds,
+                    repeat: 1,
+                    ..base.clone()
+                })
+                .into(),
+            "faults" => [0.02, 0.2]
+                .map(|faults| Scenario {
+                    faults,
+                    repeat: 1,
+                    ..base.clone()
+                })
+                .into(),
+            other => panic!(
+                "BENCH={other}: expected raw, native, helm, original, growth, jobs, delay or faults"
+            ),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The `FlashJobs` of a run: made, and followed to their end by a watch, which costs the API server next to nothing.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use futures::StreamExt;
+use kube::{
+    Api, ResourceExt,
+    api::{ApiResource, DynamicObject, PostParams},
+    runtime::{WatchStreamExt, watcher},
+};
+use serde_json::{Value, json};
+use tokio::{sync::watch, task::JoinHandle};
+
+use super::{
+    measurement::Scenario,
+    support::{Fleet, Space, job::job},
+};
+
+/// Longest wait for the end of a run.
+const LIMIT: Duration = Duration::from_secs(3_600);
+
+/// The kind.
+pub fn kind() -> ApiResource {
+    ApiResource {
+        group: "application.flashjob.nbfc.io".into(),
+        version: "v1alpha1".into(),
+        api_version: "application.flashjob.nbfc.io/v1alpha1".into(),
+        kind: "FlashJob".into(),
+        plural: "flashjobs".into(),
+    }
+}
+
+/// The jobs of a scenario over a fleet. One job selects its devices, several name theirs.
+pub fn of(scenario: &Scenario, fleet: &Fleet, space: &Space) -> Vec<Value> {
+    let uuids = fleet.uuids();
+    let parallelism =
+        json!({"parallelism": scenario.parallelism, "activeDeadlineSecondsPerDevice": 600});
+    if scenario.jobs == 1 && scenario.contestant != super::measurement::Contestant::Original {
+        let mut whole = job("speed", &[], &parallelism);
+        whole["spec"]["uuid"] = Value::Null;
+        whole["spec"]["deviceSelector"] = json!({"namespaces": [space.name]});
+        return vec![whole];
+    }
+    let each = uuids.len().div_ceil(scenario.jobs);
+    let parts = uuids.chunks(each).enumerate();
+    parts
+        .map(|(number, uuids)| job(&format!("speed-{number}"), uuids, &parallelism))
+        .collect()
+}
+
+/// What was seen of the jobs so far.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// Jobs that have finished, and whether each object is still there.
+    finished: BTreeMap<String, bool>,
+    /// Size of the largest object, as it is stored.
+    pub largest: usize,
+}
+
+/// Follows the jobs of a namespace.
+pub struct Followed {
+    progress: watch::Receiver<Progress>,
+    task: JoinHandle<()>,
+}
+
+impl Followed {
+    /// Begins to follow.
+    pub fn begin(space: &Space) -> Self {
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(space.client.clone(), &space.name, &kind());
+        let (sender, progress) = watch::channel(Progress::default());
+        let sender = Arc::new(sender);
+        let task = tokio::spawn(async move {
+            let events = watcher(api, watcher::Config::default()).default_backoff();
+            let mut events = events.boxed();
+            while let Some(event) = events.next().await {
+                let (object, there) = match event {
+                    Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
+                        (object, true)
+                    }
+                    Ok(watcher::Event::Delete(object)) => (object, false),
+                    _ => continue,
+                };
+                let size = serde_json::to_vec(&object).map_or(0, |bytes| bytes.len());
+                let done = !there || is_finished(&object);
+                sender.send_modify(|progress| {
+                    progress.finished.insert(object.name_any(), done);
+                    progress.largest = progress.largest.max(size);
+                });
+            }
+        });
+        Self { progress, task }
+    }
+
+    /// Waits for the end of that many jobs.
+    pub async fn finished(&mut self, jobs: usize) -> Progress {
+        let done = |progress: &Progress| progress.finished.values().filter(|done| **done).count();
+        let wait = self.progress.wait_for(|progress| done(progress) >= jobs);
+        let ended = tokio::time::timeout(LIMIT, wait).await;
+        ended.expect("the jobs end within an hour").unwrap().clone()
+    }
+}
+
+impl Drop for Followed {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Finished, for the operator and for the original.
+fn is_finished(object: &DynamicObject) -> bool {
+    let status = &object.data["status"];
+    let conditions = status["conditions"].as_array();
+    let finished = conditions
+        .into_iter()
+        .flatten()
+        .any(|condition| condition["type"] == "Finished" && condition["status"] == "True");
+    let original = conditions.is_none_or(Vec::is_empty)
+        && (status["phase"] == "Completed" || status["phase"] == "Failed");
+    finished || original
+}
+
+/// Creates a job.
+pub async fn create(space: &Space, job: Value) -> DynamicObject {
+    let api: Api<DynamicObject> = Api::namespaced_with(space.client.clone(), &space.name, &kind());
+    let object: DynamicObject = serde_json::from_value(job).unwrap();
+    api.create(&PostParams::default(), &object).await.unwrap()
+}

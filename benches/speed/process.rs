@@ -1,0 +1,33 @@
+//! What a process costs, as the kernel counts it.
+
+/// CPU seconds of a process and of those that it started and that have ended.
+pub fn cpu_seconds(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+    // utime, stime, cutime, cstime, in hundredths of a second.
+    let ticks = fields.split(' ').skip(11).take(4);
+    ticks
+        .filter_map(|ticks| ticks.parse::<f64>().ok())
+        .sum::<f64>()
+        / 100.0
+}
+
+/// Most memory that a process had in use, in MiB.
+pub fn peak_memory_mib(pid: u32) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024.0)
+}
+
+/// The process of a program of the control plane in this directory.
+pub fn of_control_plane(directory: &std::path::Path, program: &str) -> u32 {
+    let pids = std::fs::read_to_string(directory.join("pids")).unwrap();
+    let line = pids
+        .lines()
+        .filter_map(|line| line.strip_prefix(program))
+        .find_map(|rest| rest.trim().split(' ').next()?.parse().ok());
+    line.unwrap_or_else(|| panic!("no {program} runs"))
+}

@@ -1,0 +1,186 @@
+//! The raw ceiling: a bare client that does the eight writes of a device and nothing else, with the operator's own rights.
+//!
+//! It waits only where a write is not possible before: for the address, for the Pod's end.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex},
+};
+
+use futures::{StreamExt, stream};
+use k8s_openapi::api::core::v1::{Pod, Secret, Service};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
+    runtime::{WatchStreamExt, watcher},
+};
+use serde_json::json;
+use tokio::{sync::oneshot, task::JoinSet};
+
+use super::{
+    measurement::{Run, Scenario},
+    operator::{Before, USER, clear, fleet},
+    raw_device::{Device, devices},
+    support::{ControlPlane, Space},
+};
+
+/// Flashes a fleet with the bare client.
+pub async fn run(scenario: &Scenario) -> Run {
+    let space = Space::on(ControlPlane::shared(), "raw").await;
+    space.control_plane.operator_kubeconfig();
+    let fleet = fleet(scenario, &space).await;
+    let devices = devices(&space, &fleet).await;
+    let client = space.control_plane.client("operator").await;
+    let (addresses, ends) = (Arc::<Board>::default(), Arc::<Board>::default());
+    let mut watches = JoinSet::new();
+    let services: Api<Service> = Api::namespaced(client.clone(), &space.name);
+    watches.spawn(follow(services, addresses.clone(), has_address));
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &space.name);
+    watches.spawn(follow(pods, ends.clone(), has_ended));
+    let before = Before::take(&space).await;
+    let bare = Bare::new(&client, &space.name, addresses, ends);
+    stream::iter(devices)
+        .for_each_concurrent(scenario.parallelism, |device| bare.flash(device))
+        .await;
+    // Two Pods may still be going: their end belongs to the run.
+    gone(&bare.pods).await;
+    let (run, _) = before.run(scenario, &space, USER).await;
+    clear(&space);
+    run
+}
+
+async fn gone(pods: &Api<Pod>) {
+    while !pods
+        .list(&kube::api::ListParams::default())
+        .await
+        .unwrap()
+        .items
+        .is_empty()
+    {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+fn has_address(service: &Service) -> bool {
+    let status = service.status.as_ref();
+    let balancer = status.and_then(|status| status.load_balancer.as_ref());
+    balancer.is_some_and(|balancer| balancer.ingress.is_some())
+}
+
+fn has_ended(pod: &Pod) -> bool {
+    let phase = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
+}
+
+/// Objects that were seen as somebody waits for them.
+#[derive(Default)]
+struct Board(Mutex<(HashSet<String>, HashMap<String, oneshot::Sender<()>>)>);
+
+impl Board {
+    fn seen(&self, name: String) {
+        let mut board = self.0.lock().unwrap();
+        match board.1.remove(&name) {
+            Some(waiting) => drop(waiting.send(())),
+            None => drop(board.0.insert(name)),
+        }
+    }
+
+    async fn wait(&self, name: &str) {
+        let waiting = {
+            let mut board = self.0.lock().unwrap();
+            if board.0.remove(name) {
+                return;
+            }
+            let (sender, receiver) = oneshot::channel();
+            board.1.insert(name.to_owned(), sender);
+            receiver
+        };
+        waiting.await.unwrap();
+    }
+}
+
+async fn follow<K>(api: Api<K>, board: Arc<Board>, there: fn(&K) -> bool)
+where
+    K: Resource<DynamicType = ()>
+        + Clone
+        + std::fmt::Debug
+        + serde::de::DeserializeOwned
+        + Send
+        + 'static,
+{
+    let mut told = HashSet::new();
+    let mut objects = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .applied_objects()
+        .boxed();
+    while let Some(object) = objects.next().await {
+        let Ok(object) = object else { continue };
+        if there(&object) && told.insert(object.name_any()) {
+            board.seen(object.name_any());
+        }
+    }
+}
+
+struct Bare {
+    secrets: Api<Secret>,
+    services: Api<Service>,
+    pods: Api<Pod>,
+    addresses: Arc<Board>,
+    ends: Arc<Board>,
+}
+
+impl Bare {
+    fn new(client: &Client, namespace: &str, addresses: Arc<Board>, ends: Arc<Board>) -> Self {
+        Self {
+            secrets: Api::namespaced(client.clone(), namespace),
+            services: Api::namespaced(client.clone(), namespace),
+            pods: Api::namespaced(client.clone(), namespace),
+            addresses,
+            ends,
+        }
+    }
+
+    async fn flash(&self, device: Device) {
+        let post = PostParams::default();
+        let record = self.secrets.create(&post, &device.pending).await.unwrap();
+        let apply = PatchParams::apply("flashjob-operator").force();
+        let name = device.service["metadata"]["name"].as_str().unwrap();
+        let service = Patch::Apply(&device.service);
+        let service = self.services.patch(name, &apply, &service).await.unwrap();
+        self.addresses.wait(name).await;
+        let pod = self.pods.create(&post, &device.pod).await.unwrap();
+        let mut deployed = device.deployed;
+        deployed.metadata.uid = record.metadata.uid;
+        deployed.metadata.resource_version = record.metadata.resource_version;
+        let release = deployed.name_any();
+        let record = self
+            .secrets
+            .replace(&release, &post, &deployed)
+            .await
+            .unwrap();
+        self.ends.wait(&pod.name_any()).await;
+        delete(&self.pods, &pod).await;
+        let off = json!({"metadata": {"uid": pod.uid(), "finalizers": null}});
+        let (name, merge, off) = (pod.name_any(), PatchParams::default(), Patch::Merge(&off));
+        drop(self.pods.patch(&name, &merge, &off).await.unwrap());
+        delete(&self.services, &service).await;
+        delete(&self.secrets, &record).await;
+    }
+}
+
+async fn delete<K>(api: &Api<K>, object: &K)
+where
+    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: object.uid(),
+            resource_version: None,
+        }),
+        ..DeleteParams::background()
+    };
+    drop(api.delete(&object.name_any(), &params).await.unwrap());
+}

@@ -1,0 +1,111 @@
+//! What the bare client writes for a device: the very objects that the operator would write, made before the clock runs.
+
+use std::collections::BTreeMap;
+
+use flashjob_operator::{
+    api::{FlashJob, Instance, Round},
+    device::Inventory,
+    flashjob::{
+        blueprint::{AttemptOf, Blueprint, FlashPod, Parts},
+        job::Job,
+    },
+    release::{ApplyMethod, Info, Record, Stamp, Status, secret},
+};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::{Api, api::ListParams, core::DeserializeGuard};
+use serde_json::{Value, json};
+
+use super::{
+    chart::flash_pod,
+    jobs,
+    support::{Fleet, Space, job::job},
+};
+
+/// The writes of one device.
+pub struct Device {
+    /// 1.
+    pub pending: Secret,
+    /// 2.
+    pub service: Value,
+    /// 4.
+    pub pod: Pod,
+    /// 5.
+    pub deployed: Secret,
+}
+
+/// The writes of all devices, for a `FlashJob` that exists and is suspended: it owns the objects, and nobody works on it.
+pub async fn devices(space: &Space, fleet: &Fleet) -> Vec<Device> {
+    let owner = job("raw", &fleet.uuids()[..1], &json!({"suspend": true}));
+    let owner = jobs::create(space, owner).await;
+    let guard: DeserializeGuard<FlashJob> =
+        serde_json::from_value(serde_json::to_value(&owner).unwrap()).unwrap();
+    let job = Job::parse(&guard).unwrap();
+    let round = job.wanted_round(1).unwrap();
+    let flash_pod = flash_pod();
+    let api: Api<Instance> = Api::namespaced(space.client.clone(), &space.name);
+    let mut inventory = Inventory::default();
+    for instance in api.list(&ListParams::default()).await.unwrap() {
+        inventory.apply(&instance);
+    }
+    let uuids = fleet.uuids();
+    let make = |(index, uuid): (usize, &String)| {
+        let device = inventory.by_uuid(uuid).unwrap().as_ref().unwrap();
+        let attempt = AttemptOf {
+            index,
+            uuid,
+            device,
+            shared: None,
+            number: 1,
+            nonce: uuid,
+        };
+        device_of(&flash_pod, &job, &round, &attempt)
+    };
+    uuids.iter().enumerate().map(make).collect()
+}
+
+fn device_of(flash_pod: &FlashPod, job: &Job, round: &Round, attempt: &AttemptOf<'_>) -> Device {
+    let blueprint = flash_pod.blueprint(job, round, attempt).unwrap();
+    // Which address it is makes no difference to what a write costs.
+    let [before, after] = [None, Some("192.0.2.1")].map(|address| {
+        let Blueprint {
+            release,
+            intent,
+            merged,
+        } = &blueprint;
+        flash_pod
+            .objects(intent, release, 1, &merged.overrides, address)
+            .unwrap()
+    });
+    let parts = Parts::of(&after, &blueprint.release, &job.namespace);
+    let without = Parts::of(&before, &blueprint.release, &job.namespace).manifest_without_pod;
+    let now = Timestamp::now();
+    let record = |status, manifest| Record {
+        name: blueprint.release.clone(),
+        namespace: job.namespace.clone(),
+        version: 1,
+        apply_method: ApplyMethod::ServerSide,
+        config: blueprint.merged.overrides.clone(),
+        manifest,
+        info: Info {
+            first_deployed: Some(now),
+            last_deployed: Some(now),
+            deleted: None,
+            status,
+            description: "flashing".into(),
+            notes: String::new(),
+        },
+        chart: flash_pod.chart_for(&round.version),
+        hooks: Vec::new(),
+        intent: Some(blueprint.intent.clone()),
+    };
+    let labels = BTreeMap::new();
+    let pending = record(Status::PendingInstall, without);
+    let deployed = record(Status::Deployed, after.manifest.clone());
+    Device {
+        pending: secret(&pending, &labels, Stamp::Created(now)).unwrap(),
+        service: parts.others[0].clone(),
+        pod: serde_json::from_value(parts.pod.unwrap()).unwrap(),
+        deployed: secret(&deployed, &labels, Stamp::Modified(now)).unwrap(),
+    }
+}

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Builds the operator as one static program, the same bytes wherever the sources lie, and prints its path.
+#   usage: deploy/static.sh [amd64|arm64]     (default: this machine's architecture)
+# Needs a C compiler for the target: gcc or musl-gcc, for the other architecture a cross compiler of Debian's name.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+
+host=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
+arch=${1:-$host}
+case $arch in
+  amd64) machine=x86_64 ;;
+  arm64) machine=aarch64 ;;
+  *) echo "unknown architecture $arch: expected amd64 or arm64" >&2; exit 2 ;;
+esac
+target=$machine-unknown-linux-musl
+name=${target//-/_}
+
+first_of() {
+  local program
+  for program in "$@"; do
+    if command -v "$program" >/dev/null; then echo "$program"; return; fi
+  done
+  echo "none of these compilers was found: $*" >&2
+  return 1
+}
+
+if [ "$arch" = "$host" ]; then
+  cc=$(first_of musl-gcc gcc)
+else
+  cc=$(first_of "$machine-linux-musl-gcc" "$machine-linux-gnu-gcc")
+  # The host's linker cannot; Rust's own links the target's C library and start files, which come with the target.
+  export "CARGO_TARGET_${name^^}_LINKER=rust-lld"
+fi
+rustup target list --installed | grep -qx "$target" || rustup target add "$target" >&2
+built=${CARGO_TARGET_DIR:-$root/target}
+cargo_home=${CARGO_HOME:-$HOME/.cargo}
+# No path of this machine in the program: it must not depend on the directory that it is built in.
+RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }--remap-path-prefix=$built=/target --remap-path-prefix=$root=/flashjob-operator --remap-path-prefix=$cargo_home=/cargo" \
+  CFLAGS="${CFLAGS:+$CFLAGS }-ffile-prefix-map=$cargo_home=/cargo -ffile-prefix-map=$built=/target" \
+  env "CC_$name=$cc" cargo build --locked --release --target "$target" --bin flashjob-operator >&2
+program=$built/$target/release/flashjob-operator
+if readelf --program-headers "$program" | grep -q INTERP; then
+  echo "$program is dynamically linked: an image without a C library cannot run it" >&2
+  exit 1
+fi
+echo "$program"

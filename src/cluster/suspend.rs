@@ -1,0 +1,72 @@
+//! The suspension of classes, as a person orders it: claims `spec.suspend` of a FlashClass, or gives the claim up, and touches
+//! nothing else.
+//!
+//! Classes are read and answered as they are, whatever is in them: one that this version cannot read can still be stopped.
+
+use kube::{
+    Api, Client, Resource,
+    api::{DynamicObject, ListParams, Patch, PatchParams, TypeMeta},
+    core::ApiResource,
+};
+use serde_json::json;
+
+use super::error::ApiError;
+use crate::{api::FlashClass, names};
+
+/// What is ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suspension {
+    /// `true`, whoever has set it otherwise.
+    Stop,
+    /// Nothing any more: what others have set holds.
+    Release,
+    /// `false`, whoever has set it otherwise.
+    Overrule,
+}
+
+fn api(client: &Client) -> Api<DynamicObject> {
+    Api::all_with(client.clone(), &ApiResource::erase::<FlashClass>(&()))
+}
+
+/// Every class.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn list_classes(client: &Client) -> Result<Vec<DynamicObject>, ApiError> {
+    let listed = api(client).list(&ListParams::default()).await;
+    let listed = listed.map_err(|error| ApiError::new("list FlashClasses", &error))?;
+    Ok(listed.items)
+}
+
+/// Carries the order out for the class with this uid, by server-side apply with a field manager of its own. Returns the class as it
+/// is then, or, as a dry run, would be.
+///
+/// # Errors
+/// When the API server refuses, or another class has the name now, or none.
+pub async fn suspend_class(
+    client: &Client,
+    class: &DynamicObject,
+    suspension: Suspension,
+    dry_run: bool,
+) -> Result<DynamicObject, ApiError> {
+    let meta = class.meta();
+    let name = meta.name.as_deref().unwrap_or_default();
+    let types = TypeMeta::resource::<FlashClass>();
+    // The uid: without it an apply would bring a class back that was deleted meanwhile.
+    let mut body = json!({
+        "apiVersion": types.api_version,
+        "kind": types.kind,
+        "metadata": {"name": name, "uid": meta.uid},
+    });
+    match suspension {
+        Suspension::Stop => body["spec"]["suspend"] = json!(true),
+        Suspension::Overrule => body["spec"]["suspend"] = json!(false),
+        Suspension::Release => {}
+    }
+    let mut parameters = PatchParams::apply(names::SUSPEND_MANAGER).force();
+    parameters.dry_run = dry_run;
+    let answer = api(client)
+        .patch(name, &parameters, &Patch::Apply(&body))
+        .await;
+    answer.map_err(|error| ApiError::new(format!("patch FlashClass {name}"), &error))
+}

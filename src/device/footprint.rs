@@ -1,0 +1,74 @@
+//! What a device shares with others while it is in flight: the Configurations that found it, the nodes that see it and the values
+//! of its properties, over all Instances of its endpoint. Pure.
+//!
+//! Frozen with an attempt, so that it is known for as long as the attempt lasts; limits of classes are counted by it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::Device;
+
+/// See the module's documentation. What is empty is left out: a device without a property shares nothing by it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Footprint {
+    /// Akri Configurations.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub configurations: BTreeSet<String>,
+    /// Nodes.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub nodes: BTreeSet<String>,
+    /// Values of each property.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Footprint {
+    /// Whether it shares nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Adds what one Instance of the device says.
+    pub fn add(
+        &mut self,
+        configuration: &str,
+        nodes: &[String],
+        properties: &BTreeMap<String, String>,
+    ) {
+        let known = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        self.configurations.extend(known(configuration));
+        self.nodes
+            .extend(nodes.iter().filter_map(|node| known(node)));
+        for (property, value) in properties {
+            if let Some(value) = known(value) {
+                let values = self.properties.entry(property.clone()).or_default();
+                values.insert(value);
+            }
+        }
+    }
+
+    /// Adds all of another one.
+    pub fn merge(&mut self, other: &Self) {
+        self.configurations
+            .extend(other.configurations.iter().cloned());
+        self.nodes.extend(other.nodes.iter().cloned());
+        for (property, values) in &other.properties {
+            let own = self.properties.entry(property.clone()).or_default();
+            own.extend(values.iter().cloned());
+        }
+    }
+}
+
+impl<'a> FromIterator<&'a Device> for Footprint {
+    fn from_iter<T: IntoIterator<Item = &'a Device>>(devices: T) -> Self {
+        let mut footprint = Self::default();
+        for device in devices {
+            let configuration = device.configuration.as_deref().unwrap_or_default();
+            footprint.add(configuration, &device.nodes, &device.properties);
+        }
+        footprint
+    }
+}
