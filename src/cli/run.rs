@@ -40,7 +40,7 @@ pub async fn run(settings: Settings) -> Result<ExitCode, Failure> {
     });
     let serving = tokio::spawn(serving.await?);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), http = %settings.http_address, "starting");
-    let ended = operator::run(settings, metrics, ready_tx, stop).await;
+    let ended = Box::pin(operator::run(settings, metrics, ready_tx, stop)).await;
     serving.abort();
     // Once logs are written, an error belongs there, in their format.
     Ok(match ended {

@@ -296,7 +296,7 @@ mod tests {
             .unwrap();
             Job::parse(&guard).unwrap()
         };
-        let jobs = [
+        let jobs = vec![
             job("a", "esp32", 3),
             job("b", "esp32", 2),
             job("c", "esp32", 0),

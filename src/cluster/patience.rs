@@ -141,7 +141,7 @@ mod tests {
             Ok::<_, BoxError>(Response::new(halting("{")))
         });
         let answer = PatienceLayer::new(LIMIT).layer(silent).oneshot(get(uri));
-        let answer = tokio::time::timeout(Duration::from_secs(60), answer).await;
+        let answer = tokio::time::timeout(Duration::from_mins(1), answer).await;
         let error = answer.expect("an end").expect_err("no answer");
         assert_eq!(
             *error.downcast::<NoAnswer>().expect("its own"),

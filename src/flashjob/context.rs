@@ -152,13 +152,17 @@ impl Context {
     /// Queues a pass of every job that a device concerns: its Instance came, went or changed.
     pub fn nudge_concerned(&self, seen: &Sighting) {
         let uids = concern::concerned(&self.state(), seen);
-        uids.iter().for_each(|uid| self.nudge(uid));
+        for uid in &uids {
+            self.nudge(uid);
+        }
     }
 
     /// Queues a pass of every job that may wait for what another job holds; how many those are.
     pub fn nudge_contending(&self) -> usize {
         let uids = concern::contending(&self.state());
-        uids.iter().for_each(|uid| self.nudge(uid));
+        for uid in &uids {
+            self.nudge(uid);
+        }
         uids.len()
     }
 

@@ -47,7 +47,7 @@ pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> (NextPass, &'static str
     let Some(job) = ctx.state().job(uid).cloned() else {
         return (None, "gone");
     };
-    match pass(ctx, &job).await {
+    match Box::pin(pass(ctx, &job)).await {
         Ok(next) if job.spec.is_err() => (next, "unreadable"),
         Ok(next) => (next, "ok"),
         Err(error) => {

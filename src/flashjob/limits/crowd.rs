@@ -91,15 +91,12 @@ impl<'a> Crowd<'a> {
         let same = |(known, _): &&mut (Full, usize)| {
             known.limit == full.limit && known.group == full.group
         };
-        let of_group = match self.full.iter_mut().find(same) {
-            Some((_, devices)) => {
-                *devices += 1;
-                *devices
-            }
-            None => {
-                self.full.push((full, 1));
-                1
-            }
+        let of_group = if let Some((_, devices)) = self.full.iter_mut().find(same) {
+            *devices += 1;
+            *devices
+        } else {
+            self.full.push((full, 1));
+            1
         };
         self.join(Waiter {
             index,

@@ -674,7 +674,9 @@ proptest! {
         let places: Vec<Place> = places.into_iter().map(|place| PLACES[place]).collect();
         lab.job(&both(1), 6, &places[..8]);
         lab.job(&both(2), 3, &places[8..]);
-        history.iter().for_each(|happening| lab.happen(happening));
+        for happening in &history {
+            lab.happen(happening);
+        }
         for _ in 0..40 {
             lab.now += 5;
             lab.happen(&Happening::Pass(0));
