@@ -86,7 +86,7 @@ impl Attempt {
     /// Whether the device must not be begun by anybody else: a Pod exists, or the record is pending, deployed or on its way out.
     #[must_use]
     pub fn locks(&self) -> bool {
-        self.step || self.pod.is_some() || self.record().is_some_and(|record| locks(record.status))
+        self.step || self.pod.is_some() || self.record().is_some_and(locks)
     }
 
     /// Whether a slot of `parallelism` is in use: from the record until Pod and Service are gone.
@@ -100,7 +100,7 @@ impl Attempt {
     /// still be on the way. Nothing of the attempt is removed before the API server was asked.
     #[must_use]
     pub fn may_have_unseen_pod(&self) -> bool {
-        !self.pod_seen && self.record().is_some_and(|record| locks(record.status))
+        !self.pod_seen && self.record().is_some_and(locks)
     }
 
     fn is_empty(&self) -> bool {
@@ -108,9 +108,10 @@ impl Attempt {
     }
 }
 
-/// Whether a record of this status holds the lock on its device.
-const fn locks(status: Status) -> bool {
-    match status {
+/// Whether a record holds the lock on its device: one that is history does not, though helm marks it superseded.
+fn locks(record: &RecordSight) -> bool {
+    match record.status {
+        Status::Superseded if record.is_settled() => false,
         Status::PendingInstall
         | Status::PendingUpgrade
         | Status::PendingRollback
