@@ -1,7 +1,7 @@
 //! The patience of the reading client: a read that is not answered in time fails, so that nobody waits for it for ever.
 //!
 //! A connection whose other end is gone without a word never fails by itself. [`PatienceLayer`] is the outermost layer of the
-//! reading client, so its limit includes that client's retries. Watches have a time-out of their own.
+//! reading client, so its limit includes that client's retries. A watch that has begun has a time-out of its own.
 
 use std::{
     future::Future,
@@ -70,17 +70,11 @@ where
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
         let (limit, end) = (self.limit, Instant::now() + self.limit);
-        let [watch, stream] = [is_watch(request.uri()), is_stream(request.uri())];
+        let stream = is_stream(request.uri());
         let answer = self.inner.call(request);
         Box::pin(async move {
-            let answer = async { answer.await.map_err(Into::into) };
-            let answer = if watch {
-                answer.await?
-            } else {
-                timeout_at(end, answer)
-                    .await
-                    .map_err(|_| NoAnswer(limit))??
-            };
+            let answer = timeout_at(end, async { answer.await.map_err(Into::into) });
+            let answer = answer.await.map_err(|_| NoAnswer(limit))??;
             let (head, body) = answer.into_parts();
             let mut body = Body::new(body);
             if !stream {
@@ -93,16 +87,10 @@ where
     }
 }
 
-/// Whether it is answered bit by bit, for as long as its reader likes.
+/// Whether it is answered bit by bit, for as long as its reader likes. Such an answer, too, begins at once.
 fn is_stream(uri: &Uri) -> bool {
-    is_watch(uri) || uri.path().ends_with("/log")
-}
-
-fn is_watch(uri: &Uri) -> bool {
-    let pairs = uri.query().unwrap_or_default().split('&');
-    pairs
-        .into_iter()
-        .any(|pair| matches!(pair, "watch=true" | "watch=1"))
+    let mut pairs = uri.query().unwrap_or_default().split('&');
+    uri.path().ends_with("/log") || pairs.any(|pair| matches!(pair, "watch=true" | "watch=1"))
 }
 
 #[cfg(test)]
@@ -127,6 +115,7 @@ mod tests {
 
     #[rstest]
     #[case::never("/api/v1/pods", false)]
+    #[case::never_a_watch("/api/v1/pods?allowWatchBookmarks=true&watch=true", false)]
     #[case::never_a_log("/api/v1/namespaces/lab/pods/a/log", false)]
     #[case::stops_in_its_middle("/api/v1/pods?limit=5", true)]
     #[tokio::test]

@@ -127,6 +127,15 @@ fn sorted(directory: &Path) -> Vec<PathBuf> {
     paths
 }
 
+/// The files of values in a directory, in order.
+fn values_files(directory: &Path) -> Vec<PathBuf> {
+    let is_yaml = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|extension| extension == "yaml")
+    };
+    sorted(directory).into_iter().filter(is_yaml).collect()
+}
+
 /// The first lines that differ, so that a failure can be read.
 fn difference(helm: &str, native: &str) -> Option<String> {
     if helm == native {
@@ -175,7 +184,7 @@ fn variants(files: Vec<PathBuf>) -> Vec<Vec<PathBuf>> {
 fn every_chart_renders_byte_for_byte_as_helm_does() {
     let mut reports = Vec::new();
     for chart in charts("charts") {
-        for values in variants(sorted(&chart.join("ci"))) {
+        for values in variants(values_files(&chart.join("ci"))) {
             reports.push(compare(&chart, &values));
         }
     }
@@ -205,7 +214,7 @@ fn the_chart_that_helm_creates_renders_alike_with_everything_switched_on() {
         .unwrap();
     assert!(created.success());
     let chart = directory.path().join("app");
-    let variants = variants(sorted(&root().join("charts/created")));
+    let variants = variants(values_files(&root().join("charts/created")));
     let reports = variants.iter().map(|values| compare(&chart, values));
     assert_alike(reports.collect(), 1);
 }
@@ -218,9 +227,9 @@ fn the_charts_that_are_shipped_render_alike_over_a_corpus_of_values() {
         let copy = tempfile::tempdir().unwrap();
         copy_without_hooks(&charts.join(name), copy.path());
         let chart = copy.path().to_owned();
-        let files = sorted(&charts.join(name).join("ci"))
+        let files = values_files(&charts.join(name).join("ci"))
             .into_iter()
-            .chain(sorted(&root().join("charts").join(name)));
+            .chain(values_files(&root().join("charts").join(name)));
         for values in files {
             reports.push(compare(&chart, &[values]));
         }
@@ -250,7 +259,7 @@ fn every_function_is_exercised_by_a_chart() {
         let files = sorted(&chart.join("templates"))
             .into_iter()
             .chain([chart.join("values.yaml")]);
-        for file in files.chain(sorted(&chart.join("ci"))) {
+        for file in files.chain(values_files(&chart.join("ci"))) {
             let text = fs::read_to_string(&file).unwrap_or_default();
             words.extend(
                 text.split(|one: char| !one.is_ascii_alphanumeric() && one != '_')
