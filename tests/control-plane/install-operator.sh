@@ -9,8 +9,8 @@ directory=$1 namespace=$2
 shift 2
 helm upgrade --install flashjob-operator "$here/../../charts/flashjob-operator" --namespace "$namespace" --create-namespace \
   --values "$here/operator-values.yaml" "$@" >"$directory/helm-install.log" 2>&1 || { cat "$directory/helm-install.log" >&2; exit 1; }
-# The fence of the chart, for this namespace alone: programs that hold their lease elsewhere bind its policy for themselves. Of the
-# chart's own installation it would not be, but whatever binds the policy last and leaves takes Leases away as parameters for good.
+# The chart's fence, in this namespace alone: programs whose lease is in another one bind the policy for themselves. This binding stays,
+# for when the last one goes that names Leases, Kubernetes loses them as parameters (kubernetes#130887).
 helm template flashjob-operator "$here/../../charts/flashjob-operator" --namespace "$namespace" --show-only templates/fence.yaml \
   --set admission.fence.enable=true --set "watchNamespaces={$namespace}" | kubectl apply --server-side -f - >/dev/null
 kubectl wait --for=condition=Established crd/flashjobs.application.flashjob.nbfc.io \
