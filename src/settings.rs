@@ -239,7 +239,7 @@ pub struct Settings {
     pub lease_namespace: Option<String>,
 
     /// Start no flash before it is proved that the API server refuses Pods of an operator that no longer leads, by the policy
-    /// that the chart installs with admission.fence.enable.
+    /// that the operator's chart installs with admission.fence.enable.
     #[arg(long, env = "FLASHJOB_FENCE", help_heading = "Process")]
     pub fence: bool,
 

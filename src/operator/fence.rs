@@ -40,8 +40,8 @@ pub enum Unproved {
     "FenceBroken: no flash is started, because the API server does not fence operators that no longer lead: {0}. Look at \
      `kubectl get validatingadmissionpolicy,validatingadmissionpolicybinding {FENCE_POLICY} -o yaml`: both must be as the \
      operator's chart makes them with admission.fence.enable, the binding with validationActions [Deny] and this operator's Lease. \
-     If they are, restart the API server, which forgets a kind of parameter while no binding names it (kubernetes#130887). \
-     Without --fence the operator starts unfenced"
+     If they are, restart the API server: once the last binding that named a Lease is gone, it sees no Lease change any more \
+     (kubernetes#130887). Without --fence the operator starts unfenced"
 )]
 pub struct FenceBroken(#[from] pub Unproved);
 

@@ -10,7 +10,7 @@ shift 2
 helm upgrade --install flashjob-operator "$here/../../charts/flashjob-operator" --namespace "$namespace" --create-namespace \
   --values "$here/operator-values.yaml" "$@" >"$directory/helm-install.log" 2>&1 || { cat "$directory/helm-install.log" >&2; exit 1; }
 # The chart's fence, in this namespace alone: programs whose lease is in another one bind the policy for themselves. This binding stays,
-# for when the last one goes that names Leases, Kubernetes loses them as parameters (kubernetes#130887).
+# for when the last one goes that names Leases, the API server sees none change any more (kubernetes#130887).
 helm template flashjob-operator "$here/../../charts/flashjob-operator" --namespace "$namespace" --show-only templates/fence.yaml \
   --set admission.fence.enable=true --set "watchNamespaces={$namespace}" | kubectl apply --server-side -f - >/dev/null
 kubectl wait --for=condition=Established crd/flashjobs.application.flashjob.nbfc.io \

@@ -214,6 +214,9 @@ async fn an_operator_starts_nothing_where_the_fence_does_not_hold(
     #[case] why: &str,
 ) {
     let space = Space::new(name).await;
+    // The probe passes even there: what is refused, the fence refuses.
+    let label = "pod-security.kubernetes.io/enforce=restricted";
+    space.kubectl(&["label", "namespace", &space.name, label]);
     let fleet = space.healthy(1, 2.0).await;
     let _fence = Fence::around(&space, change);
     space.apply(&job("unfenced", &fleet.uuids(), &Value::Null).to_string());
