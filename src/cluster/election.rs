@@ -218,3 +218,6 @@ fn new_identity() -> String {
     );
     format!("{host}_{}", hex::encode(rand::random::<[u8; 16]>()))
 }
+
+#[cfg(test)]
+mod tests;
