@@ -64,3 +64,7 @@ pub const ANNOTATION_ENDPOINT: &str = "flashjob.nbfc.io/endpoint";
 pub const ANNOTATION_JOB: &str = "flashjob.nbfc.io/job";
 /// Annotation: UUID of the device, on Pod and Service.
 pub const ANNOTATION_UUID: &str = "flashjob.nbfc.io/uuid";
+/// Annotation of a flash Pod: holder identity of the leader that created it. The policy [`FENCE_POLICY`] compares it with the Lease.
+pub const ANNOTATION_LEADER: &str = "flashjob.nbfc.io/leader";
+/// Policy of the operator's chart, and its binding, by which the API server refuses a deposed leader's Pods.
+pub const FENCE_POLICY: &str = "flashjob-operator-fence";

@@ -2,6 +2,7 @@
 //!
 //! Called by the `run` subcommand. One process leads; the others wait for the Lease and serve health and metrics meanwhile.
 
+mod fence;
 mod source;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -12,13 +13,15 @@ use tokio::sync::{mpsc, watch as signal};
 use crate::{
     chart::{Chart, load::LoadError},
     cluster::{
-        ApiError, ClientError, Clients, Election, Events, Fence, Kinds, Lost, Scope, Writer, clock,
+        ApiError, ClientError, Clients, Election, Events, Fence, Kinds, Leadership, Lost, Scope,
+        Writer, clock,
     },
     flashjob::{self, Context, Limits, attempts::Bounds, verdict::Markers},
     release::engine::helm::{self, Helm, HelmError},
     settings::{EngineChoice, PolicyError, Settings, SettingsError, policy},
     telemetry::Metrics,
 };
+use fence::FenceBroken;
 use source::{ChartSource, administrators_values};
 
 /// The flash chart that is built in.
@@ -68,6 +71,9 @@ pub enum RunError {
     /// The chart needs helm and native was asked for.
     #[error("--engine native cannot render this chart, use auto or helm: {0}")]
     NeedsHelm(String),
+    /// The API server does not fence operators that no longer lead, though it was asked for.
+    #[error(transparent)]
+    FenceBroken(#[from] FenceBroken),
     /// Leadership was lost; another process leads.
     #[error("leadership was lost, stopping")]
     Lost(#[source] Lost),
@@ -137,14 +143,37 @@ pub async fn run(
         _ = stop.wait_for(|stop| *stop) => return Ok(()),
     };
     metrics.leading(true);
-    let (events, _publisher) =
-        Events::start(clients.write.clone(), leadership.identity(), crash.clone());
+    let leader = leadership.identity().to_owned();
+    let (events, publisher) = Events::start(clients.write.clone(), &leader, crash.clone());
+    if settings.fence {
+        let places = fence::places(&settings.watch_namespaces, &namespace);
+        let proved = tokio::select! {
+            lost = leadership.keep() => Err(RunError::Lost(lost)),
+            proved = fence::prove(&writer, &places, &leader) => proved.map_err(RunError::from),
+            _ = stop.wait_for(|stop| *stop) => {
+                give_up(leadership).await;
+                return Ok(());
+            }
+        };
+        if let Err(error) = proved {
+            metrics.leading(false);
+            if let RunError::FenceBroken(broken) = &error {
+                ready.send_replace(false);
+                events.publish(broken.fact(&namespace, leadership.lease_uid()));
+                drop(events);
+                // An event that is lost is no error.
+                let _ = tokio::time::timeout(settings.write_timeout(), publisher).await;
+                give_up(leadership).await;
+            }
+            return Err(error);
+        }
+    }
     let (nudge_tx, nudge_rx) = mpsc::unbounded_channel();
     let flash_pod = source.load(None).map(Arc::new);
     let limits = limits(&settings, markers(settings.log_markers.as_deref())?);
     let ctx = Arc::new(Context::new(
         (clients.read.clone(), writer, crash),
-        (metrics.clone(), events),
+        (metrics.clone(), events, leader),
         limits,
         helm.clone().map(Arc::new),
         flash_pod,
@@ -171,11 +200,16 @@ pub async fn run(
     }
     if ended.is_ok() {
         ctx.drained(DRAIN).await;
-        if let Err(error) = leadership.release().await {
-            tracing::warn!(error = %error, "the lease was not given up; it expires by itself");
-        }
+        give_up(leadership).await;
     }
     ended
+}
+
+/// Lets the next leader begin at once. Call it once no write is under way.
+async fn give_up(leadership: Leadership) {
+    if let Err(error) = leadership.release().await {
+        tracing::warn!(error = %error, "the lease was not given up; it expires by itself");
+    }
 }
 
 fn limits(settings: &Settings, markers: Markers) -> Limits {

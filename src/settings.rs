@@ -238,6 +238,11 @@ pub struct Settings {
     )]
     pub lease_namespace: Option<String>,
 
+    /// Start no flash before it is proved that the API server refuses Pods of an operator that no longer leads, by the policy
+    /// that the operator's chart installs with admission.fence.enable.
+    #[arg(long, env = "FLASHJOB_FENCE", help_heading = "Process")]
+    pub fence: bool,
+
     /// Name of the Pod that this process runs in.
     #[arg(long, env = "POD_NAME", hide = true)]
     pub pod_name: Option<String>,

@@ -38,6 +38,13 @@ pub struct Election {
     crash: Crash,
 }
 
+/// What a candidate knows of the Lease.
+struct Candidacy {
+    observed: Observed,
+    /// Holder identity of its last try; empty before the first. It holds the Lease if the answer to that try was lost.
+    tried: String,
+}
+
 /// Why leadership ended.
 #[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
 pub enum Lost {
@@ -83,14 +90,15 @@ impl Election {
     ///
     /// Never fails: it tries until it is dropped.
     pub async fn win(&self) -> Leadership {
-        let identity = new_identity();
-        let mut observed = Observed {
-            since: clock::boot_time(),
-            ..Observed::default()
+        let mut candidacy = Candidacy {
+            observed: Observed {
+                since: clock::boot_time(),
+                ..Observed::default()
+            },
+            tried: String::new(),
         };
         loop {
-            let (pause, won);
-            (observed, pause, won) = self.campaign(observed, &identity).await;
+            let (pause, won) = self.campaign(&mut candidacy).await;
             if let Some((leadership, released)) = won {
                 if !released {
                     sleep(self.request_timeout).await;
@@ -105,42 +113,43 @@ impl Election {
     }
 
     /// One look at the Lease and, if it is free, one try to take it.
-    async fn campaign(
-        &self,
-        observed: Observed,
-        identity: &str,
-    ) -> (Observed, Duration, Option<(Leadership, bool)>) {
+    async fn campaign(&self, candidacy: &mut Candidacy) -> (Duration, Option<(Leadership, bool)>) {
         let poll = self.times.poll_period;
         let lease = match self.get().await {
             Ok(lease) => lease,
             Err(error) => {
                 warn!(%error, "the leader lease cannot be read; trying again");
-                return (observed, poll, None);
+                return (poll, None);
             }
         };
         let now = clock::boot_time();
-        let observed = observed.look(lease, now);
-        let released = match decide(&observed, identity, false, self.times.duration, now) {
-            Decision::Acquire { released } => released,
+        candidacy.observed = std::mem::take(&mut candidacy.observed).look(lease, now);
+        let (observed, tried) = (&candidacy.observed, &mut candidacy.tried);
+        let released = match decide(observed, tried, false, self.times.duration, now) {
+            Decision::Acquire { released } => {
+                // What an earlier try may have written under its identity must stay that of an acquisition of its own.
+                *tried = new_identity();
+                released
+            }
             Decision::Renew => false,
             Decision::Wait { until } => {
-                return (observed, poll.min(until.saturating_sub(now)), None);
+                return (poll.min(until.saturating_sub(now)), None);
             }
-            Decision::Lost => return (observed, poll, None),
+            Decision::Lost => return (poll, None),
         };
-        match self.take(observed.lease.as_ref(), identity).await {
+        match self.take(observed.lease.as_ref(), tried).await {
             Ok(lease) => {
                 let leadership = Leadership {
                     election: self.clone(),
-                    identity: identity.to_owned(),
+                    identity: tried.clone(),
                     lease,
                     renewed: now,
                 };
-                (observed, poll, Some((leadership, released)))
+                (poll, Some((leadership, released)))
             }
             Err(error) => {
                 debug!(%error, "the leader lease was not won");
-                (observed, poll, None)
+                (poll, None)
             }
         }
     }
@@ -209,3 +218,6 @@ fn new_identity() -> String {
     );
     format!("{host}_{}", hex::encode(rand::random::<[u8; 16]>()))
 }
+
+#[cfg(test)]
+mod tests;

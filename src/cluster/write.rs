@@ -3,6 +3,7 @@
 //! Called by the `act` files of the controllers. Objects that the operator owns are applied with force; what must not be
 //! created twice is POSTed; deletes carry the uid.
 
+mod probe;
 mod stored;
 
 use std::{future::Future, time::Duration};

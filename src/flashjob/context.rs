@@ -58,6 +58,8 @@ pub struct Context {
     pub limits: Limits,
     /// The helm command, where it is the engine.
     pub helm: Option<Arc<Helm>>,
+    /// Holder identity under which this process leads: every Pod that it creates bears it.
+    pub leader: String,
     events: Events,
     state: Mutex<State>,
     flash_pod: RwLock<Result<Arc<FlashPod>, Refusal>>,
@@ -84,11 +86,11 @@ fn is_news(before: &FlashJobStatus, device: &DeviceStatus) -> bool {
 }
 
 impl Context {
-    /// Puts together what passes and steps share. `nudge_tx` queues a pass of a job.
+    /// Puts together what passes and steps share. `leader` is the Lease's holder identity, `nudge_tx` queues a pass of a job.
     #[must_use]
     pub fn new(
         (read, writer, crash): (Client, Writer, Crash),
-        (metrics, events): (Metrics, Events),
+        (metrics, events, leader): (Metrics, Events, String),
         limits: Limits,
         helm: Option<Arc<Helm>>,
         flash_pod: Result<Arc<FlashPod>, Refusal>,
@@ -106,6 +108,7 @@ impl Context {
             metrics,
             limits,
             helm,
+            leader,
             events,
             state,
             flash_pod: RwLock::new(flash_pod),

@@ -9,6 +9,10 @@ directory=$1 namespace=$2
 shift 2
 helm upgrade --install flashjob-operator "$here/../../charts/flashjob-operator" --namespace "$namespace" --create-namespace \
   --values "$here/operator-values.yaml" "$@" >"$directory/helm-install.log" 2>&1 || { cat "$directory/helm-install.log" >&2; exit 1; }
+# The chart's fence, in this namespace alone: programs whose lease is in another one bind the policy for themselves. This binding stays,
+# for when the last one goes that names Leases, the API server sees none change any more (kubernetes#130887).
+helm template flashjob-operator "$here/../../charts/flashjob-operator" --namespace "$namespace" --show-only templates/fence.yaml \
+  --set admission.fence.enable=true --set "watchNamespaces={$namespace}" | kubectl apply --server-side -f - >/dev/null
 kubectl wait --for=condition=Established crd/flashjobs.application.flashjob.nbfc.io \
   crd/flashclasses.application.flashjob.nbfc.io --timeout=30s >/dev/null
 # In a file, as in a container: clients read it again and again, so it can be replaced while they run.

@@ -19,6 +19,7 @@ mod cluster;
 mod compat;
 mod crash_points;
 mod faults;
+mod fence;
 mod flash_pod_values;
 mod helm_engine;
 mod kills;

@@ -29,10 +29,16 @@ pub struct Leadership {
 }
 
 impl Leadership {
-    /// Holder identity: host name and a random part, new at every acquisition.
+    /// Holder identity: host name and a random part, new at every try to acquire the Lease, so never that of two acquisitions.
     #[must_use]
     pub fn identity(&self) -> &str {
         &self.identity
+    }
+
+    /// Uid of the Lease, for events about it.
+    #[must_use]
+    pub fn lease_uid(&self) -> Option<String> {
+        self.lease.metadata.uid.clone()
     }
 
     /// Renews the Lease until it is lost; then the fence is closed.

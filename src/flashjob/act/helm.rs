@@ -4,7 +4,7 @@
 //! flash is under way whatever helm says; without one the revision is put to `failed` without the Pod in its manifest, so that
 //! nobody takes the attempt for an interrupted flash.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
 use kube::{Api, api::ListParams};
@@ -23,6 +23,7 @@ use crate::{
         memory::Refusal,
         sight::{Identity, RecordSight},
     },
+    names::ANNOTATION_LEADER,
     release::{
         Intent, Record, Status, Stored,
         engine::helm::{
@@ -44,7 +45,7 @@ struct Plan<'a> {
     chart: Chart,
     intent: &'a Intent,
     release: &'a str,
-    overrides: &'a Value,
+    overrides: Cow<'a, Value>,
     address: Option<&'a str>,
     revision: u32,
 }
@@ -55,7 +56,7 @@ impl Plan<'_> {
     }
 
     fn upgrade_at(&self, address: Option<&str>) -> Upgrade {
-        let mut values = self.overrides.clone();
+        let mut values = self.overrides.clone().into_owned();
         if let Some(address) = address {
             values["externalIP"] = json!(address);
         }
@@ -94,7 +95,7 @@ pub async fn reserve(
         chart: flash_pod.chart_for(&blueprint.intent.version),
         intent: &blueprint.intent,
         release: &blueprint.release,
-        overrides: &blueprint.merged.overrides,
+        overrides: Cow::Borrowed(&blueprint.merged.overrides),
         address: None,
         revision,
     };
@@ -176,10 +177,23 @@ fn recorded<'a>(
         chart: chart.clone(),
         intent,
         release: name,
-        overrides: config,
+        overrides: match address {
+            Some(_) => Cow::Owned(led_by(config, &ctx.leader)),
+            None => Cow::Borrowed(config),
+        },
         address,
         revision,
     }
+}
+
+/// The values with which helm creates the Pod: the leader that lets it is among the operator's own annotations.
+fn led_by(config: &Value, leader: &str) -> Value {
+    let mut values = config.clone();
+    let annotations = values.pointer_mut("/operator/annotations");
+    if let Some(annotations) = annotations.and_then(Value::as_object_mut) {
+        annotations.insert(ANNOTATION_LEADER.to_owned(), json!(leader));
+    }
+    values
 }
 
 /// helm refuses to upgrade a release that a killed helm left `pending`: without a Pod, that revision is put to `failed`.
@@ -241,7 +255,7 @@ async fn check(helm: &Helm, flash_pod: &FlashPod, plan: &Plan<'_>) -> Result<(),
     let rendered = flash_pod.rendered(
         &plan.chart,
         (plan.intent, plan.release, plan.revision),
-        plan.overrides,
+        &plan.overrides,
         plan.address,
     );
     rendered.map(drop).map_err(StepError::Refused)
@@ -436,5 +450,25 @@ fn failed(failure: &Failure) -> StepError {
     StepError::Helm {
         reason,
         message: format!("helm: {}", failure.message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::first(json!({"team": "iot"}), json!({"team": "iot", ANNOTATION_LEADER: "b_1"}))]
+    #[case::after_another_leader(json!({ANNOTATION_LEADER: "a_1"}), json!({ANNOTATION_LEADER: "b_1"}))]
+    #[case::forged(json!("text"), json!("text"))]
+    fn helm_is_told_the_leader_that_lets_it_create_the_pod(
+        #[case] annotations: Value,
+        #[case] expected: Value,
+    ) {
+        let config = json!({"operator": {"annotations": annotations}});
+        let values = led_by(&config, "b_1");
+        assert_eq!(values, json!({"operator": {"annotations": expected}}));
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     cluster::{ApiError, ErrorKind, clock::now},
     crash::Write,
     flashjob::{blueprint::Parts, context::Context, sight::Identity},
-    names::{FLASH_CONTAINER, LABEL_ATTEMPT, LABEL_JOB_UID},
+    names::{ANNOTATION_LEADER, FLASH_CONTAINER, LABEL_ATTEMPT, LABEL_JOB_UID},
     release::{Record, Status, Stored, has_pod},
 };
 
@@ -59,9 +59,10 @@ async fn create_pod(
     identity: &Identity,
     pod: &serde_json::Value,
 ) -> Result<(), StepError> {
+    let pod = marked(pod, &ctx.leader);
     let answer = match ctx
         .crash
-        .around(Write::PodCreate, ctx.writer.create(pod))
+        .around(Write::PodCreate, ctx.writer.create(&pod))
         .await
     {
         Ok(created) => created.try_parse::<Pod>().ok(),
@@ -78,6 +79,13 @@ async fn create_pod(
     }
     ctx.metrics.release("native", "launch", "ok");
     Ok(())
+}
+
+/// The Pod with the leader that asks for it. The record does not have it: another leader may create the Pod from this one's record.
+fn marked(pod: &serde_json::Value, leader: &str) -> serde_json::Value {
+    let mut pod = pod.clone();
+    pod["metadata"]["annotations"][ANNOTATION_LEADER] = leader.into();
+    pod
 }
 
 fn is_ours(pod: &Pod, identity: &Identity) -> bool {
@@ -205,4 +213,24 @@ pub async fn put(
     let answer = ctx.crash.around(write, request).await?;
     ctx.state().see_secret(&answer);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[rstest]
+    #[case::none(json!({"name": "flash-a"}), json!({ANNOTATION_LEADER: "b_1"}))]
+    #[case::others(json!({"annotations": {"team": "iot"}}), json!({"team": "iot", ANNOTATION_LEADER: "b_1"}))]
+    #[case::forged(json!({"annotations": {ANNOTATION_LEADER: "a_1"}}), json!({ANNOTATION_LEADER: "b_1"}))]
+    fn a_pod_bears_the_leader_that_creates_it_whatever_was_rendered(
+        #[case] metadata: Value,
+        #[case] annotations: Value,
+    ) {
+        let pod = json!({"kind": "Pod", "metadata": metadata});
+        assert_eq!(marked(&pod, "b_1")["metadata"]["annotations"], annotations);
+    }
 }

@@ -1,0 +1,101 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::{Method, Request, Response, StatusCode};
+use kube::{Client, client::Body};
+use serde_json::{Value, json};
+use tower::{BoxError, service_fn};
+
+use super::*;
+
+/// An API server with one Lease, that answers writes as it is told; of each write the holder identity.
+#[derive(Clone, Default)]
+struct Server {
+    lease: Arc<Mutex<Option<Value>>>,
+    /// Code of the answer to each write, and whether it takes effect; then all do.
+    fates: Arc<Mutex<Vec<(u16, bool)>>>,
+    holders: Arc<Mutex<Vec<String>>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn answer(code: u16, body: &Value) -> Response<Body> {
+    let body = Body::from(body.to_string().into_bytes());
+    let mut answer = Response::new(body);
+    *answer.status_mut() = StatusCode::from_u16(code).expect("a code");
+    answer
+}
+
+fn failure(code: u16) -> Response<Body> {
+    let reason = if code == 404 { "NotFound" } else { "" };
+    let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "code": code});
+    answer(code, &status)
+}
+
+impl Server {
+    fn failing(fates: &[(u16, bool)]) -> Self {
+        let server = Self::default();
+        locked(&server.fates).extend(fates.iter().rev());
+        server
+    }
+
+    async fn serve(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
+        if request.method() == Method::GET {
+            let lease = locked(&self.lease).clone();
+            return Ok(lease.map_or_else(|| failure(404), |lease| answer(200, &lease)));
+        }
+        let lease: Value = serde_json::from_slice(&request.into_body().collect_bytes().await?)?;
+        let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
+        locked(&self.holders).push(holder.to_owned());
+        let (code, effective) = locked(&self.fates).pop().unwrap_or((200, true));
+        if effective {
+            *locked(&self.lease) = Some(lease.clone());
+        }
+        Ok(if code < 300 {
+            answer(code, &lease)
+        } else {
+            failure(code)
+        })
+    }
+
+    /// Who leads when all of it is over.
+    async fn won(&self) -> String {
+        let server = self.clone();
+        let service = service_fn(move |request| server.clone().serve(request));
+        let moment = Duration::from_millis(1);
+        let times = LeaseTimes {
+            duration: Duration::from_mins(1),
+            renew_deadline: Duration::from_secs(30),
+            renew_period: moment,
+            poll_period: moment,
+        };
+        let client = Client::new(service, "lab");
+        let fence = Arc::new(Fence::default());
+        // The limit of a request, and the wait after a lease that was not given up.
+        let limit = Duration::from_millis(200);
+        let election = Election::new(client, "lab", times, limit, fence);
+        let won = timeout(Duration::from_mins(1), election.win());
+        let leadership = won.await.expect("it is won in time");
+        leadership.identity().to_owned()
+    }
+}
+
+#[tokio::test]
+async fn each_try_to_take_the_lease_is_made_under_an_identity_of_its_own() {
+    let server = Server::failing(&[(500, false), (409, false)]);
+    let leader = server.won().await;
+    let holders = locked(&server.holders).clone();
+    let [first, second, third] = &holders[..] else {
+        panic!("three tries: {holders:?}")
+    };
+    assert!(first != second && second != third && first != third);
+    assert_eq!(&leader, third);
+}
+
+#[tokio::test]
+async fn a_try_whose_answer_was_lost_is_recognised_by_its_identity() {
+    let server = Server::failing(&[(504, true)]);
+    let leader = server.won().await;
+    assert_eq!(*locked(&server.holders), [leader.clone(), leader]);
+}
