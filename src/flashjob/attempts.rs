@@ -160,6 +160,8 @@ pub struct Decision {
     pub message: String,
     /// When to look again, if nothing happens before.
     pub wake_at: Option<Timestamp>,
+    /// Until when its address is kept though it has ended: the device may still be dialling it.
+    pub cools_until: Option<Timestamp>,
 }
 
 impl Decision {
@@ -171,6 +173,7 @@ impl Decision {
             reason,
             message: message.into(),
             wake_at: None,
+            cools_until: None,
         }
     }
 

@@ -553,7 +553,8 @@ fn after_an_interrupted_transfer_service_and_record_stay_for_the_cool_down(
     let serviced = attempt(deployed(), served(address()), None);
     let before = deciding(&serviced, &wish, 139);
     if cools {
-        assert_eq!((before.step, before.wake_at), (None, Some(at(140))));
+        assert_eq!((&before.step, before.wake_at), (&None, Some(at(140))));
+        assert_eq!(before.cools_until, Some(at(140)), "and it says so");
         let podded = removal_of(&deciding(&with_pod(an_ended()), &wish, 51));
         assert_eq!(
             (podded.untrack, podded.service, podded.record),
@@ -563,7 +564,9 @@ fn after_an_interrupted_transfer_service_and_record_stay_for_the_cool_down(
     } else {
         assert!(removal_of(&before).service);
     }
-    assert!(removal_of(&deciding(&serviced, &wish, 140)).service);
+    let after = deciding(&serviced, &wish, 140);
+    assert!(removal_of(&after).service);
+    assert_eq!(after.cools_until, None);
 }
 
 #[test]

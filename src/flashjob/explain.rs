@@ -62,6 +62,9 @@ pub struct Explanation {
     pub outdated: bool,
     /// It is being deleted.
     pub deleting: bool,
+    /// What its deletion waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draining: Option<String>,
     /// When it finished.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
@@ -173,6 +176,7 @@ pub fn job(known: &Known<'_>) -> Explanation {
         message: status.message.clone(),
         outdated: status.observed_generation != Some(known.job.generation),
         deleting: known.job.deleting,
+        draining: draining(known.job),
         finished_at: finished_at(known.job),
         round: status.round.clone(),
         class: class(known),
@@ -255,6 +259,13 @@ fn phase_of(device: &DeviceStatus) -> Option<DevicePhase> {
 
 fn holds(job: &Job, kind: ConditionType) -> bool {
     super::conditions::holds(&job.status.conditions, kind)
+}
+
+fn draining(job: &Job) -> Option<String> {
+    let mut conditions = job.status.conditions.iter();
+    let kind = ConditionType::Draining.as_str();
+    let draining = conditions.find(|known| known.type_ == kind && known.status == "True")?;
+    Some(draining.message.clone())
 }
 
 fn finished_at(job: &Job) -> Option<Timestamp> {

@@ -1,6 +1,7 @@
 //! From what was observed of a job to what is to be done and said: (Observed, now) → Plan. Pure, total, no client, no clock, no log.
 
 mod attempt;
+mod cooling;
 mod gates;
 mod tracked;
 mod vanished;
@@ -12,7 +13,10 @@ use std::{
 
 use jiff::Timestamp;
 
-pub use self::tracked::{Concluded, retries, verification};
+pub use self::{
+    cooling::Cooling,
+    tracked::{Concluded, retries, verification},
+};
 use self::{
     attempt::plan_attempt,
     tracked::{plan_tracked, room},
@@ -168,6 +172,8 @@ pub struct Plan {
     pub line: Vec<Waiter>,
     /// A device waits for a slot, which another job may hold.
     pub contended: bool,
+    /// Devices that ended and cool down, if any.
+    pub cooling: Option<Cooling>,
     /// How far the job may go now.
     pub pace: Pace,
     /// When to look again, if nothing happens before.

@@ -535,7 +535,32 @@ fn a_job_that_is_deleted_says_what_it_waits_for() {
         .iter()
         .find(|condition| condition.type_ == "Draining")
         .unwrap();
-    assert_eq!(draining.message, "1 devices in flight, at most 10 min");
+    assert_eq!(draining.message, "1 device in flight, at most 10 min");
+}
+
+#[test]
+fn a_job_that_is_deleted_while_devices_cool_down_says_until_when_and_what_frees_them() {
+    let mut scene = Scene::new(3);
+    judged(&mut scene, 0, Outcome::Failed, Reason::TransferFailed);
+    judged(&mut scene, 1, Outcome::Failed, Reason::AttestationRefused);
+    let ended = scene.status(60);
+    scene.store(ended);
+    assert_eq!(
+        condition(&scene.status(61), "Draining"),
+        ("False", "NotRequested")
+    );
+    scene.job.deleting = true;
+    let status = scene.status(61);
+    assert_eq!(condition(&status, "Draining"), ("True", "CoolingDown"));
+    let draining = status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == "Draining")
+        .unwrap();
+    let says = &draining.message;
+    assert!(says.starts_with("1 device cooling down until "), "{says}");
+    assert!(says.ends_with("flashjob-operator cleanup lamps -n lab"), "{says}");
+    assert!(says.contains(&status.next_time.unwrap().0.to_string()), "{says}");
 }
 
 #[test]
