@@ -5,6 +5,7 @@
 //! `plan` subcommand; `text` prints it.
 
 pub mod bounds;
+mod duration;
 mod imagined;
 mod rungs;
 mod sharing;
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 use self::{
     bounds::{Stage, Times, longest_turns, most_failures},
+    duration::duration,
     sharing::{limited, turns},
 };
 use super::{
@@ -32,6 +34,7 @@ use crate::{
 };
 
 pub use self::{
+    duration::Duration,
     imagined::{Cluster, imagine},
     sharing::LimitForecast,
     text::text,
@@ -167,18 +170,6 @@ pub struct Failures {
     pub stops_at: Option<String>,
 }
 
-/// How long it takes: an upper bound, as far as it can be known.
-#[derive(Serialize, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct Duration {
-    /// Seconds, if every flash takes as long as it may.
-    pub seconds_at_most: i64,
-    /// Devices in flight at the same time that this is reckoned with.
-    pub in_flight: usize,
-    /// What is not counted, because nobody can know it.
-    pub not_counted: Vec<String>,
-}
-
 /// A step as it is laid over the selected devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rung {
@@ -229,6 +220,7 @@ pub fn forecast(asked: &Asked<'_>) -> Forecast {
         } else {
             asked.effective.verification_timeout_seconds
         },
+        cool_down: asked.observed.world.bounds.cool_down_seconds,
     };
     let steps = steps(asked, &devices, &times, in_flight);
     let spec = job.spec.as_ref().ok();
@@ -244,7 +236,7 @@ pub fn forecast(asked: &Asked<'_>) -> Forecast {
         effective: asked.effective.clone(),
         limits: limited(&limits(asked), &footprints(asked, &devices, |_| true)),
         failures: failures(asked, &steps, &devices, in_flight),
-        duration: duration(asked, &steps, &devices, in_flight),
+        duration: duration(asked, &times, (&steps, &devices), in_flight),
         steps,
         devices,
     }
@@ -444,36 +436,6 @@ fn stops_at(asked: &Asked<'_>, steps: &[StepForecast]) -> Option<String> {
         }
     }
     None
-}
-
-fn duration(
-    asked: &Asked<'_>,
-    steps: &[StepForecast],
-    devices: &[Prospect],
-    in_flight: usize,
-) -> Duration {
-    let seconds = steps.iter().fold(0_i64, |sum, step| {
-        let whole = step.seconds_at_most.saturating_add(step.soak_seconds);
-        sum.saturating_add(whole)
-    });
-    let spec = asked.observed.job.spec.as_ref().ok();
-    let mut not_counted = vec!["waits for addresses and for Pods to start".to_owned()];
-    if steps.iter().any(|step| step.require_approval) {
-        not_counted.push("waits for approvals".into());
-    }
-    if spec.is_some_and(|spec| !spec.windows.is_empty() || spec.not_before.is_some()) {
-        not_counted.push("times in which no device may start (windows, notBefore)".into());
-    }
-    if devices.iter().any(|device| device.fate == Fate::Flashed) {
-        not_counted.push(
-            "other FlashJobs, which share the operator's slots and the limits of classes".into(),
-        );
-    }
-    Duration {
-        seconds_at_most: seconds,
-        in_flight,
-        not_counted,
-    }
 }
 
 #[cfg(test)]

@@ -13,14 +13,14 @@ use std::{
 
 use jiff::Timestamp;
 
-pub use self::{
-    cooling::Cooling,
-    tracked::{Concluded, retries, verification},
-};
 use self::{
     attempt::plan_attempt,
     tracked::{plan_tracked, room},
     vanished::plan_vanished,
+};
+pub use self::{
+    cooling::Cooling,
+    tracked::{Concluded, retries, verification},
 };
 use super::{
     attempts::{Bounds, Step},

@@ -66,8 +66,7 @@ mod tests {
 
     const DIALLING: &str = "after a transfer that was cut off: a device may still be dialling the address that it was told, so \
                             nothing else may flash it";
-    const COMMAND: &str =
-        "; to free them now instead: flashjob-operator cleanup lamps -n lab";
+    const COMMAND: &str = "; to free them now instead: flashjob-operator cleanup lamps -n lab";
 
     #[rstest]
     #[case::flashes(2, None, Reason::Deleting, "2 devices in flight, at most 10 min".into())]

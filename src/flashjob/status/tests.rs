@@ -559,8 +559,14 @@ fn a_job_that_is_deleted_while_devices_cool_down_says_until_when_and_what_frees_
         .unwrap();
     let says = &draining.message;
     assert!(says.starts_with("1 device cooling down until "), "{says}");
-    assert!(says.ends_with("flashjob-operator cleanup lamps -n lab"), "{says}");
-    assert!(says.contains(&status.next_time.unwrap().0.to_string()), "{says}");
+    assert!(
+        says.ends_with("flashjob-operator cleanup lamps -n lab"),
+        "{says}"
+    );
+    assert!(
+        says.contains(&status.next_time.unwrap().0.to_string()),
+        "{says}"
+    );
 }
 
 #[test]
