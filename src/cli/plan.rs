@@ -72,11 +72,8 @@ impl Plan {
     /// When a file cannot be used or the devices cannot be read.
     pub async fn run(&self) -> Result<(), Failure> {
         let clients = Clients::connect(Arc::new(Fence::default()), PATIENCE).await?;
-        let namespace = self
-            .namespace
-            .as_ref()
-            .unwrap_or(&clients.default_namespace);
-        let guard: DeserializeGuard<FlashJob> = object_in(namespace, &self.file)?;
+        let namespace = clients.namespace(self.namespace.as_deref()).to_owned();
+        let guard: DeserializeGuard<FlashJob> = object_in(&namespace, &self.file)?;
         let job = Job::parse(&guard)
             .ok_or_else(|| format!("{}: the FlashJob lacks metadata.name", self.file.display()))?;
         if let Err(error) = &job.spec {

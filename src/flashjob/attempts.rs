@@ -321,12 +321,6 @@ fn troubled(
     decision
 }
 
-/// Whether a verdict counts as success.
-#[must_use]
-pub fn succeeded(found: &Found) -> bool {
-    matches!(found.verdict.outcome, Outcome::Succeeded)
-}
-
 fn after(from: Timestamp, seconds: i64) -> Timestamp {
     from.checked_add(SignedDuration::from_secs(seconds))
         .unwrap_or(Timestamp::MAX)

@@ -418,6 +418,15 @@ fn settle(verdictless: Verdictless, index: usize, uuid: &str, now: Timestamp, pl
     }
 }
 
+/// The selection of a job's round, as long as the stored entries of its devices are to be acted upon.
+fn current_roster<'a>(observed: &Observed<'a>) -> Option<&'a Roster> {
+    let job = observed.job;
+    let round = job.status.round.as_ref()?;
+    let current = job.spec.is_err() || observed.round_is_current();
+    let roster = observed.roster.filter(|_| current && !job.deleting)?;
+    (roster.round == round.number).then_some(roster)
+}
+
 fn free_slots(observed: &Observed<'_>, effective: &Effective) -> usize {
     let parallelism = usize::try_from(effective.parallelism).unwrap_or(0);
     let job = parallelism.saturating_sub(observed.ledger.slots_of(&observed.job.uid));

@@ -114,7 +114,7 @@ mod tests {
             assert!(text.contains(part), "{part} in\n{text}");
         }
         let text = render(class, job, true).unwrap();
-        assert!(text.contains("FlashClass esp32 defaults.values"), "{text}");
+        assert!(text.contains("/nodeSelector/lan lamps ← class"), "{text}");
         let closed = render("{}", job, false).unwrap_err();
         assert!(closed.starts_with("ValueNotAllowed: "), "{closed}");
     }
