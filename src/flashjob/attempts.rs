@@ -18,10 +18,9 @@ use self::{
 use super::{
     adoption,
     ledger::Attempt,
-    memory::{Found, Memory, Trouble},
+    memory::{Memory, Trouble},
     sight::{Address, PodSight},
     table::{JobState, Next, Stored, next},
-    verdict::Outcome,
 };
 use crate::api::{DevicePhase, Reason};
 

@@ -10,6 +10,7 @@ use crate::{
             BOUNDS, address, at, attempt, ended, found, identity, pod, record, running, service,
         },
         sight::{ContainerSight, RecordSight, ServiceSight},
+        verdict::Outcome,
     },
     release::Status,
 };
