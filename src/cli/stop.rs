@@ -9,9 +9,11 @@ use kube::core::{DeserializeGuard, DynamicObject};
 use super::{Failure, print};
 use crate::{
     api::FlashJob,
-    cluster::{ApiError, Clients, Fence, Reader, Scope, Suspension, list_classes, suspend_class},
+    cluster::{
+        ApiError, Clients, Fence, Reader, Scope, Suspension, list_classes, other_holders,
+        suspend_class,
+    },
     flashjob::job::Job,
-    names::SUSPEND_MANAGER,
 };
 
 /// How long one request may take.
@@ -159,22 +161,6 @@ fn is_suspended(class: &DynamicObject) -> bool {
     class.data["spec"]["suspend"] == true
 }
 
-/// Who else has set `spec.suspend`.
-fn others(class: &DynamicObject) -> Vec<&str> {
-    let entries = class.metadata.managed_fields.iter().flatten();
-    let mut managers: Vec<&str> = entries
-        .filter(|entry| {
-            let fields = entry.fields_v1.as_ref();
-            fields.is_some_and(|fields| fields.0.pointer("/f:spec/f:suspend").is_some())
-        })
-        .filter_map(|entry| entry.manager.as_deref())
-        .filter(|manager| *manager != SUSPEND_MANAGER)
-        .collect();
-    managers.sort_unstable();
-    managers.dedup();
-    managers
-}
-
 /// What became of a class.
 fn outcome(before: &DynamicObject, now: &DynamicObject, suspension: Suspension) -> String {
     let name = now.metadata.name.as_deref().unwrap_or_default();
@@ -183,7 +169,7 @@ fn outcome(before: &DynamicObject, now: &DynamicObject, suspension: Suspension) 
         some => some.join(" and "),
     };
     let overruled = || {
-        let managers = others(before);
+        let managers = other_holders(before);
         if managers.is_empty() {
             String::new()
         } else {
@@ -199,7 +185,7 @@ fn outcome(before: &DynamicObject, now: &DynamicObject, suspension: Suspension) 
         (Suspension::Overrule, true, false) => format!("resumed{}", overruled()),
         (Suspension::Release | Suspension::Overrule, _, true) => format!(
             "stays suspended by {}; let it go on with: flashjob-operator resume {name} --force",
-            by(others(now))
+            by(other_holders(now))
         ),
     }
 }
@@ -247,6 +233,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::names::SUSPEND_MANAGER;
 
     fn class(suspend: &Value, managers: &[&str]) -> DynamicObject {
         let managers: Vec<Value> = managers

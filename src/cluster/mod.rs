@@ -33,6 +33,6 @@ pub use fence::{Fence, NotLeader};
 pub use kind::{Kinds, ObjectKey};
 pub use lease::LeaseTimes;
 pub use read::{ClusterVersion, Reader, Scope};
-pub use suspend::{Suspension, list_classes, suspend_class};
+pub use suspend::{Suspension, list_classes, other_holders, suspend_class};
 pub use watch::{WatchEvent, Watched};
 pub use write::{DeleteCondition, Deleted, Writer};

@@ -61,6 +61,8 @@ pub async fn suspend_class(
     match suspension {
         Suspension::Stop => body["spec"]["suspend"] = json!(true),
         Suspension::Overrule => body["spec"]["suspend"] = json!(false),
+        // A spec that loses its last field to a server-side apply is none at all, which is refused.
+        Suspension::Release if is_last_field(class) => body["spec"]["suspend"] = json!(false),
         Suspension::Release => {}
     }
     let mut parameters = PatchParams::apply(names::SUSPEND_MANAGER).force();
@@ -69,4 +71,54 @@ pub async fn suspend_class(
         .patch(name, &parameters, &Patch::Apply(&body))
         .await;
     answer.map_err(|error| ApiError::new(format!("patch FlashClass {name}"), &error))
+}
+
+/// Whether `spec.suspend` is all that the class says, and nobody else says it.
+fn is_last_field(class: &DynamicObject) -> bool {
+    let spec = class.data["spec"].as_object();
+    let alone = spec.is_some_and(|spec| spec.keys().all(|field| field == "suspend"));
+    alone && other_holders(class).is_empty()
+}
+
+/// Field managers but our own that have set `spec.suspend`, sorted.
+#[must_use]
+pub fn other_holders(class: &DynamicObject) -> Vec<&str> {
+    let entries = class.metadata.managed_fields.iter().flatten();
+    let mut managers: Vec<&str> = entries
+        .filter(|entry| {
+            let fields = entry.fields_v1.as_ref();
+            fields.is_some_and(|fields| fields.0.pointer("/f:spec/f:suspend").is_some())
+        })
+        .filter_map(|entry| entry.manager.as_deref())
+        .filter(|manager| *manager != names::SUSPEND_MANAGER)
+        .collect();
+    managers.sort_unstable();
+    managers.dedup();
+    managers
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::alone(json!({"suspend": true}), &["flashjob-operator-stop"], true)]
+    #[case::nothing_at_all(json!({}), &[], true)]
+    #[case::beside_other_fields(json!({"suspend": true, "maxParallelism": 1}), &["flashjob-operator-stop"], false)]
+    #[case::kept_by_somebody_else(json!({"suspend": true}), &["flashjob-operator-stop", "keeper"], false)]
+    fn the_last_field_of_a_spec_is_not_given_up(
+        #[case] spec: serde_json::Value,
+        #[case] managers: &[&str],
+        #[case] expected: bool,
+    ) {
+        let field = |manager: &&str| json!({"manager": manager, "operation": "Apply", "fieldsV1": {"f:spec": {"f:suspend": {}}}});
+        let managed: Vec<_> = managers.iter().map(field).collect();
+        let class: DynamicObject = serde_json::from_value(json!({
+            "metadata": {"name": "default", "managedFields": managed}, "spec": spec,
+        }))
+        .unwrap();
+        assert_eq!(is_last_field(&class), expected);
+    }
 }

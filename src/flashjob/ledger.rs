@@ -20,8 +20,6 @@ const TOMBSTONES: usize = 50_000;
 
 /// One attempt: what was seen of its objects, and whether something is being written for it now.
 #[derive(Clone, Debug, PartialEq)]
-// Each is seen by itself, and any may go with any.
-#[allow(clippy::struct_excessive_bools)]
 pub struct Attempt {
     /// What it is an attempt at.
     pub identity: Identity,
@@ -35,10 +33,19 @@ pub struct Attempt {
     pub pod_seen: bool,
     /// Its Pod is gone, and had ended without ever starting when it was last seen.
     pub pod_never_ran: bool,
-    /// Its flash is over and the device's version is being read back: its record is no more than the lock.
-    pub read_back: bool,
+    /// What the stored status of its job says of it.
+    pub standing: Standing,
     /// A step of the operator is running for it; nothing else is decided meanwhile.
     pub step: bool,
+}
+
+/// What the stored status says of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing yet, or that it is over.
+    Open,
+    /// Its flash is over and the device's version is being read back: its record is no more than the lock.
+    ReadBack,
 }
 
 impl Attempt {
@@ -50,7 +57,7 @@ impl Attempt {
             pod: None,
             pod_seen: false,
             pod_never_ran: false,
-            read_back: false,
+            standing: Standing::Open,
             step: false,
         }
     }
@@ -79,13 +86,13 @@ impl Attempt {
     /// Whether the device must not be begun by anybody else: a Pod exists, or the record is pending, deployed or on its way out.
     #[must_use]
     pub fn locks(&self) -> bool {
-        self.step || self.pod.is_some() || self.record().is_some_and(|record| locks(record.status))
+        self.step || self.pod.is_some() || self.record().is_some_and(locks)
     }
 
     /// Whether a slot of `parallelism` is in use: from the record until Pod and Service are gone.
     #[must_use]
     pub fn holds_slot(&self) -> bool {
-        let lock_alone = self.read_back && self.pod.is_none();
+        let lock_alone = self.standing == Standing::ReadBack && self.pod.is_none();
         (self.locks() && !lock_alone) || self.service.is_some()
     }
 
@@ -93,7 +100,7 @@ impl Attempt {
     /// still be on the way. Nothing of the attempt is removed before the API server was asked.
     #[must_use]
     pub fn may_have_unseen_pod(&self) -> bool {
-        !self.pod_seen && self.record().is_some_and(|record| locks(record.status))
+        !self.pod_seen && self.record().is_some_and(locks)
     }
 
     fn is_empty(&self) -> bool {
@@ -101,9 +108,10 @@ impl Attempt {
     }
 }
 
-/// Whether a record of this status holds the lock on its device.
-const fn locks(status: Status) -> bool {
-    match status {
+/// Whether a record holds the lock on its device: one that is history does not, though helm marks it superseded.
+fn locks(record: &RecordSight) -> bool {
+    match record.status {
+        Status::Superseded if record.is_settled() => false,
         Status::PendingInstall
         | Status::PendingUpgrade
         | Status::PendingRollback
@@ -249,12 +257,13 @@ impl Ledger {
     /// These attempts of a job are read back, as its stored status says: their flashes are over for good.
     pub fn note_read_back(&mut self, job_uid: &str, is_read_back: impl Fn(&str) -> bool) {
         let of_job = self.of_job(job_uid);
-        let new = of_job.filter(|(key, attempt)| !attempt.read_back && is_read_back(&key.id));
+        let new = of_job
+            .filter(|(key, attempt)| attempt.standing == Standing::Open && is_read_back(&key.id));
         let new: Vec<AttemptKey> = new.map(|(key, _)| key.clone()).collect();
         for key in new {
             let held = self.holds(&key);
             if let Some(attempt) = self.attempts.get_mut(&key) {
-                attempt.read_back = true;
+                attempt.standing = Standing::ReadBack;
             }
             self.note_freed(&key, held);
         }

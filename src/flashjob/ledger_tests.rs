@@ -1,4 +1,5 @@
 use jiff::Timestamp;
+use rstest::rstest;
 
 use super::*;
 use crate::flashjob::sight::ContainerSight;
@@ -125,10 +126,17 @@ fn a_step_locks_its_device_before_anything_exists() {
     );
 }
 
-#[test]
-fn a_failed_record_holds_neither_lock_nor_slot_and_its_service_holds_a_slot() {
+#[rstest]
+#[case::as_it_was_left(Status::Failed)]
+// Helm marks it when it writes the revision of the next attempt.
+#[case::as_helm_marks_it_later(Status::Superseded)]
+fn a_failed_record_holds_neither_lock_nor_slot_and_its_service_holds_a_slot(
+    #[case] status: Status,
+) {
     let mut ledger = Ledger::default();
-    ledger.see_record(record("a", "r", 1, Status::Failed));
+    let mut over = record("a", "r", 1, status);
+    over.settled = Some(over.revision);
+    ledger.see_record(over);
     assert!(ledger.holder("192.0.2.7:80").is_none());
     assert_eq!(ledger.slots(), 0);
     ledger.see_service(ServiceSight {

@@ -44,7 +44,7 @@ impl<'a> Numbers<'a> {
 pub fn is_superseded(ledger: &Ledger, attempt: &Attempt) -> bool {
     let failed = attempt
         .record()
-        .is_some_and(|record| record.status == Status::Failed);
+        .is_some_and(|record| record.status == Status::Failed || record.is_settled());
     let Some(number) = attempt.number().filter(|_| failed) else {
         return false;
     };

@@ -122,10 +122,13 @@ fn a_job_that_had_failed_is_open_again_with_the_same_write() {
     );
 }
 
-#[test]
-fn a_failed_attempt_is_history_once_its_device_was_sent_again() {
+#[rstest]
+#[case::as_it_was_left(Status::Failed)]
+// Helm marks it when it writes the revision of the next attempt.
+#[case::as_helm_marks_it_later(Status::Superseded)]
+fn a_failed_attempt_is_history_once_its_device_was_sent_again(#[case] status: Status) {
     let mut scene = scene();
-    let mut over = record(&identity(1, "b"), Status::Failed, true);
+    let mut over = record(&identity(1, "b"), status, true);
     over.settled = Some(1);
     take_in(&mut scene.ledger, Some(over), None, None);
     scene.edit(|spec| spec.rerun = Some(rerun("monday", None)));

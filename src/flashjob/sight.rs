@@ -82,10 +82,11 @@ pub struct RecordSight {
 }
 
 impl RecordSight {
-    /// Whether it failed, which is stored in the `FlashJob`: it is history.
+    /// Whether it failed, which is stored in the `FlashJob`: it is history. Helm marks it superseded when it writes a later revision.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.status == Status::Failed && self.settled == Some(self.revision)
+        matches!(self.status, Status::Failed | Status::Superseded)
+            && self.settled == Some(self.revision)
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Faults, Fleet, Operator, Proxy, Space,
+    auditor::Auditor,
     job::{Seen, job},
     proxy::Held,
     seconds,
@@ -249,6 +250,7 @@ async fn kept_write(name: &str, method: &str, path: &str) -> (Stage, Proxy, Held
 
 async fn a_late_write_changes_nothing(name: &str, method: &str, path: &str) {
     let (mut stage, _proxy, mut held) = kept_write(name, method, path).await;
+    let auditor = Auditor::of(&stage.space);
     stage.begin();
     stage
         .space
@@ -282,6 +284,7 @@ async fn a_late_write_changes_nothing(name: &str, method: &str, path: &str) {
     stage.all_flashed_once().await;
     stage.space.delete_job("handed-over", 90).await;
     stage.space.assert_flashed(&stage.fleet, 1);
+    println!("{}", auditor.assert());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -345,7 +345,7 @@ mod tests {
     fn a_log_that_grows_is_read_on_from_where_it_ended_and_a_line_in_the_making_is_left() {
         let line = |name: &str| {
             format!(
-                r#"{{"stage":"ResponseComplete","verb":"create","objectRef":{{"name":"{name}"}},"requestReceivedTimestamp":"2026-01-01T00:00:00Z","stageTimestamp":"2026-01-01T00:00:01Z"}}"#
+                r#"{{"stage":"ResponseComplete","verb":"create","requestURI":"","user":{{}},"objectRef":{{"name":"{name}"}},"requestReceivedTimestamp":"2026-01-01T00:00:00Z","stageTimestamp":"2026-01-01T00:00:01Z"}}"#
             )
         };
         let file = tempfile::NamedTempFile::new().unwrap();

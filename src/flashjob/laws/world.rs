@@ -50,9 +50,9 @@ impl World {
             ..Api::default()
         };
         // The last device is known under two UUIDs.
-        (0..DEVICES).for_each(|index| {
+        for index in 0..DEVICES {
             api.put_instance(device(&uuid(index), index.min(DEVICES - 2), index / 2));
-        });
+        }
         let replicas = [Replica::new(0, api.now), Replica::new(1, api.now)];
         let mut world = Self {
             api,

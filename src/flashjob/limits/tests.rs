@@ -674,8 +674,8 @@ proptest! {
         let places: Vec<Place> = places.into_iter().map(|place| PLACES[place]).collect();
         lab.job(&both(1), 6, &places[..8]);
         lab.job(&both(2), 3, &places[8..]);
-        for happening in history {
-            lab.happen(&happening);
+        for happening in &history {
+            lab.happen(happening);
         }
         for _ in 0..40 {
             lab.now += 5;

@@ -81,6 +81,7 @@ async fn a_restart_after_a_watched_namespace_is_gone_waits_for_nothing_in_it() {
         "--akri-namespaces",
         "was-here",
     ];
+    plane.expect_refusals("was-here", "*", "*");
     let kubeconfig = plane.operator_kubeconfig();
     stage.space.kubectl(&["delete", "leases", "--all"]);
     stage.operator = stage.space.operator_again(kubeconfig, "again", &watched);
