@@ -5,16 +5,12 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{
-    Asks, Class, Classes, Facts, Frozen, Namespaces, Terms, explained, freeze, is_frozen_class,
-    observe::Observed, plan::plan, revision, rights::warning, terms, thaw,
+    Asks, Class, Classes, Facts, Frozen, Namespaces, Terms, freeze, is_frozen_class,
+    observe::Observed, plan::plan, revision, terms, thaw,
 };
 use crate::{
     api::{FlashClassRef, FlashJobSpec, Reason},
-    chart::{
-        guard::{Kind, Policy},
-        pointer::Pointer,
-    },
-    cluster::{ApiError, ErrorKind},
+    chart::{guard::Policy, pointer::Pointer},
     device::{Device, JobRef},
     flashjob::fixtures::{classes, instance_with},
     names::ANNOTATION_DEFAULT_CLASS,
@@ -317,7 +313,7 @@ fn status_of(
     let observed = Observed {
         class: std::sync::Arc::new(class.clone()),
         active_jobs,
-        warning: warning(class, &[network_policy()]),
+        warning: None,
     };
     plan(&observed, Timestamp::from_second(second).unwrap())
 }
@@ -487,83 +483,5 @@ fn the_classes_of_the_documentation_are_those_of_the_sample_and_can_be_used() {
         let name = object["metadata"]["name"].as_str().unwrap().to_owned();
         let classes = classes(&[object]);
         assert_eq!(classes.get(&name).unwrap().rules.as_ref().err(), None);
-    }
-}
-
-fn network_policy() -> Kind {
-    Kind {
-        api_version: "networking.k8s.io/v1".into(),
-        kind: "NetworkPolicy".into(),
-    }
-}
-
-#[rstest]
-#[case::none(json!([]), None)]
-#[case::what_the_operator_was_set_up_for(json!(["networking.k8s.io/v1/NetworkPolicy"]), None)]
-#[case::another(json!(["networking.k8s.io/v1/NetworkPolicy", "v1/ConfigMap"]), Some("spec.workload.kinds[1]: the operator is not set up for v1/ConfigMap; "))]
-#[case::another_version(json!(["networking.k8s.io/v2/NetworkPolicy"]), Some("spec.workload.kinds[0]: the operator is not set up for networking.k8s.io/v2/NetworkPolicy; "))]
-fn a_class_is_told_of_kinds_that_the_operator_was_not_set_up_for(
-    #[case] kinds: Value,
-    #[case] says: Option<&str>,
-) {
-    let classes = classes(&[class("c", &json!({"workload": {"kinds": kinds}}))]);
-    let status = status_of(classes.get("c").unwrap(), 0, 1).expect("a status");
-    let accepted = &status.conditions[0];
-    assert_eq!(
-        (accepted.status.as_str(), accepted.reason.as_str()),
-        ("True", "SpecAccepted"),
-        "the rights may come from elsewhere"
-    );
-    match says {
-        Some(says) => {
-            assert!(accepted.message.starts_with(says), "{}", accepted.message);
-            assert!(
-                accepted.message.contains("flashPod.extraKinds"),
-                "{}",
-                accepted.message
-            );
-        }
-        None => assert_eq!(accepted.message, ""),
-    }
-}
-
-#[rstest]
-#[case::no_right("v1", "ConfigMap", ErrorKind::Forbidden, true)]
-#[case::a_kind_that_the_operator_does_not_know("v1", "ConfigMap", ErrorKind::Invalid { fields: Vec::new() }, true)]
-#[case::a_field_of_it("v1", "ConfigMap", ErrorKind::Invalid { fields: vec!["data".into()] }, false)]
-#[case::a_quota("v1", "ConfigMap", ErrorKind::QuotaExceeded, false)]
-#[case::a_kind_that_no_class_opened("v1", "Service", ErrorKind::Forbidden, false)]
-fn a_refused_object_of_a_kind_that_a_class_opened_names_class_field_kind_and_chart_value(
-    #[case] api_version: &str,
-    #[case] kind: &str,
-    #[case] failure: ErrorKind,
-    #[case] explains: bool,
-) {
-    let classes = classes(&[class(
-        "c",
-        &json!({"workload": {"kinds": ["v1/ConfigMap"]}}),
-    )]);
-    let terms = terms_of(&classes, &json!({"flashClassName": "c"}), None);
-    let error = ApiError {
-        request: "patch ConfigMap lab/a".into(),
-        kind: failure,
-        message: "cannot patch resource".into(),
-    };
-    let object = json!({"apiVersion": api_version, "kind": kind});
-    let explained = explained(error.clone(), &object, &terms);
-    if !explains {
-        assert_eq!(explained, error);
-        return;
-    }
-    assert_eq!(explained.kind, ErrorKind::Forbidden);
-    let words = [
-        "FlashClass c",
-        "v1/ConfigMap",
-        "spec.workload.kinds",
-        "flashPod.extraKinds",
-        "cannot patch resource",
-    ];
-    for word in words {
-        assert!(explained.message.contains(word), "{explained}");
     }
 }
