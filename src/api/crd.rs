@@ -30,29 +30,18 @@ const ORIGINAL_OPTIONAL_FIELDS: [&str; 5] = [
 #[must_use]
 pub fn flashjob() -> CustomResourceDefinition {
     let mut crd = FlashJob::crd();
-    for version in &mut crd.spec.versions {
-        if let Some(schema) = version
-            .schema
-            .as_mut()
-            .and_then(|s| s.open_api_v3_schema.as_mut())
-        {
-            null_means_absent(schema);
-            // A rule on the root says so instead, to new objects only: see `FlashJobSpec`.
-            schema.required = None;
-            let spec = schema
-                .properties
-                .as_mut()
-                .and_then(|fields| fields.get_mut("spec"));
-            if let Some(spec) = spec {
-                spec_fields(spec);
-            }
-            let status = schema
-                .properties
-                .as_mut()
-                .and_then(|fields| fields.get_mut("status"));
-            if let Some(status) = status {
+    for schema in schemas(&mut crd) {
+        null_means_absent(schema);
+        // A rule on the root says so instead, to new objects only: see `FlashJobSpec`.
+        schema.required = None;
+        for (name, field) in schema.properties.iter_mut().flatten() {
+            match name.as_str() {
+                "spec" => spec_fields(field),
                 // Nobody has looked at a job without a status: kstatus takes one that says nothing for one that is done.
-                status.default = Some(JSON(json!({"observedGeneration": NEVER_OBSERVED})));
+                "status" => {
+                    field.default = Some(JSON(json!({"observedGeneration": NEVER_OBSERVED})));
+                }
+                _ => {}
             }
         }
     }
@@ -63,16 +52,14 @@ pub fn flashjob() -> CustomResourceDefinition {
 #[must_use]
 pub fn flashclass() -> CustomResourceDefinition {
     let mut crd = FlashClass::crd();
-    for version in &mut crd.spec.versions {
-        if let Some(schema) = version
-            .schema
-            .as_mut()
-            .and_then(|s| s.open_api_v3_schema.as_mut())
-        {
-            null_means_absent(schema);
-        }
-    }
+    schemas(&mut crd).for_each(null_means_absent);
     crd
+}
+
+/// The schemas of all versions.
+fn schemas(crd: &mut CustomResourceDefinition) -> impl Iterator<Item = &mut JSONSchemaProps> {
+    let versions = crd.spec.versions.iter_mut();
+    versions.filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut())
 }
 
 /// File name and content of every CustomResourceDefinition.

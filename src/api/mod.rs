@@ -4,6 +4,7 @@
 
 mod condition;
 pub mod crd;
+mod device_status;
 #[cfg(test)]
 mod docs_tests;
 mod flashclass;
@@ -17,6 +18,7 @@ mod selection;
 mod status;
 
 pub use condition::{ConditionType, Reason};
+pub use device_status::{DevicePhase, DeviceStatus};
 pub use flashclass::{
     ClassDefaults, DeviceFilter, FlashClass, FlashClassSpec, FlashClassStatus, InFlightLimit,
     LimitBy, NamespaceRule, NamespacesFrom, VerdictMarkers, Workload,
@@ -29,6 +31,6 @@ pub use rollout::{
 };
 pub use selection::{SelectedDevice, SelectionSlice};
 pub use status::{
-    Counts, DevicePhase, DeviceStatus, Effective, EffectiveLimit, FlashClassRef, FlashJobStatus,
-    NEVER_OBSERVED, Phase, PreviousRound, Round, SelectionStatus, StepStatus, StopStatus,
+    Counts, Effective, EffectiveLimit, FlashClassRef, FlashJobStatus, NEVER_OBSERVED, Phase,
+    PreviousRound, Round, SelectionStatus, StepStatus, StopStatus,
 };

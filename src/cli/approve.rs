@@ -3,10 +3,10 @@
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use super::{Failure, print};
+use super::{Failure, job::find_job, print};
 use crate::{
-    api::FlashJob,
-    cluster::{Clients, Fence, approve_step, read_job},
+    api::FlashJobStatus,
+    cluster::{Clients, Fence, Reader, approve_step},
     flashjob::rollout::steps::{State, parse_id, title},
 };
 
@@ -48,29 +48,20 @@ impl Approve {
     /// When nothing waits for approval, or the cluster refuses.
     pub async fn run(&self) -> Result<ExitCode, Failure> {
         let clients = Clients::connect(Arc::new(Fence::always_open()), PATIENCE).await?;
-        let namespace = self
-            .namespace
-            .as_ref()
-            .unwrap_or(&clients.default_namespace)
-            .clone();
+        let namespace = clients.namespace(self.namespace.as_deref()).to_owned();
         let name = &self.job;
-        let job = read_job(&clients.read, &namespace, name).await?;
-        let job = job.ok_or_else(|| {
-            format!("there is no FlashJob {name} in namespace {namespace}; list them with: kubectl get flashjobs -A")
-        })?;
-        let approval = decide(&job, self.step.as_deref())?;
-        let uid = job.metadata.uid.as_deref().unwrap_or_default();
-        approve_step(&clients.write, (&namespace, name, uid), &approval.step).await?;
+        let job = find_job(&Reader::new(clients.read, PATIENCE), &namespace, name).await?;
+        let approval = decide(&job.status, self.step.as_deref())?;
+        let of = (namespace.as_str(), name.as_str(), job.uid.as_str());
+        approve_step(&clients.write, of, &approval.step).await?;
         print(&format!("{namespace}/{name}: {}\n", approval.note))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 /// What may be approved of this job.
-fn decide(job: &FlashJob, wanted: Option<&str>) -> Result<Approval, String> {
-    let status = job.status.as_ref();
-    let step = status.and_then(|status| status.step.as_ref());
-    let Some(step) = step else {
+fn decide(status: &FlashJobStatus, wanted: Option<&str>) -> Result<Approval, String> {
+    let Some(step) = &status.step else {
         return Err("nothing waits for approval: the job has no step in progress".to_owned());
     };
     let (round, number) =
@@ -135,9 +126,9 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::api::{FlashJobStatus, StepStatus};
+    use crate::api::StepStatus;
 
-    fn job(state: &str) -> FlashJob {
+    fn status(state: &str) -> FlashJobStatus {
         let step = StepStatus {
             id: "2.2".into(),
             name: Some("tenth".into()),
@@ -148,12 +139,9 @@ mod tests {
             state: state.into(),
             ..StepStatus::default()
         };
-        FlashJob {
-            status: Some(FlashJobStatus {
-                step: Some(step),
-                ..FlashJobStatus::default()
-            }),
-            ..FlashJob::default()
+        FlashJobStatus {
+            step: Some(step),
+            ..FlashJobStatus::default()
         }
     }
 
@@ -188,7 +176,7 @@ mod tests {
         #[case] wanted: Option<&str>,
         #[case] answer: Result<(&str, &str), &str>,
     ) {
-        let decided = decide(&job(state), wanted);
+        let decided = decide(&status(state), wanted);
         match (&decided, answer) {
             (Ok(approval), Ok((step, note))) => {
                 assert_eq!(approval.step, step);
@@ -201,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_job_without_steps_has_nothing_to_approve() {
-        let error = decide(&FlashJob::default(), None).unwrap_err();
+        let error = decide(&FlashJobStatus::default(), None).unwrap_err();
         assert!(error.starts_with("nothing waits for approval"), "{error}");
     }
 }

@@ -50,11 +50,7 @@ impl Cleanup {
     /// When the cluster cannot be read.
     pub async fn run(&self) -> Result<ExitCode, Failure> {
         let clients = Clients::connect(Arc::new(Fence::always_open()), PATIENCE).await?;
-        let namespace = self
-            .namespace
-            .as_ref()
-            .unwrap_or(&clients.default_namespace)
-            .clone();
+        let namespace = clients.namespace(self.namespace.as_deref()).to_owned();
         let reader = Reader::new(clients.read, PATIENCE);
         let found = find::find(&reader, &namespace, self.job.as_deref()).await?;
         let plan = plan::plan(&found, self.now);

@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 
 use kube::{Api, core::DeserializeGuard};
 
-use super::{Failure, Output, print};
+use super::{Failure, Output, job::find_job, print};
 use crate::{
-    api::{FlashClass, FlashJob, Instance, SelectedDevice},
+    api::{FlashClass, Instance, SelectedDevice},
     cluster::{Clients, Fence, Reader, Scope, clock::now},
     device::{self, Inventory},
     flashjob::{
@@ -50,12 +50,9 @@ impl Explain {
     /// When the job cannot be read. What else cannot be read is left out.
     pub async fn run(&self) -> Result<(), Failure> {
         let clients = Clients::connect(Arc::new(Fence::default()), PATIENCE).await?;
-        let namespace = self
-            .namespace
-            .as_ref()
-            .unwrap_or(&clients.default_namespace);
+        let namespace = clients.namespace(self.namespace.as_deref()).to_owned();
         let reader = Reader::new(clients.read, PATIENCE);
-        let job = find_job(&reader, namespace, &self.job).await?;
+        let job = find_job(&reader, &namespace, &self.job).await?;
         let selection = selection(&reader, &job).await;
         let class = class(&reader, &job).await;
         let known = Known {
@@ -76,18 +73,6 @@ impl Explain {
         };
         print(&text)
     }
-}
-
-async fn find_job(reader: &Reader, namespace: &str, name: &str) -> Result<Job, Failure> {
-    let found = reader
-        .get::<DeserializeGuard<FlashJob>>(namespace, name)
-        .await?;
-    let guard = found.ok_or_else(|| {
-        format!(
-            "namespace {namespace} has no FlashJob {name}; list them with: kubectl get flashjobs -A"
-        )
-    })?;
-    Job::parse(&guard).ok_or_else(|| format!("FlashJob {namespace}/{name} has no uid").into())
 }
 
 /// The frozen selection, if it can be read whole.

@@ -6,6 +6,7 @@ mod approve;
 mod cleanup;
 mod crds;
 mod explain;
+mod job;
 mod plan;
 mod reference;
 mod render;

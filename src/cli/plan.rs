@@ -53,6 +53,10 @@ pub struct Plan {
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), value_name = "COUNT")]
     max_in_flight: u32,
 
+    /// Seconds that an address is kept after a transfer that was cut off: the operator's --cool-down-seconds.
+    #[arg(long, default_value_t = 90, value_name = "SECONDS")]
+    cool_down_seconds: u32,
+
     /// Namespace of the operator, which a class may mean.
     #[arg(long, default_value = "flashjob-system", value_name = "NAMESPACE")]
     operator_namespace: String,
@@ -68,11 +72,8 @@ impl Plan {
     /// When a file cannot be used or the devices cannot be read.
     pub async fn run(&self) -> Result<(), Failure> {
         let clients = Clients::connect(Arc::new(Fence::default()), PATIENCE).await?;
-        let namespace = self
-            .namespace
-            .as_ref()
-            .unwrap_or(&clients.default_namespace);
-        let guard: DeserializeGuard<FlashJob> = object_in(namespace, &self.file)?;
+        let namespace = clients.namespace(self.namespace.as_deref()).to_owned();
+        let guard: DeserializeGuard<FlashJob> = object_in(&namespace, &self.file)?;
         let job = Job::parse(&guard)
             .ok_or_else(|| format!("{}: the FlashJob lacks metadata.name", self.file.display()))?;
         if let Err(error) = &job.spec {
@@ -113,6 +114,7 @@ impl Plan {
             inventory,
             akri_installed,
             max_in_flight: usize::try_from(self.max_in_flight).unwrap_or(usize::MAX),
+            cool_down_seconds: i64::from(self.cool_down_seconds),
             classes: classes(reader).await?,
             namespaces: namespaces(reader).await?,
             own_namespace: self.operator_namespace.clone(),

@@ -1,6 +1,7 @@
 //! `flashjob-operator render`: what a chart renders, or what would be applied for one device. Touches no cluster.
 
 mod chart;
+mod class;
 pub(super) mod device;
 mod values;
 
@@ -14,7 +15,7 @@ use crate::{chart::template::Capabilities, settings::FlashPodSettings};
 #[command(after_help = "Examples:\n  \
     flashjob-operator render --chart ./my-chart --name test --namespace demo -f values.yaml\n  \
     flashjob-operator render --flashjob job.yaml --instance instance.yaml -f operator-values.yaml\n  \
-    flashjob-operator render --flashjob job.yaml --instance instance.yaml --explain-values")]
+    flashjob-operator render --flashjob job.yaml --instance instance.yaml --flash-class class.yaml --explain-values")]
 pub struct Render {
     /// Chart to render as it is: a directory or a .tgz archive.
     #[arg(
@@ -40,6 +41,11 @@ pub struct Render {
     /// File of the device's Akri Instance.
     #[arg(long, value_name = "FILE", requires = "flashjob")]
     instance: Option<PathBuf>,
+
+    /// File of the FlashClass under which the job begins: its defaults and what it opens are in the values, and what it does
+    /// not allow is said. Its rules about namespaces are not asked. Unset: as if no class said anything.
+    #[arg(long, value_name = "FILE", requires = "flashjob")]
+    flash_class: Option<PathBuf>,
 
     /// Address of the device's Service. Unset: an example address.
     #[arg(long, value_name = "IPV4", requires = "flashjob")]

@@ -1,4 +1,4 @@
-//! The approval of a step, as a person gives it: reads a FlashJob, and sets its `spec.approvedStep` and nothing else.
+//! The approval of a step, as a person gives it: sets `spec.approvedStep` of a FlashJob and nothing else.
 
 use kube::{
     Api, Client,
@@ -9,20 +9,6 @@ use serde_json::json;
 
 use super::error::ApiError;
 use crate::{api::FlashJob, names};
-
-/// Reads a FlashJob; none where there is none.
-///
-/// # Errors
-/// When the API server refuses, or the object cannot be read.
-pub async fn read_job(
-    client: &Client,
-    namespace: &str,
-    name: &str,
-) -> Result<Option<FlashJob>, ApiError> {
-    let api: Api<FlashJob> = Api::namespaced(client.clone(), namespace);
-    let answer = api.get_opt(name).await;
-    answer.map_err(|error| ApiError::new(format!("get FlashJob {namespace}/{name}"), &error))
-}
 
 /// Sets `spec.approvedStep` of the job with this uid by server-side apply, with a field manager of its own: whoever applies
 /// the rest of the spec does not take the approval away.

@@ -49,6 +49,12 @@ pub struct Clients {
 }
 
 impl Clients {
+    /// The namespace that is meant: the one that was named, else that of the context.
+    #[must_use]
+    pub fn namespace<'a>(&'a self, named: Option<&'a str>) -> &'a str {
+        named.unwrap_or(&self.default_namespace)
+    }
+
     /// Connects as the kubeconfig says, else as the Pod's service account. `timeout` is that of one write.
     ///
     /// # Errors

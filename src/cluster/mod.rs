@@ -24,7 +24,7 @@ mod suspend;
 pub mod watch;
 mod write;
 
-pub use approve::{approve_step, read_job};
+pub use approve::approve_step;
 pub use client::{ClientError, Clients};
 pub use election::{Election, Leadership, Lost};
 pub use error::{ApiError, ErrorKind};

@@ -81,12 +81,14 @@ pub async fn statuses(ctx: Arc<Context>) {
     let mut tick = tokio::time::interval(STATUS);
     loop {
         tick.tick().await;
+        let flash_pod = ctx.flash_pod().ok();
+        let granted = flash_pod.as_ref().map(|chart| &*chart.policy.extra_kinds);
         let classes = {
             let mut state = ctx.state();
             if !state.take_news_of_classes() {
                 continue;
             }
-            observe(&state)
+            observe(&state, granted)
         };
         let now = now();
         for observed in &classes {

@@ -5,6 +5,7 @@
 //! | `class`, `rules` | parse and check a class; pure |
 //! | `resolve` | which classes hold for a job; pure |
 //! | `terms`, `effective`, `chart` | what they make of it; pure |
+//! | `rights` | kinds that a class opens and the operator may not write; pure |
 //! | `freeze` | the defaults of a round, stored and read back; pure |
 //! | `observe`, `plan` | what the status of a class is to say; pure |
 //! | `act`, `controller` | write it; watch classes |
@@ -21,6 +22,7 @@ mod limit;
 mod observe;
 mod plan;
 mod resolve;
+mod rights;
 mod rules;
 mod terms;
 #[cfg(test)]
@@ -31,5 +33,6 @@ pub use effective::{DEFAULT_ACTIVE_DEADLINE_SECONDS, DEFAULT_PARALLELISM};
 pub use freeze::{Frozen, freeze, is_frozen_class, revision, thaw};
 pub use limit::{Group, Limit};
 pub use resolve::{Asks, Facts, Namespaces, named_class};
+pub use rights::explained;
 pub use rules::Rules;
-pub use terms::{Terms, terms};
+pub use terms::{Terms, beginning, terms};

@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{class::Class, resolve::named_class};
+use super::{class::Class, resolve::named_class, rights::warning};
 use crate::{
     api::ConditionType,
+    chart::guard::Kind,
     flashjob::{conditions, state::State},
 };
 
@@ -15,11 +16,13 @@ pub struct Observed {
     pub class: Arc<Class>,
     /// Jobs of it that are not finished.
     pub active_jobs: usize,
+    /// What it is told of kinds that it opens and the operator was not set up for.
+    pub warning: Option<String>,
 }
 
 /// All classes that can be read.
 #[must_use]
-pub fn observe(state: &State) -> Vec<Observed> {
+pub fn observe(state: &State, granted: Option<&[Kind]>) -> Vec<Observed> {
     let mut active: BTreeMap<&str, usize> = BTreeMap::new();
     for job in state.jobs() {
         let finished = conditions::holds(&job.status.conditions, ConditionType::Finished);
@@ -37,6 +40,7 @@ pub fn observe(state: &State) -> Vec<Observed> {
         .map(|class| Observed {
             active_jobs: active.get(class.name()).copied().unwrap_or_default(),
             class: Arc::clone(class),
+            warning: granted.and_then(|granted| warning(class, granted)),
         })
         .collect()
 }

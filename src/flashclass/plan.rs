@@ -20,7 +20,10 @@ pub fn plan(observed: &Observed, now: Timestamp) -> Option<FlashClassStatus> {
         ..stored.clone()
     };
     let (accepted, reason, message) = match &class.rules {
-        Ok(_) => (true, Reason::SpecAccepted, String::new()),
+        Ok(_) => {
+            let warning = observed.warning.clone().unwrap_or_default();
+            (true, Reason::SpecAccepted, warning)
+        }
         Err(problem) => (false, Reason::FlashClassInvalid, problem.clone()),
     };
     conditions::set(

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{
     class::Class,
     effective::effective,
-    freeze::Frozen,
+    freeze::{Frozen, freeze},
     limit::Limit,
     resolve::{Asks, Facts, picked, resolve},
     rules::{Rules, allows},
@@ -64,6 +64,17 @@ pub fn terms(asks: &Asks<'_>, frozen: Option<&Arc<Frozen>>, facts: &Facts<'_>) -
         )
     });
     terms
+}
+
+/// What its class makes of a job whose round begins now, with the defaults of the class as they are now.
+#[must_use]
+pub fn beginning(asks: &Asks<'_>, facts: &Facts<'_>) -> Terms {
+    let begun = terms(asks, None, facts);
+    let frozen = begun.classes.first();
+    match frozen.and_then(|class| freeze(class, 1).ok()) {
+        Some(frozen) => terms(asks, Some(&Arc::new(frozen)), facts),
+        None => begun,
+    }
 }
 
 /// What a class does not allow a job as a whole.

@@ -313,6 +313,7 @@ fn status_of(
     let observed = Observed {
         class: std::sync::Arc::new(class.clone()),
         active_jobs,
+        warning: None,
     };
     plan(&observed, Timestamp::from_second(second).unwrap())
 }

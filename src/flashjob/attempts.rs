@@ -18,10 +18,9 @@ use self::{
 use super::{
     adoption,
     ledger::Attempt,
-    memory::{Found, Memory, Trouble},
+    memory::{Memory, Trouble},
     sight::{Address, PodSight},
     table::{JobState, Next, Stored, next},
-    verdict::Outcome,
 };
 use crate::api::{DevicePhase, Reason};
 
@@ -160,6 +159,8 @@ pub struct Decision {
     pub message: String,
     /// When to look again, if nothing happens before.
     pub wake_at: Option<Timestamp>,
+    /// Until when its address is kept though it has ended: the device may still be dialling it.
+    pub cools_until: Option<Timestamp>,
 }
 
 impl Decision {
@@ -171,6 +172,7 @@ impl Decision {
             reason,
             message: message.into(),
             wake_at: None,
+            cools_until: None,
         }
     }
 
@@ -316,12 +318,6 @@ fn troubled(
         };
     }
     decision
-}
-
-/// Whether a verdict counts as success.
-#[must_use]
-pub fn succeeded(found: &Found) -> bool {
-    matches!(found.verdict.outcome, Outcome::Succeeded)
 }
 
 fn after(from: Timestamp, seconds: i64) -> Timestamp {

@@ -10,9 +10,15 @@ use crate::{
             BOUNDS, address, at, attempt, ended, found, identity, pod, record, running, service,
         },
         sight::{ContainerSight, RecordSight, ServiceSight},
+        verdict::Outcome,
     },
     release::Status,
 };
+
+#[path = "attempts_tests/ending.rs"]
+mod ended_attempt;
+#[path = "attempts_tests/pods.rs"]
+mod started_pod;
 
 fn wish() -> Wish {
     Wish {
@@ -241,131 +247,6 @@ fn a_pending_record_whose_pod_was_seen_is_never_launched_again(
     assert_eq!(decision.step, Some(Step::ConfirmInterrupted));
 }
 
-#[rstest]
-#[case::scheduler(Some("Unschedulable"), Reason::Unschedulable)]
-#[case::pull_back_off(Some("ImagePullBackOff"), Reason::ImagePullFailed)]
-#[case::pull_error(Some("ErrImagePull"), Reason::ImagePullFailed)]
-#[case::image_name(Some("InvalidImageName"), Reason::ImagePullFailed)]
-#[case::creating(Some("ContainerCreating"), Reason::PodPending)]
-#[case::nothing_said(None, Reason::PodPending)]
-fn a_pod_that_waits_says_why_in_the_api_s_own_words(
-    #[case] said: Option<&str>,
-    #[case] reason: Reason,
-) {
-    let container = ContainerSight::Waiting {
-        reason: said.map(str::to_owned),
-        message: Some("0/3 nodes".into()),
-    };
-    let decision = deciding(
-        &with_pod(PodSight {
-            container,
-            ..a_pod()
-        }),
-        &wish(),
-        1,
-    );
-    assert_eq!(decision.reason, reason);
-    assert!(decision.message.ends_with("0/3 nodes"), "{decision:?}");
-}
-
-#[test]
-fn a_pod_that_does_not_start_is_given_up_after_its_deadline() {
-    let waiting = with_pod(a_pod());
-    let before = deciding(&waiting, &wish(), 299);
-    assert_eq!((before.release, before.wake_at), (None, Some(at(300))));
-    let after = deciding(&waiting, &wish(), 300);
-    assert_eq!(
-        (after.step, after.release.unwrap().0),
-        (None, Reason::PodNotStarted)
-    );
-}
-
-#[test]
-fn a_pod_that_started_is_never_given_up_before_its_deadline_and_the_nodes_grace() {
-    let flashing = with_pod(a_running());
-    let before = deciding(&flashing, &wish(), 699);
-    assert_eq!(
-        (before.step, before.release, before.wake_at),
-        (None, None, Some(at(700)))
-    );
-    assert_eq!(
-        deciding(&flashing, &wish(), 700).step,
-        Some(Step::CheckNode)
-    );
-}
-
-#[test]
-fn a_deleted_pod_that_still_runs_is_waited_for() {
-    let mut leaving = a_running();
-    leaving.sight.deleting = Some(at(5));
-    let decision = deciding(&with_pod(leaving), &wish(), 6);
-    assert_eq!(
-        (decision.step, decision.release, decision.wake_at),
-        (None, None, Some(at(700)))
-    );
-}
-
-#[test]
-fn an_unstarted_pod_is_deleted_only_as_it_was_seen_and_nothing_else_goes_before_it_has_ended() {
-    let decision = decide(&with_pod(a_pod()), &wish(), &releasing(), &BOUNDS, at(300));
-    assert_eq!(
-        removal_of(&decision),
-        Removal {
-            pod: Some(PodRemoval::Unstarted),
-            ..Removal::default()
-        }
-    );
-}
-
-#[test]
-fn a_pod_that_started_while_it_was_being_given_up_is_followed_to_its_end() {
-    let decision = decide(
-        &with_pod(a_running()),
-        &wish(),
-        &releasing(),
-        &BOUNDS,
-        at(301),
-    );
-    assert_eq!((decision.step, decision.reason), (None, Reason::Flashing));
-    let decision = decide(
-        &with_pod(an_ended()),
-        &wish(),
-        &releasing(),
-        &BOUNDS,
-        at(301),
-    );
-    assert_eq!(decision.step, Some(Step::ReadVerdict));
-}
-
-#[test]
-fn an_unstarted_pod_on_a_dead_node_does_not_hold_its_device_for_ever() {
-    let mut leaving = a_pod();
-    leaving.sight.deleting = Some(at(300));
-    let stuck = with_pod(leaving);
-    let waits = decide(&stuck, &wish(), &releasing(), &BOUNDS, at(301));
-    assert_eq!((waits.step, waits.wake_at), (None, Some(at(1000))));
-    assert_eq!(
-        decide(&stuck, &wish(), &releasing(), &BOUNDS, at(1000)).step,
-        Some(Step::CheckNode)
-    );
-    let lost = Memory {
-        lost: ["a".to_owned()].into(),
-        ..releasing()
-    };
-    assert_eq!(
-        decide(&stuck, &wish(), &lost, &BOUNDS, at(1001)).step,
-        Some(Step::ReadVerdict),
-        "it may have started unseen"
-    );
-    let stored = ending(false, Reason::NodeLost, 1001);
-    let removal = removal_of(&decide(&stuck, &stored, &lost, &BOUNDS, at(1002)));
-    assert_eq!(
-        (removal.pod, removal.untrack),
-        (Some(PodRemoval::Lost), true),
-        "a Pod that is being deleted needs grace 0, too"
-    );
-}
-
 #[test]
 fn a_released_attempt_goes_pod_then_service_then_record() {
     let mut gone = a_pod();
@@ -486,128 +367,6 @@ fn a_pod_that_ended_before_it_was_taken_up_has_no_verdict_and_is_given_up() {
     assert_eq!(
         (decision.step, decision.release.unwrap().0),
         (None, Reason::PodNotStarted)
-    );
-}
-
-#[test]
-fn a_stored_success_goes_pod_service_record() {
-    let wish = ending(true, Reason::FirmwareSent, 50);
-    let first = removal_of(&deciding(&with_pod(an_ended()), &wish, 51));
-    let want = Removal {
-        pod: Some(PodRemoval::Ended),
-        untrack: true,
-        service: true,
-        record: RecordRemoval::Keep,
-    };
-    assert_eq!(first, want);
-    let mut leaving = an_ended();
-    leaving.sight.deleting = Some(at(52));
-    let again = removal_of(&deciding(&with_pod(leaving), &wish, 52));
-    assert_eq!(
-        (again.pod, again.untrack),
-        (None, true),
-        "no second DELETE of what is being deleted"
-    );
-    let serviced = removal_of(&deciding(
-        &attempt(deployed(), served(address()), None),
-        &wish,
-        53,
-    ));
-    assert_eq!(
-        serviced,
-        Removal {
-            service: true,
-            ..Removal::default()
-        }
-    );
-    let last = removal_of(&deciding(&attempt(deployed(), None, None), &wish, 54));
-    assert_eq!(last.record, RecordRemoval::Delete);
-}
-
-#[test]
-fn a_stored_failure_stays_as_a_failed_record_and_then_nothing_is_left_to_do() {
-    let wish = ending(false, Reason::AttestationRefused, 50);
-    let last = removal_of(&deciding(&attempt(deployed(), None, None), &wish, 51));
-    assert_eq!(
-        last.record,
-        RecordRemoval::Fail("AttestationRefused: said so".into())
-    );
-    let failed = Some(record(&identity(0, "a"), Status::Failed, true));
-    assert_eq!(deciding(&attempt(failed, None, None), &wish, 52).step, None);
-}
-
-#[rstest]
-#[case::interrupted(Reason::Interrupted, true)]
-#[case::deadline(Reason::DeadlineExceeded, true)]
-#[case::transfer(Reason::TransferFailed, true)]
-#[case::node(Reason::NodeLost, true)]
-#[case::evicted(Reason::Evicted, true)]
-#[case::unknown(Reason::VerdictUnknown, true)]
-#[case::refused(Reason::AttestationRefused, false)]
-#[case::no_firmware(Reason::FirmwareNotFound, false)]
-fn after_an_interrupted_transfer_service_and_record_stay_for_the_cool_down(
-    #[case] reason: Reason,
-    #[case] cools: bool,
-) {
-    let wish = ending(false, reason, 50);
-    let serviced = attempt(deployed(), served(address()), None);
-    let before = deciding(&serviced, &wish, 139);
-    if cools {
-        assert_eq!((before.step, before.wake_at), (None, Some(at(140))));
-        let podded = removal_of(&deciding(&with_pod(an_ended()), &wish, 51));
-        assert_eq!(
-            (podded.untrack, podded.service, podded.record),
-            (true, false, RecordRemoval::Keep),
-            "the Pod may go"
-        );
-    } else {
-        assert!(removal_of(&before).service);
-    }
-    assert!(removal_of(&deciding(&serviced, &wish, 140)).service);
-}
-
-#[test]
-fn the_pod_of_a_lost_node_goes_without_grace_once_its_verdict_is_stored() {
-    let memory = Memory {
-        lost: ["a".to_owned()].into(),
-        ..Memory::default()
-    };
-    let flashing = with_pod(a_running());
-    assert_eq!(
-        decide(&flashing, &wish(), &memory, &BOUNDS, at(701)).step,
-        Some(Step::ReadVerdict)
-    );
-    let stored = ending(false, Reason::NodeLost, 701);
-    let removal = removal_of(&decide(&flashing, &stored, &memory, &BOUNDS, at(702)));
-    assert_eq!(
-        (removal.pod, removal.untrack, removal.service),
-        (Some(PodRemoval::Lost), true, false)
-    );
-}
-
-#[test]
-fn a_reserved_device_of_a_leaving_job_is_uninstalled_and_a_flash_goes_on() {
-    let reserved = attempt(pending(), served(address()), None);
-    assert!(removal_of(&deciding(&reserved, &leaving(), 1)).service);
-    let last = removal_of(&deciding(&attempt(pending(), None, None), &leaving(), 2));
-    assert_eq!(last.record, RecordRemoval::Delete);
-    assert_eq!(deciding(&with_pod(a_running()), &leaving(), 1).step, None);
-    assert_eq!(
-        deciding(&with_pod(an_ended()), &leaving(), 1).step,
-        Some(Step::ReadVerdict)
-    );
-}
-
-#[test]
-fn a_leaving_job_keeps_no_failed_record() {
-    let wish = Wish {
-        job: JobState::Leaving,
-        ..ending(false, Reason::AttestationRefused, 50)
-    };
-    let failed = Some(record(&identity(0, "a"), Status::Failed, true));
-    assert_eq!(
-        removal_of(&deciding(&attempt(failed, None, None), &wish, 51)).record,
-        RecordRemoval::Delete
     );
 }
 

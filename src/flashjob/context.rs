@@ -149,6 +149,7 @@ impl Context {
             .flash_pod
             .write()
             .unwrap_or_else(PoisonError::into_inner) = flash_pod;
+        self.state().news_of_classes = true;
         self.nudge_all();
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Every watch feeds the state and queues a pass of the jobs concerned. A pass runs once at a time for one job.
 
+mod objects;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -11,17 +13,17 @@ use std::{
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
 use kube::{Resource, ResourceExt, core::DeserializeGuard};
-use serde::de::DeserializeOwned;
 use tokio::{sync::mpsc, task::JoinSet};
 
+use self::objects::{Parts, See, objects};
 use super::{
-    concern::Sighting, context::Context, job::Job, namespaces, passes::passes, sight::AttemptKey,
-    state::State, sweep, takeover,
+    concern::Sighting, context::Context, job::Job, namespaces, passes::passes, state::State, sweep,
+    takeover,
 };
 use crate::{
     api::{FlashJob, Instance},
     cluster::{
-        ApiError, ErrorKind, Reader, Scope,
+        Scope,
         watch::{self, Watch, WatchEvent},
     },
     device::Inventory,
@@ -118,119 +120,6 @@ pub async fn run(
     tasks.spawn(passes(ctx, nudge_rx));
     // Watches and passes never end by themselves; dropping the set ends them.
     while tasks.join_next().await.is_some() {}
-}
-
-/// How an object of a kind is taken into the state.
-type See<K> = fn(&mut State, &K) -> Option<AttemptKey>;
-
-/// Says once of each part of a source that everything of it is known.
-struct Parts {
-    kind: &'static str,
-    told: HashSet<Option<String>>,
-    listed_tx: mpsc::Sender<&'static str>,
-}
-
-impl Parts {
-    fn new(kind: &'static str, listed_tx: mpsc::Sender<&'static str>) -> Self {
-        Self {
-            kind,
-            told: HashSet::new(),
-            listed_tx,
-        }
-    }
-
-    fn listed(&mut self, part: Option<String>) {
-        if self.told.insert(part) {
-            // The receiver is gone once everything was listed.
-            let _ = self.listed_tx.try_send(self.kind);
-        }
-    }
-
-    /// A part that may not be listed, because the rights were bound in a namespace that is gone or on its way, is not waited
-    /// for: nothing starts in it.
-    fn failed(&mut self, ctx: &Context, part: Option<String>, error: &ApiError) {
-        let ends = |name: &String| ctx.state().is_ending(name);
-        if error.kind == ErrorKind::Forbidden && part.as_ref().is_some_and(ends) {
-            self.listed(part);
-        }
-    }
-}
-
-async fn objects<K>(
-    ctx: Arc<Context>,
-    mut events: Watch<K>,
-    kind: &'static str,
-    see: See<K>,
-    listed_tx: mpsc::Sender<&'static str>,
-) where
-    K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
-        + Clone
-        + std::fmt::Debug
-        + DeserializeOwned,
-{
-    let mut listing: HashMap<Option<String>, HashSet<String>> = HashMap::new();
-    let mut parts = Parts::new(kind, listed_tx);
-    while let Some(watched) = events.next().await {
-        match watched.event {
-            WatchEvent::Restarted => drop(listing.insert(watched.part, HashSet::new())),
-            WatchEvent::Seen(object) => {
-                if let (Some(seen), Some(uid)) = (listing.get_mut(&watched.part), object.uid()) {
-                    seen.insert(uid);
-                }
-                let key = see(&mut ctx.state(), &object);
-                nudge(&ctx, key.as_ref());
-            }
-            WatchEvent::Deleted(object) => {
-                let key = object
-                    .uid()
-                    .and_then(|uid| ctx.state().ledger.see_gone(&uid));
-                nudge(&ctx, key.as_ref());
-            }
-            WatchEvent::Listed => {
-                let seen = listing.remove(&watched.part).unwrap_or_default();
-                confirm_absent::<K>(&ctx, kind, watched.part.as_deref(), &seen).await;
-                parts.listed(watched.part);
-            }
-            WatchEvent::NotInstalled => {
-                tracing::error!(kind, "the API server does not know this kind");
-            }
-            WatchEvent::Failed(error) => {
-                ctx.metrics.watch_failed(kind);
-                tracing::warn!(kind, error = %error, "watch failed, trying again");
-                parts.failed(&ctx, watched.part, &error);
-            }
-        }
-    }
-}
-
-fn nudge(ctx: &Context, key: Option<&AttemptKey>) {
-    if let Some(key) = key {
-        ctx.nudge(&key.job_uid);
-    }
-}
-
-/// What a new list does not hold may have been created since: only a 404, or another uid, frees a lock.
-async fn confirm_absent<K>(ctx: &Context, kind: &str, part: Option<&str>, seen: &HashSet<String>)
-where
-    K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
-        + Clone
-        + std::fmt::Debug
-        + DeserializeOwned,
-{
-    let known = ctx.state().ledger.uids(kind, part);
-    let reader = Reader::new(ctx.read.clone(), Duration::from_secs(10));
-    for (namespace, name, uid) in known.into_iter().filter(|(_, _, uid)| !seen.contains(uid)) {
-        match reader.get::<K>(&namespace, &name).await {
-            Ok(Some(found)) if found.uid().as_deref() == Some(&uid) => {}
-            Ok(_) => {
-                let key = ctx.state().ledger.see_gone(&uid);
-                nudge(ctx, key.as_ref());
-            }
-            Err(error) => {
-                tracing::warn!(kind, name, error = %error, "cannot see whether it is gone; its lock stays");
-            }
-        }
-    }
 }
 
 async fn jobs(

@@ -5,21 +5,25 @@
 
 mod advice;
 mod device;
+mod group;
+mod next;
 mod text;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{job::Job, rollout::steps::title};
+use self::{group::not_begun, next::next};
+use super::job::Job;
 use crate::api::{
-    ConditionType, Counts, DevicePhase, DeviceStatus, FlashClass, Reason, Round, SelectedDevice,
-    StepStatus,
+    ConditionType, Counts, DevicePhase, DeviceStatus, FlashClass, Round, SelectedDevice, StepStatus,
 };
 
 pub(super) use self::text::span;
 pub use self::{
     advice::Advice,
     device::{DeviceExplanation, Present, device},
+    group::Group,
+    next::Next,
     text::{device_text, job_text},
 };
 
@@ -62,6 +66,9 @@ pub struct Explanation {
     pub outdated: bool,
     /// It is being deleted.
     pub deleting: bool,
+    /// What its deletion waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draining: Option<String>,
     /// When it finished.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
@@ -133,32 +140,6 @@ pub struct DeviceLine {
     pub ended: Option<Timestamp>,
 }
 
-/// Devices that wait for the same.
-#[derive(Serialize, Clone, Debug, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct Group {
-    /// Why, in one word.
-    pub reason: String,
-    /// Why, in words.
-    pub message: String,
-    /// How many.
-    pub devices: usize,
-    /// When it ends by itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub until: Option<Timestamp>,
-}
-
-/// Something that happens next.
-#[derive(Serialize, Clone, Debug, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct Next {
-    /// When; none where a person or another device is waited for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub at: Option<Timestamp>,
-    /// What.
-    pub what: String,
-}
-
 /// Explains a job.
 #[must_use]
 pub fn job(known: &Known<'_>) -> Explanation {
@@ -173,6 +154,7 @@ pub fn job(known: &Known<'_>) -> Explanation {
         message: status.message.clone(),
         outdated: status.observed_generation != Some(known.job.generation),
         deleting: known.job.deleting,
+        draining: draining(known.job),
         finished_at: finished_at(known.job),
         round: status.round.clone(),
         class: class(known),
@@ -257,6 +239,13 @@ fn holds(job: &Job, kind: ConditionType) -> bool {
     super::conditions::holds(&job.status.conditions, kind)
 }
 
+fn draining(job: &Job) -> Option<String> {
+    let mut conditions = job.status.conditions.iter();
+    let kind = ConditionType::Draining.as_str();
+    let draining = conditions.find(|known| known.type_ == kind && known.status == "True")?;
+    Some(draining.message.clone())
+}
+
 fn finished_at(job: &Job) -> Option<Timestamp> {
     let time = job.status.completion_time.as_ref()?;
     holds(job, ConditionType::Finished).then_some(time.0)
@@ -285,127 +274,6 @@ fn class(known: &Known<'_>) -> Option<ClassWords> {
             .is_some_and(|class| class.spec.suspend == Some(true)),
         refused: refused.map(|condition| condition.message.clone()),
     })
-}
-
-/// The devices that are not begun and have no entry, by what they wait for.
-fn not_begun(known: &Known<'_>) -> Vec<Group> {
-    if finished_at(known.job).is_some() {
-        return Vec::new();
-    }
-    let Some(selection) = known.selection else {
-        return whole(known);
-    };
-    let listed: std::collections::HashSet<i64> = known
-        .job
-        .status
-        .devices
-        .iter()
-        .map(|device| device.index)
-        .collect();
-    let mut groups: Vec<Group> = Vec::new();
-    for (index, selected) in selection.iter().enumerate() {
-        let entry = i64::try_from(index).is_ok_and(|index| listed.contains(&index));
-        if entry || known.job.finals.contains(index) {
-            continue;
-        }
-        let wait = device::wait(known, index, &selected.uuid);
-        match groups.iter_mut().find(|group| group.reason == wait.reason) {
-            Some(group) => group.devices += 1,
-            None => groups.push(wait),
-        }
-    }
-    groups
-}
-
-/// Without the selection, the counts say how many.
-fn whole(known: &Known<'_>) -> Vec<Group> {
-    let counts = known.job.status.counts.unwrap_or_default();
-    let listed = known.job.status.devices.iter();
-    let pending = listed.filter(|device| device.phase == DevicePhase::Pending.as_str());
-    let devices = usize::try_from(counts.pending).unwrap_or(0);
-    let devices = devices.saturating_sub(pending.count());
-    if devices == 0 {
-        return Vec::new();
-    }
-    let wait = device::wait_of_all(known);
-    vec![Group { devices, ..wait }]
-}
-
-/// What comes next, soonest first; what has no time comes last.
-fn next(known: &Known<'_>, explanation: &Explanation) -> Vec<Next> {
-    let mut next: Vec<Next> = Vec::new();
-    let job = known.job;
-    if let Some(finished) = explanation.finished_at {
-        let spec = job.spec.as_ref().ok();
-        let ttl = spec.and_then(|spec| spec.ttl_seconds_after_finished);
-        return ttl
-            .and_then(|ttl| {
-                finished
-                    .checked_add(jiff::SignedDuration::from_secs(ttl))
-                    .ok()
-            })
-            .map(|at| Next {
-                at: Some(at),
-                what: "the FlashJob is deleted (ttlSecondsAfterFinished)".into(),
-            })
-            .into_iter()
-            .collect();
-    }
-    for device in explanation.waiting.iter().chain(&explanation.in_flight) {
-        if let Some(at) = device.until {
-            let what = after_wait(device);
-            next.push(Next { at: Some(at), what });
-        }
-    }
-    if let Some(step) = &explanation.step {
-        let ends = step.ends_at.as_ref().map(|time| time.0);
-        next.extend(ends.map(|at| Next {
-            at: Some(at),
-            what: format!("step {} has been watched long enough", title(step)),
-        }));
-    }
-    for group in &explanation.not_begun {
-        if let Some(at) = group.until {
-            let what = format!(
-                "{} devices wait until then: {}",
-                group.devices, group.reason
-            );
-            next.push(Next { at: Some(at), what });
-        }
-    }
-    let status_next = job.status.next_time.as_ref().map(|time| time.0);
-    if let Some(at) = status_next.filter(|at| !next.iter().any(|next| next.at == Some(*at))) {
-        let what = "the operator looks at the job again".to_owned();
-        next.push(Next { at: Some(at), what });
-    }
-    next.sort_by_key(|next| next.at);
-    next.dedup();
-    next.truncate(MOST_LISTED);
-    if explanation.counts.in_flight > 0 {
-        let waits = explanation.counts.pending + explanation.counts.waiting;
-        let what = match waits {
-            0 => "the flashes in progress end".to_owned(),
-            _ => format!("when a flash ends, the next of {waits} devices may begin"),
-        };
-        next.push(Next { at: None, what });
-    }
-    next
-}
-
-fn after_wait(device: &DeviceLine) -> String {
-    let who = format!("device {} ({})", device.index, device.uuid);
-    let is = |reason: Reason| device.reason == reason.as_str();
-    if is(Reason::DeviceNotFound) {
-        format!("{who} fails unless it has been discovered")
-    } else if is(Reason::BackOff) {
-        format!("{who} is tried again")
-    } else if is(Reason::Verifying) {
-        format!("{who} has to be back with its version")
-    } else if is(Reason::AddressPending) || is(Reason::AddressUnusable) {
-        format!("{who} is given up for now unless its Service has an address")
-    } else {
-        format!("{who} goes on")
-    }
 }
 
 #[cfg(test)]

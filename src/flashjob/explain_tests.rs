@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    api::{Effective, FlashClassRef, FlashJobStatus, SelectionStatus},
+    api::{Effective, FlashClassRef, FlashJobStatus, Reason, SelectionStatus},
     flashjob::fixtures::{at, endpoint, job_of, spec, uuid},
 };
 

@@ -1,5 +1,7 @@
 //! Values that the tests of this room begin with. Tests change what they are about.
 
+mod scene;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
@@ -10,26 +12,23 @@ use super::{
     attempts::Bounds,
     job::Job,
     ledger::{Attempt, Ledger},
-    limits::line::Line,
-    memory::{Found, Memory},
-    plan::{self, Derived, Observed, Plan, World},
-    roster::Roster,
+    memory::Found,
     sight::{
         Address, AttemptKey, ContainerSight, Identity, PodSight, RecordSight, ServiceSight, Sight,
     },
-    status,
     verdict::{Outcome, Verdict},
 };
 use crate::{
     api::{Effective, FlashClassRef, FlashJobStatus, Instance, Reason},
     chart::{Chart, Metadata},
-    device::{self, Inventory},
     flashclass::{Class, Classes, Terms},
     names::{ANNOTATION_DEFAULT_CLASS, FINALIZER, TRACKING_FINALIZER},
     release::{
         ApplyMethod, FrozenDevice, Info, Intent, JobRef, Record, Status, Stored, attempt_id,
     },
 };
+
+pub use self::scene::Scene;
 
 /// uid of the job that fixtures are about.
 pub const JOB: &str = "job-1";
@@ -330,99 +329,4 @@ pub fn job_of(spec: &Value, status: Option<&FlashJobStatus>) -> Job {
     }))
     .unwrap();
     Job::parse(&guard).unwrap()
-}
-
-/// Everything that a plan is made from, for a job of some devices in its first round.
-pub struct Scene {
-    pub job: Job,
-    pub roster: Option<Roster>,
-    pub inventory: Inventory,
-    pub ledger: Ledger,
-    pub line: Line,
-    pub memory: Memory,
-    pub terms: Terms,
-    pub world: World,
-}
-
-impl Scene {
-    /// All devices are there and none has begun.
-    pub fn new(devices: usize) -> Self {
-        Self::of(&spec(devices))
-    }
-
-    /// As [`Scene::new`], with another spec.
-    pub fn of(spec: &Value) -> Self {
-        let fresh = job_of(spec, None);
-        let mut inventory = Inventory::default();
-        let uuids = fresh
-            .spec
-            .as_ref()
-            .map(|spec| spec.uuid.clone())
-            .unwrap_or_default();
-        for (index, uid) in uuids.iter().enumerate() {
-            inventory.apply(&instance(uid, index));
-        }
-        let roster = Roster::new(1, device::select(&uuids, &inventory));
-        let status = status::open_round(&fresh, &roster, "hash", effective_of(&fresh), at(0));
-        Self {
-            job: job_of(spec, Some(&status)),
-            roster: Some(roster),
-            inventory,
-            ledger: Ledger::default(),
-            line: Line::default(),
-            memory: Memory::default(),
-            terms: Terms::default(),
-            world: World {
-                akri_installed: true,
-                chart: None,
-                max_in_flight: 100,
-                engine: "native".into(),
-                bounds: BOUNDS,
-            },
-        }
-    }
-
-    pub fn observed(&self) -> Observed<'_> {
-        Observed {
-            job: &self.job,
-            roster: self.roster.as_ref(),
-            inventory: &self.inventory,
-            ledger: &self.ledger,
-            line: &self.line,
-            memory: &self.memory,
-            terms: &self.terms,
-            world: &self.world,
-            derived: Derived::default(),
-        }
-    }
-
-    pub fn plan(&self, second: i64) -> Plan {
-        plan::plan(&self.observed(), at(second))
-    }
-
-    pub fn status(&self, second: i64) -> FlashJobStatus {
-        status::compose(&self.observed(), &self.plan(second), at(second))
-    }
-
-    /// The stored status becomes this one.
-    pub fn store(&mut self, status: FlashJobStatus) {
-        let mut object = self.job.object.clone();
-        object.status = Some(status);
-        self.job = Job::of_answer(object).unwrap();
-    }
-
-    /// Changes the stored status.
-    pub fn stored(&mut self, change: impl FnOnce(&mut FlashJobStatus)) {
-        let mut status = self.job.status.clone();
-        change(&mut status);
-        self.store(status);
-    }
-
-    /// Changes the spec without a new status.
-    pub fn edit(&mut self, change: impl FnOnce(&mut crate::api::FlashJobSpec)) {
-        let mut object = self.job.object.clone();
-        change(&mut object.spec);
-        object.metadata.generation = object.metadata.generation.map(|generation| generation + 1);
-        self.job = Job::of_answer(object).unwrap();
-    }
 }

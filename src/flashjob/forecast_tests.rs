@@ -137,7 +137,7 @@ fn without_steps_and_limits_nothing_stops_the_job_and_that_is_said() {
 }
 
 #[test]
-fn retries_and_read_back_lengthen_the_bound() {
+fn retries_read_back_and_cool_downs_lengthen_the_bound() {
     let seconds = |more: serde_json::Value| {
         let mut spec = spec(4);
         spec["parallelism"] = json!(2);
@@ -148,11 +148,33 @@ fn retries_and_read_back_lengthen_the_bound() {
         duration.seconds_at_most
     };
     let none = json!({"verification": {"mode": "None"}});
-    assert_eq!(seconds(none), 2 * 600);
+    assert_eq!(seconds(none), 2 * (600 + 90));
     let read_back = json!({"verification": {"timeoutSeconds": 60}});
-    assert_eq!(seconds(read_back), 2 * 660);
+    assert_eq!(seconds(read_back), 2 * (660 + 90));
     let retried = json!({"verification": {"mode": "None"}, "backoffLimitPerDevice": 1});
-    assert_eq!(seconds(retried), 2 * 1210);
+    assert_eq!(seconds(retried), 2 * (600 + 90 + 600 + 90));
+}
+
+#[test]
+fn the_bound_says_what_it_counts() {
+    let mut spec = spec(1);
+    spec["backoffLimitPerDevice"] = json!(2);
+    spec["verification"] = json!({"timeoutSeconds": 60});
+    let rungs = [Rung {
+        soak_seconds: 5,
+        ..rung("", 1, None)
+    }];
+    let counted = asking(&Scene::of(&spec), &rungs, None).duration.counted;
+    assert_eq!(
+        counted,
+        [
+            "flashes of 10 min each",
+            "3 tries of every device, with the waits between them",
+            "1 min of reading back the version after each try",
+            "1 min 30 s of cool-down after each try, as if each were cut off",
+            "the watching of steps",
+        ]
+    );
 }
 
 #[test]
@@ -170,7 +192,7 @@ fn devices_that_share_what_a_class_limits_take_turns() {
     let class = crate::flashjob::fixtures::classes(&[object]);
     scene.terms.classes = vec![std::sync::Arc::clone(class.get("esp32").unwrap())];
     let foretold = asking(&scene, &[rung("", 6, None)], None);
-    assert_eq!(foretold.duration.seconds_at_most, 3 * deadline);
+    assert_eq!(foretold.duration.seconds_at_most, 3 * (deadline + 90));
     let text = text(&foretold);
     assert!(
         text.contains(

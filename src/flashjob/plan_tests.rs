@@ -11,6 +11,7 @@ use crate::{
             Scene, address, at, ended, endpoint, found, identity, instance, pod, record, running,
             service, take_in, uuid,
         },
+        memory::{Memory, Refusal},
         verdict::Outcome,
     },
     release::Status,

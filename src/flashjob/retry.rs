@@ -66,8 +66,7 @@ fn bounded(failure: &Failure, limits: &Limits) -> Retry {
     if failure.failures > allowed {
         return Retry::Final;
     }
-    let doublings = u32::try_from(failure.failures.saturating_sub(1)).unwrap_or(u32::MAX);
-    let wait = (FIRST_SECONDS << doublings.min(10)).min(MAX_SECONDS);
+    let wait = back_off(failure.failures);
     let cool_down = if cut_off(failure.reason) {
         limits.cool_down_seconds
     } else {
@@ -75,6 +74,13 @@ fn bounded(failure: &Failure, limits: &Limits) -> Retry {
     };
     let wait = SignedDuration::from_secs(wait.max(cool_down));
     Retry::At(failure.at.checked_add(wait).unwrap_or(Timestamp::MAX))
+}
+
+/// Seconds that are waited after so many failures of a device, cool-down apart.
+#[must_use]
+pub fn back_off(failures: usize) -> i64 {
+    let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(u32::MAX);
+    (FIRST_SECONDS << doublings.min(10)).min(MAX_SECONDS)
 }
 
 /// Whether the same flash may end otherwise the next time. A word that is not listed here is not retried.

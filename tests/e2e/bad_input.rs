@@ -18,7 +18,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{ControlPlane, Fleet, Operator, Params, Space, seconds};
+use crate::support::{ControlPlane, Fleet, Operator, Params, Space, healthy, seconds};
 
 /// Generous: the tests run beside each other on small machines.
 const PATIENCE: std::time::Duration = seconds(120);
@@ -200,17 +200,6 @@ impl Stage {
         let api = self.api("akri.sh/v0", "Instance");
         let created = api.create(&PostParams::default(), &object.unwrap()).await;
         created.unwrap().metadata.uid.unwrap()
-    }
-}
-
-/// Healthy devices whose flash takes that long.
-fn healthy(devices: usize, flash_seconds: f64) -> Params {
-    Params {
-        devices,
-        flash_seconds,
-        address_delay_seconds: 0.1,
-        reboot_seconds: 0.5,
-        ..Params::default()
     }
 }
 

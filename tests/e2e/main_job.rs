@@ -51,12 +51,7 @@ fn listed_by_helm3(space: &Space) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twelve_devices_are_flashed_once_each_in_releases_that_helm_lists(#[case] engine: &str) {
     let space = Space::new(&format!("twelve-{engine}")).await;
-    let params = Params {
-        devices: 12,
-        flash_seconds: 4.0,
-        ..Params::default()
-    };
-    let fleet = space.fleet(params).await;
+    let fleet = space.healthy(12, 4.0).await;
     let mut operator = space.operator(&["--engine", engine]);
     space.apply(&job("twelve", &fleet.uuids(), &json!({"parallelism": 6})).to_string());
 
@@ -232,12 +227,7 @@ async fn every_way_to_fail_has_its_reason_and_stays_listed_until_the_job_goes() 
 async fn a_new_firmware_opens_a_round_once_devices_in_flight_have_ended_and_a_finished_job_begins_anew()
  {
     let space = Space::new("rounds").await;
-    let params = Params {
-        devices: 4,
-        flash_seconds: 4.0,
-        ..Params::default()
-    };
-    let fleet = space.fleet(params).await;
+    let fleet = space.healthy(4, 4.0).await;
     let _operator = space.operator(&["--engine", "native"]);
     space.apply(&job("rounds", &fleet.uuids(), &json!({"parallelism": 2})).to_string());
     space

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{ControlPlane, Params, Space, job::job, seconds};
+use crate::support::{ControlPlane, Space, job::job, seconds};
 
 const CRD: &str = "flashjobs.application.flashjob.nbfc.io";
 
@@ -40,13 +40,7 @@ async fn what_the_api_server_does_not_store_is_said_and_nothing_starts_until_it_
     let outdated = Outdated::on(plane);
     // The API server takes a moment to serve another schema.
     tokio::time::sleep(seconds(5)).await;
-    let fleet = space
-        .fleet(Params {
-            devices: 2,
-            flash_seconds: 0.5,
-            ..Params::default()
-        })
-        .await;
+    let fleet = space.healthy(2, 0.5).await;
     let operator = space.operator(&[]);
     let steps = json!({"steps": [{"devices": 1}]});
     space.apply(&job("steps", &fleet.uuids(), &steps).to_string());

@@ -8,31 +8,13 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::support::{
-    ControlPlane, Params, Space,
+    ControlPlane, Space, healthy,
     job::{Seen, job},
     seconds,
 };
 
 /// Generous: the tests run beside each other on small machines.
 const PATIENCE: u64 = 150;
-
-fn params(devices: usize, flash_seconds: f64) -> Params {
-    Params {
-        devices,
-        flash_seconds,
-        address_delay_seconds: 0.1,
-        reboot_seconds: 0.5,
-        ..Params::default()
-    }
-}
-
-/// Applies a class of this name; what an earlier apply set and this one does not is gone.
-fn put_class(space: &Space, name: &str, spec: &Value) {
-    let class = json!({
-        "apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashClass", "metadata": {"name": name}, "spec": spec,
-    });
-    space.apply(&class.to_string());
-}
 
 fn class(space: &Space, name: &str) -> Value {
     let text = space.kubectl(&["get", "flashclass", name, "-o", "json"]);
@@ -79,11 +61,10 @@ fn names(job: &Seen) -> &Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_suspended_class_starts_nothing_new_and_what_is_in_flight_ends() {
     let space = Space::new("class-suspend").await;
-    let fleet = space.fleet(params(6, 4.0)).await;
+    let fleet = space.fleet(healthy(6, 4.0)).await;
     let _operator = space.operator(&[]);
     let name = format!("{}-lamps", space.name);
-    put_class(
-        &space,
+    space.put_class(
         &name,
         &json!({"maxParallelism": 2, "defaults": {"backoffLimitPerDevice": 1}}),
     );
@@ -166,7 +147,7 @@ async fn a_suspended_class_starts_nothing_new_and_what_is_in_flight_ends() {
 async fn what_a_class_does_not_allow_creates_nothing_until_an_administrator_allows_it() {
     let space = Space::new("class-allow").await;
     // One for each job: a device that was flashed comes back with another uid.
-    let fleet = space.fleet(params(6, 0.2)).await;
+    let fleet = space.fleet(healthy(6, 0.2)).await;
     let uuids = fleet.uuids();
     let _operator = space.operator(&[]);
     let cases = [
@@ -203,7 +184,7 @@ async fn what_a_class_does_not_allow_creates_nothing_until_an_administrator_allo
     ];
     let named = |case: &str| format!("{}-{case}", space.name);
     for ((case, rules, ..), uuid) in cases.iter().zip(&uuids) {
-        put_class(&space, &named(case), rules);
+        space.put_class(&named(case), rules);
         let more = json!({"flashClassName": named(case), "flashjobPodImage": "registry.example.com/flash:9"});
         space.apply(&job(case, std::slice::from_ref(uuid), &more).to_string());
     }
@@ -242,9 +223,9 @@ async fn what_a_class_does_not_allow_creates_nothing_until_an_administrator_allo
     space.kubectl(&["label", "namespace", &space.name, "flash=yes"]);
     for case in ["firmware", "invalid"] {
         // Not {}: a spec that lost its last field in an apply would be none at all.
-        put_class(&space, &named(case), &json!({"allowedValuePaths": []}));
+        space.put_class(&named(case), &json!({"allowedValuePaths": []}));
     }
-    put_class(&space, &named("none"), &json!({}));
+    space.put_class(&named("none"), &json!({}));
     for case in ["firmware", "invalid", "namespace", "vanished"] {
         let done = space.finished(case, PATIENCE).await;
         assert!(done.is("Complete"), "{case}: {:#}", done.0);
@@ -255,7 +236,7 @@ async fn what_a_class_does_not_allow_creates_nothing_until_an_administrator_allo
 async fn devices_that_the_class_does_not_allow_fail_one_by_one_before_anything_is_created_for_them()
 {
     let space = Space::new("class-devices").await;
-    let fleet = space.fleet(params(3, 0.2)).await;
+    let fleet = space.fleet(healthy(3, 0.2)).await;
     let _operator = space.operator(&[]);
     let name = format!("{}-some", space.name);
     let allowed: Vec<String> = fleet.devices()[..2]
@@ -263,7 +244,7 @@ async fn devices_that_the_class_does_not_allow_fail_one_by_one_before_anything_i
         .map(|device| device.endpoint.clone())
         .collect();
     let filter = json!({"matchExpressions": [{"property": "HOST_ENDPOINT", "operator": "In", "values": allowed}]});
-    put_class(&space, &name, &json!({"deviceFilter": filter}));
+    space.put_class(&name, &json!({"deviceFilter": filter}));
     space.apply(&job("some", &fleet.uuids(), &json!({"flashClassName": name})).to_string());
     let done = space.finished("some", PATIENCE).await;
     assert_eq!((done.count("succeeded"), done.count("failed")), (2, 1));
@@ -301,20 +282,16 @@ fn annotation(text: &str, paths: &[&str]) -> Value {
 async fn defaults_are_those_that_the_round_began_with_even_after_a_crash_and_rules_are_those_of_now()
  {
     let space = Space::new("class-freeze").await;
-    let fleet = space.fleet(params(3, 1.5)).await;
+    let fleet = space.fleet(healthy(3, 1.5)).await;
     let mut operator = space.operator(&[]);
     let name = format!("{}-lamps", space.name);
-    put_class(&space, &name, &annotation("one-{{ device.type }}", &[]));
+    space.put_class(&name, &annotation("one-{{ device.type }}", &[]));
     let closed = json!({"flashClassName": name, "values": {"podLabels": {"mine": "yes"}}});
     space.apply(&job("lamps", &fleet.uuids(), &closed).to_string());
     // Which values a job may set is a rule: opened within the round, the job goes on.
     let refused = space.finished("lamps", PATIENCE).await;
     assert_eq!(refused.0["status"]["reason"], "ValueNotAllowed");
-    put_class(
-        &space,
-        &name,
-        &annotation("one-{{ device.type }}", &["/podLabels"]),
-    );
+    space.put_class(&name, &annotation("one-{{ device.type }}", &["/podLabels"]));
     let mut seen = BTreeSet::new();
     space
         .eventually("a first flash", seconds(PATIENCE), async || {
@@ -323,7 +300,7 @@ async fn defaults_are_those_that_the_round_began_with_even_after_a_crash_and_rul
         })
         .await;
     // A default is not: it holds from the next round on.
-    put_class(&space, &name, &annotation("two", &["/podLabels"]));
+    space.put_class(&name, &annotation("two", &["/podLabels"]));
     operator.kill();
     let stamped = space.job("lamps");
     assert_eq!(stamped.0["status"]["flashClass"]["generation"], 1);
@@ -371,15 +348,15 @@ async fn defaults_are_those_that_the_round_began_with_even_after_a_crash_and_rul
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn naming_another_class_within_a_round_gives_no_way_past_the_first() {
     let space = Space::new("class-edit").await;
-    let fleet = space.fleet(params(3, 1.0)).await;
+    let fleet = space.fleet(healthy(3, 1.0)).await;
     let _operator = space.operator(&[]);
     let (strict, open) = (
         format!("{}-strict", space.name),
         format!("{}-open", space.name),
     );
     let rules = json!({"maxParallelism": 1, "allowedFirmware": ["registry.example.com/*"]});
-    put_class(&space, &strict, &rules);
-    put_class(&space, &open, &json!({"defaults": {"parallelism": 3}}));
+    space.put_class(&strict, &rules);
+    space.put_class(&open, &json!({"defaults": {"parallelism": 3}}));
     space.apply(&job("lamps", &fleet.uuids(), &json!({"flashClassName": strict})).to_string());
     space
         .eventually("a first flash", seconds(PATIENCE), async || {
@@ -445,7 +422,7 @@ async fn the_chart_brings_the_default_class_and_without_any_or_without_the_kind_
         class(&space, "default")["spec"],
         json!({"allowedValuePaths": []})
     );
-    let fleet = space.fleet(params(3, 0.2)).await;
+    let fleet = space.fleet(healthy(3, 0.2)).await;
     let uuids = fleet.uuids();
     let mut operator = space.operator(&[]);
     space.apply(&job("first", &uuids[..1], &json!({})).to_string());
@@ -486,7 +463,7 @@ async fn the_chart_brings_the_default_class_and_without_any_or_without_the_kind_
         "kubectl annotate flashclass",
     )
     .await;
-    put_class(&space, "other", &json!({}));
+    space.put_class("other", &json!({}));
     space.kubectl(&[
         "annotate",
         "flashclass",

@@ -7,30 +7,19 @@ use std::{
 
 use jiff::SignedDuration;
 use kube::config::Kubeconfig;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::NamedTempFile;
 
-use crate::support::{ControlPlane, Params, Space, audit::Audit, job::job, seconds};
+use crate::support::{ControlPlane, Params, Space, audit::Audit, healthy, job::job, seconds};
 
 /// Generous: the tests run beside each other on small machines.
 const PATIENCE: u64 = 180;
 
 fn params(configuration: &str, devices: usize, flash_seconds: f64) -> Params {
     Params {
-        devices,
-        flash_seconds,
         configuration: configuration.to_owned(),
-        address_delay_seconds: 0.1,
-        reboot_seconds: 0.5,
-        ..Params::default()
+        ..healthy(devices, flash_seconds)
     }
-}
-
-fn put_class(space: &Space, name: &str, spec: &Value) {
-    let class = json!({
-        "apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashClass", "metadata": {"name": name}, "spec": spec,
-    });
-    space.apply(&class.to_string());
 }
 
 /// The most objects of a kind that were alive at the same time for these devices, of whatever job.
@@ -54,8 +43,8 @@ async fn jobs_of_two_classes_share_a_gateway_and_never_exceed_its_limit_whoever_
     let mut operator = space.operator(&[]);
     let [one, two] = ["one", "two"].map(|class| format!("{}-{class}", space.name));
     let limit = json!({"inFlightLimits": [{"by": "Configuration", "max": 2}]});
-    put_class(&space, &one, &limit);
-    put_class(&space, &two, &limit);
+    space.put_class(&one, &limit);
+    space.put_class(&two, &limit);
     // Nothing is read back: a record is then no longer there than its device is in flight.
     let spec = |class: &str| json!({"flashClassName": class, "parallelism": 7, "verification": {"mode": "None"}});
     let mixed = [&gw_a[..4], &gw_b].concat();
@@ -180,7 +169,7 @@ async fn an_emergency_stop_of_all_classes_starts_nothing_after_a_second_and_what
     let uuids = fleet.uuids();
     let _operator = space.operator(&[]);
     let own = format!("{}-own", space.name);
-    put_class(&space, &own, &json!({}));
+    space.put_class(&own, &json!({}));
     let admin = space.control_plane.kubeconfig("admin");
     let spec = json!({"flashClassName": own, "parallelism": 3});
     space.apply(&job("own", &uuids[..8], &spec).to_string());

@@ -1,30 +1,12 @@
 //! When a rollout may start devices: notBefore, notAfter, windows.
 
 use jiff::{SignedDuration, Timestamp, ToSpan, Unit, Zoned, tz::TimeZone};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{
-    Params, Space,
+    Space,
     job::{Seen, job},
-    seconds,
 };
-
-fn patch(space: &Space, name: &str, spec: &Value) {
-    let patch = json!({ "spec": spec }).to_string();
-    space.kubectl(&["patch", "flashjob", name, "--type=merge", "-p", &patch]);
-}
-
-fn reason(job: &Seen) -> &str {
-    job.0["status"]["reason"].as_str().unwrap_or_default()
-}
-
-async fn waits_for(space: &Space, name: &str, wanted: &str) -> Seen {
-    space
-        .eventually(&format!("{wanted} of {name}"), seconds(120), async || {
-            Some(space.job(name)).filter(|job| reason(job) == wanted)
-        })
-        .await
-}
 
 fn is_failed(job: &Seen, reason: &str) -> bool {
     let conditions = job.0["status"]["conditions"].as_array();
@@ -52,13 +34,7 @@ fn in_athens(minutes: i64) -> (Timestamp, String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_device_starts_before_its_time_nor_outside_a_window() {
     let space = Space::new("rollout-windows").await;
-    let fleet = space
-        .fleet(Params {
-            devices: 2,
-            flash_seconds: 0.5,
-            ..Params::default()
-        })
-        .await;
+    let fleet = space.healthy(2, 0.5).await;
     let _operator = space.operator(&[]);
     let not_before = Timestamp::now()
         .checked_add(SignedDuration::from_secs(15))
@@ -67,14 +43,14 @@ async fn no_device_starts_before_its_time_nor_outside_a_window() {
     let window = json!([{"start": start, "durationSeconds": 3600, "timeZone": "Europe/Athens"}]);
     let more = json!({"notBefore": not_before.to_string(), "windows": window, "activeDeadlineSecondsPerDevice": 60});
     space.apply(&job("timed", &fleet.uuids(), &more).to_string());
-    let early = waits_for(&space, "timed", "NotBefore").await;
+    let early = space.waits_for("timed", "NotBefore").await;
     let next: Timestamp = early.0["status"]["nextTime"]
         .as_str()
         .unwrap()
         .parse()
         .unwrap();
     assert!(next <= not_before, "{next} is when the next thing happens");
-    let closed = waits_for(&space, "timed", "WindowClosed").await;
+    let closed = space.waits_for("timed", "WindowClosed").await;
     let message = closed.0["status"]["message"].as_str().unwrap();
     assert!(
         message.contains(&opens.to_string()),
@@ -94,18 +70,12 @@ async fn no_device_starts_before_its_time_nor_outside_a_window() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_window_shorter_than_a_device_may_take_is_refused_until_it_is_wide_enough() {
     let space = Space::new("rollout-short").await;
-    let fleet = space
-        .fleet(Params {
-            devices: 1,
-            flash_seconds: 0.5,
-            ..Params::default()
-        })
-        .await;
+    let fleet = space.healthy(1, 0.5).await;
     let _operator = space.operator(&[]);
     let (_, start) = in_athens(-1);
     let window = |duration: i64| json!([{"start": start, "durationSeconds": duration, "timeZone": "Europe/Athens"}]);
     space.apply(&job("short", &fleet.uuids(), &json!({"windows": window(599)})).to_string());
-    let refused = waits_for(&space, "short", "WindowTooShort").await;
+    let refused = space.waits_for("short", "WindowTooShort").await;
     assert!(
         refused.is("Stalled") && !refused.is("Finished"),
         "{:#}",
@@ -117,20 +87,14 @@ async fn a_window_shorter_than_a_device_may_take_is_refused_until_it_is_wide_eno
         "{message}"
     );
     assert!(fleet.journal().is_empty());
-    patch(&space, "short", &json!({"windows": window(7200)}));
+    space.patch_spec("short", &json!({"windows": window(7200)}));
     assert!(space.finished("short", 120).await.is("Complete"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_whose_time_has_passed_ends_what_is_in_flight_and_fails_until_it_is_given_more() {
     let space = Space::new("rollout-expired").await;
-    let fleet = space
-        .fleet(Params {
-            devices: 4,
-            flash_seconds: 12.0,
-            ..Params::default()
-        })
-        .await;
+    let fleet = space.healthy(4, 12.0).await;
     let _operator = space.operator(&[]);
     // The first one starts at once; by the time that it has ended, no other could end in time.
     let not_after = Timestamp::now()
@@ -157,7 +121,7 @@ async fn a_job_whose_time_has_passed_ends_what_is_in_flight_and_fails_until_it_i
         (failed.count("pending"), failed.count("failed")),
         (undone, 0)
     );
-    patch(&space, "late", &json!({"notAfter": null, "parallelism": 4}));
+    space.patch_spec("late", &json!({"notAfter": null, "parallelism": 4}));
     let done = space.finished("late", 180).await;
     assert!(done.is("Complete"), "{:#}", done.0["status"]);
     space.assert_flashed(&fleet, 1);

@@ -54,11 +54,6 @@ fn selection(space: &Space, name: &str) -> Vec<String> {
         .collect()
 }
 
-fn patch(space: &Space, name: &str, spec: &Value) {
-    let patch = json!({"spec": spec}).to_string();
-    space.kubectl(&["patch", "flashjob", name, "--type=merge", "-p", &patch]);
-}
-
 /// Waits until a job has finished and its status is in this round.
 async fn finished_round(space: &Space, name: &str, round: i64) -> Seen {
     space
@@ -105,7 +100,7 @@ async fn listed_devices_are_flashed_first_and_then_those_that_the_selector_means
         (&Value::Null, false)
     );
     let late = found_by(&space, "lamps", 1, 1.0).await;
-    patch(&space, "union", &json!({"suspend": false}));
+    space.patch_spec("union", &json!({"suspend": false}));
     let done = space.finished("union", 120).await;
     assert!(done.is("Complete"), "{:#}", done.0["status"]);
     let order = [&lock[1], &lamp[2], &lamp[0], &lamp[1], &late.uuids()[0]];
@@ -174,11 +169,7 @@ async fn a_selector_that_means_nothing_fails_the_job_for_good() {
     let _next = space.operator(&["--engine", "native"]);
     tokio::time::sleep(seconds(5)).await;
     assert!(space.job("none").is("Failed") && lamps.journal().is_empty());
-    patch(
-        &space,
-        "none",
-        &json!({"rerun": {"id": "now", "devices": "All"}}),
-    );
+    space.patch_spec("none", &json!({"rerun": {"id": "now", "devices": "All"}}));
     let done = finished_round(&space, "none", 2).await;
     assert!(done.is("Complete"), "{:#}", done.0["status"]);
     space.assert_flashed(&lamps, 1);
@@ -205,7 +196,7 @@ async fn an_edited_selector_drops_devices_that_did_not_start_and_adds_others() {
 
     // A device whose Instance is recreated before its turn is found by its endpoint.
     recreate(&space, &lamps.uuids()[1]);
-    patch(&space, "edits", &json!({"deviceSelector": of(&["lamps"])}));
+    space.patch_spec("edits", &json!({"deviceSelector": of(&["lamps"])}));
     let narrow = space.finished("edits", 120).await;
     assert_eq!(
         (narrow.count("selected"), narrow.count("succeeded")),
@@ -214,11 +205,7 @@ async fn an_edited_selector_drops_devices_that_did_not_start_and_adds_others() {
         narrow.0["status"]
     );
     assert!(locks.journal().is_empty());
-    patch(
-        &space,
-        "edits",
-        &json!({"deviceSelector": of(&["lamps", "locks"])}),
-    );
+    space.patch_spec("edits", &json!({"deviceSelector": of(&["lamps", "locks"])}));
     let wide = space
         .eventually("end of the wider job", seconds(120), async || {
             Some(space.job("edits")).filter(|job| job.is("Finished") && job.count("selected") == 5)
@@ -283,11 +270,7 @@ async fn a_rerun_acts_once_on_the_failed_devices_or_on_all_in_a_new_round(#[case
         failed.0["status"]
     );
 
-    patch(
-        &space,
-        "again",
-        &json!({"uuid": uuids, "rerun": {"id": "monday"}}),
-    );
+    space.patch_spec("again", &json!({"uuid": uuids, "rerun": {"id": "monday"}}));
     let rerun = space
         .eventually("end of the rerun", seconds(120), async || {
             let job = space.job("again");
@@ -313,12 +296,11 @@ async fn a_rerun_acts_once_on_the_failed_devices_or_on_all_in_a_new_round(#[case
     assert!(pods.values().all(|births| *births == 1), "{pods:?}");
 
     // The same id does not act again, whatever else is edited.
-    patch(&space, "again", &json!({"parallelism": 3}));
+    space.patch_spec("again", &json!({"parallelism": 3}));
     tokio::time::sleep(seconds(3)).await;
     assert_eq!(space.control_plane.audit().flashes(&space.name), births);
 
-    patch(
-        &space,
+    space.patch_spec(
         "again",
         &json!({"rerun": {"id": "tuesday", "devices": "All"}}),
     );
@@ -352,11 +334,11 @@ async fn there_and_back_again_is_three_rounds_and_what_is_in_flight_ends_under_t
             (fleet.journal().len() == 1).then_some(())
         })
         .await;
-    patch(&space, "rounds", &json!({"version": "0.3.0"}));
+    space.patch_spec("rounds", &json!({"version": "0.3.0"}));
     let second = finished_round(&space, "rounds", 2).await;
     assert!(second.is("Complete"), "{:#}", second.0["status"]);
     assert_eq!(second.0["status"]["previousRound"]["version"], VERSION);
-    patch(&space, "rounds", &json!({"version": VERSION}));
+    space.patch_spec("rounds", &json!({"version": VERSION}));
     let third = finished_round(&space, "rounds", 3).await;
     let status = &third.0["status"];
     assert_eq!(

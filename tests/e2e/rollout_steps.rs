@@ -26,23 +26,6 @@ fn run(space: &Space, arguments: &[&str]) -> Result<String, String> {
     }
 }
 
-fn patch(space: &Space, name: &str, spec: &Value) {
-    let patch = json!({ "spec": spec }).to_string();
-    space.kubectl(&["patch", "flashjob", name, "--type=merge", "-p", &patch]);
-}
-
-fn reason(job: &Seen) -> &str {
-    job.0["status"]["reason"].as_str().unwrap_or_default()
-}
-
-async fn waits_for(space: &Space, name: &str, wanted: &str) -> Seen {
-    space
-        .eventually(&format!("{wanted} of {name}"), seconds(120), async || {
-            Some(space.job(name)).filter(|job| reason(job) == wanted)
-        })
-        .await
-}
-
 fn condition(job: &Seen, kind: &str) -> (String, String) {
     let conditions = job.0["status"]["conditions"].as_array().unwrap();
     let found = conditions
@@ -82,13 +65,7 @@ fn first(fleet: &Fleet, outcome: Outcome) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sample_goes_step_by_step_is_watched_and_approved_and_a_restart_changes_nothing() {
     let space = Space::new("rollout-steps").await;
-    let fleet = space
-        .fleet(Params {
-            devices: 5,
-            flash_seconds: 0.5,
-            ..Params::default()
-        })
-        .await;
+    let fleet = space.healthy(5, 0.5).await;
     let mut operator = space.operator(&[]);
     let sample = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -104,7 +81,7 @@ async fn the_sample_goes_step_by_step_is_watched_and_approved_and_a_restart_chan
     }
     space.apply(&sample.to_string());
 
-    let waiting = waits_for(&space, "rollout", "AwaitingApproval").await;
+    let waiting = space.waits_for("rollout", "AwaitingApproval").await;
     assert_eq!(fleet.journal().len(), 1, "the canary alone was flashed");
     let step = &waiting.0["status"]["step"];
     assert_eq!(
@@ -118,7 +95,7 @@ async fn the_sample_goes_step_by_step_is_watched_and_approved_and_a_restart_chan
     assert_eq!(waiting.count("pending"), 4);
 
     // An approval of another round is no approval, and said so.
-    patch(&space, "rollout", &json!({"approvedStep": "2.1"}));
+    space.patch_spec("rollout", &json!({"approvedStep": "2.1"}));
     space
         .eventually("an approval that is ignored", seconds(60), async || {
             (condition(&space.job("rollout"), "Accepted") == is("True", "ApprovalForOtherRound"))
@@ -141,7 +118,7 @@ async fn the_sample_goes_step_by_step_is_watched_and_approved_and_a_restart_chan
     assert_eq!(fleet.journal().len(), 1, "a restart approves nothing");
 
     // The message ends with the command that lets it go on.
-    let waiting = waits_for(&space, "rollout", "AwaitingApproval").await;
+    let waiting = space.waits_for("rollout", "AwaitingApproval").await;
     let message = waiting.0["status"]["message"].as_str().unwrap();
     let command = format!(
         "flashjob-operator approve rollout -n {} --step 1.1",
@@ -179,7 +156,7 @@ async fn the_sample_goes_step_by_step_is_watched_and_approved_and_a_restart_chan
         })
         .await;
     // Approvals are latched: taking it back changes nothing.
-    patch(&space, "rollout", &json!({"approvedStep": null}));
+    space.patch_spec("rollout", &json!({"approvedStep": null}));
     operator.kill();
     let _operator = space.operator(&[]);
     let done = space.finished("rollout", 180).await;
@@ -268,7 +245,7 @@ async fn a_failed_canary_stops_the_job_for_good_until_another_round() {
     operator.kill();
     let _operator = space.operator(&[]);
     // Neither a restart nor an edit of something else lets it go on; a step that has begun cannot be edited.
-    patch(&space, "canary", &json!({"parallelism": 3}));
+    space.patch_spec("canary", &json!({"parallelism": 3}));
     space
         .eventually("a look at the edit", seconds(60), async || {
             space.job("canary").is("Failed").then_some(())
@@ -279,7 +256,7 @@ async fn a_failed_canary_stops_the_job_for_good_until_another_round() {
     assert_eq!(fleet.journal().len(), 1);
     // Without the device that failed, in another round.
     let rest: Vec<String> = first(&fleet, Outcome::Refused).split_off(1);
-    patch(&space, "canary", &json!({"uuid": rest, "version": "0.3.0"}));
+    space.patch_spec("canary", &json!({"uuid": rest, "version": "0.3.0"}));
     let done = space.finished("canary", 120).await;
     assert!(done.is("Complete"), "{:#}", done.0["status"]);
     assert_eq!(condition(&done, "FailureTarget").0, "False");
@@ -316,7 +293,7 @@ async fn more_failures_than_the_job_allows_stop_it_in_two_moves_and_a_raised_lim
             Some(space.job("limit")).filter(|job| job.is("FailureTarget"))
         })
         .await;
-    assert_eq!(reason(&target), "MaxFailedDevicesExceeded");
+    assert_eq!(target.reason(), "MaxFailedDevicesExceeded");
     assert!(
         !target.is("Failed") && !target.is("Finished"),
         "{:#}",
@@ -332,7 +309,7 @@ async fn more_failures_than_the_job_allows_stop_it_in_two_moves_and_a_raised_lim
     );
     assert_eq!(fleet.journal().len(), 3, "{:#?}", fleet.journal());
     assert_eq!((failed.count("failed"), failed.count("pending")), (3, 3));
-    patch(&space, "limit", &json!({"maxFailedDevices": "50%"}));
+    space.patch_spec("limit", &json!({"maxFailedDevices": "50%"}));
     let done = space.finished("limit", 120).await;
     assert_eq!(condition(&done, "Failed"), is("True", "DevicesFailed"));
     assert_eq!((done.count("failed"), done.count("succeeded")), (3, 3));
@@ -342,23 +319,16 @@ async fn more_failures_than_the_job_allows_stop_it_in_two_moves_and_a_raised_lim
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn edited_steps_apply_to_those_not_yet_reached_and_other_edits_are_refused() {
     let space = Space::new("rollout-edits").await;
-    let fleet = space
-        .fleet(Params {
-            devices: 4,
-            flash_seconds: 0.5,
-            ..Params::default()
-        })
-        .await;
+    let fleet = space.healthy(4, 0.5).await;
     let _operator = space.operator(&[]);
     let steps = |first: i64, second: i64| json!([{"devices": first, "requireApproval": true}, {"devices": second, "requireApproval": true}]);
     space.apply(&job("edits", &fleet.uuids(), &json!({"steps": steps(1, 2)})).to_string());
-    waits_for(&space, "edits", "AwaitingApproval").await;
-    patch(
-        &space,
+    space.waits_for("edits", "AwaitingApproval").await;
+    space.patch_spec(
         "edits",
         &json!({"steps": steps(2, 3), "approvedStep": "1.1"}),
     );
-    let refused = waits_for(&space, "edits", "StepAlreadyStarted").await;
+    let refused = space.waits_for("edits", "StepAlreadyStarted").await;
     assert_eq!(
         condition(&refused, "Accepted"),
         is("False", "StepAlreadyStarted")
@@ -366,7 +336,7 @@ async fn edited_steps_apply_to_those_not_yet_reached_and_other_edits_are_refused
     assert!(!refused.is("Finished"));
     assert_eq!(fleet.journal().len(), 1, "nothing starts");
     // The first step as it was, the second one larger.
-    patch(&space, "edits", &json!({"steps": steps(1, 3)}));
+    space.patch_spec("edits", &json!({"steps": steps(1, 3)}));
     space
         .eventually("approval of the second step", seconds(60), async || {
             let job = space.job("edits");
@@ -375,7 +345,7 @@ async fn edited_steps_apply_to_those_not_yet_reached_and_other_edits_are_refused
                 .then_some(())
         })
         .await;
-    patch(&space, "edits", &json!({"approvedStep": "1.2"}));
+    space.patch_spec("edits", &json!({"approvedStep": "1.2"}));
     assert!(space.finished("edits", 120).await.is("Complete"));
     space.assert_flashed(&fleet, 1);
 }
@@ -400,14 +370,14 @@ async fn a_suspended_job_drains_and_goes_on_and_no_device_is_selected_before() {
         )
         .to_string(),
     );
-    let suspended = waits_for(&space, "calm", "Suspended").await;
+    let suspended = space.waits_for("calm", "Suspended").await;
     assert_eq!(condition(&suspended, "Suspended"), is("True", "Suspended"));
     assert!(
         suspended.0["status"]["round"].is_null(),
         "{:#}",
         suspended.0["status"]
     );
-    patch(&space, "calm", &json!({"suspend": false}));
+    space.patch_spec("calm", &json!({"suspend": false}));
     // There is one address: one device flashes, the other one waits for it.
     space
         .eventually(
@@ -419,7 +389,7 @@ async fn a_suspended_job_drains_and_goes_on_and_no_device_is_selected_before() {
             },
         )
         .await;
-    patch(&space, "calm", &json!({"suspend": true}));
+    space.patch_spec("calm", &json!({"suspend": true}));
     space
         .eventually("what is left to end", seconds(90), async || {
             let job = space.job("calm");
@@ -443,7 +413,7 @@ async fn a_suspended_job_drains_and_goes_on_and_no_device_is_selected_before() {
     );
     tokio::time::sleep(seconds(4)).await;
     assert_eq!(fleet.journal().len(), 1, "nothing starts");
-    patch(&space, "calm", &json!({"suspend": false}));
+    space.patch_spec("calm", &json!({"suspend": false}));
     let done = space.finished("calm", 180).await;
     assert!(done.is("Complete"), "{:#}", done.0["status"]);
     space.assert_flashed(&fleet, 1);

@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::{Outcome, Params, Space, job::job, seconds};
+use crate::support::{Outcome, Params, Space, healthy, job::job, seconds};
 
 /// Reasons of the events about a job.
 fn events(space: &Space) -> Vec<String> {
@@ -197,13 +197,7 @@ fn rediscovered(space: &Space, endpoint: &str, name: &str, version: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupted_flash_is_done_or_tried_again_as_its_device_comes_back() {
     let space = Space::new("verify-interrupted").await;
-    let params = Params {
-        devices: 2,
-        flash_seconds: 12.0,
-        address_delay_seconds: 0.1,
-        reboot_seconds: 0.5,
-        ..Params::default()
-    };
+    let params = healthy(2, 12.0);
     let fleet = space.fleet(params).await;
     let arguments = ["--engine", "native", "--cool-down-seconds", "2"];
     let mut operator = space.operator(&arguments);

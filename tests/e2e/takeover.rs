@@ -307,13 +307,7 @@ async fn flashes_of_the_original_are_followed_judged_and_cleaned_up_and_no_devic
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_that_is_being_deleted_lets_the_original_s_flash_end_first() {
     let space = Space::new("takeover-deleted").await;
-    let fleet = space
-        .fleet(Params {
-            devices: 1,
-            flash_seconds: 20.0,
-            ..Params::default()
-        })
-        .await;
+    let fleet = space.healthy(1, 20.0).await;
     let original = Original::took_up(&space, "leaving", &fleet.uuids(), &Value::Null);
     let pod = original.flash(&fleet.devices()[0], false);
     original.reaches(&pod, &["Running"]).await;

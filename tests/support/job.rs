@@ -39,6 +39,11 @@ impl Seen {
         })
     }
 
+    /// Why it is as it is, in one word.
+    pub fn reason(&self) -> &str {
+        self.0["status"]["reason"].as_str().unwrap_or_default()
+    }
+
     /// The entry of a device.
     pub fn device(&self, uuid: &str) -> &Value {
         let devices = self.0["status"]["devices"].as_array();
@@ -121,6 +126,27 @@ impl Space {
             Some(self.job(name)).filter(&wanted)
         })
         .await
+    }
+
+    /// Waits until a job says this of itself.
+    pub async fn waits_for(&self, name: &str, reason: &str) -> Seen {
+        let what = format!("{reason} of {name}");
+        self.becomes(name, &what, 120, |job| job.reason() == reason)
+            .await
+    }
+
+    /// Merges this into the spec of a job.
+    pub fn patch_spec(&self, name: &str, spec: &Value) {
+        let patch = json!({ "spec": spec }).to_string();
+        self.kubectl(&["patch", "flashjob", name, "--type=merge", "-p", &patch]);
+    }
+
+    /// Applies a class of this name; what an earlier apply set and this one does not is gone.
+    pub fn put_class(&self, name: &str, spec: &Value) {
+        let class = json!({
+            "apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashClass", "metadata": {"name": name}, "spec": spec,
+        });
+        self.apply(&class.to_string());
     }
 
     /// `kill -9`, and another operator with these arguments. The lease is taken away, so that the test does not wait for its end.

@@ -36,7 +36,7 @@ pub use control_plane::ControlPlane;
 pub use fleet::{Fleet, Outcome, Params};
 pub use operator::Operator;
 pub use proxy::{Faults, Proxy};
-pub use space::Space;
+pub use space::{Space, healthy};
 pub use supervised::Supervised;
 
 /// That many seconds.

@@ -15,6 +15,17 @@ use super::{
     ControlPlane, Fleet, Operator, Params, ask::background, control_plane::OPERATOR_NAMESPACE,
 };
 
+/// Healthy devices whose flash takes that long, and nothing else any time worth mention.
+pub fn healthy(devices: usize, flash_seconds: f64) -> Params {
+    Params {
+        devices,
+        flash_seconds,
+        address_delay_seconds: 0.1,
+        reboot_seconds: 0.5,
+        ..Params::default()
+    }
+}
+
 /// A namespace for one test. Devices of different tests have different endpoints, so that the tests can run side by side.
 pub struct Space {
     /// Name of the namespace.

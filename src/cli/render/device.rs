@@ -6,7 +6,7 @@ use kube::core::DeserializeGuard;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{Render, values};
+use super::{Render, class, values};
 use crate::{
     api::{FlashJob, Instance},
     chart::template::Capabilities,
@@ -37,7 +37,12 @@ impl Render {
         let instance: Instance = object(instance)?;
         let device = Device::parse(&instance)
             .map_err(|error| format!("the Instance cannot be used: {error}"))?;
-        let flash_pod = self.flash_pod()?;
+        let flash_pod = match &self.flash_class {
+            Some(class) => self
+                .flash_pod()?
+                .under(&class::terms(class, &job, &device)?),
+            None => self.flash_pod()?,
+        };
         let round = job
             .wanted_round(1)
             .ok_or("the FlashJob names no firmware and version")?;
@@ -109,12 +114,12 @@ pub(in crate::cli) fn flash_pod(
     FlashPod::load(chart, &settings, 0).map_err(|refusal| refused(&refusal).into())
 }
 
-fn refused(refusal: &Refusal) -> String {
+pub(super) fn refused(refusal: &Refusal) -> String {
     format!("{}: {}", refusal.reason, refusal.message)
 }
 
 /// An object of a file, with what only the API server sets filled in.
-fn object<K: DeserializeOwned>(path: &Path) -> Result<K, Failure> {
+pub(super) fn object<K: DeserializeOwned>(path: &Path) -> Result<K, Failure> {
     object_in("default", path)
 }
 

@@ -11,6 +11,7 @@ use crate::{
     api::Reason,
     cluster::{ApiError, ErrorKind, clock::now},
     crash::Write,
+    flashclass,
     flashjob::{
         blueprint::{AttemptOf, Blueprint, FlashPod, Parts},
         context::Context,
@@ -74,7 +75,7 @@ pub async fn begin(
         rendered.notes,
     );
     create_record(ctx, &record, &blueprint.intent).await?;
-    apply_all(ctx, &parts).await?;
+    apply_all(ctx, identity, &parts).await?;
     tracing::info!(
         object.namespace = job.namespace,
         object.name = job.name,
@@ -171,13 +172,14 @@ pub async fn apply_service(ctx: &Context, identity: &Identity) -> Result<(), Ste
         .map_err(StepError::Refused)?;
     apply_all(
         ctx,
+        identity,
         &Parts::of(&rendered, &stored.record.name, &stored.record.namespace),
     )
     .await
 }
 
 /// Applies everything but the Pod. Where nobody knows whether a Service was made, it is looked up: it holds a slot.
-async fn apply_all(ctx: &Context, parts: &Parts) -> Result<(), StepError> {
+async fn apply_all(ctx: &Context, identity: &Identity, parts: &Parts) -> Result<(), StepError> {
     for object in &parts.others {
         let answer = match ctx
             .crash
@@ -187,13 +189,23 @@ async fn apply_all(ctx: &Context, parts: &Parts) -> Result<(), StepError> {
             Err(error) if object["kind"] == "Service" && error.is_outcome_unknown() => {
                 Some(find_service(ctx, object).await.ok_or(error)?)
             }
-            other => other?.try_parse().ok(),
+            Err(error) => return Err(explained(ctx, identity, object, error).into()),
+            Ok(applied) => applied.try_parse().ok(),
         };
         if let Some(service) = answer {
             ctx.state().see_service(&service);
         }
     }
     Ok(())
+}
+
+/// Where a class of the job opened the kind of the object, its refusal names the class.
+fn explained(ctx: &Context, identity: &Identity, object: &Value, error: ApiError) -> ApiError {
+    let state = ctx.state();
+    match state.job(&identity.key.job_uid) {
+        Some(job) => flashclass::explained(error, object, &state.terms(job)),
+        None => error,
+    }
 }
 
 /// The classes are asked once more right before a flash begins: one may have been edited since the plan was made.

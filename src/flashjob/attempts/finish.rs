@@ -140,7 +140,10 @@ pub(super) fn finish(
     let cool = cool_until.is_none_or(|until| until <= now);
     let decision = Decision::wait(phase, reason, message);
     let decision = match cool_until.filter(|_| !cool && attempt.service.is_some()) {
-        Some(until) => decision.until(until),
+        Some(until) => Decision {
+            cools_until: Some(until),
+            ..decision.until(until)
+        },
         None => decision,
     };
     match removal(attempt, how, record, cool) {

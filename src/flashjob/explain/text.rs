@@ -14,6 +14,9 @@ pub fn job_text(of: &Explanation) -> String {
     if let Some(message) = of.message.as_deref().filter(|message| !message.is_empty()) {
         line(&mut text, &format!("  {message}"));
     }
+    if let Some(draining) = &of.draining {
+        line(&mut text, &format!("  It is being deleted: {draining}"));
+    }
     if of.outdated && of.phase.is_some() {
         line(
             &mut text,

@@ -1,9 +1,6 @@
 //! What can go wrong at most, and how long it can take: bounds that follow from steps, limits and deadlines alone. Pure.
 
-/// First wait before a device is tried again; it doubles to [`MAX_BACKOFF_SECONDS`].
-const BACKOFF_SECONDS: i64 = 10;
-/// Longest such wait.
-const MAX_BACKOFF_SECONDS: i64 = 600;
+use crate::flashjob::retry::back_off;
 
 /// One step of a rollout, or the rest after the last one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,16 +36,21 @@ pub struct Times {
     pub retries: i64,
     /// Time in which it has to be back; 0 where nothing is read back.
     pub verification: i64,
+    /// How long a transfer that was cut off keeps the address and the slot of its device.
+    pub cool_down: i64,
 }
 
 impl Times {
-    /// All tries of a device with their waits, each as long as it may be.
+    /// All tries of a device, each as long as it may be and cut off at its end: the next one waits for back-off and cool-down,
+    /// and the last one keeps the slot until it has cooled down.
     #[must_use]
     pub fn longest(&self) -> i64 {
-        let waits = (0..self.retries.clamp(0, 62)).fold(0_i64, |sum, retry| {
-            let wait = BACKOFF_SECONDS.saturating_mul(1 << retry.min(20));
-            sum.saturating_add(wait.min(MAX_BACKOFF_SECONDS))
+        let retries = usize::try_from(self.retries).unwrap_or(0);
+        // No job has more retries than this; the bound is one for any number.
+        let waits = (1..=retries.min(10_000)).fold(0_i64, |sum, failures| {
+            sum.saturating_add(back_off(failures).max(self.cool_down))
         });
+        let waits = waits.saturating_add(self.cool_down);
         let tries = self.retries.max(0).saturating_add(1);
         let each = self.deadline.saturating_add(self.verification);
         each.saturating_mul(tries).saturating_add(waits)
@@ -98,20 +100,26 @@ mod tests {
     }
 
     #[rstest]
-    #[case::one_try(600, 0, 0, 600)]
-    #[case::read_back(600, 0, 300, 900)]
-    #[case::two_retries_wait_10_and_20_seconds(600, 2, 0, 1_830)]
-    #[case::waits_end_at_ten_minutes(0, 8, 0, 10 + 20 + 40 + 80 + 160 + 320 + 600 + 600)]
+    #[case::one_try(600, 0, 0, 0, 600)]
+    #[case::read_back(600, 0, 300, 0, 900)]
+    #[case::two_retries_wait_10_and_20_seconds(600, 2, 0, 0, 1_830)]
+    #[case::waits_end_at_ten_minutes(0, 8, 0, 0, 10 + 20 + 40 + 80 + 160 + 320 + 600 + 600)]
+    #[case::one_try_cools_down_in_its_slot(600, 0, 0, 90, 690)]
+    #[case::a_retry_waits_for_the_cool_down(600, 1, 0, 90, 600 + 90 + 600 + 90)]
+    #[case::the_longer_of_back_off_and_cool_down_counts(0, 5, 0, 90, 90 + 90 + 90 + 90 + 160 + 90)]
+    #[case::nonsense_retries(600, -1, 0, 0, 600)]
     fn a_device_takes_at_most(
         #[case] deadline: i64,
         #[case] retries: i64,
         #[case] verification: i64,
+        #[case] cool_down: i64,
         #[case] longest: i64,
     ) {
         let times = Times {
             deadline,
             retries,
             verification,
+            cool_down,
         };
         assert_eq!(times.longest(), longest);
     }

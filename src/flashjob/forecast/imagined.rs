@@ -1,8 +1,6 @@
 //! A job that does not exist, in its first round on a cluster where nothing is in flight: what the operator would make of it is
 //! asked of the operator's own rules. Pure.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 
 use super::{
@@ -12,7 +10,7 @@ use super::{
 use crate::{
     api::{Effective, Reason},
     device::{Inventory, Selector},
-    flashclass::{Classes, Facts, Namespaces, Terms, freeze, terms},
+    flashclass::{Classes, Facts, Namespaces, Terms, beginning},
     flashjob::{
         attempts::Bounds,
         blueprint::FlashPod,
@@ -36,6 +34,8 @@ pub struct Cluster {
     pub akri_installed: bool,
     /// Slots of all jobs together.
     pub max_in_flight: usize,
+    /// Seconds that an address is kept after a transfer that was cut off.
+    pub cool_down_seconds: i64,
     /// Every class.
     pub classes: Classes,
     /// Labels of the namespaces.
@@ -55,12 +55,7 @@ impl Cluster {
             namespaces: &self.namespaces,
             own_namespace: &self.own_namespace,
         };
-        let begun = terms(&asks, None, &facts);
-        let frozen = begun.classes.first();
-        match frozen.and_then(|class| freeze(class, 1).ok()) {
-            Some(frozen) => terms(&asks, Some(&Arc::new(frozen)), &facts),
-            None => begun,
-        }
+        beginning(&asks, &facts)
     }
 }
 
@@ -88,7 +83,10 @@ pub fn imagine(job: Job, cluster: &Cluster, flash_pod: &FlashPod, now: Timestamp
         chart: None,
         max_in_flight: cluster.max_in_flight,
         engine: "native".into(),
-        bounds: BOUNDS,
+        bounds: Bounds {
+            cool_down_seconds: cluster.cool_down_seconds,
+            ..BOUNDS
+        },
     };
     let terms = cluster.terms(&job);
     let effective = terms.effective(

@@ -84,9 +84,10 @@ pub fn text(of: &Forecast) -> String {
     line(
         &mut text,
         &format!(
-            "It takes at most {}, if every flash takes as long as it may and {} go at a time. Not counted: {}.",
+            "It takes at most {} with {} at a time. Counted: {}. Not counted: {}.",
             span(duration.seconds_at_most),
-            duration.in_flight,
+            devices(duration.in_flight),
+            duration.counted.join("; "),
             duration.not_counted.join("; ")
         ),
     );

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{DeviceView, Observed, Plan, gates::wish, vanished::flashing_attempt};
+use super::{Cooling, DeviceView, Observed, Plan, gates::wish, vanished::flashing_attempt};
 use crate::{
     api::{DevicePhase, Reason},
     flashjob::{
@@ -56,6 +56,9 @@ pub(super) fn plan_attempt(
         active.insert(index, key.clone());
     }
     plan.wake(decision.wake_at);
+    if let Some(until) = decision.cools_until {
+        plan.cooling = Some(Cooling::and(plan.cooling, until));
+    }
     if let Some(step) = &decision.step {
         plan.steps.push((attempt.identity.clone(), step.clone()));
     }

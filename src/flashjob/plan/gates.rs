@@ -2,13 +2,12 @@
 //!
 //! Called by `attempt` for every attempt of the job, before it is decided about.
 
-use super::Observed;
+use super::{Observed, vanished::flashing_attempt};
 use crate::{
-    api::{DevicePhase, Reason},
+    api::Reason,
     device::Device,
     flashjob::{
         attempts::{Ending, Stage, Wish},
-        job::Job,
         ledger::Attempt,
         limits::gate,
         memory::Found,
@@ -48,7 +47,9 @@ pub(super) fn wish(
     Wish {
         job: state,
         ending,
-        was_flashing: index.is_some_and(|index| was_flashing(job, index, &attempt.identity.key.id)),
+        // Another attempt at the device says nothing about this one.
+        was_flashing: index.and_then(|index| flashing_attempt(job, index))
+            == Some(attempt.identity.key.id.as_str()),
         closed: paced(pace, index).or_else(|| closed_gate(observed, attempt, index)),
         held: held_gate(observed, pace),
         adopts: job.deleting || job.status.round.is_some(),
@@ -142,13 +143,6 @@ fn interim_ending(observed: &Observed<'_>, index: usize, attempt: &Attempt) -> O
             .and_then(|device| device.completion_time.as_ref())
             .map(|time| time.0),
         stage,
-    })
-}
-
-/// Whether the status says that this very attempt was flashing: another attempt at the device says nothing about this one.
-fn was_flashing(job: &Job, index: usize, attempt: &str) -> bool {
-    stored::entry(job, index).is_some_and(|device| {
-        stored::is(device, DevicePhase::Flashing) && stored::attempt_id(device) == Some(attempt)
     })
 }
 

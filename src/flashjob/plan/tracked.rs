@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{Observed, Plan};
+use super::{Observed, Plan, current_roster};
 use crate::{
     api::{DevicePhase, DeviceStatus, Effective, Reason, VerificationMode},
     flashjob::{
@@ -81,15 +81,9 @@ pub(super) fn plan_tracked(
     plan: &mut Plan,
 ) {
     let job = observed.job;
-    let (Some(roster), Some(round)) = (observed.roster, &job.status.round) else {
+    let Some(roster) = current_roster(observed) else {
         return;
     };
-    if job.deleting
-        || roster.round != round.number
-        || !(job.spec.is_err() || observed.round_is_current())
-    {
-        return;
-    }
     let effective = observed.effective();
     for device in &job.status.devices {
         let index = stored::index_of(device).filter(|index| !job.finals.contains(*index));

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{DeviceView, Observed, Plan};
+use super::{DeviceView, Observed, Plan, current_roster};
 use crate::{
     api::{DevicePhase, Reason},
     flashjob::{
@@ -31,15 +31,9 @@ pub(super) fn plan_vanished(
     plan: &mut Plan,
 ) {
     let job = observed.job;
-    let (Some(roster), Some(round)) = (observed.roster, &job.status.round) else {
+    let Some(roster) = current_roster(observed) else {
         return;
     };
-    if job.deleting
-        || roster.round != round.number
-        || !(job.spec.is_err() || observed.round_is_current())
-    {
-        return;
-    }
     let flashing = DevicePhase::Flashing.as_str();
     for device in job
         .status
@@ -84,7 +78,7 @@ pub(super) fn plan_vanished(
             key,
             job_name: Some(job.name.clone()),
             namespace: job.namespace.clone(),
-            round: round.number,
+            round: roster.round,
             uuid: selected.uuid.clone(),
             endpoint: device.host_endpoint.clone(),
             footprint: None,

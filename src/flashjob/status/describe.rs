@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
     count,
+    draining::draining,
     judge::{End, JobVerdict, judge},
     tally::Tally,
 };
@@ -16,7 +17,7 @@ use crate::{
         choice, conditions,
         job::Job,
         memory::Refusal,
-        plan::Observed,
+        plan::{Cooling, Observed},
         pruned,
         rollout::{
             hold::Hold,
@@ -104,10 +105,16 @@ pub(super) fn describe(
         (Some(_), Some(time)) => Some(time),
         (Some(_), None) => Some(Time(now)),
     };
-    set_conditions(status, job, &verdict, now);
+    set_conditions(status, job, &verdict, tally.cooling, now);
 }
 
-fn set_conditions(status: &mut FlashJobStatus, job: &Job, verdict: &JobVerdict, now: Timestamp) {
+fn set_conditions(
+    status: &mut FlashJobStatus,
+    job: &Job,
+    verdict: &JobVerdict,
+    cooling: Option<Cooling>,
+    now: Timestamp,
+) {
     let complete = verdict.end == Some(End::Complete);
     let failed = verdict.end == Some(End::Failed);
     let words = || (verdict.reason, verdict.message.clone());
@@ -118,7 +125,7 @@ fn set_conditions(status: &mut FlashJobStatus, job: &Job, verdict: &JobVerdict, 
         (false, _) => words(),
     };
     let draining = if job.deleting {
-        (Reason::Deleting, drain_message(status))
+        draining(job, status, cooling)
     } else {
         (Reason::NotRequested, String::new())
     };
@@ -187,16 +194,4 @@ fn set_conditions(status: &mut FlashJobStatus, job: &Job, verdict: &JobVerdict, 
             now,
         );
     }
-}
-
-fn drain_message(status: &FlashJobStatus) -> String {
-    let in_flight = status.counts.map_or(0, |counts| counts.in_flight);
-    let deadline = status
-        .effective
-        .as_ref()
-        .map_or(0, |effective| effective.active_deadline_seconds_per_device);
-    format!(
-        "{in_flight} devices in flight, at most {} min",
-        (deadline + 59) / 60
-    )
 }

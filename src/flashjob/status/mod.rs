@@ -3,6 +3,7 @@
 mod aftermath;
 mod describe;
 mod devices;
+mod draining;
 mod judge;
 mod paced;
 mod tally;
@@ -179,6 +180,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
             status.host_endpoint.clone_from(&newest.host_endpoint);
         }
     }
+    tally.cooling = plan.cooling;
     status.next_time = plan.wake_at.map(Time);
     describe(&mut status, job, &tally, trouble, &pace, now);
     status

@@ -10,7 +10,7 @@ use crate::{
         index_set::IndexSet,
         job::{Finals, Job},
         memory::Found,
-        plan::{DeviceView, Observed, Plan},
+        plan::{Cooling, DeviceView, Observed, Plan},
         roster::Roster,
         stored,
     },
@@ -26,6 +26,8 @@ pub(super) struct Tally {
     pub(super) succeeded: usize,
     pub(super) failed: usize,
     pub(super) skipped: usize,
+    /// Ended devices whose address is kept for now.
+    pub(super) cooling: Option<Cooling>,
 }
 
 impl Tally {
@@ -55,6 +57,7 @@ pub(super) fn stored_tally(job: &Job) -> Tally {
         succeeded: job.finals.succeeded.len(),
         failed: job.finals.failed.len(),
         skipped: job.finals.skipped.len(),
+        cooling: None,
     }
 }
 
@@ -142,6 +145,7 @@ pub(super) fn tally_of(
         succeeded: finals.succeeded.len(),
         failed: finals.failed.len(),
         skipped: finals.skipped.len(),
+        cooling: None,
     }
 }
 

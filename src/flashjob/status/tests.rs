@@ -1,3 +1,4 @@
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use rstest::rstest;
 use serde_json::json;
 
@@ -35,12 +36,17 @@ fn judged(scene: &mut Scene, index: usize, outcome: Outcome, reason: Reason) {
         .insert(format!("a{index}"), found(Some(index), outcome, reason));
 }
 
+fn condition_of<'a>(status: &'a FlashJobStatus, kind: &str) -> &'a Condition {
+    let mut conditions = status.conditions.iter();
+    conditions.find(|known| known.type_ == kind).unwrap()
+}
+
+fn said<'a>(status: &'a FlashJobStatus, kind: &str) -> &'a str {
+    &condition_of(status, kind).message
+}
+
 fn condition<'a>(status: &'a FlashJobStatus, kind: &str) -> (&'a str, &'a str) {
-    let found = status
-        .conditions
-        .iter()
-        .find(|condition| condition.type_ == kind)
-        .unwrap();
+    let found = condition_of(status, kind);
     (found.status.as_str(), found.reason.as_str())
 }
 
@@ -530,12 +536,36 @@ fn a_job_that_is_deleted_says_what_it_waits_for() {
     scene.job.deleting = true;
     let status = scene.status(1);
     assert_eq!(condition(&status, "Draining"), ("True", "Deleting"));
-    let draining = status
-        .conditions
-        .iter()
-        .find(|condition| condition.type_ == "Draining")
-        .unwrap();
-    assert_eq!(draining.message, "1 devices in flight, at most 10 min");
+    assert_eq!(
+        said(&status, "Draining"),
+        "1 device in flight, at most 10 min"
+    );
+}
+
+#[test]
+fn a_job_that_is_deleted_while_devices_cool_down_says_until_when_and_what_frees_them() {
+    let mut scene = Scene::new(3);
+    judged(&mut scene, 0, Outcome::Failed, Reason::TransferFailed);
+    judged(&mut scene, 1, Outcome::Failed, Reason::AttestationRefused);
+    let ended = scene.status(60);
+    scene.store(ended);
+    assert_eq!(
+        condition(&scene.status(61), "Draining"),
+        ("False", "NotRequested")
+    );
+    scene.job.deleting = true;
+    let status = scene.status(61);
+    assert_eq!(condition(&status, "Draining"), ("True", "CoolingDown"));
+    let says = said(&status, "Draining");
+    assert!(says.starts_with("1 device cooling down until "), "{says}");
+    assert!(
+        says.ends_with("flashjob-operator cleanup lamps -n lab"),
+        "{says}"
+    );
+    assert!(
+        says.contains(&status.next_time.as_ref().unwrap().0.to_string()),
+        "{says}"
+    );
 }
 
 #[test]

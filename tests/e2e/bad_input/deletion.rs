@@ -1,11 +1,13 @@
 //! A FlashJob that is deleted while its devices are being flashed: they end, then nothing is left.
 
+use std::process::Command;
+
 use kube::api::{DeleteParams, Patch, PatchParams, PropagationPolicy};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::{PATIENCE, Stage, condition};
-use crate::support::Outcome;
+use super::{PATIENCE, Stage, condition, healthy, says};
+use crate::support::{Outcome, Params};
 
 /// Three devices one after the other, the first of which is being flashed.
 async fn in_flight(name: &str) -> (Stage, Vec<String>) {
@@ -136,5 +138,37 @@ async fn a_job_recreated_with_the_same_name_has_no_verdict_of_the_old_one() {
         "{journal:#?}"
     );
     stage.delete("job").await;
+    stage.nothing_left().await;
+}
+
+#[tokio::test]
+async fn a_deleted_job_says_until_when_a_cut_off_device_cools_down_and_its_command_frees_it() {
+    let params = Params {
+        transfer_failed_share: 1.0,
+        ..healthy(1, 0.5)
+    };
+    let stage = Stage::new("cools", params, &["--cool-down-seconds=600"]).await;
+    stage.flash("job", &stage.fleet.uuids(), Value::Null).await;
+    assert_eq!(stage.finished("job").await["counts"]["failed"], 1);
+    let uid = uid(&stage).await;
+    stage.delete("job").await;
+    let draining = stage
+        .space
+        .eventually("cool-down", PATIENCE, async || {
+            let status = stage.status("job").await;
+            Some(condition(&status, "Draining")).filter(|known| known["reason"] == "CoolingDown")
+        })
+        .await;
+    says(&draining, &["1 device cooling down until 20"]);
+    assert_eq!(draining["status"], "True");
+    let message = draining["message"].as_str().unwrap();
+    let (_, command) = message.rsplit_once(": flashjob-operator ").unwrap();
+    let freed = Command::new(env!("CARGO_BIN_EXE_flashjob-operator"))
+        .env("KUBECONFIG", stage.space.control_plane.kubeconfig("admin"))
+        .args(command.split(' '))
+        .output()
+        .unwrap();
+    assert!(freed.status.success(), "{command}: {freed:?}");
+    gone(&stage, &uid).await;
     stage.nothing_left().await;
 }

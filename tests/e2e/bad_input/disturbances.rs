@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::{PATIENCE, Stage, condition, device_of, healthy, says};
+use super::{PATIENCE, Stage, condition, device_of, healthy, outages::begun, says};
 use crate::support::{ControlPlane, Fleet, Operator, Space, job::job, seconds};
 
 /// Where Akri's Instances of a namespace are stored.
@@ -161,15 +161,8 @@ async fn an_api_server_that_is_away_for_a_minute_loses_nothing_and_the_job_goes_
     let _alone = ControlPlane::disturb().await;
     let plane = ControlPlane::disturbed();
     let space = Space::on(plane, "outage").await;
-    let fleet = space.fleet(healthy(6, 6.0)).await;
     let mut operator = space.operator(&[]);
-    let spec = json!({"parallelism": 2, "activeDeadlineSecondsPerDevice": 300});
-    space.apply(&job("job", &fleet.uuids(), &spec).to_string());
-    space
-        .eventually("flashes in progress", PATIENCE, async || {
-            (fleet.journal().len() >= 2).then_some(())
-        })
-        .await;
+    let fleet = begun(&space).await;
     let api_server = plane.kill("kube-apiserver");
     let mut starts = 0;
     let kubeconfig = plane.operator_kubeconfig().to_owned();

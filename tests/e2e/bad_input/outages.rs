@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 /// Six devices, two at a time, of which the first are being flashed.
-async fn begun(space: &Space) -> Fleet {
+pub(super) async fn begun(space: &Space) -> Fleet {
     let fleet = space.fleet(healthy(6, 6.0)).await;
     let spec = json!({"parallelism": 2, "activeDeadlineSecondsPerDevice": 300});
     space.apply(&job("job", &fleet.uuids(), &spec).to_string());

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::{PATIENCE, Stage, condition, device_of, says};
 
@@ -13,6 +14,20 @@ const CONFIG_MAP: &str = "flash-pod-values";
 /// Whether anything that a device needs was created in the namespace.
 fn created(stage: &Stage) -> [usize; 2] {
     [stage.births("pods"), stage.births("services")]
+}
+
+/// The flash chart, to be changed.
+fn copied_chart() -> TempDir {
+    let chart = tempfile::tempdir().unwrap();
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/flash-pod/.");
+    let copied = Command::new("cp")
+        .arg("-a")
+        .arg(source)
+        .arg(chart.path())
+        .status()
+        .unwrap();
+    assert!(copied.success());
+    chart
 }
 
 async fn refused(stage: &Stage, job: &str, reason: &str, words: &[&str]) {
@@ -175,15 +190,7 @@ async fn an_unknown_variable_is_named_with_file_and_key_and_nothing_is_created()
 
 #[tokio::test]
 async fn a_template_that_fails_is_named_with_its_file_and_line_and_nothing_is_created() {
-    let chart = tempfile::tempdir().unwrap();
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/flash-pod/.");
-    let copied = Command::new("cp")
-        .arg("-a")
-        .arg(source)
-        .arg(chart.path())
-        .status()
-        .unwrap();
-    assert!(copied.success());
+    let chart = copied_chart();
     let template = "a: b\nc: {{ required \"site: say where the device is\" .Values.site }}\n";
     std::fs::write(chart.path().join("templates/site.yaml"), template).unwrap();
     let path = chart.path().to_str().unwrap();
@@ -203,6 +210,65 @@ async fn a_template_that_fails_is_named_with_its_file_and_line_and_nothing_is_cr
     )
     .await;
     assert_eq!(created(&stage), [0, 0]);
+}
+
+#[tokio::test]
+async fn a_kind_that_a_class_opens_and_the_operator_may_not_write_is_named_with_the_class_and_the_chart_value()
+ {
+    let chart = copied_chart();
+    let template = r#"apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ include "flash-pod.name" . }}
+  namespace: {{ .Release.Namespace }}
+  labels:
+    {{- include "flash-pod.labels" . | nindent 4 }}
+  {{- with .Values.operator.annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.operator.ownerReferences }}
+  ownerReferences:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+"#;
+    std::fs::write(chart.path().join("templates/site.yaml"), template).unwrap();
+    let path = chart.path().to_str().unwrap();
+    let arguments = ["--flash-pod-chart", path, "--engine", "native"];
+    let stage = Stage::healthy("kind", 1, 0.2, &arguments).await;
+    let class = &stage.space.name;
+    stage
+        .space
+        .put_class(class, &json!({"workload": {"kinds": ["v1/ConfigMap"]}}));
+    let uuids = stage.fleet.uuids();
+    stage
+        .flash("job", &uuids, json!({"flashClassName": class}))
+        .await;
+    let words = [
+        class,
+        "v1/ConfigMap",
+        "spec.workload.kinds",
+        "flashPod.extraKinds",
+    ];
+    let device = stage
+        .device("job", &uuids[0], "Forbidden", |device| {
+            device["reason"] == "Forbidden"
+        })
+        .await;
+    says(&device, &words);
+    assert_eq!(created(&stage), [0, 0]);
+    let accepted = stage
+        .space
+        .eventually("what the class is told", PATIENCE, async || {
+            let text = stage
+                .space
+                .kubectl(&["get", "flashclass", class, "-o", "json"]);
+            let class: Value = serde_json::from_str(&text).ok()?;
+            Some(condition(&class["status"], "Accepted")).filter(|known| known["status"] == "True")
+        })
+        .await;
+    says(&accepted, &words[1..]);
+    stage.space.kubectl(&["delete", "flashclass", class]);
 }
 
 #[tokio::test]

@@ -8,6 +8,11 @@ use crate::chart::template::Capabilities;
 use crate::chart::template::functions::FunctionError;
 use crate::chart::template::value::{Kind, List, ListType, Object, Value};
 
+fn unsupported(what: &str) -> Result<Value, FunctionError> {
+    let message = format!("{what} is not supported by this engine");
+    Err(FunctionError::new(message))
+}
+
 pub(super) struct CapabilitiesValue(pub(super) Capabilities);
 
 impl Object for CapabilitiesValue {
@@ -36,11 +41,7 @@ impl Object for CapabilitiesValue {
     }
 
     fn call(&self, name: &str, _: &[Value]) -> Option<Result<Value, FunctionError>> {
-        (name == "Copy").then(|| {
-            Err(FunctionError::new(
-                "this method is not supported by this engine",
-            ))
-        })
+        (name == "Copy").then(|| unsupported("this method"))
     }
 
     fn display(&self) -> String {
@@ -104,16 +105,12 @@ impl Object for KubeVersion {
             "String" => &self.normalized,
             _ => return None,
         };
-        let wrong = || {
-            Err(FunctionError::new(format!(
-                "wrong number of args for {name}: want 0 got {}",
-                arguments.len()
-            )))
-        };
-        Some(if arguments.is_empty() {
+        let given = arguments.len();
+        Some(if given == 0 {
             Ok(Value::string(value))
         } else {
-            wrong()
+            let message = format!("wrong number of args for {name}: want 0 got {given}");
+            Err(FunctionError::new(message))
         })
     }
 
@@ -147,11 +144,7 @@ impl Object for HelmVersion {
             name,
             "GitCommit" | "GitTreeState" | "GoVersion" | "KubeClientVersion"
         )
-        .then(|| {
-            Err(FunctionError::new(
-                "this field of .Capabilities.HelmVersion is not supported by this engine",
-            ))
-        })
+        .then(|| unsupported("this field of .Capabilities.HelmVersion"))
     }
 
     fn display(&self) -> String {

@@ -1,0 +1,128 @@
+//! How an attempt whose verdict is stored, or whose job is leaving, comes off the cluster.
+
+use super::*;
+
+#[test]
+fn a_stored_success_goes_pod_service_record() {
+    let wish = ending(true, Reason::FirmwareSent, 50);
+    let first = removal_of(&deciding(&with_pod(an_ended()), &wish, 51));
+    let want = Removal {
+        pod: Some(PodRemoval::Ended),
+        untrack: true,
+        service: true,
+        record: RecordRemoval::Keep,
+    };
+    assert_eq!(first, want);
+    let mut leaving = an_ended();
+    leaving.sight.deleting = Some(at(52));
+    let again = removal_of(&deciding(&with_pod(leaving), &wish, 52));
+    assert_eq!(
+        (again.pod, again.untrack),
+        (None, true),
+        "no second DELETE of what is being deleted"
+    );
+    let serviced = removal_of(&deciding(
+        &attempt(deployed(), served(address()), None),
+        &wish,
+        53,
+    ));
+    assert_eq!(
+        serviced,
+        Removal {
+            service: true,
+            ..Removal::default()
+        }
+    );
+    let last = removal_of(&deciding(&attempt(deployed(), None, None), &wish, 54));
+    assert_eq!(last.record, RecordRemoval::Delete);
+}
+
+#[test]
+fn a_stored_failure_stays_as_a_failed_record_and_then_nothing_is_left_to_do() {
+    let wish = ending(false, Reason::AttestationRefused, 50);
+    let last = removal_of(&deciding(&attempt(deployed(), None, None), &wish, 51));
+    assert_eq!(
+        last.record,
+        RecordRemoval::Fail("AttestationRefused: said so".into())
+    );
+    let failed = Some(record(&identity(0, "a"), Status::Failed, true));
+    assert_eq!(deciding(&attempt(failed, None, None), &wish, 52).step, None);
+}
+
+#[rstest]
+#[case::interrupted(Reason::Interrupted, true)]
+#[case::deadline(Reason::DeadlineExceeded, true)]
+#[case::transfer(Reason::TransferFailed, true)]
+#[case::node(Reason::NodeLost, true)]
+#[case::evicted(Reason::Evicted, true)]
+#[case::unknown(Reason::VerdictUnknown, true)]
+#[case::refused(Reason::AttestationRefused, false)]
+#[case::no_firmware(Reason::FirmwareNotFound, false)]
+fn after_an_interrupted_transfer_service_and_record_stay_for_the_cool_down(
+    #[case] reason: Reason,
+    #[case] cools: bool,
+) {
+    let wish = ending(false, reason, 50);
+    let serviced = attempt(deployed(), served(address()), None);
+    let before = deciding(&serviced, &wish, 139);
+    if cools {
+        assert_eq!((&before.step, before.wake_at), (&None, Some(at(140))));
+        assert_eq!(before.cools_until, Some(at(140)), "and it says so");
+        let podded = removal_of(&deciding(&with_pod(an_ended()), &wish, 51));
+        assert_eq!(
+            (podded.untrack, podded.service, podded.record),
+            (true, false, RecordRemoval::Keep),
+            "the Pod may go"
+        );
+    } else {
+        assert!(removal_of(&before).service);
+    }
+    let after = deciding(&serviced, &wish, 140);
+    assert!(removal_of(&after).service);
+    assert_eq!(after.cools_until, None);
+}
+
+#[test]
+fn the_pod_of_a_lost_node_goes_without_grace_once_its_verdict_is_stored() {
+    let memory = Memory {
+        lost: ["a".to_owned()].into(),
+        ..Memory::default()
+    };
+    let flashing = with_pod(a_running());
+    assert_eq!(
+        decide(&flashing, &wish(), &memory, &BOUNDS, at(701)).step,
+        Some(Step::ReadVerdict)
+    );
+    let stored = ending(false, Reason::NodeLost, 701);
+    let removal = removal_of(&decide(&flashing, &stored, &memory, &BOUNDS, at(702)));
+    assert_eq!(
+        (removal.pod, removal.untrack, removal.service),
+        (Some(PodRemoval::Lost), true, false)
+    );
+}
+
+#[test]
+fn a_reserved_device_of_a_leaving_job_is_uninstalled_and_a_flash_goes_on() {
+    let reserved = attempt(pending(), served(address()), None);
+    assert!(removal_of(&deciding(&reserved, &leaving(), 1)).service);
+    let last = removal_of(&deciding(&attempt(pending(), None, None), &leaving(), 2));
+    assert_eq!(last.record, RecordRemoval::Delete);
+    assert_eq!(deciding(&with_pod(a_running()), &leaving(), 1).step, None);
+    assert_eq!(
+        deciding(&with_pod(an_ended()), &leaving(), 1).step,
+        Some(Step::ReadVerdict)
+    );
+}
+
+#[test]
+fn a_leaving_job_keeps_no_failed_record() {
+    let wish = Wish {
+        job: JobState::Leaving,
+        ..ending(false, Reason::AttestationRefused, 50)
+    };
+    let failed = Some(record(&identity(0, "a"), Status::Failed, true));
+    assert_eq!(
+        removal_of(&deciding(&attempt(failed, None, None), &wish, 51)).record,
+        RecordRemoval::Delete
+    );
+}

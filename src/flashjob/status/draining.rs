@@ -1,0 +1,99 @@
+//! What a FlashJob that is being deleted still waits for, until when, and what ends it. Pure.
+//!
+//! Called by `describe`.
+
+use crate::{
+    api::{FlashJobStatus, Reason},
+    flashjob::{job::Job, plan::Cooling},
+};
+
+/// Reason and message of the condition `Draining`. The command is given only where no flash would be interrupted by it.
+pub(super) fn draining(
+    job: &Job,
+    status: &FlashJobStatus,
+    cooling: Option<Cooling>,
+) -> (Reason, String) {
+    let in_flight = status.counts.map_or(0, |counts| counts.in_flight);
+    let flashing = (in_flight > 0).then(|| {
+        let deadline = status
+            .effective
+            .as_ref()
+            .map_or(0, |effective| effective.active_deadline_seconds_per_device);
+        format!(
+            "{} in flight, at most {} min",
+            devices(in_flight),
+            (deadline + 59) / 60
+        )
+    });
+    let cools = cooling.map(|Cooling { devices: some, until }| {
+        let some = devices(i64::try_from(some).unwrap_or(i64::MAX));
+        format!(
+            "{some} cooling down until {until} after a transfer that was cut off: a device may still be dialling the address \
+             that it was told, so nothing else may flash it"
+        )
+    });
+    match (flashing, cools) {
+        (Some(flashing), Some(cools)) => (Reason::Deleting, format!("{flashing}; {cools}")),
+        (Some(flashing), None) => (Reason::Deleting, flashing),
+        (None, Some(cools)) => (
+            Reason::CoolingDown,
+            format!(
+                "{cools}; to free them now instead: flashjob-operator cleanup {} -n {}",
+                job.name, job.namespace
+            ),
+        ),
+        (None, None) => (
+            Reason::Deleting,
+            "nothing is in flight; what is left is being removed".to_owned(),
+        ),
+    }
+}
+
+fn devices(count: i64) -> String {
+    match count {
+        1 => "1 device".to_owned(),
+        _ => format!("{count} devices"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+    use crate::flashjob::fixtures::{Scene, at, spec};
+
+    const DIALLING: &str = "after a transfer that was cut off: a device may still be dialling the address that it was told, so \
+                            nothing else may flash it";
+    const COMMAND: &str = "; to free them now instead: flashjob-operator cleanup lamps -n lab";
+
+    #[rstest]
+    #[case::flashes(2, None, Reason::Deleting, "2 devices in flight, at most 10 min".into())]
+    #[case::a_cool_down(0, Some(1), Reason::CoolingDown, format!("1 device cooling down until 1970-01-01T00:01:40Z {DIALLING}{COMMAND}"))]
+    #[case::cool_downs(0, Some(3), Reason::CoolingDown, format!("3 devices cooling down until 1970-01-01T00:01:40Z {DIALLING}{COMMAND}"))]
+    #[case::a_command_that_would_interrupt_a_flash_is_not_offered(
+        1, Some(1), Reason::Deleting,
+        format!("1 device in flight, at most 10 min; 1 device cooling down until 1970-01-01T00:01:40Z {DIALLING}"),
+    )]
+    #[case::neither(0, None, Reason::Deleting, "nothing is in flight; what is left is being removed".into())]
+    fn a_job_that_is_deleted_says_what_it_waits_for(
+        #[case] in_flight: i64,
+        #[case] cooling: Option<usize>,
+        #[case] reason: Reason,
+        #[case] message: String,
+    ) {
+        let job = Scene::of(&spec(1)).job;
+        let status = serde_json::from_value(json!({
+            "counts": {
+                "selected": 4, "pending": 0, "inFlight": in_flight, "verifying": 0, "waiting": 0, "succeeded": 0, "failed": 0,
+                "skipped": 0,
+            },
+        }));
+        let mut status: FlashJobStatus = status.unwrap();
+        status.effective = Some(Scene::of(&spec(1)).observed().effective().clone());
+        let until = at(100);
+        let cooling = cooling.map(|devices| Cooling { devices, until });
+        assert_eq!(draining(&job, &status, cooling), (reason, message));
+    }
+}
