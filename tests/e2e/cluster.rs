@@ -152,6 +152,27 @@ async fn a_deleted_or_taken_lease_is_lost_and_closes_the_fence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_a_renewal_changed_whose_answer_nobody_saw_is_given_up_all_the_same() {
+    let space = Space::new("unseen").await;
+    let leases: Api<Lease> = Api::namespaced(space.client.clone(), &space.name);
+    let one = candidate(&space).await;
+    let leadership = one.election.win().await;
+    let renewed = json!({"spec": {"renewTime": "2026-01-01T00:00:00.000000Z"}});
+    leases
+        .patch(
+            names::LEASE,
+            &PatchParams::default(),
+            &Patch::Merge(renewed),
+        )
+        .await
+        .unwrap();
+    leadership.release().await.unwrap();
+    let lease = leases.get(names::LEASE).await.unwrap();
+    let holder = lease.spec.unwrap().holder_identity.unwrap_or_default();
+    assert_eq!(holder, "", "the next one need not wait");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_the_lease_nothing_is_sent_and_a_lease_that_is_not_renewed_ends_by_itself() {
     let space = Space::new("fence").await;
     let one = candidate(&space).await;

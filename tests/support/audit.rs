@@ -1,7 +1,7 @@
 //! The API server's audit log: who wrote what, and how often each Pod was born.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs::File,
     io::{BufRead, BufReader, Seek, SeekFrom},
     path::Path,
@@ -247,25 +247,42 @@ impl Audit {
         writes
     }
 
-    /// The most objects of a kind (its plural) that were alive in a namespace at the same time. An object lives from its birth to
-    /// the first delete that was, or may have been, carried out: a lower bound, since finalizers may keep it longer.
+    /// The most objects of a kind (its plural) that were alive in a namespace at the same time. An object lives from the answer to
+    /// its birth to the arrival of the first delete that was, or may have been, carried out: a lower bound, since a watch tells of
+    /// its end before that delete is answered, and finalizers may keep it longer.
     pub fn peak(&self, resource: &str, namespace: &str) -> usize {
-        let mut alive = BTreeSet::new();
-        let mut peak = 0;
+        let mut lives: BTreeMap<&str, (Option<Timestamp>, Option<Timestamp>)> = BTreeMap::new();
         let of = |request: &&Request| request.namespace == namespace && request.is_write();
+        let first = |known: &mut Option<Timestamp>, time: Timestamp| {
+            *known = Some(known.map_or(time, |known| known.min(time)));
+        };
         for request in self.0.iter().filter(of) {
             let bound = resource == "pods" && request.is_binding();
             if request.resource != resource && !bound {
                 continue;
             }
+            let (birth, end) = lives.entry(&request.name).or_default();
             if bound || request.is_birth() {
-                alive.insert(&request.name);
+                first(birth, request.answered);
             } else if request.verb == "delete" && request.may_be_done() {
-                alive.remove(&request.name);
+                first(end, request.received);
             }
-            peak = peak.max(alive.len());
         }
-        peak
+        let mut changes = Vec::new();
+        for (birth, end) in lives.into_values() {
+            let Some(birth) = birth else { continue };
+            if end.is_none_or(|end| end > birth) {
+                changes.push((birth, true));
+                changes.extend(end.map(|end| (end, false)));
+            }
+        }
+        changes.sort_unstable();
+        let mut alive = 0_usize;
+        let counts = changes.into_iter().map(|(_, begins)| {
+            alive = if begins { alive + 1 } else { alive - 1 };
+            alive
+        });
+        counts.max().unwrap_or(0)
     }
 
     /// Deletes of which nobody knows whether they were carried out, because their asker was killed meanwhile.
@@ -372,8 +389,32 @@ mod tests {
                 ("create", "b", 201),
             ];
             let requests = requests.map(|(verb, name, code)| request(verb, name, code));
-            Audit(Arc::new(requests.into())).peak("services", "lab")
+            let mut requests = requests.to_vec();
+            for (second, request) in (0..).zip(&mut requests) {
+                request.received = Timestamp::from_second(2 * second).unwrap();
+                request.answered = Timestamp::from_second(2 * second + 1).unwrap();
+            }
+            Audit(Arc::new(requests)).peak("services", "lab")
         };
         assert_eq!([of(200), of(504), of(409)], [1, 1, 2]);
+    }
+
+    #[test]
+    fn who_begins_because_another_has_ended_is_no_second_though_its_answer_is_logged_first() {
+        let of = |second: i64| Timestamp::from_second(second).unwrap();
+        let at = |verb, name, code, (received, answered)| {
+            let mut request = request(verb, name, code);
+            (request.received, request.answered) = (of(received), of(answered));
+            request
+        };
+        let peak = |born: i64| {
+            let requests = [
+                at("create", "a", 201, (0, 1)),
+                at("create", "b", 201, (born, born + 1)),
+                at("delete", "a", 200, (4, 9)),
+            ];
+            Audit(Arc::new(requests.into())).peak("services", "lab")
+        };
+        assert_eq!((peak(5), peak(1)), (1, 2));
     }
 }

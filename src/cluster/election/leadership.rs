@@ -125,15 +125,29 @@ impl Leadership {
     ///
     /// # Errors
     /// When the Lease could not be written; it then expires by itself.
-    pub async fn release(self) -> Result<(), ApiError> {
+    pub async fn release(mut self) -> Result<(), ApiError> {
         self.election.fence.close();
+        let released = self.write_released().await;
+        // A renewal that was cut off may have been carried out: the lease is ours, but newer than it is known here.
+        if matches!(&released, Err(error) if error.kind == ErrorKind::Conflict) {
+            match self.election.get().await? {
+                Some(lease) if holder(&lease) == self.identity => self.lease = lease,
+                _ => return released,
+            }
+            self.write_released().await?;
+        } else {
+            released?;
+        }
+        info!(identity = %self.identity, "no longer leading");
+        Ok(())
+    }
+
+    async fn write_released(&self) -> Result<(), ApiError> {
         let spec = released_spec(self.lease.spec.as_ref(), clock::now());
         let limit = self.election.request_timeout;
         let write = self.election.write(Some(&self.lease), spec, limit);
         let crash = &self.election.crash;
-        crash.around(Write::LeaseRelease, write).await?;
-        info!(identity = %self.identity, "no longer leading");
-        Ok(())
+        crash.around(Write::LeaseRelease, write).await.map(drop)
     }
 }
 

@@ -4,7 +4,7 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::{Stage, device_of, says};
+use super::{PATIENCE, Stage, device_of, says};
 
 /// A device whose flash takes that long, while it is being flashed: its UUID and its Pod.
 pub(super) async fn in_flight(name: &str, flash_seconds: f64) -> (Stage, String, String) {
@@ -52,12 +52,14 @@ async fn a_pod_deleted_before_its_flash_ends_is_interrupted_and_never_restarted(
         .await
         .unwrap();
     interrupted_once(&stage, &uuid).await;
-    let listed = stage.space.helm(&["list", "--failed", "--short"]);
-    assert_eq!(
-        listed.trim(),
-        format!("flash-{uuid}"),
-        "the release stays as failed"
-    );
+    // The verdict is stored first.
+    stage
+        .space
+        .eventually("a release that stays as failed", PATIENCE, async || {
+            let listed = stage.space.helm(&["list", "--failed", "--short"]);
+            (listed.trim() == format!("flash-{uuid}")).then_some(())
+        })
+        .await;
 }
 
 #[tokio::test]
