@@ -94,7 +94,8 @@ impl ControlPlane {
         Some(directory.join(format!("{name}.{what}")))
     }
 
-    /// Says that a test makes the API server refuse the operator's requests of that verb and resource in a namespace, of `*` all.
+    /// Says that a test makes the API server refuse the operator's requests of that verb and resource in a namespace (empty: the
+    /// cluster's), of `*` all.
     pub fn expect_refusals(&self, namespace: &str, verb: &str, resource: &str) {
         let Some(kept) = self.kept("refusals") else {
             return;

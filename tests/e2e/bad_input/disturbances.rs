@@ -161,6 +161,10 @@ async fn an_api_server_that_is_away_for_a_minute_loses_nothing_and_the_job_goes_
     let _alone = ControlPlane::disturb().await;
     let plane = ControlPlane::disturbed();
     let space = Space::on(plane, "outage").await;
+    // An API server that has just started does not know all roles yet.
+    for namespace in [&space.name, ""] {
+        plane.expect_refusals(namespace, "*", "*");
+    }
     let mut operator = space.operator(&[]);
     let fleet = begun(&space).await;
     let api_server = plane.kill("kube-apiserver");

@@ -236,6 +236,9 @@ metadata:
     let path = chart.path().to_str().unwrap();
     let arguments = ["--flash-pod-chart", path, "--engine", "native"];
     let stage = Stage::healthy("kind", 1, 0.2, &arguments).await;
+    let space = &stage.space;
+    let plane = space.control_plane;
+    plane.expect_refusals(&space.name, "patch", "configmaps");
     let class = &stage.space.name;
     stage
         .space
