@@ -27,6 +27,7 @@ mod leadership;
 mod main_job;
 mod outdated_crd;
 mod rollout_class;
+mod rollout_class_rules;
 mod rollout_limits;
 mod rollout_proof;
 mod rollout_retries;

@@ -322,3 +322,32 @@ async fn nobody_else_begins_a_device_that_is_read_back_though_its_record_was_del
     assert_eq!(journal.len(), 2);
     assert!(journal[1].start >= ended, "{journal:#?}, {ended}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_is_verified_by_the_expected_version_where_the_job_names_one() {
+    let space = Space::new("expected").await;
+    let fleet = space.fleet(healthy(2, 0.3)).await;
+    let uuids = fleet.uuids();
+    let _operator = space.operator(&[]);
+    // Each comes back with the job's version.
+    for (index, (name, expected)) in [("same", "0.2.0"), ("another", "0.9.0")].iter().enumerate() {
+        let verification =
+            json!({"mode": "Version", "expectedVersion": expected, "timeoutSeconds": 10});
+        let spec = json!({"verification": verification});
+        space.apply(&job(name, &uuids[index..=index], &spec).to_string());
+    }
+    for (name, uuid, ends) in [
+        ("same", &uuids[0], ("Succeeded", "Verified")),
+        ("another", &uuids[1], ("Failed", "VersionMismatch")),
+    ] {
+        let done = space.finished(name, 150).await;
+        let device = done.device(uuid);
+        let (phase, reason) = (&device["phase"], &device["reason"]);
+        assert_eq!(
+            (phase, reason),
+            (&json!(ends.0), &json!(ends.1)),
+            "{device:#}"
+        );
+        assert_eq!(device["toVersion"], "0.2.0");
+    }
+}
