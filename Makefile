@@ -23,10 +23,10 @@ up: ## Start a control plane, the operator and twelve devices, and leave them ru
 down: ## Stop what `make up` started.
 	@tests/control-plane/down.sh $(STATE)
 
-test: ## Run every test, the end-to-end ones included (TEST_THREADS=4 at a time: most of the time they wait).
+test: ## Run every test, the end-to-end ones included (TEST_THREADS=3 at a time: much of the time they wait).
 	tests/control-plane/build.sh >/dev/null
 	rm -rf "$(AUDIT_LOGS)"
-	RUST_TEST_THREADS=$(or $(TEST_THREADS),4) FLASHJOB_AUDIT_LOGS="$(AUDIT_LOGS)" PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --all-targets --no-fail-fast
+	RUST_TEST_THREADS=$(or $(TEST_THREADS),3) FLASHJOB_AUDIT_LOGS="$(AUDIT_LOGS)" PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --all-targets --no-fail-fast
 	tests/control-plane/with.sh cargo test --locked --test helm_compat -- --ignored
 	FLASHJOB_AUDIT_LOGS="$(AUDIT_LOGS)" PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test rights -- --ignored --nocapture
 	rm -rf "$(AUDIT_LOGS)"

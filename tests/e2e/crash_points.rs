@@ -51,7 +51,7 @@ pub fn arguments<'a>(engine: &'a str, point: Option<&'a str>) -> Vec<&'a str> {
         "--helm-timeout-seconds",
         "5",
         "--write-timeout-ms",
-        "700",
+        "1500",
         "--renew-period-ms",
         "500",
     ];
@@ -230,9 +230,11 @@ impl<'a> Stage<'a> {
             self.space,
             &name,
             std::slice::from_ref(&device.uuid),
-            &json!({}),
+            // The operator runs already: it must not be quicker than what it is to find.
+            &json!({"suspend": true}),
         );
         original.flash(&device, true);
+        self.space.patch_spec(&name, &json!({"suspend": false}));
     }
 
     /// An operator comes to this point and dies there.
