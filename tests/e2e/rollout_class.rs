@@ -32,11 +32,6 @@ fn patch(space: &Space, kind: &str, name: &str, patch: &Value) {
     ]);
 }
 
-fn births(space: &Space) -> usize {
-    let pods = space.control_plane.audit().pod_births(&space.name);
-    pods.values().sum()
-}
-
 async fn stalled(space: &Space, name: &str, reason: &str, words: &str) -> Seen {
     space
         .eventually(
@@ -78,7 +73,7 @@ async fn a_suspended_class_starts_nothing_new_and_what_is_in_flight_ends() {
     );
     space
         .eventually("a flash under way", seconds(PATIENCE), async || {
-            (births(&space) > 0).then_some(())
+            (space.births() > 0).then_some(())
         })
         .await;
     patch(
@@ -94,7 +89,7 @@ async fn a_suspended_class_starts_nothing_new_and_what_is_in_flight_ends() {
         })
         .await;
     // What the status says holds: nothing is born after it.
-    let born = births(&space);
+    let born = space.births();
     let job = space
         .eventually(
             "an end of what is in flight",
@@ -102,7 +97,7 @@ async fn a_suspended_class_starts_nothing_new_and_what_is_in_flight_ends() {
             async || Some(space.job("lamps")).filter(|job| job.count("inFlight") == 0),
         )
         .await;
-    assert_eq!(births(&space), born, "{}", space.dump());
+    assert_eq!(space.births(), born, "{}", space.dump());
     assert_eq!(job.count("pending"), 6 - i64::try_from(born).unwrap());
     let status = &job.0["status"];
     assert_eq!(names(&job), &json!(name));
@@ -217,7 +212,7 @@ async fn what_a_class_does_not_allow_creates_nothing_until_an_administrator_allo
             },
         )
         .await;
-    assert_eq!(births(&space), 0);
+    assert_eq!(space.births(), 0);
     assert_eq!(space.left_behind(), "");
     // Labels of the namespace count as they are now, and so does everything else.
     space.kubectl(&["label", "namespace", &space.name, "flash=yes"]);
@@ -255,7 +250,7 @@ async fn devices_that_the_class_does_not_allow_fail_one_by_one_before_anything_i
         message.contains(&name) && message.contains("deviceFilter"),
         "{message}"
     );
-    assert_eq!(births(&space), 2);
+    assert_eq!(space.births(), 2);
 }
 
 /// Values of an annotation on the Pods of a namespace.
@@ -330,7 +325,7 @@ async fn defaults_are_those_that_the_round_began_with_even_after_a_crash_and_rul
         .await;
     operator.kill();
     space.kubectl(&["delete", "controllerrevisions", "-l", frozen]);
-    let born = births(&space);
+    let born = space.births();
     let _operator = space.operator(&[]);
     let lost = space
         .eventually("SelectionLost", seconds(PATIENCE), async || {
@@ -342,7 +337,7 @@ async fn defaults_are_those_that_the_round_began_with_even_after_a_crash_and_rul
     let message = lost.0["status"]["message"].as_str().unwrap();
     assert!(message.contains(&format!("FlashClass {name}")), "{message}");
     assert_eq!(lost.0["status"]["flashClass"]["generation"], 3);
-    assert_eq!(births(&space), born);
+    assert_eq!(space.births(), born);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -360,7 +355,7 @@ async fn naming_another_class_within_a_round_gives_no_way_past_the_first() {
     space.apply(&job("lamps", &fleet.uuids(), &json!({"flashClassName": strict})).to_string());
     space
         .eventually("a first flash", seconds(PATIENCE), async || {
-            (births(&space) > 0).then_some(())
+            (space.births() > 0).then_some(())
         })
         .await;
     let edit = json!({"spec": {"flashClassName": open, "parallelism": 3}});

@@ -27,11 +27,6 @@ async fn only_device(space: &Space, name: &str, uuid: &str) -> (String, String, 
     (text("phase"), text("reason"), text("message"))
 }
 
-fn births(space: &Space) -> usize {
-    let pods = space.control_plane.audit().pod_births(&space.name);
-    pods.values().sum()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_class_demands_of_devices_keeps_them_from_being_flashed_whatever_the_job_says() {
     let space = Space::new("class-demands").await;
@@ -66,7 +61,7 @@ async fn what_a_class_demands_of_devices_keeps_them_from_being_flashed_whatever_
         let device = only_device(&space, name, uuid).await;
         assert_eq!((&*device.0, &*device.1), (*phase, *reason), "{device:?}");
     }
-    assert_eq!(births(&space), 0);
+    assert_eq!(space.births(), 0);
     assert!(space.releases().is_empty());
     let effective =
         |name: &str, field: &str| space.job(name).0["status"]["effective"][field].clone();
@@ -168,7 +163,7 @@ async fn what_the_flash_pod_may_use_is_what_the_class_lists_and_nothing_else() {
         let message = refused.0["status"]["message"].as_str().unwrap_or_default();
         assert!(message.contains(what), "{name}: {message}");
     }
-    assert_eq!(births(&space), cases.len());
+    assert_eq!(space.births(), cases.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -188,5 +183,5 @@ async fn a_device_without_an_address_is_given_up_as_soon_as_its_class_says() {
     let message = seen.device(&uuids[0])["message"].to_string();
     assert!(message.contains("after 2 s"), "{message}");
     assert_eq!(seen.0["status"]["effective"]["addressTimeoutSeconds"], 2);
-    assert_eq!(births(&space), 0);
+    assert_eq!(space.births(), 0);
 }

@@ -135,6 +135,12 @@ impl Space {
             .await
     }
 
+    /// Pods that were born here so far, by the audit log.
+    pub fn births(&self) -> usize {
+        let pods = self.control_plane.audit().pod_births(&self.name);
+        pods.values().sum()
+    }
+
     /// Merges this into the spec of a job.
     pub fn patch_spec(&self, name: &str, spec: &Value) {
         let patch = json!({ "spec": spec }).to_string();
