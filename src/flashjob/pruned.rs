@@ -3,7 +3,7 @@
 //! A rollout stands on what is stored, so nothing of the job starts before all of it is. Called with the answer to every status
 //! write; `plan` and `status` go by what is remembered of it.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use serde_json::Value;
 
@@ -28,6 +28,10 @@ pub fn after(
     written: &FlashJobStatus,
     stored: Option<&FlashJobStatus>,
 ) -> BTreeSet<String> {
+    // Nearly always; a status of many devices is large.
+    if known.is_empty() && stored == Some(written) {
+        return BTreeSet::new();
+    }
     let json = |status: &FlashJobStatus| serde_json::to_value(status).unwrap_or_default();
     let (written, stored) = (json(written), stored.map(json).unwrap_or_default());
     let mut fields: BTreeSet<String> = known
@@ -80,15 +84,18 @@ fn holds(value: &Value, path: &str) -> bool {
 
 /// A status without the fields that are not stored anyway: whether it says anything new is told by the others.
 #[must_use]
-pub fn without(status: &FlashJobStatus, fields: &BTreeSet<String>) -> FlashJobStatus {
+pub fn without<'a>(
+    status: &'a FlashJobStatus,
+    fields: &BTreeSet<String>,
+) -> Cow<'a, FlashJobStatus> {
     if fields.is_empty() {
-        return status.clone();
+        return Cow::Borrowed(status);
     }
     let mut json = serde_json::to_value(status).unwrap_or_default();
     for path in fields {
         remove(&mut json, path);
     }
-    serde_json::from_value(json).unwrap_or_else(|_| status.clone())
+    serde_json::from_value(json).map_or(Cow::Borrowed(status), Cow::Owned)
 }
 
 fn remove(value: &mut Value, path: &str) {
