@@ -6,8 +6,6 @@ ENGINE ?= native
 FLASHJOB_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flashjob
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 STATE ?= $(TARGET)/control-plane
-# What the API servers of a run of `make test` were asked, until it has been looked at.
-AUDIT_LOGS := $(TARGET)/audit
 export FLASHJOB_CACHE
 
 .PHONY: help demo up down test unit sim rollout-proof chaos chaos-api e2e bench bench-micro lint checkov sbom reproducible generate ci tools
@@ -23,13 +21,8 @@ up: ## Start a control plane, the operator and twelve devices, and leave them ru
 down: ## Stop what `make up` started.
 	@tests/control-plane/down.sh $(STATE)
 
-test: ## Run every test, the end-to-end ones included (TEST_THREADS=3 at a time: much of the time they wait).
-	tests/control-plane/build.sh >/dev/null
-	rm -rf "$(AUDIT_LOGS)"
-	RUST_TEST_THREADS=$(or $(TEST_THREADS),3) FLASHJOB_AUDIT_LOGS="$(AUDIT_LOGS)" PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --all-targets --no-fail-fast
-	tests/control-plane/with.sh cargo test --locked --test helm_compat -- --ignored
-	FLASHJOB_AUDIT_LOGS="$(AUDIT_LOGS)" PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test rights -- --ignored --nocapture
-	rm -rf "$(AUDIT_LOGS)"
+test: ## Run every test, the end-to-end ones included (TEST_THREADS=6 at a time: much of the time they wait).
+	@hack/test.sh
 
 unit: ## Run the tests that need no control plane.
 	cargo test --locked --lib --bins --examples
@@ -50,7 +43,7 @@ rollout-proof: ## Roll out to many devices with faults and a kill of the operato
 
 chaos-api: ## Let requests fail, hang and be lost at every rate, and take parts of the cluster away, for half an hour.
 	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test e2e -- --ignored --nocapture --test-threads 2 \
-		faults:: leadership:: bad_input::
+		faults:: leadership:: bad_input:: crash_points::
 
 e2e: ## Run the end-to-end tests alone (TEST=part-of-a-name).
 	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test e2e $(TEST)

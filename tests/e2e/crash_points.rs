@@ -37,7 +37,9 @@ const ELSEWHERE: [Write; 1] = [Write::UnreadableStatus];
 /// How long an operator is waited for until it is given more to do.
 const MORE: Duration = seconds(4);
 /// How long it may take to come to its point.
-const PATIENCE: Duration = seconds(120);
+const PATIENCE: Duration = seconds(240);
+/// Jobs that may be under way at the same time: a machine that is slow already gets no more to do.
+const UNDER_WAY: usize = 4;
 
 /// Arguments of an operator that loses no time with its lease, with a crash point.
 pub fn arguments<'a>(engine: &'a str, point: Option<&'a str>) -> Vec<&'a str> {
@@ -192,13 +194,18 @@ impl<'a> Stage<'a> {
             Write::SelectionStatus => self.select_more().await,
             Write::ClassStatus => self.make_class(),
             Write::AdoptService | Write::AdoptPod => self.inherit(),
-            Write::RecordFailed => self.begin(false).await,
             Write::LeaseTake | Write::LeaseRenew | Write::LeaseRelease => {}
+            Write::RecordFailed if self.under_way().await < UNDER_WAY => self.begin(false).await,
             // What the last operator had begun leads there, too; what a killed helm left only after its time-out.
-            _ if self.engine == "native"
-                && !self.those(|status| !finished(status)).await.is_empty() => {}
-            _ => self.begin(true).await,
+            _ if self.engine == "native" && self.under_way().await > 0 => {}
+            _ if self.under_way().await < UNDER_WAY => self.begin(true).await,
+            _ => {}
         }
+    }
+
+    /// Jobs that have not finished.
+    async fn under_way(&self) -> usize {
+        self.those(|status| !finished(status)).await.len()
     }
 
     /// One more device for the newest job.
@@ -311,7 +318,7 @@ impl<'a> Stage<'a> {
     async fn settle(&self) {
         let mut operator = self.next_operator(None).await;
         self.space
-            .eventually("end of all jobs", seconds(180), async || {
+            .eventually("end of all jobs", seconds(300), async || {
                 if operator.ended().is_some() {
                     operator = self.next_operator(None).await;
                 }
@@ -335,13 +342,37 @@ fn has_failed(status: &Value) -> bool {
     finished(status) && status["failedIndexes"].is_string()
 }
 
+/// The writes that another engine makes otherwise, or after other ones.
+fn is_the_engine_s(write: Write) -> bool {
+    write.engine().is_some()
+        || matches!(
+            write,
+            Write::Status
+                | Write::PodUntrack
+                | Write::PodDelete
+                | Write::ServiceDelete
+                | Write::RecordFailed
+        )
+}
+
 #[rstest]
-#[case::native("native")]
-#[case::helm("helm")]
+#[case::native("native", |_| true)]
+#[case::helm("helm", is_the_engine_s)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_that_dies_before_or_after_any_of_its_writes_leaves_nothing_wrong(
     #[case] engine: &'static str,
+    #[case] which: fn(Write) -> bool,
 ) {
+    die_at_each_point(engine, which).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: make chaos-api"]
+async fn an_operator_with_helm_that_dies_before_or_after_any_of_its_writes_leaves_nothing_wrong() {
+    die_at_each_point("helm", |_| true).await;
+}
+
+async fn die_at_each_point(engine: &'static str, which: fn(Write) -> bool) {
     let begin = Instant::now();
     let space = Space::new(&format!("crash-{engine}")).await;
     let auditor = Auditor::of(&space);
@@ -355,7 +386,7 @@ async fn an_operator_that_dies_before_or_after_any_of_its_writes_leaves_nothing_
     let points = Point::of_engine(engine);
     let points: Vec<_> = points
         .into_iter()
-        .filter(|point| !ELSEWHERE.contains(&point.write))
+        .filter(|point| !ELSEWHERE.contains(&point.write) && which(point.write))
         .collect();
     for &point in &points {
         stage.crash(point).await;

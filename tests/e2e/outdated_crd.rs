@@ -33,8 +33,8 @@ impl Drop for Outdated {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_api_server_does_not_store_is_said_and_nothing_starts_until_it_does() {
-    let _alone = ControlPlane::disturb().await;
-    let plane = ControlPlane::disturbed();
+    let disturbed = ControlPlane::disturb().await;
+    let plane = disturbed.plane;
     plane.operator_kubeconfig();
     let space = Space::on(plane, "outdated").await;
     let outdated = Outdated::on(plane);

@@ -163,8 +163,8 @@ fn born_around_the_stop(audit: &Audit, namespace: &str) -> (usize, Vec<String>) 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_emergency_stop_of_all_classes_starts_nothing_after_a_second_and_what_is_in_flight_ends()
 {
-    let _alone = ControlPlane::disturb().await;
-    let space = Space::on(ControlPlane::disturbed(), "stop").await;
+    let disturbed = ControlPlane::disturb().await;
+    let space = Space::on(disturbed.plane, "stop").await;
     let fleet = space.fleet(params("gw-a", 16, 1.5)).await;
     let uuids = fleet.uuids();
     let _operator = space.operator(&[]);

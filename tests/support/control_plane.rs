@@ -27,6 +27,12 @@ pub struct ControlPlane {
     pub(super) asker: OnceLock<Client>,
 }
 
+/// A control plane that one test has to itself.
+pub struct Disturbed {
+    pub plane: &'static ControlPlane,
+    _alone: tokio::sync::MutexGuard<'static, ()>,
+}
+
 impl ControlPlane {
     /// The one that all tests of this process share; the first to ask starts it (and builds it, when it never was).
     pub fn shared() -> &'static Self {
@@ -40,16 +46,17 @@ impl ControlPlane {
         SHARED.get_or_init(|| Self::start("namesakes"))
     }
 
-    /// A third shared one, for tests that disturb all of it: each holds [`ControlPlane::disturb`] as long as it does.
-    pub fn disturbed() -> &'static Self {
-        static SHARED: OnceLock<ControlPlane> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start("disturbed"))
-    }
-
-    /// One test at a time disturbs a control plane.
-    pub async fn disturb() -> tokio::sync::MutexGuard<'static, ()> {
-        static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-        ONE.lock().await
+    /// One that a test may disturb all of, and has to itself until it drops this; there are a few, so that such tests need not
+    /// all wait for each other.
+    pub async fn disturb() -> Disturbed {
+        static BUSY: [tokio::sync::Mutex<()>; 3] = [const { tokio::sync::Mutex::const_new(()) }; 3];
+        static PLANES: [OnceLock<ControlPlane>; 3] = [const { OnceLock::new() }; 3];
+        let free = BUSY.iter().map(|busy| Box::pin(busy.lock()));
+        let (alone, number, _) = futures::future::select_all(free).await;
+        Disturbed {
+            plane: PLANES[number].get_or_init(|| Self::start(&format!("disturbed-{number}"))),
+            _alone: alone,
+        }
     }
 
     /// One of its own, for a test that stops parts of it.

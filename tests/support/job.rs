@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Fleet, Operator, Space, seconds};
+use super::{Fleet, Operator, Space, auditor::newest, seconds};
 
 /// Firmware of the jobs made here.
 pub const FIRMWARE: &str = "registry.example.com/esp32-fmnist:0.2.0";
@@ -183,18 +183,18 @@ impl Space {
         [core.concat(), revisions].concat().join("\n")
     }
 
-    /// Whether no flash is under way: no Pod, no Service, no record but those of devices that failed.
+    /// Whether no flash is under way: no Pod, no Service, no release but those of devices that failed. Below its newest revision
+    /// a release may have any: an upgrade that was cut off leaves what it would have superseded as deployed.
     pub fn is_at_rest(&self) -> bool {
-        let records = [
-            "get",
-            "secrets",
-            "-o",
-            "name",
-            "-l",
-            "owner=helm,status notin (failed,superseded)",
-        ];
         let none = |plural| self.names("api/v1", plural).is_empty();
-        none("pods") && none("services") && self.kubectl(&records).is_empty()
+        let path = format!(
+            "/api/v1/namespaces/{}/secrets?labelSelector=owner%3Dhelm",
+            self.name
+        );
+        let list = self.control_plane.get(&path).unwrap_or_default();
+        let records = list["items"].as_array().map_or(&[][..], Vec::as_slice);
+        let over = |record: &&Value| record["metadata"]["labels"]["status"] == "failed";
+        none("pods") && none("services") && newest(records).iter().all(over)
     }
 
     /// Names of the releases with their status, as Helm 4 lists them.

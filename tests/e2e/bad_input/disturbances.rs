@@ -49,6 +49,7 @@ fn without(rules: &Value, resource: &str, verb: &str) -> Value {
 
 /// A right that the operator lacks until this is dropped.
 struct Right {
+    plane: &'static ControlPlane,
     role: String,
     rules: Value,
 }
@@ -58,9 +59,11 @@ impl Right {
         space
             .control_plane
             .expect_refusals(&space.name, verb, resource);
-        let whole = ControlPlane::disturbed().kubectl(&["get", "clusterrole", role, "-o", "json"]);
+        let plane = space.control_plane;
+        let whole = plane.kubectl(&["get", "clusterrole", role, "-o", "json"]);
         let whole: Value = serde_json::from_str(&whole).unwrap();
         let right = Self {
+            plane,
             role: role.to_owned(),
             rules: whole["rules"].clone(),
         };
@@ -71,7 +74,7 @@ impl Right {
     fn put(&self, rules: &Value) {
         let patch = json!({"rules": rules}).to_string();
         let change = ["--type=merge", "-p", &patch];
-        ControlPlane::disturbed()
+        self.plane
             .kubectl(&[&["patch", "clusterrole", &self.role][..], &change].concat());
     }
 }
@@ -92,8 +95,8 @@ async fn a_right_that_is_taken_away_is_named_in_the_api_s_words_and_nothing_is_l
     #[case] resource: &str,
     #[case] verb: &str,
 ) {
-    let _alone = ControlPlane::disturb().await;
-    let plane = ControlPlane::disturbed();
+    let disturbed = ControlPlane::disturb().await;
+    let plane = disturbed.plane;
     let arguments = ["--address-timeout-seconds=300"];
     let stage = Stage::on(plane, "right", healthy(1, 1.0), &arguments).await;
     let uuid = stage.fleet.uuids().remove(0);
@@ -113,7 +116,7 @@ async fn a_right_that_is_taken_away_is_named_in_the_api_s_words_and_nothing_is_l
         assert_eq!(refused["reason"], "Forbidden", "{refused:#}");
     }
     // Longer than a few tries: it is not given up.
-    tokio::time::sleep(seconds(20)).await;
+    tokio::time::sleep(seconds(10)).await;
     assert_eq!(stage.status("job").await["counts"]["failed"], 0);
     drop(right);
     sent_once(&stage.space, &stage.fleet, "job").await;
@@ -121,8 +124,8 @@ async fn a_right_that_is_taken_away_is_named_in_the_api_s_words_and_nothing_is_l
 
 #[tokio::test]
 async fn a_status_that_may_not_be_written_keeps_the_verdict_until_it_may() {
-    let _alone = ControlPlane::disturb().await;
-    let plane = ControlPlane::disturbed();
+    let disturbed = ControlPlane::disturb().await;
+    let plane = disturbed.plane;
     let stage = Stage::on(plane, "status-right", healthy(2, 8.0), &[]).await;
     let uuids = stage.fleet.uuids();
     stage.flash("job", &uuids, json!({"parallelism": 1})).await;
@@ -158,8 +161,8 @@ async fn a_status_that_may_not_be_written_keeps_the_verdict_until_it_may() {
 
 #[tokio::test]
 async fn an_api_server_that_is_away_for_a_minute_loses_nothing_and_the_job_goes_on() {
-    let _alone = ControlPlane::disturb().await;
-    let plane = ControlPlane::disturbed();
+    let disturbed = ControlPlane::disturb().await;
+    let plane = disturbed.plane;
     let space = Space::on(plane, "outage").await;
     // An API server that has just started does not know all roles yet.
     for namespace in [&space.name, ""] {
@@ -206,8 +209,8 @@ async fn an_api_server_that_is_away_for_a_minute_loses_nothing_and_the_job_goes_
 
 #[tokio::test]
 async fn without_akri_a_job_says_so_and_begins_when_akri_and_its_devices_appear() {
-    let _alone = ControlPlane::disturb().await;
-    let plane = ControlPlane::disturbed();
+    let disturbed = ControlPlane::disturb().await;
+    let plane = disturbed.plane;
     let space = Space::on(plane, "no-akri").await;
     let fleet = space.fleet(healthy(2, 0.5)).await;
     let uuids = fleet.uuids();
@@ -287,20 +290,20 @@ async fn a_uuid_whose_instance_appears_in_time_is_flashed() {
 }
 
 /// The FlashJob kind without rules, as an older release might have had it, until this is dropped.
-struct OlderRules(Value);
+struct OlderRules(&'static ControlPlane, Value);
 
 const KIND: &str = "flashjobs.application.flashjob.nbfc.io";
 
 impl OlderRules {
     async fn new(stage: &Stage) -> Self {
-        let plane = ControlPlane::disturbed();
+        let plane = stage.space.control_plane;
         let definition = plane.kubectl(&["get", "crd", KIND, "-o", "json"]);
         let definition: Value = serde_json::from_str(&definition).unwrap();
-        let rules = Self(definition["spec"]["versions"].clone());
-        let mut loose = rules.0.clone();
+        let rules = Self(plane, definition["spec"]["versions"].clone());
+        let mut loose = rules.1.clone();
         loose[0]["schema"] = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
         loose[0].as_object_mut().unwrap().remove("selectableFields");
-        Self::put(&loose);
+        rules.put(&loose);
         let probe = json!({
             "apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashJob", "metadata": {"name": "probe"},
         });
@@ -314,23 +317,23 @@ impl OlderRules {
         rules
     }
 
-    fn put(versions: &Value) {
+    fn put(&self, versions: &Value) {
         let patch = json!({"spec": {"versions": versions}}).to_string();
         let change = ["patch", "crd", KIND, "--type=merge", "-p", &patch];
-        ControlPlane::disturbed().kubectl(&change);
+        self.0.kubectl(&change);
     }
 }
 
 impl Drop for OlderRules {
     fn drop(&mut self) {
-        Self::put(&self.0);
+        self.put(&self.1);
     }
 }
 
 #[tokio::test]
 async fn a_job_that_cannot_be_read_says_so_keeps_its_status_and_goes_on_when_it_is_mended() {
-    let _alone = ControlPlane::disturb().await;
-    let plane = ControlPlane::disturbed();
+    let disturbed = ControlPlane::disturb().await;
+    let plane = disturbed.plane;
     let stage = Stage::on(plane, "unreadable", healthy(2, 0.5), &[]).await;
     let uuids = stage.fleet.uuids();
     stage.flash("begun", &uuids[..1], Value::Null).await;

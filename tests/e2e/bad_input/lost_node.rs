@@ -32,8 +32,8 @@ impl Drop for Lost {
 
 #[tokio::test]
 async fn a_pod_long_past_its_deadline_is_left_alone_on_a_ready_node_and_is_lost_with_its_node() {
-    let _alone = ControlPlane::disturb().await;
-    let plane = ControlPlane::disturbed();
+    let disturbed = ControlPlane::disturb().await;
+    let plane = disturbed.plane;
     let params = Params {
         devices: 1,
         never_ends_share: 1.0,

@@ -7,7 +7,7 @@ use super::{PATIENCE, Stage, healthy};
 use crate::support::{ControlPlane, Outcome, seconds};
 
 /// Rights that are bound in the namespace alone, as the chart binds them where `watchNamespaces` names it, until this is dropped.
-struct BoundInNamespace;
+struct BoundInNamespace(&'static ControlPlane);
 
 const ROLE: &str = "flashjob-operator-namespaced";
 const ACCOUNT: &str = "--serviceaccount=flashjob-system:flashjob-operator";
@@ -20,7 +20,7 @@ impl BoundInNamespace {
         // Between the two bindings, and when the second goes with its namespace, it has neither.
         plane.expect_refusals(&space.name, "*", "*");
         plane.kubectl(&["delete", "clusterrolebinding", ROLE]);
-        let bound = Self;
+        let bound = Self(plane);
         space.kubectl(&["create", "rolebinding", ROLE, &role, ACCOUNT]);
         bound
     }
@@ -29,8 +29,8 @@ impl BoundInNamespace {
 impl Drop for BoundInNamespace {
     fn drop(&mut self) {
         let role = format!("--clusterrole={ROLE}");
-        let plane = ControlPlane::disturbed();
-        plane.kubectl(&["create", "clusterrolebinding", ROLE, &role, ACCOUNT]);
+        self.0
+            .kubectl(&["create", "clusterrolebinding", ROLE, &role, ACCOUNT]);
     }
 }
 
@@ -42,8 +42,8 @@ async fn a_namespace_that_is_deleted_in_mid_flight_lets_the_flash_end_and_is_gon
     #[case] name: &str,
     #[case] own: bool,
 ) {
-    let _alone = ControlPlane::disturb().await;
-    let plane = ControlPlane::disturbed();
+    let disturbed = ControlPlane::disturb().await;
+    let plane = disturbed.plane;
     let stage = Stage::on(plane, name, healthy(3, 12.0), &[]).await;
     let _bound = own.then(|| BoundInNamespace::of(&stage));
     let uuids = stage.fleet.uuids();
@@ -70,8 +70,8 @@ async fn a_namespace_that_is_deleted_in_mid_flight_lets_the_flash_end_and_is_gon
 
 #[tokio::test]
 async fn a_restart_after_a_watched_namespace_is_gone_waits_for_nothing_in_it() {
-    let _alone = ControlPlane::disturb().await;
-    let plane = ControlPlane::disturbed();
+    let disturbed = ControlPlane::disturb().await;
+    let plane = disturbed.plane;
     let mut stage = Stage::on(plane, "namespace-gone", healthy(1, 1.0), &[]).await;
     let _bound = BoundInNamespace::of(&stage);
     stage.operator.kill();

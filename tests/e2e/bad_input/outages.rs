@@ -49,8 +49,8 @@ async fn pass(supervised: &mut Supervised<'_>, time: u64) {
 #[tokio::test]
 #[ignore = "takes minutes: make chaos-api"]
 async fn a_short_outage_loses_nothing_and_the_job_goes_on(#[case] program: &str) {
-    let _alone = ControlPlane::disturb().await;
-    let plane = ControlPlane::disturbed();
+    let disturbed = ControlPlane::disturb().await;
+    let plane = disturbed.plane;
     let space = Space::on(plane, "short-outage").await;
     let mut supervised = Supervised::start_as(&space, plane.operator_kubeconfig(), &[]);
     let fleet = begun(&space).await;

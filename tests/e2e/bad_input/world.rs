@@ -150,8 +150,8 @@ const KINDS: [&str; 2] = [
 #[tokio::test]
 #[ignore = "takes minutes: make chaos-api"]
 async fn kinds_that_are_deleted_and_installed_again_let_a_flash_end_and_the_operator_go_on() {
-    let _alone = ControlPlane::disturb().await;
-    let plane = ControlPlane::disturbed();
+    let disturbed = ControlPlane::disturb().await;
+    let plane = disturbed.plane;
     let stage = Stage::on(plane, "kinds", healthy(3, 8.0), &[]).await;
     let uuids = stage.fleet.uuids();
     let kept = |kind: &str, name: &str| -> Value {
@@ -207,8 +207,8 @@ async fn kinds_that_are_deleted_and_installed_again_let_a_flash_end_and_the_oper
 #[tokio::test]
 #[ignore = "takes minutes: make chaos-api"]
 async fn a_node_that_is_gone_with_its_pod_is_no_success_and_nothing_is_flashed_again() {
-    let _alone = ControlPlane::disturb().await;
-    let plane = ControlPlane::disturbed();
+    let disturbed = ControlPlane::disturb().await;
+    let plane = disturbed.plane;
     let arguments = ["--cool-down-seconds=0"];
     let stage = Stage::on(plane, "node-gone", healthy(2, 600.0), &arguments).await;
     let uuids = stage.fleet.uuids();

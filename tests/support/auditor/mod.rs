@@ -28,6 +28,7 @@ use std::path::PathBuf;
 pub use history::{History, Moment};
 pub use leftover::Leftovers;
 pub use report::{Report, Rule};
+pub use rule::newest;
 
 use super::{ControlPlane, Space};
 

@@ -185,7 +185,7 @@ fn has_completed(history: &History, job: &serde_json::Value, uuid: &str) -> bool
 }
 
 /// The newest revision of each release; those before it are its history.
-fn newest(records: &[serde_json::Value]) -> Vec<&serde_json::Value> {
+pub fn newest(records: &[serde_json::Value]) -> Vec<&serde_json::Value> {
     let revision = |record: &serde_json::Value| {
         label(record, "version").and_then(|text| text.parse::<u64>().ok())
     };
