@@ -258,7 +258,7 @@ impl Crash {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, debug_assertions))]
 mod tests {
     use std::collections::HashSet;
 

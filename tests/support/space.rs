@@ -9,7 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kube::Client;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, Client, api::PostParams};
 
 use super::{
     ControlPlane, Fleet, Operator, Params, ask::background, control_plane::OPERATOR_NAMESPACE,
@@ -47,8 +48,13 @@ impl Space {
     pub async fn on(control_plane: &'static ControlPlane, name: &str) -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(1);
         let name = format!("{name}-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        control_plane.kubectl(&["create", "namespace", &name]);
         let client = control_plane.client("admin").await;
+        let mut namespace = Namespace::default();
+        namespace.metadata.name = Some(name.clone());
+        let namespaces = Api::all(client.clone());
+        let parameters = PostParams::default();
+        let created = namespaces.create(&parameters, &namespace);
+        created.await.unwrap();
         let space = Self {
             name,
             control_plane,
@@ -60,9 +66,9 @@ impl Space {
                 "the ServiceAccount of Pods",
                 Duration::from_secs(20),
                 async || {
-                    space
-                        .try_kubectl(&["get", "serviceaccount", "default"])
-                        .ok()
+                    let account =
+                        format!("/api/v1/namespaces/{}/serviceaccounts/default", space.name);
+                    control_plane.get(&account)
                 },
             )
             .await;
@@ -228,7 +234,7 @@ impl Space {
                 "no {what} within {within:?}\n{}",
                 self.dump()
             );
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
 

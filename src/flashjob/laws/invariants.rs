@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use super::{
     GATEWAY, MAX_IN_FLIGHT, MAX_OF_GATEWAY, PARALLELISM,
-    objects::{Api, pod_name},
+    objects::{Api, Flash, pod_name},
 };
 use crate::{
     flashjob::{
         job::{Finals, Job},
         sight::{Identity, PodSight},
+        stored,
         verdict::Outcome,
     },
     release::Status,
@@ -42,8 +43,11 @@ impl Api {
             let device = (who.key.job_uid.as_str(), who.round, who.uuid.as_str());
             *ran.entry(device).or_default() += 1;
         }
-        let twice = ran.iter().find(|(_, times)| **times > 1);
-        let twice = twice.map(|(device, _)| format!("{device:?} was flashed twice in a round"));
+        let allowed = 1 + self.retries;
+        let twice = ran.iter().find(|(_, times)| **times > allowed);
+        let twice = twice.map(|(device, times)| {
+            format!("{device:?} was flashed {times} times in a round, allowed are {allowed}")
+        });
         if let Some(what) = two.or(limits).or_else(|| self.crowded()).or(twice) {
             self.broken(|| what);
         }
@@ -67,8 +71,37 @@ impl Api {
         exceeded.then(|| format!("a gateway has more devices in flight than its limit: {behind:?}"))
     }
 
-    /// No Pod is created for a device after its stored success in that round, under whichever of its UUIDs.
+    /// No Pod is created for a device after its stored success in that round, under whichever of its UUIDs; nor after a flash of
+    /// which nobody knows how it ended; nor for a device of the second step as long as none of the first has its verdict.
     pub fn check_launch(&mut self, who: &Identity) {
+        let of_round = |flash: &&Flash| {
+            let other = &flash.identity;
+            (&other.key.job_uid, other.round) == (&who.key.job_uid, who.round)
+        };
+        let earlier = self.flashes.values().filter(of_round);
+        let mut earlier = earlier.filter(|flash| flash.ran && flash.identity.uuid == who.uuid);
+        if let Some(flash) = earlier
+            .find(|flash| flash.result != Some(Outcome::Failed))
+            .cloned()
+        {
+            self.broken(|| format!("{who:?} is flashed again though {flash:?} did not fail"));
+        }
+        if self.stepped
+            && let Some(job) = self.job_in_round(who)
+            && job.generation == 1
+            && job.finals == Finals::default()
+            && let Some(other) = self
+                .flashes
+                .values()
+                .filter(of_round)
+                .map(|flash| &flash.identity.uuid)
+                .find(|uuid| **uuid != who.uuid)
+                .cloned()
+        {
+            self.broken(|| {
+                format!("{who:?} begins before the first step, with {other}, has ended")
+            });
+        }
         let Some(job) = self.job_in_round(who) else {
             return;
         };
@@ -110,7 +143,10 @@ impl Api {
             .filter(|job| !job.deleting && job.round_is_current());
         let unstored = wanted.is_some_and(|job| {
             let index = self.index_of(who);
-            index.is_some_and(|index| !job.finals.contains(index))
+            index.is_some_and(|index| {
+                let followed = stored::stage(job, index, &who.key.id).is_some();
+                !job.finals.contains(index) && !followed
+            })
         });
         if unread || unstored {
             let name = pod.sight.name.clone();
@@ -222,15 +258,25 @@ impl Api {
         }
     }
 
-    fn has_its_verdict(&self, flash: &super::objects::Flash) -> bool {
+    /// The verdict of a device is that of its last flash; one that failed may have been followed by another.
+    fn has_its_verdict(&self, flash: &Flash) -> bool {
         let who = &flash.identity;
         let (Some(job), Some(index)) = (self.job_in_round(who), self.index_of(who)) else {
             return true;
         };
-        let lost = self.dead.contains(&pod_name(who));
-        let succeeded = flash.result == Some(Outcome::Succeeded) && !lost;
+        let of_device = self.flashes.values().filter(|flash| {
+            let other = &flash.identity;
+            (&other.key.job_uid, other.round, &other.uuid)
+                == (&who.key.job_uid, who.round, &who.uuid)
+        });
+        let mut ended_well = of_device.filter(|flash| {
+            let lost = self.dead.contains(&pod_name(&flash.identity));
+            flash.result == Some(Outcome::Succeeded) && !lost
+        });
+        let success = ended_well.next();
+        let succeeded = success.is_some();
         // Where a person took the Pod away, a success may have been read before.
-        let either = flash.stripped && succeeded;
+        let either = success.is_some_and(|flash| flash.stripped);
         job.finals.contains(index) && (either || job.finals.succeeded.contains(index) == succeeded)
     }
 }

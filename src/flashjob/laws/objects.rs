@@ -69,6 +69,10 @@ pub struct Api {
     pub dead: BTreeSet<String>,
     /// Devices behind one gateway are limited.
     pub limited: bool,
+    /// `backoffLimitPerDevice` of every job.
+    pub retries: usize,
+    /// Every job begins with one device.
+    pub stepped: bool,
     /// What the device of an attempt shared when it was recorded.
     pub shared: BTreeMap<AttemptKey, Arc<Footprint>>,
     /// The latest leader that has begun.
@@ -165,6 +169,9 @@ impl Api {
         record.sight.version = version;
         record.status = status;
         record.has_pod |= status == Status::Deployed;
+        if status == Status::Failed {
+            record.settled = Some(record.revision);
+        }
         let record = record.clone();
         self.tell(0, &Event::Record(record.clone()));
         Ok(record)

@@ -22,6 +22,10 @@ pub enum Bug {
     UnlockOnDeleteAccepted,
     /// A device that begins is not counted on what it shares with others.
     NotCountedOnWhatItShares,
+    /// A flash of which nobody knows how it ended counts as failed, and is followed by another.
+    UnknownIsFailed,
+    /// Steps are not looked at.
+    AllStepsAtOnce,
     /// A status write demands nothing but the name of the job.
     VerdictWithoutUid,
 }
@@ -37,6 +41,8 @@ const WORLDS: u64 = 300;
 #[case::interrupted_without_a_look(Bug::InterruptedWithoutLiveGet, CRASH, "verdict")]
 #[case::unlocked_too_early(Bug::UnlockOnDeleteAccepted, HAND, "")]
 #[case::not_counted(Bug::NotCountedOnWhatItShares, CRASH, "than its limit")]
+#[case::unknown_is_failed(Bug::UnknownIsFailed, HAND, "did not fail")]
+#[case::all_steps_at_once(Bug::AllStepsAtOnce, CRASH, "before the first step")]
 #[case::verdict_without_uid(Bug::VerdictWithoutUid, USER, "")]
 fn a_planted_bug_breaks_a_law(#[case] bug: Bug, #[case] fault: usize, #[case] law: &str) {
     let found = (0..WORLDS).find_map(|seed| Some((seed, run::planted(seed, bug, fault)?)));

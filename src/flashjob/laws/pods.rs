@@ -111,6 +111,9 @@ impl Api {
         flash.read = true;
         match flash.result.filter(|_| exists) {
             Some(Outcome::Succeeded) => Reply::Verdict(Outcome::Succeeded, Reason::FirmwareSent),
+            Some(Outcome::Failed) if self.retries > 0 => {
+                Reply::Verdict(Outcome::Failed, Reason::FlashFailed)
+            }
             Some(Outcome::Failed) => Reply::Verdict(Outcome::Failed, Reason::AttestationRefused),
             _ => Reply::Verdict(Outcome::Unknown, Reason::VerdictUnknown),
         }

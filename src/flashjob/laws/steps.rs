@@ -262,6 +262,12 @@ impl Leader {
     }
 
     fn keep(&mut self, api: &mut Api, who: &Identity, outcome: Outcome, reason: Reason) {
+        let (outcome, reason) = match outcome {
+            Outcome::Unknown if self.bug == Some(Bug::UnknownIsFailed) => {
+                (Outcome::Failed, Reason::FlashFailed)
+            }
+            known => (known, reason),
+        };
         api.note(|| format!("VERDICT {} {outcome:?} {reason}", who.key.id));
         api.end_was_read(&pod_name(who));
         let roster = self

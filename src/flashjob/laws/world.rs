@@ -68,6 +68,8 @@ impl World {
             chance,
         };
         world.api.limited = world.chance.one_in(2);
+        world.api.retries = world.chance.draw(3);
+        world.api.stepped = world.chance.one_in(2);
         for name in JOBS {
             world.create_job(name);
         }
@@ -79,10 +81,13 @@ impl World {
     pub fn create_job(&mut self, name: &str) {
         self.renamed += 1;
         let uid = format!("{name}-{}", self.renamed);
+        let canary =
+            json!({"name": "canary", "devices": 1, "soakSeconds": 20, "maxFailedDevices": "100%"});
+        let steps: Vec<_> = self.api.stepped.then_some(canary).into_iter().collect();
         let object = json!({
             "metadata": {"name": name, "namespace": "lab", "uid": uid, "generation": 1},
             "spec": {"uuid": (0..DEVICES).map(uuid).collect::<Vec<_>>(), "firmware": "f:1", "version": "1", "parallelism": PARALLELISM,
-                     "verification": {"mode": "None"}},
+                     "verification": {"mode": "None"}, "backoffLimitPerDevice": self.api.retries, "steps": steps},
         });
         self.api.put_job(serde_json::from_value(object).unwrap());
     }
