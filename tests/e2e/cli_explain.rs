@@ -92,7 +92,9 @@ async fn explain_says_what_is_in_flight_what_waits_and_what_failed_and_writes_no
             let job = space.job("asked");
             let devices = job.0["status"]["devices"].as_array();
             let flashing = devices.into_iter().flatten();
-            let flashing = flashing.filter(|device| device["phase"] == "Flashing");
+            let flashing = flashing.filter(|device| {
+                (&device["phase"], &device["reason"]) == (&json!("Flashing"), &json!("Flashing"))
+            });
             (fleet.journal().len() == 2 && flashing.count() == 2).then_some(())
         })
         .await;
