@@ -195,17 +195,16 @@ impl<'a> Stage<'a> {
             Write::ClassStatus => self.make_class(),
             Write::AdoptService | Write::AdoptPod => self.inherit(),
             Write::LeaseTake | Write::LeaseRenew | Write::LeaseRelease => {}
-            Write::RecordFailed if self.under_way().await < UNDER_WAY => self.begin(false).await,
-            // What the last operator had begun leads there, too; what a killed helm left only after its time-out.
-            _ if self.engine == "native" && self.under_way().await > 0 => {}
-            _ if self.under_way().await < UNDER_WAY => self.begin(true).await,
-            _ => {}
+            _ => {
+                let fails = write == Write::RecordFailed;
+                // What the last operator had begun leads there, too; what a killed helm left only after its time-out.
+                let native = self.engine == "native" && !fails;
+                let enough = if native { 1 } else { UNDER_WAY };
+                if self.those(|status| !finished(status)).await.len() < enough {
+                    self.begin(!fails).await;
+                }
+            }
         }
-    }
-
-    /// Jobs that have not finished.
-    async fn under_way(&self) -> usize {
-        self.those(|status| !finished(status)).await.len()
     }
 
     /// One more device for the newest job.
@@ -318,7 +317,7 @@ impl<'a> Stage<'a> {
     async fn settle(&self) {
         let mut operator = self.next_operator(None).await;
         self.space
-            .eventually("end of all jobs", seconds(300), async || {
+            .eventually("end of all jobs", seconds(180), async || {
                 if operator.ended().is_some() {
                     operator = self.next_operator(None).await;
                 }

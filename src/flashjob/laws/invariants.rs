@@ -71,57 +71,62 @@ impl Api {
         exceeded.then(|| format!("a gateway has more devices in flight than its limit: {behind:?}"))
     }
 
-    /// No Pod is created for a device after its stored success in that round, under whichever of its UUIDs; nor after a flash of
-    /// which nobody knows how it ended; nor for a device of the second step as long as none of the first has its verdict.
+    /// What must hold when a Pod is created for a device.
     pub fn check_launch(&mut self, who: &Identity) {
-        let of_round = |flash: &&Flash| {
+        let broken = self
+            .launched_after_no_failure(who)
+            .or_else(|| self.launched_before_its_step(who))
+            .or_else(|| self.launched_after_success(who));
+        if let Some(what) = broken {
+            self.broken(|| what);
+        }
+    }
+
+    /// Flashes of the same job in the same round.
+    fn flashes_of_round(&self, who: &Identity) -> impl Iterator<Item = &Flash> {
+        self.flashes.values().filter(move |flash| {
             let other = &flash.identity;
             (&other.key.job_uid, other.round) == (&who.key.job_uid, who.round)
-        };
-        let earlier = self.flashes.values().filter(of_round);
-        let mut earlier = earlier.filter(|flash| flash.ran && flash.identity.uuid == who.uuid);
-        if let Some(flash) = earlier
-            .find(|flash| flash.result != Some(Outcome::Failed))
-            .cloned()
-        {
-            self.broken(|| format!("{who:?} is flashed again though {flash:?} did not fail"));
+        })
+    }
+
+    /// A flash that did not fail, or of which nobody knows how it ended, is not followed by another.
+    fn launched_after_no_failure(&self, who: &Identity) -> Option<String> {
+        let mut earlier = self.flashes_of_round(who);
+        let flash = earlier.find(|flash| {
+            flash.ran && flash.identity.uuid == who.uuid && flash.result != Some(Outcome::Failed)
+        })?;
+        Some(format!(
+            "{who:?} is flashed again though {flash:?} did not fail"
+        ))
+    }
+
+    /// No device of the second step begins as long as none of the first has its verdict.
+    fn launched_before_its_step(&self, who: &Identity) -> Option<String> {
+        let job = self.job_in_round(who).filter(|job| job.generation == 1)?;
+        if !self.stepped || job.finals != Finals::default() {
+            return None;
         }
-        if self.stepped
-            && let Some(job) = self.job_in_round(who)
-            && job.generation == 1
-            && job.finals == Finals::default()
-            && let Some(other) = self
-                .flashes
-                .values()
-                .filter(of_round)
-                .map(|flash| &flash.identity.uuid)
-                .find(|uuid| **uuid != who.uuid)
-                .cloned()
-        {
-            self.broken(|| {
-                format!("{who:?} begins before the first step, with {other}, has ended")
-            });
-        }
-        let Some(job) = self.job_in_round(who) else {
-            return;
-        };
+        let mut uuids = self.flashes_of_round(who).map(|flash| &flash.identity.uuid);
+        let other = uuids.find(|uuid| **uuid != who.uuid)?;
+        Some(format!(
+            "{who:?} begins before the first step, with {other}, has ended"
+        ))
+    }
+
+    /// No device is flashed after its stored success in that round, under whichever of its UUIDs.
+    fn launched_after_success(&self, who: &Identity) -> Option<String> {
+        let job = self.job_in_round(who)?;
         let selection = self.selection(&who.key.job_uid, who.round);
-        let succeeded = |uuid: &str| {
-            let index = selection.iter().position(|device| device.uuid == uuid);
+        let succeeded = |uuid: &&str| {
+            let index = selection.iter().position(|device| device.uuid == **uuid);
             index.is_some_and(|index| job.finals.succeeded.contains(index))
         };
-        let others = self.flashes.values().map(|flash| &flash.identity);
-        let twins = others.filter(|other| {
-            (&other.key.job_uid, other.round, &other.endpoint)
-                == (&who.key.job_uid, who.round, &who.endpoint)
-        });
+        let others = self.flashes_of_round(who).map(|flash| &flash.identity);
+        let twins = others.filter(|other| other.endpoint == who.endpoint);
         let uuids = twins.map(|other| other.uuid.as_str());
-        let first = uuids
-            .chain([who.uuid.as_str()])
-            .find(|uuid| succeeded(uuid));
-        if let Some(first) = first.map(str::to_owned) {
-            self.broken(|| format!("{who:?} is flashed again after {first} succeeded"));
-        }
+        let first = uuids.chain([who.uuid.as_str()]).find(succeeded)?;
+        Some(format!("{who:?} is flashed again after {first} succeeded"))
     }
 
     /// The job, if it is there and still in the round of this attempt.
@@ -264,11 +269,8 @@ impl Api {
         let (Some(job), Some(index)) = (self.job_in_round(who), self.index_of(who)) else {
             return true;
         };
-        let of_device = self.flashes.values().filter(|flash| {
-            let other = &flash.identity;
-            (&other.key.job_uid, other.round, &other.uuid)
-                == (&who.key.job_uid, who.round, &who.uuid)
-        });
+        let of_round = self.flashes_of_round(who);
+        let of_device = of_round.filter(|flash| flash.identity.uuid == who.uuid);
         let mut ended_well = of_device.filter(|flash| {
             let lost = self.dead.contains(&pod_name(&flash.identity));
             flash.result == Some(Outcome::Succeeded) && !lost

@@ -193,26 +193,22 @@ impl Leader {
 
     /// The job as it is; for planted bugs without its steps, or with as many slots more as the cache does not know of.
     fn as_planned(&self, job: &Arc<Job>) -> Arc<Job> {
-        if self.bug == Some(Bug::AllStepsAtOnce) {
-            let mut job = Job::clone(job);
-            if let Ok(spec) = &mut job.spec {
-                spec.steps.clear();
-            }
-            return Arc::new(job);
-        }
-        if self.bug != Some(Bug::CountSlotsFromCache) {
+        let without_steps = self.bug == Some(Bug::AllStepsAtOnce);
+        if !without_steps && self.bug != Some(Bug::CountSlotsFromCache) {
             return Arc::clone(job);
         }
-        let (known, seen) = (
-            self.state.ledger.slots_of(&job.uid),
-            self.cache.slots_of(&job.uid),
-        );
-        let mut job = Job::clone(job);
-        if let Ok(spec) = &mut job.spec {
-            let unknown = i32::try_from(known - seen.min(known)).unwrap();
-            spec.parallelism = spec.parallelism.map(|limit| limit + unknown);
+        let mut planned = Job::clone(job);
+        if let Ok(spec) = &mut planned.spec {
+            if without_steps {
+                spec.steps.clear();
+            } else {
+                let known = self.state.ledger.slots_of(&job.uid);
+                let seen = self.cache.slots_of(&job.uid);
+                let unknown = i32::try_from(known - seen.min(known)).unwrap();
+                spec.parallelism = spec.parallelism.map(|limit| limit + unknown);
+            }
         }
-        Arc::new(job)
+        Arc::new(planned)
     }
 
     fn write(&mut self, job: &Arc<Job>, ops: impl IntoIterator<Item = Op>) {

@@ -116,7 +116,7 @@ async fn a_right_that_is_taken_away_is_named_in_the_api_s_words_and_nothing_is_l
         assert_eq!(refused["reason"], "Forbidden", "{refused:#}");
     }
     // Longer than a few tries: it is not given up.
-    tokio::time::sleep(seconds(10)).await;
+    tokio::time::sleep(seconds(20)).await;
     assert_eq!(stage.status("job").await["counts"]["failed"], 0);
     drop(right);
     sent_once(&stage.space, &stage.fleet, "job").await;
@@ -290,7 +290,10 @@ async fn a_uuid_whose_instance_appears_in_time_is_flashed() {
 }
 
 /// The FlashJob kind without rules, as an older release might have had it, until this is dropped.
-struct OlderRules(&'static ControlPlane, Value);
+struct OlderRules {
+    plane: &'static ControlPlane,
+    versions: Value,
+}
 
 const KIND: &str = "flashjobs.application.flashjob.nbfc.io";
 
@@ -299,8 +302,9 @@ impl OlderRules {
         let plane = stage.space.control_plane;
         let definition = plane.kubectl(&["get", "crd", KIND, "-o", "json"]);
         let definition: Value = serde_json::from_str(&definition).unwrap();
-        let rules = Self(plane, definition["spec"]["versions"].clone());
-        let mut loose = rules.1.clone();
+        let versions = definition["spec"]["versions"].clone();
+        let mut loose = versions.clone();
+        let rules = Self { plane, versions };
         loose[0]["schema"] = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
         loose[0].as_object_mut().unwrap().remove("selectableFields");
         rules.put(&loose);
@@ -320,13 +324,13 @@ impl OlderRules {
     fn put(&self, versions: &Value) {
         let patch = json!({"spec": {"versions": versions}}).to_string();
         let change = ["patch", "crd", KIND, "--type=merge", "-p", &patch];
-        self.0.kubectl(&change);
+        self.plane.kubectl(&change);
     }
 }
 
 impl Drop for OlderRules {
     fn drop(&mut self) {
-        self.put(&self.1);
+        self.put(&self.versions);
     }
 }
 
