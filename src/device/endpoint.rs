@@ -86,7 +86,41 @@ impl FromStr for Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.address, self.port)
+        // Asked for every device in every pass: written at once, and without the formatting machinery.
+        let mut text = Text::default();
+        for (place, octet) in self.address.octets().into_iter().enumerate() {
+            if place > 0 {
+                text.push(b'.');
+            }
+            text.number(octet.into());
+        }
+        text.push(b':');
+        text.number(self.port);
+        f.write_str(std::str::from_utf8(&text.bytes[..text.length]).unwrap_or_default())
+    }
+}
+
+/// Room for `255.255.255.255:65535`.
+#[derive(Default)]
+struct Text {
+    bytes: [u8; 21],
+    length: usize,
+}
+
+impl Text {
+    fn push(&mut self, byte: u8) {
+        self.bytes[self.length] = byte;
+        self.length += 1;
+    }
+
+    /// A number in decimal.
+    fn number(&mut self, number: u16) {
+        for power in [10_000, 1_000, 100, 10, 1] {
+            if number >= power || power == 1 {
+                let digit = u8::try_from(number / power % 10).unwrap_or_default();
+                self.push(b'0' + digit);
+            }
+        }
     }
 }
 

@@ -2,15 +2,15 @@
 //!
 //! Kept as ranges, so a fleet that goes well costs a few bytes. Used by `job` to read the stored status, by `status` to write it.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use thiserror::Error;
 
 /// See the module's documentation. Equal sets are written alike.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IndexSet {
-    /// First index of a range to its last one. Ranges neither overlap nor touch.
-    ranges: BTreeMap<usize, usize>,
+    /// First and last index of each range, ascending. Ranges neither overlap nor touch.
+    ranges: Vec<(usize, usize)>,
 }
 
 /// Why a text is no index set.
@@ -61,10 +61,8 @@ impl IndexSet {
     /// Whether the index is in the set.
     #[must_use]
     pub fn contains(&self, index: usize) -> bool {
-        self.ranges
-            .range(..=index)
-            .next_back()
-            .is_some_and(|(_, last)| index <= *last)
+        let after = self.ranges.partition_point(|(first, _)| *first <= index);
+        after > 0 && index <= self.ranges[after - 1].1
     }
 
     /// Number of indexes.
@@ -87,16 +85,15 @@ impl IndexSet {
     }
 
     /// Adds a range and joins it with those that it overlaps or touches.
-    fn insert_range(&mut self, mut first: usize, mut last: usize) {
-        while let Some((&start, &end)) = self.ranges.range(..=last.saturating_add(1)).next_back() {
-            if end.saturating_add(1) < first {
-                break;
-            }
-            self.ranges.remove(&start);
-            first = first.min(start);
-            last = last.max(end);
-        }
-        self.ranges.insert(first, last);
+    fn insert_range(&mut self, first: usize, last: usize) {
+        let ranges = &mut self.ranges;
+        let from = ranges.partition_point(|(_, end)| end.saturating_add(1) < first);
+        let to = ranges.partition_point(|(start, _)| *start <= last.saturating_add(1));
+        let joined = ranges[from..to].iter();
+        let joined = joined.fold((first, last), |(first, last), (start, end)| {
+            (first.min(*start), last.max(*end))
+        });
+        ranges.splice(from..to, [joined]);
     }
 }
 

@@ -251,10 +251,10 @@ fn flashed_already<'a>(
     endpoint: &str,
 ) -> Option<&'a str> {
     let job = observed.job;
-    let selected = roster.at_endpoint(endpoint).iter();
-    let recorded = observed.recorded_at(roster, endpoint).iter();
-    let mut others = selected.chain(recorded).filter(|other| **other != index);
-    let first = *others.find(|other| job.finals.succeeded.contains(**other))?;
+    let recorded = observed.recorded_at(roster, endpoint).iter().copied();
+    let recorded = recorded.filter(|other| *other != index);
+    let mut others = roster.twins(index, endpoint).chain(recorded);
+    let first = others.find(|other| job.finals.succeeded.contains(*other))?;
     roster
         .devices()
         .get(first)

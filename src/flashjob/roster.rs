@@ -12,6 +12,8 @@ pub struct Roster {
     devices: Vec<SelectedDevice>,
     by_uuid: HashMap<String, usize>,
     by_endpoint: HashMap<String, Vec<usize>>,
+    /// Whether any endpoint is that of several devices.
+    has_twins: bool,
 }
 
 impl Roster {
@@ -29,11 +31,13 @@ impl Roster {
                 by_endpoint.entry(endpoint.clone()).or_default().push(index);
             }
         }
+        let has_twins = by_endpoint.values().any(|indexes| indexes.len() > 1);
         Self {
             round,
             devices,
             by_uuid,
             by_endpoint,
+            has_twins,
         }
     }
 
@@ -53,6 +57,21 @@ impl Roster {
     #[must_use]
     pub fn at_endpoint(&self, endpoint: &str) -> &[usize] {
         self.by_endpoint.get(endpoint).map_or(&[], Vec::as_slice)
+    }
+
+    /// Indexes of other devices that are frozen at the endpoint of this one.
+    pub fn twins(&self, index: usize, endpoint: &str) -> impl Iterator<Item = usize> {
+        let frozen = self
+            .devices
+            .get(index)
+            .and_then(|device| device.endpoint.as_deref());
+        // Hardly any selection has some: every device would be looked up in every pass.
+        let others = if !self.has_twins && frozen == Some(endpoint) {
+            &[]
+        } else {
+            self.at_endpoint(endpoint)
+        };
+        others.iter().copied().filter(move |other| *other != index)
     }
 
     /// The roster with what is stored beyond it: a slice may have been written and its status refused, or never sent.

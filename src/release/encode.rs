@@ -2,17 +2,13 @@
 //!
 //! Pure and deterministic: the same record gives the same bytes, so a write that changes nothing can be told by comparing.
 
-use std::io::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{ApplyMethod, INTENT_FILE, Info, Record};
-use crate::chart::{Chart, File, Metadata};
+use super::{ApplyMethod, INTENT_FILE, Info, Record, bulk};
+use crate::chart::{File, Metadata};
 
 /// Fields of `Chart.yaml` that are text in Helm's types.
 const TEXT: [&str; 10] = [
@@ -33,14 +29,16 @@ const TEXT: [&str; 10] = [
 /// `info` and `chart.metadata` are always written: without them one record crashes `helm list` for the whole namespace.
 #[must_use]
 pub fn encode(record: &Record) -> Vec<u8> {
-    let json = document(record).to_string();
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-    // Writing into memory cannot fail; what could not be finished would be refused by every reader.
-    let written = gzip.write_all(json.as_bytes()).and_then(|()| gzip.finish());
-    STANDARD.encode(written.unwrap_or_default()).into_bytes()
+    let intent = record.intent.as_ref().map(|intent| File {
+        name: INTENT_FILE.to_owned(),
+        data: serde_json::to_vec(intent).unwrap_or_default(),
+    });
+    let packed = bulk::pack(&beginning(record), &record.chart, intent.as_ref());
+    STANDARD.encode(packed).into_bytes()
 }
 
-fn document(record: &Record) -> Value {
+/// The text of a record, but for the fields of its chart that follow the metadata.
+fn beginning(record: &Record) -> String {
     let Record {
         name,
         namespace,
@@ -51,12 +49,8 @@ fn document(record: &Record) -> Value {
         info,
         chart,
         hooks,
-        intent,
+        intent: _,
     } = record;
-    let intent = intent.as_ref().map(|intent| File {
-        name: INTENT_FILE.to_owned(),
-        data: serde_json::to_vec(intent).unwrap_or_default(),
-    });
     let mut document = json!({
         "name": name,
         "namespace": namespace,
@@ -64,13 +58,16 @@ fn document(record: &Record) -> Value {
         "config": object_or_empty(config),
         "manifest": manifest,
         "info": info_json(info),
-        "chart": chart_json(chart, intent.as_ref()),
         "hooks": hooks,
     });
     if *apply_method == ApplyMethod::ServerSide {
         document["apply_method"] = json!("ssa");
     }
-    document
+    let mut text = document.to_string();
+    // The chart follows before the object is closed.
+    text.pop();
+    let metadata = metadata_json(&chart.metadata);
+    format!(r#"{text},"chart":{{"lock":null,"metadata":{metadata},"#)
 }
 
 fn info_json(info: &Info) -> Value {
@@ -99,33 +96,6 @@ fn info_json(info: &Info) -> Value {
         fields.insert("notes".to_owned(), json!(notes));
     }
     Value::Object(fields)
-}
-
-fn chart_json(chart: &Chart, intent: Option<&File>) -> Value {
-    let Chart {
-        metadata,
-        values,
-        schema,
-        templates,
-        files,
-    } = chart;
-    // The intent's place belongs to the intent: a chart cannot bring one along.
-    let files = files
-        .iter()
-        .filter(|file| intent.is_none() || file.name != INTENT_FILE)
-        .chain(intent);
-    json!({
-        "metadata": metadata_json(metadata),
-        "lock": null,
-        "templates": templates.iter().map(file_json).collect::<Vec<_>>(),
-        "values": object_or_empty(values),
-        "schema": schema.as_ref().map(|schema| STANDARD.encode(schema)),
-        "files": files.map(file_json).collect::<Vec<_>>(),
-    })
-}
-
-fn file_json(file: &File) -> Value {
-    json!({"name": file.name, "data": STANDARD.encode(&file.data)})
 }
 
 /// `Chart.yaml` in the types that Helm decodes it into: one number where Helm wants text would make the whole record unreadable.
@@ -220,7 +190,7 @@ fn text(value: &Value) -> Option<String> {
 }
 
 /// Helm decodes values into a map: anything else would make the record unreadable.
-fn object_or_empty(value: &Value) -> Value {
+pub(super) fn object_or_empty(value: &Value) -> Value {
     if value.is_object() {
         value.clone()
     } else {

@@ -1,6 +1,6 @@
 //! Helm releases: the record that Helm 3 and Helm 4 share, and the helm command. One release is one device in flight.
 //!
-//! The record room (`record`, `intent`, `encode`, `decode`, `secret`, `manifest`, `name`) is pure: no client, no clock, no log;
+//! The record room (`record`, `intent`, `encode`, `bulk`, `decode`, `secret`, `manifest`, `name`) is pure: no client, no clock, no log;
 //! times are parameters. `engine::helm` runs processes and writes temporary files, nothing else. Called by `flashjob`.
 //!
 //! ```text
@@ -27,6 +27,7 @@
 //! A `helm rollback` copies it: [`Stored::is_foreign`] tells such a revision by the label `revision`, which only the operator
 //! sets to the record's version. Merged overrides are `config`, as Helm means it, and the frozen chart is `chart`.
 
+mod bulk;
 mod decode;
 mod encode;
 pub mod engine;

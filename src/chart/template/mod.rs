@@ -63,7 +63,7 @@ pub struct Limits {
     pub steps: u64,
     /// Bytes written and elements made, intermediate ones included.
     pub size: usize,
-    /// Stack of the rendering thread in bytes; has to hold `nesting` levels.
+    /// Stack of the rendering in bytes; has to hold `nesting` levels.
     pub stack: usize,
 }
 

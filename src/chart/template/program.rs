@@ -1,6 +1,7 @@
 //! A compiled chart, and its rendering to the manifest of a release. Pure.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::Value as Json;
 
@@ -115,19 +116,13 @@ impl Program {
         limits: &Limits,
     ) -> Result<Rendered, RenderError> {
         self.check_kube_version(capabilities)?;
-        let files = std::thread::scope(|scope| {
-            let builder = std::thread::Builder::new()
-                .name("render".to_owned())
-                .stack_size(limits.stack);
-            let spawned =
-                builder.spawn_scoped(scope, || self.run(values, release, capabilities, limits));
-            let internal = |message: String| RenderError::new(RenderErrorKind::Internal, message);
-            let thread = spawned
-                .map_err(|error| internal(format!("the rendering thread cannot start: {error}")))?;
-            thread
-                .join()
-                .map_err(|_| internal("the rendering thread panicked".to_owned()))?
-        })?;
+        // A stack of its own, as templates nest deeper than a worker's; a thread of its own would cost more than the rendering.
+        let run = || self.run(values, release, capabilities, limits);
+        let ended = catch_unwind(AssertUnwindSafe(|| stacker::grow(limits.stack, run)));
+        let files = ended.map_err(|_| {
+            let message = "the rendering panicked".to_owned();
+            RenderError::new(RenderErrorKind::Internal, message)
+        })??;
         manifest::assemble(&self.metadata.name, files)
     }
 

@@ -150,10 +150,7 @@ impl Value {
     /// A `[]uint8`.
     #[must_use]
     pub fn bytes(bytes: &[u8]) -> Self {
-        Self::List(List::new(
-            ListType::Bytes,
-            bytes.iter().copied().map(Self::Byte).collect(),
-        ))
+        Self::List(List::of_bytes(bytes))
     }
 
     /// The kind.

@@ -1,6 +1,7 @@
 //! Nobody interferes any more: everything comes to its end, and then nothing is left to do.
 
 use super::{
+    devices::Ending,
     election::REQUEST_TIMEOUT,
     leader::Leader,
     objects::Api,
@@ -9,7 +10,7 @@ use super::{
 };
 use crate::{
     api::ConditionType,
-    flashjob::{conditions, plan, sight::Address, status, verdict::Outcome},
+    flashjob::{conditions, plan, sight::Address, status},
 };
 
 /// Rounds after which a world that is left alone must have come to rest.
@@ -66,9 +67,10 @@ impl World {
 
     /// Does all there is to do; when there is nothing, time goes on. False when nothing will ever happen again.
     fn quiet_round(&mut self, place: usize) -> bool {
+        let mut moved = self.find_devices();
         let Self { api, replicas, .. } = self;
         let leader = replicas[place].leader().unwrap();
-        let mut moved = deliver_all(api, leader, place);
+        moved |= deliver_all(api, leader, place);
         moved |= run_tasks(api, leader);
         let waits = |name: &&String| {
             let service = &api.services[*name];
@@ -82,7 +84,7 @@ impl World {
         let pods: Vec<String> = api.pods.keys().cloned().collect();
         for name in pods {
             let before = api.version;
-            api.advance_pod(&name, Outcome::Succeeded);
+            api.advance_pod(&name, Ending::GOOD);
             moved |= api.version != before;
         }
         let mut wake = None;
@@ -102,6 +104,8 @@ impl World {
         let orphaned = !leader.state.orphaned().is_empty();
         let next = wake.map(jiff::Timestamp::as_millisecond);
         let next = next.or(orphaned.then_some(api.now + 100_000));
+        let found = api.away.values().copied().min();
+        let next = [next, found].into_iter().flatten().min();
         api.now = next.map_or(api.now, |next| next.max(api.now + 1_000));
         next.is_some()
     }

@@ -2,12 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{
-    DEVICES, GATEWAYS, JOBS,
-    election::Stage,
-    task::Wire,
-    world::{World, device},
-};
+use super::{DEVICES, JOBS, election::Stage, task::Wire, world::World};
 use crate::flashjob::{
     attempts::PodRemoval,
     fixtures::{endpoint, uuid},
@@ -210,6 +205,8 @@ impl World {
             0..=6 => self.api.edit_job(&uid, |object| {
                 let number = object.metadata.generation.unwrap() + 1;
                 object.spec.firmware = format!("f:{number}");
+                let made = object.spec.version.rsplit('.').next().unwrap_or_default();
+                object.spec.version = format!("{number}.0.{made}");
             }),
             7..=10 => {
                 let (index, add) = (self.chance.draw(DEVICES), self.chance.one_in(2));
@@ -247,10 +244,7 @@ impl World {
         let index = (0..DEVICES).find(|index| at == Some(endpoint(*index)));
         self.api.drop_instance(&uid);
         if !self.chance.one_in(8) {
-            self.renamed += 1;
-            let gateway = self.chance.draw(GATEWAYS.len());
-            let found = device(&format!("new-{}", self.renamed), index.unwrap(), gateway);
-            self.api.put_instance(found);
+            self.find_device(index.unwrap());
         }
     }
 

@@ -76,7 +76,8 @@ impl Api {
         let broken = self
             .launched_after_no_failure(who)
             .or_else(|| self.launched_before_its_step(who))
-            .or_else(|| self.launched_after_success(who));
+            .or_else(|| self.launched_after_success(who))
+            .or_else(|| self.launched_while_read_back(who));
         if let Some(what) = broken {
             self.broken(|| what);
         }
@@ -90,11 +91,13 @@ impl Api {
         })
     }
 
-    /// A flash that did not fail, or of which nobody knows how it ended, is not followed by another.
+    /// A flash that did not fail, or of which nobody knows how it ended, is not followed by another; unless the device is seen to
+    /// be as it was.
     fn launched_after_no_failure(&self, who: &Identity) -> Option<String> {
         let mut earlier = self.flashes_of_round(who);
         let flash = earlier.find(|flash| {
-            flash.ran && flash.identity.uuid == who.uuid && flash.result != Some(Outcome::Failed)
+            let failed = flash.result == Some(Outcome::Failed) || self.came_back_untouched(flash);
+            flash.ran && flash.identity.uuid == who.uuid && !failed
         })?;
         Some(format!(
             "{who:?} is flashed again though {flash:?} did not fail"
@@ -195,6 +198,8 @@ impl Api {
                 "succeeded without a flash"
             } else if now[1] && !then[1] && self.is_flashing(&job.uid, round, &device.uuid) {
                 "failed while it is being flashed"
+            } else if now[0] && !then[0] && self.is_unproven(job, device) {
+                "succeeded without the version that its job expects"
             } else {
                 continue;
             };
@@ -207,7 +212,7 @@ impl Api {
             let who = &flash.identity;
             let same =
                 (who.key.job_uid.as_str(), who.round, who.uuid.as_str()) == (job, round, uuid);
-            same && flash.result == Some(Outcome::Succeeded)
+            same && (flash.result == Some(Outcome::Succeeded) || flash.taken)
         })
     }
 
@@ -263,14 +268,20 @@ impl Api {
         }
     }
 
-    /// The verdict of a device is that of its last flash; one that failed may have been followed by another.
+    /// The verdict of a device is that of its last flash; one that failed may have been followed by another. Where its version is
+    /// read back, that decides.
     fn has_its_verdict(&self, flash: &Flash) -> bool {
         let who = &flash.identity;
         let (Some(job), Some(index)) = (self.job_in_round(who), self.index_of(who)) else {
             return true;
         };
         let of_round = self.flashes_of_round(who);
-        let of_device = of_round.filter(|flash| flash.identity.uuid == who.uuid);
+        let mut of_device = of_round.filter(|flash| flash.identity.uuid == who.uuid);
+        if self.verified {
+            let succeeded = job.finals.succeeded.contains(index);
+            return job.finals.contains(index)
+                && (!succeeded || of_device.any(|flash| flash.taken));
+        }
         let mut ended_well = of_device.filter(|flash| {
             let lost = self.dead.contains(&pod_name(&flash.identity));
             flash.result == Some(Outcome::Succeeded) && !lost

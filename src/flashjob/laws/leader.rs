@@ -11,6 +11,7 @@ use super::{
     task::{About, Op, Task, ops_of},
 };
 use crate::{
+    api::{FlashJobSpec, Verification, VerificationMode},
     device,
     flashjob::{
         attempts::Step,
@@ -28,6 +29,13 @@ use crate::{
     },
     names::ANNOTATION_DEFAULT_CLASS,
 };
+
+/// Nothing is read back.
+const NOTHING: Option<Verification> = Some(Verification {
+    mode: Some(VerificationMode::None),
+    expected_version: None,
+    timeout_seconds: None,
+});
 
 pub struct Leader {
     pub state: State,
@@ -94,11 +102,18 @@ impl Leader {
         let state = &mut self.state;
         see(&mut state.ledger, &event);
         match event {
-            Event::Job(job) => drop(state.see_job((*job).clone())),
+            Event::Job(job) => self.see_job(&job),
             Event::JobGone(uid) => state.see_job_gone(&uid),
             Event::Instance(instance) => state.inventory.apply(&instance),
             Event::InstanceGone(uid) => state.inventory.delete(&uid),
             Event::Record(_) | Event::Service(_) | Event::Pod(_) | Event::Gone(_) => {}
+        }
+    }
+
+    pub fn see_job(&mut self, job: &Job) {
+        self.state.see_job(job.clone());
+        if self.bug == Some(Bug::UnlockWhileReadBack) {
+            self.state.ledger.see_job_gone(&job.uid);
         }
     }
 
@@ -191,24 +206,27 @@ impl Leader {
         Some((plan, news))
     }
 
-    /// The job as it is; for planted bugs without its steps, or with as many slots more as the cache does not know of.
+    /// The job as it is; for planted bugs without its steps or its verification, or with as many slots more as the cache does
+    /// not know of.
     fn as_planned(&self, job: &Arc<Job>) -> Arc<Job> {
-        let without_steps = self.bug == Some(Bug::AllStepsAtOnce);
-        if !without_steps && self.bug != Some(Bug::CountSlotsFromCache) {
-            return Arc::clone(job);
-        }
-        let mut planned = Job::clone(job);
-        if let Ok(spec) = &mut planned.spec {
-            if without_steps {
-                spec.steps.clear();
-            } else {
+        let mut planned = Arc::clone(job);
+        match self.bug {
+            Some(Bug::AllStepsAtOnce) => change_spec(&mut planned, |spec| spec.steps.clear()),
+            Some(Bug::SentIsEnough) => {
+                change_spec(&mut planned, |spec| spec.verification = NOTHING);
+            }
+            Some(Bug::CountSlotsFromCache) => {
                 let known = self.state.ledger.slots_of(&job.uid);
                 let seen = self.cache.slots_of(&job.uid);
                 let unknown = i32::try_from(known - seen.min(known)).unwrap();
-                spec.parallelism = spec.parallelism.map(|limit| limit + unknown);
+                let more = |spec: &mut FlashJobSpec| {
+                    spec.parallelism = spec.parallelism.map(|limit| limit + unknown);
+                };
+                change_spec(&mut planned, more);
             }
+            _ => {}
         }
-        Arc::new(planned)
+        planned
     }
 
     fn write(&mut self, job: &Arc<Job>, ops: impl IntoIterator<Item = Op>) {
@@ -323,6 +341,12 @@ impl Leader {
         let mut task = Task::new(About::Attempt(identity), ops_of(step));
         task.seen = seen;
         self.tasks.push(task);
+    }
+}
+
+fn change_spec(job: &mut Arc<Job>, change: impl FnOnce(&mut FlashJobSpec)) {
+    if let Ok(spec) = &mut Arc::make_mut(job).spec {
+        change(spec);
     }
 }
 

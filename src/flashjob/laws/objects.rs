@@ -38,10 +38,16 @@ pub type Watches = [VecDeque<Event>; 5];
 
 /// What became of one Pod.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each may be so without the others"
+)]
 pub struct Flash {
     pub identity: Identity,
     pub ran: bool,
     pub result: Option<Outcome>,
+    /// The device has the firmware.
+    pub taken: bool,
     /// Its end was read, or the API server said that it is gone.
     pub read: bool,
     /// A person took its Pod away before its end could be read.
@@ -49,6 +55,10 @@ pub struct Flash {
 }
 
 #[derive(Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "a world may have each without the others"
+)]
 pub struct Api {
     /// Milliseconds.
     pub now: i64,
@@ -73,6 +83,12 @@ pub struct Api {
     pub retries: usize,
     /// Every job begins with one device.
     pub stepped: bool,
+    /// Jobs read the version of their devices back.
+    pub verified: bool,
+    /// Versions of the devices that have taken a firmware, by endpoint.
+    pub versions: BTreeMap<String, String>,
+    /// Devices that were flashed, by endpoint, and when Akri finds them again.
+    pub away: BTreeMap<String, i64>,
     /// What the device of an attempt shared when it was recorded.
     pub shared: BTreeMap<AttemptKey, Arc<Footprint>>,
     /// The latest leader that has begun.

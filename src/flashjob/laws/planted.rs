@@ -26,6 +26,10 @@ pub enum Bug {
     UnknownIsFailed,
     /// Steps are not looked at.
     AllStepsAtOnce,
+    /// A device is free for others as soon as it was flashed, while its version is still being read back.
+    UnlockWhileReadBack,
+    /// A device succeeds as soon as the firmware was sent to it.
+    SentIsEnough,
     /// A status write demands nothing but the name of the job.
     VerdictWithoutUid,
 }
@@ -43,6 +47,8 @@ const WORLDS: u64 = 300;
 #[case::not_counted(Bug::NotCountedOnWhatItShares, CRASH, "than its limit")]
 #[case::unknown_is_failed(Bug::UnknownIsFailed, HAND, "did not fail")]
 #[case::all_steps_at_once(Bug::AllStepsAtOnce, CRASH, "before the first step")]
+#[case::unlock_while_read_back(Bug::UnlockWhileReadBack, HAND, "reads the device back")]
+#[case::sent_is_enough(Bug::SentIsEnough, CRASH, "without the version")]
 #[case::verdict_without_uid(Bug::VerdictWithoutUid, USER, "")]
 fn a_planted_bug_breaks_a_law(#[case] bug: Bug, #[case] fault: usize, #[case] law: &str) {
     let breaks = |seed| run::planted(seed, bug, fault).filter(|found| found.contains(law));

@@ -1,6 +1,7 @@
 //! Pods of the simulated API server, with the scheduler, the kubelet and the device behind them.
 
 use super::{
+    devices::Ending,
     objects::{Api, Event, Flash, bare, pod_name},
     request::{Answer, Refused, Reply},
 };
@@ -31,6 +32,7 @@ impl Api {
             identity: identity.clone(),
             ran: false,
             result: None,
+            taken: false,
             read: false,
             stripped: false,
         };
@@ -120,7 +122,7 @@ impl Api {
     }
 
     /// Scheduler and kubelet take the next step of a Pod; `natural` is how its flash ends if it ends by itself.
-    pub fn advance_pod(&mut self, name: &str, natural: Outcome) {
+    pub fn advance_pod(&mut self, name: &str, natural: Ending) {
         let Some(pod) = self.pods.get(name).cloned() else {
             return;
         };
@@ -133,12 +135,12 @@ impl Api {
         }
         let begun = pod.container == ContainerSight::Running;
         if pod.sight.deleting.is_some() {
-            let result = if begun {
+            let outcome = if begun {
                 Outcome::Unknown
             } else {
                 Outcome::Failed
             };
-            return self.end_pod(name, result, begun);
+            return self.end_pod(name, Ending { outcome, ..natural }, begun);
         }
         if begun {
             return self.end_pod(name, natural, true);
@@ -151,11 +153,15 @@ impl Api {
         });
     }
 
-    fn end_pod(&mut self, name: &str, result: Outcome, begun: bool) {
-        let uid = self.pods[name].sight.uid.clone();
-        self.flashes.get_mut(&uid).unwrap().result = Some(result);
+    fn end_pod(&mut self, name: &str, ending: Ending, begun: bool) {
+        let (uid, now) = (self.pods[name].sight.uid.clone(), self.time());
+        self.flashes.get_mut(&uid).unwrap().result = Some(ending.outcome);
+        if begun {
+            self.flashed(&uid, ending);
+        }
         self.change_pod(name, |pod| {
-            pod.phase = if result == Outcome::Succeeded {
+            pod.finished = Some(now);
+            pod.phase = if ending.outcome == Outcome::Succeeded {
                 "Succeeded"
             } else {
                 "Failed"

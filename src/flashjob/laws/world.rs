@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use super::{
-    DEVICES, GATEWAY, GATEWAYS, JOBS, MAX_IN_FLIGHT, PARALLELISM,
+    DEVICES, JOBS, MAX_IN_FLIGHT, PARALLELISM,
     chance::Chance,
+    devices::{AWAITED, Ending},
     election::{Begin, REQUEST_TIMEOUT, Replica},
     leader::Leader,
     objects::Api,
@@ -13,12 +14,7 @@ use super::{
     task::Wire,
 };
 use crate::{
-    api::Instance,
-    flashjob::{
-        fixtures::{instance, uuid},
-        sight::AttemptKey,
-        verdict::Outcome,
-    },
+    flashjob::{fixtures::uuid, sight::AttemptKey, verdict::Outcome},
     release::Status,
 };
 
@@ -51,7 +47,8 @@ impl World {
         };
         // The last device is known under two UUIDs.
         for index in 0..DEVICES {
-            api.put_instance(device(&uuid(index), index.min(DEVICES - 2), index / 2));
+            let found = api.instance_of(&uuid(index), index.min(DEVICES - 2), index / 2);
+            api.put_instance(found);
         }
         let replicas = [Replica::new(0, api.now), Replica::new(1, api.now)];
         let mut world = Self {
@@ -70,6 +67,7 @@ impl World {
         world.api.limited = world.chance.one_in(2);
         world.api.retries = world.chance.draw(3);
         world.api.stepped = world.chance.one_in(2);
+        world.api.verified = world.chance.one_in(2);
         for name in JOBS {
             world.create_job(name);
         }
@@ -84,10 +82,12 @@ impl World {
         let canary =
             json!({"name": "canary", "devices": 1, "soakSeconds": 20, "maxFailedDevices": "100%"});
         let steps: Vec<_> = self.api.stepped.then_some(canary).into_iter().collect();
+        let mode = if self.api.verified { "Version" } else { "None" };
         let object = json!({
             "metadata": {"name": name, "namespace": "lab", "uid": uid, "generation": 1},
-            "spec": {"uuid": (0..DEVICES).map(uuid).collect::<Vec<_>>(), "firmware": "f:1", "version": "1", "parallelism": PARALLELISM,
-                     "verification": {"mode": "None"}, "backoffLimitPerDevice": self.api.retries, "steps": steps},
+            "spec": {"uuid": self.names_of_devices(), "firmware": "f:1", "version": format!("1.0.{}", self.renamed),
+                     "parallelism": PARALLELISM, "backoffLimitPerDevice": self.api.retries, "steps": steps,
+                     "verification": {"mode": mode, "timeoutSeconds": AWAITED}},
         });
         self.api.put_job(serde_json::from_value(object).unwrap());
     }
@@ -97,6 +97,7 @@ impl World {
         self.steps += 1;
         self.api.now += i64::try_from(self.chance.draw(200)).unwrap();
         self.tick();
+        self.find_devices();
         match self.chance.draw(100) {
             0..=11 => self.pass(),
             12..=27 => self.deliver(),
@@ -160,6 +161,7 @@ impl World {
             millis -= part;
             self.api.now += part;
             self.tick();
+            self.find_devices();
         }
     }
 
@@ -254,8 +256,9 @@ impl World {
 
     fn advance_pod(&mut self) {
         if let Some(name) = self.chance.pick(self.api.pods.keys().cloned()) {
-            let natural = [Outcome::Succeeded, Outcome::Failed][self.chance.draw(2)];
-            self.api.advance_pod(&name, natural);
+            let outcome = [Outcome::Succeeded, Outcome::Failed][self.chance.draw(2)];
+            let taken = !self.chance.one_in(4);
+            self.api.advance_pod(&name, Ending { outcome, taken });
         }
     }
 
@@ -278,14 +281,6 @@ impl World {
             .note(|| format!("LATE    {term} {}", request.name()));
         let _ = self.api.serve(&request, term);
     }
-}
-
-/// An Instance at the endpoint of an index, behind one of the gateways.
-pub fn device(uid: &str, index: usize, gateway: usize) -> Instance {
-    let mut found = instance(uid, index);
-    let properties = &mut found.spec.broker_properties;
-    properties.insert(GATEWAY.into(), GATEWAYS[gateway % GATEWAYS.len()].into());
-    found
 }
 
 /// Pods that were created after the list was made: only where a record speaks for them, as they are created after it.

@@ -1,6 +1,6 @@
 //! Lists and dictionaries: shared, typed, and dropped without recursion. Pure.
 
-use std::cell::{Ref, RefCell};
+use std::cell::{OnceCell, Ref, RefCell};
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
@@ -79,7 +79,11 @@ pub struct List {
     items: Rc<Items>,
 }
 
-struct Items(Vec<Value>);
+enum Items {
+    Any(Vec<Value>),
+    /// A file, of which hardly any template looks at a single byte: elements are made when they are asked for.
+    Bytes(Vec<u8>, OnceCell<Vec<Value>>),
+}
 
 impl List {
     /// A list of the given element type; the elements must be of it.
@@ -87,7 +91,16 @@ impl List {
     pub fn new(kind: ListType, items: Vec<Value>) -> Self {
         Self {
             kind,
-            items: Rc::new(Items(items)),
+            items: Rc::new(Items::Any(items)),
+        }
+    }
+
+    /// A [`ListType::Bytes`] list.
+    #[must_use]
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self {
+            kind: ListType::Bytes,
+            items: Rc::new(Items::Bytes(bytes.to_vec(), OnceCell::new())),
         }
     }
 
@@ -100,28 +113,35 @@ impl List {
     /// The elements.
     #[must_use]
     pub fn items(&self) -> &[Value] {
-        &self.items.0
+        match &*self.items {
+            Items::Any(items) => items,
+            Items::Bytes(bytes, items) => {
+                items.get_or_init(|| bytes.iter().copied().map(Value::Byte).collect())
+            }
+        }
     }
 
     /// The bytes of a [`ListType::Bytes`] list.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
-        self.items()
-            .iter()
-            .filter_map(|item| {
-                if let Value::Byte(byte) = item {
-                    Some(*byte)
-                } else {
-                    None
-                }
-            })
-            .collect()
+        match &*self.items {
+            Items::Any(items) => items
+                .iter()
+                .filter_map(|item| match item {
+                    Value::Byte(byte) => Some(*byte),
+                    _ => None,
+                })
+                .collect(),
+            Items::Bytes(bytes, _) => bytes.clone(),
+        }
     }
 }
 
 impl Drop for Items {
     fn drop(&mut self) {
-        drop_flat(std::mem::take(&mut self.0));
+        if let Self::Any(items) = self {
+            drop_flat(std::mem::take(items));
+        }
     }
 }
 
@@ -240,8 +260,8 @@ fn drop_flat(mut pending: Vec<Value>) {
     while let Some(value) = pending.pop() {
         match value {
             Value::List(List { mut items, .. }) => {
-                if let Some(items) = Rc::get_mut(&mut items) {
-                    pending.append(&mut items.0);
+                if let Some(Items::Any(items)) = Rc::get_mut(&mut items) {
+                    pending.append(items);
                 }
             }
             Value::Dict(Dict { mut cell, .. }) => {
