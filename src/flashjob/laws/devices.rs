@@ -14,7 +14,7 @@ use crate::{
     flashjob::{
         fixtures::{endpoint, instance, uuid},
         job::Job,
-        sight::Identity,
+        sight::{AttemptKey, Identity},
         stored,
         verdict::Outcome,
     },
@@ -80,8 +80,21 @@ impl Api {
         self.away.insert(at, self.now + AWAY);
     }
 
+    /// What a status that is being stored says of devices that are read back.
+    pub fn note_read_back(&mut self, job: &Job) {
+        let devices = job.status.devices.iter();
+        let verifying = devices.filter(|device| stored::is(device, DevicePhase::Verifying));
+        let keys = verifying
+            .filter_map(stored::attempt_id)
+            .map(|id| AttemptKey {
+                job_uid: job.uid.clone(),
+                id: id.to_owned(),
+            });
+        self.read_back.extend(keys);
+    }
+
     /// A device that a stored status says is read back is not begun by anybody.
-    pub fn launched_while_read_back(&self, who: &Identity) -> Option<String> {
+    pub fn check_begin(&mut self, who: &Identity) {
         let reads = |job: &&Arc<Job>| {
             let mut devices = job.status.devices.iter();
             !job.deleting
@@ -92,10 +105,9 @@ impl Api {
                         && device.host_endpoint == who.endpoint
                 })
         };
-        let reader = &self.jobs.values().find(reads)?.uid;
-        Some(format!(
-            "{who:?} is flashed while {reader} reads the device back"
-        ))
+        if let Some(reader) = self.jobs.values().find(reads).map(|job| job.uid.clone()) {
+            self.broken(|| format!("{who:?} begins while {reader} reads the device back"));
+        }
     }
 
     /// Whether a device has not the version that its job reads back.
@@ -108,7 +120,8 @@ impl Api {
 
     /// Whether a device may be seen to be as it was before a flash of which nobody knows how it ended.
     pub fn came_back_untouched(&self, flash: &Flash) -> bool {
-        self.verified && !flash.taken && flash.result != Some(Outcome::Succeeded)
+        let unread = flash.stripped || flash.result != Some(Outcome::Succeeded);
+        self.verified && !flash.taken && unread
     }
 }
 

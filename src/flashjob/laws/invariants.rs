@@ -76,8 +76,7 @@ impl Api {
         let broken = self
             .launched_after_no_failure(who)
             .or_else(|| self.launched_before_its_step(who))
-            .or_else(|| self.launched_after_success(who))
-            .or_else(|| self.launched_while_read_back(who));
+            .or_else(|| self.launched_after_success(who));
         if let Some(what) = broken {
             self.broken(|| what);
         }

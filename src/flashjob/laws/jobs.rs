@@ -19,6 +19,7 @@ impl Api {
         object.metadata.resource_version = Some(self.next().to_string());
         let job = Arc::new(Job::of_answer(object).unwrap());
         self.check_verdicts(&job);
+        self.note_read_back(&job);
         self.jobs.insert(job.uid.clone(), Arc::clone(&job));
         self.tell(3, &Event::Job(Arc::clone(&job)));
         job

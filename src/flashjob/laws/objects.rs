@@ -87,6 +87,8 @@ pub struct Api {
     pub verified: bool,
     /// Versions of the devices that have taken a firmware, by endpoint.
     pub versions: BTreeMap<String, String>,
+    /// Attempts of which a stored status has said that their device is read back: their record is no more than a lock.
+    pub read_back: BTreeSet<AttemptKey>,
     /// Devices that were flashed, by endpoint, and when Akri finds them again.
     pub away: BTreeMap<String, i64>,
     /// What the device of an attempt shared when it was recorded.
@@ -150,6 +152,7 @@ impl Api {
         if self.records.contains_key(&name) {
             return Err(Refused::AlreadyExists);
         }
+        self.check_begin(identity);
         let record = RecordSight {
             sight: self.fresh(identity, &name),
             revision,
@@ -290,7 +293,8 @@ impl Api {
             .records
             .values()
             .filter(|record| record.status != Status::Failed)
-            .map(|record| &record.sight);
+            .map(|record| &record.sight)
+            .filter(|sight| !self.read_back.contains(&sight.identity.key));
         let pods = self.pods.values().map(|pod| &pod.sight);
         let services = self.services.values().map(|service| &service.sight);
         let sights = records.chain(pods).chain(services);

@@ -35,7 +35,7 @@ pub enum Bug {
 }
 
 /// Worlds within which a planted bug must break a law.
-const WORLDS: u64 = 300;
+const WORLDS: u64 = 1_000;
 
 #[rstest::rstest]
 #[case::steps_7_and_8_are_swapped(Bug::RemoveBeforeStoring, CRASH, "before its verdict was stored")]
