@@ -6,7 +6,7 @@
 mod probe;
 mod stored;
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use kube::{
     Api, Client, Resource,
@@ -16,12 +16,17 @@ use kube::{
     },
 };
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use super::{
     error::{ApiError, ErrorKind},
     kind::{Kinds, ObjectKey},
 };
 use crate::{names, telemetry::Metrics};
+
+/// Writes of Services that are under way at the same time. The API server gives and takes their addresses one after the other,
+/// some tens a second: what waits for its turn there may wait for longer than a write can take, and its repetition for longer still.
+const SERVICES_AT_ONCE: usize = 16;
 
 /// Writes to the cluster.
 #[derive(Clone)]
@@ -30,6 +35,7 @@ pub struct Writer {
     kinds: Kinds,
     timeout: Duration,
     metrics: Metrics,
+    services: Arc<Semaphore>,
 }
 
 /// What an object must be for a delete to touch it.
@@ -72,6 +78,7 @@ impl Writer {
             kinds,
             timeout,
             metrics,
+            services: Arc::new(Semaphore::new(SERVICES_AT_ONCE)),
         }
     }
 
@@ -299,7 +306,7 @@ impl Writer {
         ))
     }
 
-    /// Sends one request, bounded and counted.
+    /// Sends one request, bounded and counted. The time begins, and the fence is asked, when it is sent.
     async fn call<T>(
         &self,
         verb: &'static str,
@@ -307,6 +314,11 @@ impl Writer {
         request: impl Future<Output = kube::Result<T>>,
     ) -> Result<T, ApiError> {
         let what = || format!("{verb} {key}");
+        let _turn = if key.kind == "Service" {
+            self.services.acquire().await.ok()
+        } else {
+            None
+        };
         let answer = match tokio::time::timeout(self.timeout, request).await {
             Ok(answer) => answer.map_err(|error| ApiError::new(what(), &error)),
             Err(_) => Err(ApiError::timeout(what(), self.timeout)),
