@@ -13,7 +13,7 @@ use super::{context::Context, reconcile::reconcile, sweep};
 /// How much longer than it took a pass rests before the next one of the same job: what happens meanwhile is planned at once. A
 /// job of many devices would keep a core busy otherwise, with a pass for every event.
 const REST: u32 = 9;
-/// Longest rest: no device waits for it noticeably.
+/// Longest rest: little beside the seconds that a device takes.
 const LONGEST_REST: Duration = Duration::from_millis(150);
 
 /// How long, for each job that waits for what others hold, until all of them are looked at again.
