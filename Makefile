@@ -21,7 +21,7 @@ up: ## Start a control plane, the operator and twelve devices, and leave them ru
 down: ## Stop what `make up` started.
 	@tests/control-plane/down.sh $(STATE)
 
-test: ## Run every test, the end-to-end ones included (TEST_THREADS=8 at a time: mostly they wait).
+test: ## Run every test, the end-to-end ones included (TEST_THREADS=6 at a time: mostly they wait).
 	@hack/test.sh
 
 unit: ## Run the tests that need no control plane.
