@@ -6,7 +6,7 @@ use super::blocks::Execution;
 use super::describe::Described;
 use super::evaluate::Outcome;
 use super::methods;
-use super::value::{DictType, List, ListType, Value};
+use super::value::{DictType, Value};
 
 impl<'t> Execution<'_, 't> {
     /// The value of a pipeline; what it declares stays until the block ends.
@@ -179,7 +179,7 @@ impl<'t> Execution<'_, 't> {
                     Value::NilInterface
                 }
                 (None, DictType::Strings | DictType::NilStrings) => Value::string(""),
-                (None, DictType::Files) => Value::List(List::new(ListType::Bytes, Vec::new())),
+                (None, DictType::Files) => Value::bytes(&[]),
                 (Some(value), _) => value,
             }),
             Value::Object(object) => {

@@ -6,7 +6,7 @@ use super::compare::{eq, equal, integer, less, less_or_equal};
 use super::{Call, Function, FunctionError, Param, text};
 use crate::chart::template::format;
 use crate::chart::template::number::is_print;
-use crate::chart::template::value::{DictType, List, ListType, Value};
+use crate::chart::template::value::{DictType, List, Value};
 
 type Outcome = Result<Value, FunctionError>;
 
@@ -128,7 +128,7 @@ fn index(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
                 Value::String(key) => match (dict.get(key), dict.kind()) {
                     (Some(value), _) => value,
                     (None, DictType::Strings | DictType::NilStrings) => Value::string(""),
-                    (None, DictType::Files) => Value::List(List::new(ListType::Bytes, Vec::new())),
+                    (None, DictType::Files) => Value::bytes(&[]),
                     (None, _) => Value::Nil,
                 },
                 Value::Nil | Value::NilInterface => {
