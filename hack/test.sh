@@ -7,8 +7,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 bin=$(tests/control-plane/build.sh) || exit
 export PATH=$bin:$PATH
 audit=${CARGO_TARGET_DIR:-$PWD/target}/audit
-# The tests want more processor than there is and less memory: API servers, helm and kubectl tidy up a fourth as often.
-export GOGC=${GOGC:-400} GOMEMLIMIT=${GOMEMLIMIT:-1GiB}
+# The tests want more processor than there is and less memory: API servers, helm and kubectl tidy up a fourth as often, and
+# none of dozens of them looks for work on a second processor.
+export GOGC=${GOGC:-400} GOMEMLIMIT=${GOMEMLIMIT:-1GiB} GOMAXPROCS=${GOMAXPROCS:-1}
 
 others() {
   local failed=0

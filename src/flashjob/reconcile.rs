@@ -99,7 +99,7 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
     try_values(ctx, job);
     let now = now();
     let flash_pod = ctx.flash_pod_of(job);
-    let (plan, wanted) = {
+    let (plan, wanted, due) = {
         let mut state = ctx.state();
         let Some(job) = state.job(&job.uid).cloned() else {
             return Ok(None);
@@ -108,16 +108,24 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
         let world = ctx.world(&state, &flash_pod);
         let plan = state.observed(&job, &world, |observed| plan::plan(observed, now));
         remember(&mut state, &job, &plan, now);
-        let wanted = state.observed(&job, &world, |observed| {
-            status::compose(observed, &plan, now)
+        // Composing costs more than planning, and most passes of a large job come before its next status may be written.
+        let due = write_due(&mut state, &job.uid).filter(|due| *due > now);
+        let wanted = due.is_none().then(|| {
+            let wanted = state.observed(&job, &world, |observed| {
+                status::compose(observed, &plan, now)
+            });
+            // Under the lock: what is forgotten with the job must not come back.
+            let shares = gauge::shares(&wanted, &plan.views);
+            ctx.metrics.devices(&job.uid, shares);
+            wanted
         });
-        // Under the lock: what is forgotten with the job must not come back.
-        let shares = gauge::shares(&wanted, &plan.views);
-        ctx.metrics.devices(&job.uid, shares);
         start(ctx, &mut state, &job, &plan);
-        (plan, wanted)
+        (plan, wanted, due)
     };
-    let status_due = write_status(ctx, job, wanted, now).await?;
+    let status_due = match wanted {
+        Some(wanted) => write_status(ctx, job, wanted, now).await?,
+        None => due,
+    };
     if job.deleting && act::job::finish_deletion(ctx, job).await? {
         return Ok(None);
     }
@@ -252,18 +260,8 @@ async fn write_status(
     if let Some(due) = probe.filter(|due| *due > now) {
         return Ok(Some(due));
     }
-    let due = {
-        let mut state = ctx.state();
-        let free_at = state.status_free_at;
-        let written = state.memory(&job.uid).written;
-        let own = written.map(|(at, size)| {
-            later(
-                at,
-                STATUS_SECONDS.max(approximate(size) / STATUS_BYTES_PER_SECOND),
-            )
-        });
-        own.max(free_at)
-    };
+    // Another job may have used the common budget since.
+    let due = write_due(&mut ctx.state(), &job.uid);
     if let Some(due) = due.filter(|due| *due > now) {
         return Ok(Some(due));
     }
@@ -292,6 +290,16 @@ async fn write_status(
         Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// When the budgets of the job and of all jobs allow the job's next status write; absent where nothing was written yet.
+fn write_due(state: &mut State, job_uid: &str) -> Option<Timestamp> {
+    let free_at = state.status_free_at;
+    let own = state.memory(job_uid).written.map(|(at, size)| {
+        let seconds = STATUS_SECONDS.max(approximate(size) / STATUS_BYTES_PER_SECOND);
+        later(at, seconds)
+    });
+    own.max(free_at)
 }
 
 #[allow(clippy::cast_precision_loss)] // bytes of a status: far below 2^52

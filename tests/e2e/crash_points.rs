@@ -27,9 +27,9 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::{
+    adoption::Original,
     helm_engine::upgrades,
     support::{Fleet, Operator, Params, Space, auditor::Auditor, job::job, seconds},
-    takeover::Original,
 };
 
 /// Where the operator has to be brought to by other means: a job that cannot be read needs a CRD without rules.

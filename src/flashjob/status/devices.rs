@@ -176,20 +176,46 @@ fn take_while_room(
     from: impl IntoIterator<Item = DeviceStatus>,
     room: &mut usize,
 ) {
-    let size =
-        |device: &DeviceStatus| serde_json::to_vec(device).map_or(0, |bytes| bytes.len() + 1);
     let mut full = false;
     for mut device in from {
-        full |= size(&device) > *room;
+        // Once the room is used up only what is tracked goes in, however large: nothing else is measured.
+        if full && !stored::is_tracked(&device) {
+            continue;
+        }
+        let mut bytes = size(&device);
+        full |= bytes > *room;
         if full {
             if !stored::is_tracked(&device) {
                 continue;
             }
             device.message = None;
             device.log_tail = None;
+            bytes = size(&device);
         }
-        *room = room.saturating_sub(size(&device));
+        *room = room.saturating_sub(bytes);
         list.push(device);
+    }
+}
+
+/// Bytes of an entry as JSON with its comma, counted without writing them anywhere: every pass measures hundreds of entries.
+fn size(device: &DeviceStatus) -> usize {
+    struct Count(usize);
+
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let mut count = Count(1);
+    match serde_json::to_writer(&mut count, device) {
+        Ok(()) => count.0,
+        Err(_) => 0,
     }
 }
 
