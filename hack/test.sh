@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every test. The end-to-end ones mostly wait, so all others run beside them, and give way to them; last is asked whether
 # the operator's rights are exactly those that were used.
-#   usage: test.sh     (TEST_THREADS=6 end-to-end tests at a time)
+#   usage: test.sh     (TEST_THREADS=7 end-to-end tests at a time)
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 bin=$(tests/control-plane/build.sh) || exit
@@ -29,7 +29,7 @@ set +m
 beside=$!
 trap 'kill -- "-$beside"; exit 130' INT TERM
 failed=0
-FLASHJOB_AUDIT_LOGS=$audit RUST_TEST_THREADS=${TEST_THREADS:-6} cargo test --locked --test e2e || failed=1
+FLASHJOB_AUDIT_LOGS=$audit RUST_TEST_THREADS=${TEST_THREADS:-7} cargo test --locked --test e2e || failed=1
 wait "$beside" || failed=1
 cat "$said"
 FLASHJOB_AUDIT_LOGS=$audit cargo test --locked --test rights -- --ignored --nocapture || failed=1

@@ -100,17 +100,18 @@ async fn a_refused_pod_sends_its_device_back_to_wait_with_the_reason_and_it_is_f
             .unwrap_or_default();
         devices
             .into_iter()
-            .find(|device| device["uuid"] == uuid && device["phase"] == "Waiting")
+            .filter(|device| device["uuid"] == uuid && device["phase"] == "Waiting")
+            // On a busy machine a try may be given up for another reason before.
+            .find(|device| {
+                let message = device["message"].as_str().unwrap_or_default();
+                message.contains("QuotaExceeded") && message.contains("exceeded quota")
+            })
     };
     for uuid in fleet.uuids() {
-        let device = space
-            .eventually("a waiting device", seconds(60), async || waits(&uuid))
+        let what = "a device that waits for room in the quota";
+        space
+            .eventually(what, seconds(60), async || waits(&uuid))
             .await;
-        let message = device["message"].as_str().unwrap();
-        assert!(
-            message.contains("QuotaExceeded") && message.contains("exceeded quota"),
-            "{device:#}"
-        );
     }
     // Waiting holds neither lock nor slot, and it is not tried again and again.
     tokio::time::sleep(seconds(10)).await;

@@ -177,11 +177,13 @@ async fn a_device_without_an_address_is_given_up_as_soon_as_its_class_says() {
     let _operator = space.operator(&[]);
     let rules = json!({"defaults": {"addressTimeoutSeconds": 2}});
     begin(&space, "address", &rules, &uuids, &json!({}));
-    let backs_off = |job: &Seen| job.device(&uuids[0])["reason"] == "BackOff";
-    let what = "a device that backs off";
+    // On a busy machine another try may be given up for another reason.
+    let backs_off = |job: &Seen| {
+        let device = job.device(&uuids[0]);
+        device["reason"] == "BackOff" && device["message"].to_string().contains("after 2 s")
+    };
+    let what = "a device that backs off after 2 s without an address";
     let seen = space.becomes("address", what, PATIENCE, backs_off).await;
-    let message = seen.device(&uuids[0])["message"].to_string();
-    assert!(message.contains("after 2 s"), "{message}");
     assert_eq!(seen.0["status"]["effective"]["addressTimeoutSeconds"], 2);
     assert_eq!(space.births(), 0);
 }

@@ -45,9 +45,9 @@ pub(super) fn aftermath<'a>(
         tracked: Vec::new(),
     };
     let mut settled = HashSet::new();
-    for found in found(observed, plan) {
+    for (attempt, found) in found(observed, plan) {
         settled.insert(found.index);
-        match followed(observed, plan, effective, found) {
+        match followed(observed, plan, effective, attempt, found) {
             Some(device) => all.tracked.push(device),
             None => all.found.push(found),
         }
@@ -86,15 +86,11 @@ fn followed(
     observed: &Observed<'_>,
     plan: &Plan,
     effective: &Effective,
+    attempt: Option<&str>,
     found: &Found,
 ) -> Option<DeviceStatus> {
     let index = found.index?;
     let known = known(observed.job, found, plan);
-    let attempt = observed
-        .memory
-        .verdicts
-        .iter()
-        .find_map(|(id, other)| std::ptr::eq(other, found).then_some(id.as_str()));
     let concluded = plan
         .concluded
         .iter()

@@ -61,8 +61,11 @@ pub(super) fn stored_tally(job: &Job) -> Tally {
     }
 }
 
-/// Verdicts that are not stored yet, oldest first, one an index.
-pub(super) fn found<'a>(observed: &'a Observed<'_>, plan: &'a Plan) -> Vec<&'a Found> {
+/// Verdicts that are not stored yet, oldest first, one an index; with the id of the attempt that it is of, where it is of one.
+pub(super) fn found<'a>(
+    observed: &'a Observed<'_>,
+    plan: &'a Plan,
+) -> Vec<(Option<&'a str>, &'a Found)> {
     let job = observed.job;
     // What is stored of an attempt whose device is not final is not found again.
     let told = |(id, found): &(&String, &Found)| {
@@ -71,22 +74,22 @@ pub(super) fn found<'a>(observed: &'a Observed<'_>, plan: &'a Plan) -> Vec<&'a F
             .is_some_and(|index| stored::stage(job, index, id).is_some())
     };
     let verdicts = observed.memory.verdicts.iter().filter(|found| !told(found));
-    let known = verdicts
-        .map(|(_, found)| found)
-        .chain(observed.memory.refused.values());
-    let concluded = plan.concluded.iter().map(|concluded| &concluded.found);
-    let mut found: Vec<&Found> = known
+    let without = observed.memory.refused.values();
+    let without = without
         .chain(plan.refuse.iter().map(|(_, found)| found))
-        .chain(concluded)
+        .chain(plan.concluded.iter().map(|concluded| &concluded.found));
+    let mut found: Vec<(Option<&str>, &Found)> = verdicts
+        .map(|(id, found)| (Some(id.as_str()), found))
+        .chain(without.map(|found| (None, found)))
         .collect();
-    found.retain(|found| {
+    found.retain(|(_, found)| {
         found
             .index
             .is_some_and(|index| !observed.job.finals.contains(index))
     });
-    found.sort_by_key(|found| (found.at, found.index));
+    found.sort_by_key(|(_, found)| (found.at, found.index));
     let mut seen = HashSet::new();
-    found.retain(|found| seen.insert(found.index));
+    found.retain(|(_, found)| seen.insert(found.index));
     found
 }
 

@@ -238,7 +238,8 @@ metadata:
     let stage = Stage::healthy("kind", 1, 0.2, &arguments).await;
     let space = &stage.space;
     let plane = space.control_plane;
-    plane.expect_refusals(&space.name, "patch", "configmaps");
+    // To create it, and to see and delete what may have come of that.
+    plane.expect_refusals(&space.name, "*", "configmaps");
     let class = &stage.space.name;
     stage
         .space
