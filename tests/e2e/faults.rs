@@ -110,6 +110,50 @@ async fn a_job_ends_well_when_every_tenth_request_fails_and_watches_are_late_cut
     goes_well(&run, "faults").await;
 }
 
+/// An admission webhook answers a DELETE with 409 as well, and so may any proxy: it proves nothing of the object.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_whose_delete_meets_a_conflict_is_not_forgotten() {
+    let space = Space::new("conflict").await;
+    let fleet = space.healthy(2, 4.0).await;
+    let user = space.control_plane.operator_kubeconfig();
+    let proxy = Proxy::start(space.control_plane, user, 1, Faults::default()).await;
+    let _operator = space.operator_as(proxy.kubeconfig(), "operator", &["--engine", "native"]);
+    space.apply(
+        &job(
+            "job",
+            &fleet.uuids(),
+            &json!({"verification": {"mode": "None"}}),
+        )
+        .to_string(),
+    );
+    let deployed = async || {
+        let releases = space.releases();
+        let deployed = releases
+            .iter()
+            .filter(|release| release["status"] == "deployed");
+        (deployed.count() == 2).then_some(())
+    };
+    space
+        .eventually("two deployed releases", seconds(120), deployed)
+        .await;
+    proxy.set(Faults {
+        share: 1.0,
+        kinds: vec![Fault::Conflict],
+        path: "/secrets",
+        ..Faults::default()
+    });
+    let refused = async || (proxy.happened().values().sum::<usize>() >= 2).then_some(());
+    space
+        .eventually("refused deletes", seconds(120), refused)
+        .await;
+    proxy.set(Faults::default());
+    space.finished("job", 120).await;
+    let gone = async || space.releases().is_empty().then_some(());
+    space.eventually("no release", seconds(60), gone).await;
+    space.delete_job("job", 60).await;
+    space.assert_flashed(&fleet, 1);
+}
+
 #[rstest]
 #[case::native_hundredth(Run { engine: "native", share: 0.01, devices: 200, parallelism: 20, within: 600 })]
 #[case::native_tenth(Run { engine: "native", share: 0.1, devices: 100, parallelism: 20, within: 900 })]

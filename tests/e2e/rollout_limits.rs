@@ -165,7 +165,8 @@ async fn an_emergency_stop_of_all_classes_starts_nothing_after_a_second_and_what
 {
     let disturbed = ControlPlane::disturb().await;
     let space = Space::on(disturbed.plane, "stop").await;
-    let fleet = space.fleet(params("gw-a", 16, 1.5)).await;
+    // Long enough for the commands below: they speak of flashes under way.
+    let fleet = space.fleet(params("gw-a", 16, 4.0)).await;
     let uuids = fleet.uuids();
     let _operator = space.operator(&[]);
     let own = format!("{}-own", space.name);
