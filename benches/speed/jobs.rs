@@ -41,10 +41,13 @@ pub fn of(scenario: &Scenario, fleet: &Fleet, space: &Space) -> Vec<Value> {
         whole["spec"]["deviceSelector"] = json!({"namespaces": [space.name]});
         return vec![whole];
     }
-    let each = uuids.len().div_ceil(scenario.jobs);
-    let parts = uuids.chunks(each).enumerate();
-    parts
-        .map(|(number, uuids)| job(&format!("speed-{number}"), uuids, &parallelism))
+    // Dealt out one by one: a job has at most one device more than another, and there are as many jobs as can have one.
+    let part = |number: usize| -> Vec<String> {
+        let of_job = uuids.iter().skip(number).step_by(scenario.jobs);
+        of_job.cloned().collect()
+    };
+    (0..scenario.jobs.min(uuids.len()))
+        .map(|number| job(&format!("speed-{number}"), &part(number), &parallelism))
         .collect()
 }
 

@@ -108,10 +108,12 @@ pub async fn run(scenario: &Scenario, original: Option<&Path>) -> Run {
     let mut followed = Followed::begin(&space);
     let before = Before::take(&space).await;
     let cpu = process::cpu_seconds(process.pid());
-    for job in jobs::of(scenario, &fleet, &space) {
+    let jobs = jobs::of(scenario, &fleet, &space);
+    let created = jobs.len();
+    for job in jobs {
         jobs::create(&space, job).await;
     }
-    let progress = followed.finished(scenario.jobs).await;
+    let progress = followed.finished(created).await;
     removed(&space, &fleet).await;
     let cpu = process::cpu_seconds(process.pid()) - cpu;
     let memory = process::peak_memory_mib(process.pid());
