@@ -16,7 +16,7 @@ pub fn flash_pod() -> FlashPod {
     let defaults = <Defaults as clap::Parser>::parse_from(["bench"]);
     let chart = flash_chart(None).unwrap();
     let settings = Settings {
-        policy: policy(&defaults.settings, [&chart.values]).unwrap(),
+        policy: policy(&defaults.settings, [&*chart.values]).unwrap(),
         ..Settings::default()
     };
     FlashPod::load(chart, &settings, 1).unwrap()

@@ -2,10 +2,20 @@
 
 /// CPU seconds of a process and of those that it started and that have ended.
 pub fn cpu_seconds(pid: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // utime, stime, cutime, cstime.
+    ticks(&format!("/proc/{pid}/stat"), 4)
+}
+
+/// CPU seconds of the thread that asks.
+pub fn cpu_seconds_of_this_thread() -> f64 {
+    ticks("/proc/thread-self/stat", 2)
+}
+
+/// Seconds that the first of the times in a `stat` file come to; they are in hundredths.
+fn ticks(path: &str, times: usize) -> f64 {
+    let stat = std::fs::read_to_string(path).unwrap_or_default();
     let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
-    // utime, stime, cutime, cstime, in hundredths of a second.
-    let ticks = fields.split(' ').skip(11).take(4);
+    let ticks = fields.split(' ').skip(11).take(times);
     ticks
         .filter_map(|ticks| ticks.parse::<f64>().ok())
         .sum::<f64>()

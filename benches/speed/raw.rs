@@ -15,11 +15,16 @@ use kube::{
     runtime::{WatchStreamExt, watcher},
 };
 use serde_json::json;
-use tokio::{sync::oneshot, task::JoinSet};
+use tokio::{
+    runtime::Builder,
+    sync::oneshot,
+    task::{JoinSet, spawn_blocking},
+};
 
 use super::{
-    measurement::{Run, Scenario},
+    measurement::{Run, Scenario, float},
     operator::{Before, USER, fleet},
+    process::cpu_seconds_of_this_thread,
     raw_device::{Device, devices},
     support::{ControlPlane, Space},
 };
@@ -30,22 +35,46 @@ pub async fn run(scenario: &Scenario) -> Run {
     space.control_plane.operator_kubeconfig();
     let fleet = fleet(scenario, &space).await;
     let devices = devices(&space, &fleet).await;
-    let client = space.control_plane.client("operator").await;
+    let before = Before::take(&space).await;
+    let (plane, namespace, parallelism) = (
+        space.control_plane,
+        space.name.clone(),
+        scenario.parallelism,
+    );
+    // A thread of its own: the simulated devices and the load balancer live in this process, too.
+    let alone = move || {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let cpu = cpu_seconds_of_this_thread();
+        runtime.block_on(flash_all(plane, &namespace, devices, parallelism));
+        cpu_seconds_of_this_thread() - cpu
+    };
+    let cpu = spawn_blocking(alone).await.unwrap();
+    let (run, _) = before.run(scenario, &space, USER).await;
+    Run {
+        cpu_ms_per_device: Some(cpu * 1000.0 / float(scenario.devices)),
+        ..run
+    }
+}
+
+async fn flash_all(
+    plane: &ControlPlane,
+    namespace: &str,
+    devices: Vec<Device>,
+    parallelism: usize,
+) {
+    let client = plane.client("operator").await;
     let (addresses, ends) = (Arc::<Board>::default(), Arc::<Board>::default());
     let mut watches = JoinSet::new();
-    let services: Api<Service> = Api::namespaced(client.clone(), &space.name);
+    let services: Api<Service> = Api::namespaced(client.clone(), namespace);
     watches.spawn(follow(services, addresses.clone(), has_address));
-    let pods: Api<Pod> = Api::namespaced(client.clone(), &space.name);
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     watches.spawn(follow(pods, ends.clone(), has_ended));
-    let before = Before::take(&space).await;
-    let bare = Bare::new(&client, &space.name, addresses, ends);
+    let bare = Bare::new(&client, namespace, addresses, ends);
     stream::iter(devices)
-        .for_each_concurrent(scenario.parallelism, |device| bare.flash(device))
+        .for_each_concurrent(parallelism, |device| bare.flash(device))
         .await;
     // Two Pods may still be going: their end belongs to the run.
     gone(&bare.pods).await;
-    let (run, _) = before.run(scenario, &space, USER).await;
-    run
 }
 
 async fn gone(pods: &Api<Pod>) {
