@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
 
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use flashjob_operator::chart::Chart;
 use flashjob_operator::chart::device_values::{
@@ -14,7 +14,7 @@ use flashjob_operator::chart::guard::{Owner, Policy, Stage, Subject, check};
 use flashjob_operator::chart::layers::{Layers, merge};
 use flashjob_operator::chart::pointer::Pointer;
 use flashjob_operator::chart::schema::Schema;
-use flashjob_operator::chart::template::{Capabilities, Limits, Program, Release};
+use flashjob_operator::chart::template::{Limits, Program, Release};
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -135,12 +135,7 @@ fn objects(values: &Value, stage: Stage) -> Result<Vec<Value>, String> {
     };
     let rendered = FLASH
         .program
-        .render(
-            values,
-            &release,
-            &Capabilities::default(),
-            &Limits::default(),
-        )
+        .render(values, &release, &Arc::default(), &Limits::default())
         .map_err(|error| error.to_string())?;
     let subjects: Vec<_> = rendered.documents.iter().map(Subject::from).collect();
     check(&subjects, stage, &policy()).map_err(|refused| refused.to_string())?;

@@ -195,10 +195,10 @@ fn an_upgrade_by_hand_is_foreign_and_has_no_intent(#[values("helm", "helm3")] he
     let cluster = Cluster::new(&format!("up{helm}"));
     install(&cluster, &record(&cluster, "flash-a", 1, Status::Deployed));
     let directory = tempfile::tempdir().unwrap();
-    for file in fixture::chart().templates {
+    for file in fixture::chart().templates.iter() {
         let path = directory.path().join(&file.name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, file.data).unwrap();
+        std::fs::write(path, &file.data).unwrap();
     }
     std::fs::write(
         directory.path().join("Chart.yaml"),

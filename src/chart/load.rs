@@ -6,6 +6,7 @@ mod documents;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -196,10 +197,10 @@ impl Chart {
         })?;
         Ok(Self {
             metadata,
-            values,
-            schema,
-            templates,
-            files: others,
+            values: Arc::new(values),
+            schema: schema.map(Arc::from),
+            templates: Arc::new(templates),
+            files: Arc::new(others),
         })
     }
 }

@@ -20,6 +20,8 @@ mod text;
 pub mod values;
 pub mod yaml;
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 /// One file of a chart: its slash-separated path inside the chart (`templates/pod.yaml`) and its bytes.
@@ -61,17 +63,18 @@ impl Metadata {
     }
 }
 
-/// A chart in memory: what the directory or archive held, parsed once.
+/// A chart in memory: what the directory or archive held, parsed once. A copy shares everything but the metadata: there is one for
+/// every device in flight.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chart {
     /// `Chart.yaml`.
     pub metadata: Metadata,
     /// `values.yaml` as JSON (an object; empty if the file is absent).
-    pub values: Value,
+    pub values: Arc<Value>,
     /// `values.schema.json`, verbatim.
-    pub schema: Option<Vec<u8>>,
+    pub schema: Option<Arc<[u8]>>,
     /// Files under `templates/`, partials (`_*.tpl`) and NOTES.txt included, sorted by name.
-    pub templates: Vec<File>,
+    pub templates: Arc<Vec<File>>,
     /// Every other file (`.Files` of templates; `device-values.yaml` among them), sorted by name.
-    pub files: Vec<File>,
+    pub files: Arc<Vec<File>>,
 }

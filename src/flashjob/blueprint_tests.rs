@@ -347,8 +347,7 @@ fn the_guard_refuses_what_a_changed_template_lets_in(
     #[case] names: &str,
 ) {
     let flash_pod = flash_pod_with(None, |chart| {
-        let pod = chart
-            .templates
+        let pod = Arc::make_mut(&mut chart.templates)
             .iter_mut()
             .find(|file| file.name.ends_with("pod.yaml"))
             .unwrap();
@@ -399,8 +398,7 @@ fn a_resumed_record_renders_the_same_bytes_whatever_the_chart_is_now() {
         .unwrap();
     assert_eq!(same.manifest, want);
     let other = flash_pod_with(Some("nodeSelector: {zone: other}\n"), |chart| {
-        chart
-            .templates
+        Arc::make_mut(&mut chart.templates)
             .retain(|file| !file.name.ends_with("networkpolicy.yaml"));
     })
     .unwrap();

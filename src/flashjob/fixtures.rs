@@ -164,10 +164,10 @@ fn chart() -> Chart {
             kube_version: None,
             raw: json!({}),
         },
-        values: json!({}),
+        values: json!({}).into(),
         schema: None,
-        templates: Vec::new(),
-        files: Vec::new(),
+        templates: Arc::default(),
+        files: Arc::default(),
     }
 }
 

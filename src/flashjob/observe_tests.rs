@@ -180,10 +180,10 @@ fn stored(manifest: &str) -> Secret {
         },
         chart: crate::chart::Chart {
             metadata,
-            values: json!({}),
+            values: json!({}).into(),
             schema: None,
-            templates: Vec::new(),
-            files: Vec::new(),
+            templates: Arc::default(),
+            files: Arc::default(),
         },
         hooks: Vec::new(),
         intent: None,

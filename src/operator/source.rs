@@ -72,7 +72,7 @@ impl ChartSource {
         let parsed = values.and_then(|text| yaml::parse(text).ok());
         let policy = policy(
             &self.settings,
-            [&self.chart.values].into_iter().chain(&parsed),
+            [&*self.chart.values].into_iter().chain(&parsed),
         );
         let policy = policy.map_err(|error| Refusal {
             reason: Reason::ChartInvalid,

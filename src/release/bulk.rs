@@ -46,12 +46,12 @@ impl Stretch {
     }
 }
 
-/// The gzip of three texts, one after the other; that in the middle is known already.
-fn gzip(before: &str, middle: &Stretch, after: &str) -> Vec<u8> {
-    let (before, after) = (Stretch::new(before, false), Stretch::new(after, true));
+/// The gzip of two texts, one after the other; the latter is known already.
+fn gzip(before: &str, known: &Stretch) -> Vec<u8> {
+    let before = Stretch::new(before, false);
     let mut packed = HEADER.to_vec();
     let mut crc = Crc::new();
-    for stretch in [&before, middle, &after] {
+    for stretch in [&before, known] {
         packed.extend_from_slice(&stretch.deflated);
         crc.combine(&stretch.crc);
     }
@@ -63,10 +63,12 @@ fn gzip(before: &str, middle: &Stretch, after: &str) -> Vec<u8> {
 /// What of a chart does not depend on the device or the firmware, and its part of the record.
 #[derive(Debug)]
 struct Bulk {
-    values: Value,
-    schema: Option<Vec<u8>>,
-    templates: Vec<File>,
-    files: Vec<File>,
+    values: Arc<Value>,
+    schema: Option<Arc<[u8]>>,
+    templates: Arc<Vec<File>>,
+    files: Arc<Vec<File>>,
+    /// Whether a file stands before those of the chart.
+    after_intent: bool,
     stretch: Stretch,
 }
 
@@ -74,64 +76,86 @@ struct Bulk {
 static LAST: Mutex<Option<Arc<Bulk>>> = Mutex::new(None);
 
 /// The gzip of a record whose text is `before`, the fields of its chart but `metadata`, and what closes the record.
-pub(super) fn pack(before: &str, chart: &Chart, intent: Option<&File>) -> Vec<u8> {
-    let bulk = bulk_of(chart, intent.is_some());
-    let mut after = String::new();
+pub(super) fn pack(mut before: String, chart: &Chart, intent: Option<&File>) -> Vec<u8> {
+    before.push_str(r#""files":["#);
     if let Some(intent) = intent {
-        if !bulk.files.is_empty() {
-            after.push(',');
-        }
-        after.push_str(&file_json(intent).to_string());
+        before.push_str(&file_json(intent).to_string());
     }
-    after.push_str("]}}");
-    gzip(before, &bulk.stretch, &after)
+    gzip(&before, &bulk_of(chart, intent.is_some()).stretch)
 }
 
-fn bulk_of(chart: &Chart, has_intent: bool) -> Arc<Bulk> {
-    // The intent's place belongs to the intent: a chart cannot bring one along.
-    let kept = |file: &&File| !has_intent || file.name != INTENT_FILE;
-    let same = |last: &Arc<Bulk>| {
-        last.templates == chart.templates
-            && last.files.iter().eq(chart.files.iter().filter(kept))
-            && last.schema == chart.schema
-            && last.values == chart.values
-    };
+/// The same chart, sharing what is equal with the last one that was written: records that are read differ in hardly anything.
+pub(super) fn shared(chart: Chart) -> Chart {
+    let last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    shared_with(last.as_deref(), chart)
+}
+
+fn shared_with(last: Option<&Bulk>, chart: Chart) -> Chart {
+    match last {
+        Some(last) if last.is_of(&chart) => Chart {
+            metadata: chart.metadata,
+            values: Arc::clone(&last.values),
+            schema: last.schema.clone(),
+            templates: Arc::clone(&last.templates),
+            files: Arc::clone(&last.files),
+        },
+        _ => chart,
+    }
+}
+
+fn bulk_of(chart: &Chart, after_intent: bool) -> Arc<Bulk> {
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(known) = last.as_ref().filter(|last| same(last)) {
+    let same = |last: &&Arc<Bulk>| last.after_intent == after_intent && last.is_of(chart);
+    if let Some(known) = last.as_ref().filter(same) {
         return Arc::clone(known);
     }
-    let bulk = Arc::new(Bulk::new(chart, chart.files.iter().filter(kept)));
+    let bulk = Arc::new(Bulk::new(chart, after_intent));
     *last = Some(Arc::clone(&bulk));
     bulk
 }
 
 impl Bulk {
-    fn new<'a>(chart: &Chart, files: impl Iterator<Item = &'a File>) -> Self {
+    fn new(chart: &Chart, after_intent: bool) -> Self {
         let Chart {
+            metadata: _,
             values,
             schema,
             templates,
-            ..
+            files,
         } = chart;
-        let files: Vec<File> = files.cloned().collect();
-        let listed: Vec<String> = files
+        // The intent's place belongs to the intent: a chart cannot bring one along.
+        let kept = files
             .iter()
-            .map(|file| file_json(file).to_string())
-            .collect();
+            .filter(|file| !after_intent || file.name != INTENT_FILE);
+        let kept: Vec<String> = kept.map(|file| file_json(file).to_string()).collect();
+        let comma = if after_intent && !kept.is_empty() {
+            ","
+        } else {
+            ""
+        };
         let text = format!(
-            r#""schema":{},"templates":{},"values":{},"files":[{}"#,
+            r#"{comma}{}],"schema":{},"templates":{},"values":{}}}}}"#,
+            kept.join(","),
             json!(schema.as_ref().map(|schema| STANDARD.encode(schema))),
             templates.iter().map(file_json).collect::<Value>(),
             super::encode::object_or_empty(values),
-            listed.join(",")
         );
         Self {
-            values: values.clone(),
+            values: Arc::clone(values),
             schema: schema.clone(),
-            templates: templates.clone(),
-            files,
-            stretch: Stretch::new(&text, false),
+            templates: Arc::clone(templates),
+            files: Arc::clone(files),
+            after_intent,
+            stretch: Stretch::new(&text, true),
         }
+    }
+
+    /// Whether it is made of what this chart has: at once where both share it, else by comparing.
+    fn is_of(&self, chart: &Chart) -> bool {
+        self.templates == chart.templates
+            && self.files == chart.files
+            && self.schema == chart.schema
+            && self.values == chart.values
     }
 }
 
@@ -147,17 +171,51 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::chart::Metadata;
+
+    fn chart(text: &str) -> Chart {
+        let file = |name: &str| File {
+            name: name.into(),
+            data: text.into(),
+        };
+        Chart {
+            metadata: Metadata {
+                name: "c".into(),
+                version: "0.1.0".into(),
+                api_version: "v2".into(),
+                app_version: Some(text.into()),
+                kube_version: None,
+                raw: json!({}),
+            },
+            values: json!({"a": 1}).into(),
+            schema: Some(b"{}".as_slice().into()),
+            templates: Arc::new(vec![file("templates/pod.yaml")]),
+            files: Arc::new(vec![file("device-values.yaml")]),
+        }
+    }
+
+    #[test]
+    fn a_chart_that_is_read_shares_what_it_has_in_common_with_the_last_one_and_keeps_what_differs()
+    {
+        let last = Bulk::new(&chart("one"), true);
+        let same = shared_with(Some(&last), chart("one"));
+        assert!(Arc::ptr_eq(&same.templates, &last.templates));
+        assert!(Arc::ptr_eq(&same.values, &last.values));
+        for known in [Some(&last), None] {
+            assert_eq!(shared_with(known, chart("two")), chart("two"));
+        }
+    }
 
     proptest! {
         #[test]
         fn stretches_side_by_side_are_one_gzip_member_of_the_whole_text(
-            before in ".{0,200}", middle in "[a-c]{0,2000}", after in ".{0,200}",
+            before in ".{0,200}", after in "[a-c]{0,2000}",
         ) {
-            let packed = gzip(&before, &Stretch::new(&middle, false), &after);
+            let packed = gzip(&before, &Stretch::new(&after, true));
             let mut text = String::new();
             let mut reader = GzDecoder::new(&packed[..]);
             reader.read_to_string(&mut text).unwrap();
-            prop_assert_eq!(text, format!("{before}{middle}{after}"));
+            prop_assert_eq!(text, format!("{before}{after}"));
             prop_assert!(reader.into_inner().is_empty(), "nothing follows the member");
         }
     }

@@ -4,6 +4,7 @@
 //! Bounded: a record larger than [`MAX_RECORD_BYTES`] is refused before it fills memory. Fields that this does not know are dropped.
 
 use std::io::Read as _;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -12,7 +13,7 @@ use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{ApplyMethod, INTENT_FILE, Info, Record, Status};
+use super::{ApplyMethod, INTENT_FILE, Info, Record, Status, bulk};
 use crate::chart::{Chart, File, Metadata};
 
 /// Largest record accepted, decompressed. A Secret holds 1 MiB, which text may have been eight times before.
@@ -91,7 +92,7 @@ fn record(document: &Value) -> Record {
     let intent = at.and_then(|at| serde_json::from_slice(&chart.files[at].data).ok());
     if let (Some(at), Some(_)) = (at, &intent) {
         // Not part of the chart. One that cannot be read stays where it is, so that writing the record back keeps it.
-        chart.files.remove(at);
+        Arc::make_mut(&mut chart.files).remove(at);
     }
     Record {
         name: text(&document["name"]),
@@ -107,7 +108,7 @@ fn record(document: &Value) -> Record {
         config: object_or_empty(&document["config"]),
         manifest: text(&document["manifest"]),
         info: info(&document["info"]),
-        chart,
+        chart: bulk::shared(chart),
         hooks: document["hooks"].as_array().cloned().unwrap_or_default(),
         intent,
     }
@@ -137,13 +138,14 @@ fn chart(chart: &Value) -> Chart {
             kube_version: metadata["kubeVersion"].as_str().map(str::to_owned),
             raw: object_or_empty(metadata),
         },
-        values: object_or_empty(&chart["values"]),
+        values: Arc::new(object_or_empty(&chart["values"])),
         schema: chart["schema"]
             .as_str()
             .and_then(|schema| BASE64.decode(schema).ok())
-            .filter(|schema| !schema.is_empty()),
-        templates: files(&chart["templates"]),
-        files: files(&chart["files"]),
+            .filter(|schema| !schema.is_empty())
+            .map(Arc::from),
+        templates: Arc::new(files(&chart["templates"])),
+        files: Arc::new(files(&chart["files"])),
     }
 }
 

@@ -33,7 +33,7 @@ pub fn encode(record: &Record) -> Vec<u8> {
         name: INTENT_FILE.to_owned(),
         data: serde_json::to_vec(intent).unwrap_or_default(),
     });
-    let packed = bulk::pack(&beginning(record), &record.chart, intent.as_ref());
+    let packed = bulk::pack(beginning(record), &record.chart, intent.as_ref());
     STANDARD.encode(packed).into_bytes()
 }
 

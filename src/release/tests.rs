@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -86,16 +87,16 @@ fn record() -> Record {
                 kube_version: None,
                 raw: json!({"name": "flash-pod", "version": "0.1.0", "apiVersion": "v2", "appVersion": "2.0.0"}),
             },
-            values: json!({"replicas": 1, "image": {"tag": "on"}}),
-            schema: Some(br#"{"type":"object"}"#.to_vec()),
-            templates: vec![File {
+            values: json!({"replicas": 1, "image": {"tag": "on"}}).into(),
+            schema: Some(br#"{"type":"object"}"#.as_slice().into()),
+            templates: Arc::new(vec![File {
                 name: "templates/pod.yaml".into(),
                 data: b"kind: Pod\n".to_vec(),
-            }],
-            files: vec![File {
+            }]),
+            files: Arc::new(vec![File {
                 name: "device-values.yaml".into(),
                 data: vec![0, 159, 146, 150],
-            }],
+            }]),
         },
         hooks: Vec::new(),
         intent: Some(intent()),
@@ -174,7 +175,7 @@ fn chart_metadata_is_written_in_helms_types_whatever_the_chart_file_held() {
 #[test]
 fn a_chart_cannot_bring_its_own_intent() {
     let mut record = record();
-    record.chart.files.push(File {
+    Arc::make_mut(&mut record.chart.files).push(File {
         name: INTENT_FILE.into(),
         data: b"forged".to_vec(),
     });
@@ -223,14 +224,14 @@ fn a_record_of_real_helm_is_read(
     assert!(record.info.first_deployed.is_some());
     assert_eq!(record.info.deleted, None);
     assert_eq!(record.config, json!({"a": "c"}));
-    assert_eq!(record.chart.values, json!({"a": "b", "false": 1_000_000}));
+    assert_eq!(*record.chart.values, json!({"a": "b", "false": 1_000_000}));
     assert_eq!(record.chart.metadata.app_version.as_deref(), Some("2"));
     assert_eq!(
         record.chart.schema.as_deref(),
         Some(&b"{\"type\":\"object\"}\n"[..])
     );
     assert_eq!(
-        record.chart.files,
+        *record.chart.files,
         [File {
             name: "extra.txt".into(),
             data: b"extra\n".to_vec()
@@ -408,6 +409,15 @@ fn a_minimal_record_takes_name_and_revision_from_its_secret() {
     );
 }
 
+#[test]
+fn what_was_written_is_what_would_be_read() {
+    let mut answer = secret(&record(), &BTreeMap::new(), Stamp::Modified(at(0))).unwrap();
+    answer.metadata.uid = Some("secret-uid".into());
+    answer.metadata.resource_version = Some("78".into());
+    let read = Stored::from_secret(&answer).unwrap();
+    assert_eq!(Stored::written(&answer, record()), read);
+}
+
 #[rstest]
 #[case::copied(|secret: &mut Secret| secret.metadata.name = Some("sh.helm.release.v1.other.v4".into()), "somebody copied it")]
 #[case::unnamed(|secret: &mut Secret| secret.metadata.name = Some("token".into()), "is not named")]
@@ -440,7 +450,7 @@ fn what_cannot_be_stored_is_refused() {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         seed.to_le_bytes()[7]
     });
-    large.chart.files.push(File {
+    Arc::make_mut(&mut large.chart.files).push(File {
         name: "noise".into(),
         data: noise.take(2 << 20).collect(),
     });

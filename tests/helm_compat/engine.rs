@@ -146,7 +146,7 @@ async fn values_left_out_are_not_those_of_the_revision_before(
 
 fn with_template(template: &str) -> Arc<Chart> {
     let mut chart = chart();
-    chart.templates.push(File {
+    Arc::make_mut(&mut chart.templates).push(File {
         name: "templates/zz.yaml".into(),
         data: template.into(),
     });

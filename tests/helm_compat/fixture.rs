@@ -1,6 +1,7 @@
 //! A release as the native engine leaves it: record, Service and Pod.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use flashjob_operator::chart::{Chart, File, Metadata};
 use flashjob_operator::names::{
@@ -54,13 +55,13 @@ pub fn chart() -> Chart {
             kube_version: None,
             raw: json!({"description": "test"}),
         },
-        values: json!({"externalIP": "", "hostNetwork": false, "image": "example.invalid/flash:1", "text": ""}),
-        schema: Some(br#"{"type":"object","additionalProperties":false,"properties":{"externalIP":{"type":"string"},"hostNetwork":{"type":"boolean"},"image":{"type":"string"},"text":{"type":"string"}}}"#.to_vec()),
-        templates: vec![
+        values: json!({"externalIP": "", "hostNetwork": false, "image": "example.invalid/flash:1", "text": ""}).into(),
+        schema: Some(br#"{"type":"object","additionalProperties":false,"properties":{"externalIP":{"type":"string"},"hostNetwork":{"type":"boolean"},"image":{"type":"string"},"text":{"type":"string"}}}"#.as_slice().into()),
+        templates: Arc::new(vec![
             File { name: "templates/pod.yaml".into(), data: POD.into() },
             File { name: "templates/service.yaml".into(), data: SERVICE.into() },
-        ],
-        files: vec![File { name: "device-values.yaml".into(), data: b"firmware: x\n".to_vec() }],
+        ]),
+        files: Arc::new(vec![File { name: "device-values.yaml".into(), data: b"firmware: x\n".to_vec() }]),
     }
 }
 

@@ -11,12 +11,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use flashjob_operator::chart::Chart;
-use flashjob_operator::chart::template::{
-    Capabilities, Limits, Program, Release, RenderError, functions,
-};
+use flashjob_operator::chart::template::{Limits, Program, Release, RenderError, functions};
 use flashjob_operator::chart::{values, yaml};
 use serde_json::{Map, Value};
 
@@ -78,7 +76,10 @@ fn native(directory: &Path, files: &[PathBuf]) -> Result<String, String> {
             yaml::parse(&fs::read_to_string(file).unwrap()).map_err(|error| error.to_string())?;
         values::lay_over(&mut user, object(read));
     }
-    let merged = Value::Object(values::coalesce(&object(chart.values), user));
+    let merged = Value::Object(values::coalesce(
+        &object(chart.values.as_ref().clone()),
+        user,
+    ));
     render(&program, &merged).map_err(|error| format!("{error}\n{error:?}"))
 }
 
@@ -98,12 +99,7 @@ fn render(program: &Program, values: &Value) -> Result<String, RenderError> {
         is_install: true,
         is_upgrade: false,
     };
-    let rendered = program.render(
-        values,
-        &release,
-        &Capabilities::default(),
-        &Limits::default(),
-    )?;
+    let rendered = program.render(values, &release, &Arc::default(), &Limits::default())?;
     let mut text = format!("{}\n", rendered.manifest.trim());
     for test in &rendered.tests {
         text.push_str(&format!("---\n# Source: {}\n{}\n", test.source, test.text));

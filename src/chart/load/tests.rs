@@ -53,8 +53,8 @@ fn an_archive_and_a_directory_hold_the_same_chart() {
         chart
     );
     assert_eq!(chart.metadata.app_version.as_deref(), Some("1.1"));
-    assert_eq!(chart.templates, [file("templates/a.yaml", "a")]);
-    assert_eq!(chart.files, [file("b.txt", "b")]);
+    assert_eq!(*chart.templates, [file("templates/a.yaml", "a")]);
+    assert_eq!(*chart.files, [file("b.txt", "b")]);
 }
 
 #[rstest]

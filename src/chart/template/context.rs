@@ -3,6 +3,7 @@
 mod cluster;
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
@@ -17,7 +18,7 @@ pub(super) fn root(
     files: &[File],
     values: &Json,
     release: &Release,
-    capabilities: &Capabilities,
+    capabilities: &Arc<Capabilities>,
 ) -> Dict {
     let values = match Value::from_json(values) {
         Value::Dict(dict) => dict.retyped(DictType::Values),
@@ -33,7 +34,7 @@ pub(super) fn root(
         ("Chart", chart_value(metadata)),
         (
             "Capabilities",
-            Value::Object(Rc::new(CapabilitiesValue(capabilities.clone()))),
+            Value::Object(Rc::new(CapabilitiesValue(Arc::clone(capabilities)))),
         ),
         ("Files", Value::Dict(Dict::typed(DictType::Files, files))),
         ("Subcharts", Value::dict(Entries::new())),

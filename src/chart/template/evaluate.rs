@@ -23,7 +23,7 @@ const SAME_INCLUDE: usize = 1000;
 pub struct State {
     limits: Limits,
     /// Templates of the chart, and above them those defined by the `tpl` texts being run.
-    scopes: Vec<Templates>,
+    scopes: Vec<Arc<Templates>>,
     out: String,
     includes: HashMap<String, usize>,
     depth: usize,
@@ -34,7 +34,7 @@ pub struct State {
 
 impl State {
     /// A rendering of these templates.
-    pub(super) fn new(templates: Templates, limits: Limits) -> Self {
+    pub(super) fn new(templates: Arc<Templates>, limits: Limits) -> Self {
         let includes = HashMap::new();
         Self {
             limits,
@@ -133,7 +133,7 @@ impl State {
                 })
                 .collect(),
         );
-        self.scopes.push(scope);
+        self.scopes.push(Arc::new(scope));
         let outcome = self.capture(&main, data);
         self.scopes.pop();
         Ok(outcome

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
@@ -20,10 +21,10 @@ use crate::chart::{Chart, File, Metadata};
 #[derive(Clone, Debug)]
 pub struct Program {
     metadata: Metadata,
-    files: Vec<File>,
-    templates: Templates,
+    files: Arc<Vec<File>>,
+    templates: Arc<Templates>,
     /// Full names of the templates to run, in Helm's order.
-    order: Vec<String>,
+    order: Arc<Vec<String>>,
 }
 
 /// The result of a rendering.
@@ -89,9 +90,9 @@ impl Program {
         order.retain(|name| !base_name(name).starts_with('_'));
         Ok(Self {
             metadata: chart.metadata.clone(),
-            files: chart.files.clone(),
-            templates,
-            order,
+            files: Arc::clone(&chart.files),
+            templates: Arc::new(templates),
+            order: Arc::new(order),
         })
     }
 
@@ -112,7 +113,7 @@ impl Program {
         &self,
         values: &Json,
         release: &Release,
-        capabilities: &Capabilities,
+        capabilities: &Arc<Capabilities>,
         limits: &Limits,
     ) -> Result<Rendered, RenderError> {
         self.check_kube_version(capabilities)?;
@@ -151,15 +152,15 @@ impl Program {
         &self,
         values: &Json,
         release: &Release,
-        capabilities: &Capabilities,
+        capabilities: &Arc<Capabilities>,
         limits: &Limits,
     ) -> Result<BTreeMap<String, String>, RenderError> {
         let root = context::root(&self.metadata, &self.files, values, release, capabilities);
-        let mut state = State::new(self.templates.clone(), *limits);
+        let mut state = State::new(Arc::clone(&self.templates), *limits);
         let base = format!("{}/templates", self.metadata.name);
         let mut rendered = BTreeMap::new();
         let mut failed = None;
-        for name in &self.order {
+        for name in self.order.iter() {
             root.insert("Template".into(), context::template(name, &base));
             match state.run(name, &Value::Dict(root.clone())) {
                 Some(Ok(text)) => {
@@ -183,7 +184,7 @@ fn accepts(range: &str, version: &str, limits: Limits) -> bool {
     let Some(function) = functions::lookup("semverCompare") else {
         return false;
     };
-    let mut state = State::new(Templates::default(), limits);
+    let mut state = State::new(Arc::default(), limits);
     let mut call = Call {
         name: "semverCompare",
         state: &mut state,
@@ -233,7 +234,7 @@ fn unsupported(chart: &Chart) -> Vec<Problem> {
             "a library chart cannot be installed",
         ));
     }
-    for file in &chart.files {
+    for file in chart.files.iter() {
         let subchart = file
             .name
             .strip_prefix("charts/")

@@ -1,5 +1,7 @@
 //! Tests of the engine as a whole, with what Helm prints for the same templates.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::json;
@@ -48,7 +50,7 @@ fn values() -> serde_json::Value {
 
 fn render_with(chart: &Chart, limits: &Limits) -> Result<Rendered, RenderError> {
     let program = Program::compile(chart).expect("compiles");
-    program.render(&values(), &release(), &Capabilities::default(), limits)
+    program.render(&values(), &release(), &Arc::default(), limits)
 }
 
 /// The text of a template, by way of NOTES.txt, which has to be no YAML.
@@ -316,7 +318,7 @@ fn what_helm_or_this_engine_does_not_accept_is_refused_with_its_line(
 #[case("requirements.yaml", "dependencies")]
 fn parts_of_a_chart_that_are_not_rendered_are_refused(#[case] name: &str, #[case] expected: &str) {
     let mut chart = chart(&[]);
-    chart.files.push(File {
+    Arc::make_mut(&mut chart.files).push(File {
         name: name.to_owned(),
         data: Vec::new(),
     });
@@ -550,7 +552,7 @@ proptest! {
         let chart = chart(&[("NOTES.txt", &parts.concat())]);
         if let Ok(program) = Program::compile(&chart) {
             let limits = Limits { steps: 20_000, size: 1 << 20, ..Limits::default() };
-            if let Err(error) = program.render(&values(), &release(), &Capabilities::default(), &limits) {
+            if let Err(error) = program.render(&values(), &release(), &Arc::default(), &limits) {
                 prop_assert_ne!(error.kind, RenderErrorKind::Internal);
             }
         }

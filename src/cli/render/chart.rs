@@ -34,8 +34,12 @@ impl Render {
             is_install: true,
             is_upgrade: false,
         };
-        let rendered =
-            program.render(&values, &release, &self.capabilities()?, &Limits::default())?;
+        let rendered = program.render(
+            &values,
+            &release,
+            &self.capabilities()?.into(),
+            &Limits::default(),
+        )?;
         let tests = rendered.tests.iter();
         let tests = tests.map(|test| format!("---\n# Source: {}\n{}\n", test.source, test.text));
         Ok(format!(

@@ -1,6 +1,7 @@
 //! `.Capabilities`: the cluster's versions, and helm's. Pure.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
@@ -13,7 +14,7 @@ fn unsupported(what: &str) -> Result<Value, FunctionError> {
     Err(FunctionError::new(message))
 }
 
-pub(super) struct CapabilitiesValue(pub(super) Capabilities);
+pub(super) struct CapabilitiesValue(pub(super) Arc<Capabilities>);
 
 impl Object for CapabilitiesValue {
     fn type_name(&self) -> &'static str {

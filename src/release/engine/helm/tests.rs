@@ -75,16 +75,16 @@ fn upgrade() -> Upgrade {
                 kube_version: None,
                 raw: json!({}),
             },
-            values: json!({"a": 1}),
+            values: json!({"a": 1}).into(),
             schema: None,
-            templates: vec![crate::chart::File {
+            templates: Arc::new(vec![crate::chart::File {
                 name: "templates/x.yaml".into(),
                 data: b"a: b\n".to_vec(),
-            }],
-            files: vec![crate::chart::File {
+            }]),
+            files: Arc::new(vec![crate::chart::File {
                 name: ".helmignore".into(),
                 data: b"*\n".to_vec(),
-            }],
+            }]),
         }),
         values: json!({"firmware": "a,b=c"}),
         intent: Intent {
@@ -366,12 +366,10 @@ async fn a_helm_that_cannot_be_started_any_more_is_a_failure_not_a_panic() {
 async fn a_chart_file_that_leads_out_of_the_chart_starts_no_helm() {
     let (helm, directory) = helm("touch $here/ran").await;
     let mut upgrade = upgrade();
-    Arc::make_mut(&mut upgrade.chart)
-        .files
-        .push(crate::chart::File {
-            name: "../out".into(),
-            data: Vec::new(),
-        });
+    Arc::make_mut(&mut Arc::make_mut(&mut upgrade.chart).files).push(crate::chart::File {
+        name: "../out".into(),
+        data: Vec::new(),
+    });
     let failure = helm
         .try_start(Operation::Upgrade(Box::new(upgrade)))
         .unwrap()

@@ -62,7 +62,7 @@ fn write_chart(root: &Path, chart: &Chart) -> io::Result<()> {
         templates,
         files,
     } = chart;
-    for file in files.iter().chain(templates) {
+    for file in files.iter().chain(templates.iter()) {
         // What .helmignore names was left out when the chart was loaded; here it could only hide the intent.
         if file.name != ".helmignore" {
             put(root, &file.name, &file.data)?;
