@@ -12,8 +12,12 @@ use kube::{
     Api, Client, Resource,
     api::{
         DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams, Preconditions,
-        TypeMeta,
+        Request, TypeMeta,
     },
+};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
 };
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -88,32 +92,29 @@ impl Writer {
         self.timeout
     }
 
-    /// Applies a rendered object by server-side apply with force: for objects that only the operator writes.
+    /// Applies a rendered object by server-side apply with force: for objects that only the operator writes. Of the answer the
+    /// caller says how much is read: all of a Service, nothing (`IgnoredAny`) of what nobody looks at.
     ///
     /// # Errors
     /// When the object names no known kind, namespace and name, or the API server refuses it.
-    pub async fn apply(&self, object: &Value) -> Result<DynamicObject, ApiError> {
+    pub async fn apply<A: DeserializeOwned>(&self, object: &Value) -> Result<A, ApiError> {
         let key = key_of(object)?;
-        let api = self.dynamic(&key)?;
+        let at = self.place(&key)?;
         let parameters = PatchParams::apply(names::FIELD_MANAGER).force();
-        self.call("apply", &key, async {
-            api.patch(&key.name, &parameters, &Patch::Apply(object))
-                .await
-        })
-        .await
+        let request = at.patch(&key.name, &parameters, &Patch::Apply(object));
+        self.call("apply", &key, self.send(request)).await
     }
 
     /// Creates a rendered object; one that exists already is `AlreadyExists`.
     ///
     /// # Errors
     /// When the object names no known kind, namespace and name, or the API server refuses it.
-    pub async fn create(&self, object: &Value) -> Result<DynamicObject, ApiError> {
+    pub async fn create<A: DeserializeOwned>(&self, object: &Value) -> Result<A, ApiError> {
         let key = key_of(object)?;
-        let api = self.dynamic(&key)?;
-        let object: DynamicObject = serde_json::from_value(object.clone())
-            .map_err(|error| malformed(&key, &error.to_string()))?;
-        self.call("create", &key, async { api.create(&post(), &object).await })
-            .await
+        let at = self.place(&key)?;
+        let body = object.to_string().into_bytes();
+        let request = at.create(&post(), body);
+        self.call("create", &key, self.send(request)).await
     }
 
     /// Deletes an object if the condition holds; another uid is a `Conflict`. An object that is not there is `Gone`.
@@ -125,7 +126,7 @@ impl Writer {
         key: &ObjectKey,
         condition: &DeleteCondition,
     ) -> Result<Deleted, ApiError> {
-        let api = self.dynamic(key)?;
+        let at = self.place(key)?;
         let parameters = DeleteParams {
             grace_period_seconds: condition.grace_seconds,
             preconditions: Some(Preconditions {
@@ -134,22 +135,12 @@ impl Writer {
             }),
             ..DeleteParams::background()
         };
-        let answer = self
-            .call("delete", key, async {
-                api.delete(&key.name, &parameters).await
-            })
-            .await;
+        let request = at.delete(&key.name, &parameters);
+        let answer: Result<Remains, _> = self.call("delete", key, self.send(request)).await;
         match answer {
             // Some kinds answer with the object though it is gone: only a time of deletion says that it is not.
-            Ok(answer) => {
-                let object = answer.left();
-                let stays = object.is_some_and(|it| it.metadata.deletion_timestamp.is_some());
-                Ok(if stays {
-                    Deleted::Deleting
-                } else {
-                    Deleted::Gone
-                })
-            }
+            Ok(remains) if remains.metadata.deletion_timestamp.is_some() => Ok(Deleted::Deleting),
+            Ok(_) => Ok(Deleted::Gone),
             Err(error) if error.is_not_found() => Ok(Deleted::Gone),
             Err(error) => Err(error),
         }
@@ -240,19 +231,15 @@ impl Writer {
 
     /// Applies a JSON patch whose tests are preconditions: the API server answers 422 when one does not hold.
     async fn json_patch(&self, key: &ObjectKey, patch: Value) -> Result<(), ApiError> {
-        let api = self.dynamic(key)?;
+        let at = self.place(key)?;
         let patch: json_patch::Patch =
             serde_json::from_value(patch).map_err(|error| malformed(key, &error.to_string()))?;
         let parameters = PatchParams {
             field_manager: Some(names::FIELD_MANAGER.to_owned()),
             ..PatchParams::default()
         };
-        let answer = self
-            .call("patch", key, async {
-                api.patch(&key.name, &parameters, &Patch::<()>::Json(patch))
-                    .await
-            })
-            .await;
+        let request = at.patch(&key.name, &parameters, &Patch::<()>::Json(patch));
+        let answer: Result<IgnoredAny, _> = self.call("patch", key, self.send(request)).await;
         match answer {
             Ok(_) => Ok(()),
             Err(mut error) if matches!(&error.kind, ErrorKind::Invalid { fields } if fields.is_empty()) =>
@@ -306,6 +293,21 @@ impl Writer {
         ))
     }
 
+    /// Where requests about objects of the key's kind and namespace go.
+    fn place(&self, key: &ObjectKey) -> Result<Request, ApiError> {
+        Ok(Request::new(self.dynamic(key)?.resource_url()))
+    }
+
+    /// Sends a request and reads of the answer what `A` has: whole objects are large, and hardly anything of them is needed.
+    async fn send<A: DeserializeOwned>(
+        &self,
+        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> kube::Result<A> {
+        let request = request.map_err(kube::Error::BuildRequest)?;
+        let answer = self.client.request_text(request).await?;
+        serde_json::from_str(&answer).map_err(kube::Error::SerdeError)
+    }
+
     /// Sends one request, bounded and counted. The time begins, and the fence is asked, when it is sent.
     async fn call<T>(
         &self,
@@ -327,6 +329,19 @@ impl Writer {
         self.metrics.api_write(verb, &key.kind, outcome);
         answer
     }
+}
+
+/// What the answer to a DELETE says of the object: absent where it is a Status.
+#[derive(Deserialize)]
+struct Remains {
+    #[serde(default)]
+    metadata: RemainsMeta,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct RemainsMeta {
+    deletion_timestamp: Option<IgnoredAny>,
 }
 
 fn post() -> PostParams {

@@ -155,17 +155,33 @@ pub fn service(service: &Service) -> Option<ServiceSight> {
     })
 }
 
-/// What is to be kept of a release Secret; none if it is not of an attempt. An unreadable record still holds its lock.
+/// What is to be kept of a release Secret; none if it is not of an attempt.
 #[must_use]
 pub fn record(secret: &Secret) -> Option<RecordSight> {
-    let mut sight = sight(&secret.metadata, Some(RELEASE_PREFIX))?;
+    let sight = sight(&secret.metadata, Some(RELEASE_PREFIX))?;
+    let stored = Stored::from_secret(secret).ok();
+    let has_pod = stored
+        .as_ref()
+        .is_none_or(|stored| has_pod(&stored.record.manifest));
+    record_sight(sight, stored, has_pod)
+}
+
+/// The same of a Secret that the operator wrote and got back as `stored`; whoever wrote it knows whether the Pod stands in it.
+#[must_use]
+pub fn written_record(secret: &Secret, stored: Stored, has_pod: bool) -> Option<RecordSight> {
+    let sight = sight(&secret.metadata, Some(RELEASE_PREFIX))?;
+    record_sight(sight, Some(stored), has_pod)
+}
+
+/// A record that cannot be read still holds its lock.
+fn record_sight(mut sight: Sight, stored: Option<Stored>, has_pod: bool) -> Option<RecordSight> {
     let key = Key::parse(&sight.name)?;
-    let Ok(stored) = Stored::from_secret(secret) else {
+    let Some(stored) = stored else {
         return Some(RecordSight {
             sight,
             revision: key.revision,
             status: Status::Unknown,
-            has_pod: true,
+            has_pod,
             foreign: true,
             by_helm: false,
             settled: None,
@@ -182,7 +198,7 @@ pub fn record(secret: &Secret) -> Option<RecordSight> {
     Some(RecordSight {
         revision: key.revision,
         status,
-        has_pod: has_pod(&stored.record.manifest),
+        has_pod,
         foreign: stored.is_foreign(),
         by_helm: stored
             .labels

@@ -19,13 +19,14 @@ use super::{
     observe,
     plan::{Derived, Observed, World},
     roster::Roster,
-    sight::AttemptKey,
+    sight::{AttemptKey, RecordSight},
     stored,
 };
 use crate::{
     api::DevicePhase,
     device::Inventory,
     flashclass::{Classes, Facts, Frozen, Namespaces, Terms, terms},
+    release::Stored,
 };
 
 /// See the module's documentation.
@@ -129,7 +130,20 @@ impl State {
         if self.ledger.knows_record(meta.uid.as_deref()?, version) {
             return None;
         }
-        let sight = observe::record(secret)?;
+        self.see_record(observe::record(secret)?)
+    }
+
+    /// Takes in a release Secret that was just written: what it holds, and whether the Pod stands in its manifest.
+    pub fn see_written(
+        &mut self,
+        secret: &Secret,
+        stored: Stored,
+        has_pod: bool,
+    ) -> Option<AttemptKey> {
+        self.see_record(observe::written_record(secret, stored, has_pod)?)
+    }
+
+    fn see_record(&mut self, sight: RecordSight) -> Option<AttemptKey> {
         let key = sight.sight.identity.key.clone();
         self.ledger.see_record(sight).then_some(key)
     }

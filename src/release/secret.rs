@@ -216,12 +216,23 @@ impl Stored {
         record.version = key.revision;
         // A record acts on the namespace it is stored in, whatever it says.
         record.namespace = meta.namespace.clone().unwrap_or_default();
+        Ok(Self::of(record, meta))
+    }
+
+    /// A record that was written as it is: the API server answered with this Secret, and with the bytes that were sent. They need
+    /// not be read.
+    #[must_use]
+    pub fn written(answer: &Secret, record: Record) -> Self {
+        Self::of(record, &answer.metadata)
+    }
+
+    fn of(record: Record, meta: &ObjectMeta) -> Self {
         let mut labels = meta.labels.clone().unwrap_or_default();
         let modified_at = labels
             .get("modifiedAt")
             .and_then(|seconds| seconds.parse().ok());
         labels.retain(|key, _| !RESERVED_LABELS.contains(&key.as_str()));
-        Ok(Self {
+        Self {
             record,
             labels,
             uid: meta.uid.clone().unwrap_or_default(),
@@ -229,7 +240,7 @@ impl Stored {
             created_at: meta.creation_timestamp.as_ref().map(|time| time.0),
             modified_at: modified_at.and_then(|seconds| Timestamp::from_second(seconds).ok()),
             deleting: meta.deletion_timestamp.is_some(),
-        })
+        }
     }
 
     /// Whether somebody else wrote this revision: its label `revision` is missing or that of the one it was made from.

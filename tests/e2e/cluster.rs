@@ -15,7 +15,7 @@ use futures::StreamExt;
 use k8s_openapi::api::{coordination::v1::Lease, core::v1::Pod};
 use kube::{
     Api, Config,
-    api::{Patch, PatchParams},
+    api::{DynamicObject, Patch, PatchParams},
     config::{KubeConfigOptions, Kubeconfig},
 };
 use serde_json::{Value, json};
@@ -176,13 +176,24 @@ async fn a_lease_that_a_renewal_changed_whose_answer_nobody_saw_is_given_up_all_
 async fn without_the_lease_nothing_is_sent_and_a_lease_that_is_not_renewed_ends_by_itself() {
     let space = Space::new("fence").await;
     let one = candidate(&space).await;
-    let refused = one.writer.create(&pod(&space, "never")).await.unwrap_err();
+    let refused = one
+        .writer
+        .create::<DynamicObject>(&pod(&space, "never"))
+        .await
+        .unwrap_err();
     assert_eq!(refused.kind, ErrorKind::NotLeader);
     assert!(refused.message.contains(&NotLeader.to_string()));
     let leadership = one.election.win().await;
-    one.writer.create(&pod(&space, "once")).await.unwrap();
+    one.writer
+        .create::<DynamicObject>(&pod(&space, "once"))
+        .await
+        .unwrap();
     tokio::time::sleep(TIMES.renew_deadline).await; // nobody calls keep
-    let refused = one.writer.create(&pod(&space, "never")).await.unwrap_err();
+    let refused = one
+        .writer
+        .create::<DynamicObject>(&pod(&space, "never"))
+        .await
+        .unwrap_err();
     assert_eq!(refused.kind, ErrorKind::NotLeader);
     drop(leadership);
     let births = space.control_plane.audit().pod_births(&space.name);
@@ -196,9 +207,15 @@ async fn without_the_lease_nothing_is_sent_and_a_lease_that_is_not_renewed_ends_
 async fn creates_and_deletes_touch_only_the_object_that_was_meant() {
     let space = Space::new("writes").await;
     let writer = open_writer(&space).await;
-    let created = writer.create(&pod(&space, "a")).await.unwrap();
+    let created = writer
+        .create::<DynamicObject>(&pod(&space, "a"))
+        .await
+        .unwrap();
     let uid = created.metadata.uid.unwrap();
-    let again = writer.create(&pod(&space, "a")).await.unwrap_err();
+    let again = writer
+        .create::<DynamicObject>(&pod(&space, "a"))
+        .await
+        .unwrap_err();
     assert_eq!(again.kind, ErrorKind::AlreadyExists);
     let key = ObjectKey::pod(&space.name, "a");
     let other = DeleteCondition::uid("00000000-0000-4000-8000-000000000000");
@@ -275,9 +292,9 @@ async fn a_service_is_applied_again_without_a_conflict_and_a_job_gets_its_finali
         "apiVersion": "v1", "kind": "Service", "metadata": {"namespace": space.name, "name": "s"},
         "spec": {"ports": [{"port": 4433}], "selector": {"app": "x"}},
     });
-    let first = writer.apply(&service).await.unwrap();
+    let first = writer.apply::<DynamicObject>(&service).await.unwrap();
     service["spec"]["selector"]["app"] = "y".into();
-    let second = writer.apply(&service).await.unwrap();
+    let second = writer.apply::<DynamicObject>(&service).await.unwrap();
     assert_eq!(first.metadata.uid, second.metadata.uid);
     assert_eq!(second.data["spec"]["selector"]["app"], "y");
     let (key, uid) = (
@@ -298,7 +315,7 @@ async fn a_service_is_applied_again_without_a_conflict_and_a_job_gets_its_finali
         "metadata": {"namespace": space.name, "name": "j"},
         "spec": {"uuid": ["7e4a6e7b-bee6-4fac-bdea-43d671baaa15"], "firmware": "registry.example.com/f:1", "version": "1"},
     });
-    let job = writer.create(&job).await.unwrap();
+    let job = writer.create::<DynamicObject>(&job).await.unwrap();
     let (uid, version) = (
         job.metadata.uid.unwrap(),
         job.metadata.resource_version.unwrap(),
@@ -338,7 +355,13 @@ async fn a_service_is_applied_again_without_a_conflict_and_a_job_gets_its_finali
 async fn refusals_are_told_apart() {
     let space = Space::new("refused").await;
     let writer = open_writer(&space).await;
-    let kind = async |object: &Value| writer.create(object).await.unwrap_err().kind;
+    let kind = async |object: &Value| {
+        writer
+            .create::<DynamicObject>(object)
+            .await
+            .unwrap_err()
+            .kind
+    };
 
     let mut invalid = pod(&space, "invalid");
     invalid["spec"]["restartPolicy"] = "Sometimes".into();
@@ -376,7 +399,7 @@ async fn refusals_are_told_apart() {
             // Until the API server has seen the quota, Pods are let in.
             tries.set(tries.get() + 1);
             let error = writer
-                .create(&pod(&space, &format!("over-{}", tries.get())))
+                .create::<DynamicObject>(&pod(&space, &format!("over-{}", tries.get())))
                 .await
                 .err()?;
             (error.kind == ErrorKind::QuotaExceeded).then_some(())
@@ -387,7 +410,11 @@ async fn refusals_are_told_apart() {
     let config_map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": space.name, "name": "late"}});
     space
         .eventually("the namespace to end", seconds(20), async || {
-            let kind = writer.create(&config_map).await.err()?.kind;
+            let kind = writer
+                .create::<DynamicObject>(&config_map)
+                .await
+                .err()?
+                .kind;
             matches!(kind, ErrorKind::NamespaceTerminating | ErrorKind::NotFound).then_some(())
         })
         .await;
@@ -404,7 +431,7 @@ async fn a_stranger_lacks_rights() {
     config.auth_info.impersonate = Some(format!("system:serviceaccount:{}:stranger", space.name));
     let clients = Clients::new(config, Arc::new(Fence::always_open()), seconds(10)).unwrap();
     let error = writer(&clients)
-        .create(&pod(&space, "a"))
+        .create::<DynamicObject>(&pod(&space, "a"))
         .await
         .unwrap_err();
     assert_eq!(error.kind, ErrorKind::Forbidden, "{error}");

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Secret, Service};
 use kube::Api;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::{StepError, altered, helm, until_answered};
+use super::{StepError, altered, helm, launch::see_written, until_answered};
 use crate::{
     api::Reason,
     cluster::{ApiError, ErrorKind, clock::now},
@@ -74,7 +75,7 @@ pub async fn begin(
         &parts.manifest_without_pod,
         rendered.notes,
     );
-    create_record(ctx, &record, &blueprint.intent).await?;
+    create_record(ctx, record, &blueprint.intent).await?;
     apply_all(ctx, identity, &parts).await?;
     tracing::info!(
         object.namespace = job.namespace,
@@ -117,8 +118,8 @@ fn pending_record(
 }
 
 /// Write 1. A Secret of that name is a guard: ours if it bears this very intent (an answer was lost), somebody else's otherwise.
-async fn create_record(ctx: &Context, record: &Record, intent: &Intent) -> Result<(), StepError> {
-    let new = secret(record, &BTreeMap::new(), Stamp::Created(now()))
+async fn create_record(ctx: &Context, record: Record, intent: &Intent) -> Result<(), StepError> {
+    let new = secret(&record, &BTreeMap::new(), Stamp::Created(now()))
         .map_err(|error| altered(&format!("cannot be written: {error}")))?;
     let answer = match ctx
         .crash
@@ -133,7 +134,8 @@ async fn create_record(ctx: &Context, record: &Record, intent: &Intent) -> Resul
         }
         other => other?,
     };
-    ctx.state().see_secret(&answer);
+    // The Pod stands in no record before its address is known.
+    see_written(ctx, &answer, &new, (record, false));
     ctx.metrics.release("native", "reserve", "ok");
     Ok(())
 }
@@ -181,21 +183,29 @@ pub async fn apply_service(ctx: &Context, identity: &Identity) -> Result<(), Ste
 /// Applies everything but the Pod. Where nobody knows whether a Service was made, it is looked up: it holds a slot.
 async fn apply_all(ctx: &Context, identity: &Identity, parts: &Parts) -> Result<(), StepError> {
     for object in &parts.others {
-        let answer = match ctx
-            .crash
-            .around(Write::ServiceApply, ctx.writer.apply(object))
-            .await
-        {
-            Err(error) if object["kind"] == "Service" && error.is_outcome_unknown() => {
-                Some(find_service(ctx, object).await.ok_or(error)?)
-            }
-            Err(error) => return Err(explained(ctx, identity, object, error).into()),
-            Ok(applied) => applied.try_parse().ok(),
+        let applied = if object["kind"] == "Service" {
+            apply_service_object(ctx, object).await
+        } else {
+            let request = ctx.writer.apply::<IgnoredAny>(object);
+            ctx.crash
+                .around(Write::ServiceApply, request)
+                .await
+                .map(drop)
         };
-        if let Some(service) = answer {
-            ctx.state().see_service(&service);
-        }
+        applied.map_err(|error| explained(ctx, identity, object, error))?;
     }
+    Ok(())
+}
+
+async fn apply_service_object(ctx: &Context, service: &Value) -> Result<(), ApiError> {
+    let request = ctx.writer.apply::<Service>(service);
+    let applied = match ctx.crash.around(Write::ServiceApply, request).await {
+        Err(error) if error.is_outcome_unknown() => {
+            find_service(ctx, service).await.ok_or(error)?
+        }
+        answer => answer?,
+    };
+    ctx.state().see_service(&applied);
     Ok(())
 }
 
@@ -221,7 +231,7 @@ fn admitted(ctx: &Context, job: &Job, identity: &Identity) -> Result<(), StepErr
     });
     let limited = || {
         let attempt = state.ledger.attempt(&identity.key)?;
-        gate::closed(&terms, &state.ledger, attempt, None)
+        gate::closed(&terms, &state.ledger, attempt, || None)
     };
     match terms.refusal.clone().or(suspended).or_else(limited) {
         Some(refusal) => Err(StepError::NotAdmitted(refusal)),

@@ -1,6 +1,6 @@
 //! Writes 4 and 5: the Pod, then the record that says it was launched. From write 4 on the device is in flight.
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::Api;
 
 use super::{
@@ -60,23 +60,18 @@ async fn create_pod(
     pod: &serde_json::Value,
 ) -> Result<(), StepError> {
     let pod = marked(pod, &ctx.leader);
-    let answer = match ctx
-        .crash
-        .around(Write::PodCreate, ctx.writer.create(&pod))
-        .await
-    {
-        Ok(created) => created.try_parse::<Pod>().ok(),
+    let request = ctx.writer.create::<Pod>(&pod);
+    let created = match ctx.crash.around(Write::PodCreate, request).await {
+        Ok(created) => created,
         Err(error) if error.kind == ErrorKind::AlreadyExists || error.is_outcome_unknown() => {
             let name = pod["metadata"]["name"].as_str().unwrap_or_default();
             let asked = until_answered(|| get_pod(ctx, &identity.namespace, name)).await;
             let found = asked.filter(|pod| is_ours(pod, identity));
-            Some(found.ok_or(error)?)
+            found.ok_or(error)?
         }
         Err(error) => return Err(error.into()),
     };
-    if let Some(pod) = answer {
-        ctx.state().see_pod(&pod);
-    }
+    ctx.state().see_pod(&created);
     ctx.metrics.release("native", "launch", "ok");
     Ok(())
 }
@@ -193,10 +188,10 @@ async fn put_launched(
     record.info.status = Status::Deployed;
     record.info.last_deployed = Some(now);
     "flashing".clone_into(&mut record.info.description);
-    put(ctx, Write::RecordDeployed, stored, &record).await
+    put(ctx, Write::RecordDeployed, stored, (record, true)).await
 }
 
-/// Replaces a record, guarded by its resourceVersion.
+/// Replaces a record, guarded by its resourceVersion. Beside the new one stands whether the Pod is in its manifest.
 ///
 /// # Errors
 /// When somebody wrote it since, or the API server refuses.
@@ -204,15 +199,30 @@ pub async fn put(
     ctx: &Context,
     write: Write,
     stored: &Stored,
-    record: &Record,
+    (record, has_pod): (Record, bool),
 ) -> Result<(), StepError> {
     let replacement = stored
-        .replace(record, now())
+        .replace(&record, now())
         .map_err(|error| altered(&format!("cannot be written: {error}")))?;
     let request = ctx.writer.replace_secret(&replacement);
     let answer = ctx.crash.around(write, request).await?;
-    ctx.state().see_secret(&answer);
+    see_written(ctx, &answer, &replacement, (record, has_pod));
     Ok(())
+}
+
+/// Takes in the answer to a write of a record. What it became on the way is read like any other Secret.
+pub fn see_written(
+    ctx: &Context,
+    answer: &Secret,
+    sent: &Secret,
+    (record, has_pod): (Record, bool),
+) {
+    if sent.data == answer.data {
+        let stored = Stored::written(answer, record);
+        ctx.state().see_written(answer, stored, has_pod);
+    } else {
+        ctx.state().see_secret(answer);
+    }
 }
 
 #[cfg(test)]

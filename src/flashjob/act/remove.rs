@@ -225,7 +225,7 @@ async fn fail_record(ctx: &Context, attempt: &Attempt, description: &str) -> Res
     record.info.status = Status::Failed;
     record.info.last_deployed = Some(crate::cluster::clock::now());
     record.info.description = description.chars().take(512).collect();
-    put(ctx, Write::RecordFailed, &stored, &record).await?;
+    put(ctx, Write::RecordFailed, &stored, (record, newest.has_pod)).await?;
     ctx.metrics.release(ctx.engine(), "fail", "ok");
     Ok(())
 }

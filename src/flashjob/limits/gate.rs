@@ -3,6 +3,8 @@
 //! Asked by `plan` and, with the classes of that moment, by `act` right before each write that leads to a Pod. An attempt holds its
 //! own place: it gives it up only where limits were lowered meanwhile, or where the device is found elsewhere than recorded.
 
+use std::cell::LazyCell;
+
 use jiff::Timestamp;
 
 use super::places::Full;
@@ -16,13 +18,14 @@ use crate::{
     },
 };
 
-/// Why the attempt must not be launched, if so. `live` is what its device shares now, where that is known.
+/// Why the attempt must not be launched, if so. `live` says what its device shares now, where that is known; it is asked only
+/// where there is a limit.
 #[must_use]
 pub fn closed(
     terms: &Terms,
     ledger: &Ledger,
     attempt: &Attempt,
-    live: Option<&Footprint>,
+    live: impl FnOnce() -> Option<Footprint>,
 ) -> Option<Refusal> {
     let footprint = attempt.identity.footprint.as_deref()?;
     if attempt.pod.is_some() {
@@ -34,9 +37,10 @@ pub fn closed(
             message,
         })
     };
+    let live = LazyCell::new(live);
     for limit in terms.in_flight_limits() {
         let groups = limit.groups(footprint);
-        if let Some(group) = live.and_then(|live| moved(limit, &groups, live)) {
+        if let Some(group) = live.as_ref().and_then(|live| moved(limit, &groups, live)) {
             let uuid = &attempt.identity.uuid;
             return refusal(format!(
                 "{uuid} is now {group} and was not when its release was recorded: FlashClass {} limits such devices, so it begins anew",

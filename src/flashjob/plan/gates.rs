@@ -203,8 +203,8 @@ fn closed_gate(
 
 /// A limit of its class was lowered, or it is found elsewhere than when it began.
 fn limited(observed: &Observed<'_>, attempt: &Attempt, endpoint: &str) -> Option<(Reason, String)> {
-    let live = observed.inventory.footprint(endpoint);
-    let refusal = gate::closed(observed.terms, observed.ledger, attempt, Some(&live))?;
+    let live = || Some(observed.inventory.footprint(endpoint));
+    let refusal = gate::closed(observed.terms, observed.ledger, attempt, live)?;
     Some((refusal.reason, refusal.message))
 }
 

@@ -17,7 +17,7 @@ use crate::{
         job::Job,
         sight::{Identity, RecordSight},
     },
-    release::{Status, Stored, engine::helm::Failure, without_pod},
+    release::{Status, Stored, engine::helm::Failure, has_pod, without_pod},
 };
 
 /// Longest description of a record.
@@ -40,7 +40,8 @@ async fn fail(ctx: &Context, stored: &Stored, description: &str) -> Result<(), S
     record.info.status = Status::Failed;
     record.info.last_deployed = Some(now());
     record.info.description = description.chars().take(MAX_DESCRIPTION).collect();
-    put(ctx, Write::RecordSettle, stored, &record).await
+    let has_pod = has_pod(&record.manifest);
+    put(ctx, Write::RecordSettle, stored, (record, has_pod)).await
 }
 
 /// Takes in what helm made, whether it says it succeeded or not: events may be late, and the attempt must not look empty.
