@@ -38,6 +38,9 @@ pub struct Memory {
     pub unreadable: Option<u64>,
     /// The generation and chart settings of which one device's values were accepted: others are refused for what they are.
     pub proven: Option<(i64, u64)>,
+    /// What the API server has of the job, as `Kind name`, though the operator knows of nothing any more: it keeps a job that is
+    /// being deleted.
+    pub left: Vec<String>,
     /// The latest plan waits for nothing that another job holds.
     pub content: bool,
     /// The values of this spec cannot be used, with the generation and chart settings that this was found for.

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    act,
+    act::{self, deletion::Deletion},
     attempts::Step,
     conditions,
     context::Context,
@@ -38,6 +38,8 @@ const STATUS_SECONDS: f64 = 1.0;
 /// Status bytes per second, of one job and of all jobs together: etcd keeps every version for a while.
 const STATUS_BYTES_PER_SECOND: f64 = 100_000.0;
 const ALL_STATUS_BYTES_PER_SECOND: f64 = 800_000.0;
+/// How often it is looked whether what keeps a job that is being deleted is gone.
+const KEPT_SECONDS: f64 = 2.0;
 /// How soon a pass is repeated after a write failed.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -109,7 +111,7 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
         let plan = state.observed(&job, &world, |observed| plan::plan(observed, now));
         remember(&mut state, &job, &plan, now);
         // Composing costs more than planning, and most passes of a large job come before its next status may be written.
-        let due = write_due(&mut state, &job.uid).filter(|due| *due > now);
+        let due = write_due(&mut state, &job.uid, now);
         let wanted = due.is_none().then(|| {
             let wanted = state.observed(&job, &world, |observed| {
                 status::compose(observed, &plan, now)
@@ -126,11 +128,19 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
         Some(wanted) => write_status(ctx, job, wanted, now).await?,
         None => due,
     };
-    if job.deleting && act::job::finish_deletion(ctx, job).await? {
-        return Ok(None);
+    let mut kept = None;
+    if job.deleting {
+        match act::deletion::finish_deletion(ctx, job).await? {
+            Deletion::Done => return Ok(None),
+            Deletion::Draining => {}
+            // Nothing that happens to it queues a pass; it is named at once.
+            Deletion::Kept { news } => {
+                kept = Some(if news { now } else { later(now, KEPT_SECONDS) })
+            }
+        }
     }
     let expires = act::job::expire(ctx, job, now).await?;
-    let wake = [plan.wake_at, status_due, expires]
+    let wake = [plan.wake_at, status_due, expires, kept]
         .into_iter()
         .flatten()
         .min();
@@ -261,9 +271,9 @@ async fn write_status(
         return Ok(Some(due));
     }
     // Another job may have used the common budget since.
-    let due = write_due(&mut ctx.state(), &job.uid);
-    if let Some(due) = due.filter(|due| *due > now) {
-        return Ok(Some(due));
+    let due = write_due(&mut ctx.state(), &job.uid, now);
+    if due.is_some() {
+        return Ok(due);
     }
     let size = act::job::replace_status(ctx, Write::Status, &current, &wanted).await;
     let mut state = ctx.state();
@@ -292,14 +302,14 @@ async fn write_status(
     }
 }
 
-/// When the budgets of the job and of all jobs allow the job's next status write; absent where nothing was written yet.
-fn write_due(state: &mut State, job_uid: &str) -> Option<Timestamp> {
+/// When the budgets of the job and of all jobs allow the job's next status write; absent where they allow it now.
+fn write_due(state: &mut State, job_uid: &str, now: Timestamp) -> Option<Timestamp> {
     let free_at = state.status_free_at;
     let own = state.memory(job_uid).written.map(|(at, size)| {
         let seconds = STATUS_SECONDS.max(approximate(size) / STATUS_BYTES_PER_SECOND);
         later(at, seconds)
     });
-    own.max(free_at)
+    own.max(free_at).filter(|due| *due > now)
 }
 
 #[allow(clippy::cast_precision_loss)] // bytes of a status: far below 2^52

@@ -257,7 +257,7 @@ async fn killed_twice(space: &Space, stuck: &Report, pod: &str) -> Operator {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn flashes_of_the_original_are_followed_judged_and_cleaned_up_and_no_device_is_flashed_twice()
 {
-    let space = Space::new("takeover").await;
+    let space = Space::new("adoption").await;
     let fleet = space
         .fleet(Params {
             devices: 8,
@@ -306,7 +306,7 @@ async fn flashes_of_the_original_are_followed_judged_and_cleaned_up_and_no_devic
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_that_is_being_deleted_lets_the_original_s_flash_end_first() {
-    let space = Space::new("takeover-deleted").await;
+    let space = Space::new("adoption-deleted").await;
     let fleet = space.healthy(1, 20.0).await;
     let original = Original::took_up(&space, "leaving", &fleet.uuids(), &Value::Null);
     let pod = original.flash(&fleet.devices()[0], false);

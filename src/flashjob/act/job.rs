@@ -1,11 +1,8 @@
-//! Writes to the FlashJob itself and to its selection: finalizer, status, slices, deletion.
+//! Writes to the FlashJob itself and to its selection: finalizer, status, slices, its end after a time.
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::{
-    apps::v1::ControllerRevision,
-    core::v1::{Pod, Secret, Service},
-};
-use kube::{Api, ResourceExt, api::ListParams, core::PartialObjectMeta};
+use k8s_openapi::api::apps::v1::ControllerRevision;
+use kube::{Api, ResourceExt, api::ListParams};
 use serde_json::Value;
 
 use crate::{
@@ -31,11 +28,11 @@ pub async fn add_finalizer(ctx: &Context, job: &Job) -> Result<(), ApiError> {
     ignore_stale(ctx.crash.around(Write::FinalizerOn, request).await)
 }
 
-fn key(job: &Job) -> ObjectKey {
+pub(super) fn key(job: &Job) -> ObjectKey {
     ObjectKey::flash_job(&job.namespace, &job.name)
 }
 
-fn ignore_stale(answer: Result<(), ApiError>) -> Result<(), ApiError> {
+pub(super) fn ignore_stale(answer: Result<(), ApiError>) -> Result<(), ApiError> {
     match answer {
         Err(error) if error.kind == ErrorKind::Conflict || error.is_not_found() => Ok(()),
         other => other,
@@ -86,7 +83,7 @@ async fn put_status(
 ) -> Result<usize, ApiError> {
     let mut object = job.object.clone();
     object.status = Some(wanted.clone());
-    let size = serde_json::to_vec(wanted).map_or(0, |bytes| bytes.len());
+    let size = status::json_size(wanted);
     let request = ctx.writer.replace_status(&object);
     let answer = ctx.crash.around(write, request).await?;
     see_pruned(ctx, job, wanted, answer.status.as_ref());
@@ -129,7 +126,7 @@ pub async fn revisions(ctx: &Context, job: &Job) -> Result<Vec<ControllerRevisio
         .map_err(|error| ApiError::new("list ControllerRevisions", &error))
 }
 
-fn of_job(uid: &str) -> ListParams {
+pub(super) fn of_job(uid: &str) -> ListParams {
     ListParams::default().labels(&format!("{LABEL_JOB_UID}={uid}"))
 }
 
@@ -196,66 +193,6 @@ pub async fn delete_revisions_before(ctx: &Context, known: &[ControllerRevision]
             tracing::debug!(error = %error, "old selection stays until the job is deleted");
         }
     }
-}
-
-/// Takes the finalizer off a job that is being deleted once nothing of it is left. Returns whether it did.
-///
-/// # Errors
-/// When the API server refuses.
-pub async fn finish_deletion(ctx: &Context, job: &Job) -> Result<bool, ApiError> {
-    let ends = {
-        let state = ctx.state();
-        if state.ledger.of_job(&job.uid).next().is_some() {
-            return Ok(false);
-        }
-        state.terminating.contains(&job.namespace)
-    };
-    match nothing_left(ctx, job).await {
-        // The right to ask went with the namespace, which takes everything in it.
-        Err(error) if ends && error.kind == ErrorKind::Forbidden => {}
-        left => {
-            if !left? {
-                return Ok(false);
-            }
-        }
-    }
-    // Not left to the garbage collector: when the FlashJob is gone, everything of it is.
-    if !ends {
-        let slices = revisions(ctx, job).await?;
-        delete_revisions_before(ctx, &slices, i64::MAX).await;
-    }
-    let (key, finalizers) = (key(job), job.object.finalizers());
-    let request = ctx
-        .writer
-        .remove_finalizer(&key, &job.uid, finalizers, FINALIZER);
-    ignore_stale(ctx.crash.around(Write::FinalizerOff, request).await)?;
-    Ok(true)
-}
-
-/// Whether the API server itself has no Secret and no Pod of the job, and no Service that is not already being deleted.
-async fn nothing_left(ctx: &Context, job: &Job) -> Result<bool, ApiError> {
-    let failed = |error| ApiError::new("list what is left of the FlashJob", &error);
-    let secrets: Api<Secret> = Api::namespaced(ctx.read.clone(), &job.namespace);
-    let pods: Api<Pod> = Api::namespaced(ctx.read.clone(), &job.namespace);
-    let services: Api<Service> = Api::namespaced(ctx.read.clone(), &job.namespace);
-    let secrets = secrets
-        .list_metadata(&of_job(&job.uid))
-        .await
-        .map_err(failed)?
-        .items;
-    let pods = pods
-        .list_metadata(&of_job(&job.uid))
-        .await
-        .map_err(failed)?
-        .items;
-    let services = services
-        .list_metadata(&of_job(&job.uid))
-        .await
-        .map_err(failed)?
-        .items;
-    let stays =
-        |service: &PartialObjectMeta<Service>| service.metadata.deletion_timestamp.is_none();
-    Ok(secrets.is_empty() && pods.is_empty() && !services.iter().any(stays))
 }
 
 /// Deletes a finished job whose time to live has passed; otherwise says when that will be.

@@ -5,6 +5,7 @@
 
 mod adopt;
 mod begin;
+pub mod deletion;
 mod give_up;
 mod helm;
 pub mod job;

@@ -17,7 +17,7 @@ use crate::{
         choice, conditions,
         job::Job,
         memory::Refusal,
-        plan::{Cooling, Observed},
+        plan::Observed,
         pruned,
         rollout::{
             hold::Hold,
@@ -105,14 +105,14 @@ pub(super) fn describe(
         (Some(_), Some(time)) => Some(time),
         (Some(_), None) => Some(Time(now)),
     };
-    set_conditions(status, job, &verdict, tally.cooling, now);
+    set_conditions(status, job, &verdict, tally, now);
 }
 
 fn set_conditions(
     status: &mut FlashJobStatus,
     job: &Job,
     verdict: &JobVerdict,
-    cooling: Option<Cooling>,
+    tally: &Tally,
     now: Timestamp,
 ) {
     let complete = verdict.end == Some(End::Complete);
@@ -125,7 +125,7 @@ fn set_conditions(
         (false, _) => words(),
     };
     let draining = if job.deleting {
-        draining(job, status, cooling)
+        draining(job, status, tally)
     } else {
         (Reason::NotRequested, String::new())
     };

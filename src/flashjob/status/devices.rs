@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{count, tally::is_in_flight};
+use super::{count, json_size, tally::is_in_flight};
 use crate::{
     api::{DevicePhase, DeviceStatus, Effective, FlashJobStatus, MismatchPolicy},
     device::mismatch_selected,
@@ -179,44 +179,23 @@ fn take_while_room(
     let mut full = false;
     for mut device in from {
         // Once the room is used up only what is tracked goes in, however large: nothing else is measured.
-        if full && !stored::is_tracked(&device) {
-            continue;
-        }
-        let mut bytes = size(&device);
-        full |= bytes > *room;
+        let fits = (!full).then(|| size(&device)).filter(|bytes| bytes <= room);
+        full |= fits.is_none();
         if full {
             if !stored::is_tracked(&device) {
                 continue;
             }
             device.message = None;
             device.log_tail = None;
-            bytes = size(&device);
         }
-        *room = room.saturating_sub(bytes);
+        *room = room.saturating_sub(fits.unwrap_or_else(|| size(&device)));
         list.push(device);
     }
 }
 
-/// Bytes of an entry as JSON with its comma, counted without writing them anywhere: every pass measures hundreds of entries.
+/// Bytes of an entry as JSON, with its comma.
 fn size(device: &DeviceStatus) -> usize {
-    struct Count(usize);
-
-    impl std::io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    let mut count = Count(1);
-    match serde_json::to_writer(&mut count, device) {
-        Ok(()) => count.0,
-        Err(_) => 0,
-    }
+    json_size(device) + 1
 }
 
 pub(super) fn entry_of_view(job: &Job, view: &DeviceView, plan: &Plan) -> DeviceStatus {

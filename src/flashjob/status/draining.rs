@@ -2,17 +2,18 @@
 //!
 //! Called by `describe`.
 
+use super::tally::Tally;
 use crate::{
     api::{FlashJobStatus, Reason},
     flashjob::{job::Job, plan::Cooling},
+    names::LABEL_JOB_UID,
 };
 
+/// Most objects that are named in a message.
+const MOST_NAMED: usize = 5;
+
 /// Reason and message of the condition `Draining`. The command is given only where no flash would be interrupted by it.
-pub(super) fn draining(
-    job: &Job,
-    status: &FlashJobStatus,
-    cooling: Option<Cooling>,
-) -> (Reason, String) {
+pub(super) fn draining(job: &Job, status: &FlashJobStatus, tally: &Tally) -> (Reason, String) {
     let in_flight = status.counts.map_or(0, |counts| counts.in_flight);
     let flashing = (in_flight > 0).then(|| {
         let deadline = status
@@ -25,7 +26,7 @@ pub(super) fn draining(
             (deadline + 59) / 60
         )
     });
-    let cools = cooling.map(|Cooling { devices: some, until }| {
+    let cools = tally.cooling.map(|Cooling { devices: some, until }| {
         let some = devices(i64::try_from(some).unwrap_or(i64::MAX));
         format!(
             "{some} cooling down until {until} after a transfer that was cut off: a device may still be dialling the address \
@@ -42,11 +43,26 @@ pub(super) fn draining(
                 job.name, job.namespace
             ),
         ),
-        (None, None) => (
-            Reason::Deleting,
-            "nothing is in flight; what is left is being removed".to_owned(),
-        ),
+        (None, None) => (Reason::Deleting, remaining(job, &tally.left)),
     }
+}
+
+/// What keeps the job though nothing is in flight.
+fn remaining(job: &Job, left: &[String]) -> String {
+    if left.is_empty() {
+        return "nothing is in flight; what is left is being removed".to_owned();
+    }
+    let named = left.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>();
+    let more = match left.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "nothing is in flight, but there is still {}{more} with label {LABEL_JOB_UID}={}, which the operator does not know: \
+         delete it or take the label off",
+        named.join(", "),
+        job.uid
+    )
 }
 
 fn devices(count: i64) -> String {
@@ -94,6 +110,33 @@ mod tests {
         status.effective = Some(Scene::of(&spec(1)).observed().effective().clone());
         let until = at(100);
         let cooling = cooling.map(|devices| Cooling { devices, until });
-        assert_eq!(draining(&job, &status, cooling), (reason, message));
+        let tally = Tally {
+            cooling,
+            ..Tally::default()
+        };
+        assert_eq!(draining(&job, &status, &tally), (reason, message));
+    }
+
+    #[rstest]
+    #[case::one(1, "still Secret copy-1 with label flashjob.nbfc.io/job-uid=")]
+    #[case::many(7, "copy-4, Secret copy-5 and 2 more with label")]
+    fn what_keeps_a_job_though_nothing_is_in_flight_is_named(
+        #[case] left: usize,
+        #[case] words: &str,
+    ) {
+        let job = Scene::of(&spec(1)).job;
+        let tally = Tally {
+            left: (1..=left)
+                .map(|number| format!("Secret copy-{number}"))
+                .collect(),
+            ..Tally::default()
+        };
+        let (reason, message) = draining(&job, &FlashJobStatus::default(), &tally);
+        assert_eq!(reason, Reason::Deleting);
+        assert!(message.contains(words), "{message}");
+        assert!(
+            message.ends_with("delete it or take the label off"),
+            "{message}"
+        );
     }
 }

@@ -8,8 +8,11 @@ mod judge;
 mod paced;
 mod tally;
 
+use std::io::{self, Write};
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde::Serialize;
 
 use self::{
     aftermath::{Aftermath, aftermath},
@@ -181,6 +184,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
         }
     }
     tally.cooling = plan.cooling;
+    tally.left.clone_from(&observed.memory.left);
     status.next_time = plan.wake_at.map(Time);
     describe(&mut status, job, &tally, trouble, &pace, now);
     status
@@ -216,6 +220,27 @@ pub fn minimal(status: &FlashJobStatus) -> FlashJobStatus {
 #[must_use]
 pub fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Bytes of a value as JSON, counted without writing them anywhere: whole statuses, and hundreds of their entries, are measured
+/// again and again. 0 for what cannot be JSON.
+#[must_use]
+pub fn json_size(value: &impl Serialize) -> usize {
+    struct Counter(usize);
+
+    impl Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let mut counter = Counter(0);
+    serde_json::to_writer(&mut counter, value).map_or(0, |()| counter.0)
 }
 
 #[cfg(test)]

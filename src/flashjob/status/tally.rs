@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How many devices stand where.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Tally {
     pub(super) selected: usize,
     pub(super) in_flight: usize,
@@ -28,6 +28,8 @@ pub(super) struct Tally {
     pub(super) skipped: usize,
     /// Ended devices whose address is kept for now.
     pub(super) cooling: Option<Cooling>,
+    /// What keeps a job that is being deleted, as `Kind name`.
+    pub(super) left: Vec<String>,
 }
 
 impl Tally {
@@ -58,6 +60,7 @@ pub(super) fn stored_tally(job: &Job) -> Tally {
         failed: job.finals.failed.len(),
         skipped: job.finals.skipped.len(),
         cooling: None,
+        left: Vec::new(),
     }
 }
 
@@ -149,6 +152,7 @@ pub(super) fn tally_of(
         failed: finals.failed.len(),
         skipped: finals.skipped.len(),
         cooling: None,
+        left: Vec::new(),
     }
 }
 

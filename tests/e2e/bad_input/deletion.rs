@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use kube::api::{DeleteParams, Patch, PatchParams, PropagationPolicy};
+use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, PropagationPolicy};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -171,4 +171,44 @@ async fn a_deleted_job_says_until_when_a_cut_off_device_cools_down_and_its_comma
     assert!(freed.status.success(), "{command}: {freed:?}");
     gone(&stage, &uid).await;
     stage.nothing_left().await;
+}
+
+#[tokio::test]
+async fn what_a_person_labelled_as_the_jobs_is_named_while_it_keeps_the_job() {
+    let (stage, uuids) = in_flight("copied").await;
+    let uid = uid(&stage).await;
+    // A copy of the release record, kept aside with all its labels.
+    let secrets = stage.api("v1", "Secret");
+    let record = format!("sh.helm.release.v1.flash-{}.v1", uuids[0]);
+    let mut copy = secrets.get(&record).await.unwrap();
+    copy.metadata = ObjectMeta {
+        name: Some("kept-aside".into()),
+        labels: copy.metadata.labels,
+        ..ObjectMeta::default()
+    };
+    secrets.create(&PostParams::default(), &copy).await.unwrap();
+    stage.delete("job").await;
+    let draining = stage
+        .space
+        .eventually("name of the copy", PATIENCE, async || {
+            let status = stage.status("job").await;
+            Some(condition(&status, "Draining")).filter(|known| {
+                known["message"]
+                    .as_str()
+                    .is_some_and(|message| message.contains("Secret kept-aside"))
+            })
+        })
+        .await;
+    assert_eq!(
+        (&draining["status"], &draining["reason"]),
+        (&json!("True"), &json!("Deleting"))
+    );
+    says(&draining, &["flashjob.nbfc.io/job-uid"]);
+    secrets
+        .delete("kept-aside", &DeleteParams::default())
+        .await
+        .unwrap();
+    gone(&stage, &uid).await;
+    stage.nothing_left().await;
+    assert_drained(&stage);
 }
