@@ -8,7 +8,7 @@
 //! | `limits` | decide about what devices in flight share; pure |
 //! | `explain`, `forecast` | say what is stored, and what would happen, in plain words; pure |
 //! | `act` | write |
-//! | `controller`, `namespaces`, `passes`, `reconcile`, `rounds`, `takeover`, `trial`, `sweep`, `context` | wire them together |
+//! | `controller`, `namespaces`, `passes`, `reconcile`, `status_write`, `rounds`, `takeover`, `trial`, `sweep`, `context` | wire them together |
 
 mod act;
 pub mod adoption;
@@ -57,6 +57,7 @@ mod rounds;
 pub mod sight;
 pub mod state;
 pub mod status;
+mod status_write;
 pub mod stored;
 mod sweep;
 pub mod table;

@@ -4,18 +4,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{
     act::{self, deletion::Deletion},
     attempts::Step,
-    conditions,
     context::Context,
     gauge,
     job::Job,
-    memory::Memory,
     plan::{self, Plan},
-    pruned,
     remember::remember,
     rounds::{
         class_is_due, follow_spec, freeze_class, load_roster, open_round, rerun_failed, wants_round,
@@ -23,21 +20,16 @@ use super::{
     sight::{AttemptKey, Identity},
     state::State,
     status,
+    status_write::{self, later},
     trial::try_values,
 };
 use crate::{
-    api::{FlashJobStatus, MismatchPolicy, Reason},
+    api::{MismatchPolicy, Reason},
     cluster::{ApiError, ErrorKind, clock::now},
-    crash::Write,
     device,
     release::attempt_id,
 };
 
-/// Seconds between two status writes of one job, at least.
-const STATUS_SECONDS: f64 = 1.0;
-/// Status bytes per second, of one job and of all jobs together: etcd keeps every version for a while.
-const STATUS_BYTES_PER_SECOND: f64 = 100_000.0;
-const ALL_STATUS_BYTES_PER_SECOND: f64 = 800_000.0;
 /// How often it is looked whether what keeps a job that is being deleted is gone.
 const KEPT_SECONDS: f64 = 2.0;
 /// How soon a pass is repeated after a write failed.
@@ -111,7 +103,7 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
         let plan = state.observed(&job, &world, |observed| plan::plan(observed, now));
         remember(&mut state, &job, &plan, now);
         // Composing costs more than planning, and most passes of a large job come before its next status may be written.
-        let due = write_due(&mut state, &job.uid, now);
+        let due = status_write::due(&mut state, &job.uid, now);
         let wanted = due.is_none().then(|| {
             let wanted = state.observed(&job, &world, |observed| {
                 status::compose(observed, &plan, now)
@@ -125,7 +117,7 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
         (plan, wanted, due)
     };
     let status_due = match wanted {
-        Some(wanted) => write_status(ctx, job, wanted, now).await?,
+        Some(wanted) => status_write::write(ctx, job, wanted, now).await?,
         None => due,
     };
     let mut kept = None;
@@ -154,12 +146,7 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
 fn may_change_round(ctx: &Context, job: &Job) -> bool {
     let mut state = ctx.state();
     let memory = state.memory(&job.uid);
-    memory.pruned.is_empty() || probe_due(memory).is_some_and(|due| due <= now())
-}
-
-/// When it is tried again whether the API server stores all of the status.
-fn probe_due(memory: &Memory) -> Option<Timestamp> {
-    Some(later(memory.probed?, pruned::PROBE_SECONDS))
+    memory.pruned.is_empty() || status_write::probe_due(memory).is_some_and(|due| due <= now())
 }
 
 /// Nothing of a job that cannot be read is started, and its status, which was not read either, is only added to.
@@ -242,82 +229,4 @@ fn warn_of_mismatch(ctx: &Context, job: &Job, begin: &plan::Begin) {
             message,
         );
     }
-}
-
-/// Writes the status if it says anything new and its time has come; otherwise says when it will be due.
-async fn write_status(
-    ctx: &Arc<Context>,
-    job: &Arc<Job>,
-    wanted: FlashJobStatus,
-    now: Timestamp,
-) -> Result<Option<Timestamp>, ApiError> {
-    let current = ctx.state().job(&job.uid).cloned();
-    let Some(current) = current.filter(|current| current.version == job.version) else {
-        // A newer object arrived meanwhile; its pass is already queued.
-        return Ok(Some(now));
-    };
-    let probe = {
-        let mut state = ctx.state();
-        let memory = state.memory(&job.uid);
-        // What is not stored is no news in every pass, but tried again from time to time.
-        let stored = pruned::without(&wanted, &memory.pruned);
-        let news = !conditions::same_but_times(&current.status, &stored);
-        if job.spec.is_err() || (!news && memory.pruned.is_empty()) {
-            return Ok(None);
-        }
-        probe_due(memory).filter(|_| !news)
-    };
-    if let Some(due) = probe.filter(|due| *due > now) {
-        return Ok(Some(due));
-    }
-    // Another job may have used the common budget since.
-    let due = write_due(&mut ctx.state(), &job.uid, now);
-    if due.is_some() {
-        return Ok(due);
-    }
-    let size = act::job::replace_status(ctx, Write::Status, &current, &wanted).await;
-    let mut state = ctx.state();
-    let memory = state.memory(&job.uid);
-    match size {
-        Ok(size) => {
-            memory.written = Some((now, size));
-            memory.too_large = false;
-            state.status_free_at =
-                Some(later(now, approximate(size) / ALL_STATUS_BYTES_PER_SECOND));
-            drop(state);
-            ctx.metrics
-                .verdicts(gauge::verdicts(&current.status, &wanted));
-            ctx.transitions(&current, &wanted);
-            // What the stored status now allows is planned at once.
-            Ok(Some(now))
-        }
-        Err(error) if error.kind == ErrorKind::TooLarge => {
-            memory.too_large = true;
-            Err(error)
-        }
-        // A newer object is on its way.
-        Err(error) if error.kind == ErrorKind::Conflict => Ok(Some(later(now, 0.2))),
-        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// When the budgets of the job and of all jobs allow the job's next status write; absent where they allow it now.
-fn write_due(state: &mut State, job_uid: &str, now: Timestamp) -> Option<Timestamp> {
-    let free_at = state.status_free_at;
-    let own = state.memory(job_uid).written.map(|(at, size)| {
-        let seconds = STATUS_SECONDS.max(approximate(size) / STATUS_BYTES_PER_SECOND);
-        later(at, seconds)
-    });
-    own.max(free_at).filter(|due| *due > now)
-}
-
-#[allow(clippy::cast_precision_loss)] // bytes of a status: far below 2^52
-const fn approximate(size: usize) -> f64 {
-    size as f64
-}
-
-fn later(from: Timestamp, seconds: f64) -> Timestamp {
-    let wait = SignedDuration::try_from_secs_f64(seconds).unwrap_or(SignedDuration::ZERO);
-    from.checked_add(wait).unwrap_or(Timestamp::MAX)
 }

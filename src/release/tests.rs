@@ -113,7 +113,7 @@ fn unpack(bytes: &[u8]) -> Value {
 }
 
 fn pack(json: &[u8]) -> Vec<u8> {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(json).unwrap();
     STANDARD.encode(gzip.finish().unwrap()).into_bytes()
 }

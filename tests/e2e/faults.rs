@@ -154,6 +154,50 @@ async fn a_record_whose_delete_meets_a_conflict_is_not_forgotten() {
     space.assert_flashed(&fleet, 1);
 }
 
+/// The same of the FlashJob itself: what was refused without a reason is tried again, though nothing happens to the object.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_finalizer_whose_write_meets_a_conflict_is_put_on_and_taken_off_later() {
+    let space = Space::new("finalizer").await;
+    let fleet = space.healthy(1, 0.5).await;
+    let user = space.control_plane.operator_kubeconfig();
+    let conflicts = || Faults {
+        share: 1.0,
+        kinds: vec![Fault::Conflict],
+        path: "/flashjobs/job",
+        ..Faults::default()
+    };
+    let proxy = Proxy::start(space.control_plane, user, 1, conflicts()).await;
+    let _operator = space.operator_as(proxy.kubeconfig(), "operator", &["--engine", "native"]);
+    let refused = async |more_than: usize| {
+        let happened = async || proxy.happened().values().sum::<usize>();
+        space
+            .eventually("refused writes", seconds(120), async || {
+                (happened().await > more_than).then_some(())
+            })
+            .await;
+        proxy.set(Faults::default());
+        happened().await
+    };
+    space.apply(
+        &job(
+            "job",
+            &fleet.uuids(),
+            &json!({"verification": {"mode": "None"}}),
+        )
+        .to_string(),
+    );
+    let before = refused(0).await;
+    space.finished("job", 60).await;
+    proxy.set(conflicts());
+    space.kubectl(&["delete", "flashjob", "job", "--wait=false"]);
+    refused(before).await;
+    let gone = async || space.find_job("job").is_none().then_some(());
+    space
+        .eventually("end of the deletion", seconds(60), gone)
+        .await;
+    space.assert_flashed(&fleet, 1);
+}
+
 #[rstest]
 #[case::native_hundredth(Run { engine: "native", share: 0.01, devices: 200, parallelism: 20, within: 600 })]
 #[case::native_tenth(Run { engine: "native", share: 0.1, devices: 100, parallelism: 20, within: 900 })]

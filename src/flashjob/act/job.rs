@@ -18,23 +18,23 @@ use crate::{
 /// Puts the operator's finalizer on the job. The watch brings the job back for its next pass.
 ///
 /// # Errors
-/// When the API server refuses; a conflict means that a newer object is on its way.
+/// When the API server refuses. A conflict, too, has to be tried again: it does not prove that a newer object is on its way.
 pub async fn add_finalizer(ctx: &Context, job: &Job) -> Result<(), ApiError> {
     let version = job.version.to_string();
     let (key, finalizers) = (key(job), job.object.finalizers());
     let request = ctx
         .writer
         .add_finalizer(&key, &job.uid, &version, finalizers, FINALIZER);
-    ignore_stale(ctx.crash.around(Write::FinalizerOn, request).await)
+    ignore_gone(ctx.crash.around(Write::FinalizerOn, request).await)
 }
 
 pub(super) fn key(job: &Job) -> ObjectKey {
     ObjectKey::flash_job(&job.namespace, &job.name)
 }
 
-pub(super) fn ignore_stale(answer: Result<(), ApiError>) -> Result<(), ApiError> {
+pub(super) fn ignore_gone(answer: Result<(), ApiError>) -> Result<(), ApiError> {
     match answer {
-        Err(error) if error.kind == ErrorKind::Conflict || error.is_not_found() => Ok(()),
+        Err(error) if error.is_not_found() => Ok(()),
         other => other,
     }
 }

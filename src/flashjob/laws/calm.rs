@@ -164,7 +164,7 @@ fn run_tasks(api: &mut Api, leader: &mut Leader) -> bool {
     let moved = !leader.tasks.is_empty();
     while !leader.tasks.is_empty() {
         match leader.tasks[0].wire {
-            Wire::Idle => send(api, leader, 0, false, true),
+            Wire::Idle => send(api, leader, 0, None, true),
             Wire::Sent(..) => arrive(api, leader, 0, false),
             Wire::Answered(..) => leader.answered(api, 0),
         }

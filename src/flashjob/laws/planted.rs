@@ -32,6 +32,8 @@ pub enum Bug {
     SentIsEnough,
     /// A status write demands nothing but the name of the job.
     VerdictWithoutUid,
+    /// A record whose DELETE met a conflict is taken for gone.
+    ConflictIsGone,
 }
 
 /// Worlds within which a planted bug must break a law.
@@ -62,6 +64,7 @@ const WORLDS: u64 = 1_000;
 #[case::unlock_while_read_back(Bug::UnlockWhileReadBack, HAND, "reads the device back", 3)]
 #[case::sent_is_enough(Bug::SentIsEnough, CRASH, "without the version", 4)]
 #[case::verdict_without_uid(Bug::VerdictWithoutUid, USER, "", 330)]
+#[case::conflict_is_gone(Bug::ConflictIsGone, CRASH, "", 0)]
 fn a_planted_bug_breaks_a_law(
     #[case] bug: Bug,
     #[case] fault: usize,

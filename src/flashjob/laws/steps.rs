@@ -200,6 +200,11 @@ impl Leader {
                 memory.releasing.remove(&key.id);
                 return Err(Refused::Conflict);
             }
+            (_, Request::DeleteRecord(_, uid), Err(Refused::Conflict))
+                if self.bug == Some(Bug::ConflictIsGone) =>
+            {
+                self.state.ledger.see_gone(uid);
+            }
             (_, _, Err(error)) => return Err(error),
             (Op::FindPod, _, Ok(Reply::Pod(None))) => return Err(Refused::NotFound),
             (Op::Confirm, _, Ok(Reply::Pod(None))) => {

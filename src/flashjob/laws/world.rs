@@ -214,8 +214,12 @@ impl World {
                 arrive(api, leader, task, lost);
             }
             Wire::Idle if awake => {
-                let unreachable = chance.one_in(16);
-                send(api, leader, task, unreachable, may_write);
+                let refused = match chance.draw(16) {
+                    0 => Some(Refused::Unreachable),
+                    1 => Some(Refused::Conflict),
+                    _ => None,
+                };
+                send(api, leader, task, refused, may_write);
             }
             Wire::Answered(..) if awake => leader.answered(api, task),
             Wire::Idle | Wire::Answered(..) => {}
@@ -297,15 +301,22 @@ fn late_pods(api: &Api, chance: &mut Chance) -> Vec<String> {
     late.map(|pod| pod.sight.name.clone()).collect()
 }
 
-/// Sends the next request of a task, unless it gets stuck on its way out.
-pub fn send(api: &mut Api, leader: &mut Leader, place: usize, unreachable: bool, may_write: bool) {
+/// Sends the next request of a task, unless it gets stuck on its way out, or something before the API server refuses it: a
+/// webhook may say `Conflict` of any write, whatever the object is like.
+pub fn send(
+    api: &mut Api,
+    leader: &mut Leader,
+    place: usize,
+    refused: Option<Refused>,
+    may_write: bool,
+) {
     let Some((op, request)) = leader.next_request(api, place) else {
         return;
     };
     let stuck = if request.is_write() && !may_write {
         Some(Refused::NotLeader)
     } else {
-        unreachable.then_some(Refused::Unreachable)
+        refused.filter(|refused| request.is_write() || *refused != Refused::Conflict)
     };
     let (term, about) = (leader.term, &leader.tasks[place].about);
     let what = || request.name();
