@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use super::{
     job::Job,
-    reading::Reading,
+    occupied::Occupied,
     sight::{AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight},
 };
 use crate::release::Status;
@@ -138,7 +138,7 @@ pub struct Ledger {
     by_endpoint: HashMap<String, HashSet<AttemptKey>>,
     gone: HashSet<String>,
     gone_order: VecDeque<String>,
-    reading: Reading,
+    occupied: Occupied,
     freed: bool,
 }
 
@@ -201,14 +201,14 @@ impl Ledger {
         true
     }
 
-    /// Takes in what a job's stored status says: which devices it reads back.
+    /// Takes in what a job's stored status says: which devices it flashes or reads back.
     pub fn see_job(&mut self, job: &Job) {
-        self.freed |= self.reading.see(job);
+        self.freed |= self.occupied.see(job);
     }
 
     /// A job is gone, and its status with it.
     pub fn see_job_gone(&mut self, uid: &str) {
-        self.freed |= self.reading.forget(uid);
+        self.freed |= self.occupied.forget(uid);
     }
 
     /// The object of this uid is gone: a DELETED event, the answer to the operator's own DELETE, or a 404. Returns its attempt.

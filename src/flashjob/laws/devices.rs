@@ -93,20 +93,24 @@ impl Api {
         self.read_back.extend(keys);
     }
 
-    /// A device that a stored status says is read back is not begun by anybody.
+    /// A device that a stored status says is flashed or read back is not begun by anybody.
     pub fn check_begin(&mut self, who: &Identity) {
-        let reads = |job: &&Arc<Job>| {
+        let occupies = |job: &&Arc<Job>| {
             let mut devices = job.status.devices.iter();
             !job.deleting
                 && devices.any(|device| {
                     let open = |index: usize| !job.finals.contains(index);
-                    stored::is(device, DevicePhase::Verifying)
+                    let mut phases = [DevicePhase::Flashing, DevicePhase::Verifying].into_iter();
+                    phases.any(|phase| stored::is(device, phase))
                         && stored::index_of(device).is_some_and(open)
                         && device.host_endpoint == who.endpoint
                 })
         };
-        if let Some(reader) = self.jobs.values().find(reads).map(|job| job.uid.clone()) {
-            self.broken(|| format!("{who:?} begins while {reader} reads the device back"));
+        let holder = self.jobs.values().find(occupies);
+        if let Some(holder) = holder.map(|job| job.uid.clone()) {
+            self.broken(|| {
+                format!("{who:?} begins while {holder} flashes the device or reads it back")
+            });
         }
     }
 

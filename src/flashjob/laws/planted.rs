@@ -53,18 +53,18 @@ const WORLDS: u64 = 1_000;
     Bug::NoWaitAfterTakeOver,
     LEASE,
     "took effect after another had begun",
-    34
+    64
 )]
-#[case::slots_from_the_cache(Bug::CountSlotsFromCache, CRASH, "more slots are in use", 9)]
+#[case::slots_from_the_cache(Bug::CountSlotsFromCache, CRASH, "more slots are in use", 14)]
 #[case::interrupted_without_a_look(Bug::InterruptedWithoutLiveGet, CRASH, "verdict", 140)]
 #[case::unlocked_too_early(Bug::UnlockOnDeleteAccepted, HAND, "", 4)]
 #[case::not_counted(Bug::NotCountedOnWhatItShares, CRASH, "than its limit", 4)]
 #[case::unknown_is_failed(Bug::UnknownIsFailed, HAND, "did not fail", 11)]
 #[case::all_steps_at_once(Bug::AllStepsAtOnce, CRASH, "before the first step", 0)]
-#[case::unlock_while_read_back(Bug::UnlockWhileReadBack, HAND, "reads the device back", 3)]
-#[case::sent_is_enough(Bug::SentIsEnough, CRASH, "without the version", 4)]
-#[case::verdict_without_uid(Bug::VerdictWithoutUid, USER, "", 330)]
-#[case::conflict_is_gone(Bug::ConflictIsGone, CRASH, "", 0)]
+#[case::unlock_while_read_back(Bug::UnlockWhileReadBack, HAND, "reads it back", 3)]
+#[case::sent_is_enough(Bug::SentIsEnough, CRASH, "without the version", 24)]
+#[case::verdict_without_uid(Bug::VerdictWithoutUid, USER, "", 355)]
+#[case::conflict_is_gone(Bug::ConflictIsGone, CRASH, "more slots are in use", 177)]
 fn a_planted_bug_breaks_a_law(
     #[case] bug: Bug,
     #[case] fault: usize,

@@ -67,11 +67,12 @@ impl Ledger {
         keys.map(|key| key.job_uid.as_str())
     }
 
-    /// Who keeps others from beginning the device at this endpoint: by the lock, or because its version is being read back.
+    /// Who keeps others from beginning the device at this endpoint: by the lock, or because a stored
+    /// status says that it is being flashed or read back.
     #[must_use]
     pub fn holder_of(&self, endpoint: &str) -> Option<&Identity> {
         let locked = self.holder(endpoint).map(|attempt| &attempt.identity);
-        locked.or_else(|| self.reading.at(endpoint))
+        locked.or_else(|| self.occupied.at(endpoint))
     }
 
     /// Slots in use by this job.

@@ -1,7 +1,9 @@
-//! Devices whose version is being read back, by what the stored status of their jobs says: nobody else begins them meanwhile. Pure.
+//! Devices that are being flashed or read back, by what the stored status of their jobs says: nobody else begins them meanwhile.
+//! Pure.
 //!
-//! The release record is a lock, too, but may be deleted by hand, and what the original operator began has none. Part of the
-//! `ledger`, which is told of every job that is read or written.
+//! The release record is a lock, too, but may be deleted by hand, with everything else of a flash: then it is not known what the
+//! device has until a verdict is stored. What the original operator began has none. Part of the `ledger`, which is told of every
+//! job that is read or written.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,14 +16,14 @@ use crate::{api::DevicePhase, device::Endpoint};
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
-pub struct Reading {
+pub struct Occupied {
     by_job: HashMap<String, BTreeMap<String, Identity>>,
 }
 
-impl Reading {
+impl Occupied {
     /// Takes in what a job's status says now. Returns whether a device is free that was not before.
     pub fn see(&mut self, job: &Job) -> bool {
-        let now = read_back(job);
+        let now = occupied(job);
         let before = if now.is_empty() {
             self.by_job.remove(&job.uid)
         } else {
@@ -37,23 +39,26 @@ impl Reading {
         self.by_job.remove(job_uid).is_some()
     }
 
-    /// Who reads the device at this endpoint back, if anybody does.
+    /// Who flashes the device at this endpoint, or reads it back, if anybody does.
     #[must_use]
     pub fn at(&self, endpoint: &str) -> Option<&Identity> {
         self.by_job.values().find_map(|of_job| of_job.get(endpoint))
     }
 }
 
-/// Devices that a job reads back, by normalised endpoint. Where the job is being deleted nobody waits for what they report.
-fn read_back(job: &Job) -> BTreeMap<String, Identity> {
+/// Devices that a job flashes or reads back, by normalised endpoint. Where the job is being deleted nobody waits for what they
+/// report.
+fn occupied(job: &Job) -> BTreeMap<String, Identity> {
     let Some(round) = job.status.round.as_ref().filter(|_| !job.deleting) else {
         return BTreeMap::new();
     };
     let open = |index: usize| !job.finals.contains(index);
     let devices = job.status.devices.iter().filter(|device| {
-        stored::is(device, DevicePhase::Verifying) && stored::index_of(device).is_some_and(open)
+        let in_use = [DevicePhase::Flashing, DevicePhase::Verifying];
+        let in_use = in_use.into_iter().any(|phase| stored::is(device, phase));
+        in_use && stored::index_of(device).is_some_and(open)
     });
-    let read = devices.filter_map(|device| {
+    let identified = devices.filter_map(|device| {
         let endpoint = device.host_endpoint.as_deref()?.parse::<Endpoint>().ok()?;
         let endpoint = endpoint.to_string();
         let identity = Identity {
@@ -70,7 +75,7 @@ fn read_back(job: &Job) -> BTreeMap<String, Identity> {
         };
         Some((endpoint, identity))
     });
-    read.collect()
+    identified.collect()
 }
 
 #[cfg(test)]
@@ -109,38 +114,42 @@ mod tests {
     #[case::final_meanwhile(DevicePhase::Verifying, Some("0"), false, false)]
     #[case::deleted(DevicePhase::Verifying, None, true, false)]
     #[case::waits_for_its_next_attempt(DevicePhase::Waiting, None, false, false)]
-    #[case::flashes(DevicePhase::Flashing, None, false, false)]
+    #[case::flashed(DevicePhase::Flashing, None, false, true)]
+    #[case::flashed_and_deleted(DevicePhase::Flashing, None, true, false)]
+    #[case::reserved(DevicePhase::Reserved, None, false, false)]
     #[case::ended(DevicePhase::Succeeded, None, false, false)]
-    fn a_device_is_held_as_long_as_a_stored_status_says_that_it_is_read_back(
+    fn a_device_is_held_as_long_as_a_stored_status_says_that_it_is_flashed_or_read_back(
         #[case] phase: DevicePhase,
         #[case] completed: Option<&str>,
         #[case] deleting: bool,
         #[case] held: bool,
     ) {
-        let mut reading = Reading::default();
-        assert!(!reading.see(&scene(phase, completed, deleting).job));
-        assert_eq!(reading.at(&endpoint(0)).is_some(), held);
-        assert!(reading.at(&endpoint(1)).is_none());
+        let mut occupied = Occupied::default();
+        assert!(!occupied.see(&scene(phase, completed, deleting).job));
+        assert_eq!(occupied.at(&endpoint(0)).is_some(), held);
+        assert!(occupied.at(&endpoint(1)).is_none());
     }
 
     #[test]
     fn a_device_is_freed_once_by_its_verdict_or_with_its_job() {
-        let mut reading = Reading::default();
+        let mut occupied = Occupied::default();
         let held = scene(DevicePhase::Verifying, None, false).job;
-        reading.see(&held);
-        assert!(!reading.see(&held), "nothing changed");
+        occupied.see(&held);
+        assert!(!occupied.see(&held), "nothing changed");
         let done = scene(DevicePhase::Succeeded, Some("0"), false).job;
-        assert!(reading.see(&done));
-        assert!(!reading.see(&done));
-        reading.see(&held);
-        assert!(reading.forget(JOB) && !reading.forget(JOB));
-        assert!(reading.at(&endpoint(0)).is_none());
+        assert!(occupied.see(&done));
+        assert!(!occupied.see(&done));
+        occupied.see(&held);
+        assert!(occupied.forget(JOB) && !occupied.forget(JOB));
+        assert!(occupied.at(&endpoint(0)).is_none());
     }
 
-    #[test]
-    fn no_other_job_begins_a_device_that_is_read_back_without_a_record() {
+    #[rstest]
+    fn no_other_job_begins_a_device_that_is_flashed_or_read_back_without_a_record(
+        #[values(DevicePhase::Flashing, DevicePhase::Verifying)] phase: DevicePhase,
+    ) {
         let mut scene = Scene::new(2);
-        let mut other = scene_of_another(DevicePhase::Verifying);
+        let mut other = scene_of_another(phase);
         scene.ledger.see_job(&other);
         let plan = scene.plan(70);
         let begun: Vec<_> = plan.begin.iter().map(|begin| begin.index).collect();
