@@ -127,7 +127,7 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
             Deletion::Draining => {}
             // Nothing that happens to it queues a pass; it is named at once.
             Deletion::Kept { news } => {
-                kept = Some(if news { now } else { later(now, KEPT_SECONDS) })
+                kept = Some(if news { now } else { later(now, KEPT_SECONDS) });
             }
         }
     }
