@@ -264,6 +264,10 @@ impl ControlPlane {
         words.pop();
         let directory = std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap();
         self.signal(program, nix::sys::signal::Signal::SIGKILL);
+        // Until it has ended its port is taken.
+        while is_running(pid) {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
         Killed {
             program: program.to_owned(),
             words,
@@ -314,6 +318,13 @@ impl ControlPlane {
             }
         }
     }
+}
+
+/// Whether a process has not ended yet; one that nobody has waited for has.
+fn is_running(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").map(|(_, fields)| &fields[..1]);
+    !matches!(state, None | Some("Z" | "X"))
 }
 
 /// A program of a control plane that was killed.

@@ -1,6 +1,6 @@
 //! A world that is short of something, or other than it was a moment ago: jobs go on slower, and nothing is lost.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::OnceLock};
 
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -150,8 +150,9 @@ const KINDS: [&str; 2] = [
 #[tokio::test]
 #[ignore = "takes minutes: make chaos-api"]
 async fn kinds_that_are_deleted_and_installed_again_let_a_flash_end_and_the_operator_go_on() {
-    let disturbed = ControlPlane::disturb().await;
-    let plane = disturbed.plane;
+    // Of its own: a kind stays as long as any FlashJob of another test keeps its finalizer.
+    static PLANE: OnceLock<ControlPlane> = OnceLock::new();
+    let plane = PLANE.get_or_init(|| ControlPlane::start("kinds"));
     let stage = Stage::on(plane, "kinds", healthy(3, 8.0), &[]).await;
     let uuids = stage.fleet.uuids();
     let kept = |kind: &str, name: &str| -> Value {
