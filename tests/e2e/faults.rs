@@ -201,7 +201,7 @@ async fn a_finalizer_whose_write_meets_a_conflict_is_put_on_and_taken_off_later(
 #[rstest]
 #[case::native_hundredth(Run { engine: "native", share: 0.01, devices: 200, parallelism: 20, within: 600 })]
 #[case::native_tenth(Run { engine: "native", share: 0.1, devices: 100, parallelism: 20, within: 900 })]
-#[case::native_half(Run { engine: "native", share: 0.5, devices: 30, parallelism: 10, within: 1800 })]
+#[case::native_half(Run { engine: "native", share: 0.5, devices: 20, parallelism: 10, within: 1800 })]
 #[case::helm_hundredth(Run { engine: "helm", share: 0.01, devices: 30, parallelism: 6, within: 900 })]
 #[case::helm_tenth(Run { engine: "helm", share: 0.1, devices: 20, parallelism: 4, within: 1800 })]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
