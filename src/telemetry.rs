@@ -6,8 +6,14 @@ mod metrics;
 
 use std::{fmt::Display, io::IsTerminal};
 
+use tracing::Subscriber;
 use tracing_subscriber::{
-    EnvFilter, Registry, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt,
+    EnvFilter, Registry,
+    filter::filter_fn,
+    fmt::{self, MakeWriter},
+    layer::SubscriberExt,
+    reload,
+    util::SubscriberInitExt,
 };
 
 pub use metrics::Metrics;
@@ -77,26 +83,92 @@ fn refuse(filter: &str, message: &dyn Display) -> LogLevelError {
     }
 }
 
+/// Where the client library logs answers that it could not read, word for word: the answer about a release Secret is its record.
+/// What went wrong is in the error that it returns as well, and that is reported.
+const WHOLE_ANSWERS: &str = "kube_client::client";
+
 /// Starts logging to standard error.
 ///
 /// # Errors
 /// When the filter cannot be parsed, or logging was started before.
 pub fn start(format: LogFormat, filter: &str) -> Result<LogLevel, LogLevelError> {
-    let (layer, handle) = reload::Layer::new(parse(filter)?);
-    let registry = tracing_subscriber::registry().with(layer);
     let colours = std::io::stderr().is_terminal();
-    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
-    let started = match format {
-        LogFormat::Text => registry.with(lines).try_init(),
-        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
+    let (subscriber, level) = subscriber(format, filter, colours, std::io::stderr)?;
+    subscriber
+        .try_init()
+        .map_err(|error| refuse(filter, &error))?;
+    Ok(level)
+}
+
+/// Writes to `out` what the filter lets through, but for what no filter may.
+fn subscriber<W>(
+    format: LogFormat,
+    filter: &str,
+    colours: bool,
+    out: W,
+) -> Result<(Box<dyn Subscriber + Send + Sync>, LogLevel), LogLevelError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let (layer, handle) = reload::Layer::new(parse(filter)?);
+    let registry = tracing_subscriber::registry()
+        .with(layer)
+        .with(filter_fn(|event| event.target() != WHOLE_ANSWERS));
+    let lines = fmt::layer().with_writer(out).with_ansi(colours);
+    let subscriber: Box<dyn Subscriber + Send + Sync> = match format {
+        LogFormat::Text => Box::new(registry.with(lines)),
+        LogFormat::Json => Box::new(registry.with(lines.json().flatten_event(true))),
     };
-    started.map_err(|error| refuse(filter, &error))?;
-    Ok(LogLevel { handle })
+    Ok((subscriber, LogLevel { handle }))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        convert::Infallible,
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    use k8s_openapi::api::core::v1::Secret;
+    use kube::{Api, Client, client::Body};
+    use tower::service_fn;
+
     use super::*;
+
+    /// Keeps what is logged.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("a log").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_cannot_be_read_is_in_no_log_whatever_the_level() {
+        let kept = Kept::default();
+        let out = kept.clone();
+        let (log, _level) =
+            subscriber(LogFormat::Json, "trace", false, move || out.clone()).expect("a log");
+        let _log = tracing::subscriber::set_default(log);
+        let garbled = service_fn(|_: http::Request<Body>| async {
+            let answer = br#"{"data": {"release": "c2VjcmV0"}, "type": [}"#;
+            Ok::<_, Infallible>(http::Response::new(Body::from(answer.to_vec())))
+        });
+        let secrets: Api<Secret> = Api::default_namespaced(Client::new(garbled, "lab"));
+        let error = secrets.get("one").await.expect_err("no JSON");
+        tracing::warn!(%error, "what the operator says of it");
+        let logged = kept.0.lock().expect("a log").clone();
+        let logged = String::from_utf8(logged).expect("text");
+        assert!(logged.contains("what the operator says of it"), "{logged}");
+        assert!(!logged.contains("c2VjcmV0"), "{logged}");
+    }
 
     #[test]
     fn the_level_can_be_changed_and_a_wrong_one_leaves_the_old_in_force() {
