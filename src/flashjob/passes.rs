@@ -13,9 +13,11 @@ use super::{context::Context, reconcile::reconcile, sweep};
 /// How much longer than it took a pass rests before the next one of the same job: what happens meanwhile is planned at once. A
 /// job of many devices would keep a core busy otherwise, with a pass for every event.
 const REST: u32 = 9;
-/// Shortest and longest rest. A device in flight makes dozens of events, and a pass for each of them would cost more than all that
-/// is done about it; both are little beside the seconds that a device takes.
-const RESTS: [Duration; 2] = [Duration::from_millis(25), Duration::from_millis(150)];
+/// Shortest rest: a device in flight makes dozens of events, and a pass for each of them would cost more than all that is done
+/// about it.
+const SHORTEST_REST: Duration = Duration::from_millis(25);
+/// Longest rest: little beside the seconds that a device takes.
+const LONGEST_REST: Duration = Duration::from_millis(150);
 
 /// How long, for each job that waits for what others hold, until all of them are looked at again.
 const REST_OF_OTHERS: Duration = Duration::from_millis(2);
@@ -80,7 +82,7 @@ fn one_pass(
         let (wait, outcome) = Box::pin(reconcile(&ctx, &uid)).await;
         let took = begun.elapsed();
         ctx.metrics.reconciled(outcome, took);
-        tokio::time::sleep((took * REST).clamp(RESTS[0], RESTS[1])).await;
+        tokio::time::sleep((took * REST).clamp(SHORTEST_REST, LONGEST_REST)).await;
         (uid, wait)
     }
 }

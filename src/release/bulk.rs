@@ -63,10 +63,8 @@ fn gzip(before: &str, known: &Stretch) -> Vec<u8> {
 /// What of a chart does not depend on the device or the firmware, and its part of the record.
 #[derive(Debug)]
 struct Bulk {
-    values: Arc<Value>,
-    schema: Option<Arc<[u8]>>,
-    templates: Arc<Vec<File>>,
-    files: Arc<Vec<File>>,
+    /// The chart; its metadata are not part of it.
+    chart: Chart,
     /// Whether a file stands before those of the chart.
     after_intent: bool,
     stretch: Stretch,
@@ -94,10 +92,7 @@ fn shared_with(last: Option<&Bulk>, chart: Chart) -> Chart {
     match last {
         Some(last) if last.is_of(&chart) => Chart {
             metadata: chart.metadata,
-            values: Arc::clone(&last.values),
-            schema: last.schema.clone(),
-            templates: Arc::clone(&last.templates),
-            files: Arc::clone(&last.files),
+            ..last.chart.clone()
         },
         _ => chart,
     }
@@ -141,10 +136,7 @@ impl Bulk {
             super::encode::object_or_empty(values),
         );
         Self {
-            values: Arc::clone(values),
-            schema: schema.clone(),
-            templates: Arc::clone(templates),
-            files: Arc::clone(files),
+            chart: chart.clone(),
             after_intent,
             stretch: Stretch::new(&text, true),
         }
@@ -152,10 +144,11 @@ impl Bulk {
 
     /// Whether it is made of what this chart has: at once where both share it, else by comparing.
     fn is_of(&self, chart: &Chart) -> bool {
-        self.templates == chart.templates
-            && self.files == chart.files
-            && self.schema == chart.schema
-            && self.values == chart.values
+        let known = &self.chart;
+        known.templates == chart.templates
+            && known.files == chart.files
+            && known.schema == chart.schema
+            && known.values == chart.values
     }
 }
 
@@ -199,8 +192,8 @@ mod tests {
     {
         let last = Bulk::new(&chart("one"), true);
         let same = shared_with(Some(&last), chart("one"));
-        assert!(Arc::ptr_eq(&same.templates, &last.templates));
-        assert!(Arc::ptr_eq(&same.values, &last.values));
+        assert!(Arc::ptr_eq(&same.templates, &last.chart.templates));
+        assert!(Arc::ptr_eq(&same.values, &last.chart.values));
         for known in [Some(&last), None] {
             assert_eq!(shared_with(known, chart("two")), chart("two"));
         }

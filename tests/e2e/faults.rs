@@ -110,6 +110,33 @@ async fn a_job_ends_well_when_every_tenth_request_fails_and_watches_are_late_cut
     goes_well(&run, "faults").await;
 }
 
+/// Every write to this path is answered with 409, whatever the object is like.
+fn conflicts_at(path: &'static str) -> Faults {
+    Faults {
+        share: 1.0,
+        kinds: vec![Fault::Conflict],
+        path,
+        ..Faults::default()
+    }
+}
+
+/// Waits until that many writes were refused in all, lets everything through from then on, and returns how many they are now.
+async fn refused_then_let_through(space: &Space, proxy: &Proxy, at_least: usize) -> usize {
+    let happened = || proxy.happened().values().sum::<usize>();
+    let refused = async || (happened() >= at_least).then_some(());
+    space
+        .eventually("refused writes", seconds(120), refused)
+        .await;
+    proxy.set(Faults::default());
+    happened()
+}
+
+/// Flashes the whole fleet by the FlashJob `job`, which reads nothing back.
+fn flash_unverified(space: &Space, fleet: &Fleet) {
+    let spec = json!({"verification": {"mode": "None"}});
+    space.apply(&job("job", &fleet.uuids(), &spec).to_string());
+}
+
 /// An admission webhook answers a DELETE with 409 as well, and so may any proxy: it proves nothing of the object.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_whose_delete_meets_a_conflict_is_not_forgotten() {
@@ -118,14 +145,7 @@ async fn a_record_whose_delete_meets_a_conflict_is_not_forgotten() {
     let user = space.control_plane.operator_kubeconfig();
     let proxy = Proxy::start(space.control_plane, user, 1, Faults::default()).await;
     let _operator = space.operator_as(proxy.kubeconfig(), "operator", &["--engine", "native"]);
-    space.apply(
-        &job(
-            "job",
-            &fleet.uuids(),
-            &json!({"verification": {"mode": "None"}}),
-        )
-        .to_string(),
-    );
+    flash_unverified(&space, &fleet);
     let deployed = async || {
         let releases = space.releases();
         let deployed = releases
@@ -136,17 +156,8 @@ async fn a_record_whose_delete_meets_a_conflict_is_not_forgotten() {
     space
         .eventually("two deployed releases", seconds(120), deployed)
         .await;
-    proxy.set(Faults {
-        share: 1.0,
-        kinds: vec![Fault::Conflict],
-        path: "/secrets",
-        ..Faults::default()
-    });
-    let refused = async || (proxy.happened().values().sum::<usize>() >= 2).then_some(());
-    space
-        .eventually("refused deletes", seconds(120), refused)
-        .await;
-    proxy.set(Faults::default());
+    proxy.set(conflicts_at("/secrets"));
+    refused_then_let_through(&space, &proxy, 2).await;
     space.finished("job", 120).await;
     let gone = async || space.releases().is_empty().then_some(());
     space.eventually("no release", seconds(60), gone).await;
@@ -160,37 +171,15 @@ async fn a_finalizer_whose_write_meets_a_conflict_is_put_on_and_taken_off_later(
     let space = Space::new("finalizer").await;
     let fleet = space.healthy(1, 0.5).await;
     let user = space.control_plane.operator_kubeconfig();
-    let conflicts = || Faults {
-        share: 1.0,
-        kinds: vec![Fault::Conflict],
-        path: "/flashjobs/job",
-        ..Faults::default()
-    };
-    let proxy = Proxy::start(space.control_plane, user, 1, conflicts()).await;
+    let faults = conflicts_at("/flashjobs/job");
+    let proxy = Proxy::start(space.control_plane, user, 1, faults).await;
     let _operator = space.operator_as(proxy.kubeconfig(), "operator", &["--engine", "native"]);
-    let refused = async |more_than: usize| {
-        let happened = async || proxy.happened().values().sum::<usize>();
-        space
-            .eventually("refused writes", seconds(120), async || {
-                (happened().await > more_than).then_some(())
-            })
-            .await;
-        proxy.set(Faults::default());
-        happened().await
-    };
-    space.apply(
-        &job(
-            "job",
-            &fleet.uuids(),
-            &json!({"verification": {"mode": "None"}}),
-        )
-        .to_string(),
-    );
-    let before = refused(0).await;
+    flash_unverified(&space, &fleet);
+    let before = refused_then_let_through(&space, &proxy, 1).await;
     space.finished("job", 60).await;
-    proxy.set(conflicts());
+    proxy.set(conflicts_at("/flashjobs/job"));
     space.kubectl(&["delete", "flashjob", "job", "--wait=false"]);
-    refused(before).await;
+    refused_then_let_through(&space, &proxy, before + 1).await;
     let gone = async || space.find_job("job").is_none().then_some(());
     space
         .eventually("end of the deletion", seconds(60), gone)

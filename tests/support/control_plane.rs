@@ -322,9 +322,7 @@ impl ControlPlane {
 
 /// Whether a process has not ended yet; one that nobody has waited for has.
 fn is_running(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit_once(") ").map(|(_, fields)| &fields[..1]);
-    !matches!(state, None | Some("Z" | "X"))
+    !matches!(stat_field(pid, 0).as_deref(), None | Some("Z" | "X"))
 }
 
 /// A program of a control plane that was killed.
@@ -401,7 +399,12 @@ fn remove_leftovers(parent: &Path) {
 
 /// When a process was started, in clock ticks since boot.
 fn started(pid: u32) -> Option<String> {
+    stat_field(pid, 19)
+}
+
+/// A field of what the kernel says of a process, counted from its state, which follows its name.
+fn stat_field(pid: u32, number: usize) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, fields) = stat.rsplit_once(") ")?;
-    fields.split(' ').nth(19).map(str::to_owned)
+    fields.split(' ').nth(number).map(str::to_owned)
 }

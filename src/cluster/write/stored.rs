@@ -74,9 +74,6 @@ impl Writer {
                 "a status write needs uid and resourceVersion",
             ));
         }
-        if let Some(status) = job.status.as_ref().and_then(|s| serde_json::to_vec(s).ok()) {
-            self.metrics.status_written(status.len());
-        }
         self.call("update_status", &key, async {
             api.replace_status(&key.name, &post(), job).await
         })

@@ -39,19 +39,17 @@ pub async fn finish_deletion(ctx: &Context, job: &Job) -> Result<Deletion, ApiEr
         }
         state.terminating.contains(&job.namespace)
     };
-    match left(ctx, job).await {
+    let left = match left(ctx, job).await {
         // The right to ask went with the namespace, which takes everything in it.
-        Err(error) if ends && error.kind == ErrorKind::Forbidden => {}
-        left => {
-            let left = left?;
-            if !left.is_empty() {
-                let mut state = ctx.state();
-                let known = &mut state.memory(&job.uid).left;
-                let news = *known != left;
-                *known = left;
-                return Ok(Deletion::Kept { news });
-            }
-        }
+        Err(error) if ends && error.kind == ErrorKind::Forbidden => Vec::new(),
+        answer => answer?,
+    };
+    if !left.is_empty() {
+        let mut state = ctx.state();
+        let known = &mut state.memory(&job.uid).left;
+        let news = *known != left;
+        *known = left;
+        return Ok(Deletion::Kept { news });
     }
     // Not left to the garbage collector: when the FlashJob is gone, everything of it is.
     if !ends {

@@ -84,6 +84,7 @@ async fn put_status(
     let mut object = job.object.clone();
     object.status = Some(wanted.clone());
     let size = status::json_size(wanted);
+    ctx.metrics.status_written(size);
     let request = ctx.writer.replace_status(&object);
     let answer = ctx.crash.around(write, request).await?;
     see_pruned(ctx, job, wanted, answer.status.as_ref());
