@@ -180,7 +180,8 @@ fn parse(line: &[u8]) -> Option<(Request, String)> {
     } else {
         format!("{}/{}", of.resource, of.subresource)
     };
-    let apply = event.request_uri.contains("fieldManager=") && event.verb == "patch";
+    // Only what is applied says whether with force; every patch may name its field manager.
+    let apply = event.request_uri.contains("force=") && event.verb == "patch";
     let request = Request {
         verb: if apply {
             "apply".to_owned()
@@ -206,6 +207,7 @@ fn metric_verb(request: &Request) -> String {
     match request.verb.as_str() {
         "create" => "POST".to_owned(),
         "update" => "PUT".to_owned(),
+        "get" if request.resource == "pods/log" => "CONNECT".to_owned(),
         other => other.to_uppercase(),
     }
 }

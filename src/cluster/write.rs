@@ -3,6 +3,8 @@
 //! Called by the `act` files of the controllers. Objects that the operator owns are applied with force; what must not be
 //! created twice is POSTed; deletes carry the uid.
 
+mod delete;
+mod finalizer;
 mod probe;
 mod stored;
 
@@ -10,16 +12,10 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use kube::{
     Api, Client, Resource,
-    api::{
-        DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams, Preconditions,
-        Request, TypeMeta,
-    },
+    api::{DynamicObject, Patch, PatchParams, PostParams, Request, TypeMeta},
 };
-use serde::{
-    Deserialize,
-    de::{DeserializeOwned, IgnoredAny},
-};
-use serde_json::{Value, json};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::{
@@ -27,6 +23,8 @@ use super::{
     kind::{Kinds, ObjectKey},
 };
 use crate::{names, telemetry::Metrics};
+
+pub use delete::{DeleteCondition, Deleted};
 
 /// Writes of Services that are under way at the same time. The API server gives and takes their addresses one after the other,
 /// some tens a second: what waits for its turn there may wait for longer than a write can take, and its repetition for longer still.
@@ -40,37 +38,6 @@ pub struct Writer {
     timeout: Duration,
     metrics: Metrics,
     services: Arc<Semaphore>,
-}
-
-/// What an object must be for a delete to touch it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DeleteCondition {
-    /// Its uid.
-    pub uid: String,
-    /// Its resourceVersion: nothing may have happened to it since.
-    pub resource_version: Option<String>,
-    /// Seconds that a Pod gets to end; unset: its own.
-    pub grace_seconds: Option<u32>,
-}
-
-impl DeleteCondition {
-    /// The object with this uid, whatever happened to it since.
-    #[must_use]
-    pub fn uid(uid: &str) -> Self {
-        Self {
-            uid: uid.to_owned(),
-            ..Self::default()
-        }
-    }
-}
-
-/// What a delete came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deleted {
-    /// The object is not there any more.
-    Gone,
-    /// The object is being deleted: a finalizer or a grace period keeps it.
-    Deleting,
 }
 
 impl Writer {
@@ -115,141 +82,6 @@ impl Writer {
         let body = object.to_string().into_bytes();
         let request = at.create(&post(), body);
         self.call("create", &key, self.send(request)).await
-    }
-
-    /// Deletes an object if the condition holds; another uid is a `Conflict`. An object that is not there is `Gone`.
-    ///
-    /// # Errors
-    /// When the condition does not hold or the API server refuses.
-    pub async fn delete(
-        &self,
-        key: &ObjectKey,
-        condition: &DeleteCondition,
-    ) -> Result<Deleted, ApiError> {
-        let at = self.place(key)?;
-        let parameters = DeleteParams {
-            grace_period_seconds: condition.grace_seconds,
-            preconditions: Some(Preconditions {
-                uid: Some(condition.uid.clone()),
-                resource_version: condition.resource_version.clone(),
-            }),
-            ..DeleteParams::background()
-        };
-        let request = at.delete(&key.name, &parameters);
-        let answer: Result<Remains, _> = self.call("delete", key, self.send(request)).await;
-        match answer {
-            // Some kinds answer with the object though it is gone: only a time of deletion says that it is not.
-            Ok(remains) if remains.metadata.deletion_timestamp.is_some() => Ok(Deleted::Deleting),
-            Ok(_) => Ok(Deleted::Gone),
-            Err(error) if error.is_not_found() => Ok(Deleted::Gone),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Deletes an object that bears this label, whatever its uid. One without it, and of a kind that cannot be written (any more), stays.
-    ///
-    /// # Errors
-    /// When the API server refuses.
-    pub async fn delete_labelled(
-        &self,
-        key: &ObjectKey,
-        (label, value): (&str, &str),
-    ) -> Result<(), ApiError> {
-        let Ok(api) = self.dynamic(key) else {
-            return Ok(());
-        };
-        let found = self
-            .call("get", key, async { api.get_metadata_opt(&key.name).await })
-            .await?;
-        let is_meant = |meta: &ObjectMeta| {
-            meta.labels.as_ref().and_then(|labels| labels.get(label)) == Some(&value.to_owned())
-        };
-        let uid = found
-            .map(|found| found.metadata)
-            .filter(is_meant)
-            .and_then(|meta| meta.uid);
-        let Some(uid) = uid else { return Ok(()) };
-        self.delete(key, &DeleteCondition::uid(&uid))
-            .await
-            .map(drop)
-    }
-
-    /// Takes a finalizer off the object with this uid. `finalizers` are those it was last seen with; where they differ
-    /// from the object's, nothing is written and the error is a `Conflict`. An object that is gone is no error.
-    ///
-    /// # Errors
-    /// When the object has another uid or other finalizers, or the API server refuses.
-    pub async fn remove_finalizer(
-        &self,
-        key: &ObjectKey,
-        uid: &str,
-        finalizers: &[String],
-        finalizer: &str,
-    ) -> Result<(), ApiError> {
-        if !finalizers.iter().any(|one| one == finalizer) {
-            return Ok(());
-        }
-        let rest: Vec<_> = finalizers.iter().filter(|one| *one != finalizer).collect();
-        let patch = json!([
-            {"op": "test", "path": "/metadata/uid", "value": uid},
-            {"op": "test", "path": "/metadata/finalizers", "value": finalizers},
-            {"op": "replace", "path": "/metadata/finalizers", "value": rest},
-        ]);
-        match self.json_patch(key, patch).await {
-            Err(error) if error.is_not_found() => Ok(()),
-            other => other,
-        }
-    }
-
-    /// Puts a finalizer on the object with this uid and resourceVersion, which had `finalizers`.
-    ///
-    /// # Errors
-    /// When the object changed since (`Conflict`), or the API server refuses.
-    pub async fn add_finalizer(
-        &self,
-        key: &ObjectKey,
-        uid: &str,
-        resource_version: &str,
-        finalizers: &[String],
-        finalizer: &str,
-    ) -> Result<(), ApiError> {
-        if finalizers.iter().any(|one| one == finalizer) {
-            return Ok(());
-        }
-        let all: Vec<_> = finalizers
-            .iter()
-            .map(String::as_str)
-            .chain([finalizer])
-            .collect();
-        let patch = json!([
-            {"op": "test", "path": "/metadata/uid", "value": uid},
-            {"op": "test", "path": "/metadata/resourceVersion", "value": resource_version},
-            {"op": "add", "path": "/metadata/finalizers", "value": all},
-        ]);
-        self.json_patch(key, patch).await
-    }
-
-    /// Applies a JSON patch whose tests are preconditions: the API server answers 422 when one does not hold.
-    async fn json_patch(&self, key: &ObjectKey, patch: Value) -> Result<(), ApiError> {
-        let at = self.place(key)?;
-        let patch: json_patch::Patch =
-            serde_json::from_value(patch).map_err(|error| malformed(key, &error.to_string()))?;
-        let parameters = PatchParams {
-            field_manager: Some(names::FIELD_MANAGER.to_owned()),
-            ..PatchParams::default()
-        };
-        let request = at.patch(&key.name, &parameters, &Patch::<()>::Json(patch));
-        let answer: Result<IgnoredAny, _> = self.call("patch", key, self.send(request)).await;
-        match answer {
-            Ok(_) => Ok(()),
-            Err(mut error) if matches!(&error.kind, ErrorKind::Invalid { fields } if fields.is_empty()) =>
-            {
-                error.kind = ErrorKind::Conflict;
-                "the object is not as it was last seen".clone_into(&mut error.message);
-                Err(error)
-            }
-            Err(error) => Err(error),
-        }
     }
 
     /// Merges into an object. The patch names uid and resourceVersion: an object that changed since is a `Conflict`.
@@ -329,19 +161,6 @@ impl Writer {
         self.metrics.api_write(verb, &key.kind, outcome);
         answer
     }
-}
-
-/// What the answer to a DELETE says of the object: absent where it is a Status.
-#[derive(Deserialize)]
-struct Remains {
-    #[serde(default)]
-    metadata: RemainsMeta,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct RemainsMeta {
-    deletion_timestamp: Option<IgnoredAny>,
 }
 
 fn post() -> PostParams {

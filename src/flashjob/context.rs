@@ -13,17 +13,17 @@ use super::{
     attempts::Bounds,
     blueprint::FlashPod,
     concern::{self, Sighting},
-    conditions, gauge,
+    gauge,
     job::Job,
     memory::Refusal,
+    news::{About, news},
     plan::World,
-    rollout::events::{Told, told},
     state::State,
     status::count,
     verdict::Markers,
 };
 use crate::{
-    api::{ConditionType, DevicePhase, DeviceStatus, FlashJobStatus, Reason},
+    api::{DevicePhase, FlashJobStatus, Reason},
     cluster::{Events, Fact, Writer},
     crash::Crash,
     release::engine::helm::Helm,
@@ -64,25 +64,6 @@ pub struct Context {
     state: Mutex<State>,
     flash_pod: RwLock<Result<Arc<FlashPod>, Refusal>>,
     nudge_tx: UnboundedSender<String>,
-}
-
-/// Whether a device that did not fail has something to say: its attempt failed and is tried again, or what was read back is not
-/// what was expected.
-fn is_news(before: &FlashJobStatus, device: &DeviceStatus) -> bool {
-    let unexpected = [Reason::VersionMismatch, Reason::NotSeen]
-        .iter()
-        .any(|reason| device.reason.as_deref() == Some(reason.as_str()));
-    let known = before
-        .devices
-        .iter()
-        .find(|known| known.index == device.index);
-    let failures = known.map_or(0, |known| known.earlier_failures.len());
-    let retried =
-        device.phase == DevicePhase::Waiting.as_str() && device.earlier_failures.len() > failures;
-    let observed = device.phase == DevicePhase::Succeeded.as_str()
-        && unexpected
-        && known.is_none_or(|known| known.phase != device.phase);
-    retried || observed
 }
 
 impl Context {
@@ -236,22 +217,18 @@ impl Context {
         (warning, reason): (bool, &'static str),
         note: String,
     ) {
-        let related = device.map(|uuid| ObjectReference {
-            kind: Some("Instance".into()),
-            uid: Some(uuid.to_owned()),
-            name: Some(uuid.to_owned()),
-            ..ObjectReference::default()
-        });
+        let related = device.map(instance);
         self.publish(job, related, (warning, reason), note);
     }
 
     /// Publishes an event about a part of a job, such as one of its rounds: events about several parts stay apart.
     pub fn event_of_part(&self, job: &Job, part: String, reason: Reason, note: String) {
-        let related = ObjectReference {
-            field_path: Some(part),
-            ..job.object.object_ref(&())
-        };
-        self.publish(job, Some(related), (false, reason.as_str()), note);
+        self.publish(
+            job,
+            Some(part_of(job, part)),
+            (false, reason.as_str()),
+            note,
+        );
     }
 
     fn publish(
@@ -271,93 +248,33 @@ impl Context {
         });
     }
 
-    /// Publishes an event about the order and pace of a job. Those about several steps of it stay apart by their related object.
-    fn tell(&self, job: &Job, told: Told) {
-        let related = told.step.map(|step| ObjectReference {
-            field_path: Some(format!("status.step{{{step}}}")),
-            ..job.object.object_ref(&())
-        });
-        self.events.publish(Fact {
-            about: job.object.object_ref(&()),
-            related,
-            warning: told.warning,
-            reason: told.reason.as_str(),
-            action: "Reconcile",
-            note: told.note,
-        });
-    }
-
     /// Publishes what changed between two stored statuses.
     pub fn transitions(&self, job: &Job, now: &FlashJobStatus) {
-        let before = &job.status;
-        let failed = DevicePhase::Failed.as_str();
-        let known = |index: i64| {
-            before
-                .devices
-                .iter()
-                .any(|device| device.index == index && device.phase == failed)
-        };
-        for device in now
-            .devices
-            .iter()
-            .filter(|device| device.phase == failed && !known(device.index))
-        {
-            let known = device.reason.as_deref().and_then(Reason::parse);
-            let reason = known.map_or("DeviceFailed", Reason::as_str);
-            let message = device.message.clone().unwrap_or_default();
-            let note = format!("device {} ({}): {message}", device.index, device.uuid);
-            self.event(job, Some(&device.uuid), (true, reason), note);
+        for news in news(&job.status, now) {
+            let related = match news.about {
+                About::Job => None,
+                About::Device(uuid) => Some(instance(&uuid)),
+                About::Step(id) => Some(part_of(job, format!("status.step{{{id}}}"))),
+            };
+            self.publish(job, related, (news.warning, news.reason), news.note);
         }
-        for device in now.devices.iter().filter(|device| is_news(before, device)) {
-            let known = Reason::ALL
-                .iter()
-                .find(|reason| Some(reason.as_str()) == device.reason.as_deref());
-            let reason = known.map_or("DeviceChanged", |reason| reason.as_str());
-            let message = device.message.clone().unwrap_or_default();
-            let note = format!("device {} ({}): {message}", device.index, device.uuid);
-            self.event(job, Some(&device.uuid), (true, reason), note);
-        }
-        let foreign = Reason::ForeignRevision.as_str();
-        let is_foreign = |device: &&DeviceStatus| device.reason.as_deref() == Some(foreign);
-        let said = |index: i64| {
-            before
-                .devices
-                .iter()
-                .any(|device| device.index == index && is_foreign(&device))
-        };
-        for device in now
-            .devices
-            .iter()
-            .filter(is_foreign)
-            .filter(|device| !said(device.index))
-        {
-            let note = device.message.clone().unwrap_or_default();
-            self.event(job, Some(&device.uuid), (true, foreign), note);
-        }
-        for told in told(before, now) {
-            self.tell(job, told);
-        }
-        for kind in [
-            ConditionType::Complete,
-            ConditionType::Failed,
-            ConditionType::Stalled,
-        ] {
-            let begins = conditions::holds(&now.conditions, kind)
-                && !conditions::holds(&before.conditions, kind);
-            // A job that failed is stalled, too: said once.
-            let said = kind == ConditionType::Stalled
-                && conditions::holds(&now.conditions, ConditionType::Failed);
-            if begins && !said {
-                let message = now.message.clone().unwrap_or_default();
-                let reason = now.reason.clone().unwrap_or_default();
-                let warning = kind != ConditionType::Complete;
-                self.event(
-                    job,
-                    None,
-                    (warning, kind.as_str()),
-                    format!("{reason}: {message}"),
-                );
-            }
-        }
+    }
+}
+
+/// The Instance of a device, as far as it is known by its UUID.
+fn instance(uuid: &str) -> ObjectReference {
+    ObjectReference {
+        kind: Some("Instance".into()),
+        uid: Some(uuid.to_owned()),
+        name: Some(uuid.to_owned()),
+        ..ObjectReference::default()
+    }
+}
+
+/// A part of a job: events about several parts stay apart by it.
+fn part_of(job: &Job, part: String) -> ObjectReference {
+    ObjectReference {
+        field_path: Some(part),
+        ..job.object.object_ref(&())
     }
 }

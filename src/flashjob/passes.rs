@@ -11,8 +11,8 @@ use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use super::{context::Context, reconcile::reconcile, sweep};
 
 /// How much longer than it took a pass rests before the next one of the same job: what happens meanwhile is planned at once. A
-/// job of many devices would keep a core busy otherwise, with a pass for every event.
-const REST: u32 = 9;
+/// job of many devices would keep a core busy otherwise, with a pass for every event; so it is a twentieth of one.
+const REST: u32 = 19;
 /// Shortest rest: a device in flight makes dozens of events, and a pass for each of them would cost more than all that is done
 /// about it.
 const SHORTEST_REST: Duration = Duration::from_millis(25);

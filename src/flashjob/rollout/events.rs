@@ -1,4 +1,4 @@
-//! What is told of order and pace when a stored status replaces another. Pure; called by `context`.
+//! What is told of order and pace when a stored status replaces another. Pure; called by `news`.
 
 use super::steps::{State, title};
 use crate::{
