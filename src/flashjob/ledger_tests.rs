@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use rstest::rstest;
 
 use super::*;
-use crate::flashjob::sight::ContainerSight;
+use crate::{flashjob::sight::ContainerSight, release::Status};
 
 fn identity(id: &str, endpoint: &str) -> Identity {
     Identity {
