@@ -4,6 +4,7 @@
 
 mod fence;
 mod source;
+mod values;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -22,7 +23,8 @@ use crate::{
     telemetry::Metrics,
 };
 use fence::FenceBroken;
-use source::{ChartSource, administrators_values};
+use source::ChartSource;
+use values::administrators_values;
 
 /// The flash chart that is built in.
 static FLASH_POD: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/charts/flash-pod");
@@ -180,7 +182,7 @@ pub async fn run(
         nudge_tx,
     ));
     ctx.state().own_namespace.clone_from(&namespace);
-    let values = administrators_values(Arc::clone(&ctx), source, &settings, namespace).await;
+    let values = administrators_values(Arc::clone(&ctx), source, namespace).await;
     let instances = Scope::of(&settings.akri_namespaces);
     let controller = flashjob::run(Arc::clone(&ctx), settings.scope(), instances, nudge_rx);
     let ended = tokio::select! {

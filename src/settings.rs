@@ -129,7 +129,7 @@ pub struct Settings {
     pub flash_pod: FlashPodSettings,
 
     /// ConfigMap in the operator's namespace whose key values.yaml holds chart values for all devices; reloaded when it
-    /// changes.
+    /// changes. Nothing begins before it was read.
     #[arg(
         long,
         env = "FLASHJOB_FLASH_POD_VALUES_CONFIGMAP",

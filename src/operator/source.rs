@@ -1,26 +1,16 @@
-//! The flash chart with the administrator's values, which are followed as they change. Reads the API server.
+//! The flash chart, and how it is compiled with the administrator's values. Reads the version of the API server.
 
 use std::{
-    future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
-
-use futures::StreamExt;
 
 use super::RunError;
 use crate::{
     api::Reason,
     chart::{Chart, template::Capabilities, yaml},
-    cluster::{
-        Clients, Reader,
-        watch::{self, WatchEvent},
-    },
+    cluster::{Clients, Reader},
     flashjob::{
-        Context,
         blueprint::{self, FlashPod},
         memory::Refusal,
     },
@@ -28,9 +18,9 @@ use crate::{
 };
 
 /// Key of the administrator's values in their `ConfigMap`.
-const VALUES_KEY: &str = "values.yaml";
+pub(super) const VALUES_KEY: &str = "values.yaml";
 /// Longest wait for an answer to a read.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Numbers the chart settings of this process.
 static NEXT_VERSION: AtomicU64 = AtomicU64::new(1);
 
@@ -39,10 +29,28 @@ pub(super) struct ChartSource {
     chart: Chart,
     settings: FlashPodSettings,
     capabilities: Capabilities,
-    configmap: String,
+    /// Name of the `ConfigMap` that holds them, where there is one.
+    pub(super) config_map: Option<String>,
 }
 
 impl ChartSource {
+    /// The built-in chart under default settings, with values in that `ConfigMap`.
+    #[cfg(test)]
+    pub(super) fn built_in(config_map: &str) -> Self {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            settings: FlashPodSettings,
+        }
+        let Line { settings } = clap::Parser::parse_from(["test"]);
+        Self {
+            chart: super::flash_chart(None).expect("a chart"),
+            settings,
+            capabilities: Capabilities::default(),
+            config_map: Some(config_map.to_owned()),
+        }
+    }
+
     pub(super) async fn new(
         chart: Chart,
         settings: &Settings,
@@ -59,10 +67,7 @@ impl ChartSource {
                 api_versions: version.api_versions,
                 ..Capabilities::default()
             },
-            configmap: settings
-                .flash_pod_values_configmap
-                .clone()
-                .unwrap_or_default(),
+            config_map: settings.flash_pod_values_configmap.clone(),
         })
     }
 
@@ -80,10 +85,8 @@ impl ChartSource {
         })?;
         let settings = blueprint::Settings {
             operator_values: values.map(|text| {
-                (
-                    text.to_owned(),
-                    format!("ConfigMap {} {VALUES_KEY}", self.configmap),
-                )
+                let name = self.config_map.as_deref().unwrap_or_default();
+                (text.to_owned(), format!("ConfigMap {name} {VALUES_KEY}"))
             }),
             allowed_value_paths: self.settings.allowed_value_paths.clone(),
             policy,
@@ -94,71 +97,5 @@ impl ChartSource {
             &settings,
             NEXT_VERSION.fetch_add(1, Ordering::Relaxed),
         )
-    }
-}
-
-/// Follows the administrator's values: a bad edit keeps the last good ones and says so.
-pub(super) async fn administrators_values(
-    ctx: Arc<Context>,
-    source: ChartSource,
-    settings: &Settings,
-    namespace: String,
-) -> impl Future<Output = ()> + use<> {
-    let name = settings.flash_pod_values_configmap.clone();
-    let mut events = name.map(|name| watch::config_map(&ctx.read, &namespace, &name));
-    // The first list is awaited: a job must not start with values that are about to change.
-    if let Some(events) = &mut events {
-        let listed = follow(&ctx, &source, events, true);
-        if tokio::time::timeout(READ_TIMEOUT, listed).await.is_err() {
-            tracing::error!(
-                "the administrator's chart values could not be read yet; the chart's own are used"
-            );
-        }
-    }
-    async move {
-        match &mut events {
-            Some(events) => follow(&ctx, &source, events, false).await,
-            None => std::future::pending().await,
-        }
-    }
-}
-
-async fn follow(
-    ctx: &Context,
-    source: &ChartSource,
-    events: &mut watch::Watch<k8s_openapi::api::core::v1::ConfigMap>,
-    until_listed: bool,
-) {
-    while let Some(watched) = events.next().await {
-        let values = match watched.event {
-            WatchEvent::Seen(object) => object.data.and_then(|mut data| data.remove(VALUES_KEY)),
-            WatchEvent::Deleted(_) => None,
-            WatchEvent::Listed if until_listed => return,
-            WatchEvent::Restarted | WatchEvent::Listed | WatchEvent::NotInstalled => continue,
-            WatchEvent::Failed(error) => {
-                tracing::warn!(kind = "ConfigMap", error = %error, "watch failed, trying again");
-                continue;
-            }
-        };
-        let first = ctx.flash_pod().is_err();
-        match source.load(values.as_deref()) {
-            Ok(flash_pod) => {
-                tracing::info!(configmap = source.configmap, "chart values were loaded");
-                ctx.set_flash_pod(Ok(Arc::new(flash_pod)));
-            }
-            // Nothing good to keep: nothing starts, and every job says why.
-            Err(refusal) if first || until_listed => ctx.set_flash_pod(Err(Refusal {
-                reason: Reason::ChartInvalid,
-                message: format!("{}; mend ConfigMap {}", refusal.message, source.configmap),
-            })),
-            Err(refusal) => {
-                tracing::error!(
-                    configmap = source.configmap,
-                    error = refusal.message,
-                    "chart values cannot be used; the last good ones are kept"
-                );
-                ctx.metrics.release("chart", "load values", "refused");
-            }
-        }
     }
 }

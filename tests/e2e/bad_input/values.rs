@@ -10,6 +10,8 @@ use super::{PATIENCE, Stage, condition, device_of, says};
 
 /// Name of the ConfigMap with the administrator's values.
 const CONFIG_MAP: &str = "flash-pod-values";
+/// What the operator logs when it takes them up.
+const LOADED: &str = "chart values were loaded";
 
 /// Whether anything that a device needs was created in the namespace.
 fn created(stage: &Stage) -> [usize; 2] {
@@ -130,7 +132,7 @@ async fn a_bad_edit_of_the_operators_values_keeps_the_last_good_ones_and_says_so
     stage
         .space
         .eventually("good values in use", PATIENCE, async || {
-            stage.operator.log().contains(CONFIG_MAP).then_some(())
+            stage.operator.log().contains(LOADED).then_some(())
         })
         .await;
     config_map(&stage, "podAnnotations: {type: '{{ device.type }\n");
@@ -160,6 +162,43 @@ async fn a_bad_edit_of_the_operators_values_keeps_the_last_good_ones_and_says_so
 }
 
 #[tokio::test]
+async fn without_the_config_map_of_its_values_nothing_begins_and_values_that_are_deleted_stay_in_force()
+ {
+    let arguments = ["--flash-pod-values-configmap", CONFIG_MAP];
+    let stage = Stage::healthy("no-values", 2, 0.5, &arguments).await;
+    let uuids = stage.fleet.uuids();
+    stage.flash("job", &uuids[..1], Value::Null).await;
+    let words = [
+        CONFIG_MAP,
+        &stage.space.name,
+        "does not exist",
+        "helm upgrade",
+    ];
+    let stalled = async || {
+        let stalled = condition(&stage.status("job").await, "Stalled");
+        (stalled["reason"] == "ChartInvalid").then_some(stalled)
+    };
+    let space = &stage.space;
+    let stalled = space.eventually("refused chart", PATIENCE, stalled).await;
+    says(&stalled, &words);
+    assert_eq!(created(&stage), [0, 0]);
+    config_map(&stage, "podAnnotations: {type: '{{ device.type }}'}\n");
+    assert_eq!(stage.finished("job").await["counts"]["succeeded"], 1);
+    stage.space.kubectl(&["delete", "configmap", CONFIG_MAP]);
+    let kept = async || stage.operator.log().contains("was deleted").then_some(());
+    stage
+        .space
+        .eventually("word of the deletion", PATIENCE, kept)
+        .await;
+    stage.flash("later", &uuids[1..], Value::Null).await;
+    let pod = stage.flashing(&uuids[1]).await;
+    let pod = stage.api("v1", "Pod").get(&pod).await.unwrap();
+    let annotations = pod.metadata.annotations.unwrap();
+    assert_eq!(annotations["type"], "esp32s3", "the last good values");
+    assert_eq!(stage.finished("later").await["counts"]["succeeded"], 1);
+}
+
+#[tokio::test]
 async fn an_unknown_variable_is_named_with_file_and_key_and_nothing_is_created() {
     let stage = Stage::healthy(
         "variable",
@@ -175,7 +214,7 @@ async fn an_unknown_variable_is_named_with_file_and_key_and_nothing_is_created()
     stage
         .space
         .eventually("the values in use", PATIENCE, async || {
-            stage.operator.log().contains(CONFIG_MAP).then_some(())
+            stage.operator.log().contains(LOADED).then_some(())
         })
         .await;
     stage.flash("job", &stage.fleet.uuids(), Value::Null).await;
@@ -339,7 +378,7 @@ async fn a_device_that_lacks_what_the_others_have_fails_alone_with_the_name_of_i
     stage
         .space
         .eventually("the values in use", PATIENCE, async || {
-            stage.operator.log().contains(CONFIG_MAP).then_some(())
+            stage.operator.log().contains(LOADED).then_some(())
         })
         .await;
     let at = |address: &str| json!({"HOST_ENDPOINT": address, "DEVICE": "esp32s3"});
