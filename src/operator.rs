@@ -9,13 +9,16 @@ mod values;
 use std::{path::Path, sync::Arc, time::Duration};
 
 use include_dir::{Dir, include_dir};
-use tokio::sync::{mpsc, watch as signal};
+use tokio::{
+    sync::{mpsc, watch as signal},
+    time::Instant,
+};
 
 use crate::{
     chart::{Chart, load::LoadError},
     cluster::{
-        ApiError, ClientError, Clients, Election, Events, Fence, Kinds, Leadership, Lost, Scope,
-        Writer, clock,
+        ApiError, ClientError, Clients, Election, Events, Fence, Kinds, Leadership, Lost, Reader,
+        Scope, Writer, clock,
     },
     flashjob::{self, Context, Limits, attempts::Bounds, verdict::Markers},
     release::engine::helm::{self, Helm, HelmError},
@@ -28,6 +31,12 @@ use values::administrators_values;
 
 /// The flash chart that is built in.
 static FLASH_POD: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/charts/flash-pod");
+/// Longest wait for an answer to a read.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the API server is asked again at start.
+const START_PATIENCE: Duration = Duration::from_mins(2);
+/// How soon.
+const START_PAUSE: Duration = Duration::from_secs(1);
 /// How long running steps get to end when the process stops.
 const DRAIN: Duration = Duration::from_secs(20);
 /// How long a helm process may take to end when it is asked to.
@@ -112,16 +121,16 @@ pub async fn run(
     let namespace = settings.own_namespace(&clients.default_namespace);
     policy(&settings.flash_pod, [])?;
     let chart = flash_chart(settings.flash_pod.flash_pod_chart.as_deref())?;
-    let kinds = Kinds::default()
-        .discover(&clients.read, &settings.flash_pod.allowed_extra_kinds)
-        .await?;
+    let (kinds, source) = tokio::select! {
+        known = known(&settings, &clients, chart) => known?,
+        _ = stop.wait_for(|stop| *stop) => return Ok(()),
+    };
     let writer = Writer::new(
         clients.write.clone(),
         kinds,
         settings.write_timeout(),
         metrics.clone(),
     );
-    let source = ChartSource::new(chart, &settings, &clients).await?;
     let leading = Arc::clone(&fence);
     let helm = engine(&settings, &source).await?;
     let helm = helm.map(|helm| helm.only_while(move || leading.is_held(clock::boot_time())));
@@ -205,6 +214,33 @@ pub async fn run(
         give_up(leadership).await;
     }
     ended
+}
+
+/// What has to be known of the API server before anything else is asked of it.
+async fn known(
+    settings: &Settings,
+    clients: &Clients,
+    chart: Chart,
+) -> Result<(Kinds, ChartSource), RunError> {
+    let extra = &settings.flash_pod.allowed_extra_kinds;
+    let kinds = asked_again(|| Kinds::default().discover(&clients.read, extra)).await?;
+    let reader = Reader::new(clients.read.clone(), READ_TIMEOUT);
+    let version = asked_again(|| reader.cluster_version()).await?;
+    Ok((kinds, ChartSource::new(chart, settings, version)))
+}
+
+/// Asks again while it may help, for some time: a process that ends is started again later each time.
+async fn asked_again<T>(ask: impl AsyncFn() -> Result<T, ApiError>) -> Result<T, ApiError> {
+    let end = Instant::now() + START_PATIENCE;
+    loop {
+        match ask().await {
+            Err(error) if error.is_transient() && Instant::now() < end => {
+                tracing::warn!(error = %error, "the API server is needed to start; trying again");
+                tokio::time::sleep(START_PAUSE).await;
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// Lets the next leader begin at once. Call it once no write is under way.

@@ -1,15 +1,11 @@
-//! The flash chart, and how it is compiled with the administrator's values. Reads the version of the API server.
+//! The flash chart, and how it is compiled with the administrator's values.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::RunError;
 use crate::{
     api::Reason,
     chart::{Chart, template::Capabilities, yaml},
-    cluster::{Clients, Reader},
+    cluster::ClusterVersion,
     flashjob::{
         blueprint::{self, FlashPod},
         memory::Refusal,
@@ -19,8 +15,6 @@ use crate::{
 
 /// Key of the administrator's values in their `ConfigMap`.
 pub(super) const VALUES_KEY: &str = "values.yaml";
-/// Longest wait for an answer to a read.
-pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Numbers the chart settings of this process.
 static NEXT_VERSION: AtomicU64 = AtomicU64::new(1);
 
@@ -51,15 +45,9 @@ impl ChartSource {
         }
     }
 
-    pub(super) async fn new(
-        chart: Chart,
-        settings: &Settings,
-        clients: &Clients,
-    ) -> Result<Self, RunError> {
-        let version = Reader::new(clients.read.clone(), READ_TIMEOUT)
-            .cluster_version()
-            .await?;
-        Ok(Self {
+    /// The chart in a cluster of that version.
+    pub(super) fn new(chart: Chart, settings: &Settings, version: ClusterVersion) -> Self {
+        Self {
             chart,
             settings: settings.flash_pod.clone(),
             capabilities: Capabilities {
@@ -68,7 +56,7 @@ impl ChartSource {
                 ..Capabilities::default()
             },
             config_map: settings.flash_pod_values_configmap.clone(),
-        })
+        }
     }
 
     /// Compiles the chart with these values of the administrator.

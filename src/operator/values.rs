@@ -8,7 +8,10 @@ use std::{future::Future, sync::Arc};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::ConfigMap;
 
-use super::source::{ChartSource, READ_TIMEOUT, VALUES_KEY};
+use super::{
+    READ_TIMEOUT,
+    source::{ChartSource, VALUES_KEY},
+};
 use crate::{
     api::Reason,
     cluster::watch::{self, Watch, WatchEvent},

@@ -187,6 +187,33 @@ async fn a_finalizer_whose_write_meets_a_conflict_is_put_on_and_taken_off_later(
     space.assert_flashed(&fleet, 1);
 }
 
+/// A kubelet that restarts it waits longer each time: what passes by itself is waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_that_starts_while_the_api_server_refuses_asks_again_and_still_stops_when_told()
+{
+    let space = Space::new("start").await;
+    let user = space.control_plane.operator_kubeconfig();
+    let faults = Faults {
+        share: 1.0,
+        kinds: vec![Fault::Unavailable],
+        ..Faults::default()
+    };
+    let proxy = Proxy::start(space.control_plane, user, 1, faults).await;
+    let start = |name| space.operator_as(proxy.kubeconfig(), name, &["--engine", "native"]);
+    let (mut stopped, mut operator) = (start("stopped"), start("operator"));
+    for one in [&stopped, &operator] {
+        let asks_again = async || one.log().contains("trying again").then_some(());
+        space
+            .eventually("another try", seconds(30), asks_again)
+            .await;
+    }
+    assert!(stopped.terminate(seconds(5)).success());
+    proxy.set(Faults::default());
+    let leads = async || operator.log().contains("leading identity=").then_some(());
+    space.eventually("leader", seconds(60), leads).await;
+    assert_eq!(operator.ended(), None);
+}
+
 #[rstest]
 #[case::native_hundredth(Run { engine: "native", share: 0.01, devices: 200, parallelism: 20, within: 600 })]
 #[case::native_tenth(Run { engine: "native", share: 0.1, devices: 100, parallelism: 20, within: 900 })]
