@@ -99,16 +99,22 @@ impl Election {
         };
         loop {
             let (pause, won) = self.campaign(&mut candidacy).await;
-            if let Some((leadership, released)) = won {
-                if !released {
-                    sleep(self.request_timeout).await;
+            let Some((mut leadership, released)) = won else {
+                sleep(pause).await;
+                continue;
+            };
+            let wait = if released {
+                Duration::ZERO
+            } else {
+                self.request_timeout
+            };
+            match leadership.settle(wait).await {
+                Ok(()) => {
+                    info!(identity = %leadership.identity, "leading");
+                    return leadership;
                 }
-                info!(identity = %leadership.identity, "leading");
-                self.fence
-                    .open_until(leadership.renewed + self.times.renew_deadline);
-                return leadership;
+                Err(lost) => warn!(%lost, "the leader lease was won and lost again; trying again"),
             }
-            sleep(pause).await;
         }
     }
 
@@ -144,6 +150,7 @@ impl Election {
                     identity: tried.clone(),
                     lease,
                     renewed: now,
+                    settled: false,
                 };
                 (poll, Some((leadership, released)))
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use super::{Election, Lost};
@@ -26,6 +26,8 @@ pub struct Leadership {
     pub(super) lease: Lease,
     /// Boot time before the last successful renewal was sent.
     pub(super) renewed: Duration,
+    /// No write of a former leader can be under way any more: renewals open the fence.
+    pub(super) settled: bool,
 }
 
 impl Leadership {
@@ -41,19 +43,43 @@ impl Leadership {
         self.lease.metadata.uid.clone()
     }
 
+    /// Waits until no write of a former leader can be under way, and then opens the fence. The Lease is renewed meanwhile, so
+    /// that a leader does not begin with one that is half over.
+    ///
+    /// # Errors
+    /// When the Lease was lost.
+    pub(super) async fn settle(&mut self, wait: Duration) -> Result<(), Lost> {
+        let period = self.election.times.renew_period;
+        if let Ok(lost) = timeout(wait, self.renewals(period)).await {
+            return Err(lost);
+        }
+        self.settled = true;
+        self.open_fence();
+        Ok(())
+    }
+
     /// Renews the Lease until it is lost; then the fence is closed.
     pub async fn keep(&mut self) -> Lost {
+        let lost = self.renewals(Duration::ZERO).await;
+        self.election.fence.close();
+        lost
+    }
+
+    /// Renews the Lease, for the first time after `pause`, until it is lost.
+    async fn renewals(&mut self, mut pause: Duration) -> Lost {
         loop {
-            let pause = match self.renew().await {
+            sleep(pause).await;
+            pause = match self.renew().await {
                 Ok(true) => self.election.times.renew_period,
                 Ok(false) => RETRY_PAUSE,
-                Err(lost) => {
-                    self.election.fence.close();
-                    return lost;
-                }
+                Err(lost) => return lost,
             };
-            sleep(pause).await;
         }
+    }
+
+    fn open_fence(&self) {
+        let until = self.renewed + self.election.times.renew_deadline;
+        self.election.fence.open_until(until);
     }
 
     /// One renewal: whether it succeeded.
@@ -77,9 +103,9 @@ impl Leadership {
             Ok(lease) => {
                 self.lease = lease;
                 self.renewed = before;
-                self.election
-                    .fence
-                    .open_until(before + times.renew_deadline);
+                if self.settled {
+                    self.open_fence();
+                }
                 Ok(true)
             }
             Err(error) if error.kind == ErrorKind::NotFound => Err(Lost::Deleted),

@@ -61,23 +61,27 @@ impl Server {
 
     /// Who leads when all of it is over.
     async fn won(&self) -> String {
+        let election = self.election(Duration::from_secs(20));
+        let won = timeout(Duration::from_mins(1), election.win());
+        let leadership = won.await.expect("it is won in time");
+        leadership.identity().to_owned()
+    }
+
+    /// A candidate that looks at the Lease all the time.
+    fn election(&self, renew_period: Duration) -> Election {
         let server = self.clone();
         let service = service_fn(move |request| server.clone().serve(request));
-        let moment = Duration::from_millis(1);
         let times = LeaseTimes {
             duration: Duration::from_mins(1),
             renew_deadline: Duration::from_secs(30),
-            renew_period: moment,
-            poll_period: moment,
+            renew_period,
+            poll_period: Duration::from_millis(1),
         };
         let client = Client::new(service, "lab");
         let fence = Arc::new(Fence::default());
         // The limit of a request, and the wait after a lease that was not given up.
         let limit = Duration::from_millis(200);
-        let election = Election::new(client, "lab", times, limit, fence);
-        let won = timeout(Duration::from_mins(1), election.win());
-        let leadership = won.await.expect("it is won in time");
-        leadership.identity().to_owned()
+        Election::new(client, "lab", times, limit, fence)
     }
 }
 
@@ -98,4 +102,38 @@ async fn a_try_whose_answer_was_lost_is_recognised_by_its_identity() {
     let server = Server::failing(&[(504, true)]);
     let leader = server.won().await;
     assert_eq!(*locked(&server.holders), [leader.clone(), leader]);
+}
+
+#[tokio::test]
+async fn a_lease_that_was_won_is_renewed_while_writes_of_a_former_leader_are_waited_for() {
+    let server = Server::default();
+    let election = server.election(Duration::from_millis(20));
+    let fence = Arc::clone(&election.fence);
+    let winning = tokio::spawn(async move { election.win().await });
+    while locked(&server.holders).len() < 3 {
+        assert!(!winning.is_finished(), "won without renewals");
+        sleep(Duration::from_millis(1)).await;
+    }
+    assert!(!fence.is_held(clock::boot_time()), "writes are waited for");
+    let leadership = winning.await.expect("an election");
+    assert!(fence.is_held(clock::boot_time()));
+    let holders = locked(&server.holders).clone();
+    assert!(holders.iter().all(|one| one == leadership.identity()));
+}
+
+#[tokio::test]
+async fn a_lease_that_is_taken_while_former_writes_are_waited_for_is_not_led_with() {
+    let server = Server::failing(&[(200, true), (409, false)]);
+    let election = server.election(Duration::from_millis(20));
+    let fence = Arc::clone(&election.fence);
+    let winning = tokio::spawn(async move { election.win().await });
+    while locked(&server.holders).is_empty() {
+        sleep(Duration::from_millis(1)).await;
+    }
+    if let Some(lease) = locked(&server.lease).as_mut() {
+        lease["spec"]["holderIdentity"] = json!("another");
+    }
+    sleep(Duration::from_millis(600)).await;
+    assert!(!winning.is_finished() && !fence.is_held(clock::boot_time()));
+    winning.abort();
 }

@@ -147,12 +147,7 @@ impl Replica {
                 renewed,
                 ready,
             } if now < ready => {
-                self.next_tick = ready;
-                self.stage = Stage::Won {
-                    lease,
-                    renewed,
-                    ready,
-                };
+                self.settle(api, reached, (lease, renewed, ready));
                 None
             }
             // It slept too long: its fence would never open, and its first renewal ends it.
@@ -206,12 +201,42 @@ impl Replica {
         } else {
             REQUEST_TIMEOUT
         };
-        self.next_tick = api.now + wait;
+        self.next_tick = api.now + wait.min(PERIOD);
         self.stage = Stage::Won {
             lease,
             renewed: api.now,
             ready: api.now + wait,
         };
+    }
+
+    /// The Lease is renewed while writes of a former leader are waited for; the fence stays closed.
+    fn settle(&mut self, api: &mut Api, reached: bool, (lease, renewed, ready): (Lease, i64, i64)) {
+        if is_lost(api, reached, &lease, renewed) {
+            self.step_down(api, Stage::Standby);
+            return;
+        }
+        let (lease, renewed) = self.renewed(api, reached, (lease, renewed));
+        self.next_tick = ready.min(api.now + PERIOD);
+        self.stage = Stage::Won {
+            lease,
+            renewed,
+            ready,
+        };
+    }
+
+    /// The Lease after a renewal, where it can be reached, and when it was renewed last.
+    fn renewed(
+        &self,
+        api: &mut Api,
+        reached: bool,
+        (lease, renewed): (Lease, i64),
+    ) -> (Lease, i64) {
+        if !reached {
+            return (lease, renewed);
+        }
+        let now = api.now;
+        let spec = held_spec(lease.spec.as_ref(), &self.identity(), DURATION, api.time());
+        (put(api, Some(spec)), now)
     }
 
     fn keep(
@@ -220,10 +245,7 @@ impl Replica {
         reached: bool,
         (lease, renewed, leader): (Lease, i64, Box<Leader>),
     ) -> Option<Box<Leader>> {
-        let now = api.now;
-        let lost = now >= renewed + RENEW_DEADLINE
-            || (reached && api.lease.as_ref().is_none_or(|known| *known != lease));
-        if lost {
+        if is_lost(api, reached, &lease, renewed) {
             let stage = Stage::Leading {
                 lease,
                 renewed,
@@ -231,13 +253,8 @@ impl Replica {
             };
             return self.step_down(api, stage);
         }
-        let (lease, renewed) = if reached {
-            let spec = held_spec(lease.spec.as_ref(), &self.identity(), DURATION, api.time());
-            self.fence.open_until(boot(now + RENEW_DEADLINE));
-            (put(api, Some(spec)), now)
-        } else {
-            (lease, renewed)
-        };
+        let (lease, renewed) = self.renewed(api, reached, (lease, renewed));
+        self.fence.open_until(boot(renewed + RENEW_DEADLINE));
         self.stage = Stage::Leading {
             lease,
             renewed,
@@ -258,6 +275,12 @@ pub struct Begin<'a> {
     pub max_in_flight: usize,
     /// Pods that were created after the first list was made.
     pub late: &'a mut dyn FnMut(&Api) -> Vec<String>,
+}
+
+/// Whether a holder finds that the Lease is not its own any more.
+fn is_lost(api: &Api, reached: bool, lease: &Lease, renewed: i64) -> bool {
+    api.now >= renewed + RENEW_DEADLINE
+        || (reached && api.lease.as_ref().is_none_or(|known| known != lease))
 }
 
 fn put(api: &mut Api, spec: Option<k8s_openapi::api::coordination::v1::LeaseSpec>) -> Lease {
