@@ -3,20 +3,20 @@
 //! Without them nothing begins: no device may be flashed with other values than those that are meant for it. Values that were
 //! good stay in force when what replaces them is not.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::ConfigMap;
 
-use super::{
-    READ_TIMEOUT,
-    source::{ChartSource, VALUES_KEY},
-};
+use super::source::{ChartSource, VALUES_KEY};
 use crate::{
     api::Reason,
     cluster::watch::{self, Watch, WatchEvent},
     flashjob::{Context, blueprint::FlashPod, memory::Refusal},
 };
+
+/// How long jobs are not looked at at all, so that none says that values are missing which are about to come.
+const FIRST_READ: Duration = Duration::from_secs(10);
 
 /// Follows the administrator's values for as long as the returned future is polled. Where the source names a `ConfigMap`, the
 /// flash chart is refused until it was read, which is waited for here, but not for ever.
@@ -32,10 +32,9 @@ pub(super) async fn administrators_values(
         ctx.set_flash_pod(Err(followed.refuse("was not read yet")));
         (followed, events)
     });
-    // A job that is looked at before would say that they are missing, though they are about to come.
     if let Some((followed, events)) = &mut watched {
         let listed = follow(&ctx, followed, events, true);
-        if tokio::time::timeout(READ_TIMEOUT, listed).await.is_err() {
+        if tokio::time::timeout(FIRST_READ, listed).await.is_err() {
             tracing::error!(
                 configmap = followed.config_map,
                 "the chart values could not be read yet; nothing begins before they are"

@@ -214,6 +214,42 @@ async fn an_operator_that_starts_while_the_api_server_refuses_asks_again_and_sti
     assert_eq!(operator.ended(), None);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_cannot_read_its_values_keeps_its_lease_says_so_and_goes_on_when_it_can() {
+    let space = Space::new("unread").await;
+    let fleet = space.healthy(1, 0.5).await;
+    let values = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "values"}});
+    space.apply(&values.to_string());
+    let user = space.control_plane.operator_kubeconfig();
+    let faults = Faults {
+        share: 1.0,
+        kinds: vec![Fault::Silence],
+        path: "/configmaps",
+        ..Faults::default()
+    };
+    let proxy = Proxy::start(space.control_plane, user, 1, faults).await;
+    let arguments = [
+        "--engine",
+        "native",
+        "--flash-pod-values-configmap",
+        "values",
+    ];
+    let mut operator = space.operator_as(proxy.kubeconfig(), "operator", &arguments);
+    flash_unverified(&space, &fleet);
+    let says_so = async || {
+        let status = &space.job("job").0["status"];
+        let message = status["message"].as_str().unwrap_or_default();
+        message.contains("was not read yet").then_some(())
+    };
+    space.eventually("word of it", seconds(60), says_so).await;
+    assert_eq!(operator.ended(), None, "its lease is kept");
+    space.assert_flashed(&fleet, 0);
+    proxy.set(Faults::default());
+    space.finished("job", 120).await;
+    space.assert_flashed(&fleet, 1);
+    assert_eq!(operator.ended(), None);
+}
+
 #[rstest]
 #[case::native_hundredth(Run { engine: "native", share: 0.01, devices: 200, parallelism: 20, within: 600 })]
 #[case::native_tenth(Run { engine: "native", share: 0.1, devices: 100, parallelism: 20, within: 900 })]
