@@ -6,7 +6,7 @@ mod metrics;
 
 use std::{fmt::Display, io::IsTerminal};
 
-use tracing::Subscriber;
+use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::{
     EnvFilter, Registry,
     filter::filter_fn,
@@ -84,8 +84,15 @@ fn refuse(filter: &str, message: &dyn Display) -> LogLevelError {
 }
 
 /// Where the client library logs answers that it could not read, word for word: the answer about a release Secret is its record.
-/// What went wrong is in the error that it returns as well, and that is reported.
 const WHOLE_ANSWERS: &str = "kube_client::client";
+/// Where it logs as errors that some request failed, without saying which.
+const ERRORS_OF_REQUESTS: &str = "kube_client::client::builder";
+
+/// Whether an event may be logged at all. What went wrong with a request is in the error that its caller gets and reports.
+fn may_be_logged(event: &Metadata<'_>) -> bool {
+    let repeats = event.target() == ERRORS_OF_REQUESTS && *event.level() == Level::ERROR;
+    event.target() != WHOLE_ANSWERS && !repeats
+}
 
 /// Starts logging to standard error.
 ///
@@ -113,7 +120,7 @@ where
     let (layer, handle) = reload::Layer::new(parse(filter)?);
     let registry = tracing_subscriber::registry()
         .with(layer)
-        .with(filter_fn(|event| event.target() != WHOLE_ANSWERS));
+        .with(filter_fn(may_be_logged));
     let lines = fmt::layer().with_writer(out).with_ansi(colours);
     let subscriber: Box<dyn Subscriber + Send + Sync> = match format {
         LogFormat::Text => Box::new(registry.with(lines)),
@@ -168,6 +175,7 @@ mod tests {
         let logged = String::from_utf8(logged).expect("text");
         assert!(logged.contains("what the operator says of it"), "{logged}");
         assert!(!logged.contains("c2VjcmV0"), "{logged}");
+        assert!(!logged.contains("ERROR"), "{logged}");
     }
 
     #[test]

@@ -96,7 +96,9 @@ impl Leadership {
             times.duration,
             clock::now(),
         );
-        let limit = self.election.request_timeout.min(left);
+        // One try that is never answered must leave time for another.
+        let limit = (left / 2).max(RETRY_PAUSE).min(left);
+        let limit = self.election.request_timeout.min(limit);
         let write = self.election.write(Some(&self.lease), spec, limit);
         let crash = &self.election.crash;
         match crash.around(Write::LeaseRenew, write).await {

@@ -11,7 +11,7 @@ use super::*;
 #[derive(Clone, Default)]
 struct Server {
     lease: Arc<Mutex<Option<Value>>>,
-    /// Code of the answer to each write, and whether it takes effect; then all do.
+    /// Code of the answer to each write, 0 for none at all, and whether it takes effect; then all do.
     fates: Arc<Mutex<Vec<(u16, bool)>>>,
     holders: Arc<Mutex<Vec<String>>>,
 }
@@ -52,6 +52,9 @@ impl Server {
         if effective {
             *locked(&self.lease) = Some(lease.clone());
         }
+        if code == 0 {
+            return std::future::pending().await;
+        }
         Ok(if code < 300 {
             answer(code, &lease)
         } else {
@@ -61,19 +64,19 @@ impl Server {
 
     /// Who leads when all of it is over.
     async fn won(&self) -> String {
-        let election = self.election(Duration::from_secs(20));
+        let election = self.election(Duration::from_secs(20), Duration::from_secs(30));
         let won = timeout(Duration::from_mins(1), election.win());
         let leadership = won.await.expect("it is won in time");
         leadership.identity().to_owned()
     }
 
     /// A candidate that looks at the Lease all the time.
-    fn election(&self, renew_period: Duration) -> Election {
+    fn election(&self, renew_period: Duration, renew_deadline: Duration) -> Election {
         let server = self.clone();
         let service = service_fn(move |request| server.clone().serve(request));
         let times = LeaseTimes {
             duration: Duration::from_mins(1),
-            renew_deadline: Duration::from_secs(30),
+            renew_deadline,
             renew_period,
             poll_period: Duration::from_millis(1),
         };
@@ -107,7 +110,7 @@ async fn a_try_whose_answer_was_lost_is_recognised_by_its_identity() {
 #[tokio::test]
 async fn a_lease_that_was_won_is_renewed_while_writes_of_a_former_leader_are_waited_for() {
     let server = Server::default();
-    let election = server.election(Duration::from_millis(20));
+    let election = server.election(Duration::from_millis(20), Duration::from_secs(30));
     let fence = Arc::clone(&election.fence);
     let winning = tokio::spawn(async move { election.win().await });
     while locked(&server.holders).len() < 3 {
@@ -124,7 +127,7 @@ async fn a_lease_that_was_won_is_renewed_while_writes_of_a_former_leader_are_wai
 #[tokio::test]
 async fn a_lease_that_is_taken_while_former_writes_are_waited_for_is_not_led_with() {
     let server = Server::failing(&[(200, true), (409, false)]);
-    let election = server.election(Duration::from_millis(20));
+    let election = server.election(Duration::from_millis(20), Duration::from_secs(30));
     let fence = Arc::clone(&election.fence);
     let winning = tokio::spawn(async move { election.win().await });
     while locked(&server.holders).is_empty() {
@@ -136,4 +139,25 @@ async fn a_lease_that_is_taken_while_former_writes_are_waited_for_is_not_led_wit
     sleep(Duration::from_millis(600)).await;
     assert!(!winning.is_finished() && !fence.is_held(clock::boot_time()));
     winning.abort();
+}
+
+#[tokio::test]
+async fn a_renewal_that_is_never_answered_leaves_time_for_another() {
+    let server = Server::default();
+    let mut election = server.election(Duration::from_millis(20), Duration::from_secs(2));
+    let mut leadership = election.win().await;
+    // As long as the lease may be believed in.
+    election.request_timeout = Duration::from_secs(2);
+    leadership.election = election;
+    locked(&server.fates).push((0, false));
+    let silent = locked(&server.holders).len();
+    let again = async {
+        while locked(&server.holders).len() < silent + 2 {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::select! {
+        lost = leadership.keep() => panic!("{lost}"),
+        () = again => {}
+    }
 }
