@@ -157,24 +157,39 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn an_answer_that_cannot_be_read_is_in_no_log_whatever_the_level() {
+    /// What is logged at `trace` about a request for a Secret that fails.
+    async fn logged(client: Client) -> String {
         let kept = Kept::default();
         let out = kept.clone();
         let (log, _level) =
             subscriber(LogFormat::Json, "trace", false, move || out.clone()).expect("a log");
         let _log = tracing::subscriber::set_default(log);
-        let garbled = service_fn(|_: http::Request<Body>| async {
-            let answer = br#"{"data": {"release": "c2VjcmV0"}, "type": [}"#;
-            Ok::<_, Infallible>(http::Response::new(Body::from(answer.to_vec())))
-        });
-        let secrets: Api<Secret> = Api::default_namespaced(Client::new(garbled, "lab"));
-        let error = secrets.get("one").await.expect_err("no JSON");
+        let secrets: Api<Secret> = Api::default_namespaced(client);
+        let error = secrets.get("one").await.expect_err("no Secret");
         tracing::warn!(%error, "what the operator says of it");
         let logged = kept.0.lock().expect("a log").clone();
         let logged = String::from_utf8(logged).expect("text");
         assert!(logged.contains("what the operator says of it"), "{logged}");
+        logged
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_cannot_be_read_is_in_no_log_whatever_the_level() {
+        let garbled = service_fn(|_: http::Request<Body>| async {
+            let answer = br#"{"data": {"release": "c2VjcmV0"}, "type": [}"#;
+            Ok::<_, Infallible>(http::Response::new(Body::from(answer.to_vec())))
+        });
+        let logged = logged(Client::new(garbled, "lab")).await;
         assert!(!logged.contains("c2VjcmV0"), "{logged}");
+    }
+
+    #[tokio::test]
+    async fn a_request_that_fails_is_logged_by_who_made_it_alone() {
+        let nobody = "http://127.0.0.1:1".parse().expect("an address");
+        let mut config = kube::Config::new(nobody);
+        config.default_retry = false;
+        let client = Client::try_from(config).expect("a client");
+        let logged = logged(client).await;
         assert!(!logged.contains("ERROR"), "{logged}");
     }
 
