@@ -121,7 +121,7 @@ impl Election {
     /// One look at the Lease and, if it is free, one try to take it.
     async fn campaign(&self, candidacy: &mut Candidacy) -> (Duration, Option<(Leadership, bool)>) {
         let poll = self.times.poll_period;
-        let lease = match self.get().await {
+        let lease = match self.get(self.request_timeout).await {
             Ok(lease) => lease,
             Err(error) => {
                 warn!(%error, "the leader lease cannot be read; trying again");
@@ -165,8 +165,8 @@ impl Election {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    async fn get(&self) -> Result<Option<Lease>, ApiError> {
-        self.bounded("get", self.request_timeout, async {
+    async fn get(&self, limit: Duration) -> Result<Option<Lease>, ApiError> {
+        self.bounded("get", limit, async {
             self.api().get_opt(names::LEASE).await
         })
         .await

@@ -86,19 +86,13 @@ impl Leadership {
     async fn renew(&mut self) -> Result<bool, Lost> {
         let times = self.election.times;
         let before = clock::boot_time();
-        let deadline = self.renewed + times.renew_deadline;
-        let Some(left) = deadline.checked_sub(before).filter(|left| !left.is_zero()) else {
-            return Err(Lost::Expired(times.renew_deadline));
-        };
+        let limit = self.patience(before)?;
         let spec = held_spec(
             self.lease.spec.as_ref(),
             &self.identity,
             times.duration,
             clock::now(),
         );
-        // One try that is never answered must leave time for another.
-        let limit = (left / 2).max(RETRY_PAUSE).min(left);
-        let limit = self.election.request_timeout.min(limit);
         let write = self.election.write(Some(&self.lease), spec, limit);
         let crash = &self.election.crash;
         match crash.around(Write::LeaseRenew, write).await {
@@ -119,9 +113,22 @@ impl Leadership {
         }
     }
 
-    /// Somebody else wrote the Lease: sees whether it is still ours.
+    /// How long an answer is waited for at this time: one that never comes must leave time for another try.
+    fn patience(&self, boot_time: Duration) -> Result<Duration, Lost> {
+        let deadline = self.election.times.renew_deadline;
+        let left = (self.renewed + deadline).saturating_sub(boot_time);
+        if left.is_zero() {
+            return Err(Lost::Expired(deadline));
+        }
+        let half = (left / 2).max(RETRY_PAUSE).min(left);
+        Ok(half.min(self.election.request_timeout))
+    }
+
+    /// The Lease is not as it was last seen, because somebody else wrote it, or this process did and was not answered: sees
+    /// whether it is still ours.
     async fn look_again(&mut self) -> Result<bool, Lost> {
-        let Ok(lease) = self.election.get().await else {
+        let limit = self.patience(clock::boot_time())?;
+        let Ok(lease) = self.election.get(limit).await else {
             return Ok(false);
         };
         let holder = lease.as_ref().map(|lease| holder(lease).to_owned());
@@ -158,7 +165,7 @@ impl Leadership {
         let released = self.write_released().await;
         // A renewal that was cut off may have been carried out: the lease is ours, but newer than it is known here.
         if matches!(&released, Err(error) if error.kind == ErrorKind::Conflict) {
-            match self.election.get().await? {
+            match self.election.get(self.election.request_timeout).await? {
                 Some(lease) if holder(&lease) == self.identity => self.lease = lease,
                 _ => return released,
             }

@@ -14,6 +14,8 @@ struct Server {
     /// Code of the answer to each write, 0 for none at all, and whether it takes effect; then all do.
     fates: Arc<Mutex<Vec<(u16, bool)>>>,
     holders: Arc<Mutex<Vec<String>>>,
+    /// So many reads are never answered.
+    silent_reads: Arc<Mutex<usize>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -42,6 +44,11 @@ impl Server {
 
     async fn serve(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
         if request.method() == Method::GET {
+            let silent = *locked(&self.silent_reads);
+            if silent > 0 {
+                *locked(&self.silent_reads) = silent - 1;
+                return std::future::pending().await;
+            }
             let lease = locked(&self.lease).clone();
             return Ok(lease.map_or_else(|| failure(404), |lease| answer(200, &lease)));
         }
@@ -141,18 +148,19 @@ async fn a_lease_that_is_taken_while_former_writes_are_waited_for_is_not_led_wit
     winning.abort();
 }
 
-#[tokio::test]
-async fn a_renewal_that_is_never_answered_leaves_time_for_another() {
+/// A leader goes on though its next writes are answered like this, and so many of its next reads not at all.
+async fn goes_on(fates: &[(u16, bool)], silent_reads: usize) {
     let server = Server::default();
-    let mut election = server.election(Duration::from_millis(20), Duration::from_secs(2));
+    let mut election = server.election(Duration::from_millis(20), Duration::from_secs(3));
     let mut leadership = election.win().await;
     // As long as the lease may be believed in.
-    election.request_timeout = Duration::from_secs(2);
+    election.request_timeout = Duration::from_secs(3);
     leadership.election = election;
-    locked(&server.fates).push((0, false));
-    let silent = locked(&server.holders).len();
+    locked(&server.fates).extend(fates.iter().rev());
+    *locked(&server.silent_reads) = silent_reads;
+    let enough = locked(&server.holders).len() + fates.len() + 1;
     let again = async {
-        while locked(&server.holders).len() < silent + 2 {
+        while locked(&server.holders).len() < enough {
             sleep(Duration::from_millis(1)).await;
         }
     };
@@ -160,4 +168,14 @@ async fn a_renewal_that_is_never_answered_leaves_time_for_another() {
         lost = leadership.keep() => panic!("{lost}"),
         () = again => {}
     }
+}
+
+#[tokio::test]
+async fn a_renewal_that_is_never_answered_leaves_time_for_another() {
+    goes_on(&[(0, false)], 0).await;
+}
+
+#[tokio::test]
+async fn a_look_at_a_lease_that_changed_leaves_time_for_another_when_it_is_never_answered() {
+    goes_on(&[(504, true), (409, false)], 1).await;
 }
