@@ -24,6 +24,8 @@ pub struct Memory {
     pub lost: BTreeSet<String>,
     /// The latest trouble with an attempt, by attempt id.
     pub trouble: BTreeMap<String, Trouble>,
+    /// When the log of an attempt could first not be read, by attempt id.
+    pub unread: BTreeMap<String, Timestamp>,
     /// When a named device was first missed, by index.
     pub missing_since: BTreeMap<usize, Timestamp>,
     /// When the status was last written, and how many bytes it had.

@@ -56,4 +56,5 @@ pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp
         .trouble
         .retain(|id, trouble| live.contains(id) || trouble.until > now);
     memory.lost.retain(|id| live.contains(id));
+    memory.unread.retain(|id, _| live.contains(id));
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Node;
 use kube::Api;
 
@@ -22,29 +23,25 @@ use crate::{
 
 /// How long the reading of a log may take.
 const LOG_PATIENCE: Duration = Duration::from_secs(20);
-/// How often a log that cannot be read is asked for before the verdict is unknown.
-const LOG_TRIES: u32 = 5;
+/// How long a log that cannot be read is asked for before the verdict is unknown: a kubelet may be restarted meanwhile.
+const UNREAD_LIMIT: SignedDuration = SignedDuration::from_mins(5);
 
 /// Reads the verdict of an ended Pod.
 ///
 /// # Errors
 /// When the log cannot be read for now.
 pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Result<(), StepError> {
-    let (pod, lost, tries, ends) = {
+    let (pod, lost, ends) = {
         let mut state = ctx.state();
         let ends = state.terminating.contains(&identity.namespace);
         let memory = state.memory(&identity.key.job_uid);
         let lost = memory.lost.contains(&identity.key.id);
-        let tries = memory
-            .trouble
-            .get(&identity.key.id)
-            .map_or(0, |trouble| trouble.tries);
         let pod = state
             .ledger
             .attempt(&identity.key)
             .and_then(|attempt| attempt.pod.clone());
         let Some(pod) = pod else { return Ok(()) };
-        (pod, lost, tries, ends)
+        (pod, lost, ends)
     };
     if lost {
         let message = format!(
@@ -56,7 +53,9 @@ pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Resu
     }
     let log = match log(ctx, &pod).await {
         Ok(log) => Ok(log),
-        Err(error) if may_heal(&error, tries, ends) => return Err(error.into()),
+        Err(error) if may_heal(&error, unread_for(ctx, identity), ends) => {
+            return Err(error.into());
+        }
         Err(error) => Err(error.message),
     };
     let (exit_code, container_reason) = match &pod.container {
@@ -90,13 +89,21 @@ pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Resu
 
 /// Whether the log may be read later: the Pod stays as long as its verdict is not stored. A right that is lacking may be given
 /// back, unless it went with its namespace (`ends`).
-const fn may_heal(error: &ApiError, tries: u32, ends: bool) -> bool {
+fn may_heal(error: &ApiError, unread: SignedDuration, ends: bool) -> bool {
     match error.kind {
         ErrorKind::NotFound => false,
         ErrorKind::Forbidden | ErrorKind::Unauthorized => !ends,
         ErrorKind::Unreachable | ErrorKind::TooManyRequests { .. } => true,
-        _ => tries + 1 < LOG_TRIES,
+        _ => unread < UNREAD_LIMIT,
     }
+}
+
+/// How long the log of this attempt has been asked for in vain.
+fn unread_for(ctx: &Context, identity: &Identity) -> SignedDuration {
+    let (mut state, now) = (ctx.state(), now());
+    let unread = &mut state.memory(&identity.key.job_uid).unread;
+    let since = *unread.entry(identity.key.id.clone()).or_insert(now);
+    now.duration_since(since)
 }
 
 async fn log(ctx: &Context, pod: &PodSight) -> Result<String, ApiError> {
@@ -254,4 +261,34 @@ fn is_ready(node: &Node) -> bool {
         .into_iter()
         .flatten()
         .any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::no_pod(ErrorKind::NotFound, 0, false, false)]
+    #[case::a_right_that_may_come_back(ErrorKind::Forbidden, 3_600, false, true)]
+    #[case::a_right_that_went_with_its_namespace(ErrorKind::Forbidden, 0, true, false)]
+    #[case::no_api_server(ErrorKind::Unreachable, 3_600, false, true)]
+    #[case::a_kubelet_that_is_restarted(ErrorKind::Unavailable, 299, false, true)]
+    #[case::a_kubelet_that_stays_away(ErrorKind::Unavailable, 300, false, false)]
+    #[case::no_answer(ErrorKind::Timeout, 60, false, true)]
+    fn a_log_is_asked_for_as_long_as_it_may_be_read_later(
+        #[case] kind: ErrorKind,
+        #[case] seconds: i64,
+        #[case] ends: bool,
+        #[case] again: bool,
+    ) {
+        let error = ApiError {
+            request: "read the log".into(),
+            kind,
+            message: String::new(),
+        };
+        let unread = SignedDuration::from_secs(seconds);
+        assert_eq!(may_heal(&error, unread, ends), again);
+    }
 }

@@ -52,7 +52,7 @@ async fn a_log_that_cannot_be_read_for_a_while_keeps_the_pod_until_it_can() {
     let plane = space.control_plane;
     let faults = Faults {
         share: 1.0,
-        kinds: vec![Fault::TooManyRequests, Fault::Unavailable],
+        kinds: vec![Fault::InternalError],
         path: "/log",
         ..Faults::default()
     };
@@ -63,7 +63,7 @@ async fn a_log_that_cannot_be_read_for_a_while_keeps_the_pod_until_it_can() {
     space
         .eventually("logs asked for in vain", PATIENCE, async || {
             let asked: usize = proxy.happened().values().sum();
-            (asked >= 4 && fleet.journal().len() == 2).then_some(())
+            (asked >= 12 && fleet.journal().len() == 2).then_some(())
         })
         .await;
     let seen = space.job("job");
