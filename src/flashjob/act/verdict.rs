@@ -25,6 +25,8 @@ use crate::{
 const LOG_PATIENCE: Duration = Duration::from_secs(20);
 /// How long a log that cannot be read is asked for before the verdict is unknown: a kubelet may be restarted meanwhile.
 const UNREAD_LIMIT: SignedDuration = SignedDuration::from_mins(5);
+/// The same where nobody will keep the verdict: its job is gone or goes, and waits for it.
+const UNKEPT_LIMIT: SignedDuration = SignedDuration::from_secs(20);
 
 /// Reads the verdict of an ended Pod.
 ///
@@ -51,9 +53,10 @@ pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Resu
         keep(ctx, job, identity, unknown(Reason::NodeLost, message));
         return Ok(());
     }
+    let is_kept = job.is_some_and(|job| !job.deleting);
     let log = match log(ctx, &pod).await {
         Ok(log) => Ok(log),
-        Err(error) if may_heal(&error, unread_for(ctx, identity), ends) => {
+        Err(error) if may_heal(&error, unread_for(ctx, identity), is_kept, ends) => {
             return Err(error.into());
         }
         Err(error) => Err(error.message),
@@ -89,12 +92,13 @@ pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Resu
 
 /// Whether the log may be read later: the Pod stays as long as its verdict is not stored. A right that is lacking may be given
 /// back, unless it went with its namespace (`ends`).
-fn may_heal(error: &ApiError, unread: SignedDuration, ends: bool) -> bool {
+fn may_heal(error: &ApiError, unread: SignedDuration, is_kept: bool, ends: bool) -> bool {
     match error.kind {
         ErrorKind::NotFound => false,
         ErrorKind::Forbidden | ErrorKind::Unauthorized => !ends,
         ErrorKind::Unreachable | ErrorKind::TooManyRequests { .. } => true,
-        _ => unread < UNREAD_LIMIT,
+        _ if is_kept => unread < UNREAD_LIMIT,
+        _ => unread < UNKEPT_LIMIT,
     }
 }
 
@@ -289,6 +293,22 @@ mod tests {
             message: String::new(),
         };
         let unread = SignedDuration::from_secs(seconds);
-        assert_eq!(may_heal(&error, unread, ends), again);
+        assert_eq!(may_heal(&error, unread, true, ends), again);
+    }
+
+    #[rstest]
+    #[case::at_first(19, true)]
+    #[case::not_for_long(20, false)]
+    fn a_job_that_goes_does_not_wait_for_a_log_as_one_that_keeps_its_verdict(
+        #[case] seconds: i64,
+        #[case] again: bool,
+    ) {
+        let error = ApiError {
+            request: "read the log".into(),
+            kind: ErrorKind::Unavailable,
+            message: String::new(),
+        };
+        let unread = SignedDuration::from_secs(seconds);
+        assert_eq!(may_heal(&error, unread, false, false), again);
     }
 }
