@@ -128,15 +128,9 @@ impl Followed {
             }
             WatchEvent::Deleted(_) => {
                 self.exists = false;
-                return Some(
-                    self.without("was deleted; helm upgrade of the operator puts it back"),
-                );
+                return Some(self.without("was deleted"));
             }
-            WatchEvent::Listed if !self.exists => {
-                return Some(
-                    self.without("does not exist; helm upgrade of the operator puts it back"),
-                );
-            }
+            WatchEvent::Listed if !self.exists => return Some(self.without("does not exist")),
             WatchEvent::Failed(error) if !self.good => {
                 return Some(Change::Refuse(
                     self.refuse(&format!("was not read yet: {error}")),
@@ -162,7 +156,8 @@ impl Followed {
     }
 
     fn without(&self, what: &str) -> Change {
-        let refusal = self.refuse(what);
+        let advice = "helm upgrade of the operator puts it back";
+        let refusal = self.refuse(&format!("{what}; {advice}"));
         if self.good {
             Change::Keep(refusal.message)
         } else {

@@ -110,16 +110,6 @@ async fn a_job_ends_well_when_every_tenth_request_fails_and_watches_are_late_cut
     goes_well(&run, "faults").await;
 }
 
-/// Every write to this path is answered with 409, whatever the object is like.
-fn conflicts_at(path: &'static str) -> Faults {
-    Faults {
-        share: 1.0,
-        kinds: vec![Fault::Conflict],
-        path,
-        ..Faults::default()
-    }
-}
-
 /// Waits until that many writes were refused in all, lets everything through from then on, and returns how many they are now.
 async fn refused_then_let_through(space: &Space, proxy: &Proxy, at_least: usize) -> usize {
     let happened = || proxy.happened().values().sum::<usize>();
@@ -156,7 +146,7 @@ async fn a_record_whose_delete_meets_a_conflict_is_not_forgotten() {
     space
         .eventually("two deployed releases", seconds(120), deployed)
         .await;
-    proxy.set(conflicts_at("/secrets"));
+    proxy.set(Faults::always(Fault::Conflict, "/secrets"));
     refused_then_let_through(&space, &proxy, 2).await;
     space.finished("job", 120).await;
     let gone = async || space.releases().is_empty().then_some(());
@@ -171,13 +161,13 @@ async fn a_finalizer_whose_write_meets_a_conflict_is_put_on_and_taken_off_later(
     let space = Space::new("finalizer").await;
     let fleet = space.healthy(1, 0.5).await;
     let user = space.control_plane.operator_kubeconfig();
-    let faults = conflicts_at("/flashjobs/job");
+    let faults = Faults::always(Fault::Conflict, "/flashjobs/job");
     let proxy = Proxy::start(space.control_plane, user, 1, faults).await;
     let _operator = space.operator_as(proxy.kubeconfig(), "operator", &["--engine", "native"]);
     flash_unverified(&space, &fleet);
     let before = refused_then_let_through(&space, &proxy, 1).await;
     space.finished("job", 60).await;
-    proxy.set(conflicts_at("/flashjobs/job"));
+    proxy.set(Faults::always(Fault::Conflict, "/flashjobs/job"));
     space.kubectl(&["delete", "flashjob", "job", "--wait=false"]);
     refused_then_let_through(&space, &proxy, before + 1).await;
     let gone = async || space.find_job("job").is_none().then_some(());
@@ -193,11 +183,7 @@ async fn an_operator_that_starts_while_the_api_server_refuses_asks_again_and_sti
 {
     let space = Space::new("start").await;
     let user = space.control_plane.operator_kubeconfig();
-    let faults = Faults {
-        share: 1.0,
-        kinds: vec![Fault::Unavailable],
-        ..Faults::default()
-    };
+    let faults = Faults::always(Fault::Unavailable, "");
     let proxy = Proxy::start(space.control_plane, user, 1, faults).await;
     let start = |name| space.operator_as(proxy.kubeconfig(), name, &["--engine", "native"]);
     let (mut stopped, mut operator) = (start("stopped"), start("operator"));
@@ -221,12 +207,7 @@ async fn a_leader_that_cannot_read_its_values_keeps_its_lease_says_so_and_goes_o
     let values = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "values"}});
     space.apply(&values.to_string());
     let user = space.control_plane.operator_kubeconfig();
-    let faults = Faults {
-        share: 1.0,
-        kinds: vec![Fault::Silence],
-        path: "/configmaps",
-        ..Faults::default()
-    };
+    let faults = Faults::always(Fault::Silence, "/configmaps");
     let proxy = Proxy::start(space.control_plane, user, 1, faults).await;
     let arguments = [
         "--engine",
@@ -284,12 +265,7 @@ async fn a_request_that_is_never_answered_is_given_up_and_the_job_goes_on(
         log.contains("leading identity=").then_some(())
     };
     space.eventually("leader", seconds(60), leads).await;
-    proxy.set(Faults {
-        share: 1.0,
-        kinds: vec![Fault::Silence],
-        path,
-        ..Faults::default()
-    });
+    proxy.set(Faults::always(Fault::Silence, path));
     let spec = json!({"parallelism": 2, "verification": {"mode": "None"}});
     space.apply(&job("silent", &fleet.uuids(), &spec).to_string());
     let silent = async || (proxy.happened().len() == 1).then_some(());

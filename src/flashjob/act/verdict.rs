@@ -274,16 +274,19 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::no_pod(ErrorKind::NotFound, 0, false, false)]
-    #[case::a_right_that_may_come_back(ErrorKind::Forbidden, 3_600, false, true)]
-    #[case::a_right_that_went_with_its_namespace(ErrorKind::Forbidden, 0, true, false)]
-    #[case::no_api_server(ErrorKind::Unreachable, 3_600, false, true)]
-    #[case::a_kubelet_that_is_restarted(ErrorKind::Unavailable, 299, false, true)]
-    #[case::a_kubelet_that_stays_away(ErrorKind::Unavailable, 300, false, false)]
-    #[case::no_answer(ErrorKind::Timeout, 60, false, true)]
+    #[case::no_pod(ErrorKind::NotFound, 0, true, false, false)]
+    #[case::a_right_that_may_come_back(ErrorKind::Forbidden, 3_600, true, false, true)]
+    #[case::a_right_that_went_with_its_namespace(ErrorKind::Forbidden, 0, true, true, false)]
+    #[case::no_api_server(ErrorKind::Unreachable, 3_600, true, false, true)]
+    #[case::a_kubelet_that_is_restarted(ErrorKind::Unavailable, 299, true, false, true)]
+    #[case::a_kubelet_that_stays_away(ErrorKind::Unavailable, 300, true, false, false)]
+    #[case::no_answer(ErrorKind::Timeout, 60, true, false, true)]
+    #[case::of_a_job_that_goes(ErrorKind::Unavailable, 19, false, false, true)]
+    #[case::of_a_job_that_goes_not_for_long(ErrorKind::Unavailable, 20, false, false, false)]
     fn a_log_is_asked_for_as_long_as_it_may_be_read_later(
         #[case] kind: ErrorKind,
         #[case] seconds: i64,
+        #[case] is_kept: bool,
         #[case] ends: bool,
         #[case] again: bool,
     ) {
@@ -293,22 +296,6 @@ mod tests {
             message: String::new(),
         };
         let unread = SignedDuration::from_secs(seconds);
-        assert_eq!(may_heal(&error, unread, true, ends), again);
-    }
-
-    #[rstest]
-    #[case::at_first(19, true)]
-    #[case::not_for_long(20, false)]
-    fn a_job_that_goes_does_not_wait_for_a_log_as_one_that_keeps_its_verdict(
-        #[case] seconds: i64,
-        #[case] again: bool,
-    ) {
-        let error = ApiError {
-            request: "read the log".into(),
-            kind: ErrorKind::Unavailable,
-            message: String::new(),
-        };
-        let unread = SignedDuration::from_secs(seconds);
-        assert_eq!(may_heal(&error, unread, false, false), again);
+        assert_eq!(may_heal(&error, unread, is_kept, ends), again);
     }
 }

@@ -50,12 +50,7 @@ async fn a_log_that_cannot_be_read_for_a_while_keeps_the_pod_until_it_can() {
     let space = Space::new("bad-log").await;
     let fleet = space.fleet(healthy(2, 1.0)).await;
     let plane = space.control_plane;
-    let faults = Faults {
-        share: 1.0,
-        kinds: vec![Fault::InternalError],
-        path: "/log",
-        ..Faults::default()
-    };
+    let faults = Faults::always(Fault::InternalError, "/log");
     let proxy = Proxy::start(plane, plane.operator_kubeconfig(), 1, faults).await;
     let _operator = space.operator_as(proxy.kubeconfig(), "operator", &[]);
     let spec = json!({"verification": {"mode": "None"}});

@@ -111,6 +111,16 @@ pub fn is_write(request: &Request<Bytes>) -> bool {
 }
 
 impl Faults {
+    /// This happens to every request whose path holds `path`.
+    pub fn always(kind: Fault, path: &'static str) -> Self {
+        Self {
+            share: 1.0,
+            kinds: vec![kind],
+            path,
+            ..Self::default()
+        }
+    }
+
     /// This share of all requests, in every way; watches are cut and late too.
     pub fn everywhere(share: f64) -> Self {
         Self {
