@@ -12,5 +12,6 @@ pub mod http;
 pub mod names;
 pub mod operator;
 pub mod release;
+pub mod seal;
 pub mod settings;
 pub mod telemetry;

@@ -2,8 +2,8 @@
 //!
 //! | file | what it may do |
 //! |---|---|
-//! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
-//! | `choice`, `rerun`, `table`, `attempts`, `adoption`, `foreign`, `pending`, `retry`, `numbering`, `read_back`, `occupied`, `stored`, `pruned`, `plan`, `verdict`, `concern`, `status`, `news`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
+//! | `observe`, `belief`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
+//! | `choice`, `rerun`, `table`, `attempts`, `adoption`, `pending`, `retry`, `numbering`, `read_back`, `occupied`, `stored`, `pruned`, `plan`, `verdict`, `concern`, `status`, `news`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
 //! | `rollout` | decide about order and pace; pure |
 //! | `limits` | decide about what devices in flight share; pure |
 //! | `explain`, `forecast` | say what is stored, and what would happen, in plain words; pure |
@@ -13,6 +13,7 @@
 mod act;
 pub mod adoption;
 pub mod attempts;
+mod belief;
 pub mod blueprint;
 pub mod choice;
 #[cfg(test)]
@@ -25,7 +26,6 @@ pub mod explain;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod forecast;
-mod foreign;
 mod gauge;
 #[cfg(test)]
 mod gitops_tests;

@@ -119,6 +119,16 @@ pub fn consider(
         );
         return Err(Verdictless::Waits { until: None, view });
     }
+    if let Some(message) = unproven(observed, candidate, &endpoint) {
+        let view = view(
+            candidate,
+            Some(endpoint),
+            DevicePhase::Pending,
+            Reason::SealUnknown,
+            message,
+        );
+        return Err(Verdictless::Waits { until: None, view });
+    }
     if !candidate.slot {
         return Err(Verdictless::Queued);
     }
@@ -259,6 +269,14 @@ fn flashed_already<'a>(
         .devices()
         .get(first)
         .map(|device| device.uuid.as_str())
+}
+
+/// Which object may be a flash of the device that this operator cannot prove to be its own, in words.
+fn unproven(observed: &Observed<'_>, candidate: &Candidate<'_>, endpoint: &str) -> Option<String> {
+    let (namespace, uuid) = (&observed.job.namespace, &candidate.selected.uuid);
+    let unsealed = &observed.ledger.unsealed;
+    let object = unsealed.at(namespace, uuid, Some(endpoint))?;
+    Some(object.advice())
 }
 
 /// Who holds the device, in words.

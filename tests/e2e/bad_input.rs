@@ -16,6 +16,7 @@ use kube::{
     Api,
     api::{ApiResource, DeleteParams, DynamicObject, PostParams},
 };
+use flashjob_operator::names::SEAL_KEY_TYPE;
 use serde_json::{Value, json};
 
 use crate::support::{ControlPlane, Fleet, Operator, Params, Space, healthy, seconds};
@@ -168,7 +169,8 @@ impl Stage {
             self.space
                 .eventually(&format!("end of every {kind}"), PATIENCE, async || {
                     let left = api.list(&kube::api::ListParams::default()).await.ok()?;
-                    left.items.is_empty().then_some(())
+                    let is_left = |one: &DynamicObject| one.data["type"] != SEAL_KEY_TYPE;
+                    (!left.items.iter().any(is_left)).then_some(())
                 })
                 .await;
         }

@@ -123,12 +123,20 @@ async fn twelve_devices_are_flashed_once_each_in_releases_that_helm_lists(#[case
         .eventually("nothing left", seconds(60), async || {
             let kinds = [
                 "get",
-                "pods,services,secrets",
+                "pods,services",
                 "--ignore-not-found",
                 "-o",
                 "name",
             ];
-            (space.kubectl(&kinds).is_empty() && space.releases().is_empty()).then_some(())
+            let records = [
+                "get",
+                "secrets",
+                "--field-selector=type=helm.sh/release.v1",
+                "-o",
+                "name",
+            ];
+            let left = [kinds.as_slice(), &records].map(|query| space.kubectl(query));
+            (left.concat().is_empty() && space.releases().is_empty()).then_some(())
         })
         .await;
     space.delete_job("twelve", 60).await;

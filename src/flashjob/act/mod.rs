@@ -11,6 +11,8 @@ mod helm;
 pub mod job;
 mod launch;
 mod remove;
+pub mod repair;
+mod seal;
 mod verdict;
 
 use std::{sync::Arc, time::Duration};

@@ -79,11 +79,8 @@ async fn find_pod(ctx: &Context, attempt: &Attempt) -> Result<bool, StepError> {
     };
     let name = format!("{}-{}", key.release, attempt.identity.key.id);
     let found = get_pod(ctx, &attempt.identity.namespace, &name).await?;
-    if let Some(pod) = &found {
-        // Its event may have come first; there is a Pod all the same.
-        ctx.state().see_pod(pod);
-    }
-    Ok(found.is_some())
+    // Its event may have come first; there is a Pod all the same.
+    Ok(found.is_some_and(|pod| ctx.state().see_pod_of(&pod, &attempt.identity)))
 }
 
 async fn delete_pod(ctx: &Context, attempt: &Attempt, how: PodRemoval) -> Result<(), StepError> {
@@ -173,11 +170,19 @@ async fn delete_records(ctx: &Context, attempt: &Attempt) -> Result<(), StepErro
                 Status::Failed | Status::Superseded | Status::Uninstalled
             )
         };
+        // A revision that a person's helm made of ours is history of this release, too.
+        let unsealed = state
+            .ledger
+            .unsealed
+            .of_release(&attempt.identity.namespace, &key.release)
+            .filter(|object| object.job_uid == attempt.identity.key.job_uid);
+        let unsealed = unsealed.map(|object| (object.name.clone(), object.uid.clone()));
         let goes = of_release.filter(|record| {
             record.sight.identity.key == attempt.identity.key
                 || (record.revision < newest.revision && ended(record.status))
         });
         goes.map(|record| (record.sight.name.clone(), record.sight.uid.clone()))
+            .chain(unsealed)
             .collect()
     };
     for (name, uid) in doomed {

@@ -210,8 +210,9 @@ pub async fn confirm_interrupted(
                 identity.key.id
             )
         });
-    if let Some(pod) = get_pod(ctx, &identity.namespace, &name).await? {
-        ctx.state().see_pod(&pod);
+    if let Some(pod) = get_pod(ctx, &identity.namespace, &name).await?
+        && ctx.state().see_pod_of(&pod, identity)
+    {
         return Ok(());
     }
     if helm::never_launched(ctx, job, identity).await? {

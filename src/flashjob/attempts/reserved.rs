@@ -68,10 +68,11 @@ pub(super) fn reserved(
 
 /// The address that the administrator's values or the chart give beforehand: then there is nothing to wait for.
 fn known_address(attempt: &Attempt) -> Option<String> {
-    let record = &attempt.record()?.stored.as_ref()?.record;
+    let stored = attempt.record()?.stored.as_ref()?;
+    let record = &stored.record;
     let given = |values: &serde_json::Value| values.get("externalIP")?.as_str().map(str::to_owned);
     given(&record.config)
-        .or_else(|| given(&record.chart.values))
+        .or_else(|| given(&record.chart.values).filter(|_| stored.chart_proven))
         .filter(|address| !address.is_empty())
 }
 

@@ -1,6 +1,7 @@
 //! What people do by hand while a device is being flashed: never started twice, never done without evidence.
 
-use kube::api::{DeleteParams, Patch, PatchParams};
+use flashjob_operator::names::LABEL_JOB_UID;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -95,9 +96,10 @@ async fn without_its_record_or_service_a_flash_still_gives_its_verdict(
 ) {
     let (stage, uuid, _) = in_flight(&format!("no-{resource}"), 5.0).await;
     let api = stage.api(version, kind);
-    let all = api.list(&kube::api::ListParams::default()).await.unwrap();
-    let before = all.items.len();
-    assert!(before > 0);
+    let of_jobs = ListParams::default().labels(LABEL_JOB_UID);
+    let all = api.list(&of_jobs).await.unwrap();
+    assert!(!all.items.is_empty());
+    let before = stage.births(resource);
     for object in all.items {
         api.delete(&object.metadata.name.unwrap(), &DeleteParams::default())
             .await
