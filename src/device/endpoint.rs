@@ -8,6 +8,8 @@ use std::{
 
 use thiserror::Error;
 
+use crate::display;
+
 /// Port of a device whose endpoint names none.
 const DEFAULT_PORT: u16 = 80;
 
@@ -145,7 +147,7 @@ const fn unusable(address: Ipv4Addr) -> Option<&'static str> {
 }
 
 fn shown(text: &str) -> String {
-    text.chars().take(80).collect()
+    display::line(text, display::NAME).into_owned()
 }
 
 #[cfg(test)]

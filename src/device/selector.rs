@@ -9,7 +9,10 @@ use semver::{Version, VersionReq};
 use thiserror::Error;
 
 use super::instance::Device;
-use crate::api::{DeviceSelector, PropertyOperator, PropertyRequirement};
+use crate::{
+    api::{DeviceSelector, PropertyOperator, PropertyRequirement},
+    display,
+};
 
 /// Why a selector cannot be carried out.
 #[derive(Debug, Error)]
@@ -272,7 +275,7 @@ const fn word(operator: PropertyOperator) -> &'static str {
 }
 
 fn shown(text: &str) -> String {
-    text.chars().take(80).collect()
+    display::line(text, display::NAME).into_owned()
 }
 
 #[cfg(test)]

@@ -1,0 +1,83 @@
+//! What others wrote, in the lines of the log: one event is one line, and a terminal is not told anything by it.
+
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
+
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::LogFormat;
+use crate::display;
+
+/// Writes events to `out` as [`display`] shows text.
+pub(super) struct Lines<W> {
+    out: W,
+    format: LogFormat,
+    /// The formatter colours its lines: what escapes it escapes itself, in the fields of an event.
+    colours: bool,
+}
+
+impl<W> Lines<W> {
+    pub(super) const fn new(out: W, format: LogFormat, colours: bool) -> Self {
+        Self {
+            out,
+            format,
+            colours,
+        }
+    }
+}
+
+impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for Lines<W> {
+    type Writer = Line<W::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        Line {
+            out: self.out.make_writer(),
+            format: self.format,
+            colours: self.colours,
+        }
+    }
+}
+
+/// One event: the formatter hands it over in one piece.
+pub(super) struct Line<W> {
+    out: W,
+    format: LogFormat,
+    colours: bool,
+}
+
+impl<W: Write> Write for Line<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match std::str::from_utf8(bytes) {
+            Ok(event) => {
+                let shown = shown(event, self.format, self.colours);
+                self.out.write_all(shown.as_bytes())?;
+            }
+            Err(_) => self.out.write_all(bytes)?,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+fn shown(event: &str, format: LogFormat, colours: bool) -> Cow<'_, str> {
+    let (event, end) = event
+        .strip_suffix('\n')
+        .map_or((event, ""), |event| (event, "\n"));
+    let shown = match format {
+        LogFormat::Json => display::json(event),
+        LogFormat::Text if colours => {
+            let parts: Vec<_> = event
+                .split('\u{1b}')
+                .map(|part| display::line(part, usize::MAX))
+                .collect();
+            Cow::Owned(parts.join("\u{1b}"))
+        }
+        LogFormat::Text => display::line(event, usize::MAX),
+    };
+    Cow::Owned(format!("{shown}{end}"))
+}
