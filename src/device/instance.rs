@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use thiserror::Error;
 
-use super::endpoint::{Endpoint, EndpointError};
+use super::{
+    bounds::{self, TooLarge},
+    endpoint::{Endpoint, EndpointError},
+};
 use crate::api::Instance;
 
 /// Property: where the device listens. The only stable name of a device.
@@ -57,6 +60,16 @@ pub enum DeviceError {
         /// Namespace and name.
         instance: String,
     },
+    /// It says more than a device may.
+    #[error(
+        "Instance {instance}: {source}; let Akri's discovery handler or spec.brokerProperties of its Configuration say less"
+    )]
+    TooLarge {
+        /// Namespace and name.
+        instance: String,
+        /// What is too large, and how large it may be.
+        source: TooLarge,
+    },
     /// A property is absent or empty.
     #[error(
         "Instance {instance} has no property {property}; let Akri's discovery handler or spec.brokerProperties of its \
@@ -84,12 +97,16 @@ impl Device {
     /// Parses an Instance. Empty properties count as absent.
     ///
     /// # Errors
-    /// Where a property that every flash needs is absent or cannot be used.
+    /// Where it says more than a device may, or a property that every flash needs is absent or cannot be used.
     pub fn parse(instance: &Instance) -> Result<Self, DeviceError> {
         let meta = &instance.metadata;
         let name = meta.name.clone().unwrap_or_default();
         let namespace = meta.namespace.clone().unwrap_or_default();
         let shown = format!("{namespace}/{name}");
+        bounds::check(instance).map_err(|source| DeviceError::TooLarge {
+            instance: shown.clone(),
+            source,
+        })?;
         let properties = &instance.spec.broker_properties;
         let required = |property| {
             known(properties, property).ok_or_else(|| DeviceError::MissingProperty {

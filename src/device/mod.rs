@@ -2,6 +2,7 @@
 //!
 //! Fed from watch events by the controller, asked by `flashjob`. A device is known by its endpoint: its uid changes when it restarts.
 
+mod bounds;
 mod endpoint;
 mod expectation;
 mod footprint;
@@ -13,6 +14,7 @@ mod selector;
 #[cfg(test)]
 mod tests;
 
+pub use bounds::{MAX_DEVICE, MAX_NODES, MAX_PROPERTIES, MAX_PROPERTY, TooLarge};
 pub use endpoint::{Endpoint, EndpointError};
 pub use expectation::{mismatch, mismatch_selected};
 pub use footprint::Footprint;

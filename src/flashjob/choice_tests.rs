@@ -95,7 +95,7 @@ fn a_device_is_found_in_the_selection_by_its_endpoint_after_its_uid_changed() {
 
 #[test]
 fn an_edit_of_the_list_does_not_carry_the_selector_out_again() {
-    let chosen: IndexSet = IndexSet::parse("0").unwrap();
+    let chosen: IndexSet = IndexSet::parse("0", 1).unwrap();
     let roster = Roster::new(1, device::select(&listed(&[0]), &inventory(0..1)));
     let choice = choose(
         &roster,
