@@ -64,10 +64,16 @@ pub fn shorten(text: &mut String, limit: usize) {
 /// Several lines, each as [`line`] shows it, however long.
 #[must_use]
 pub fn block(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(|letter| letter != '\n' && is_hidden(letter)) {
+    if !text
+        .chars()
+        .any(|letter| letter != '\n' && is_hidden(letter))
+    {
         return Cow::Borrowed(text);
     }
-    let lines: Vec<_> = text.split('\n').map(|text| line(text, usize::MAX)).collect();
+    let lines: Vec<_> = text
+        .split('\n')
+        .map(|text| line(text, usize::MAX))
+        .collect();
     Cow::Owned(lines.join("\n"))
 }
 
@@ -177,11 +183,14 @@ mod tests {
 
     #[test]
     fn a_json_document_stays_the_same_document() {
-        let value = serde_json::json!({"version": "\u{1b}[2J\u{9b}\u{202e}\n", "tags": "\u{e0041}"});
+        let value =
+            serde_json::json!({"version": "\u{1b}[2J\u{9b}\u{202e}\n", "tags": "\u{e0041}"});
         let document = serde_json::to_string_pretty(&value).unwrap();
         let shown = json(&document);
         assert!(
-            !shown.chars().any(|letter| letter != '\n' && is_hidden(letter)),
+            !shown
+                .chars()
+                .any(|letter| letter != '\n' && is_hidden(letter)),
             "{shown}"
         );
         assert_eq!(

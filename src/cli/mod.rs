@@ -163,8 +163,16 @@ mod tests {
     fn json_for_a_terminal_holds_nothing_that_a_terminal_acts_upon_and_means_the_same() {
         let value = serde_json::json!({"version": "1\u{9b}2J\u{1b}[2J\u{202e}"});
         let text = Output::Json.show(&value, |_| String::new()).unwrap();
-        assert!(!text.chars().any(|letter| letter != '\n' && display::is_hidden(letter)), "{text:?}");
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+        assert!(
+            !text
+                .chars()
+                .any(|letter| letter != '\n' && display::is_hidden(letter)),
+            "{text:?}"
+        );
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            value
+        );
     }
 
     #[test]

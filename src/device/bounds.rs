@@ -3,6 +3,8 @@
 //! A device chooses its broker properties. What is kept of it stands in memory, in the frozen selection, in the release record and
 //! in the status, beside what other devices need there.
 
+use std::collections::BTreeMap;
+
 use thiserror::Error;
 
 use crate::{api::Instance, display};
@@ -10,7 +12,7 @@ use crate::{api::Instance, display};
 /// Longest value of a broker property, in bytes.
 pub const MAX_PROPERTY: usize = 256;
 /// Longest name of a property, node or Configuration, in bytes.
-const MAX_NAME: usize = 253;
+pub(super) const MAX_NAME: usize = 253;
 /// Most properties of one device.
 pub const MAX_PROPERTIES: usize = 64;
 /// Most nodes that see one device.
@@ -40,13 +42,26 @@ pub(super) fn check(instance: &Instance) -> Result<(), TooLarge> {
     let spec = &instance.spec;
     let properties = &spec.broker_properties;
     let configuration = spec.configuration_name.as_deref().unwrap_or_default();
-    count("spec.brokerProperties", properties.len(), "properties", MAX_PROPERTIES)?;
+    count(
+        "spec.brokerProperties",
+        properties.len(),
+        "properties",
+        MAX_PROPERTIES,
+    )?;
     count("spec.nodes", spec.nodes.len(), "nodes", MAX_NODES)?;
-    bytes(|| "spec.configurationName".to_owned(), configuration, MAX_NAME)?;
+    bytes(
+        || "spec.configurationName".to_owned(),
+        configuration,
+        MAX_NAME,
+    )?;
     let mut total = configuration.len();
     for (property, value) in properties {
         let shown = || display::line(property, display::NAME).into_owned();
-        bytes(|| format!("the name of property {}", shown()), property, MAX_NAME)?;
+        bytes(
+            || format!("the name of property {}", shown()),
+            property,
+            MAX_NAME,
+        )?;
         bytes(|| format!("property {}", shown()), value, MAX_PROPERTY)?;
         total += property.len() + value.len();
     }
@@ -55,6 +70,21 @@ pub(super) fn check(instance: &Instance) -> Result<(), TooLarge> {
         total += node.len();
     }
     count("the text of its spec", total, "bytes", MAX_DEVICE)
+}
+
+/// The properties that are within their bounds, as many as all together may be.
+pub(super) fn within(properties: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut room = MAX_DEVICE;
+    let mut fits = |(property, value): &(&String, &String)| {
+        let bytes = property.len() + value.len();
+        let fits = property.len() <= MAX_NAME && value.len() <= MAX_PROPERTY && bytes <= room;
+        room -= if fits { bytes } else { 0 };
+        fits
+    };
+    let kept = properties.iter().filter(|entry| fits(entry));
+    kept.take(MAX_PROPERTIES)
+        .map(|(property, value)| (property.clone(), value.clone()))
+        .collect()
 }
 
 fn bytes(what: impl Fn() -> String, text: &str, limit: usize) -> Result<(), TooLarge> {
@@ -122,8 +152,14 @@ mod tests {
     #[case::bytes_not_letters(with([("VERSION".into(), "ä".repeat(129))].into()), "property VERSION has 258 bytes, at most 256 are allowed")]
     #[case::a_name(with([("N".repeat(254), String::new())].into()), &format!("the name of property {}… has 254 bytes, at most 253 are allowed", "N".repeat(77)))]
     #[case::a_name_that_cannot_be_seen(with([("\u{1b}[2J".into(), "1".repeat(257))].into()), "property \\u{1b}[2J has 257 bytes, at most 256 are allowed")]
-    #[case::their_number(with(properties(65, 1)), "spec.brokerProperties has 65 properties, at most 64 are allowed")]
-    #[case::all_together(with(properties(40, 201)), "the text of its spec has 8200 bytes, at most 8192 are allowed")]
+    #[case::their_number(
+        with(properties(65, 1)),
+        "spec.brokerProperties has 65 properties, at most 64 are allowed"
+    )]
+    #[case::all_together(
+        with(properties(40, 201)),
+        "the text of its spec has 8200 bytes, at most 8192 are allowed"
+    )]
     #[case::nodes(seen_by(vec![String::new(); 257]), "spec.nodes has 257 nodes, at most 256 are allowed")]
     #[case::a_node(seen_by(vec!["n".into(), "n".repeat(254)]), "spec.nodes[1] has 254 bytes, at most 253 are allowed")]
     #[case::nodes_together(seen_by(vec!["n".repeat(253); 33]), "the text of its spec has 8349 bytes, at most 8192 are allowed")]

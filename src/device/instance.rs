@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use thiserror::Error;
 
 use super::{
     bounds::{self, TooLarge},
     endpoint::{Endpoint, EndpointError},
 };
-use crate::api::Instance;
+use crate::{api::Instance, display};
 
 /// Property: where the device listens. The only stable name of a device.
 const HOST_ENDPOINT: &str = "HOST_ENDPOINT";
@@ -81,6 +82,16 @@ pub enum DeviceError {
         /// The property.
         property: &'static str,
     },
+    /// Something in it has another type than Akri gives it.
+    #[error(
+        "Instance {instance} cannot be read: {problem}; correct it, or let Akri discover the device again"
+    )]
+    Unreadable {
+        /// Namespace and name.
+        instance: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The endpoint cannot be used.
     #[error(
         "Instance {instance}: property HOST_ENDPOINT cannot be used: {source}; let the discovery handler report IPv4 or IPv4:port"
@@ -93,6 +104,31 @@ pub enum DeviceError {
     },
 }
 
+impl DeviceError {
+    pub(super) fn unreadable(metadata: &ObjectMeta, problem: &str) -> Self {
+        Self::Unreadable {
+            instance: shown(metadata),
+            problem: display::prose(problem, display::PHRASE).into_owned(),
+        }
+    }
+
+    pub(super) fn of_the_cluster(device: &Device) -> Self {
+        Self::UnusableEndpoint {
+            instance: format!("{}/{}", device.namespace, device.name),
+            source: EndpointError::NotADevice {
+                address: device.endpoint.address(),
+                kind: "an address of the cluster itself",
+            },
+        }
+    }
+}
+
+/// Namespace and name.
+fn shown(metadata: &ObjectMeta) -> String {
+    let part = |text: &Option<String>| text.clone().unwrap_or_default();
+    format!("{}/{}", part(&metadata.namespace), part(&metadata.name))
+}
+
 impl Device {
     /// Parses an Instance. Empty properties count as absent.
     ///
@@ -102,7 +138,7 @@ impl Device {
         let meta = &instance.metadata;
         let name = meta.name.clone().unwrap_or_default();
         let namespace = meta.namespace.clone().unwrap_or_default();
-        let shown = format!("{namespace}/{name}");
+        let shown = shown(meta);
         bounds::check(instance).map_err(|source| DeviceError::TooLarge {
             instance: shown.clone(),
             source,

@@ -20,7 +20,7 @@ pub use expectation::{mismatch, mismatch_selected};
 pub use footprint::Footprint;
 pub use instance::{Device, DeviceError};
 pub use inventory::Inventory;
-pub use matching::matching;
+pub use matching::{matching, not_selectable};
 pub use selection::{
     JobRef, SLICE, SelectionError, freeze, gather, hash, revision_metadata, revisions, select,
 };

@@ -145,9 +145,9 @@ fn slices(round: i64, first: usize, devices: &[SelectedDevice]) -> Vec<Selection
     for (place, device) in devices.iter().enumerate() {
         // Text always serializes.
         let size = serde_json::to_vec(device).map_or(0, |json| json.len()) + 1;
-        let open = slices.last_mut().filter(|slice| {
-            slice.devices.len() < SLICE && bytes + size <= SLICE_BYTES
-        });
+        let open = slices
+            .last_mut()
+            .filter(|slice| slice.devices.len() < SLICE && bytes + size <= SLICE_BYTES);
         if let Some(slice) = open {
             slice.devices.push(device.clone());
             bytes += size;

@@ -134,7 +134,11 @@ mod tests {
         let mut conditions = Vec::new();
         put(&mut conditions, true, &"ü".repeat(200_000), 1);
         let message = &conditions[0].message;
-        assert!(message.len() <= 1024 && message.len() > 1016, "{}", message.len());
+        assert!(
+            message.len() <= 1024 && message.len() > 1016,
+            "{}",
+            message.len()
+        );
         assert!(message.ends_with("ü…"));
         put(&mut conditions, true, "a\u{1b}[2J\nb", 2);
         assert_eq!(conditions[0].message, "a\\u{1b}[2J b");

@@ -240,8 +240,16 @@ mod tests {
     #[case::below("0-1", 2, None)]
     #[case::none_at_all("", 0, None)]
     #[case::the_limit("2", 2, Some("index set item \"2\" is not below 2"))]
-    #[case::far_beyond("0-99999999999999", 2, Some("index set item \"0-99999999999999\" is not below 2"))]
-    #[case::beyond_all_numbers("0-99999999999999999999", 2, Some("index set item \"0-99999999999999999999\" is neither"))]
+    #[case::far_beyond(
+        "0-99999999999999",
+        2,
+        Some("index set item \"0-99999999999999\" is not below 2")
+    )]
+    #[case::beyond_all_numbers(
+        "0-99999999999999999999",
+        2,
+        Some("index set item \"0-99999999999999999999\" is neither")
+    )]
     #[case::a_terminal_escape("\u{1b}[2J", 2, Some("index set item \"\\\\u{1b}[2J\" is neither"))]
     fn an_index_that_nothing_has_is_refused(
         #[case] text: &str,

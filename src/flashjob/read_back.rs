@@ -133,8 +133,10 @@ pub fn conclude(
             (Reason::Verified, message, Some(version))
         }
         ReadBack::Other(version) => {
-            let message =
-                format!("the device came back with version {} instead of {expected}", shown(&version));
+            let message = format!(
+                "the device came back with version {} instead of {expected}",
+                shown(&version)
+            );
             (Reason::VersionMismatch, message, Some(version))
         }
         ReadBack::NotSeen(why) => {

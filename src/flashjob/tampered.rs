@@ -15,6 +15,8 @@ const MAX_ROUND: i64 = i32::MAX as i64;
 const MAX_SELECTED: i64 = 1_000_000;
 /// Most conditions: the operator's, and some of others.
 const MAX_CONDITIONS: usize = 32;
+/// Most examples of Instances that were not selected.
+const MAX_EXAMPLES: usize = 5;
 /// Longest name or word, in bytes.
 const MAX_NAME: usize = 253;
 
@@ -122,6 +124,14 @@ fn bound(status: &mut FlashJobStatus) {
     for condition in &mut status.conditions {
         display::shorten(&mut condition.message, display::MESSAGE);
         display::shorten(&mut condition.reason, MAX_NAME);
+    }
+    let selection = status.selection.as_mut();
+    if let Some(left_out) = selection.and_then(|selection| selection.not_selectable.as_mut()) {
+        left_out.count = left_out.count.clamp(0, MAX_SELECTED);
+        left_out.examples.truncate(MAX_EXAMPLES);
+        for example in &mut left_out.examples {
+            display::shorten(example, display::PHRASE);
+        }
     }
     status.devices.truncate(MAX_DEVICES);
     status.devices.iter_mut().for_each(words::bound);

@@ -62,20 +62,30 @@ fn what_the_operator_cannot_have_written_is_named_and_nothing_starts_or_is_overw
     assert_eq!(status.reason.as_deref(), Some("SelectionLost"));
     let message = status.message.clone().unwrap();
     assert!(message.contains(says), "{message}");
-    assert!(message.contains("kubectl delete flashjob lamps -n lab"), "{message}");
+    assert!(
+        message.contains("kubectl delete flashjob lamps -n lab"),
+        "{message}"
+    );
     assert_eq!(status.completed_indexes, scene.job.status.completed_indexes);
     assert_eq!(status.failed_indexes, scene.job.status.failed_indexes);
     assert_eq!(status.skipped_indexes, scene.job.status.skipped_indexes);
     assert_eq!(status.round, scene.job.status.round);
     assert_ne!(status.phase.as_deref(), Some("Completed"));
     let counts = status.counts.unwrap();
-    assert!(counts.succeeded <= 2 && counts.selected <= 1_000_000, "{counts:?}");
-    let stalled = status.conditions.iter().find(|known| known.type_ == "Stalled");
+    assert!(
+        counts.succeeded <= 2 && counts.selected <= 1_000_000,
+        "{counts:?}"
+    );
+    let stalled = status
+        .conditions
+        .iter()
+        .find(|known| known.type_ == "Stalled");
     assert_eq!(stalled.unwrap().status, "True");
 }
 
 #[test]
-fn a_flash_in_progress_goes_on_under_a_status_that_was_edited_and_its_verdict_is_kept_for_a_mended_one() {
+fn a_flash_in_progress_goes_on_under_a_status_that_was_edited_and_its_verdict_is_kept_for_a_mended_one()
+ {
     let mut scene = edited(&json!({"completedIndexes": "1-99"}));
     let who = identity(0, "a");
     see(&mut scene.ledger, None, None, Some(running(&who)));
@@ -98,6 +108,7 @@ fn a_flash_in_progress_goes_on_under_a_status_that_was_edited_and_its_verdict_is
 #[rstest]
 #[case::counts(json!({"counts": {"inFlight": i64::MAX, "verifying": i64::MAX, "waiting": i64::MAX, "selected": i64::MIN, "pending": 0, "succeeded": 0, "failed": 0, "skipped": 0}}))]
 #[case::words(json!({"message": "\u{1b}[2J".repeat(50_000), "stop": {"reason": "x", "message": "y".repeat(200_000), "limit": "1"}}))]
+#[case::examples(json!({"selection": {"notSelectable": {"count": i64::MAX, "examples": vec!["\u{1b}[2J".repeat(5_000); 50]}}}))]
 #[case::deadline(json!({"effective": {"activeDeadlineSecondsPerDevice": i64::MAX, "parallelism": i64::MIN}}))]
 #[case::conditions(json!({"conditions": vec![json!({"type": "Odd", "status": "True", "reason": "Odd", "message": "m".repeat(5_000), "lastTransitionTime": "2026-01-01T00:00:00Z"}); 200]}))]
 #[case::a_step_of_nowhere(json!({"step": {"id": "1.18446744073709551615", "of": i64::MAX, "devices": i64::MIN, "approvedThrough": i64::MAX, "state": "Odd"}}))]
@@ -113,7 +124,10 @@ fn what_is_only_said_is_bounded_and_the_job_goes_on(#[case] edit: Value) {
         let size = crate::flashjob::status::json_size(&status);
         assert!(size < 48 * 1024, "{size}");
         let message = status.message.unwrap();
-        assert!(!message.contains('\u{1b}') && message.len() <= 1024, "{message}");
+        assert!(
+            !message.contains('\u{1b}') && message.len() <= 1024,
+            "{message}"
+        );
     }
 }
 

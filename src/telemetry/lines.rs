@@ -10,11 +10,16 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::LogFormat;
 use crate::display;
 
+/// What the formatter itself tells a terminal, after the escape: to set off, to colour, and to stop that.
+const COLOURS: [&str; 10] = [
+    "[0m", "[1m", "[2m", "[3m", "[31m", "[32m", "[33m", "[34m", "[35m", "[36m",
+];
+
 /// Writes events to `out` as [`display`] shows text.
 pub(super) struct Lines<W> {
     out: W,
     format: LogFormat,
-    /// The formatter colours its lines: what escapes it escapes itself, in the fields of an event.
+    /// The formatter colours its lines.
     colours: bool,
 }
 
@@ -71,11 +76,14 @@ fn shown(event: &str, format: LogFormat, colours: bool) -> Cow<'_, str> {
     let shown = match format {
         LogFormat::Json => display::json(event),
         LogFormat::Text if colours => {
-            let parts: Vec<_> = event
-                .split('\u{1b}')
-                .map(|part| display::line(part, usize::MAX))
-                .collect();
-            Cow::Owned(parts.join("\u{1b}"))
+            let mut parts = event.split('\u{1b}');
+            let first = display::line(parts.next().unwrap_or_default(), usize::MAX);
+            let rest = parts.map(|part| {
+                let own = COLOURS.iter().any(|colour| part.starts_with(colour));
+                let escape = if own { "\u{1b}" } else { "\\u{1b}" };
+                format!("{escape}{}", display::line(part, usize::MAX))
+            });
+            Cow::Owned(std::iter::once(first.into_owned()).chain(rest).collect())
         }
         LogFormat::Text => display::line(event, usize::MAX),
     };

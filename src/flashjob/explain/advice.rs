@@ -33,7 +33,8 @@ struct About<'a> {
 
 /// A name within a command that a person copies into a shell: what no name of an object may hold is not repeated.
 fn name<'a>(text: &'a str, stands_for_it: &'a str) -> &'a str {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+    let plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
     if !text.is_empty() && text.bytes().all(plain) {
         text
     } else {

@@ -41,6 +41,20 @@ pub fn text(of: &Forecast) -> String {
             &format!("  {}: {}", refusal.reason, refusal.message),
         );
     }
+    if let Some(left_out) = &of.not_selectable {
+        let shown = left_out.examples.len();
+        heading(
+            &mut text,
+            "Meant by spec.deviceSelector, but not selected: they cannot be flashed",
+        );
+        for example in &left_out.examples {
+            line(&mut text, &format!("  {example}"));
+        }
+        let more = usize::try_from(left_out.count).unwrap_or(usize::MAX);
+        if more > shown {
+            line(&mut text, &format!("  and {} more", more - shown));
+        }
+    }
     if !of.limits.is_empty() {
         heading(
             &mut text,

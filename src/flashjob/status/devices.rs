@@ -172,11 +172,7 @@ fn annotate<'a>(
 }
 
 /// Takes in all of these: nothing else knows how far their devices have come. Where there is no room, without their words.
-fn keep(
-    list: &mut Vec<DeviceStatus>,
-    from: impl Iterator<Item = DeviceStatus>,
-    room: &mut usize,
-) {
+fn keep(list: &mut Vec<DeviceStatus>, from: impl Iterator<Item = DeviceStatus>, room: &mut usize) {
     for mut device in from {
         if size(&device) > *room {
             device.message = None;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     api::{DevicePhase, DeviceStatus, FlashJobStatus, Reason, SelectedDevice},
     flashjob::{
-        choice::selection_status,
+        choice::{Choice, selection_status},
         fixtures::{Scene, at, effective_of, found, job_of},
         index_set::IndexSet,
         plan::{DeviceView, Plan},
@@ -47,7 +47,11 @@ fn scene(spec: &Value, devices: usize, selected: bool) -> Scene {
             .join(","),
         devices,
     );
-    stored.selection = Some(selection_status(&fresh, roster.devices(), &chosen.unwrap()));
+    let choice = Choice {
+        chosen: chosen.unwrap(),
+        ..Choice::default()
+    };
+    stored.selection = Some(selection_status(&fresh, roster.devices(), &choice));
     let mut scene = Scene::new(0);
     scene.job = job_of(spec, Some(&stored));
     scene.roster = Some(roster);
@@ -221,8 +225,5 @@ fn a_version_of_two_hundred_kilobytes_hides_no_flash() {
         .iter()
         .map(|device| (device.index, device.phase.as_str()))
         .collect();
-    assert_eq!(
-        shown,
-        [(0, "Flashing"), (1, "Flashing"), (2, "Verifying")]
-    );
+    assert_eq!(shown, [(0, "Flashing"), (1, "Flashing"), (2, "Verifying")]);
 }
