@@ -6,6 +6,7 @@ pub mod cli;
 pub mod cluster;
 pub mod crash;
 pub mod device;
+pub mod display;
 pub mod flashclass;
 pub mod flashjob;
 pub mod http;

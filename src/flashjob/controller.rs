@@ -12,7 +12,7 @@ use std::{
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
-use kube::{Resource, ResourceExt, core::DeserializeGuard};
+use kube::{Resource, core::DeserializeGuard};
 use tokio::{sync::mpsc, task::JoinSet};
 
 use self::objects::{Parts, See, objects};
@@ -185,12 +185,13 @@ async fn instances(
         match watched.event {
             WatchEvent::Restarted => drop(listing.insert(watched.part, HashSet::new())),
             WatchEvent::Seen(guard) => {
-                let Ok(instance) = &guard.0 else { continue };
-                let Some(uid) = instance.uid() else { continue };
+                let Some(uid) = guard.meta().uid.clone() else {
+                    continue;
+                };
                 listing
                     .get_mut(&watched.part)
                     .map(|seen| seen.insert(uid.clone()));
-                changed = Some(change(&ctx, &uid, |inventory| inventory.apply(instance)));
+                changed = Some(change(&ctx, &uid, |inventory| inventory.see(&guard)));
                 known_in.entry(watched.part).or_default().insert(uid);
             }
             WatchEvent::Deleted(guard) => {

@@ -3,7 +3,7 @@
 //! | file | what it may do |
 //! |---|---|
 //! | `observe`, `belief`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
-//! | `choice`, `rerun`, `table`, `attempts`, `adoption`, `pending`, `retry`, `numbering`, `read_back`, `occupied`, `stored`, `pruned`, `plan`, `verdict`, `concern`, `status`, `news`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
+//! | `choice`, `rerun`, `table`, `attempts`, `adoption`, `pending`, `retry`, `numbering`, `read_back`, `occupied`, `stored`, `pruned`, `plan`, `verdict`, `concern`, `status`, `news`, `unreadable`, `tampered`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
 //! | `rollout` | decide about order and pace; pure |
 //! | `limits` | decide about what devices in flight share; pure |
 //! | `explain`, `forecast` | say what is stored, and what would happen, in plain words; pure |
@@ -63,6 +63,7 @@ pub mod stored;
 mod sweep;
 pub mod table;
 mod takeover;
+mod tampered;
 mod trial;
 mod unreadable;
 pub mod verdict;

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     api::{AlreadyAtVersion, DevicePhase, Effective, MismatchPolicy, Reason, SelectedDevice},
     device::{Device, mismatch},
+    display,
 };
 
 /// A device whose turn it may be.
@@ -158,8 +159,9 @@ pub fn at_version(job: &Job, effective: &Effective, device: &Device) -> Option<S
     let reported = device.version.as_ref()?;
     (reported.trim() == wanted).then(|| {
         format!(
-            "device {} reports version {reported} already",
-            device.endpoint
+            "device {} reports version {} already",
+            device.endpoint,
+            display::line(reported, display::NAME)
         )
     })
 }

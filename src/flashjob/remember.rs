@@ -6,7 +6,11 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
-use super::{attempts::Stage, concern, job::Job, plan::Plan, state::State, stored};
+use super::{
+    attempts::Stage, concern, job::Job, limits::holders::SAID_AGAIN, memory::Memory, plan::Plan,
+    rollout::hold::Hold, state::State, stored,
+};
+use crate::api::Reason;
 
 /// Keeps what the plan says is to be remembered until the next pass.
 pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp) {
@@ -18,6 +22,8 @@ pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp
     state.line.stand(&job.uid, plan.line.clone());
     let memory = state.memory(&job.uid);
     memory.content = concern::is_content(plan);
+    let crowd = plan.pace.crowd.as_ref();
+    remember_slots(memory, crowd, now);
     memory
         .missing_since
         .retain(|index, _| plan.missing.contains(index));
@@ -57,4 +63,13 @@ pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp
         .retain(|id, trouble| live.contains(id) || trouble.until > now);
     memory.lost.retain(|id| live.contains(id));
     memory.unread.retain(|id, _| live.contains(id));
+}
+
+/// Who holds the slots is said anew after a while.
+fn remember_slots(memory: &mut Memory, crowd: Option<&Hold>, now: Timestamp) {
+    let said = crowd.filter(|hold| hold.reason == Reason::SlotsFull);
+    memory.slots_said = said.map(|hold| match memory.slots_said.take() {
+        Some((at, message)) if now.duration_since(at) < SAID_AGAIN => (at, message),
+        _ => (now, hold.message.clone()),
+    });
 }

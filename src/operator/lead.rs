@@ -164,7 +164,12 @@ fn context(
         prepared.source.load(None).map(Arc::new),
         nudge_tx,
     );
-    ctx.state().own_namespace.clone_from(&prepared.namespace);
+    {
+        let mut state = ctx.state();
+        state.own_namespace.clone_from(&prepared.namespace);
+        let own = prepared.clients.own_addresses.iter().copied();
+        state.inventory.refuse(own);
+    }
     ctx
 }
 

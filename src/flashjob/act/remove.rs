@@ -7,6 +7,7 @@ use super::{
 use crate::{
     cluster::{DeleteCondition, Deleted, ErrorKind, ObjectKey},
     crash::Write,
+    display,
     flashjob::{
         attempts::{PodRemoval, RecordRemoval, Removal},
         context::Context,
@@ -16,6 +17,9 @@ use crate::{
     names::{LABEL_ATTEMPT, LABEL_SETTLED, TRACKING_FINALIZER},
     release::{Key, Status, Stored, objects},
 };
+
+/// Longest description of a failed release, in bytes: `helm list` shows it.
+const MAX_DESCRIPTION: usize = 512;
 
 /// Carries out the removals that are due.
 ///
@@ -229,7 +233,7 @@ async fn fail_record(ctx: &Context, attempt: &Attempt, description: &str) -> Res
     let mut record = stored.record.clone();
     record.info.status = Status::Failed;
     record.info.last_deployed = Some(crate::cluster::clock::now());
-    record.info.description = description.chars().take(512).collect();
+    record.info.description = display::prose(description, MAX_DESCRIPTION).into_owned();
     put(ctx, Write::RecordFailed, &stored, (record, newest.has_pod)).await?;
     ctx.metrics.release(ctx.engine(), "fail", "ok");
     Ok(())
