@@ -16,6 +16,8 @@ pub struct Inventory {
     devices: HashMap<String, Result<Device, DeviceError>>,
     /// By normalised endpoint: creation time and uid, oldest first.
     by_endpoint: HashMap<String, BTreeSet<(Option<Timestamp>, String)>>,
+    /// When Instances appeared that nobody had listed before, by uid and by the operator's clock.
+    appeared: HashMap<String, Timestamp>,
 }
 
 impl Inventory {
@@ -41,8 +43,25 @@ impl Inventory {
         self.devices.insert(uid.to_owned(), device);
     }
 
+    /// Takes up an Instance that comes as an event of its own, at this time: one that was not known has just been found.
+    pub fn apply_news(&mut self, instance: &Instance, now: Timestamp) {
+        let uid = instance.metadata.uid.as_deref().unwrap_or_default();
+        if !self.devices.contains_key(uid) {
+            self.appeared.insert(uid.to_owned(), now);
+        }
+        self.apply(instance);
+    }
+
+    /// When a device was found, by the operator's clock where that is known, else by the API server's.
+    #[must_use]
+    pub fn found_at(&self, device: &Device) -> Option<Timestamp> {
+        let appeared = self.appeared.get(&device.uuid).copied();
+        appeared.or(device.created)
+    }
+
     /// Forgets the Instance of this uid.
     pub fn delete(&mut self, uid: &str) {
+        self.appeared.remove(uid);
         self.forget(uid);
     }
 

@@ -24,6 +24,7 @@ use crate::{
     api::{FlashJob, Instance},
     cluster::{
         Scope,
+        clock::now,
         watch::{self, Watch, WatchEvent},
     },
     device::Inventory,
@@ -187,10 +188,15 @@ async fn instances(
             WatchEvent::Seen(guard) => {
                 let Ok(instance) = &guard.0 else { continue };
                 let Some(uid) = instance.uid() else { continue };
-                listing
-                    .get_mut(&watched.part)
-                    .map(|seen| seen.insert(uid.clone()));
-                changed = Some(change(&ctx, &uid, |inventory| inventory.apply(instance)));
+                let listed = listing.get_mut(&watched.part);
+                let is_news = listed.map(|seen| seen.insert(uid.clone())).is_none();
+                changed = Some(change(&ctx, &uid, |inventory| {
+                    if is_news {
+                        inventory.apply_news(instance, now());
+                    } else {
+                        inventory.apply(instance);
+                    }
+                }));
                 known_in.entry(watched.part).or_default().insert(uid);
             }
             WatchEvent::Deleted(guard) => {

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use super::{
     job::Job,
     occupied::Occupied,
-    sight::{AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight},
+    sight::{Address, AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight},
 };
 
 pub use attempt::{Attempt, Standing};
@@ -33,6 +33,8 @@ pub struct Ledger {
     attempts: BTreeMap<AttemptKey, Attempt>,
     by_uid: HashMap<String, (AttemptKey, Kind)>,
     by_endpoint: HashMap<String, HashSet<AttemptKey>>,
+    /// Who had an address at some time.
+    by_address: HashMap<String, HashSet<AttemptKey>>,
     gone: HashSet<String>,
     gone_order: VecDeque<String>,
     occupied: Occupied,
@@ -75,6 +77,9 @@ impl Ledger {
         }
         self.index(&service.sight, Kind::Service);
         let identity = service.sight.identity.clone();
+        if let Address::Ipv4(address) = &service.address {
+            self.index_address(address, &identity.key);
+        }
         self.attempt_mut(&identity).service = Some(service);
         true
     }
@@ -92,6 +97,9 @@ impl Ledger {
         }
         self.index(&pod.sight, Kind::Pod);
         let identity = pod.sight.identity.clone();
+        if let Some(address) = &pod.address {
+            self.index_address(address, &identity.key);
+        }
         let attempt = self.attempt_mut(&identity);
         attempt.pod = Some(pod);
         attempt.pod_seen = true;
@@ -198,6 +206,11 @@ impl Ledger {
             .insert(sight.uid.clone(), (sight.identity.key.clone(), kind));
     }
 
+    fn index_address(&mut self, address: &str, key: &AttemptKey) {
+        let known = self.by_address.entry(address.to_owned()).or_default();
+        known.insert(key.clone());
+    }
+
     fn attempt_mut(&mut self, identity: &Identity) -> &mut Attempt {
         if let Some(endpoint) = &identity.endpoint {
             self.by_endpoint
@@ -227,6 +240,10 @@ impl Ledger {
         if !self.attempts.get(key).is_some_and(Attempt::is_empty) {
             return;
         }
+        self.by_address.retain(|_, keys| {
+            keys.remove(key);
+            !keys.is_empty()
+        });
         if let Some(attempt) = self.attempts.remove(key)
             && let Some(endpoint) = attempt.identity.endpoint
             && let Some(keys) = self.by_endpoint.get_mut(&endpoint)

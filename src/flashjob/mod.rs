@@ -3,7 +3,7 @@
 //! | file | what it may do |
 //! |---|---|
 //! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
-//! | `choice`, `rerun`, `table`, `attempts`, `adoption`, `foreign`, `pending`, `retry`, `numbering`, `read_back`, `occupied`, `stored`, `pruned`, `plan`, `verdict`, `concern`, `status`, `news`, `unreadable`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
+//! | `choice`, `rerun`, `table`, `attempts`, `addresses`, `adoption`, `foreign`, `pending`, `retry`, `numbering`, `read_back`, `occupied`, `stored`, `pruned`, `plan`, `verdict`, `concern`, `status`, `news`, `unreadable`, `conditions`, `gauge`, `index_set`, `waits`, `blueprint` | decide; pure |
 //! | `rollout` | decide about order and pace; pure |
 //! | `limits` | decide about what devices in flight share; pure |
 //! | `explain`, `forecast` | say what is stored, and what would happen, in plain words; pure |
@@ -11,6 +11,7 @@
 //! | `controller`, `namespaces`, `passes`, `reconcile`, `status_write`, `rounds`, `takeover`, `trial`, `sweep`, `context` | wire them together |
 
 mod act;
+pub mod addresses;
 pub mod adoption;
 pub mod attempts;
 pub mod blueprint;
@@ -66,6 +67,7 @@ mod takeover;
 mod trial;
 mod unreadable;
 pub mod verdict;
+pub mod waits;
 
 pub use context::{Context, Limits};
 pub use controller::run;

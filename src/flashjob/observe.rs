@@ -28,7 +28,7 @@ pub fn pod(pod: &Pod) -> Option<PodSight> {
         sight.identity.endpoint = pod
             .spec
             .as_ref()
-            .and_then(host_endpoint)
+            .and_then(|spec| environment(spec, "HOST_ENDPOINT"))
             .and_then(|text| normalised(&text));
     }
     let empty = PodStatus::default();
@@ -47,17 +47,22 @@ pub fn pod(pod: &Pod) -> Option<PodSight> {
             .and_then(|spec| spec.active_deadline_seconds)
             .unwrap_or_default(),
         finalizers: pod.metadata.finalizers.clone().unwrap_or_default(),
+        address: pod
+            .spec
+            .as_ref()
+            .and_then(|spec| environment(spec, "EXTERNAL_IP")),
         container: container(status),
     })
 }
 
-fn host_endpoint(spec: &PodSpec) -> Option<String> {
+/// What a variable of the flash container says.
+fn environment(spec: &PodSpec, name: &str) -> Option<String> {
     let container = spec
         .containers
         .iter()
         .find(|container| container.name == FLASH_CONTAINER)?;
     let mut env = container.env.iter().flatten();
-    env.find(|env| env.name == "HOST_ENDPOINT")
+    env.find(|env| env.name == name)
         .and_then(|env| env.value.clone())
 }
 
@@ -152,6 +157,7 @@ pub fn service(service: &Service) -> Option<ServiceSight> {
         sight,
         address,
         restricted: ranges.is_some_and(|ranges| !ranges.is_empty()),
+        finalizers: service.metadata.finalizers.clone().unwrap_or_default(),
     })
 }
 

@@ -21,6 +21,7 @@ use super::{
     roster::Roster,
     sight::{AttemptKey, RecordSight},
     stored,
+    waits::Moment,
 };
 use crate::{
     api::DevicePhase,
@@ -269,8 +270,10 @@ impl State {
         max_in_flight: usize,
         engine: String,
         bounds: Bounds,
+        steady: Moment,
     ) -> World {
         World {
+            steady,
             akri_installed: self.akri_installed,
             chart,
             max_in_flight,

@@ -17,6 +17,7 @@ use crate::{
         memory::Waiting,
         rollout::pace::Pace,
         sight::AttemptKey,
+        waits::{Now, Waits},
     },
     release::release_name,
 };
@@ -28,7 +29,7 @@ pub(super) fn plan_attempt(
     observed: &Observed<'_>,
     key: &AttemptKey,
     attempt: &Attempt,
-    now: Timestamp,
+    now: Now,
     active: &mut BTreeMap<usize, AttemptKey>,
     plan: &mut Plan,
 ) {
@@ -45,6 +46,12 @@ pub(super) fn plan_attempt(
     }
     let bounds = bounds(observed);
     let decision = decide(attempt, &wish, observed.memory, &bounds, now);
+    if attempt.locks() || attempt.holds_slot() {
+        let known = observed.memory.waits.get(&key.id);
+        let waits = Waits::of(attempt, wish.ending.is_some(), known, now.steady);
+        plan.waits.push((key.id.clone(), waits));
+    }
+    let now = now.wall;
     // A failed attempt that another one follows stays as a record: the device may begin again once it holds nothing.
     let retried = wish
         .ending
