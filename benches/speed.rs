@@ -1,4 +1,4 @@
-//! `make bench`: how fast the operator is, and what it costs, beside a bare client that only does the eight writes of a device.
+//! `make bench`: how fast the operator is, and what it costs, beside a bare client that only does the nine writes of a device.
 //!
 //! One run uses one control plane and one kind of fleet for everything, prints one table and writes JSON. Absolute figures
 //! are the machine's; what counts is a ratio within one run. All traffic stays on loopback, and everything ends by itself.

@@ -83,6 +83,10 @@ writes! {
     PodDelete = "pod-delete",
     /// The tracking finalizer comes off a Pod.
     PodUntrack = "pod-untrack",
+    /// The tracking finalizer is put on a Service that lacks it.
+    ServiceHold = "service-hold",
+    /// The tracking finalizer comes off a Service.
+    ServiceFree = "service-free",
     /// A Service is deleted.
     ServiceDelete = "service-delete",
     /// A record is deleted.

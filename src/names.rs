@@ -10,7 +10,7 @@ pub const VERSION: &str = "v1alpha1";
 pub const FINALIZER: &str = "application.flashjob.nbfc.io/flashjob-finalizer";
 /// Leader election Lease: the original operator's, so that two operators never run at once.
 pub const LEASE: &str = "338c7440.flashjob.nbfc.io";
-/// Finalizer of a flash Pod: keeps it readable until its verdict is stored.
+/// Finalizer of a flash Pod, which keeps it readable, and of its Service, which keeps its address, until the verdict is stored.
 pub const TRACKING_FINALIZER: &str = "flashjob.nbfc.io/tracking";
 /// Field manager of every write.
 pub const FIELD_MANAGER: &str = "flashjob-operator";

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Contestant {
-    /// A bare client that does nothing but the eight writes of a device.
+    /// A bare client that does nothing but the nine writes of a device.
     Raw,
     /// The operator with the native engine.
     Native,

@@ -1,4 +1,4 @@
-//! The raw ceiling: a bare client that does the eight writes of a device and nothing else, with the operator's own rights.
+//! The raw ceiling: a bare client that does the nine writes of a device and nothing else, with the operator's own rights.
 //!
 //! It waits only where a write is not possible before: for the address, for the Pod's end.
 
@@ -200,6 +200,9 @@ impl Bare {
         let off = json!({"metadata": {"uid": pod.uid(), "finalizers": null}});
         let (name, merge, off) = (pod.name_any(), PatchParams::default(), Patch::Merge(&off));
         drop(self.pods.patch(&name, &merge, &off).await.unwrap());
+        let off = json!({"metadata": {"uid": service.uid(), "finalizers": null}});
+        let (name, off) = (service.name_any(), Patch::Merge(&off));
+        drop(self.services.patch(&name, &merge, &off).await.unwrap());
         delete(&self.services, &service).await;
         delete(&self.secrets, &record).await;
     }

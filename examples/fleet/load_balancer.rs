@@ -70,11 +70,13 @@ pub async fn run(world: Arc<World>, namespace: Option<String>) {
     while let Some(event) = events.next().await {
         match event {
             Ok(watcher::Event::Apply(service) | watcher::Event::InitApply(service)) => {
+                world.reach.see(&service);
                 seen(&world, &freed, service);
             }
             Ok(watcher::Event::Delete(service)) => {
                 let uid = service.uid().unwrap_or_default();
                 world.serving.lock().remove(&uid);
+                world.reach.see_gone(&uid);
                 if world.pool.lock().release(&uid) {
                     freed.notify_waiters();
                 }

@@ -15,6 +15,7 @@ pub mod load_balancer;
 pub mod params;
 pub mod patience;
 pub mod pods;
+pub mod reach;
 pub mod world;
 
 use std::{path::PathBuf, sync::Arc};

@@ -84,7 +84,7 @@ async fn flash(
     let Some(ending) = outcome.ending() else {
         return Ok(());
     };
-    tokio::time::sleep(world.params.flash_time()).await;
+    let (outcome, ending) = transfer(world, pod, outcome, ending).await;
     log.append(ending.log)?;
     let uid = pod.uid().unwrap_or_default();
     // From here on the flash has happened, whether its pod can still be told or not.
@@ -94,6 +94,25 @@ async fn flash(
         tokio::spawn(reboot(world.clone(), endpoint.to_owned(), outcome, version));
     }
     end(world, pod, &ending).await
+}
+
+/// The device dials in, and stays until it is done, or until nothing leads to its pod any more. One that was not even asked to
+/// needs no address.
+async fn transfer(world: &World, pod: &Pod, outcome: Outcome, ending: Ending) -> (Outcome, Ending) {
+    let done = tokio::time::sleep(world.params.flash_time());
+    if ending.exit_code != 0 {
+        done.await;
+        return (outcome, ending);
+    }
+    let address = world.reach.dialled(pod).await;
+    let cut_off = Ending {
+        exit_code: 0,
+        log: &["Verified device", "Failed to read from client"],
+    };
+    tokio::select! {
+        () = done => (outcome, ending),
+        () = world.reach.cut_off(pod, &address) => (Outcome::TransferFailed, cut_off),
+    }
 }
 
 /// Sets the pod's end, as the kubelet does when the container has exited.

@@ -17,6 +17,7 @@ use super::{
     device::{Device, Outcome},
     load_balancer::Pool,
     params::Params,
+    reach::Reach,
 };
 
 /// Writes to the API server at the same time.
@@ -106,6 +107,8 @@ pub struct World {
     pub pool: Shared<Pool>,
     /// Uids of the Services that wait for their address or were given one.
     pub serving: Shared<HashSet<String>>,
+    /// Which Services lead to which pods.
+    pub reach: Reach,
     /// Every flash so far.
     pub journal: Shared<Vec<Flash>>,
     devices: Shared<HashMap<String, Known>>,
@@ -156,6 +159,7 @@ impl World {
             writes: Semaphore::new(WRITES),
             pool,
             serving: Shared::default(),
+            reach: Reach::default(),
             journal: Shared::default(),
             devices: Shared(Mutex::new(devices)),
             order,

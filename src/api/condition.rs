@@ -180,6 +180,14 @@ words! {
         AddressPending,
         /// The Service's address is no IPv4 address.
         AddressUnusable,
+        /// Another flash has the Service's address.
+        AddressInUse,
+        /// The Service of a running flash is gone, or has another address.
+        AddressLost,
+        /// The Service of a running flash was deleted; its address is kept.
+        ServiceDeleted,
+        /// The release was uninstalled by somebody before its Pod was created.
+        Uninstalled,
         /// The Pod waits to start.
         PodPending,
         /// The Pod did not start in time.

@@ -26,6 +26,8 @@ pub struct Inventory {
     unusable: HashMap<String, Traits>,
     /// Addresses of the cluster itself: no device is there.
     cluster: BTreeSet<Ipv4Addr>,
+    /// When Instances appeared that nobody had listed before, by uid and by the operator's clock.
+    appeared: HashMap<String, Timestamp>,
 }
 
 impl Inventory {
@@ -101,8 +103,23 @@ impl Inventory {
         Ok(device)
     }
 
+    /// An Instance comes as an event of its own, at this time: one that was not known has just been found.
+    pub fn note_appeared(&mut self, uid: &str, now: Timestamp) {
+        if !self.devices.contains_key(uid) {
+            self.appeared.insert(uid.to_owned(), now);
+        }
+    }
+
+    /// When a device was found, by the operator's clock where that is known, else by the API server's.
+    #[must_use]
+    pub fn found_at(&self, device: &Device) -> Option<Timestamp> {
+        let appeared = self.appeared.get(&device.uuid).copied();
+        appeared.or(device.created)
+    }
+
     /// Forgets the Instance of this uid.
     pub fn delete(&mut self, uid: &str) {
+        self.appeared.remove(uid);
         self.forget(uid);
     }
 

@@ -232,11 +232,6 @@ pub fn pod_patch(
     if pod.metadata.deletion_timestamp.is_some() {
         return patch;
     }
-    let mut finalizers = pod.metadata.finalizers.clone().unwrap_or_default();
-    if !finalizers.iter().any(|one| one == TRACKING_FINALIZER) {
-        finalizers.push(TRACKING_FINALIZER.to_owned());
-    }
-    patch["metadata"]["finalizers"] = json!(finalizers);
     let status = pod.status.as_ref();
     let phase = status.and_then(|status| status.phase.as_deref());
     let unbounded = pod
@@ -252,7 +247,8 @@ pub fn pod_patch(
     patch
 }
 
-/// The merge patch that takes a Service over. As that of a Pod, it is refused if the object changed since.
+/// The merge patch that takes a Service over: unless it is being deleted, it is held as one of this operator's own is. As that of
+/// a Pod, it is refused if the object changed since.
 #[must_use]
 pub fn service_patch(meta: &ObjectMeta, endpoint: Option<&str>, marks: &Marks) -> Value {
     let mut patch = json!({"metadata": {
@@ -261,6 +257,13 @@ pub fn service_patch(meta: &ObjectMeta, endpoint: Option<&str>, marks: &Marks) -
     }});
     if let Some(endpoint) = endpoint {
         patch["metadata"]["annotations"][ANNOTATION_ENDPOINT] = json!(endpoint);
+    }
+    if meta.deletion_timestamp.is_none() {
+        let mut finalizers = meta.finalizers.clone().unwrap_or_default();
+        if !finalizers.iter().any(|one| one == TRACKING_FINALIZER) {
+            finalizers.push(TRACKING_FINALIZER.to_owned());
+        }
+        patch["metadata"]["finalizers"] = json!(finalizers);
     }
     patch
 }

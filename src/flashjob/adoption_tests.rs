@@ -219,6 +219,18 @@ fn what_the_patch_adds_to_a_pod(
     );
 }
 
+#[rstest]
+#[case::one_that_stays(false, json!(["flashjob.nbfc.io/tracking"]))]
+#[case::one_that_is_being_deleted(true, Value::Null)]
+fn a_service_is_held_as_one_of_this_operators_own(#[case] leaves: bool, #[case] held: Value) {
+    let mut service = original_service(0);
+    if leaves {
+        service.metadata.deletion_timestamp = original_pod(0).metadata.creation_timestamp;
+    }
+    let patch = service_patch(&service.metadata, None, &marks(&job(), "uuid-0", 1));
+    assert_eq!(patch["metadata"]["finalizers"], held);
+}
+
 #[test]
 fn finalizers_of_others_stay() {
     let pod = change(|pod| pod.metadata.finalizers = Some(vec!["example.com/other".into()]));
@@ -297,6 +309,7 @@ impl Upgrade {
             let mut service = original_service(index);
             mark(&mut service.metadata, &marks(job, &uuid(index), 1));
             service.metadata.resource_version = Some("30".into());
+            service.metadata.finalizers = Some(vec![TRACKING_FINALIZER.into()]);
             let sight = observe::service(&service).unwrap();
             assert!(self.scene.ledger.see_service(sight));
         }
@@ -492,7 +505,12 @@ fn without_a_job_a_flash_is_still_taken_over_so_that_its_end_is_seen() {
         held: None,
         adopts: true,
     };
-    let decision =
-        crate::flashjob::attempts::decide(attempt, &wish, &Memory::default(), &BOUNDS, at(200));
+    let decision = crate::flashjob::attempts::decide(
+        attempt,
+        &wish,
+        &Memory::default(),
+        &BOUNDS,
+        at(200).into(),
+    );
     assert_eq!(decision.step, Some(Step::Adopt));
 }

@@ -7,12 +7,12 @@ mod finish;
 mod flashing;
 mod reserved;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use self::{
     columns::{helm_until, pod_state, record_state},
-    finish::{finish, is_history, left_over, over, release},
-    flashing::{confirm, flashing, read_verdict},
+    finish::{finish, is_history, left_over, over, release, uninstalled},
+    flashing::{confirm, flashing, held, read_verdict},
     reserved::reserved,
 };
 use super::{
@@ -21,6 +21,7 @@ use super::{
     memory::{Memory, Trouble},
     sight::{Address, PodSight},
     table::{JobState, Next, Stored, next},
+    waits::{Deadlines, Now, Waits},
 };
 use crate::api::{DevicePhase, Reason};
 
@@ -84,13 +85,15 @@ pub enum Stage {
     Verifying,
 }
 
-/// What a step does; numbers are those of the eight writes.
+/// What a step does; numbers are those of the nine writes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// Takes over the original operator's Pod and Service.
     Adopt,
     /// 2: apply the Service of a recorded attempt.
     ApplyService,
+    /// Put the tracking finalizer on a Service that was born without it: no Pod starts before its address is kept.
+    HoldService,
     /// 4 and 5: create the Pod with this address, and say so in the record.
     Launch {
         /// IPv4 address of the Service.
@@ -102,6 +105,8 @@ pub enum Step {
     ReadVerdict,
     /// 6: a Pod once was and is not seen: ask the API server itself.
     ConfirmInterrupted,
+    /// 6: a Pod most likely never was: ask the API server itself.
+    ConfirmUnlaunched,
     /// 6: ask whether the Pod's node is lost.
     CheckNode,
     /// 8: some of the removals, in this order.
@@ -115,6 +120,8 @@ pub struct Removal {
     pub pod: Option<PodRemoval>,
     /// Take the tracking finalizer off the Pod.
     pub untrack: bool,
+    /// Take the tracking finalizer off the Service: its address may be given to others.
+    pub free: bool,
     /// DELETE the Service.
     pub service: bool,
     /// What becomes of the record.
@@ -194,9 +201,13 @@ pub fn decide(
     wish: &Wish,
     memory: &Memory,
     bounds: &Bounds,
-    now: Timestamp,
+    now: Now,
 ) -> Decision {
     let id = &attempt.identity.key.id;
+    let waits = memory.waits.get(id);
+    let waits = Waits::of(attempt, wish.ending.is_some(), waits, now.steady);
+    let until = &Deadlines::new(bounds, now, waits);
+    let now = now.wall;
     // As long as its verdict is not stored, the stored phase is all that a next leader has of a flash that vanished.
     let giving_up = memory.releasing.contains(id);
     let phase = if wish.ending.is_none() && !giving_up && has_vanished(attempt, wish) {
@@ -209,7 +220,7 @@ pub fn decide(
         return Decision::wait(phase, reason, message);
     }
     if let Some(trouble) = memory.trouble.get(id).filter(|trouble| trouble.until > now) {
-        let decision = troubled(attempt, trouble, wish, memory, bounds, now);
+        let decision = troubled(attempt, trouble, wish, memory, until);
         return Decision { phase, ..decision };
     }
     if let Some(decision) = adoption::decide(attempt, wish) {
@@ -223,7 +234,7 @@ pub fn decide(
         .as_ref()
         .map_or(vanished, PodSight::may_have_run);
     if giving_up && !started && !memory.lost.contains(id) {
-        return release(attempt, wish, bounds, now);
+        return release(attempt, wish, until);
     }
     if wish.ending.is_none() && wish.job == JobState::Exists && is_history(attempt) {
         return Decision::wait(DevicePhase::Pending, Reason::Queued, "");
@@ -234,28 +245,35 @@ pub fn decide(
         Some(Stage::Verifying) => Stored::Verifying,
         Some(Stage::Final | Stage::Retried) => Stored::Final,
     };
-    let helm = helm_until(attempt, bounds).filter(|until| *until > now);
+    let helm = helm_until(attempt, until).filter(|until| *until > now);
     let decision = match next(
         pod_state(attempt, memory),
         stored,
         record_state(attempt, wish, helm.is_some()),
         wish.job,
     ) {
-        Next::Flashing => flashing(attempt, bounds, now),
+        Next::Flashing => held(flashing(attempt, until), attempt, wish),
         // A revision that a person is writing with helm is theirs to end.
         Next::MarkDeployed if attempt.record().is_some_and(|record| record.foreign) => {
-            flashing(attempt, bounds, now)
+            flashing(attempt, until)
         }
         Next::MarkDeployed => Decision::wait(phase, Reason::Flashing, "").with(Step::MarkDeployed),
         Next::ReadVerdict => read_verdict(attempt, found),
         Next::ConfirmInterrupted => confirm(found),
-        Next::ReadBack | Next::Finish => finish(attempt, wish, memory, bounds, now),
+        Next::ConfirmUnlaunched if memory.unlaunched.contains(id) => uninstalled(attempt),
+        Next::ConfirmUnlaunched => Decision::wait(
+            phase,
+            Reason::Uninstalled,
+            "somebody uninstalled its release; the API server is being asked for its Pod",
+        )
+        .with(Step::ConfirmUnlaunched),
+        Next::ReadBack | Next::Finish => finish(attempt, wish, memory, until),
         Next::AwaitHelm => Decision::wait(
             phase,
             Reason::Reserved,
             "a helm command was cut off; its time-out is awaited",
         ),
-        Next::Reserved => reserved(attempt, wish, bounds, now),
+        Next::Reserved => reserved(attempt, wish, until),
         Next::Over => over(attempt, memory),
         Next::NotBegun => left_over(attempt),
     };
@@ -300,13 +318,11 @@ fn troubled(
     trouble: &Trouble,
     wish: &Wish,
     memory: &Memory,
-    bounds: &Bounds,
-    now: Timestamp,
+    until: &Deadlines<'_>,
 ) -> Decision {
     let decision = Decision::wait(phase_of(attempt), trouble.reason, trouble.message.clone())
         .until(trouble.until);
-    let begun = attempt.record().map_or(now, |record| record.sight.created);
-    let overdue = after(begun, bounds.address_seconds) <= now || wish.closed.is_some();
+    let overdue = until.is_over(until.address()) || wish.closed.is_some();
     let launched = attempt.pod_seen || wish.was_flashing;
     let unlaunched = !launched && attempt.record().is_some_and(|record| !record.has_pod);
     // What is being given up already only waits for its next try.
@@ -318,11 +334,6 @@ fn troubled(
         };
     }
     decision
-}
-
-fn after(from: Timestamp, seconds: i64) -> Timestamp {
-    from.checked_add(SignedDuration::from_secs(seconds))
-        .unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

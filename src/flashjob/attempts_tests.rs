@@ -80,6 +80,28 @@ fn an_ended() -> PodSight {
     ended(&identity(0, "a"))
 }
 
+/// At a second by both clocks; what is waited for of the attempt was seen at second 0, and its ending when it came.
+fn decide(
+    attempt: &Attempt,
+    wish: &Wish,
+    memory: &Memory,
+    bounds: &Bounds,
+    now: Timestamp,
+) -> Decision {
+    let seen = |second, ended, known: Option<&Waits>| {
+        Waits::of(attempt, ended, known, Now::from(second).steady)
+    };
+    let mut waits = seen(at(0), false, None);
+    if let Some(ended) = wish.ending.as_ref().and_then(|ending| ending.at) {
+        waits = seen(ended, true, Some(&waits));
+    }
+    let memory = Memory {
+        waits: [("a".to_owned(), waits)].into(),
+        ..memory.clone()
+    };
+    super::decide(attempt, wish, &memory, bounds, now.into())
+}
+
 fn deciding(attempt: &Attempt, wish: &Wish, second: i64) -> Decision {
     decide(attempt, wish, &Memory::default(), &BOUNDS, at(second))
 }
@@ -142,12 +164,77 @@ fn a_pod_is_created_only_with_an_ipv4_address() {
 }
 
 #[test]
-fn an_address_of_a_service_that_is_being_deleted_is_not_used() {
+fn an_address_of_a_service_that_is_being_deleted_is_not_used_and_the_service_is_let_go() {
     let mut leaving = service(&identity(0, "a"), address());
     leaving.sight.deleting = Some(at(1));
+    let decision = deciding(&attempt(pending(), Some(leaving.clone()), None), &wish(), 2);
+    let free = Removal {
+        free: true,
+        ..Removal::default()
+    };
+    assert_eq!(removal_of(&decision), free);
+    assert_eq!((decision.release, decision.wake_at), (None, Some(at(120))));
+    leaving.finalizers.clear();
     let decision = deciding(&attempt(pending(), Some(leaving), None), &wish(), 2);
     assert_eq!((decision.step, decision.release), (None, None));
     assert_eq!(decision.wake_at, Some(at(120)));
+}
+
+fn loose() -> ServiceSight {
+    ServiceSight {
+        finalizers: vec!["service.kubernetes.io/load-balancer-cleanup".into()],
+        ..service(&identity(0, "a"), address())
+    }
+}
+
+#[rstest]
+#[case::before_its_pod_starts(pending(), None)]
+#[case::while_its_pod_starts(pending(), Some(a_pod()))]
+#[case::while_its_pod_runs(deployed(), Some(a_running()))]
+fn a_service_that_anybody_can_take_away_is_held(
+    #[case] record: Option<RecordSight>,
+    #[case] pod: Option<PodSight>,
+) {
+    let marks = record
+        .clone()
+        .filter(|record| !record.has_pod && pod.is_some());
+    let unheld = attempt(record, Some(loose()), pod);
+    let decision = deciding(&unheld, &wish(), 1);
+    let want = marks.map_or(Step::HoldService, |_| Step::MarkDeployed);
+    assert_eq!((decision.step, decision.release), (Some(want), None));
+}
+
+#[test]
+fn a_service_is_not_held_where_that_cannot_be_or_its_flash_is_over() {
+    let mut leaving = loose();
+    leaving.sight.deleting = Some(at(1));
+    let flashing = attempt(deployed(), Some(leaving), Some(a_running()));
+    assert_eq!(deciding(&flashing, &wish(), 2).step, None);
+    let closed = Wish {
+        held: Some((Reason::Queued, "wait".into())),
+        ..wish()
+    };
+    let reserved = attempt(pending(), Some(loose()), None);
+    assert_eq!(deciding(&reserved, &closed, 2).step, None);
+    let over = attempt(deployed(), Some(loose()), Some(an_ended()));
+    let stored = ending(true, Reason::FirmwareSent, 50);
+    let removal = removal_of(&deciding(&over, &stored, 51));
+    assert_eq!((removal.free, removal.service), (false, true));
+}
+
+#[test]
+fn the_service_of_a_flash_that_somebody_deletes_is_let_go_only_after_its_verdict() {
+    let mut leaving = service(&identity(0, "a"), address());
+    leaving.sight.deleting = Some(at(1));
+    let with = |pod| attempt(deployed(), Some(leaving.clone()), pod);
+    assert_eq!(deciding(&with(Some(a_running())), &wish(), 2).step, None);
+    let over = deciding(&with(Some(an_ended())), &wish(), 2);
+    assert_eq!(over.step, Some(Step::ReadVerdict));
+    let cut = ending(false, Reason::DeadlineExceeded, 50);
+    let cools = deciding(&with(None), &cut, 51);
+    assert_eq!((&cools.step, cools.cools_until), (&None, Some(at(140))));
+    let removal = removal_of(&deciding(&with(None), &cut, 140));
+    assert_eq!((removal.free, removal.service), (true, false));
 }
 
 #[rstest]
@@ -263,6 +350,7 @@ fn a_released_attempt_goes_pod_then_service_then_record() {
         first,
         Removal {
             untrack: true,
+            free: true,
             service: true,
             ..Removal::default()
         }
@@ -408,15 +496,58 @@ fn trouble_that_lasts_gives_up_what_was_not_launched_and_nothing_else() {
     );
 }
 
+/// helm marks a release before it takes away its objects.
+#[rstest]
+#[case::on_its_way(Status::Uninstalling)]
+#[case::kept_as_history(Status::Uninstalled)]
+fn a_release_that_was_uninstalled_before_its_pod_was_created_begins_anew(#[case] status: Status) {
+    let leaving = || Some(record(&identity(0, "a"), status, false));
+    let reserved = attempt(leaving(), served(address()), None);
+    let asks = deciding(&reserved, &wish(), 1);
+    assert_eq!(asks.step, Some(Step::ConfirmUnlaunched));
+    assert_eq!((asks.release, asks.reason), (None, Reason::Uninstalled));
+    let asked = Memory {
+        unlaunched: ["a".to_owned()].into(),
+        ..Memory::default()
+    };
+    let anew = decide(&reserved, &wish(), &asked, &BOUNDS, at(2));
+    let (reason, message) = anew.release.unwrap();
+    assert_eq!((anew.step, reason), (None, Reason::Uninstalled));
+    assert!(message.contains("no attempt is lost"), "{message}");
+    let shown = Wish {
+        was_flashing: true,
+        ..wish()
+    };
+    let interrupted = decide(&reserved, &shown, &asked, &BOUNDS, at(2));
+    assert_eq!(interrupted.step, Some(Step::ConfirmInterrupted));
+    let mut seen = attempt(leaving(), served(address()), None);
+    seen.pod_seen = true;
+    let interrupted = decide(&seen, &wish(), &asked, &BOUNDS, at(2));
+    assert_eq!(interrupted.step, Some(Step::ConfirmInterrupted));
+    let launched = attempt(
+        Some(record(&identity(0, "a"), status, true)),
+        served(address()),
+        None,
+    );
+    let interrupted = decide(&launched, &wish(), &asked, &BOUNDS, at(2));
+    assert_eq!(interrupted.step, Some(Step::ConfirmInterrupted));
+}
+
 #[test]
 fn a_service_that_no_record_speaks_for_goes() {
     let decision = deciding(&attempt(None, served(address()), None), &wish(), 1);
     assert_eq!(
         removal_of(&decision),
         Removal {
+            free: true,
             service: true,
             ..Removal::default()
         }
+    );
+    assert_eq!(
+        decision.release.map(|(reason, _)| reason),
+        Some(Reason::Uninstalled),
+        "somebody took its record away"
     );
 }
 

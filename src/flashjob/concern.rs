@@ -53,7 +53,7 @@ pub fn is_content(plan: &Plan) -> bool {
     let busy = plan
         .views
         .iter()
-        .any(|view| view.reason == Reason::DeviceBusy);
+        .any(|view| matches!(view.reason, Reason::DeviceBusy | Reason::AddressInUse));
     !plan.contended && !busy
 }
 

@@ -21,10 +21,11 @@ use super::{
     state::State,
     status::count,
     verdict::Markers,
+    waits::{Moment, Now},
 };
 use crate::{
     api::{DevicePhase, FlashJobStatus, Reason},
-    cluster::{Events, Fact, Writer},
+    cluster::{Events, Fact, Writer, clock},
     crash::Crash,
     release::engine::helm::Helm,
     seal::Seals,
@@ -43,6 +44,15 @@ pub struct Limits {
     pub bounds: Bounds,
     /// What the flash pod's log means.
     pub markers: Markers,
+}
+
+/// What both clocks show.
+#[must_use]
+pub fn both_clocks() -> Now {
+    Now {
+        wall: clock::now(),
+        steady: Moment::new(clock::boot_time()),
+    }
 }
 
 /// See the module's documentation.
@@ -181,6 +191,7 @@ impl Context {
             max_in_flight,
             self.engine().to_owned(),
             self.limits.bounds,
+            both_clocks().steady,
         )
     }
 

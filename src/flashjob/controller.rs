@@ -24,6 +24,7 @@ use crate::{
     api::{FlashJob, Instance},
     cluster::{
         Scope,
+        clock::now,
         watch::{self, Watch, WatchEvent},
     },
     device::Inventory,
@@ -188,10 +189,14 @@ async fn instances(
                 let Some(uid) = guard.meta().uid.clone() else {
                     continue;
                 };
-                listing
-                    .get_mut(&watched.part)
-                    .map(|seen| seen.insert(uid.clone()));
-                changed = Some(change(&ctx, &uid, |inventory| inventory.see(&guard)));
+                let listed = listing.get_mut(&watched.part);
+                let is_news = listed.map(|seen| seen.insert(uid.clone())).is_none();
+                changed = Some(change(&ctx, &uid, |inventory| {
+                    if is_news {
+                        inventory.note_appeared(&uid, now());
+                    }
+                    inventory.see(&guard);
+                }));
                 known_in.entry(watched.part).or_default().insert(uid);
             }
             WatchEvent::Deleted(guard) => {

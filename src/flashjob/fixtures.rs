@@ -99,6 +99,7 @@ pub fn pod(identity: &Identity) -> PodSight {
         finished: None,
         active_deadline_seconds: 600,
         finalizers: vec![TRACKING_FINALIZER.into()],
+        address: Some("198.51.100.7".into()),
         container: ContainerSight::Waiting {
             reason: None,
             message: None,
@@ -133,6 +134,7 @@ pub fn service(identity: &Identity, address: Address) -> ServiceSight {
         sight: sight(identity, &name, 2, at(0)),
         address,
         restricted: true,
+        finalizers: vec![TRACKING_FINALIZER.into()],
     }
 }
 

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use super::{
     job::Job,
     occupied::Occupied,
-    sight::{AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight},
+    sight::{Address, AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight},
 };
 
 pub use attempt::{Attempt, Standing};
@@ -35,6 +35,8 @@ pub struct Ledger {
     attempts: BTreeMap<AttemptKey, Attempt>,
     by_uid: HashMap<String, (AttemptKey, Kind)>,
     by_endpoint: HashMap<String, HashSet<AttemptKey>>,
+    /// Who had an address at some time.
+    by_address: HashMap<String, HashSet<AttemptKey>>,
     gone: HashSet<String>,
     gone_order: VecDeque<String>,
     /// Objects of the operator's form that it did not write.
@@ -79,6 +81,9 @@ impl Ledger {
         }
         self.index(&service.sight, Kind::Service);
         let identity = service.sight.identity.clone();
+        if let Address::Ipv4(address) = &service.address {
+            self.index_address(address, &identity.key);
+        }
         let attempt = self.attempt_mut(&identity);
         attempt.service_uid = Some(service.sight.uid.clone());
         attempt.service = Some(service);
@@ -98,6 +103,9 @@ impl Ledger {
         }
         self.index(&pod.sight, Kind::Pod);
         let identity = pod.sight.identity.clone();
+        if let Some(address) = &pod.address {
+            self.index_address(address, &identity.key);
+        }
         let attempt = self.attempt_mut(&identity);
         attempt.pod_uid = Some(pod.sight.uid.clone());
         attempt.pod = Some(pod);
@@ -212,6 +220,11 @@ impl Ledger {
             .insert(sight.uid.clone(), (sight.identity.key.clone(), kind));
     }
 
+    fn index_address(&mut self, address: &str, key: &AttemptKey) {
+        let known = self.by_address.entry(address.to_owned()).or_default();
+        known.insert(key.clone());
+    }
+
     fn attempt_mut(&mut self, identity: &Identity) -> &mut Attempt {
         if let Some(endpoint) = &identity.endpoint {
             self.by_endpoint
@@ -241,6 +254,10 @@ impl Ledger {
         if !self.attempts.get(key).is_some_and(Attempt::is_empty) {
             return;
         }
+        self.by_address.retain(|_, keys| {
+            keys.remove(key);
+            !keys.is_empty()
+        });
         if let Some(attempt) = self.attempts.remove(key)
             && let Some(endpoint) = attempt.identity.endpoint
             && let Some(keys) = self.by_endpoint.get_mut(&endpoint)

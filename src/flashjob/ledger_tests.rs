@@ -42,6 +42,7 @@ fn pod(id: &str, uid: &str, version: u64, phase: &str) -> PodSight {
         finished: None,
         active_deadline_seconds: 600,
         finalizers: Vec::new(),
+        address: None,
         container: ContainerSight::Running,
     }
 }
@@ -143,6 +144,7 @@ fn a_failed_record_holds_neither_lock_nor_slot_and_its_service_holds_a_slot(
         sight: sight("a", "s", 2),
         address: super::super::sight::Address::None,
         restricted: true,
+        finalizers: Vec::new(),
     });
     assert_eq!(ledger.slots(), 1);
     assert!(ledger.holder("192.0.2.7:80").is_none());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{index_set::IndexSet, verdict::Verdict};
+use super::{index_set::IndexSet, verdict::Verdict, waits::Waits};
 use crate::api::Reason;
 
 /// See the module's documentation.
@@ -18,12 +18,16 @@ pub struct Memory {
     pub waiting: BTreeMap<usize, Waiting>,
     /// Attempts that are being uninstalled without a verdict, by attempt id: no flash began.
     pub releasing: BTreeSet<String>,
+    /// Attempts of which the API server said that no Pod exists, and whose record never held one, by attempt id.
+    pub unlaunched: BTreeSet<String>,
     /// Attempts whose failure is stored and followed by another attempt, by attempt id.
     pub retried: BTreeSet<String>,
     /// Attempts whose node was lost, by attempt id.
     pub lost: BTreeSet<String>,
     /// The latest trouble with an attempt, by attempt id.
     pub trouble: BTreeMap<String, Trouble>,
+    /// Since when something of an attempt has been waited for, by attempt id.
+    pub waits: BTreeMap<String, Waits>,
     /// When the log of an attempt could first not be read, by attempt id.
     pub unread: BTreeMap<String, Timestamp>,
     /// When a named device was first missed, by index.

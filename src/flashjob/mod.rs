@@ -3,7 +3,7 @@
 //! | file | what it may do |
 //! |---|---|
 //! | `observe`, `belief`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
-//! | `choice`, `rerun`, `table`, `attempts`, `adoption`, `pending`, `retry`, `numbering`, `read_back`, `occupied`, `stored`, `pruned`, `plan`, `verdict`, `concern`, `status`, `news`, `unreadable`, `tampered`, `conditions`, `gauge`, `index_set`, `blueprint` | decide; pure |
+//! | `choice`, `rerun`, `table`, `attempts`, `addresses`, `adoption`, `pending`, `retry`, `numbering`, `read_back`, `occupied`, `stored`, `pruned`, `plan`, `verdict`, `concern`, `status`, `news`, `unreadable`, `tampered`, `conditions`, `gauge`, `index_set`, `waits`, `blueprint` | decide; pure |
 //! | `rollout` | decide about order and pace; pure |
 //! | `limits` | decide about what devices in flight share; pure |
 //! | `explain`, `forecast` | say what is stored, and what would happen, in plain words; pure |
@@ -11,6 +11,7 @@
 //! | `controller`, `namespaces`, `passes`, `reconcile`, `status_write`, `rounds`, `takeover`, `trial`, `sweep`, `context` | wire them together |
 
 mod act;
+pub mod addresses;
 pub mod adoption;
 pub mod attempts;
 mod belief;
@@ -67,6 +68,7 @@ mod tampered;
 mod trial;
 mod unreadable;
 pub mod verdict;
+pub mod waits;
 
 pub use context::{Context, Limits};
 pub use controller::run;

@@ -2,7 +2,7 @@
 //! their deletion takes away is not waited for.
 //!
 //! Rights that are bound in such a namespace go with it, and with them the watches of it. What is known of it is therefore
-//! asked for object by object, until nothing is left: Pods by a right that is bound to the whole cluster. Run by `controller`;
+//! asked for object by object, until nothing is left: Pods and Services by a right that is bound to the whole cluster. Run by `controller`;
 //! reads only.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
@@ -104,7 +104,8 @@ async fn look_at_all(ctx: &Context, gone: &mut HashSet<String>) {
 }
 
 /// Asks for every known object of a kind. What may not be asked for any more was bound to the namespace, as the right was:
-/// the namespace's deletion takes it. Never a Pod: that one is asked for by a right of the whole cluster.
+/// the namespace's deletion takes it. Never a Pod or a Service: those are asked for by a right of the whole cluster, and held by
+/// a finalizer of ours.
 async fn look<K>(ctx: &Context, kind: &'static str, namespace: &str)
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
@@ -118,7 +119,7 @@ where
     for (namespace, name, uid) in known {
         let left = match reader.get::<K>(&namespace, &name).await {
             Ok(found) => found.filter(|found| found.uid().as_deref() == Some(&uid)),
-            Err(error) if error.kind == ErrorKind::Forbidden && kind != "Pod" => None,
+            Err(error) if error.kind == ErrorKind::Forbidden && kind == "Secret" => None,
             Err(error) => {
                 tracing::warn!(kind, name, error = %error, "cannot see whether it is gone; its lock stays");
                 continue;
@@ -128,8 +129,12 @@ where
             None => ctx.state().ledger.see_gone(&uid),
             Some(found) => {
                 let found: &dyn std::any::Any = &found;
-                let pod = found.downcast_ref::<Pod>();
-                pod.and_then(|pod| ctx.state().see_pod(pod))
+                let mut state = ctx.state();
+                match (found.downcast_ref(), found.downcast_ref()) {
+                    (Some(pod), _) => state.see_pod(pod),
+                    (_, Some(service)) => state.see_service(service),
+                    (None, None) => None,
+                }
             }
         };
         if let Some(key) = concerns {

@@ -36,7 +36,7 @@ pub fn pod_of(pod: &Pod, identity: Identity) -> Option<PodSight> {
         sight.identity.endpoint = pod
             .spec
             .as_ref()
-            .and_then(host_endpoint)
+            .and_then(|spec| environment(spec, "HOST_ENDPOINT"))
             .and_then(|text| normalised(&text));
     }
     let empty = PodStatus::default();
@@ -55,17 +55,22 @@ pub fn pod_of(pod: &Pod, identity: Identity) -> Option<PodSight> {
             .and_then(|spec| spec.active_deadline_seconds)
             .unwrap_or_default(),
         finalizers: pod.metadata.finalizers.clone().unwrap_or_default(),
+        address: pod
+            .spec
+            .as_ref()
+            .and_then(|spec| environment(spec, "EXTERNAL_IP")),
         container: container(status),
     })
 }
 
-fn host_endpoint(spec: &PodSpec) -> Option<String> {
+/// What a variable of the flash container says.
+fn environment(spec: &PodSpec, name: &str) -> Option<String> {
     let container = spec
         .containers
         .iter()
         .find(|container| container.name == FLASH_CONTAINER)?;
     let mut env = container.env.iter().flatten();
-    env.find(|env| env.name == "HOST_ENDPOINT")
+    env.find(|env| env.name == name)
         .and_then(|env| env.value.clone())
 }
 
@@ -167,6 +172,7 @@ pub fn service_of(service: &Service, identity: Identity) -> Option<ServiceSight>
         sight,
         address,
         restricted: ranges.is_some_and(|ranges| !ranges.is_empty()),
+        finalizers: service.metadata.finalizers.clone().unwrap_or_default(),
     })
 }
 

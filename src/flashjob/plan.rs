@@ -29,6 +29,7 @@ use super::{
     roster::Roster,
     sight::{AttemptKey, Identity},
     verdict::Outcome,
+    waits::{Now, Waits},
 };
 use crate::{
     api::{ConditionType, DevicePhase, Reason},
@@ -60,6 +61,8 @@ pub struct Plan {
     pub line: Vec<Waiter>,
     /// A device waits for a slot, which another job may hold.
     pub contended: bool,
+    /// Since when what is left of attempts has been waited for, by attempt id.
+    pub waits: Vec<(String, Waits)>,
     /// Devices that ended and cool down, if any.
     pub cooling: Option<Cooling>,
     /// How far the job may go now.
@@ -122,8 +125,12 @@ pub fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
     };
     plan.wake(plan.pace.wake_at);
     let mut active = BTreeMap::new();
+    let both = Now {
+        wall: now,
+        steady: observed.world.steady,
+    };
     for (key, attempt) in observed.ledger.of_job(&observed.job.uid) {
-        plan_attempt(observed, key, attempt, now, &mut active, &mut plan);
+        plan_attempt(observed, key, attempt, both, &mut active, &mut plan);
     }
     plan_vanished(observed, &mut active, now, &mut plan);
     plan_tracked(observed, &mut active, now, &mut plan);

@@ -35,6 +35,9 @@ pub struct Flashed<'a> {
 pub struct Shown<'a> {
     /// The newest Instance there.
     pub device: &'a Device,
+    /// When it was found, where that is known: by the operator's clock, or by that of the API server where it was there when
+    /// this operator began to lead.
+    pub found: Option<Timestamp>,
     /// The frozen selection knows its uid as that of a device at another endpoint: two devices swapped their addresses.
     pub of_another: bool,
 }
@@ -72,7 +75,12 @@ pub fn read_back(flashed: &Flashed<'_>, shown: Option<Shown<'_>>, now: Timestamp
 
 /// The version that the device reports since its flash, or why what Akri shows is no evidence of one.
 fn evidence<'a>(flashed: &Flashed<'_>, shown: Option<Shown<'a>>) -> Result<&'a str, &'static str> {
-    let Some(Shown { device, of_another }) = shown else {
+    let Some(Shown {
+        device,
+        found,
+        of_another,
+    }) = shown
+    else {
         return Err("no Akri Instance stands for its endpoint");
     };
     let another_type = flashed
@@ -84,7 +92,7 @@ fn evidence<'a>(flashed: &Flashed<'_>, shown: Option<Shown<'a>>) -> Result<&'a s
     let Some(version) = device.version.as_deref() else {
         return Err("its Akri Instance reports no VERSION");
     };
-    let newer = device.created.is_some_and(|at| at >= flashed.ended);
+    let newer = found.is_some_and(|at| at >= flashed.ended);
     let changed = flashed.from.is_some_and(|before| before != version);
     if newer || changed {
         Ok(version)

@@ -29,6 +29,7 @@ fn device(created: i64, device_type: &str, version: &str) -> Device {
 fn read(flashed: &Flashed<'_>, device: Option<&Device>, second: i64) -> ReadBack {
     let shown = device.map(|device| Shown {
         device,
+        found: device.created,
         of_another: false,
     });
     read_back(flashed, shown, at(second))
@@ -109,6 +110,7 @@ fn a_device_of_another_type_or_known_elsewhere_is_another_device() {
     let swapped = device(AFTER, "esp32s3", "0.2.0");
     let shown = Shown {
         device: &swapped,
+        found: swapped.created,
         of_another: true,
     };
     assert_eq!(

@@ -21,6 +21,7 @@ pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp
         .collect();
     state.line.stand(&job.uid, plan.line.clone());
     let memory = state.memory(&job.uid);
+    memory.waits = plan.waits.iter().cloned().collect();
     memory.content = concern::is_content(plan);
     let crowd = plan.pace.crowd.as_ref();
     remember_slots(memory, crowd, now);
@@ -61,6 +62,7 @@ pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp
     memory
         .trouble
         .retain(|id, trouble| live.contains(id) || trouble.until > now);
+    memory.unlaunched.retain(|id| live.contains(id));
     memory.lost.retain(|id| live.contains(id));
     memory.unread.retain(|id, _| live.contains(id));
 }

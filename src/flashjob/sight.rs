@@ -99,6 +99,28 @@ pub struct ServiceSight {
     pub address: Address,
     /// Whether it admits only its own device (`loadBalancerSourceRanges`).
     pub restricted: bool,
+    /// Its finalizers.
+    pub finalizers: Vec<String>,
+}
+
+impl ServiceSight {
+    /// Whether the tracking finalizer is on it: whoever deletes it, its address is kept until the operator lets it go.
+    #[must_use]
+    pub fn tracked(&self) -> bool {
+        is_tracked(&self.finalizers)
+    }
+
+    /// Whether the tracking finalizer has to be put on it, and can be: nothing new holds what is being deleted.
+    #[must_use]
+    pub fn may_be_held(&self) -> bool {
+        !self.tracked() && self.sight.deleting.is_none()
+    }
+}
+
+fn is_tracked(finalizers: &[String]) -> bool {
+    finalizers
+        .iter()
+        .any(|finalizer| finalizer == TRACKING_FINALIZER)
 }
 
 /// What the load balancer gave a Service.
@@ -133,6 +155,8 @@ pub struct PodSight {
     pub active_deadline_seconds: i64,
     /// Its finalizers.
     pub finalizers: Vec<String>,
+    /// Address that its device is told.
+    pub address: Option<String>,
     /// The flash container.
     pub container: ContainerSight,
 }
@@ -162,9 +186,7 @@ impl PodSight {
     /// Whether the tracking finalizer is on it.
     #[must_use]
     pub fn tracked(&self) -> bool {
-        self.finalizers
-            .iter()
-            .any(|finalizer| finalizer == TRACKING_FINALIZER)
+        is_tracked(&self.finalizers)
     }
 
     /// Whether the Pod has ended for good: phase Succeeded or Failed, or deleted before it was bound to a node.

@@ -19,6 +19,7 @@ use super::{
     roster::Roster,
     sight::AttemptKey,
     stored,
+    waits::Moment,
 };
 use crate::{
     api::DevicePhase,
@@ -238,8 +239,10 @@ impl State {
         max_in_flight: usize,
         engine: String,
         bounds: Bounds,
+        steady: Moment,
     ) -> World {
         World {
+            steady,
             akri_installed: self.akri_installed,
             chart,
             max_in_flight,

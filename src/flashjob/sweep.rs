@@ -2,24 +2,22 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::{
     act,
     attempts::{Bounds, Ending, Stage, Step, Wish, decide},
-    context::Context,
+    context::{Context, both_clocks},
     memory::Memory,
     sight::Identity,
     state::State,
     table::JobState,
     verdict::Outcome,
+    waits::{Now, Waits},
 };
-use crate::cluster::clock::now;
 
 /// Decides about every attempt without a job, and starts what is to be done.
 pub fn sweep(ctx: &Arc<Context>) {
     let mut state = ctx.state();
-    for (identity, step) in plan_orphans(&mut state, &ctx.limits.bounds, now()) {
+    for (identity, step) in plan_orphans(&mut state, &ctx.limits.bounds, both_clocks()) {
         state.ledger.begin_step(&identity);
         act::spawn_orphan(ctx, identity, step);
     }
@@ -29,11 +27,7 @@ pub fn sweep(ctx: &Arc<Context>) {
 }
 
 /// What is to be done about attempts without a job. Pure, but that it remembers which ones are given up.
-pub(super) fn plan_orphans(
-    state: &mut State,
-    bounds: &Bounds,
-    now: Timestamp,
-) -> Vec<(Identity, Step)> {
+pub(super) fn plan_orphans(state: &mut State, bounds: &Bounds, now: Now) -> Vec<(Identity, Step)> {
     let mut steps = Vec::new();
     for (job_uid, keys) in state.orphaned() {
         let forgotten = Memory::default();
@@ -61,13 +55,17 @@ pub(super) fn plan_orphans(
             if let Some((reason, message)) = &decision.release {
                 tracing::info!(attempt = key.id, reason = %reason, message, "attempt without a job is uninstalled");
             }
+            let known = memory.waits.get(&key.id);
+            let waits = Waits::of(attempt, wish.ending.is_some(), known, now.steady);
             let releases = decision.release.is_some();
             if let Some(step) = decision.step {
                 steps.push((attempt.identity.clone(), step));
             }
+            let memory = state.memory(&job_uid);
             if releases {
-                state.memory(&job_uid).releasing.insert(key.id.clone());
+                memory.releasing.insert(key.id.clone());
             }
+            memory.waits.insert(key.id.clone(), waits);
         }
     }
     steps

@@ -52,7 +52,10 @@ pub enum RecordState {
     /// `superseded`: the revision that superseded it is gone.
     Superseded,
     /// `uninstalling`, `uninstalled` or `unknown`.
-    Ending,
+    Ending {
+        /// The Pod stands in its manifest, or was seen.
+        pod: bool,
+    },
 }
 
 /// What is known of the job.
@@ -64,7 +67,7 @@ pub enum JobState {
     Leaving,
 }
 
-/// What to do next. Numbers are those of the eight writes of a device.
+/// What to do next. Numbers are those of the nine writes of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Row 1: the Pod is flashing; wait for its end.
@@ -79,6 +82,8 @@ pub enum Next {
     Finish,
     /// Row 6: a Pod once was and is not seen; look at the API server itself, then the verdict is Interrupted.
     ConfirmInterrupted,
+    /// Row 6: somebody uninstalls what was never launched; look at the API server itself, then the device begins anew.
+    ConfirmUnlaunched,
     /// Row 7: a helm process is at work.
     AwaitHelm,
     /// Row 8: recorded but not started: ask the gates, then 2, 3, 4.
@@ -100,7 +105,7 @@ pub fn next(pod: PodState, stored: Stored, record: RecordState, job: JobState) -
             | RecordState::Deployed { .. }
             | RecordState::Failed { .. }
             | RecordState::Superseded
-            | RecordState::Ending => Next::Flashing,
+            | RecordState::Ending { .. } => Next::Flashing,
         },
         (PodState::Ended, Stored::None, _) => Next::ReadVerdict,
         (PodState::None | PodState::Ended, Stored::Verifying, JobState::Exists) => Next::ReadBack,
@@ -121,8 +126,9 @@ const fn without_pod(record: RecordState) -> Next {
         RecordState::Deployed { pod: true }
         | RecordState::Failed { pod: true }
         | RecordState::Superseded
-        | RecordState::Ending
+        | RecordState::Ending { pod: true }
         | RecordState::None { was_flashing: true } => Next::ConfirmInterrupted,
+        RecordState::Ending { pod: false } => Next::ConfirmUnlaunched,
         RecordState::Pending { live_child: true } => Next::AwaitHelm,
         RecordState::Pending { live_child: false } | RecordState::Deployed { pod: false } => {
             Next::Reserved
@@ -143,7 +149,7 @@ mod tests {
     const PODS: [PodState; 3] = [PodState::None, PodState::Alive, PodState::Ended];
     const STORED: [Stored; 3] = [Stored::None, Stored::Verifying, Stored::Final];
     const JOBS: [JobState; 2] = [JobState::Exists, JobState::Leaving];
-    const RECORDS: [RecordState; 10] = [
+    const RECORDS: [RecordState; 11] = [
         RecordState::None {
             was_flashing: false,
         },
@@ -155,7 +161,8 @@ mod tests {
         RecordState::Failed { pod: false },
         RecordState::Failed { pod: true },
         RecordState::Superseded,
-        RecordState::Ending,
+        RecordState::Ending { pod: false },
+        RecordState::Ending { pod: true },
     ];
 
     /// The rows of the design's table, each as a predicate and its answers, in order: an independent statement of the rule.
@@ -174,9 +181,10 @@ mod tests {
             RecordState::Deployed { pod: true }
                 | RecordState::Failed { pod: true }
                 | RecordState::Superseded
-                | RecordState::Ending
+                | RecordState::Ending { pod: true }
                 | RecordState::None { was_flashing: true }
         );
+        let uninstalled = record == RecordState::Ending { pod: false };
         let exists = job == JobState::Exists;
         let absent = pod == PodState::None && stored == Stored::None;
         let mut matching = Vec::new();
@@ -204,6 +212,9 @@ mod tests {
         }
         if absent && exists && had_pod {
             matching.push((6, Next::ConfirmInterrupted));
+        }
+        if absent && exists && uninstalled {
+            matching.push((6, Next::ConfirmUnlaunched));
         }
         if absent && live {
             matching.push((7, Next::AwaitHelm));
@@ -254,7 +265,7 @@ mod tests {
     #[case::row_1_a_living_pod_outranks_an_uninstalling_record(
         PodState::Alive,
         Stored::None,
-        RecordState::Ending,
+        RecordState::Ending { pod: true },
         JobState::Exists,
         Next::Flashing
     )]
@@ -266,6 +277,8 @@ mod tests {
     #[case::row_4_a_stored_verdict_is_finished(PodState::Ended, Stored::Final, RecordState::Deployed { pod: true }, JobState::Exists, Next::Finish)]
     #[case::row_5_a_reserved_device_of_a_deleted_job_is_uninstalled(PodState::None, Stored::None, RecordState::Pending { live_child: false }, JobState::Leaving, Next::Finish)]
     #[case::row_6_a_vanished_pod_is_never_restarted(PodState::None, Stored::None, RecordState::Deployed { pod: true }, JobState::Exists, Next::ConfirmInterrupted)]
+    #[case::row_6_a_vanished_pod_of_an_uninstalled_release_is_never_restarted(PodState::None, Stored::None, RecordState::Ending { pod: true }, JobState::Exists, Next::ConfirmInterrupted)]
+    #[case::row_6_what_was_uninstalled_before_its_pod_was_created_begins_anew(PodState::None, Stored::None, RecordState::Ending { pod: false }, JobState::Exists, Next::ConfirmUnlaunched)]
     #[case::row_7_a_live_helm_is_left_alone(PodState::None, Stored::None, RecordState::Pending { live_child: true }, JobState::Leaving, Next::AwaitHelm)]
     #[case::row_8_a_crash_before_the_pod_goes_on(PodState::None, Stored::None, RecordState::Pending { live_child: false }, JobState::Exists, Next::Reserved)]
     #[case::row_9_a_failed_record_without_pod_is_over(PodState::None, Stored::None, RecordState::Failed { pod: false }, JobState::Exists, Next::Over)]

@@ -1,5 +1,6 @@
 //! What bad input gets: each test is one rule, on its own namespace with its own operator and devices.
 
+mod address;
 mod api_refusals;
 mod deletion;
 mod devices;

@@ -11,7 +11,10 @@ use std::{
 };
 
 use flashjob_operator::crash::{Point, Side, Write};
-use k8s_openapi::api::{coordination::v1::Lease, core::v1::Secret};
+use k8s_openapi::api::{
+    coordination::v1::Lease,
+    core::v1::{Secret, Service},
+};
 use kube::{
     Api,
     api::{
@@ -276,6 +279,7 @@ impl<'a> Stage<'a> {
                     asked = true;
                 }
                 Write::RecordSettle => self.end_helm(operator.pid()).await,
+                Write::ServiceHold => self.strip_services().await,
                 _ => {}
             }
             if begin.elapsed() > more {
@@ -294,6 +298,18 @@ impl<'a> Stage<'a> {
         let kubeconfig = self.space.control_plane.operator_kubeconfig();
         self.space
             .operator_again(kubeconfig, "operator", &arguments(self.engine, point))
+    }
+
+    /// A person takes the finalizers off the Services of flashes that are under way.
+    async fn strip_services(&self) {
+        let services: Api<Service> = Api::namespaced(self.space.client.clone(), &self.space.name);
+        let bare = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+        for service in services.list(&ListParams::default()).await.unwrap().items {
+            let parameters = PatchParams::default();
+            let name = service.metadata.name.unwrap_or_default();
+            // It may be gone.
+            let _ = services.patch(&name, &parameters, &bare).await;
+        }
     }
 
     /// Kills helm once it has written that it is about to install or to upgrade.

@@ -7,10 +7,26 @@ use crate::support::{Outcome, Params, Space, seconds};
 /// A flash as the operator would start it, without the operator.
 fn flash(name: &str, endpoint: &str, deadline: u32) -> String {
     format!(
+        r#"{}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: "{name}"}}
+spec:
+  selector: {{flash: "{name}"}}
+  ports: [{{port: 4433}}]
+"#,
+        unreachable_flash(name, endpoint, deadline)
+    )
+}
+
+/// One that nothing leads to.
+fn unreachable_flash(name: &str, endpoint: &str, deadline: u32) -> String {
+    format!(
         r#"
 apiVersion: v1
 kind: Pod
-metadata: {{name: {name}}}
+metadata: {{name: {name}, labels: {{flash: "{name}"}}}}
 spec:
   activeDeadlineSeconds: {deadline}
   restartPolicy: Never
@@ -76,6 +92,37 @@ async fn pods_end_as_their_device_decides() {
         assert!(log.contains(marker), "{:?}: {log}", device.outcome);
     }
     assert_eq!(fleet.journal().len(), 5);
+}
+
+#[tokio::test]
+async fn a_device_dials_in_by_a_service_and_is_cut_off_when_that_goes() {
+    let space = Space::new("reach").await;
+    let fleet = space.healthy(2, 5.0).await;
+    let [cut_off, unreached] = &fleet.devices()[..] else {
+        panic!("two devices were asked for")
+    };
+    space.apply(&flash("cut-off", &cut_off.endpoint, 60));
+    space.apply(&unreachable_flash("unreached", &unreached.endpoint, 4));
+    let status = |pod: &str| {
+        let status = "-o=jsonpath={.status.phase} {.status.reason}";
+        space.kubectl(&["get", "pod", pod, status])
+    };
+    let becomes = async |pod: &str, wanted: &str| {
+        space
+            .eventually(&format!("{wanted} of {pod}"), seconds(30), async || {
+                (status(pod) == wanted).then_some(())
+            })
+            .await;
+    };
+    becomes("cut-off", "Running ").await;
+    space.kubectl(&["delete", "service", "cut-off"]);
+    becomes("cut-off", "Succeeded ").await;
+    let log = space.kubectl(&["logs", "cut-off"]);
+    assert!(log.contains("Failed to read from client"), "{log}");
+    becomes("unreached", "Failed DeadlineExceeded").await;
+    let outcomes = fleet.journal().into_iter().map(|flash| flash.outcome);
+    let sent = outcomes.filter(|outcome| *outcome == Some(Outcome::Sent));
+    assert_eq!(sent.count(), 0);
 }
 
 #[tokio::test]
@@ -156,8 +203,8 @@ async fn a_service_gets_its_address_after_the_delay_and_waits_while_the_pool_is_
 async fn a_deleted_pod_that_is_held_by_a_finalizer_shows_how_it_ended() {
     let space = Space::new("held").await;
     let pod = flash("held", "198.51.100.250", 60).replace(
-        "{name: held}",
-        "{name: held, finalizers: [flashjob.test/held]}",
+        "{name: held,",
+        "{name: held, finalizers: [flashjob.test/held],",
     );
     space.apply(&pod);
     let phase = || space.kubectl(&["get", "pod", "held", "-o=jsonpath={.status.phase}"]);

@@ -15,6 +15,8 @@ const APPARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
 
 /// Metadata of a Pod.
 pub(super) const POD: Shape = Shape::Ruled(&Shape::Fields(POD_FIELDS), held);
+/// Metadata of a Service.
+pub(super) const SERVICE: Shape = Shape::Ruled(&Shape::Fields(SERVICE_FIELDS), kept);
 /// Metadata of everything else.
 pub(super) const OTHER: Shape = Shape::Ruled(&Shape::Fields(OTHER_FIELDS), tied);
 
@@ -25,6 +27,14 @@ const OTHER_FIELDS: &[Field] = &[
     may("labels", TEXTS),
     may("annotations", TEXTS),
     may("ownerReferences", OWNERS),
+];
+const SERVICE_FIELDS: &[Field] = &[
+    must("name", Shape::Ruled(&Shape::Text, name)),
+    may("namespace", Shape::Ruled(&Shape::Text, namespace)),
+    may("labels", TEXTS),
+    may("annotations", TEXTS),
+    may("ownerReferences", OWNERS),
+    may("finalizers", Shape::Each(&Shape::Text)),
 ];
 const POD_FIELDS: &[Field] = &[
     must("name", Shape::Ruled(&Shape::Text, name)),
@@ -111,8 +121,20 @@ fn tied(visit: &mut Visit<'_>, place: &Pointer, metadata: &Value) {
 /// As [`tied`], and the finalizers are those that keep a Pod readable.
 fn held(visit: &mut Visit<'_>, place: &Pointer, metadata: &Value) {
     tied(visit, place, metadata);
-    let expected = &visit.policy.finalizers;
+    finalizers(visit, place, list(metadata, "finalizers"));
+}
+
+/// As [`held`], but a chart may leave the finalizers to the operator, which puts them on before it creates the Pod.
+fn kept(visit: &mut Visit<'_>, place: &Pointer, metadata: &Value) {
+    tied(visit, place, metadata);
     let found = list(metadata, "finalizers");
+    if !found.is_empty() {
+        finalizers(visit, place, found);
+    }
+}
+
+fn finalizers(visit: &mut Visit<'_>, place: &Pointer, found: &[Value]) {
+    let expected = &visit.policy.finalizers;
     let is_held = found.len() == expected.len()
         && expected
             .iter()

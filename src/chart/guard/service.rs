@@ -12,7 +12,7 @@ use super::{API_VERSION, metadata};
 pub(super) const SERVICE: Shape = Shape::Fields(&[
     must("apiVersion", API_VERSION),
     must("kind", Shape::Text),
-    must("metadata", metadata::OTHER),
+    must("metadata", metadata::SERVICE),
     must("spec", Shape::Fields(SPEC)),
 ]);
 

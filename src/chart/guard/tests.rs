@@ -299,7 +299,8 @@ fn a_variable_that_steers_the_image_is_refused_at_its_name_unless_an_administrat
 #[case("/spec/ports/0/nodePort", json!(22))]
 #[case("/spec/ports/0/protocol", json!("SCTP"))]
 #[case("/spec/ports/0/port", json!("4433"))]
-#[case("/metadata/finalizers", json!(["flashjob.nbfc.io/tracking"]))]
+#[case("/metadata/finalizers", json!(["example.org/stuck"]))]
+#[case("/metadata/finalizers", json!(["flashjob.nbfc.io/tracking", "example.org/stuck"]))]
 #[case("/metadata/ownerReferences", json!(null))]
 #[case("/metadata/name", json!("dice-auth-service"))]
 #[case("/metadata/namespace", json!("kube-system"))]
@@ -416,11 +417,20 @@ fn a_kind_that_was_added_is_still_tied_to_the_attempt() {
     };
     let mut objects = attempt();
     objects.push(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": objects[SERVICE]["metadata"], "data": {}}));
+    assert_eq!(found(&objects, &policy), ["/metadata/finalizers"]);
+    let metadata = objects[2]["metadata"].as_object_mut().unwrap();
+    metadata.remove("finalizers");
     assert_eq!(found(&objects, &policy), [""; 0]);
     set(&mut objects[2], "/metadata/namespace", json!("kube-system"));
     assert_eq!(found(&objects, &policy), ["/metadata/namespace"]);
     objects[2] = json!({"apiVersion": "v1", "kind": "ConfigMap"});
     assert_eq!(found(&objects, &policy), ["/metadata"]);
+}
+
+#[test]
+fn a_chart_may_leave_the_finalizer_of_its_service_to_the_operator() {
+    let objects = changed(SERVICE, "/metadata/finalizers", json!([]));
+    assert_eq!(found(&objects, &policy()), [""; 0]);
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! What FlashJobs left in a namespace. Reads only.
 
-use k8s_openapi::api::{
-    apps::v1::ControllerRevision,
-    core::v1::{Pod, Secret, Service},
-    networking::v1::NetworkPolicy,
+use k8s_openapi::{
+    api::{
+        apps::v1::ControllerRevision,
+        core::v1::{Pod, Secret, Service},
+        networking::v1::NetworkPolicy,
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::{
     Resource, ResourceExt,
@@ -15,7 +18,7 @@ use crate::{
     api::FlashJob,
     cluster::{ApiError, ErrorKind, ObjectKey, Reader, Scope},
     flashjob::blueprint::label_value,
-    names::{ANNOTATION_JOB, LABEL_APP, LABEL_JOB_UID},
+    names::{ANNOTATION_JOB, LABEL_APP, LABEL_JOB_UID, TRACKING_FINALIZER},
     release::Stored,
 };
 
@@ -29,8 +32,9 @@ pub async fn find(reader: &Reader, namespace: &str, job: Option<&str>) -> Result
         Err(error) if error.is_not_found() => Vec::new(),
         other => other?,
     };
-    let pods: Vec<Pod> = reader.list(&scope, LABEL_JOB_UID).await?;
-    let services: Vec<Service> = reader.list(&scope, LABEL_JOB_UID).await?;
+    // A label may have been taken off: what the finalizer holds would stay for ever.
+    let pods: Vec<Pod> = reader.list(&scope, "").await?;
+    let services: Vec<Service> = reader.list(&scope, "").await?;
     let secrets: Vec<Secret> = reader
         .list(&scope, &format!("{LABEL_JOB_UID},owner=helm"))
         .await?;
@@ -71,11 +75,7 @@ where
     let uid = meta.uid.clone()?;
     Some(Left {
         key: ObjectKey::new(&K::api_version(&()), &K::kind(&()), namespace, name),
-        job_uid: if is_job {
-            uid.clone()
-        } else {
-            object.labels().get(LABEL_JOB_UID)?.clone()
-        },
+        job_uid: if is_job { uid.clone() } else { job_uid(meta)? },
         job_name: if is_job {
             Some(name.to_owned())
         } else {
@@ -86,6 +86,21 @@ where
         finalizers: object.finalizers().to_vec(),
         deleting: meta.deletion_timestamp.is_some(),
     })
+}
+
+/// uid of the job that an object is of: by its label, or by its owner where it is held by the operator's finalizer and the label
+/// was taken off. None where it is no object of a flash.
+fn job_uid(meta: &ObjectMeta) -> Option<String> {
+    let labels = meta.labels.as_ref();
+    let labelled = labels.and_then(|labels| labels.get(LABEL_JOB_UID)).cloned();
+    let mut finalizers = meta.finalizers.iter().flatten();
+    let is_held = finalizers.any(|one| one == TRACKING_FINALIZER);
+    let owner = || {
+        let mut owners = meta.owner_references.iter().flatten();
+        let job = owners.find(|owner| owner.kind == "FlashJob");
+        job.map_or_else(String::new, |job| job.uid.clone())
+    };
+    labelled.or_else(|| is_held.then(owner))
 }
 
 fn left_pod(pod: &Pod) -> Option<LeftPod> {
@@ -123,5 +138,37 @@ impl Found {
         let uids: std::collections::BTreeSet<String> =
             known.map(|left| left.job_uid.clone()).collect();
         self.retain(|left| uids.contains(&left.job_uid));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[rstest]
+    #[case::by_its_label(json!({"labels": {LABEL_JOB_UID: "a"}}), Some("a"))]
+    #[case::by_its_label_whoever_owns_it(
+        json!({"labels": {LABEL_JOB_UID: "a"}, "finalizers": [TRACKING_FINALIZER], "ownerReferences": [owner("FlashJob", "b")]}),
+        Some("a")
+    )]
+    #[case::held_and_owned(
+        json!({"finalizers": ["x/y", TRACKING_FINALIZER], "ownerReferences": [owner("Node", "n"), owner("FlashJob", "b")]}),
+        Some("b")
+    )]
+    #[case::held_and_of_nobody(json!({"finalizers": [TRACKING_FINALIZER]}), Some(""))]
+    #[case::of_somebody_else(json!({"finalizers": ["x/y"], "ownerReferences": [owner("FlashJob", "b")]}), None)]
+    fn an_object_of_a_flash_is_known_by_its_label_or_by_the_finalizer(
+        #[case] meta: Value,
+        #[case] uid: Option<&str>,
+    ) {
+        let meta = serde_json::from_value(meta).unwrap();
+        assert_eq!(job_uid(&meta).as_deref(), uid);
+    }
+
+    fn owner(kind: &str, uid: &str) -> Value {
+        json!({"apiVersion": "v1", "kind": kind, "name": "n", "uid": uid})
     }
 }

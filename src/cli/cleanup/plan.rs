@@ -144,6 +144,7 @@ pub fn plan(found: &Found, now: bool) -> Plan {
     }
     for left in found.others.iter().chain(&found.secrets).filter(is_free) {
         delete(left, &mut steps);
+        remove_finalizer(left, TRACKING_FINALIZER, &mut steps);
     }
     // The selection of a job that stays is what an operator needs to go on with it.
     let stays: BTreeSet<&str> = found
@@ -211,6 +212,11 @@ mod tests {
             left.finalizers = vec![TRACKING_FINALIZER.to_owned()];
             LeftPod { left, ended }
         };
+        let service = |name: &str, job: &str| {
+            let mut left = left("Service", name, job);
+            left.finalizers = vec![TRACKING_FINALIZER.to_owned()];
+            left
+        };
         let mut job = left("FlashJob", "job", "a");
         job.finalizers = vec!["other".to_owned(), FINALIZER.to_owned()];
         job.deleting = true;
@@ -221,7 +227,7 @@ mod tests {
                 pod("flashing", "a", false),
                 pod("orphan", "b", true),
             ],
-            others: vec![left("Service", "s-a", "a"), left("Service", "s-b", "b")],
+            others: vec![service("s-a", "a"), service("s-b", "b")],
             secrets: vec![left("Secret", "r-a", "a"), left("Secret", "r-b", "b")],
             revisions: vec![left("ControllerRevision", "c-a", "a")],
         }
@@ -242,6 +248,7 @@ mod tests {
                 "delete Pod n/orphan",
                 "take flashjob.nbfc.io/tracking off Pod n/orphan",
                 "delete Service n/s-b",
+                "take flashjob.nbfc.io/tracking off Service n/s-b",
                 "delete Secret n/r-b",
             ]
         );

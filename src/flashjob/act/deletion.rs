@@ -4,7 +4,10 @@
 
 use std::collections::HashSet;
 
-use k8s_openapi::api::core::v1::{Pod, Secret, Service};
+use k8s_openapi::{
+    api::core::v1::{Pod, Secret, Service},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use kube::{Api, Resource, ResourceExt, core::NamespaceResourceScope};
 
 use super::job::{delete_revisions_before, ignore_gone, key, of_job, revisions};
@@ -12,7 +15,7 @@ use crate::{
     cluster::{ApiError, ErrorKind},
     crash::Write,
     flashjob::{context::Context, job::Job, ledger::ObjectKind},
-    names::FINALIZER,
+    names::{FINALIZER, TRACKING_FINALIZER},
 };
 
 /// What a deletion came to.
@@ -66,13 +69,17 @@ pub async fn finish_deletion(ctx: &Context, job: &Job) -> Result<Deletion, ApiEr
     Ok(Deletion::Done)
 }
 
-/// What the API server itself has with the job's label, as `Kind name`: Secrets, Pods, and Services that are not already being
-/// deleted. What is not the operator's and flashes nothing any more is not waited for: whoever made it removes it, or the garbage
-/// collector does.
+/// What the API server itself has with the job's label, as `Kind name`: Secrets, Pods, and Services, but those that are being
+/// deleted and that nobody but a load balancer holds. What is not the operator's and flashes nothing any more is not waited for:
+/// whoever made it removes it, or the garbage collector does.
 async fn left(ctx: &Context, job: &Job) -> Result<Vec<String>, ApiError> {
     let mut left = of_kind::<Secret>(ctx, job, |_| true).await?;
     left.extend(of_kind::<Pod>(ctx, job, |_| true).await?);
-    left.extend(of_kind::<Service>(ctx, job, |deleting| !deleting).await?);
+    let stays = |meta: &ObjectMeta| {
+        let mut finalizers = meta.finalizers.iter().flatten();
+        meta.deletion_timestamp.is_none() || finalizers.any(|one| one == TRACKING_FINALIZER)
+    };
+    left.extend(of_kind::<Service>(ctx, job, stays).await?);
     let state = ctx.state();
     let foreign = state.ledger.unsealed.all().filter(|object| {
         let over = match object.kind {
@@ -88,11 +95,11 @@ async fn left(ctx: &Context, job: &Job) -> Result<Vec<String>, ApiError> {
     Ok(left)
 }
 
-/// Those of a kind; `counts` is asked whether one that is being deleted, or not, does.
+/// Those of a kind that count.
 async fn of_kind<K>(
     ctx: &Context,
     job: &Job,
-    counts: fn(bool) -> bool,
+    counts: fn(&ObjectMeta) -> bool,
 ) -> Result<Vec<String>, ApiError>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
@@ -109,7 +116,7 @@ where
     let some = listed
         .items
         .iter()
-        .filter(|object| counts(object.metadata.deletion_timestamp.is_some()));
+        .filter(|object| counts(&object.metadata));
     Ok(some
         .map(|object| format!("{} {}", K::kind(&()), object.name_any()))
         .collect())

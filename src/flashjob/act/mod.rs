@@ -8,6 +8,7 @@ mod begin;
 pub mod deletion;
 mod give_up;
 mod helm;
+mod hold;
 pub mod job;
 mod launch;
 mod remove;
@@ -158,9 +159,13 @@ async fn counted(
 ) -> Result<(), StepError> {
     let operation = match &step {
         Step::ApplyService => Some("reserve"),
-        Step::Launch { .. } | Step::MarkDeployed => Some("launch"),
+        Step::HoldService | Step::Launch { .. } | Step::MarkDeployed => Some("launch"),
         Step::Remove(_) => Some("uninstall"),
-        Step::Adopt | Step::ReadVerdict | Step::ConfirmInterrupted | Step::CheckNode => None,
+        Step::Adopt
+        | Step::ReadVerdict
+        | Step::ConfirmInterrupted
+        | Step::ConfirmUnlaunched
+        | Step::CheckNode => None,
     };
     let done = run(ctx, job, identity, step).await;
     if let (Some(operation), Err(_)) = (operation, &done) {
@@ -178,10 +183,12 @@ async fn run(
     match step {
         Step::Adopt => adopt::adopt(ctx, job, identity).await,
         Step::ApplyService => begin::apply_service(ctx, identity).await,
+        Step::HoldService => hold::hold(ctx, identity).await,
         Step::Launch { address } => launch::launch(ctx, identity, &address).await,
         Step::MarkDeployed => launch::mark_deployed(ctx, identity).await,
         Step::ReadVerdict => verdict::read(ctx, job, identity).await,
         Step::ConfirmInterrupted => verdict::confirm_interrupted(ctx, job, identity).await,
+        Step::ConfirmUnlaunched => verdict::confirm_unlaunched(ctx, identity).await,
         Step::CheckNode => verdict::check_node(ctx, identity).await,
         Step::Remove(removal) => remove::remove(ctx, identity, &removal).await,
     }

@@ -38,6 +38,9 @@ pub async fn remove(ctx: &Context, identity: &Identity, due: &Removal) -> Result
     if due.untrack {
         untrack(ctx, &attempt).await?;
     }
+    if due.free {
+        free_service(ctx, &attempt).await?;
+    }
     if due.service {
         delete_service(ctx, &attempt).await?;
     }
@@ -130,6 +133,20 @@ async fn untrack(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
         .writer
         .remove_finalizer(&key, uid, finalizers, TRACKING_FINALIZER);
     ctx.crash.around(Write::PodUntrack, request).await?;
+    Ok(())
+}
+
+/// Before its DELETE, whose answer then says that it is gone.
+async fn free_service(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
+    let Some(service) = &attempt.service else {
+        return Ok(());
+    };
+    let key = ObjectKey::service(&attempt.identity.namespace, &service.sight.name);
+    let (uid, finalizers) = (&service.sight.uid, &service.finalizers);
+    let request = ctx
+        .writer
+        .remove_finalizer(&key, uid, finalizers, TRACKING_FINALIZER);
+    ctx.crash.around(Write::ServiceFree, request).await?;
     Ok(())
 }
 

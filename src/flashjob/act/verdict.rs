@@ -225,6 +225,30 @@ pub async fn confirm_interrupted(
     Ok(())
 }
 
+/// Row 6: the record of an attempt that was never seen launched is on its way out. The API server itself is asked before the
+/// attempt is given up.
+///
+/// # Errors
+/// When it cannot be asked.
+pub async fn confirm_unlaunched(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
+    let name = format!(
+        "{}{}-{}",
+        crate::names::RELEASE_PREFIX,
+        identity.uuid,
+        identity.key.id
+    );
+    let found = get_pod(ctx, &identity.namespace, &name).await?;
+    let mut state = ctx.state();
+    match found {
+        Some(pod) => drop(state.see_pod(&pod)),
+        None => {
+            let memory = state.memory(&identity.key.job_uid);
+            memory.unlaunched.insert(identity.key.id.clone());
+        }
+    }
+    Ok(())
+}
+
 /// A Pod is long past its deadline: is its node lost?
 ///
 /// # Errors

@@ -4,12 +4,13 @@
 
 use jiff::Timestamp;
 
-use super::{Bounds, Wish, after};
+use super::Wish;
 use crate::{
     flashjob::{
         ledger::Attempt,
         memory::Memory,
         table::{PodState, RecordState},
+        waits::Deadlines,
     },
     release::Status,
 };
@@ -26,11 +27,11 @@ pub(super) fn pod_state(attempt: &Attempt, memory: &Memory) -> PodState {
 
 /// Until when a pending record of helm's is left alone. A helm process of this operator runs inside a step, and nothing is
 /// decided while a step runs: this one was started by somebody else, most likely an operator that was killed.
-pub(super) fn helm_until(attempt: &Attempt, bounds: &Bounds) -> Option<Timestamp> {
-    let record = attempt
+pub(super) fn helm_until(attempt: &Attempt, until: &Deadlines<'_>) -> Option<Timestamp> {
+    attempt
         .record()
-        .filter(|record| record.by_helm && record.status.is_pending())?;
-    Some(after(record.sight.created, bounds.helm_seconds))
+        .filter(|record| record.by_helm && record.status.is_pending())
+        .map(|_| until.helm())
 }
 
 pub(super) fn record_state(attempt: &Attempt, wish: &Wish, live_child: bool) -> RecordState {
@@ -55,6 +56,8 @@ pub(super) fn record_state(attempt: &Attempt, wish: &Wish, live_child: bool) -> 
             pod: record.has_pod,
         },
         Status::Superseded => RecordState::Superseded,
-        Status::Uninstalling | Status::Uninstalled | Status::Unknown => RecordState::Ending,
+        Status::Uninstalling | Status::Uninstalled | Status::Unknown => RecordState::Ending {
+            pod: record.has_pod || launched,
+        },
     }
 }

@@ -5,30 +5,63 @@
 use jiff::Timestamp;
 
 use super::{
-    Bounds, Decision, Ending, PodRemoval, RecordRemoval, Removal, Stage, Step, Wish, after,
-    flashing::await_end, phase_of,
+    Decision, Ending, PodRemoval, RecordRemoval, Removal, Stage, Step, Wish, flashing::await_end,
+    phase_of,
 };
 use crate::{
     api::{DevicePhase, Reason},
     flashjob::{
+        adoption,
         ledger::Attempt,
         memory::Memory,
         retry::cut_off,
-        sight::{PodSight, RecordSight},
+        sight::{PodSight, RecordSight, ServiceSight},
         table::JobState,
+        waits::Deadlines,
     },
     release::Status,
 };
 
-/// Row 10: a Service that no record speaks for any more goes; the device may begin again after that.
+/// Row 6: somebody uninstalled the release before its Pod was created: no flash began, and the device begins anew.
+pub(super) fn uninstalled(attempt: &Attempt) -> Decision {
+    let message = format!(
+        "the release of {} was uninstalled by somebody before its Pod was created; the device begins anew, and no attempt is lost",
+        attempt.identity.uuid
+    );
+    let reason = Reason::Uninstalled;
+    let decision = Decision::wait(phase_of(attempt), reason, message.clone());
+    Decision {
+        release: Some((reason, message)),
+        ..decision
+    }
+}
+
+/// Row 10: a Service that no record speaks for any more goes; the device may begin again after that. The operator takes no record
+/// away before its Service: somebody else did. What the original operator left never had a record.
 pub(super) fn left_over(attempt: &Attempt) -> Decision {
-    let decision = Decision::wait(DevicePhase::Pending, Reason::Queued, "");
-    match &attempt.service {
-        Some(service) if service.sight.deleting.is_none() => decision.with(Step::Remove(Removal {
-            service: true,
-            ..Removal::default()
-        })),
-        _ => decision,
+    let decision = match &attempt.service {
+        Some(_) if adoption::pod_of(&attempt.identity).is_none() => uninstalled(attempt),
+        _ => Decision::wait(DevicePhase::Pending, Reason::Queued, ""),
+    };
+    let mut due = Removal::default();
+    due.release_address(attempt.service.as_ref());
+    due.into_step(decision)
+}
+
+impl Removal {
+    /// The Service goes, and with it the address.
+    pub(super) fn release_address(&mut self, service: Option<&ServiceSight>) {
+        self.free = service.is_some_and(ServiceSight::tracked);
+        self.service = service.is_some_and(|service| service.sight.deleting.is_none());
+    }
+
+    /// The decision with these removals, if any are due.
+    pub(super) fn into_step(self, decision: Decision) -> Decision {
+        if self == Self::default() {
+            decision
+        } else {
+            decision.with(Step::Remove(self))
+        }
     }
 }
 
@@ -64,7 +97,7 @@ pub(super) fn is_history(attempt: &Attempt) -> bool {
 }
 
 /// Uninstalls an attempt that has no verdict and never will: no flash began.
-pub(super) fn release(attempt: &Attempt, wish: &Wish, bounds: &Bounds, now: Timestamp) -> Decision {
+pub(super) fn release(attempt: &Attempt, wish: &Wish, until: &Deadlines<'_>) -> Decision {
     let decision = Decision::wait(
         phase_of(attempt),
         Reason::BackOff,
@@ -82,7 +115,7 @@ pub(super) fn release(attempt: &Attempt, wish: &Wish, bounds: &Bounds, now: Time
         &attempt.pod,
     ) {
         (Some(removal), _) => decision.with(Step::Remove(removal)),
-        (None, Some(pod)) => await_end(pod, decision, bounds, now),
+        (None, Some(pod)) => await_end(pod, decision, until),
         (None, None) => decision,
     }
 }
@@ -92,8 +125,7 @@ pub(super) fn finish(
     attempt: &Attempt,
     wish: &Wish,
     memory: &Memory,
-    bounds: &Bounds,
-    now: Timestamp,
+    until: &Deadlines<'_>,
 ) -> Decision {
     // Row 3: the record is the lock until the version was read back.
     let read_back = wish
@@ -136,13 +168,13 @@ pub(super) fn finish(
     let cool_until = wish
         .ending
         .as_ref()
-        .and_then(|ending| cool_down(attempt, ending, bounds));
-    let cool = cool_until.is_none_or(|until| until <= now);
+        .and_then(|ending| cool_down(attempt, ending, until));
+    let cool = cool_until.is_none_or(|at| until.is_over(at));
     let decision = Decision::wait(phase, reason, message);
     let decision = match cool_until.filter(|_| !cool && attempt.service.is_some()) {
-        Some(until) => Decision {
-            cools_until: Some(until),
-            ..decision.until(until)
+        Some(at) => Decision {
+            cools_until: Some(at),
+            ..decision.until(at)
         },
         None => decision,
     };
@@ -154,7 +186,7 @@ pub(super) fn finish(
 
 /// Until when Service and record stay after this ending: a device that was cut off keeps dialling its address. Where the
 /// Service admits anybody, no failed device may find another one's flash behind its address.
-fn cool_down(attempt: &Attempt, ending: &Ending, bounds: &Bounds) -> Option<Timestamp> {
+fn cool_down(attempt: &Attempt, ending: &Ending, until: &Deadlines<'_>) -> Option<Timestamp> {
     let open = attempt
         .service
         .as_ref()
@@ -162,11 +194,11 @@ fn cool_down(attempt: &Attempt, ending: &Ending, bounds: &Bounds) -> Option<Time
     if ending.succeeded || !(cut_off(ending.reason) || open) {
         return None;
     }
-    ending.at.map(|at| after(at, bounds.cool_down_seconds))
+    ending.at.map(|_| until.cool_down())
 }
 
-/// The removals that are due. Order: Pod; once it has ended finalizer and Service; the record when both are gone. None if
-/// nothing is due.
+/// The removals that are due. Order: Pod; once it has ended its finalizer, and the Service with its own; the record when both
+/// are gone. None if nothing is due.
 fn removal(
     attempt: &Attempt,
     how: PodRemoval,
@@ -181,8 +213,8 @@ fn removal(
             .then_some(how);
         due.untrack = over && pod.tracked();
     }
-    if let Some(service) = &attempt.service {
-        due.service = over && cool && service.sight.deleting.is_none();
+    if over && cool {
+        due.release_address(attempt.service.as_ref());
     }
     if attempt.pod.is_none() && attempt.service.is_none() {
         due.record = match (record, attempt.record()) {

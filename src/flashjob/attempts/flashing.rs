@@ -2,62 +2,73 @@
 //!
 //! Called by `decide`; `await_end` also by `finish`, for a Pod that is being given up.
 
-use jiff::Timestamp;
-
-use super::{Bounds, Decision, Step, after};
+use super::{Decision, Step, Wish};
 use crate::{
     api::{DevicePhase, Reason},
     flashjob::{
+        addresses, adoption,
         ledger::Attempt,
         memory::Found,
-        sight::{ContainerSight, PodSight},
+        sight::{ContainerSight, PodSight, ServiceSight},
+        waits::Deadlines,
     },
 };
 
 /// Row 1: the flash runs. Only a Pod that has not started is ever given up.
-pub(super) fn flashing(attempt: &Attempt, bounds: &Bounds, now: Timestamp) -> Decision {
+pub(super) fn flashing(attempt: &Attempt, until: &Deadlines<'_>) -> Decision {
     let Some(pod) = &attempt.pod else {
         return Decision::wait(DevicePhase::Flashing, Reason::Flashing, "");
     };
     let (reason, message) = pod_words(pod);
     let decision = Decision::wait(DevicePhase::Flashing, reason, message);
     if !pod.may_have_run() && pod.sight.deleting.is_none() {
-        let deadline = after(pod.sight.created, bounds.start_seconds);
-        if now < deadline {
+        let deadline = until.start();
+        if !until.is_over(deadline) {
             return decision.until(deadline);
         }
         let message = format!(
             "the Pod did not start within {} s: {}",
-            bounds.start_seconds, decision.message
+            until.start_seconds(),
+            decision.message
         );
         return Decision {
             release: Some((Reason::PodNotStarted, message)),
             ..decision
         };
     }
-    await_end(pod, decision, bounds, now)
+    await_end(pod, decision, until)
+}
+
+/// What became of the Service of a flash is said, and its address is kept: the Service of an operator before this one, or of a chart that leaves
+/// it to the operator, is held now. Not that of somebody else's Pod, of which the ending is given.
+pub(super) fn held(decision: Decision, attempt: &Attempt, wish: &Wish) -> Decision {
+    let own = adoption::pod_of(&attempt.identity).is_none();
+    let decision = match addresses::lost(attempt) {
+        Some((reason, message)) if own && decision.reason == Reason::Flashing => Decision {
+            reason,
+            message,
+            ..decision
+        },
+        _ => decision,
+    };
+    let loose = attempt
+        .service
+        .as_ref()
+        .is_some_and(ServiceSight::may_be_held);
+    if loose && wish.ending.is_none() && decision.step.is_none() && decision.release.is_none() {
+        decision.with(Step::HoldService)
+    } else {
+        decision
+    }
 }
 
 /// Waits for the kubelet to end the Pod; when that is long overdue, its node may be lost.
-pub(super) fn await_end(
-    pod: &PodSight,
-    decision: Decision,
-    bounds: &Bounds,
-    now: Timestamp,
-) -> Decision {
-    let from = pod
-        .started
-        .or(pod.sight.deleting)
-        .unwrap_or(pod.sight.created);
-    let lost = after(
-        from,
-        pod.active_deadline_seconds
-            .saturating_add(bounds.lost_seconds),
-    );
-    if now < lost {
-        decision.until(lost)
-    } else {
+pub(super) fn await_end(pod: &PodSight, decision: Decision, until: &Deadlines<'_>) -> Decision {
+    let lost = until.lost(pod);
+    if until.is_over(lost) {
         decision.with(Step::CheckNode)
+    } else {
+        decision.until(lost)
     }
 }
 

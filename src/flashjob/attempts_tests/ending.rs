@@ -9,6 +9,7 @@ fn a_stored_success_goes_pod_service_record() {
     let want = Removal {
         pod: Some(PodRemoval::Ended),
         untrack: true,
+        free: true,
         service: true,
         record: RecordRemoval::Keep,
     };
@@ -29,6 +30,7 @@ fn a_stored_success_goes_pod_service_record() {
     assert_eq!(
         serviced,
         Removal {
+            free: true,
             service: true,
             ..Removal::default()
         }

@@ -104,9 +104,9 @@ fn an_unstarted_pod_on_a_dead_node_does_not_hold_its_device_for_ever() {
     leaving.sight.deleting = Some(at(300));
     let stuck = with_pod(leaving);
     let waits = decide(&stuck, &wish(), &releasing(), &BOUNDS, at(301));
-    assert_eq!((waits.step, waits.wake_at), (None, Some(at(1000))));
+    assert_eq!((waits.step, waits.wake_at), (None, Some(at(700))));
     assert_eq!(
-        decide(&stuck, &wish(), &releasing(), &BOUNDS, at(1000)).step,
+        decide(&stuck, &wish(), &releasing(), &BOUNDS, at(700)).step,
         Some(Step::CheckNode)
     );
     let lost = Memory {

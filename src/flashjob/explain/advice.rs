@@ -135,9 +135,16 @@ fn of_reason(reason: Reason, about: &About<'_>) -> Option<Advice> {
              ENDPOINT:.spec.brokerProperties.HOST_ENDPOINT,VERSION:.spec.brokerProperties.VERSION"
                 .into(),
         ),
-        Reason::AddressPending | Reason::AddressUnusable => advice(
+        Reason::AddressPending
+        | Reason::AddressUnusable
+        | Reason::AddressLost
+        | Reason::ServiceDeleted => advice(
             "to see what the load balancer says",
             format!("kubectl describe services -n {namespace} -l uuid={}", about.uuid()),
+        ),
+        Reason::AddressInUse => advice(
+            "to see which Services have which address",
+            "kubectl get services -A -l flashjob.nbfc.io/job-uid".into(),
         ),
         Reason::Unschedulable
         | Reason::ImagePullFailed

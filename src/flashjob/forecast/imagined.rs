@@ -22,6 +22,7 @@ use crate::{
         plan::{Derived, Observed, World},
         roster::Roster,
         status,
+        waits::Moment,
     },
 };
 
@@ -87,6 +88,7 @@ pub fn imagine(job: Job, cluster: &Cluster, flash_pod: &FlashPod, now: Timestamp
             cool_down_seconds: cluster.cool_down_seconds,
             ..BOUNDS
         },
+        steady: Moment::default(),
     };
     let terms = cluster.terms(&job);
     let effective = terms.effective(

@@ -74,7 +74,8 @@ impl World {
         moved |= run_tasks(api, leader);
         let waits = |name: &&String| {
             let service = &api.services[*name];
-            service.address == Address::None || service.sight.deleting.is_some()
+            let deleting = service.sight.deleting.is_some();
+            (service.address == Address::None && !deleting) || (deleting && !service.tracked())
         };
         let services: Vec<String> = api.services.keys().filter(waits).cloned().collect();
         for name in services {
@@ -114,7 +115,7 @@ impl World {
     fn check_rest(&mut self, place: usize) {
         let Self { api, replicas, .. } = self;
         let leader = replicas[place].leader().unwrap();
-        let (now, world) = (api.time(), leader.world());
+        let (now, world) = (api.time(), leader.world(api.time()));
         for uid in uids(leader) {
             let job = leader.state.job(&uid).unwrap();
             let finished = conditions::holds(&job.status.conditions, ConditionType::Finished);

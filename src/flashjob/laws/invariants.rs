@@ -48,7 +48,8 @@ impl Api {
         let twice = twice.map(|(device, times)| {
             format!("{device:?} was flashed {times} times in a round, allowed are {allowed}")
         });
-        if let Some(what) = two.or(limits).or_else(|| self.crowded()).or(twice) {
+        let lost = self.address_lost();
+        if let Some(what) = two.or(limits).or_else(|| self.crowded()).or(twice).or(lost) {
             self.broken(|| what);
         }
     }
@@ -164,6 +165,34 @@ impl Api {
     fn index_of(&self, who: &Identity) -> Option<usize> {
         let selection = self.selection(&who.key.job_uid, who.round);
         selection.iter().position(|device| device.uuid == who.uuid)
+    }
+
+    /// The address that the device of a live Pod was told is its Service's, and nobody else's.
+    fn address_lost(&self) -> Option<String> {
+        let live = self.pods.values().filter(|pod| !pod.ended());
+        live.filter_map(|pod| {
+            let name = &pod.sight.name;
+            let address = &self.flashes[&pod.sight.uid].address;
+            if self.dead.contains(name) {
+                return None;
+            }
+            let mut holders = self
+                .services
+                .iter()
+                .filter(|(_, service)| service.address == *address);
+            let holder = holders.next().map(|(name, _)| name);
+            (holder != Some(name))
+                .then(|| format!("{name} lives and was told {address:?}, which {holder:?} has"))
+        })
+        .next()
+    }
+
+    /// What a removal of a Service has to keep to: it is asked of the Service as the API server has it.
+    pub fn check_service_removal(&mut self, name: &str) {
+        if let Some(service) = self.services.get(name) {
+            let who = service.sight.identity.clone();
+            self.check_removal(&who);
+        }
     }
 
     /// The operator deletes neither Service nor record of an attempt whose Pod lives.

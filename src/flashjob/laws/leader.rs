@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
@@ -14,7 +15,7 @@ use crate::{
     api::{FlashJobSpec, Verification, VerificationMode},
     device,
     flashjob::{
-        attempts::Step,
+        attempts::{Removal, Step},
         conditions,
         fixtures::{BOUNDS, classes, effective_of, open_classes},
         job::Job,
@@ -26,6 +27,7 @@ use crate::{
         state::State,
         status,
         sweep::plan_orphans,
+        waits::Now,
     },
     names::ANNOTATION_DEFAULT_CLASS,
 };
@@ -151,14 +153,19 @@ impl Leader {
         }
     }
 
-    pub fn world(&self) -> World {
+    pub fn world(&self, now: Timestamp) -> World {
         let mut max_in_flight = self.max_in_flight;
         if self.bug == Some(Bug::CountSlotsFromCache) {
             max_in_flight +=
                 self.state.ledger.slots() - self.cache.slots().min(self.state.ledger.slots());
         }
-        self.state
-            .world(None, max_in_flight, "native".into(), BOUNDS)
+        self.state.world(
+            None,
+            max_in_flight,
+            "native".into(),
+            BOUNDS,
+            Now::from(now).steady,
+        )
     }
 
     fn is_busy(&self, uid: &str) -> bool {
@@ -188,7 +195,7 @@ impl Leader {
             return Some((Plan::default(), true));
         }
         self.state.note_read_back(&job);
-        let (now, world, job) = (api.time(), self.world(), self.as_planned(&job));
+        let (now, world, job) = (api.time(), self.world(api.time()), self.as_planned(&job));
         let plan = self
             .state
             .observed(&job, &world, |observed| plan::plan(observed, now));
@@ -197,6 +204,7 @@ impl Leader {
             status::compose(observed, &plan, now)
         });
         self.start(&job, &plan);
+        self.free_what_is_deleted(&job);
         let news = !conditions::same_but_times(&job.status, &wanted);
         if news && writes {
             self.write(&job, [Op::SaveStatus(Box::new(wanted))]);
@@ -234,7 +242,7 @@ impl Leader {
     }
 
     pub fn sweep(&mut self, api: &Api) {
-        for (identity, step) in plan_orphans(&mut self.state, &BOUNDS, api.time()) {
+        for (identity, step) in plan_orphans(&mut self.state, &BOUNDS, api.time().into()) {
             self.begin_step(identity, &step);
         }
         self.state.tidy();
@@ -332,6 +340,27 @@ impl Leader {
             let mut task = Task::new(About::Attempt(identity), ops);
             task.index = Some(begin.index);
             self.tasks.push(task);
+        }
+    }
+
+    /// For a planted bug.
+    fn free_what_is_deleted(&mut self, job: &Job) {
+        if self.bug != Some(Bug::FreeWhatIsDeleted) {
+            return;
+        }
+        let free = Step::Remove(Removal {
+            free: true,
+            ..Removal::default()
+        });
+        let attempts = self.state.ledger.of_job(&job.uid);
+        let doomed = attempts.filter(|(_, attempt)| {
+            let service = attempt.service.as_ref();
+            !attempt.step
+                && service.is_some_and(|one| one.tracked() && one.sight.deleting.is_some())
+        });
+        let doomed: Vec<Identity> = doomed.map(|(_, one)| one.identity.clone()).collect();
+        for identity in doomed {
+            self.begin_step(identity, &free);
         }
     }
 

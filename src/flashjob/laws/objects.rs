@@ -12,11 +12,12 @@ use crate::{
     api::Instance,
     device::Footprint,
     flashjob::{
-        fixtures::{address, sight},
+        fixtures::sight,
         job::Job,
         sight::{Address, AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight},
         verdict::Outcome,
     },
+    names::TRACKING_FINALIZER,
     release::Status,
 };
 
@@ -52,6 +53,8 @@ pub struct Flash {
     pub read: bool,
     /// A person took its Pod away before its end could be read.
     pub stripped: bool,
+    /// Address that its device was told.
+    pub address: Address,
 }
 
 #[derive(Default)]
@@ -218,30 +221,47 @@ impl Api {
             sight: self.fresh(&bare(identity), &name),
             address: Address::None,
             restricted: false,
+            finalizers: vec![TRACKING_FINALIZER.into()],
         };
         self.services.insert(name, service.clone());
         self.tell(1, &Event::Service(service.clone()));
         service
     }
 
-    /// The load balancer gives an address, or takes it back and lets a Service go.
+    /// The load balancer gives the lowest address that no Service has, or takes it back and lets a Service go that nobody else
+    /// holds.
     pub fn balance(&mut self, name: &str) {
+        let address = self.free_address();
         let version = self.next();
         let Some(service) = self.services.get_mut(name) else {
             return;
         };
         if service.sight.deleting.is_some() {
-            let uid = service.sight.uid.clone();
-            self.services.remove(name);
-            return self.tell(1, &Event::Gone(uid));
+            if !service.tracked() {
+                let uid = service.sight.uid.clone();
+                self.services.remove(name);
+                self.tell(1, &Event::Gone(uid));
+            }
+            return;
         }
-        service.sight.version = version;
-        service.address = address();
-        let service = service.clone();
-        self.tell(1, &Event::Service(service));
+        if service.address == Address::None {
+            service.sight.version = version;
+            service.address = address;
+            let service = service.clone();
+            self.tell(1, &Event::Service(service));
+        }
     }
 
-    /// A Service with an address stays until the load balancer has taken it back.
+    fn free_address(&self) -> Address {
+        let mut pool = (1..).map(|last| Address::Ipv4(format!("203.0.113.{last}")));
+        let is_free = |address: &Address| {
+            let mut services = self.services.values();
+            services.all(|service| service.address != *address)
+        };
+        pool.find(is_free).unwrap()
+    }
+
+    /// A Service stays until nobody holds it, and the load balancer has taken its address back.
     pub fn delete_service(&mut self, name: &str, uid: &str) -> Reply {
         let (version, now) = (self.next(), self.time());
         let Some(service) = self
@@ -251,18 +271,60 @@ impl Api {
         else {
             return Reply::Gone;
         };
-        if service.address == Address::None {
-            self.services.remove(name);
-            self.tell(1, &Event::Gone(uid.to_owned()));
-            return Reply::Gone;
-        }
         if service.sight.deleting.is_none() {
             service.sight.deleting = Some(now);
             service.sight.version = version;
-            let service = service.clone();
+        }
+        self.let_go_service(name);
+        if self.services.contains_key(name) {
+            Reply::Deleting
+        } else {
+            Reply::Gone
+        }
+    }
+
+    /// Takes the tracking finalizer off a Service.
+    pub fn free_service(&mut self, name: &str, uid: &str) {
+        let version = self.next();
+        let known = self.services.get_mut(name);
+        let Some(service) = known.filter(|service| service.sight.uid == uid && service.tracked())
+        else {
+            return;
+        };
+        service
+            .finalizers
+            .retain(|finalizer| finalizer != TRACKING_FINALIZER);
+        service.sight.version = version;
+        self.let_go_service(name);
+    }
+
+    /// Puts the tracking finalizer on a Service that is not being deleted.
+    pub fn hold_service(&mut self, seen: &ServiceSight) -> Result<ServiceSight, Refused> {
+        let version = self.next();
+        let service = self
+            .services
+            .get_mut(&seen.sight.name)
+            .ok_or(Refused::NotFound)?;
+        if (service.sight.version, &service.sight.uid) != (seen.sight.version, &seen.sight.uid) {
+            return Err(Refused::Conflict);
+        }
+        service.finalizers.push(TRACKING_FINALIZER.into());
+        service.sight.version = version;
+        let service = service.clone();
+        self.tell(1, &Event::Service(service.clone()));
+        Ok(service)
+    }
+
+    /// A Service that changed goes, if it is being deleted and nobody holds it.
+    fn let_go_service(&mut self, name: &str) {
+        let service = self.services[name].clone();
+        let held = service.tracked() || service.address != Address::None;
+        if service.sight.deleting.is_some() && !held {
+            self.services.remove(name);
+            self.tell(1, &Event::Gone(service.sight.uid));
+        } else {
             self.tell(1, &Event::Service(service));
         }
-        Reply::Deleting
     }
 
     pub fn put_instance(&mut self, instance: Instance) {
@@ -281,7 +343,10 @@ impl Api {
     pub fn left_of(&self, job_uid: &str) -> usize {
         let of = |sight: &&Sight| sight.identity.key.job_uid == job_uid;
         let services = self.services.values().map(|service| &service.sight);
-        let stays = services.filter(|sight| sight.deleting.is_none());
+        let stays = services.filter(|sight| {
+            let service = &self.services[&sight.name];
+            sight.deleting.is_none() || service.tracked()
+        });
         let records = self.records.values().map(|record| &record.sight);
         let pods = self.pods.values().map(|pod| &pod.sight);
         records.chain(stays).chain(pods).filter(of).count()

@@ -34,6 +34,8 @@ pub enum Bug {
     VerdictWithoutUid,
     /// A record whose DELETE met a conflict is taken for gone.
     ConflictIsGone,
+    /// A Service that somebody deletes is let go, whatever becomes of its flash.
+    FreeWhatIsDeleted,
 }
 
 /// Worlds within which a planted bug must break a law.
@@ -64,6 +66,7 @@ const WORLDS: u64 = 1_000;
 #[case::unlock_while_read_back(Bug::UnlockWhileReadBack, HAND, "reads it back", 3)]
 #[case::sent_is_enough(Bug::SentIsEnough, CRASH, "without the version", 24)]
 #[case::verdict_without_uid(Bug::VerdictWithoutUid, USER, "", 355)]
+#[case::address_given_up(Bug::FreeWhatIsDeleted, HAND, "removed while its Pod lives", 0)]
 #[case::conflict_is_gone(Bug::ConflictIsGone, CRASH, "more slots are in use", 177)]
 fn a_planted_bug_breaks_a_law(
     #[case] bug: Bug,

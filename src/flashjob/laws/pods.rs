@@ -10,7 +10,7 @@ use crate::{
     flashjob::{
         attempts::PodRemoval,
         fixtures,
-        sight::{ContainerSight, Identity, PodSight},
+        sight::{Address, ContainerSight, Identity, PodSight},
         verdict::Outcome,
     },
     names::TRACKING_FINALIZER,
@@ -35,6 +35,10 @@ impl Api {
             taken: false,
             read: false,
             stripped: false,
+            address: self
+                .services
+                .get(&name)
+                .map_or(Address::None, |service| service.address.clone()),
         };
         self.flashes.insert(pod.sight.uid.clone(), flash);
         self.pods.insert(name, pod.clone());
@@ -143,7 +147,14 @@ impl Api {
             return self.end_pod(name, Ending { outcome, ..natural }, begun);
         }
         if begun {
-            return self.end_pod(name, natural, true);
+            // Without its address the device cannot dial in.
+            let served = self.services.get(name).map(|service| &service.address);
+            let outcome = if served == Some(&self.flashes[&uid].address) {
+                natural.outcome
+            } else {
+                Outcome::Failed
+            };
+            return self.end_pod(name, Ending { outcome, ..natural }, true);
         }
         self.flashes.get_mut(&uid).unwrap().ran = true;
         self.change_pod(name, |pod| {

@@ -23,6 +23,8 @@ pub enum Request {
     DeleteRecord(String, String),
     ApplyService(Identity),
     FindService(String),
+    HoldService(Box<ServiceSight>),
+    FreeService(String, String),
     DeleteService(String, String),
     CreatePod(Identity),
     FindPod(String),
@@ -131,11 +133,14 @@ impl Api {
                 let found = self.services.get(name).cloned();
                 found.map(Reply::Service).ok_or(Refused::NotFound)
             }
+            Request::HoldService(seen) => self.hold_service(seen).map(Reply::Service),
+            Request::FreeService(name, uid) => {
+                self.check_service_removal(name);
+                self.free_service(name, uid);
+                Ok(Reply::Done)
+            }
             Request::DeleteService(name, uid) => {
-                if let Some(service) = self.services.get(name) {
-                    let who = service.sight.identity.clone();
-                    self.check_removal(&who);
-                }
+                self.check_service_removal(name);
                 Ok(self.delete_service(name, uid))
             }
             Request::CreatePod(who) => self.create_pod(who).map(|pod| Reply::Pod(Some(pod))),

@@ -15,7 +15,7 @@ use crate::{
         attempts::PodRemoval,
         ledger::Attempt,
         memory::{Found, Trouble, Waiting},
-        sight::Identity,
+        sight::{Identity, ServiceSight},
         verdict::{Outcome, Verdict},
     },
     release::{Key, Status},
@@ -78,7 +78,9 @@ impl Leader {
                 self.keep(api, &who, Outcome::Unknown, Reason::Interrupted);
                 None
             }
-            Op::FindPod | Op::Confirm => Some(Request::FindPod(pod_name(&who))),
+            Op::FindPod | Op::Confirm | Op::ConfirmUnlaunched => {
+                Some(Request::FindPod(pod_name(&who)))
+            }
             Op::PutDeployed | Op::FailRecord => {
                 let status = if matches!(op, Op::FailRecord) {
                     Status::Failed
@@ -106,6 +108,13 @@ impl Leader {
                 .filter(|pod| *how != PodRemoval::Unstarted || !pod.may_have_run())
                 .map(|pod| Request::DeletePod(Box::new(pod), *how)),
             Op::Untrack => pod.map(|pod| Request::Untrack(Box::new(pod))),
+            Op::HoldService => seen
+                .and_then(|seen| seen.service)
+                .filter(ServiceSight::may_be_held)
+                .map(|service| Request::HoldService(Box::new(service))),
+            Op::FreeService => seen
+                .and_then(|seen| seen.service)
+                .map(|service| Request::FreeService(service.sight.name, service.sight.uid)),
             Op::DeleteService => seen
                 .and_then(|seen| seen.service)
                 .map(|service| Request::DeleteService(service.sight.name, service.sight.uid)),
@@ -211,6 +220,10 @@ impl Leader {
                 let who = task.who().clone();
                 self.keep(api, &who, Outcome::Unknown, Reason::Interrupted);
             }
+            (Op::ConfirmUnlaunched, _, Ok(Reply::Pod(None))) => {
+                let key = task.who().key.clone();
+                self.state.memory(&key.job_uid).unlaunched.insert(key.id);
+            }
             (Op::AskForPod, _, Ok(Reply::Pod(Some(pod)))) => {
                 self.state.ledger.see_pod(pod);
                 task.ops.clear();
@@ -234,6 +247,7 @@ impl Leader {
                     self.tasks[place].ops.extend([
                         Op::DeletePod(PodRemoval::Ended),
                         Op::Untrack,
+                        Op::FreeService,
                         Op::DeleteService,
                         Op::DeleteRecords,
                     ]);

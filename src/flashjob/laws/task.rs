@@ -26,10 +26,13 @@ pub enum Op {
     PutDeployed,
     ReadVerdict,
     Confirm,
+    ConfirmUnlaunched,
     CheckNode,
     AskForPod,
     DeletePod(PodRemoval),
     Untrack,
+    HoldService,
+    FreeService,
     DeleteService,
     DeleteRecords,
     DeleteRecord(String, String),
@@ -113,15 +116,18 @@ pub fn ops_of(step: &Step) -> Vec<Op> {
     match step {
         Step::Adopt => unreachable!("no other operator was ever in this world"),
         Step::ApplyService => vec![Op::ApplyService],
+        Step::HoldService => vec![Op::HoldService],
         Step::Launch { .. } => vec![Op::CreatePod, Op::PutDeployed],
         Step::MarkDeployed => vec![Op::PutDeployed],
         Step::ReadVerdict => vec![Op::ReadVerdict],
         Step::ConfirmInterrupted => vec![Op::Confirm],
+        Step::ConfirmUnlaunched => vec![Op::ConfirmUnlaunched],
         Step::CheckNode => vec![Op::CheckNode],
         Step::Remove(removal) => {
             let mut ops = vec![Op::AskForPod];
             ops.extend(removal.pod.map(Op::DeletePod));
             ops.extend(removal.untrack.then_some(Op::Untrack));
+            ops.extend(removal.free.then_some(Op::FreeService));
             ops.extend(removal.service.then_some(Op::DeleteService));
             match &removal.record {
                 RecordRemoval::Keep => {}

@@ -87,6 +87,12 @@ impl Ledger {
             .filter(|attempt| attempt.holds_slot())
     }
 
+    /// Attempts that have, or once had, this address.
+    pub fn at_address(&self, address: &str) -> impl Iterator<Item = &Attempt> {
+        let keys = self.by_address.get(address).into_iter().flatten();
+        keys.filter_map(|key| self.attempts.get(key))
+    }
+
     /// uids of the jobs that have an attempt at this endpoint.
     pub fn jobs_at(&self, endpoint: &str) -> impl Iterator<Item = &str> {
         let keys = self.by_endpoint.get(endpoint).into_iter().flatten();

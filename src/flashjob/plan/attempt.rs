@@ -16,6 +16,7 @@ use crate::{
         memory::Waiting,
         rollout::pace::Pace,
         sight::{AttemptKey, Identity},
+        waits::{Now, Waits},
     },
     release::release_name,
 };
@@ -27,7 +28,7 @@ pub(super) fn plan_attempt(
     observed: &Observed<'_>,
     key: &AttemptKey,
     attempt: &Attempt,
-    now: Timestamp,
+    now: Now,
     active: &mut BTreeMap<usize, AttemptKey>,
     plan: &mut Plan,
 ) {
@@ -35,6 +36,12 @@ pub(super) fn plan_attempt(
     let wish = wish(observed, &plan.pace, attempt, index);
     let bounds = bounds(observed);
     let decision = decide(attempt, &wish, observed.memory, &bounds, now);
+    if attempt.locks() || attempt.holds_slot() {
+        let known = observed.memory.waits.get(&key.id);
+        let waits = Waits::of(attempt, wish.ending.is_some(), known, now.steady);
+        plan.waits.push((key.id.clone(), waits));
+    }
+    let now = now.wall;
     // A failed attempt that another one follows stays as a record: the device may begin again once it holds nothing.
     let retried = wish
         .ending

@@ -7,6 +7,7 @@ use crate::{
     api::Reason,
     device::Device,
     flashjob::{
+        addresses,
         attempts::{Ending, Stage, Wish},
         ledger::Attempt,
         limits::gate,
@@ -51,7 +52,7 @@ pub(super) fn wish(
         was_flashing: index.and_then(|index| flashing_attempt(job, index))
             == Some(attempt.identity.key.id.as_str()),
         closed: paced(pace, index).or_else(|| closed_gate(observed, attempt, index)),
-        held: held_gate(observed, pace),
+        held: held_gate(observed, pace).or_else(|| addresses::in_use(observed.ledger, attempt)),
         adopts: job.deleting || job.status.round.is_some(),
     }
 }

@@ -16,6 +16,7 @@ use crate::{
         rollout::pace::ClassPace,
         roster::Roster,
         stored,
+        waits::Moment,
     },
 };
 
@@ -118,4 +119,6 @@ pub struct World {
     pub engine: String,
     /// Bounds of waiting.
     pub bounds: Bounds,
+    /// The moment at which the plan is made, by the clock that waiting is measured by.
+    pub steady: Moment,
 }

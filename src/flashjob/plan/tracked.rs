@@ -153,6 +153,7 @@ fn verify(
         let elsewhere = known.and_then(|known| roster.devices()[known].endpoint.as_deref());
         Some(Shown {
             device,
+            found: observed.inventory.found_at(device),
             of_another: elsewhere.is_some_and(|other| other != endpoint),
         })
     });

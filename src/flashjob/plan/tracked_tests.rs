@@ -222,6 +222,26 @@ fn an_interrupted_flash_whose_device_came_back_as_it_was_is_tried_again_after_th
     assert_eq!(plan.begin[0].number, 2, "{plan:?}");
 }
 
+/// Seconds by which the API server's clock is ahead of the operator's.
+#[rstest]
+#[case::behind(-130)]
+#[case::far_behind(-7_200)]
+#[case::ahead(130)]
+fn a_device_that_is_found_after_its_flash_is_new_whatever_the_api_servers_clock_shows(
+    #[case] ahead: i64,
+) {
+    let mut scene = scene("Observe", "Verifying");
+    let mut found = back("0.1.0");
+    scene.stored(|status| status.devices[0].from_version = Some("0.1.0".into()));
+    found.metadata.creation_timestamp = Some(Time(at(150 + ahead)));
+    let uid = found.metadata.uid.clone().unwrap();
+    scene.inventory.note_appeared(&uid, at(150));
+    scene.inventory.apply(&found);
+    assert_eq!(ends(&scene, 399), None, "a version may lag");
+    let mismatch = ended_as("Succeeded", "VersionMismatch", Some("0.1.0"));
+    assert_eq!(ends(&scene, 400), mismatch);
+}
+
 #[test]
 fn without_akri_nothing_is_concluded() {
     let mut scene = scene("Version", "Verifying");

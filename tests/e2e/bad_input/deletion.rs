@@ -11,7 +11,12 @@ use crate::support::{Outcome, Params};
 
 /// Three devices one after the other, the first of which is being flashed.
 async fn in_flight(name: &str) -> (Stage, Vec<String>) {
-    let stage = Stage::healthy(name, 3, 5.0, &[]).await;
+    in_flight_by("native", name).await
+}
+
+/// The same by this engine.
+async fn in_flight_by(engine: &str, name: &str) -> (Stage, Vec<String>) {
+    let stage = Stage::healthy(name, 3, 5.0, &["--engine", engine]).await;
     let uuids = stage.fleet.uuids();
     stage.flash("job", &uuids, json!({"parallelism": 1})).await;
     stage.flashing(&uuids[0]).await;
@@ -51,8 +56,9 @@ fn assert_drained(stage: &Stage) {
 async fn a_deleted_job_drains_and_leaves_nothing_behind(
     #[case] name: &str,
     #[case] policy: PropagationPolicy,
+    #[values("native", "helm")] engine: &str,
 ) {
-    let (stage, _) = in_flight(name).await;
+    let (stage, _) = in_flight_by(engine, &format!("{name}-{engine}")).await;
     let uid = uid(&stage).await;
     let parameters = DeleteParams {
         propagation_policy: Some(policy),

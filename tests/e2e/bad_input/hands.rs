@@ -2,14 +2,23 @@
 
 use flashjob_operator::names::LABEL_JOB_UID;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
-use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{PATIENCE, Stage, device_of, says};
 
 /// A device whose flash takes that long, while it is being flashed: its UUID and its Pod.
 pub(super) async fn in_flight(name: &str, flash_seconds: f64) -> (Stage, String, String) {
-    let stage = Stage::healthy(name, 1, flash_seconds, &["--cool-down-seconds=0"]).await;
+    in_flight_by("native", name, flash_seconds).await
+}
+
+/// The same by this engine.
+pub(super) async fn in_flight_by(
+    engine: &str,
+    name: &str,
+    flash_seconds: f64,
+) -> (Stage, String, String) {
+    let arguments = ["--cool-down-seconds=0", "--engine", engine];
+    let stage = Stage::healthy(name, 1, flash_seconds, &arguments).await;
     let uuid = stage.fleet.uuids().remove(0);
     stage
         .flash("job", std::slice::from_ref(&uuid), Value::Null)
@@ -32,7 +41,7 @@ async fn interrupted_once(stage: &Stage, uuid: &str) {
     assert_eq!(stage.flashes(uuid), 1, "never silently restarted");
 }
 
-async fn sent_once(stage: &Stage, uuid: &str) {
+pub(super) async fn sent_once(stage: &Stage, uuid: &str) {
     let status = stage.finished("job").await;
     let device = device_of(&status, uuid).unwrap();
     assert_eq!(
@@ -85,21 +94,14 @@ async fn a_pod_that_vanishes_with_its_finalizer_is_interrupted_not_done() {
     interrupted_once(&stage, &uuid).await;
 }
 
-#[rstest]
-#[case::release_record("v1", "Secret", "secrets")]
-#[case::service("v1", "Service", "services")]
 #[tokio::test]
-async fn without_its_record_or_service_a_flash_still_gives_its_verdict(
-    #[case] version: &str,
-    #[case] kind: &str,
-    #[case] resource: &str,
-) {
-    let (stage, uuid, _) = in_flight(&format!("no-{resource}"), 5.0).await;
-    let api = stage.api(version, kind);
+async fn without_its_record_a_flash_still_gives_its_verdict() {
+    let (stage, uuid, _) = in_flight("no-record", 5.0).await;
+    let api = stage.api("v1", "Secret");
     let of_jobs = ListParams::default().labels(LABEL_JOB_UID);
     let all = api.list(&of_jobs).await.unwrap();
     assert!(!all.items.is_empty());
-    let before = stage.births(resource);
+    let before = stage.births("secrets");
     for object in all.items {
         api.delete(&object.metadata.name.unwrap(), &DeleteParams::default())
             .await
@@ -107,17 +109,10 @@ async fn without_its_record_or_service_a_flash_still_gives_its_verdict(
     }
     sent_once(&stage, &uuid).await;
     assert_eq!(
-        stage.births(resource),
+        stage.births("secrets"),
         before,
         "what a person deleted is not made again"
     );
-}
-
-#[tokio::test]
-async fn helm_uninstall_by_hand_lets_the_flash_end_and_its_verdict_is_kept() {
-    let (stage, uuid, _) = in_flight("uninstall", 6.0).await;
-    stage.space.helm(&["uninstall", &format!("flash-{uuid}")]);
-    sent_once(&stage, &uuid).await;
 }
 
 #[tokio::test]
