@@ -20,6 +20,7 @@ impl World {
     /// Lets everything come to its end, and asks the laws of the end.
     pub fn end(&mut self) {
         self.api.note(|| "CALM".into());
+        self.api.withdraw_all();
         while !self.late.is_empty() {
             let (request, until, term) = self.late.remove(0);
             if self.api.now < until {

@@ -19,7 +19,7 @@ use crate::{
         conditions,
         fixtures::{BOUNDS, classes, effective_of, open_classes},
         job::Job,
-        ledger::Ledger,
+        ledger::{Ledger, ObjectKind},
         plan::{self, Plan, World},
         remember::remember,
         roster::Roster,
@@ -85,7 +85,9 @@ impl Leader {
         let is_late = |pod: &&crate::flashjob::sight::PodSight| late.contains(&pod.sight.name);
         let (after, before): (Vec<_>, Vec<_>) = api.pods.values().partition(is_late);
         let pods = before.into_iter().cloned().map(Event::Pod);
+        let forged = api.forged.values().cloned().map(Event::Forged);
         instances
+            .chain(forged)
             .chain(jobs)
             .chain(records)
             .chain(services)
@@ -99,16 +101,20 @@ impl Leader {
 
     pub fn take_in(&mut self, event: Event) {
         if self.bug == Some(Bug::CountSlotsFromCache) {
-            see(&mut self.cache, &event);
+            see(&mut self.cache, &event, None);
         }
         let state = &mut self.state;
-        see(&mut state.ledger, &event);
+        see(&mut state.ledger, &event, self.bug);
         match event {
             Event::Job(job) => self.see_job(&job),
             Event::JobGone(uid) => state.see_job_gone(&uid),
             Event::Instance(instance) => state.inventory.apply(&instance),
             Event::InstanceGone(uid) => state.inventory.delete(&uid),
-            Event::Record(_) | Event::Service(_) | Event::Pod(_) | Event::Gone(_) => {}
+            Event::Record(_)
+            | Event::Service(_)
+            | Event::Pod(_)
+            | Event::Gone(_)
+            | Event::Forged(_) => {}
         }
     }
 
@@ -131,8 +137,19 @@ impl Leader {
         let records = api.records.values().cloned().map(Event::Record);
         let services = api.services.values().cloned().map(Event::Service);
         let pods = api.pods.values().cloned().map(Event::Pod);
-        let lists: [Vec<Event>; 3] = [records.collect(), services.collect(), pods.collect()];
+        let mut lists: [Vec<Event>; 3] = [records.collect(), services.collect(), pods.collect()];
+        for forged in api.forged.values() {
+            let queue = match forged.kind() {
+                ObjectKind::Secret => 0,
+                ObjectKind::Service => 1,
+                ObjectKind::Pod => 2,
+            };
+            lists[queue].push(Event::Forged(forged.clone()));
+        }
         let exists = |uid: &String| {
+            if api.forged.contains_key(uid) {
+                return true;
+            }
             let records = api.records.values().map(|record| &record.sight.uid);
             let services = api.services.values().map(|service| &service.sight.uid);
             let pods = api.pods.values().map(|pod| &pod.sight.uid);
@@ -387,8 +404,9 @@ fn limited_classes() -> crate::flashclass::Classes {
     classes(&[json!({"metadata": {"name": "default", "annotations": annotations}, "spec": spec})])
 }
 
-fn see(ledger: &mut Ledger, event: &Event) {
+fn see(ledger: &mut Ledger, event: &Event, bug: Option<Bug>) {
     match event.clone() {
+        Event::Forged(forged) => forged.seen(ledger, bug),
         Event::Record(record) => drop(ledger.see_record(record)),
         Event::Service(service) => drop(ledger.see_service(service)),
         Event::Pod(pod) => drop(ledger.see_pod(pod)),

@@ -7,7 +7,10 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::request::{Refused, Reply};
+use super::{
+    hostile::Forgery,
+    request::{Refused, Reply},
+};
 use crate::{
     api::Instance,
     device::Footprint,
@@ -32,6 +35,7 @@ pub enum Event {
     JobGone(String),
     Instance(Arc<Instance>),
     InstanceGone(String),
+    Forged(Forgery),
 }
 
 /// Watches of Secrets, Services, Pods, FlashJobs and Instances: events that are not delivered yet.
@@ -69,6 +73,10 @@ pub struct Api {
     pub records: BTreeMap<String, RecordSight>,
     pub services: BTreeMap<String, ServiceSight>,
     pub pods: BTreeMap<String, PodSight>,
+    /// By uid: what a hostile writer wrote.
+    pub forged: BTreeMap<String, Forgery>,
+    /// Attempts that a leader began.
+    pub begun: BTreeSet<AttemptKey>,
     pub jobs: BTreeMap<String, Arc<Job>>,
     /// Slices of selections by job uid, round and first index.
     pub slices: BTreeMap<(String, i64, usize), Vec<crate::api::SelectedDevice>>,
@@ -152,9 +160,14 @@ impl Api {
         revision: u32,
     ) -> Result<RecordSight, Refused> {
         let name = record_name(identity, revision);
-        if self.records.contains_key(&name) {
+        let is_forged = |forged: &Forgery| {
+            let sight = forged.sight();
+            sight.name == name && sight.identity.namespace == identity.namespace
+        };
+        if self.records.contains_key(&name) || self.forged.values().any(is_forged) {
             return Err(Refused::AlreadyExists);
         }
+        self.begun.insert(identity.key.clone());
         self.check_begin(identity);
         let record = RecordSight {
             sight: self.fresh(identity, &name),

@@ -31,6 +31,8 @@ pub struct World {
     pub weather: usize,
     /// The only kind of fault that strikes, where a world is about one.
     pub only: Option<usize>,
+    /// Somebody writes objects with the labels of ours.
+    pub hostile: bool,
     /// Uids given to devices and jobs so far.
     pub renamed: usize,
     pub steps: usize,
@@ -59,6 +61,7 @@ impl World {
             calm: 1 + chance.draw(12),
             weather: chance.draw(1 << super::faults::KINDS),
             only: None,
+            hostile: false,
             renamed: 0,
             steps: 0,
             checked: 0,
@@ -98,6 +101,9 @@ impl World {
         self.api.now += i64::try_from(self.chance.draw(200)).unwrap();
         self.tick();
         self.find_devices();
+        if self.hostile && self.chance.one_in(16) {
+            self.hostile();
+        }
         match self.chance.draw(100) {
             0..=11 => self.pass(),
             12..=27 => self.deliver(),
