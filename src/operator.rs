@@ -16,6 +16,7 @@ use tokio::sync::watch as signal;
 use crate::{
     chart::{Chart, load::LoadError},
     cluster::{ApiError, ClientError, Clients, Election, Fence, Lost},
+    http::Readiness,
     release::engine::helm::HelmError,
     settings::{PolicyError, Settings, SettingsError},
     telemetry::Metrics,
@@ -90,14 +91,14 @@ pub fn flash_chart(path: Option<&Path>) -> Result<Chart, RunError> {
     })
 }
 
-/// Runs until `stop` becomes true or leadership is lost. `ready` is true while standing by and while leading.
+/// Runs until `stop` becomes true or leadership is lost. `ready` says whether it stands by or leads.
 ///
 /// # Errors
 /// Why it could not start, or that leadership was lost.
 pub async fn run(
     settings: Settings,
     metrics: Metrics,
-    ready: signal::Sender<bool>,
+    ready: signal::Sender<Readiness>,
     mut stop: signal::Receiver<bool>,
 ) -> Result<(), RunError> {
     settings.check()?;
@@ -116,7 +117,7 @@ pub async fn run(
         namespace = prepared.namespace,
         "waiting for the leader lease"
     );
-    ready.send_replace(true);
+    ready.send_replace(Readiness::Ready);
     let election = Election::new(
         prepared.clients.lease.clone(),
         &prepared.namespace,

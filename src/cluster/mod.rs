@@ -5,7 +5,8 @@
 //! ```text
 //! lease.rs ─ election.rs ─ fence.rs ─ client.rs ─┬─ read.rs, watch.rs
 //!   (pure)                        patience.rs ──┘   log.rs
-//!                                              └─ write.rs, events.rs        error.rs: what every failure means
+//!                                              ├─ write.rs, events.rs        error.rs: what every failure means
+//!                                              └─ review.rs
 //! ```
 
 mod approve;
@@ -20,6 +21,7 @@ pub(crate) mod lease;
 mod log;
 mod patience;
 mod read;
+mod review;
 mod suspend;
 pub mod watch;
 mod write;
@@ -33,6 +35,7 @@ pub use fence::{Fence, NotLeader};
 pub use kind::{Kinds, ObjectKey};
 pub use lease::LeaseTimes;
 pub use read::{ClusterVersion, Reader, Scope};
+pub use review::{Review, Reviewer};
 pub use suspend::{Suspension, list_classes, other_holders, suspend_class};
 pub use watch::{WatchEvent, Watched};
 pub use write::{DeleteCondition, Deleted, Writer};
