@@ -6,7 +6,7 @@
 //! lease.rs ─ election.rs ─ fence.rs ─ client.rs ─┬─ read.rs, watch.rs
 //!   (pure)                        patience.rs ──┘   log.rs
 //!                                              ├─ write.rs, events.rs        error.rs: what every failure means
-//!                                              └─ review.rs
+//!                                              └─ others.rs, review.rs
 //! ```
 
 mod approve;
@@ -19,6 +19,7 @@ mod fence;
 mod kind;
 pub(crate) mod lease;
 mod log;
+mod others;
 mod patience;
 mod read;
 mod review;
@@ -34,6 +35,7 @@ pub use events::{Events, Fact};
 pub use fence::{Fence, NotLeader};
 pub use kind::{Kinds, ObjectKey};
 pub use lease::LeaseTimes;
+pub use others::{Others, Traces};
 pub use read::{ClusterVersion, Reader, Scope};
 pub use review::{Review, Reviewer};
 pub use suspend::{Suspension, list_classes, other_holders, suspend_class};

@@ -42,6 +42,7 @@ pub struct Metrics {
     releases: Family<Labels<3>, Counter>,
     watch_failures: Family<Labels<1>, Counter>,
     leader: Gauge,
+    other_operators: Family<Labels<1>, Gauge>,
     status_bytes: Counter,
     started: Gauge<f64, AtomicU64>,
 }
@@ -68,6 +69,7 @@ impl Default for Metrics {
             releases: Family::default(),
             watch_failures: Family::default(),
             leader: Gauge::default(),
+            other_operators: Family::default(),
             status_bytes: Counter::default(),
             started: Gauge::default(),
         };
@@ -111,6 +113,11 @@ impl Metrics {
             self.watch_failures.clone(),
         );
         registry.register("leader", "1 while this process leads", self.leader.clone());
+        registry.register(
+            "other_operators",
+            "Other operators in this cluster, by how they were seen",
+            self.other_operators.clone(),
+        );
         registry.register_with_unit(
             "status_written",
             "Size of all status writes",
@@ -144,6 +151,12 @@ impl Metrics {
 
     fn registry(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// So many other operators were seen that way: `leader` of another namespace, or the `original`.
+    pub fn other_operators(&self, seen: &'static str, count: usize) {
+        let gauge = self.other_operators.get_or_create(&[word("seen", seen)]);
+        gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// A reconcile ended.
