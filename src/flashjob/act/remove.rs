@@ -17,6 +17,9 @@ use crate::{
     release::{Key, Status, Stored, objects},
 };
 
+/// How long the containers beside an ended flash have to end: the grace of the Pod is that of a transfer.
+const SIDECAR_GRACE_SECONDS: u32 = 10;
+
 /// Carries out the removals that are due.
 ///
 /// # Errors
@@ -78,7 +81,8 @@ async fn find_pod(ctx: &Context, attempt: &Attempt) -> Result<bool, StepError> {
         return Ok(false);
     };
     let name = format!("{}-{}", key.release, attempt.identity.key.id);
-    let found = get_pod(ctx, &attempt.identity.namespace, &name).await?;
+    let found = get_pod(ctx, &attempt.identity.namespace, &name).await;
+    let found = found.map_err(StepError::Read)?;
     // Its event may have come first; there is a Pod all the same.
     Ok(found.is_some_and(|pod| ctx.state().see_pod_of(&pod, &attempt.identity)))
 }
@@ -93,6 +97,10 @@ async fn delete_pod(ctx: &Context, attempt: &Attempt, how: PodRemoval) -> Result
     }
     let mut condition = DeleteCondition::uid(&pod.sight.uid);
     match how {
+        // Its flash has ended; what is left of it, a sidecar, has nothing to finish.
+        PodRemoval::Ended if !pod.phase_is_final() => {
+            condition.grace_seconds = Some(SIDECAR_GRACE_SECONDS);
+        }
         PodRemoval::Ended => {}
         // A start in between changes the version, and the DELETE is refused.
         PodRemoval::Unstarted => condition.resource_version = Some(pod.sight.version.to_string()),

@@ -7,8 +7,7 @@ use crate::{
     api::Reason,
     chart::{manifest, template::Document},
     flashjob::{
-        act::StepError, belief::is_sealed, blueprint::FlashPod, ledger::ObjectKind,
-        memory::Refusal,
+        act::StepError, belief::is_sealed, blueprint::FlashPod, ledger::ObjectKind, memory::Refusal,
     },
     names::{ANNOTATION_POD_SEAL, ANNOTATION_SERVICE_SEAL},
     release::engine::helm::{Helm, Operation, Reason as HelmReason, Template},
