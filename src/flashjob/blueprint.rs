@@ -7,6 +7,7 @@ mod blame;
 mod facts;
 mod parts;
 mod rendering;
+mod words;
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 
 use self::facts::{context, intent, owned};
 pub use self::{facts::label_value, parts::Parts};
-use super::{job::Job, memory::Refusal};
+use super::{job::Job, memory::Refusal, verdict::Markers};
 use crate::{
     api::{Reason, Round},
     chart::{
@@ -52,6 +53,8 @@ pub struct FlashPod {
     /// What the guard lets through, without what is an attempt's own.
     pub policy: Policy,
     allowed: Vec<Pointer>,
+    /// What the flash image writes: no value may hold it.
+    markers: Markers,
     /// What the cluster can do.
     pub capabilities: Arc<Capabilities>,
     /// Changes with every change of chart or settings.
@@ -67,6 +70,8 @@ pub struct Settings {
     pub allowed_value_paths: Vec<String>,
     /// What the guard lets through.
     pub policy: Policy,
+    /// What the flash image writes.
+    pub markers: Markers,
     /// What the cluster can do.
     pub capabilities: Capabilities,
 }
@@ -132,6 +137,7 @@ impl FlashPod {
             schema: schema.map(Arc::new),
             policy: settings.policy.clone(),
             allowed,
+            markers: settings.markers.clone(),
             capabilities: Arc::new(settings.capabilities.clone()),
             version,
         })
@@ -144,6 +150,9 @@ impl FlashPod {
             class: terms.frozen.clone(),
             policy: terms.policy(&self.policy),
             allowed: terms.value_paths(&self.allowed),
+            markers: terms
+                .verdict_markers()
+                .map_or_else(|| self.markers.clone(), |words| self.markers.with(words)),
             version: terms.chart_version(self.version),
             ..self.clone()
         }
@@ -163,6 +172,7 @@ impl FlashPod {
         let merged = self
             .layered(job, round, &intent, &release, merge)
             .map_err(|error| refused(&error))?;
+        self.no_markers(&merged, attempt.device)?;
         if let Some(schema) = &self.schema {
             let checked = schema.validate(&merged.values);
             checked.map_err(|broken| self.blame(&broken, &merged, attempt.device))?;

@@ -31,6 +31,7 @@ fn flash_pod_with(
             images,
             ..Policy::default()
         },
+        markers: Markers::default(),
         capabilities: Capabilities::default(),
     };
     FlashPod::load(chart, &settings, 1)
@@ -119,6 +120,62 @@ fn a_mistake_that_is_not_the_device_s_is_the_job_s_also_where_the_device_is_odd(
         let refusal = blueprint_for(&flash_pod, &values, None, &device).unwrap_err();
         assert_eq!(refusal.reason, Reason::ValuesInvalid, "{refusal:?}");
     }
+}
+
+#[rstest]
+#[case::the_device_s_type("DEVICE", "x Verified device", None)]
+#[case::its_application("APPLICATION_TYPE", "Firmware sent to IoT", None)]
+#[case::a_failure("APPLICATION_TYPE", "x: Could not apply OTA", None)]
+#[case::through_the_administrator_s_values(
+    "SITE",
+    "Verified device",
+    Some("podLabels: {site: 'at {{ device.properties.SITE }}'}")
+)]
+fn a_property_that_holds_a_verdict_marker_is_refused_before_the_flash(
+    #[case] property: &str,
+    #[case] text: &str,
+    #[case] operator: Option<&str>,
+) {
+    let flash_pod = flash_pod_with(operator, |_| {}).unwrap();
+    let liar = device_with(property, text);
+    let refusal = blueprint_for(&flash_pod, &json!({}), None, &liar).unwrap_err();
+    assert_eq!(refusal.reason, Reason::DeviceInvalid, "{refusal:?}");
+    for words in [
+        "Instance lab/i-uuid-0",
+        property,
+        "is what the flash image logs",
+    ] {
+        assert!(refusal.message.contains(words), "{refusal:?}");
+    }
+}
+
+#[rstest]
+#[case::the_job_s(None, json!({"podLabels": {"a/b": "Verified device"}}), "value /podLabels/a~1b: \"Verified device\"")]
+#[case::the_administrator_s(
+    Some("extraEnv: [{name: A, value: 'Not verified device'}]"),
+    json!({}),
+    "value /extraEnv/0/value: \"Not verified device\""
+)]
+fn a_value_that_holds_a_verdict_marker_is_refused_with_its_path(
+    #[case] operator: Option<&str>,
+    #[case] values: Value,
+    #[case] words: &str,
+) {
+    let flash_pod = flash_pod_with(operator, |_| {}).unwrap();
+    let refusal = blueprint_for(&flash_pod, &values, None, &device()).unwrap_err();
+    assert_eq!(refusal.reason, Reason::ValueNotAllowed, "{refusal:?}");
+    assert!(refusal.message.starts_with(words), "{refusal:?}");
+}
+
+#[test]
+fn markers_of_another_image_are_refused_in_their_stead() {
+    let mut flash_pod = flash_pod();
+    flash_pod.markers.verified = vec!["*lamp ok".to_owned()];
+    let honest = device_with("APPLICATION_TYPE", "Verified device");
+    blueprint_for(&flash_pod, &json!({}), None, &honest).unwrap();
+    let liar = device_with("APPLICATION_TYPE", "a lamp ok");
+    let refusal = blueprint_for(&flash_pod, &json!({}), None, &liar).unwrap_err();
+    assert!(refusal.message.contains("\"lamp ok\""), "{refusal:?}");
 }
 
 fn complete(flash_pod: &FlashPod, blueprint: &Blueprint) -> Result<Rendered, Refusal> {

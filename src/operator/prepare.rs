@@ -49,14 +49,15 @@ pub(super) async fn prepare(
 ) -> Result<Prepared, RunError> {
     policy(&settings.flash_pod, [])?;
     let chart = flash_chart(settings.flash_pod.flash_pod_chart.as_deref())?;
-    let (kinds, source) = known(&settings, &clients, chart).await?;
+    let markers = markers(settings.log_markers.as_deref())?;
+    let (kinds, source) = known(&settings, &clients, (chart, &markers)).await?;
     let timeout = settings.write_timeout();
     let writer = Writer::new(clients.write.clone(), kinds, timeout, metrics.clone());
     let leading = Arc::clone(fence);
     let helm = engine(&settings, &source).await?;
     let helm = helm.map(|helm| helm.only_while(move || leading.is_held(clock::boot_time())));
     Ok(Prepared {
-        markers: markers(settings.log_markers.as_deref())?,
+        markers,
         namespace: settings.own_namespace(&clients.default_namespace),
         crash: settings.crash(),
         settings,
@@ -72,13 +73,14 @@ pub(super) async fn prepare(
 async fn known(
     settings: &Settings,
     clients: &Clients,
-    chart: Chart,
+    (chart, markers): (Chart, &Markers),
 ) -> Result<(Kinds, ChartSource), RunError> {
     let extra = &settings.flash_pod.allowed_extra_kinds;
     let kinds = asked_again(|| Kinds::default().discover(&clients.read, extra)).await?;
     let reader = Reader::new(clients.read.clone(), READ_TIMEOUT);
     let version = asked_again(|| reader.cluster_version()).await?;
-    Ok((kinds, ChartSource::new(chart, settings, version)))
+    let source = ChartSource::new(chart, settings, version, markers.clone());
+    Ok((kinds, source))
 }
 
 /// Asks again while it may help, for some time: a process that ends is started again later each time.

@@ -16,6 +16,7 @@ use crate::{
         blueprint::{AttemptOf, FlashPod, Settings as ChartSettings},
         job::Job,
         memory::Refusal,
+        verdict::Markers,
     },
     operator::flash_chart,
     settings::{FlashPodSettings, policy},
@@ -109,6 +110,7 @@ pub(in crate::cli) fn flash_pod(
         operator_values: text.map(|text| (text, source.join(", "))),
         allowed_value_paths: settings.allowed_value_paths.clone(),
         policy: policy(settings, [&chart.values, &Value::Object(operator)])?,
+        markers: Markers::default(),
         capabilities,
     };
     FlashPod::load(chart, &settings, 0).map_err(|refusal| refused(&refusal).into())
