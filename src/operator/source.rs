@@ -77,6 +77,7 @@ impl ChartSource {
                 (text.to_owned(), format!("ConfigMap {name} {VALUES_KEY}"))
             }),
             allowed_value_paths: self.settings.allowed_value_paths.clone(),
+            features: self.settings.features(),
             policy,
             capabilities: self.capabilities.clone(),
         };

@@ -13,11 +13,11 @@ mod outages;
 mod values;
 mod world;
 
+use flashjob_operator::names::SEAL_KEY_TYPE;
 use kube::{
     Api,
     api::{ApiResource, DeleteParams, DynamicObject, PostParams},
 };
-use flashjob_operator::names::SEAL_KEY_TYPE;
 use serde_json::{Value, json};
 
 use crate::support::{ControlPlane, Fleet, Operator, Params, Space, healthy, seconds};

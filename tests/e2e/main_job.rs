@@ -121,13 +121,7 @@ async fn twelve_devices_are_flashed_once_each_in_releases_that_helm_lists(#[case
 
     space
         .eventually("nothing left", seconds(60), async || {
-            let kinds = [
-                "get",
-                "pods,services",
-                "--ignore-not-found",
-                "-o",
-                "name",
-            ];
+            let kinds = ["get", "pods,services", "--ignore-not-found", "-o", "name"];
             let records = [
                 "get",
                 "secrets",

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::{
-    api::core::v1::Pod,
-    apimachinery::pkg::apis::meta::v1::ObjectMeta,
-};
+use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use serde_json::{Value, json};
 
 use crate::{
@@ -43,7 +40,10 @@ pub(super) fn sealed_patch(
     };
     let (labels, annotations) = (texts("labels"), texts("annotations"));
     after.labels.get_or_insert_default().extend(labels);
-    after.annotations.get_or_insert_default().extend(annotations);
+    after
+        .annotations
+        .get_or_insert_default()
+        .extend(annotations);
     let annotation = match kind {
         ObjectKind::Pod => ANNOTATION_POD_SEAL,
         ObjectKind::Service | ObjectKind::Secret => ANNOTATION_SERVICE_SEAL,
@@ -172,7 +172,8 @@ fn holds(found: &Value, posted: &Value) -> bool {
             }
         }),
         (Value::Array(found), Value::Array(posted)) => posted.iter().all(|wanted| {
-            let named = |one: &&Value| wanted.get("name").is_some() && one["name"] == wanted["name"];
+            let named =
+                |one: &&Value| wanted.get("name").is_some() && one["name"] == wanted["name"];
             match found.iter().find(named) {
                 Some(found) => holds(found, wanted),
                 None => wanted.get("name").is_none() && found.iter().any(|one| holds(one, wanted)),
@@ -237,7 +238,10 @@ mod tests {
         pod["spec"]["schedulerName"] = json!("default-scheduler");
         pod["spec"].as_object_mut().unwrap().remove("hostNetwork");
         let sidecar = json!({"name": "proxy", "image": "r.example/proxy:1"});
-        pod["spec"]["containers"].as_array_mut().unwrap().insert(0, sidecar);
+        pod["spec"]["containers"]
+            .as_array_mut()
+            .unwrap()
+            .insert(0, sidecar);
         let token = json!({"name": "kube-api-access", "projected": {}});
         pod["spec"]["volumes"].as_array_mut().unwrap().push(token);
         pod["spec"]["containers"][1]["imagePullPolicy"] = json!("IfNotPresent");
@@ -245,7 +249,11 @@ mod tests {
     }
 
     fn is_ours(found: Value) -> bool {
-        is_as_posted(&serde_json::from_value(found).unwrap(), &pod(), &seals(1, None))
+        is_as_posted(
+            &serde_json::from_value(found).unwrap(),
+            &pod(),
+            &seals(1, None),
+        )
     }
 
     #[test]
