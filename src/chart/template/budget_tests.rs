@@ -287,9 +287,10 @@ fn large(n: usize) -> BTreeMap<&'static str, Value> {
 
 /// Lines of YAML.
 fn keys(n: usize) -> String {
-    (0..n / 12)
-        .map(|index| format!("k{index:05}: *a\n"))
-        .collect()
+    let lines: Vec<_> = (0..n / 12)
+        .map(|index| format!("k{index:05}: *a"))
+        .collect();
+    lines.join("\n")
 }
 
 fn arguments(words: &str, large: &BTreeMap<&str, Value>) -> Vec<Value> {
@@ -573,6 +574,14 @@ fn deep_nesting_is_refused_when_the_chart_is_loaded(#[case] template: String) {
         error.to_string().contains("nesting depth exceeded"),
         "{error}"
     );
+}
+
+#[test]
+fn nesting_as_deep_as_it_may_be_is_rendered() {
+    let alternatives = "{{ else if eq 1 2 }}".repeat(190);
+    let template = format!("{{{{ if eq 1 2 }}}}{alternatives}{{{{ else }}}}deep{{{{ end }}}}");
+    let rendered = render(&template, &json!({}), &Limits::default()).unwrap();
+    assert_eq!(rendered.notes, "deep");
 }
 
 #[rstest]

@@ -3,6 +3,7 @@
 //! Called by `program` when a chart is compiled. Where subcharts are allowed, they are looked through, too.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -189,7 +190,10 @@ fn inner(chart: &Chart) -> BTreeMap<&str, Inner<'_>> {
                     data: file.data.clone(),
                 });
             }
-        } else if rest.ends_with(".tgz") {
+        } else if Path::new(rest)
+            .extension()
+            .is_some_and(|extension| extension == "tgz")
+        {
             found.insert(rest, Inner::Archive(&file.data));
         }
     }
