@@ -9,7 +9,10 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use crate::telemetry::LogFormat;
+use crate::{
+    chart::feature::{Feature, Features},
+    telemetry::LogFormat,
+};
 
 pub use check::SettingsError;
 pub use policy::{PolicyError, open_named, policy};
@@ -36,6 +39,18 @@ pub struct FlashPodSettings {
         help_heading = "Flash chart"
     )]
     pub flash_pod_chart: Option<PathBuf>,
+
+    /// What a flash chart may do beyond rendering its own text, comma-separated. Unset: nothing of it, whatever the engine. See
+    /// SECURITY.md for what each of them opens.
+    #[arg(
+        long,
+        env = "FLASHJOB_CHART_ALLOW",
+        value_enum,
+        value_delimiter = ',',
+        value_name = "FEATURE",
+        help_heading = "Flash chart"
+    )]
+    pub chart_allow: Vec<Feature>,
 
     /// Chart values that a FlashJob may set: JSON Pointers such as /resources or /nodeSelector, comma-separated.
     #[arg(
@@ -89,6 +104,14 @@ pub struct FlashPodSettings {
         help_heading = "Guard"
     )]
     pub allowed_extra_kinds: Vec<String>,
+}
+
+impl FlashPodSettings {
+    /// What charts may use.
+    #[must_use]
+    pub fn features(&self) -> Features {
+        self.chart_allow.iter().copied().collect()
+    }
 }
 
 /// Settings of `flashjob-operator run`.

@@ -4,6 +4,7 @@
 //! try a job's values before anything starts; and by the `render` subcommand.
 
 mod blame;
+mod contract;
 mod facts;
 mod parts;
 mod rendering;
@@ -22,11 +23,12 @@ use crate::{
         Chart,
         device_values::{DeviceContext, DeviceValues},
         explain::{Explanation, explain},
+        feature::Features,
         guard::Policy,
         layers::{Layers, LayersError, Merged, merge},
         pointer::Pointer,
         schema::Schema,
-        template::{Capabilities, Program},
+        template::{Capabilities, CompileError, Program},
     },
     device::{Device, Footprint},
     flashclass::{Frozen, Terms},
@@ -45,6 +47,10 @@ pub struct FlashPod {
     pub program: Option<Arc<Program>>,
     /// What only helm can render, if anything.
     pub unsupported: Option<String>,
+    /// What the chart uses that had to be allowed.
+    pub used: Features,
+    /// What charts may use.
+    features: Features,
     device_values: Option<Arc<DeviceValues>>,
     operator: Option<Arc<DeviceValues>>,
     /// The class defaults of the round, where this is the chart of a job.
@@ -68,6 +74,8 @@ pub struct Settings {
     pub operator_values: Option<(String, String)>,
     /// Paths that a job may set.
     pub allowed_value_paths: Vec<String>,
+    /// What charts may use.
+    pub features: Features,
     /// What the guard lets through.
     pub policy: Policy,
     /// What the flash image writes.
@@ -125,12 +133,27 @@ impl FlashPod {
             .collect();
         let allowed =
             allowed.map_err(|error| invalid(format!("--allowed-value-paths: {error}")))?;
-        let compiled = Program::compile(&chart);
+        let features = settings.features.clone();
+        let compiled = Program::compile_allowing(&chart, &features);
+        if let Some(forbidden) = compiled
+            .as_ref()
+            .err()
+            .and_then(|error| error.forbidden(&features))
+        {
+            return Err(invalid(forbidden.to_string()));
+        }
         let unsupported = compiled.as_ref().err().map(ToString::to_string);
+        let used = compiled
+            .as_ref()
+            .err()
+            .map(CompileError::used)
+            .unwrap_or_default();
         Ok(Self {
             chart: Arc::new(chart),
             program: compiled.ok().map(Arc::new),
             unsupported,
+            used,
+            features,
             device_values: device_values.map(Arc::new),
             operator: operator.map(Arc::new),
             class: None,

@@ -105,7 +105,7 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
             return Ok(Some(Duration::from_millis(1)));
         }
     }
-    try_values(ctx, job);
+    try_values(ctx, job).await;
     let now = now();
     let flash_pod = ctx.flash_pod_of(job);
     let (plan, wanted, due) = {

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{HELM_GRACE, RunError, flash_chart, source::ChartSource};
 use crate::{
-    chart::Chart,
+    chart::{Chart, feature::Feature},
     cluster::{ApiError, Clients, Fence, Kinds, Reader, Writer, clock},
     crash::Crash,
     flashjob::verdict::Markers,
@@ -112,10 +112,23 @@ fn markers(path: Option<&Path>) -> Result<Markers, RunError> {
 
 /// The helm command where it is the engine: asked for, or needed by the chart and allowed.
 async fn engine(settings: &Settings, source: &ChartSource) -> Result<Option<Helm>, RunError> {
-    let unsupported = source
-        .load(None)
-        .ok()
-        .and_then(|flash_pod| flash_pod.unsupported.clone());
+    let unsupported = match source.load(None) {
+        Ok(flash_pod) => {
+            if !flash_pod.used.is_empty() {
+                let allowed = flash_pod.used.to_string();
+                tracing::warn!(
+                    allowed,
+                    "the flash chart uses what an administrator allowed it"
+                );
+            }
+            flash_pod.unsupported
+        }
+        // Every job says so, too; no engine would do.
+        Err(refusal) => {
+            tracing::error!(reason = %refusal.reason, error = refusal.message, "the flash chart cannot be used");
+            None
+        }
+    };
     match (settings.engine, unsupported) {
         (EngineChoice::Native, Some(unsupported)) => return Err(RunError::NeedsHelm(unsupported)),
         (EngineChoice::Native | EngineChoice::Auto, None) => return Ok(None),
@@ -135,6 +148,7 @@ async fn engine(settings: &Settings, source: &ChartSource) -> Result<Option<Helm
         timeout: Duration::from_secs(settings.helm_timeout),
         grace: HELM_GRACE,
         history_max: 0,
+        hooks: settings.flash_pod.features().allow(Feature::Hooks),
     })
     .await?;
     tracing::info!(version = %found.version(), "helm found");

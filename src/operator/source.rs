@@ -86,6 +86,7 @@ impl ChartSource {
                 (text.to_owned(), format!("ConfigMap {name} {VALUES_KEY}"))
             }),
             allowed_value_paths: self.settings.allowed_value_paths.clone(),
+            features: self.settings.features(),
             policy,
             markers: self.markers.clone(),
             capabilities: self.capabilities.clone(),

@@ -109,6 +109,7 @@ pub(in crate::cli) fn flash_pod(
     let settings = ChartSettings {
         operator_values: text.map(|text| (text, source.join(", "))),
         allowed_value_paths: settings.allowed_value_paths.clone(),
+        features: settings.features(),
         policy: policy(settings, [&chart.values, &Value::Object(operator)])?,
         markers: Markers::default(),
         capabilities,
