@@ -66,5 +66,16 @@ pub const ANNOTATION_JOB: &str = "flashjob.nbfc.io/job";
 pub const ANNOTATION_UUID: &str = "flashjob.nbfc.io/uuid";
 /// Annotation of a flash Pod: holder identity of the leader that created it. The policy [`FENCE_POLICY`] compares it with the Lease.
 pub const ANNOTATION_LEADER: &str = "flashjob.nbfc.io/leader";
+/// Annotation: seal of the Pod of an attempt, see [`crate::seal`].
+pub const ANNOTATION_POD_SEAL: &str = "flashjob.nbfc.io/pod-seal";
+/// Annotation: seal of the Service of an attempt. It has a name of its own, as the helm engine gives both objects one set of
+/// annotations.
+pub const ANNOTATION_SERVICE_SEAL: &str = "flashjob.nbfc.io/service-seal";
+/// Annotation: seal of a `ControllerRevision`.
+pub const ANNOTATION_SEAL: &str = "flashjob.nbfc.io/seal";
+/// Label: seal of a release Secret. A label, as helm drops annotations whenever it writes.
+pub const LABEL_SEAL: &str = "flashjob.nbfc.io/seal";
+/// Type of the Secret that holds the key of the seals.
+pub const SEAL_KEY_TYPE: &str = "flashjob.nbfc.io/seal-key";
 /// Policy of the operator's chart, and its binding, by which the API server refuses a deposed leader's Pods.
 pub const FENCE_POLICY: &str = "flashjob-operator-fence";

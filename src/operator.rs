@@ -5,6 +5,7 @@
 mod fence;
 mod lead;
 mod prepare;
+pub mod seal_key;
 mod source;
 mod values;
 
@@ -70,6 +71,9 @@ pub enum RunError {
     /// The API server does not fence operators that no longer lead, though it was asked for.
     #[error(transparent)]
     FenceBroken(#[from] FenceBroken),
+    /// The Secret of the seals holds another key now.
+    #[error("the key of the seals was changed, stopping to start over with it")]
+    SealKeyChanged,
     /// Leadership was lost; another process leads.
     #[error("leadership was lost, stopping")]
     Lost(#[source] Lost),

@@ -238,6 +238,17 @@ pub struct Settings {
     )]
     pub lease_namespace: Option<String>,
 
+    /// Secret in the namespace of the Lease that holds the key by which the operator knows its own objects; made where it does
+    /// not exist.
+    #[arg(
+        long,
+        env = "FLASHJOB_SEAL_SECRET",
+        default_value = "flashjob-operator-seal",
+        value_name = "NAME",
+        help_heading = "Process"
+    )]
+    pub seal_secret: String,
+
     /// Start no flash before it is proved that the API server refuses Pods of an operator that no longer leads, by the policy
     /// that the operator's chart installs with admission.fence.enable.
     #[arg(long, env = "FLASHJOB_FENCE", help_heading = "Process")]

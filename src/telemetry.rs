@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod chart_tests;
+mod lines;
 mod metrics;
 
 use std::{fmt::Display, io::IsTerminal};
@@ -15,6 +16,8 @@ use tracing_subscriber::{
     reload,
     util::SubscriberInitExt,
 };
+
+use self::lines::Lines;
 
 pub use metrics::Metrics;
 
@@ -121,7 +124,9 @@ where
     let registry = tracing_subscriber::registry()
         .with(layer)
         .with(filter_fn(may_be_logged));
-    let lines = fmt::layer().with_writer(out).with_ansi(colours);
+    let lines = fmt::layer()
+        .with_writer(Lines::new(out, format, colours))
+        .with_ansi(colours);
     let subscriber: Box<dyn Subscriber + Send + Sync> = match format {
         LogFormat::Text => Box::new(registry.with(lines)),
         LogFormat::Json => Box::new(registry.with(lines.json().flatten_event(true))),
@@ -142,6 +147,7 @@ mod tests {
     use tower::service_fn;
 
     use super::*;
+    use crate::display;
 
     /// Keeps what is logged.
     #[derive(Clone, Default)]
@@ -154,6 +160,38 @@ mod tests {
 
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
+        }
+    }
+
+    #[rstest::rstest]
+    #[case::json(LogFormat::Json, false)]
+    #[case::text(LogFormat::Text, false)]
+    #[case::coloured(LogFormat::Text, true)]
+    fn what_others_wrote_is_one_line_of_the_log_and_tells_a_terminal_nothing(
+        #[case] format: LogFormat,
+        #[case] colours: bool,
+    ) {
+        let kept = Kept::default();
+        let out = kept.clone();
+        let (log, _level) =
+            subscriber(format, "info", colours, move || out.clone()).expect("a log");
+        let foreign = "0.1\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}\nINFO forged";
+        tracing::subscriber::with_default(log, || {
+            tracing::info!(device = foreign, error = %foreign, "flash ended: {foreign}");
+        });
+        let logged = String::from_utf8(kept.0.lock().expect("a log").clone()).expect("text");
+        let line = logged.strip_suffix('\n').expect("a line");
+        // The colours of the formatter itself.
+        let line = if colours {
+            line.replace("\u{1b}[", "")
+        } else {
+            line.to_owned()
+        };
+        assert!(!line.chars().any(display::is_hidden), "{line:?}");
+        assert!(line.contains("owned"), "{line}");
+        if format == LogFormat::Json {
+            let event: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+            assert_eq!(event["device"], foreign, "the same text for a program");
         }
     }
 

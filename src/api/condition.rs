@@ -214,8 +214,10 @@ words! {
         BackOff,
         /// Another UUID of the same endpoint was flashed in this round.
         DuplicateEndpoint,
-        /// A Pod that the operator did not create holds the device.
+        /// Somebody else changed the release or its record.
         ForeignRevision,
+        /// An object names the device and bears no seal of this operator: whether the device is being flashed is not known.
+        SealUnknown,
         // Verdicts
         /// The firmware was sent.
         FirmwareSent,

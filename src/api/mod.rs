@@ -31,6 +31,6 @@ pub use rollout::{
 };
 pub use selection::{SelectedDevice, SelectionSlice};
 pub use status::{
-    Counts, Effective, EffectiveLimit, FlashClassRef, FlashJobStatus, NEVER_OBSERVED, Phase,
-    PreviousRound, Round, SelectionStatus, StepStatus, StopStatus,
+    Counts, Effective, EffectiveLimit, FlashClassRef, FlashJobStatus, NEVER_OBSERVED,
+    NotSelectable, Phase, PreviousRound, Round, SelectionStatus, StepStatus, StopStatus,
 };

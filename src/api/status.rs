@@ -205,6 +205,35 @@ pub struct SelectionStatus {
     /// Indexes of the devices that deviceSelector chose. Read back: a device that neither it nor uuid names is dropped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selector_indexes: Option<String>,
+    /// Instances that deviceSelector meant and that were no devices which can be flashed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_selectable: Option<NotSelectable>,
+}
+
+/// Instances that a selector means and that are no devices which can be flashed.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NotSelectable {
+    /// How many.
+    pub count: i64,
+    /// The first of them by namespace and name, each with what is wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<String>,
+}
+
+impl NotSelectable {
+    /// In words, with the first of them.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let Self { count, examples } = self;
+        let first = examples.first().map(String::as_str).unwrap_or_default();
+        match count {
+            1 => format!("1 Instance that spec.deviceSelector means cannot be flashed: {first}"),
+            _ => format!(
+                "{count} Instances that spec.deviceSelector means cannot be flashed, the first of them: {first}"
+            ),
+        }
+    }
 }
 
 /// One pass over the selection with one firmware.

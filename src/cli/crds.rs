@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Failure, print};
+use super::{Failure, write_out};
 use crate::api;
 
 /// Options of `crds`.
@@ -22,7 +22,7 @@ impl Crds {
         let manifests = api::crd::manifests();
         let Some(directory) = &self.output_dir else {
             let documents: Vec<_> = manifests.iter().map(|(_, text)| text.as_str()).collect();
-            return print(&documents.join("---\n"));
+            return write_out(&documents.join("---\n"));
         };
         std::fs::create_dir_all(directory)
             .map_err(|error| format!("cannot create {}: {error}", directory.display()))?;

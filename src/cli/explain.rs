@@ -1,7 +1,7 @@
 //! `flashjob-operator explain`: a FlashJob, or one device of it, in plain words. Reads only; run by a person, with that person's
 //! rights.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use kube::{Api, core::DeserializeGuard};
 
@@ -51,6 +51,7 @@ impl Explain {
     pub async fn run(&self) -> Result<(), Failure> {
         let clients = Clients::connect(Arc::new(Fence::default()), PATIENCE).await?;
         let namespace = clients.namespace(self.namespace.as_deref()).to_owned();
+        let own = clients.own_addresses;
         let reader = Reader::new(clients.read, PATIENCE);
         let job = find_job(&reader, &namespace, &self.job).await?;
         let selection = selection(&reader, &job).await;
@@ -64,7 +65,7 @@ impl Explain {
         let text = match &self.uuid {
             None => self.output.show(&explain::job(&known), explain::job_text)?,
             Some(uuid) => {
-                let inventory = inventory(&reader).await;
+                let inventory = inventory(&reader, own).await;
                 let known_as = known_as(known.selection.unwrap_or_default(), uuid, &inventory);
                 let present = present(known.selection.unwrap_or_default(), known_as, &inventory);
                 let explanation = explain::device(&known, known_as, present.as_ref());
@@ -93,15 +94,9 @@ async fn class(reader: &Reader, job: &Job) -> Option<FlashClass> {
 }
 
 /// Akri's devices, as far as they can be read.
-async fn inventory(reader: &Reader) -> Inventory {
-    let mut inventory = Inventory::default();
+async fn inventory(reader: &Reader, own: Vec<Ipv4Addr>) -> Inventory {
     let listed = reader.list::<DeserializeGuard<Instance>>(&Scope::All, "");
-    for guard in listed.await.unwrap_or_default() {
-        if let Ok(instance) = &guard.0 {
-            inventory.apply(instance);
-        }
-    }
-    inventory
+    Inventory::of(&listed.await.unwrap_or_default(), own)
 }
 
 /// The UUID under which the job knows the device: after a flash its Instance has another one.

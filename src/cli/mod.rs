@@ -18,6 +18,8 @@ use std::{error::Error, io::Write, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
+use crate::display;
+
 /// Flashes firmware to fleets of devices, one Helm release per device.
 #[derive(Parser, Debug)]
 #[command(name = "flashjob-operator", version, propagate_version = true)]
@@ -82,7 +84,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Resume(resume) => resume.run().await,
         Command::Cleanup(cleanup) => cleanup.run().await,
         Command::Version(version) => version.run().await.map(|()| ExitCode::SUCCESS),
-        Command::Reference => print(&reference::markdown()).map(|()| ExitCode::SUCCESS),
+        Command::Reference => write_out(&reference::markdown()).map(|()| ExitCode::SUCCESS),
     }
 }
 
@@ -105,13 +107,26 @@ impl Output {
     ) -> Result<String, Failure> {
         match self {
             Self::Text => Ok(text(value)),
-            Self::Json => Ok(format!("{}\n", serde_json::to_string_pretty(value)?)),
+            Self::Json => {
+                let document = serde_json::to_string_pretty(value)?;
+                Ok(format!("{}\n", display::json(&document)))
+            }
         }
     }
 }
 
-/// Prints to standard output; a reader that has seen enough is no error.
+/// Prints to a person: whatever others wrote into it, a line is a line and a terminal is not told anything.
 fn print(text: &str) -> Result<(), Failure> {
+    write_out(&display::block(text))
+}
+
+/// Says on standard error what went wrong.
+fn complain(text: &str) {
+    eprintln!("{}", display::prose(text, display::LINE));
+}
+
+/// Writes a document to standard output as it is; a reader that has seen enough is no error.
+fn write_out(text: &str) -> Result<(), Failure> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
@@ -129,7 +144,7 @@ fn report(error: &(dyn Error + 'static)) -> ExitCode {
         }
         cause = error.source();
     }
-    eprintln!("flashjob-operator: {text}");
+    complain(&format!("flashjob-operator: {text}"));
     ExitCode::FAILURE
 }
 
@@ -142,6 +157,22 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn json_for_a_terminal_holds_nothing_that_a_terminal_acts_upon_and_means_the_same() {
+        let value = serde_json::json!({"version": "1\u{9b}2J\u{1b}[2J\u{202e}"});
+        let text = Output::Json.show(&value, |_| String::new()).unwrap();
+        assert!(
+            !text
+                .chars()
+                .any(|letter| letter != '\n' && display::is_hidden(letter)),
+            "{text:?}"
+        );
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            value
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `flashjob-operator plan`: what a FlashJob would do if it were created now. Reads only; run by a person, with that person's
 //! rights.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::DeserializeGuard;
@@ -83,20 +83,20 @@ impl Plan {
             )
             .into());
         }
+        let own = clients.own_addresses;
         let reader = Reader::new(clients.read, PATIENCE);
         let exists = reader
             .get::<DeserializeGuard<FlashJob>>(&job.namespace, &job.name)
             .await
             .is_ok_and(|found| found.is_some());
         let flash_pod = flash_pod(&self.settings, &self.values, Capabilities::default())?;
-        let cluster = self.cluster(&reader).await?;
+        let cluster = self.cluster(&reader, own).await?;
         let mut foretold = forecast::imagine(job, &cluster, &flash_pod, now());
         foretold.exists = exists;
         print(&self.output.show(&foretold, forecast::text)?)
     }
 
-    async fn cluster(&self, reader: &Reader) -> Result<Cluster, ApiError> {
-        let mut inventory = Inventory::default();
+    async fn cluster(&self, reader: &Reader, own: Vec<Ipv4Addr>) -> Result<Cluster, ApiError> {
         let listed = reader
             .list::<DeserializeGuard<Instance>>(&Scope::All, "")
             .await;
@@ -105,13 +105,8 @@ impl Plan {
             Err(error) if error.is_not_found() => Vec::new(),
             other => other?,
         };
-        for guard in listed {
-            if let Ok(instance) = &guard.0 {
-                inventory.apply(instance);
-            }
-        }
         Ok(Cluster {
-            inventory,
+            inventory: Inventory::of(&listed, own),
             akri_installed,
             max_in_flight: usize::try_from(self.max_in_flight).unwrap_or(usize::MAX),
             cool_down_seconds: i64::from(self.cool_down_seconds),

@@ -7,7 +7,7 @@ mod values;
 
 use std::path::PathBuf;
 
-use super::{Failure, print};
+use super::{Failure, write_out};
 use crate::{chart::template::Capabilities, settings::FlashPodSettings};
 
 /// Options of `render`.
@@ -82,7 +82,7 @@ impl Render {
             (None, Some(job), Some(instance)) => self.render_device(job, instance)?,
             (None, ..) => return Err("give --chart, or --flashjob and --instance".into()),
         };
-        print(&text)
+        write_out(&text)
     }
 
     fn capabilities(&self) -> Result<Capabilities, Failure> {

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Duration};
 use futures::future::join_all;
 use kube::core::{DeserializeGuard, DynamicObject};
 
-use super::{Failure, print};
+use super::{Failure, complain, print};
 use crate::{
     api::FlashJob,
     cluster::{
@@ -123,17 +123,19 @@ async fn order(which: &Which, suspension: Suspension) -> Result<ExitCode, Failur
             }
             Err(error) => {
                 done = false;
-                eprintln!("flashclass/{name} failed: {error}");
+                complain(&format!("flashclass/{name} failed: {error}"));
             }
         }
     }
     for name in &missing {
-        eprintln!(
+        complain(&format!(
             "flashclass/{name} does not exist; list those that do with: kubectl get flashclasses"
-        );
+        ));
     }
     if let Err(error) = in_flight {
-        eprintln!("what is in flight, and ends, is not known: {error}");
+        complain(&format!(
+            "what is in flight, and ends, is not known: {error}"
+        ));
     }
     Ok(if done {
         ExitCode::SUCCESS

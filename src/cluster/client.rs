@@ -1,6 +1,6 @@
 //! The clients: one that reads, one that writes behind the fence, one for the lease. Nothing else makes a client.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use hyper_util::rt::TokioExecutor;
 use kube::{
@@ -11,6 +11,7 @@ use tower::{BoxError, ServiceBuilder};
 
 use super::{
     fence::{Fence, FenceLayer},
+    own,
     patience::PatienceLayer,
 };
 
@@ -46,6 +47,8 @@ pub struct Clients {
     pub lease: Client,
     /// Namespace of the kubeconfig's context or of the Pod.
     pub default_namespace: String,
+    /// Addresses of the cluster itself, as far as this process is told: none of them is a device's.
+    pub own_addresses: Vec<Ipv4Addr>,
 }
 
 impl Clients {
@@ -88,6 +91,7 @@ impl Clients {
             read,
             write: direct(&config, Some(FenceLayer::new(fence, timeout))).map_err(built)?,
             lease: direct(&config, None).map_err(built)?,
+            own_addresses: own::addresses(config.cluster_url.host(), std::env::vars()),
             default_namespace: config.default_namespace,
         })
     }

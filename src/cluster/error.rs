@@ -5,9 +5,7 @@ use std::time::Duration;
 use kube::core::Status;
 
 use super::{fence::NotLeader, patience::NoAnswer};
-
-/// Longest message kept, in bytes.
-const MESSAGE_LIMIT: usize = 1024;
+use crate::display;
 
 /// A request to the API server failed.
 #[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
@@ -17,7 +15,7 @@ pub struct ApiError {
     pub request: String,
     /// What the failure means.
     pub kind: ErrorKind,
-    /// The API server's own words, at most 1 KiB.
+    /// The API server's own words, on one line of at most 1 KiB.
     pub message: String,
 }
 
@@ -103,7 +101,7 @@ impl ApiError {
         Self {
             request: request.into(),
             kind,
-            message: cut(message, MESSAGE_LIMIT),
+            message: display::prose(&message, display::MESSAGE).into_owned(),
         }
     }
 
@@ -289,19 +287,6 @@ fn of_service(error: &(dyn std::error::Error + 'static)) -> ErrorKind {
         cause = error.source();
     }
     ErrorKind::Unavailable
-}
-
-/// Cuts at a character boundary.
-pub(super) fn cut(mut text: String, limit: usize) -> String {
-    if text.len() > limit {
-        let end = (0..=limit - '…'.len_utf8())
-            .rev()
-            .find(|&at| text.is_char_boundary(at))
-            .unwrap_or(0);
-        text.truncate(end);
-        text.push('…');
-    }
-    text
 }
 
 #[cfg(test)]

@@ -8,16 +8,15 @@ use kube::{
 use tokio::{sync::mpsc, task::JoinHandle};
 use tracing::debug;
 
-use super::error::cut;
 use crate::{
     crash::{Crash, Write},
-    names,
+    display, names,
 };
 
 /// Events that may wait to be published; more are dropped.
 const WAITING: usize = 512;
-/// Longest note, in bytes.
-const NOTE_LIMIT: usize = 1024;
+/// Longest name of the reporting instance, in bytes.
+const INSTANCE_LIMIT: usize = 128;
 
 /// One event about a job.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,7 +50,7 @@ impl Events {
             client,
             Reporter {
                 controller: names::FIELD_MANAGER.to_owned(),
-                instance: Some(cut(instance.to_owned(), 128)),
+                instance: Some(display::line(instance, INSTANCE_LIMIT).into_owned()),
             },
         );
         let (fact_tx, mut fact_rx) = mpsc::channel::<Fact>(WAITING);
@@ -82,7 +81,7 @@ async fn publish(recorder: &Recorder, fact: Fact) -> Result<(), ()> {
             EventType::Normal
         },
         reason: fact.reason.to_owned(),
-        note: Some(cut(fact.note, NOTE_LIMIT)),
+        note: Some(display::prose(&fact.note, display::MESSAGE).into_owned()),
         action: fact.action.to_owned(),
         secondary: fact.related,
     };

@@ -18,6 +18,7 @@ mod fence;
 mod kind;
 pub(crate) mod lease;
 mod log;
+mod own;
 mod patience;
 mod read;
 mod suspend;

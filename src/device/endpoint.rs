@@ -8,6 +8,8 @@ use std::{
 
 use thiserror::Error;
 
+use crate::display;
+
 /// Port of a device whose endpoint names none.
 const DEFAULT_PORT: u16 = 80;
 
@@ -130,22 +132,40 @@ fn parse_port(text: &str) -> Option<u16> {
     text.parse().ok().filter(|port| digits && *port != 0)
 }
 
-const fn unusable(address: Ipv4Addr) -> Option<&'static str> {
+/// Where clouds answer a Pod with the credentials of its node, beside 169.254.169.254.
+const CLOUD: [Ipv4Addr; 3] = [
+    Ipv4Addr::new(100, 100, 100, 200),
+    Ipv4Addr::new(168, 63, 129, 16),
+    Ipv4Addr::new(192, 0, 0, 192),
+];
+
+fn unusable(address: Ipv4Addr) -> Option<&'static str> {
+    let [first, ..] = address.octets();
     if address.is_unspecified() {
         Some("the unspecified address")
+    } else if first == 0 {
+        Some("of \"this network\" (0.0.0.0/8)")
     } else if address.is_loopback() {
         Some("a loopback address")
+    } else if address.is_link_local() {
+        Some(
+            "a link-local address (169.254.0.0/16), where clouds serve the credentials of their nodes",
+        )
+    } else if CLOUD.contains(&address) {
+        Some("where a cloud serves its nodes")
     } else if address.is_multicast() {
         Some("a multicast address")
     } else if address.is_broadcast() {
         Some("the broadcast address")
+    } else if first >= 240 {
+        Some("a reserved address (240.0.0.0/4)")
     } else {
         None
     }
 }
 
 fn shown(text: &str) -> String {
-    text.chars().take(80).collect()
+    display::line(text, display::NAME).into_owned()
 }
 
 #[cfg(test)]
@@ -184,8 +204,42 @@ mod tests {
     #[case::loopback("127.0.0.1:80")]
     #[case::multicast("224.0.0.1")]
     #[case::broadcast("255.255.255.255")]
+    #[case::this_network("0.1.2.3")]
+    #[case::metadata_of_a_cloud("169.254.169.254")]
+    #[case::link_local("169.254.0.1:8080")]
+    #[case::metadata_elsewhere("100.100.100.200")]
+    #[case::wire_server("168.63.129.16")]
+    #[case::reserved("240.0.0.1")]
+    #[case::last_reserved("255.255.255.254")]
+    #[case::multicast_of_a_site("239.255.255.250:1900")]
     fn what_no_device_can_have_is_refused(#[case] text: &str) {
         assert!(text.parse::<Endpoint>().is_err(), "{text}");
+    }
+
+    #[rstest]
+    #[case::link_local(
+        "169.254.169.254",
+        "169.254.169.254 is a link-local address (169.254.0.0/16), where clouds serve the credentials of their nodes; a device needs an address of its own"
+    )]
+    #[case::reserved(
+        "240.0.0.1",
+        "240.0.0.1 is a reserved address (240.0.0.0/4); a device needs an address of its own"
+    )]
+    #[case::no_address(
+        "\u{1b}[2J",
+        "\"\\\\u{1b}[2J\" does not begin with an IPv4 address; host names and IPv6 are not supported"
+    )]
+    fn the_error_names_the_address_and_why(#[case] text: &str, #[case] says: &str) {
+        assert_eq!(text.parse::<Endpoint>().unwrap_err().to_string(), says);
+    }
+
+    #[rstest]
+    #[case::private("10.0.0.1")]
+    #[case::shared("100.64.0.1")]
+    #[case::public("198.51.100.7")]
+    #[case::just_below_multicast("223.255.255.254")]
+    fn what_a_device_can_have_is_allowed(#[case] text: &str) {
+        assert!(text.parse::<Endpoint>().is_ok(), "{text}");
     }
 
     proptest! {

@@ -1,7 +1,10 @@
 //! What a job expects of its devices, compared with what the devices are. Pure; what a difference means is `mismatchPolicy`'s.
 
 use super::instance::Device;
-use crate::api::{FlashJobSpec, SelectedDevice};
+use crate::{
+    api::{FlashJobSpec, SelectedDevice},
+    display,
+};
 
 /// How the device differs from what the job expects, in words; none where it does not. What the device does not tell differs.
 #[must_use]
@@ -59,7 +62,10 @@ fn differs(
     let wanted = wanted.map(str::trim).filter(|wanted| !wanted.is_empty())?;
     match found {
         Some(found) if spelling(found.trim()) == spelling(wanted) => None,
-        Some(found) => Some(format!("spec.{field} is {wanted}, {property} is {found}")),
+        Some(found) => Some(format!(
+            "spec.{field} is {wanted}, {property} is {}",
+            display::line(found, display::NAME)
+        )),
         None => Some(format!(
             "spec.{field} is {wanted}, the device reports no {property}"
         )),

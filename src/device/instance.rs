@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use thiserror::Error;
 
-use super::endpoint::{Endpoint, EndpointError};
-use crate::api::Instance;
+use super::{
+    bounds::{self, TooLarge},
+    endpoint::{Endpoint, EndpointError},
+};
+use crate::{api::Instance, display};
 
 /// Property: where the device listens. The only stable name of a device.
 const HOST_ENDPOINT: &str = "HOST_ENDPOINT";
@@ -57,6 +61,16 @@ pub enum DeviceError {
         /// Namespace and name.
         instance: String,
     },
+    /// It says more than a device may.
+    #[error(
+        "Instance {instance}: {source}; let Akri's discovery handler or spec.brokerProperties of its Configuration say less"
+    )]
+    TooLarge {
+        /// Namespace and name.
+        instance: String,
+        /// What is too large, and how large it may be.
+        source: TooLarge,
+    },
     /// A property is absent or empty.
     #[error(
         "Instance {instance} has no property {property}; let Akri's discovery handler or spec.brokerProperties of its \
@@ -67,6 +81,16 @@ pub enum DeviceError {
         instance: String,
         /// The property.
         property: &'static str,
+    },
+    /// Something in it has another type than Akri gives it.
+    #[error(
+        "Instance {instance} cannot be read: {problem}; correct it, or let Akri discover the device again"
+    )]
+    Unreadable {
+        /// Namespace and name.
+        instance: String,
+        /// What is wrong with it.
+        problem: String,
     },
     /// The endpoint cannot be used.
     #[error(
@@ -80,16 +104,45 @@ pub enum DeviceError {
     },
 }
 
+impl DeviceError {
+    pub(super) fn unreadable(metadata: &ObjectMeta, problem: &str) -> Self {
+        Self::Unreadable {
+            instance: shown(metadata),
+            problem: display::prose(problem, display::PHRASE).into_owned(),
+        }
+    }
+
+    pub(super) fn of_the_cluster(device: &Device) -> Self {
+        Self::UnusableEndpoint {
+            instance: format!("{}/{}", device.namespace, device.name),
+            source: EndpointError::NotADevice {
+                address: device.endpoint.address(),
+                kind: "an address of the cluster itself",
+            },
+        }
+    }
+}
+
+/// Namespace and name.
+fn shown(metadata: &ObjectMeta) -> String {
+    let part = |text: &Option<String>| text.clone().unwrap_or_default();
+    format!("{}/{}", part(&metadata.namespace), part(&metadata.name))
+}
+
 impl Device {
     /// Parses an Instance. Empty properties count as absent.
     ///
     /// # Errors
-    /// Where a property that every flash needs is absent or cannot be used.
+    /// Where it says more than a device may, or a property that every flash needs is absent or cannot be used.
     pub fn parse(instance: &Instance) -> Result<Self, DeviceError> {
         let meta = &instance.metadata;
         let name = meta.name.clone().unwrap_or_default();
         let namespace = meta.namespace.clone().unwrap_or_default();
-        let shown = format!("{namespace}/{name}");
+        let shown = shown(meta);
+        bounds::check(instance).map_err(|source| DeviceError::TooLarge {
+            instance: shown.clone(),
+            source,
+        })?;
         let properties = &instance.spec.broker_properties;
         let required = |property| {
             known(properties, property).ok_or_else(|| DeviceError::MissingProperty {

@@ -1,10 +1,16 @@
 //! All devices that Akri shows now, found by uid and by endpoint. Pure; fed from watch events in their order.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::Ipv4Addr,
+};
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::DeserializeGuard;
 
 use super::{
+    bounds,
     footprint::Footprint,
     instance::{Device, DeviceError},
 };
@@ -18,9 +24,38 @@ pub struct Inventory {
     by_endpoint: HashMap<String, BTreeSet<(Option<Timestamp>, String)>>,
     /// When Instances appeared that nobody had listed before, by uid and by the operator's clock.
     appeared: HashMap<String, Timestamp>,
+    /// Of Instances that are no device that can be flashed: what a selector asks for.
+    unusable: HashMap<String, Traits>,
+    /// Addresses of the cluster itself: no device is there.
+    cluster: BTreeSet<Ipv4Addr>,
 }
 
 impl Inventory {
+    /// All Instances of a list, in a cluster with these addresses of its own.
+    #[must_use]
+    pub fn of(
+        listed: &[DeserializeGuard<Instance>],
+        own: impl IntoIterator<Item = Ipv4Addr>,
+    ) -> Self {
+        let mut inventory = Self::default();
+        inventory.refuse(own);
+        listed.iter().for_each(|guard| inventory.see(guard));
+        inventory
+    }
+
+    /// Takes up an Instance as it is now, whether it can be read or not.
+    pub fn see(&mut self, guard: &DeserializeGuard<Instance>) {
+        match &guard.0 {
+            Ok(instance) => self.apply(instance),
+            Err(invalid) => self.apply_unreadable(&invalid.metadata, &invalid.error),
+        }
+    }
+
+    /// No device is at these addresses: they are of the cluster itself. Said before the first Instance is taken up.
+    pub fn refuse(&mut self, addresses: impl IntoIterator<Item = Ipv4Addr>) {
+        self.cluster.extend(addresses);
+    }
+
     /// Takes up an Instance as it is now.
     pub fn apply(&mut self, instance: &Instance) {
         let Some(uid) = instance.metadata.uid.as_deref() else {
@@ -34,22 +69,24 @@ impl Inventory {
             Some(Ok(before)) => Device::parse(&with_known(instance, &before)),
             Some(Err(_)) | None => Device::parse(instance),
         };
-        if let Ok(device) = &device {
-            self.by_endpoint
-                .entry(device.endpoint.to_string())
-                .or_default()
-                .insert((device.created, uid.to_owned()));
+        let device = device.and_then(|device| self.outside_the_cluster(device));
+        match &device {
+            Ok(device) => drop(
+                self.by_endpoint
+                    .entry(device.endpoint.to_string())
+                    .or_default()
+                    .insert((device.created, uid.to_owned())),
+            ),
+            Err(_) => drop(self.unusable.insert(uid.to_owned(), Traits::of(instance))),
         }
         self.devices.insert(uid.to_owned(), device);
     }
 
     /// Takes up an Instance that comes as an event of its own, at this time: one that was not known has just been found.
-    pub fn apply_news(&mut self, instance: &Instance, now: Timestamp) {
-        let uid = instance.metadata.uid.as_deref().unwrap_or_default();
+    pub fn note_news(&mut self, uid: &str, now: Timestamp) {
         if !self.devices.contains_key(uid) {
             self.appeared.insert(uid.to_owned(), now);
         }
-        self.apply(instance);
     }
 
     /// When a device was found, by the operator's clock where that is known, else by the API server's.
@@ -57,6 +94,27 @@ impl Inventory {
     pub fn found_at(&self, device: &Device) -> Option<Timestamp> {
         let appeared = self.appeared.get(&device.uuid).copied();
         appeared.or(device.created)
+    }
+
+    /// Takes up an Instance that cannot be read, for this reason.
+    pub fn apply_unreadable(&mut self, metadata: &ObjectMeta, error: &str) {
+        let Some(uid) = metadata.uid.as_deref() else {
+            return;
+        };
+        self.forget(uid);
+        if metadata.deletion_timestamp.is_none() {
+            let error = DeviceError::unreadable(metadata, error);
+            self.unusable
+                .insert(uid.to_owned(), Traits::unread(metadata));
+            self.devices.insert(uid.to_owned(), Err(error));
+        }
+    }
+
+    fn outside_the_cluster(&self, device: Device) -> Result<Device, DeviceError> {
+        if self.cluster.contains(&device.endpoint.address()) {
+            return Err(DeviceError::of_the_cluster(&device));
+        }
+        Ok(device)
     }
 
     /// Forgets the Instance of this uid.
@@ -67,7 +125,10 @@ impl Inventory {
 
     /// Replaces everything by what a complete list holds.
     pub fn replace_all(&mut self, instances: Vec<Instance>) {
-        let mut listed = Self::default();
+        let mut listed = Self {
+            cluster: self.cluster.clone(),
+            ..Self::default()
+        };
         for instance in instances {
             let uid = instance.metadata.uid.as_deref().unwrap_or_default();
             match self.devices.get(uid) {
@@ -106,6 +167,14 @@ impl Inventory {
             .filter_map(|device| device.as_ref().ok())
     }
 
+    /// Every Instance that is no device that can be flashed: what a selector asks for, and why it cannot, in no order.
+    pub(super) fn unusable(&self) -> impl Iterator<Item = (&Traits, &DeviceError)> {
+        self.unusable.iter().filter_map(|(uid, traits)| {
+            let error = self.devices.get(uid)?.as_ref().err()?;
+            Some((traits, error))
+        })
+    }
+
     /// Number of Instances.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -119,6 +188,7 @@ impl Inventory {
     }
 
     fn forget(&mut self, uid: &str) -> Option<Result<Device, DeviceError>> {
+        self.unusable.remove(uid);
         let known = self.devices.remove(uid)?;
         if let Ok(device) = &known {
             let endpoint = device.endpoint.to_string();
@@ -130,6 +200,37 @@ impl Inventory {
             }
         }
         Some(known)
+    }
+}
+
+/// What a selector asks of an Instance.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Traits {
+    /// Its namespace.
+    pub(super) namespace: String,
+    /// Akri Configuration that found it.
+    pub(super) configuration: Option<String>,
+    /// Its properties, but for those that are larger than they may be; none where it cannot be read.
+    pub(super) properties: Option<BTreeMap<String, String>>,
+}
+
+impl Traits {
+    fn of(instance: &Instance) -> Self {
+        let spec = &instance.spec;
+        let configuration = spec.configuration_name.clone();
+        Self {
+            configuration: configuration
+                .filter(|name| !name.is_empty() && name.len() <= bounds::MAX_NAME),
+            properties: Some(bounds::within(&spec.broker_properties)),
+            ..Self::unread(&instance.metadata)
+        }
+    }
+
+    fn unread(metadata: &ObjectMeta) -> Self {
+        Self {
+            namespace: metadata.namespace.clone().unwrap_or_default(),
+            ..Self::default()
+        }
     }
 }
 

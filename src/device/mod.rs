@@ -2,6 +2,7 @@
 //!
 //! Fed from watch events by the controller, asked by `flashjob`. A device is known by its endpoint: its uid changes when it restarts.
 
+mod bounds;
 mod endpoint;
 mod expectation;
 mod footprint;
@@ -13,12 +14,13 @@ mod selector;
 #[cfg(test)]
 mod tests;
 
+pub use bounds::{MAX_DEVICE, MAX_NODES, MAX_PROPERTIES, MAX_PROPERTY, TooLarge};
 pub use endpoint::{Endpoint, EndpointError};
 pub use expectation::{mismatch, mismatch_selected};
 pub use footprint::Footprint;
 pub use instance::{Device, DeviceError};
 pub use inventory::Inventory;
-pub use matching::matching;
+pub use matching::{matching, not_selectable};
 pub use selection::{
     JobRef, SLICE, SelectionError, freeze, gather, hash, revision_metadata, revisions, select,
 };

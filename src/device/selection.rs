@@ -23,6 +23,9 @@ use crate::{
 
 /// Most devices of one `ControllerRevision`.
 pub const SLICE: usize = 1000;
+/// Most bytes of the devices of one `ControllerRevision`, as JSON: etcd takes 1.5 MiB, and what a device says of itself may need
+/// six bytes for each of its own.
+pub const SLICE_BYTES: usize = 512 * 1024;
 /// Longest object name.
 const MAX_NAME: usize = 253;
 
@@ -131,17 +134,33 @@ pub fn revisions(
     first: usize,
     devices: &[SelectedDevice],
 ) -> Vec<ControllerRevision> {
-    let slices = devices.chunks(SLICE).enumerate();
-    slices
-        .map(|(number, devices)| {
-            let slice = SelectionSlice {
+    let slices = slices(round, first, devices);
+    slices.iter().map(|slice| revision(job, slice)).collect()
+}
+
+/// The devices in as few slices as their number and their size allow.
+fn slices(round: i64, first: usize, devices: &[SelectedDevice]) -> Vec<SelectionSlice> {
+    let mut slices: Vec<SelectionSlice> = Vec::new();
+    let mut bytes = 0;
+    for (place, device) in devices.iter().enumerate() {
+        // Text always serializes.
+        let size = serde_json::to_vec(device).map_or(0, |json| json.len()) + 1;
+        let open = slices
+            .last_mut()
+            .filter(|slice| slice.devices.len() < SLICE && bytes + size <= SLICE_BYTES);
+        if let Some(slice) = open {
+            slice.devices.push(device.clone());
+            bytes += size;
+        } else {
+            slices.push(SelectionSlice {
                 round,
-                first: first + number * SLICE,
-                devices: devices.to_vec(),
-            };
-            revision(job, &slice)
-        })
-        .collect()
+                first: first + place,
+                devices: vec![device.clone()],
+            });
+            bytes = size;
+        }
+    }
+    slices
 }
 
 fn revision(job: &JobRef, slice: &SelectionSlice) -> ControllerRevision {

@@ -8,8 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use semver::{Version, VersionReq};
 use thiserror::Error;
 
-use super::instance::Device;
-use crate::api::{DeviceSelector, PropertyOperator, PropertyRequirement};
+use super::{instance::Device, inventory::Traits};
+use crate::{
+    api::{DeviceSelector, PropertyOperator, PropertyRequirement},
+    display,
+};
 
 /// Why a selector cannot be carried out.
 #[derive(Debug, Error)]
@@ -131,10 +134,28 @@ impl Selector {
     /// Whether it means this device.
     #[must_use]
     pub fn selects(&self, device: &Device) -> bool {
-        let found_by = |name: &String| self.configurations.contains(name);
-        (self.configurations.is_empty() || device.configuration.as_ref().is_some_and(found_by))
-            && (self.namespaces.is_empty() || self.namespaces.contains(&device.namespace))
+        self.is_of(&device.namespace)
+            && self.is_found_by(device.configuration.as_ref())
             && self.requirements.hold(&device.properties)
+    }
+
+    /// Whether it means this Instance, which is no device that can be flashed. Of one that cannot be read only the namespace is
+    /// known.
+    pub(super) fn means(&self, traits: &Traits) -> bool {
+        self.is_of(&traits.namespace)
+            && traits.properties.as_ref().is_none_or(|properties| {
+                self.is_found_by(traits.configuration.as_ref())
+                    && self.requirements.hold(properties)
+            })
+    }
+
+    fn is_of(&self, namespace: &String) -> bool {
+        self.namespaces.is_empty() || self.namespaces.contains(namespace)
+    }
+
+    fn is_found_by(&self, configuration: Option<&String>) -> bool {
+        let found_by = |name: &String| self.configurations.contains(name);
+        self.configurations.is_empty() || configuration.is_some_and(found_by)
     }
 }
 
@@ -272,7 +293,7 @@ const fn word(operator: PropertyOperator) -> &'static str {
 }
 
 fn shown(text: &str) -> String {
-    text.chars().take(80).collect()
+    display::line(text, display::NAME).into_owned()
 }
 
 #[cfg(test)]

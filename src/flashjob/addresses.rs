@@ -16,10 +16,11 @@ use crate::{api::Reason, release::objects};
 /// The address that the administrator's values or the chart give beforehand: then there is nothing to wait for.
 #[must_use]
 pub fn given(attempt: &Attempt) -> Option<String> {
-    let record = &attempt.record()?.stored.as_ref()?.record;
+    let stored = attempt.record()?.stored.as_ref()?;
+    let record = &stored.record;
     let given = |values: &serde_json::Value| values.get("externalIP")?.as_str().map(str::to_owned);
     given(&record.config)
-        .or_else(|| given(&record.chart.values))
+        .or_else(|| given(&record.chart.values).filter(|_| stored.chart_proven))
         .filter(|address| !address.is_empty())
 }
 

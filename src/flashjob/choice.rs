@@ -9,7 +9,9 @@ use sha2::{Digest, Sha256};
 
 use super::{index_set::IndexSet, job::Job, memory::Refusal, roster::Roster};
 use crate::{
-    api::{DeviceSelector, Reason, SelectedDevice, SelectionStatus, rule::MAX_DEVICES},
+    api::{
+        DeviceSelector, NotSelectable, Reason, SelectedDevice, SelectionStatus, rule::MAX_DEVICES,
+    },
     device::{self, Inventory, Selector},
 };
 
@@ -23,6 +25,8 @@ pub struct Choice {
     pub more: Vec<SelectedDevice>,
     /// Indexes of the devices that the selector chose.
     pub chosen: IndexSet,
+    /// Instances that the selector means and that cannot be flashed. What is stored of them holds where it is not carried out.
+    pub not_selectable: Option<NotSelectable>,
 }
 
 /// More devices than one job may have.
@@ -50,10 +54,13 @@ pub fn choose(
         Some(before) => before.recall(listed),
         None => listed,
     };
-    let chosen = match selector {
-        Selecting::Keep(chosen) => chosen.clone(),
-        Selecting::Anew(None) => IndexSet::default(),
-        Selecting::Anew(Some(selector)) => join(roster, &mut more, selector, inventory),
+    let (chosen, not_selectable) = match selector {
+        Selecting::Keep(chosen, left_out) => (chosen.clone(), left_out.cloned()),
+        Selecting::Anew(None) => (IndexSet::default(), None),
+        Selecting::Anew(Some(selector)) => (
+            join(roster, &mut more, selector, inventory),
+            device::not_selectable(selector, inventory),
+        ),
     };
     let named: HashSet<&str> = uuids.iter().map(String::as_str).collect();
     let all = roster.devices().iter().chain(&more).enumerate();
@@ -63,14 +70,18 @@ pub fn choose(
     if devices > MAX_DEVICES {
         return Err(TooMany { devices });
     }
-    Ok(Choice { more, chosen })
+    Ok(Choice {
+        more,
+        chosen,
+        not_selectable,
+    })
 }
 
 /// Whether the selector is carried out.
 #[derive(Clone, Copy, Debug)]
 pub enum Selecting<'a> {
-    /// What it chose holds.
-    Keep(&'a IndexSet),
+    /// What it chose holds, and what is known of Instances that it could not.
+    Keep(&'a IndexSet, Option<&'a NotSelectable>),
     /// It is carried out over the devices of now.
     Anew(Option<&'a Selector>),
 }
@@ -109,17 +120,14 @@ fn join(
 
 /// A selection as the status names it.
 #[must_use]
-pub fn selection_status(
-    job: &Job,
-    devices: &[SelectedDevice],
-    chosen: &IndexSet,
-) -> SelectionStatus {
+pub fn selection_status(job: &Job, devices: &[SelectedDevice], choice: &Choice) -> SelectionStatus {
     SelectionStatus {
         count: i64::try_from(devices.len()).unwrap_or(i64::MAX),
         hash: device::hash(devices),
         time: job.status.selection.clone().and_then(|stored| stored.time),
         selector: wanted_selector(job).map(fingerprint),
-        selector_indexes: (!chosen.is_empty()).then(|| chosen.to_string()),
+        selector_indexes: (!choice.chosen.is_empty()).then(|| choice.chosen.to_string()),
+        not_selectable: choice.not_selectable.clone(),
     }
 }
 

@@ -94,14 +94,60 @@ fn a_device_is_found_in_the_selection_by_its_endpoint_after_its_uid_changed() {
 }
 
 #[test]
+fn what_the_selector_means_and_cannot_be_flashed_is_stored_and_said_until_it_is_carried_out_anew() {
+    let mut devices = inventory(0..2);
+    let broken = crate::flashjob::fixtures::instance_with(
+        "broken",
+        &json!({"HOST_ENDPOINT": "http://192.0.2.9", "DEVICE": "esp32s3"}),
+    );
+    devices.apply(&broken);
+    let lamps = lamps();
+    let anew = Selecting::Anew(Some(&lamps));
+    let choice = choose(&Roster::default(), None, &[], anew, &devices).unwrap();
+    assert_eq!(uuids(&choice.more), ["uuid-0", "uuid-1"]);
+    let left_out = choice.not_selectable.clone().unwrap();
+    assert_eq!(left_out.count, 1);
+    let kept = choose(
+        &Roster::new(1, choice.more.clone()),
+        None,
+        &[],
+        Selecting::Keep(&choice.chosen, Some(&left_out)),
+        &inventory(0..2),
+    );
+    assert_eq!(kept.unwrap().not_selectable, Some(left_out));
+
+    let mut scene = Scene::new(2);
+    let selection = selection_status(&scene.job, &choice.more, &choice);
+    scene.stored(|status| {
+        let hash = status.selection.clone();
+        status.selection = Some(SelectionStatus {
+            selector: hash.and_then(|stored| stored.selector),
+            ..selection
+        });
+    });
+    let says = "; 1 Instance that spec.deviceSelector means cannot be flashed: Instance lab/i-broken: property HOST_ENDPOINT cannot be \
+                used: \"http://192.0.2.9\" does not begin with an IPv4 address";
+    let message = scene.status(1).message.unwrap();
+    assert!(message.contains(says), "{message}");
+    scene.stored(|status| status.completed_indexes = Some("0-1".into()));
+    let status = scene.status(2);
+    assert_eq!(status.reason.as_deref(), Some("AllSucceeded"));
+    let message = status.message.unwrap();
+    assert!(
+        message.starts_with("2 of 2 succeeded; 1 Instance"),
+        "{message}"
+    );
+}
+
+#[test]
 fn an_edit_of_the_list_does_not_carry_the_selector_out_again() {
-    let chosen: IndexSet = IndexSet::parse("0").unwrap();
+    let chosen: IndexSet = IndexSet::parse("0", 1).unwrap();
     let roster = Roster::new(1, device::select(&listed(&[0]), &inventory(0..1)));
     let choice = choose(
         &roster,
         None,
         &listed(&[2]),
-        Selecting::Keep(&chosen),
+        Selecting::Keep(&chosen, None),
         &inventory(0..4),
     )
     .unwrap();
@@ -192,7 +238,7 @@ fn a_selection_belongs_to_the_selector_that_it_was_taken_with() {
         "nothing starts before it is carried out"
     );
     let devices = scene.roster.as_ref().unwrap().devices().to_vec();
-    let selection = selection_status(&scene.job, &devices, &IndexSet::default());
+    let selection = selection_status(&scene.job, &devices, &Choice::default());
     scene.stored(|status| status.selection = Some(selection));
     assert!(selector_is_current(&scene.job));
     assert_eq!(scene.plan(1).begin.len(), 1);
@@ -240,14 +286,10 @@ fn the_largest_job_is_selected_and_planned_in_one_pass() {
     let chosen = clock.elapsed();
     let mut scene = Scene::of(&spec);
     scene.inventory = inventory;
-    let roster = Roster::new(1, choice.more);
+    let roster = Roster::new(1, choice.more.clone());
     let fresh = job_of(&spec, None);
     let mut status = status::open_round(&fresh, &roster, "h", effective_of(&fresh), at(0));
-    status.selection = Some(selection_status(
-        &scene.job,
-        roster.devices(),
-        &choice.chosen,
-    ));
+    status.selection = Some(selection_status(&scene.job, roster.devices(), &choice));
     scene.roster = Some(roster);
     scene.store(status);
     let clock = std::time::Instant::now();

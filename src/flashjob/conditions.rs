@@ -4,10 +4,10 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use crate::api::{ConditionType, FlashJobStatus, Reason};
-
-/// Longest message that the API server accepts in a condition.
-const MAX_MESSAGE: usize = 32 * 1024;
+use crate::{
+    api::{ConditionType, FlashJobStatus, Reason},
+    display,
+};
 
 /// Sets one condition. Its `lastTransitionTime` stays unless its status changes.
 pub fn set(
@@ -23,7 +23,7 @@ pub fn set(
         type_: kind.as_str().to_owned(),
         status: if holds { "True" } else { "False" }.to_owned(),
         reason: reason.as_str().to_owned(),
-        message: bounded(message),
+        message: display::prose(&message, display::MESSAGE).into_owned(),
         observed_generation: Some(generation),
         last_transition_time: Time(now),
     };
@@ -65,19 +65,6 @@ fn without_times(status: &FlashJobStatus) -> FlashJobStatus {
         condition.last_transition_time = Time(Timestamp::UNIX_EPOCH);
     }
     status
-}
-
-fn bounded(mut message: String) -> String {
-    if message.len() > MAX_MESSAGE {
-        let mark = '…';
-        let mut end = MAX_MESSAGE - mark.len_utf8();
-        while !message.is_char_boundary(end) {
-            end -= 1;
-        }
-        message.truncate(end);
-        message.push(mark);
-    }
-    message
 }
 
 #[cfg(test)]
@@ -143,12 +130,18 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_cut_to_what_the_api_server_accepts_between_characters() {
+    fn a_message_is_one_line_of_bounded_length() {
         let mut conditions = Vec::new();
-        put(&mut conditions, true, &"ü".repeat(MAX_MESSAGE), 1);
+        put(&mut conditions, true, &"ü".repeat(200_000), 1);
         let message = &conditions[0].message;
-        assert!(message.len() <= MAX_MESSAGE && message.len() > MAX_MESSAGE - 8);
+        assert!(
+            message.len() <= 1024 && message.len() > 1016,
+            "{}",
+            message.len()
+        );
         assert!(message.ends_with("ü…"));
+        put(&mut conditions, true, "a\u{1b}[2J\nb", 2);
+        assert_eq!(conditions[0].message, "a\\u{1b}[2J b");
     }
 
     #[test]

@@ -28,6 +28,7 @@ use crate::{
     cluster::{Events, Fact, Writer, clock},
     crash::Crash,
     release::engine::helm::Helm,
+    seal::Seals,
     telemetry::Metrics,
 };
 
@@ -68,6 +69,8 @@ pub struct Context {
     pub limits: Limits,
     /// The helm command, where it is the engine.
     pub helm: Option<Arc<Helm>>,
+    /// Seals what is written.
+    pub seals: Arc<Seals>,
     /// Holder identity under which this process leads: every Pod that it creates bears it.
     pub leader: String,
     events: Events,
@@ -82,12 +85,15 @@ impl Context {
     pub fn new(
         (read, writer, crash): (Client, Writer, Crash),
         (metrics, events, leader): (Metrics, Events, String),
+        seals: Arc<Seals>,
         limits: Limits,
         helm: Option<Arc<Helm>>,
         flash_pod: Result<Arc<FlashPod>, Refusal>,
         nudge_tx: UnboundedSender<String>,
     ) -> Self {
-        let state = Mutex::new(State::default());
+        let mut state = State::default();
+        state.seals = Some(Arc::clone(&seals));
+        let state = Mutex::new(state);
         metrics.expect_verdicts(
             DevicePhase::Failed.as_str(),
             gauge::FAILURES.map(Reason::as_str),
@@ -99,6 +105,7 @@ impl Context {
             metrics,
             limits,
             helm,
+            seals,
             leader,
             events,
             state,

@@ -12,7 +12,7 @@ use std::{
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
-use kube::{Resource, ResourceExt, core::DeserializeGuard};
+use kube::{Resource, core::DeserializeGuard};
 use tokio::{sync::mpsc, task::JoinSet};
 
 use self::objects::{Parts, See, objects};
@@ -186,16 +186,16 @@ async fn instances(
         match watched.event {
             WatchEvent::Restarted => drop(listing.insert(watched.part, HashSet::new())),
             WatchEvent::Seen(guard) => {
-                let Ok(instance) = &guard.0 else { continue };
-                let Some(uid) = instance.uid() else { continue };
+                let Some(uid) = guard.meta().uid.clone() else {
+                    continue;
+                };
                 let listed = listing.get_mut(&watched.part);
                 let is_news = listed.map(|seen| seen.insert(uid.clone())).is_none();
                 changed = Some(change(&ctx, &uid, |inventory| {
                     if is_news {
-                        inventory.apply_news(instance, now());
-                    } else {
-                        inventory.apply(instance);
+                        inventory.note_news(&uid, now());
                     }
+                    inventory.see(&guard);
                 }));
                 known_in.entry(watched.part).or_default().insert(uid);
             }

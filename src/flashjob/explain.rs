@@ -18,7 +18,7 @@ use crate::api::{
     ConditionType, Counts, DevicePhase, DeviceStatus, FlashClass, Round, SelectedDevice, StepStatus,
 };
 
-pub(super) use self::text::span;
+pub(super) use self::text::{heading, line, span};
 pub use self::{
     advice::Advice,
     device::{DeviceExplanation, Present, device},
@@ -197,13 +197,13 @@ impl Lists {
                 Some(DevicePhase::Failed) => &mut lists.failed,
                 Some(DevicePhase::Succeeded | DevicePhase::Skipped) | None => continue,
             };
-            list.push(line(device));
+            list.push(device_line(device));
         }
         lists
     }
 }
 
-fn line(device: &DeviceStatus) -> DeviceLine {
+fn device_line(device: &DeviceStatus) -> DeviceLine {
     DeviceLine {
         index: device.index,
         uuid: device.uuid.clone(),

@@ -205,6 +205,7 @@ pub fn numbered(identity: &Identity, attempt: u32, status: Status) -> RecordSigh
                 firmware: "registry/esp32:1".into(),
                 version: "0.2.0".into(),
                 device: FrozenDevice::default(),
+                seal: None,
             }),
         },
         labels: BTreeMap::new(),
@@ -213,6 +214,7 @@ pub fn numbered(identity: &Identity, attempt: u32, status: Status) -> RecordSigh
         created_at: None,
         modified_at: None,
         deleting: false,
+        chart_proven: true,
     };
     let mut sight = known.sight;
     sight.uid = format!("{}/{attempt}", sight.uid);

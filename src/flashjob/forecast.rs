@@ -26,7 +26,10 @@ use self::{
     steps::steps,
 };
 use super::{blueprint::FlashPod, memory::Refusal, plan::Observed};
-use crate::{api::Effective, flashclass::Limit};
+use crate::{
+    api::{Effective, NotSelectable},
+    flashclass::Limit,
+};
 
 pub use self::{
     duration::Duration,
@@ -59,6 +62,9 @@ pub struct Forecast {
     /// Why nothing of the job would start, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Refused>,
+    /// Instances that `spec.deviceSelector` means and that cannot be flashed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_selectable: Option<NotSelectable>,
     /// What holds after defaults and ceilings.
     pub effective: Effective,
     /// Limits of the classes on what devices in flight share, where more devices share it than may be in flight.
@@ -118,6 +124,8 @@ pub struct Asked<'a> {
     pub classes: &'a [String],
     /// Why nothing of the job would start, if so.
     pub refusal: Option<&'a Refusal>,
+    /// Instances that the selector means and that cannot be flashed.
+    pub not_selectable: Option<&'a NotSelectable>,
     /// The steps, the rest after the last one included.
     pub rungs: &'a [Rung],
     /// Devices that may fail of all.
@@ -155,6 +163,7 @@ pub fn forecast(asked: &Asked<'_>) -> Forecast {
         exists: false,
         classes: asked.classes.to_vec(),
         refusal: asked.refusal.map(Refused::of),
+        not_selectable: asked.not_selectable.cloned(),
         effective: asked.effective.clone(),
         limits: limited(&limits(asked), &footprints(asked, &devices, |_| true)),
         failures: failures(asked, &steps, &devices, in_flight),

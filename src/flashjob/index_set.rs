@@ -6,6 +6,8 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::display;
+
 /// See the module's documentation. Equal sets are written alike.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IndexSet {
@@ -22,6 +24,22 @@ pub enum IndexSetError {
         /// The item.
         item: String,
     },
+    /// An index is not below the limit.
+    #[error("index set item {item:?} is not below {limit}")]
+    OutOfRange {
+        /// The item.
+        item: String,
+        /// The limit.
+        limit: usize,
+    },
+    /// It is longer than any set of that many indexes.
+    #[error("an index set of {bytes} bytes is longer than one may be: at most {limit}")]
+    TooLong {
+        /// Its bytes.
+        bytes: usize,
+        /// Most bytes.
+        limit: usize,
+    },
     /// A range ends before it begins.
     #[error("index set range {first}-{last} ends before it begins")]
     Reversed {
@@ -32,18 +50,33 @@ pub enum IndexSetError {
     },
 }
 
+/// Longest text of a set, in bytes: one of 10 000 single indexes fits twice.
+const MAX_TEXT: usize = 128 * 1024;
+
 impl IndexSet {
-    /// Reads a set. Items in any order and ranges that overlap are understood: to lose a set means to flash devices again.
+    /// Reads a set of indexes below `limit`. Items in any order and ranges that overlap are understood: to lose a set means to flash
+    /// devices again.
     ///
     /// # Errors
-    /// Where an item is no index and no range.
-    pub fn parse(text: &str) -> Result<Self, IndexSetError> {
-        let mut set = Self::default();
-        if text.trim().is_empty() {
-            return Ok(set);
+    /// Where the text is too long, or an item is no index and no range, or not below the limit.
+    pub fn parse(text: &str, limit: usize) -> Result<Self, IndexSetError> {
+        if text.len() > MAX_TEXT {
+            return Err(IndexSetError::TooLong {
+                bytes: text.len(),
+                limit: MAX_TEXT,
+            });
         }
-        for item in text.split(',').map(str::trim) {
-            let (first, last) = parse_item(item)?;
+        if text.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        let items = text.split(',').map(str::trim);
+        let mut ranges = items
+            .map(|item| parse_item(item, limit))
+            .collect::<Result<Vec<_>, _>>()?;
+        // In order, each is added at the end: any other order would cost the square of their number.
+        ranges.sort_unstable();
+        let mut set = Self::default();
+        for (first, last) in ranges {
             set.insert_range(first, last);
         }
         Ok(set)
@@ -84,6 +117,16 @@ impl IndexSet {
         self.ranges.iter().flat_map(|(first, last)| *first..=*last)
     }
 
+    /// Whether some index is in both.
+    #[must_use]
+    pub fn meets(&self, other: &Self) -> bool {
+        let mut others = other.ranges.iter().peekable();
+        self.ranges.iter().any(|(first, last)| {
+            while others.next_if(|(_, end)| end < first).is_some() {}
+            others.peek().is_some_and(|(start, _)| start <= last)
+        })
+    }
+
     /// Adds a range and joins it with those that it overlaps or touches.
     fn insert_range(&mut self, first: usize, last: usize) {
         let ranges = &mut self.ranges;
@@ -111,15 +154,20 @@ impl fmt::Display for IndexSet {
     }
 }
 
-fn parse_item(item: &str) -> Result<(usize, usize), IndexSetError> {
-    let not_a_range = || IndexSetError::NotARange {
-        item: item.chars().take(40).collect(),
-    };
+fn parse_item(item: &str, limit: usize) -> Result<(usize, usize), IndexSetError> {
+    let shown = || display::line(item, 40).into_owned();
+    let not_a_range = || IndexSetError::NotARange { item: shown() };
     let (first, last) = item.split_once('-').unwrap_or((item, item));
     let first = parse_index(first).ok_or_else(not_a_range)?;
     let last = parse_index(last).ok_or_else(not_a_range)?;
     if last < first {
         return Err(IndexSetError::Reversed { first, last });
+    }
+    if last >= limit {
+        return Err(IndexSetError::OutOfRange {
+            item: shown(),
+            limit,
+        });
     }
     Ok((first, last))
 }
@@ -155,7 +203,7 @@ mod tests {
         #[case] written: &str,
         #[case] len: usize,
     ) {
-        let set = IndexSet::parse(text).unwrap();
+        let set = IndexSet::parse(text, usize::MAX).unwrap();
         assert_eq!(set.to_string(), written);
         assert_eq!(set.len(), len);
     }
@@ -170,14 +218,78 @@ mod tests {
     #[case::reversed("5-3")]
     #[case::beyond_every_index("99999999999999999999999")]
     fn what_is_no_set_is_refused(#[case] text: &str) {
-        assert!(IndexSet::parse(text).is_err());
+        assert!(IndexSet::parse(text, usize::MAX).is_err());
+    }
+
+    #[rstest]
+    #[case::apart("0-3,9", "4-8", false)]
+    #[case::one_in_both("0-3,9", "9-12", true)]
+    #[case::within("5", "0-10", true)]
+    #[case::interleaved("0,2,4", "1,3,5", false)]
+    #[case::nothing("", "0-10", false)]
+    fn sets_meet_where_an_index_is_in_both(
+        #[case] one: &str,
+        #[case] other: &str,
+        #[case] meet: bool,
+    ) {
+        let [one, other] = [one, other].map(|text| IndexSet::parse(text, 20).unwrap());
+        assert_eq!((one.meets(&other), other.meets(&one)), (meet, meet));
+    }
+
+    #[rstest]
+    #[case::below("0-1", 2, None)]
+    #[case::none_at_all("", 0, None)]
+    #[case::the_limit("2", 2, Some("index set item \"2\" is not below 2"))]
+    #[case::far_beyond(
+        "0-99999999999999",
+        2,
+        Some("index set item \"0-99999999999999\" is not below 2")
+    )]
+    #[case::beyond_all_numbers(
+        "0-99999999999999999999",
+        2,
+        Some("index set item \"0-99999999999999999999\" is neither")
+    )]
+    #[case::a_terminal_escape("\u{1b}[2J", 2, Some("index set item \"\\\\u{1b}[2J\" is neither"))]
+    fn an_index_that_nothing_has_is_refused(
+        #[case] text: &str,
+        #[case] limit: usize,
+        #[case] says: Option<&str>,
+    ) {
+        let read = IndexSet::parse(text, limit).map_err(|error| error.to_string());
+        match says {
+            None => assert!(read.is_ok(), "{read:?}"),
+            Some(says) => assert!(read.as_ref().unwrap_err().starts_with(says), "{read:?}"),
+        }
+    }
+
+    #[test]
+    fn a_set_in_the_worst_order_is_read_at_once_and_one_that_is_too_long_not_at_all() {
+        let worst = |first: usize| {
+            let items = (0..first).rev().step_by(2).map(|index| index.to_string());
+            items.collect::<Vec<_>>().join(",")
+        };
+        let set = IndexSet::parse(&worst(40_000), 40_000).unwrap();
+        assert_eq!(set.len(), 20_000);
+        let text = worst(400_000);
+        let error = IndexSet::parse(&text, 400_000).unwrap_err();
+        assert_eq!(
+            error,
+            IndexSetError::TooLong {
+                bytes: text.len(),
+                limit: 131_072
+            }
+        );
     }
 
     #[test]
     fn the_largest_range_costs_nothing_and_does_not_overflow() {
-        let mut set = IndexSet::parse(&format!("0-{}", usize::MAX)).unwrap();
+        let last = usize::MAX - 1;
+        let mut set = IndexSet::parse(&format!("0-{last}"), usize::MAX).unwrap();
         assert_eq!(set.len(), usize::MAX);
-        assert!(!set.insert(usize::MAX));
+        assert!(!set.insert(last));
+        assert!(set.insert(usize::MAX));
+        assert_eq!(set.len(), usize::MAX, "as many as can be counted");
     }
 
     proptest! {
@@ -188,7 +300,7 @@ mod tests {
                 prop_assert!(set.insert(*index));
                 prop_assert!(!set.insert(*index));
             }
-            prop_assert_eq!(&IndexSet::parse(&set.to_string()).unwrap(), &set);
+            prop_assert_eq!(&IndexSet::parse(&set.to_string(), usize::MAX).unwrap(), &set);
             prop_assert_eq!(set.iter().collect::<BTreeSet<_>>(), indexes);
         }
 
@@ -208,8 +320,8 @@ mod tests {
 
         #[test]
         fn no_text_makes_it_panic(text in "[0-9,\\- a]{0,40}") {
-            if let Ok(set) = IndexSet::parse(&text) {
-                prop_assert_eq!(IndexSet::parse(&set.to_string()).unwrap(), set);
+            if let Ok(set) = IndexSet::parse(&text, usize::MAX) {
+                prop_assert_eq!(IndexSet::parse(&set.to_string(), usize::MAX).unwrap(), set);
             }
         }
     }

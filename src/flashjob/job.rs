@@ -7,7 +7,7 @@ use std::{collections::HashSet, sync::Arc};
 use jiff::Timestamp;
 use kube::{ResourceExt, core::DeserializeGuard};
 
-use super::{index_set::IndexSet, rerun, rollout, verdict::Outcome};
+use super::{index_set::IndexSet, rerun, rollout, tampered, verdict::Outcome};
 use crate::{
     api::{
         FlashJob, FlashJobSpec, FlashJobStatus, NEVER_OBSERVED, Round,
@@ -39,8 +39,10 @@ pub struct Job {
     pub spec: Result<FlashJobSpec, String>,
     /// What in the spec cannot be carried out, if anything: today's rules, for objects stored under yesterday's.
     pub invalid: Option<String>,
-    /// The status as it is stored.
+    /// The status as it is stored, its texts bounded.
     pub status: FlashJobStatus,
+    /// What of the stored status the operator cannot have written, if anything: nothing of it is acted upon or overwritten.
+    pub tampered: Option<String>,
     /// Devices that are final in the current round, as stored.
     pub finals: Finals,
     /// Devices that the selector chose, by index, as stored.
@@ -95,16 +97,18 @@ impl Finals {
     /// As a status says.
     #[must_use]
     pub fn of(status: &FlashJobStatus) -> Self {
+        let set = |text: &Option<String>| index_set(text.as_deref(), status);
         Self {
-            succeeded: index_set(status.completed_indexes.as_deref()),
-            failed: index_set(status.failed_indexes.as_deref()),
-            skipped: index_set(status.skipped_indexes.as_deref()),
+            succeeded: set(&status.completed_indexes),
+            failed: set(&status.failed_indexes),
+            skipped: set(&status.skipped_indexes),
         }
     }
 }
 
-fn index_set(text: Option<&str>) -> IndexSet {
-    text.and_then(|text| IndexSet::parse(text).ok())
+/// A set of devices of the selection. Of one that cannot be read nothing is known: such a status was tampered with.
+fn index_set(text: Option<&str>, status: &FlashJobStatus) -> IndexSet {
+    text.and_then(|text| IndexSet::parse(text, tampered::selected(status)).ok())
         .unwrap_or_default()
 }
 
@@ -136,6 +140,7 @@ impl Job {
         status.observed_generation = status
             .observed_generation
             .filter(|seen| *seen != NEVER_OBSERVED);
+        let tampered = tampered::take_in(&mut status);
         let metadata = &object.metadata;
         Some(Self {
             name: metadata.name.clone()?,
@@ -149,12 +154,14 @@ impl Job {
                 .iter()
                 .any(|finalizer| finalizer == FINALIZER),
             invalid: spec.as_ref().ok().and_then(invalid),
+            tampered,
             finals: Finals::of(&status),
             chosen: index_set(
                 status
                     .selection
                     .as_ref()
                     .and_then(|selection| selection.selector_indexes.as_deref()),
+                &status,
             ),
             listed: Arc::new(
                 spec.iter()

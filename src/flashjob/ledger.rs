@@ -6,6 +6,7 @@
 
 mod attempt;
 mod look;
+mod unsealed;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
@@ -16,6 +17,7 @@ use super::{
 };
 
 pub use attempt::{Attempt, Standing};
+pub use unsealed::{ObjectKind, Unsealed, UnsealedObject};
 
 /// How many uids of deleted objects are remembered, so that late events cannot bring them back.
 const TOMBSTONES: usize = 50_000;
@@ -37,6 +39,8 @@ pub struct Ledger {
     by_address: HashMap<String, HashSet<AttemptKey>>,
     gone: HashSet<String>,
     gone_order: VecDeque<String>,
+    /// Objects of the operator's form that it did not write.
+    pub unsealed: Unsealed,
     occupied: Occupied,
     freed: bool,
 }
@@ -80,7 +84,9 @@ impl Ledger {
         if let Address::Ipv4(address) = &service.address {
             self.index_address(address, &identity.key);
         }
-        self.attempt_mut(&identity).service = Some(service);
+        let attempt = self.attempt_mut(&identity);
+        attempt.service_uid = Some(service.sight.uid.clone());
+        attempt.service = Some(service);
         true
     }
 
@@ -101,9 +107,15 @@ impl Ledger {
             self.index_address(address, &identity.key);
         }
         let attempt = self.attempt_mut(&identity);
+        attempt.pod_uid = Some(pod.sight.uid.clone());
         attempt.pod = Some(pod);
         attempt.pod_seen = true;
         true
+    }
+
+    /// Takes in an object that bears no valid seal. Returns whether it was not known before.
+    pub fn see_unsealed(&mut self, object: UnsealedObject) -> bool {
+        !self.gone.contains(&object.uid) && self.unsealed.see(object)
     }
 
     /// Takes in what a job's stored status says: which devices it flashes or reads back.
@@ -126,6 +138,7 @@ impl Ledger {
                 self.gone.remove(&oldest);
             }
         }
+        self.freed |= self.unsealed.forget(uid).is_some();
         let (key, kind) = self.by_uid.remove(uid)?;
         let held = self.holds(&key);
         if let Some(attempt) = self.attempts.get_mut(&key) {
@@ -202,6 +215,7 @@ impl Ledger {
     }
 
     fn index(&mut self, sight: &Sight, kind: Kind) {
+        self.freed |= self.unsealed.forget(&sight.uid).is_some();
         self.by_uid
             .insert(sight.uid.clone(), (sight.identity.key.clone(), kind));
     }

@@ -47,6 +47,8 @@ pub struct Memory {
     /// What the API server has of the job, as `Kind name`, though the operator knows of nothing any more: it keeps a job that is
     /// being deleted.
     pub left: Vec<String>,
+    /// Who was said to hold the slots that the job waits for, and when.
+    pub slots_said: Option<(Timestamp, String)>,
     /// The latest plan waits for nothing that another job holds.
     pub content: bool,
     /// The values of this spec cannot be used, with the generation and chart settings that this was found for.

@@ -2,8 +2,8 @@
 //!
 //! | file | what it may do |
 //! |---|---|
-//! | `observe`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
-//! | `choice`, `rerun`, `table`, `attempts`, `addresses`, `adoption`, `foreign`, `pending`, `retry`, `numbering`, `read_back`, `occupied`, `stored`, `pruned`, `plan`, `verdict`, `concern`, `status`, `news`, `unreadable`, `conditions`, `gauge`, `index_set`, `waits`, `blueprint` | decide; pure |
+//! | `observe`, `belief`, `sight`, `job`, `ledger`, `state`, `memory`, `remember`, `roster` | parse and keep what was seen |
+//! | `choice`, `rerun`, `table`, `attempts`, `addresses`, `adoption`, `pending`, `retry`, `numbering`, `read_back`, `occupied`, `stored`, `pruned`, `plan`, `verdict`, `concern`, `status`, `news`, `unreadable`, `tampered`, `conditions`, `gauge`, `index_set`, `waits`, `blueprint` | decide; pure |
 //! | `rollout` | decide about order and pace; pure |
 //! | `limits` | decide about what devices in flight share; pure |
 //! | `explain`, `forecast` | say what is stored, and what would happen, in plain words; pure |
@@ -14,6 +14,7 @@ mod act;
 pub mod addresses;
 pub mod adoption;
 pub mod attempts;
+mod belief;
 pub mod blueprint;
 pub mod choice;
 #[cfg(test)]
@@ -26,7 +27,6 @@ pub mod explain;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod forecast;
-mod foreign;
 mod gauge;
 #[cfg(test)]
 mod gitops_tests;
@@ -64,6 +64,7 @@ pub mod stored;
 mod sweep;
 pub mod table;
 mod takeover;
+mod tampered;
 mod trial;
 mod unreadable;
 pub mod verdict;

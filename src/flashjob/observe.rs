@@ -8,6 +8,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 
+use super::ledger::ObjectKind;
 use super::sight::{
     Address, AttemptKey, ContainerSight, Identity, PodSight, RecordSight, ServiceSight, Sight,
 };
@@ -23,7 +24,14 @@ use crate::{
 /// What is to be kept of a Pod; none if it is not of an attempt.
 #[must_use]
 pub fn pod(pod: &Pod) -> Option<PodSight> {
-    let mut sight = sight(&pod.metadata, None)?;
+    let identity = labelled(&pod.metadata, ObjectKind::Pod)?.identity;
+    pod_of(pod, identity)
+}
+
+/// The same of a Pod of which it is known what it belongs to, whatever its labels say.
+#[must_use]
+pub fn pod_of(pod: &Pod, identity: Identity) -> Option<PodSight> {
+    let mut sight = sight_of(&pod.metadata, identity)?;
     if sight.identity.endpoint.is_none() {
         sight.identity.endpoint = pod
             .spec
@@ -126,7 +134,14 @@ fn container(status: &PodStatus) -> ContainerSight {
 /// What is to be kept of a Service; none if it is not of an attempt.
 #[must_use]
 pub fn service(service: &Service) -> Option<ServiceSight> {
-    let sight = sight(&service.metadata, None)?;
+    let identity = labelled(&service.metadata, ObjectKind::Service)?.identity;
+    service_of(service, identity)
+}
+
+/// The same of a Service of which it is known what it belongs to, whatever its labels say.
+#[must_use]
+pub fn service_of(service: &Service, identity: Identity) -> Option<ServiceSight> {
+    let sight = sight_of(&service.metadata, identity)?;
     let ingress = service
         .status
         .as_ref()
@@ -161,11 +176,14 @@ pub fn service(service: &Service) -> Option<ServiceSight> {
     })
 }
 
-/// What is to be kept of a release Secret; none if it is not of an attempt.
+/// What is to be kept of a release Secret of an attempt; `stored` is its content, where that is the operator's and can be read.
 #[must_use]
-pub fn record(secret: &Secret) -> Option<RecordSight> {
-    let sight = sight(&secret.metadata, Some(RELEASE_PREFIX))?;
-    let stored = Stored::from_secret(secret).ok();
+pub fn record_of(
+    meta: &ObjectMeta,
+    identity: Identity,
+    stored: Option<Stored>,
+) -> Option<RecordSight> {
+    let sight = sight_of(meta, identity)?;
     let has_pod = stored
         .as_ref()
         .is_none_or(|stored| has_pod(&stored.record.manifest));
@@ -175,7 +193,7 @@ pub fn record(secret: &Secret) -> Option<RecordSight> {
 /// The same of a Secret that the operator wrote and got back as `stored`; whoever wrote it knows whether the Pod stands in it.
 #[must_use]
 pub fn written_record(secret: &Secret, stored: Stored, has_pod: bool) -> Option<RecordSight> {
-    let sight = sight(&secret.metadata, Some(RELEASE_PREFIX))?;
+    let sight = labelled(&secret.metadata, ObjectKind::Secret)?;
     record_sight(sight, Some(stored), has_pod)
 }
 
@@ -219,7 +237,9 @@ fn record_sight(mut sight: Sight, stored: Option<Stored>, has_pod: bool) -> Opti
     })
 }
 
-fn sight(meta: &ObjectMeta, prefix: Option<&str>) -> Option<Sight> {
+/// What an object claims to be by its labels and annotations: whether that is so is not asked here.
+#[must_use]
+pub fn labelled(meta: &ObjectMeta, kind: ObjectKind) -> Option<Sight> {
     let label = |key: &str| {
         meta.labels
             .as_ref()
@@ -232,24 +252,34 @@ fn sight(meta: &ObjectMeta, prefix: Option<&str>) -> Option<Sight> {
             .and_then(|annotations| annotations.get(key))
             .cloned()
     };
-    let name = meta.name.clone()?;
     let of_release = || {
-        prefix.and_then(|prefix| Some(Key::parse(&name)?.release.strip_prefix(prefix)?.to_owned()))
+        let key = Key::parse(meta.name.as_deref()?)?;
+        Some(key.release.strip_prefix(RELEASE_PREFIX)?.to_owned())
     };
-    Some(Sight {
-        identity: Identity {
-            key: AttemptKey {
-                job_uid: label(LABEL_JOB_UID)?,
-                id: label(LABEL_ATTEMPT)?,
-            },
-            job_name: annotation(ANNOTATION_JOB),
-            namespace: meta.namespace.clone()?,
-            round: label(LABEL_ROUND)?.parse().ok()?,
-            uuid: label(LABEL_UUID).or_else(of_release)?,
-            endpoint: annotation(ANNOTATION_ENDPOINT).and_then(|text| normalised(&text)),
-            footprint: None,
+    let uuid = if kind == ObjectKind::Secret {
+        of_release()
+    } else {
+        label(LABEL_UUID)
+    };
+    let identity = Identity {
+        key: AttemptKey {
+            job_uid: label(LABEL_JOB_UID)?,
+            id: label(LABEL_ATTEMPT)?,
         },
-        name,
+        job_name: annotation(ANNOTATION_JOB),
+        namespace: meta.namespace.clone()?,
+        round: label(LABEL_ROUND)?.parse().ok()?,
+        uuid: uuid?,
+        endpoint: annotation(ANNOTATION_ENDPOINT).and_then(|text| normalised(&text)),
+        footprint: None,
+    };
+    sight_of(meta, identity)
+}
+
+fn sight_of(meta: &ObjectMeta, identity: Identity) -> Option<Sight> {
+    Some(Sight {
+        identity,
+        name: meta.name.clone()?,
         uid: meta.uid.clone()?,
         version: meta.resource_version.as_deref()?.parse().ok()?,
         created: meta

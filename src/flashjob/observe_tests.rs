@@ -206,6 +206,12 @@ fn stored(manifest: &str) -> Secret {
     secret
 }
 
+/// A record as it is read once it is known to be the operator's.
+fn record(secret: &Secret) -> Option<RecordSight> {
+    let identity = labelled(&secret.metadata, ObjectKind::Secret)?.identity;
+    record_of(&secret.metadata, identity, Stored::from_secret(secret).ok())
+}
+
 #[test]
 fn a_record_is_read_with_what_its_manifest_holds() {
     let pod = "---\n# Source: flash-pod/templates/pod.yaml\napiVersion: v1\nkind: Pod\nmetadata:\n  name: x\n";

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     api::{AlreadyAtVersion, DevicePhase, Effective, MismatchPolicy, Reason, SelectedDevice},
     device::{Device, mismatch},
+    display,
 };
 
 /// A device whose turn it may be.
@@ -119,6 +120,16 @@ pub fn consider(
         );
         return Err(Verdictless::Waits { until: None, view });
     }
+    if let Some(message) = unproven(observed, candidate, &endpoint) {
+        let view = view(
+            candidate,
+            Some(endpoint),
+            DevicePhase::Pending,
+            Reason::SealUnknown,
+            message,
+        );
+        return Err(Verdictless::Waits { until: None, view });
+    }
     if !candidate.slot {
         return Err(Verdictless::Queued);
     }
@@ -148,8 +159,9 @@ pub fn at_version(job: &Job, effective: &Effective, device: &Device) -> Option<S
     let reported = device.version.as_ref()?;
     (reported.trim() == wanted).then(|| {
         format!(
-            "device {} reports version {reported} already",
-            device.endpoint
+            "device {} reports version {} already",
+            device.endpoint,
+            display::line(reported, display::NAME)
         )
     })
 }
@@ -259,6 +271,14 @@ fn flashed_already<'a>(
         .devices()
         .get(first)
         .map(|device| device.uuid.as_str())
+}
+
+/// Which object may be a flash of the device that this operator cannot prove to be its own, in words.
+fn unproven(observed: &Observed<'_>, candidate: &Candidate<'_>, endpoint: &str) -> Option<String> {
+    let (namespace, uuid) = (&observed.job.namespace, &candidate.selected.uuid);
+    let unsealed = &observed.ledger.unsealed;
+    let object = unsealed.at(namespace, uuid, Some(endpoint))?;
+    Some(object.advice())
 }
 
 /// Who holds the device, in words.

@@ -179,6 +179,7 @@ pub fn may_begin(observed: &Observed<'_>) -> bool {
         && job.has_finalizer
         && job.spec.is_ok()
         && job.invalid.is_none()
+        && job.tampered.is_none()
         && observed.round_is_current()
         && !conditions::holds(&job.status.conditions, ConditionType::Finished)
         && observed.selector_is_current()
@@ -200,7 +201,8 @@ fn current_roster<'a>(observed: &Observed<'a>) -> Option<&'a Roster> {
     let job = observed.job;
     let round = job.status.round.as_ref()?;
     let current = job.spec.is_err() || observed.round_is_current();
-    let roster = observed.roster.filter(|_| current && !job.deleting)?;
+    let acts = current && !job.deleting && job.tampered.is_none();
+    let roster = observed.roster.filter(|_| acts)?;
     (roster.round == round.number).then_some(roster)
 }
 

@@ -4,12 +4,15 @@
 //! may lag behind the device, and may be empty between two probes. So the expected version is believed at once, anything else
 //! only when the time is over. Called by `plan` for every device whose version is being read back.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 use super::verdict::Outcome;
 use crate::{
     api::{Reason, VerificationMode},
     device::Device,
+    display,
 };
 
 /// A device as it was flashed.
@@ -134,12 +137,14 @@ pub fn conclude(
     let (reason, message, version) = match read {
         ReadBack::Awaited => return None,
         ReadBack::Expected(version) => {
-            let message = format!("the device came back with version {version}");
+            let message = format!("the device came back with version {}", shown(&version));
             (Reason::Verified, message, Some(version))
         }
         ReadBack::Other(version) => {
-            let message =
-                format!("the device came back with version {version} instead of {expected}");
+            let message = format!(
+                "the device came back with version {} instead of {expected}",
+                shown(&version)
+            );
             (Reason::VersionMismatch, message, Some(version))
         }
         ReadBack::NotSeen(why) => {
@@ -159,6 +164,11 @@ pub fn conclude(
         Transfer::Sent => sent(mode, conclusion),
         Transfer::Unknown(cause) => unknown(cause, as_before, conclusion),
     })
+}
+
+/// A version as the device reports it.
+fn shown(version: &str) -> Cow<'_, str> {
+    display::line(version, display::NAME)
 }
 
 /// The transfer succeeded: only the mode Version lets a device fail for what is read back.

@@ -34,6 +34,8 @@ use crate::{
 const KEPT_SECONDS: f64 = 2.0;
 /// How soon a pass is repeated after a write failed.
 const RETRY: Duration = Duration::from_secs(1);
+/// The same where an object is too large: what makes it so is not gone in a second, and each try sends all of it.
+const RETRY_LARGE: Duration = Duration::from_secs(30);
 
 /// When the next pass is due, if nothing happens before.
 pub type NextPass = Option<Duration>;
@@ -50,9 +52,22 @@ pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> (NextPass, &'static str
             // What could not be planned keeps no place from others.
             ctx.state().line.stand(uid, Vec::new());
             tracing::warn!(object.namespace = job.namespace, object.name = job.name, error = %error, "pass failed, trying again");
-            (Some(RETRY), outcome_of(&error.kind))
+            let retry = if error.kind == ErrorKind::TooLarge {
+                say_too_large(ctx, &job, &error);
+                RETRY_LARGE
+            } else {
+                RETRY
+            };
+            (Some(retry), outcome_of(&error.kind))
         }
     }
+}
+
+/// Where an object does not fit, no status can say so.
+fn say_too_large(ctx: &Context, job: &Job, error: &ApiError) {
+    let reason = Reason::StatusTooLarge.as_str();
+    let note = format!("{error}; nothing new of the job starts: use fewer devices a job");
+    ctx.event(job, None, (true, reason), note);
 }
 
 /// What somebody else wrote meanwhile, or another leader, is no error of a pass.
@@ -142,9 +157,12 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
     Ok(repeat.or_else(|| wake.map(|at| until(at, now))))
 }
 
-/// Whether the round and its selection may change: not while the API server stores only a part of the status. Whether it still
-/// does is tried from time to time.
+/// Whether the round and its selection may change: not while the stored status is not the operator's, or the API server stores
+/// only a part of it. Whether it still does is tried from time to time.
 fn may_change_round(ctx: &Context, job: &Job) -> bool {
+    if job.tampered.is_some() {
+        return false;
+    }
     let mut state = ctx.state();
     let memory = state.memory(&job.uid);
     memory.pruned.is_empty() || status_write::probe_due(memory).is_some_and(|due| due <= now())

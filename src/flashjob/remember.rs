@@ -6,7 +6,11 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
-use super::{attempts::Stage, concern, job::Job, plan::Plan, state::State, stored};
+use super::{
+    attempts::Stage, concern, job::Job, limits::holders::SAID_AGAIN, memory::Memory, plan::Plan,
+    rollout::hold::Hold, state::State, stored,
+};
+use crate::api::Reason;
 
 /// Keeps what the plan says is to be remembered until the next pass.
 pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp) {
@@ -19,6 +23,8 @@ pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp
     let memory = state.memory(&job.uid);
     memory.waits = plan.waits.iter().cloned().collect();
     memory.content = concern::is_content(plan);
+    let crowd = plan.pace.crowd.as_ref();
+    remember_slots(memory, crowd, now);
     memory
         .missing_since
         .retain(|index, _| plan.missing.contains(index));
@@ -59,4 +65,13 @@ pub(super) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp
     memory.unlaunched.retain(|id| live.contains(id));
     memory.lost.retain(|id| live.contains(id));
     memory.unread.retain(|id, _| live.contains(id));
+}
+
+/// Who holds the slots is said anew after a while.
+fn remember_slots(memory: &mut Memory, crowd: Option<&Hold>, now: Timestamp) {
+    let said = crowd.filter(|hold| hold.reason == Reason::SlotsFull);
+    memory.slots_said = said.map(|hold| match memory.slots_said.take() {
+        Some((at, message)) if now.duration_since(at) < SAID_AGAIN => (at, message),
+        _ => (now, hold.message.clone()),
+    });
 }

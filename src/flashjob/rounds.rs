@@ -131,7 +131,9 @@ fn choose(
         let before = state.rosters.get(&job.uid).map(Arc::as_ref);
         (before, Selecting::Anew(parsed.as_ref()))
     } else if choice::selector_is_current(job) {
-        (None, Selecting::Keep(&job.chosen))
+        let left_out = job.status.selection.as_ref();
+        let left_out = left_out.and_then(|stored| stored.not_selectable.as_ref());
+        (None, Selecting::Keep(&job.chosen, left_out))
     } else {
         (None, Selecting::Anew(parsed.as_ref()))
     };
@@ -203,7 +205,7 @@ pub(super) async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<Nex
         None => return Ok(None),
     };
     act::job::store_selection(ctx, job, number, devices.len(), &choice.more).await?;
-    devices.extend(choice.more);
+    devices.extend(choice.more.iter().cloned());
     act::job::store_class(ctx, job, &frozen).await?;
     let roster = Roster::new(number, devices);
     let effective =
@@ -213,7 +215,7 @@ pub(super) async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<Nex
     let mut status = status::open_round(job, &roster, "", (effective, Some(frozen.stamp())), now());
     status.selection = Some(SelectionStatus {
         time: Some(Time(now())),
-        ..choice::selection_status(job, roster.devices(), &choice.chosen)
+        ..choice::selection_status(job, roster.devices(), &choice)
     });
     act::job::replace_status(ctx, Write::RoundStatus, job, &status).await?;
     {
@@ -230,8 +232,17 @@ pub(super) async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<Nex
     );
     let part = format!("status.round[{number}]");
     ctx.event_of_part(job, part, Reason::RoundStarted, note);
+    say_left_out(ctx, job, &choice);
     say_rerun(ctx, job, number);
     Ok(Some(Duration::from_millis(1)))
+}
+
+/// Instances that the selector means and that cannot be flashed.
+fn say_left_out(ctx: &Context, job: &Job, choice: &Choice) {
+    if let Some(left_out) = &choice.not_selectable {
+        let reason = Reason::DeviceInvalid.as_str();
+        ctx.event(job, None, (true, reason), left_out.words());
+    }
 }
 
 /// A rerun that the new round makes good, or needless.
@@ -296,10 +307,13 @@ pub(super) async fn follow_spec(ctx: &Arc<Context>, job: &Job) -> Result<bool, A
     let first = roster.devices().len();
     act::job::store_selection(ctx, job, roster.round, first, &choice.more).await?;
     let mut devices = roster.devices().to_vec();
-    devices.extend(choice.more);
+    devices.extend(choice.more.iter().cloned());
     let mut status = job.status.clone();
-    status.selection = Some(choice::selection_status(job, &devices, &choice.chosen));
+    status.selection = Some(choice::selection_status(job, &devices, &choice));
     act::job::replace_status(ctx, Write::SelectionStatus, job, &status).await?;
+    if anew {
+        say_left_out(ctx, job, &choice);
+    }
     ctx.state().rosters.insert(
         job.uid.clone(),
         Arc::new(Roster::new(roster.round, devices)),

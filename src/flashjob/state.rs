@@ -7,19 +7,16 @@ use std::{
     sync::Arc,
 };
 
-use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Pod, Secret, Service};
-
 use super::{
     attempts::Bounds,
+    belief::Repair,
     job::Job,
-    ledger::Ledger,
+    ledger::{Ledger, UnsealedObject},
     limits::line::Line,
     memory::{Memory, Refusal},
-    observe,
     plan::{Derived, Observed, World},
     roster::Roster,
-    sight::{AttemptKey, RecordSight},
+    sight::AttemptKey,
     stored,
     waits::Moment,
 };
@@ -27,8 +24,9 @@ use crate::{
     api::DevicePhase,
     device::Inventory,
     flashclass::{Classes, Facts, Frozen, Namespaces, Terms, terms},
-    release::Stored,
+    seal::Seals,
 };
+use jiff::Timestamp;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -61,6 +59,12 @@ pub struct State {
     pub news_of_classes: bool,
     /// Namespaces that are being deleted: nothing starts there.
     pub terminating: HashSet<String>,
+    /// By which the operator knows its own objects; without them none is believed.
+    pub seals: Option<Arc<Seals>>,
+    /// Marks that objects of ours have lost, to be put back.
+    pub repairs: Vec<Repair>,
+    /// Objects without a valid seal that were seen for the first time, to be spoken of.
+    pub met: Vec<UnsealedObject>,
     /// Budget of status bytes of all jobs: when the next write may begin.
     pub status_free_at: Option<Timestamp>,
 }
@@ -109,46 +113,6 @@ impl State {
         self.jobs.values()
     }
 
-    /// Takes in a Pod; returns the job it concerns.
-    pub fn see_pod(&mut self, pod: &Pod) -> Option<AttemptKey> {
-        let sight = observe::pod(pod)?;
-        let key = sight.sight.identity.key.clone();
-        self.ledger.see_pod(sight).then_some(key)
-    }
-
-    /// Takes in a Service; returns the attempt it concerns.
-    pub fn see_service(&mut self, service: &Service) -> Option<AttemptKey> {
-        let sight = observe::service(service)?;
-        let key = sight.sight.identity.key.clone();
-        self.ledger.see_service(sight).then_some(key)
-    }
-
-    /// Takes in a release Secret; returns the attempt it concerns.
-    pub fn see_secret(&mut self, secret: &Secret) -> Option<AttemptKey> {
-        // The answer to a write comes once more as an event: to read a record costs more than anything else of it.
-        let meta = &secret.metadata;
-        let version = meta.resource_version.as_deref()?.parse().ok()?;
-        if self.ledger.knows_record(meta.uid.as_deref()?, version) {
-            return None;
-        }
-        self.see_record(observe::record(secret)?)
-    }
-
-    /// Takes in a release Secret that was just written: what it holds, and whether the Pod stands in its manifest.
-    pub fn see_written(
-        &mut self,
-        secret: &Secret,
-        stored: Stored,
-        has_pod: bool,
-    ) -> Option<AttemptKey> {
-        self.see_record(observe::written_record(secret, stored, has_pod)?)
-    }
-
-    fn see_record(&mut self, sight: RecordSight) -> Option<AttemptKey> {
-        let key = sight.sight.identity.key.clone();
-        self.ledger.see_record(sight).then_some(key)
-    }
-
     /// The memory of a job.
     pub fn memory(&mut self, job_uid: &str) -> &mut Memory {
         self.memories.entry(job_uid.to_owned()).or_default()
@@ -176,7 +140,12 @@ impl State {
                 && crate::release::Key::parse(&record.sight.name)
                     .is_some_and(|key| key.release == release)
         });
-        of_release.map(|record| record.revision).max().unwrap_or(0) + 1
+        let unsealed = self.ledger.unsealed.of_release(namespace, release);
+        let unsealed = unsealed.filter_map(|object| object.release.as_ref());
+        let taken = of_release
+            .map(|record| record.revision)
+            .chain(unsealed.map(|(_, revision)| *revision));
+        taken.max().unwrap_or(0).saturating_add(1)
     }
 
     /// Jobs whose attempts are in the ledger while they themselves are gone.

@@ -22,6 +22,8 @@ pub fn sweep(ctx: &Arc<Context>) {
         act::spawn_orphan(ctx, identity, step);
     }
     state.tidy();
+    drop(state);
+    act::repair::let_go(ctx);
 }
 
 /// What is to be done about attempts without a job. Pure, but that it remembers which ones are given up.

@@ -6,13 +6,13 @@ mod log;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use self::log::Finding;
-use crate::api::Reason;
+use crate::{api::Reason, display};
 
 pub use self::log::Markers;
 
-/// Most bytes of a text of the kubelet or the API server in a message.
-const MAX_QUOTE: usize = 300;
 /// Exit codes of SIGKILL and SIGTERM: somebody ended the container.
 const KILLED: [i32; 2] = [137, 143];
 
@@ -239,12 +239,6 @@ fn quoted(text: Option<&str>) -> String {
         .map_or_else(String::new, |text| format!(": {}", shortened(text)))
 }
 
-fn shortened(text: &str) -> String {
-    let mut end = text.len().min(MAX_QUOTE);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let mark = if end < text.len() { "…" } else { "" };
-    let kept = text[..end].replace(char::is_control, " ");
-    format!("{}{mark}", kept.trim_end())
+fn shortened(text: &str) -> Cow<'_, str> {
+    display::prose(text, display::PHRASE)
 }

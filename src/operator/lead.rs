@@ -11,11 +11,13 @@ use super::{
     HELM_GRACE, RunError,
     fence::{self, FenceBroken},
     prepare::Prepared,
+    seal_key::KeyStore,
     values::administrators_values,
 };
 use crate::{
     cluster::{Events, Leadership, Lost, Scope},
     flashjob::{self, Context, Limits, attempts::Bounds, verdict::Markers},
+    seal::Seals,
     settings::Settings,
 };
 
@@ -89,11 +91,25 @@ async fn work(
     stop: &mut signal::Receiver<bool>,
 ) -> Result<(), RunError> {
     let (nudge_tx, nudge_rx) = mpsc::unbounded_channel();
+    let store = KeyStore::new(&prepared);
+    let keys = match while_held(leadership, stop, Box::pin(store.obtain())).await {
+        Ok(Some(keys)) => keys,
+        Ok(None) => return Ok(()),
+        Err(lost) => return Err(RunError::Lost(lost)),
+    };
     let leader = leadership.identity().to_owned();
-    let ctx = Arc::new(context(&prepared, events, leader, nudge_tx));
+    let seals = Arc::new(keys.seals());
+    let ctx = Arc::new(context(&prepared, events, (leader, seals), nudge_tx));
     let (helm, metrics) = (prepared.helm.clone(), prepared.metrics.clone());
-    let jobs = Box::pin(carry_out(Arc::clone(&ctx), prepared, nudge_rx));
+    let jobs = Box::pin(async {
+        tokio::select! {
+            () = carry_out(Arc::clone(&ctx), prepared, nudge_rx) => {}
+            () = store.changed(&keys) => {}
+        }
+    });
+    // Jobs are carried out for ever: what ends them is another key.
     let done = while_held(leadership, stop, jobs).await;
+    let rekeyed = matches!(done, Ok(Some(())));
     metrics.leading(false);
     let stop_helm = async |grace| {
         if let Some(helm) = &helm {
@@ -107,7 +123,7 @@ async fn work(
     let lost = match done {
         Ok(_) => tokio::select! {
             lost = leadership.keep() => lost,
-            () = in_order => return Ok(()),
+            () = in_order => return if rekeyed { Err(RunError::SealKeyChanged) } else { Ok(()) },
         },
         Err(lost) => lost,
     };
@@ -135,19 +151,25 @@ async fn carry_out(ctx: Arc<Context>, prepared: Prepared, nudge_rx: UnboundedRec
 fn context(
     prepared: &Prepared,
     events: Events,
-    leader: String,
+    (leader, seals): (String, Arc<Seals>),
     nudge_tx: UnboundedSender<String>,
 ) -> Context {
     let (read, writer) = (prepared.clients.read.clone(), prepared.writer.clone());
     let ctx = Context::new(
         (read, writer, prepared.crash.clone()),
         (prepared.metrics.clone(), events, leader),
+        seals,
         limits(&prepared.settings, prepared.markers.clone()),
         prepared.helm.clone().map(Arc::new),
         prepared.source.load(None).map(Arc::new),
         nudge_tx,
     );
-    ctx.state().own_namespace.clone_from(&prepared.namespace);
+    {
+        let mut state = ctx.state();
+        state.own_namespace.clone_from(&prepared.namespace);
+        let own = prepared.clients.own_addresses.iter().copied();
+        state.inventory.refuse(own);
+    }
     ctx
 }
 

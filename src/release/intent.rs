@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     device::Footprint,
     names::{LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_ROUND},
+    seal::ContentSeal,
 };
 
 /// Path of the intent among the files of the record's chart.
@@ -39,6 +40,9 @@ pub struct Intent {
     pub version: String,
     /// The device as it was when the attempt began.
     pub device: FrozenDevice,
+    /// The seal over all of this and what it is recorded with; absent until the operator seals it, and in what others wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<ContentSeal>,
 }
 
 /// A `FlashJob`, named beyond doubt.

@@ -179,6 +179,8 @@ pub struct Stored {
     pub modified_at: Option<Timestamp>,
     /// Whether the Secret is being deleted.
     pub deleting: bool,
+    /// Whether the chart is known to be the one that the operator recorded: helm may write one down in another way.
+    pub chart_proven: bool,
 }
 
 impl Stored {
@@ -240,6 +242,7 @@ impl Stored {
             created_at: meta.creation_timestamp.as_ref().map(|time| time.0),
             modified_at: modified_at.and_then(|seconds| Timestamp::from_second(seconds).ok()),
             deleting: meta.deletion_timestamp.is_some(),
+            chart_proven: true,
         }
     }
 

@@ -57,6 +57,7 @@ fn intent() -> Intent {
             properties: BTreeMap::from([("DEVICE".into(), "esp32s3".into())]),
             shared: Footprint::default(),
         },
+        seal: None,
     }
 }
 

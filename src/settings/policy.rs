@@ -77,6 +77,7 @@ fn named(value: &Value, key: &str, policy: &mut Policy) {
                 match key {
                     "imagePullSecrets" => policy.secrets.extend(name(item)),
                     "extraVolumes" | "volumes" => volume(item, policy),
+                    "extraEnv" | "env" => policy.variables.extend(name(item)),
                     _ => {}
                 }
                 named(item, key, policy);
@@ -154,6 +155,7 @@ mod tests {
                 {"name": "b", "hostPath": {"path": "/"}},
                 {"name": "c", "projected": {"sources": [{"secret": {"name": "inner"}}, {"configMap": {"name": "map"}}]}},
             ],
+            "env": [{"name": "NO_PROXY", "value": "192.0.2.0/24"}],
             "extraEnv": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "env", "key": "k"}}}],
             "registryCredentials": {"secretName": "{{ device.type }}"},
         });
@@ -161,6 +163,7 @@ mod tests {
         policy.secrets.sort();
         assert_eq!(policy.secrets, ["env", "inner", "ota-tls", "pull"]);
         assert_eq!(policy.config_maps, ["map"]);
+        assert_eq!(policy.variables, ["NO_PROXY", "X"]);
         assert_eq!(policy.service_accounts, ["default", "flasher"]);
         assert_eq!(policy.volume_kinds, ["persistentVolumeClaim", "projected"]);
     }

@@ -41,6 +41,7 @@ pub struct Metrics {
     api_writes: Family<Labels<3>, Counter>,
     releases: Family<Labels<3>, Counter>,
     watch_failures: Family<Labels<1>, Counter>,
+    unsealed: Family<Labels<1>, Counter>,
     leader: Gauge,
     status_bytes: Counter,
     started: Gauge<f64, AtomicU64>,
@@ -67,6 +68,7 @@ impl Default for Metrics {
             api_writes: Family::default(),
             releases: Family::default(),
             watch_failures: Family::default(),
+            unsealed: Family::default(),
             leader: Gauge::default(),
             status_bytes: Counter::default(),
             started: Gauge::default(),
@@ -109,6 +111,11 @@ impl Metrics {
             "watch_failures",
             "Failed watches by kind",
             self.watch_failures.clone(),
+        );
+        registry.register(
+            "unsealed_objects",
+            "Objects with the operator's labels and without its seal that were seen, by kind",
+            self.unsealed.clone(),
         );
         registry.register("leader", "1 while this process leads", self.leader.clone());
         registry.register_with_unit(
@@ -230,6 +237,11 @@ impl Metrics {
             word("outcome", outcome),
         ];
         self.releases.get_or_create(&labels).inc();
+    }
+
+    /// An object that claims to be the operator's and is not was seen for the first time.
+    pub fn unsealed(&self, kind: &'static str) {
+        self.unsealed.get_or_create(&[word("kind", kind)]).inc();
     }
 
     /// A watch failed and tries again.

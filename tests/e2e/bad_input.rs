@@ -13,6 +13,7 @@ mod outages;
 mod values;
 mod world;
 
+use flashjob_operator::names::SEAL_KEY_TYPE;
 use kube::{
     Api,
     api::{ApiResource, DeleteParams, DynamicObject, PostParams},
@@ -169,7 +170,8 @@ impl Stage {
             self.space
                 .eventually(&format!("end of every {kind}"), PATIENCE, async || {
                     let left = api.list(&kube::api::ListParams::default()).await.ok()?;
-                    left.items.is_empty().then_some(())
+                    let is_left = |one: &DynamicObject| one.data["type"] != SEAL_KEY_TYPE;
+                    (!left.items.iter().any(is_left)).then_some(())
                 })
                 .await;
         }

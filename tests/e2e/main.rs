@@ -24,6 +24,7 @@ mod faults;
 mod fence;
 mod flash_pod_values;
 mod helm_engine;
+mod hostile;
 mod kills;
 mod leadership;
 mod main_job;

@@ -121,14 +121,16 @@ async fn twelve_devices_are_flashed_once_each_in_releases_that_helm_lists(#[case
 
     space
         .eventually("nothing left", seconds(60), async || {
-            let kinds = [
+            let kinds = ["get", "pods,services", "--ignore-not-found", "-o", "name"];
+            let records = [
                 "get",
-                "pods,services,secrets",
-                "--ignore-not-found",
+                "secrets",
+                "--field-selector=type=helm.sh/release.v1",
                 "-o",
                 "name",
             ];
-            (space.kubectl(&kinds).is_empty() && space.releases().is_empty()).then_some(())
+            let left = [kinds.as_slice(), &records].map(|query| space.kubectl(query));
+            (left.concat().is_empty() && space.releases().is_empty()).then_some(())
         })
         .await;
     space.delete_job("twelve", 60).await;

@@ -89,6 +89,7 @@ pub fn intent() -> Intent {
             },
             ..FrozenDevice::default()
         },
+        seal: None,
     }
 }
 

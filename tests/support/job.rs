@@ -178,7 +178,8 @@ impl Space {
 
     /// What there is in the namespace of the kinds that flashing makes: plural and name.
     pub fn left_behind(&self) -> String {
-        let core = ["pods", "services", "secrets"].map(|plural| self.names("api/v1", plural));
+        let records = "secrets?fieldSelector=type%3Dhelm.sh%2Frelease.v1";
+        let core = ["pods", "services", records].map(|plural| self.names("api/v1", plural));
         let revisions = self.names("apis/apps/v1", "controllerrevisions");
         [core.concat(), revisions].concat().join("\n")
     }

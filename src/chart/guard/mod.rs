@@ -4,6 +4,7 @@
 //! about everything read back from a release record before it is applied: whoever may write Secrets could have forged one.
 
 mod container;
+mod environment;
 mod image;
 mod metadata;
 mod pod;

@@ -7,7 +7,7 @@ use crate::chart::pointer::Pointer;
 use super::container::{CONTAINER, HOST_ENDPOINT};
 use super::security::off_unless;
 use super::shape::{Field, Shape, Visit, may, must};
-use super::{API_VERSION, HostAccess, metadata, security, volume};
+use super::{API_VERSION, HostAccess, environment, metadata, security, volume};
 
 /// A Pod.
 pub(super) const POD: Shape = Shape::Fields(&[
@@ -81,6 +81,7 @@ fn positive(visit: &mut Visit<'_>, place: &Pointer, value: &Value) {
 fn spec(visit: &mut Visit<'_>, place: &Pointer, spec: &Value) {
     service_account(visit, place, spec);
     host_endpoint(visit, place, spec);
+    environment::check(visit, place, spec);
     let has_containers = spec.get("containers").and_then(Value::as_array);
     let is_empty = has_containers.is_some_and(Vec::is_empty);
     visit.require(
@@ -150,7 +151,10 @@ fn host_endpoint(visit: &mut Visit<'_>, place: &Pointer, spec: &Value) {
     }
 }
 
-fn elements<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = (usize, &'a Value)> {
+pub(super) fn elements<'a>(
+    value: &'a Value,
+    key: &str,
+) -> impl Iterator<Item = (usize, &'a Value)> {
     value
         .get(key)
         .and_then(Value::as_array)

@@ -29,6 +29,8 @@ pub struct Policy {
     pub secrets: Vec<String>,
     /// Config maps that a Pod may mount or read variables from.
     pub config_maps: Vec<String>,
+    /// Variables that steer loader, shell, proxies or trust and that containers may have all the same.
+    pub variables: Vec<String>,
     /// Further kinds of volumes, such as `persistentVolumeClaim`. Not `hostPath`: that is [`HostAccess::Paths`].
     pub volume_kinds: Vec<String>,
     /// Images that containers may run.

@@ -196,6 +196,19 @@ fn the_shipped_chart_with_everything_switched_on_is_allowed_once_listed() {
 #[case("/spec/containers/0/envFrom", json!([{"secretRef": {"name": "other"}}]))]
 #[case("/spec/containers/0/envFrom", json!([{"configMapRef": {"name": "other"}}]))]
 #[case("/spec/containers/0/envFrom", json!([{"prefix": "X_HOST_ENDPOINT"}]))]
+#[case("/spec/containers/0/env/7", json!({"name": "LD_PRELOAD", "value": "/tmp/x.so"}))]
+#[case("/spec/containers/0/env/7", json!({"name": "LD_LIBRARY_PATH", "value": "/tmp"}))]
+#[case("/spec/containers/0/env/7", json!({"name": "LD_AUDIT", "value": "/tmp/x.so"}))]
+#[case("/spec/containers/0/env/7", json!({"name": "PATH", "value": "/tmp"}))]
+#[case("/spec/containers/0/env/7", json!({"name": "HTTP_PROXY", "value": "http://192.0.2.99"}))]
+#[case("/spec/containers/0/env/7", json!({"name": "https_proxy", "value": "http://192.0.2.99"}))]
+#[case("/spec/containers/0/env/7", json!({"name": "NO_PROXY", "value": "*"}))]
+#[case("/spec/containers/0/env/7", json!({"name": "All_Proxy", "value": "x"}))]
+#[case("/spec/containers/0/env/7", json!({"name": "SSL_CERT_FILE", "value": "/tmp/ca.pem"}))]
+#[case("/spec/containers/0/env/7", json!({"name": "GLIBC_TUNABLES", "value": "x"}))]
+#[case("/spec/containers/0/env/7", json!({"name": "FIRMWARE", "value": "registry.example.org/other:1"}))]
+#[case("/spec/containers/0/env/7", json!({"name": "EXTERNAL_IP", "value": "192.0.2.99"}))]
+#[case("/spec/initContainers", json!([{"name": "x", "image": "harbor.nbfc.io/nubificus/iot/x", "env": [{"name": "LD_PRELOAD", "value": "x"}]}]))]
 // Which device it flashes
 #[case("/spec/containers/0/env/7", json!({"name": "AHOST_ENDPOINT", "value": "192.0.2.99"}))]
 #[case("/spec/containers/0/env/2/value", json!("192.0.2.99"))]
@@ -233,6 +246,41 @@ fn a_pod_with_this_is_refused_at_the_field(#[case] path: &str, #[case] value: Va
             .iter()
             .all(|place| is_near(place) || place.starts_with(field)),
         "{path}: {refused:?}"
+    );
+}
+
+#[test]
+fn a_variable_that_steers_the_image_is_refused_at_its_name_unless_an_administrator_sets_it() {
+    let objects = changed(
+        POD,
+        "/spec/containers/0/env/7",
+        json!({"name": "HTTPS_PROXY", "value": "http://proxy.example:3128"}),
+    );
+    let subjects: Vec<_> = objects
+        .iter()
+        .map(|object| Subject {
+            source: "t.yaml",
+            object,
+        })
+        .collect();
+    let refused = check(&subjects, Stage::Complete, &policy()).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "t.yaml Pod flash-d95c7c2d-k3v9x0q2ab: /spec/containers/0/env/7/name: variable \"HTTPS_PROXY\" is not allowed: an \
+         administrator may set it in the values of operator or class"
+    );
+    let named = Policy {
+        variables: vec!["HTTPS_PROXY".into()],
+        ..policy()
+    };
+    assert_eq!(found(&objects, &named), [""; 0]);
+    let harmless = json!({"name": "LOADER", "value": "1"});
+    assert_eq!(
+        found(
+            &changed(POD, "/spec/containers/0/env/7", harmless),
+            &policy()
+        ),
+        [""; 0]
     );
 }
 

@@ -163,7 +163,15 @@ fn only_a_write_that_may_have_been_done_is_unknown() {
 }
 
 #[test]
-fn messages_are_cut_at_a_character_boundary() {
-    let cut = cut("ä".repeat(1000), 1024);
-    assert!(cut.len() <= 1024 && cut.ends_with("ä…"));
+fn the_words_of_an_answer_are_one_line_of_bounded_length() {
+    let said = |message: &str| {
+        let status = Status::failure(message, "Invalid").with_code(422);
+        ApiError::new("create Pod lab/a", &kube::Error::Api(status.boxed())).message
+    };
+    let long = said(&"ä".repeat(1000));
+    assert!(long.len() <= 1024 && long.ends_with("ä…"), "{long}");
+    assert_eq!(
+        said("denied:\n  \u{1b}[2Jtag\u{202e}"),
+        "denied: \\u{1b}[2Jtag\\u{202e}"
+    );
 }

@@ -137,6 +137,39 @@ fn five_thousand_devices_fit_into_five_slices() {
     );
 }
 
+/// Devices that say as much of themselves as they may, in characters that JSON has to escape.
+fn largest(count: usize) -> Vec<SelectedDevice> {
+    let text = |place: usize| Some(format!("{place:04}{}", "\u{1}".repeat(252)));
+    let device = |place: usize| SelectedDevice {
+        uuid: format!("{place:08}-5d37-4c3a-9a55-3f0a6a1c7b21"),
+        endpoint: Some("198.51.100.254:65535".into()),
+        device_type: text(place),
+        application_type: text(place),
+        version: text(place),
+        instance: Some(format!("{}/{}", "n".repeat(63), "i".repeat(253))),
+    };
+    (0..count).map(device).collect()
+}
+
+#[test]
+fn a_slice_fits_into_etcd_however_much_its_devices_say() {
+    let devices = largest(1500);
+    let revisions = revisions(&job("lamps"), 1, 7, &devices);
+    let sizes: Vec<usize> = revisions
+        .iter()
+        .map(|revision| serde_json::to_vec(revision).unwrap().len())
+        .collect();
+    assert!(sizes.len() > 2, "{sizes:?}");
+    assert!(
+        sizes.iter().all(|bytes| *bytes < SLICE_BYTES + 8 * 1024),
+        "{sizes:?}"
+    );
+    let first: Vec<SelectedDevice> = (0..7).map(|_| SelectedDevice::default()).collect();
+    let mut stored = super::revisions(&job("lamps"), 1, 0, &first);
+    stored.extend(revisions);
+    assert_eq!(gather(&stored, 1).unwrap()[7..], devices);
+}
+
 #[test]
 fn slices_of_other_rounds_are_ignored_even_unreadable_ones() {
     let mut stored = revisions(&job("lamps"), 2, 0, &devices(0..2));

@@ -5,7 +5,7 @@
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::{Api, Resource, core::DynamicObject};
 
-use super::{StepError, launch::get_pod};
+use super::{StepError, launch::get_pod, seal};
 use crate::{
     api::Reason,
     cluster::{ApiError, ErrorKind, ObjectKey, clock::now},
@@ -15,6 +15,7 @@ use crate::{
         adoption::{self, Marks, NO_ROUND},
         context::Context,
         job::Job,
+        ledger::ObjectKind,
         sight::{Identity, Sight},
     },
 };
@@ -80,6 +81,7 @@ async fn adopt_pod(
     });
     let patch = adoption::pod_patch(pod, identity.endpoint.as_deref(), marks, deadline, now());
     let name = pod.metadata.name.clone().unwrap_or_default();
+    let patch = seal::sealed_patch(patch, &pod.metadata, ObjectKind::Pod, &ctx.seals);
     let key = ObjectKey::pod(&identity.namespace, &name);
     if let Some(answer) = merge(
         ctx,
@@ -118,6 +120,7 @@ async fn adopt_service(
     };
     let meta = &service.metadata;
     let patch = adoption::service_patch(meta, identity.endpoint.as_deref(), marks);
+    let patch = seal::sealed_patch(patch, meta, ObjectKind::Service, &ctx.seals);
     let key = ObjectKey::service(&identity.namespace, &sight.name);
     if let Some(answer) = merge(ctx, Write::AdoptService, &key, Some(&sight.uid), &patch).await?
         && let Ok(service) = answer.try_parse()

@@ -1,13 +1,13 @@
 //! Writes 1 and 2: the release record with its intent, then everything but the Pod.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Secret, Service};
 use kube::Api;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::{StepError, altered, helm, launch::see_written, until_answered};
+use super::{StepError, altered, helm, launch::see_written, seal, until_answered};
 use crate::{
     api::Reason,
     cluster::{ApiError, ErrorKind, clock::now},
@@ -23,6 +23,7 @@ use crate::{
         sight::Identity,
     },
     release::{ApplyMethod, Info, Intent, Record, Stamp, Status, Stored, secret},
+    seal::chart_digest,
 };
 
 /// Begins an attempt: nothing of it exists yet.
@@ -75,7 +76,8 @@ pub async fn begin(
         &parts.manifest_without_pod,
         rendered.notes,
     );
-    create_record(ctx, record, &blueprint.intent).await?;
+    let record = seal::with_content(record, &ctx.seals);
+    create_record(ctx, record).await?;
     apply_all(ctx, identity, &parts).await?;
     tracing::info!(
         object.namespace = job.namespace,
@@ -118,8 +120,12 @@ fn pending_record(
 }
 
 /// Write 1. A Secret of that name is a guard: ours if it bears this very intent (an answer was lost), somebody else's otherwise.
-async fn create_record(ctx: &Context, record: Record, intent: &Intent) -> Result<(), StepError> {
-    let new = secret(&record, &BTreeMap::new(), Stamp::Created(now()))
+async fn create_record(ctx: &Context, record: Record) -> Result<(), StepError> {
+    let Some(intent) = &record.intent else {
+        return Err(altered("bears no intent of the operator"));
+    };
+    let label = seal::record_label(&ctx.seals, intent, &record.name, record.version);
+    let new = secret(&record, &label, Stamp::Created(now()))
         .map_err(|error| altered(&format!("cannot be written: {error}")))?;
     let answer = match ctx
         .crash
@@ -148,7 +154,11 @@ async fn find_ours(ctx: &Context, namespace: &str, name: &str, intent: &Intent) 
     })
 }
 
-async fn get_secret(
+/// A Secret as the API server has it now.
+///
+/// # Errors
+/// When it cannot be asked.
+pub async fn get_secret(
     ctx: &Context,
     namespace: &str,
     name: &str,
@@ -184,7 +194,7 @@ pub async fn apply_service(ctx: &Context, identity: &Identity) -> Result<(), Ste
 async fn apply_all(ctx: &Context, identity: &Identity, parts: &Parts) -> Result<(), StepError> {
     for object in &parts.others {
         let applied = if object["kind"] == "Service" {
-            apply_service_object(ctx, object).await
+            apply_service_object(ctx, identity, object).await
         } else {
             let request = ctx.writer.apply::<IgnoredAny>(object);
             ctx.crash
@@ -197,7 +207,12 @@ async fn apply_all(ctx: &Context, identity: &Identity, parts: &Parts) -> Result<
     Ok(())
 }
 
-async fn apply_service_object(ctx: &Context, service: &Value) -> Result<(), ApiError> {
+async fn apply_service_object(
+    ctx: &Context,
+    identity: &Identity,
+    service: &Value,
+) -> Result<(), ApiError> {
+    let service = &seal::sealed(service, &ctx.seals);
     let request = ctx.writer.apply::<Service>(service);
     let applied = match ctx.crash.around(Write::ServiceApply, request).await {
         Err(error) if error.is_outcome_unknown() => {
@@ -205,7 +220,7 @@ async fn apply_service_object(ctx: &Context, service: &Value) -> Result<(), ApiE
         }
         answer => answer?,
     };
-    ctx.state().see_service(&applied);
+    ctx.state().see_own_service(&applied, identity);
     Ok(())
 }
 
@@ -266,18 +281,37 @@ async fn find_service(ctx: &Context, object: &Value) -> Option<Service> {
 pub fn recorded(
     ctx: &Context,
     identity: &Identity,
-) -> Result<(std::sync::Arc<Stored>, std::sync::Arc<FlashPod>), StepError> {
+) -> Result<(Arc<Stored>, Arc<FlashPod>), StepError> {
     let job = ctx.state().job(&identity.key.job_uid).cloned();
     let flash_pod = job.map_or_else(|| ctx.flash_pod(), |job| ctx.flash_pod_of(&job));
     let flash_pod = flash_pod.map_err(StepError::Refused)?;
-    let state = ctx.state();
-    let stored = state
-        .ledger
-        .attempt(&identity.key)
-        .and_then(|attempt| attempt.record()?.stored.clone());
-    stored
-        .map(|stored| (stored, flash_pod))
-        .ok_or_else(|| altered("cannot be read"))
+    let stored = {
+        let state = ctx.state();
+        let attempt = state.ledger.attempt(&identity.key);
+        attempt.and_then(|attempt| attempt.record()?.stored.clone())
+    };
+    let stored = stored.ok_or_else(|| altered("cannot be read, or was edited by somebody else"))?;
+    Ok((with_proven_chart(stored, &flash_pod)?, flash_pod))
+}
+
+/// A record with the chart that the operator recorded. Where the Secret has it written down in another way, as helm may do, it is
+/// the operator's own of the same digest.
+fn with_proven_chart(stored: Arc<Stored>, flash_pod: &FlashPod) -> Result<Arc<Stored>, StepError> {
+    if stored.chart_proven {
+        return Ok(stored);
+    }
+    let intent = stored.record.intent.as_ref();
+    let current = intent.and_then(|intent| {
+        let chart = flash_pod.chart_for(&intent.version);
+        let recorded = &intent.seal.as_ref()?.chart;
+        (chart_digest(&chart) == *recorded).then_some(chart)
+    });
+    let chart = current.ok_or_else(|| {
+        altered("holds another chart than the operator recorded, and the operator's own has changed since")
+    })?;
+    let mut stored = Stored::clone(&stored);
+    stored.record.chart = chart;
+    Ok(Arc::new(stored))
 }
 
 /// The intent in a record, if it is what the labels say: a record edited by hand is not acted upon.

@@ -2,6 +2,8 @@
 //!
 //! Called by `reconcile` for a FlashJob that is being deleted.
 
+use std::collections::HashSet;
+
 use k8s_openapi::{
     api::core::v1::{Pod, Secret, Service},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
@@ -12,7 +14,7 @@ use super::job::{delete_revisions_before, ignore_gone, key, of_job, revisions};
 use crate::{
     cluster::{ApiError, ErrorKind},
     crash::Write,
-    flashjob::{context::Context, job::Job},
+    flashjob::{context::Context, job::Job, ledger::ObjectKind},
     names::{FINALIZER, TRACKING_FINALIZER},
 };
 
@@ -68,7 +70,8 @@ pub async fn finish_deletion(ctx: &Context, job: &Job) -> Result<Deletion, ApiEr
 }
 
 /// What the API server itself has with the job's label, as `Kind name`: Secrets, Pods, and Services, but those that are being
-/// deleted and that nobody but a load balancer holds.
+/// deleted and that nobody but a load balancer holds. What is not the operator's and flashes nothing any more is not waited for:
+/// whoever made it removes it, or the garbage collector does.
 async fn left(ctx: &Context, job: &Job) -> Result<Vec<String>, ApiError> {
     let mut left = of_kind::<Secret>(ctx, job, |_| true).await?;
     left.extend(of_kind::<Pod>(ctx, job, |_| true).await?);
@@ -77,6 +80,18 @@ async fn left(ctx: &Context, job: &Job) -> Result<Vec<String>, ApiError> {
         meta.deletion_timestamp.is_none() || finalizers.any(|one| one == TRACKING_FINALIZER)
     };
     left.extend(of_kind::<Service>(ctx, job, stays).await?);
+    let state = ctx.state();
+    let foreign = state.ledger.unsealed.all().filter(|object| {
+        let over = match object.kind {
+            ObjectKind::Secret => false,
+            ObjectKind::Service => true,
+            ObjectKind::Pod => object.ended,
+        };
+        over && object.namespace == job.namespace
+    });
+    let foreign = foreign.map(|object| format!("{} {}", object.kind.as_str(), object.name));
+    let foreign: HashSet<String> = foreign.collect();
+    left.retain(|name| !foreign.contains(name));
     Ok(left)
 }
 

@@ -7,7 +7,7 @@
 mod check;
 mod mend;
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ use self::{
     check::{check, check_by_helm},
     mend::{look, mend, settle},
 };
-use super::{StepError, until_answered};
+use super::{StepError, seal, until_answered};
 use crate::{
     api::Reason,
     chart::Chart,
@@ -33,6 +33,7 @@ use crate::{
             Failure, Helm, Operation, Outcome, Reason as HelmReason, Uninstall, Upgrade,
         },
     },
+    seal::{Seals, chart_digest},
 };
 
 /// Stands for an address that is not known yet, when it is tried what a chart makes of one.
@@ -46,6 +47,7 @@ struct Plan<'a> {
     overrides: Cow<'a, Value>,
     address: Option<&'a str>,
     revision: u32,
+    seals: &'a Seals,
 }
 
 impl Plan<'_> {
@@ -59,14 +61,16 @@ impl Plan<'_> {
             values["externalIP"] = json!(address);
         }
         let launches = self.address.is_some();
+        let chart = chart_digest(&self.chart);
+        let intent = self.seals.seal_content(self.intent, &values, chart, None);
         Upgrade {
             release: self.release.to_owned(),
             namespace: self.intent.job.namespace.clone(),
             revision: self.revision,
             chart: Arc::new(self.chart.clone()),
             values,
-            intent: self.intent.clone(),
-            labels: BTreeMap::new(),
+            labels: seal::record_label(self.seals, &intent, self.release, self.revision),
+            intent,
             description: if launches {
                 "flashing"
             } else {
@@ -93,9 +97,16 @@ pub async fn reserve(
         chart: flash_pod.chart_for(&blueprint.intent.version),
         intent: &blueprint.intent,
         release: &blueprint.release,
-        overrides: Cow::Borrowed(&blueprint.merged.overrides),
+        overrides: Cow::Owned(seal::sealed_values(
+            &blueprint.merged.overrides,
+            &blueprint.intent,
+            &blueprint.release,
+            false,
+            &ctx.seals,
+        )),
         address: None,
         revision,
+        seals: &ctx.seals,
     };
     if !flash_pod.native() {
         check_by_helm(helm, flash_pod, &plan, Some(TRIAL_ADDRESS)).await?;
@@ -158,7 +169,7 @@ pub async fn launch(
 
 /// The next upgrade of a recorded attempt, from its record alone, whatever the current chart is.
 fn recorded<'a>(
-    ctx: &Context,
+    ctx: &'a Context,
     stored: &'a Stored,
     intent: &'a Intent,
     address: Option<&'a str>,
@@ -176,11 +187,15 @@ fn recorded<'a>(
         intent,
         release: name,
         overrides: match address {
-            Some(_) => Cow::Owned(led_by(config, &ctx.leader)),
+            Some(_) => {
+                let values = seal::sealed_values(config, intent, name, true, &ctx.seals);
+                Cow::Owned(led_by(&values, &ctx.leader))
+            }
             None => Cow::Borrowed(config),
         },
         address,
         revision,
+        seals: &ctx.seals,
     }
 }
 
@@ -216,14 +231,14 @@ async fn upgrade(
     let outcome = run(ctx, write, helm, upgrade).await?;
     let Err(failure) = outcome.result else {
         ctx.metrics.release("helm", what, "ok");
-        until_answered(|| look(ctx, plan)).await;
+        until_answered(|| look(ctx, identity, plan)).await;
         return Ok(());
     };
     if failure.is_unclear() {
         // A request that helm had sent may still be carried out.
         tokio::time::sleep(ctx.writer.timeout()).await;
     }
-    until_answered(|| look(ctx, plan)).await;
+    until_answered(|| look(ctx, identity, plan)).await;
     mend(ctx, identity, plan.revision, &failure).await
 }
 

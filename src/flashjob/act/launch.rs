@@ -6,13 +6,17 @@ use kube::Api;
 use super::{
     StepError, altered,
     begin::{admitted_still, intent_of, recorded},
-    helm, until_answered,
+    helm, seal, until_answered,
 };
 use crate::{
     cluster::{ApiError, ErrorKind, clock::now},
     crash::Write,
-    flashjob::{blueprint::Parts, context::Context, sight::Identity},
-    names::{ANNOTATION_LEADER, FLASH_CONTAINER, LABEL_ATTEMPT, LABEL_JOB_UID},
+    flashjob::{
+        blueprint::Parts,
+        context::Context,
+        sight::{AttemptKey, Identity},
+    },
+    names::{ANNOTATION_LEADER, FLASH_CONTAINER},
     release::{Record, Status, Stored, has_pod},
 };
 
@@ -59,19 +63,19 @@ async fn create_pod(
     identity: &Identity,
     pod: &serde_json::Value,
 ) -> Result<(), StepError> {
-    let pod = marked(pod, &ctx.leader);
+    let pod = seal::sealed(&marked(pod, &ctx.leader), &ctx.seals);
     let request = ctx.writer.create::<Pod>(&pod);
     let created = match ctx.crash.around(Write::PodCreate, request).await {
         Ok(created) => created,
         Err(error) if error.kind == ErrorKind::AlreadyExists || error.is_outcome_unknown() => {
             let name = pod["metadata"]["name"].as_str().unwrap_or_default();
             let asked = until_answered(|| get_pod(ctx, &identity.namespace, name)).await;
-            let found = asked.filter(|pod| is_ours(pod, identity));
+            let found = asked.filter(|found| seal::is_as_posted(found, &pod, &ctx.seals));
             found.ok_or(error)?
         }
         Err(error) => return Err(error.into()),
     };
-    ctx.state().see_pod(&created);
+    ctx.state().see_own_pod(&created, identity);
     ctx.metrics.release("native", "launch", "ok");
     Ok(())
 }
@@ -81,17 +85,6 @@ fn marked(pod: &serde_json::Value, leader: &str) -> serde_json::Value {
     let mut pod = pod.clone();
     pod["metadata"]["annotations"][ANNOTATION_LEADER] = leader.into();
     pod
-}
-
-fn is_ours(pod: &Pod, identity: &Identity) -> bool {
-    let label = |key: &str| {
-        pod.metadata
-            .labels
-            .as_ref()
-            .and_then(|labels| labels.get(key))
-    };
-    label(LABEL_JOB_UID) == Some(&identity.key.job_uid)
-        && label(LABEL_ATTEMPT) == Some(&identity.key.id)
 }
 
 /// The Pod as the API server has it now.
@@ -201,13 +194,29 @@ pub async fn put(
     stored: &Stored,
     (record, has_pod): (Record, bool),
 ) -> Result<(), StepError> {
-    let replacement = stored
+    let record = seal::replacing(record, stored, &ctx.seals, pod_uid(ctx, stored).as_deref());
+    let mut labelled = stored.clone();
+    if let Some(intent) = &record.intent {
+        let label = seal::record_label(&ctx.seals, intent, &record.name, record.version);
+        labelled.labels.extend(label);
+    }
+    let replacement = labelled
         .replace(&record, now())
         .map_err(|error| altered(&format!("cannot be written: {error}")))?;
     let request = ctx.writer.replace_secret(&replacement);
     let answer = ctx.crash.around(write, request).await?;
     see_written(ctx, &answer, &replacement, (record, has_pod));
     Ok(())
+}
+
+/// uid of the Pod of the attempt that a record is of, where it was seen.
+fn pod_uid(ctx: &Context, stored: &Stored) -> Option<String> {
+    let intent = stored.record.intent.as_ref()?;
+    let key = AttemptKey {
+        job_uid: intent.job.uid.clone(),
+        id: intent.attempt_id.clone(),
+    };
+    ctx.state().ledger.attempt(&key)?.pod_uid.clone()
 }
 
 /// Takes in the answer to a write of a record. What it became on the way is read like any other Secret.

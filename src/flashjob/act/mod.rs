@@ -12,6 +12,8 @@ mod hold;
 pub mod job;
 mod launch;
 mod remove;
+pub mod repair;
+mod seal;
 mod verdict;
 
 use std::{sync::Arc, time::Duration};

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     cluster::{DeleteCondition, Deleted, ErrorKind, ObjectKey},
     crash::Write,
+    display,
     flashjob::{
         attempts::{PodRemoval, RecordRemoval, Removal},
         context::Context,
@@ -16,6 +17,9 @@ use crate::{
     names::{LABEL_ATTEMPT, LABEL_SETTLED, TRACKING_FINALIZER},
     release::{Key, Status, Stored, objects},
 };
+
+/// Longest description of a failed release, in bytes: `helm list` shows it.
+const MAX_DESCRIPTION: usize = 512;
 
 /// Carries out the removals that are due.
 ///
@@ -82,11 +86,8 @@ async fn find_pod(ctx: &Context, attempt: &Attempt) -> Result<bool, StepError> {
     };
     let name = format!("{}-{}", key.release, attempt.identity.key.id);
     let found = get_pod(ctx, &attempt.identity.namespace, &name).await?;
-    if let Some(pod) = &found {
-        // Its event may have come first; there is a Pod all the same.
-        ctx.state().see_pod(pod);
-    }
-    Ok(found.is_some())
+    // Its event may have come first; there is a Pod all the same.
+    Ok(found.is_some_and(|pod| ctx.state().see_pod_of(&pod, &attempt.identity)))
 }
 
 async fn delete_pod(ctx: &Context, attempt: &Attempt, how: PodRemoval) -> Result<(), StepError> {
@@ -190,11 +191,19 @@ async fn delete_records(ctx: &Context, attempt: &Attempt) -> Result<(), StepErro
                 Status::Failed | Status::Superseded | Status::Uninstalled
             )
         };
+        // A revision that a person's helm made of ours is history of this release, too.
+        let unsealed = state
+            .ledger
+            .unsealed
+            .of_release(&attempt.identity.namespace, &key.release)
+            .filter(|object| object.job_uid == attempt.identity.key.job_uid);
+        let unsealed = unsealed.map(|object| (object.name.clone(), object.uid.clone()));
         let goes = of_release.filter(|record| {
             record.sight.identity.key == attempt.identity.key
                 || (record.revision < newest.revision && ended(record.status))
         });
         goes.map(|record| (record.sight.name.clone(), record.sight.uid.clone()))
+            .chain(unsealed)
             .collect()
     };
     for (name, uid) in doomed {
@@ -241,7 +250,7 @@ async fn fail_record(ctx: &Context, attempt: &Attempt, description: &str) -> Res
     let mut record = stored.record.clone();
     record.info.status = Status::Failed;
     record.info.last_deployed = Some(crate::cluster::clock::now());
-    record.info.description = description.chars().take(512).collect();
+    record.info.description = display::prose(description, MAX_DESCRIPTION).into_owned();
     put(ctx, Write::RecordFailed, &stored, (record, newest.has_pod)).await?;
     ctx.metrics.release(ctx.engine(), "fail", "ok");
     Ok(())

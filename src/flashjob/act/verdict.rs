@@ -210,8 +210,9 @@ pub async fn confirm_interrupted(
                 identity.key.id
             )
         });
-    if let Some(pod) = get_pod(ctx, &identity.namespace, &name).await? {
-        ctx.state().see_pod(&pod);
+    if let Some(pod) = get_pod(ctx, &identity.namespace, &name).await?
+        && ctx.state().see_pod_of(&pod, identity)
+    {
         return Ok(());
     }
     if helm::never_launched(ctx, job, identity).await? {
@@ -238,12 +239,9 @@ pub async fn confirm_unlaunched(ctx: &Context, identity: &Identity) -> Result<()
     );
     let found = get_pod(ctx, &identity.namespace, &name).await?;
     let mut state = ctx.state();
-    match found {
-        Some(pod) => drop(state.see_pod(&pod)),
-        None => {
-            let memory = state.memory(&identity.key.job_uid);
-            memory.unlaunched.insert(identity.key.id.clone());
-        }
+    if !found.is_some_and(|pod| state.see_pod_of(&pod, identity)) {
+        let memory = state.memory(&identity.key.job_uid);
+        memory.unlaunched.insert(identity.key.id.clone());
     }
     Ok(())
 }

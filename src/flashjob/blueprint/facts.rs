@@ -60,6 +60,7 @@ pub(super) fn intent(job: &Job, round: &Round, attempt: &AttemptOf<'_>) -> Inten
                 .cloned()
                 .unwrap_or_default(),
         },
+        seal: None,
     }
 }
 

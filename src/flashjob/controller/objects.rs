@@ -18,8 +18,13 @@ use crate::{
         ApiError, ErrorKind, Reader,
         watch::{Watch, WatchEvent},
     },
-    flashjob::{context::Context, sight::AttemptKey, state::State},
+    flashjob::{act::repair::attend, context::Context, sight::AttemptKey, state::State},
 };
+
+/// How long it is waited for an answer whether an object exists.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Wait before it is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How an object of a kind is taken into the state.
 pub(super) type See<K> = fn(&mut State, &K) -> Option<AttemptKey>;
@@ -68,7 +73,8 @@ pub(super) async fn objects<K>(
     K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
         + Clone
         + std::fmt::Debug
-        + DeserializeOwned,
+        + DeserializeOwned
+        + 'static,
 {
     let mut listing: HashMap<Option<String>, HashSet<String>> = HashMap::new();
     let mut parts = Parts::new(kind, listed_tx);
@@ -81,16 +87,12 @@ pub(super) async fn objects<K>(
                 }
                 let key = see(&mut ctx.state(), &object);
                 nudge(&ctx, key.as_ref());
+                attend(&ctx);
             }
-            WatchEvent::Deleted(object) => {
-                let key = object
-                    .uid()
-                    .and_then(|uid| ctx.state().ledger.see_gone(&uid));
-                nudge(&ctx, key.as_ref());
-            }
+            WatchEvent::Deleted(object) => deleted(&ctx, kind, see, &object),
             WatchEvent::Listed => {
                 let seen = listing.remove(&watched.part).unwrap_or_default();
-                confirm_absent::<K>(&ctx, kind, watched.part.as_deref(), &seen).await;
+                confirm_absent::<K>(&ctx, (kind, see), watched.part.as_deref(), &seen).await;
                 parts.listed(watched.part);
             }
             WatchEvent::NotInstalled => {
@@ -111,26 +113,77 @@ fn nudge(ctx: &Context, key: Option<&AttemptKey>) {
     }
 }
 
-/// What a new list does not hold may have been created since: only a 404, or another uid, frees a lock.
-async fn confirm_absent<K>(ctx: &Context, kind: &str, part: Option<&str>, seen: &HashSet<String>)
+/// An object left the watch. One that was deleted says when; one that does not may only have lost the label that it is watched by.
+fn deleted<K>(ctx: &Arc<Context>, kind: &'static str, see: See<K>, object: &K)
+where
+    K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned
+        + 'static,
+{
+    let Some(uid) = object.uid() else { return };
+    let is_ours = ctx.state().ledger.identity_of(&uid).is_some();
+    if !is_ours || object.meta().deletion_timestamp.is_some() {
+        let key = ctx.state().ledger.see_gone(&uid);
+        nudge(ctx, key.as_ref());
+        return;
+    }
+    let at = (
+        object.namespace().unwrap_or_default(),
+        object.name_any(),
+        uid,
+    );
+    let ctx = Arc::clone(ctx);
+    tokio::spawn(async move {
+        let reader = Reader::new(ctx.read.clone(), PATIENCE);
+        while let Err(error) = confirm::<K>(&ctx, &reader, see, &at).await {
+            tracing::warn!(kind, name = at.1, error = %error, "cannot see whether it is gone, asking again");
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    });
+}
+
+/// Asks whether an object of ours still exists: if so it is taken in as it is now, else it is gone.
+async fn confirm<K>(
+    ctx: &Arc<Context>,
+    reader: &Reader,
+    see: See<K>,
+    (namespace, name, uid): &(String, String, String),
+) -> Result<(), ApiError>
 where
     K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
         + Clone
         + std::fmt::Debug
         + DeserializeOwned,
 {
+    let found = reader.get::<K>(namespace, name).await?;
+    let key = match found.filter(|found| found.uid().as_ref() == Some(uid)) {
+        Some(found) => see(&mut ctx.state(), &found),
+        None => ctx.state().ledger.see_gone(uid),
+    };
+    nudge(ctx, key.as_ref());
+    attend(ctx);
+    Ok(())
+}
+
+/// What a new list does not hold may have been created since: only a 404, or another uid, frees a lock.
+async fn confirm_absent<K>(
+    ctx: &Arc<Context>,
+    (kind, see): (&str, See<K>),
+    part: Option<&str>,
+    seen: &HashSet<String>,
+) where
+    K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned,
+{
     let known = ctx.state().ledger.uids(kind, part);
-    let reader = Reader::new(ctx.read.clone(), Duration::from_secs(10));
-    for (namespace, name, uid) in known.into_iter().filter(|(_, _, uid)| !seen.contains(uid)) {
-        match reader.get::<K>(&namespace, &name).await {
-            Ok(Some(found)) if found.uid().as_deref() == Some(&uid) => {}
-            Ok(_) => {
-                let key = ctx.state().ledger.see_gone(&uid);
-                nudge(ctx, key.as_ref());
-            }
-            Err(error) => {
-                tracing::warn!(kind, name, error = %error, "cannot see whether it is gone; its lock stays");
-            }
+    let reader = Reader::new(ctx.read.clone(), PATIENCE);
+    for at in known.into_iter().filter(|(_, _, uid)| !seen.contains(uid)) {
+        if let Err(error) = confirm::<K>(ctx, &reader, see, &at).await {
+            tracing::warn!(kind, name = at.1, error = %error, "cannot see whether it is gone; its lock stays");
         }
     }
 }

@@ -31,7 +31,26 @@ struct About<'a> {
     pod: Option<&'a str>,
 }
 
+/// A name within a command that a person copies into a shell: what no name of an object may hold is not repeated.
+fn name<'a>(text: &'a str, stands_for_it: &'a str) -> &'a str {
+    let plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        text
+    } else {
+        stands_for_it
+    }
+}
+
 impl About<'_> {
+    fn uuid(&self) -> &str {
+        name(self.uuid, "UUID")
+    }
+
+    fn class(&self) -> &str {
+        name(self.class.unwrap_or_default(), "CLASS")
+    }
+
     fn patch(&self, spec: &str) -> String {
         format!(
             "kubectl patch flashjob {} -n {} --type=merge -p '{{\"spec\":{{{spec}}}}}'",
@@ -45,10 +64,15 @@ impl About<'_> {
 
     fn describe(&self) -> String {
         match self.pod {
-            Some(pod) => format!("kubectl describe pod {pod} -n {}", self.namespace),
+            Some(pod) => format!(
+                "kubectl describe pod {} -n {}",
+                name(pod, "POD"),
+                self.namespace
+            ),
             None => format!(
                 "kubectl describe services,pods -n {} -l uuid={}",
-                self.namespace, self.uuid
+                self.namespace,
+                self.uuid()
             ),
         }
     }
@@ -67,7 +91,7 @@ fn of_reason(reason: Reason, about: &About<'_>) -> Option<Advice> {
             "for an administrator, to let all jobs of the class go on",
             format!(
                 "kubectl patch flashclass {} --type=merge -p '{{\"spec\":{{\"suspend\":false}}}}'",
-                about.class.unwrap_or("CLASS")
+                about.class()
             ),
         ),
         Reason::FlashClassNotFound => advice(
@@ -83,7 +107,7 @@ fn of_reason(reason: Reason, about: &About<'_>) -> Option<Advice> {
             "to see what the class allows",
             format!(
                 "kubectl get flashclass {} -o yaml",
-                about.class.unwrap_or("CLASS")
+                about.class()
             ),
         ),
         Reason::InvalidSpec
@@ -116,7 +140,7 @@ fn of_reason(reason: Reason, about: &About<'_>) -> Option<Advice> {
         | Reason::AddressLost
         | Reason::ServiceDeleted => advice(
             "to see what the load balancer says",
-            format!("kubectl describe services -n {namespace} -l uuid={}", about.uuid),
+            format!("kubectl describe services -n {namespace} -l uuid={}", about.uuid()),
         ),
         Reason::AddressInUse => advice(
             "to see which Services have which address",

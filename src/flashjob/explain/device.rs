@@ -303,9 +303,10 @@ pub(super) fn wait_of_all(known: &Known<'_>) -> Group {
             until: status.next_time.as_ref().map(|time| time.0),
         };
     }
-    if status.reason.as_deref() == Some(Reason::GroupFull.as_str()) {
-        let message = status.message.clone().unwrap_or_default();
-        return group(Reason::GroupFull, message);
+    let crowded = [Reason::GroupFull, Reason::SlotsFull].into_iter();
+    let mut crowded = crowded.filter(|reason| status.reason.as_deref() == Some(reason.as_str()));
+    if let Some(reason) = crowded.next() {
+        return group(reason, status.message.clone().unwrap_or_default());
     }
     let slots = status
         .effective

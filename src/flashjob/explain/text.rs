@@ -5,12 +5,14 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::{Advice, DeviceExplanation, DeviceLine, Explanation, MOST_LISTED};
-use crate::flashjob::rollout::steps::title;
+use crate::{display, flashjob::rollout::steps::title};
 
 /// A job, as text.
 #[must_use]
 pub fn job_text(of: &Explanation) -> String {
-    let mut text = format!("FlashJob {}/{}: {}\n", of.namespace, of.job, state(of));
+    let mut text = String::new();
+    let title = format!("FlashJob {}/{}: {}", of.namespace, of.job, state(of));
+    line(&mut text, &title);
     if let Some(message) = of.message.as_deref().filter(|message| !message.is_empty()) {
         line(&mut text, &format!("  {message}"));
     }
@@ -28,7 +30,7 @@ pub fn job_text(of: &Explanation) -> String {
     section(&mut text, "In flight", &of.in_flight, of.time);
     section(&mut text, "Waiting", &of.waiting, of.time);
     if !of.not_begun.is_empty() {
-        line(&mut text, "\nNot begun");
+        heading(&mut text, "Not begun");
         for group in &of.not_begun {
             let until = until(group.until, of.time);
             let words = format!("{}: {}{until}", group.reason, group.message);
@@ -37,7 +39,7 @@ pub fn job_text(of: &Explanation) -> String {
     }
     section(&mut text, "Failed", &of.failed, of.time);
     if !of.next.is_empty() {
-        line(&mut text, "\nNext");
+        heading(&mut text, "Next");
         for next in &of.next {
             let at = next.at.map(|at| format!("{}: ", moment(at, of.time)));
             line(
@@ -53,10 +55,12 @@ pub fn job_text(of: &Explanation) -> String {
 /// A device, as text.
 #[must_use]
 pub fn device_text(of: &DeviceExplanation) -> String {
-    let mut text = format!(
-        "Device {} of FlashJob {}/{}: {} ({})\n",
+    let mut text = String::new();
+    let title = format!(
+        "Device {} of FlashJob {}/{}: {} ({})",
         of.uuid, of.namespace, of.job, of.phase, of.reason
     );
+    line(&mut text, &title);
     if !of.message.is_empty() {
         line(&mut text, &format!("  {}", of.message));
     }
@@ -103,7 +107,7 @@ pub fn device_text(of: &DeviceExplanation) -> String {
     field("Ended", of.completion_time.map(|at| moment(at, of.time)));
     field("Goes on", of.next_time.map(|at| moment(at, of.time)));
     if let Some(tail) = &of.log_tail {
-        line(&mut text, "\nEnd of the log");
+        heading(&mut text, "End of the log");
         for words in tail.lines() {
             line(&mut text, &format!("  {words}"));
         }
@@ -187,7 +191,7 @@ fn section(text: &mut String, title: &str, devices: &[DeviceLine], now: Timestam
     if devices.is_empty() {
         return;
     }
-    line(text, &format!("\n{title}"));
+    heading(text, title);
     for device in devices.iter().take(MOST_LISTED) {
         let endpoint = device.endpoint.as_deref().unwrap_or("unknown endpoint");
         let words = format!(
@@ -226,9 +230,10 @@ fn commands(text: &mut String, advice: &[Advice]) {
     if advice.is_empty() {
         return;
     }
-    line(text, "\nWhat you can do");
+    heading(text, "What you can do");
     for advice in advice {
-        line(text, &format!("  {}:\n    {}", advice.why, advice.command));
+        line(text, &format!("  {}:", advice.why));
+        line(text, &format!("    {}", advice.command));
     }
 }
 
@@ -260,8 +265,14 @@ pub(in crate::flashjob) fn span(seconds: i64) -> String {
     parts.join(" ")
 }
 
-/// A line without blanks at its end.
-fn line(text: &mut String, words: &str) {
-    text.push_str(words.trim_end());
+/// An empty line, and a title that is the operator's own.
+pub(in crate::flashjob) fn heading(text: &mut String, title: &str) {
+    text.push('\n');
+    line(text, title);
+}
+
+/// One line without blanks at its end, whatever others wrote into it.
+pub(in crate::flashjob) fn line(text: &mut String, words: &str) {
+    text.push_str(&display::line(words.trim_end(), display::LINE));
     text.push('\n');
 }

@@ -122,6 +122,7 @@ pub fn imagine(job: Job, cluster: &Cluster, flash_pod: &FlashPod, now: Timestamp
         flash_pod: &flash_pod.under(&terms),
         classes: &classes,
         refusal: refusal.as_ref(),
+        not_selectable: choice.not_selectable.as_ref(),
         rungs: &rungs(&spec, selected, terms.pace().max_first_step),
         limit: limit(&spec, selected),
         effective: &effective,
@@ -148,7 +149,7 @@ fn begun(job: Job, roster: &Roster, choice: &Choice, effective: Effective, now: 
     let fresh = Job::of_answer(object.clone());
     let fresh = fresh.unwrap_or_else(|| job.clone());
     let mut status = status::open_round(&fresh, roster, "", (effective, None), now);
-    status.selection = Some(selection_status(&fresh, roster.devices(), &choice.chosen));
+    status.selection = Some(selection_status(&fresh, roster.devices(), choice));
     object.status = Some(status);
     Job::of_answer(object).unwrap_or(job)
 }

@@ -1,7 +1,7 @@
 //! A forecast as text for a terminal. Pure.
 
 use super::{Failures, Fate, Forecast, LimitForecast, Prospect, StepForecast};
-use crate::flashjob::explain::span;
+use crate::flashjob::explain::{heading, line, span};
 
 /// Widest name of a step.
 const NAME: usize = 16;
@@ -11,8 +11,9 @@ const LIMITS: usize = 20;
 /// The forecast, as text.
 #[must_use]
 pub fn text(of: &Forecast) -> String {
-    let mut text = format!(
-        "FlashJob {}/{}: {}, in {}\n",
+    let mut text = String::new();
+    let title = format!(
+        "FlashJob {}/{}: {}, in {}",
         of.namespace,
         of.job,
         devices(of.devices.len()),
@@ -21,6 +22,7 @@ pub fn text(of: &Forecast) -> String {
             steps => format!("{steps} steps"),
         }
     );
+    line(&mut text, &title);
     line(
         &mut text,
         &format!("Firmware {}, version {}", of.firmware, of.version),
@@ -33,16 +35,30 @@ pub fn text(of: &Forecast) -> String {
         line(&mut text, &format!("Class {}", of.classes.join(", ")));
     }
     if let Some(refusal) = &of.refusal {
-        line(&mut text, "\nNothing of it would start");
+        heading(&mut text, "Nothing of it would start");
         line(
             &mut text,
             &format!("  {}: {}", refusal.reason, refusal.message),
         );
     }
-    if !of.limits.is_empty() {
-        line(
+    if let Some(left_out) = &of.not_selectable {
+        let shown = left_out.examples.len();
+        heading(
             &mut text,
-            "\nDevices that take turns, for what they share is limited",
+            "Meant by spec.deviceSelector, but not selected: they cannot be flashed",
+        );
+        for example in &left_out.examples {
+            line(&mut text, &format!("  {example}"));
+        }
+        let more = usize::try_from(left_out.count).unwrap_or(usize::MAX);
+        if more > shown {
+            line(&mut text, &format!("  and {} more", more - shown));
+        }
+    }
+    if !of.limits.is_empty() {
+        heading(
+            &mut text,
+            "Devices that take turns, for what they share is limited",
         );
         for limit in of.limits.iter().take(LIMITS) {
             line(&mut text, &format!("  {}", limit_words(limit)));
@@ -53,7 +69,7 @@ pub fn text(of: &Forecast) -> String {
         }
     }
     if !of.steps.is_empty() {
-        line(&mut text, "\nSteps");
+        heading(&mut text, "Steps");
         for step in &of.steps {
             line(&mut text, &format!("  {}", step_words(step)));
         }
@@ -71,7 +87,7 @@ pub fn text(of: &Forecast) -> String {
         Fate::Skipped,
     );
     list(&mut text, "Not discovered now", of, Fate::Awaited);
-    line(&mut text, "\nDevices, in order");
+    heading(&mut text, "Devices, in order");
     for device in &of.devices {
         line(
             &mut text,
@@ -79,7 +95,9 @@ pub fn text(of: &Forecast) -> String {
         );
     }
     line(&mut text, "");
-    line(&mut text, &failure_words(&of.failures, of.devices.len()));
+    for words in failure_words(&of.failures, of.devices.len()) {
+        line(&mut text, &words);
+    }
     let duration = &of.duration;
     line(
         &mut text,
@@ -145,7 +163,7 @@ fn list(text: &mut String, title: &str, of: &Forecast, fate: Fate) {
     if some.peek().is_none() {
         return;
     }
-    line(text, &format!("\n{title}"));
+    heading(text, title);
     for device in some {
         line(
             text,
@@ -184,7 +202,7 @@ fn device_words(device: &Prospect, steps: bool) -> String {
     )
 }
 
-fn failure_words(failures: &Failures, selected: usize) -> String {
+fn failure_words(failures: &Failures, selected: usize) -> Vec<String> {
     let most = if failures.at_most >= selected && failures.max_failed_devices.is_none() {
         "Nothing stops the job however many devices fail: give it steps, or maxFailedDevices."
             .to_owned()
@@ -194,17 +212,11 @@ fn failure_words(failures: &Failures, selected: usize) -> String {
             devices(failures.at_most)
         )
     };
-    match &failures.stops_at {
-        Some(what) => format!(
-            "{most}\nThe job would stop by what is refused alone: {} of {what}.",
+    let stops = failures.stops_at.as_ref().map(|what| {
+        format!(
+            "The job would stop by what is refused alone: {} of {what}.",
             devices(failures.foreseen)
-        ),
-        None => most,
-    }
-}
-
-/// A line without blanks at its end.
-fn line(text: &mut String, words: &str) {
-    text.push_str(words.trim_end());
-    text.push('\n');
+        )
+    });
+    std::iter::once(most).chain(stops).collect()
 }

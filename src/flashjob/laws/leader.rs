@@ -118,7 +118,8 @@ impl Leader {
     pub fn hear(&mut self, event: Event, millisecond: i64) {
         if let Event::Instance(instance) = &event {
             let now = self.by_its_clock(millisecond);
-            self.state.inventory.apply_news(instance, now);
+            let uid = instance.metadata.uid.as_deref().unwrap_or_default();
+            self.state.inventory.note_news(uid, now);
         }
         self.take_in(event);
     }

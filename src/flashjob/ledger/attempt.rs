@@ -22,6 +22,10 @@ pub struct Attempt {
     pub pod_seen: bool,
     /// Its Pod is gone, and had ended without ever starting when it was last seen.
     pub pod_never_ran: bool,
+    /// uid of its Pod, as the operator's own write returned it or the first sealed Pod had it: no other Pod is believed.
+    pub pod_uid: Option<String>,
+    /// The same of its Service.
+    pub service_uid: Option<String>,
     /// What the stored status of its job says of it.
     pub standing: Standing,
     /// A step of the operator is running for it; nothing else is decided meanwhile.
@@ -46,6 +50,8 @@ impl Attempt {
             pod: None,
             pod_seen: false,
             pod_never_ran: false,
+            pod_uid: None,
+            service_uid: None,
             standing: Standing::Open,
             step: false,
         }
@@ -55,6 +61,16 @@ impl Attempt {
     #[must_use]
     pub fn record(&self) -> Option<&RecordSight> {
         self.records.values().next_back()
+    }
+
+    /// uid of the Pod that the sealed record says was created.
+    #[must_use]
+    pub fn recorded_pod(&self) -> Option<&String> {
+        let mut records = self.records.values().rev();
+        records.find_map(|record| {
+            let intent = record.stored.as_ref()?.record.intent.as_ref()?;
+            intent.seal.as_ref()?.pod_uid.as_ref()
+        })
     }
 
     /// Number of the attempt in its round, from 1, where its record tells.

@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 
 use super::{Attempt, Kind, Ledger};
-use crate::flashjob::sight::{AttemptKey, Identity, Sight};
+use crate::flashjob::{
+    ledger::ObjectKind,
+    sight::{AttemptKey, Identity, Sight},
+};
 
 impl Ledger {
     /// The attempt of this key.
@@ -29,6 +32,29 @@ impl Ledger {
     /// Every attempt.
     pub fn all(&self) -> impl Iterator<Item = (&AttemptKey, &Attempt)> {
         self.attempts.iter()
+    }
+
+    /// What the object of this uid belongs to, where it is known to be the operator's.
+    #[must_use]
+    pub fn identity_of(&self, uid: &str) -> Option<&Identity> {
+        let (key, _) = self.by_uid.get(uid)?;
+        self.attempts.get(key).map(|attempt| &attempt.identity)
+    }
+
+    /// Whether an object with a valid seal may be the operator's: a seal can be copied, and the uid of what the operator wrote
+    /// itself is known, or is the first that was seen. Where the record tells the uid of the Pod, it counts from the start.
+    #[must_use]
+    pub fn admits(&self, sight: &Sight, kind: ObjectKind) -> bool {
+        let Some(attempt) = self.attempts.get(&sight.identity.key) else {
+            return true;
+        };
+        let believed = match kind {
+            ObjectKind::Secret => None,
+            ObjectKind::Service => attempt.service_uid.as_ref(),
+            ObjectKind::Pod => attempt.pod_uid.as_ref().or_else(|| attempt.recorded_pod()),
+        };
+        attempt.identity.namespace == sight.identity.namespace
+            && believed.is_none_or(|uid| *uid == sight.uid)
     }
 
     /// Whether this version of a record, or a later one, was taken in, or the record is gone: it is no news.
@@ -124,6 +150,17 @@ impl Ledger {
                 )
             }));
         }
+        let unsealed = self.unsealed.all().filter(|object| {
+            object.kind.as_str() == kind
+                && namespace.is_none_or(|wanted| wanted == object.namespace)
+        });
+        found.extend(unsealed.map(|object| {
+            (
+                object.namespace.clone(),
+                object.name.clone(),
+                object.uid.clone(),
+            )
+        }));
         found
     }
 

@@ -13,6 +13,7 @@
 
 pub mod crowd;
 pub mod gate;
+pub mod holders;
 pub mod line;
 pub mod places;
 #[cfg(test)]

@@ -6,17 +6,16 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Cooling, DeviceView, Observed, Plan, gates::wish, vanished::flashing_attempt};
+use super::{Cooling, DeviceView, Observed, Plan, gates::wish};
 use crate::{
     api::{DevicePhase, Reason},
     flashjob::{
         adoption,
         attempts::{Bounds, Decision, Stage, decide},
-        foreign,
         ledger::Attempt,
         memory::Waiting,
         rollout::pace::Pace,
-        sight::AttemptKey,
+        sight::{AttemptKey, Identity},
         waits::{Now, Waits},
     },
     release::release_name,
@@ -33,17 +32,8 @@ pub(super) fn plan_attempt(
     active: &mut BTreeMap<usize, AttemptKey>,
     plan: &mut Plan,
 ) {
-    let of_device = index_of(observed, attempt);
-    let foreign = foreign::is_foreign(
-        observed.ledger,
-        attempt,
-        of_device.and_then(|index| flashing_attempt(observed.job, index)),
-    );
-    let index = of_device.filter(|_| !foreign);
-    let mut wish = wish(observed, &plan.pace, attempt, index);
-    if foreign {
-        wish.ending = Some(foreign::ending());
-    }
+    let index = index_of(observed, attempt);
+    let wish = wish(observed, &plan.pace, attempt, index);
     let bounds = bounds(observed);
     let decision = decide(attempt, &wish, observed.memory, &bounds, now);
     if attempt.locks() || attempt.holds_slot() {
@@ -78,7 +68,7 @@ pub(super) fn plan_attempt(
         if let (Some(index), Some(version)) = (index, attempt.from_version()) {
             plan.from_versions.insert(index, version.to_owned());
         }
-        plan.views.push(view(attempt, index, decision));
+        plan.views.push(view(observed, attempt, index, decision));
     }
 }
 
@@ -98,8 +88,13 @@ fn index_of(observed: &Observed<'_>, attempt: &Attempt) -> Option<usize> {
         .flatten()
 }
 
-fn view(attempt: &Attempt, index: Option<usize>, decision: Decision) -> DeviceView {
-    let decision = with_original(attempt, with_foreign(attempt, decision));
+fn view(
+    observed: &Observed<'_>,
+    attempt: &Attempt,
+    index: Option<usize>,
+    decision: Decision,
+) -> DeviceView {
+    let decision = with_original(attempt, with_foreign(observed, attempt, decision));
     DeviceView {
         index,
         uuid: attempt.identity.uuid.clone(),
@@ -125,14 +120,22 @@ fn pod_name(attempt: &Attempt, phase: DevicePhase) -> Option<String> {
 }
 
 /// Somebody else wrote the release: said as long as the flash runs. Its Pod still gives its verdict to its attempt.
-fn with_foreign(attempt: &Attempt, decision: Decision) -> Decision {
-    let foreign = attempt.records.values().rev().find(|record| record.foreign);
-    let Some(record) = foreign.filter(|_| decision.reason == Reason::Flashing) else {
+fn with_foreign(observed: &Observed<'_>, attempt: &Attempt, decision: Decision) -> Decision {
+    if decision.reason != Reason::Flashing {
+        return decision;
+    }
+    let altered = attempt.records.values().rev().find(|record| record.foreign);
+    let altered = altered.map(|record| record.sight.name.as_str());
+    let Identity {
+        namespace, uuid, ..
+    } = &attempt.identity;
+    let release = release_name(uuid).unwrap_or_default();
+    let mut others = observed.ledger.unsealed.of_release(namespace, &release);
+    let Some(name) = others.next().map(|other| other.name.as_str()).or(altered) else {
         return decision;
     };
     let message = format!(
-        "{} was not written by the operator: a helm upgrade or rollback by hand; the Pod's own end decides",
-        record.sight.name
+        "{name} was not written by the operator: a helm upgrade or rollback by hand; the Pod's own end decides"
     );
     Decision {
         reason: Reason::ForeignRevision,

@@ -171,6 +171,11 @@ fn closed_gate(
         let message = format!("the spec does not name {} any more", identity.uuid);
         return Some((Reason::NotRequested, message));
     }
+    let unsealed = &observed.ledger.unsealed;
+    let endpoint = identity.endpoint.as_deref();
+    if let Some(object) = unsealed.at(&identity.namespace, &identity.uuid, endpoint) {
+        return Some((Reason::SealUnknown, object.advice()));
+    }
     // Where no Instance is known, the absence of one says nothing: the attempt is held, not closed.
     let endpoint = identity
         .endpoint

@@ -11,7 +11,7 @@ use crate::{
     api::Effective,
     flashjob::{
         job::Job,
-        limits::crowd::Crowd,
+        limits::{crowd::Crowd, holders},
         memory::Found,
         numbering::Numbers,
         pending::{Candidate, Verdictless, consider},
@@ -88,6 +88,11 @@ pub(super) fn plan_pending(
         }
     }
     (plan.line, plan.pace.crowd) = crowd.close(slots > 0 && room > 0);
+    if plan.contended && plan.begin.is_empty() && waits_for_others(observed) {
+        let (hold, again) = holders::hold(observed, now);
+        plan.wake(again);
+        plan.pace.crowd.get_or_insert(hold);
+    }
 }
 
 /// Attempts that failed in this round and are followed by another, by the index of their device.
@@ -137,6 +142,12 @@ fn settle(verdictless: Verdictless, index: usize, uuid: &str, now: Timestamp, pl
             ));
         }
     }
+}
+
+/// Nothing of the job is in flight, and others hold every slot.
+fn waits_for_others(observed: &Observed<'_>) -> bool {
+    let ledger = observed.ledger;
+    ledger.slots_of(&observed.job.uid) == 0 && ledger.slots() >= observed.world.max_in_flight
 }
 
 fn free_slots(observed: &Observed<'_>, effective: &Effective) -> usize {

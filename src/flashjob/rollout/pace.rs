@@ -43,7 +43,8 @@ pub struct Pace {
     pub hold: Option<Hold>,
     /// Why the devices wait whose step has not begun.
     pub beyond: Option<Hold>,
-    /// Why the devices wait whose turn it is, where limits of the class on what they share keep all of them from starting.
+    /// Why the devices wait whose turn it is, where limits of the class on what they share keep all of them from starting, or
+    /// others hold every slot of the operator.
     pub crowd: Option<Hold>,
     /// Indexes that may start; none where all may.
     reach: Option<BTreeSet<usize>>,

@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::{count, devices::known, tally::found};
 use crate::{
     api::{DevicePhase, DeviceStatus, Effective, Reason, VerificationMode},
+    display,
     flashjob::{
         memory::Found,
         plan::{self, Observed, Plan},
@@ -207,14 +208,7 @@ fn again(device: DeviceStatus, found: &Found, limits: &Limits, at: Timestamp) ->
 }
 
 fn bounded(mut message: String) -> String {
-    if message.len() > MAX_MESSAGE {
-        let mut end = MAX_MESSAGE;
-        while !message.is_char_boundary(end) {
-            end -= 1;
-        }
-        message.truncate(end);
-        message.push('…');
-    }
+    display::shorten(&mut message, MAX_MESSAGE);
     message
 }
 

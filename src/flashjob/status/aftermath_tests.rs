@@ -261,6 +261,7 @@ fn tracked_entries_are_kept_where_nothing_else_fits_and_in_the_smallest_status()
     let mut scene = scene(1, "Observe");
     scene.edit(|spec| spec.uuid = (0..2_000).map(|index| format!("{index:036}")).collect());
     scene.stored(|status| {
+        status.selection.as_mut().unwrap().count = 2_000;
         status.devices = (0..2_000)
             .map(|index| DeviceStatus {
                 index,

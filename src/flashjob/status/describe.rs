@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     api::{ConditionType, Counts, FlashJobStatus, Phase, Reason},
+    display,
     flashjob::{
         choice, conditions,
         job::Job,
@@ -38,6 +39,9 @@ pub(super) fn trouble(observed: &Observed<'_>) -> Option<Refusal> {
     }
     if let Some(message) = &observed.job.invalid {
         return refusal(Reason::InvalidSpec, message.clone());
+    }
+    if let Some(found) = &observed.job.tampered {
+        return refusal(Reason::SelectionLost, tampered(observed.job, found));
     }
     if let Some(refused) = choice::refusal(observed.job) {
         return Some(refused);
@@ -70,6 +74,17 @@ pub(super) fn trouble(observed: &Observed<'_>) -> Option<Refusal> {
     suspended.and_then(|message| refusal(Reason::ClassSuspended, message))
 }
 
+/// What is said of a status that somebody else edited.
+fn tampered(job: &Job, found: &str) -> String {
+    let Job {
+        name, namespace, ..
+    } = job;
+    format!(
+        "{found}: somebody edited the status; nothing new starts and nothing of it is overwritten; put back what it said, or \
+         select anew: kubectl delete flashjob {name} -n {namespace}, and apply it again"
+    )
+}
+
 /// Counts, phase, conditions and words, from the tally.
 pub(super) fn describe(
     status: &mut FlashJobStatus,
@@ -92,7 +107,8 @@ pub(super) fn describe(
     status.progress = Some(format!("{}/{}", tally.finals(), tally.selected));
     let verdict = judge(job, status, tally, trouble, pace);
     status.reason = Some(verdict.reason.as_str().to_owned());
-    status.message = Some(verdict.message.clone());
+    let message = display::prose(&verdict.message, display::MESSAGE);
+    status.message = Some(message.into_owned());
     let phase = match verdict.end {
         Some(End::Complete) => Phase::Completed,
         Some(End::Failed) => Phase::Failed,

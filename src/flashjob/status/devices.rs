@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{count, json_size, tally::is_in_flight};
+use super::{count, json_size, tally::is_in_flight, words};
 use crate::{
     api::{DevicePhase, DeviceStatus, Effective, FlashJobStatus, MismatchPolicy},
     device::mismatch_selected,
@@ -59,8 +59,8 @@ pub(super) fn named(job: &Job, status: &FlashJobStatus) -> usize {
     listed + bytes(&status.completed_uuids) + sets
 }
 
-/// In flight, read back or tried again, waiting for a reason, then the newest failures and successes; as many as fit, and in
-/// any case those of which nothing else knows.
+/// In flight, read back or tried again, all of them; then those that wait for a reason, the newest failures and successes, as
+/// many as fit beside them.
 pub(super) fn devices(
     observed: &Observed<'_>,
     roster: &Roster,
@@ -85,7 +85,7 @@ pub(super) fn devices(
         .filter(|view| open(view.index))
         .map(|view| (is_in_flight(view.phase), entry_of_view(job, view, plan)))
         .collect();
-    let (mut in_flight, waiting): (Vec<_>, Vec<_>) =
+    let (mut in_flight, mut waiting): (Vec<_>, Vec<_>) =
         live.into_iter().partition(|(in_flight, _)| *in_flight);
     let mut ended: Vec<DeviceStatus> = found
         .iter()
@@ -119,14 +119,14 @@ pub(super) fn devices(
         roster,
         observed.effective(),
     );
+    let live = in_flight.iter_mut().chain(&mut waiting);
+    let live = live.map(|(_, device)| device);
+    let all = live.chain(&mut tracked).chain(&mut ended);
+    all.for_each(words::bound);
     let mut room = MAX_DEVICES_BYTES;
     let mut list = Vec::new();
-    take_while_room(
-        &mut list,
-        in_flight.into_iter().map(|(_, device)| device),
-        &mut room,
-    );
-    take_while_room(&mut list, tracked, &mut room);
+    let in_flight = in_flight.into_iter().map(|(_, device)| device);
+    keep(&mut list, in_flight.chain(tracked), &mut room);
     let mut waiting_room = MAX_WAITING_BYTES.min(room);
     let before = waiting_room;
     take_while_room(
@@ -168,6 +168,18 @@ fn annotate<'a>(
             (false, true) => difference,
             (false, false) => format!("{message}; {difference}"),
         });
+    }
+}
+
+/// Takes in all of these: nothing else knows how far their devices have come. Where there is no room, without their words.
+fn keep(list: &mut Vec<DeviceStatus>, from: impl Iterator<Item = DeviceStatus>, room: &mut usize) {
+    for mut device in from {
+        if size(&device) > *room {
+            device.message = None;
+            device.log_tail = None;
+        }
+        *room = room.saturating_sub(size(&device));
+        list.push(device);
     }
 }
 

@@ -55,13 +55,26 @@ pub(super) fn judge(
     trouble: Option<Refusal>,
     pace: &Pace,
 ) -> JobVerdict {
-    let finished = job.round_is_current() && tally.selected > 0 && tally.finals() >= tally.selected;
+    // Of a status that somebody edited nobody can tell.
+    let known = job.tampered.is_none() && job.round_is_current();
+    let finished = known && tally.selected > 0 && tally.finals() >= tally.selected;
     // What has ended stays ended, whatever becomes of chart, values or Akri later.
     if let Some(refusal) =
         trouble.filter(|trouble| !finished || trouble.reason == Reason::InvalidSpec)
     {
         return troubled(refusal, tally);
     }
+    let mut verdict = untroubled(job, status, tally, pace);
+    let left_out = status.selection.as_ref();
+    let left_out = left_out.and_then(|selection| selection.not_selectable.as_ref());
+    if let Some(left_out) = left_out.filter(|_| job.round_is_current()) {
+        verdict.message = format!("{}; {}", verdict.message, left_out.words());
+    }
+    verdict
+}
+
+/// Nothing keeps the whole job from going on.
+fn untroubled(job: &Job, status: &FlashJobStatus, tally: &Tally, pace: &Pace) -> JobVerdict {
     if status.round.is_none() || !job.round_is_current() {
         return unselected(job);
     }

@@ -7,6 +7,7 @@ mod draining;
 mod judge;
 mod paced;
 mod tally;
+pub(super) mod words;
 
 use std::io::{self, Write};
 
@@ -136,12 +137,11 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     status.effective = Some(observed.effective().clone());
     let mut trouble = trouble(observed);
     let mut pace = plan.pace.clone();
+    let roster = observed.roster;
     let lost = trouble
         .as_ref()
         .is_some_and(|trouble| trouble.reason == Reason::SelectionLost)
-        && observed
-            .roster
-            .is_none_or(|roster| roster.devices().is_empty());
+        && roster.is_none_or(|roster| job.tampered.is_some() || roster.devices().is_empty());
     // Without the selection, indexes mean nothing: what is stored stays.
     let mut tally = if lost {
         stored_tally(job)
@@ -150,10 +150,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     };
     // A round that cannot be replaced yet still takes in what its devices came to.
     let stored_round = status.round.as_ref().map(|round| round.number);
-    if let Some(roster) = observed
-        .roster
-        .filter(|roster| !lost && Some(roster.round) == stored_round)
-    {
+    if let Some(roster) = roster.filter(|roster| !lost && Some(roster.round) == stored_round) {
         let Aftermath { found, tracked } = aftermath(observed, plan, now);
         let finals = with_found(&job.finals, &found);
         tally = tally_of(job, roster, &finals, &plan.views, &tracked);

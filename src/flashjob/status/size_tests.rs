@@ -1,12 +1,14 @@
 //! How large the object of a job of many devices becomes, at any time of its round.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{FlashJobStatus, Reason, SelectedDevice},
+    api::{DevicePhase, DeviceStatus, FlashJobStatus, Reason, SelectedDevice},
     flashjob::{
-        choice::selection_status,
+        choice::{Choice, selection_status},
         fixtures::{Scene, at, effective_of, found, job_of},
         index_set::IndexSet,
         plan::{DeviceView, Plan},
@@ -43,8 +45,13 @@ fn scene(spec: &Value, devices: usize, selected: bool) -> Scene {
             .map(|index| index.to_string())
             .collect::<Vec<_>>()
             .join(","),
+        devices,
     );
-    stored.selection = Some(selection_status(&fresh, roster.devices(), &chosen.unwrap()));
+    let choice = Choice {
+        chosen: chosen.unwrap(),
+        ..Choice::default()
+    };
+    stored.selection = Some(selection_status(&fresh, roster.devices(), &choice));
     let mut scene = Scene::new(0);
     scene.job = job_of(spec, Some(&stored));
     scene.roster = Some(roster);
@@ -111,4 +118,112 @@ fn an_object_of_many_devices_fits_at_any_time_of_its_round(
             IN_FLIGHT.min(devices - devices * tenth / 10)
         );
     }
+}
+
+/// Where a device stands, whose entry must never be left out.
+const KEPT: [DevicePhase; 5] = [
+    DevicePhase::Reserved,
+    DevicePhase::AwaitingAddress,
+    DevicePhase::Flashing,
+    DevicePhase::Verifying,
+    DevicePhase::Waiting,
+];
+
+fn phases() -> impl Strategy<Value = DevicePhase> {
+    let others = [DevicePhase::Pending, DevicePhase::Failed];
+    proptest::sample::select([&KEPT[..], &others[..]].concat())
+}
+
+/// How much is said of a device, in bytes.
+fn said() -> impl Strategy<Value = usize> {
+    proptest::sample::select(vec![0, 900, 5_000, 300_000])
+}
+
+/// A scene, and a plan of it, in which each device stands as it is told, and is spoken of at length.
+fn spoken_of(fleet: &[(DevicePhase, usize)]) -> (Scene, Plan) {
+    let mut scene = Scene::new(fleet.len());
+    let mut plan = Plan::default();
+    let mut stored = Vec::new();
+    for (index, (phase, bytes)) in fleet.iter().enumerate() {
+        let text = "x".repeat(*bytes);
+        let uuid = crate::flashjob::fixtures::uuid(index);
+        match phase {
+            // Of these nothing but the stored entry tells.
+            DevicePhase::Verifying | DevicePhase::Waiting => stored.push(DeviceStatus {
+                index: i64::try_from(index).unwrap(),
+                uuid: uuid.clone(),
+                phase: phase.as_str().into(),
+                reason: Some(Reason::Verifying.as_str().into()),
+                message: Some(text.clone()),
+                from_version: Some(text.clone()),
+                log_tail: Some(text.clone()),
+                pod: Some(format!("flash-{uuid}-a{index}")),
+                earlier_failures: vec![Reason::FlashFailed.as_str().into()],
+                next_time: Some(Time(at(5_000))),
+                ..DeviceStatus::default()
+            }),
+            DevicePhase::Failed => {
+                let mut found = found(Some(index), Outcome::Failed, Reason::FlashFailed);
+                found.verdict.message.clone_from(&text);
+                found.verdict.log_tail = text;
+                scene.memory.verdicts.insert(format!("a{index}"), found);
+            }
+            _ => {
+                plan.from_versions.insert(index, text.clone());
+                plan.views.push(DeviceView {
+                    index: Some(index),
+                    uuid,
+                    endpoint: Some(format!("192.0.2.{index}:80")),
+                    pod: None,
+                    phase: *phase,
+                    reason: Reason::Flashing,
+                    message: text,
+                    since: Some(at(0)),
+                });
+            }
+        }
+    }
+    scene.stored(|status| status.devices = stored);
+    (scene, plan)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn whatever_is_said_of_devices_no_entry_displaces_one_in_flight(
+        fleet in proptest::collection::vec((phases(), said()), 1..80),
+    ) {
+        let (scene, plan) = spoken_of(&fleet);
+        let status = status::compose(&scene.observed(), &plan, at(60));
+        for (index, (phase, _)) in fleet.iter().enumerate().filter(|(_, (phase, _))| KEPT.contains(phase)) {
+            let mut entries = status.devices.iter();
+            let entry = entries.find(|device| usize::try_from(device.index) == Ok(index));
+            prop_assert_eq!(entry.map(|device| device.phase.as_str()), Some(phase.as_str()), "device {}", index);
+        }
+        for device in &status.devices {
+            let longest = [&device.message, &device.log_tail].into_iter().flatten().map(String::len).max();
+            prop_assert!(longest.unwrap_or(0) <= 1024);
+            prop_assert!(device.from_version.as_ref().is_none_or(|version| version.len() <= 256));
+        }
+        prop_assert!(status::json_size(&status) < 256 * 1024);
+        prop_assert!(status::minimal(&status).devices.len() <= status.devices.len());
+    }
+}
+
+#[test]
+fn a_version_of_two_hundred_kilobytes_hides_no_flash() {
+    let fleet = [
+        (DevicePhase::Flashing, 200_000),
+        (DevicePhase::Flashing, 0),
+        (DevicePhase::Verifying, 0),
+    ];
+    let (scene, plan) = spoken_of(&fleet);
+    let status = status::compose(&scene.observed(), &plan, at(60));
+    let shown: Vec<_> = status
+        .devices
+        .iter()
+        .map(|device| (device.index, device.phase.as_str()))
+        .collect();
+    assert_eq!(shown, [(0, "Flashing"), (1, "Flashing"), (2, "Verifying")]);
 }

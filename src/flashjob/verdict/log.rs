@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::VerdictMarkers;
+use crate::{api::VerdictMarkers, display};
 
 /// Longest end of the log that is kept, in bytes.
 const MAX_TAIL: usize = 1024;
@@ -135,7 +135,7 @@ pub fn tail(log: &str) -> String {
     }
     let kept = log[start..].replace('\t', " ");
     kept.chars()
-        .filter(|letter| *letter == '\n' || !letter.is_control())
+        .filter(|letter| *letter == '\n' || !display::is_hidden(*letter))
         .collect::<String>()
         .trim()
         .to_owned()

@@ -1,6 +1,7 @@
 //! What people do by hand while a device is being flashed: never started twice, never done without evidence.
 
-use kube::api::{DeleteParams, Patch, PatchParams};
+use flashjob_operator::names::LABEL_JOB_UID;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::{PATIENCE, Stage, device_of, says};
@@ -97,9 +98,10 @@ async fn a_pod_that_vanishes_with_its_finalizer_is_interrupted_not_done() {
 async fn without_its_record_a_flash_still_gives_its_verdict() {
     let (stage, uuid, _) = in_flight("no-record", 5.0).await;
     let api = stage.api("v1", "Secret");
-    let all = api.list(&kube::api::ListParams::default()).await.unwrap();
-    let before = all.items.len();
-    assert!(before > 0);
+    let of_jobs = ListParams::default().labels(LABEL_JOB_UID);
+    let all = api.list(&of_jobs).await.unwrap();
+    assert!(!all.items.is_empty());
+    let before = stage.births("secrets");
     for object in all.items {
         api.delete(&object.metadata.name.unwrap(), &DeleteParams::default())
             .await

@@ -1,10 +1,15 @@
 //! What helm is about to apply, held against the guard. Writes nothing.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
 use super::{Plan, failed, start};
 use crate::{
     api::Reason,
-    chart::manifest,
-    flashjob::{act::StepError, blueprint::FlashPod, memory::Refusal},
+    chart::{manifest, template::Document},
+    flashjob::{
+        act::StepError, belief::is_sealed, blueprint::FlashPod, ledger::ObjectKind, memory::Refusal,
+    },
+    names::{ANNOTATION_POD_SEAL, ANNOTATION_SERVICE_SEAL},
     release::engine::helm::{Helm, Operation, Reason as HelmReason, Template},
 };
 
@@ -23,7 +28,8 @@ pub(super) async fn check(
         &plan.overrides,
         plan.address,
     );
-    rendered.map(drop).map_err(StepError::Refused)
+    let rendered = rendered.map_err(StepError::Refused)?;
+    are_sealed(&rendered.documents, plan)
 }
 
 pub(super) async fn check_by_helm(
@@ -59,5 +65,35 @@ pub(super) async fn check_by_helm(
         .map_err(|error| refused(Reason::RenderFailed, error.to_string()))?;
     flash_pod
         .guard(&documents, plan.intent, plan.release, address.is_some())
-        .map_err(StepError::Refused)
+        .map_err(StepError::Refused)?;
+    if address == plan.address {
+        are_sealed(&documents, plan)?;
+    }
+    Ok(())
+}
+
+/// What helm applies has to bear the seals that are among the values: the operator would not know its own Service and Pod again.
+fn are_sealed(documents: &[Document], plan: &Plan<'_>) -> Result<(), StepError> {
+    for document in documents {
+        let (kind, seal) = match document.object["kind"].as_str() {
+            Some("Pod") => (ObjectKind::Pod, ANNOTATION_POD_SEAL),
+            Some("Service") => (ObjectKind::Service, ANNOTATION_SERVICE_SEAL),
+            _ => continue,
+        };
+        let metadata = document.object["metadata"].clone();
+        let mut meta: ObjectMeta = serde_json::from_value(metadata).unwrap_or_default();
+        meta.namespace = Some(plan.intent.job.namespace.clone());
+        if !is_sealed(&meta, kind, plan.seals) {
+            let message = format!(
+                "{}: the {} does not bear what .Values.operator gives: annotations (with {seal}), labels, and the label uuid",
+                document.source,
+                kind.as_str()
+            );
+            return Err(StepError::Refused(Refusal {
+                reason: Reason::GuardRefused,
+                message,
+            }));
+        }
+    }
+    Ok(())
 }

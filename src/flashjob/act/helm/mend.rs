@@ -45,7 +45,11 @@ async fn fail(ctx: &Context, stored: &Stored, description: &str) -> Result<(), S
 }
 
 /// Takes in what helm made, whether it says it succeeded or not: events may be late, and the attempt must not look empty.
-pub(super) async fn look(ctx: &Context, plan: &Plan<'_>) -> Result<(), ApiError> {
+pub(super) async fn look(
+    ctx: &Context,
+    identity: &Identity,
+    plan: &Plan<'_>,
+) -> Result<(), ApiError> {
     let (namespace, release) = (&plan.intent.job.namespace, plan.release);
     let failed = |error| ApiError::new(format!("look at release {namespace}/{release}"), &error);
     let secrets: Api<Secret> = Api::namespaced(ctx.read.clone(), namespace);
@@ -61,10 +65,10 @@ pub(super) async fn look(ctx: &Context, plan: &Plan<'_>) -> Result<(), ApiError>
         state.see_secret(secret);
     }
     if let Some(pod) = &pod {
-        state.see_pod(pod);
+        state.see_pod_of(pod, identity);
     }
     if let Some(service) = &service {
-        state.see_service(service);
+        state.see_service_of(service, identity);
     }
     Ok(())
 }

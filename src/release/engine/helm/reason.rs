@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 
 use super::process::{Ended, Finished};
+use crate::display;
 
 /// Longest message kept.
 const MAX_MESSAGE: usize = 1024;
@@ -161,7 +162,7 @@ impl fmt::Display for Reason {
 pub struct Failure {
     /// What it means.
     pub reason: Reason,
-    /// Helm's words, at most 1 KiB.
+    /// Helm's words, on one line of at most 1 KiB.
     pub message: String,
     /// Its exit code; none if a signal ended it or it never ran.
     pub exit_code: Option<i32>,
@@ -179,7 +180,7 @@ impl Failure {
             };
             Self {
                 reason,
-                message: shorten(&message),
+                message: shown(&message),
                 exit_code,
             }
         };
@@ -191,7 +192,7 @@ impl Failure {
             },
             Ended::Exited(Some(code)) => Self {
                 reason: classify(&said),
-                message: said,
+                message: shown(&said),
                 exit_code: Some(code),
             },
             Ended::Exited(None) => with(
@@ -245,7 +246,7 @@ impl Failure {
     pub(super) fn not_run(error: &io::Error) -> Self {
         Self {
             reason: Reason::Other,
-            message: shorten(&format!("helm could not be run: {error}")),
+            message: shown(&format!("helm could not be run: {error}")),
             exit_code: None,
         }
     }
@@ -284,6 +285,10 @@ fn message(stderr: &str) -> String {
         .filter(|c| *c == '\n' || !c.is_control())
         .collect();
     shorten(printable.trim())
+}
+
+fn shown(text: &str) -> String {
+    display::prose(text, MAX_MESSAGE).into_owned()
 }
 
 fn shorten(text: &str) -> String {

@@ -101,6 +101,7 @@ fn upgrade() -> Upgrade {
             firmware: "f".into(),
             version: "2.0.0".into(),
             device: FrozenDevice::default(),
+            seal: None,
         },
         labels: BTreeMap::new(),
         description: "--set a=b, on one line".into(),
