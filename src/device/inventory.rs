@@ -22,12 +22,12 @@ pub struct Inventory {
     devices: HashMap<String, Result<Device, DeviceError>>,
     /// By normalised endpoint: creation time and uid, oldest first.
     by_endpoint: HashMap<String, BTreeSet<(Option<Timestamp>, String)>>,
-    /// When Instances appeared that nobody had listed before, by uid and by the operator's clock.
-    appeared: HashMap<String, Timestamp>,
     /// Of Instances that are no device that can be flashed: what a selector asks for.
     unusable: HashMap<String, Traits>,
     /// Addresses of the cluster itself: no device is there.
     cluster: BTreeSet<Ipv4Addr>,
+    /// When Instances appeared that nobody had listed before, by uid and by the operator's clock.
+    appeared: HashMap<String, Timestamp>,
 }
 
 impl Inventory {
@@ -82,20 +82,6 @@ impl Inventory {
         self.devices.insert(uid.to_owned(), device);
     }
 
-    /// Takes up an Instance that comes as an event of its own, at this time: one that was not known has just been found.
-    pub fn note_news(&mut self, uid: &str, now: Timestamp) {
-        if !self.devices.contains_key(uid) {
-            self.appeared.insert(uid.to_owned(), now);
-        }
-    }
-
-    /// When a device was found, by the operator's clock where that is known, else by the API server's.
-    #[must_use]
-    pub fn found_at(&self, device: &Device) -> Option<Timestamp> {
-        let appeared = self.appeared.get(&device.uuid).copied();
-        appeared.or(device.created)
-    }
-
     /// Takes up an Instance that cannot be read, for this reason.
     pub fn apply_unreadable(&mut self, metadata: &ObjectMeta, error: &str) {
         let Some(uid) = metadata.uid.as_deref() else {
@@ -115,6 +101,20 @@ impl Inventory {
             return Err(DeviceError::of_the_cluster(&device));
         }
         Ok(device)
+    }
+
+    /// An Instance comes as an event of its own, at this time: one that was not known has just been found.
+    pub fn note_appeared(&mut self, uid: &str, now: Timestamp) {
+        if !self.devices.contains_key(uid) {
+            self.appeared.insert(uid.to_owned(), now);
+        }
+    }
+
+    /// When a device was found, by the operator's clock where that is known, else by the API server's.
+    #[must_use]
+    pub fn found_at(&self, device: &Device) -> Option<Timestamp> {
+        let appeared = self.appeared.get(&device.uuid).copied();
+        appeared.or(device.created)
     }
 
     /// Forgets the Instance of this uid.

@@ -193,7 +193,7 @@ async fn instances(
                 let is_news = listed.map(|seen| seen.insert(uid.clone())).is_none();
                 changed = Some(change(&ctx, &uid, |inventory| {
                     if is_news {
-                        inventory.note_news(&uid, now());
+                        inventory.note_appeared(&uid, now());
                     }
                     inventory.see(&guard);
                 }));

@@ -119,7 +119,7 @@ impl Leader {
         if let Event::Instance(instance) = &event {
             let now = self.by_its_clock(millisecond);
             let uid = instance.metadata.uid.as_deref().unwrap_or_default();
-            self.state.inventory.note_news(uid, now);
+            self.state.inventory.note_appeared(uid, now);
         }
         self.take_in(event);
     }

@@ -234,7 +234,8 @@ fn a_device_that_is_found_after_its_flash_is_new_whatever_the_api_servers_clock_
     let mut found = back("0.1.0");
     scene.stored(|status| status.devices[0].from_version = Some("0.1.0".into()));
     found.metadata.creation_timestamp = Some(Time(at(150 + ahead)));
-    scene.inventory.note_news("new-uid", at(150));
+    let uid = found.metadata.uid.clone().unwrap();
+    scene.inventory.note_appeared(&uid, at(150));
     scene.inventory.apply(&found);
     assert_eq!(ends(&scene, 399), None, "a version may lag");
     let mismatch = ended_as("Succeeded", "VersionMismatch", Some("0.1.0"));
