@@ -256,12 +256,9 @@ pub async fn confirm_unlaunched(ctx: &Context, identity: &Identity) -> Result<()
     );
     let found = get_pod(ctx, &identity.namespace, &name).await?;
     let mut state = ctx.state();
-    match found {
-        Some(pod) => drop(state.see_pod(&pod)),
-        None => {
-            let memory = state.memory(&identity.key.job_uid);
-            memory.unlaunched.insert(identity.key.id.clone());
-        }
+    if !found.is_some_and(|pod| state.see_pod_of(&pod, identity)) {
+        let memory = state.memory(&identity.key.job_uid);
+        memory.unlaunched.insert(identity.key.id.clone());
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use super::{
     task::{About, Op, Task, ops_of},
 };
 use crate::{
-    api::{FlashJobSpec, Verification, VerificationMode},
+    api::{FlashJobSpec, Reason, Verification, VerificationMode},
     device,
     flashjob::{
         attempts::{Removal, Step},
@@ -20,7 +20,7 @@ use crate::{
         fixtures::{BOUNDS, classes, effective_of, open_classes},
         job::Job,
         ledger::{Ledger, ObjectKind},
-        plan::{self, Plan, World},
+        plan::{self, DeviceView, Plan, World},
         remember::remember,
         roster::Roster,
         sight::{AttemptKey, Identity},
@@ -47,6 +47,8 @@ pub struct Leader {
     pub max_in_flight: usize,
     /// What the watches alone say: for a planted bug.
     pub cache: Ledger,
+    /// Milliseconds by which its clock is ahead of the API server's.
+    skew: i64,
     attempts: u32,
 }
 
@@ -76,6 +78,7 @@ impl Leader {
             bug,
             max_in_flight,
             cache: Ledger::default(),
+            skew: api.skews[place],
             attempts: 0,
         };
         let instances = api.instances.values().cloned().map(Event::Instance);
@@ -97,6 +100,30 @@ impl Leader {
         watches[2].extend(after.into_iter().cloned().map(Event::Pod));
         api.watches[place] = Some(Box::new(watches));
         leader
+    }
+
+    /// What its own clock shows.
+    pub fn time(&self, api: &Api) -> Timestamp {
+        self.by_its_clock(api.now)
+    }
+
+    fn by_its_clock(&self, millisecond: i64) -> Timestamp {
+        Timestamp::from_millisecond(millisecond + self.skew).unwrap()
+    }
+
+    /// What its clock shows as a time of the world.
+    pub fn moment_of(&self, time: Timestamp) -> i64 {
+        time.as_millisecond() - self.skew
+    }
+
+    /// Takes in an event that a watch brings at this time of the world.
+    pub fn hear(&mut self, event: Event, millisecond: i64) {
+        if let Event::Instance(instance) = &event {
+            let now = self.by_its_clock(millisecond);
+            let uid = instance.metadata.uid.as_deref().unwrap_or_default();
+            self.state.inventory.note_appeared(uid, now);
+        }
+        self.take_in(event);
     }
 
     pub fn take_in(&mut self, event: Event) {
@@ -212,7 +239,11 @@ impl Leader {
             return Some((Plan::default(), true));
         }
         self.state.note_read_back(&job);
-        let (now, world, job) = (api.time(), self.world(api.time()), self.as_planned(&job));
+        let (now, world, job) = (
+            self.time(api),
+            self.world(api.time()),
+            self.as_planned(&job),
+        );
         let plan = self
             .state
             .observed(&job, &world, |observed| plan::plan(observed, now));
@@ -220,6 +251,7 @@ impl Leader {
         let wanted = self.state.observed(&job, &world, |observed| {
             status::compose(observed, &plan, now)
         });
+        let plan = self.unheld(plan);
         self.start(&job, &plan);
         self.free_what_is_deleted(&job);
         let news = !conditions::same_but_times(&job.status, &wanted);
@@ -259,7 +291,11 @@ impl Leader {
     }
 
     pub fn sweep(&mut self, api: &Api) {
-        for (identity, step) in plan_orphans(&mut self.state, &BOUNDS, api.time().into()) {
+        let both = Now {
+            wall: self.time(api),
+            ..Now::from(api.time())
+        };
+        for (identity, step) in plan_orphans(&mut self.state, &BOUNDS, both) {
             self.begin_step(identity, &step);
         }
         self.state.tidy();
@@ -295,7 +331,7 @@ impl Leader {
         let stored = (!more.is_empty()).then_some(slice);
         devices.extend(more);
         let roster = Roster::new(number, devices);
-        let wanted = status::open_round(job, &roster, "hash", effective_of(job), api.time());
+        let wanted = status::open_round(job, &roster, "hash", effective_of(job), self.time(api));
         let ops = [
             Op::SaveStatus(Box::new(wanted)),
             Op::Adopt(Box::new(roster)),
@@ -358,6 +394,25 @@ impl Leader {
             task.index = Some(begin.index);
             self.tasks.push(task);
         }
+    }
+
+    /// For a planted bug: what waits for an address that another flash has is launched.
+    fn unheld(&self, mut plan: Plan) -> Plan {
+        if self.bug == Some(Bug::SharesAddresses) {
+            let waiting = |view: &&DeviceView| view.reason == Reason::AddressInUse;
+            let uuids = plan.views.iter().filter(waiting).map(|view| &view.uuid);
+            let attempts = uuids.filter_map(|uuid| {
+                let mut all = self.state.ledger.in_flight();
+                all.find(|attempt| attempt.identity.uuid == *uuid && attempt.pod.is_none())
+            });
+            let launch = Step::Launch {
+                address: String::new(),
+            };
+            let steps = attempts.map(|attempt| (attempt.identity.clone(), launch.clone()));
+            let steps: Vec<_> = steps.collect();
+            plan.steps.extend(steps);
+        }
+        plan
     }
 
     /// For a planted bug.

@@ -69,6 +69,8 @@ pub struct Flash {
 pub struct Api {
     /// Milliseconds.
     pub now: i64,
+    /// Milliseconds by which the clock of each replica is ahead of this one.
+    pub skews: [i64; 2],
     pub version: u64,
     pub records: BTreeMap<String, RecordSight>,
     pub services: BTreeMap<String, ServiceSight>,
@@ -88,6 +90,8 @@ pub struct Api {
     pub watches: [Option<Box<Watches>>; 2],
     /// Pods whose node is gone, by name.
     pub dead: BTreeSet<String>,
+    /// The load balancer gives every Service the same address.
+    pub shares: bool,
     /// Devices behind one gateway are limited.
     pub limited: bool,
     /// `backoffLimitPerDevice` of every job.
@@ -266,6 +270,9 @@ impl Api {
     }
 
     fn free_address(&self) -> Address {
+        if self.shares {
+            return Address::Ipv4("203.0.113.1".into());
+        }
         let mut pool = (1..).map(|last| Address::Ipv4(format!("203.0.113.{last}")));
         let is_free = |address: &Address| {
             let mut services = self.services.values();

@@ -39,6 +39,8 @@ pub enum Bug {
     ConflictIsGone,
     /// A Service that somebody deletes is let go, whatever becomes of its flash.
     FreeWhatIsDeleted,
+    /// A flash begins whoever has its address.
+    SharesAddresses,
 }
 
 /// Worlds within which a planted bug must break a law.
@@ -70,6 +72,7 @@ const WORLDS: u64 = 1_000;
 #[case::sent_is_enough(Bug::SentIsEnough, CRASH, "without the version", 24)]
 #[case::verdict_without_uid(Bug::VerdictWithoutUid, USER, "", 355)]
 #[case::address_given_up(Bug::FreeWhatIsDeleted, HAND, "removed while its Pod lives", 0)]
+#[case::addresses_shared(Bug::SharesAddresses, CRASH, "live and were told", 2)]
 #[case::conflict_is_gone(Bug::ConflictIsGone, CRASH, "more slots are in use", 177)]
 fn a_planted_bug_breaks_a_law(
     #[case] bug: Bug,

@@ -18,6 +18,9 @@ use crate::{
     release::Status,
 };
 
+/// By how much the clock of a replica may be off, in milliseconds.
+const SKEW: i64 = 130_000;
+
 pub struct World {
     pub api: Api,
     pub replicas: [Replica; 2],
@@ -67,6 +70,10 @@ impl World {
             checked: 0,
             chance,
         };
+        // The clocks of the replicas may be off, and addresses too few; that costs no draw.
+        let off = |draw: u64| (i64::try_from(draw % 3).unwrap() - 1) * SKEW;
+        world.api.skews = [off(seed), off(seed / 3)];
+        world.api.shares = seed % 7 == 3;
         world.api.limited = world.chance.one_in(2);
         world.api.retries = world.chance.draw(3);
         world.api.stepped = world.chance.one_in(2);
@@ -254,7 +261,7 @@ impl World {
             let Some(event) = watches[queue].pop_front() else {
                 return;
             };
-            leader.take_in(event);
+            leader.hear(event, api.now);
         }
     }
 
