@@ -116,14 +116,14 @@ impl Listener {
             while tasks.try_join_next().is_some() {}
             make_room(&mut open, self.bounds.connections);
             let asked = Arc::new(AtomicBool::new(false));
-            let talk = converse(
+            let conversation = converse(
                 stream,
                 self.tls.clone(),
                 self.bounds,
                 pages.clone(),
                 Arc::clone(&asked),
             );
-            let task = tasks.spawn(timeout(self.bounds.life, talk));
+            let task = tasks.spawn(timeout(self.bounds.life, conversation));
             open.push_back(Open { asked, task });
         }
     }

@@ -75,6 +75,18 @@ fn install(plane: &ControlPlane) {
         !done && said.contains("cannot be imported into the current release"),
         "{said}"
     );
+    let crd = std::fs::read_to_string(format!("{}/crds/{CRD}.yaml", env!("CARGO_MANIFEST_DIR")));
+    let apply = [
+        "apply",
+        "--server-side",
+        "--dry-run=server",
+        "--field-manager=helm",
+    ];
+    let conflicts = plane.feed(&apply, &crd.unwrap()).unwrap_err();
+    assert!(
+        conflicts.contains("conflict with \"kubectl-client-side-apply\""),
+        "{conflicts}"
+    );
     plane.install_operator(&flags);
 }
 

@@ -47,6 +47,36 @@ async fn an_operator_waits_while_one_of_another_namespace_leads_and_says_where_i
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_that_begin_at_once_one_leads_and_the_other_waits_for_it() {
+    let disturbed = ControlPlane::disturb().await;
+    let spaces = [
+        Space::on(disturbed.plane, "twin-a").await,
+        Space::on(disturbed.plane, "twin-b").await,
+    ];
+    let [mut a, mut b] = spaces.each_ref().map(|space| space.operator(&HEEDS_ALL));
+    let leads = |operator: &Operator| {
+        let metrics = operator.page("/metrics");
+        metrics.is_some_and(|(_, text)| text.contains("flashjob_leader 1\n"))
+    };
+    let waits = |operator: &Operator| {
+        let ready = operator.page("/readyz");
+        ready.is_some_and(|(status, text)| status == 503 && text.contains("is held by"))
+    };
+    let settled = async || match (leads(&a), leads(&b)) {
+        (true, false) if waits(&b) => Some(true),
+        (false, true) if waits(&a) => Some(false),
+        _ => None,
+    };
+    let first = spaces[0]
+        .eventually("one leader", seconds(120), settled)
+        .await;
+    let (leader, other) = if first { (&mut a, &b) } else { (&mut b, &a) };
+    leader.terminate(seconds(60));
+    let heir = async || leads(other).then_some(());
+    spaces[0].eventually("its heir", seconds(60), heir).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lease_that_nobody_renews_delays_an_operator_and_no_more() {
     let disturbed = ControlPlane::disturb().await;
     let dead = Space::on(disturbed.plane, "dead").await;
@@ -71,11 +101,11 @@ fn narrow(space: &Space) -> std::path::PathBuf {
     let own = std::fs::read_to_string(plane.operator_kubeconfig()).unwrap();
     space.kubectl(&["create", "serviceaccount", "narrow"]);
     let rule = |group: &str, resource: &str| json!({"apiGroups": [group], "resources": [resource], "verbs": ["*"]});
-    let role: Value = json!({
+    let grants: Value = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "narrow"},
         "rules": [rule("coordination.k8s.io", "leases")],
     });
-    space.apply(&role.to_string());
+    space.apply(&grants.to_string());
     let account = format!("--serviceaccount={}:narrow", space.name);
     space.kubectl(&["create", "rolebinding", "narrow", "--role=narrow", &account]);
     let token = space.kubectl(&["create", "token", "narrow"]);
@@ -116,7 +146,7 @@ async fn an_operator_that_may_not_look_for_others_says_so_and_leads() {
     logs(&other, &leader, "leading identity=").await;
     drop(operator);
     let watched = format!("{},{}", space.name, other.name);
-    let watches = [&HEEDS_ALL[..], &["--watch-namespaces", &watched]].concat();
+    let arguments = [&HEEDS_ALL[..], &["--watch-namespaces", &watched]].concat();
     let account = format!("--serviceaccount={}:narrow", space.name);
     other.kubectl(&[
         "create",
@@ -126,7 +156,7 @@ async fn an_operator_that_may_not_look_for_others_says_so_and_leads() {
         "--resource=leases.coordination.k8s.io",
     ]);
     other.kubectl(&["create", "rolebinding", "look", "--role=look", &account]);
-    let operator = space.operator_as(&kubeconfig, "again", &watches);
+    let operator = space.operator_as(&kubeconfig, "again", &arguments);
     let lease = format!("Lease {}/{LEASE} is held by", other.name);
     waits_for(&space, &operator, &lease).await;
     leader.terminate(seconds(60));

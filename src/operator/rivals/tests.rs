@@ -105,7 +105,7 @@ fn a_lease_that_was_deleted_is_forgotten() {
     );
 }
 
-fn deployment(replicas: Value, env: Value, image: &str) -> Deployment {
+fn deployment(replicas: &Value, env: &Value, image: &str) -> Deployment {
     serde_json::from_value(json!({
         "metadata": {"name": names::ORIGINAL_DEPLOYMENT, "namespace": "operator-system"},
         "spec": {
@@ -117,11 +117,11 @@ fn deployment(replicas: Value, env: Value, image: &str) -> Deployment {
 }
 
 #[rstest]
-#[case::by_its_variable(deployment(json!(1), json!([{"name": "FLASHJOB_IMAGE", "value": "a"}]), "any:1"), Some(1))]
-#[case::by_its_image(deployment(json!(2), json!([]), "registry.example.org/flashjob_operator:1"), Some(2))]
-#[case::replicas_by_default(deployment(Value::Null, json!([]), "flashjob:1"), Some(1))]
-#[case::scaled_down(deployment(json!(0), json!([]), "flashjob:1"), None)]
-#[case::of_others(deployment(json!(1), json!([{"name": "A"}]), "registry.example.org/shop:1"), None)]
+#[case::by_its_variable(deployment(&json!(1), &json!([{"name": "FLASHJOB_IMAGE", "value": "a"}]), "any:1"), Some(1))]
+#[case::by_its_image(deployment(&json!(2), &json!([]), "registry.example.org/flashjob_operator:1"), Some(2))]
+#[case::replicas_by_default(deployment(&Value::Null, &json!([]), "flashjob:1"), Some(1))]
+#[case::scaled_down(deployment(&json!(0), &json!([]), "flashjob:1"), None)]
+#[case::of_others(deployment(&json!(1), &json!([{"name": "A"}]), "registry.example.org/shop:1"), None)]
 fn the_original_counts_while_it_is_scaled_up(
     #[case] deployment: Deployment,
     #[case] replicas: Option<i32>,
