@@ -15,8 +15,8 @@ async fn report(stage: &Stage, uuid: &str, property: &str, value: &str) {
     let found = items.find(|found| found.metadata.uid.as_deref() == Some(uuid));
     let name = found.unwrap().metadata.name.clone().unwrap();
     let patch = json!({"spec": {"brokerProperties": {property: value}}});
-    let patched = instances.patch(&name, &PatchParams::default(), &Patch::Merge(patch));
-    patched.await.unwrap();
+    let (parameters, patch) = (PatchParams::default(), Patch::Merge(patch));
+    instances.patch(&name, &parameters, &patch).await.unwrap();
 }
 
 #[tokio::test]
@@ -56,9 +56,8 @@ async fn a_status_that_somebody_edited_stops_the_job_until_it_is_put_back() {
     let uuids = stage.fleet.uuids();
     let edit = async |indexes: Value| {
         let patch = json!({"status": {"completedIndexes": indexes}});
-        let jobs = stage.jobs();
-        let patched = jobs.patch_status("job", &PatchParams::default(), &Patch::Merge(patch));
-        patched.await.unwrap();
+        let (jobs, parameters, patch) = (stage.jobs(), PatchParams::default(), Patch::Merge(patch));
+        jobs.patch_status("job", &parameters, &patch).await.unwrap();
     };
     stage.flash("job", &uuids, json!({"parallelism": 1})).await;
     stage.flashing(&uuids[0]).await;
