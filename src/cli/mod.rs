@@ -12,6 +12,7 @@ mod reference;
 mod render;
 mod run;
 mod stop;
+mod values_schema;
 mod version;
 
 use std::{error::Error, io::Write, process::ExitCode};
@@ -53,6 +54,9 @@ enum Command {
     /// Print this command line as Markdown.
     #[command(hide = true)]
     Reference,
+    /// Print the schema of the operator chart's values, with what is generated in it made anew.
+    #[command(hide = true)]
+    ValuesSchema(values_schema::ValuesSchema),
 }
 
 /// What a subcommand fails with; its chain is printed once.
@@ -84,6 +88,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Resume(resume) => resume.run().await,
         Command::Cleanup(cleanup) => cleanup.run().await,
         Command::Version(version) => version.run().await.map(|()| ExitCode::SUCCESS),
+        Command::ValuesSchema(schema) => schema.run().map(|()| ExitCode::SUCCESS),
         Command::Reference => write_out(&reference::markdown()).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -10,6 +10,7 @@ mod hands;
 mod lost_node;
 mod namespaces;
 mod outages;
+mod sizes;
 mod values;
 mod world;
 
