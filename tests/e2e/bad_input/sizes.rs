@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{PATIENCE, Stage, condition, says};
 
-/// Cheap for the API server; what trees cost the operator is measured in `tests/memory.rs`.
+/// Cheap for the API server; what trees cost the operator is measured in `tests/memory_jobs.rs`.
 fn large() -> Value {
     json!({"a": "x".repeat(1_300_000)})
 }
