@@ -139,6 +139,7 @@ fn verdicts(criterion: &mut Criterion) {
         pod_reason: None,
         pod_message: None,
         deleted: false,
+        in_time: Some(true),
         log: Ok(&log),
     };
     let markers = Markers::default();

@@ -3,7 +3,7 @@
 //! Whatever reaches a terminal, an event, a message of a status or a log goes through here: a device chooses its properties, and
 //! must not choose what a terminal does, what the next line says or how much of an object is left for others.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write as _};
 
 /// Longest message of a condition, a device, an event or a failed request, in bytes.
 pub const MESSAGE: usize = 1024;
@@ -90,7 +90,7 @@ pub fn json(document: &str) -> Cow<'_, str> {
         if is_hidden(letter) {
             let mut units = [0; 2];
             for unit in letter.encode_utf16(&mut units) {
-                shown.push_str(&format!("\\u{unit:04x}"));
+                let _ = write!(shown, "\\u{unit:04x}");
             }
         } else {
             shown.push(letter);

@@ -10,6 +10,10 @@ pub const VERSION: &str = "v1alpha1";
 pub const FINALIZER: &str = "application.flashjob.nbfc.io/flashjob-finalizer";
 /// Leader election Lease: the original operator's, so that two operators never run at once.
 pub const LEASE: &str = "338c7440.flashjob.nbfc.io";
+/// Name of the original operator's Deployment; many operators have one of that name.
+pub const ORIGINAL_DEPLOYMENT: &str = "operator-controller-manager";
+/// Namespace into which the original's manifests install it.
+pub const ORIGINAL_NAMESPACE: &str = "operator-system";
 /// Finalizer of a flash Pod, which keeps it readable, and of its Service, which keeps its address, until the verdict is stored.
 pub const TRACKING_FINALIZER: &str = "flashjob.nbfc.io/tracking";
 /// Field manager of every write.

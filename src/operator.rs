@@ -5,6 +5,7 @@
 mod fence;
 mod lead;
 mod prepare;
+mod rivals;
 pub mod seal_key;
 mod source;
 mod values;
@@ -12,21 +13,25 @@ mod values;
 use std::{path::Path, sync::Arc, time::Duration};
 
 use include_dir::{Dir, include_dir};
-use tokio::sync::watch as signal;
+use tokio::{sync::watch as signal, time::sleep};
 
 use crate::{
     chart::{Chart, load::LoadError},
-    cluster::{ApiError, ClientError, Clients, Election, Fence, Lost},
+    cluster::{ApiError, ClientError, Clients, Election, Fence, Leadership, Lost, Others},
+    http::Readiness,
     release::engine::helm::HelmError,
     settings::{PolicyError, Settings, SettingsError},
     telemetry::Metrics,
 };
 use fence::FenceBroken;
 use lead::lead;
-use prepare::prepare;
+use prepare::{Prepared, prepare};
+use rivals::Rivals;
 
 /// The flash chart that is built in.
 static FLASH_POD: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/charts/flash-pod");
+/// Part of the pause after two operators were elected at the same time.
+const YIELD: Duration = Duration::from_millis(500);
 /// How long a helm process may take to end when it is asked to.
 const HELM_GRACE: Duration = Duration::from_secs(10);
 
@@ -94,14 +99,14 @@ pub fn flash_chart(path: Option<&Path>) -> Result<Chart, RunError> {
     })
 }
 
-/// Runs until `stop` becomes true or leadership is lost. `ready` is true while standing by and while leading.
+/// Runs until `stop` becomes true or leadership is lost. `ready` says whether it stands by or leads.
 ///
 /// # Errors
 /// Why it could not start, or that leadership was lost.
 pub async fn run(
     settings: Settings,
     metrics: Metrics,
-    ready: signal::Sender<bool>,
+    ready: signal::Sender<Readiness>,
     mut stop: signal::Receiver<bool>,
 ) -> Result<(), RunError> {
     settings.check()?;
@@ -120,7 +125,6 @@ pub async fn run(
         namespace = prepared.namespace,
         "waiting for the leader lease"
     );
-    ready.send_replace(true);
     let election = Election::new(
         prepared.clients.lease.clone(),
         &prepared.namespace,
@@ -129,9 +133,60 @@ pub async fn run(
         fence,
     )
     .crashing(prepared.crash.clone());
+    let mut rivals = rivals_of(&prepared);
     let leadership = tokio::select! {
-        leadership = election.win() => leadership,
+        leadership = win_alone(&election, &mut rivals, &ready) => leadership,
         _ = stop.wait_for(|stop| *stop) => return Ok(()),
     };
-    Box::pin(lead(prepared, leadership, &ready, stop)).await
+    tokio::select! {
+        ended = Box::pin(lead(prepared, leadership, &ready, stop)) => ended,
+        never = rivals.watch(true) => match never {},
+    }
+}
+
+/// Looks for other operators where this one may work, if not everywhere.
+fn rivals_of(prepared: &Prepared) -> Rivals {
+    let settings = &prepared.settings;
+    let namespaces = settings.watch_namespaces.iter().cloned();
+    let others = Others::new(prepared.clients.read.clone(), namespaces);
+    let (own, metrics) = (&prepared.namespace, prepared.metrics.clone());
+    Rivals::new(others, own, &settings.ignored_operators, metrics)
+}
+
+/// Waits until this process leads, and no other operator does.
+///
+/// Two that begin at the same time may each see nobody before they win. So each looks again once it has won: the later of the two
+/// sees the other. If both do, both give up, and begin again some time later, not at the same.
+async fn win_alone(
+    election: &Election,
+    rivals: &mut Rivals,
+    ready: &signal::Sender<Readiness>,
+) -> Leadership {
+    loop {
+        rivals.gone(ready).await;
+        ready.send_replace(Readiness::Ready);
+        let mut leadership = tokio::select! {
+            leadership = election.win() => leadership,
+            never = rivals.watch(false) => match never {},
+        };
+        let found = tokio::select! {
+            lost = leadership.keep() => {
+                tracing::warn!(%lost, "the leader lease was won and lost again; trying again");
+                continue;
+            }
+            found = rivals.look() => found,
+        };
+        match found {
+            Ok(found) if found.is_empty() => return leadership,
+            Ok(found) => tracing::warn!(
+                ?found,
+                "another operator was elected at the same time; trying again"
+            ),
+            Err(error) => tracing::warn!(%error, "cannot look for other operators; trying again"),
+        }
+        if let Err(error) = leadership.release().await {
+            tracing::warn!(%error, "the lease was not given up; it expires by itself");
+        }
+        sleep(YIELD * rand::random_range(1..=8)).await;
+    }
 }

@@ -9,7 +9,10 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use crate::telemetry::LogFormat;
+use crate::{
+    chart::feature::{Feature, Features},
+    telemetry::LogFormat,
+};
 
 pub use check::SettingsError;
 pub use policy::{PolicyError, open_named, policy};
@@ -36,6 +39,18 @@ pub struct FlashPodSettings {
         help_heading = "Flash chart"
     )]
     pub flash_pod_chart: Option<PathBuf>,
+
+    /// What a flash chart may do beyond rendering its own text, comma-separated. Unset: nothing of it, whatever the engine. See
+    /// SECURITY.md for what each of them opens.
+    #[arg(
+        long,
+        env = "FLASHJOB_CHART_ALLOW",
+        value_enum,
+        value_delimiter = ',',
+        value_name = "FEATURE",
+        help_heading = "Flash chart"
+    )]
+    pub chart_allow: Vec<Feature>,
 
     /// Chart values that a FlashJob may set: JSON Pointers such as /resources or /nodeSelector, comma-separated.
     #[arg(
@@ -89,6 +104,14 @@ pub struct FlashPodSettings {
         help_heading = "Guard"
     )]
     pub allowed_extra_kinds: Vec<String>,
+}
+
+impl FlashPodSettings {
+    /// What charts may use.
+    #[must_use]
+    pub fn features(&self) -> Features {
+        self.chart_allow.iter().copied().collect()
+    }
 }
 
 /// Settings of `flashjob-operator run`.
@@ -198,7 +221,7 @@ pub struct Settings {
     )]
     pub helm_timeout: u64,
 
-    /// Address of /healthz, /readyz, /metrics and /loglevel.
+    /// Address of /healthz, /readyz and, without --metrics-secure, /metrics.
     #[arg(
         long,
         env = "FLASHJOB_HTTP_ADDRESS",
@@ -207,6 +230,40 @@ pub struct Settings {
         help_heading = "Process"
     )]
     pub http_address: SocketAddr,
+
+    /// Serve /metrics over TLS, at an address of its own, and only to whom the API server lets get /metrics: a token is shown,
+    /// and the API server is asked whose it is and what he may do.
+    #[arg(long, env = "FLASHJOB_METRICS_SECURE", help_heading = "Process")]
+    pub metrics_secure: bool,
+
+    /// Address of /metrics with --metrics-secure.
+    #[arg(
+        long,
+        env = "FLASHJOB_METRICS_ADDRESS",
+        default_value = "0.0.0.0:8443",
+        value_name = "IP:PORT",
+        help_heading = "Process"
+    )]
+    pub metrics_address: SocketAddr,
+
+    /// Directory with tls.crt and tls.key for --metrics-secure; read again when they change. Unset: a certificate of its own,
+    /// made at start.
+    #[arg(
+        long,
+        env = "FLASHJOB_METRICS_CERT_PATH",
+        value_name = "PATH",
+        help_heading = "Process"
+    )]
+    pub metrics_cert_path: Option<PathBuf>,
+
+    /// Loopback address of /loglevel, such as 127.0.0.1:8082. Unset: it is not served.
+    #[arg(
+        long,
+        env = "FLASHJOB_LOG_LEVEL_ADDRESS",
+        value_name = "IP:PORT",
+        help_heading = "Process"
+    )]
+    pub log_level_address: Option<SocketAddr>,
 
     /// How a log line looks.
     #[arg(
@@ -218,7 +275,8 @@ pub struct Settings {
     )]
     pub log_format: LogFormat,
 
-    /// What is logged: a level, or target=level pairs, comma-separated. PUT /loglevel changes it at run time.
+    /// What is logged: a level, or target=level pairs, comma-separated. --log-level-address lets it
+    /// be changed at run time.
     #[arg(
         long,
         env = "FLASHJOB_LOG_LEVEL",
@@ -248,6 +306,17 @@ pub struct Settings {
         help_heading = "Process"
     )]
     pub seal_secret: String,
+
+    /// Namespaces whose operators are not waited for, comma-separated; * for all. This one does not lead while an operator of another
+    /// namespace does, or the original is there: they would flash a device at the same time.
+    #[arg(
+        long,
+        env = "FLASHJOB_IGNORED_OPERATORS",
+        value_delimiter = ',',
+        value_name = "NAMESPACE",
+        help_heading = "Process"
+    )]
+    pub ignored_operators: Vec<String>,
 
     /// Start no flash before it is proved that the API server refuses Pods of an operator that no longer leads, by the policy
     /// that the operator's chart installs with admission.fence.enable.

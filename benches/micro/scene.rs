@@ -7,7 +7,7 @@ use flashjob_operator::{
     flashjob::{
         attempts::Bounds,
         blueprint::AttemptOf,
-        choice::selection_status,
+        choice::{Choice, selection_status},
         index_set::IndexSet,
         job::Job,
         ledger::Ledger,
@@ -71,8 +71,11 @@ impl Scene {
         let spec = fresh.spec.as_ref().unwrap();
         let effective = terms.effective(spec, "native", 120);
         let mut status = status::open_round(&fresh, &roster, "", (effective, None), now());
-        let chosen = IndexSet::parse(&format!("0-{}", devices - 1)).unwrap();
-        status.selection = Some(selection_status(&fresh, roster.devices(), &chosen));
+        let choice = Choice {
+            chosen: IndexSet::parse(&format!("0-{}", devices - 1), devices).unwrap(),
+            ..Choice::default()
+        };
+        status.selection = Some(selection_status(&fresh, roster.devices(), &choice));
         let mut scene = Self {
             job: job(Some(&status)),
             roster,

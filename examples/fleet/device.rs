@@ -38,7 +38,7 @@ pub enum Outcome {
 pub struct Ending {
     /// Exit code of the container.
     pub exit_code: i32,
-    /// Last lines of the log.
+    /// Last lines of the log, as the flash image writes them.
     pub log: &'static [&'static str],
 }
 
@@ -50,12 +50,31 @@ impl Outcome {
             | Self::OldVersion
             | Self::LaggingVersion
             | Self::NeverBack
-            | Self::Swapped => (0, &["Verified device", "Firmware sent to IoT"]),
-            Self::Refused => (0, &["Not verified device"]),
-            Self::TransferFailed => (0, &["Verified device", "Could not apply OTA"]),
-            Self::Exit1 | Self::Exit1Once => {
-                (1, &["Error performing POST request: connection refused"])
-            }
+            | Self::Swapped => (
+                0,
+                &[
+                    "Verified device",
+                    "\rSent: 50%\rSent: 100%",
+                    "Firmware sent to IoT",
+                    "`apply_ota()` returned",
+                ],
+            ),
+            Self::Refused => (0, &["", "Not verified device"]),
+            Self::TransferFailed => (
+                0,
+                &[
+                    "Verified device",
+                    "\rSent: 50%",
+                    "Max retry time exceeded, aborting.",
+                    "Could not apply OTA",
+                ],
+            ),
+            Self::Exit1 | Self::Exit1Once => (
+                1,
+                &[
+                    "2026/11/28 12:00:02 Error performing POST request: error sending request: connection refused",
+                ],
+            ),
             Self::NeverEnds | Self::NoAddress => return None,
         };
         Some(Ending { exit_code, log })

@@ -84,6 +84,9 @@ pub struct Params {
     /// `DEVICE` of the devices that answer at such an address.
     #[arg(long, default_value = "esp32")]
     pub other_device_type: String,
+    /// A mesh put a container beside the flash that runs on when the flash has ended.
+    #[arg(long)]
+    pub sidecar: bool,
     /// Share whose Service never gets an address.
     #[arg(long, default_value_t = 0.0)]
     pub no_address_share: f64,

@@ -76,11 +76,7 @@ async fn flash(
     outcome: Outcome,
 ) -> Result<(), Error> {
     let log = Log::open(world, pod).await?;
-    let firmware = environment(pod, "FIRMWARE").unwrap_or_default();
-    log.append(&[
-        &format!("Pulling {firmware}"),
-        &format!("Requesting update from http://{endpoint}/update"),
-    ])?;
+    log.append(&opening(pod, endpoint))?;
     let Some(ending) = outcome.ending() else {
         return Ok(());
     };
@@ -115,6 +111,51 @@ async fn transfer(world: &World, pod: &Pod, outcome: Outcome, ending: Ending) ->
     }
 }
 
+/// What the flash image says before its device dials in: its whole environment first, behind the date of Go's logger. A value
+/// with line feeds goes on in lines without a date.
+fn opening(pod: &Pod, endpoint: &str) -> Vec<String> {
+    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+    let given = containers
+        .filter(|container| container.name == CONTAINER)
+        .flat_map(|container| container.env.iter().flatten())
+        .map(|env| format!("{}={}", env.name, env.value.as_deref().unwrap_or_default()));
+    let option = |name: &str, of: &str| {
+        let value = environment(pod, of).unwrap_or_default();
+        format!("\t- {name}: {value}")
+    };
+    let messages = [
+        "esp32-ota initialized",
+        "Environment variables:",
+        "PATH=/usr/local/bin:/usr/bin",
+    ]
+    .map(str::to_owned)
+    .into_iter()
+    .chain([format!("HOSTNAME={}", pod.name_any())])
+    .chain(given)
+    .chain([
+        "KUBERNETES_PORT=tcp://10.96.0.1:443".to_owned(),
+        "Parsed job options".to_owned(),
+        option("Host", "HOST_ENDPOINT"),
+        option("Device", "DEVICE"),
+        option("Version", "VERSION"),
+        "Executing ota-agent with env".to_owned(),
+        format!(
+            "Requesting OTA initialization for agent {}",
+            environment(pod, "EXTERNAL_IP").unwrap_or_default()
+        ),
+        format!("url: http://{endpoint}/update"),
+    ]);
+    let date = jiff::Timestamp::now()
+        .strftime("%Y/%m/%d %H:%M:%S")
+        .to_string();
+    let said = messages.map(|message| format!("{date} {message}"));
+    let agent = [
+        "Server is listening on port 4433",
+        "Waiting for a connection...",
+    ];
+    said.chain(agent.map(str::to_owned)).collect()
+}
+
 /// Sets the pod's end, as the kubelet does when the container has exited.
 async fn end(world: &World, pod: &Pod, ending: &Ending) -> Result<(), Error> {
     let start = pod
@@ -131,7 +172,7 @@ async fn end(world: &World, pod: &Pod, ending: &Ending) -> Result<(), Error> {
     } else {
         "Error"
     };
-    let statuses: Vec<_> = containers
+    let mut statuses: Vec<_> = containers
         .iter()
         .map(|container| {
             json!({
@@ -144,10 +185,21 @@ async fn end(world: &World, pod: &Pod, ending: &Ending) -> Result<(), Error> {
             })
         })
         .collect();
+    let phase = match (world.params.sidecar, ending.exit_code) {
+        (true, _) => {
+            statuses.push(json!({
+                "name": "mesh-proxy", "image": "proxy", "imageID": "",
+                "ready": true, "started": true, "restartCount": 0, "state": {"running": {"startedAt": start}},
+            }));
+            "Running"
+        }
+        (false, 0) => "Succeeded",
+        (false, _) => "Failed",
+    };
     let patch = json!({
         "metadata": {"uid": pod.uid()},
         "status": {
-            "phase": if ending.exit_code == 0 { "Succeeded" } else { "Failed" },
+            "phase": phase,
             "containerStatuses": statuses,
         },
     });
@@ -251,7 +303,7 @@ impl Log {
             .log_directory
             .join(format!("{}.log", pod.uid().unwrap_or_default()));
         let log = Self { file };
-        log.append(&[])?;
+        log.append(&[] as &[&str])?;
         let kind = ApiResource {
             group: "kwok.x-k8s.io".into(),
             version: "v1alpha1".into(),
@@ -271,11 +323,11 @@ impl Log {
         }
     }
 
-    fn append(&self, lines: &[&str]) -> Result<(), Error> {
+    fn append(&self, lines: &[impl AsRef<str>]) -> Result<(), Error> {
         use std::{fmt::Write as _, io::Write as _};
         let now = jiff::Timestamp::now().strftime("%FT%T.%9fZ");
         let mut text = String::new();
-        for line in lines {
+        for line in lines.iter().flat_map(|line| line.as_ref().split('\n')) {
             let _ = writeln!(text, "{now} stdout F {line}");
         }
         std::fs::OpenOptions::new()

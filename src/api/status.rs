@@ -217,12 +217,12 @@ pub struct SelectionStatus {
     /// Indexes of the devices that deviceSelector chose. Read back: a device that neither it nor uuid names is dropped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selector_indexes: Option<String>,
-    /// Instances that deviceSelector meant and that were no devices which can be flashed.
+    /// Instances that deviceSelector means and that cannot be flashed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_selectable: Option<NotSelectable>,
 }
 
-/// Instances that a selector means and that are no devices which can be flashed.
+/// Instances that a selector means and that cannot be flashed.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NotSelectable {

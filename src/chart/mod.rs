@@ -8,6 +8,7 @@
 
 pub mod device_values;
 pub mod explain;
+pub mod feature;
 pub mod guard;
 mod ignore;
 pub mod layers;
@@ -16,7 +17,7 @@ pub mod manifest;
 pub mod pointer;
 pub mod schema;
 pub mod template;
-mod text;
+pub(crate) mod text;
 pub mod values;
 pub mod yaml;
 

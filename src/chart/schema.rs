@@ -1,5 +1,7 @@
 //! `values.schema.json`: compiled once a chart, asked once a device. Pure: a schema that refers to anything outside is refused.
 
+mod cost;
+
 use std::error::Error;
 use std::fmt;
 
@@ -11,6 +13,10 @@ use super::text::shorten;
 
 /// Most violations that are reported.
 const MAX_REPORTED: usize = 20;
+/// Most violations that are looked at.
+const MAX_COLLECTED: usize = 1_000;
+/// Largest program that a pattern may become, in bytes.
+const MAX_PATTERN: usize = 256 << 10;
 /// Longest message of one violation, in characters.
 const MAX_MESSAGE: usize = 300;
 
@@ -80,10 +86,18 @@ impl Schema {
         if let Some((path, target)) = outside_reference(&document, &Pointer::root()) {
             return Err(SchemaError::Reference { path, target });
         }
+        if let Some(message) = cost::excess(&document) {
+            let (path, message) = (String::new(), message.to_owned());
+            return Err(SchemaError::Invalid { path, message });
+        }
         let validator = jsonschema::options()
             .with_retriever(Refuse)
             // As Helm's, patterns take linear time and have no look-around.
-            .with_pattern_options(PatternOptions::regex())
+            .with_pattern_options(
+                PatternOptions::regex()
+                    .size_limit(MAX_PATTERN)
+                    .dfa_size_limit(MAX_PATTERN),
+            )
             .build(&document)
             .map_err(|error| SchemaError::Invalid {
                 path: error.instance_path().to_string(),
@@ -100,6 +114,7 @@ impl Schema {
         let mut violations: Vec<_> = self
             .0
             .iter_errors(values)
+            .take(MAX_COLLECTED)
             .map(|error| SchemaViolation {
                 path: error.instance_path().to_string(),
                 message: shorten(&error.masked().to_string(), MAX_MESSAGE),
@@ -239,6 +254,8 @@ mod tests {
     #[case(r#"{"type": "strin"}"#, "/type")]
     #[case(r#"{"pattern": "("}"#, "")]
     #[case(r#"{"pattern": "(?=x)"}"#, "")]
+    #[case::a_pattern_that_becomes_too_large(r#"{"pattern": "((a{100}){100}){100}"}"#, "")]
+    #[case::subschemas_that_never_end(r##"{"anyOf": [{"$ref": "#"}]}"##, "leads back to itself")]
     #[case(r#"{"$schema": "http://example.org/meta.json"}"#, "example.org")]
     #[case("nope", "cannot be read as JSON")]
     fn a_schema_that_cannot_be_used_is_refused(#[case] text: &str, #[case] why: &str) {

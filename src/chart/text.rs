@@ -8,7 +8,7 @@ const MAX_LISTED: usize = 10;
 const MAX_ENTRY: usize = 300;
 
 /// The first `limit` characters, and a mark where there were more.
-pub(super) fn shorten(text: &str, limit: usize) -> String {
+pub(crate) fn shorten(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
@@ -16,7 +16,7 @@ pub(super) fn shorten(text: &str, limit: usize) -> String {
 }
 
 /// `a; b; c; and 5 more`.
-pub(super) fn list<T: Display>(entries: &[T]) -> String {
+pub(crate) fn list<T: Display>(entries: &[T]) -> String {
     let mut shown: Vec<_> = entries
         .iter()
         .take(MAX_LISTED)

@@ -10,6 +10,7 @@ mod job;
 mod plan;
 mod reference;
 mod render;
+mod rotate_seal;
 mod run;
 mod stop;
 mod values_schema;
@@ -49,6 +50,8 @@ enum Command {
     Resume(stop::Resume),
     /// Free what FlashJobs left behind when the operator is gone; run by a person, with that person's rights.
     Cleanup(cleanup::Cleanup),
+    /// Make a new key for the seals by which the operator knows its own objects; run by an administrator.
+    RotateSeal(rotate_seal::RotateSeal),
     /// Print the versions of the operator, its flash chart, helm and the cluster.
     Version(version::Version),
     /// Print this command line as Markdown.
@@ -87,6 +90,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Stop(stop) => stop.run().await,
         Command::Resume(resume) => resume.run().await,
         Command::Cleanup(cleanup) => cleanup.run().await,
+        Command::RotateSeal(rotate) => rotate.run().await.map(|()| ExitCode::SUCCESS),
         Command::Version(version) => version.run().await.map(|()| ExitCode::SUCCESS),
         Command::ValuesSchema(schema) => schema.run().map(|()| ExitCode::SUCCESS),
         Command::Reference => write_out(&reference::markdown()).map(|()| ExitCode::SUCCESS),

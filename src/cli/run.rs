@@ -5,15 +5,16 @@ use std::process::ExitCode;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
+    task::JoinSet,
 };
 
 use super::Failure;
 use crate::{
-    cluster::clock,
-    http::{self, Pages},
+    cluster::{Reviewer, clock},
+    http::{Gate, Listener, Pages, Readiness, Tls, guarded_metrics, local_pages, open_pages},
     operator,
     settings::Settings,
-    telemetry::{self, Metrics},
+    telemetry::{self, LogLevel, Metrics},
 };
 
 /// Runs until SIGTERM or SIGINT, or until leadership is lost.
@@ -27,21 +28,15 @@ pub async fn run(settings: Settings) -> Result<ExitCode, Failure> {
     let metrics = Metrics::default();
     metrics.started(clock::now());
     let stop = stop_signal()?;
-    let (ready_tx, ready) = watch::channel(false);
+    let (ready_tx, ready) = watch::channel(Readiness::default());
     let pages = Pages {
         ready,
         metrics: metrics.clone(),
-        log_level,
     };
-    let mut stopped = stop.clone();
-    let serving = http::serve(settings.http_address, pages, async move {
-        // An error would mean that the signal task is gone: then nothing asks for a stop any more.
-        let _ = stopped.wait_for(|stop| *stop).await;
-    });
-    let serving = tokio::spawn(serving.await?);
+    let serving = serve(&settings, pages, log_level).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), http = %settings.http_address, "starting");
     let ended = Box::pin(operator::run(settings, metrics, ready_tx, stop)).await;
-    serving.abort();
+    drop(serving);
     // Once logs are written, an error belongs there, in their format.
     Ok(match ended {
         Ok(()) => {
@@ -53,6 +48,29 @@ pub async fn run(settings: Settings) -> Result<ExitCode, Failure> {
             ExitCode::FAILURE
         }
     })
+}
+
+/// Serves every page that the settings ask for, until what it returns is dropped.
+async fn serve(
+    settings: &Settings,
+    pages: Pages,
+    log_level: LogLevel,
+) -> Result<JoinSet<()>, Failure> {
+    let mut serving = JoinSet::new();
+    if settings.metrics_secure {
+        let tls = Tls::new(settings.metrics_cert_path.as_deref())?;
+        let gate = Gate::new(Reviewer::connect(settings.write_timeout()).await?);
+        let listener = Listener::bind(settings.metrics_address, "--metrics-address").await?;
+        let guarded = guarded_metrics(pages.metrics.clone(), gate);
+        serving.spawn(listener.over(tls).serve(guarded));
+    }
+    if let Some(address) = settings.log_level_address {
+        let listener = Listener::bind(address, "--log-level-address").await?;
+        serving.spawn(listener.serve(local_pages(log_level)));
+    }
+    let listener = Listener::bind(settings.http_address, "--http-address").await?;
+    serving.spawn(listener.serve(open_pages(pages, settings.metrics_secure)));
+    Ok(serving)
 }
 
 /// Becomes true when the process is asked to stop.

@@ -51,6 +51,7 @@ async fn helm() -> String {
         timeout: Duration::from_secs(10),
         grace: Duration::from_secs(1),
         history_max: 0,
+        hooks: false,
     };
     match helm::Helm::find(&settings).await {
         Ok(helm) => helm.version().to_string(),

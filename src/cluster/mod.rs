@@ -5,7 +5,8 @@
 //! ```text
 //! lease.rs ─ election.rs ─ fence.rs ─ client.rs ─┬─ read.rs, watch.rs
 //!   (pure)                        patience.rs ──┘   log.rs
-//!                                              └─ write.rs, events.rs        error.rs: what every failure means
+//!                                              ├─ write.rs, events.rs        error.rs: what every failure means
+//!                                              └─ others.rs, review.rs
 //! ```
 
 mod approve;
@@ -18,9 +19,11 @@ mod fence;
 mod kind;
 pub(crate) mod lease;
 mod log;
+mod others;
 mod own;
 mod patience;
 mod read;
+mod review;
 mod suspend;
 pub mod watch;
 mod write;
@@ -33,7 +36,9 @@ pub use events::{Events, Fact};
 pub use fence::{Fence, NotLeader};
 pub use kind::{Kinds, ObjectKey};
 pub use lease::LeaseTimes;
+pub use others::{Others, Traces};
 pub use read::{ClusterVersion, Reader, Scope};
+pub use review::{Review, Reviewer};
 pub use suspend::{Suspension, list_classes, other_holders, suspend_class};
 pub use watch::{WatchEvent, Watched};
 pub use write::{DeleteCondition, Deleted, Writer};

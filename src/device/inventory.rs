@@ -39,7 +39,9 @@ impl Inventory {
     ) -> Self {
         let mut inventory = Self::default();
         inventory.refuse(own);
-        listed.iter().for_each(|guard| inventory.see(guard));
+        for guard in listed {
+            inventory.see(guard);
+        }
         inventory
     }
 

@@ -189,7 +189,9 @@ mod tests {
 
     fn left_out(instances: &[Instance], selector: serde_json::Value) -> Option<NotSelectable> {
         let mut inventory = Inventory::default();
-        instances.iter().for_each(|one| inventory.apply(one));
+        for one in instances {
+            inventory.apply(one);
+        }
         let selector: DeviceSelector = serde_json::from_value(selector).unwrap();
         not_selectable(&Selector::parse(&selector).unwrap(), &inventory)
     }

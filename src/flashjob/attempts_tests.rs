@@ -238,14 +238,24 @@ fn the_service_of_a_flash_that_somebody_deletes_is_let_go_only_after_its_verdict
 }
 
 #[rstest]
-#[case::no_address(Address::None, Reason::AddressPending)]
-#[case::a_host_name(Address::Unusable("the host name x".into()), Reason::AddressUnusable)]
+#[case::no_address(
+    Address::None,
+    Reason::AddressPending,
+    "Service flash-uuid-0-a has no address yet"
+)]
+#[case::a_host_name(
+    Address::Unusable("the host name x".into()),
+    Reason::AddressUnusable,
+    "the load balancer gave the host name x: the device needs an IPv4 address"
+)]
 fn an_address_is_waited_for_until_its_deadline_and_then_the_attempt_is_given_up(
     #[case] what: Address,
     #[case] reason: Reason,
+    #[case] words: &str,
 ) {
     let waiting = attempt(pending(), served(what), None);
     let before = deciding(&waiting, &wish(), 119);
+    assert_eq!(before.message, words);
     assert_eq!(
         (before.step, before.release, before.reason, before.wake_at),
         (None, None, reason, Some(at(120)))
@@ -253,7 +263,7 @@ fn an_address_is_waited_for_until_its_deadline_and_then_the_attempt_is_given_up(
     let after = deciding(&waiting, &wish(), 120);
     let (given, message) = after.release.unwrap();
     assert_eq!((after.step, given), (None, reason));
-    assert!(message.ends_with("after 120 s"), "{message}");
+    assert_eq!(message, format!("{words} after 120 s"));
 }
 
 #[test]

@@ -47,8 +47,7 @@ pub struct Repair {
 
 /// The text in `labels` or `annotations` under a key.
 fn text<'a>(map: Option<&'a BTreeMap<String, String>>, key: &str) -> &'a str {
-    map.and_then(|map| map.get(key))
-        .map_or("", String::as_str)
+    map.and_then(|map| map.get(key)).map_or("", String::as_str)
 }
 
 /// What a seal of this object must say, going by the object's own labels and annotations; none where it has no round.
@@ -107,7 +106,8 @@ impl State {
                 subject.is_some_and(|subject| seals.is_valid(seal, &subject))
             });
             let sight = observe::pod_of(pod, identity.clone()).filter(|_| expected);
-            let Some(sight) = sight.filter(|sight| self.ledger.admits(&sight.sight, ObjectKind::Pod))
+            let Some(sight) =
+                sight.filter(|sight| self.ledger.admits(&sight.sight, ObjectKind::Pod))
             else {
                 self.see_pod(pod);
                 return false;
@@ -225,7 +225,10 @@ impl State {
         let (Some(seals), Some(name), Some(uid)) = (&self.seals, &meta.name, &meta.uid) else {
             return;
         };
-        let version = meta.resource_version.as_deref().and_then(|text| text.parse().ok());
+        let version = meta
+            .resource_version
+            .as_deref()
+            .and_then(|text| text.parse().ok());
         // What is deleted needs no labels but for the watch; what the original operator made is marked when it is taken over.
         let Some(version) = version.filter(|_| !identity.key.id.is_empty()) else {
             return;
@@ -291,7 +294,9 @@ fn expected<'a>(
         attempt_id: &identity.key.id,
         round: identity.round,
         uuid: &identity.uuid,
-        endpoint: endpoint.or(identity.endpoint.as_deref()).unwrap_or_default(),
+        endpoint: endpoint
+            .or(identity.endpoint.as_deref())
+            .unwrap_or_default(),
     })
 }
 

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use k8s_openapi::{ByteString, api::core::v1::{Pod, Secret, Service}};
+use k8s_openapi::{
+    ByteString,
+    api::core::v1::{Pod, Secret, Service},
+};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -10,9 +13,7 @@ use super::*;
 use crate::{
     flashjob::fixtures::{JOB, at, endpoint, identity, uuid},
     names::LABEL_REVISION,
-    release::{
-        ApplyMethod, FrozenDevice, Info, Intent, JobRef, Record, Stamp, attempt_id, secret,
-    },
+    release::{ApplyMethod, FrozenDevice, Info, Intent, JobRef, Record, Stamp, attempt_id, secret},
     seal::tests::seals,
 };
 
@@ -188,9 +189,17 @@ fn a_pod_with_a_copied_seal_is_not_believed_beside_the_one_whose_uid_is_known() 
         again["metadata"]["uid"] = json!("uid-own");
         again
     }));
-    let before: Vec<_> = known.ledger.all().map(|(_, attempt)| attempt.pod.clone()).collect();
+    let before: Vec<_> = known
+        .ledger
+        .all()
+        .map(|(_, attempt)| attempt.pod.clone())
+        .collect();
     assert_eq!(known.see_pod(&pod(&copy)), None);
-    let after: Vec<_> = known.ledger.all().map(|(_, attempt)| attempt.pod.clone()).collect();
+    let after: Vec<_> = known
+        .ledger
+        .all()
+        .map(|(_, attempt)| attempt.pod.clone())
+        .collect();
     assert_eq!(before, after);
     assert!(known.ledger.unsealed.at("lab", &uuid(0), None).is_some());
 }
@@ -277,7 +286,15 @@ fn a_record_with_another_chart_is_known_not_to_prove_its_chart() {
         record.chart.values = json!({"externalIP": "192.0.2.66"}).into();
     }));
     let (_, attempt) = state.ledger.all().next().unwrap();
-    assert!(!attempt.record().unwrap().stored.as_ref().unwrap().chart_proven);
+    assert!(
+        !attempt
+            .record()
+            .unwrap()
+            .stored
+            .as_ref()
+            .unwrap()
+            .chart_proven
+    );
 }
 
 #[rstest]
@@ -296,7 +313,10 @@ fn a_record_that_is_not_ours_is_never_unpacked(#[case] edit: fn(&mut Secret)) {
     assert_eq!(state.see_secret(&secret), None);
     assert_eq!(key_of(&state), Vec::<String>::new());
     let object = &state.met[0];
-    assert_eq!((object.kind, object.uuid.as_str(), object.locks), (ObjectKind::Secret, uuid(0).as_str(), true));
+    assert_eq!(
+        (object.kind, object.uuid.as_str(), object.locks),
+        (ObjectKind::Secret, uuid(0).as_str(), true)
+    );
 }
 
 #[rstest]
@@ -313,6 +333,9 @@ fn an_unsealed_record_keeps_its_device_unless_helm_says_that_it_is_over(
     let labels = secret.metadata.labels.as_mut().unwrap();
     labels.insert("status".into(), status.into());
     state.see_secret(&secret);
-    assert_eq!(state.ledger.unsealed.at("lab", &uuid(0), None).is_some(), keeps);
+    assert_eq!(
+        state.ledger.unsealed.at("lab", &uuid(0), None).is_some(),
+        keeps
+    );
     assert_eq!(state.next_revision("lab", &format!("flash-{}", uuid(0))), 2);
 }

@@ -4,9 +4,11 @@
 //! try a job's values before anything starts; and by the `render` subcommand.
 
 mod blame;
+mod contract;
 mod facts;
 mod parts;
 mod rendering;
+mod words;
 
 use std::sync::Arc;
 
@@ -14,18 +16,19 @@ use serde_json::Value;
 
 use self::facts::{context, intent, owned};
 pub use self::{facts::label_value, parts::Parts};
-use super::{job::Job, memory::Refusal};
+use super::{job::Job, memory::Refusal, verdict::Markers};
 use crate::{
     api::{Reason, Round},
     chart::{
         Chart,
         device_values::{DeviceContext, DeviceValues},
         explain::{Explanation, explain},
+        feature::Features,
         guard::Policy,
         layers::{Layers, LayersError, Merged, merge},
         pointer::Pointer,
         schema::Schema,
-        template::{Capabilities, Program},
+        template::{Capabilities, CompileError, Program},
     },
     device::{Device, Footprint},
     flashclass::{Frozen, Terms},
@@ -44,6 +47,10 @@ pub struct FlashPod {
     pub program: Option<Arc<Program>>,
     /// What only helm can render, if anything.
     pub unsupported: Option<String>,
+    /// What the chart uses that had to be allowed.
+    pub used: Features,
+    /// What charts may use.
+    features: Features,
     device_values: Option<Arc<DeviceValues>>,
     operator: Option<Arc<DeviceValues>>,
     /// The class defaults of the round, where this is the chart of a job.
@@ -52,6 +59,8 @@ pub struct FlashPod {
     /// What the guard lets through, without what is an attempt's own.
     pub policy: Policy,
     allowed: Vec<Pointer>,
+    /// What the flash image writes: no value may hold it.
+    markers: Markers,
     /// What the cluster can do.
     pub capabilities: Arc<Capabilities>,
     /// Changes with every change of chart or settings.
@@ -65,8 +74,12 @@ pub struct Settings {
     pub operator_values: Option<(String, String)>,
     /// Paths that a job may set.
     pub allowed_value_paths: Vec<String>,
+    /// What charts may use.
+    pub features: Features,
     /// What the guard lets through.
     pub policy: Policy,
+    /// What the flash image writes.
+    pub markers: Markers,
     /// What the cluster can do.
     pub capabilities: Capabilities,
 }
@@ -120,18 +133,34 @@ impl FlashPod {
             .collect();
         let allowed =
             allowed.map_err(|error| invalid(format!("--allowed-value-paths: {error}")))?;
-        let compiled = Program::compile(&chart);
+        let features = settings.features.clone();
+        let compiled = Program::compile_allowing(&chart, &features);
+        if let Some(forbidden) = compiled
+            .as_ref()
+            .err()
+            .and_then(|error| error.forbidden(&features))
+        {
+            return Err(invalid(forbidden.to_string()));
+        }
         let unsupported = compiled.as_ref().err().map(ToString::to_string);
+        let used = compiled
+            .as_ref()
+            .err()
+            .map(CompileError::used)
+            .unwrap_or_default();
         Ok(Self {
             chart: Arc::new(chart),
             program: compiled.ok().map(Arc::new),
             unsupported,
+            used,
+            features,
             device_values: device_values.map(Arc::new),
             operator: operator.map(Arc::new),
             class: None,
             schema: schema.map(Arc::new),
             policy: settings.policy.clone(),
             allowed,
+            markers: settings.markers.clone(),
             capabilities: Arc::new(settings.capabilities.clone()),
             version,
         })
@@ -144,6 +173,9 @@ impl FlashPod {
             class: terms.frozen.clone(),
             policy: terms.policy(&self.policy),
             allowed: terms.value_paths(&self.allowed),
+            markers: terms
+                .verdict_markers()
+                .map_or_else(|| self.markers.clone(), |words| self.markers.with(words)),
             version: terms.chart_version(self.version),
             ..self.clone()
         }
@@ -163,6 +195,7 @@ impl FlashPod {
         let merged = self
             .layered(job, round, &intent, &release, merge)
             .map_err(|error| refused(&error))?;
+        self.no_markers(&merged, attempt.device)?;
         if let Some(schema) = &self.schema {
             let checked = schema.validate(&merged.values);
             checked.map_err(|broken| self.blame(&broken, &merged, attempt.device))?;

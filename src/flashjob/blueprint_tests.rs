@@ -4,8 +4,11 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    chart::template::Rendered,
-    flashjob::fixtures::{JOB, at, instance, job_of, spec, uuid},
+    chart::{File, feature::Feature, template::Rendered},
+    flashjob::{
+        fixtures::{JOB, at, instance, job_of, spec, uuid},
+        trial::try_one,
+    },
     names::{
         ANNOTATION_ENDPOINT, ANNOTATION_RELEASE_NAME, LABEL_JOB_UID, LABEL_MANAGED_BY, LABEL_ROUND,
         TRACKING_FINALIZER,
@@ -16,6 +19,14 @@ use crate::{
 static FLASH_POD: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/charts/flash-pod");
 
 fn flash_pod_with(
+    operator: Option<&str>,
+    change: impl FnOnce(&mut Chart),
+) -> Result<FlashPod, Refusal> {
+    flash_pod_allowing(&[], operator, change)
+}
+
+fn flash_pod_allowing(
+    features: &[Feature],
     operator: Option<&str>,
     change: impl FnOnce(&mut Chart),
 ) -> Result<FlashPod, Refusal> {
@@ -31,9 +42,19 @@ fn flash_pod_with(
             images,
             ..Policy::default()
         },
+        markers: Markers::default(),
+        features: features.iter().copied().collect(),
         capabilities: Capabilities::default(),
     };
     FlashPod::load(chart, &settings, 1)
+}
+
+/// Adds a file to a chart's templates.
+fn add_template(chart: &mut Chart, name: &str, text: &str) {
+    Arc::make_mut(&mut chart.templates).push(File {
+        name: format!("templates/{name}"),
+        data: text.as_bytes().to_vec(),
+    });
 }
 
 fn flash_pod() -> FlashPod {
@@ -119,6 +140,62 @@ fn a_mistake_that_is_not_the_device_s_is_the_job_s_also_where_the_device_is_odd(
         let refusal = blueprint_for(&flash_pod, &values, None, &device).unwrap_err();
         assert_eq!(refusal.reason, Reason::ValuesInvalid, "{refusal:?}");
     }
+}
+
+#[rstest]
+#[case::the_device_s_type("DEVICE", "x Verified device", None)]
+#[case::its_application("APPLICATION_TYPE", "Firmware sent to IoT", None)]
+#[case::a_failure("APPLICATION_TYPE", "x: Could not apply OTA", None)]
+#[case::through_the_administrator_s_values(
+    "SITE",
+    "Verified device",
+    Some("podLabels: {site: 'at {{ device.properties.SITE }}'}")
+)]
+fn a_property_that_holds_a_verdict_marker_is_refused_before_the_flash(
+    #[case] property: &str,
+    #[case] text: &str,
+    #[case] operator: Option<&str>,
+) {
+    let flash_pod = flash_pod_with(operator, |_| {}).unwrap();
+    let liar = device_with(property, text);
+    let refusal = blueprint_for(&flash_pod, &json!({}), None, &liar).unwrap_err();
+    assert_eq!(refusal.reason, Reason::DeviceInvalid, "{refusal:?}");
+    for words in [
+        "Instance lab/i-uuid-0",
+        property,
+        "is what the flash image logs",
+    ] {
+        assert!(refusal.message.contains(words), "{refusal:?}");
+    }
+}
+
+#[rstest]
+#[case::the_job_s(None, json!({"podLabels": {"a/b": "Verified device"}}), "value /podLabels/a~1b: \"Verified device\"")]
+#[case::the_administrator_s(
+    Some("extraEnv: [{name: A, value: 'Not verified device'}]"),
+    json!({}),
+    "value /extraEnv/0/value: \"Not verified device\""
+)]
+fn a_value_that_holds_a_verdict_marker_is_refused_with_its_path(
+    #[case] operator: Option<&str>,
+    #[case] values: Value,
+    #[case] words: &str,
+) {
+    let flash_pod = flash_pod_with(operator, |_| {}).unwrap();
+    let refusal = blueprint_for(&flash_pod, &values, None, &device()).unwrap_err();
+    assert_eq!(refusal.reason, Reason::ValueNotAllowed, "{refusal:?}");
+    assert!(refusal.message.starts_with(words), "{refusal:?}");
+}
+
+#[test]
+fn markers_of_another_image_are_refused_in_their_stead() {
+    let mut flash_pod = flash_pod();
+    flash_pod.markers.verified = vec!["*lamp ok".to_owned()];
+    let honest = device_with("APPLICATION_TYPE", "Verified device");
+    blueprint_for(&flash_pod, &json!({}), None, &honest).unwrap();
+    let liar = device_with("APPLICATION_TYPE", "a lamp ok");
+    let refusal = blueprint_for(&flash_pod, &json!({}), None, &liar).unwrap_err();
+    assert!(refusal.message.contains("\"lamp ok\""), "{refusal:?}");
 }
 
 fn complete(flash_pod: &FlashPod, blueprint: &Blueprint) -> Result<Rendered, Refusal> {
@@ -487,5 +564,230 @@ fn long_names_become_different_valid_labels() {
             label.len() <= 63 && label.ends_with(|last: char| last.is_ascii_alphanumeric()),
             "{label}"
         );
+    }
+}
+
+#[test]
+fn a_chart_that_no_engine_may_render_is_refused_when_it_is_loaded() {
+    let change = |chart: &mut Chart| add_template(chart, "x.yaml", "# {{ now }}");
+    let refusal = flash_pod_with(None, change).unwrap_err();
+    assert_eq!(refusal.reason, Reason::ChartInvalid);
+    let says = "templates/x.yaml:1: function \"now\" is not supported";
+    assert!(refusal.message.contains(says), "{}", refusal.message);
+
+    let allowed = flash_pod_allowing(&[Feature::Random], None, change).unwrap();
+    assert!(!allowed.native(), "it is left to helm");
+    assert_eq!(allowed.used.to_string(), "random");
+    assert!(flash_pod().used.is_empty());
+}
+
+#[test]
+fn a_recorded_chart_is_asked_the_same_before_helm_gets_it() {
+    let flash_pod = flash_pod();
+    let with = |text: &str| {
+        let mut chart = (*flash_pod.chart).clone();
+        add_template(&mut chart, "x.yaml", text);
+        chart
+    };
+    assert_eq!(flash_pod.renders(&flash_pod.chart), Ok(true));
+    assert_eq!(flash_pod.renders(&with("# plain")), Ok(true));
+    assert_eq!(flash_pod.renders(&with("# {{ duration 5 }}")), Ok(false));
+    let refusal = flash_pod
+        .renders(&with("# {{ lookup \"\" \"\" \"\" \"\" }}"))
+        .unwrap_err();
+    assert_eq!(refusal.reason, Reason::ChartInvalid);
+    let says =
+        "the recorded chart: chart flash-pod is refused: templates/x.yaml:1: function \"lookup\"";
+    assert!(refusal.message.starts_with(says), "{}", refusal.message);
+
+    let mut asks = (*flash_pod.chart).clone();
+    asks.schema = Some(br#"{"$ref": "http://example.org/x"}"#.as_slice().into());
+    let refusal = flash_pod.renders(&asks).unwrap_err();
+    assert!(
+        refusal.message.contains("$ref to http://example.org/x"),
+        "{}",
+        refusal.message
+    );
+}
+
+#[rstest]
+#[case::another_object("Service", &[], Some("hooks are refused unless an administrator allows them"))]
+#[case::allowed("Service", &[Feature::Hooks], None)]
+#[case::the_pod_never("Pod", &[Feature::Hooks], Some("the Pod is a hook"))]
+fn a_hook_that_values_made_is_refused(
+    #[case] kind: &str,
+    #[case] features: &[Feature],
+    #[case] says: Option<&str>,
+) {
+    let flash_pod = flash_pod_allowing(features, None, |_| {}).unwrap();
+    let blueprint = blueprint_of(&flash_pod, &json!({}), None).unwrap();
+    let mut documents = complete(&flash_pod, &blueprint).unwrap().documents;
+    for document in documents
+        .iter_mut()
+        .filter(|document| document.object["kind"] == kind)
+    {
+        document.object["metadata"]["annotations"]["helm.sh/hook"] = json!("pre-install");
+    }
+    let asked = flash_pod.guard(&documents, &blueprint.intent, &blueprint.release, true);
+    match says {
+        None => assert_eq!(asked, Ok(())),
+        Some(says) => {
+            let refusal = asked.unwrap_err();
+            assert_eq!(refusal.reason, Reason::GuardRefused);
+            assert!(refusal.message.contains(says), "{}", refusal.message);
+        }
+    }
+}
+
+/// What both engines say of a chart whose template has this in place of that.
+fn served_with(file: &str, that: &str, this: &str) -> Result<Rendered, Refusal> {
+    let flash_pod = flash_pod_with(None, |chart| {
+        let templates = Arc::make_mut(&mut chart.templates);
+        let name = format!("templates/{file}");
+        let file = templates.iter_mut().find(|file| file.name == name).unwrap();
+        let text = String::from_utf8(file.data.clone()).unwrap();
+        assert!(text.contains(that), "{that} is not in {text}");
+        file.data = text.replace(that, this).into_bytes();
+    })?;
+    let blueprint = blueprint_of(&flash_pod, &json!({}), None)?;
+    complete(&flash_pod, &blueprint)
+}
+
+#[rstest]
+#[case::no_service(
+    "service.yaml",
+    "kind: Service",
+    "kind: ServiceAccount",
+    Reason::GuardRefused,
+    "ServiceAccount is not allowed"
+)]
+#[case::another_container(
+    "pod.yaml",
+    "- name: flash-container",
+    "- name: flasher",
+    Reason::ChartInvalid,
+    "none named flash-container"
+)]
+#[case::no_deadline(
+    "pod.yaml",
+    "activeDeadlineSeconds: {{ .Values.activeDeadlineSeconds | int64 }}",
+    "",
+    Reason::GuardRefused,
+    "/spec/activeDeadlineSeconds: is missing"
+)]
+#[case::another_restart_policy(
+    "pod.yaml",
+    "restartPolicy: Never",
+    "restartPolicy: OnFailure",
+    Reason::GuardRefused,
+    "/spec/restartPolicy"
+)]
+#[case::a_variable_less(
+    "pod.yaml",
+    "- name: APPLICATION_TYPE",
+    "- name: APPLICATION",
+    Reason::ChartInvalid,
+    "the variable APPLICATION_TYPE is missing"
+)]
+#[case::an_empty_variable(
+    "pod.yaml",
+    "value: {{ .Values.externalIP | include \"flash-pod.verbatim\" }}",
+    "value: \"\"",
+    Reason::ChartInvalid,
+    "the variable EXTERNAL_IP is empty"
+)]
+fn a_chart_that_the_operator_cannot_serve_is_refused(
+    #[case] file: &str,
+    #[case] that: &str,
+    #[case] this: &str,
+    #[case] reason: Reason,
+    #[case] says: &str,
+) {
+    let refusal = served_with(file, that, this).unwrap_err();
+    assert_eq!(refusal.reason, reason, "{}", refusal.message);
+    assert!(refusal.message.contains(says), "{}", refusal.message);
+}
+
+#[rstest]
+#[case::while_the_address_is_unknown(None)]
+#[case::when_it_is_known(Some("198.51.100.7"))]
+fn a_chart_without_a_service_is_refused_before_anything_is_created(#[case] address: Option<&str>) {
+    let flash_pod = flash_pod_with(None, |chart| {
+        Arc::make_mut(&mut chart.templates).retain(|file| file.name != "templates/service.yaml");
+    })
+    .unwrap();
+    let blueprint = blueprint_of(&flash_pod, &json!({}), None).unwrap();
+    let (intent, values) = (&blueprint.intent, &blueprint.merged.overrides);
+    let refusal = flash_pod
+        .objects(intent, &blueprint.release, 1, values, address)
+        .unwrap_err();
+    assert_eq!(refusal.reason, Reason::ChartInvalid);
+    let says = "the flash chart cannot be served: it renders no Service";
+    assert!(refusal.message.starts_with(says), "{}", refusal.message);
+}
+
+#[test]
+fn a_chart_that_takes_too_much_is_the_charts_fault() {
+    let endless = "kind: Service {{ range 100000000 }}{{ end }}";
+    let refusal = served_with("service.yaml", "kind: Service", endless).unwrap_err();
+    assert_eq!(refusal.reason, Reason::ChartInvalid);
+    for part in [
+        "templates/service.yaml",
+        "the templates take too many steps",
+        "5000000 steps, 32 MiB and 10 s",
+    ] {
+        assert!(
+            refusal.message.contains(part),
+            "{part} is not in {}",
+            refusal.message
+        );
+    }
+}
+
+#[test]
+fn what_a_chart_says_of_itself_is_bounded() {
+    let long = "kind: {{ fail (repeat 1000000 \"x\") }}";
+    let refusal = served_with("service.yaml", "kind: Service", long).unwrap_err();
+    assert_eq!(refusal.reason, Reason::RenderFailed);
+    assert!(
+        refusal.message.chars().count() <= 4_001,
+        "{}",
+        refusal.message.len()
+    );
+}
+
+/// A chart whose Service has a rendering that grows with a value which jobs may set.
+fn growing() -> FlashPod {
+    flash_pod_with(None, |chart| {
+        let templates = Arc::make_mut(&mut chart.templates);
+        let service = templates
+            .iter_mut()
+            .find(|file| file.name == "templates/service.yaml")
+            .unwrap();
+        let more = b"{{ range int .Values.podLabels.n }}{{ end }}";
+        service.data.splice(0..0, more.iter().copied());
+    })
+    .unwrap()
+}
+
+#[rstest]
+#[case::small(json!({"podLabels": {"n": "5"}}), None)]
+#[case::large(json!({"podLabels": {"n": "999999999"}}), Some("spec.values: without them the flash chart can be used, with them: "))]
+fn what_only_a_jobs_values_make_too_much_is_the_jobs_fault(
+    #[case] values: Value,
+    #[case] says: Option<&str>,
+) {
+    let mut wanted = spec(1);
+    wanted["values"] = values;
+    let job = job_of(&wanted, None);
+    let round = job.wanted_round(1).unwrap();
+    let tried = try_one(&growing(), &job, &round, &uuid(0), &device());
+    match says {
+        None => assert_eq!(tried, Ok(())),
+        Some(says) => {
+            let refusal = tried.unwrap_err();
+            assert_eq!(refusal.reason, Reason::GuardRefused);
+            assert!(refusal.message.starts_with(says), "{}", refusal.message);
+        }
     }
 }

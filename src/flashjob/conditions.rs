@@ -15,15 +15,16 @@ pub fn set(
     kind: ConditionType,
     holds: bool,
     reason: Reason,
-    message: String,
+    mut message: String,
     generation: i64,
     now: Timestamp,
 ) {
+    display::shorten(&mut message, display::MESSAGE);
     let mut condition = Condition {
         type_: kind.as_str().to_owned(),
         status: if holds { "True" } else { "False" }.to_owned(),
         reason: reason.as_str().to_owned(),
-        message: display::prose(&message, display::MESSAGE).into_owned(),
+        message,
         observed_generation: Some(generation),
         last_transition_time: Time(now),
     };

@@ -22,6 +22,7 @@ use super::{
     status::count,
     verdict::Markers,
     waits::{Moment, Now},
+    workshop::Workshop,
 };
 use crate::{
     api::{DevicePhase, FlashJobStatus, Reason},
@@ -73,6 +74,8 @@ pub struct Context {
     pub seals: Arc<Seals>,
     /// Holder identity under which this process leads: every Pod that it creates bears it.
     pub leader: String,
+    /// Where charts are rendered.
+    pub workshop: Workshop,
     events: Events,
     state: Mutex<State>,
     flash_pod: RwLock<Result<Arc<FlashPod>, Refusal>>,
@@ -107,6 +110,7 @@ impl Context {
             helm,
             seals,
             leader,
+            workshop: Workshop::default(),
             events,
             state,
             flash_pod: RwLock::new(flash_pod),
@@ -186,10 +190,17 @@ impl Context {
             .as_ref()
             .is_ok_and(|flash_pod| flash_pod.has_fixed_address());
         let max_in_flight = if fixed { 1 } else { self.limits.max_in_flight };
+        let mut engine = self.engine().to_owned();
+        if let Ok(flash_pod) = flash_pod
+            && !flash_pod.used.is_empty()
+        {
+            // Whoever reads the status sees that the chart does what charts may not do by themselves.
+            engine.extend([" --chart-allow=", &flash_pod.used.to_string()]);
+        }
         state.world(
             chart,
             max_in_flight,
-            self.engine().to_owned(),
+            engine,
             self.limits.bounds,
             both_clocks().steady,
         )

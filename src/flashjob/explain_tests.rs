@@ -378,3 +378,39 @@ fn every_reason_that_waits_for_a_person_comes_with_a_command() {
         }
     }
 }
+
+#[test]
+fn what_others_wrote_is_one_line_and_names_in_commands_are_names() {
+    let hostile = "0.1\u{1b}[2J\u{9b}31m\u{202e}\nFORGED: line";
+    let mut status = under_way();
+    for device in &mut status.devices {
+        device.message = Some(hostile.into());
+        device.from_version = Some(hostile.into());
+        device.host_endpoint = Some(hostile.into());
+        device.log_tail = Some(hostile.into());
+        device.reason = Some(Reason::AddressPending.as_str().into());
+    }
+    status.devices[1].uuid = "a; rm -rf /".into();
+    status.message = Some(hostile.into());
+    status.phase = Some(hostile.into());
+    let present = Present {
+        instance: "lab/i-3".into(),
+        uuid: hostile.into(),
+        version: Some(hostile.into()),
+    };
+    let job = job_text(&explained(&status));
+    let device = device_text(&one(&status, &uuid(3), Some(&present)));
+    for text in [&job, &device] {
+        let hidden = |letter: char| letter != '\n' && crate::display::is_hidden(letter);
+        assert!(!text.chars().any(hidden), "{text}");
+        assert!(
+            !text.lines().any(|line| line.starts_with("FORGED")),
+            "{text}"
+        );
+        assert!(text.contains("0.1\\u{1b}[2J"), "{text}");
+    }
+    assert!(job.contains("-l uuid=UUID"), "{job}");
+    assert!(!job.contains("uuid=a; rm"), "{job}");
+    let tail = "End of the log\n  0.1\\u{1b}[2J\\u{9b}31m\\u{202e}\n  FORGED: line";
+    assert!(device.contains(tail), "{device}");
+}

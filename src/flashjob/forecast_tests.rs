@@ -203,3 +203,34 @@ fn devices_that_share_what_a_class_limits_take_turns() {
         "{text}"
     );
 }
+
+#[test]
+fn what_a_device_says_is_one_line_of_the_forecast_and_what_is_not_selected_is_told() {
+    let hostile = "0.1\u{1b}[2J\u{202e}\nFORGED: line";
+    let mut scene = Scene::of(&spec(2));
+    scene.inventory.apply(&instance_with(
+        &uuid(1),
+        &json!({"HOST_ENDPOINT": "192.0.2.2", "DEVICE": hostile, "VERSION": hostile}),
+    ));
+    let uuids: Vec<String> = (0..2).map(uuid).collect();
+    let devices = crate::device::select(&uuids, &scene.inventory);
+    scene.roster = Some(crate::flashjob::roster::Roster::new(1, devices));
+    let mut forecast = asking(&scene, &[rung("", 2, None)], None);
+    forecast.not_selectable = Some(crate::api::NotSelectable {
+        count: 23,
+        examples: vec![
+            format!("Instance lab/a: {hostile}"),
+            "Instance lab/b: odd".into(),
+        ],
+    });
+    let text = text(&forecast);
+    let hidden = |letter: char| letter != '\n' && crate::display::is_hidden(letter);
+    assert!(!text.chars().any(hidden), "{text}");
+    assert!(
+        !text.lines().any(|line| line.starts_with("FORGED")),
+        "{text}"
+    );
+    let told = "Meant by spec.deviceSelector, but not selected: they cannot be flashed\n  Instance lab/a: \
+                0.1\\u{1b}[2J\\u{202e}\\nFORGED: line\n  Instance lab/b: odd\n  and 21 more\n";
+    assert!(text.contains(told), "{text}");
+}

@@ -187,3 +187,37 @@ fn whatever_gives_up_a_lock_or_a_slot_is_noted_once_for_those_who_wait() {
     ledger.end_step(&identity("b", "192.0.2.8:80").key);
     assert!(ledger.take_freed());
 }
+
+#[rstest]
+#[case::records("Secret", Some("lab"), &["r-1", "r-2"])]
+#[case::services("Service", Some("lab"), &["s"])]
+#[case::pods("Pod", Some("lab"), &["p"])]
+#[case::of_all_namespaces("Pod", None, &["p", "q"])]
+#[case::of_another_namespace("Pod", Some("attic"), &["q"])]
+#[case::of_an_empty_namespace("Secret", Some("attic"), &[])]
+fn what_is_known_of_a_kind_is_listed_by_namespace_name_and_uid(
+    #[case] kind: &str,
+    #[case] namespace: Option<&str>,
+    #[case] uids: &[&str],
+) {
+    let mut ledger = Ledger::default();
+    let mut later = record("a", "r-2", 2, Status::Deployed);
+    later.revision = 2;
+    ledger.see_record(record("a", "r-1", 1, Status::Superseded));
+    ledger.see_record(later);
+    ledger.see_service(ServiceSight {
+        sight: sight("a", "s", 3),
+        address: super::super::sight::Address::None,
+        restricted: true,
+    });
+    ledger.see_pod(pod("a", "p", 4, "Running"));
+    let mut other = pod("b", "q", 5, "Running");
+    other.sight.identity.namespace = "attic".into();
+    ledger.see_pod(other);
+    let place = |uid: &&str| match *uid {
+        "q" => ("attic".to_owned(), "flash-b".to_owned(), "q".to_owned()),
+        uid => ("lab".to_owned(), "flash-a".to_owned(), uid.to_owned()),
+    };
+    let want: Vec<_> = uids.iter().map(place).collect();
+    assert_eq!(ledger.uids(kind, namespace), want);
+}

@@ -8,7 +8,7 @@
 //! | `limits` | decide about what devices in flight share; pure |
 //! | `explain`, `forecast` | say what is stored, and what would happen, in plain words; pure |
 //! | `act` | write |
-//! | `controller`, `namespaces`, `passes`, `reconcile`, `status_write`, `rounds`, `takeover`, `trial`, `sweep`, `context` | wire them together |
+//! | `controller`, `namespaces`, `passes`, `reconcile`, `status_write`, `rounds`, `takeover`, `trial`, `sweep`, `workshop`, `context` | wire them together |
 
 mod act;
 pub mod addresses;
@@ -69,6 +69,7 @@ mod trial;
 mod unreadable;
 pub mod verdict;
 pub mod waits;
+mod workshop;
 
 pub use context::{Context, Limits};
 pub use controller::run;

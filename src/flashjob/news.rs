@@ -80,11 +80,7 @@ fn of_device(before: Option<&DeviceStatus>, now: &DeviceStatus) -> Vec<News> {
     }) {
         news.push(warning(foreign, message));
     }
-    for told in [
-        Reason::AddressLost,
-        Reason::ServiceDeleted,
-        Reason::Uninstalled,
-    ] {
+    for told in [Reason::AddressLost, Reason::ServiceDeleted] {
         let told = told.as_str();
         if begins(before, now, |device| device.reason.as_deref() == Some(told)) {
             let message = now.message.clone().unwrap_or_default();
@@ -183,7 +179,6 @@ mod tests {
         device(DevicePhase::Flashing, Some(Reason::AddressLost), 0),
         &[]
     )]
-    #[case::a_release_that_was_uninstalled(Some(device(DevicePhase::Reserved, Some(Reason::Reserved), 0)), device(DevicePhase::Waiting, Some(Reason::Uninstalled), 0), &["Uninstalled"])]
     #[case::one_that_was_said(
         Some(device(DevicePhase::Flashing, Some(Reason::ForeignRevision), 0)),
         device(DevicePhase::Flashing, Some(Reason::ForeignRevision), 0),

@@ -59,7 +59,7 @@ pub fn pod_of(pod: &Pod, identity: Identity) -> Option<PodSight> {
             .spec
             .as_ref()
             .and_then(|spec| environment(spec, "EXTERNAL_IP")),
-        container: container(status),
+        container: container(pod.spec.as_ref(), status),
     })
 }
 
@@ -85,7 +85,7 @@ fn finished(status: &PodStatus) -> Option<Timestamp> {
     Some(finished.0)
 }
 
-fn container(status: &PodStatus) -> ContainerSight {
+fn container(spec: Option<&PodSpec>, status: &PodStatus) -> ContainerSight {
     let flash = flash_container(status);
     let state = flash.and_then(|container| container.state.as_ref());
     if let Some(terminated) = state.and_then(|state| state.terminated.as_ref()) {
@@ -105,6 +105,12 @@ fn container(status: &PodStatus) -> ContainerSight {
                 reason: terminated.reason.clone(),
                 message: terminated.message.clone(),
             };
+        }
+        let never = |spec: &PodSpec| spec.restart_policy.as_deref() == Some("Never");
+        let is_over = matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
+        if !is_over && !spec.is_some_and(never) {
+            // It is started again, whatever this end was.
+            return ContainerSight::Running;
         }
         return ContainerSight::Terminated {
             exit_code: terminated.exit_code,

@@ -24,7 +24,7 @@ fn pod_of(spec: &Value, status: &Value) -> Option<PodSight> {
 }
 
 fn flash_spec() -> Value {
-    json!({"nodeName": "node-a", "activeDeadlineSeconds": 600, "containers": [{"name": FLASH_CONTAINER}]})
+    json!({"nodeName": "node-a", "restartPolicy": "Never", "activeDeadlineSeconds": 600, "containers": [{"name": FLASH_CONTAINER}]})
 }
 
 #[test]
@@ -110,6 +110,63 @@ fn a_pod_that_cannot_be_scheduled_says_what_the_scheduler_said() {
             .container,
         want
     );
+}
+
+#[rstest]
+#[case::never("Never", "Running", true)]
+#[case::always("Always", "Running", false)]
+#[case::on_failure("OnFailure", "Running", false)]
+#[case::with_its_pod("OnFailure", "Failed", true)]
+fn a_flash_container_has_ended_for_good_where_it_is_not_started_again(
+    #[case] policy: &str,
+    #[case] phase: &str,
+    #[case] ended: bool,
+) {
+    let mut spec = flash_spec();
+    spec["restartPolicy"] = json!(policy);
+    let container = |name: &str, state: Value| json!({"name": name, "image": "", "imageID": "", "ready": true, "restartCount": 0, "state": state});
+    let status = json!({"phase": phase, "containerStatuses": [
+        container(FLASH_CONTAINER, json!({"terminated": {"exitCode": 0}})),
+        container("istio-proxy", json!({"running": {}})),
+    ]});
+    let seen = pod_of(&spec, &status).unwrap();
+    assert_eq!((seen.ended(), seen.may_have_run()), (ended, true));
+    assert_eq!(seen.phase_is_final(), phase == "Failed");
+}
+
+#[test]
+fn a_sidecar_s_end_is_not_the_flash_s() {
+    let container = |name: &str, state: Value| json!({"name": name, "image": "", "imageID": "", "ready": true, "restartCount": 0, "state": state});
+    let status = json!({"phase": "Running", "initContainerStatuses": [
+        container("istio-proxy", json!({"running": {}})),
+    ], "containerStatuses": [
+        container(FLASH_CONTAINER, json!({"running": {}})),
+        container("linkerd-proxy", json!({"terminated": {"exitCode": 0}})),
+    ]});
+    assert!(!pod_of(&flash_spec(), &status).unwrap().ended());
+}
+
+#[rstest]
+#[case::before_its_deadline(Some("1970-01-01T00:10:08Z"), 600, Some(true))]
+#[case::at_its_deadline(Some("1970-01-01T00:10:09Z"), 600, Some(false))]
+#[case::without_an_end(None, 600, None)]
+#[case::without_a_deadline(Some("1970-01-01T00:00:10Z"), 0, None)]
+#[case::beyond_all_time(Some("1970-01-01T00:00:10Z"), i64::MAX, None)]
+fn a_flash_ends_in_time_by_its_node_s_clock(
+    #[case] finished: Option<&str>,
+    #[case] deadline: i64,
+    #[case] in_time: Option<bool>,
+) {
+    let mut spec = flash_spec();
+    spec["activeDeadlineSeconds"] = json!(deadline);
+    let state = finished.map_or_else(
+        || json!({"running": {}}),
+        |finished| json!({"terminated": {"exitCode": 0, "finishedAt": finished}}),
+    );
+    let status = json!({"phase": "Running", "startTime": "1970-01-01T00:00:09Z", "containerStatuses": [
+        {"name": FLASH_CONTAINER, "image": "", "imageID": "", "ready": true, "restartCount": 0, "state": state}]});
+    let seen = pod_of(&spec, &status).unwrap();
+    assert_eq!(seen.ended_in_time(), in_time);
 }
 
 #[rstest]

@@ -105,7 +105,7 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
             return Ok(Some(Duration::from_millis(1)));
         }
     }
-    try_values(ctx, job);
+    try_values(ctx, job).await;
     let now = now();
     let flash_pod = ctx.flash_pod_of(job);
     let (plan, wanted, due) = {
@@ -128,6 +128,7 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
             ctx.metrics.devices(&job.uid, shares);
             wanted
         });
+        tell_uninstalled(ctx, &state, &job, &plan);
         start(ctx, &mut state, &job, &plan);
         (plan, wanted, due)
     };
@@ -194,6 +195,17 @@ async fn report_unreadable(ctx: &Context, job: &Job, error: &str) -> Result<Next
 fn until(at: Timestamp, now: Timestamp) -> Duration {
     let wait = Duration::try_from(at.duration_since(now)).unwrap_or_default();
     wait.max(Duration::from_millis(5))
+}
+
+/// What somebody uninstalled before its Pod was created begins anew, sooner than a status may say so.
+fn tell_uninstalled(ctx: &Context, state: &State, job: &Job, plan: &Plan) {
+    let reason = Reason::Uninstalled;
+    let told = plan.release.iter();
+    for (key, _, waiting) in told.filter(|(_, _, waiting)| waiting.reason == reason) {
+        let attempt = state.ledger.attempt(key);
+        let uuid = attempt.map(|attempt| attempt.identity.uuid.as_str());
+        ctx.event(job, uuid, (true, reason.as_str()), waiting.message.clone());
+    }
 }
 
 /// Starts the plan's steps; each holds its lock and slot from here on.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     device::Footprint,
@@ -189,11 +189,31 @@ impl PodSight {
         is_tracked(&self.finalizers)
     }
 
-    /// Whether the Pod has ended for good: phase Succeeded or Failed, or deleted before it was bound to a node.
+    /// Whether the flash has ended for good: the flash container, which is never started again, the Pod with all its containers
+    /// (phase Succeeded or Failed), or a Pod that was deleted before it was bound to a node. A Pod of which only the flash has
+    /// ended goes on to hold lock and slot until it is gone.
     #[must_use]
     pub fn ended(&self) -> bool {
-        matches!(self.phase.as_str(), "Succeeded" | "Failed")
+        self.phase_is_final()
+            || matches!(self.container, ContainerSight::Terminated { .. })
             || (self.sight.deleting.is_some() && self.node.is_none())
+    }
+
+    /// Whether every container of the Pod has ended.
+    #[must_use]
+    pub fn phase_is_final(&self) -> bool {
+        matches!(self.phase.as_str(), "Succeeded" | "Failed")
+    }
+
+    /// Whether the flash container ended before its deadline, by the node's clock, where the kubelet reported both.
+    #[must_use]
+    pub fn ended_in_time(&self) -> Option<bool> {
+        let (started, finished) = (self.started?, self.finished?);
+        let seconds = Some(self.active_deadline_seconds).filter(|seconds| *seconds > 0)?;
+        let deadline = started
+            .checked_add(SignedDuration::from_secs(seconds))
+            .ok()?;
+        Some(finished < deadline)
     }
 
     /// Whether the flash container may ever have run: only then can the device have been touched.

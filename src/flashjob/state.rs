@@ -7,11 +7,10 @@ use std::{
     sync::Arc,
 };
 
-use jiff::Timestamp;
 use super::{
     attempts::Bounds,
-    job::Job,
     belief::Repair,
+    job::Job,
     ledger::{Ledger, UnsealedObject},
     limits::line::Line,
     memory::{Memory, Refusal},
@@ -27,6 +26,7 @@ use crate::{
     flashclass::{Classes, Facts, Frozen, Namespaces, Terms, terms},
     seal::Seals,
 };
+use jiff::Timestamp;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]

@@ -3,6 +3,8 @@
 //!
 //! Called by `reconcile` before it plans.
 
+use std::sync::Arc;
+
 use super::{
     blueprint::{AttemptOf, FlashPod},
     context::Context,
@@ -14,18 +16,52 @@ use crate::{
     device::Device,
 };
 
-/// Most devices that are tried at once: the state is locked meanwhile.
+/// Most devices that are tried at once: the pass waits for them.
 const MAX_TRIALS: usize = 20;
 
 /// Tries the job's values on its devices before anything starts, once for every spec and chart: the first that passes will do.
-pub(super) fn try_values(ctx: &Context, job: &Job) {
+pub(super) async fn try_values(ctx: &Context, job: &Arc<Job>) {
     let Ok(flash_pod) = ctx.flash_pod_of(job) else {
         return;
     };
+    let Some((round, devices)) = to_try(ctx, job, &flash_pod) else {
+        return;
+    };
+    let tried = {
+        let (flash_pod, job) = (Arc::clone(&flash_pod), Arc::clone(job));
+        let work = move || {
+            let outcomes = devices
+                .iter()
+                .map(|(uuid, device)| try_one(&flash_pod, &job, &round, uuid, device).err());
+            Ok(conclude(outcomes))
+        };
+        ctx.workshop.run(work).await
+    };
+    let Some(outcome) = tried.unwrap_or_else(|refusal| Some(Outcome::Refused(refusal))) else {
+        return;
+    };
+    let mut state = ctx.state();
+    let memory = state.memory(&job.uid);
+    let of = (job.generation, flash_pod.version);
+    // Where only helm can render, a trial sees no more than the values.
+    memory.proven = (outcome == Outcome::Proven && flash_pod.native()).then_some(of);
+    let refusal = match outcome {
+        Outcome::Refused(refusal) => Some(refusal),
+        Outcome::Proven | Outcome::Unproven => None,
+    };
+    memory.refusal = Some((of.0, of.1, refusal));
+}
+
+/// The devices on which the values are to be tried now, if that is due.
+fn to_try(
+    ctx: &Context,
+    job: &Job,
+    flash_pod: &FlashPod,
+) -> Option<(Round, Vec<(String, Device)>)> {
     let mut state = ctx.state();
     // What is refused as a whole, or not frozen yet, is not tried.
     if state.terms(job).refusal.is_some() || state.frozen_of(job).is_none() {
-        return;
+        return None;
     }
     let tried =
         state
@@ -38,17 +74,11 @@ pub(super) fn try_values(ctx: &Context, job: &Job) {
                     .is_some_and(|refusal| refusal.reason == Reason::SelectionLost);
                 lost || (*generation, *version) == (job.generation, flash_pod.version)
             });
-    let Some(round) = job
-        .status
-        .round
-        .as_ref()
-        .filter(|_| !tried && job.round_is_current())
-    else {
-        return;
-    };
-    let Some(roster) = state.rosters.get(&job.uid).cloned() else {
-        return;
-    };
+    let round = job.status.round.as_ref()?;
+    if tried || !job.round_is_current() {
+        return None;
+    }
+    let roster = state.rosters.get(&job.uid).cloned()?;
     let known = roster.devices().iter().filter_map(|selected| {
         let by_endpoint = || state.inventory.by_endpoint(selected.endpoint.as_deref()?);
         let by_uuid = state
@@ -56,21 +86,9 @@ pub(super) fn try_values(ctx: &Context, job: &Job) {
             .by_uuid(&selected.uuid)
             .and_then(|device| device.as_ref().ok());
         let device = by_uuid.or_else(by_endpoint)?;
-        Some((selected.uuid.as_str(), device))
+        Some((selected.uuid.clone(), device.clone()))
     });
-    let outcomes = known.map(|(uuid, device)| try_one(&flash_pod, job, round, uuid, device).err());
-    let Some(outcome) = conclude(outcomes.take(MAX_TRIALS)) else {
-        return;
-    };
-    let memory = state.memory(&job.uid);
-    let of = (job.generation, flash_pod.version);
-    // Where only helm can render, a trial sees no more than the values.
-    memory.proven = (outcome == Outcome::Proven && flash_pod.native()).then_some(of);
-    let refusal = match outcome {
-        Outcome::Refused(refusal) => Some(refusal),
-        Outcome::Proven | Outcome::Unproven => None,
-    };
-    memory.refusal = Some((of.0, of.1, refusal));
+    Some((round.clone(), known.take(MAX_TRIALS).collect()))
 }
 
 /// What the trials came to.
@@ -94,6 +112,10 @@ fn conclude(outcomes: impl Iterator<Item = Option<Refusal>>) -> Option<Outcome> 
         match outcome {
             None => return Some(Outcome::Proven),
             Some(refusal) if refusal.reason == Reason::DeviceInvalid => {}
+            // What a chart takes, it takes with the next device as well.
+            Some(refusal) if refusal.reason == Reason::ChartInvalid => {
+                return Some(Outcome::Refused(refusal));
+            }
             Some(refusal) => drop(refused.get_or_insert(refusal)),
         }
     }
@@ -104,8 +126,32 @@ fn conclude(outcomes: impl Iterator<Item = Option<Refusal>>) -> Option<Outcome> 
 /// Tries the values of one device: what chart, schema and guard make of them, without and with an address.
 ///
 /// # Errors
-/// What they refuse.
+/// What they refuse. Where the chart can be used without the values of the job, it is the job's fault.
 pub(super) fn try_one(
+    flash_pod: &FlashPod,
+    job: &Job,
+    round: &Round,
+    uuid: &str,
+    device: &Device,
+) -> Result<(), Refusal> {
+    let refusal = match try_as_it_is(flash_pod, job, round, uuid, device) {
+        Err(refusal) if refusal.reason == Reason::ChartInvalid => refusal,
+        other => return other,
+    };
+    let mut plain = job.clone();
+    let values = plain.spec.as_mut().ok().and_then(|spec| spec.values.take());
+    if values.is_some() && try_as_it_is(flash_pod, &plain, round, uuid, device).is_ok() {
+        let message = format!(
+            "spec.values: without them the flash chart can be used, with them: {}",
+            refusal.message
+        );
+        let reason = Reason::GuardRefused;
+        return Err(Refusal { reason, message });
+    }
+    Err(refusal)
+}
+
+fn try_as_it_is(
     flash_pod: &FlashPod,
     job: &Job,
     round: &Round,
@@ -158,6 +204,7 @@ mod tests {
 
     #[rstest]
     #[case::no_device_is_known(&[], None)]
+    #[case::a_chart_s_mistake(&[Some(refused(Reason::ChartInvalid)), None], Some(Outcome::Refused(refused(Reason::ChartInvalid))))]
     #[case::accepted(&[None, Some(job())], Some(Outcome::Proven))]
     #[case::a_job_s_mistake(&[Some(job())], Some(Outcome::Refused(job())))]
     #[case::a_job_s_mistake_after_an_odd_device(&[Some(device()), Some(job())], Some(Outcome::Refused(job())))]

@@ -1,20 +1,18 @@
 //! What an ended flash Pod achieved, read off its state and its log: its exit code alone proves nothing. Pure.
 //!
-//! Called by `act` once for each ended Pod. The last decisive marker in the log wins, and what was sent stays sent.
+//! Called by `act` once for each ended flash container. The last decisive marker in the log wins, but a log alone is never
+//! success: the container has to have ended by itself and well. Where it did not, what was sent may still have been sent.
 
+mod environment;
 mod log;
+mod markers;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 
-use self::log::Finding;
+pub use self::{log::Finding, markers::Markers};
 use crate::{api::Reason, display};
-
-pub use self::log::Markers;
-
-/// Exit codes of SIGKILL and SIGTERM: somebody ended the container.
-const KILLED: [i32; 2] = [137, 143];
 
 /// How an attempt, or a device that was not begun, ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +40,7 @@ pub struct Verdict {
     pub log_tail: String,
 }
 
-/// An ended Pod, as far as a verdict needs it.
+/// An ended flash container and its Pod, as far as a verdict needs them.
 #[derive(Clone, Copy, Debug)]
 pub struct Ended<'a> {
     /// Exit code of the flash container; none where the kubelet did not report it.
@@ -57,25 +55,25 @@ pub struct Ended<'a> {
     pub pod_message: Option<&'a str>,
     /// Its deletion was asked for: somebody stopped it.
     pub deleted: bool,
+    /// The flash container ended before `activeDeadlineSeconds` were over; none where the kubelet did not report it.
+    pub in_time: Option<bool>,
     /// The log, or why it could not be read.
     pub log: Result<&'a str, &'a str>,
 }
 
-/// Judges an ended Pod.
+/// Judges an ended flash container.
 #[must_use]
 pub fn judge(ended: &Ended<'_>, markers: &Markers) -> Verdict {
-    let finding = ended
+    let said = ended
         .log
-        .ok()
-        .and_then(|log| log::last_finding(log, markers));
-    let (outcome, reason, message) = sent(ended, finding)
-        .or_else(|| stopped(ended, finding))
-        .or_else(|| finding.map(failed))
+        .map_or_else(|_| log::Said::default(), |log| log::read(log, markers));
+    let (outcome, reason, message) = sent(ended, said.last)
+        .or_else(|| stopped(ended, said.last))
+        .or_else(|| said.last.map(|finding| failed(ended, finding)))
         .unwrap_or_else(|| unexplained(ended));
     // What failed after the firmware was sent says nothing of the device: it may run the firmware by now.
-    let sent = ended.log.is_ok_and(|log| log::was_sent(log, markers));
     let outcome = match outcome {
-        Outcome::Failed if sent => Outcome::Unknown,
+        Outcome::Failed if said.maybe_sent => Outcome::Unknown,
         other => other,
     };
     Verdict {
@@ -88,26 +86,39 @@ pub fn judge(ended: &Ended<'_>, markers: &Markers) -> Verdict {
 
 type Words = (Outcome, Reason, String);
 
-/// The log ends with the firmware sent, and the container did not fail by itself afterwards.
-fn sent(ended: &Ended<'_>, finding: Option<Finding>) -> Option<Words> {
-    if finding != Some(Finding::Sent) {
-        return None;
+impl Ended<'_> {
+    /// Whether the flash container ended by itself and without an error: what its log says can be true.
+    fn ended_well(&self) -> bool {
+        let by_itself = match self.pod_reason.unwrap_or_default() {
+            "" => !self.is_late(),
+            // The Pod outlived it: a sidecar ran on until the deadline.
+            "DeadlineExceeded" => self.in_time == Some(true),
+            _ => false,
+        };
+        let well = match self.exit_code {
+            Some(code) => code == 0,
+            // The kubelet says so where every container ended with 0.
+            None => self.phase == "Succeeded" && !self.deleted,
+        };
+        let known = !matches!(
+            self.container_reason,
+            Some("OOMKilled" | "ContainerStatusUnknown")
+        );
+        by_itself && well && known
     }
-    let ended_from_outside = ended.deleted || ended.pod_reason.is_some();
-    let message = match ended.exit_code {
-        None | Some(0) => "the firmware was sent".to_owned(),
-        Some(code) if ended_from_outside || KILLED.contains(&code) => {
-            "the firmware was sent; the Pod was stopped afterwards".to_owned()
-        }
-        Some(code) => {
-            let message = format!(
-                "the log says that the firmware was sent, but {}; compare the device's VERSION before flashing it again",
-                exit_words(ended, code)
-            );
-            return Some((Outcome::Failed, Reason::FlashFailed, message));
-        }
-    };
-    Some((Outcome::Succeeded, Reason::FirmwareSent, message))
+
+    /// Whether it was ended by the deadline, which the Pod says only when all of its containers have ended.
+    fn is_late(&self) -> bool {
+        self.in_time == Some(false) && !matches!(self.phase, "Succeeded" | "Failed")
+    }
+}
+
+/// The log ends with the firmware sent, and the container ended as one that has sent it.
+fn sent(ended: &Ended<'_>, finding: Option<Finding>) -> Option<Words> {
+    (finding == Some(Finding::Sent) && ended.ended_well()).then(|| {
+        let message = "the firmware was sent".to_owned();
+        (Outcome::Succeeded, Reason::FirmwareSent, message)
+    })
 }
 
 /// The container did not end by itself.
@@ -118,11 +129,19 @@ fn stopped(ended: &Ended<'_>, finding: Option<Finding>) -> Option<Words> {
     } else {
         Outcome::Unknown
     };
+    let word = |finding| match finding {
+        Finding::Sent => "the firmware was sent".to_owned(),
+        other => failed(ended, other).2,
+    };
     let said = finding.map_or_else(String::new, |finding| {
-        format!("; the log's last word: {}", failed(finding).2)
+        format!("; the log's last word: {}", word(finding))
     });
     let quote = quoted(ended.pod_message);
-    match ended.pod_reason.unwrap_or_default() {
+    let word = match ended.pod_reason.unwrap_or_default() {
+        "" if ended.is_late() => "DeadlineExceeded",
+        word => word,
+    };
+    match word {
         "DeadlineExceeded" => Some((
             outcome,
             Reason::DeadlineExceeded,
@@ -138,20 +157,21 @@ fn stopped(ended: &Ended<'_>, finding: Option<Finding>) -> Option<Words> {
                 "the node was lost with the Pod{quote}; check the device's VERSION before flashing it again"
             ),
         )),
-        word @ ("Evicted" | "Preempting" | "Preempted" | "NodeShutdown" | "Shutdown"
-        | "Terminated") => Some((
-            outcome,
-            Reason::Evicted,
-            format!(
-                "the node stopped the Pod ({word}){quote}{said}; check the device's VERSION, then flash it again"
-            ),
-        )),
+        "Evicted" | "Preempting" | "Preempted" | "NodeShutdown" | "Shutdown" | "Terminated" => {
+            Some((
+                outcome,
+                Reason::Evicted,
+                format!(
+                    "the node stopped the Pod ({word}){quote}{said}; check the device's VERSION, then flash it again"
+                ),
+            ))
+        }
         // A container that ended with 0 ended by itself, whoever deleted the Pod later.
         _ if ended.deleted && !(ended.exit_code == Some(0) && finding.is_some()) => Some((
             Outcome::Unknown,
             Reason::Interrupted,
             format!(
-                "the Pod was deleted before the firmware was sent{said}; check the device's VERSION, it may be half-written, \
+                "the Pod was deleted before its flash had ended{said}; check the device's VERSION, it may be half-written, \
                  then flash it again"
             ),
         )),
@@ -160,10 +180,21 @@ fn stopped(ended: &Ended<'_>, finding: Option<Finding>) -> Option<Words> {
 }
 
 /// The container ended by itself and its log says why.
-fn failed(finding: Finding) -> Words {
+fn failed(ended: &Ended<'_>, finding: Finding) -> Words {
     let (reason, message) = match finding {
-        // Never reached by `judge`: `sent` takes every log that ends so.
-        Finding::Sent => (Reason::FlashFailed, "the firmware was sent"),
+        Finding::Sent => {
+            let how = match ended.exit_code {
+                Some(code) if code != 0 => exit_words(ended, code),
+                _ => {
+                    let why = quoted(ended.pod_reason.or(ended.container_reason));
+                    format!("{}{why}", end_words(ended))
+                }
+            };
+            let message = format!(
+                "the log says that the firmware was sent, but {how}; compare the device's VERSION before flashing it again"
+            );
+            return (Outcome::Failed, Reason::FlashFailed, message);
+        }
         Finding::Refused => (
             Reason::AttestationRefused,
             "the device's attestation was refused; register the device with dice-auth-service",
@@ -198,8 +229,8 @@ fn unexplained(ended: &Ended<'_>) -> Words {
     if let Err(why) = ended.log {
         let why = shortened(why);
         return unknown(format!(
-            "the Pod ended ({}) and its log could not be read: {why}",
-            ended.phase
+            "{} and its log could not be read: {why}",
+            end_words(ended)
         ));
     }
     match ended.exit_code {
@@ -214,10 +245,19 @@ fn unexplained(ended: &Ended<'_>) -> Words {
         _ => {
             let quote = quoted(ended.pod_message.or(ended.pod_reason));
             unknown(format!(
-                "the Pod ended ({}){quote} and its log does not say whether the firmware was sent",
-                ended.phase
+                "{}{quote} and its log does not say whether the firmware was sent",
+                end_words(ended)
             ))
         }
+    }
+}
+
+/// What has ended: the Pod, or in it the flash container alone.
+fn end_words(ended: &Ended<'_>) -> String {
+    if matches!(ended.phase, "Succeeded" | "Failed") {
+        format!("the Pod ended ({})", ended.phase)
+    } else {
+        "the flash container ended".to_owned()
     }
 }
 

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     cluster::{Events, Leadership, Lost, Scope},
     flashjob::{self, Context, Limits, attempts::Bounds, verdict::Markers},
+    http::Readiness,
     seal::Seals,
     settings::Settings,
 };
@@ -30,7 +31,7 @@ const LOST_HELM_GRACE: Duration = Duration::from_millis(500);
 pub(super) async fn lead(
     prepared: Prepared,
     mut leadership: Leadership,
-    ready: &signal::Sender<bool>,
+    ready: &signal::Sender<Readiness>,
     mut stop: signal::Receiver<bool>,
 ) -> Result<(), RunError> {
     let metrics = prepared.metrics.clone();
@@ -43,7 +44,7 @@ pub(super) async fn lead(
         Ok(Some(Ok(()))) => Box::pin(work(prepared, events, &mut leadership, &mut stop)).await,
         Ok(Some(Err(broken))) => {
             metrics.leading(false);
-            ready.send_replace(false);
+            ready.send_replace(Readiness::Waiting(broken.to_string()));
             events.publish(broken.fact(&prepared.namespace, leadership.lease_uid()));
             drop(events);
             // An event that is lost is no error.

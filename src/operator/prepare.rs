@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{HELM_GRACE, RunError, flash_chart, source::ChartSource};
 use crate::{
-    chart::Chart,
+    chart::{Chart, feature::Feature},
     cluster::{ApiError, Clients, Fence, Kinds, Reader, Writer, clock},
     crash::Crash,
     flashjob::verdict::Markers,
@@ -49,14 +49,15 @@ pub(super) async fn prepare(
 ) -> Result<Prepared, RunError> {
     policy(&settings.flash_pod, [])?;
     let chart = flash_chart(settings.flash_pod.flash_pod_chart.as_deref())?;
-    let (kinds, source) = known(&settings, &clients, chart).await?;
+    let markers = markers(settings.log_markers.as_deref())?;
+    let (kinds, source) = known(&settings, &clients, (chart, &markers)).await?;
     let timeout = settings.write_timeout();
     let writer = Writer::new(clients.write.clone(), kinds, timeout, metrics.clone());
     let leading = Arc::clone(fence);
     let helm = engine(&settings, &source).await?;
     let helm = helm.map(|helm| helm.only_while(move || leading.is_held(clock::boot_time())));
     Ok(Prepared {
-        markers: markers(settings.log_markers.as_deref())?,
+        markers,
         namespace: settings.own_namespace(&clients.default_namespace),
         crash: settings.crash(),
         settings,
@@ -72,13 +73,14 @@ pub(super) async fn prepare(
 async fn known(
     settings: &Settings,
     clients: &Clients,
-    chart: Chart,
+    (chart, markers): (Chart, &Markers),
 ) -> Result<(Kinds, ChartSource), RunError> {
     let extra = &settings.flash_pod.allowed_extra_kinds;
     let kinds = asked_again(|| Kinds::default().discover(&clients.read, extra)).await?;
     let reader = Reader::new(clients.read.clone(), READ_TIMEOUT);
     let version = asked_again(|| reader.cluster_version()).await?;
-    Ok((kinds, ChartSource::new(chart, settings, version)))
+    let source = ChartSource::new(chart, settings, version, markers.clone());
+    Ok((kinds, source))
 }
 
 /// Asks again while it may help, for some time: a process that ends is started again later each time.
@@ -110,10 +112,23 @@ fn markers(path: Option<&Path>) -> Result<Markers, RunError> {
 
 /// The helm command where it is the engine: asked for, or needed by the chart and allowed.
 async fn engine(settings: &Settings, source: &ChartSource) -> Result<Option<Helm>, RunError> {
-    let unsupported = source
-        .load(None)
-        .ok()
-        .and_then(|flash_pod| flash_pod.unsupported.clone());
+    let unsupported = match source.load(None) {
+        Ok(flash_pod) => {
+            if !flash_pod.used.is_empty() {
+                let allowed = flash_pod.used.to_string();
+                tracing::warn!(
+                    allowed,
+                    "the flash chart uses what an administrator allowed it"
+                );
+            }
+            flash_pod.unsupported
+        }
+        // Every job says so, too; no engine would do.
+        Err(refusal) => {
+            tracing::error!(reason = %refusal.reason, error = refusal.message, "the flash chart cannot be used");
+            None
+        }
+    };
     match (settings.engine, unsupported) {
         (EngineChoice::Native, Some(unsupported)) => return Err(RunError::NeedsHelm(unsupported)),
         (EngineChoice::Native | EngineChoice::Auto, None) => return Ok(None),
@@ -133,6 +148,7 @@ async fn engine(settings: &Settings, source: &ChartSource) -> Result<Option<Helm
         timeout: Duration::from_secs(settings.helm_timeout),
         grace: HELM_GRACE,
         history_max: 0,
+        hooks: settings.flash_pod.features().allow(Feature::Hooks),
     })
     .await?;
     tracing::info!(version = %found.version(), "helm found");

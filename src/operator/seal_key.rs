@@ -99,13 +99,20 @@ impl SealKeys {
     #[must_use]
     pub fn secret(&self, namespace: &str, name: &str) -> Secret {
         let bytes = |key: &[u8; KEY_BYTES]| ByteString(key.to_vec());
-        let mut data = std::collections::BTreeMap::from([(CURRENT.to_owned(), bytes(&self.current))]);
-        data.extend(self.previous.as_ref().map(|key| (PREVIOUS.to_owned(), bytes(key))));
+        let mut data =
+            std::collections::BTreeMap::from([(CURRENT.to_owned(), bytes(&self.current))]);
+        data.extend(
+            self.previous
+                .as_ref()
+                .map(|key| (PREVIOUS.to_owned(), bytes(key))),
+        );
         Secret {
             metadata: ObjectMeta {
                 name: Some(name.to_owned()),
                 namespace: Some(namespace.to_owned()),
-                labels: Some([(LABEL_MANAGED_BY.to_owned(), "flashjob-operator".to_owned())].into()),
+                labels: Some(
+                    [(LABEL_MANAGED_BY.to_owned(), "flashjob-operator".to_owned())].into(),
+                ),
                 ..ObjectMeta::default()
             },
             type_: Some(SEAL_KEY_TYPE.to_owned()),
@@ -223,7 +230,9 @@ mod tests {
 
     fn stored(fields: &[(&str, usize)]) -> Secret {
         let mut secret = SealKeys::generate().secret("system", "seal");
-        let data = fields.iter().map(|(field, length)| ((*field).to_owned(), ByteString(vec![7; *length])));
+        let data = fields
+            .iter()
+            .map(|(field, length)| ((*field).to_owned(), ByteString(vec![7; *length])));
         secret.data = Some(data.collect());
         secret
     }

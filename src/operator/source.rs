@@ -9,6 +9,7 @@ use crate::{
     flashjob::{
         blueprint::{self, FlashPod},
         memory::Refusal,
+        verdict::Markers,
     },
     settings::{FlashPodSettings, Settings, policy},
 };
@@ -23,6 +24,7 @@ pub(super) struct ChartSource {
     chart: Chart,
     settings: FlashPodSettings,
     capabilities: Capabilities,
+    markers: Markers,
     /// Name of the `ConfigMap` that holds them, where there is one.
     pub(super) config_map: Option<String>,
 }
@@ -41,12 +43,18 @@ impl ChartSource {
             chart: super::flash_chart(None).expect("a chart"),
             settings,
             capabilities: Capabilities::default(),
+            markers: Markers::default(),
             config_map: Some(config_map.to_owned()),
         }
     }
 
     /// The chart in a cluster of that version.
-    pub(super) fn new(chart: Chart, settings: &Settings, version: ClusterVersion) -> Self {
+    pub(super) fn new(
+        chart: Chart,
+        settings: &Settings,
+        version: ClusterVersion,
+        markers: Markers,
+    ) -> Self {
         Self {
             chart,
             settings: settings.flash_pod.clone(),
@@ -55,6 +63,7 @@ impl ChartSource {
                 api_versions: version.api_versions,
                 ..Capabilities::default()
             },
+            markers,
             config_map: settings.flash_pod_values_configmap.clone(),
         }
     }
@@ -77,7 +86,9 @@ impl ChartSource {
                 (text.to_owned(), format!("ConfigMap {name} {VALUES_KEY}"))
             }),
             allowed_value_paths: self.settings.allowed_value_paths.clone(),
+            features: self.settings.features(),
             policy,
+            markers: self.markers.clone(),
             capabilities: self.capabilities.clone(),
         };
         FlashPod::load(

@@ -73,7 +73,9 @@ fn bulk_digest_of(chart: &Chart) -> String {
 
 /// Names and digests of files, in the order of names.
 fn hashed(files: &[File]) -> Vec<(&str, String)> {
-    let hashed = files.iter().map(|file| (file.name.as_str(), hash(&file.data)));
+    let hashed = files
+        .iter()
+        .map(|file| (file.name.as_str(), hash(&file.data)));
     let mut hashed: Vec<_> = hashed.collect();
     hashed.sort_unstable();
     hashed

@@ -245,7 +245,10 @@ pub(crate) mod tests {
     #[test]
     fn a_key_is_never_printed() {
         let printed = format!("{:?}", seals(7, Some(8)));
-        assert!(!printed.contains("0707") && !printed.contains("7, 7"), "{printed}");
+        assert!(
+            !printed.contains("0707") && !printed.contains("7, 7"),
+            "{printed}"
+        );
         assert!(printed.contains(seals(7, None).key_id()), "{printed}");
     }
 }

@@ -1,7 +1,7 @@
 //! What follows from the settings: whether they agree with each other, scopes, times, paths. Reads the environment only where
 //! a setting is left to it.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::Settings;
 use crate::{
@@ -39,6 +39,12 @@ pub enum SettingsError {
         "--allowed-value-paths: {0:?} is no JSON Pointer: write /resources/limits, not resources.limits"
     )]
     NoPointer(String),
+    /// The log level could be changed from elsewhere.
+    #[error(
+        "--log-level-address: {0} is not a loopback address, and whoever reaches it could change the log level: use 127.0.0.1, \
+         and kubectl port-forward"
+    )]
+    LogLevelOpen(SocketAddr),
 }
 
 impl Settings {
@@ -58,6 +64,10 @@ impl Settings {
                 period: times.renew_period,
                 deadline: times.renew_deadline,
             });
+        }
+        let open = |address: &SocketAddr| !address.ip().to_canonical().is_loopback();
+        if let Some(address) = self.log_level_address.filter(open) {
+            return Err(SettingsError::LogLevelOpen(address));
         }
         match self
             .flash_pod

@@ -59,3 +59,18 @@ fn the_lease_namespace_that_is_set_wins() {
     let settings = parse(&["--pod-namespace", "b"]);
     assert_eq!(settings.own_namespace("c"), "b");
 }
+
+#[test]
+fn the_log_level_is_served_on_loopback_alone() {
+    assert_eq!(parse(&[]).log_level_address, None);
+    for address in ["127.0.0.1:8082", "[::1]:8082"] {
+        let settings = parse(&["--log-level-address", address]);
+        assert_eq!(settings.check(), Ok(()), "{address}");
+    }
+    for address in ["0.0.0.0:8082", "10.0.0.1:8082", "[::]:8082"] {
+        let error = parse(&["--log-level-address", address]).check();
+        let error = error.expect_err("an open address").to_string();
+        let expected = format!("--log-level-address: {address} is not a loopback address");
+        assert!(error.starts_with(&expected), "{error}");
+    }
+}

@@ -27,6 +27,7 @@ fn exported() -> BTreeMap<String, BTreeSet<String>> {
     metrics.api_write("create", "Pod", "ok");
     metrics.release("native", "reserve", "ok");
     metrics.watch_failed("Pod");
+    metrics.other_operators("leader", 1);
     let text = metrics.encode().expect("text");
     let sample = Regex::new(r"(?m)^(\w+)(?:\{(.*)\})? \S+$").expect("a pattern");
     let label = Regex::new(r#"(\w+)=""#).expect("a pattern");

@@ -43,6 +43,7 @@ pub struct Metrics {
     watch_failures: Family<Labels<1>, Counter>,
     unsealed: Family<Labels<1>, Counter>,
     leader: Gauge,
+    other_operators: Family<Labels<1>, Gauge>,
     status_bytes: Counter,
     started: Gauge<f64, AtomicU64>,
 }
@@ -70,6 +71,7 @@ impl Default for Metrics {
             watch_failures: Family::default(),
             unsealed: Family::default(),
             leader: Gauge::default(),
+            other_operators: Family::default(),
             status_bytes: Counter::default(),
             started: Gauge::default(),
         };
@@ -118,6 +120,11 @@ impl Metrics {
             self.unsealed.clone(),
         );
         registry.register("leader", "1 while this process leads", self.leader.clone());
+        registry.register(
+            "other_operators",
+            "Other operators in this cluster, by how they were seen",
+            self.other_operators.clone(),
+        );
         registry.register_with_unit(
             "status_written",
             "Size of all status writes",
@@ -151,6 +158,12 @@ impl Metrics {
 
     fn registry(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// So many other operators were seen that way: `leader` of another namespace, or the `original`.
+    pub fn other_operators(&self, seen: &'static str, count: usize) {
+        let gauge = self.other_operators.get_or_create(&[word("seen", seen)]);
+        gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// A reconcile ended.

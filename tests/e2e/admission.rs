@@ -230,6 +230,76 @@ async fn a_kind_that_the_administrator_adds_comes_and_goes_with_its_flash(#[case
         .await;
 }
 
+/// A Pod that is the operator's by name and label.
+fn flash_pod() -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "flash-confined", "labels": {"flashjob.nbfc.io/job-uid": "any"}},
+        "spec": {
+            "containers": [{"name": "flash-container", "image": "registry.example.com/flash:1"}],
+            "initContainers": [{"name": "first", "image": "registry.example.com/flash:1"}],
+            "volumes": [{"name": "tmp", "emptyDir": {}}],
+        },
+    })
+}
+
+#[tokio::test]
+async fn the_operator_s_token_creates_no_pod_that_reaches_the_node_or_is_in_a_namespace_of_kubernetes()
+ {
+    let space = with_policies("confined-pods").await;
+    let plane = space.control_plane;
+    plane.expect_refusals(&space.name, "create", "pods");
+    plane.expect_refusals("kube-system", "create", "pods");
+    let kubeconfig = plane.operator_kubeconfig();
+    let create = |namespace: &str, pod: &Value| {
+        let token = [
+            "--kubeconfig",
+            kubeconfig.to_str().unwrap(),
+            "-n",
+            namespace,
+        ];
+        let create = ["create", "--dry-run=server"];
+        plane.feed(&[&token[..], &create].concat(), &pod.to_string())
+    };
+    create(&space.name, &flash_pod()).unwrap();
+    for (place, value) in [
+        ("/spec/hostNetwork", json!(true)),
+        ("/spec/hostPID", json!(true)),
+        ("/spec/hostIPC", json!(true)),
+        (
+            "/spec/volumes/0",
+            json!({"name": "tmp", "hostPath": {"path": "/"}}),
+        ),
+        (
+            "/spec/containers/0/securityContext",
+            json!({"privileged": true}),
+        ),
+        (
+            "/spec/initContainers/0/securityContext",
+            json!({"privileged": true}),
+        ),
+        (
+            "/spec/containers/0/ports",
+            json!([{"containerPort": 80, "hostPort": 80}]),
+        ),
+    ] {
+        let mut pod = flash_pod();
+        let (parent, key) = place.rsplit_once('/').unwrap();
+        match pod.pointer_mut(parent).unwrap() {
+            Value::Array(items) => items[key.parse::<usize>().unwrap()] = value,
+            object => object[key] = value,
+        }
+        let refusal = create(&space.name, &pod).unwrap_err();
+        let why = "may create no Pod that reaches the node";
+        assert!(refusal.contains(why), "{place}: {refusal}");
+    }
+    let refusal = create("kube-system", &flash_pod()).unwrap_err();
+    assert!(
+        refusal.contains("may create pods in no namespace of Kubernetes itself"),
+        "{refusal}"
+    );
+}
+
 /// The Pod of the operator's Deployment, as these values of its chart make it.
 fn operator_pod(space: &Space, values: &[&str]) -> Value {
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/flashjob-operator");

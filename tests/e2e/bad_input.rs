@@ -10,15 +10,16 @@ mod hands;
 mod lost_node;
 mod namespaces;
 mod outages;
+mod said;
 mod sizes;
 mod values;
 mod world;
 
+use flashjob_operator::names::SEAL_KEY_TYPE;
 use kube::{
     Api,
     api::{ApiResource, DeleteParams, DynamicObject, PostParams},
 };
-use flashjob_operator::names::SEAL_KEY_TYPE;
 use serde_json::{Value, json};
 
 use crate::support::{ControlPlane, Fleet, Operator, Params, Space, healthy, seconds};

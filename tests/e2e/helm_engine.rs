@@ -148,8 +148,11 @@ async fn a_refused_pod_sends_its_device_back_to_wait_with_the_reason_and_it_is_f
         .await;
 }
 
-/// A copy of the flash chart, with one more line in the annotations of its Pod and one more file.
-fn chart_that_needs_helm(directory: &Path, file: Option<(&str, &str)>) {
+/// What this engine does not have and helm has.
+const ONLY_HELM: &str = "duration 61";
+
+/// A copy of the flash chart, with this expression in an annotation of its Pod, and one more file.
+fn chart_with(directory: &Path, expression: &str, file: Option<(&str, &str)>) {
     let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/flash-pod");
     crate::support::control_plane::run(
         std::process::Command::new("cp")
@@ -159,8 +162,7 @@ fn chart_that_needs_helm(directory: &Path, file: Option<(&str, &str)>) {
     let pod = directory.join("templates/pod.yaml");
     let text = fs::read_to_string(&pod).unwrap();
     let line = "    kubectl.kubernetes.io/default-container: flash-container\n";
-    let more =
-        format!("{line}    lab.example.com/rendered: {{{{ now | date \"2006\" | quote }}}}\n");
+    let more = format!("{line}    lab.example.com/rendered: {{{{ {expression} | quote }}}}\n");
     assert!(text.contains(line));
     fs::write(&pod, text.replace(line, &more)).unwrap();
     if let Some((name, text)) = file {
@@ -173,16 +175,16 @@ async fn a_chart_that_only_helm_can_render_is_flashed_by_helm() {
     let space = Space::new("helm-only").await;
     let fleet = space.healthy(3, 2.0).await;
     let chart = tempfile::tempdir().unwrap();
-    chart_that_needs_helm(chart.path(), None);
+    chart_with(chart.path(), ONLY_HELM, None);
     let path = chart.path().to_str().unwrap();
     let operator = space.operator(&["--engine", "auto", "--flash-pod-chart", path]);
     space.apply(&job("only", &fleet.uuids(), &json!({})).to_string());
     space
         .eventually("the annotation", seconds(90), async || {
-            let year = r"-o=jsonpath={.items[*].metadata.annotations.lab\.example\.com/rendered}";
+            let text = r"-o=jsonpath={.items[*].metadata.annotations.lab\.example\.com/rendered}";
             space
-                .kubectl(&["get", "pods", year])
-                .starts_with("20")
+                .kubectl(&["get", "pods", text])
+                .starts_with("1m1s")
                 .then_some(())
         })
         .await;
@@ -206,7 +208,7 @@ async fn what_only_helm_renders_is_shown_to_the_guard_before_anything_is_created
     let role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: sneaky}\nrules: []\n";
     // Only with the Pod: still it is refused before the Service is made.
     let role = format!("{{{{ if .Values.externalIP }}}}\n{role}{{{{ end }}}}\n");
-    chart_that_needs_helm(chart.path(), Some(("role.yaml", &role)));
+    chart_with(chart.path(), ONLY_HELM, Some(("role.yaml", &role)));
     let path = chart.path().to_str().unwrap();
     let _operator = space.operator(&["--engine", "auto", "--flash-pod-chart", path]);
     space.apply(&job("guarded", &fleet.uuids(), &json!({})).to_string());
@@ -228,4 +230,108 @@ async fn what_only_helm_renders_is_shown_to_the_guard_before_anything_is_created
     assert!(space.releases().is_empty());
     assert_eq!(space.control_plane.audit().flashes(&space.name).len(), 0);
     assert!(space.kubectl(&["get", "services", "-o", "name"]).is_empty());
+}
+
+/// A chart that copies a Secret of the namespace into its Pod, on an operator with that engine: nothing begins.
+async fn refused_by(engine: &str) {
+    let space = Space::new(&format!("lookup-{engine}")).await;
+    let fleet = space.healthy(1, 0.5).await;
+    space.kubectl(&[
+        "create",
+        "secret",
+        "generic",
+        "other",
+        "--from-literal=word=plugh",
+    ]);
+    let chart = tempfile::tempdir().unwrap();
+    let expression = "lookup \"v1\" \"Secret\" .Release.Namespace \"other\" | toJson";
+    chart_with(chart.path(), expression, None);
+    let path = chart.path().to_str().unwrap();
+    let _operator = space.operator(&["--engine", engine, "--flash-pod-chart", path]);
+    space.apply(&job("copies", &fleet.uuids(), &json!({})).to_string());
+    let status = space
+        .eventually("the refusal", seconds(60), async || {
+            let status = space.job("copies").0["status"].clone();
+            (status["reason"] == "ChartInvalid").then_some(status)
+        })
+        .await;
+    let message = status["message"].as_str().unwrap_or_default();
+    for part in [
+        "templates/pod.yaml:",
+        "function \"lookup\"",
+        "--chart-allow=lookup",
+    ] {
+        assert!(message.contains(part), "{part} is not in {message}");
+    }
+    assert!(space.releases().is_empty());
+    assert!(
+        space
+            .kubectl(&["get", "pods,services", "-o", "name"])
+            .is_empty()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chart_that_reads_the_cluster_is_refused_by_the_native_engine() {
+    refused_by("native").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chart_that_reads_the_cluster_is_refused_by_the_helm_engine() {
+    refused_by("helm").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chart_that_reads_the_cluster_is_not_handed_to_helm_by_auto() {
+    refused_by("auto").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_administrator_allows_a_chart_is_said_in_the_status() {
+    let space = Space::new("chart-allow").await;
+    let fleet = space.healthy(1, 0.5).await;
+    let chart = tempfile::tempdir().unwrap();
+    chart_with(chart.path(), "now | date \"2006\"", None);
+    let path = chart.path().to_str().unwrap();
+    let arguments = ["--flash-pod-chart", path, "--chart-allow", "random"];
+    let _operator = space.operator(&arguments);
+    space.apply(&job("dated", &fleet.uuids(), &json!({})).to_string());
+    let done = space.finished("dated", 120).await;
+    assert!(done.is("Complete"), "{:#}", done.0["status"]);
+    let engine = &done.0["status"]["effective"]["engine"];
+    assert_eq!(engine, "helm --chart-allow=random");
+    space.assert_flashed(&fleet, 1);
+}
+
+/// A chart without a Service, on an operator with that engine: neither waits for an address that cannot come, nor starts the Pod.
+async fn without_a_service(engine: &str) {
+    let space = Space::new(&format!("no-service-{engine}")).await;
+    let fleet = space.healthy(1, 0.5).await;
+    let chart = tempfile::tempdir().unwrap();
+    chart_with(chart.path(), "\"plain\"", None);
+    fs::remove_file(chart.path().join("templates/service.yaml")).unwrap();
+    let path = chart.path().to_str().unwrap();
+    let _operator = space.operator(&["--engine", engine, "--flash-pod-chart", path]);
+    space.apply(&job("served", &fleet.uuids(), &json!({})).to_string());
+    let status = space
+        .eventually("the refusal", seconds(60), async || {
+            let status = space.job("served").0["status"].clone();
+            (status["reason"] == "ChartInvalid").then_some(status)
+        })
+        .await;
+    let message = status["message"].as_str().unwrap_or_default();
+    assert!(message.contains("it renders no Service"), "{message}");
+    assert!(space.releases().is_empty());
+    let kinds = ["get", "pods,services", "-o", "name"];
+    assert!(space.kubectl(&kinds).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chart_without_a_service_is_refused_by_the_native_engine() {
+    without_a_service("native").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chart_without_a_service_is_refused_by_the_helm_engine() {
+    without_a_service("helm").await;
 }

@@ -39,13 +39,21 @@ impl Lab {
     async fn new(name: &str, engine: &str, params: Params, more: &[&str]) -> Self {
         let space = Space::new(name).await;
         let system = Space::new(&format!("{name}-system")).await;
+        space.control_plane.operator_kubeconfig();
         let fleet = space.fleet(params).await;
         system.copy_role();
-        let arguments = [
-            &["--engine", engine, "--lease-namespace", &system.name][..],
-            &["--cool-down-seconds=0"],
-            more,
+        let own = [
+            "--engine",
+            engine,
+            "--watch-namespaces",
+            &space.name,
+            "--akri-namespaces",
+            &space.name,
+            "--lease-namespace",
+            &system.name,
+            "--cool-down-seconds=0",
         ];
+        let arguments = [&own[..], more];
         let arguments: Vec<String> = arguments.concat().into_iter().map(str::to_owned).collect();
         let operator = start(&space, &arguments);
         Self {
@@ -117,7 +125,11 @@ impl Lab {
 
 fn start(space: &Space, arguments: &[String]) -> Operator {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    space.operator(&arguments)
+    let log = space
+        .control_plane
+        .directory()
+        .join(format!("{}.log", space.name));
+    Operator::start(space.control_plane, &log, &arguments)
 }
 
 fn text(value: &Value) -> &str {
@@ -148,7 +160,10 @@ impl<'a> Editor<'a> {
     fn creates(&self, object: &Value) {
         let user = format!("--as={}", self.user);
         let arguments = ["-n", &self.space.name, &user, "create"];
-        let created = self.space.control_plane.feed(&arguments, &object.to_string());
+        let created = self
+            .space
+            .control_plane
+            .feed(&arguments, &object.to_string());
         created.unwrap_or_else(|complaint| panic!("{complaint}\nof:\n{object:#}"));
     }
 }
@@ -157,7 +172,13 @@ impl<'a> Editor<'a> {
 fn copied(object: &Value, namespace: &str) -> Value {
     let mut copy = object.clone();
     let metadata = copy["metadata"].as_object_mut().unwrap();
-    for field in ["uid", "resourceVersion", "creationTimestamp", "managedFields", "generation"] {
+    for field in [
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+        "managedFields",
+        "generation",
+    ] {
         metadata.remove(field);
     }
     metadata.remove("ownerReferences");
@@ -237,7 +258,12 @@ fn forged(job_uid: &str, job: &str, namespace: &str, uuid: &str, endpoint: &str)
             seal: None,
         }),
     };
-    let secret = secret(&record, &BTreeMap::new(), Stamp::Created(jiff::Timestamp::now())).unwrap();
+    let secret = secret(
+        &record,
+        &BTreeMap::new(),
+        Stamp::Created(jiff::Timestamp::now()),
+    )
+    .unwrap();
     let mut value = serde_json::to_value(&secret).unwrap();
     value["apiVersion"] = json!("v1");
     value["kind"] = json!("Secret");
@@ -290,7 +316,10 @@ async fn objects_of_another_namespace_mean_nothing_whatever_their_labels_and_sea
 
     // A Pod with the labels and the seal of the victim's, which has ended well.
     let mut copy = copied(&pod, &evil.name);
-    copy["metadata"].as_object_mut().unwrap().remove("finalizers");
+    copy["metadata"]
+        .as_object_mut()
+        .unwrap()
+        .remove("finalizers");
     mallory.creates(&copy);
     let ended = json!({"status": {"phase": "Succeeded", "containerStatuses": [{
         "name": "flash-container", "image": "i", "imageID": "", "ready": false, "restartCount": 0,
@@ -301,22 +330,42 @@ async fn objects_of_another_namespace_mean_nothing_whatever_their_labels_and_sea
     evil.kubectl(&[&["patch", "pod", &name][..], &flags].concat());
     // And a record of the victim's job.
     let endpoint = text(&lab.device("job", &uuid)["hostEndpoint"]).to_owned();
-    mallory.creates(&forged(&lab.job_uid("job"), "job", &evil.name, &uuid, &endpoint));
+    mallory.creates(&forged(
+        &lab.job_uid("job"),
+        "job",
+        &evil.name,
+        &uuid,
+        &endpoint,
+    ));
 
     let done = lab.space.finished("job", 120).await;
     assert_eq!(done.device(&uuid)["pod"], name.as_str(), "{:#}", done.0);
     assert_eq!(done.count("succeeded"), 1, "{:#}", done.0);
     lab.space.assert_flashed(&lab.fleet, 1);
     let journal = lab.fleet.journal();
-    assert!(journal.iter().all(|flash| !flash.overlapped), "{journal:#?}");
+    assert!(
+        journal.iter().all(|flash| !flash.overlapped),
+        "{journal:#?}"
+    );
     let theirs = evil.kubectl(&["get", "pods,services,secrets", "-o", "name"]);
-    assert_eq!(theirs.lines().filter(|line| line.contains("flash-")).count(), 3, "{theirs}");
+    assert_eq!(
+        theirs
+            .lines()
+            .filter(|line| line.contains("flash-"))
+            .count(),
+        3,
+        "{theirs}"
+    );
 }
 
 #[tokio::test]
 async fn pods_with_labels_in_another_namespace_take_no_slot() {
     let evil = elsewhere("slots").await;
-    let watch = ["--watch-namespaces", evil.name.as_str(), "--max-in-flight=2"];
+    let watch = [
+        "--watch-namespaces",
+        evil.name.as_str(),
+        "--max-in-flight=2",
+    ];
     let lab = Lab::new("slots", "native", one_slow(0.5), &watch).await;
     let mallory = Editor::of(&evil);
     for number in 0..4 {
@@ -348,13 +397,29 @@ async fn a_forged_record_of_a_job_is_never_rendered_and_keeps_its_device_until_i
     let spec = json!({"suspend": true, "verification": {"mode": "None"}});
     let manifest = job("job", std::slice::from_ref(&uuid), &spec);
     lab.space.apply(&manifest.to_string());
-    let forgery = forged(&lab.job_uid("job"), "job", &lab.space.name, &uuid, "192.0.2.7:80");
+    let forgery = forged(
+        &lab.job_uid("job"),
+        "job",
+        &lab.space.name,
+        &uuid,
+        "192.0.2.7:80",
+    );
     mallory.creates(&forgery);
-    lab.space.apply(&job("job", std::slice::from_ref(&uuid), &json!({"verification": {"mode": "None"}})).to_string());
+    lab.space.apply(
+        &job(
+            "job",
+            std::slice::from_ref(&uuid),
+            &json!({"verification": {"mode": "None"}}),
+        )
+        .to_string(),
+    );
     let kept = lab.stands("job", &uuid, "SealUnknown").await;
     let message = text(&kept["message"]);
     let command = format!("helm uninstall flash-{uuid} -n {}", lab.space.name);
-    assert!(message.contains("bears no seal of this operator") && message.ends_with(&command), "{message}");
+    assert!(
+        message.contains("bears no seal of this operator") && message.ends_with(&command),
+        "{message}"
+    );
     let events = ["get", "events", "-o=jsonpath={.items[*].reason}"];
     let reasons = lab.space.kubectl(&events);
     assert!(reasons.contains("SealUnknown"), "{reasons}");
@@ -378,7 +443,13 @@ async fn a_forged_record_of_an_unknown_job_is_left_alone_and_its_hooks_never_run
     let lab = Lab::new(&format!("hooks-{engine}"), engine, one_slow(0.5), &[]).await;
     let mallory = Editor::of(&lab.space);
     let unknown = "00000000-0000-0000-0000-000000000666";
-    let forgery = forged(unknown, "gone", &lab.space.name, "7e4a6e7b-bee6-4fac-bdea-43d671baaa15", "192.0.2.7:80");
+    let forgery = forged(
+        unknown,
+        "gone",
+        &lab.space.name,
+        "7e4a6e7b-bee6-4fac-bdea-43d671baaa15",
+        "192.0.2.7:80",
+    );
     mallory.creates(&forgery);
     // The sweep comes by every five seconds; a job that is carried out meanwhile shows that the operator is at work.
     lab.flash("job", &lab.fleet.uuids());
@@ -402,17 +473,32 @@ async fn a_pod_that_was_replaced_with_its_seal_copied_gives_no_verdict() {
     let pod = lab.pod(&uuid).await;
     let name = text(&pod["metadata"]["name"]).to_owned();
     let bare = json!({"metadata": {"finalizers": null}}).to_string();
-    mallory.does(&["patch", "pod", &name, "--type=merge", "-p", &bare]).unwrap();
-    mallory.does(&["delete", "pod", &name, "--grace-period=0", "--force"]).unwrap();
+    mallory
+        .does(&["patch", "pod", &name, "--type=merge", "-p", &bare])
+        .unwrap();
+    mallory
+        .does(&["delete", "pod", &name, "--grace-period=0", "--force"])
+        .unwrap();
     let mut copy = copied(&pod, &lab.space.name);
-    copy["metadata"].as_object_mut().unwrap().remove("finalizers");
+    copy["metadata"]
+        .as_object_mut()
+        .unwrap()
+        .remove("finalizers");
     mallory.creates(&copy);
     let ended = json!({"status": {"phase": "Succeeded", "containerStatuses": [{
         "name": "flash-container", "image": "i", "imageID": "", "ready": false, "restartCount": 0,
         "state": {"terminated": {"exitCode": 0, "reason": "Completed"}},
     }]}});
     let patch = ended.to_string();
-    lab.space.kubectl(&["patch", "pod", &name, "--subresource=status", "--type=merge", "-p", &patch]);
+    lab.space.kubectl(&[
+        "patch",
+        "pod",
+        &name,
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        &patch,
+    ]);
     let done = lab.space.finished("job", 120).await;
     assert_eq!(done.device(&uuid)["reason"], "Interrupted", "{:#}", done.0);
     assert_eq!(lab.births("pods").len(), 1, "no second flash");
@@ -441,7 +527,8 @@ async fn a_flash_whose_labels_were_taken_off_is_found_again_and_gets_them_back(
     } else {
         strip(&lab);
     }
-    let label = "-o=jsonpath={.metadata.labels.flashjob\\.nbfc\\.io/job-uid} {.metadata.labels.uuid}";
+    let label =
+        "-o=jsonpath={.metadata.labels.flashjob\\.nbfc\\.io/job-uid} {.metadata.labels.uuid}";
     let wanted = format!("{} {uuid}", lab.job_uid("job"));
     lab.space
         .eventually("labels that are put back", PATIENCE, async || {
@@ -468,10 +555,18 @@ async fn a_lost_key_never_leads_to_a_second_flash(#[case] fate: &str) {
     let pod = text(&lab.pod(&uuid).await["metadata"]["name"]).to_owned();
     lab.meanwhile(|lab| {
         if fate == "deleted" {
-            lab.system.kubectl(&["delete", "secret", "flashjob-operator-seal"]);
+            lab.system
+                .kubectl(&["delete", "secret", "flashjob-operator-seal"]);
         } else {
             let other = json!({"data": {"current": STANDARD.encode([9_u8; 32])}}).to_string();
-            lab.system.kubectl(&["patch", "secret", "flashjob-operator-seal", "--type=merge", "-p", &other]);
+            lab.system.kubectl(&[
+                "patch",
+                "secret",
+                "flashjob-operator-seal",
+                "--type=merge",
+                "-p",
+                &other,
+            ]);
         }
     });
     // Whose flash this is cannot be proved any more: its end is no verdict, and nobody else begins the device.
@@ -485,9 +580,16 @@ async fn a_lost_key_never_leads_to_a_second_flash(#[case] fate: &str) {
     // What the message says to do frees the device.
     for kind in ["pods", "services", "secrets"] {
         let selector = format!("-l={LABEL_JOB_UID}");
-        lab.space.kubectl(&["delete", kind, &selector, "--wait=false"]);
+        lab.space
+            .kubectl(&["delete", kind, &selector, "--wait=false"]);
     }
-    let grace = ["delete", "pod", &pod, "--grace-period=1", "--ignore-not-found"];
+    let grace = [
+        "delete",
+        "pod",
+        &pod,
+        "--grace-period=1",
+        "--ignore-not-found",
+    ];
     lab.space.kubectl(&grace);
     lab.space
         .eventually("the second flash", PATIENCE, async || {
@@ -495,7 +597,10 @@ async fn a_lost_key_never_leads_to_a_second_flash(#[case] fate: &str) {
         })
         .await;
     let journal = lab.fleet.journal();
-    assert!(journal.iter().all(|flash| !flash.overlapped), "{journal:#?}");
+    assert!(
+        journal.iter().all(|flash| !flash.overlapped),
+        "{journal:#?}"
+    );
 }
 
 #[tokio::test]
@@ -506,12 +611,22 @@ async fn a_key_that_is_rotated_keeps_flashes_in_flight_and_the_operator_starts_o
     lab.stands("job", &uuid, "Flashing").await;
     lab.meanwhile(|lab| {
         let path = "-o=jsonpath={.type} {.data.current}";
-        let found = lab.system.kubectl(&["get", "secret", "flashjob-operator-seal", path]);
+        let found = lab
+            .system
+            .kubectl(&["get", "secret", "flashjob-operator-seal", path]);
         let (kind, current) = found.split_once(' ').unwrap();
         assert_eq!(kind, SEAL_KEY_TYPE);
-        let rotated = json!({"data": {"previous": current, "current": STANDARD.encode([9_u8; 32])}});
+        let rotated =
+            json!({"data": {"previous": current, "current": STANDARD.encode([9_u8; 32])}});
         let patch = rotated.to_string();
-        lab.system.kubectl(&["patch", "secret", "flashjob-operator-seal", "--type=merge", "-p", &patch]);
+        lab.system.kubectl(&[
+            "patch",
+            "secret",
+            "flashjob-operator-seal",
+            "--type=merge",
+            "-p",
+            &patch,
+        ]);
     });
     let done = lab.space.finished("job", 120).await;
     assert_eq!(done.device(&uuid)["reason"], "FirmwareSent", "{:#}", done.0);
@@ -522,7 +637,10 @@ async fn a_key_that_is_rotated_keeps_flashes_in_flight_and_the_operator_starts_o
 async fn secrets_that_cost_as_much_as_possible_to_read_are_not_read() {
     let mut lab = Lab::new("bombs", "native", one_slow(0.5), &[]).await;
     let mallory = Editor::of(&lab.space);
-    let json = format!("{{\"name\":\"x\",\"info\":{{}},\"config\":[{}1]}}", "1,".repeat(4 << 20));
+    let json = format!(
+        "{{\"name\":\"x\",\"info\":{{}},\"config\":[{}1]}}",
+        "1,".repeat(4 << 20)
+    );
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     std::io::Write::write_all(&mut packed, json.as_bytes()).unwrap();
     let inner = STANDARD.encode(packed.finish().unwrap());
@@ -545,8 +663,15 @@ async fn secrets_that_cost_as_much_as_possible_to_read_are_not_read() {
     let done = lab.space.finished("job", 120).await;
     assert_eq!(done.count("succeeded"), 1, "{:#}", done.0);
     let status = std::fs::read_to_string(format!("/proc/{}/status", lab.operator.pid())).unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
     let kib: u64 = peak.trim().trim_end_matches(" kB").trim().parse().unwrap();
-    println!("200 records of {} bytes, 8 MiB unpacked: {} MiB at most", inner.len(), kib / 1024);
+    println!(
+        "200 records of {} bytes, 8 MiB unpacked: {} MiB at most",
+        inner.len(),
+        kib / 1024
+    );
     assert!(kib < 200 * 1024, "{kib} KiB; the chart's limit is 768 MiB");
 }

@@ -121,13 +121,7 @@ async fn twelve_devices_are_flashed_once_each_in_releases_that_helm_lists(#[case
 
     space
         .eventually("nothing left", seconds(60), async || {
-            let kinds = [
-                "get",
-                "pods,services",
-                "--ignore-not-found",
-                "-o",
-                "name",
-            ];
+            let kinds = ["get", "pods,services", "--ignore-not-found", "-o", "name"];
             let records = [
                 "get",
                 "secrets",
@@ -181,7 +175,11 @@ async fn every_way_to_fail_has_its_reason_and_stays_listed_until_the_job_goes() 
             Outcome::Refused => ("Failed", "AttestationRefused", "Not verified device"),
             Outcome::TransferFailed => ("Failed", "TransferFailed", "Could not apply OTA"),
             Outcome::Exit1 => ("Failed", "ContactFailed", "Error performing POST request"),
-            Outcome::NeverEnds => ("Failed", "DeadlineExceeded", "Requesting update"),
+            Outcome::NeverEnds => (
+                "Failed",
+                "DeadlineExceeded",
+                "Requesting OTA initialization",
+            ),
             other => unreachable!("{other:?} has no share"),
         };
         assert_eq!(

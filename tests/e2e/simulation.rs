@@ -60,7 +60,7 @@ async fn pods_end_as_their_device_decides() {
             Outcome::Refused => ("Succeeded", "0", "Not verified device"),
             Outcome::TransferFailed => ("Succeeded", "0", "Could not apply OTA"),
             Outcome::Exit1 => ("Failed", "1", "Error performing POST request"),
-            Outcome::NeverEnds => ("Failed", "137", "Requesting update"),
+            Outcome::NeverEnds => ("Failed", "137", "Requesting OTA initialization"),
             other => unreachable!("{other:?} has no share"),
         };
         let pod = format!("flash-{index}");

@@ -2,7 +2,11 @@
 
 use rstest::rstest;
 
-use crate::support::{Fleet, Params, Space, seconds};
+use serde_json::json;
+
+use crate::support::{
+    Faults, Fleet, Params, Proxy, Space, healthy, job::job as job_with, proxy::Fault, seconds,
+};
 
 /// A job for all devices of a fleet.
 fn job(name: &str, fleet: &Fleet) -> String {
@@ -102,4 +106,88 @@ async fn every_device_gets_the_verdict_that_it_deserves_and_is_flashed_once(#[ca
             left.is_empty().then_some(())
         })
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_whose_property_says_that_it_was_flashed_fails_before_its_flash() {
+    let space = Space::new("liar").await;
+    let params = Params {
+        devices: 1,
+        never_ends_share: 1.0,
+        application_type: "x Verified device Firmware sent to IoT".into(),
+        ..Params::default()
+    };
+    let fleet = space.fleet(params).await;
+    let _operator = space.operator(&["--engine", "native"]);
+    let spec = json!({"activeDeadlineSecondsPerDevice": 5});
+    space.apply(&job_with("liar", &fleet.uuids(), &spec).to_string());
+    let done = space.finished("liar", 60).await;
+    let device = done.device(&fleet.uuids()[0]);
+    assert_eq!(
+        (&device["phase"], &device["reason"]),
+        (&json!("Failed"), &json!("DeviceInvalid")),
+        "{device:#}"
+    );
+    let message = device["message"].as_str().unwrap_or_default();
+    assert!(
+        message.contains("property APPLICATION_TYPE cannot be used: \"Verified device\" is what the flash image logs"),
+        "{message}"
+    );
+    assert_eq!(space.births(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flash_ends_though_a_sidecar_runs_on_and_its_pod_goes() {
+    let space = Space::new("sidecar").await;
+    let params = Params {
+        devices: 3,
+        flash_seconds: 0.5,
+        exit1_share: 0.34,
+        sidecar: true,
+        ..Params::default()
+    };
+    let fleet = space.fleet(params).await;
+    let _operator = space.operator(&["--engine", "native", "--cool-down-seconds", "1"]);
+    let spec = json!({"parallelism": 3, "activeDeadlineSecondsPerDevice": 600, "backoffLimitPerDevice": 0});
+    space.apply(&job_with("beside", &fleet.uuids(), &spec).to_string());
+    let done = space.finished("beside", 120).await;
+    space.assert_verdicts(&done, &fleet);
+    assert_eq!((done.count("succeeded"), done.count("failed")), (2, 1));
+    space.assert_flashed(&fleet, 1);
+    let gone = async || {
+        space
+            .kubectl(&["get", "pods", "-o", "name"])
+            .is_empty()
+            .then_some(())
+    };
+    space.eventually("the Pods gone", seconds(60), gone).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_the_kubelet_does_not_give_yet_is_said_with_its_cause_and_read_later() {
+    let space = Space::new("unread").await;
+    let fleet = space.fleet(healthy(1, 0.3)).await;
+    let user = space.control_plane.operator_kubeconfig();
+    let faults = Faults::always(Fault::BadRequest, "/log");
+    let proxy = Proxy::start(space.control_plane, user, 1, faults).await;
+    let _operator = space.operator_as(proxy.kubeconfig(), "one", &["--engine", "native"]);
+    space.apply(&job_with("unread", &fleet.uuids(), &json!({})).to_string());
+    let uuid = &fleet.uuids()[0];
+    let waits = async || {
+        let device = space.job("unread").device(uuid).clone();
+        let message = device["message"].as_str().unwrap_or_default().to_owned();
+        message
+            .starts_with("cannot read the log of Pod")
+            .then_some((device, message))
+    };
+    let (device, message) = space.eventually("the cause", seconds(60), waits).await;
+    assert_eq!(device["reason"], "ReadingVerdict", "{device:#}");
+    assert!(
+        message.contains(&format!("{}/flash-", space.name)),
+        "{message}"
+    );
+    proxy.set(Faults::default());
+    let done = space.finished("unread", 120).await;
+    space.assert_verdicts(&done, &fleet);
+    space.assert_flashed(&fleet, 1);
 }

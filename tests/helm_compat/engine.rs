@@ -26,6 +26,7 @@ async fn engine(cluster: &Cluster, helm: &str, kubeconfig: Option<PathBuf>) -> H
         timeout: Duration::from_mins(1),
         grace: Duration::from_secs(5),
         history_max: 5,
+        hooks: false,
     };
     Helm::find(&settings).await.unwrap()
 }

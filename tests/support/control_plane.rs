@@ -203,6 +203,11 @@ impl ControlPlane {
 
     /// Installs the operator's chart, once, without a Pod of its own; a kubeconfig with its ServiceAccount's token.
     pub fn operator_kubeconfig(&self) -> &Path {
+        self.install_operator(&[])
+    }
+
+    /// The same, with these arguments of helm where it is not installed yet.
+    pub fn install_operator(&self, arguments: &[&str]) -> &Path {
         self.chart.get_or_init(|| {
             let script = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("tests/control-plane/install-operator.sh");
@@ -214,7 +219,8 @@ impl ControlPlane {
             command = Command::new(script);
             command
                 .envs(environment)
-                .args([&self.directory, Path::new(OPERATOR_NAMESPACE)]);
+                .args([&self.directory, Path::new(OPERATOR_NAMESPACE)])
+                .args(arguments);
             run(&mut command);
             self.directory.join("operator.kubeconfig")
         })

@@ -173,6 +173,12 @@ impl Space {
             logs.push(log.clone());
         }
         drop(logs);
+        // Every test has an operator of its own, unless it is about that.
+        let beside = if arguments.contains(&"--ignored-operators") {
+            &[][..]
+        } else {
+            &["--ignored-operators", "*"]
+        };
         let own = [
             "--watch-namespaces",
             &self.name,
@@ -185,7 +191,7 @@ impl Space {
             self.control_plane,
             kubeconfig,
             &log,
-            &[&own, arguments].concat(),
+            &[&own[..], beside, arguments].concat(),
         )
     }
 

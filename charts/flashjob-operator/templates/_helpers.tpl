@@ -49,3 +49,14 @@ subjects:
     name: {{ .Values.controllerManager.serviceAccountName }}
     namespace: {{ .Release.Namespace }}
 {{- end }}
+
+{{- /* "true" where metrics are guarded: asked for by the value, or by the flag of the original operator in its users' files. */}}
+{{- define "flashjob-operator.metricsSecure" -}}
+{{- $secure := .Values.metrics.secure -}}
+{{- range .Values.controllerManager.container.args -}}
+{{- if regexMatch "^--metrics-secure(=(1|t|T|true|TRUE|True))?$" . -}}
+{{- $secure = true -}}
+{{- end -}}
+{{- end -}}
+{{- if $secure -}}true{{- end -}}
+{{- end }}

@@ -117,6 +117,38 @@ fn the_shipped_chart_with_everything_switched_on_is_allowed_once_listed() {
 }
 
 #[rstest]
+#[case::text("/spec/containers/0/args", json!([1]), "/spec/containers/0/args/0", "must be a text")]
+#[case::word_of_a_list("/spec/containers/0/imagePullPolicy", json!(1), "/spec/containers/0/imagePullPolicy", "must be a text")]
+#[case::whole_number("/spec/containers/0/ports/0/containerPort", json!("x"), "/spec/containers/0/ports/0/containerPort", "must be a whole number")]
+#[case::yes_or_no("/spec/containers/0/volumeMounts/0/readOnly", json!("yes"), "/spec/containers/0/volumeMounts/0/readOnly", "must be true or false")]
+#[case::text_or_number("/spec/containers/0/resources/limits/memory", json!([]), "/spec/containers/0/resources/limits/memory", "must be a text or a number")]
+#[case::list("/spec/containers/0/args", json!("x"), "/spec/containers/0/args", "must be a list")]
+#[case::map("/metadata/labels", json!([]), "/metadata/labels", "must be a map")]
+#[case::fields("/spec/containers/0/resources", json!([]), "/spec/containers/0/resources", "must be a map")]
+#[case::behind_a_rule("/metadata/name", json!([]), "/metadata/name", "must be a text")]
+fn what_has_the_wrong_type_is_told_the_right_one(
+    #[case] path: &str,
+    #[case] value: Value,
+    #[case] place: &str,
+    #[case] message: &str,
+) {
+    let objects = changed(POD, path, value);
+    let rendered: Vec<_> = objects
+        .iter()
+        .map(|object| Subject {
+            source: "t.yaml",
+            object,
+        })
+        .collect();
+    let refused = check(&rendered, Stage::Complete, &policy()).unwrap_err().0;
+    let at_place = refused
+        .iter()
+        .filter(|violation| violation.path.to_string() == place);
+    let messages: Vec<_> = at_place.map(|violation| &*violation.message).collect();
+    assert!(messages.contains(&message), "{messages:?}");
+}
+
+#[rstest]
 // Pod Security baseline
 #[case("/spec/hostNetwork", json!(true))]
 #[case("/spec/hostPID", json!(true))]

@@ -4,13 +4,14 @@ use std::rc::Rc;
 
 use gotmpl::parse::{BranchNode, ListNode, Node, TemplateNode};
 
+use super::ELEMENT;
 use super::describe::Described;
 use super::error::{Frame, RenderError, RenderErrorKind};
 use super::evaluate::{Outcome, State};
 use super::format;
-use super::functions::FunctionError;
+use super::functions::{FunctionError, weigh};
 use super::source::Template;
-use super::value::{DictType, ListType, Value};
+use super::value::{DictType, List, ListType, Value};
 
 /// How a block ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -101,7 +102,7 @@ impl<'t> Execution<'_, 't> {
     fn print(&mut self, node: &Node, value: &Value) -> Outcome<()> {
         let written = match value {
             Value::String(text) => self.state.write(text),
-            other => match format::display(other) {
+            other => match weigh(self.state, other, 1).and_then(|()| format::display(other)) {
                 Ok(text) => self.state.write(&text),
                 Err(FunctionError::Message(message)) => return Err(self.error(node, message)),
                 Err(FunctionError::Render(error)) => Err(error),
@@ -152,11 +153,10 @@ impl<'t> Execution<'_, 't> {
                     break;
                 }
             }
+        } else if let Value::List(list) = &over {
+            ran = self.range_list(node, range, list)?;
         } else {
-            let elements = self.elements(node, &over)?;
-            let spent = self.state.spend(elements.len());
-            self.bounded(node, spent)?;
-            for (key, element) in elements {
+            for (key, element) in self.entries(node, &over)? {
                 ran = true;
                 if self.iteration(range, &key, &element)? == Flow::Break {
                     break;
@@ -171,30 +171,46 @@ impl<'t> Execution<'_, 't> {
         Ok(flow)
     }
 
-    /// Index and element of everything in a list or map, as it is now: the loop does not see changes.
-    fn elements(&self, node: &Node, over: &Value) -> Outcome<Vec<(Value, Value)>> {
-        let inner = |value: &Value, any: bool| {
-            if any && value.is_nil() {
-                Value::NilInterface
-            } else {
-                value.clone()
+    /// Runs over a list, which nothing can change meanwhile; whether it had an element.
+    fn range_list(&mut self, node: &'t Node, range: &'t BranchNode, list: &List) -> Outcome<bool> {
+        let any = list.kind() == ListType::Any;
+        let spent = self.state.spend(list.len());
+        self.bounded(node, spent)?;
+        for index in 0..list.len() {
+            let element = match list.get(index) {
+                Some(value) if !(any && value.is_nil()) => value,
+                _ => Value::NilInterface,
+            };
+            let key = Value::Int(i64::try_from(index).unwrap_or(i64::MAX));
+            if self.iteration(range, &key, &element)? == Flow::Break {
+                break;
             }
-        };
+        }
+        Ok(!list.is_empty())
+    }
+
+    /// Key and value of everything in a map, as it is now: the loop does not see changes.
+    fn entries(&mut self, node: &Node, over: &Value) -> Outcome<Vec<(Value, Value)>> {
         match over {
             Value::Nil | Value::NilInterface => Ok(Vec::new()),
-            Value::List(list) => {
-                let any = list.kind() == ListType::Any;
-                let indexed = (0_i64..).zip(list.items());
-                Ok(indexed
-                    .map(|(index, item)| (Value::Int(index), inner(item, any)))
-                    .collect())
-            }
             Value::Dict(dict) => {
+                let count = dict.len();
+                let spent = self.state.spend(count);
+                self.bounded(node, spent)?;
+                let charged = self.state.charge(count * ELEMENT);
+                self.bounded(node, charged)?;
                 let any = matches!(dict.kind(), DictType::Any | DictType::Values);
+                let inner = |value: &Value| {
+                    if any && value.is_nil() {
+                        Value::NilInterface
+                    } else {
+                        value.clone()
+                    }
+                };
                 let entries = dict.entries();
                 Ok(entries
                     .iter()
-                    .map(|(key, value)| (Value::String(Rc::clone(key)), inner(value, any)))
+                    .map(|(key, value)| (Value::String(Rc::clone(key)), inner(value)))
                     .collect())
             }
             other => {

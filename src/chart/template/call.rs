@@ -6,11 +6,9 @@ use super::blocks::Execution;
 use super::describe::Described;
 use super::error::RenderError;
 use super::evaluate::Outcome;
-use super::functions::{self, Call, FunctionError, Param};
+use super::functions::{self, BYTES_OF_STEP, Call, FunctionError, Param};
 use super::value::{Dict, DictType, Entries, ListType, Value};
 
-/// Bytes of text that a function looks at for the price of a step.
-const BYTES_OF_STEP: usize = 256;
 /// Elements that a function looks at for the price of a step.
 const ELEMENTS_OF_STEP: usize = 64;
 
@@ -259,10 +257,10 @@ impl<'t> Execution<'_, 't> {
 }
 
 /// The steps that a function may take to look at its arguments: much input is work, even where little comes out.
-fn work(values: &[Value]) -> usize {
+pub(super) fn work(values: &[Value]) -> usize {
     let of = |value: &Value| match value {
         Value::String(text) => text.len() / BYTES_OF_STEP,
-        Value::List(list) => list.items().len() / ELEMENTS_OF_STEP,
+        Value::List(list) => list.len() / ELEMENTS_OF_STEP,
         Value::Dict(dict) => dict.len() / ELEMENTS_OF_STEP,
         _ => 0,
     };

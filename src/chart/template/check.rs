@@ -5,36 +5,78 @@ use std::sync::Arc;
 use gotmpl::parse::{BranchNode, Expr, ListNode, Node, PipeNode};
 
 use super::describe::Described;
-use super::functions;
+use super::functions::{self, Refused};
 use super::source::Template;
+use crate::chart::feature::Feature;
 
 /// Functions of the evaluator itself.
 const JUNCTIONS: [&str; 2] = ["and", "or"];
 
-/// Problems of the templates of one text: line and what is wrong.
-pub(super) fn check(templates: &[Arc<Template>]) -> Vec<(usize, String)> {
-    let mut problems = Vec::new();
+/// What was found in a text: the line, what it is, and what has to be allowed for it, if that is what it takes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Finding {
+    pub(super) line: usize,
+    pub(super) what: String,
+    pub(super) feature: Option<Feature>,
+}
+
+/// What was found in the templates of one text.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// What this engine does not render.
+    pub(super) problems: Vec<Finding>,
+    /// Calls of `tpl`: this engine checks the text that they run, helm does not.
+    pub(super) dynamic: Vec<Finding>,
+}
+
+/// Looks through the templates of one text.
+pub(super) fn check(templates: &[Arc<Template>]) -> Findings {
+    let mut findings = Findings::default();
     for template in templates {
         let mut checker = Checker {
             variables: vec!["$"],
             problems: Vec::new(),
+            dynamic: Vec::new(),
         };
         checker.list(&template.body);
-        problems.extend(
-            checker
-                .problems
-                .into_iter()
-                .map(|(offset, what)| (template.source.line_column(offset).0, what)),
-        );
+        let line = |offset| template.source.line_column(offset).0;
+        let problems = checker.problems.into_iter();
+        findings
+            .problems
+            .extend(problems.map(|(offset, what, feature)| Finding {
+                line: line(offset),
+                what,
+                feature,
+            }));
+        let dynamic = checker.dynamic.into_iter();
+        findings
+            .dynamic
+            .extend(dynamic.map(|offset| runs_text(line(offset))));
     }
-    problems.sort();
-    problems.dedup();
-    problems
+    findings.problems.sort();
+    findings.problems.dedup();
+    findings
+}
+
+/// A call of `tpl`.
+pub(super) fn runs_text(line: usize) -> Finding {
+    Finding {
+        line,
+        what: "function \"tpl\" runs text that is not checked where only helm can render the chart"
+            .to_owned(),
+        feature: Some(Feature::Tpl),
+    }
+}
+
+/// A function that this engine does not have.
+pub(super) fn unsupported(name: &str, refused: Refused) -> String {
+    format!("function {name:?} is not supported: {}", refused.why)
 }
 
 struct Checker<'t> {
     variables: Vec<&'t str>,
-    problems: Vec<(usize, String)>,
+    problems: Vec<(usize, String, Option<Feature>)>,
+    dynamic: Vec<usize>,
 }
 
 impl<'t> Checker<'t> {
@@ -105,19 +147,22 @@ impl<'t> Checker<'t> {
     }
 
     fn function(&mut self, node: &Expr, name: &str) {
+        if name == "tpl" {
+            self.dynamic.push(node.offset());
+        }
         if JUNCTIONS.contains(&name) || functions::lookup(name).is_some() {
             return;
         }
         match functions::refused(name) {
-            Some(reason) => self.problem(
-                node,
-                format!("function {name:?} is not supported: {reason}"),
-            ),
+            Some(refused) => {
+                let what = unsupported(name, refused);
+                self.problems.push((node.offset(), what, refused.feature));
+            }
             None => self.problem(node, format!("function {name:?} not defined")),
         }
     }
 
     fn problem(&mut self, node: &Expr, what: String) {
-        self.problems.push((node.offset(), what));
+        self.problems.push((node.offset(), what, None));
     }
 }

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use crate::chart::feature::{Feature, Features};
+use crate::chart::text::list;
+
 /// One thing in a chart that this engine does not render exactly, or that Helm itself refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -11,6 +14,19 @@ pub struct Problem {
     pub line: usize,
     /// What it is and why it is refused.
     pub what: String,
+    /// What would help.
+    pub remedy: Remedy,
+}
+
+/// What makes a chart usable in spite of a problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// The helm engine.
+    Helm,
+    /// That an administrator allows it; then the helm engine.
+    Allow(Feature),
+    /// Nothing but another chart.
+    Change,
 }
 
 impl fmt::Display for Problem {
@@ -24,7 +40,7 @@ impl fmt::Display for Problem {
 
 /// The chart cannot be rendered natively; every reason is listed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("chart {chart} cannot be rendered in process ({}); use the helm engine or change the chart", list(.problems))]
+#[error("chart {chart} cannot be rendered in process ({}); {}", list(.problems), hint(.problems))]
 pub struct CompileError {
     /// Name of the chart.
     pub chart: String,
@@ -32,12 +48,64 @@ pub struct CompileError {
     pub problems: Vec<Problem>,
 }
 
-fn list(problems: &[Problem]) -> String {
-    problems
+impl CompileError {
+    /// What no engine may render while nothing but this is allowed, and how it is allowed; none where the helm engine may.
+    #[must_use]
+    pub fn forbidden(&self, allowed: &Features) -> Option<Forbidden> {
+        let barred = |problem: &&Problem| match problem.remedy {
+            Remedy::Helm => false,
+            Remedy::Allow(feature) => !allowed.allow(feature),
+            Remedy::Change => true,
+        };
+        let problems: Vec<_> = self.problems.iter().filter(barred).cloned().collect();
+        let chart = self.chart.clone();
+        (!problems.is_empty()).then_some(Forbidden { chart, problems })
+    }
+
+    /// What the chart uses that had to be allowed.
+    #[must_use]
+    pub fn used(&self) -> Features {
+        features(&self.problems)
+    }
+}
+
+/// The chart may not be used, by no engine: every reason is listed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("chart {chart} is refused: {}; {}", list(.problems), way_out(.problems))]
+pub struct Forbidden {
+    /// Name of the chart.
+    pub chart: String,
+    /// All problems, by file and line.
+    pub problems: Vec<Problem>,
+}
+
+fn features(problems: &[Problem]) -> Features {
+    let features = problems.iter().filter_map(|problem| match problem.remedy {
+        Remedy::Allow(feature) => Some(feature),
+        Remedy::Helm | Remedy::Change => None,
+    });
+    features.collect()
+}
+
+fn hint(problems: &[Problem]) -> String {
+    if problems
         .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("; ")
+        .all(|problem| problem.remedy == Remedy::Helm)
+    {
+        "use the helm engine or change the chart".to_owned()
+    } else {
+        way_out(problems)
+    }
+}
+
+fn way_out(problems: &[Problem]) -> String {
+    let features = features(problems);
+    if features.is_empty() {
+        return "change the chart".to_owned();
+    }
+    format!(
+        "change the chart, or, if you know what it does, allow it with --chart-allow={features} (flashPod.chartAllow)"
+    )
 }
 
 /// A place in a template that was being executed.
@@ -82,6 +150,8 @@ pub enum Bound {
     Steps,
     /// Bytes and elements produced.
     Size,
+    /// Time, whatever was counted.
+    Time,
 }
 
 impl fmt::Display for Bound {
@@ -91,6 +161,7 @@ impl fmt::Display for Bound {
             Self::Nesting => "expressions and blocks are nested too deeply",
             Self::Steps => "the templates take too many steps",
             Self::Size => "the templates produce too much",
+            Self::Time => "the templates take too long",
         })
     }
 }

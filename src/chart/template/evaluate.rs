@@ -3,19 +3,26 @@
 //! Pure; called by `Program::render` for files and by the functions `include` and `tpl`.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
-use super::Limits;
 use super::blocks::Execution;
 use super::check;
 use super::error::{Bound, RenderError};
-use super::functions::FunctionError;
+use super::functions::{FunctionError, Pattern};
 use super::source::{self, Template, Templates};
 use super::value::Value;
+use super::{ELEMENT, Limits};
+use crate::chart::text::shorten;
 
 /// Outcome of an evaluation step. The error is boxed because it is large and rare.
 pub(super) type Outcome<T> = Result<T, Box<RenderError>>;
 
+/// Bytes of a text that are parsed for the price of a step.
+const BYTES_PARSED: usize = 4;
+/// Longest text that an error quotes.
+const MAX_QUOTED: usize = 1_000;
 /// Helm's own bound on a template that includes itself.
 const SAME_INCLUDE: usize = 1000;
 
@@ -30,7 +37,17 @@ pub struct State {
     nesting: usize,
     steps: u64,
     size: usize,
+    began: Instant,
+    /// Steps at which the time is looked at next.
+    look_at: u64,
+    /// Regular expressions that were compiled, by their text.
+    patterns: HashMap<Rc<str>, Rc<Pattern>>,
 }
+
+/// Steps between two looks at the time.
+const STEPS_OF_LOOK: u64 = 4096;
+/// Compiled expressions that are kept.
+const MAX_PATTERNS: usize = 16;
 
 impl State {
     /// A rendering of these templates.
@@ -45,7 +62,28 @@ impl State {
             nesting: 0,
             steps: 0,
             size: 0,
+            began: Instant::now(),
+            look_at: STEPS_OF_LOOK,
+            patterns: HashMap::new(),
         }
+    }
+
+    /// What was charged so far: steps, and bytes.
+    #[cfg(test)]
+    pub(super) fn charged(&self) -> (u64, usize) {
+        (self.steps, self.size)
+    }
+
+    /// A compiled expression that was used before.
+    pub(super) fn pattern(&self, text: &str) -> Option<Rc<Pattern>> {
+        self.patterns.get(text).map(Rc::clone)
+    }
+
+    pub(super) fn keep_pattern(&mut self, text: Rc<str>, pattern: Rc<Pattern>) {
+        if self.patterns.len() >= MAX_PATTERNS {
+            self.patterns.clear();
+        }
+        self.patterns.insert(text, pattern);
     }
 
     /// Runs a named template; its text. `None` if there is none of that name.
@@ -108,13 +146,21 @@ impl State {
 
     /// `tpl`: what the text defines is known while it runs, and forgotten after.
     pub(super) fn tpl(&mut self, text: &str, data: &Value) -> Result<String, FunctionError> {
-        self.charge(text.len()).map_err(FunctionError::Render)?;
+        // A tree of what is parsed, and the parsing.
+        self.charge(text.len().saturating_mul(ELEMENT))
+            .and_then(|()| self.spend(text.len() / BYTES_PARSED))
+            .map_err(FunctionError::Render)?;
         let parsed = source::parse("gotpl", text);
-        let problems = match &parsed {
-            Ok(templates) => check::check(templates),
-            Err(error) => vec![(error.line, error.message.clone())],
+        let problem = match &parsed {
+            Ok(templates) => check::check(templates)
+                .problems
+                .into_iter()
+                .next()
+                .map(|problem| (problem.line, problem.what)),
+            Err(error) => Some((error.line, error.message.clone())),
         };
-        if let Some((line, message)) = problems.first() {
+        if let Some((line, message)) = problem {
+            let text = shorten(text, MAX_QUOTED);
             return Err(FunctionError::new(format!(
                 "cannot parse template {text:?}: template: gotpl:{line}: {message}"
             )));
@@ -164,7 +210,19 @@ impl State {
     pub(super) fn spend(&mut self, steps: usize) -> Outcome<()> {
         self.steps = self.steps.saturating_add(steps as u64);
         if self.steps > self.limits.steps {
-            Err(Box::new(RenderError::bound(Bound::Steps)))
+            return Err(Box::new(RenderError::bound(Bound::Steps)));
+        }
+        if self.steps >= self.look_at {
+            self.look_at = self.steps + STEPS_OF_LOOK;
+            return self.look();
+        }
+        Ok(())
+    }
+
+    /// Looks at the time.
+    pub(super) fn look(&self) -> Outcome<()> {
+        if self.began.elapsed() > self.limits.time {
+            Err(Box::new(RenderError::bound(Bound::Time)))
         } else {
             Ok(())
         }

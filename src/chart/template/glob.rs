@@ -2,6 +2,9 @@
 
 use regex::Regex;
 
+/// Largest program that a pattern may become.
+const MAX_PROGRAM: usize = 256 << 10;
+
 /// A compiled pattern.
 pub(super) struct Glob(Regex);
 
@@ -34,7 +37,10 @@ impl Glob {
             return None;
         }
         expression.push('$');
-        Regex::new(&expression).ok().map(Self)
+        let built = regex::RegexBuilder::new(&expression)
+            .size_limit(MAX_PROGRAM)
+            .build();
+        built.ok().map(Self)
     }
 
     /// Whether a path matches.

@@ -2,16 +2,18 @@
 
 use base64::Engine as _;
 
-use super::functions::{FunctionError, Param, text};
+use super::evaluate::State;
+use super::functions::{BYTES_OF_STEP, FunctionError, Param, pattern_steps, text};
 use super::glob::Glob;
 use super::value::{Dict, DictType, Entries, List, ListType, Value};
+use super::{ELEMENT, ENTRY};
 
 type Outcome = Result<Value, FunctionError>;
 
 /// A method: types of its parameters and its code, which gets the receiver and the arguments.
 pub(super) struct Method {
     pub(super) params: &'static [Param],
-    pub(super) body: fn(&Value, &[Value]) -> Outcome,
+    pub(super) body: fn(&mut State, &Value, &[Value]) -> Outcome,
 }
 
 /// The method of that name, if the receiver's type has it. Methods go before map keys.
@@ -42,14 +44,14 @@ pub(super) fn find(receiver: &Value, name: &str) -> Option<Method> {
     }
 }
 
-fn refused(_: &Value, _: &[Value]) -> Outcome {
+fn refused(_: &mut State, _: &Value, _: &[Value]) -> Outcome {
     Err(FunctionError::new(
         "this method of .Values is not supported by this engine",
     ))
 }
 
 #[allow(clippy::unnecessary_wraps)] // the signature of the table
-fn has(receiver: &Value, arguments: &[Value]) -> Outcome {
+fn has(_: &mut State, receiver: &Value, arguments: &[Value]) -> Outcome {
     let wanted = text(arguments, 0);
     let Value::List(list) = receiver else {
         return Ok(Value::Bool(false));
@@ -60,11 +62,25 @@ fn has(receiver: &Value, arguments: &[Value]) -> Outcome {
 }
 
 #[allow(clippy::unnecessary_wraps)] // the signature of the table
-fn as_map(receiver: &Value, _: &[Value]) -> Outcome {
+fn as_map(_: &mut State, receiver: &Value, _: &[Value]) -> Outcome {
     Ok(match receiver {
         Value::Dict(dict) if !dict.is_empty() => Value::Dict(dict.retyped(DictType::Any)),
         _ => Value::dict(Entries::new()),
     })
+}
+
+/// Accounts for bytes about to be made.
+fn charge(state: &mut State, size: usize) -> Result<(), FunctionError> {
+    state.charge(size).map_err(FunctionError::Render)
+}
+
+/// Bytes of a file.
+fn size(value: &Value) -> usize {
+    if let Value::List(list) = value {
+        list.len()
+    } else {
+        0
+    }
 }
 
 fn files(receiver: &Value) -> Vec<(String, Vec<u8>)> {
@@ -81,14 +97,15 @@ fn files(receiver: &Value) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-fn content(receiver: &Value, name: &str) -> Vec<u8> {
-    match receiver {
-        Value::Dict(dict) => match dict.get(name) {
-            Some(Value::List(list)) => list.bytes(),
-            _ => Vec::new(),
-        },
-        _ => Vec::new(),
-    }
+fn content(state: &mut State, receiver: &Value, name: &str) -> Result<Vec<u8>, FunctionError> {
+    let Value::Dict(dict) = receiver else {
+        return Ok(Vec::new());
+    };
+    let Some(Value::List(list)) = dict.get(name) else {
+        return Ok(Vec::new());
+    };
+    charge(state, list.len())?;
+    Ok(list.bytes())
 }
 
 fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, FunctionError> {
@@ -100,19 +117,24 @@ fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, FunctionError> {
     String::from_utf8(bytes).map_err(|_| message())
 }
 
-fn get(receiver: &Value, arguments: &[Value]) -> Outcome {
+fn get(state: &mut State, receiver: &Value, arguments: &[Value]) -> Outcome {
     let name = text(arguments, 0);
-    utf8(&name, content(receiver, &name)).map(Value::from)
+    utf8(&name, content(state, receiver, &name)?).map(Value::from)
 }
 
-#[allow(clippy::unnecessary_wraps)] // the signature of the table
-fn get_bytes(receiver: &Value, arguments: &[Value]) -> Outcome {
-    Ok(Value::bytes(&content(receiver, &text(arguments, 0))))
+fn get_bytes(state: &mut State, receiver: &Value, arguments: &[Value]) -> Outcome {
+    Ok(Value::bytes(&content(
+        state,
+        receiver,
+        &text(arguments, 0),
+    )?))
 }
 
-fn lines(receiver: &Value, arguments: &[Value]) -> Outcome {
+fn lines(state: &mut State, receiver: &Value, arguments: &[Value]) -> Outcome {
     let name = text(arguments, 0);
-    let content = utf8(&name, content(receiver, &name))?;
+    let content = utf8(&name, content(state, receiver, &name)?)?;
+    let count = content.matches('\n').count() + 1;
+    charge(state, count.saturating_mul(ELEMENT) + content.len())?;
     if content.is_empty() {
         return Ok(Value::List(List::new(ListType::Strings, Vec::new())));
     }
@@ -121,8 +143,10 @@ fn lines(receiver: &Value, arguments: &[Value]) -> Outcome {
     ))
 }
 
-fn glob(receiver: &Value, arguments: &[Value]) -> Outcome {
+fn glob(state: &mut State, receiver: &Value, arguments: &[Value]) -> Outcome {
     let pattern = text(arguments, 0);
+    let weight = pattern_steps(pattern.len());
+    state.spend(weight).map_err(FunctionError::Render)?;
     let Some(glob) = Glob::new(&pattern) else {
         return Err(FunctionError::new(format!(
             "glob pattern {pattern:?} is not supported by this engine"
@@ -131,6 +155,10 @@ fn glob(receiver: &Value, arguments: &[Value]) -> Outcome {
     let Value::Dict(dict) = receiver else {
         return Ok(Value::Nil);
     };
+    let names: usize = dict.entries().keys().map(|name| name.len()).sum();
+    let tried = names.saturating_mul(pattern.len()) / BYTES_OF_STEP;
+    state.spend(tried).map_err(FunctionError::Render)?;
+    charge(state, dict.len() * ENTRY)?;
     let matching = dict
         .entries()
         .iter()
@@ -142,10 +170,16 @@ fn glob(receiver: &Value, arguments: &[Value]) -> Outcome {
 
 /// Files by base name. Two of one name would leave it to chance which one wins.
 fn by_base_name(
+    state: &mut State,
     receiver: &Value,
     convert: fn(&str, Vec<u8>) -> Result<String, FunctionError>,
 ) -> Outcome {
     let mut entries = Entries::new();
+    if let Value::Dict(dict) = receiver {
+        // As text, as JSON, as YAML.
+        let sizes: usize = dict.entries().values().map(size).sum();
+        charge(state, sizes.saturating_mul(8) + dict.len() * ENTRY)?;
+    }
     for (name, bytes) in files(receiver) {
         let base = name.rsplit('/').next().unwrap_or(&name);
         if entries
@@ -162,12 +196,12 @@ fn by_base_name(
     Ok(Value::string(yaml.strip_suffix('\n').unwrap_or(&yaml)))
 }
 
-fn as_config(receiver: &Value, _: &[Value]) -> Outcome {
-    by_base_name(receiver, utf8)
+fn as_config(state: &mut State, receiver: &Value, _: &[Value]) -> Outcome {
+    by_base_name(state, receiver, utf8)
 }
 
-fn as_secrets(receiver: &Value, _: &[Value]) -> Outcome {
-    by_base_name(receiver, |_, bytes| {
+fn as_secrets(state: &mut State, receiver: &Value, _: &[Value]) -> Outcome {
+    by_base_name(state, receiver, |_, bytes| {
         Ok(base64::engine::general_purpose::STANDARD.encode(bytes))
     })
 }

@@ -5,6 +5,7 @@
 //! `render` subcommand.
 //!
 //! ```text
+//! chart ─ survey.rs
 //! text ─ scan.rs ─ structure.rs ─ gotmpl ─ source.rs ─ check.rs ─┬─ evaluate.rs ─ blocks.rs ─ pipeline.rs ─ call.rs ─ functions/
 //!                                                                └─ context.rs, format.rs, value.rs
 //! ```
@@ -28,13 +29,20 @@ mod program;
 mod scan;
 mod source;
 mod structure;
+mod survey;
 pub mod value;
 
 #[cfg(test)]
+mod budget_tests;
+#[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 pub use capabilities::Capabilities;
-pub use error::{Bound, CompileError, Frame, Problem, RenderError, RenderErrorKind};
+pub use error::{
+    Bound, CompileError, Forbidden, Frame, Problem, Remedy, RenderError, RenderErrorKind,
+};
 pub use program::{Document, Program, Rendered};
 
 /// `.Release`; its `Service` is always `Helm`.
@@ -52,6 +60,11 @@ pub struct Release {
     pub is_upgrade: bool,
 }
 
+/// What an element of a list is charged as, in bytes: itself, and what little it points to.
+pub const ELEMENT: usize = 64;
+/// What an entry of a map is charged as.
+const ENTRY: usize = 2 * ELEMENT;
+
 /// Bounds of one rendering. A template that reaches one fails; the process is never at risk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -59,10 +72,12 @@ pub struct Limits {
     pub depth: usize,
     /// Blocks, parentheses and templates within each other, all together.
     pub nesting: usize,
-    /// Nodes, commands and arguments evaluated.
+    /// Nodes, commands and arguments evaluated, and the work of functions.
     pub steps: u64,
-    /// Bytes written and elements made, intermediate ones included.
+    /// Bytes written and made, intermediate ones included; [`ELEMENT`] for each element of a list, more for an entry of a map.
     pub size: usize,
+    /// How long it may take: the last line, should something cost more than its steps say.
+    pub time: Duration,
     /// Stack of the rendering in bytes; has to hold `nesting` levels.
     pub stack: usize,
 }
@@ -73,7 +88,8 @@ impl Default for Limits {
             depth: 1_000,
             nesting: 6_000,
             steps: 5_000_000,
-            size: 64 << 20,
+            size: 32 << 20,
+            time: Duration::from_secs(10),
             stack: 128 << 20,
         }
     }

@@ -2,6 +2,7 @@
 
 use gotmpl::parse::{CommandNode, Expr, Number, PipeNode, SmolStr};
 
+use super::ELEMENT;
 use super::blocks::Execution;
 use super::describe::Described;
 use super::evaluate::Outcome;
@@ -166,7 +167,7 @@ impl<'t> Execution<'_, 't> {
         }
         if let Some(method) = methods::find(receiver, name) {
             let values = self.arguments(name, method.params, None, node, arguments, dot, last)?;
-            let outcome = (method.body)(receiver, &values);
+            let outcome = (method.body)(self.state, receiver, &values);
             return self.returned(node, name, outcome);
         }
         let has_arguments = !arguments.is_empty() || last.is_some();
@@ -192,7 +193,17 @@ impl<'t> Execution<'_, 't> {
                         node,
                         format!("{name} has arguments but cannot be invoked as function"),
                     )),
-                    Some(value) => Ok(value),
+                    Some(value) => {
+                        // A field of an object is made anew each time.
+                        let size = if let Value::List(list) = &value {
+                            list.len() * ELEMENT
+                        } else {
+                            ELEMENT
+                        };
+                        let charged = self.state.charge(size);
+                        charged.map_err(|error| self.place(node, *error))?;
+                        Ok(value)
+                    }
                     None => Err(self.error(
                         node,
                         format!("can't evaluate field {name} in type {}", object.type_name()),

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::check;
 use super::context;
-use super::error::{CompileError, Problem, RenderError, RenderErrorKind};
+use super::error::{CompileError, RenderError, RenderErrorKind};
 use super::evaluate::State;
 use super::functions::{self, Call};
-use super::source::{self, Templates};
+use super::source::Templates;
+use super::survey::Survey;
 use super::value::{Value, break_cycles};
 use super::{Capabilities, Limits, Release};
+use crate::chart::feature::Features;
 use crate::chart::manifest;
 use crate::chart::{Chart, File, Metadata};
 
@@ -52,41 +53,27 @@ pub struct Document {
 }
 
 impl Program {
-    /// Parses and checks every template of a chart.
+    /// Parses and checks every template of a chart that may use nothing which has to be allowed.
     ///
     /// # Errors
     /// If anything in the chart is not rendered exactly by this engine, or refused by Helm too: all of it is listed.
     pub fn compile(chart: &Chart) -> Result<Self, CompileError> {
-        let mut problems = unsupported(chart);
+        Self::compile_allowing(chart, &Features::default())
+    }
+
+    /// The same where these features are allowed: what this engine needs not have for them is no problem then.
+    ///
+    /// # Errors
+    /// As [`Program::compile`]. [`CompileError::forbidden`] says whether the helm engine may render it instead.
+    pub fn compile_allowing(chart: &Chart, allowed: &Features) -> Result<Self, CompileError> {
+        let mut survey = Survey::of(chart, allowed);
         let mut templates = Templates::default();
         let mut order: Vec<String> = Vec::new();
         for (name, file) in in_order(chart) {
-            match std::str::from_utf8(&file.data) {
-                Ok(text) => {
-                    let parsed = source::parse(&name, text);
-                    let found = match &parsed {
-                        Ok(parsed) => check::check(parsed),
-                        Err(error) => vec![(error.line, error.message.clone())],
-                    };
-                    problems.extend(
-                        found
-                            .into_iter()
-                            .map(|(line, what)| problem(&file.name, line, what)),
-                    );
-                    problems.extend(hooks(file, text));
-                    templates.add(parsed.unwrap_or_default());
-                }
-                Err(_) => problems.push(problem(&file.name, 0, "is no UTF-8 text")),
-            }
+            templates.add(survey.template(&name, file));
             order.push(name);
         }
-        if !problems.is_empty() {
-            problems.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
-            return Err(CompileError {
-                chart: chart.metadata.name.clone(),
-                problems,
-            });
-        }
+        survey.concluded(&chart.metadata.name)?;
         order.retain(|name| !base_name(name).starts_with('_'));
         Ok(Self {
             metadata: chart.metadata.clone(),
@@ -193,20 +180,12 @@ fn accepts(range: &str, version: &str, limits: Limits) -> bool {
     matches!(outcome, Ok(Value::Bool(true)))
 }
 
-fn problem(file: &str, line: usize, what: impl Into<String>) -> Problem {
-    Problem {
-        file: file.to_owned(),
-        line,
-        what: what.into(),
-    }
-}
-
 fn base_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
 /// Templates with their full names, deepest first, as Helm parses and runs them: later definitions win.
-fn in_order(chart: &Chart) -> Vec<(String, &File)> {
+pub(super) fn in_order(chart: &Chart) -> Vec<(String, &File)> {
     let named = chart
         .templates
         .iter()
@@ -214,68 +193,4 @@ fn in_order(chart: &Chart) -> Vec<(String, &File)> {
     let mut named: Vec<_> = named.collect();
     named.sort_by(|(a, _), (b, _)| (b.matches('/').count(), b).cmp(&(a.matches('/').count(), a)));
     named
-}
-
-/// What this engine leaves to helm, by file.
-fn unsupported(chart: &Chart) -> Vec<Problem> {
-    let raw = &chart.metadata.raw;
-    let mut problems = Vec::new();
-    let dependencies = raw
-        .get("dependencies")
-        .and_then(Json::as_array)
-        .is_some_and(|list| !list.is_empty());
-    if dependencies {
-        problems.push(problem("Chart.yaml", 0, "dependencies are not supported"));
-    }
-    if raw.get("type").and_then(Json::as_str) == Some("library") {
-        problems.push(problem(
-            "Chart.yaml",
-            0,
-            "a library chart cannot be installed",
-        ));
-    }
-    for file in chart.files.iter() {
-        let subchart = file
-            .name
-            .strip_prefix("charts/")
-            .filter(|rest| !rest.starts_with(['_', '.']));
-        let (name, what) = if let Some(rest) = subchart {
-            let name = rest.split('/').next().unwrap_or(rest);
-            (format!("charts/{name}"), "subcharts are not supported")
-        } else if file.name.starts_with("crds/") {
-            (
-                file.name.clone(),
-                "custom resource definitions are not supported",
-            )
-        } else if matches!(
-            file.name.as_str(),
-            "requirements.yaml" | "requirements.lock"
-        ) {
-            (file.name.clone(), "dependencies are not supported")
-        } else {
-            continue;
-        };
-        problems.push(problem(&name, 0, what));
-    }
-    problems.dedup();
-    problems
-}
-
-/// Hooks other than tests would have to be run in order and waited for.
-fn hooks(file: &File, text: &str) -> Vec<Problem> {
-    const KEY: &str = "helm.sh/hook";
-    let lines = text.lines().enumerate().filter_map(|(index, line)| {
-        let tail = &line[line.find(KEY)? + KEY.len()..];
-        let rest = tail
-            .strip_prefix(['"', '\''])
-            .unwrap_or(tail)
-            .trim_start()
-            .strip_prefix(':')?;
-        let events = rest.trim().trim_matches(['"', '\'']);
-        let only_tests = events
-            .split(',')
-            .all(|event| matches!(event.trim(), "test" | "test-success"));
-        (!only_tests).then(|| problem(&file.name, index + 1, "hooks are not supported"))
-    });
-    lines.collect()
 }

@@ -3,6 +3,9 @@
 use super::scan::{Action, Token};
 use super::source::{SyntaxError, line_at};
 
+/// Blocks within each other, and their alternatives.
+const MAX_DEPTH: usize = 200;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Block {
     If,
@@ -19,8 +22,11 @@ enum Block {
 /// The first violation, with its line.
 pub fn check(source: &str, actions: &[Action<'_>]) -> Result<(), SyntaxError> {
     let mut blocks: Vec<Block> = Vec::new();
+    let mut depth = Depth::default();
     for action in actions {
-        let outcome = one(&action.tokens, &mut blocks).and_then(|()| declaration(&action.tokens));
+        let outcome = one(&action.tokens, &mut blocks)
+            .and_then(|()| depth.follow(&action.tokens, blocks.len()))
+            .and_then(|()| declaration(&action.tokens));
         outcome.map_err(|message| at(source, action.offset, message))?;
     }
     if blocks.is_empty() {
@@ -31,6 +37,34 @@ pub fn check(source: &str, actions: &[Action<'_>]) -> Result<(), SyntaxError> {
             source.len(),
             "unexpected EOF: a block has no {{end}}".to_owned(),
         ))
+    }
+}
+
+/// How deep the tree becomes: an `else if` stands within the block before it, and the parser counts none of them.
+#[derive(Default)]
+struct Depth {
+    /// Alternatives so far of each open block.
+    alternatives: Vec<usize>,
+    /// All of them together.
+    sum: usize,
+}
+
+impl Depth {
+    fn follow(&mut self, tokens: &[Token<'_>], open: usize) -> Result<(), String> {
+        while self.alternatives.len() > open {
+            self.sum -= self.alternatives.pop().unwrap_or(0);
+        }
+        self.alternatives.resize(open, 0);
+        if let ([Token::Word("else"), Token::Word(_), ..], Some(last)) =
+            (tokens, self.alternatives.last_mut())
+        {
+            *last += 1;
+            self.sum += 1;
+        }
+        if open + self.sum > MAX_DEPTH {
+            return Err(format!("nesting depth exceeded {MAX_DEPTH}"));
+        }
+        Ok(())
     }
 }
 

@@ -200,7 +200,7 @@ impl Value {
             Self::Byte(value) => *value != 0,
             Self::Float(value) => *value != 0.0,
             Self::String(value) => !value.is_empty(),
-            Self::List(list) => !list.items().is_empty(),
+            Self::List(list) => !list.is_empty(),
             Self::Dict(dict) => !dict.is_empty(),
             Self::Object(_) => true,
         }

@@ -12,7 +12,9 @@ use super::number::float32_text;
 use super::resolve::{self, Scalar};
 
 /// Values that a document may hold once its aliases are expanded.
-const MAX_VALUES: usize = 1_000_000;
+const MAX_VALUES: usize = 250_000;
+/// Bytes of a text that count as a value.
+const BYTES_OF_VALUE: usize = 64;
 const NAMESPACE: &str = "tag:yaml.org,2002:";
 
 /// A key with its YAML type: `1` and `"1"` are different keys until they become strings.
@@ -44,7 +46,11 @@ struct Decoder<'a> {
 
 impl<'a> Decoder<'a> {
     fn value(&mut self, node: &'a Node, depth: usize) -> Result<Value, Error> {
-        self.values += 1;
+        // A long text counts as what it takes: aliases repeat it.
+        self.values += match &node.content {
+            Content::Scalar { text, .. } => 1 + text.len() / BYTES_OF_VALUE,
+            _ => 1,
+        };
         if self.values > MAX_VALUES {
             return Err(Error::at(node.line, "document contains excessive aliasing"));
         }

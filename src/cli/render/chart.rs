@@ -19,7 +19,7 @@ impl Render {
     /// The manifest of a chart with these values.
     pub(super) fn render_chart(&self, path: &Path) -> Result<String, Failure> {
         let chart = Chart::load(path)?;
-        let program = Program::compile(&chart)?;
+        let program = Program::compile_allowing(&chart, &self.settings.features())?;
         let defaults = chart.values.as_object().cloned().unwrap_or_else(Map::new);
         let values = Value::Object(coalesce(&defaults, values::merged(&self.values)?));
         if let Some(schema) = &chart.schema {

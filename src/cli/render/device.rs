@@ -18,6 +18,7 @@ use crate::{
         blueprint::{AttemptOf, FlashPod, Settings as ChartSettings},
         job::Job,
         memory::Refusal,
+        verdict::Markers,
     },
     operator::flash_chart,
     settings::{FlashPodSettings, policy},
@@ -113,7 +114,9 @@ pub(in crate::cli) fn flash_pod(
     let settings = ChartSettings {
         operator_values: text.map(|text| (text, source.join(", "))),
         allowed_value_paths: settings.allowed_value_paths.clone(),
+        features: settings.features(),
         policy: policy(settings, [&chart.values, &Value::Object(operator)])?,
+        markers: Markers::default(),
         capabilities,
     };
     FlashPod::load(chart, &settings, 0).map_err(|refusal| refused(&refusal).into())

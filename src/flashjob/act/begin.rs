@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::{StepError, altered, helm, launch::see_written, seal, until_answered};
 use crate::{
-    api::Reason,
+    api::{Reason, Round},
+    chart::template::Rendered,
     cluster::{ApiError, ErrorKind, clock::now},
     crash::Write,
     flashclass,
@@ -22,7 +23,7 @@ use crate::{
         plan::Begin,
         sight::Identity,
     },
-    release::{ApplyMethod, Info, Intent, Record, Stamp, Status, Stored, secret},
+    release::{ApplyMethod, Info, Intent, Record, Stamp, Status, Stored, release_name, secret},
     seal::chart_digest,
 };
 
@@ -32,7 +33,7 @@ use crate::{
 /// When the values cannot be used (`give_up` says whose fault that is) or a write failed.
 pub async fn begin(
     ctx: &Context,
-    job: &Job,
+    job: &Arc<Job>,
     identity: &Identity,
     begin: &Begin,
     nonce: &str,
@@ -42,32 +43,19 @@ pub async fn begin(
     let Some(round) = &job.status.round else {
         return Ok(());
     };
-    let attempt = AttemptOf {
-        index: begin.index,
-        uuid: &begin.uuid,
-        device: &begin.device,
-        shared: Some(&begin.shared),
-        number: begin.number,
-        nonce,
+    let named = release_name(&begin.uuid).unwrap_or_default();
+    let revision = ctx.state().next_revision(&job.namespace, &named);
+    let native = ctx.helm.is_none();
+    let (blueprint, rendered) = {
+        let (flash_pod, job, round) = (Arc::clone(&flash_pod), Arc::clone(job), round.clone());
+        let (begin, nonce) = (begin.clone(), nonce.to_owned());
+        let work = move || prepare(&flash_pod, &job, &round, (&begin, &nonce), revision, native);
+        ctx.workshop.run(work).await.map_err(StepError::Refused)?
     };
-    let blueprint = flash_pod
-        .blueprint(job, round, &attempt)
-        .map_err(StepError::Refused)?;
-    let revision = ctx
-        .state()
-        .next_revision(&job.namespace, &blueprint.release);
-    if let Some(helm) = &ctx.helm {
+    let Some(rendered) = rendered else {
+        let Some(helm) = &ctx.helm else { return Ok(()) };
         return helm::reserve(ctx, helm, &flash_pod, identity, (&blueprint, revision)).await;
-    }
-    let rendered = flash_pod
-        .objects(
-            &blueprint.intent,
-            &blueprint.release,
-            revision,
-            &blueprint.merged.overrides,
-            None,
-        )
-        .map_err(StepError::Refused)?;
+    };
     let parts = Parts::of(&rendered, &blueprint.release, &job.namespace);
     let record = pending_record(
         &flash_pod,
@@ -88,6 +76,32 @@ pub async fn begin(
         "release recorded"
     );
     Ok(())
+}
+
+/// The blueprint of an attempt and, where this engine makes them, its objects.
+fn prepare(
+    flash_pod: &FlashPod,
+    job: &Job,
+    round: &Round,
+    (begin, nonce): (&Begin, &str),
+    revision: u32,
+    native: bool,
+) -> Result<(Blueprint, Option<Rendered>), Refusal> {
+    let attempt = AttemptOf {
+        index: begin.index,
+        uuid: &begin.uuid,
+        device: &begin.device,
+        shared: Some(&begin.shared),
+        number: begin.number,
+        nonce,
+    };
+    let blueprint = flash_pod.blueprint(job, round, &attempt)?;
+    if !native {
+        return Ok((blueprint, None));
+    }
+    let (intent, values) = (&blueprint.intent, &blueprint.merged.overrides);
+    let rendered = flash_pod.objects(intent, &blueprint.release, revision, values, None)?;
+    Ok((blueprint, Some(rendered)))
 }
 
 fn pending_record(
@@ -179,15 +193,29 @@ pub async fn apply_service(ctx: &Context, identity: &Identity) -> Result<(), Ste
     if let Some(helm) = &ctx.helm {
         return helm::reserve_again(ctx, helm, &flash_pod, identity, (&stored, intent)).await;
     }
-    let rendered = flash_pod
-        .stored_objects(&stored.record, intent, None)
-        .map_err(StepError::Refused)?;
+    let rendered = recorded_objects(ctx, &flash_pod, (&stored, intent), None).await?;
     apply_all(
         ctx,
         identity,
         &Parts::of(&rendered, &stored.record.name, &stored.record.namespace),
     )
     .await
+}
+
+/// Renders a recorded attempt, from its record alone.
+///
+/// # Errors
+/// What the chart or the guard refuses.
+pub async fn recorded_objects(
+    ctx: &Context,
+    flash_pod: &Arc<FlashPod>,
+    (stored, intent): (&Arc<Stored>, &Intent),
+    address: Option<&str>,
+) -> Result<Rendered, StepError> {
+    let (flash_pod, stored) = (Arc::clone(flash_pod), Arc::clone(stored));
+    let (intent, address) = (intent.clone(), address.map(str::to_owned));
+    let work = move || flash_pod.stored_objects(&stored.record, &intent, address.as_deref());
+    ctx.workshop.run(work).await.map_err(StepError::Refused)
 }
 
 /// Applies everything but the Pod. Where nobody knows whether a Service was made, it is looked up: it holds a slot.

@@ -64,6 +64,8 @@ pub fn give_up(
         }
         StepError::Refused(_)
         | StepError::Api(_)
+        | StepError::Read(_)
+        | StepError::Log(_)
         | StepError::Helm { .. }
         | StepError::NotAdmitted(_) => {
             if goes_on {

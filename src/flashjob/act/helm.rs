@@ -89,7 +89,7 @@ impl Plan<'_> {
 pub async fn reserve(
     ctx: &Context,
     helm: &Helm,
-    flash_pod: &FlashPod,
+    flash_pod: &Arc<FlashPod>,
     identity: &Identity,
     (blueprint, revision): (&Blueprint, u32),
 ) -> Result<(), StepError> {
@@ -109,7 +109,7 @@ pub async fn reserve(
         seals: &ctx.seals,
     };
     if !flash_pod.native() {
-        check_by_helm(helm, flash_pod, &plan, Some(TRIAL_ADDRESS)).await?;
+        check_by_helm(ctx, helm, flash_pod, &plan, Some(TRIAL_ADDRESS)).await?;
     }
     upgrade(ctx, helm, flash_pod, identity, &plan).await
 }
@@ -121,7 +121,7 @@ pub async fn reserve(
 pub async fn reserve_again(
     ctx: &Context,
     helm: &Helm,
-    flash_pod: &FlashPod,
+    flash_pod: &Arc<FlashPod>,
     identity: &Identity,
     (stored, intent): (&Stored, &Intent),
 ) -> Result<(), StepError> {
@@ -143,7 +143,7 @@ pub async fn reserve_again(
 pub async fn launch(
     ctx: &Context,
     helm: &Helm,
-    flash_pod: &FlashPod,
+    flash_pod: &Arc<FlashPod>,
     identity: &Identity,
     (stored, intent, address): (&Stored, &Intent, &str),
 ) -> Result<(), StepError> {
@@ -212,11 +212,11 @@ fn led_by(config: &Value, leader: &str) -> Value {
 async fn upgrade(
     ctx: &Context,
     helm: &Helm,
-    flash_pod: &FlashPod,
+    flash_pod: &Arc<FlashPod>,
     identity: &Identity,
     plan: &Plan<'_>,
 ) -> Result<(), StepError> {
-    check(helm, flash_pod, plan).await?;
+    check((ctx, helm), flash_pod, plan).await?;
     let what = if plan.address.is_some() {
         "launch"
     } else {

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use kube::{Api, ResourceExt, api::ListParams};
 
+use super::seal;
 use crate::{
     api::{FlashJobStatus, RawObject, SelectedDevice},
     cluster::{ApiError, DeleteCondition, ErrorKind, ObjectKey, clock::now},
@@ -118,16 +119,27 @@ fn see_pruned(ctx: &Context, job: &Job, written: &FlashJobStatus, stored: Option
     ctx.event(job, None, (true, refusal.reason.as_str()), refusal.message);
 }
 
-/// The slices of all rounds of the job, as the API server has them now.
+/// The slices of all rounds of the job, as the API server has them now: those that the operator wrote, and that are as it wrote
+/// them. A selection or class of which a part is missing is said to be lost.
 ///
 /// # Errors
 /// When they cannot be listed.
 pub async fn revisions(ctx: &Context, job: &Job) -> Result<Vec<ControllerRevision>, ApiError> {
     let api: Api<ControllerRevision> = Api::namespaced(ctx.read.clone(), &job.namespace);
     let listed = api.list(&of_job(&job.uid)).await;
-    listed
-        .map(|list| list.items)
-        .map_err(|error| ApiError::new("list ControllerRevisions", &error))
+    let mut listed = listed.map_err(|error| ApiError::new("list ControllerRevisions", &error))?;
+    listed.items.retain(|revision| {
+        let ours = seal::is_sealed_revision(revision, &ctx.seals);
+        if !ours {
+            tracing::warn!(
+                object.namespace = job.namespace,
+                object.name = revision.name_any(),
+                "a ControllerRevision of the job bears no seal of this operator, or was altered: not believed"
+            );
+        }
+        ours
+    });
+    Ok(listed.items)
 }
 
 pub(super) fn of_job(uid: &str) -> ListParams {
@@ -146,6 +158,7 @@ pub async fn store_selection(
     devices: &[SelectedDevice],
 ) -> Result<(), ApiError> {
     for revision in device::revisions(&job_ref(job), round, first, devices) {
+        let revision = seal::sealed_revision(revision, &ctx.seals);
         let request = ctx.writer.create_revision(&revision);
         ctx.crash.around(Write::SelectionCreate, request).await?;
     }
@@ -159,6 +172,7 @@ pub async fn store_selection(
 /// When the API server refuses.
 pub async fn store_class(ctx: &Context, job: &Job, frozen: &Frozen) -> Result<(), ApiError> {
     let revision = flashclass::revision(&job_ref(job), frozen);
+    let revision = seal::sealed_revision(revision, &ctx.seals);
     let request = ctx.writer.create_revision(&revision);
     match ctx.crash.around(Write::ClassFreeze, request).await {
         Err(error) if error.kind == ErrorKind::AlreadyExists => Ok(()),

@@ -5,7 +5,7 @@ use kube::Api;
 
 use super::{
     StepError, altered,
-    begin::{admitted_still, intent_of, recorded},
+    begin::{admitted_still, intent_of, recorded, recorded_objects},
     helm, seal, until_answered,
 };
 use crate::{
@@ -31,9 +31,7 @@ pub async fn launch(ctx: &Context, identity: &Identity, address: &str) -> Result
     if let Some(helm) = &ctx.helm {
         return helm::launch(ctx, helm, &flash_pod, identity, (&stored, intent, address)).await;
     }
-    let rendered = flash_pod
-        .stored_objects(&stored.record, intent, Some(address))
-        .map_err(StepError::Refused)?;
+    let rendered = recorded_objects(ctx, &flash_pod, (&stored, intent), Some(address)).await?;
     let parts = Parts::of(&rendered, &stored.record.name, &identity.namespace);
     let pod = parts
         .pod
@@ -125,9 +123,7 @@ pub async fn mark_deployed(ctx: &Context, identity: &Identity) -> Result<(), Ste
         return Ok(());
     };
     let address = env(&pod, "EXTERNAL_IP").unwrap_or_default();
-    let rendered = flash_pod
-        .stored_objects(&stored.record, intent, Some(&address))
-        .map_err(StepError::Refused)?;
+    let rendered = recorded_objects(ctx, &flash_pod, (&stored, intent), Some(&address)).await?;
     put_launched(
         ctx,
         &stored,

@@ -43,9 +43,15 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// Why a step did not do what it was to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StepError {
-    /// A request failed.
+    /// A write failed, or a look that belongs to it.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// Something could not be looked at; nothing was to be written.
+    #[error(transparent)]
+    Read(ApiError),
+    /// The log of an ended flash could not be read for now.
+    #[error(transparent)]
+    Log(ApiError),
     /// The values, the chart or the stored record cannot be used.
     #[error("{}", .0.message)]
     Refused(Refusal),
@@ -66,7 +72,11 @@ impl StepError {
     /// Whether the API server was not reached at all.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Api(error) if error.kind == ErrorKind::Unreachable)
+        matches!(
+            self,
+            Self::Api(error) | Self::Read(error) | Self::Log(error)
+                if error.kind == ErrorKind::Unreachable
+        )
     }
 
     /// Why, in one word.
@@ -75,6 +85,14 @@ impl StepError {
         match self {
             Self::Refused(refusal) | Self::NotAdmitted(refusal) => refusal.reason,
             Self::Helm { reason, .. } => *reason,
+            // What refuses writes refuses no reads: the kubelet's "not found" and "bad request" come through the API server.
+            Self::Read(error) | Self::Log(error)
+                if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::Unauthorized) =>
+            {
+                Reason::Forbidden
+            }
+            Self::Log(_) => Reason::ReadingVerdict,
+            Self::Read(_) => Reason::ApiError,
             Self::Api(error) => match &error.kind {
                 ErrorKind::Forbidden | ErrorKind::Unauthorized => Reason::Forbidden,
                 ErrorKind::QuotaExceeded => Reason::QuotaExceeded,
@@ -243,7 +261,61 @@ fn altered(what: &str) -> StepError {
 mod tests {
     use std::cell::Cell;
 
+    use rstest::rstest;
+
     use super::*;
+
+    const INVALID: ErrorKind = ErrorKind::Invalid { fields: Vec::new() };
+
+    #[rstest]
+    #[case::a_write(StepError::Api, INVALID, Reason::AdmissionDenied)]
+    #[case::a_write_that_is_forbidden(StepError::Api, ErrorKind::Forbidden, Reason::Forbidden)]
+    #[case::a_write_over_quota(StepError::Api, ErrorKind::QuotaExceeded, Reason::QuotaExceeded)]
+    #[case::a_write_of_what_exists(StepError::Api, ErrorKind::AlreadyExists, Reason::DeviceBusy)]
+    #[case::a_write_without_answer(StepError::Api, ErrorKind::Timeout, Reason::ApiError)]
+    #[case::a_look(StepError::Read, INVALID, Reason::ApiError)]
+    #[case::a_look_that_is_forbidden(StepError::Read, ErrorKind::Forbidden, Reason::Forbidden)]
+    #[case::a_look_with_an_old_token(StepError::Read, ErrorKind::Unauthorized, Reason::Forbidden)]
+    #[case::a_container_that_is_being_created(StepError::Log, INVALID, Reason::ReadingVerdict)]
+    #[case::a_kubelet_that_is_away(StepError::Log, ErrorKind::Unavailable, Reason::ReadingVerdict)]
+    #[case::a_proxy_before_the_kubelet(
+        StepError::Log,
+        ErrorKind::AdmissionDenied,
+        Reason::ReadingVerdict
+    )]
+    #[case::a_slow_kubelet(StepError::Log, ErrorKind::Timeout, Reason::ReadingVerdict)]
+    #[case::logs_are_forbidden(StepError::Log, ErrorKind::Forbidden, Reason::Forbidden)]
+    fn a_failure_is_named_after_what_was_tried(
+        #[case] tried: fn(ApiError) -> StepError,
+        #[case] kind: ErrorKind,
+        #[case] reason: Reason,
+    ) {
+        let error = ApiError {
+            request: "read the log of Pod lab/a".into(),
+            kind,
+            message: "container \"flash-container\" is waiting to start".into(),
+        };
+        let error = tried(error);
+        assert_eq!(error.reason(), reason);
+        assert_eq!(
+            error.to_string(),
+            "cannot read the log of Pod lab/a: container \"flash-container\" is waiting to start"
+        );
+    }
+
+    #[rstest]
+    #[case(StepError::Api)]
+    #[case(StepError::Read)]
+    #[case(StepError::Log)]
+    fn an_api_server_that_is_away_has_refused_nothing(#[case] tried: fn(ApiError) -> StepError) {
+        let error = |kind| {
+            let mut error = ApiError::timeout("get Pod lab/a".to_owned(), ASK_AGAIN);
+            error.kind = kind;
+            tried(error)
+        };
+        assert!(error(ErrorKind::Unreachable).is_unreachable());
+        assert!(!error(ErrorKind::Timeout).is_unreachable());
+    }
 
     #[tokio::test]
     async fn what_became_of_a_create_is_asked_until_it_is_answered_whatever_the_failure() {

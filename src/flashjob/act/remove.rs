@@ -20,6 +20,8 @@ use crate::{
 
 /// Longest description of a failed release, in bytes: `helm list` shows it.
 const MAX_DESCRIPTION: usize = 512;
+/// How long the containers beside an ended flash have to end: the grace of the Pod is that of a transfer.
+const SIDECAR_GRACE_SECONDS: u32 = 10;
 
 /// Carries out the removals that are due.
 ///
@@ -85,7 +87,8 @@ async fn find_pod(ctx: &Context, attempt: &Attempt) -> Result<bool, StepError> {
         return Ok(false);
     };
     let name = format!("{}-{}", key.release, attempt.identity.key.id);
-    let found = get_pod(ctx, &attempt.identity.namespace, &name).await?;
+    let found = get_pod(ctx, &attempt.identity.namespace, &name).await;
+    let found = found.map_err(StepError::Read)?;
     // Its event may have come first; there is a Pod all the same.
     Ok(found.is_some_and(|pod| ctx.state().see_pod_of(&pod, &attempt.identity)))
 }
@@ -100,6 +103,10 @@ async fn delete_pod(ctx: &Context, attempt: &Attempt, how: PodRemoval) -> Result
     }
     let mut condition = DeleteCondition::uid(&pod.sight.uid);
     match how {
+        // Its flash has ended; what is left of it, a sidecar, has nothing to finish.
+        PodRemoval::Ended if !pod.phase_is_final() => {
+            condition.grace_seconds = Some(SIDECAR_GRACE_SECONDS);
+        }
         PodRemoval::Ended => {}
         // A start in between changes the version, and the DELETE is refused.
         PodRemoval::Unstarted => condition.resource_version = Some(pod.sight.version.to_string()),

@@ -112,7 +112,11 @@ async fn relabel_secret(ctx: &Context, repair: &Repair) -> Result<(), crate::clu
         return Ok(());
     };
     let labels = repair.labels.clone();
-    secret.metadata.labels.get_or_insert_default().extend(labels);
+    secret
+        .metadata
+        .labels
+        .get_or_insert_default()
+        .extend(labels);
     let answer = ctx.writer.replace_secret(&secret).await?;
     ctx.state().see_secret(&answer);
     Ok(())
@@ -122,7 +126,10 @@ async fn relabel_secret(ctx: &Context, repair: &Repair) -> Result<(), crate::clu
 /// container of theirs runs any more.
 pub fn let_go(ctx: &Arc<Context>) {
     let kept = |object: &&UnsealedObject| {
-        let held = object.finalizers.iter().any(|one| one == TRACKING_FINALIZER);
+        let held = object
+            .finalizers
+            .iter()
+            .any(|one| one == TRACKING_FINALIZER);
         held && object.deleting && (object.ended || object.kind != ObjectKind::Pod)
     };
     let kept: Vec<UnsealedObject> = {

@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::{
-    api::core::v1::Pod,
+    api::{apps::v1::ControllerRevision, core::v1::Pod},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use serde_json::{Value, json};
 
 use crate::{
     flashjob::{belief, ledger::ObjectKind},
-    names::{ANNOTATION_ENDPOINT, ANNOTATION_POD_SEAL, ANNOTATION_SERVICE_SEAL, LABEL_SEAL},
+    names::{
+        ANNOTATION_ENDPOINT, ANNOTATION_POD_SEAL, ANNOTATION_SEAL, ANNOTATION_SERVICE_SEAL,
+        LABEL_JOB_UID, LABEL_ROUND, LABEL_SEAL,
+    },
     release::{Intent, Key, Record, Stored},
-    seal::{Seals, Subject, chart_digest},
+    seal::{Seals, Subject, chart_digest, values_digest},
 };
 
 /// A rendered object with its seal; kinds that the operator does not watch need none.
@@ -43,7 +46,10 @@ pub(super) fn sealed_patch(
     };
     let (labels, annotations) = (texts("labels"), texts("annotations"));
     after.labels.get_or_insert_default().extend(labels);
-    after.annotations.get_or_insert_default().extend(annotations);
+    after
+        .annotations
+        .get_or_insert_default()
+        .extend(annotations);
     let annotation = match kind {
         ObjectKind::Pod => ANNOTATION_POD_SEAL,
         ObjectKind::Service | ObjectKind::Secret => ANNOTATION_SERVICE_SEAL,
@@ -109,6 +115,50 @@ fn sealed_with(record: Record, seals: &Seals, chart: String, pod_uid: Option<&st
     Record { intent, ..record }
 }
 
+/// What the seal of a frozen selection or class says: the attempt id stands for its content.
+fn of_revision<'a>(revision: &'a ControllerRevision, digest: &'a str) -> Option<Subject<'a>> {
+    let meta = &revision.metadata;
+    let labels = meta.labels.as_ref();
+    Some(Subject {
+        kind: "ControllerRevision",
+        namespace: meta.namespace.as_deref()?,
+        name: meta.name.as_deref()?,
+        job_uid: labels?.get(LABEL_JOB_UID)?,
+        attempt_id: digest,
+        round: labels?.get(LABEL_ROUND)?.parse().ok()?,
+        uuid: "",
+        endpoint: "",
+    })
+}
+
+fn content_of(revision: &ControllerRevision) -> String {
+    let data = revision.data.as_ref().map_or(&Value::Null, |data| &data.0);
+    values_digest(&json!([data, revision.revision]))
+}
+
+/// A frozen selection or class with the seal of its content.
+pub(super) fn sealed_revision(
+    mut revision: ControllerRevision,
+    seals: &Seals,
+) -> ControllerRevision {
+    let digest = content_of(&revision);
+    if let Some(seal) = of_revision(&revision, &digest).map(|subject| seals.seal(&subject)) {
+        let annotations = revision.metadata.annotations.get_or_insert_default();
+        annotations.insert(ANNOTATION_SEAL.to_owned(), seal);
+    }
+    revision
+}
+
+/// Whether the operator wrote it, and nobody has altered it since.
+pub(super) fn is_sealed_revision(revision: &ControllerRevision, seals: &Seals) -> bool {
+    let annotations = revision.metadata.annotations.as_ref();
+    let seal = annotations.and_then(|annotations| annotations.get(ANNOTATION_SEAL));
+    let digest = content_of(revision);
+    let subject = of_revision(revision, &digest);
+    seal.zip(subject)
+        .is_some_and(|(seal, subject)| seals.is_valid(seal, &subject))
+}
+
 /// Values with which helm renders sealed objects: their seals are among the operator's own annotations. That of the Pod is not
 /// there before the Pod is: it could be read in the record, and a Pod of that name be made with it.
 pub(super) fn sealed_values(
@@ -172,7 +222,8 @@ fn holds(found: &Value, posted: &Value) -> bool {
             }
         }),
         (Value::Array(found), Value::Array(posted)) => posted.iter().all(|wanted| {
-            let named = |one: &&Value| wanted.get("name").is_some() && one["name"] == wanted["name"];
+            let named =
+                |one: &&Value| wanted.get("name").is_some() && one["name"] == wanted["name"];
             match found.iter().find(named) {
                 Some(found) => holds(found, wanted),
                 None => wanted.get("name").is_none() && found.iter().any(|one| holds(one, wanted)),
@@ -237,7 +288,10 @@ mod tests {
         pod["spec"]["schedulerName"] = json!("default-scheduler");
         pod["spec"].as_object_mut().unwrap().remove("hostNetwork");
         let sidecar = json!({"name": "proxy", "image": "r.example/proxy:1"});
-        pod["spec"]["containers"].as_array_mut().unwrap().insert(0, sidecar);
+        pod["spec"]["containers"]
+            .as_array_mut()
+            .unwrap()
+            .insert(0, sidecar);
         let token = json!({"name": "kube-api-access", "projected": {}});
         pod["spec"]["volumes"].as_array_mut().unwrap().push(token);
         pod["spec"]["containers"][1]["imagePullPolicy"] = json!("IfNotPresent");
@@ -245,7 +299,11 @@ mod tests {
     }
 
     fn is_ours(found: Value) -> bool {
-        is_as_posted(&serde_json::from_value(found).unwrap(), &pod(), &seals(1, None))
+        is_as_posted(
+            &serde_json::from_value(found).unwrap(),
+            &pod(),
+            &seals(1, None),
+        )
     }
 
     #[test]
@@ -284,5 +342,41 @@ mod tests {
             *found.pointer_mut(path).unwrap() = value;
         }
         assert!(!is_ours(found));
+    }
+
+    fn slice() -> ControllerRevision {
+        serde_json::from_value(json!({
+            "metadata": {
+                "name": "lamps-1-r1-0", "namespace": "lab", "labels": {LABEL_JOB_UID: "u", LABEL_ROUND: "1"},
+            },
+            "revision": 1, "data": {"round": 1, "first": 0, "devices": [{"uuid": "a"}]},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_frozen_selection_is_believed_as_it_was_written() {
+        let sealed = sealed_revision(slice(), &seals(1, None));
+        let read = serde_json::from_value(serde_json::to_value(sealed).unwrap()).unwrap();
+        assert!(is_sealed_revision(&read, &seals(1, None)));
+        assert!(!is_sealed_revision(&read, &seals(2, None)), "another key");
+        assert!(!is_sealed_revision(&slice(), &seals(1, None)), "no seal");
+    }
+
+    #[rstest]
+    #[case::devices("/data/devices/0/uuid", json!("b"))]
+    #[case::job("/metadata/labels/flashjob.nbfc.io~1job-uid", json!("v"))]
+    #[case::round("/metadata/labels/flashjob.nbfc.io~1round", json!("2"))]
+    #[case::name("/metadata/name", json!("lamps-1-r1-1"))]
+    #[case::namespace("/metadata/namespace", json!("other"))]
+    #[case::revision("/revision", json!(2))]
+    fn a_frozen_selection_that_was_altered_or_copied_is_not_believed(
+        #[case] path: &str,
+        #[case] value: Value,
+    ) {
+        let mut object = serde_json::to_value(sealed_revision(slice(), &seals(1, None))).unwrap();
+        *object.pointer_mut(path).unwrap() = value;
+        let altered = serde_json::from_value(object).unwrap();
+        assert!(!is_sealed_revision(&altered, &seals(1, None)));
     }
 }

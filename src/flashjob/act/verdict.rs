@@ -1,4 +1,4 @@
-//! Write 6, which writes nothing yet: what an ended Pod says, kept in memory until the status holds it.
+//! Write 6, which writes nothing yet: what an ended flash container says, kept in memory until the status holds it.
 
 use std::time::Duration;
 
@@ -28,7 +28,10 @@ const UNREAD_LIMIT: SignedDuration = SignedDuration::from_mins(5);
 /// The same where nobody will keep the verdict: its job is gone or goes, and waits for it.
 const UNKEPT_LIMIT: SignedDuration = SignedDuration::from_secs(20);
 
-/// Reads the verdict of an ended Pod.
+/// How long a Pod whose flash container failed may take to say that it was stopped: the kubelet says so last.
+const SETTLE_LIMIT: SignedDuration = SignedDuration::from_secs(5);
+
+/// Reads the verdict of an ended flash container.
 ///
 /// # Errors
 /// When the log cannot be read for now.
@@ -53,11 +56,17 @@ pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Resu
         keep(ctx, job, identity, unknown(Reason::NodeLost, message));
         return Ok(());
     }
+    if may_tell_more(&pod) && unread_for(ctx, identity) < SETTLE_LIMIT {
+        return Err(StepError::Helm {
+            reason: Reason::ReadingVerdict,
+            message: "the flash container failed; whether the Pod says why is awaited".to_owned(),
+        });
+    }
     let is_kept = job.is_some_and(|job| !job.deleting);
     let log = match log(ctx, &pod).await {
         Ok(log) => Ok(log),
         Err(error) if may_heal(&error, unread_for(ctx, identity), is_kept, ends) => {
-            return Err(error.into());
+            return Err(StepError::Log(error));
         }
         Err(error) => Err(error.message),
     };
@@ -72,6 +81,7 @@ pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Resu
         pod_reason: pod.reason.as_deref(),
         pod_message: pod.message.as_deref(),
         deleted: pod.sight.deleting.is_some(),
+        in_time: pod.ended_in_time(),
         log: log.as_deref().map_err(String::as_str),
     };
     let verdict = judge(&ended, &markers(ctx, identity));
@@ -88,6 +98,13 @@ pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Resu
     }
     keep(ctx, job, identity, verdict);
     Ok(())
+}
+
+/// Whether the Pod may yet say why its flash container failed: deadlines and evictions are written when all containers have ended.
+fn may_tell_more(pod: &PodSight) -> bool {
+    let failed =
+        matches!(pod.container, ContainerSight::Terminated { exit_code, .. } if exit_code != 0);
+    failed && !pod.phase_is_final()
 }
 
 /// Whether the log may be read later: the Pod stays as long as its verdict is not stored. A right that is lacking may be given
@@ -239,12 +256,9 @@ pub async fn confirm_unlaunched(ctx: &Context, identity: &Identity) -> Result<()
     );
     let found = get_pod(ctx, &identity.namespace, &name).await?;
     let mut state = ctx.state();
-    match found {
-        Some(pod) => drop(state.see_pod(&pod)),
-        None => {
-            let memory = state.memory(&identity.key.job_uid);
-            memory.unlaunched.insert(identity.key.id.clone());
-        }
+    if !found.is_some_and(|pod| state.see_pod_of(&pod, identity)) {
+        let memory = state.memory(&identity.key.job_uid);
+        memory.unlaunched.insert(identity.key.id.clone());
     }
     Ok(())
 }
@@ -264,7 +278,7 @@ pub async fn check_node(ctx: &Context, identity: &Identity) -> Result<(), StepEr
     let node = api
         .get_opt(&name)
         .await
-        .map_err(|error| ApiError::new(format!("get Node {name}"), &error))?;
+        .map_err(|error| StepError::Read(ApiError::new(format!("get Node {name}"), &error)))?;
     if node.as_ref().is_some_and(is_ready) {
         let message = format!(
             "the Pod is past its deadline on a ready node {name}; its kubelet has not ended it yet"
@@ -297,6 +311,22 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::flashjob::fixtures::{identity, running};
+
+    #[rstest]
+    #[case::running("Running", ContainerSight::Running, false)]
+    #[case::ended_well("Running", ContainerSight::Terminated { exit_code: 0, reason: None }, false)]
+    #[case::failed("Running", ContainerSight::Terminated { exit_code: 1, reason: None }, true)]
+    #[case::failed_with_its_pod("Failed", ContainerSight::Terminated { exit_code: 1, reason: None }, false)]
+    fn a_pod_is_waited_for_only_where_it_may_yet_say_why_its_flash_failed(
+        #[case] phase: &str,
+        #[case] container: ContainerSight,
+        #[case] more: bool,
+    ) {
+        let mut pod = running(&identity(0, "a"));
+        (pod.phase, pod.container) = (phase.to_owned(), container);
+        assert_eq!(may_tell_more(&pod), more);
+    }
 
     #[rstest]
     #[case::no_pod(ErrorKind::NotFound, 0, true, false, false)]

@@ -40,6 +40,29 @@ fn a_stored_success_goes_pod_service_record() {
 }
 
 #[test]
+fn a_flash_beside_a_sidecar_that_runs_on_has_ended_and_its_pod_goes_and_locks_until_it_is_gone() {
+    let mut beside = PodSight {
+        phase: "Running".into(),
+        ..an_ended()
+    };
+    let attempt = with_pod(beside.clone());
+    assert_eq!(
+        deciding(&attempt, &wish(), 50).step,
+        Some(Step::ReadVerdict)
+    );
+    let wish = ending(true, Reason::FirmwareSent, 50);
+    let first = removal_of(&deciding(&attempt, &wish, 51));
+    assert_eq!((first.pod, first.untrack), (Some(PodRemoval::Ended), true));
+    beside.sight.deleting = Some(at(52));
+    beside.finalizers.clear();
+    let attempt = with_pod(beside);
+    assert!(attempt.locks() && attempt.holds_slot());
+    let again = deciding(&attempt, &wish, 53);
+    let record = again.step.as_ref().map(|_| removal_of(&again).record);
+    assert_eq!(record.unwrap_or_default(), RecordRemoval::Keep, "{again:?}");
+}
+
+#[test]
 fn a_stored_failure_stays_as_a_failed_record_and_then_nothing_is_left_to_do() {
     let wish = ending(false, Reason::AttestationRefused, 50);
     let last = removal_of(&deciding(&attempt(deployed(), None, None), &wish, 51));

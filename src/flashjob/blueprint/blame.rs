@@ -53,10 +53,15 @@ impl FlashPod {
         let Ok(place) = violation.path.parse::<Pointer>() else {
             return Vec::new();
         };
-        match layer_of(&place, merged) {
-            Some(Layer::DeviceValues) => properties(self.device_values.as_deref(), &place),
-            Some(Layer::Operator) => properties(self.operator.as_deref(), &place),
-            Some(Layer::Class) => properties(self.class_values(), &place),
+        self.properties_at(&place, merged)
+    }
+
+    /// The properties of the device that make the value at this place.
+    pub(super) fn properties_at(&self, place: &Pointer, merged: &Merged) -> Vec<String> {
+        match layer_of(place, merged) {
+            Some(Layer::DeviceValues) => properties(self.device_values.as_deref(), place),
+            Some(Layer::Operator) => properties(self.operator.as_deref(), place),
+            Some(Layer::Class) => properties(self.class_values(), place),
             Some(Layer::Chart | Layer::Job | Layer::Attempt) | None => Vec::new(),
         }
     }

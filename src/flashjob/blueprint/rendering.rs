@@ -4,13 +4,16 @@
 
 use serde_json::Value;
 
-use super::FlashPod;
+use super::{FlashPod, contract};
 use crate::{
     api::Reason,
     chart::{
         Chart,
+        feature::Feature,
         guard::{self, Policy, Stage},
-        template::{Document, Limits, Program, Release, Rendered},
+        schema::Schema,
+        template::{Document, Limits, Program, Release, RenderError, RenderErrorKind, Rendered},
+        text::shorten,
         values::coalesce,
     },
     flashjob::memory::Refusal,
@@ -97,10 +100,11 @@ impl FlashPod {
                 &rendering,
             );
         }
-        let program = Program::compile(chart).map_err(|error| Refusal {
-            reason: Reason::ChartInvalid,
-            message: format!("the recorded chart: {error}"),
-        })?;
+        let program =
+            Program::compile_allowing(chart, &self.features).map_err(|error| Refusal {
+                reason: Reason::ChartInvalid,
+                message: format!("the recorded chart: {error}"),
+            })?;
         self.render(&program, chart, &rendering)
     }
 
@@ -125,10 +129,7 @@ impl FlashPod {
         };
         let rendered = program
             .render(&values, &release, &self.capabilities, &Limits::default())
-            .map_err(|error| Refusal {
-                reason: Reason::RenderFailed,
-                message: error.to_string(),
-            })?;
+            .map_err(|error| failed(&error))?;
         self.guard(
             &rendered.documents,
             of.intent,
@@ -138,10 +139,10 @@ impl FlashPod {
         Ok(rendered)
     }
 
-    /// Asks the guard about rendered objects; `complete` when the address is known.
+    /// Asks the guard about rendered objects, and whether a flash can be made of them; `complete` when the address is known.
     ///
     /// # Errors
-    /// What it refuses.
+    /// What the guard refuses, or what the operator cannot serve.
     pub fn guard(
         &self,
         documents: &[Document],
@@ -153,14 +154,22 @@ impl FlashPod {
             reason: Reason::GuardRefused,
             message,
         };
-        let hook = |object: &Value| {
-            object["kind"] == "Pod" && object["metadata"]["annotations"].get(HOOK).is_some()
+        let hook = |document: &&Document| {
+            let annotations = &document.object["metadata"]["annotations"];
+            annotations.get(HOOK).is_some()
         };
-        if let Some(pod) = documents.iter().find(|document| hook(&document.object)) {
-            return Err(refused(format!(
-                "{}: the Pod is a hook: helm would not keep it in the release",
-                pod.source
-            )));
+        for Document { source, object, .. } in documents.iter().filter(hook) {
+            if object["kind"] == "Pod" {
+                return Err(refused(format!(
+                    "{source}: the Pod is a hook: helm would not keep it in the release"
+                )));
+            }
+            if !self.features.allow(Feature::Hooks) {
+                return Err(refused(format!(
+                    "{source}: an object bears the annotation {HOOK}: hooks are refused unless an administrator allows \
+                     them with --chart-allow=hooks (flashPod.chartAllow)"
+                )));
+            }
         }
         let objects: Vec<guard::Subject<'_>> = documents.iter().map(Into::into).collect();
         let stage = if complete {
@@ -169,21 +178,42 @@ impl FlashPod {
             Stage::BeforeAddress
         };
         guard::check(&objects, stage, &self.policy_of(intent, release))
-            .map_err(|error| refused(error.to_string()))
+            .map_err(|error| refused(error.to_string()))?;
+        let name = format!("{release}-{}", intent.attempt_id);
+        contract::check(documents, &name).map_err(|message| Refusal {
+            reason: Reason::ChartInvalid,
+            message,
+        })
     }
 
-    /// Whether this chart, the current one or a recorded one, can be rendered in process.
-    #[must_use]
-    pub fn renders(&self, chart: &Chart) -> bool {
+    /// Whether this chart, the current one or a recorded one, can be rendered in process; if not, helm may do it.
+    ///
+    /// # Errors
+    /// What in a recorded chart no engine may render.
+    pub fn renders(&self, chart: &Chart) -> Result<bool, Refusal> {
+        // What the current chart may not use was refused when it was loaded.
         if self.is_current(chart) {
-            self.native()
-        } else {
-            Program::compile(chart).is_ok()
+            return Ok(self.native());
+        }
+        let refused = |message: String| Refusal {
+            reason: Reason::ChartInvalid,
+            message: format!("the recorded chart: {message}"),
+        };
+        let schema = chart.schema.as_deref().map(Schema::compile).transpose();
+        schema.map_err(|error| refused(error.to_string()))?;
+        match Program::compile_allowing(chart, &self.features) {
+            Ok(_) => Ok(true),
+            Err(error) => match error.forbidden(&self.features) {
+                Some(forbidden) => Err(refused(forbidden.to_string())),
+                None => Ok(false),
+            },
         }
     }
 
     fn is_current(&self, chart: &Chart) -> bool {
-        chart.templates == self.chart.templates && chart.files == self.chart.files
+        chart.templates == self.chart.templates
+            && chart.files == self.chart.files
+            && chart.schema == self.chart.schema
     }
 
     /// What the guard lets through for one attempt.
@@ -207,6 +237,34 @@ impl FlashPod {
             finalizers: vec![TRACKING_FINALIZER.to_owned()],
             ..self.policy.clone()
         }
+    }
+}
+
+/// Longest message of a chart, in characters: `fail` may say anything.
+const MAX_MESSAGE: usize = 4_000;
+
+/// Why a rendering failed: it is the chart's fault where it takes more than a chart may.
+fn failed(error: &RenderError) -> Refusal {
+    let message = shorten(&error.to_string(), MAX_MESSAGE);
+    match error.kind {
+        RenderErrorKind::Bound(_) => {
+            let Limits {
+                steps, size, time, ..
+            } = Limits::default();
+            let bounds = format!("{steps} steps, {} MiB and {} s", size >> 20, time.as_secs());
+            let message = format!(
+                "the flash chart cannot be used: {message}; a rendering may take {bounds}: make the chart, or the values that it \
+                 works on, smaller"
+            );
+            Refusal {
+                reason: Reason::ChartInvalid,
+                message,
+            }
+        }
+        _ => Refusal {
+            reason: Reason::RenderFailed,
+            message,
+        },
     }
 }
 

@@ -20,6 +20,7 @@ impl World {
     /// Lets everything come to its end, and asks the laws of the end.
     pub fn end(&mut self) {
         self.api.note(|| "CALM".into());
+        self.api.withdraw_all();
         while !self.late.is_empty() {
             let (request, until, term) = self.late.remove(0);
             if self.api.now < until {
@@ -103,7 +104,7 @@ impl World {
         }
         // A lost Pod of a job that is gone has no pass that would say when to look again.
         let orphaned = !leader.state.orphaned().is_empty();
-        let next = wake.map(jiff::Timestamp::as_millisecond);
+        let next = wake.map(|at| leader.moment_of(at));
         let next = next.or(orphaned.then_some(api.now + 100_000));
         let found = api.away.values().copied().min();
         let next = [next, found].into_iter().flatten().min();
@@ -115,7 +116,7 @@ impl World {
     fn check_rest(&mut self, place: usize) {
         let Self { api, replicas, .. } = self;
         let leader = replicas[place].leader().unwrap();
-        let (now, world) = (api.time(), leader.world(api.time()));
+        let (now, world) = (leader.time(api), leader.world(api.time()));
         for uid in uids(leader) {
             let job = leader.state.job(&uid).unwrap();
             let finished = conditions::holds(&job.status.conditions, ConditionType::Finished);
@@ -154,7 +155,7 @@ fn deliver_all(api: &mut Api, leader: &mut Leader, place: usize) -> bool {
     let mut moved = false;
     for queue in 0..5 {
         while let Some(event) = api.watches[place].as_mut().unwrap()[queue].pop_front() {
-            leader.take_in(event);
+            leader.hear(event, api.now);
             moved = true;
         }
     }

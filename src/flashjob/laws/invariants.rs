@@ -9,7 +9,7 @@ use super::{
 use crate::{
     flashjob::{
         job::{Finals, Job},
-        sight::{Identity, PodSight},
+        sight::{Address, Identity, PodSight},
         stored,
         verdict::Outcome,
     },
@@ -167,24 +167,27 @@ impl Api {
         selection.iter().position(|device| device.uuid == who.uuid)
     }
 
-    /// The address that the device of a live Pod was told is its Service's, and nobody else's.
+    /// The address that the device of a live Pod was told is its Service's, and the device of no other live Pod was told it.
     fn address_lost(&self) -> Option<String> {
+        let mut told: BTreeMap<&str, &str> = BTreeMap::new();
         let live = self.pods.values().filter(|pod| !pod.ended());
-        live.filter_map(|pod| {
+        for pod in live.filter(|pod| !self.dead.contains(&pod.sight.name)) {
             let name = &pod.sight.name;
-            let address = &self.flashes[&pod.sight.uid].address;
-            if self.dead.contains(name) {
-                return None;
+            let flash = &self.flashes[&pod.sight.uid];
+            let service = self.services.get(name).map(|service| &service.address);
+            let Address::Ipv4(address) = &flash.address else {
+                return Some(format!("{name} was created without an address"));
+            };
+            if service != Some(&flash.address) {
+                return Some(format!(
+                    "{name} lives and was told {address}, its Service has {service:?}"
+                ));
             }
-            let mut holders = self
-                .services
-                .iter()
-                .filter(|(_, service)| service.address == *address);
-            let holder = holders.next().map(|(name, _)| name);
-            (holder != Some(name))
-                .then(|| format!("{name} lives and was told {address:?}, which {holder:?} has"))
-        })
-        .next()
+            if let Some(other) = told.insert(address, name) {
+                return Some(format!("{other} and {name} live and were told {address}"));
+            }
+        }
+        None
     }
 
     /// What a removal of a Service has to keep to: it is asked of the Service as the API server has it.

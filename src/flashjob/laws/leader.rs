@@ -12,15 +12,15 @@ use super::{
     task::{About, Op, Task, ops_of},
 };
 use crate::{
-    api::{FlashJobSpec, Verification, VerificationMode},
+    api::{FlashJobSpec, Reason, Verification, VerificationMode},
     device,
     flashjob::{
         attempts::{Removal, Step},
         conditions,
         fixtures::{BOUNDS, classes, effective_of, open_classes},
         job::Job,
-        ledger::Ledger,
-        plan::{self, Plan, World},
+        ledger::{Ledger, ObjectKind},
+        plan::{self, DeviceView, Plan, World},
         remember::remember,
         roster::Roster,
         sight::{AttemptKey, Identity},
@@ -47,6 +47,8 @@ pub struct Leader {
     pub max_in_flight: usize,
     /// What the watches alone say: for a planted bug.
     pub cache: Ledger,
+    /// Milliseconds by which its clock is ahead of the API server's.
+    skew: i64,
     attempts: u32,
 }
 
@@ -76,6 +78,7 @@ impl Leader {
             bug,
             max_in_flight,
             cache: Ledger::default(),
+            skew: api.skews[place],
             attempts: 0,
         };
         let instances = api.instances.values().cloned().map(Event::Instance);
@@ -85,7 +88,9 @@ impl Leader {
         let is_late = |pod: &&crate::flashjob::sight::PodSight| late.contains(&pod.sight.name);
         let (after, before): (Vec<_>, Vec<_>) = api.pods.values().partition(is_late);
         let pods = before.into_iter().cloned().map(Event::Pod);
+        let forged = api.forged.values().cloned().map(Event::Forged);
         instances
+            .chain(forged)
             .chain(jobs)
             .chain(records)
             .chain(services)
@@ -97,18 +102,46 @@ impl Leader {
         leader
     }
 
+    /// What its own clock shows.
+    pub fn time(&self, api: &Api) -> Timestamp {
+        self.by_its_clock(api.now)
+    }
+
+    fn by_its_clock(&self, millisecond: i64) -> Timestamp {
+        Timestamp::from_millisecond(millisecond + self.skew).unwrap()
+    }
+
+    /// What its clock shows as a time of the world.
+    pub fn moment_of(&self, time: Timestamp) -> i64 {
+        time.as_millisecond() - self.skew
+    }
+
+    /// Takes in an event that a watch brings at this time of the world.
+    pub fn hear(&mut self, event: Event, millisecond: i64) {
+        if let Event::Instance(instance) = &event {
+            let now = self.by_its_clock(millisecond);
+            let uid = instance.metadata.uid.as_deref().unwrap_or_default();
+            self.state.inventory.note_appeared(uid, now);
+        }
+        self.take_in(event);
+    }
+
     pub fn take_in(&mut self, event: Event) {
         if self.bug == Some(Bug::CountSlotsFromCache) {
-            see(&mut self.cache, &event);
+            see(&mut self.cache, &event, None);
         }
         let state = &mut self.state;
-        see(&mut state.ledger, &event);
+        see(&mut state.ledger, &event, self.bug);
         match event {
             Event::Job(job) => self.see_job(&job),
             Event::JobGone(uid) => state.see_job_gone(&uid),
             Event::Instance(instance) => state.inventory.apply(&instance),
             Event::InstanceGone(uid) => state.inventory.delete(&uid),
-            Event::Record(_) | Event::Service(_) | Event::Pod(_) | Event::Gone(_) => {}
+            Event::Record(_)
+            | Event::Service(_)
+            | Event::Pod(_)
+            | Event::Gone(_)
+            | Event::Forged(_) => {}
         }
     }
 
@@ -131,8 +164,19 @@ impl Leader {
         let records = api.records.values().cloned().map(Event::Record);
         let services = api.services.values().cloned().map(Event::Service);
         let pods = api.pods.values().cloned().map(Event::Pod);
-        let lists: [Vec<Event>; 3] = [records.collect(), services.collect(), pods.collect()];
+        let mut lists: [Vec<Event>; 3] = [records.collect(), services.collect(), pods.collect()];
+        for forged in api.forged.values() {
+            let queue = match forged.kind() {
+                ObjectKind::Secret => 0,
+                ObjectKind::Service => 1,
+                ObjectKind::Pod => 2,
+            };
+            lists[queue].push(Event::Forged(forged.clone()));
+        }
         let exists = |uid: &String| {
+            if api.forged.contains_key(uid) {
+                return true;
+            }
             let records = api.records.values().map(|record| &record.sight.uid);
             let services = api.services.values().map(|service| &service.sight.uid);
             let pods = api.pods.values().map(|pod| &pod.sight.uid);
@@ -195,7 +239,11 @@ impl Leader {
             return Some((Plan::default(), true));
         }
         self.state.note_read_back(&job);
-        let (now, world, job) = (api.time(), self.world(api.time()), self.as_planned(&job));
+        let (now, world, job) = (
+            self.time(api),
+            self.world(api.time()),
+            self.as_planned(&job),
+        );
         let plan = self
             .state
             .observed(&job, &world, |observed| plan::plan(observed, now));
@@ -203,6 +251,7 @@ impl Leader {
         let wanted = self.state.observed(&job, &world, |observed| {
             status::compose(observed, &plan, now)
         });
+        let plan = self.unheld(plan);
         self.start(&job, &plan);
         self.free_what_is_deleted(&job);
         let news = !conditions::same_but_times(&job.status, &wanted);
@@ -242,7 +291,11 @@ impl Leader {
     }
 
     pub fn sweep(&mut self, api: &Api) {
-        for (identity, step) in plan_orphans(&mut self.state, &BOUNDS, api.time().into()) {
+        let both = Now {
+            wall: self.time(api),
+            ..Now::from(api.time())
+        };
+        for (identity, step) in plan_orphans(&mut self.state, &BOUNDS, both) {
             self.begin_step(identity, &step);
         }
         self.state.tidy();
@@ -278,7 +331,7 @@ impl Leader {
         let stored = (!more.is_empty()).then_some(slice);
         devices.extend(more);
         let roster = Roster::new(number, devices);
-        let wanted = status::open_round(job, &roster, "hash", effective_of(job), api.time());
+        let wanted = status::open_round(job, &roster, "hash", effective_of(job), self.time(api));
         let ops = [
             Op::SaveStatus(Box::new(wanted)),
             Op::Adopt(Box::new(roster)),
@@ -343,6 +396,25 @@ impl Leader {
         }
     }
 
+    /// For a planted bug: what waits for an address that another flash has is launched.
+    fn unheld(&self, mut plan: Plan) -> Plan {
+        if self.bug == Some(Bug::SharesAddresses) {
+            let waiting = |view: &&DeviceView| view.reason == Reason::AddressInUse;
+            let uuids = plan.views.iter().filter(waiting).map(|view| &view.uuid);
+            let attempts = uuids.filter_map(|uuid| {
+                let mut all = self.state.ledger.in_flight();
+                all.find(|attempt| attempt.identity.uuid == *uuid && attempt.pod.is_none())
+            });
+            let launch = Step::Launch {
+                address: String::new(),
+            };
+            let steps = attempts.map(|attempt| (attempt.identity.clone(), launch.clone()));
+            let steps: Vec<_> = steps.collect();
+            plan.steps.extend(steps);
+        }
+        plan
+    }
+
     /// For a planted bug.
     fn free_what_is_deleted(&mut self, job: &Job) {
         if self.bug != Some(Bug::FreeWhatIsDeleted) {
@@ -387,8 +459,9 @@ fn limited_classes() -> crate::flashclass::Classes {
     classes(&[json!({"metadata": {"name": "default", "annotations": annotations}, "spec": spec})])
 }
 
-fn see(ledger: &mut Ledger, event: &Event) {
+fn see(ledger: &mut Ledger, event: &Event, bug: Option<Bug>) {
     match event.clone() {
+        Event::Forged(forged) => forged.seen(ledger, bug),
         Event::Record(record) => drop(ledger.see_record(record)),
         Event::Service(service) => drop(ledger.see_service(service)),
         Event::Pod(pod) => drop(ledger.see_pod(pod)),

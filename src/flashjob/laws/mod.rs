@@ -7,6 +7,7 @@
 //! | `devices` | devices as they really are, and Akri, which finds them again |
 //! | `election`, `leader`, `steps`, `task` | two replicas, their Lease, passes and steps as `reconcile` and `act` make them |
 //! | `world`, `faults`, `calm`, `chance` | what happens, what strikes, how it ends |
+//! | `hostile` | somebody who writes objects with the labels of ours |
 //! | `invariants` | the laws |
 //! | `planted` | bugs that the laws must find |
 //! | `run`, `trace` | many seeds on all processors; one seed in words |
@@ -16,6 +17,7 @@ mod chance;
 mod devices;
 mod election;
 mod faults;
+mod hostile;
 mod invariants;
 mod jobs;
 mod leader;
@@ -62,7 +64,7 @@ fn expect_unbroken((worlds, steps, broken): (u64, usize, Option<(u64, String)>))
 
 #[test]
 fn no_law_is_broken_in_a_million_steps() {
-    expect_unbroken(run::worlds(1, 1, STEPS));
+    expect_unbroken(run::worlds(1, 1, STEPS, false));
 }
 
 /// `make sim SEEDS=n FIRST_SEED=m`; a single seed prints its history.
@@ -70,11 +72,17 @@ fn no_law_is_broken_in_a_million_steps() {
 #[ignore = "for make sim"]
 fn as_many_seeds_as_are_asked_for() {
     let (first, seeds) = (number("FIRST_SEED", 1), number("SEEDS", 10_000));
+    let hostile = number("HOSTILE", 0) > 0;
     if seeds == 1 {
-        let (steps, broken) = run::world(first, true);
+        let (steps, broken) = run::world(first, hostile, true);
         return expect_unbroken((1, steps, broken.map(|law| (first, law))));
     }
-    expect_unbroken(run::worlds(first, seeds, 0));
+    expect_unbroken(run::worlds(first, seeds, 0, hostile));
+}
+
+#[test]
+fn no_law_is_broken_beside_a_hostile_writer() {
+    expect_unbroken(run::worlds(500_000, 1, STEPS / 4, true));
 }
 
 #[test]

@@ -7,7 +7,10 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::request::{Refused, Reply};
+use super::{
+    hostile::Forgery,
+    request::{Refused, Reply},
+};
 use crate::{
     api::Instance,
     device::Footprint,
@@ -32,6 +35,7 @@ pub enum Event {
     JobGone(String),
     Instance(Arc<Instance>),
     InstanceGone(String),
+    Forged(Forgery),
 }
 
 /// Watches of Secrets, Services, Pods, FlashJobs and Instances: events that are not delivered yet.
@@ -65,10 +69,16 @@ pub struct Flash {
 pub struct Api {
     /// Milliseconds.
     pub now: i64,
+    /// Milliseconds by which the clock of each replica is ahead of this one.
+    pub skews: [i64; 2],
     pub version: u64,
     pub records: BTreeMap<String, RecordSight>,
     pub services: BTreeMap<String, ServiceSight>,
     pub pods: BTreeMap<String, PodSight>,
+    /// By uid: what a hostile writer wrote.
+    pub forged: BTreeMap<String, Forgery>,
+    /// Attempts that a leader began.
+    pub begun: BTreeSet<AttemptKey>,
     pub jobs: BTreeMap<String, Arc<Job>>,
     /// Slices of selections by job uid, round and first index.
     pub slices: BTreeMap<(String, i64, usize), Vec<crate::api::SelectedDevice>>,
@@ -80,6 +90,8 @@ pub struct Api {
     pub watches: [Option<Box<Watches>>; 2],
     /// Pods whose node is gone, by name.
     pub dead: BTreeSet<String>,
+    /// The load balancer gives every Service the same address.
+    pub shares: bool,
     /// Devices behind one gateway are limited.
     pub limited: bool,
     /// `backoffLimitPerDevice` of every job.
@@ -152,9 +164,14 @@ impl Api {
         revision: u32,
     ) -> Result<RecordSight, Refused> {
         let name = record_name(identity, revision);
-        if self.records.contains_key(&name) {
+        let is_forged = |forged: &Forgery| {
+            let sight = forged.sight();
+            sight.name == name && sight.identity.namespace == identity.namespace
+        };
+        if self.records.contains_key(&name) || self.forged.values().any(is_forged) {
             return Err(Refused::AlreadyExists);
         }
+        self.begun.insert(identity.key.clone());
         self.check_begin(identity);
         let record = RecordSight {
             sight: self.fresh(identity, &name),
@@ -253,6 +270,9 @@ impl Api {
     }
 
     fn free_address(&self) -> Address {
+        if self.shares {
+            return Address::Ipv4("203.0.113.1".into());
+        }
         let mut pool = (1..).map(|last| Address::Ipv4(format!("203.0.113.{last}")));
         let is_free = |address: &Address| {
             let mut services = self.services.values();

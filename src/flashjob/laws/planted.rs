@@ -4,6 +4,7 @@ use super::{
     faults::{CRASH, HAND, LEASE, STOP, USER},
     run,
 };
+use crate::flashjob::ledger::ObjectKind;
 
 /// A rule that a leader does not keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +33,14 @@ pub enum Bug {
     SentIsEnough,
     /// A status write demands nothing but the name of the job.
     VerdictWithoutUid,
+    /// Objects of this kind are believed without a seal.
+    SealNotChecked(ObjectKind),
     /// A record whose DELETE met a conflict is taken for gone.
     ConflictIsGone,
     /// A Service that somebody deletes is let go, whatever becomes of its flash.
     FreeWhatIsDeleted,
+    /// A flash begins whoever has its address.
+    SharesAddresses,
 }
 
 /// Worlds within which a planted bug must break a law.
@@ -67,6 +72,7 @@ const WORLDS: u64 = 1_000;
 #[case::sent_is_enough(Bug::SentIsEnough, CRASH, "without the version", 24)]
 #[case::verdict_without_uid(Bug::VerdictWithoutUid, USER, "", 355)]
 #[case::address_given_up(Bug::FreeWhatIsDeleted, HAND, "removed while its Pod lives", 0)]
+#[case::addresses_shared(Bug::SharesAddresses, CRASH, "live and were told", 2)]
 #[case::conflict_is_gone(Bug::ConflictIsGone, CRASH, "more slots are in use", 177)]
 fn a_planted_bug_breaks_a_law(
     #[case] bug: Bug,
@@ -80,5 +86,18 @@ fn a_planted_bug_breaks_a_law(
         .find_map(|seed| Some((seed, breaks(seed)?)));
     let (seed, found) =
         found.unwrap_or_else(|| panic!("{bug:?} did not break the law {law:?} in {WORLDS} worlds"));
+    println!("{bug:?} in world {seed}: {found}");
+}
+
+#[rstest::rstest]
+#[case::record(ObjectKind::Secret)]
+#[case::service(ObjectKind::Service)]
+#[case::pod(ObjectKind::Pod)]
+fn an_object_that_is_believed_without_a_seal_breaks_a_law(#[case] kind: ObjectKind) {
+    let bug = Bug::SealNotChecked(kind);
+    let breaks = |seed| Some((seed, run::beside_a_hostile_writer(seed, bug)?));
+    let (seed, found) = (0..WORLDS)
+        .find_map(breaks)
+        .unwrap_or_else(|| panic!("{bug:?} did not break a law in {WORLDS} worlds"));
     println!("{bug:?} in world {seed}: {found}");
 }

@@ -82,6 +82,21 @@ pub enum Refused {
 pub type Answer = Result<Reply, Refused>;
 
 impl Request {
+    /// uid of the object that it is about, where it names one.
+    pub fn uid(&self) -> Option<&str> {
+        match self {
+            Self::PutRecord(record, _) => Some(&record.sight.uid),
+            Self::HoldService(service) => Some(&service.sight.uid),
+            Self::DeleteRecord(_, uid)
+            | Self::FreeService(_, uid)
+            | Self::DeleteService(_, uid) => Some(uid),
+            Self::ReadLog(pod) | Self::DeletePod(pod, _) | Self::Untrack(pod) => {
+                Some(&pod.sight.uid)
+            }
+            _ => None,
+        }
+    }
+
     /// What it asks for, in one word.
     pub fn name(&self) -> String {
         let whole = format!("{self:?}");
@@ -108,6 +123,10 @@ impl Api {
         if request.is_write() && term < self.term {
             let name = request.name();
             self.broken(|| format!("{name} of leader {term} took effect after another had begun"));
+        }
+        self.check_own(request);
+        if self.violation.is_some() {
+            return Err(Refused::NotFound);
         }
         match request {
             Request::CreateRecord(who, revision) => {

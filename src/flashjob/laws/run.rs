@@ -14,8 +14,18 @@ use super::{planted::Bug, world::World};
 const LIFE: usize = 1_800;
 
 /// Lives through one world. Returns its steps and the law that it broke, if it broke one.
-pub fn world(seed: u64, trace: bool) -> (usize, Option<String>) {
-    live(World::new(seed, None, trace))
+pub fn world(seed: u64, hostile: bool, trace: bool) -> (usize, Option<String>) {
+    let mut world = World::new(seed, None, trace);
+    world.hostile = hostile;
+    live(world)
+}
+
+/// Lives through one world in which a hostile writer is all that strikes. Returns the law that it broke, if it broke one.
+pub fn beside_a_hostile_writer(seed: u64, bug: Bug) -> Option<String> {
+    let mut world = World::new(seed, Some(bug), false);
+    world.weather = 0;
+    world.hostile = true;
+    live(world).1
 }
 
 /// Lives through one world in which nothing but one kind of fault strikes, and often.
@@ -43,7 +53,12 @@ fn live(mut world: World) -> (usize, Option<String>) {
 
 /// Worlds from `first` on, until there were so many of them and so many steps. Returns the number of both, and the first
 /// seed that broke a law.
-pub fn worlds(first: u64, seeds: u64, steps: usize) -> (u64, usize, Option<(u64, String)>) {
+pub fn worlds(
+    first: u64,
+    seeds: u64,
+    steps: usize,
+    hostile: bool,
+) -> (u64, usize, Option<(u64, String)>) {
     let (next, done, taken) = (
         AtomicU64::new(first),
         AtomicU64::new(0),
@@ -60,7 +75,7 @@ pub fn worlds(first: u64, seeds: u64, steps: usize) -> (u64, usize, Option<(u64,
                     if enough || broken.lock().unwrap().is_some() {
                         return;
                     }
-                    let (lived, violation) = world(seed, false);
+                    let (lived, violation) = world(seed, hostile, false);
                     taken.fetch_add(lived, Ordering::Relaxed);
                     done.fetch_add(1, Ordering::Relaxed);
                     if let Some(violation) = violation {

@@ -305,7 +305,7 @@ impl Leader {
             index,
             uuid: who.uuid.clone(),
             verdict,
-            at: api.time(),
+            at: self.time(api),
         };
         let memory = self.state.memory(&who.key.job_uid);
         memory.verdicts.insert(who.key.id.clone(), found);
@@ -335,7 +335,8 @@ impl Leader {
         let About::Attempt(identity) = about else {
             return;
         };
-        let later = |seconds| api.time() + SignedDuration::from_secs(seconds);
+        let now = self.time(api);
+        let later = |seconds| now + SignedDuration::from_secs(seconds);
         let key = identity.key;
         let attempt = self.state.ledger.attempt(&key);
         let goes_on = attempt

@@ -46,6 +46,18 @@ pub fn event(event: &Event) -> String {
             instance.metadata.uid,
             instance.spec.broker_properties.get("HOST_ENDPOINT")
         ),
+        Event::Forged(forged) => {
+            let sight = forged.sight();
+            let who = &sight.identity;
+            format!(
+                "FORGED  {:?} {}/{} of {} {}",
+                forged.kind(),
+                who.namespace,
+                sight.name,
+                who.key.job_uid,
+                who.key.id
+            )
+        }
         Event::InstanceGone(uid) => format!("gone    device {uid}"),
     }
 }

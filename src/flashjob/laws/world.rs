@@ -18,6 +18,9 @@ use crate::{
     release::Status,
 };
 
+/// By how much the clock of a replica may be off, in milliseconds.
+const SKEW: i64 = 130_000;
+
 pub struct World {
     pub api: Api,
     pub replicas: [Replica; 2],
@@ -31,6 +34,8 @@ pub struct World {
     pub weather: usize,
     /// The only kind of fault that strikes, where a world is about one.
     pub only: Option<usize>,
+    /// Somebody writes objects with the labels of ours.
+    pub hostile: bool,
     /// Uids given to devices and jobs so far.
     pub renamed: usize,
     pub steps: usize,
@@ -59,11 +64,16 @@ impl World {
             calm: 1 + chance.draw(12),
             weather: chance.draw(1 << super::faults::KINDS),
             only: None,
+            hostile: false,
             renamed: 0,
             steps: 0,
             checked: 0,
             chance,
         };
+        // The clocks of the replicas may be off, and addresses too few; that costs no draw.
+        let off = |draw: u64| (i64::try_from(draw % 3).unwrap() - 1) * SKEW;
+        world.api.skews = [off(seed), off(seed / 3)];
+        world.api.shares = seed % 7 == 3;
         world.api.limited = world.chance.one_in(2);
         world.api.retries = world.chance.draw(3);
         world.api.stepped = world.chance.one_in(2);
@@ -98,6 +108,9 @@ impl World {
         self.api.now += i64::try_from(self.chance.draw(200)).unwrap();
         self.tick();
         self.find_devices();
+        if self.hostile && self.chance.one_in(16) {
+            self.hostile();
+        }
         match self.chance.draw(100) {
             0..=11 => self.pass(),
             12..=27 => self.deliver(),
@@ -248,7 +261,7 @@ impl World {
             let Some(event) = watches[queue].pop_front() else {
                 return;
             };
-            leader.take_in(event);
+            leader.hear(event, api.now);
         }
     }
 

@@ -151,7 +151,8 @@ impl Ledger {
             }));
         }
         let unsealed = self.unsealed.all().filter(|object| {
-            object.kind.as_str() == kind && namespace.is_none_or(|wanted| wanted == object.namespace)
+            object.kind.as_str() == kind
+                && namespace.is_none_or(|wanted| wanted == object.namespace)
         });
         found.extend(unsealed.map(|object| {
             (

@@ -259,7 +259,10 @@ mod tests {
         );
         unsealed.see(object(ObjectKind::Pod, "p"));
         let advice = named(&unsealed);
-        assert!(advice.starts_with("Pod flash-a-p names this device"), "{advice}");
+        assert!(
+            advice.starts_with("Pod flash-a-p names this device"),
+            "{advice}"
+        );
         assert!(
             advice.ends_with("kubectl delete pod flash-a-p -n lab"),
             "{advice}"

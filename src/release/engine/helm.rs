@@ -55,6 +55,9 @@ pub struct Settings {
     pub grace: Duration,
     /// Revisions kept of one release; 0 keeps all.
     pub history_max: u32,
+    /// Whether installing and upgrading runs the chart's hooks. Uninstalling never does: the hooks would be those of a record,
+    /// which others can write.
+    pub hooks: bool,
 }
 
 /// Why no usable helm was found.

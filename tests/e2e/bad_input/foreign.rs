@@ -104,7 +104,9 @@ async fn a_pod_of_another_attempt_never_gives_the_verdict_though_it_ends_first()
         &patch,
     ]);
     // The operator leaves it alone. Once it is deleted, its finalizer does not keep it.
-    stage.space.kubectl(&["delete", "pod", &foreign, "--timeout=60s"]);
+    stage
+        .space
+        .kubectl(&["delete", "pod", &foreign, "--timeout=60s"]);
     let goes_on = |device: &Value| device["phase"] == "Flashing" && device["pod"] == own.as_str();
     stage.device("job", &uuid, "our own flash", goes_on).await;
     let status = stage.finished("job").await;

@@ -15,6 +15,8 @@ pub enum Fault {
     InternalError,
     /// 503; nothing is done.
     Unavailable,
+    /// 400, as the kubelet answers for the log of a container that it has not started; nothing is done.
+    BadRequest,
     /// 409, of writes alone; nothing is done.
     Conflict,
     /// No answer; nothing is done.
@@ -24,7 +26,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// All of them.
+    /// All that happen to any request.
     pub const ALL: [Self; 6] = [
         Self::TooManyRequests,
         Self::InternalError,
@@ -40,6 +42,7 @@ impl Fault {
             Self::TooManyRequests => Some((429, "TooManyRequests")),
             Self::InternalError => Some((500, "InternalError")),
             Self::Unavailable => Some((503, "ServiceUnavailable")),
+            Self::BadRequest => Some((400, "BadRequest")),
             Self::Conflict => Some((409, "Conflict")),
             Self::Silence | Self::AnswerLost => None,
         }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::compare::{eq, equal, integer, less, less_or_equal};
+use super::weight::weigh;
 use super::{Call, Function, FunctionError, Param, text};
 use crate::chart::template::format;
 use crate::chart::template::number::is_print;
@@ -63,6 +64,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     (
         "print",
         Function::variadic(&[], Param::Any, |call, arguments| {
+            weigh_all(call, arguments, 1)?;
             written(call, format::sprint(arguments)?)
         }),
     ),
@@ -73,6 +75,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     (
         "println",
         Function::variadic(&[], Param::Any, |call, arguments| {
+            weigh_all(call, arguments, 1)?;
             written(call, format::sprintln(arguments)?)
         }),
     ),
@@ -84,7 +87,17 @@ fn written(call: &mut Call<'_>, text: String) -> Outcome {
     Ok(Value::from(text))
 }
 
+/// Accounts for printing each of these.
+fn weigh_all(call: &mut Call<'_>, arguments: &[Value], factor: usize) -> Result<(), FunctionError> {
+    arguments
+        .iter()
+        .try_for_each(|value| weigh(call.state, value, factor))
+}
+
 fn printf(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    weigh_all(call, arguments, 1)?;
+    // A directive of few bytes can be as much work as printing an argument.
+    call.work(text(arguments, 0).len())?;
     let result = format::sprintf(&text(arguments, 0), &arguments[1..])?;
     written(call, result)
 }
@@ -100,7 +113,7 @@ fn len(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let length = match &arguments[0] {
         Value::Nil | Value::NilInterface => return Err(FunctionError::new("len of nil pointer")),
         Value::String(text) => text.len(),
-        Value::List(list) => list.items().len(),
+        Value::List(list) => list.len(),
         Value::Dict(dict) => dict.len(),
         other => {
             return Err(FunctionError::new(format!(
@@ -153,8 +166,8 @@ fn index(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
 }
 
 fn element(list: &List, index: &Value) -> Outcome {
-    let position = position(index, list.items().len())?;
-    Ok(list.items()[position].clone())
+    let position = position(index, list.len())?;
+    Ok(list.get(position).unwrap_or(Value::Nil))
 }
 
 fn position(index: &Value, length: usize) -> Result<usize, FunctionError> {
@@ -182,7 +195,9 @@ fn position(index: &Value, length: usize) -> Result<usize, FunctionError> {
 }
 
 /// The text that the escaping functions work on: one string as it is, anything else as `print` writes it.
-fn joined(arguments: &[Value]) -> Result<String, FunctionError> {
+fn joined(call: &mut Call<'_>, arguments: &[Value]) -> Result<String, FunctionError> {
+    // An escape is longer than what it stands for.
+    weigh_all(call, arguments, 7)?;
     if let [Value::String(text)] = arguments {
         return Ok(text.to_string());
     }
@@ -198,7 +213,7 @@ fn joined(arguments: &[Value]) -> Result<String, FunctionError> {
 
 fn html(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let mut out = String::new();
-    for character in joined(arguments)?.chars() {
+    for character in joined(call, arguments)?.chars() {
         match character {
             '\0' => out.push('\u{fffd}'),
             '"' => out.push_str("&#34;"),
@@ -214,7 +229,7 @@ fn html(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
 
 fn js(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let mut out = String::new();
-    for character in joined(arguments)?.chars() {
+    for character in joined(call, arguments)?.chars() {
         match character {
             '\\' => out.push_str("\\\\"),
             '\'' => out.push_str("\\'"),
@@ -233,7 +248,7 @@ fn js(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
 
 fn urlquery(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let mut out = String::new();
-    for byte in joined(arguments)?.bytes() {
+    for byte in joined(call, arguments)?.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
                 out.push(char::from(byte));

@@ -12,6 +12,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     (
         "lower",
         Function::new(&[Text], |call, a| {
+            heavy(call, &text(a, 0))?;
             done(call, text(a, 0).chars().map(lower).collect::<String>())
         }),
     ),
@@ -22,7 +23,14 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("upper", Function::new(&[Text], to_upper)),
 ];
 
+/// Accounts for asking of every character what it is, and for as much text again.
+pub(super) fn heavy(call: &mut Call<'_>, source: &str) -> Outcome<()> {
+    call.charge(source.len().saturating_mul(2))?;
+    call.work(source.len() / 2)
+}
+
 fn to_upper(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    heavy(call, &text(arguments, 0))?;
     let upper: String = text(arguments, 0)
         .chars()
         .map(upper)
@@ -36,6 +44,7 @@ fn latin(source: &str) -> impl Iterator<Item = char> + '_ {
 }
 
 fn initials(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    heavy(call, &text(arguments, 0))?;
     let mut gap = true;
     let mut result = String::new();
     for character in latin(&text(arguments, 0)) {
@@ -49,6 +58,7 @@ fn initials(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
 }
 
 fn nospace(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    heavy(call, &text(arguments, 0))?;
     let source = text(arguments, 0);
     if !latin(&source).any(char::is_whitespace) {
         return Ok(arguments[0].clone());
@@ -62,6 +72,7 @@ fn nospace(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
 }
 
 fn swapcase(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    heavy(call, &text(arguments, 0))?;
     let mut gap = true;
     let mut result = String::new();
     for character in text(arguments, 0).chars() {
@@ -83,6 +94,7 @@ fn swapcase(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
 }
 
 fn title_words(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    heavy(call, &text(arguments, 0))?;
     let mut previous = ' ';
     let mut result = String::new();
     for character in text(arguments, 0).chars() {
@@ -104,6 +116,7 @@ fn separates(character: char) -> bool {
 }
 
 fn untitle(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    heavy(call, &text(arguments, 0))?;
     let mut gap = true;
     let mut result = String::new();
     for character in text(arguments, 0).chars() {

@@ -1,7 +1,7 @@
 //! Text: cutting, splitting, joining, breaking lines. Pure.
 
-use super::support::{Outcome, done, done_list, out_of_range, strslice, strval, utf8};
-use super::{Call, Function, FunctionError, Param, integer, text};
+use super::support::{Outcome, done, list_of, out_of_range, strslice, strval, utf8};
+use super::{BYTES_OF_STEP, Call, Function, FunctionError, Param, integer, text};
 use crate::chart::template::value::{Dict, DictType, Entries, ListType, Value};
 
 use Param::{Any, Int, String as Text};
@@ -10,17 +10,13 @@ use Param::{Any, Int, String as Text};
 pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("abbrev", Function::new(&[Int, Text], abbrev)),
     ("abbrevboth", Function::new(&[Int, Int, Text], abbrevboth)),
-    (
-        "join",
-        Function::new(&[Text, Any], |call, a| {
-            done(call, strslice(&a[1])?.join(&*text(a, 0)))
-        }),
-    ),
+    ("join", Function::new(&[Text, Any], join)),
     ("sortAlpha", Function::new(&[Any], sort_alpha)),
     (
         "split",
         Function::new(&[Text, Text], |call, a| {
-            numbered(call, &pieces(&text(a, 1), &text(a, 0), -1))
+            let pieces = pieces(call, &text(a, 1), &text(a, 0), -1)?;
+            numbered(call, &pieces)
         }),
     ),
     ("splitList", Function::new(&[Text, Text], split_list)),
@@ -111,36 +107,55 @@ fn abbreviate(source: &str, offset: usize, width: usize) -> Outcome<String> {
     ))
 }
 
+fn join(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let (separator, parts) = (text(arguments, 0), strslice(call, &arguments[1])?);
+    call.charge(separator.len().saturating_mul(parts.len()))?;
+    done(call, parts.join(&*separator))
+}
+
 fn sort_alpha(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let mut items = match &arguments[0] {
-        list @ Value::List(_) => strslice(list)?,
-        other => vec![strval(other)?],
+        list @ Value::List(_) => strslice(call, list)?,
+        other => vec![strval(call, other)?],
     };
+    // Each level of the sorting looks at all of the text, at worst.
+    let levels = 1 + items.len().checked_ilog2().unwrap_or(0) as usize;
+    let bytes: usize = items.iter().map(String::len).sum();
+    call.work((bytes / BYTES_OF_STEP + items.len()).saturating_mul(levels))?;
     items.sort_unstable();
-    done_list(
-        call,
+    strings(call, items)
+}
+
+/// Texts as they are handed back: their characters are copied once more.
+fn strings(call: &mut Call<'_>, items: Vec<String>) -> Outcome {
+    call.charge(items.iter().map(String::len).sum())?;
+    list_of(
         ListType::Strings,
         items.into_iter().map(Value::from).collect(),
     )
 }
 
 fn to_strings(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    let items = strslice(&arguments[0])?;
-    done_list(
-        call,
-        ListType::Strings,
-        items.into_iter().map(Value::from).collect(),
-    )
+    let items = strslice(call, &arguments[0])?;
+    strings(call, items)
 }
 
 /// `strings.SplitN`: at most `limit` pieces unless it is negative; an empty separator splits into characters.
-fn pieces(source: &str, separator: &str, limit: i64) -> Vec<String> {
+fn pieces(call: &mut Call<'_>, source: &str, separator: &str, limit: i64) -> Outcome<Vec<String>> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     if limit == 0 {
-        return Vec::new();
+        return Ok(Vec::new());
     }
+    let most = if separator.is_empty() {
+        source.chars().count()
+    } else {
+        source.matches(separator).count() + 1
+    };
+    // Once as text of its own, once as a value.
+    call.elements(most.min(limit).saturating_mul(2))?;
+    call.charge(source.len().saturating_mul(2))?;
     if !separator.is_empty() {
-        return source.splitn(limit, separator).map(str::to_owned).collect();
+        return Ok(source.splitn(limit, separator).map(str::to_owned).collect());
     }
     let mut characters = source.chars();
     let mut found = Vec::new();
@@ -151,11 +166,11 @@ fn pieces(source: &str, separator: &str, limit: i64) -> Vec<String> {
         }
         found.extend(characters.next().map(String::from));
     }
-    found
+    Ok(found)
 }
 
 fn numbered(call: &mut Call<'_>, pieces: &[String]) -> Outcome {
-    call.charge(pieces.len())?;
+    call.entries(pieces.len())?;
     let named = pieces
         .iter()
         .enumerate()
@@ -167,20 +182,14 @@ fn numbered(call: &mut Call<'_>, pieces: &[String]) -> Outcome {
 }
 
 fn splitn(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    numbered(
-        call,
-        &pieces(
-            &text(arguments, 2),
-            &text(arguments, 0),
-            integer(arguments, 1),
-        ),
-    )
+    let (source, separator) = (text(arguments, 2), text(arguments, 0));
+    let pieces = pieces(call, &source, &separator, integer(arguments, 1))?;
+    numbered(call, &pieces)
 }
 
 fn split_list(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    let found = pieces(&text(arguments, 1), &text(arguments, 0), -1);
-    done_list(
-        call,
+    let found = pieces(call, &text(arguments, 1), &text(arguments, 0), -1)?;
+    list_of(
         ListType::Strings,
         found.into_iter().map(Value::from).collect(),
     )

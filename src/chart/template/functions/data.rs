@@ -8,13 +8,17 @@ use std::fmt::Write as _;
 use serde_json::Value as Json;
 
 use super::support::{Outcome, done};
-use super::weight::{weigh, weigh_text};
+use super::weight::{self, weigh, weigh_text};
 use super::{Call, Function, FunctionError, Param, text};
+use crate::chart::template::ELEMENT;
 use crate::chart::template::number;
 use crate::chart::template::value::{Dict, DictType, Entries, List, ListType, MAX_NESTING, Value};
 use crate::chart::yaml::{self, Encoding, Node};
 
 use Param::{Any, String as Text};
+
+/// Bytes that an escaped byte may take.
+const ESCAPED: usize = 6;
 
 /// The functions of this family.
 pub(super) const FUNCTIONS: &[(&str, Function)] = &[
@@ -84,7 +88,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
 ];
 
 fn json(call: &mut Call<'_>, text: &str) -> Outcome<Json> {
-    weigh_text(call, text)?;
+    weigh_text(call, text, weight::JSON)?;
     serde_json::from_str(text)
         .map_err(|error| FunctionError::new(format!("the text is not JSON: {error}")))
 }
@@ -129,9 +133,11 @@ fn from_json(call: &mut Call<'_>, text: &str, array: bool) -> Outcome {
 }
 
 fn from_yaml(call: &mut Call<'_>, text: &str, array: bool) -> Outcome {
-    weigh_text(call, text)?;
+    weigh_text(call, text, weight::YAML)?;
     let value = yaml::parse(text)
         .map_err(|error| FunctionError::new(format!("the text is not YAML: {error}")))?;
+    // Aliases make more of a text than stands in it.
+    call.charge(size_of_json(&value))?;
     Ok(match (wrong_type(&value, array), &value) {
         (Some(message), _) => problem(
             format!("error unmarshaling JSON: while decoding JSON: {message}"),
@@ -143,8 +149,23 @@ fn from_yaml(call: &mut Call<'_>, text: &str, array: bool) -> Outcome {
     })
 }
 
+/// What a document takes as a value.
+fn size_of_json(value: &Json) -> usize {
+    match value {
+        Json::Null | Json::Bool(_) | Json::Number(_) => ELEMENT,
+        Json::String(text) => ELEMENT + text.len(),
+        Json::Array(items) => ELEMENT + items.iter().map(size_of_json).sum::<usize>(),
+        Json::Object(fields) => {
+            let sizes = fields
+                .iter()
+                .map(|(key, value)| key.len() + size_of_json(value));
+            ELEMENT + fields.len() * ELEMENT + sizes.sum::<usize>()
+        }
+    }
+}
+
 fn to_yaml(call: &mut Call<'_>, value: &Value, must: bool) -> Outcome {
-    weigh(call, value)?;
+    weigh(call.state, value, ESCAPED)?;
     let written = value.to_json().and_then(|json| {
         yaml::try_emit(&json).map_err(|error| FunctionError::new(error.to_string()))
     });
@@ -160,7 +181,7 @@ fn finished(call: &mut Call<'_>, written: Outcome<String>, must: bool) -> Outcom
 }
 
 fn to_yaml_pretty(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    weigh(call, &arguments[0])?;
+    weigh(call.state, &arguments[0], ESCAPED)?;
     let written = yaml::encode(&node(&arguments[0], 0)?, Encoding::Pretty);
     finished(
         call,
@@ -216,7 +237,7 @@ enum Style {
 }
 
 fn json_text(call: &mut Call<'_>, value: &Value, style: Style, must: bool) -> Outcome {
-    weigh(call, value)?;
+    weigh(call.state, value, ESCAPED)?;
     match value.to_json() {
         Ok(json) => {
             let mut out = String::new();

@@ -1,6 +1,6 @@
 //! Dictionaries. Pure. `set`, `unset`, `merge` and `mergeOverwrite` change the dictionary that they are given.
 
-use super::support::{Outcome, done_list, strval};
+use super::support::{Outcome, list_of, strval};
 use super::{Call, Function, FunctionError, Param, dict, text};
 use crate::chart::template::value::{Dict, DictType, Entries, List, ListType, MAX_NESTING, Value};
 
@@ -55,21 +55,23 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     (
         "values",
         Function::new(&[Map], |call, a| {
-            let values = dict(a, 0).entries().values().cloned().collect();
-            done_list(call, ListType::Any, values)
+            let source = dict(a, 0);
+            call.elements(source.len())?;
+            let values = source.entries().values().cloned().collect();
+            list_of(ListType::Any, values)
         }),
     ),
 ];
 
 fn new_dict(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    call.entries(arguments.len().div_ceil(2))?;
     let mut entries = Entries::new();
     for pair in arguments.chunks(2) {
         entries.insert(
-            strval(&pair[0])?.into(),
+            strval(call, &pair[0])?.into(),
             pair.get(1).cloned().unwrap_or_else(|| "".into()),
         );
     }
-    call.charge(entries.len())?;
     Ok(Value::dict(entries))
 }
 
@@ -83,7 +85,7 @@ fn writable(target: &Dict) -> Outcome<()> {
 fn set(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let target = dict(arguments, 0);
     writable(&target)?;
-    call.charge(1)?;
+    call.entries(1)?;
     target.insert(text(arguments, 1), arguments[2].clone());
     Ok(Value::Dict(target))
 }
@@ -97,40 +99,43 @@ fn unset(arguments: &[Value]) -> Value {
 fn keys(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let mut found = Vec::new();
     for index in 0..arguments.len() {
+        let source = dict(arguments, index);
+        call.elements(source.len())?;
         found.extend(
-            dict(arguments, index)
+            source
                 .entries()
                 .keys()
                 .map(|key| Value::String(key.clone())),
         );
     }
-    done_list(call, ListType::Strings, found)
+    list_of(ListType::Strings, found)
 }
 
 fn pluck(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let key = text(arguments, 0);
+    call.elements(arguments.len())?;
     let found = (1..arguments.len())
         .filter_map(|index| dict(arguments, index).get(&key))
         .collect();
-    done_list(call, ListType::Any, found)
+    list_of(ListType::Any, found)
 }
 
 fn pick(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let source = dict(arguments, 0);
+    call.entries(arguments.len())?;
     let kept = (1..arguments.len()).map(|index| text(arguments, index));
     let kept: Entries = kept
         .filter_map(|key| source.get(&key).map(|value| (key, value)))
         .collect();
-    call.charge(kept.len())?;
     Ok(Value::dict(kept))
 }
 
 fn omit(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    call.entries(dict(arguments, 0).len())?;
     let mut kept = dict(arguments, 0).entries().clone();
     for index in 1..arguments.len() {
         kept.remove(&text(arguments, index));
     }
-    call.charge(kept.len())?;
     Ok(Value::dict(kept))
 }
 
@@ -192,9 +197,10 @@ fn deep_copy(call: &mut Call<'_>, value: &Value, depth: usize) -> Outcome {
             "value is nested too deeply or contains itself",
         ));
     }
-    call.charge(1)?;
+    call.step()?;
     Ok(match value {
         Value::List(list) => {
+            call.elements(list.len() + 1)?;
             let items = list
                 .items()
                 .iter()
@@ -203,6 +209,8 @@ fn deep_copy(call: &mut Call<'_>, value: &Value, depth: usize) -> Outcome {
             Value::List(List::new(list.kind(), items))
         }
         Value::Dict(source) => {
+            // The copy, and the one from which it is made.
+            call.entries(2 * source.len() + 1)?;
             let entries = source.entries().clone();
             let copies = entries
                 .into_iter()
@@ -242,7 +250,8 @@ fn merge_into(
     if target.same(source) {
         return Ok(());
     }
-    call.charge(source.len() + 1)?;
+    call.entries(2 * source.len() + 1)?;
+    call.step()?;
     let entries = source.entries().clone();
     for (key, value) in entries {
         let present = target.get(&key);

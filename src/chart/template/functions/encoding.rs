@@ -15,13 +15,18 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     (
         "adler32sum",
         Function::new(&[Text], |call, a| {
+            call.work(text(a, 0).len() / 64)?;
             done(call, adler32(text(a, 0).as_bytes()).to_string())
         }),
     ),
     ("b32dec", Function::new(&[Text], b32dec)),
     (
         "b32enc",
-        Function::new(&[Text], |call, a| done(call, b32enc(text(a, 0).as_bytes()))),
+        Function::new(&[Text], |call, a| {
+            call.charge(text(a, 0).len())?;
+            call.work(text(a, 0).len() / 16)?;
+            done(call, b32enc(text(a, 0).as_bytes()))
+        }),
     ),
     ("b64dec", Function::new(&[Text], b64dec)),
     (
@@ -33,12 +38,14 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     (
         "sha1sum",
         Function::new(&[Text], |call, a| {
+            call.work(text(a, 0).len() / 64)?;
             done(call, hex::encode(sha1::Sha1::digest(text(a, 0).as_bytes())))
         }),
     ),
     (
         "sha256sum",
         Function::new(&[Text], |call, a| {
+            call.work(text(a, 0).len() / 64)?;
             done(
                 call,
                 hex::encode(sha2::Sha256::digest(text(a, 0).as_bytes())),
@@ -48,6 +55,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     (
         "sha512sum",
         Function::new(&[Text], |call, a| {
+            call.work(text(a, 0).len() / 64)?;
             done(
                 call,
                 hex::encode(sha2::Sha512::digest(text(a, 0).as_bytes())),
@@ -68,7 +76,10 @@ fn adler32(bytes: &[u8]) -> u32 {
 
 /// Go hands the error's text back as if it were the decoded text; here it ends the rendering.
 fn b64dec(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    let compact = text(arguments, 0).replace(['\r', '\n'], "");
+    let source = text(arguments, 0);
+    call.charge(source.len().saturating_mul(2))?;
+    call.work(source.len() / 64)?;
+    let compact = source.replace(['\r', '\n'], "");
     // Go ignores the bits after the last whole byte.
     let lenient = base64::engine::GeneralPurpose::new(
         &base64::alphabet::STANDARD,
@@ -101,7 +112,10 @@ fn b32enc(bytes: &[u8]) -> String {
 }
 
 fn b32dec(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    let source = text(arguments, 0).replace(['\r', '\n'], "");
+    let source = text(arguments, 0);
+    call.charge(source.len().saturating_mul(2))?;
+    call.work(source.len() / 8)?;
+    let source = source.replace(['\r', '\n'], "");
     let digits = source.trim_end_matches('=');
     let padding = source.len() - digits.len();
     let wrong = || FunctionError::new("illegal base32 data");

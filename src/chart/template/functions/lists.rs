@@ -1,6 +1,6 @@
 //! Lists. Pure. The `must` form of a function differs in nothing but how Go reports its error.
 
-use super::support::{Outcome, deep_equal, done_list, elements, kind_name, nil_pointer, to_int64};
+use super::support::{Outcome, deep_equal, elements, kind_name, list_of, nil_pointer, to_int64};
 use super::{Call, Function, FunctionError, Param, integer};
 use crate::chart::template::value::{List, ListType, Value};
 
@@ -42,29 +42,37 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
 ];
 
 fn list(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    done_list(call, ListType::Any, arguments.to_vec())
+    call.elements(arguments.len())?;
+    list_of(ListType::Any, arguments.to_vec())
+}
+
+/// The elements of a list, about to be copied with one more.
+fn copied(call: &mut Call<'_>, list: &Value, what: &str) -> Outcome<List> {
+    let list = elements(call, list, what)?;
+    call.elements(list.len() + 1)?;
+    Ok(list)
 }
 
 fn append(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    let mut items = elements(&arguments[0], "Cannot push on type")?
-        .items()
-        .to_vec();
+    let list = copied(call, &arguments[0], "Cannot push on type")?;
+    let mut items = list.items().to_vec();
     items.push(arguments[1].clone());
-    done_list(call, ListType::Any, items)
+    list_of(ListType::Any, items)
 }
 
 fn prepend(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let list = copied(call, &arguments[0], "Cannot prepend on type")?;
     let mut items = vec![arguments[1].clone()];
-    items.extend_from_slice(elements(&arguments[0], "Cannot prepend on type")?.items());
-    done_list(call, ListType::Any, items)
+    items.extend_from_slice(list.items());
+    list_of(ListType::Any, items)
 }
 
 fn concat(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let mut items = Vec::new();
     for argument in arguments {
         match argument {
-            Value::List(list) => {
-                call.charge(list.items().len())?;
+            Value::List(_) => {
+                let list = copied(call, argument, "")?;
                 items.extend_from_slice(list.items());
             }
             Value::Nil | Value::NilInterface => return Err(nil_pointer()),
@@ -85,7 +93,7 @@ fn concat(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
 }
 
 fn chunk(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    let items = elements(&arguments[1], "Cannot chunk type")?;
+    let items = copied(call, &arguments[1], "Cannot chunk type")?;
     let Some(size) = usize::try_from(integer(arguments, 0))
         .ok()
         .filter(|size| *size > 0)
@@ -94,53 +102,50 @@ fn chunk(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
             "runtime error: makeslice: len out of range",
         ));
     };
+    call.elements(2 * items.len().div_ceil(size))?;
     let chunks = items
         .items()
         .chunks(size)
         .map(|chunk| Value::list(chunk.to_vec()))
         .collect();
-    done_list(call, ListType::Lists, chunks)
+    list_of(ListType::Lists, chunks)
 }
 
-fn first(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    let items = elements(&arguments[0], "Cannot find first on type")?;
-    Ok(items.items().first().cloned().unwrap_or(Value::Nil))
+fn first(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let items = elements(call, &arguments[0], "Cannot find first on type")?;
+    Ok(items.get(0).unwrap_or(Value::Nil))
 }
 
-fn last(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    let items = elements(&arguments[0], "Cannot find last on type")?;
-    Ok(items.items().last().cloned().unwrap_or(Value::Nil))
+fn last(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let items = elements(call, &arguments[0], "Cannot find last on type")?;
+    let last = items.len().checked_sub(1);
+    Ok(last.and_then(|last| items.get(last)).unwrap_or(Value::Nil))
 }
 
 fn rest(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    let items = elements(&arguments[0], "Cannot find rest on type")?;
+    let items = copied(call, &arguments[0], "Cannot find rest on type")?;
     match items.items() {
-        [] => done_list(call, ListType::Nil, Vec::new()),
-        [_, rest @ ..] => done_list(call, ListType::Any, rest.to_vec()),
+        [] => list_of(ListType::Nil, Vec::new()),
+        [_, rest @ ..] => list_of(ListType::Any, rest.to_vec()),
     }
 }
 
 fn initial(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    let items = elements(&arguments[0], "Cannot find initial on type")?;
+    let items = copied(call, &arguments[0], "Cannot find initial on type")?;
     match items.items() {
-        [] => done_list(call, ListType::Nil, Vec::new()),
-        [initial @ .., _] => done_list(call, ListType::Any, initial.to_vec()),
+        [] => list_of(ListType::Nil, Vec::new()),
+        [initial @ .., _] => list_of(ListType::Any, initial.to_vec()),
     }
 }
 
 fn reverse(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    let items = elements(&arguments[0], "Cannot find reverse on type")?;
-    done_list(
-        call,
-        ListType::Any,
-        items.items().iter().rev().cloned().collect(),
-    )
+    let items = copied(call, &arguments[0], "Cannot find reverse on type")?;
+    list_of(ListType::Any, items.items().iter().rev().cloned().collect())
 }
 
 fn compact(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    let items = elements(&arguments[0], "Cannot compact on type")?;
-    done_list(
-        call,
+    let items = copied(call, &arguments[0], "Cannot compact on type")?;
+    list_of(
         ListType::Any,
         items
             .items()
@@ -152,7 +157,7 @@ fn compact(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
 }
 
 fn contains(call: &mut Call<'_>, items: &[Value], wanted: &Value) -> Outcome<bool> {
-    call.charge(items.len())?;
+    call.work(items.len())?;
     for item in items {
         if deep_equal(call, wanted, item, 0)? {
             return Ok(true);
@@ -163,34 +168,40 @@ fn contains(call: &mut Call<'_>, items: &[Value], wanted: &Value) -> Outcome<boo
 
 fn uniq(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let mut kept = Vec::new();
-    for item in elements(&arguments[0], "Cannot find uniq on type")?.items() {
+    let items = copied(call, &arguments[0], "Cannot find uniq on type")?;
+    for item in items.items() {
         if !contains(call, &kept, item)? {
             kept.push(item.clone());
         }
     }
-    done_list(call, ListType::Any, kept)
+    list_of(ListType::Any, kept)
 }
 
 fn without(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let mut kept = Vec::new();
-    for item in elements(&arguments[0], "Cannot find without on type")?.items() {
+    let items = copied(call, &arguments[0], "Cannot find without on type")?;
+    for item in items.items() {
         if !contains(call, &arguments[1..], item)? {
             kept.push(item.clone());
         }
     }
-    done_list(call, ListType::Any, kept)
+    list_of(ListType::Any, kept)
 }
 
 fn has(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     if arguments[1].is_nil() {
         return Ok(Value::Bool(false));
     }
-    let items = elements(&arguments[1], "Cannot find has on type")?;
+    let items = elements(call, &arguments[1], "Cannot find has on type")?;
     contains(call, items.items(), &arguments[0]).map(Value::Bool)
 }
 
 fn slice(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    let items = elements(&arguments[0], "list should be type of slice or array but")?;
+    let items = copied(
+        call,
+        &arguments[0],
+        "list should be type of slice or array but",
+    )?;
     if items.items().is_empty() {
         return Ok(Value::Nil);
     }
@@ -200,7 +211,7 @@ fn slice(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     };
     let (start, end) = (bound(1, 0)?, bound(2, items.items().len())?);
     let part = items.items().get(start..end).ok_or_else(out_of_bounds)?;
-    done_list(call, items.kind(), part.to_vec())
+    list_of(items.kind(), part.to_vec())
 }
 
 fn out_of_bounds() -> FunctionError {

@@ -1,6 +1,6 @@
 //! Numbers: integers, rounding, ranges. Pure.
 
-use super::support::{Outcome, done, done_list, printed, to_float64, to_int64};
+use super::support::{Outcome, done, list_of, printed, to_float64, to_int64};
 use super::{Call, Function, FunctionError, Param, integer, text};
 use crate::chart::template::value::{ListType, Value};
 
@@ -144,10 +144,9 @@ fn atoi(text: &str) -> i64 {
     })
 }
 
-fn to_decimal(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    Ok(Value::Int64(
-        i64::from_str_radix(&printed(&arguments[0])?, 8).unwrap_or(0),
-    ))
+fn to_decimal(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let text = printed(call, &arguments[0])?;
+    Ok(Value::Int64(i64::from_str_radix(&text, 8).unwrap_or(0)))
 }
 
 fn round(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
@@ -182,7 +181,7 @@ fn steps(call: &mut Call<'_>, start: i64, stop: i64, by: i64) -> Outcome<Vec<i64
         return Ok(Vec::new());
     }
     let count = start.abs_diff(stop).div_ceil(by.unsigned_abs());
-    call.charge(usize::try_from(count).unwrap_or(usize::MAX))?;
+    call.elements(usize::try_from(count).unwrap_or(usize::MAX))?;
     let mut current = start;
     let numbers = (0..count).map(|_| {
         let number = current;
@@ -194,8 +193,7 @@ fn steps(call: &mut Call<'_>, start: i64, stop: i64, by: i64) -> Outcome<Vec<i64
 
 fn until(call: &mut Call<'_>, start: i64, stop: i64, by: i64) -> Outcome {
     let numbers = steps(call, start, stop, by)?;
-    done_list(
-        call,
+    list_of(
         ListType::Ints,
         numbers.into_iter().map(Value::Int).collect(),
     )
@@ -224,6 +222,7 @@ fn seq(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
         }
         _ => Vec::new(),
     };
+    call.elements(numbers.len())?;
     let words: Vec<String> = numbers.iter().map(i64::to_string).collect();
     done(call, words.join(" "))
 }

@@ -16,9 +16,10 @@
 //! checked the number of arguments and brought each to its type, so `Param::Int` is always `Value::Int`,
 //! `Param::Dict` always `Value::Dict`; `Param::Any` may be anything but `Value::NilInterface` (nil is `Value::Nil`).
 //! The helpers of [`Call`] read arguments. Whatever may produce much text or many elements calls
-//! [`Call::charge`] with the size first. A message of [`FunctionError`] is what Go's function returns as error; the
+//! [`Call::charge`], [`Call::elements`] or [`Call::entries`] with the size first, and whatever
+//! looks at its arguments more than once calls [`Call::work`]; `budget_tests.rs` wants to know of it. A message of [`FunctionError`] is what Go's function returns as error; the
 //! evaluator puts `error calling NAME:` and the position before it.
-//! What is not implemented exactly belongs in `REFUSED` with its reason: the chart is then refused when compiled.
+//! What is not implemented exactly belongs in `refused.rs` with its reason: the chart is then refused when compiled.
 
 mod builtin;
 mod cases;
@@ -35,8 +36,10 @@ mod lists;
 mod math;
 mod naming;
 mod paths;
+mod pattern;
 mod ranges;
 mod re2;
+mod refused;
 mod regexes;
 mod strings;
 mod support;
@@ -50,6 +53,14 @@ use std::sync::LazyLock;
 
 use super::evaluate::State;
 use super::value::{Dict, List, Value};
+use super::{ELEMENT, ENTRY};
+
+pub(super) use pattern::{Pattern, pattern_steps};
+pub use refused::{Refused, refused};
+pub(super) use weight::weigh;
+
+/// Bytes of text that a function looks at for the price of a step.
+pub(super) const BYTES_OF_STEP: usize = 256;
 
 /// Why a function failed.
 #[derive(Debug)]
@@ -140,12 +151,36 @@ impl Call<'_> {
         self.state.charge(size).map_err(FunctionError::Render)
     }
 
-    /// Accounts for work from which nothing comes out.
+    /// Accounts for elements of a list about to be made.
+    ///
+    /// # Errors
+    /// If the rendering's bound is exceeded; hand it on with `?`.
+    pub fn elements(&mut self, count: usize) -> Result<(), FunctionError> {
+        self.charge(count.saturating_mul(ELEMENT))
+    }
+
+    /// Accounts for entries of a map about to be made.
+    ///
+    /// # Errors
+    /// If the rendering's bound is exceeded; hand it on with `?`.
+    pub fn entries(&mut self, count: usize) -> Result<(), FunctionError> {
+        self.charge(count.saturating_mul(ENTRY))
+    }
+
+    /// Accounts for work from which nothing comes out. The evaluator has accounted for looking at the arguments once.
+    ///
+    /// # Errors
+    /// If the rendering's bound is exceeded; hand it on with `?`.
+    pub fn work(&mut self, steps: usize) -> Result<(), FunctionError> {
+        self.state.spend(steps).map_err(FunctionError::Render)
+    }
+
+    /// Accounts for a step of work.
     ///
     /// # Errors
     /// If the rendering's bound is exceeded; hand it on with `?`.
     pub fn step(&mut self) -> Result<(), FunctionError> {
-        self.state.step().map_err(FunctionError::Render)
+        self.work(1)
     }
 }
 
@@ -206,61 +241,6 @@ const FAMILIES: &[&[(&str, Function)]] = &[
     versions::FUNCTIONS,
 ];
 
-const RANDOM: &str = "is different at every rendering";
-const CLOCK: &str = "depends on the clock or the time zone of the machine";
-const DURATION: &str = "works with Go's duration type, which this engine does not have";
-const TOML: &str = "reads or writes TOML, which this engine does not";
-const SECRETS: &str = "derives or decrypts secrets, which this engine does not";
-
-/// Functions that exist in Helm and are refused here, with the reason.
-const REFUSED: &[(&str, &str)] = &[
-    ("ago", CLOCK),
-    ("bcrypt", RANDOM),
-    ("buildCustomCert", RANDOM),
-    ("date", CLOCK),
-    ("dateInZone", CLOCK),
-    ("dateModify", CLOCK),
-    ("date_in_zone", CLOCK),
-    ("date_modify", CLOCK),
-    ("decryptAES", SECRETS),
-    ("derivePassword", SECRETS),
-    ("duration", DURATION),
-    ("durationRound", CLOCK),
-    ("durationRoundTo", DURATION),
-    ("durationTruncateTo", DURATION),
-    ("encryptAES", RANDOM),
-    ("fromToml", TOML),
-    ("genCA", RANDOM),
-    ("genCAWithKey", RANDOM),
-    ("genPrivateKey", RANDOM),
-    ("genSelfSignedCert", RANDOM),
-    ("genSelfSignedCertWithKey", RANDOM),
-    ("genSignedCert", RANDOM),
-    ("genSignedCertWithKey", RANDOM),
-    ("getHostByName", "asks the network while rendering"),
-    ("htmlDate", CLOCK),
-    ("htmlDateInZone", CLOCK),
-    ("htpasswd", RANDOM),
-    ("lookup", "reads the cluster while rendering"),
-    ("mustDateModify", CLOCK),
-    ("mustToDate", CLOCK),
-    ("mustToDuration", DURATION),
-    ("mustToToml", TOML),
-    ("must_date_modify", CLOCK),
-    ("now", CLOCK),
-    ("randAlpha", RANDOM),
-    ("randAlphaNum", RANDOM),
-    ("randAscii", RANDOM),
-    ("randBytes", RANDOM),
-    ("randInt", RANDOM),
-    ("randNumeric", RANDOM),
-    ("shuffle", RANDOM),
-    ("toDate", CLOCK),
-    ("toToml", TOML),
-    ("unixEpoch", CLOCK),
-    ("uuidv4", RANDOM),
-];
-
 /// Every function that this engine has, `and` and `or` included.
 pub fn names() -> impl Iterator<Item = &'static str> {
     let own = FAMILIES
@@ -281,13 +261,4 @@ pub fn lookup(name: &str) -> Option<Function> {
             .collect()
     });
     TABLE.get(name).copied()
-}
-
-/// Why a function that Helm has is refused; `None` for a name that Helm does not know either.
-#[must_use]
-pub fn refused(name: &str) -> Option<&'static str> {
-    REFUSED
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, reason)| *reason)
 }

@@ -1,5 +1,6 @@
 //! `snakecase`, `kebabcase`, `camelcase`: words found by the rules of the library that Helm uses. Pure.
 
+use super::cases::heavy;
 use super::support::{LETTER, NUMBER, Outcome, PUNCTUATION, UPPER, done, lower, upper};
 use super::{Function, Param, text};
 
@@ -8,18 +9,21 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     (
         "camelcase",
         Function::new(&[Param::String], |call, a| {
+            heavy(call, &text(a, 0))?;
             pascal(&text(a, 0)).and_then(|text| done(call, text))
         }),
     ),
     (
         "kebabcase",
         Function::new(&[Param::String], |call, a| {
+            heavy(call, &text(a, 0))?;
             done(call, joined(&text(a, 0), '-'))
         }),
     ),
     (
         "snakecase",
         Function::new(&[Param::String], |call, a| {
+            heavy(call, &text(a, 0))?;
             done(call, joined(&text(a, 0), '_'))
         }),
     ),

@@ -1,7 +1,7 @@
 //! Paths with slashes; on the systems that Helm renders for, the `os` forms are the same. Pure.
 
-use super::support::done;
-use super::{Function, Param, text};
+use super::support::{Outcome, done};
+use super::{Call, Function, Param, text};
 
 use Param::String as Text;
 
@@ -20,10 +20,22 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
 ];
 
 const BASE: Function = Function::new(&[Text], |call, a| done(call, base(&text(a, 0))));
-const CLEAN: Function = Function::new(&[Text], |call, a| done(call, clean(&text(a, 0))));
-const DIR: Function = Function::new(&[Text], |call, a| done(call, dir(&text(a, 0))));
+const CLEAN: Function = Function::new(&[Text], |call, a| {
+    parts(call, &text(a, 0))?;
+    done(call, clean(&text(a, 0)))
+});
+const DIR: Function = Function::new(&[Text], |call, a| {
+    parts(call, &text(a, 0))?;
+    done(call, dir(&text(a, 0)))
+});
 const EXT: Function = Function::new(&[Text], |call, a| done(call, ext(&text(a, 0))));
 const IS_ABS: Function = Function::new(&[Text], |_, a| Ok(text(a, 0).starts_with('/').into()));
+
+/// Accounts for the parts of a path: there may be one every two bytes.
+fn parts(call: &mut Call<'_>, path: &str) -> Outcome<()> {
+    call.charge(path.len().saturating_mul(size_of::<&str>() / 2 + 1))?;
+    call.work(path.len() / 64)
+}
 
 fn base(path: &str) -> &str {
     let trimmed = path.trim_end_matches('/');

@@ -1,12 +1,14 @@
 //! Regular expressions: RE2's syntax brought to that of the `regex` crate, and Go's rules for finding, splitting and
 //! replacing. Pure. A pattern with a part that the two read differently is refused when it is met.
 
-use regex::{Captures, Regex};
+use std::rc::Rc;
 
-use super::re2;
-use super::support::{Outcome, done, done_list};
-use super::{Call, Function, FunctionError, Param, integer, text};
-use crate::chart::template::value::{ListType, Value};
+use regex::Captures;
+
+use super::pattern::{Pattern, compile};
+use super::support::{Outcome, done};
+use super::{Call, Function, Param, integer, text};
+use crate::chart::template::value::{List, ListType, Value};
 
 use Param::{Int, String as Text};
 
@@ -45,26 +47,25 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("regexSplit", Function::new(&[Text, Text, Int], split)),
 ];
 
-fn compile(arguments: &[Value]) -> Outcome<Regex> {
-    let pattern = text(arguments, 0);
-    let translated = re2::translate(&pattern)
-        .map_err(|problem| FunctionError::new(format!("regexp: `{pattern}`: {problem}")))?;
-    Regex::new(&translated).map_err(|_| {
-        FunctionError::new(format!(
-            "error parsing regexp: `{pattern}` is not one this engine reads"
-        ))
-    })
+/// The pattern, and the text that it is about to look through.
+fn compiled(call: &mut Call<'_>, arguments: &[Value]) -> Outcome<(Rc<Pattern>, Rc<str>)> {
+    let source = text(arguments, 1);
+    let pattern = compile(call, &text(arguments, 0))?;
+    pattern.look(call, &source)?;
+    Ok((pattern, source))
 }
 
-fn matches(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    Ok(compile(arguments)?.is_match(&text(arguments, 1)).into())
+fn matches(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let (pattern, source) = compiled(call, arguments)?;
+    Ok(pattern.regex.is_match(&source).into())
 }
 
 fn find(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    let source = text(arguments, 1);
+    let (pattern, source) = compiled(call, arguments)?;
     done(
         call,
-        compile(arguments)?
+        pattern
+            .regex
             .find(&source)
             .map_or("", |found| found.as_str()),
     )
@@ -75,36 +76,41 @@ fn limit(number: i64) -> usize {
 }
 
 fn find_all(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    let source = text(arguments, 1);
-    let pattern = compile(arguments)?;
-    let found: Vec<Value> = pattern
+    let (pattern, source) = compiled(call, arguments)?;
+    let mut found = Vec::new();
+    for part in pattern
+        .regex
         .find_iter(&source)
         .take(limit(integer(arguments, 2)))
-        .map(|found| Value::string(found.as_str()))
-        .collect();
+    {
+        pattern.look_on(call, source.len() - part.end())?;
+        call.elements(1)?;
+        call.charge(part.len())?;
+        found.push(Value::string(part.as_str()));
+    }
     let kind = if found.is_empty() {
         ListType::NilStrings
     } else {
         ListType::Strings
     };
-    done_list(call, kind, found)
+    Ok(Value::List(List::new(kind, found)))
 }
 
 fn split(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    let (pattern, source, count) = (
-        compile(arguments)?,
-        text(arguments, 1),
-        integer(arguments, 2),
-    );
+    let (pattern, source) = compiled(call, arguments)?;
+    let count = integer(arguments, 2);
     if count == 0 {
-        return done_list(call, ListType::NilStrings, Vec::new());
+        return Ok(Value::List(List::new(ListType::NilStrings, Vec::new())));
     }
     if !text(arguments, 0).is_empty() && source.is_empty() {
         return Ok(Value::strings([""]));
     }
     let mut parts = Vec::new();
     let (mut begin, mut end) = (0, 0);
-    for found in pattern.find_iter(&source).take(limit(count)) {
+    call.charge(source.len())?;
+    for found in pattern.regex.find_iter(&source).take(limit(count)) {
+        pattern.look_on(call, source.len() - found.end())?;
+        call.elements(1)?;
         if count > 0 && parts.len() + 1 == limit(count) {
             break;
         }
@@ -117,33 +123,41 @@ fn split(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     if end != source.len() {
         parts.push(Value::string(&source[begin..]));
     }
-    done_list(call, ListType::Strings, parts)
+    Ok(Value::List(List::new(ListType::Strings, parts)))
 }
 
 fn replace(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let template = text(arguments, 2);
-    rewrite(call, arguments, |found, out| expand(&template, found, out))
+    // What a reference stands for may be the whole text.
+    let most = |found: &Captures<'_>| {
+        template.len() + template.matches('$').count() * found.get_match().len()
+    };
+    rewrite(call, arguments, most, |found, out| {
+        expand(&template, found, out);
+    })
 }
 
 fn replace_literal(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let literal = text(arguments, 2);
-    rewrite(call, arguments, |_, out| out.push_str(&literal))
+    let most = |_: &Captures<'_>| literal.len();
+    rewrite(call, arguments, most, |_, out| out.push_str(&literal))
 }
 
 fn rewrite(
     call: &mut Call<'_>,
     arguments: &[Value],
+    most: impl Fn(&Captures<'_>) -> usize,
     mut write: impl FnMut(&Captures<'_>, &mut String),
 ) -> Outcome {
-    let (pattern, source) = (compile(arguments)?, text(arguments, 1));
+    let (pattern, source) = compiled(call, arguments)?;
     let mut out = String::new();
     let mut copied = 0;
-    for found in pattern.captures_iter(&source) {
+    for found in pattern.regex.captures_iter(&source) {
         let whole = found.get_match();
+        pattern.look_on(call, source.len() - whole.end())?;
+        call.charge(most(&found))?;
         out.push_str(&source[copied..whole.start()]);
-        let before = out.len();
         write(&found, &mut out);
-        call.charge(out.len() - before)?;
         copied = whole.end();
     }
     out.push_str(&source[copied..]);

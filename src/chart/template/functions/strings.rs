@@ -1,6 +1,6 @@
 //! Text: searching, trimming, repeating, indenting, quoting. Pure.
 
-use super::support::{Outcome, done, printed, strval};
+use super::support::{Outcome, done, printed, spaced, strval};
 use super::{Call, Function, FunctionError, Param, integer, text};
 use crate::chart::template::number;
 use crate::chart::template::value::Value;
@@ -50,7 +50,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     (
         "toString",
         Function::new(&[Any], |call, a| {
-            strval(&a[0]).and_then(|text| done(call, text))
+            strval(call, &a[0]).and_then(|text| done(call, text))
         }),
     ),
     (
@@ -64,28 +64,22 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
 ];
 
 fn cat(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    let parts: Vec<String> = arguments
-        .iter()
-        .filter(|value| !value.is_nil())
-        .map(printed)
-        .collect::<Outcome<_>>()?;
-    done(call, parts.join(" "))
+    spaced(call, arguments, printed)
 }
 
 fn quote(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    let given = arguments.iter().filter(|value| !value.is_nil());
-    let parts: Vec<String> = given
-        .map(|value| Ok(number::quote(&strval(value)?, false)))
-        .collect::<Outcome<_>>()?;
-    done(call, parts.join(" "))
+    spaced(call, arguments, |call, value| {
+        let text = strval(call, value)?;
+        // An escape is longer than what it stands for.
+        call.charge(text.len().saturating_mul(4))?;
+        Ok(number::quote(&text, false))
+    })
 }
 
 fn squote(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    let given = arguments.iter().filter(|value| !value.is_nil());
-    let parts: Vec<String> = given
-        .map(|value| Ok(format!("'{}'", printed(value)?)))
-        .collect::<Outcome<_>>()?;
-    done(call, parts.join(" "))
+    spaced(call, arguments, |call, value| {
+        Ok(format!("'{}'", printed(call, value)?))
+    })
 }
 
 fn indent(call: &mut Call<'_>, arguments: &[Value], before: &str) -> Outcome {
@@ -122,9 +116,13 @@ fn replace(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
 
 fn trim_all(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let set = text(arguments, 0);
+    call.charge(set.len().saturating_mul(size_of::<char>()))?;
+    call.work(set.len() / 8 + text(arguments, 1).len() / 16)?;
+    let mut set: Vec<char> = set.chars().collect();
+    set.sort_unstable();
     done(
         call,
-        text(arguments, 1).trim_matches(|character| set.contains(character)),
+        text(arguments, 1).trim_matches(|character| set.binary_search(&character).is_ok()),
     )
 }
 

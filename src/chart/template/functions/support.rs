@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Call, FunctionError};
+use super::weight::weigh;
+use super::{BYTES_OF_STEP, Call, FunctionError};
 use crate::chart::template::format;
 use crate::chart::template::value::{DictType, Kind, List, ListType, MAX_NESTING, Value};
 
@@ -17,9 +18,9 @@ pub(super) fn done(call: &mut Call<'_>, text: impl Into<String>) -> Outcome {
     Ok(Value::from(text))
 }
 
-/// Hands a list back to the template, accounted for.
-pub(super) fn done_list(call: &mut Call<'_>, kind: ListType, items: Vec<Value>) -> Outcome {
-    call.charge(items.len())?;
+/// A list whose elements were accounted for before they were made.
+#[allow(clippy::unnecessary_wraps)] // the end of many functions
+pub(super) fn list_of(kind: ListType, items: Vec<Value>) -> Outcome {
     Ok(Value::List(List::new(kind, items)))
 }
 
@@ -41,37 +42,65 @@ pub(super) fn nil_pointer() -> FunctionError {
 }
 
 /// `strval`: text as it is, byte lists as text, everything else as `%v` prints it.
-pub(super) fn strval(value: &Value) -> Outcome<String> {
+pub(super) fn strval(call: &mut Call<'_>, value: &Value) -> Outcome<String> {
     match value {
-        Value::String(text) => Ok(text.to_string()),
-        Value::List(list) if list.kind() == ListType::Bytes => utf8(list.bytes()),
-        other => printed(other),
+        Value::String(text) => {
+            call.charge(text.len())?;
+            Ok(text.to_string())
+        }
+        Value::List(list) if list.kind() == ListType::Bytes => {
+            call.charge(list.len())?;
+            utf8(list.bytes())
+        }
+        other => printed(call, other),
     }
 }
 
 /// `%v`.
-pub(super) fn printed(value: &Value) -> Outcome<String> {
+pub(super) fn printed(call: &mut Call<'_>, value: &Value) -> Outcome<String> {
+    weigh(call.state, value, 1)?;
     format::sprintf("%v", std::slice::from_ref(value))
 }
 
+/// The `%v` of each, or the `strval`, with a space between them.
+pub(super) fn spaced(
+    call: &mut Call<'_>,
+    values: &[Value],
+    mut text: impl FnMut(&mut Call<'_>, &Value) -> Outcome<String>,
+) -> Outcome {
+    let mut joined = String::new();
+    for (index, value) in values.iter().filter(|value| !value.is_nil()).enumerate() {
+        if index > 0 {
+            joined.push(' ');
+        }
+        joined.push_str(&text(call, value)?);
+    }
+    done(call, joined)
+}
+
 /// `strslice`: the elements as text, without nil; anything else as a list of one.
-pub(super) fn strslice(value: &Value) -> Outcome<Vec<String>> {
+pub(super) fn strslice(call: &mut Call<'_>, value: &Value) -> Outcome<Vec<String>> {
     match value {
-        Value::List(list) => list
-            .items()
-            .iter()
-            .filter(|item| !item.is_nil())
-            .map(strval)
-            .collect(),
+        Value::List(list) => {
+            call.elements(list.len())?;
+            let items = list.items().iter().filter(|item| !item.is_nil());
+            items.map(|item| strval(call, item)).collect()
+        }
         Value::Nil | Value::NilInterface => Ok(Vec::new()),
-        other => Ok(vec![strval(other)?]),
+        other => Ok(vec![strval(call, other)?]),
     }
 }
 
 /// The elements of any list; `what` is how Go's function words its refusal of other types.
-pub(super) fn elements(value: &Value, what: &str) -> Outcome<List> {
+pub(super) fn elements(call: &mut Call<'_>, value: &Value, what: &str) -> Outcome<List> {
     match value {
-        Value::List(list) => Ok(list.clone()),
+        Value::List(list) => {
+            // The elements of a file are made when they are asked for.
+            if list.kind() == ListType::Bytes {
+                call.elements(list.len())?;
+            }
+            Ok(list.clone())
+        }
         Value::Nil | Value::NilInterface => Err(nil_pointer()),
         other => Err(FunctionError::new(format!("{what} {}", kind_name(other)))),
     }
@@ -211,7 +240,10 @@ pub(super) fn deep_equal(
         (Value::Byte(one), Value::Byte(other)) => one == other,
         #[allow(clippy::float_cmp)]
         (Value::Float(one), Value::Float(other)) => one == other,
-        (Value::String(one), Value::String(other)) => one == other,
+        (Value::String(one), Value::String(other)) => {
+            call.work(one.len().min(other.len()) / BYTES_OF_STEP)?;
+            one == other
+        }
         (Value::List(one), Value::List(other)) => return equal_lists(call, one, other, depth),
         (Value::Dict(one), Value::Dict(other)) => {
             if one.same(other) {
@@ -222,8 +254,9 @@ pub(super) fn deep_equal(
             {
                 return Ok(false);
             }
-            let (one, other) = (one.entries().clone(), other.entries().clone());
-            for (key, value) in &one {
+            let (one, other) = (one.entries(), other.entries());
+            for (key, value) in one.iter() {
+                call.work(key.len() / BYTES_OF_STEP)?;
                 match other.get(key) {
                     Some(found) if deep_equal(call, value, found, depth + 1)? => {}
                     _ => return Ok(false),
@@ -244,8 +277,12 @@ pub(super) fn deep_equal(
 }
 
 fn equal_lists(call: &mut Call<'_>, one: &List, other: &List, depth: usize) -> Outcome<bool> {
-    if one.kind() != other.kind() || one.items().len() != other.items().len() {
+    if one.kind() != other.kind() || one.len() != other.len() {
         return Ok(false);
+    }
+    if one.kind() == ListType::Bytes {
+        call.charge(one.len().saturating_mul(2))?;
+        return Ok(one.bytes() == other.bytes());
     }
     for (left, right) in one.items().iter().zip(other.items()) {
         if !deep_equal(call, left, right, depth + 1)? {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::support::{Outcome, done, utf8};
 use super::{Call, Function, FunctionError, Param, dict, text};
+use crate::chart::template::ENTRY;
 use crate::chart::template::value::{Dict, Entries, Value};
 
 /// The functions of this family.
@@ -27,7 +28,10 @@ fn unsupported(what: &str) -> FunctionError {
     FunctionError::new(format!("unable to parse url: {what}"))
 }
 
-fn parse(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+fn parse(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    let length = text(arguments, 0).len();
+    call.charge(length.saturating_mul(4) + 8 * ENTRY)?;
+    call.work(length / 32)?;
     let url = Url::parse(&text(arguments, 0))?;
     let hostname = url
         .host
@@ -247,6 +251,17 @@ fn field(source: &Dict, key: &str) -> Outcome<String> {
 
 fn join(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let source = dict(arguments, 0);
+    let length: usize = source
+        .entries()
+        .values()
+        .map(|value| match value {
+            Value::String(text) => text.len(),
+            _ => 0,
+        })
+        .sum();
+    // Every byte may become an escape, and is copied on the way.
+    call.charge(length.saturating_mul(6))?;
+    call.work(length / 16)?;
     let mut url = Url {
         scheme: field(&source, "scheme")?,
         host: field(&source, "host")?,

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use super::ranges;
 use super::support::Outcome;
 use super::{Call, Function, FunctionError, Param, text};
+use crate::chart::template::ELEMENT;
 use crate::chart::template::value::{Kind, Object, Value};
 
 use Param::String as Text;
@@ -18,14 +19,19 @@ use Param::String as Text;
 pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     (
         "semver",
-        Function::new(&[Text], |_, a| {
+        Function::new(&[Text], |call, a| {
+            // At most 256 bytes are looked at.
+            call.charge(4 * ELEMENT)?;
+            call.work(20)?;
             Ok(Value::Object(Rc::new(Version::parse(&text(a, 0))?)))
         }),
     ),
     ("semverCompare", Function::new(&[Text, Text], compare)),
 ];
 
-fn compare(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+fn compare(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+    // At most 512 bytes are looked at, several times.
+    call.work(20 + 2 * text(arguments, 0).len().min(512))?;
     let range = ranges::parse(&text(arguments, 0))?;
     Ok(ranges::allows(&range, &Version::parse(&text(arguments, 1))?).into())
 }

@@ -2,43 +2,55 @@
 //!
 //! Pure; asked before a conversion.
 
-use super::support::Outcome;
 use super::{Call, FunctionError};
-use crate::chart::template::value::{MAX_NESTING, Value};
+use crate::chart::template::evaluate::State;
+use crate::chart::template::value::{ListType, MAX_NESTING, Value};
+use crate::chart::template::{ELEMENT, ENTRY};
 
-/// What a byte of text may become in memory when it is parsed: `[1,1,1` is a value every two bytes.
-const PARSED: usize = 16;
+/// What a byte of JSON may become in memory when it is parsed: `[[],[],[]` is a list every three bytes.
+pub(super) const JSON: usize = 48;
+/// What a byte of YAML may become: every scalar keeps its text and its tag until it has a type.
+pub(super) const YAML: usize = 128;
 
-/// Accounts for everything in a value, as often as it occurs.
+/// Accounts for everything in a value, as often as it occurs; for each byte of text in it that of `factor` bytes.
 ///
 /// # Errors
 /// If that is more than the rendering may make.
-pub(super) fn weigh(call: &mut Call<'_>, value: &Value) -> Outcome<()> {
+pub(in crate::chart::template) fn weigh(
+    state: &mut State,
+    value: &Value,
+    factor: usize,
+) -> Result<(), FunctionError> {
+    let mut charge = |size: usize| state.charge(size).map_err(FunctionError::Render);
+    match value {
+        Value::String(text) => return charge(text.len().saturating_mul(factor)),
+        Value::List(_) | Value::Dict(_) => {}
+        _ => return charge(ELEMENT),
+    }
     let mut pending = vec![(value.clone(), 0)];
     while let Some((value, depth)) = pending.pop() {
         if depth > MAX_NESTING {
             // The conversion refuses it in its own words.
             return Ok(());
         }
-        let text = if let Value::String(text) = &value {
-            text.len()
-        } else {
-            0
-        };
-        // One of each level: pretty forms indent.
-        call.charge(text + depth + 1)?;
-        match value {
+        match &value {
+            Value::String(text) => charge(ELEMENT + text.len().saturating_mul(factor))?,
+            // Its numbers are printed, or it is text in base 64.
+            Value::List(list) if list.kind() == ListType::Bytes => charge(list.len() * ELEMENT)?,
             Value::List(list) => {
+                // One of each level: pretty forms indent.
+                charge(ELEMENT + depth + list.len() * ELEMENT)?;
                 let items = list.items().iter().cloned();
                 pending.extend(items.map(|item| (item, depth + 1)));
             }
             Value::Dict(dict) => {
+                charge(ELEMENT + depth + dict.len() * ENTRY)?;
                 for (key, value) in dict.entries().iter() {
-                    call.charge(key.len())?;
+                    charge(depth + key.len().saturating_mul(factor))?;
                     pending.push((value.clone(), depth + 1));
                 }
             }
-            _ => {}
+            _ => charge(ELEMENT)?,
         }
     }
     Ok(())
@@ -48,6 +60,11 @@ pub(super) fn weigh(call: &mut Call<'_>, value: &Value) -> Outcome<()> {
 ///
 /// # Errors
 /// If that is more than the rendering may make.
-pub(super) fn weigh_text(call: &mut Call<'_>, text: &str) -> Result<(), FunctionError> {
-    call.charge(text.len().saturating_mul(PARSED))
+pub(super) fn weigh_text(
+    call: &mut Call<'_>,
+    text: &str,
+    factor: usize,
+) -> Result<(), FunctionError> {
+    call.charge(text.len().saturating_mul(factor))?;
+    call.work(text.len() / 4)
 }

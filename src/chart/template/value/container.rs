@@ -121,6 +121,30 @@ impl List {
         }
     }
 
+    /// How many elements there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match &*self.items {
+            Items::Any(items) => items.len(),
+            Items::Bytes(bytes, _) => bytes.len(),
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// One element.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<Value> {
+        match &*self.items {
+            Items::Any(items) => items.get(index).cloned(),
+            Items::Bytes(bytes, _) => bytes.get(index).copied().map(Value::Byte),
+        }
+    }
+
     /// The bytes of a [`ListType::Bytes`] list.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {

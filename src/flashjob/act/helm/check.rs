@@ -1,5 +1,7 @@
 //! What helm is about to apply, held against the guard. Writes nothing.
 
+use std::sync::Arc;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{Plan, failed, start};
@@ -7,8 +9,8 @@ use crate::{
     api::Reason,
     chart::{manifest, template::Document},
     flashjob::{
-        act::StepError, belief::is_sealed, blueprint::FlashPod, ledger::ObjectKind,
-        memory::Refusal,
+        act::StepError, belief::is_sealed, blueprint::FlashPod, context::Context,
+        ledger::ObjectKind, memory::Refusal,
     },
     names::{ANNOTATION_POD_SEAL, ANNOTATION_SERVICE_SEAL},
     release::engine::helm::{Helm, Operation, Reason as HelmReason, Template},
@@ -16,26 +18,35 @@ use crate::{
 
 /// Asks the guard about what helm is going to apply: both engines render the same bytes, where native renders the chart at all.
 pub(super) async fn check(
-    helm: &Helm,
-    flash_pod: &FlashPod,
+    (ctx, helm): (&Context, &Helm),
+    flash_pod: &Arc<FlashPod>,
     plan: &Plan<'_>,
 ) -> Result<(), StepError> {
-    if !flash_pod.renders(&plan.chart) {
-        return check_by_helm(helm, flash_pod, plan, plan.address).await;
-    }
-    let rendered = flash_pod.rendered(
-        &plan.chart,
-        (plan.intent, plan.release, plan.revision),
-        &plan.overrides,
-        plan.address,
-    );
-    let rendered = rendered.map_err(StepError::Refused)?;
-    are_sealed(&rendered.documents, plan)
+    let rendered = {
+        let (flash_pod, chart) = (Arc::clone(flash_pod), plan.chart.clone());
+        let (intent, release) = (plan.intent.clone(), plan.release.to_owned());
+        let (revision, overrides) = (plan.revision, plan.overrides.clone().into_owned());
+        let address = plan.address.map(str::to_owned);
+        let work = move || {
+            if !flash_pod.renders(&chart)? {
+                return Ok(None);
+            }
+            let of = (&intent, release.as_str(), revision);
+            let rendered = flash_pod.rendered(&chart, of, &overrides, address.as_deref())?;
+            Ok(Some(rendered.documents))
+        };
+        ctx.workshop.run(work).await.map_err(StepError::Refused)?
+    };
+    let Some(documents) = rendered else {
+        return check_by_helm(ctx, helm, flash_pod, plan, plan.address).await;
+    };
+    are_sealed(&documents, plan)
 }
 
 pub(super) async fn check_by_helm(
+    ctx: &Context,
     helm: &Helm,
-    flash_pod: &FlashPod,
+    flash_pod: &Arc<FlashPod>,
     plan: &Plan<'_>,
     address: Option<&str>,
 ) -> Result<(), StepError> {
@@ -62,11 +73,17 @@ pub(super) async fn check_by_helm(
             ),
         });
     }
-    let documents = manifest::read(&outcome.stdout)
-        .map_err(|error| refused(Reason::RenderFailed, error.to_string()))?;
-    flash_pod
-        .guard(&documents, plan.intent, plan.release, address.is_some())
-        .map_err(StepError::Refused)?;
+    let (flash_pod, intent) = (Arc::clone(flash_pod), plan.intent.clone());
+    let (release, complete) = (plan.release.to_owned(), address.is_some());
+    let work = move || {
+        let documents = manifest::read(&outcome.stdout).map_err(|error| Refusal {
+            reason: Reason::RenderFailed,
+            message: error.to_string(),
+        })?;
+        flash_pod.guard(&documents, &intent, &release, complete)?;
+        Ok(documents)
+    };
+    let documents = ctx.workshop.run(work).await.map_err(StepError::Refused)?;
     if address == plan.address {
         are_sealed(&documents, plan)?;
     }

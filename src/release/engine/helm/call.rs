@@ -110,6 +110,7 @@ pub(super) struct Program {
     environment: Vec<(OsString, OsString)>,
     timeout: Duration,
     history_max: u32,
+    hooks: bool,
 }
 
 impl Program {
@@ -134,6 +135,7 @@ impl Program {
             directory,
             timeout: settings.timeout,
             history_max: settings.history_max,
+            hooks: settings.hooks,
         };
         let mut version = program.ask_version(spawner).await;
         if version.is_err() && program.guard.take().is_some() {
@@ -204,9 +206,12 @@ impl Program {
                 command.arg("--reset-values");
                 // What the guard was not asked about is not installed.
                 command.arg("--skip-crds");
+                if !self.hooks {
+                    command.arg("--no-hooks");
+                }
             }
             Operation::Uninstall(Uninstall { release, namespace }) => {
-                command.args(["uninstall", release, "--ignore-not-found"]);
+                command.args(["uninstall", release, "--ignore-not-found", "--no-hooks"]);
                 command.arg(format!("--namespace={namespace}"));
             }
         }

@@ -43,6 +43,7 @@ fn settings(directory: &Path) -> Settings {
         timeout: Duration::from_secs(20),
         grace: Duration::from_millis(200),
         history_max: 7,
+        hooks: false,
     }
 }
 
@@ -178,6 +179,8 @@ async fn an_upgrade_gets_files_and_flags_and_nothing_of_the_environment() {
         "\n--description=--set a=b, on one line\n",
         "\n--history-max=7\n",
         "\n--reset-values\n",
+        "\n--skip-crds\n",
+        "\n--no-hooks\n",
         "\n--timeout=20s\n",
         "flashjob.nbfc.io/engine=helm,flashjob.nbfc.io/job-uid=u,flashjob.nbfc.io/revision=3,flashjob.nbfc.io/round=1\n",
     ] {
@@ -213,6 +216,31 @@ async fn an_upgrade_gets_files_and_flags_and_nothing_of_the_environment() {
         .map(|entry| entry.file_name())
         .collect();
     assert_eq!(left, ["lock"], "nothing of the upgrade is left");
+}
+
+#[rstest]
+#[case::hooks_of_the_chart_only_where_they_are_allowed(
+    true,
+    Operation::Upgrade(Box::new(upgrade())),
+    false
+)]
+#[case::none_otherwise(false, Operation::Upgrade(Box::new(upgrade())), true)]
+#[case::never_those_of_a_record(true, uninstall(), true)]
+#[tokio::test]
+async fn hooks_run_only_where_a_chart_was_checked_for_them(
+    #[case] hooks: bool,
+    #[case] operation: Operation,
+    #[case] without: bool,
+) {
+    let directory = stand_in("echo v4.3.1", "printf '%s\\n' \"$@\" > $here/args");
+    let settings = Settings {
+        hooks,
+        ..settings(directory.path())
+    };
+    let helm = Helm::find(&settings).await.unwrap();
+    assert_eq!(helm.try_start(operation).unwrap().await.result, Ok(()));
+    let arguments = read(&directory, "args");
+    assert_eq!(arguments.contains("--no-hooks\n"), without, "{arguments}");
 }
 
 #[rstest]

@@ -1,0 +1,85 @@
+//! What a chart can do that reaches beyond its own text, and which of it an administrator allows. Pure.
+//!
+//! All of it is refused when a chart is loaded, whatever the engine: what the guard read would not be what is applied, or a
+//! chart would read what the operator may read. Called by `template`, the settings and the engines.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use clap::ValueEnum;
+
+/// Something that a chart may do only where it is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Feature {
+    /// Templates that read the cluster or ask the network: `lookup`, `getHostByName`. They read with the operator's rights.
+    Lookup,
+    /// Objects that helm runs at a point of a release's life and does not keep in it.
+    Hooks,
+    /// Charts within the chart.
+    Subcharts,
+    /// Custom resource definitions in `crds/`. They are never installed.
+    Crds,
+    /// Functions whose result is different each time, or depends on the clock: the guard reads another result than is applied.
+    Random,
+    /// `tpl` in a chart that only helm can render: what text it runs is not known before.
+    Tpl,
+}
+
+impl Feature {
+    /// Its name in `--chart-allow`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lookup => "lookup",
+            Self::Hooks => "hooks",
+            Self::Subcharts => "subcharts",
+            Self::Crds => "crds",
+            Self::Random => "random",
+            Self::Tpl => "tpl",
+        }
+    }
+}
+
+/// Which features charts may use: none, unless an administrator says so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Features(BTreeSet<Feature>);
+
+impl Features {
+    /// Whether charts may use it.
+    #[must_use]
+    pub fn allow(&self, feature: Feature) -> bool {
+        self.0.contains(&feature)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<Feature> for Features {
+    fn from_iter<T: IntoIterator<Item = Feature>>(features: T) -> Self {
+        Self(features.into_iter().collect())
+    }
+}
+
+impl fmt::Display for Features {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.0.iter().map(|feature| feature.name()).collect();
+        formatter.write_str(&names.join(","))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feature_has_one_name_for_people_and_the_command_line() {
+        for feature in Feature::value_variants() {
+            let value = feature.to_possible_value().expect("it is not hidden");
+            assert_eq!(value.get_name(), feature.name());
+        }
+    }
+}
