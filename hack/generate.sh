@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Writes the files that are generated: the CRDs from the Rust types, for people (crds/) and for the operator's chart, and
-# deploy/install.yaml and default-class.yaml from that chart, and the reference of the command line.
+# Writes the files that are generated: the CRDs from the Rust types, for people (crds/) and for the operator's chart, with what of
+# them is in the schema of that chart's values; deploy/install.yaml and default-class.yaml from that chart; and the reference of the
+# command line.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bin=$(tests/control-plane/build.sh helm)
@@ -34,6 +35,10 @@ for directory in crds charts/flashjob-operator/files/crds; do
   rm -f "$directory"/*.yaml
   cp "$temporary"/crds/*.yaml "$directory"
 done
+
+schema=charts/flashjob-operator/values.schema.json
+cargo run --locked --quiet --bin flashjob-operator -- values-schema "$schema" >"$temporary/schema.json"
+cp "$temporary/schema.json" "$schema"
 
 HELM=$bin/helm deploy/generate.sh
 

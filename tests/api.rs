@@ -2,15 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use std::{collections::BTreeSet, path::Path};
+#[path = "support/schema.rs"]
+mod schema_walk;
+
+use std::path::Path;
 
 use flashjob_operator::api::{
-    FlashJob, FlashJobSpec, MismatchPolicy, crd,
+    FlashClassSpec, FlashJob, FlashJobSpec, MismatchPolicy, crd,
     rule::{FIRMWARE, UUID, VERSION},
+    values_schema,
 };
 use flashjob_operator::names::GROUP;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use rstest::rstest;
+use schema_walk::{optional_fields, walk, with_null_and_without};
 use serde_json::{Value, json};
 
 fn repository() -> &'static Path {
@@ -21,17 +26,6 @@ fn repository() -> &'static Path {
 fn schema(part: &str) -> Value {
     let definition = serde_json::to_value(crd::flashjob()).unwrap();
     definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"][part].clone()
-}
-
-/// Every schema below `schema`, with its path; itself first.
-fn walk(path: &str, schema: &Value, found: &mut Vec<(String, Value)>) {
-    found.push((path.to_owned(), schema.clone()));
-    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-        walk(&format!("{path}.{name}"), property, found);
-    }
-    if schema["items"].is_object() {
-        walk(&format!("{path}[]"), &schema["items"], found);
-    }
 }
 
 /// Those of both kinds, below `spec` or `status`.
@@ -60,6 +54,20 @@ fn the_committed_definitions_are_those_of_the_types() {
 }
 
 #[test]
+fn the_committed_schema_of_the_charts_values_is_that_of_the_types() {
+    let path = repository().join("charts/flashjob-operator/values.schema.json");
+    let flash = repository().join("charts/flash-pod/values.schema.json");
+    let flash = serde_json::from_str(&std::fs::read_to_string(flash).unwrap()).unwrap();
+    let committed = std::fs::read_to_string(&path).unwrap();
+    let renewed = values_schema::renew(&committed, &flash).unwrap();
+    assert!(
+        committed == renewed,
+        "{} is out of date; run: make generate",
+        path.display()
+    );
+}
+
+#[test]
 fn a_definition_survives_its_file() {
     for definition in [crd::flashclass(), crd::flashjob()] {
         let file = format!("{}.{}.yaml", definition.spec.names.plural, GROUP);
@@ -71,23 +79,51 @@ fn a_definition_survives_its_file() {
 }
 
 #[test]
-fn only_what_old_files_leave_empty_may_be_stored_as_null() {
-    let nullable: Vec<_> = all_schemas("spec")
-        .into_iter()
-        .chain(all_schemas("status"))
-        .filter(|(_, schema)| schema["nullable"] == true)
-        .map(|(path, _)| path)
-        .collect();
-    assert_eq!(
-        nullable,
-        [
-            "spec.applicationType",
-            "spec.device",
-            "spec.externalIP",
-            "spec.flashjobPodImage",
-            "spec.hostEndpoint"
-        ]
-    );
+fn what_may_be_left_out_of_a_spec_may_be_null_and_nothing_else_may() {
+    let mut fields = 0;
+    for (path, schema) in all_schemas("spec").into_iter().chain(all_schemas("status")) {
+        let required = schema["required"].as_array().cloned().unwrap_or_default();
+        for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+            let optional = path.contains("spec") && !required.contains(&json!(name));
+            assert_eq!(field["nullable"] == true, optional, "{path}.{name}");
+            assert!(
+                !optional || field["enum"].is_null(),
+                "null is in no enum: {path}.{name}"
+            );
+            fields += usize::from(optional);
+        }
+        assert!(
+            !path.ends_with("[]") || schema["nullable"].is_null(),
+            "{path}"
+        );
+    }
+    assert!(fields > 80, "{fields}");
+}
+
+#[test]
+fn null_and_absent_are_read_the_same_in_every_field_that_may_be_left_out() {
+    let class = serde_json::to_value(crd::flashclass()).unwrap();
+    let class = &class["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    let job = schema("spec");
+    for path in optional_fields(&job) {
+        same::<FlashJobSpec>(&job, &path);
+    }
+    for path in optional_fields(class) {
+        same::<FlashClassSpec>(class, &path);
+    }
+}
+
+fn same<T>(schema: &Value, path: &str)
+where
+    T: serde::de::DeserializeOwned + std::fmt::Debug + PartialEq,
+{
+    let (null, absent) = with_null_and_without(schema, path);
+    assert_ne!(null, absent);
+    let read = |document: &Value| {
+        serde_json::from_value::<T>(document.clone())
+            .unwrap_or_else(|error| panic!("{path}: {document}: {error}"))
+    };
+    assert_eq!(read(&null), read(&absent), "{path}");
 }
 
 #[test]
@@ -142,31 +178,18 @@ fn a_status_takes_any_word_and_merges_only_conditions() {
 
 #[test]
 fn the_words_of_the_schema_are_those_of_the_type() {
-    let words: BTreeSet<_> = [
-        MismatchPolicy::Ignore,
-        MismatchPolicy::Warn,
-        MismatchPolicy::Fail,
-    ]
-    .into_iter()
-    .map(|policy| {
-        serde_json::to_value(policy)
-            .unwrap()
-            .as_str()
-            .unwrap()
-            .to_owned()
-    })
-    .collect();
-    let schema = schema("spec");
-    let in_schema = schema["properties"]["mismatchPolicy"]["enum"]
-        .as_array()
-        .unwrap();
+    let policy = &schema("spec")["properties"]["mismatchPolicy"];
+    let rule = &policy["x-kubernetes-validations"][0];
+    assert_eq!(rule["rule"], "self in ['Ignore', 'Warn', 'Fail']");
     assert_eq!(
-        in_schema
-            .iter()
-            .map(|word| word.as_str().unwrap().to_owned())
-            .collect::<BTreeSet<_>>(),
-        words
+        rule["message"],
+        r#"must be one of "Ignore", "Warn", "Fail""#
     );
+    assert_eq!(policy["maxLength"], 6);
+    for word in ["Ignore", "Warn", "Fail"] {
+        let read: MismatchPolicy = serde_json::from_value(json!(word)).unwrap();
+        assert_eq!(read.as_str(), word);
+    }
 }
 
 #[rstest]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use flashjob_operator::{
-    api::{FlashJob, Instance, Round},
+    api::{FlashJob, Guarded, Instance, Round},
     device::Inventory,
     flashjob::{
         blueprint::{AttemptOf, Blueprint, FlashPod, Parts},
@@ -13,7 +13,7 @@ use flashjob_operator::{
 };
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, Secret};
-use kube::{Api, api::ListParams, core::DeserializeGuard};
+use kube::{Api, api::ListParams};
 use serde_json::{Value, json};
 
 use super::{
@@ -38,7 +38,7 @@ pub struct Device {
 pub async fn devices(space: &Space, fleet: &Fleet) -> Vec<Device> {
     let owner = job("raw", &fleet.uuids()[..1], &json!({"suspend": true}));
     let owner = jobs::create(space, owner).await;
-    let guard: DeserializeGuard<FlashJob> =
+    let guard: Guarded<FlashJob> =
         serde_json::from_value(serde_json::to_value(&owner).unwrap()).unwrap();
     let job = Job::parse(&guard).unwrap();
     let round = job.wanted_round(1).unwrap();

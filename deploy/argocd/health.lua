@@ -1,5 +1,6 @@
 -- Health of a FlashJob for Argo CD: Healthy when every device is done, Degraded when the job failed or waits for somebody
--- to act, Suspended while it is told to start nothing, else Progressing. Follows the conditions, not the phase.
+-- to act, Suspended while it is told to start nothing or waits for somebody's approval, else Progressing. Follows the conditions,
+-- not the phase.
 local health = {status = "Progressing", message = ""}
 
 if obj.metadata.deletionTimestamp ~= nil then
@@ -28,7 +29,8 @@ if is.Complete then
   health.status = "Healthy"
 elseif is.Failed or is.Stalled then
   health.status = "Degraded"
-elseif is.Suspended then
+elseif is.Suspended or status.reason == "AwaitingApproval" then
+  -- Argo CD's word for what goes on when a person says so; what waits for a time goes on by itself.
   health.status = "Suspended"
 end
 health.message = (status.progress or "0/0") .. " " .. (status.reason or "")

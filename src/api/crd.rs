@@ -4,6 +4,7 @@
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    ValidationRule,
 };
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
@@ -13,47 +14,75 @@ use super::{FlashClass, FlashJob, NEVER_OBSERVED};
 /// Directories, relative to the repository, that hold a copy of every file of [`manifests`].
 pub const MANIFEST_DIRECTORIES: [&str; 2] = ["crds", "charts/flashjob-operator/files/crds"];
 
-/// Optional fields of the original operator: users' files carry explicit nulls for them.
-///
-/// The API server drops nulls of fields that are not nullable when it decodes an object, but not when it merges a
-/// server-side apply, whose nulls reach validation. Only `nullable` lets Helm 4 and Flux, which apply that way, send
-/// these files; the null is then stored, and means absent.
-const ORIGINAL_OPTIONAL_FIELDS: [&str; 5] = [
-    "applicationType",
-    "device",
-    "externalIP",
-    "flashjobPodImage",
-    "hostEndpoint",
-];
+/// The kinds that the operator serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `FlashJob`.
+    FlashJob,
+    /// `FlashClass`.
+    FlashClass,
+}
 
 /// The definition of `FlashJob`, in the form in which null and absent mean the same.
 #[must_use]
 pub fn flashjob() -> CustomResourceDefinition {
-    let mut crd = FlashJob::crd();
-    for schema in schemas(&mut crd) {
-        null_means_absent(schema);
-        // A rule on the root says so instead, to new objects only: see `FlashJobSpec`.
-        schema.required = None;
-        for (name, field) in schema.properties.iter_mut().flatten() {
-            match name.as_str() {
-                "spec" => spec_fields(field),
-                // Nobody has looked at a job without a status: kstatus takes one that says nothing for one that is done.
-                "status" => {
-                    field.default = Some(JSON(json!({"observedGeneration": NEVER_OBSERVED})));
-                }
-                _ => {}
-            }
-        }
-    }
+    let mut crd = with_words(Kind::FlashJob);
+    specs(&mut crd).for_each(words_are_rules);
     crd
 }
 
 /// The definition of `FlashClass`, in the form in which null and absent mean the same.
 #[must_use]
 pub fn flashclass() -> CustomResourceDefinition {
-    let mut crd = FlashClass::crd();
-    schemas(&mut crd).for_each(null_means_absent);
+    let mut crd = with_words(Kind::FlashClass);
+    specs(&mut crd).for_each(words_are_rules);
     crd
+}
+
+/// The schema of a kind's spec, as JSON. Which words a field may hold is said by `enum`: not by a rule, as in the definition.
+#[must_use]
+pub fn spec_schema(kind: Kind) -> Value {
+    let mut crd = with_words(kind);
+    let spec = specs(&mut crd).next().map(|spec| spec.clone());
+    let mut json = serde_json::to_value(spec).unwrap_or_default();
+    whole_numbers(&mut json);
+    json
+}
+
+/// The definition of a kind before its words became rules.
+fn with_words(kind: Kind) -> CustomResourceDefinition {
+    let mut crd = match kind {
+        Kind::FlashJob => FlashJob::crd(),
+        Kind::FlashClass => FlashClass::crd(),
+    };
+    for schema in schemas(&mut crd) {
+        plain(schema);
+        if kind == Kind::FlashJob {
+            of_job(schema);
+        }
+    }
+    specs(&mut crd).for_each(optional_is_nullable);
+    crd
+}
+
+/// What is true of the schema of a FlashJob alone.
+fn of_job(schema: &mut JSONSchemaProps) {
+    // A rule on the root says so instead, to new objects only: see `FlashJobSpec`.
+    schema.required = None;
+    for (name, field) in schema.properties.iter_mut().flatten() {
+        match name.as_str() {
+            // The Rust type reads them leniently, see `FlashJobSpec`.
+            "spec" => field.required = Some(vec!["firmware".into(), "version".into()]),
+            // Nobody has looked at a job without a status: kstatus takes one that says nothing for one that is done.
+            "status" => field.default = Some(JSON(json!({"observedGeneration": NEVER_OBSERVED}))),
+            _ => {}
+        }
+    }
+}
+
+/// The schemas of the spec in all versions.
+fn specs(crd: &mut CustomResourceDefinition) -> impl Iterator<Item = &mut JSONSchemaProps> {
+    schemas(crd).filter_map(|schema| schema.properties.as_mut()?.get_mut("spec"))
 }
 
 /// The schemas of all versions.
@@ -82,19 +111,58 @@ fn manifest(crd: &CustomResourceDefinition) -> (String, String) {
     )
 }
 
-/// Says which fields of the spec are required, and which may be stored as null.
-fn spec_fields(spec: &mut JSONSchemaProps) {
-    // The Rust type reads them leniently, see `FlashJobSpec`.
-    spec.required = Some(vec!["firmware".into(), "version".into()]);
-    for (name, field) in spec.properties.iter_mut().flatten() {
-        if ORIGINAL_OPTIONAL_FIELDS.contains(&name.as_str()) {
+/// Lets every field that may be left out be null as well, at whatever depth.
+///
+/// The API server drops nulls of fields that are not nullable when it decodes an object, but not when it merges a
+/// server-side apply, whose nulls reach validation. Only `nullable` lets Helm 4 and Flux, which apply that way, send a
+/// file with a null in it; the null is then stored, and means absent. No item of a list and no value of a map may be null.
+fn optional_is_nullable(schema: &mut JSONSchemaProps) {
+    let required = schema.required.clone().unwrap_or_default();
+    for (name, field) in schema.properties.iter_mut().flatten() {
+        optional_is_nullable(field);
+        if !required.contains(name) {
             field.nullable = Some(true);
         }
     }
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        optional_is_nullable(items);
+    }
 }
 
-/// Removes what makes the API server keep a null or write a default, and says of every list how it merges.
-fn null_means_absent(schema: &mut JSONSchemaProps) {
+/// Says by rules which words the nullable fields may hold: an `enum` refuses null, even one among its words, and a rule is not
+/// asked about null.
+fn words_are_rules(schema: &mut JSONSchemaProps) {
+    for (_, field) in schema.properties.iter_mut().flatten() {
+        words_are_rules(field);
+        if field.nullable == Some(true) {
+            words_as_rule(field);
+        }
+    }
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        words_are_rules(items);
+    }
+}
+
+fn words_as_rule(field: &mut JSONSchemaProps) {
+    let words = field.enum_.take().unwrap_or_default();
+    let words: Vec<&str> = words.iter().filter_map(|word| word.0.as_str()).collect();
+    let Some(longest) = words.iter().map(|word| word.len()).max() else {
+        return;
+    };
+    field.max_length = i64::try_from(longest).ok();
+    let listed = |quote: &str| {
+        let quoted = words.iter().map(|word| format!("{quote}{word}{quote}"));
+        quoted.collect::<Vec<_>>().join(", ")
+    };
+    field.x_kubernetes_validations = Some(vec![ValidationRule {
+        rule: format!("self in [{}]", listed("'")),
+        message: Some(format!("must be one of {}", listed("\""))),
+        ..ValidationRule::default()
+    }]);
+}
+
+/// Removes what schemars makes of `Option` and of defaults, and says of every list how it merges.
+fn plain(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
     schema.default = None;
     // Line breaks of the doc comment mean nothing; programs that show descriptions break lines themselves.
@@ -109,17 +177,17 @@ fn null_means_absent(schema: &mut JSONSchemaProps) {
         schema.x_kubernetes_list_type = Some("atomic".into());
     }
     for property in schema.properties.iter_mut().flatten() {
-        null_means_absent(property.1);
+        plain(property.1);
     }
     match &mut schema.items {
-        Some(JSONSchemaPropsOrArray::Schema(items)) => null_means_absent(items),
+        Some(JSONSchemaPropsOrArray::Schema(items)) => plain(items),
         Some(JSONSchemaPropsOrArray::Schemas(items)) => {
-            items.iter_mut().for_each(null_means_absent);
+            items.iter_mut().for_each(plain);
         }
         None => {}
     }
     if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
-        null_means_absent(values);
+        plain(values);
     }
 }
 

@@ -6,10 +6,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{
+    chart_values::ClassValues,
     flashjob::MismatchPolicy,
+    lenient::null_is_default,
     rollout::{AlreadyAtVersion, PropertyRequirement, Verification, Window},
     schema,
 };
@@ -62,15 +63,27 @@ pub struct FlashClassSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub defaults: Option<ClassDefaults>,
     /// Chart values that a job may set: JSON Pointers such as /resources; each opens everything inside it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "schema::pointers")]
     pub allowed_value_paths: Vec<String>,
     /// Images that the flash pod may run: exact references, or beginnings followed by *. Unset: every image.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "schema::patterns")]
     pub allowed_flash_images: Vec<String>,
     /// Firmware that may be flashed: exact references, or beginnings followed by *. Unset: all firmware.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "schema::patterns")]
     pub allowed_firmware: Vec<String>,
     /// Firmware has to be named by its digest. Unset: false.
@@ -104,11 +117,19 @@ pub struct FlashClassSpec {
     pub device_filter: Option<DeviceFilter>,
     /// Most devices in flight that share something, such as a gateway, counted over all jobs in the cluster, of whatever class.
     /// They bound what jobs of this class start.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(length(max = 20))]
     pub in_flight_limits: Vec<InFlightLimit>,
     /// When devices may be started. Unset: always.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(length(max = 50))]
     pub windows: Vec<Window>,
     /// Which words in the flash pod's log mean what. Unset: those that the operator is set up with.
@@ -127,10 +148,10 @@ pub struct ClassDefaults {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::image")]
     pub flash_image: Option<String>,
-    /// Values of the flash chart; texts are Tera templates, as in device-values.yaml.
+    /// Values of the flash chart, at most 64 KiB as JSON; texts are Tera templates, as in device-values.yaml.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::free_form")]
-    pub values: Option<BTreeMap<String, Value>>,
+    pub values: Option<ClassValues>,
     /// Devices of one job in flight at the same time. Unset: 10.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
@@ -161,6 +182,7 @@ pub struct ClassDefaults {
 #[serde(rename_all = "camelCase", default)]
 pub struct NamespaceRule {
     /// Same: the job's own (of jobs: the operator's). All: every one. Selector: those whose labels match.
+    #[serde(deserialize_with = "null_is_default")]
     #[schemars(schema_with = "schema::namespaces_from")]
     pub from: NamespacesFrom,
     /// Labels of the namespaces, with Selector.
@@ -185,11 +207,17 @@ pub enum NamespacesFrom {
 #[serde(rename_all = "camelCase", default)]
 pub struct DeviceFilter {
     /// Properties that must have exactly these values.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     #[schemars(schema_with = "schema::properties")]
     pub match_properties: BTreeMap<String, String>,
     /// Requirements on properties; all have to hold.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(length(max = 20))]
     pub match_expressions: Vec<PropertyRequirement>,
 }
@@ -199,6 +227,7 @@ pub struct DeviceFilter {
 #[serde(rename_all = "camelCase", default)]
 pub struct InFlightLimit {
     /// What they share: the Configuration that found them, a node that sees them, or the value of a property.
+    #[serde(deserialize_with = "null_is_default")]
     #[schemars(schema_with = "schema::limit_by")]
     pub by: LimitBy,
     /// Name of the property, with Property.
@@ -206,6 +235,7 @@ pub struct InFlightLimit {
     #[schemars(schema_with = "schema::property_name")]
     pub property: Option<String>,
     /// Most devices in flight for each value.
+    #[serde(deserialize_with = "null_is_default")]
     #[schemars(range(min = 1, max = 10_000))]
     pub max: i32,
 }
@@ -240,31 +270,52 @@ pub enum LimitBy {
 #[serde(rename_all = "camelCase", default)]
 pub struct VerdictMarkers {
     /// The device's attestation was accepted.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "schema::texts")]
     pub verified: Vec<String>,
     /// The firmware was sent; counts only after verified.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "schema::texts")]
     pub sent: Vec<String>,
     /// The device's attestation was refused.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "schema::texts")]
     pub refused: Vec<String>,
     /// The transfer broke off.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "schema::texts")]
     pub transfer_failed: Vec<String>,
     /// The firmware could not be pulled.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "schema::texts")]
     pub firmware_not_found: Vec<String>,
     /// The device could not be told to update.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "schema::texts")]
     pub contact_failed: Vec<String>,
     /// The OTA agent crashed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "schema::texts")]
     pub agent_failed: Vec<String>,
 }
@@ -274,19 +325,31 @@ pub struct VerdictMarkers {
 #[serde(rename_all = "camelCase", default)]
 pub struct Workload {
     /// Further kinds, as group/version/Kind or v1/Kind.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "schema::texts")]
     pub kinds: Vec<String>,
     /// Service accounts that the flash pod may run as, beside the namespace's default.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "schema::names")]
     pub service_accounts: Vec<String>,
     /// Secrets that the flash pod may mount, pull images with or read variables from.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "schema::names")]
     pub secret_names: Vec<String>,
     /// Further kinds of volumes, such as persistentVolumeClaim.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "schema::names")]
     pub volume_types: Vec<String>,
 }
@@ -302,7 +365,11 @@ pub struct FlashClassStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_jobs: Option<i64>,
     /// Accepted: whether the class can be used.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
 }

@@ -1,14 +1,12 @@
 //! `FlashJob`: which devices get which firmware, and how carefully. Types and schema only.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{
+    chart_values::JobValues,
     lenient::{empty_is_absent, null_is_default},
     rollout::{AlreadyAtVersion, Amount, DeviceSelector, Rerun, RolloutStep, Verification, Window},
     schema,
@@ -116,7 +114,7 @@ pub struct FlashJobSpec {
     /// the administrator opened may be set (flashPod.allowedValuePaths of the operator's chart).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::free_form")]
-    pub values: Option<BTreeMap<String, Value>>,
+    pub values: Option<JobValues>,
     /// How many devices are flashed at the same time; each needs a load balancer address. Unset: the class's, else 10.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]

@@ -2,13 +2,16 @@
 //!
 //! Depends on nothing but `names`; every other room depends on it.
 
+mod chart_values;
 mod condition;
+pub mod conform;
 pub mod crd;
 mod device_status;
 #[cfg(test)]
 mod docs_tests;
 mod flashclass;
 mod flashjob;
+mod guarded;
 mod instance;
 mod lenient;
 mod rollout;
@@ -16,7 +19,9 @@ pub mod rule;
 mod schema;
 mod selection;
 mod status;
+pub mod values_schema;
 
+pub use chart_values::{ChartValues, ClassValues, JobValues, ValuesFault};
 pub use condition::{ConditionType, Reason};
 pub use device_status::{DevicePhase, DeviceStatus};
 pub use flashclass::{
@@ -24,6 +29,7 @@ pub use flashclass::{
     LimitBy, NamespaceRule, NamespacesFrom, VerdictMarkers, Workload,
 };
 pub use flashjob::{FlashJob, FlashJobSpec, MismatchPolicy};
+pub use guarded::{Guarded, RawObject, Unreadable, read_part};
 pub use instance::{Instance, InstanceSpec};
 pub use rollout::{
     AlreadyAtVersion, Amount, Day, DeviceSelector, PropertyOperator, PropertyRequirement, Rerun,

@@ -1,11 +1,14 @@
 //! Parts of the specs of `FlashJob` and `FlashClass`: which devices, when, and how carefully. Types and schema only.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error, Visitor},
+};
 
-use super::schema;
+use super::{lenient::null_is_default, schema};
 
 /// Devices chosen by what Akri says of them. All parts have to match; a part that is left out matches every device.
 // Exact emptiness is all that a schema can refuse here; the operator refuses a selector whose parts are all empty.
@@ -14,19 +17,31 @@ use super::schema;
 #[schemars(extend("minProperties" = 1))]
 pub struct DeviceSelector {
     /// Akri Configurations, one of which found the device.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "schema::names")]
     pub configurations: Vec<String>,
     /// Namespaces, one of which holds the device's Instance.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "schema::names")]
     pub namespaces: Vec<String>,
     /// Properties of the device that must have exactly these values.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     #[schemars(schema_with = "schema::properties")]
     pub match_properties: BTreeMap<String, String>,
     /// Requirements on properties of the device; all have to hold.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(length(max = 20))]
     pub match_expressions: Vec<PropertyRequirement>,
 }
@@ -36,14 +51,19 @@ pub struct DeviceSelector {
 #[serde(rename_all = "camelCase", default)]
 pub struct PropertyRequirement {
     /// Name of the property, such as DEVICE or VERSION.
+    #[serde(deserialize_with = "null_is_default")]
     #[schemars(schema_with = "schema::property_name")]
     pub property: String,
     /// In and NotIn compare with the values; Exists and DoesNotExist take none; VersionIn takes ranges of semantic
     /// versions such as ">=1.2.0, <2.0.0", one of which has to hold.
+    #[serde(deserialize_with = "null_is_default")]
     #[schemars(schema_with = "schema::property_operator")]
     pub operator: PropertyOperator,
     /// Values, or ranges of versions.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "schema::property_values")]
     pub values: Vec<String>,
 }
@@ -65,7 +85,7 @@ pub enum PropertyOperator {
 }
 
 /// A number of devices, or a share of those selected, such as `"10%"`.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[derive(Serialize, Clone, Debug, PartialEq, Eq)]
 #[serde(untagged)]
 pub enum Amount {
     /// That many.
@@ -74,18 +94,55 @@ pub enum Amount {
     Percent(String),
 }
 
+impl<'de> Deserialize<'de> for Amount {
+    // Not derived: what is derived says of nothing what it expects.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AmountVisitor)
+    }
+}
+
+struct AmountVisitor;
+
+impl Visitor<'_> for AmountVisitor {
+    type Value = Amount;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number of devices, or a percentage such as \"10%\"")
+    }
+
+    fn visit_i64<E: Error>(self, count: i64) -> Result<Amount, E> {
+        Ok(Amount::Count(count))
+    }
+
+    fn visit_u64<E: Error>(self, count: u64) -> Result<Amount, E> {
+        let count = i64::try_from(count);
+        count
+            .map(Amount::Count)
+            .map_err(|_| E::custom("more devices than there can be"))
+    }
+
+    fn visit_str<E: Error>(self, percent: &str) -> Result<Amount, E> {
+        Ok(Amount::Percent(percent.to_owned()))
+    }
+}
+
 /// A time of the week in which devices may be started.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Window {
     /// Days on which it opens. Unset: every day.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "schema::days")]
     pub days: Vec<Day>,
     /// Time of day at which it opens, as HH:MM in its time zone.
+    #[serde(deserialize_with = "null_is_default")]
     #[schemars(schema_with = "schema::time_of_day")]
     pub start: String,
     /// Seconds that it stays open, at most a week.
+    #[serde(deserialize_with = "null_is_default")]
     #[schemars(range(min = 60, max = 604_800))]
     pub duration_seconds: i64,
     /// Name of its time zone in the IANA database, such as Europe/Athens. Unset: UTC.
@@ -186,6 +243,7 @@ pub enum AlreadyAtVersion {
 #[serde(rename_all = "camelCase", default)]
 pub struct Rerun {
     /// Any text; each new one acts once.
+    #[serde(deserialize_with = "null_is_default")]
     #[schemars(schema_with = "schema::rerun_id")]
     pub id: String,
     /// Failed: those that failed or never started, in this round. All: everything, in a new round. Unset: Failed.

@@ -14,6 +14,12 @@ pub const MAX_UUIDS: usize = 5_000;
 pub const MAX_DEVICES: usize = 10_000;
 /// Most bytes that a job's chart values may take, as compact JSON.
 pub const MAX_VALUES_BYTES: usize = 32 * 1024;
+/// Most bytes that a class's chart values may take, as compact JSON.
+pub const MAX_CLASS_VALUES_BYTES: usize = 64 * 1024;
+/// Most maps and lists that may stand in each other in chart values.
+pub const MAX_VALUES_DEPTH: usize = 64;
+/// Most conditions of a status that is read.
+pub const MAX_CONDITIONS: usize = 100;
 /// Most keys at the top of a job's chart values.
 pub const MAX_VALUES_KEYS: usize = 256;
 
@@ -22,7 +28,7 @@ pub const MAX_VALUES_KEYS: usize = 256;
 pub struct TextRule {
     /// Longest text, in characters.
     pub max_length: usize,
-    /// RE2 pattern, anchored at both ends, without apostrophes and backslashes (it stands in a CEL literal).
+    /// RE2 pattern, anchored at both ends, without apostrophes (it stands in a CEL literal).
     pub pattern: &'static str,
     /// Whether the empty text, which means "absent", is accepted too.
     pub empty_is_absent: bool,
@@ -44,13 +50,31 @@ macro_rules! text_rule {
     };
 }
 
+/// References as registries and container runtimes read them: the grammar of github.com/distribution/reference, with whole
+/// digests of the kinds that exist.
+macro_rules! oci_reference {
+    () => {
+        concat!(
+            "^",
+            // Host and port. A name in front of the first slash may be a host.
+            r"(?:(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*",
+            r"|\[[a-fA-F0-9:]+\])(?::[0-9]{1,5})?/)?",
+            // Repository.
+            r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*",
+            r"(?::[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127})?",
+            "(?:@(?:sha256:[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128}))?$",
+        )
+    };
+}
+
 text_rule!(
     /// A firmware reference: it becomes an environment variable and a chart value.
     FIRMWARE,
     512,
-    "^[a-zA-Z0-9][a-zA-Z0-9./:@_-]*$",
+    oci_reference!(),
     false,
-    "must be an OCI reference such as registry.example.com/esp32:1.2.0: letters, digits and . / : @ _ - only, no spaces or line breaks"
+    "must be an OCI reference such as registry.example.com/esp32:1.2.0 or registry.example.com/esp32@sha256:…: no oci:// or https:// \
+     before it, the name in lower case, a digest with all of its digits, no spaces or line breaks"
 );
 text_rule!(
     /// A firmware version: it becomes the release's app version.
@@ -64,9 +88,10 @@ text_rule!(
     /// A container image.
     IMAGE,
     512,
-    "^[a-zA-Z0-9][a-zA-Z0-9./:@_-]*$",
+    oci_reference!(),
     true,
-    "must be a container image such as registry.example.com/flash:1.2.0: letters, digits and . / : @ _ - only, no spaces or line breaks"
+    "must be a container image such as registry.example.com/flash:1.2.0 or registry.example.com/flash@sha256:…: no https:// before \
+     it, the name in lower case, a digest with all of its digits, no spaces or line breaks"
 );
 text_rule!(
     /// An Instance's uid: it becomes a label value and part of a release name (at most 53 characters).
@@ -96,9 +121,10 @@ text_rule!(
     /// A pattern of OCI references.
     PATTERN,
     512,
-    "^([a-zA-Z0-9][a-zA-Z0-9./:@_-]*[*]?|[*])$",
+    "^(?:[a-zA-Z0-9](?:[a-zA-Z0-9./@_-]|:[a-zA-Z0-9._-])*:?[*]?|[*])$",
     false,
-    "must be an OCI reference, or the beginning of one followed by *, such as registry.example.com/esp32/*"
+    "must be an OCI reference, or the beginning of one followed by *, such as registry.example.com/esp32/*; no oci:// or https:// \
+     before it"
 );
 text_rule!(
     /// A time of day.
@@ -143,7 +169,7 @@ impl TextRule {
     /// The rule as a structural schema.
     #[must_use]
     pub fn schema(&self) -> Schema {
-        let matches = format!("self.matches('{}')", self.pattern);
+        let matches = format!("self.matches('{}')", self.pattern.replace('\\', r"\\"));
         let rule = if self.empty_is_absent {
             format!("self == '' || {matches}")
         } else {
@@ -163,9 +189,54 @@ mod tests {
 
     use super::*;
 
+    const ALL: [&TextRule; 10] = [
+        &FIRMWARE,
+        &VERSION,
+        &IMAGE,
+        &UUID,
+        &NAME,
+        &POINTER,
+        &PATTERN,
+        &TIME_OF_DAY,
+        &TIME_ZONE,
+        &APPROVED_STEP,
+    ];
+
     #[rstest]
     #[case::tag(&FIRMWARE, "registry.example.com:5000/esp32/fmnist:0.2.0", true)]
-    #[case::digest(&FIRMWARE, "r/esp32@sha256:0123abc", true)]
+    #[case::name_alone(&FIRMWARE, "f", true)]
+    #[case::port(&FIRMWARE, "localhost:5000/f", true)]
+    #[case::host_in_capitals(&FIRMWARE, "R.IO/esp32:1", true)]
+    #[case::address(&FIRMWARE, "192.0.2.1:5000/esp32", true)]
+    #[case::address_of_six(&FIRMWARE, "[2001:db8::1]:5000/esp32:1", true)]
+    #[case::separators(&FIRMWARE, "r.io/a_b/c__d/e-f/g---h/i.j:V1_x-y.z", true)]
+    #[case::digest(&FIRMWARE, &with_digest("sha256", 64), true)]
+    #[case::digest_of_512(&FIRMWARE, &with_digest("sha512", 128), true)]
+    #[case::tag_and_digest(&FIRMWARE, &with_digest("1.2.0@sha256", 64).replacen('@', ":", 1), true)]
+    #[case::short_digest(&FIRMWARE, "x@sha256:abc", false)]
+    #[case::digest_that_lacks_a_digit(&FIRMWARE, &with_digest("sha256", 63), false)]
+    #[case::digest_that_is_too_long(&FIRMWARE, &with_digest("sha256", 65), false)]
+    #[case::digest_in_capitals(&FIRMWARE, &with_digest("sha256", 64).to_uppercase(), false)]
+    #[case::unknown_digest(&FIRMWARE, &with_digest("md5", 32), false)]
+    #[case::scheme(&FIRMWARE, "oci://r.io/x:1", false)]
+    #[case::web_address(&FIRMWARE, "https://r.io/x:1", false)]
+    #[case::repository_in_capitals(&FIRMWARE, "r.io/ESP32:1", false)]
+    #[case::name_in_capitals(&FIRMWARE, "ESP32:1", false)]
+    #[case::port_that_is_a_name(&FIRMWARE, "r.io:http/x", false)]
+    #[case::two_tags(&FIRMWARE, "r.io/x:1:2", false)]
+    #[case::empty_tag(&FIRMWARE, "r.io/x:", false)]
+    #[case::empty_part(&FIRMWARE, "r.io//x", false)]
+    #[case::slash_at_the_end(&FIRMWARE, "r.io/x/", false)]
+    #[case::parent_directory(&FIRMWARE, "r.io/../x", false)]
+    #[case::tag_that_is_too_long(&FIRMWARE, &format!("x:{}", "1".repeat(129)), false)]
+    #[case::image_with_a_scheme(&IMAGE, "docker://r.io/x:1", false)]
+    #[case::image(&IMAGE, "r.io/flash:1.2.0", true)]
+    #[case::pattern(&PATTERN, "r.io:5000/esp32/*", true)]
+    #[case::pattern_up_to_the_tag(&PATTERN, "r.io/esp32:*", true)]
+    #[case::pattern_with_a_digest(&PATTERN, "r.io/x@sha256:abc*", true)]
+    #[case::everything(&PATTERN, "*", true)]
+    #[case::pattern_with_a_scheme(&PATTERN, "oci://r.io/*", false)]
+    #[case::pattern_with_a_star_inside(&PATTERN, "r.io/*/x", false)]
     #[case::yaml_injection(&FIRMWARE, "x\n  hostNetwork: true", false)]
     #[case::trailing_newline(&FIRMWARE, "x\n", false)]
     #[case::space(&FIRMWARE, "a b", false)]
@@ -188,6 +259,20 @@ mod tests {
         assert_eq!(rule.accepts(text), accepted);
     }
 
+    fn with_digest(kind: &str, digits: usize) -> String {
+        format!(
+            "r.io/x@{kind}:{}",
+            "a1".repeat(digits).get(..digits).unwrap()
+        )
+    }
+
+    #[test]
+    fn every_pattern_compiles() {
+        for rule in ALL {
+            assert!(rule.compiled.is_some(), "{}", rule.pattern);
+        }
+    }
+
     #[test]
     fn a_text_longer_than_its_rule_is_refused() {
         for rule in [&FIRMWARE, &VERSION, &IMAGE, &UUID] {
@@ -198,19 +283,8 @@ mod tests {
 
     #[test]
     fn a_pattern_fits_into_a_cel_literal() {
-        for rule in [
-            &FIRMWARE,
-            &VERSION,
-            &IMAGE,
-            &UUID,
-            &NAME,
-            &POINTER,
-            &PATTERN,
-            &TIME_OF_DAY,
-            &TIME_ZONE,
-            &APPROVED_STEP,
-        ] {
-            assert!(!rule.pattern.contains(['\'', '\\']), "{}", rule.pattern);
+        for rule in ALL {
+            assert!(!rule.pattern.contains('\''), "{}", rule.pattern);
         }
     }
 

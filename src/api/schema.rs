@@ -1,6 +1,6 @@
 //! Schema fragments that `schemars` cannot derive as the API server wants them. Pure; used by the types beside it.
 //!
-//! A field with its own schema is never `nullable`: the API server then drops an explicit null, so null means absent.
+//! None says `nullable`: `crd` says it of every field that may be left out.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
@@ -95,14 +95,23 @@ pub fn days(_: &mut SchemaGenerator) -> Schema {
     )
 }
 
-/// A switch. (The derived schema of an optional boolean is nullable.)
+/// A switch. (The derived schema of an optional boolean has two types.)
 pub fn boolean(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "boolean" })
 }
 
-/// A point in time, RFC 3339.
+/// A point in time, RFC 3339, that the operator can calculate with: its calendar ends with the year 9999, in every time zone.
 pub fn time(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "string", "format": "date-time", "maxLength": 64 })
+    json_schema!({
+        "type": "string",
+        "format": "date-time",
+        "maxLength": 64,
+        // Of a text with this format, CEL makes a time.
+        "x-kubernetes-validations": [{
+            "rule": "self < timestamp('9999-01-01T00:00:00Z') && self >= timestamp('0001-01-01T00:00:00Z')",
+            "message": "must be a time such as 2026-03-01T22:00:00Z, before the year 9999; leave the field out where there is no limit",
+        }],
+    })
 }
 
 /// Name of a `FlashClass`.

@@ -5,7 +5,11 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::device_status::DeviceStatus;
+use super::{
+    device_status::DeviceStatus,
+    lenient::at_most,
+    rule::{MAX_CONDITIONS, MAX_DEVICES},
+};
 
 /// `observedGeneration` of a job that the operator has not looked at: the API server's default.
 pub const NEVER_OBSERVED: i64 = -1;
@@ -89,10 +93,18 @@ pub struct FlashJobStatus {
     )]
     pub completed_uuids: Vec<String>,
     /// Devices in flight, then the newest failures and successes; bounded by bytes. Read back: attempts and `Flashing`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "at_most::<MAX_DEVICES, _, _>",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub devices: Vec<DeviceStatus>,
     /// What holds of the job.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "at_most::<MAX_CONDITIONS, _, _>",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
 }

@@ -13,6 +13,7 @@ mod render;
 mod rotate_seal;
 mod run;
 mod stop;
+mod values_schema;
 mod version;
 
 use std::{error::Error, io::Write, process::ExitCode};
@@ -56,6 +57,9 @@ enum Command {
     /// Print this command line as Markdown.
     #[command(hide = true)]
     Reference,
+    /// Print the schema of the operator chart's values, with what is generated in it made anew.
+    #[command(hide = true)]
+    ValuesSchema(values_schema::ValuesSchema),
 }
 
 /// What a subcommand fails with; its chain is printed once.
@@ -88,6 +92,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Cleanup(cleanup) => cleanup.run().await,
         Command::RotateSeal(rotate) => rotate.run().await.map(|()| ExitCode::SUCCESS),
         Command::Version(version) => version.run().await.map(|()| ExitCode::SUCCESS),
+        Command::ValuesSchema(schema) => schema.run().map(|()| ExitCode::SUCCESS),
         Command::Reference => write_out(&reference::markdown()).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -8,10 +8,10 @@ use kube::core::DeserializeGuard;
 
 use super::{
     Failure, Output, print,
-    render::device::{flash_pod, object_in},
+    render::device::{checked, flash_pod},
 };
 use crate::{
-    api::{FlashClass, FlashJob, Instance},
+    api::{FlashClass, FlashJob, Guarded, Instance, crd::Kind},
     chart::template::Capabilities,
     cluster::{ApiError, Clients, ErrorKind, Fence, Reader, Scope, clock::now},
     device::Inventory,
@@ -73,7 +73,7 @@ impl Plan {
     pub async fn run(&self) -> Result<(), Failure> {
         let clients = Clients::connect(Arc::new(Fence::default()), PATIENCE).await?;
         let namespace = clients.namespace(self.namespace.as_deref()).to_owned();
-        let guard: DeserializeGuard<FlashJob> = object_in(&namespace, &self.file)?;
+        let guard: Guarded<FlashJob> = checked(Kind::FlashJob, &namespace, &self.file)?;
         let job = Job::parse(&guard)
             .ok_or_else(|| format!("{}: the FlashJob lacks metadata.name", self.file.display()))?;
         if let Err(error) = &job.spec {
@@ -86,7 +86,7 @@ impl Plan {
         let own = clients.own_addresses;
         let reader = Reader::new(clients.read, PATIENCE);
         let exists = reader
-            .get::<DeserializeGuard<FlashJob>>(&job.namespace, &job.name)
+            .get::<Guarded<FlashJob>>(&job.namespace, &job.name)
             .await
             .is_ok_and(|found| found.is_some());
         let flash_pod = flash_pod(&self.settings, &self.values, Capabilities::default())?;
@@ -119,7 +119,7 @@ impl Plan {
 
 /// Every FlashClass.
 async fn classes(reader: &Reader) -> Result<Classes, ApiError> {
-    let listed = reader.list_all::<DeserializeGuard<FlashClass>>().await;
+    let listed = reader.list_all::<Guarded<FlashClass>>().await;
     let mut classes = Classes::default();
     let listed = match listed {
         Err(error) if error.is_not_found() => return Ok(classes),

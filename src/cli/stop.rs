@@ -4,11 +4,11 @@
 use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Duration};
 
 use futures::future::join_all;
-use kube::core::{DeserializeGuard, DynamicObject};
+use kube::core::DynamicObject;
 
 use super::{Failure, complain, print};
 use crate::{
-    api::FlashJob,
+    api::{FlashJob, Guarded},
     cluster::{
         ApiError, Clients, Fence, Reader, Scope, Suspension, list_classes, other_holders,
         suspend_class,
@@ -209,7 +209,7 @@ fn ends(in_flight: InFlight) -> String {
 
 /// What is in flight, by class: that of the round.
 async fn in_flight(reader: &Reader) -> Result<BTreeMap<String, InFlight>, ApiError> {
-    let listed = reader.list::<DeserializeGuard<FlashJob>>(&Scope::All, "");
+    let listed = reader.list::<Guarded<FlashJob>>(&Scope::All, "");
     let jobs = listed.await?;
     Ok(by_class(jobs.iter().filter_map(Job::parse)))
 }
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn what_is_in_flight_is_counted_by_the_class_of_the_round() {
         let job = |name: &str, class: &str, in_flight: i64| {
-            let guard: DeserializeGuard<FlashJob> = serde_json::from_value(json!({
+            let guard: Guarded<FlashJob> = serde_json::from_value(json!({
                 "metadata": {"name": name, "namespace": "lab", "uid": name, "resourceVersion": "1"},
                 "spec": {"uuid": ["a"], "firmware": "f:1", "version": "1", "flashClassName": "another"},
                 "status": {"flashClass": {"name": class, "uid": "u", "generation": 1}, "counts": {"inFlight": in_flight}},

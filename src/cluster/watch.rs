@@ -28,7 +28,7 @@ use super::{
     read::Scope,
 };
 use crate::{
-    api::{FlashClass, FlashJob, Instance},
+    api::{FlashClass, FlashJob, Guarded, Instance},
     names,
 };
 
@@ -38,6 +38,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// So long after a failure the next one is a new one.
 const GONE_WELL: Duration = Duration::from_secs(20);
+
+/// Objects in one page of a list whose objects anybody may fill up to the 1.5 MiB that etcd stores: a page is held as text,
+/// twice.
+const LARGE_PAGE: u32 = 20;
 
 /// What a watch saw.
 #[derive(Debug)]
@@ -70,8 +74,8 @@ pub type Watch<K> = BoxStream<'static, Watched<K>>;
 
 /// Every `FlashJob`.
 #[must_use]
-pub fn flash_jobs(client: &Client, scope: &Scope) -> Watch<DeserializeGuard<FlashJob>> {
-    watch(client, scope, &Config::default())
+pub fn flash_jobs(client: &Client, scope: &Scope) -> Watch<Guarded<FlashJob>> {
+    watch(client, scope, &Config::default().page_size(LARGE_PAGE))
 }
 
 /// Every Instance of Akri.
@@ -100,8 +104,9 @@ pub fn secrets(client: &Client, scope: &Scope) -> Watch<Secret> {
 
 /// Every `FlashClass`.
 #[must_use]
-pub fn flash_classes(client: &Client) -> Watch<DeserializeGuard<FlashClass>> {
-    one_part(Api::all(client.clone()), Config::default(), None).boxed()
+pub fn flash_classes(client: &Client) -> Watch<Guarded<FlashClass>> {
+    let config = Config::default().page_size(LARGE_PAGE);
+    one_part(Api::all(client.clone()), config, None).boxed()
 }
 
 /// One `ConfigMap`: the administrator's chart values.

@@ -1,7 +1,9 @@
 //! The one write of this room: the status of a class.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
 use crate::{
-    api::{FlashClass, FlashClassStatus},
+    api::FlashClassStatus,
     cluster::{ApiError, ErrorKind},
     crash::Write,
     flashjob::Context,
@@ -13,14 +15,10 @@ use crate::{
 /// When the API server refuses.
 pub async fn write_status(
     ctx: &Context,
-    object: &FlashClass,
-    status: FlashClassStatus,
+    metadata: &ObjectMeta,
+    status: &FlashClassStatus,
 ) -> Result<(), ApiError> {
-    let object = FlashClass {
-        status: Some(status),
-        ..object.clone()
-    };
-    let request = ctx.writer.replace_class_status(&object);
+    let request = ctx.writer.replace_class_status(metadata, status);
     match ctx.crash.around(Write::ClassStatus, request).await {
         Err(error) if error.kind == ErrorKind::Conflict || error.is_not_found() => Ok(()),
         other => other,

@@ -3,11 +3,12 @@
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
-use kube::core::DeserializeGuard;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
 
 use super::rules::Rules;
 use crate::{
-    api::{FlashClass, FlashClassRef, FlashClassSpec},
+    api::{FlashClass, FlashClassRef, FlashClassSpec, FlashClassStatus, Guarded},
     names::ANNOTATION_DEFAULT_CLASS,
 };
 
@@ -26,25 +27,28 @@ pub struct Class {
     pub spec: FlashClassSpec,
     /// The spec made ready to be asked, or why it cannot be used.
     pub rules: Result<Arc<Rules>, String>,
-    /// The object as it was read: the status is put back into it. None where it cannot be read.
-    pub object: Option<FlashClass>,
+    /// Where its status goes, and what it is. None where it cannot be read.
+    pub stored: Option<StoredStatus>,
+}
+
+/// The status of an object, and the metadata of that object.
+#[derive(Clone, Debug)]
+pub struct StoredStatus {
+    /// As it was read.
+    pub metadata: ObjectMeta,
+    /// As it was read.
+    pub status: FlashClassStatus,
 }
 
 impl Class {
     /// Parses what was read. None where the API server left out what it always sets.
     #[must_use]
-    pub fn parse(guard: &DeserializeGuard<FlashClass>) -> Option<Self> {
-        let (metadata, object) = match &guard.0 {
-            Ok(object) => (&object.metadata, Ok(object)),
-            Err(invalid) => (&invalid.metadata, Err(invalid.error.clone())),
-        };
-        let spec = object
-            .as_ref()
-            .map_or_else(|_| FlashClassSpec::default(), |object| object.spec.clone());
+    pub fn parse(guard: &Guarded<FlashClass>) -> Option<Self> {
+        let (metadata, object) = (guard.meta(), guard.0.as_ref());
+        let spec = object.map_or_else(|_| FlashClassSpec::default(), |object| object.spec.clone());
         let name = metadata.name.clone()?;
         let rules = object
-            .as_ref()
-            .map_err(|error| format!("spec cannot be read: {error}"))
+            .map_err(|unreadable| format!("the FlashClass cannot be read: {}", unreadable.error))
             .and_then(|object| Rules::compile(&name, &object.spec).map(Arc::new));
         let annotations = metadata.annotations.as_ref();
         Some(Self {
@@ -64,7 +68,10 @@ impl Class {
                 .is_some_and(|value| value == "true"),
             spec,
             rules,
-            object: object.ok().cloned(),
+            stored: object.ok().map(|object| StoredStatus {
+                metadata: metadata.clone(),
+                status: object.status.clone().unwrap_or_default(),
+            }),
         })
     }
 

@@ -6,7 +6,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures::StreamExt;
 use kube::ResourceExt;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::MissedTickBehavior};
 
 use super::{act::write_status, class::Class, observe::observe, plan::plan};
 use crate::{
@@ -79,6 +79,8 @@ pub async fn classes(ctx: Arc<Context>, listed_tx: mpsc::Sender<&'static str>) {
 /// Writes what the classes have to say, whenever it is something new.
 pub async fn statuses(ctx: Arc<Context>) {
     let mut tick = tokio::time::interval(STATUS);
+    // After a write that took long, not once for every second that has passed.
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
         let flash_pod = ctx.flash_pod().ok();
@@ -92,10 +94,10 @@ pub async fn statuses(ctx: Arc<Context>) {
         };
         let now = now();
         for observed in &classes {
-            let (Some(object), Some(status)) = (&observed.class.object, plan(observed, now)) else {
+            let (Some(stored), Some(status)) = (&observed.class.stored, plan(observed, now)) else {
                 continue;
             };
-            if let Err(error) = write_status(&ctx, object, status).await {
+            if let Err(error) = write_status(&ctx, &stored.metadata, &status).await {
                 tracing::warn!(object.name = observed.class.name(), error = %error, "status of a FlashClass was not written, trying again");
                 ctx.state().news_of_classes = true;
             }

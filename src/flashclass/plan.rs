@@ -12,7 +12,7 @@ use crate::{
 #[must_use]
 pub fn plan(observed: &Observed, now: Timestamp) -> Option<FlashClassStatus> {
     let class = &observed.class;
-    let stored = class.object.as_ref()?.status.clone().unwrap_or_default();
+    let stored = class.stored.as_ref()?.status.clone();
     let generation = class.reference.generation;
     let mut wanted = FlashClassStatus {
         observed_generation: Some(generation),

@@ -151,7 +151,8 @@ pub(super) fn layer(
     if defaults.values.is_none() && defaults.flash_image.is_none() {
         return Ok(None);
     }
-    let mut values = json!(defaults.values.clone().unwrap_or_default());
+    let given = defaults.values.clone().unwrap_or_default();
+    let mut values = Value::Object(given.tree().map_err(|fault| fault.to_string())?);
     if let Some(image) = &defaults.flash_image {
         if !values["image"].is_object() {
             values["image"] = json!({});

@@ -286,9 +286,13 @@ fn devices_outside_namespaces_and_filter_are_forbidden(
 #[case::window_start(json!({"windows": [{"start": "24:00", "durationSeconds": 60}]}), "spec.windows[0].start")]
 #[case::window_zone(json!({"windows": [{"start": "22:00", "durationSeconds": 60, "timeZone": "Mars/Base"}]}), "spec.windows[0].timeZone")]
 #[case::template(json!({"defaults": {"values": {"a": "{{ device.colour }}"}}}), "spec.defaults.values")]
+#[case::too_many_values(
+    json!({"defaults": {"values": {"a": "x".repeat(1_000_000)}}}),
+    "spec.defaults.values: 1000008 bytes as JSON, at most 65536 are allowed"
+)]
 #[case::own_image(json!({"allowedFlashImages": ["x/*"], "defaults": {"flashImage": "y:1"}}), "spec.defaults.flashImage")]
 #[case::limit(json!({"inFlightLimits": [{"by": "Node", "max": 1}, {"by": "Property", "max": 1}]}), "spec.inFlightLimits[1]: by: Property needs property")]
-#[case::unreadable(json!({"suspend": "yes"}), "spec cannot be read")]
+#[case::unreadable(json!({"suspend": "yes"}), "the FlashClass cannot be read: spec.suspend: invalid type: string \"yes\", expected a boolean")]
 fn a_class_that_cannot_be_used_is_not_accepted_and_its_status_names_the_field(
     #[case] rules: Value,
     #[case] field: &str,
@@ -297,7 +301,7 @@ fn a_class_that_cannot_be_used_is_not_accepted_and_its_status_names_the_field(
     let found = classes.get("c").unwrap();
     let problem = found.rules.as_ref().expect_err("a problem");
     assert!(problem.starts_with(field), "{problem}");
-    if found.object.is_some() {
+    if found.stored.is_some() {
         let status = status_of(found, 0, 1).expect("a status");
         assert_eq!(status.conditions[0].status, "False");
         assert_eq!(status.conditions[0].reason, "FlashClassInvalid");
@@ -330,7 +334,7 @@ fn a_status_that_says_nothing_new_is_not_written() {
         (status.active_jobs, status.observed_generation),
         (Some(3), Some(2))
     );
-    class.object.as_mut().unwrap().status = Some(status);
+    class.stored.as_mut().unwrap().status = status;
     assert_eq!(status_of(&class, 3, 9), None);
     assert_eq!(status_of(&class, 4, 9).unwrap().active_jobs, Some(4));
 }

@@ -12,7 +12,7 @@ mod words;
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use self::facts::{context, intent, owned};
 pub use self::{facts::label_value, parts::Parts};
@@ -234,7 +234,9 @@ impl FlashPod {
         let spec = job.spec.as_ref().ok();
         let job_values = spec
             .and_then(|spec| spec.values.as_ref())
-            .map(|values| json!(values));
+            // A job whose values were not kept is refused before anything is made of it.
+            .and_then(|values| values.tree().ok())
+            .map(Value::Object);
         let layers = Layers {
             chart: &self.chart.values,
             operator: self.operator.as_deref(),

@@ -21,7 +21,7 @@ use super::{
     state::State, sweep, takeover,
 };
 use crate::{
-    api::{FlashJob, Instance},
+    api::{FlashJob, Guarded, Instance},
     cluster::{
         Scope,
         clock::now,
@@ -127,7 +127,7 @@ pub async fn run(
 
 async fn jobs(
     ctx: Arc<Context>,
-    mut events: Watch<DeserializeGuard<FlashJob>>,
+    mut events: Watch<Guarded<FlashJob>>,
     scope: Scope,
     listed_tx: mpsc::Sender<&'static str>,
 ) {

@@ -5,7 +5,6 @@ mod scene;
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
-use kube::core::DeserializeGuard;
 use serde_json::{Value, json};
 
 use super::{
@@ -324,7 +323,7 @@ pub fn spec(devices: usize) -> Value {
 }
 
 pub fn job_of(spec: &Value, status: Option<&FlashJobStatus>) -> Job {
-    let guard: DeserializeGuard<crate::api::FlashJob> = serde_json::from_value(json!({
+    let guard: crate::api::Guarded<crate::api::FlashJob> = serde_json::from_value(json!({
         "apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashJob",
         "metadata": {
             "name": "lamps", "namespace": "lab", "uid": JOB, "resourceVersion": "10", "generation": 1, "finalizers": [FINALIZER],

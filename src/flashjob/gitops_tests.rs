@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    fixtures::{Scene, found},
+    fixtures::{Scene, found, spec},
     verdict::Outcome,
 };
 use crate::api::{FlashJobStatus, NEVER_OBSERVED, Reason};
@@ -55,6 +55,23 @@ fn ended(outcome: Outcome, reason: Reason) -> FlashJobStatus {
     scene.status(60)
 }
 
+/// Two devices under a spec with more in it; the first has succeeded, if so.
+fn paced(more: &Value, first_is_done: bool) -> FlashJobStatus {
+    let mut spec = spec(2);
+    for (name, value) in more.as_object().expect("a map") {
+        spec[name] = value.clone();
+    }
+    let mut scene = Scene::of(&spec);
+    // The step is stored before its devices count.
+    scene.store(scene.status(50));
+    if first_is_done {
+        let verdict = found(Some(0), Outcome::Succeeded, Reason::FirmwareSent);
+        scene.memory.verdicts.insert("a0".into(), verdict);
+        scene.store(scene.status(55));
+    }
+    scene.status(60)
+}
+
 #[test]
 fn flux_helm_and_argo_cd_tell_what_runs_from_what_is_done_and_what_needs_help() {
     let running = Scene::new(1).status(60);
@@ -63,6 +80,19 @@ fn flux_helm_and_argo_cd_tell_what_runs_from_what_is_done_and_what_needs_help() 
     let mut scene = Scene::new(1);
     scene.world.akri_installed = false;
     let stalled = scene.status(60);
+    let approving = paced(
+        &json!({"steps": [{"devices": 1, "requireApproval": true}]}),
+        true,
+    );
+    let soaking = paced(
+        &json!({"steps": [{"devices": 1, "soakSeconds": 600}]}),
+        true,
+    );
+    let early = paced(&json!({"notBefore": "2099-01-01T00:00:00Z"}), false);
+    let suspended = paced(&json!({"suspend": true}), false);
+    let mut of_class = Scene::new(1);
+    of_class.terms.suspended = Some("FlashClass esp32 is suspended".into());
+    let of_class = of_class.status(60);
     let mut leaving = object(1, &running);
     leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
     let mut unseen = object(1, &running);
@@ -76,6 +106,27 @@ fn flux_helm_and_argo_cd_tell_what_runs_from_what_is_done_and_what_needs_help() 
         ("edited", object(2, &complete), "InProgress", "Progressing"),
         ("deleted", leaving, "Terminating", "Progressing"),
         ("unseen", unseen, "InProgress", "Progressing"),
+        // kstatus has no word for waiting for a person.
+        (
+            "awaiting approval",
+            object(1, &approving),
+            "InProgress",
+            "Suspended",
+        ),
+        (
+            "suspended",
+            object(1, &suspended),
+            "InProgress",
+            "Suspended",
+        ),
+        (
+            "class suspended",
+            object(1, &of_class),
+            "InProgress",
+            "Suspended",
+        ),
+        ("soaking", object(1, &soaking), "InProgress", "Progressing"),
+        ("too early", object(1, &early), "InProgress", "Progressing"),
     ];
     let objects: Vec<&Value> = cases.iter().map(|case| &case.1).collect();
     let judged = judged(&json!(objects));

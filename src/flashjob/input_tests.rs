@@ -1,12 +1,11 @@
 //! Laws of the border: whatever is stored under our kinds and Akri's, reading it ends with a value or with words.
 
-use kube::core::DeserializeGuard;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{fixtures::at, job::Job, rollout::schedule, unreadable};
 use crate::{
-    api::{FlashClass, FlashJob, Instance},
+    api::{FlashClass, FlashJob, Guarded, Instance},
     device::Inventory,
     flashclass::Class,
 };
@@ -170,11 +169,11 @@ fn damaged(document: fn() -> Value) -> impl Strategy<Value = Value> {
 
 #[test]
 fn the_documents_that_are_damaged_here_are_whole() {
-    let job: DeserializeGuard<FlashJob> = serde_json::from_value(job()).unwrap();
+    let job: Guarded<FlashJob> = serde_json::from_value(job()).unwrap();
     let job = Job::parse(&job).unwrap();
     assert_eq!(job.invalid, None);
     assert!(job.spec.is_ok(), "{:?}", job.spec);
-    let class: DeserializeGuard<FlashClass> = serde_json::from_value(class()).unwrap();
+    let class: Guarded<FlashClass> = serde_json::from_value(class()).unwrap();
     assert!(class.0.is_ok(), "{class:?}");
     let instance: Instance = serde_json::from_value(instance()).unwrap();
     let mut inventory = Inventory::default();
@@ -187,7 +186,7 @@ proptest! {
 
     #[test]
     fn any_job_is_read_or_refused_in_words_that_are_bounded(document in damaged(job)) {
-        let guard: DeserializeGuard<FlashJob> = serde_json::from_value(document.clone()).unwrap();
+        let guard: Guarded<FlashJob> = serde_json::from_value(document.clone()).unwrap();
         let job = Job::parse(&guard).expect("its metadata is whole");
         match &job.spec {
             Ok(spec) => {
@@ -197,7 +196,7 @@ proptest! {
                 }
             }
             Err(error) => {
-                let amended = unreadable::amend(&document, &job, error, at(0)).expect("says so");
+                let amended = unreadable::amend(&serde_json::from_value(document).unwrap(), &job, error, at(0)).expect("says so");
                 prop_assert!(amended.to_string().len() < 64 * 1024);
             }
         }
@@ -205,13 +204,13 @@ proptest! {
 
     #[test]
     fn any_class_is_read_or_refused(document in damaged(class)) {
-        let guard: DeserializeGuard<FlashClass> = serde_json::from_value(document).unwrap();
+        let guard: Guarded<FlashClass> = serde_json::from_value(document).unwrap();
         prop_assert!(Class::parse(&guard).is_some());
     }
 
     #[test]
     fn any_instance_is_a_device_or_an_error_of_its_own(document in damaged(instance)) {
-        let guard: DeserializeGuard<Instance> = serde_json::from_value(document).unwrap();
+        let guard: kube::core::DeserializeGuard<Instance> = serde_json::from_value(document).unwrap();
         if let Ok(instance) = &guard.0 {
             let mut inventory = Inventory::default();
             inventory.apply(instance);

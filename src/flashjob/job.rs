@@ -2,15 +2,16 @@
 //!
 //! A stored object that the current schema would refuse still parses: it must be possible to finish and delete it.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, marker::PhantomData, sync::Arc};
 
 use jiff::Timestamp;
-use kube::{ResourceExt, core::DeserializeGuard};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::{Resource, core::PartialObjectMeta};
 
 use super::{index_set::IndexSet, rerun, rollout, tampered, verdict::Outcome};
 use crate::{
     api::{
-        FlashJob, FlashJobSpec, FlashJobStatus, NEVER_OBSERVED, Round,
+        FlashJob, FlashJobSpec, FlashJobStatus, Guarded, JobValues, NEVER_OBSERVED, Round,
         rule::{FIRMWARE, IMAGE, MAX_UUIDS, UUID, VERSION},
     },
     device::Selector,
@@ -49,8 +50,8 @@ pub struct Job {
     pub chosen: IndexSet,
     /// UUIDs that the spec names.
     pub listed: Arc<HashSet<String>>,
-    /// The object as it was read: the status is put back into it.
-    pub object: FlashJob,
+    /// The object as it was read, without its spec and status.
+    pub object: PartialObjectMeta<FlashJob>,
 }
 
 /// Devices that are final in a round, by index.
@@ -115,33 +116,33 @@ fn index_set(text: Option<&str>, status: &FlashJobStatus) -> IndexSet {
 impl Job {
     /// Parses what was read. None where the API server left out what it always sets.
     #[must_use]
-    pub fn parse(guard: &DeserializeGuard<FlashJob>) -> Option<Self> {
-        match &guard.0 {
-            Ok(object) => Self::of(object.clone(), Ok(object.spec.clone())),
-            Err(invalid) => {
-                let object = FlashJob {
-                    metadata: invalid.metadata.clone(),
-                    ..FlashJob::default()
-                };
-                Self::of(object, Err(invalid.error.clone()))
-            }
-        }
+    pub fn parse(guard: &Guarded<FlashJob>) -> Option<Self> {
+        let spec = guard.0.as_ref().map(|object| object.spec.clone());
+        let status = guard
+            .0
+            .as_ref()
+            .ok()
+            .and_then(|object| object.status.clone());
+        let spec = spec.map_err(|unreadable| unreadable.error.clone());
+        Self::of(guard.meta().clone(), spec, status.unwrap_or_default())
     }
 
     /// Parses the answer to a write.
     #[must_use]
     pub fn of_answer(object: FlashJob) -> Option<Self> {
-        let spec = Ok(object.spec.clone());
-        Self::of(object, spec)
+        let status = object.status.unwrap_or_default();
+        Self::of(object.metadata, Ok(object.spec), status)
     }
 
-    fn of(object: FlashJob, spec: Result<FlashJobSpec, String>) -> Option<Self> {
-        let mut status = object.status.clone().unwrap_or_default();
+    fn of(
+        metadata: ObjectMeta,
+        spec: Result<FlashJobSpec, String>,
+        mut status: FlashJobStatus,
+    ) -> Option<Self> {
         status.observed_generation = status
             .observed_generation
             .filter(|seen| *seen != NEVER_OBSERVED);
         let tampered = tampered::take_in(&mut status);
-        let metadata = &object.metadata;
         Some(Self {
             name: metadata.name.clone()?,
             namespace: metadata.namespace.clone()?,
@@ -149,9 +150,10 @@ impl Job {
             version: metadata.resource_version.as_deref()?.parse().ok()?,
             generation: metadata.generation.unwrap_or_default(),
             deleting: metadata.deletion_timestamp.is_some(),
-            has_finalizer: object
-                .finalizers()
+            has_finalizer: metadata
+                .finalizers
                 .iter()
+                .flatten()
                 .any(|finalizer| finalizer == FINALIZER),
             invalid: spec.as_ref().ok().and_then(invalid),
             tampered,
@@ -170,8 +172,22 @@ impl Job {
             ),
             spec,
             status,
-            object,
+            object: PartialObjectMeta {
+                types: None,
+                metadata,
+                _phantom: PhantomData,
+            },
         })
+    }
+
+    /// The whole object again; its spec is empty where it cannot be read.
+    #[must_use]
+    pub fn to_object(&self) -> FlashJob {
+        FlashJob {
+            metadata: self.object.metadata.clone(),
+            spec: self.spec.clone().unwrap_or_default(),
+            status: Some(self.status.clone()),
+        }
     }
 
     /// What decides about its class; none where the spec cannot be read.
@@ -269,6 +285,11 @@ fn invalid(spec: &FlashJobSpec) -> Option<String> {
             spec.uuid.len()
         ));
     }
+    if let Some(fault) = spec.values.as_ref().and_then(JobValues::fault) {
+        return Some(format!(
+            "spec.values: {fault}; leave out what the chart or the class sets already"
+        ));
+    }
     if let Some(selector) = &spec.device_selector
         && let Err(error) = Selector::parse(selector)
     {
@@ -281,7 +302,7 @@ fn invalid(spec: &FlashJobSpec) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn object(spec: &serde_json::Value) -> DeserializeGuard<FlashJob> {
+    fn object(spec: &serde_json::Value) -> Guarded<FlashJob> {
         serde_json::from_value(serde_json::json!({
             "apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashJob",
             "metadata": {"name": "lamps", "namespace": "lab", "uid": "u-1", "resourceVersion": "12", "generation": 3},
@@ -306,6 +327,41 @@ mod tests {
         assert!(job.spec.is_err());
         assert_eq!(job.active_deadline_seconds(), 600);
         assert!(job.wanted_round(1).is_none());
+    }
+
+    #[test]
+    fn values_that_are_too_many_are_refused_with_their_size_and_are_not_kept() {
+        let values = |json: &str| {
+            let spec =
+                serde_json::json!({"uuid": ["a"], "firmware": "f", "version": "1", "values": "@"});
+            let text =
+                serde_json::json!({"metadata": object(&spec).meta(), "spec": spec}).to_string();
+            let guard = serde_json::from_str(&text.replace("\"@\"", json)).unwrap();
+            let job = Job::parse(&guard).unwrap();
+            assert!(job.spec.is_ok(), "{:?}", job.spec);
+            job.invalid
+        };
+        // The worst kind: each of these maps takes seven bytes of text and several hundred of memory.
+        let many = format!("{{\"a\": [{}{{}}]}}", "{\"\": 0}, ".repeat(200_000));
+        assert_eq!(
+            values(&many).as_deref(),
+            Some(
+                "spec.values: 1400010 bytes as JSON, at most 32768 are allowed; \
+                 leave out what the chart or the class sets already"
+            )
+        );
+        let deep = format!("{}{{}}{}", "{\"a\": ".repeat(65), "}".repeat(65));
+        assert_eq!(
+            values(&deep).as_deref(),
+            Some(
+                "spec.values: maps and lists stand deeper in each other than 64 levels; \
+                 leave out what the chart or the class sets already"
+            )
+        );
+        assert_eq!(
+            values(&format!("{{\"a\": \"{}\"}}", "x".repeat(32_000))),
+            None
+        );
     }
 
     #[test]

@@ -2,21 +2,31 @@
 //!
 //! Called by `reconcile` through `act`. The stored status is JSON here, because it may be what cannot be read.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{conditions, job::Job};
-use crate::api::{ConditionType, FlashJobSpec, FlashJobStatus, Phase, Reason};
+use crate::api::{
+    ConditionType, FlashJobSpec, FlashJobStatus, Phase, RawObject, Reason, read_part,
+};
+
+/// Fields of an object, each as text.
+type Fields<'a> = BTreeMap<String, &'a RawValue>;
+
+/// Largest status that is read to be amended: more than any that the operator writes.
+const MAX_STATUS_BYTES: usize = 1024 * 1024;
 
 /// The status of the stored object with what is wrong; none where it says so already. `error` is what the parser said.
 ///
 /// A job of which nothing was begun has failed. One that began is stalled: its flashes in progress keep their Pods, and with
 /// them their verdicts, until it can be read again; what was finished stays so.
 #[must_use]
-pub fn amend(object: &Value, job: &Job, error: &str, now: Timestamp) -> Option<Value> {
-    let stored = &object["status"];
+pub fn amend(object: &RawObject, job: &Job, error: &str, now: Timestamp) -> Option<Value> {
+    let stored = object.status.as_deref().map_or(Value::Null, tree);
     let mut status = stored.as_object().cloned().unwrap_or_default();
     let faults = faults(object);
     let what = if faults.is_empty() {
@@ -51,27 +61,41 @@ pub fn amend(object: &Value, job: &Job, error: &str, now: Timestamp) -> Option<V
     }
     set_conditions(&mut status, &set, &message, (job.generation, now));
     let amended = Value::Object(status);
-    (amended != *stored).then_some(amended)
+    (amended != stored).then_some(amended)
+}
+
+/// A stored status; null where it is larger than any that the operator writes, and so not its own.
+fn tree(status: &RawValue) -> Value {
+    let own = Some(status.get()).filter(|text| text.len() <= MAX_STATUS_BYTES);
+    own.and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
 }
 
 /// Every field of spec and status that cannot be read by itself, and why.
-fn faults(object: &Value) -> Vec<String> {
-    let complete = json!({"firmware": "f", "version": "1"});
-    let spec = faults_in::<FlashJobSpec>(&object["spec"], "spec", &complete);
-    let status = faults_in::<FlashJobStatus>(&object["status"], "status", &json!({}));
+fn faults(object: &RawObject) -> Vec<String> {
+    let complete = r#""firmware":"f","version":"1","#;
+    let spec = faults_in::<FlashJobSpec>(object.spec.as_deref(), "spec", complete);
+    let status = faults_in::<FlashJobStatus>(object.status.as_deref(), "status", "");
     spec.into_iter().chain(status).collect()
 }
 
-/// The fields that make what can be read (`complete`) unreadable, each by itself.
-fn faults_in<T: DeserializeOwned>(part: &Value, name: &str, complete: &Value) -> Vec<String> {
-    let fields = part.as_object().into_iter().flatten();
-    let fault = |(field, value): (&String, &Value)| {
-        let mut probe = complete.clone();
-        probe[field] = value.clone();
-        let error = serde_json::from_value::<T>(probe).err()?;
-        Some(format!("{name}.{field}: {error}"))
+/// The fields that make what can be read (`complete`) unreadable, each by itself. No tree is built of them: they may be anything.
+fn faults_in<T: DeserializeOwned>(
+    part: Option<&RawValue>,
+    name: &str,
+    complete: &str,
+) -> Vec<String> {
+    let fields = part.and_then(|part| serde_json::from_str::<Fields<'_>>(part.get()).ok());
+    let fault = |(field, value): (String, &RawValue)| {
+        let kept: String = complete
+            .split_inclusive(',')
+            .filter(|pair| !pair.starts_with(&format!("\"{field}\":")))
+            .collect();
+        let probe = format!("{{{kept}{}:{value}}}", Value::from(field));
+        let probe = RawValue::from_string(probe).ok()?;
+        read_part::<T>(name, &probe).err()
     };
-    fields.filter_map(fault).collect()
+    fields.into_iter().flatten().filter_map(fault).collect()
 }
 
 /// Sets conditions among those that can be read; one that cannot stays as it is, unless it is of a type that is set.
@@ -110,6 +134,12 @@ mod tests {
 
     fn job() -> Job {
         job_of(&json!({"uuid": "not a list"}), None)
+    }
+
+    fn amend(object: &Value, job: &Job, error: &str, now: Timestamp) -> Option<Value> {
+        let mut object = object.clone();
+        object["metadata"] = json!({});
+        super::amend(&serde_json::from_value(object).unwrap(), job, error, now)
     }
 
     fn condition(status: &Value, kind: &str) -> Value {

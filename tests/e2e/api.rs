@@ -157,7 +157,7 @@ async fn a_file_of_the_original_operator_is_accepted_unchanged_however_it_is_app
 }
 
 #[tokio::test]
-async fn nulls_vanish_from_what_is_new_but_not_from_values() {
+async fn a_null_stays_as_it_was_written_and_means_something_only_in_values() {
     let kind = Kind::new("api-nulls").await;
     let spec = json!({
         "firmware": "f", "version": "1", "uuid": null, "parallelism": null, "mismatchPolicy": null,
@@ -174,10 +174,12 @@ async fn nulls_vanish_from_what_is_new_but_not_from_values() {
     control_plane
         .feed(&["create", "--raw", &path], &job.to_string())
         .unwrap();
+    let stored = kind.get("nulls")["spec"].clone();
+    assert_eq!(set_fields(&stored), ["firmware", "values", "version"]);
     // A null in values removes the chart's value, as in Helm.
     assert_eq!(
-        kind.get("nulls")["spec"],
-        json!({"firmware": "f", "version": "1", "values": {"resources": null, "image": {"tag": null}}})
+        stored["values"],
+        json!({"resources": null, "image": {"tag": null}})
     );
 }
 
@@ -195,6 +197,47 @@ async fn a_bad_spec_is_refused_in_words_that_help() {
         json!({"firmware": "x\n  hostNetwork: true", "version": "1"}),
         &["spec.firmware", no_breaks, "no spaces or line breaks"],
     );
+    for reference in ["oci://r.io/x:1", "r.io/ESP32:1", "x@sha256:abc"] {
+        refused(
+            json!({"firmware": reference, "version": "1"}),
+            &[
+                "spec.firmware",
+                no_breaks,
+                "no oci:// or https:// before it",
+            ],
+        );
+        refused(
+            json!({"firmware": "f", "version": "1", "flashjobPodImage": reference}),
+            &["spec.flashjobPodImage", "must be a container image"],
+        );
+    }
+    let time = "before the year 9999; leave the field out where there is no limit";
+    for field in ["notBefore", "notAfter"] {
+        for text in [
+            "9999-12-31T23:59:59Z",
+            "9999-01-01T00:00:00Z",
+            "0000-12-31T23:59:59Z",
+            "2026-01-01T00:00:00+99:99",
+            "2026-01-01t00:00:00z",
+        ] {
+            refused(
+                json!({"firmware": "f", "version": "1", field: text}),
+                &[field, time],
+            );
+        }
+        let of_type = "must be of type date-time";
+        for text in [
+            "2026-02-30T00:00:00Z",
+            "2026-06-30T23:59:60Z",
+            "2026-01-01T00:00:00",
+            "",
+        ] {
+            refused(
+                json!({"firmware": "f", "version": "1", field: text}),
+                &[field, of_type],
+            );
+        }
+    }
     refused(
         json!({"firmware": "", "version": "1"}),
         &["spec.firmware", no_breaks],
@@ -266,6 +309,14 @@ async fn an_object_older_than_the_rules_gets_its_status_and_loses_its_finalizer(
         (
             "texts",
             json!({"firmware": "x\n  hostNetwork: true", "version": "a b", "uuid": ["NO"]}),
+        ),
+        (
+            "references",
+            json!({"firmware": "oci://r.io/x:1", "version": "1", "flashjobPodImage": "r.io/ESP32:1"}),
+        ),
+        (
+            "times",
+            json!({"firmware": "f", "version": "1", "notBefore": "9999-12-31T23:59:59Z"}),
         ),
         (
             "bounds",

@@ -11,6 +11,7 @@ mod lost_node;
 mod namespaces;
 mod outages;
 mod said;
+mod sizes;
 mod values;
 mod world;
 

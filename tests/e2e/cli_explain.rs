@@ -211,6 +211,25 @@ async fn plan_foretells_order_refusals_and_bounds_and_writes_nothing() {
     ] {
         assert!(text.contains(part), "{part} in\n{text}");
     }
+    // What the live job would be told with these numbers, and what the API server would say of such a file.
+    let steps = json!({"steps": [{"devices": 1}, {"devices": "10%"}]});
+    std::fs::write(file.path(), job("future", &uuids, &steps).to_string()).unwrap();
+    let refusal = &asking.json(&open)["refusal"];
+    assert_eq!(refusal["reason"], "InvalidSpec");
+    let words = "spec.steps[1].devices: 10% of 4 selected devices, which is 1, does not go beyond the 1 of the step before";
+    let message = refusal["message"].as_str().unwrap();
+    assert!(message.starts_with(words), "{message}");
+    let odd = json!({"version": 0.2, "steps": [{"devices": 1.5}], "paralelism": 3});
+    std::fs::write(file.path(), job("future", &uuids, &odd).to_string()).unwrap();
+    let complaint = asking.ask(&open).unwrap_err();
+    for words in [
+        "the FlashJob is invalid:",
+        "* spec.version: Invalid value: 0.2: must be a string, not a number with a fraction",
+        "* spec.steps[0].devices: Invalid value: 1.5: must be an integer or a percentage such as \"10%\"",
+        "* spec.paralelism: unknown field",
+    ] {
+        assert!(complaint.contains(words), "{complaint}");
+    }
     let complaint = asking.ask(&["plan", "-f", "/nonexistent"]).unwrap_err();
     assert!(complaint.contains("/nonexistent"), "{complaint}");
     assert_eq!(space.kubectl(&["get", "flashjobs", "-o", "name"]), "");

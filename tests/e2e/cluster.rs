@@ -333,18 +333,25 @@ async fn a_service_is_applied_again_without_a_conflict_and_a_job_gets_its_finali
 
     // A status goes only into the object that was read.
     let reader = Reader::new(space.client.clone(), seconds(10));
-    let mut read: flashjob_operator::api::FlashJob =
+    space.kubectl(&["annotate", "flashjob", "j", "example.com/mine=kept"]);
+    let read: flashjob_operator::api::FlashJob =
         reader.get(&space.name, "j").await.unwrap().unwrap();
-    read.status.get_or_insert_default().message = Some("first".into());
-    let written = writer.replace_status(&read).await.unwrap();
+    let managers = read.metadata.managed_fields.clone();
+    let mut status = read.status.unwrap_or_default();
+    status.message = Some("first".into());
+    let written = writer.replace_status(&read.metadata, &status).await;
+    let written = written.unwrap().0.unwrap();
     assert_eq!(written.status.unwrap().message.as_deref(), Some("first"));
-    assert!(
-        writer
-            .replace_status(&read)
-            .await
-            .unwrap_err()
-            .is_conflict()
-    );
+    assert_eq!(written.spec, read.spec, "a status alone is written");
+    let after: flashjob_operator::api::FlashJob =
+        reader.get(&space.name, "j").await.unwrap().unwrap();
+    assert_eq!(after.metadata.annotations, read.metadata.annotations);
+    let kept = after.metadata.managed_fields.unwrap_or_default();
+    for manager in managers.unwrap_or_default() {
+        assert!(kept.contains(&manager), "{manager:?}");
+    }
+    let stale = writer.replace_status(&read.metadata, &status).await;
+    assert!(stale.unwrap_err().is_conflict());
     writer
         .remove_finalizer(&key, &uid, &[names::FINALIZER.into()], names::FINALIZER)
         .await

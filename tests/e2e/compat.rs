@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Space, job::job, seconds};
+use crate::support::{ControlPlane, Space, job::job, seconds};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_original_s_sample_flashes_its_device() {
@@ -139,4 +139,58 @@ async fn uuids_that_are_overwritten_batch_after_batch_are_appended_to_the_round(
     );
     assert!(done.is("Complete"));
     space.assert_flashed(&fleet, 1);
+}
+
+#[test]
+fn a_misspelt_key_in_the_values_of_the_operator_s_chart_is_refused_by_name_by_helm_3_and_4() {
+    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/flashjob-operator");
+    let control_plane = ControlPlane::shared();
+    let template = |helm: &str, set: &str| {
+        let mut command = control_plane.command(helm);
+        command.args([
+            "template",
+            "op",
+            chart,
+            "--kube-version",
+            "1.30.0",
+            "--set-json",
+            set,
+        ]);
+        let output = command.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let complaint = text(&output.stderr);
+        output
+            .status
+            .success()
+            .then(|| text(&output.stdout))
+            .ok_or(complaint)
+    };
+    for helm in ["helm", "helm3"] {
+        for (set, place, name) in [
+            (
+                r#"flashClass.spec={"maxParalelism":5}"#,
+                "flashClass",
+                "maxParalelism",
+            ),
+            (
+                r#"flashClass.spec={"defaults":{"paralelism":5}}"#,
+                "defaults",
+                "paralelism",
+            ),
+            (r#"flashPod.values={"resource":{}}"#, "flashPod", "resource"),
+            (r#"flashPod.values={"image":{"repo":"x"}}"#, "image", "repo"),
+        ] {
+            let complaint = template(helm, set).unwrap_err();
+            assert!(
+                complaint.contains(place) && complaint.contains(name),
+                "{helm}: {complaint}"
+            );
+        }
+        let class = template(
+            helm,
+            r#"flashClass.spec={"maxParallelism":5,"suspend":null}"#,
+        )
+        .unwrap();
+        assert!(class.contains("maxParallelism: 5"), "{helm}");
+    }
 }

@@ -14,6 +14,7 @@ mod support;
 mod admission;
 mod adoption;
 mod api;
+mod api_nulls;
 mod bad_input;
 mod chaos;
 mod cli_explain;

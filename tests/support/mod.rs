@@ -24,6 +24,7 @@ pub mod history;
 pub mod job;
 pub mod operator;
 pub mod proxy;
+pub mod schema;
 pub mod space;
 pub mod supervised;
 

@@ -8,14 +8,11 @@ use k8s_openapi::{
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
-use kube::{
-    Resource, ResourceExt,
-    core::{DeserializeGuard, NamespaceResourceScope},
-};
+use kube::{Resource, ResourceExt, core::NamespaceResourceScope};
 
 use super::plan::{Found, Left, LeftPod};
 use crate::{
-    api::FlashJob,
+    api::{FlashJob, Guarded},
     cluster::{ApiError, ErrorKind, ObjectKey, Reader, Scope},
     flashjob::blueprint::label_value,
     names::{ANNOTATION_JOB, LABEL_APP, LABEL_JOB_UID, TRACKING_FINALIZER},
@@ -28,7 +25,7 @@ use crate::{
 /// When something cannot be listed. Where the CRD is gone, what its jobs left is still found.
 pub async fn find(reader: &Reader, namespace: &str, job: Option<&str>) -> Result<Found, ApiError> {
     let scope = Scope::of(&[namespace.to_owned()]);
-    let jobs = match reader.list::<DeserializeGuard<FlashJob>>(&scope, "").await {
+    let jobs = match reader.list::<Guarded<FlashJob>>(&scope, "").await {
         Err(error) if error.is_not_found() => Vec::new(),
         other => other?,
     };

@@ -4,11 +4,9 @@
 
 use std::path::Path;
 
-use kube::core::DeserializeGuard;
-
-use super::device::object;
+use super::device::checked;
 use crate::{
-    api::{FlashClass, Reason},
+    api::{FlashClass, Guarded, Reason, crd::Kind},
     cli::Failure,
     device::Device,
     flashclass::{Class, Classes, Facts, Namespaces, Terms, beginning},
@@ -54,7 +52,7 @@ pub(super) fn terms(path: &Path, job: &Job, device: &Device) -> Result<Terms, Fa
 
 /// The class of a file, as one that jobs which name none are of.
 fn read(path: &Path) -> Result<Class, Failure> {
-    let mut guard: DeserializeGuard<FlashClass> = object(path)?;
+    let mut guard: Guarded<FlashClass> = checked(Kind::FlashClass, "", path)?;
     if let Ok(class) = &mut guard.0 {
         class.spec.allowed_job_namespaces = None;
         class.spec.device_namespaces = None;
@@ -137,6 +135,11 @@ mod tests {
     )]
     #[case::a_class_that_is_none(
         "{allowedFirmware: ['a*b']}",
+        "",
+        "spec.allowedFirmware[0]: Invalid value: \"a*b\": must be an OCI reference, or the beginning of one"
+    )]
+    #[case::a_class_that_only_the_operator_refuses(
+        "{workload: {volumeTypes: [hostPath]}}",
         "",
         "FlashClassInvalid: FlashClass esp32"
     )]

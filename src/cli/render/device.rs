@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use kube::core::DeserializeGuard;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{Render, class, values};
 use crate::{
-    api::{FlashJob, Instance},
+    api::{
+        FlashJob, Guarded, Instance, conform,
+        crd::{Kind, spec_schema},
+    },
     chart::template::Capabilities,
     cli::Failure,
     device::Device,
@@ -30,10 +32,13 @@ const EXAMPLE_ADDRESS: &str = "192.0.2.1";
 impl Render {
     /// The objects of the device's first attempt, or its values explained.
     pub(super) fn render_device(&self, job: &Path, instance: &Path) -> Result<String, Failure> {
-        let job: DeserializeGuard<FlashJob> = object(job)?;
+        let job: Guarded<FlashJob> = checked(Kind::FlashJob, "default", job)?;
         let job = Job::parse(&job).ok_or("the FlashJob lacks metadata.name")?;
         if let Err(error) = &job.spec {
             return Err(format!("the FlashJob cannot be used: {error}").into());
+        }
+        if let Some(invalid) = &job.invalid {
+            return Err(format!("the FlashJob cannot be used: {invalid}").into());
         }
         let instance: Instance = object(instance)?;
         let device = Device::parse(&instance)
@@ -135,8 +140,43 @@ pub(in crate::cli) fn object_in<K: DeserializeOwned>(
     path: &Path,
 ) -> Result<K, Failure> {
     let mut value = values::read_yaml(path)?;
+    read_object(namespace, &mut value)
+        .and_then(|()| serde_json::from_value(value).map_err(|error| error.to_string()))
+        .map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+/// A FlashJob or FlashClass of a file, checked as the API server would check it.
+///
+/// # Errors
+/// When the file cannot be read or holds no such object, or everything that is wrong with its spec.
+pub(in crate::cli) fn checked<K: DeserializeOwned>(
+    kind: Kind,
+    namespace: &str,
+    path: &Path,
+) -> Result<K, Failure> {
+    let mut value = values::read_yaml(path)?;
+    let name = match kind {
+        Kind::FlashJob => "FlashJob",
+        Kind::FlashClass => "FlashClass",
+    };
+    let file = path.display();
+    if let Some(other) = value["kind"].as_str().filter(|other| *other != name) {
+        return Err(format!("{file}: kind: Invalid value: {other:?}: must be {name:?}").into());
+    }
+    let problems = conform::problems(&spec_schema(kind), &value["spec"], "spec");
+    if !problems.is_empty() {
+        let list = problems.join("\n* ");
+        return Err(format!("{file}: the {name} is invalid:\n* {list}").into());
+    }
+    read_object(namespace, &mut value)
+        .and_then(|()| serde_json::from_value(value).map_err(|error| error.to_string()))
+        .map_err(|error| format!("{file}: {error}").into())
+}
+
+/// Fills in what only the API server sets.
+fn read_object(namespace: &str, value: &mut Value) -> Result<(), String> {
     let Some(root) = value.as_object_mut() else {
-        return Err(format!("{}: holds no object", path.display()).into());
+        return Err("holds no object".to_owned());
     };
     let metadata = root
         .entry("metadata")
@@ -150,5 +190,5 @@ pub(in crate::cli) fn object_in<K: DeserializeOwned>(
             metadata[key] = default.into();
         }
     }
-    serde_json::from_value(value).map_err(|error| format!("{}: {error}", path.display()).into())
+    Ok(())
 }

@@ -1,18 +1,68 @@
 //! Writes of what the operator stores in objects of its own: release records, selections, statuses.
 
 use k8s_openapi::api::{apps::v1::ControllerRevision, core::v1::Secret};
-use kube::{Api, Resource};
-use serde::{Serialize, de::DeserializeOwned};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::{
+    Resource,
+    api::{GetParams, Request, TypeMeta},
+};
+use serde::{
+    Deserialize, Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use serde_json::Value;
 
 use super::{DeleteCondition, Deleted, Writer, malformed, post, typed_key};
 use crate::{
-    api::{FlashClass, FlashJob},
+    api::{FlashClass, FlashClassStatus, FlashJob, FlashJobStatus, Guarded, RawObject},
     cluster::{
         error::{ApiError, ErrorKind},
         kind::ObjectKey,
     },
 };
+
+/// An object as a write of its status sends it.
+#[derive(Serialize)]
+struct StatusOf<'a, S> {
+    #[serde(flatten)]
+    types: TypeMeta,
+    metadata: Identity<'a>,
+    status: &'a S,
+}
+
+/// Which object, and in which form.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity<'a> {
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<&'a str>,
+    uid: Option<&'a str>,
+    resource_version: Option<&'a str>,
+}
+
+impl<'a, S> StatusOf<'a, S> {
+    fn new<K: Resource<DynamicType = ()>>(metadata: &'a ObjectMeta, status: &'a S) -> Self {
+        Self {
+            types: TypeMeta::resource::<K>(),
+            metadata: Identity {
+                name: metadata.name.as_deref(),
+                namespace: metadata.namespace.as_deref(),
+                uid: metadata.uid.as_deref(),
+                resource_version: metadata.resource_version.as_deref(),
+            },
+            status,
+        }
+    }
+}
+
+/// Which form of an object.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Version {
+    uid: String,
+    resource_version: String,
+}
 
 impl Writer {
     /// Creates a release Secret; one that exists already is `AlreadyExists`.
@@ -61,42 +111,50 @@ impl Writer {
         self.create_typed(revision).await
     }
 
-    /// Replaces the status of the `FlashJob` that was read: it must carry uid and resourceVersion.
+    /// Replaces the status of the `FlashJob` with this metadata, which must hold uid and resourceVersion. Nothing else is sent: a
+    /// write of a status takes neither the rest of the object nor its managers away.
     ///
     /// # Errors
     /// When it changed or was recreated since (`Conflict`), is too large, or the API server refuses it.
-    pub async fn replace_status(&self, job: &FlashJob) -> Result<FlashJob, ApiError> {
-        let key = typed_key(job)?;
-        let api = self.typed::<FlashJob>(&key);
-        if job.metadata.uid.is_none() || job.metadata.resource_version.is_none() {
+    pub async fn replace_status(
+        &self,
+        metadata: &ObjectMeta,
+        status: &FlashJobStatus,
+    ) -> Result<Guarded<FlashJob>, ApiError> {
+        let namespace = metadata.namespace.as_deref().unwrap_or_default();
+        let name = metadata.name.as_deref().unwrap_or_default();
+        let key = ObjectKey::flash_job(namespace, name);
+        if metadata.uid.is_none() || metadata.resource_version.is_none() {
             return Err(malformed(
                 &key,
                 "a status write needs uid and resourceVersion",
             ));
         }
-        self.call("update_status", &key, async {
-            api.replace_status(&key.name, &post(), job).await
-        })
-        .await
+        let url = FlashJob::url_path(&(), Some(namespace));
+        self.put_status(&key, &url, &StatusOf::new::<FlashJob>(metadata, status))
+            .await
     }
 
-    /// Replaces the status of the `FlashClass` that was read: it must carry uid and resourceVersion.
+    /// Replaces the status of the `FlashClass` with this metadata, which must hold uid and resourceVersion.
     ///
     /// # Errors
     /// When it changed or was recreated since (`Conflict`), or the API server refuses it.
-    pub async fn replace_class_status(&self, class: &FlashClass) -> Result<(), ApiError> {
-        let key = ObjectKey::flash_class(class.metadata.name.as_deref().unwrap_or_default());
-        let api: Api<FlashClass> = Api::all(self.client.clone());
-        self.call("update_status", &key, async {
-            api.replace_status(&key.name, &post(), class).await
-        })
-        .await
-        .map(drop)
+    pub async fn replace_class_status(
+        &self,
+        metadata: &ObjectMeta,
+        status: &FlashClassStatus,
+    ) -> Result<(), ApiError> {
+        let key = ObjectKey::flash_class(metadata.name.as_deref().unwrap_or_default());
+        let url = FlashClass::url_path(&(), None);
+        let body = StatusOf::new::<FlashClass>(metadata, status);
+        self.put_status::<IgnoredAny>(&key, &url, &body)
+            .await
+            .map(drop)
     }
 
     /// Amends the status of a `FlashJob` whose stored form today's types cannot hold, guarded by uid and resourceVersion.
-    /// `amend` gets the object as it is stored, without its metadata, and returns its status; where it has nothing to say,
-    /// nothing is written. Returns whether it was.
+    /// `amend` gets the object as it is stored and returns its status; where it has nothing to say, nothing is written. Returns
+    /// whether it was.
     ///
     /// # Errors
     /// When it changed or was recreated since (`Conflict`), or the API server refuses it.
@@ -105,32 +163,42 @@ impl Writer {
         key: &ObjectKey,
         uid: &str,
         resource_version: &str,
-        amend: impl FnOnce(&Value) -> Option<Value>,
+        amend: impl FnOnce(&RawObject) -> Option<Value>,
     ) -> Result<bool, ApiError> {
-        let api = self.dynamic(key)?;
-        let current = self
-            .call("get", key, async { api.get(&key.name).await })
-            .await?;
-        let meta = &current.metadata;
-        if meta.uid.as_deref() != Some(uid)
-            || meta.resource_version.as_deref() != Some(resource_version)
-        {
+        let url = FlashJob::url_path(&(), Some(&key.namespace));
+        let request = Request::new(url.as_str()).get(&key.name, &GetParams::default());
+        let current: RawObject = self.call("get", key, self.send(request)).await?;
+        let meta: Version = serde_json::from_str(current.metadata.get()).unwrap_or_default();
+        if (meta.uid.as_str(), meta.resource_version.as_str()) != (uid, resource_version) {
             return Err(ApiError {
                 request: format!("update_status {key}"),
                 kind: ErrorKind::Conflict,
                 message: "the object is not as it was last seen".to_owned(),
             });
         }
-        let mut next = current;
-        let Some(status) = amend(&next.data) else {
+        let Some(status) = amend(&current) else {
             return Ok(false);
         };
-        next.data["status"] = status;
-        self.call("update_status", key, async {
-            api.replace_status(&key.name, &post(), &next).await
-        })
-        .await
-        .map(|_| true)
+        let status = serde_json::value::to_raw_value(&status);
+        let next = RawObject {
+            spec: None,
+            status: status.ok(),
+            ..current
+        };
+        self.put_status::<IgnoredAny>(key, &url, &next)
+            .await
+            .map(|_| true)
+    }
+
+    async fn put_status<A: DeserializeOwned>(
+        &self,
+        key: &ObjectKey,
+        url: &str,
+        body: &impl Serialize,
+    ) -> Result<A, ApiError> {
+        let body = serde_json::to_vec(body).map_err(|error| malformed(key, &error.to_string()))?;
+        let request = Request::new(url).replace_subresource("status", &key.name, &post(), body);
+        self.call("update_status", key, self.send(request)).await
     }
 
     async fn create_typed<K>(&self, object: &K) -> Result<K, ApiError>

@@ -3,11 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use kube::{Api, ResourceExt, api::ListParams};
-use serde_json::Value;
 
 use super::seal;
 use crate::{
-    api::{FlashJobStatus, SelectedDevice},
+    api::{FlashJobStatus, RawObject, SelectedDevice},
     cluster::{ApiError, DeleteCondition, ErrorKind, ObjectKey, clock::now},
     crash::Write,
     device,
@@ -66,7 +65,7 @@ pub async fn replace_status(
 /// When the API server refuses.
 pub async fn amend_status(ctx: &Context, job: &Job, error: &str) -> Result<bool, ApiError> {
     let version = job.version.to_string();
-    let amend = |object: &Value| unreadable::amend(object, job, error, now());
+    let amend = |object: &RawObject| unreadable::amend(object, job, error, now());
     let key = key(job);
     let request = ctx.writer.amend_status(&key, &job.uid, &version, amend);
     match ctx.crash.around(Write::UnreadableStatus, request).await {
@@ -82,14 +81,18 @@ async fn put_status(
     job: &Job,
     wanted: &FlashJobStatus,
 ) -> Result<usize, ApiError> {
-    let mut object = job.object.clone();
-    object.status = Some(wanted.clone());
     let size = status::json_size(wanted);
     ctx.metrics.status_written(size);
-    let request = ctx.writer.replace_status(&object);
+    let request = ctx.writer.replace_status(&job.object.metadata, wanted);
     let answer = ctx.crash.around(write, request).await?;
-    see_pruned(ctx, job, wanted, answer.status.as_ref());
-    if let Some(job) = Job::of_answer(answer) {
+    let stored = answer.0.as_ref().ok();
+    see_pruned(
+        ctx,
+        job,
+        wanted,
+        stored.and_then(|object| object.status.as_ref()),
+    );
+    if let Some(job) = Job::parse(&answer) {
         ctx.state().see_job(job);
     }
     Ok(size)

@@ -20,6 +20,7 @@ use crate::{
         limits::line::Line,
         memory::{Memory, Refusal},
         plan::{Derived, Observed, World},
+        rollout::{pace::pace, thresholds},
         roster::Roster,
         status,
         waits::Moment,
@@ -109,7 +110,7 @@ pub fn imagine(job: Job, cluster: &Cluster, flash_pod: &FlashPod, now: Timestamp
         world: &world,
         derived: Derived::default(),
     };
-    let refusal = too_many.or_else(|| refusal(&observed));
+    let refusal = too_many.or_else(|| refusal(&observed, now));
     let classes: Vec<String> = terms
         .classes
         .iter()
@@ -144,7 +145,7 @@ fn select(job: &Job, inventory: &Inventory) -> Result<Choice, Refusal> {
 
 /// The job with its first round open.
 fn begun(job: Job, roster: &Roster, choice: &Choice, effective: Effective, now: Timestamp) -> Job {
-    let mut object = job.object.clone();
+    let mut object = job.to_object();
     object.status = None;
     let fresh = Job::of_answer(object.clone());
     let fresh = fresh.unwrap_or_else(|| job.clone());
@@ -155,7 +156,7 @@ fn begun(job: Job, roster: &Roster, choice: &Choice, effective: Effective, now: 
 }
 
 /// Why nothing of it would start.
-fn refusal(observed: &Observed<'_>) -> Option<Refusal> {
+fn refusal(observed: &Observed<'_>, now: Timestamp) -> Option<Refusal> {
     let job = observed.job;
     let refusal = |reason, message: String| Some(Refusal { reason, message });
     if let Err(error) = &job.spec {
@@ -181,5 +182,10 @@ fn refusal(observed: &Observed<'_>) -> Option<Refusal> {
         let message = "the job selects no device now";
         return refusal(Reason::NoDevicesSelected, message.into());
     }
-    None
+    let pace = pace(observed, &job.finals, &observed.terms.pace(), now);
+    let stopped = pace.stop.as_ref().map(|stop| Refusal {
+        reason: thresholds::reason(stop),
+        message: stop.message.clone(),
+    });
+    pace.refusal.or(stopped)
 }

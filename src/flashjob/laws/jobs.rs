@@ -35,7 +35,7 @@ impl Api {
         let Some(job) = self.jobs.get(uid) else {
             return;
         };
-        let mut object = job.object.clone();
+        let mut object = job.to_object();
         let before = object.spec.clone();
         change(&mut object);
         if object.spec != before {
@@ -100,7 +100,7 @@ impl Api {
         if demands == Precondition::UidAndVersion && !same {
             return Err(Refused::Conflict);
         }
-        let mut object = known.object.clone();
+        let mut object = known.to_object();
         object.status = Some(status.clone());
         Ok(self.put_job(object))
     }

@@ -98,7 +98,7 @@ impl Lab {
         wanted["uuid"] = json!(uuids);
         wanted["parallelism"] = json!(parallelism);
         let mut scene = Scene::of(&wanted);
-        let mut object = job_of(&wanted, None).object;
+        let mut object = job_of(&wanted, None).to_object();
         object.metadata.uid = Some(format!("job-{number}"));
         object.metadata.name = Some(format!("lamps-{number}"));
         let fresh = Job::of_answer(object.clone()).unwrap();

@@ -81,11 +81,7 @@ fn untroubled(job: &Job, status: &FlashJobStatus, tally: &Tally, pace: &Pace) ->
     if tally.selected == 0 {
         return JobVerdict::ended(End::Failed, Reason::NoDevicesSelected, none_selected(job));
     }
-    let done = format!(
-        "{} of {} succeeded",
-        tally.succeeded + tally.skipped,
-        tally.selected
-    );
+    let done = done(tally);
     if let Some(paced) = paced(job, tally, pace, &done) {
         return JobVerdict {
             end: paced.ended.then_some(End::Failed),
@@ -93,6 +89,15 @@ fn untroubled(job: &Job, status: &FlashJobStatus, tally: &Tally, pace: &Pace) ->
         };
     }
     counted(job, tally, &done)
+}
+
+/// How many devices are done well. One that was skipped was not flashed, and so succeeded in nothing.
+fn done(tally: &Tally) -> String {
+    let (succeeded, selected) = (tally.succeeded, tally.selected);
+    match tally.skipped {
+        0 => format!("{succeeded} of {selected} succeeded"),
+        skipped => format!("{succeeded} succeeded, {skipped} skipped of {selected}"),
+    }
 }
 
 /// Something keeps the whole job from going on.

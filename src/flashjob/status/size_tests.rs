@@ -107,7 +107,7 @@ fn an_object_of_many_devices_fits_at_any_time_of_its_round(
     let scene = scene(&spec, devices, selected);
     for tenth in 0..=10 {
         let status = status_after(&scene, devices * tenth / 10, devices);
-        let mut object = scene.job.object.clone();
+        let mut object = scene.job.to_object();
         object.status = Some(status);
         let bytes = serde_json::to_vec(&object).unwrap().len();
         assert!(bytes <= kib * 1024, "{bytes} bytes after {tenth} tenths");
