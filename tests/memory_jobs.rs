@@ -27,9 +27,7 @@ fn large_job(number: usize) -> String {
 /// Memory in use, in KiB.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.unwrap()
         .trim()
         .trim_end_matches(" kB")

@@ -21,6 +21,7 @@ use flashjob_operator::{
         },
         status,
         verdict::{Outcome, Verdict},
+        waits::Moment,
     },
     names::{FINALIZER, TRACKING_FINALIZER},
     release::Status,
@@ -168,6 +169,7 @@ impl Scene {
             sight: sight(&identity, object.clone()),
             address: Address::Ipv4("192.0.2.1".into()),
             restricted: true,
+            finalizers: vec![TRACKING_FINALIZER.into()],
         });
         self.ledger.see_pod(PodSight {
             sight: sight(&identity, format!("{object}-pod")),
@@ -179,6 +181,7 @@ impl Scene {
             finished: None,
             active_deadline_seconds: 600,
             finalizers: vec![TRACKING_FINALIZER.into()],
+            address: Some("192.0.2.1".into()),
             container: ContainerSight::Running,
         });
     }
@@ -261,5 +264,6 @@ fn world(in_flight: usize) -> World {
             helm_seconds: 150,
             retry_seconds: 10,
         },
+        steady: Moment::new(std::time::Duration::from_secs(1_000)),
     }
 }
