@@ -162,7 +162,7 @@ proptest! {
         let scene = edited(&edit);
         let status = scene.status(60);
         prop_assert!(status.counts.unwrap().selected <= 1_000_000);
-        let again = Job::of_answer(crate::api::FlashJob { status: Some(status.clone()), ..scene.job.object.clone() }).unwrap();
+        let again = Job::of_answer(crate::api::FlashJob { status: Some(status.clone()), ..scene.job.to_object() }).unwrap();
         if scene.job.tampered.is_some() {
             prop_assert!(scene.plan(60).begin.is_empty());
             prop_assert_eq!(again.tampered, scene.job.tampered);
