@@ -24,14 +24,20 @@ pub fn given(attempt: &Attempt) -> Option<String> {
         .filter(|address| !address.is_empty())
 }
 
-/// The address of an attempt: what its device was told, or is going to be.
-fn address_of(attempt: &Attempt) -> Option<String> {
-    let told = attempt.pod.as_ref().and_then(|pod| pod.address.clone());
-    let served = || match &attempt.service.as_ref()?.address {
+/// The address of its Service.
+fn served(attempt: &Attempt) -> Option<String> {
+    match &attempt.service.as_ref()?.address {
         Address::Ipv4(address) => Some(address.clone()),
         Address::None | Address::Unusable(_) => None,
-    };
-    told.or_else(|| given(attempt)).or_else(served)
+    }
+}
+
+/// Whether an attempt has an address: its device was told it, or is going to be, or its Service has it now.
+fn has(attempt: &Attempt, address: &str) -> bool {
+    let told = attempt.pod.as_ref().and_then(|pod| pod.address.as_deref());
+    told == Some(address)
+        || served(attempt).as_deref() == Some(address)
+        || given(attempt).as_deref() == Some(address)
 }
 
 /// Why an attempt may not be launched yet: another one has its address, and came first.
@@ -40,10 +46,10 @@ pub fn in_use(ledger: &Ledger, attempt: &Attempt) -> Option<(Reason, String)> {
     if attempt.pod.is_some() {
         return None;
     }
-    let address = address_of(attempt)?;
-    let others = ledger.at_address(&address).filter(|other| {
-        other.identity.key != attempt.identity.key && address_of(other).as_ref() == Some(&address)
-    });
+    let address = given(attempt).or_else(|| served(attempt))?;
+    let others = ledger
+        .at_address(&address)
+        .filter(|other| other.identity.key != attempt.identity.key && has(other, &address));
     let ahead = others.filter(|other| turn(other) < turn(attempt));
     let first = ahead.min_by(|one, other| turn(one).cmp(&turn(other)))?;
     let who = &first.identity;

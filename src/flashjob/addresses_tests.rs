@@ -134,6 +134,14 @@ fn the_second_device_of_a_job_is_launched_once_the_first_has_ended_and_says_whom
     assert!(launched.contains(&&second.uuid), "{launched:?}");
 }
 
+#[test]
+fn an_address_that_a_device_was_told_is_in_use_whatever_its_service_has_now() {
+    let (mut ledger, ours) = ledger(5, other(), false);
+    assert_eq!(in_use(&ledger, &ours), None);
+    ledger.see_pod(running(&elsewhere()));
+    assert!(in_use(&ledger, &ours).is_some());
+}
+
 fn told(ip: &str) -> PodSight {
     PodSight {
         address: Some(ip.into()),

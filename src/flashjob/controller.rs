@@ -17,8 +17,8 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 use self::objects::{Parts, See, objects};
 use super::{
-    concern::Sighting, context::Context, job::Job, namespaces, passes::passes, state::State, sweep,
-    takeover,
+    act::repair::attend, concern::Sighting, context::Context, job::Job, namespaces, passes::passes,
+    state::State, sweep, takeover,
 };
 use crate::{
     api::{FlashJob, Guarded, Instance},
@@ -111,6 +111,8 @@ pub async fn run(
         }
     }
     takeover::find(&ctx, &scope).await;
+    ctx.state().listed = true;
+    attend(&ctx);
     let (jobs, slots) = {
         let state = ctx.state();
         (state.jobs().count(), state.ledger.slots())

@@ -388,9 +388,10 @@ fn what_others_wrote_is_one_line_and_names_in_commands_are_names() {
         device.from_version = Some(hostile.into());
         device.host_endpoint = Some(hostile.into());
         device.log_tail = Some(hostile.into());
-        device.reason = Some(Reason::AddressPending.as_str().into());
     }
-    status.devices[1].uuid = "a; rm -rf /".into();
+    for place in [1, 3] {
+        status.devices[place].uuid = "a; rm -rf /".into();
+    }
     status.message = Some(hostile.into());
     status.phase = Some(hostile.into());
     let present = Present {
@@ -410,7 +411,9 @@ fn what_others_wrote_is_one_line_and_names_in_commands_are_names() {
         assert!(text.contains("0.1\\u{1b}[2J"), "{text}");
     }
     assert!(job.contains("-l uuid=UUID"), "{job}");
-    assert!(!job.contains("uuid=a; rm"), "{job}");
+    let commands = job.split("What you can do").nth(1).unwrap();
+    assert!(!commands.contains("rm -rf"), "{commands}");
+    assert!(commands.contains("explain lamps UUID -n lab"), "{commands}");
     let tail = "End of the log\n  0.1\\u{1b}[2J\\u{9b}31m\\u{202e}\n  FORGED: line";
     assert!(device.contains(tail), "{device}");
 }

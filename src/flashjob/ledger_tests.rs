@@ -209,6 +209,7 @@ fn what_is_known_of_a_kind_is_listed_by_namespace_name_and_uid(
         sight: sight("a", "s", 3),
         address: super::super::sight::Address::None,
         restricted: true,
+        finalizers: Vec::new(),
     });
     ledger.see_pod(pod("a", "p", 4, "Running"));
     let mut other = pod("b", "q", 5, "Running");

@@ -110,22 +110,22 @@ pub fn consider(
             view,
         });
     }
-    if let Some(message) = held(observed, candidate, &endpoint) {
-        let view = view(
-            candidate,
-            Some(endpoint),
-            DevicePhase::Pending,
-            Reason::DeviceBusy,
-            message,
-        );
-        return Err(Verdictless::Waits { until: None, view });
-    }
     if let Some(message) = unproven(observed, candidate, &endpoint) {
         let view = view(
             candidate,
             Some(endpoint),
             DevicePhase::Pending,
             Reason::SealUnknown,
+            message,
+        );
+        return Err(Verdictless::Waits { until: None, view });
+    }
+    if let Some(message) = held(observed, candidate, &endpoint) {
+        let view = view(
+            candidate,
+            Some(endpoint),
+            DevicePhase::Pending,
+            Reason::DeviceBusy,
             message,
         );
         return Err(Verdictless::Waits { until: None, view });

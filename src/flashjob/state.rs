@@ -63,6 +63,8 @@ pub struct State {
     pub seals: Option<Arc<Seals>>,
     /// Marks that objects of ours have lost, to be put back.
     pub repairs: Vec<Repair>,
+    /// Everything of every kind was listed once.
+    pub listed: bool,
     /// Objects without a valid seal that were seen for the first time, to be spoken of.
     pub met: Vec<UnsealedObject>,
     /// Budget of status bytes of all jobs: when the next write may begin.

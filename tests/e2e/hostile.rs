@@ -569,9 +569,13 @@ async fn a_lost_key_never_leads_to_a_second_flash(#[case] fate: &str) {
             ]);
         }
     });
-    // Whose flash this is cannot be proved any more: its end is no verdict, and nobody else begins the device.
-    let done = lab.space.finished("job", 120).await;
-    assert_eq!(done.device(&uuid)["reason"], "Interrupted", "{:#}", done.0);
+    // Whose selection and flash these are cannot be proved any more: nothing new starts, and nobody else begins the device.
+    lab.space
+        .eventually("the selection is lost", PATIENCE, async || {
+            let job = Seen(lab.space.find_job("job")?);
+            (job.reason() == "SelectionLost").then_some(())
+        })
+        .await;
     lab.flash("again", std::slice::from_ref(&uuid));
     let kept = lab.stands("again", &uuid, "SealUnknown").await;
     assert!(text(&kept["message"]).contains(&pod), "{kept:#}");
@@ -591,6 +595,8 @@ async fn a_lost_key_never_leads_to_a_second_flash(#[case] fate: &str) {
         "--ignore-not-found",
     ];
     lab.space.kubectl(&grace);
+    lab.space
+        .kubectl(&["delete", "flashjob", "job", "--wait=false"]);
     lab.space
         .eventually("the second flash", PATIENCE, async || {
             (lab.births("pods").len() == 2).then_some(())

@@ -97,7 +97,7 @@ async fn pods_end_as_their_device_decides() {
 #[tokio::test]
 async fn a_device_dials_in_by_a_service_and_is_cut_off_when_that_goes() {
     let space = Space::new("reach").await;
-    let fleet = space.healthy(2, 5.0).await;
+    let fleet = space.healthy(2, 60.0).await;
     let [cut_off, unreached] = &fleet.devices()[..] else {
         panic!("two devices were asked for")
     };
@@ -109,7 +109,7 @@ async fn a_device_dials_in_by_a_service_and_is_cut_off_when_that_goes() {
     };
     let becomes = async |pod: &str, wanted: &str| {
         space
-            .eventually(&format!("{wanted} of {pod}"), seconds(30), async || {
+            .eventually(&format!("{wanted} of {pod}"), seconds(120), async || {
                 (status(pod) == wanted).then_some(())
             })
             .await;

@@ -2,15 +2,15 @@
 //!
 //! Called by the controller after every event of a watch, and by the sweep.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Pod, Secret, Service};
 use serde_json::json;
 
 use super::StepError;
 use crate::{
     api::Reason,
-    cluster::{ErrorKind, ObjectKey},
+    cluster::{ErrorKind, ObjectKey, Reader},
     flashjob::{
         belief::Repair,
         context::Context,
@@ -19,11 +19,17 @@ use crate::{
     names::TRACKING_FINALIZER,
 };
 
+/// How long one read may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Wait before marks that could not be put back are looked at again.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+
 /// Sees to everything that the latest events brought up.
 pub fn attend(ctx: &Arc<Context>) {
     let (repairs, met) = {
         let mut state = ctx.state();
-        if state.repairs.is_empty() && state.met.is_empty() {
+        // Whose job an object names is known once everything was listed.
+        if !state.listed || (state.repairs.is_empty() && state.met.is_empty()) {
             return;
         }
         let repairs = std::mem::take(&mut state.repairs);
@@ -39,7 +45,9 @@ pub fn attend(ctx: &Arc<Context>) {
                 let Repair {
                     namespace, name, ..
                 } = &repair;
-                tracing::warn!(object.namespace = namespace, object.name = name, error = %error, "labels of ours are missing and could not be put back");
+                tracing::warn!(object.namespace = namespace, object.name = name, error = %error, "labels of ours are missing and could not be put back, trying again");
+                tokio::time::sleep(ASK_AGAIN).await;
+                look_again(&ctx, &repair).await;
             }
         });
     }
@@ -98,6 +106,45 @@ async fn put_back(ctx: &Context, repair: &Repair) -> Result<(), StepError> {
         Err(error) if matches!(error.kind, ErrorKind::Conflict | ErrorKind::NotFound) => Ok(()),
         other => Ok(other?),
     }
+}
+
+/// An object that lacks the label is in no watch: until it has it again, it is looked at from time to time.
+async fn look_again(ctx: &Arc<Context>, repair: &Repair) {
+    let Repair {
+        kind,
+        namespace,
+        name,
+        uid,
+        ..
+    } = repair;
+    let reader = Reader::new(ctx.read.clone(), PATIENCE);
+    let found = match kind {
+        ObjectKind::Pod => {
+            let found = reader.get::<Pod>(namespace, name).await;
+            found.map(|pod| pod.map(|pod| ctx.state().see_pod(&pod)))
+        }
+        ObjectKind::Service => {
+            let found = reader.get::<Service>(namespace, name).await;
+            found.map(|service| service.map(|service| ctx.state().see_service(&service)))
+        }
+        ObjectKind::Secret => {
+            let found = reader.get::<Secret>(namespace, name).await;
+            found.map(|secret| secret.map(|secret| ctx.state().see_secret(&secret)))
+        }
+    };
+    let key = match found {
+        Ok(Some(key)) => key,
+        Ok(None) => ctx.state().ledger.see_gone(uid),
+        // Whoever cannot read it either tries the same again.
+        Err(_) => {
+            ctx.state().repairs.push(repair.clone());
+            None
+        }
+    };
+    if let Some(key) = key {
+        ctx.nudge(&key.job_uid);
+    }
+    attend(ctx);
 }
 
 /// A Secret is replaced: the operator has no right to patch one.

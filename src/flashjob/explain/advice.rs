@@ -206,7 +206,9 @@ pub(super) fn of_job(known: &Known<'_>, explanation: &Explanation) -> Vec<Advice
             "to see more of a device",
             format!(
                 "flashjob-operator explain {} {} -n {}",
-                about.job, device.uuid, about.namespace
+                about.job,
+                name(&device.uuid, "UUID"),
+                about.namespace
             ),
         ));
     }

@@ -26,6 +26,10 @@ impl Api {
         let pod = PodSight {
             sight: self.fresh(&bare(identity), &name),
             node: None,
+            address: match self.services.get(&name).map(|service| &service.address) {
+                Some(Address::Ipv4(address)) => Some(address.clone()),
+                _ => None,
+            },
             ..fixtures::pod(identity)
         };
         let flash = Flash {

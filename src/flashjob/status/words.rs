@@ -36,12 +36,12 @@ pub fn bound(device: &mut DeviceStatus) {
         completion_time: _,
         log_tail,
     } = device;
+    earlier_failures.truncate(MAX_FAILURES);
     let names = [host_endpoint, release, pod, reason];
     let names = names.into_iter().flatten().chain([uuid, phase]);
     names
         .chain(earlier_failures.iter_mut())
         .for_each(|name| display::shorten(name, MAX_NAME));
-    earlier_failures.truncate(MAX_FAILURES);
     if let Some(message) = message {
         display::shorten(message, MESSAGE);
     }
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn no_text_of_an_entry_is_longer_than_its_bound_and_a_version_is_whole_or_left_out() {
-        let huge = || "x\n".repeat(100_000);
+        let huge = || "x\n".repeat(10_000);
         let mut device = DeviceStatus {
             uuid: huge(),
             host_endpoint: Some(huge()),
