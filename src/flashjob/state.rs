@@ -30,6 +30,10 @@ use jiff::Timestamp;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each says of something else whether it was listed or changed"
+)]
 pub struct State {
     /// FlashJobs by uid, as last read or written.
     jobs: HashMap<String, Arc<Job>>,

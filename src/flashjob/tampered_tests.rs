@@ -163,9 +163,8 @@ proptest! {
         let status = scene.status(60);
         prop_assert!(status.counts.unwrap().selected <= 1_000_000);
         let again = Job::of_answer(crate::api::FlashJob {
-            metadata: scene.job.object.metadata.clone(),
-            spec: scene.job.spec.clone().unwrap(),
             status: Some(status.clone()),
+            ..scene.job.to_object()
         })
         .unwrap();
         if scene.job.tampered.is_some() {

@@ -1,6 +1,9 @@
 //! Digests of values and charts that are the same whoever wrote them down: helm keeps every number of values as a float. Pure.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    fmt::Write as _,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use serde_json::{Value, json};
 
@@ -11,7 +14,7 @@ use crate::chart::{Chart, File};
 #[must_use]
 pub fn values_digest(values: &Value) -> String {
     let mut text = String::new();
-    write(values, &mut text);
+    canonical(values, &mut text);
     hash(text.as_bytes())
 }
 
@@ -81,16 +84,17 @@ fn hashed(files: &[File]) -> Vec<(&str, String)> {
     hashed
 }
 
-fn write(value: &Value, text: &mut String) {
+fn canonical(value: &Value, text: &mut String) {
     match value {
         Value::Number(number) => {
             let float = number.as_f64().unwrap_or(f64::NAN);
-            text.push_str(&format!("{float:e}"));
+            // Writing into a string never fails.
+            let _ = write!(text, "{float:e}");
         }
         Value::Array(items) => {
             text.push('[');
             for item in items {
-                write(item, text);
+                canonical(item, text);
                 text.push(',');
             }
             text.push(']');
@@ -100,7 +104,7 @@ fn write(value: &Value, text: &mut String) {
             for (key, value) in fields {
                 text.push_str(&json!(key).to_string());
                 text.push(':');
-                write(value, text);
+                canonical(value, text);
                 text.push(',');
             }
             text.push('}');

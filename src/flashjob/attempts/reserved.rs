@@ -42,17 +42,17 @@ pub(super) fn reserved(attempt: &Attempt, wish: &Wish, until: &Deadlines<'_>) ->
         return due.into_step(decision);
     }
     match addresses::given(attempt).map_or_else(|| service.address.clone(), Address::Ipv4) {
-        Address::Ipv4(address) => match &wish.held {
-            Some((reason, message)) => Decision::wait(phase, *reason, message.clone()),
-            None => {
-                let decision = Decision::wait(phase, Reason::Reserved, "");
-                decision.with(if service.tracked() {
-                    Step::Launch { address }
-                } else {
-                    Step::HoldService
-                })
+        Address::Ipv4(address) => {
+            if let Some((reason, message)) = &wish.held {
+                return Decision::wait(phase, *reason, message.clone());
             }
-        },
+            let step = if service.tracked() {
+                Step::Launch { address }
+            } else {
+                Step::HoldService
+            };
+            Decision::wait(phase, Reason::Reserved, "").with(step)
+        }
         Address::None => overdue(phase, Reason::AddressPending, &address_hint(service), until),
         Address::Unusable(what) => {
             let message =

@@ -237,7 +237,9 @@ impl Api {
     /// The hostile writer goes, and takes everything along.
     pub fn withdraw_all(&mut self) {
         let uids: Vec<String> = self.forged.keys().cloned().collect();
-        uids.iter().for_each(|uid| self.withdraw(uid));
+        for uid in &uids {
+            self.withdraw(uid);
+        }
     }
 
     /// No leader reads, changes or deletes what it did not write, and nothing is made for an attempt that no leader began.

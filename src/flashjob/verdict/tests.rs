@@ -441,7 +441,9 @@ fn started(environment: &[&str]) -> String {
         "2026/11/28 12:00:00 esp32-ota initialized\n2026/11/28 12:00:00 Environment variables:\n",
     );
     for entry in environment {
-        log += &format!("2026/11/28 12:00:00 {entry}\n");
+        log.push_str("2026/11/28 12:00:00 ");
+        log.push_str(entry);
+        log.push('\n');
     }
     log + "2026/11/28 12:00:00 KUBERNETES_PORT=tcp://10.96.0.1:443\n2026/11/28 12:00:00 Parsed job options\n"
         + "2026/11/28 12:00:00 \t- Host: 192.0.2.1\n2026/11/28 12:00:00 Executing ota-agent with env\n"
