@@ -187,6 +187,10 @@ impl<'a> Deadlines<'a> {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::redundant_closure_for_method_calls,
+    reason = "a method of a type with a lifetime is not general enough"
+)]
 mod tests {
     use rstest::rstest;
 
@@ -227,12 +231,12 @@ mod tests {
         let who = identity(0, "a");
         let pending = record(&who, Status::PendingInstall, false);
         let begun = seen(&attempt(Some(pending.clone()), None, None), None, 1_000);
-        assert_eq!(left(&begun, 1_000, Deadlines::address), 120);
+        assert_eq!(left(&begun, 1_000, |until| until.address()), 120);
         let waiting = attempt(Some(pending), None, Some(pod(&who)));
         let waiting = seen(&waiting, Some(&begun), 1_010);
-        assert_eq!(left(&waiting, 1_050, Deadlines::address), 70);
-        assert_eq!(left(&waiting, 1_050, Deadlines::start), 260);
-        assert_eq!(left(&waiting, 1_050, Deadlines::helm), 0);
+        assert_eq!(left(&waiting, 1_050, |until| until.address()), 70);
+        assert_eq!(left(&waiting, 1_050, |until| until.start()), 260);
+        assert_eq!(left(&waiting, 1_050, |until| until.helm()), 0);
         let again = seen(
             &attempt(None, None, Some(running(&who))),
             Some(&waiting),
@@ -257,7 +261,7 @@ mod tests {
         let who = attempt(None, None, Some(running(&identity(0, "a"))));
         let first = Waits::of(&who, ended, None, up(60));
         let later = Waits::of(&who, ended, Some(&first), up(100));
-        assert_eq!(left(&later, 100, Deadlines::cool_down), expected);
+        assert_eq!(left(&later, 100, |until| until.cool_down()), expected);
     }
 
     #[test]
@@ -265,8 +269,8 @@ mod tests {
         let who = identity(0, "a");
         let pending = record(&who, Status::PendingInstall, false);
         let known = seen(&attempt(Some(pending.clone()), None, None), None, 5);
-        assert_eq!(left(&known, 115, Deadlines::address), 10);
+        assert_eq!(left(&known, 115, |until| until.address()), 10);
         let anew = seen(&attempt(Some(pending), None, None), None, 115);
-        assert_eq!(left(&anew, 115, Deadlines::address), 120);
+        assert_eq!(left(&anew, 115, |until| until.address()), 120);
     }
 }

@@ -616,10 +616,10 @@ async fn a_key_that_is_rotated_keeps_flashes_in_flight_and_the_operator_starts_o
     lab.flash("job", std::slice::from_ref(&uuid));
     lab.stands("job", &uuid, "Flashing").await;
     lab.meanwhile(|lab| {
-        let path = "-o=jsonpath={.type} {.data.current}";
+        let query = "-o=jsonpath={.type} {.data.current}";
         let found = lab
             .system
-            .kubectl(&["get", "secret", "flashjob-operator-seal", path]);
+            .kubectl(&["get", "secret", "flashjob-operator-seal", query]);
         let (kind, current) = found.split_once(' ').unwrap();
         assert_eq!(kind, SEAL_KEY_TYPE);
         let rotated =
