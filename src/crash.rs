@@ -99,8 +99,6 @@ writes! {
     HelmReserve = "helm-reserve",
     /// helm makes its Pod: writes 4 and 5.
     HelmLaunch = "helm-launch",
-    /// helm removes a release.
-    HelmUninstall = "helm-uninstall",
     /// A selection that is not needed any more is deleted.
     SelectionDelete = "selection-delete",
     /// A job whose time to live has passed is deleted.
@@ -118,18 +116,13 @@ impl Write {
             Self::RecordCreate | Self::ServiceApply | Self::PodCreate | Self::RecordDeployed => {
                 Some("native")
             }
-            Self::RecordSettle | Self::HelmReserve | Self::HelmLaunch | Self::HelmUninstall => {
-                Some("helm")
-            }
+            Self::RecordSettle | Self::HelmReserve | Self::HelmLaunch => Some("helm"),
             _ => None,
         }
     }
 
     const fn is_child(self) -> bool {
-        matches!(
-            self,
-            Self::HelmReserve | Self::HelmLaunch | Self::HelmUninstall
-        )
+        matches!(self, Self::HelmReserve | Self::HelmLaunch)
     }
 }
 

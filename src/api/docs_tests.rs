@@ -1,11 +1,12 @@
 //! The manual keeps up with the words of the API: whoever sees a reason finds what to do about it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use super::{ConditionType, Reason};
 
 const TROUBLESHOOTING: &str = include_str!("../../docs/troubleshooting.md");
 const README: &str = include_str!("../../README.md");
+const SECURITY: &str = include_str!("../../SECURITY.md");
 
 /// Words in code style in the first column of the tables whose first column has this heading.
 fn first_column<'a>(page: &'a str, heading: &str) -> BTreeSet<&'a str> {
@@ -43,4 +44,35 @@ fn the_readme_speaks_of_conditions_and_reasons_that_exist() {
         .filter(|word| Reason::parse(word).is_none())
         .collect();
     assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+/// The text of every Rust file below a folder of the repository.
+fn sources(folder: &Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_test_that_proves_a_claim_about_security_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut text = String::new();
+    ["src", "tests"].map(|folder| sources(&root.join(folder), &mut text));
+    let quoted = SECURITY.split('`').skip(1).step_by(2);
+    let is_test = |word: &&str| {
+        let letters = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        word.matches('_').count() >= 4 && word.bytes().all(letters)
+    };
+    let named: Vec<_> = quoted.filter(is_test).collect();
+    assert!(named.len() >= 20, "{named:?}");
+    let missing: Vec<_> = named
+        .into_iter()
+        .filter(|name| !text.contains(&format!("fn {name}(")))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }

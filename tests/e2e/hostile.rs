@@ -415,7 +415,8 @@ async fn a_forged_record_of_a_job_is_never_rendered_and_keeps_its_device_until_i
     );
     let kept = lab.stands("job", &uuid, "SealUnknown").await;
     let message = text(&kept["message"]);
-    let command = format!("helm uninstall flash-{uuid} -n {}", lab.space.name);
+    let name = text(&forgery["metadata"]["name"]).to_owned();
+    let command = format!("kubectl delete secret {name} -n {}", lab.space.name);
     assert!(
         message.contains("bears no seal of this operator") && message.ends_with(&command),
         "{message}"
@@ -425,7 +426,6 @@ async fn a_forged_record_of_a_job_is_never_rendered_and_keeps_its_device_until_i
     assert!(reasons.contains("SealUnknown"), "{reasons}");
     assert_eq!(lab.births("pods"), Vec::<String>::new());
 
-    let name = text(&forgery["metadata"]["name"]).to_owned();
     mallory.does(&["delete", "secret", &name]).unwrap();
     let done = lab.space.finished("job", 120).await;
     assert_eq!(done.count("succeeded"), 1, "{:#}", done.0);

@@ -1,4 +1,4 @@
-//! The same writes by the helm command: two `helm upgrade --install` and one `helm uninstall` a device.
+//! The same writes by the helm command: two `helm upgrade --install` a device. What it made the operator removes itself.
 //!
 //! A step waits for its helm process, nobody else does. When helm fails, the API server is asked what there is: with a Pod the
 //! flash is under way whatever helm says; without one the revision is put to `failed` without the Pod in its manifest, so that
@@ -30,7 +30,7 @@ use crate::{
     release::{
         Intent, Record, Stored,
         engine::helm::{
-            Failure, Helm, Operation, Outcome, Reason as HelmReason, Uninstall, Upgrade,
+            Failure, Helm, Operation, Outcome, Reason as HelmReason, Upgrade,
         },
     },
     seal::{Seals, chart_digest},
@@ -240,25 +240,6 @@ async fn upgrade(
     }
     until_answered(|| look(ctx, identity, plan)).await;
     mend(ctx, identity, plan.revision, &failure).await
-}
-
-/// `helm uninstall`; a release that is not there is no failure.
-///
-/// # Errors
-/// When helm fails.
-pub async fn uninstall(
-    ctx: &Context,
-    helm: &Helm,
-    namespace: &str,
-    release: &str,
-) -> Result<(), StepError> {
-    let uninstall = Uninstall {
-        release: release.to_owned(),
-        namespace: namespace.to_owned(),
-    };
-    let uninstall = Operation::Uninstall(uninstall);
-    let outcome = run(ctx, Write::HelmUninstall, helm, uninstall).await?;
-    outcome.result.map_err(|failure| failed(&failure))
 }
 
 /// Lets helm write, to its end; an error means that it was never started.

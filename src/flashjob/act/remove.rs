@@ -1,7 +1,7 @@
 //! Write 8: what is left of an attempt goes, in order; every DELETE carries the uid.
 
 use super::{
-    StepError, helm,
+    StepError,
     launch::{get_pod, put},
 };
 use crate::{
@@ -170,7 +170,9 @@ async fn delete_service(ctx: &Context, attempt: &Attempt) -> Result<(), StepErro
     Ok(())
 }
 
-/// The release goes: every revision of this attempt, and older ones that ended, as `helm uninstall` removes a whole release.
+/// The release goes: every revision of this attempt, and older ones that ended, as `helm uninstall` removes a whole release. With
+/// either engine the operator deletes them itself, by their uids: helm would read the record once more, and delete whatever
+/// somebody has written into it since.
 async fn delete_records(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
     let Some(newest) = attempt.record() else {
         return Ok(());
@@ -178,10 +180,6 @@ async fn delete_records(ctx: &Context, attempt: &Attempt) -> Result<(), StepErro
     let Some(key) = Key::parse(&newest.sight.name) else {
         return Ok(());
     };
-    // helm removes a release as a whole: not while another attempt has a part in it.
-    if let Some(helm) = ctx.helm.as_ref().filter(|_| is_alone(ctx, attempt, &key)) {
-        helm::uninstall(ctx, helm, &attempt.identity.namespace, &key.release).await?;
-    }
     let doomed: Vec<(String, String)> = {
         let state = ctx.state();
         let records = state
@@ -198,21 +196,24 @@ async fn delete_records(ctx: &Context, attempt: &Attempt) -> Result<(), StepErro
                 Status::Failed | Status::Superseded | Status::Uninstalled
             )
         };
-        // A revision that a person's helm made of ours is history of this release, too.
-        let unsealed = state
-            .ledger
-            .unsealed
-            .of_release(&attempt.identity.namespace, &key.release)
-            .filter(|object| object.job_uid == attempt.identity.key.job_uid);
-        let unsealed = unsealed.map(|object| (object.name.clone(), object.uid.clone()));
         let goes = of_release.filter(|record| {
             record.sight.identity.key == attempt.identity.key
                 || (record.revision < newest.revision && ended(record.status))
         });
         goes.map(|record| (record.sight.name.clone(), record.sight.uid.clone()))
-            .chain(unsealed)
             .collect()
     };
+    delete_secrets(ctx, attempt, doomed).await?;
+    delete_secrets(ctx, attempt, revisions_by_hand(ctx, attempt, &key)).await?;
+    ctx.metrics.release(ctx.engine(), "uninstall", "ok");
+    Ok(())
+}
+
+async fn delete_secrets(
+    ctx: &Context,
+    attempt: &Attempt,
+    doomed: Vec<(String, String)>,
+) -> Result<(), StepError> {
     for (name, uid) in doomed {
         let condition = DeleteCondition::uid(&uid);
         let namespace = &attempt.identity.namespace;
@@ -221,26 +222,18 @@ async fn delete_records(ctx: &Context, attempt: &Attempt) -> Result<(), StepErro
         ctx.crash.around(Write::RecordDelete, request).await?;
         ctx.state().ledger.see_gone(&uid);
     }
-    ctx.metrics.release(ctx.engine(), "uninstall", "ok");
     Ok(())
 }
 
-/// Whether no other attempt took the release over. This very step holds the device's lock, so none begins meanwhile.
-fn is_alone(ctx: &Context, attempt: &Attempt, newest: &Key) -> bool {
-    let later = |key: &Key| key.release == newest.release && key.revision > newest.revision;
-    let takes_part = |other: &Attempt| {
-        let wrote = other
-            .records
-            .values()
-            .any(|record| Key::parse(&record.sight.name).is_some_and(|key| later(&key)));
-        wrote || (other.holds_slot() && other.identity.uuid == attempt.identity.uuid)
-    };
+/// Revisions that a person's helm made of this release, with the labels of its attempt: history of the release, and over with it.
+fn revisions_by_hand(ctx: &Context, attempt: &Attempt, key: &Key) -> Vec<(String, String)> {
     let state = ctx.state();
-    let others = state.ledger.all().map(|(_, other)| other).filter(|other| {
-        other.identity.namespace == attempt.identity.namespace
-            && other.identity.key != attempt.identity.key
-    });
-    !others.into_iter().any(takes_part)
+    let unsealed = &state.ledger.unsealed;
+    let of_release = unsealed.of_release(&attempt.identity.namespace, &key.release);
+    let of_job = of_release.filter(|object| object.job_uid == attempt.identity.key.job_uid);
+    of_job
+        .map(|object| (object.name.clone(), object.uid.clone()))
+        .collect()
 }
 
 /// The release stays, as `failed`, with its reason: `helm list` shows it until the job goes or another job takes the device.
@@ -259,6 +252,9 @@ async fn fail_record(ctx: &Context, attempt: &Attempt, description: &str) -> Res
     record.info.last_deployed = Some(crate::cluster::clock::now());
     record.info.description = display::prose(description, MAX_DESCRIPTION).into_owned();
     put(ctx, Write::RecordFailed, &stored, (record, newest.has_pod)).await?;
+    if let Some(key) = Key::parse(&newest.sight.name) {
+        delete_secrets(ctx, attempt, revisions_by_hand(ctx, attempt, &key)).await?;
+    }
     ctx.metrics.release(ctx.engine(), "fail", "ok");
     Ok(())
 }

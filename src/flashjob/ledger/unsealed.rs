@@ -71,13 +71,11 @@ impl UnsealedObject {
             ..
         } = self;
         let kind = kind.as_str();
-        let command = match &self.release {
-            Some((release, _)) => format!("helm uninstall {release} -n {namespace}"),
-            None => format!(
-                "kubectl delete {} {name} -n {namespace}",
-                kind.to_lowercase()
-            ),
-        };
+        // Not helm: it would run hooks and delete objects that somebody wrote into the record, with the rights of whoever follows this.
+        let command = format!(
+            "kubectl delete {} {name} -n {namespace}",
+            kind.to_lowercase()
+        );
         format!(
             "{kind} {name} names this device and bears no seal of this operator, which therefore cannot know whether the device \
              is being flashed; when you are sure that it is not: {command}"
@@ -253,7 +251,7 @@ mod tests {
         unsealed.see(object(ObjectKind::Secret, "r"));
         let named = |unsealed: &Unsealed| unsealed.at("lab", "a", None).unwrap().advice();
         assert!(
-            named(&unsealed).ends_with("helm uninstall flash-a -n lab"),
+            named(&unsealed).ends_with("kubectl delete secret flash-a-r -n lab"),
             "{}",
             named(&unsealed)
         );
