@@ -362,6 +362,16 @@ pub struct Settings {
     #[arg(long, env = "FLASHJOB_CRASH_AT", hide = true)]
     crash_at: Option<crate::crash::CrashAt>,
 
+    /// Seconds after its deadline at which a Pod that nobody ended is asked about at its node: the kubelet's own grace, and a minute
+    /// for a node that only seems lost.
+    #[arg(
+        long,
+        env = "FLASHJOB_LOST_GRACE_SECONDS",
+        default_value_t = 360,
+        hide = true
+    )]
+    pub lost_grace_seconds: u64,
+
     /// Milliseconds that one write may take.
     #[arg(
         long,

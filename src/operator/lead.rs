@@ -189,8 +189,7 @@ fn limits(settings: &Settings, markers: Markers) -> Limits {
             address_seconds: seconds(settings.address_timeout_seconds),
             start_seconds: seconds(settings.start_deadline_seconds),
             cool_down_seconds: seconds(settings.cool_down_seconds),
-            // The kubelet's own grace, and a minute for a node that only seems lost.
-            lost_seconds: 300 + 60,
+            lost_seconds: seconds(settings.lost_grace_seconds),
             retry_seconds: seconds(settings.retry_base_seconds),
             helm_seconds: seconds(
                 (Duration::from_secs(settings.helm_timeout)

@@ -1,6 +1,6 @@
 //! A Pod that nobody ends: on a ready node it is left alone, with its node it is lost.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Stage;
 use crate::support::{ControlPlane, Params, seconds};
@@ -39,18 +39,20 @@ async fn a_pod_long_past_its_deadline_is_left_alone_on_a_ready_node_and_is_lost_
         never_ends_share: 1.0,
         ..Params::default()
     };
-    let stage = Stage::on(plane, "lost", params, &["--engine", "native"]).await;
+    let arguments = ["--engine", "native", "--lost-grace-seconds=5"];
+    let stage = Stage::on(plane, "lost", params, &arguments).await;
     let uuid = stage.fleet.uuids().remove(0);
     stage
-        .flash("job", std::slice::from_ref(&uuid), Value::Null)
+        .flash(
+            "job",
+            std::slice::from_ref(&uuid),
+            json!({"activeDeadlineSecondsPerDevice": 15}),
+        )
         .await;
     let pod = stage.flashing(&uuid).await;
     let space = &stage.space;
+    // No kubelet ends it, however long ago it began.
     space.kubectl(&["annotate", "pod", &pod, "flashjob.test/lost=true"]);
-    // It was started hours ago, for all that anybody can see.
-    let patch = json!({"status": {"startTime": "2026-01-01T00:00:00Z"}}).to_string();
-    let change = ["--subresource=status", "--type=merge", "-p", &patch];
-    space.kubectl(&[&["patch", "pod", &pod], &change[..]].concat());
     let asked = || {
         let audit = plane.audit();
         let nodes = audit.0.iter().filter(|request| {
