@@ -48,7 +48,6 @@ fn merge(into: &mut Value, from: &Value) {
 #[case::an_endless_selection(json!({"selection": {"count": i64::MAX}}), "status.selection.count is 9223372036854775807")]
 #[case::a_device_that_is_not_selected(json!({"devices": [{"index": 1, "uuid": "b", "phase": "Flashing"}, {"index": 7, "uuid": "x", "phase": "Flashing", "pod": "flash-x-a"}]}), "status.devices[1].index is 7, and the selection has 2 devices")]
 #[case::a_negative_device(json!({"devices": [{"index": -1, "phase": "Succeeded"}]}), "status.devices[0].index is -1")]
-#[case::more_entries_than_devices(json!({"devices": vec![json!({"index": 0}); 10_001]}), "status.devices has 10001 entries")]
 fn what_the_operator_cannot_have_written_is_named_and_nothing_starts_or_is_overwritten(
     #[case] edit: Value,
     #[case] says: &str,
@@ -110,7 +109,7 @@ fn a_flash_in_progress_goes_on_under_a_status_that_was_edited_and_its_verdict_is
 #[case::words(json!({"message": "\u{1b}[2J".repeat(50_000), "stop": {"reason": "x", "message": "y".repeat(200_000), "limit": "1"}}))]
 #[case::examples(json!({"selection": {"notSelectable": {"count": i64::MAX, "examples": vec!["\u{1b}[2J".repeat(5_000); 50]}}}))]
 #[case::deadline(json!({"effective": {"activeDeadlineSecondsPerDevice": i64::MAX, "parallelism": i64::MIN}}))]
-#[case::conditions(json!({"conditions": vec![json!({"type": "Odd", "status": "True", "reason": "Odd", "message": "m".repeat(5_000), "lastTransitionTime": "2026-01-01T00:00:00Z"}); 200]}))]
+#[case::conditions(json!({"conditions": vec![json!({"type": "Odd", "status": "True", "reason": "Odd", "message": "m".repeat(5_000), "lastTransitionTime": "2026-01-01T00:00:00Z"}); 100]}))]
 #[case::a_step_of_nowhere(json!({"step": {"id": "1.18446744073709551615", "of": i64::MAX, "devices": i64::MIN, "approvedThrough": i64::MAX, "state": "Odd"}}))]
 #[case::attempts(json!({"devices": [{"index": 0, "phase": "Waiting", "attempts": i64::MAX, "earlierFailures": vec!["FlashFailed"; 50_000]}]}))]
 fn what_is_only_said_is_bounded_and_the_job_goes_on(#[case] edit: Value) {

@@ -51,6 +51,7 @@ impl Lab {
             &space.name,
             "--lease-namespace",
             &system.name,
+            "--ignored-operators=*",
             "--cool-down-seconds=0",
         ];
         let arguments = [&own[..], more];
