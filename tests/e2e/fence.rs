@@ -149,14 +149,17 @@ async fn fenced_operators_flash_and_each_pod_names_the_leader(#[case] engine: &s
     assert!(operator.log().contains(PROVED));
 }
 
-/// A copy of the flash chart whose Pod does not get what the operator annotates.
-fn chart_without_annotations(directory: &Path) {
+/// A copy of the flash chart whose Pod does not get the leader that the operator annotates.
+fn chart_without_the_leader(directory: &Path) {
     let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/flash-pod");
     let mut copy = std::process::Command::new("cp");
     crate::support::control_plane::run(copy.arg("-rT").args([&chart, directory]));
     let pod = directory.join("templates/pod.yaml");
     let text = std::fs::read_to_string(&pod).unwrap();
-    let without = text.replace(".Values.operator.annotations", ".Values.operator.none");
+    let without = text.replace(
+        "with .Values.operator.annotations",
+        "with omit .Values.operator.annotations \"flashjob.nbfc.io/leader\"",
+    );
     assert_ne!(text, without);
     std::fs::write(&pod, without).unwrap();
 }
@@ -167,7 +170,7 @@ async fn a_chart_that_drops_the_annotation_is_refused_with_the_reason_in_plain_w
     let fleet = space.healthy(1, 2.0).await;
     let _fence = Fence::around(&space, |_| {});
     let chart = tempfile::tempdir().unwrap();
-    chart_without_annotations(chart.path());
+    chart_without_the_leader(chart.path());
     let path = chart.path().to_str().unwrap();
     let _operator = space.operator(&["--engine", "helm", "--fence", "--flash-pod-chart", path]);
     let uuids = fleet.uuids();
