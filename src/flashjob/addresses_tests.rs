@@ -1,12 +1,15 @@
 use rstest::rstest;
+use serde_json::json;
 
 use super::*;
 use crate::{
     flashjob::{
-        fixtures::{Scene, address, at, attempt, identity, record, running, service, take_in},
+        fixtures::{
+            Scene, address, at, attempt, identity, numbered, record, running, service, take_in,
+        },
         sight::{Identity, RecordSight},
     },
-    release::Status,
+    release::{Status, Stored},
 };
 
 fn other() -> Address {
@@ -195,4 +198,33 @@ fn what_was_never_known_is_not_missed() {
     };
     let untold = attempt(None, Some(served), Some(pod));
     assert_eq!(lost(&untold), None);
+}
+
+#[test]
+fn a_failed_release_remembers_its_address_and_does_not_keep_it() {
+    let who = elsewhere();
+    let (mut ledger, attempt) = ledger(5, address(), true);
+    assert!(in_use(&ledger, &attempt).is_some());
+    let known = ledger.attempt(&who.key).unwrap().clone();
+    let [pod, service] = [
+        known.pod.unwrap().sight.uid,
+        known.service.unwrap().sight.uid,
+    ];
+    let mut failed = numbered(&who, 1, Status::Failed);
+    let mut stored = Stored::clone(failed.stored.as_ref().unwrap());
+    stored.record.config = json!({"externalIP": given_text(&address())});
+    failed.stored = Some(std::sync::Arc::new(stored));
+    failed.sight.version = 99;
+    ledger.see_record(failed);
+    ledger.see_gone(&pod);
+    ledger.see_gone(&service);
+    assert!(ledger.attempt(&who.key).is_some(), "helm list shows it");
+    assert_eq!(in_use(&ledger, &attempt), None);
+}
+
+fn given_text(address: &Address) -> &str {
+    match address {
+        Address::Ipv4(text) => text,
+        Address::None | Address::Unusable(_) => "",
+    }
 }

@@ -23,6 +23,7 @@ pub fn sweep(ctx: &Arc<Context>) {
     }
     state.tidy();
     drop(state);
+    act::repair::attend(ctx);
     act::repair::let_go(ctx);
 }
 

@@ -149,7 +149,7 @@ async fn a_refused_pod_sends_its_device_back_to_wait_with_the_reason_and_it_is_f
 }
 
 /// What this engine does not have and helm has.
-const ONLY_HELM: &str = "duration 61";
+const ONLY_HELM: &str = "duration \"61\"";
 
 /// A copy of the flash chart, with this expression in an annotation of its Pod, and one more file.
 fn chart_with(directory: &Path, expression: &str, file: Option<(&str, &str)>) {

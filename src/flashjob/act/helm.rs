@@ -29,9 +29,7 @@ use crate::{
     names::ANNOTATION_LEADER,
     release::{
         Intent, Record, Stored,
-        engine::helm::{
-            Failure, Helm, Operation, Outcome, Reason as HelmReason, Upgrade,
-        },
+        engine::helm::{Failure, Helm, Operation, Outcome, Reason as HelmReason, Upgrade},
     },
     seal::{Seals, chart_digest},
 };

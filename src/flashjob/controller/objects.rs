@@ -113,6 +113,18 @@ fn nudge(ctx: &Context, key: Option<&AttemptKey>) {
     }
 }
 
+/// Any job of the namespace may have waited for an object that was not ours.
+fn nudge_all_of(ctx: &Context, namespace: &str) {
+    let uids: Vec<String> = {
+        let state = ctx.state();
+        let jobs = state.jobs().filter(|job| job.namespace == namespace);
+        jobs.map(|job| job.uid.clone()).collect()
+    };
+    for uid in uids {
+        ctx.nudge(&uid);
+    }
+}
+
 /// An object left the watch. One that was deleted says when; one that does not may only have lost the label that it is watched by.
 fn deleted<K>(ctx: &Arc<Context>, kind: &'static str, see: See<K>, object: &K)
 where
@@ -127,6 +139,9 @@ where
     if !is_ours || object.meta().deletion_timestamp.is_some() {
         let key = ctx.state().ledger.see_gone(&uid);
         nudge(ctx, key.as_ref());
+        if !is_ours {
+            nudge_all_of(ctx, &object.namespace().unwrap_or_default());
+        }
         return;
     }
     let at = (
@@ -163,6 +178,9 @@ where
         None => ctx.state().ledger.see_gone(uid),
     };
     nudge(ctx, key.as_ref());
+    if key.is_none() {
+        nudge_all_of(ctx, namespace);
+    }
     attend(ctx);
     Ok(())
 }

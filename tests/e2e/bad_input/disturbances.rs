@@ -100,6 +100,13 @@ async fn a_right_that_is_taken_away_is_named_in_the_api_s_words_and_nothing_is_l
     let arguments = ["--address-timeout-seconds=300"];
     let stage = Stage::on(plane, "right", healthy(1, 1.0), &arguments).await;
     let uuid = stage.fleet.uuids().remove(0);
+    stage
+        .space
+        .eventually("the key of the seals", PATIENCE, async || {
+            let query = ["get", "secret", "flashjob-operator-seal"];
+            stage.space.try_kubectl(&query).ok()
+        })
+        .await;
     let right = Right::taken(&stage.space, role, resource, verb);
     stage
         .flash("job", std::slice::from_ref(&uuid), Value::Null)
