@@ -43,7 +43,7 @@ pub fn line(text: &str, limit: usize) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Sentences, such as those of a kubelet or of helm, as [`line`] shows them: what was on several lines is joined by blanks.
+/// Sentences, such as those of a kubelet or of helm, as [`line()`] shows them: what was on several lines is joined by blanks.
 #[must_use]
 pub fn prose(text: &str, limit: usize) -> Cow<'_, str> {
     if !text.contains(BREAKS) {
@@ -61,7 +61,7 @@ pub fn shorten(text: &mut String, limit: usize) {
     }
 }
 
-/// Several lines, each as [`line`] shows it, however long.
+/// Several lines, each as [`line()`] shows it, however long.
 #[must_use]
 pub fn block(text: &str) -> Cow<'_, str> {
     if !text
