@@ -7,10 +7,9 @@ use std::{sync::Arc, time::Duration};
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
 use serde_json::json;
 
-use super::StepError;
 use crate::{
     api::Reason,
-    cluster::{ErrorKind, ObjectKey, Reader},
+    cluster::{ApiError, ErrorKind, ObjectKey, Reader},
     flashjob::{
         belief::Repair,
         context::Context,
@@ -45,8 +44,11 @@ pub fn attend(ctx: &Arc<Context>) {
                 let Repair {
                     namespace, name, ..
                 } = &repair;
-                tracing::warn!(object.namespace = namespace, object.name = name, error = %error, "labels of ours are missing and could not be put back, trying again");
-                tokio::time::sleep(ASK_AGAIN).await;
+                // It changed meanwhile: what it is like now is asked for, as no watch may say so.
+                if error.kind != ErrorKind::Conflict {
+                    tracing::warn!(object.namespace = namespace, object.name = name, error = %error, "labels of ours are missing and could not be put back, trying again");
+                    tokio::time::sleep(ASK_AGAIN).await;
+                }
                 look_again(&ctx, &repair).await;
             }
         });
@@ -82,8 +84,8 @@ fn tell(ctx: &Context, object: &UnsealedObject) {
     ctx.nudge(&job.uid);
 }
 
-/// Puts the marks back, unless the object changed since: then its next event asks again.
-async fn put_back(ctx: &Context, repair: &Repair) -> Result<(), StepError> {
+/// Puts the marks back, unless the object changed since.
+async fn put_back(ctx: &Context, repair: &Repair) -> Result<(), ApiError> {
     let Repair {
         kind,
         namespace,
@@ -94,17 +96,13 @@ async fn put_back(ctx: &Context, repair: &Repair) -> Result<(), StepError> {
         annotations,
     } = repair;
     let key = ObjectKey::new("v1", kind.as_str(), namespace, name);
-    let written = if *kind == ObjectKind::Secret {
+    if *kind == ObjectKind::Secret {
         relabel_secret(ctx, repair).await
     } else {
         let patch = json!({"metadata": {
             "uid": uid, "resourceVersion": version.to_string(), "labels": labels, "annotations": annotations,
         }});
         ctx.writer.merge(&key, &patch).await.map(drop)
-    };
-    match written {
-        Err(error) if matches!(error.kind, ErrorKind::Conflict | ErrorKind::NotFound) => Ok(()),
-        other => Ok(other?),
     }
 }
 
@@ -148,7 +146,7 @@ async fn look_again(ctx: &Arc<Context>, repair: &Repair) {
 }
 
 /// A Secret is replaced: the operator has no right to patch one.
-async fn relabel_secret(ctx: &Context, repair: &Repair) -> Result<(), crate::cluster::ApiError> {
+async fn relabel_secret(ctx: &Context, repair: &Repair) -> Result<(), ApiError> {
     let found = super::begin::get_secret(ctx, &repair.namespace, &repair.name).await?;
     let same = |secret: &Secret| {
         let meta = &secret.metadata;
