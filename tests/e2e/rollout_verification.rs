@@ -298,7 +298,7 @@ async fn nobody_else_begins_a_device_that_is_read_back_though_its_record_was_del
             (!uid.is_empty() && !fleet.uuids().contains(&uid) && pods.is_empty()).then_some(uid)
         })
         .await;
-    space.kubectl(&["delete", "secrets", "--all"]);
+    space.kubectl(&["delete", "secrets", "-l", "owner=helm"]);
     // Nothing but the stored status knows of it, for this leader and for the next.
     space.replace(&mut operator, &[]);
     let unverified = json!({"verification": {"mode": "None"}});

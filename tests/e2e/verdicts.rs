@@ -97,13 +97,9 @@ async fn every_device_gets_the_verdict_that_it_deserves_and_is_flashed_once(#[ca
     space.kubectl(&["delete", "flashjob", "job", "--timeout=60s"]);
     space
         .eventually("empty namespace", seconds(60), async || {
-            let left = space.kubectl(&[
-                "get",
-                "pods,services,secrets,controllerrevisions",
-                "-o",
-                "name",
-            ]);
-            left.is_empty().then_some(())
+            let kinds = ["get", "pods,services,controllerrevisions", "-o", "name"];
+            let left = [space.kubectl(&kinds), space.left_behind()].concat();
+            left.trim().is_empty().then_some(())
         })
         .await;
 }
