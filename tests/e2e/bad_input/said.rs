@@ -123,7 +123,7 @@ async fn nothing_that_a_device_says_reaches_a_terminal_as_it_is() {
     let selector = json!({"namespaces": [stage.space.name]});
     let more = json!({"deviceSelector": selector, "device": "esp32", "uuid": Value::Null, "backoffLimitPerDevice": 0});
     let name = format!("asking-{}", stage.space.name);
-    let (kubeconfig, _) = stage.space.control_plane.another_token(&name);
+    let kubeconfig = stage.space.control_plane.kubeconfig("admin");
     let ask = |arguments: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_flashjob-operator"))
             .env("KUBECONFIG", &kubeconfig)
