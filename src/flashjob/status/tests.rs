@@ -289,6 +289,20 @@ fn the_failure_message_ends_with_the_command_that_shows_more() {
     );
 }
 
+#[test]
+fn a_device_that_was_skipped_did_not_succeed_in_anything() {
+    let mut scene = Scene::new(2);
+    scene.stored(|status| status.skipped_indexes = Some("0-1".into()));
+    let status = scene.status(60);
+    assert_eq!(
+        status.message.as_deref(),
+        Some("0 succeeded, 2 skipped of 2")
+    );
+    assert_eq!(condition(&status, "Complete").0, "True");
+    let counts = status.counts.unwrap();
+    assert_eq!((counts.succeeded, counts.skipped), (0, 2));
+}
+
 #[rstest]
 #[case::akri_is_missing(Reason::AkriNotInstalled, "True", "False")]
 #[case::the_chart_is_invalid(Reason::ChartInvalid, "True", "False")]
