@@ -28,6 +28,9 @@ use crate::{
 };
 use jiff::Timestamp;
 
+/// How many uids of deleted FlashJobs are remembered. An answer is late by seconds.
+const GONE_JOBS: usize = 10_000;
+
 /// See the module's documentation.
 #[derive(Debug, Default)]
 #[allow(
@@ -37,6 +40,8 @@ use jiff::Timestamp;
 pub struct State {
     /// FlashJobs by uid, as last read or written.
     jobs: HashMap<String, Arc<Job>>,
+    /// uids of FlashJobs that were deleted lately: answers to writes that were under way may still come.
+    gone_jobs: HashSet<String>,
     /// Frozen selections, by job uid.
     pub rosters: HashMap<String, Arc<Roster>>,
     /// Memories, by job uid.
@@ -76,8 +81,19 @@ pub struct State {
 }
 
 impl State {
-    /// Takes in a FlashJob. Returns false where it is older than what is known.
+    /// Takes in a FlashJob that a watch brings. Returns false where it is older than what is known.
     pub fn see_job(&mut self, job: Job) -> bool {
+        self.gone_jobs.remove(&job.uid);
+        self.take_job(job)
+    }
+
+    /// Takes in a FlashJob as a write of the operator's own left it. The answer may come after the event that it was deleted:
+    /// then it is no more.
+    pub fn see_written_job(&mut self, job: Job) -> bool {
+        !self.gone_jobs.contains(&job.uid) && self.take_job(job)
+    }
+
+    fn take_job(&mut self, job: Job) -> bool {
         if self
             .jobs
             .get(&job.uid)
@@ -94,6 +110,10 @@ impl State {
     /// A FlashJob is gone. Its attempts stay in the ledger, for the sweep.
     pub fn see_job_gone(&mut self, uid: &str) {
         self.jobs.remove(uid);
+        if self.gone_jobs.len() >= GONE_JOBS {
+            self.gone_jobs.clear();
+        }
+        self.gone_jobs.insert(uid.to_owned());
         self.ledger.see_job_gone(uid);
         self.rosters.remove(uid);
         self.frozen.remove(uid);
@@ -255,5 +275,24 @@ impl State {
             engine,
             bounds,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flashjob::fixtures::{JOB, Scene};
+
+    #[test]
+    fn an_answer_that_comes_after_its_job_was_deleted_does_not_bring_the_job_back() {
+        let mut state = State::default();
+        let job = Scene::new(1).job;
+        assert!(state.see_job(job.clone()));
+        state.see_job_gone(JOB);
+        let mut answer = job.clone();
+        answer.version += 1;
+        assert!(!state.see_written_job(answer));
+        assert!(state.job(JOB).is_none());
+        assert!(state.see_job(job), "a watch knows that it exists");
     }
 }

@@ -93,7 +93,7 @@ async fn put_status(
         stored.and_then(|object| object.status.as_ref()),
     );
     if let Some(job) = Job::parse(&answer) {
-        ctx.state().see_job(job);
+        ctx.state().see_written_job(job);
     }
     Ok(size)
 }

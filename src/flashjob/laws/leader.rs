@@ -145,8 +145,17 @@ impl Leader {
         }
     }
 
+    pub fn see_written_job(&mut self, job: &Job) {
+        self.state.see_written_job(job.clone());
+        self.note_job(job);
+    }
+
     pub fn see_job(&mut self, job: &Job) {
         self.state.see_job(job.clone());
+        self.note_job(job);
+    }
+
+    fn note_job(&mut self, job: &Job) {
         if self.bug == Some(Bug::UnlockWhileReadBack) {
             self.state.ledger.see_job_gone(&job.uid);
         }

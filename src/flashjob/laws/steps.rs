@@ -265,7 +265,7 @@ impl Leader {
             (_, Reply::Record(record)) => drop(ledger.see_record(record)),
             (_, Reply::Service(service)) => drop(ledger.see_service(service)),
             (_, Reply::Pod(Some(pod))) => drop(ledger.see_pod(pod)),
-            (_, Reply::Job(job)) => self.see_job(&job),
+            (_, Reply::Job(job)) => self.see_written_job(&job),
             (Request::DeletePod(pod, _), Reply::Gone) => drop(ledger.see_gone(&pod.sight.uid)),
             (Request::DeletePod(pod, _), Reply::Deleting) => {
                 if self.bug == Some(Bug::UnlockOnDeleteAccepted) {
