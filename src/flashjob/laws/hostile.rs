@@ -57,6 +57,15 @@ impl Forgery {
         }
     }
 
+    /// The watch that tells of the object: its place in the list of watches of one leader.
+    pub const fn queue(&self) -> usize {
+        match self {
+            Self::Record(_) => 0,
+            Self::Service(_) => 1,
+            Self::Pod(_) => 2,
+        }
+    }
+
     /// What is kept of an object without a valid seal.
     fn unsealed(&self) -> UnsealedObject {
         let sight = self.sight();
@@ -214,23 +223,13 @@ fn forged_record(who: &Identity, number: u64, now: Timestamp, deployed: bool) ->
 
 impl Api {
     fn tell_of(&mut self, forged: &Forgery) {
-        let queue = match forged.kind() {
-            ObjectKind::Secret => 0,
-            ObjectKind::Service => 1,
-            ObjectKind::Pod => 2,
-        };
-        self.tell(queue, &Event::Forged(forged.clone()));
+        self.tell(forged.queue(), &Event::Forged(forged.clone()));
     }
 
     fn withdraw(&mut self, uid: &str) {
         if let Some(forged) = self.forged.remove(uid) {
             self.next();
-            let queue = match forged.kind() {
-                ObjectKind::Secret => 0,
-                ObjectKind::Service => 1,
-                ObjectKind::Pod => 2,
-            };
-            self.tell(queue, &Event::Gone(uid.to_owned()));
+            self.tell(forged.queue(), &Event::Gone(uid.to_owned()));
         }
     }
 

@@ -19,7 +19,7 @@ use crate::{
         conditions,
         fixtures::{BOUNDS, classes, effective_of, open_classes},
         job::Job,
-        ledger::{Ledger, ObjectKind},
+        ledger::Ledger,
         plan::{self, DeviceView, Plan, World},
         remember::remember,
         roster::Roster,
@@ -175,12 +175,7 @@ impl Leader {
         let pods = api.pods.values().cloned().map(Event::Pod);
         let mut lists: [Vec<Event>; 3] = [records.collect(), services.collect(), pods.collect()];
         for forged in api.forged.values() {
-            let queue = match forged.kind() {
-                ObjectKind::Secret => 0,
-                ObjectKind::Service => 1,
-                ObjectKind::Pod => 2,
-            };
-            lists[queue].push(Event::Forged(forged.clone()));
+            lists[forged.queue()].push(Event::Forged(forged.clone()));
         }
         let exists = |uid: &String| {
             if api.forged.contains_key(uid) {
