@@ -513,7 +513,8 @@ async fn a_flash_whose_labels_were_taken_off_is_found_again_and_gets_them_back(
     #[case] unseen: bool,
 ) {
     let name = if unseen { "unseen" } else { "labels" };
-    let mut lab = Lab::new(name, "native", one_slow(12.0), &[]).await;
+    // The flash outlasts a restart of the operator: a Pod that ended needs its labels no more.
+    let mut lab = Lab::new(name, "native", one_slow(45.0), &[]).await;
     let uuid = lab.fleet.uuids().remove(0);
     lab.flash("job", std::slice::from_ref(&uuid));
     lab.stands("job", &uuid, "Flashing").await;
@@ -541,6 +542,35 @@ async fn a_flash_whose_labels_were_taken_off_is_found_again_and_gets_them_back(
     assert_eq!(done.device(&uuid)["reason"], "FirmwareSent", "{:#}", done.0);
     lab.space.assert_flashed(&lab.fleet, 1);
     lab.space.delete_job("job", 60).await;
+}
+
+#[tokio::test]
+async fn a_flash_that_ended_without_its_labels_is_finished_and_nothing_is_refused() {
+    let mut lab = Lab::new("bare", "native", one_slow(4.0), &[]).await;
+    let uuid = lab.fleet.uuids().remove(0);
+    lab.flash("job", std::slice::from_ref(&uuid));
+    lab.stands("job", &uuid, "Flashing").await;
+    let pod = text(&lab.pod(&uuid).await["metadata"]["name"]).to_owned();
+    lab.operator.kill();
+    Editor::of(&lab.space)
+        .does(&["label", "pod", &pod, "flashjob.nbfc.io/job-uid-", "uuid-"])
+        .unwrap();
+    let phase = ["get", "pod", &pod, "-o=jsonpath={.status.phase}"];
+    lab.space
+        .eventually("the flash ends", PATIENCE, async || {
+            (lab.space.kubectl(&phase) == "Succeeded").then_some(())
+        })
+        .await;
+    lab.operator = start(&lab.space, &lab.arguments);
+    let done = lab.space.finished("job", 120).await;
+    assert_eq!(done.device(&uuid)["reason"], "FirmwareSent", "{:#}", done.0);
+    lab.space.delete_job("job", 60).await;
+    let audit = lab.space.control_plane.audit();
+    let refused = audit
+        .0
+        .iter()
+        .filter(|request| request.namespace == lab.space.name && request.code == 403);
+    assert_eq!(refused.collect::<Vec<_>>(), Vec::<&_>::new());
 }
 
 /// What becomes of the key while no operator runs.
