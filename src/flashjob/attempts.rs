@@ -219,7 +219,10 @@ pub fn decide(
         let (reason, message) = working(attempt, phase);
         return Decision::wait(phase, reason, message);
     }
-    if let Some(trouble) = memory.trouble.get(id).filter(|trouble| trouble.until > now) {
+    // An attempt of which history alone is left has no write to repeat: its last one was carried out, though the answer was lost.
+    let history = wish.ending.is_none() && wish.job == JobState::Exists && is_history(attempt);
+    let trouble = memory.trouble.get(id);
+    if let Some(trouble) = trouble.filter(|trouble| trouble.until > now && !history) {
         let decision = troubled(attempt, trouble, wish, memory, until);
         return Decision { phase, ..decision };
     }
@@ -236,7 +239,7 @@ pub fn decide(
     if giving_up && !started && !memory.lost.contains(id) {
         return release(attempt, wish, until);
     }
-    if wish.ending.is_none() && wish.job == JobState::Exists && is_history(attempt) {
+    if history {
         return Decision::wait(DevicePhase::Pending, Reason::Queued, "");
     }
     let found = memory.verdicts.get(id);

@@ -481,6 +481,21 @@ fn trouble_is_waited_out() {
     assert!(matches!(after.step, Some(Step::Launch { .. })));
 }
 
+/// Its last write was carried out, and the answer was lost. The next attempt of the device is what the status shows.
+#[test]
+fn the_trouble_of_an_attempt_whose_record_is_settled_is_over() {
+    let record = RecordSight {
+        settled: Some(1),
+        ..record(&identity(0, "a"), Status::Failed, true)
+    };
+    let settled = attempt(Some(record), None, None);
+    let decision = decide(&settled, &wish(), &troubled(10), &BOUNDS, at(9));
+    assert_eq!(
+        (decision.phase, decision.reason, decision.wake_at),
+        (DevicePhase::Pending, Reason::Queued, None)
+    );
+}
+
 #[test]
 fn trouble_that_lasts_gives_up_what_was_not_launched_and_nothing_else() {
     let reserved = attempt(pending(), served(address()), None);
