@@ -25,7 +25,7 @@ test: ## Run every test, the end-to-end ones included (TEST_THREADS=6 at a time:
 	@hack/test.sh
 
 unit: ## Run the tests that need no control plane.
-	cargo test --locked --lib --bins --examples
+	cargo test --locked --workspace --lib --bins --examples
 
 sim: ## Simulate worlds full of faults, each from its seed (SEEDS=10000 FIRST_SEED=1); one seed prints its history.
 	SEEDS=$(or $(SEEDS),10000) FIRST_SEED=$(or $(FIRST_SEED),1) \

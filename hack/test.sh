@@ -14,13 +14,13 @@ export GOGC=${GOGC:-400} GOMEMLIMIT=${GOMEMLIMIT:-1GiB} GOMAXPROCS=${GOMAXPROCS:
 others() {
   local failed=0
   renice -n 10 "$BASHPID" >/dev/null
-  cargo test --locked --no-fail-fast --lib --bins --examples --benches --test '[!e]*' || failed=1
+  cargo test --locked --workspace --no-fail-fast --lib --bins --examples --benches --test '[!e]*' || failed=1
   tests/control-plane/with.sh cargo test --locked --test helm_compat -- --ignored || failed=1
   return "$failed"
 }
 
 rm -rf "$audit"
-cargo test --locked --all-targets --no-run || exit
+cargo test --locked --workspace --all-targets --no-run || exit
 said=$(mktemp)
 trap 'rm -f "$said"' EXIT
 set -m # A group of its own: all of it stops with this script.

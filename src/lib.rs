@@ -1,12 +1,12 @@
 //! The FlashJob operator: flashes firmware to fleets of devices, one Helm release per device.
 
 pub mod api;
-pub mod chart;
 pub mod cli;
 pub mod cluster;
 pub mod crash;
 pub mod device;
 pub mod display;
+pub mod flash_pod;
 pub mod flashclass;
 pub mod flashjob;
 pub mod http;

@@ -16,7 +16,6 @@ use include_dir::{Dir, include_dir};
 use tokio::{sync::watch as signal, time::sleep};
 
 use crate::{
-    chart::{Chart, load::LoadError},
     cluster::{ApiError, ClientError, Clients, Election, Fence, Leadership, Lost, Others},
     http::Readiness,
     release::engine::helm::HelmError,
@@ -24,6 +23,7 @@ use crate::{
     telemetry::Metrics,
 };
 use fence::FenceBroken;
+use helm_chart::{Chart, load::LoadError};
 use lead::lead;
 use prepare::{Prepared, prepare};
 use rivals::Rivals;

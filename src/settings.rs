@@ -7,12 +7,13 @@ mod policy;
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, ValueEnum};
-
-use crate::{
-    chart::feature::{Feature, Features},
-    telemetry::LogFormat,
+use clap::{
+    Args, ValueEnum,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
+
+use crate::telemetry::LogFormat;
+use helm_chart::feature::{Feature, Features};
 
 pub use check::SettingsError;
 pub use policy::{PolicyError, open_named, policy};
@@ -45,7 +46,7 @@ pub struct FlashPodSettings {
     #[arg(
         long,
         env = "FLASHJOB_CHART_ALLOW",
-        value_enum,
+        value_parser = chart_feature(),
         value_delimiter = ',',
         value_name = "FEATURE",
         help_heading = "Flash chart"
@@ -104,6 +105,12 @@ pub struct FlashPodSettings {
         help_heading = "Guard"
     )]
     pub allowed_extra_kinds: Vec<String>,
+}
+
+fn chart_feature() -> impl TypedValueParser<Value = Feature> {
+    let named =
+        Feature::ALL.map(|feature| PossibleValue::new(feature.name()).help(feature.summary()));
+    PossibleValuesParser::new(named).try_map(|name| name.parse::<Feature>())
 }
 
 impl FlashPodSettings {

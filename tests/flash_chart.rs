@@ -6,15 +6,15 @@
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-use flashjob_operator::chart::Chart;
-use flashjob_operator::chart::device_values::{
+use flashjob_operator::flash_pod::device_values::{
     DeviceContext, DeviceFacts, DeviceValues, JobFacts, ReleaseFacts,
 };
-use flashjob_operator::chart::guard::{Owner, Policy, Stage, Subject, check};
-use flashjob_operator::chart::layers::{Layers, merge};
-use flashjob_operator::chart::pointer::Pointer;
-use flashjob_operator::chart::schema::Schema;
-use flashjob_operator::chart::template::{Limits, Program, Release};
+use flashjob_operator::flash_pod::guard::{Owner, Policy, Stage, Subject, check};
+use flashjob_operator::flash_pod::layers::{Layers, merge};
+use helm_chart::Chart;
+use helm_chart::engine::{Limits, Program, Release};
+use helm_chart::pointer::Pointer;
+use helm_chart::schema::Schema;
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};

@@ -57,7 +57,16 @@ pub fn commit() -> String {
             |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
         )
     };
-    let changed = !git(&["status", "--porcelain", "--", "src", "charts", "Cargo.lock"]).is_empty();
+    let changed = !git(&[
+        "status",
+        "--porcelain",
+        "--",
+        "src",
+        "crates",
+        "charts",
+        "Cargo.lock",
+    ])
+    .is_empty();
     format!(
         "{}{}",
         git(&["rev-parse", "--short=12", "HEAD"]),

@@ -12,7 +12,6 @@ use super::{
 };
 use crate::{
     api::{FlashClass, FlashJob, Guarded, Instance, crd::Kind},
-    chart::template::Capabilities,
     cluster::{ApiError, Clients, ErrorKind, Fence, Reader, Scope, clock::now},
     device::Inventory,
     flashclass::{Class, Classes, Namespaces},
@@ -22,6 +21,7 @@ use crate::{
     },
     settings::FlashPodSettings,
 };
+use helm_chart::engine::Capabilities;
 
 /// How long one request may take.
 const PATIENCE: Duration = Duration::from_secs(30);

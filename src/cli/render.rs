@@ -8,7 +8,8 @@ mod values;
 use std::path::PathBuf;
 
 use super::{Failure, write_out};
-use crate::{chart::template::Capabilities, settings::FlashPodSettings};
+use crate::settings::FlashPodSettings;
+use helm_chart::engine::Capabilities;
 
 /// Options of `render`.
 #[derive(clap::Args, Debug)]

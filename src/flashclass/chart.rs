@@ -5,11 +5,8 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::{rules::Rules, terms::Terms};
-use crate::{
-    api::Workload,
-    chart::{guard::Policy, pointer::Pointer},
-    settings::open_named,
-};
+use crate::{api::Workload, flash_pod::guard::Policy, settings::open_named};
+use helm_chart::pointer::Pointer;
 
 impl Terms {
     /// The paths that a job may set: those of the operator, and those that all of its classes open.

@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 use super::{class::Class, rules::layer};
 use crate::{
     api::{ClassDefaults, FlashClassRef, VerdictMarkers},
-    chart::device_values::DeviceValues,
     device::{JobRef, revision_metadata},
+    flash_pod::device_values::DeviceValues,
     names::{FROZEN_CLASS, LABEL_FROZEN},
 };
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{class::Class, resolve::named_class, rights::warning};
 use crate::{
     api::ConditionType,
-    chart::guard::Kind,
+    flash_pod::guard::Kind,
     flashjob::{conditions, state::State},
 };
 

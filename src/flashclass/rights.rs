@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{class::Class, terms::Terms};
 use crate::{
-    chart::guard::Kind,
     cluster::{ApiError, ErrorKind},
+    flash_pod::guard::Kind,
 };
 
 /// What has to be done before such a kind can be used.

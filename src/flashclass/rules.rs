@@ -14,13 +14,13 @@ use crate::{
         ClassDefaults, FlashClassSpec, InFlightLimit, NamespaceRule, NamespacesFrom, Window,
         rule::TIME_OF_DAY,
     },
-    chart::{
+    device::Requirements,
+    flash_pod::{
         device_values::DeviceValues,
         guard::{ImagePattern, Kind},
-        pointer::Pointer,
     },
-    device::Requirements,
 };
+use helm_chart::pointer::Pointer;
 
 /// See the module's documentation. An empty list of patterns allows everything.
 #[derive(Clone, Debug)]

@@ -10,11 +10,12 @@ use super::{
 };
 use crate::{
     api::{FlashClassRef, FlashJobSpec, Reason},
-    chart::{guard::Policy, pointer::Pointer},
     device::{Device, JobRef},
+    flash_pod::guard::Policy,
     flashjob::fixtures::{classes, instance_with},
     names::ANNOTATION_DEFAULT_CLASS,
 };
+use helm_chart::pointer::Pointer;
 
 const DIGEST: &str = "sha256:0e4f1ba5bb4d7c80bd3b6ae1c5a3f4e6e0b1cb1ab0bb09ddb5e5b7e7ae1ff42c";
 

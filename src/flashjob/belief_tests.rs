@@ -79,8 +79,8 @@ fn written(key: u8) -> Secret {
         },
         seal: None,
     };
-    let chart = crate::chart::Chart {
-        metadata: crate::chart::Metadata {
+    let chart = helm_chart::Chart {
+        metadata: helm_chart::Metadata {
             name: "flash-pod".into(),
             version: "1.0.0".into(),
             api_version: "v2".into(),

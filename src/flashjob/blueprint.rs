@@ -19,20 +19,22 @@ pub use self::{facts::label_value, parts::Parts};
 use super::{job::Job, memory::Refusal, verdict::Markers};
 use crate::{
     api::{Reason, Round},
-    chart::{
-        Chart,
+    device::{Device, Footprint},
+    flash_pod::{
         device_values::{DeviceContext, DeviceValues},
         explain::{Explanation, explain},
-        feature::Features,
         guard::Policy,
         layers::{Layers, LayersError, Merged, merge},
-        pointer::Pointer,
-        schema::Schema,
-        template::{Capabilities, CompileError, Program},
     },
-    device::{Device, Footprint},
     flashclass::{Frozen, Terms},
     release::{Intent, release_name},
+};
+use helm_chart::{
+    Chart,
+    engine::{Capabilities, CompileError, Program},
+    feature::Features,
+    pointer::Pointer,
+    schema::Schema,
 };
 
 /// Name of the file in the chart that makes values of a device.
@@ -318,7 +320,7 @@ fn refused(error: &LayersError) -> Refusal {
     let reason = match error {
         LayersError::Refused(refusals) => refusals
             .first()
-            .map_or("ValuesInvalid", crate::chart::layers::Refusal::reason),
+            .map_or("ValuesInvalid", crate::flash_pod::layers::Refusal::reason),
         _ => "RenderFailed",
     };
     let reason = Reason::ALL

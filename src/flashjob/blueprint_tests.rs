@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    chart::{File, feature::Feature, template::Rendered},
     flashjob::{
         fixtures::{JOB, at, instance, job_of, spec, uuid},
         trial::try_one,
@@ -15,6 +14,7 @@ use crate::{
     },
     release::{ApplyMethod, Info, Record, Status},
 };
+use helm_chart::{File, engine::Rendered, feature::Feature};
 
 static FLASH_POD: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/charts/flash-pod");
 

@@ -19,13 +19,13 @@ use super::{
 };
 use crate::{
     api::{Effective, FlashClassRef, FlashJobStatus, Instance, Reason},
-    chart::{Chart, Metadata},
     flashclass::{Class, Classes, Terms},
     names::{ANNOTATION_DEFAULT_CLASS, FINALIZER, TRACKING_FINALIZER},
     release::{
         ApplyMethod, FrozenDevice, Info, Intent, JobRef, Record, Status, Stored, attempt_id,
     },
 };
+use helm_chart::{Chart, Metadata};
 
 pub use self::scene::Scene;
 

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    chart::guard::Policy,
+    flash_pod::guard::Policy,
     flashjob::{
         blueprint::Settings,
         fixtures::{Scene, at, instance_with, spec, uuid},

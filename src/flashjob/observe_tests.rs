@@ -212,7 +212,7 @@ fn a_service_has_the_address_that_a_device_can_use(#[case] ingress: Value, #[cas
 }
 
 fn stored(manifest: &str) -> Secret {
-    let metadata = crate::chart::Metadata {
+    let metadata = helm_chart::Metadata {
         name: "flash-pod".into(),
         version: "1.0.0".into(),
         api_version: "v2".into(),
@@ -235,7 +235,7 @@ fn stored(manifest: &str) -> Secret {
             description: "d".into(),
             notes: String::new(),
         },
-        chart: crate::chart::Chart {
+        chart: helm_chart::Chart {
             metadata,
             values: json!({}).into(),
             schema: None,

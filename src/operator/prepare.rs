@@ -6,7 +6,6 @@ use tokio::time::Instant;
 
 use super::{HELM_GRACE, RunError, flash_chart, source::ChartSource};
 use crate::{
-    chart::{Chart, feature::Feature},
     cluster::{ApiError, Clients, Fence, Kinds, Reader, Writer, clock},
     crash::Crash,
     flashjob::verdict::Markers,
@@ -14,6 +13,7 @@ use crate::{
     settings::{EngineChoice, Settings, policy},
     telemetry::Metrics,
 };
+use helm_chart::{Chart, feature::Feature};
 
 /// Longest wait for an answer to a read.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);

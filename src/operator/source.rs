@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{
     api::Reason,
-    chart::{Chart, template::Capabilities, yaml},
     cluster::ClusterVersion,
     flashjob::{
         blueprint::{self, FlashPod},
@@ -13,6 +12,7 @@ use crate::{
     },
     settings::{FlashPodSettings, Settings, policy},
 };
+use helm_chart::{Chart, engine::Capabilities, yaml};
 
 /// Key of the administrator's values in their `ConfigMap`.
 pub(super) const VALUES_KEY: &str = "values.yaml";

@@ -14,7 +14,7 @@ use flate2::{Compression, Crc};
 use serde_json::{Value, json};
 
 use super::INTENT_FILE;
-use crate::chart::{Chart, File};
+use helm_chart::{Chart, File};
 
 /// RFC 1952: deflate, no flags, no time, best compression, no operating system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255];
@@ -164,7 +164,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::chart::Metadata;
+    use helm_chart::Metadata;
 
     fn chart(text: &str) -> Chart {
         let file = |name: &str| File {

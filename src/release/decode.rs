@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{ApplyMethod, INTENT_FILE, Info, Record, Status, bulk};
-use crate::chart::{Chart, File, Metadata};
+use helm_chart::{Chart, File, Metadata};
 
 /// Largest record accepted, decompressed. A Secret holds 1 MiB, which text may have been eight times before.
 pub const MAX_RECORD_BYTES: usize = 8 << 20;

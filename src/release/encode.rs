@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{ApplyMethod, INTENT_FILE, Info, Record, bulk};
-use crate::chart::{File, Metadata};
+use helm_chart::{File, Metadata};
 
 /// Fields of `Chart.yaml` that are text in Helm's types.
 const TEXT: [&str; 10] = [

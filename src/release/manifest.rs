@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use crate::chart::manifest::split;
+use helm_chart::manifest::split;
 
 /// The manifest of a record is not YAML, or not a list of objects.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Intent;
-use crate::chart::Chart;
+use helm_chart::Chart;
 
 /// One revision of a release.
 #[derive(Clone, Debug, PartialEq)]

@@ -16,9 +16,9 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::chart::{Chart, File, Metadata};
 use crate::device::Footprint;
 use crate::names::{LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_REVISION, LABEL_ROUND};
+use helm_chart::{Chart, File, Metadata};
 
 const UUID: &str = "7e4a6e7b-bee6-4fac-bdea-43d671baaa15";
 const JOB_UID: &str = "5f0c7a52-8a51-4bb3-9d0e-2b8f1a2c3d4e";

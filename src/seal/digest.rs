@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::hash;
-use crate::chart::{Chart, File};
+use helm_chart::{Chart, File};
 
 /// SHA-256 of values, in hexadecimal: keys in order, numbers as floats.
 #[must_use]

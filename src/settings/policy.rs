@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::FlashPodSettings;
-use crate::chart::guard::{ImagePattern, ImagePatternError, Kind, Policy};
+use crate::flash_pod::guard::{ImagePattern, ImagePatternError, Kind, Policy};
 
 /// A setting of the guard cannot be used.
 #[derive(thiserror::Error, Debug, PartialEq, Eq)]

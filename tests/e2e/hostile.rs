@@ -6,12 +6,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flashjob_operator::{
-    chart::{Chart, File, Metadata},
     names::{LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_ROUND, SEAL_KEY_TYPE},
     release::{
         ApplyMethod, FrozenDevice, Info, Intent, JobRef, Record, Stamp, Status, attempt_id, secret,
     },
 };
+use helm_chart::{Chart, File, Metadata};
 use rstest::rstest;
 use serde_json::{Value, json};
 

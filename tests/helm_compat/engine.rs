@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flashjob_operator::chart::{Chart, File};
 use flashjob_operator::release::engine::helm::{
     Failure, Helm, Operation, Reason, Settings, Uninstall, Upgrade,
 };
 use flashjob_operator::release::{ApplyMethod, Status, has_pod};
+use helm_chart::{Chart, File};
 use rstest::rstest;
 use serde_json::{Value, json};
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use flashjob_operator::chart::{Chart, File, Metadata};
 use flashjob_operator::names::{
     ANNOTATION_RELEASE_NAME, ANNOTATION_RELEASE_NAMESPACE, FIELD_MANAGER,
 };
@@ -11,6 +10,7 @@ use flashjob_operator::release::{
     ApplyMethod, FrozenDevice, Info, InstanceRef, Intent, JobRef, Record, Stamp, Status,
     attempt_id, secret,
 };
+use helm_chart::{Chart, File, Metadata};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

@@ -5,14 +5,12 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::{Render, values};
-use crate::{
-    chart::{
-        Chart,
-        schema::Schema,
-        template::{Limits, Program, Release},
-        values::coalesce,
-    },
-    cli::Failure,
+use crate::cli::Failure;
+use helm_chart::{
+    Chart,
+    engine::{Limits, Program, Release},
+    schema::Schema,
+    values::coalesce,
 };
 
 impl Render {

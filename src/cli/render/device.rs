@@ -11,7 +11,6 @@ use crate::{
         FlashJob, Guarded, Instance, conform,
         crd::{Kind, spec_schema},
     },
-    chart::template::Capabilities,
     cli::Failure,
     device::Device,
     flashjob::{
@@ -23,6 +22,7 @@ use crate::{
     operator::flash_chart,
     settings::{FlashPodSettings, policy},
 };
+use helm_chart::engine::Capabilities;
 
 /// What a file cannot know and the API server would have set.
 const UNKNOWN_UID: &str = "00000000-0000-4000-8000-000000000000";

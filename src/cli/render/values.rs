@@ -4,10 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::{
-    chart::{values::lay_over, yaml},
-    cli::Failure,
-};
+use crate::cli::Failure;
+use helm_chart::{values::lay_over, yaml};
 
 /// A YAML file as JSON.
 ///

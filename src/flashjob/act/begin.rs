@@ -10,7 +10,6 @@ use serde_json::Value;
 use super::{StepError, altered, helm, launch::see_written, seal, until_answered};
 use crate::{
     api::{Reason, Round},
-    chart::template::Rendered,
     cluster::{ApiError, ErrorKind, clock::now},
     crash::Write,
     flashclass,
@@ -26,6 +25,7 @@ use crate::{
     release::{ApplyMethod, Info, Intent, Record, Stamp, Status, Stored, release_name, secret},
     seal::chart_digest,
 };
+use helm_chart::engine::Rendered;
 
 /// Begins an attempt: nothing of it exists yet.
 ///

@@ -19,7 +19,6 @@ use self::{
 use super::{StepError, seal, until_answered};
 use crate::{
     api::Reason,
-    chart::Chart,
     crash::{Side, Write},
     flashjob::{
         blueprint::{Blueprint, FlashPod},
@@ -33,6 +32,7 @@ use crate::{
     },
     seal::{Seals, chart_digest},
 };
+use helm_chart::Chart;
 
 /// Stands for an address that is not known yet, when it is tried what a chart makes of one.
 const TRIAL_ADDRESS: &str = "192.0.2.1";

@@ -3,14 +3,16 @@
 use super::FlashPod;
 use crate::{
     api::Reason,
-    chart::{
+    device::Device,
+    flash_pod::{
         device_values::DeviceValues,
         layers::{Layer, Merged},
-        pointer::Pointer,
-        schema::{SchemaViolation, SchemaViolations},
     },
-    device::Device,
     flashjob::memory::Refusal,
+};
+use helm_chart::{
+    pointer::Pointer,
+    schema::{SchemaViolation, SchemaViolations},
 };
 
 impl FlashPod {

@@ -5,7 +5,8 @@
 
 use serde_json::Value;
 
-use crate::{chart::template::Document, names::FLASH_CONTAINER};
+use crate::names::FLASH_CONTAINER;
+use helm_chart::engine::Document;
 
 /// Variables that the flash image needs, and must not find empty.
 const NEEDED: [&str; 5] = [

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use super::AttemptOf;
 use crate::{
     api::Round,
-    chart::device_values::{DeviceContext, DeviceFacts, JobFacts, ReleaseFacts},
     device::{Endpoint, Footprint},
+    flash_pod::device_values::{DeviceContext, DeviceFacts, JobFacts, ReleaseFacts},
     flashjob::job::Job,
     names::{
         ANNOTATION_ENDPOINT, ANNOTATION_JOB, GROUP, LABEL_JOB_UID, LABEL_ROUND, TRACKING_FINALIZER,

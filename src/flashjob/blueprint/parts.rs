@@ -4,12 +4,10 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    chart::template::Rendered,
-    names::{
-        ANNOTATION_RELEASE_NAME, ANNOTATION_RELEASE_NAMESPACE, LABEL_MANAGED_BY, MANAGED_BY_HELM,
-    },
+use crate::names::{
+    ANNOTATION_RELEASE_NAME, ANNOTATION_RELEASE_NAMESPACE, LABEL_MANAGED_BY, MANAGED_BY_HELM,
 };
+use helm_chart::engine::Rendered;
 
 /// The objects of a rendering, as they are applied: Helm's ownership metadata is on them, as Helm would put it there.
 #[derive(Clone, Debug)]

@@ -7,18 +7,18 @@ use serde_json::Value;
 use super::{FlashPod, contract};
 use crate::{
     api::Reason,
-    chart::{
-        Chart,
-        feature::Feature,
-        guard::{self, Policy, Stage},
-        schema::Schema,
-        template::{Document, Limits, Program, Release, RenderError, RenderErrorKind, Rendered},
-        text::shorten,
-        values::coalesce,
-    },
+    flash_pod::guard::{self, Policy, Stage},
     flashjob::memory::Refusal,
     names::{GROUP, LABEL_JOB_UID, LABEL_ROUND, TRACKING_FINALIZER, VERSION},
     release::{Intent, Record},
+};
+use helm_chart::{
+    Chart,
+    engine::{Document, Limits, Program, Release, RenderError, RenderErrorKind, Rendered},
+    feature::Feature,
+    schema::Schema,
+    text::shorten,
+    values::coalesce,
 };
 
 /// Annotation of objects that helm runs at a point of a release's life and does not keep in it.

@@ -5,12 +5,8 @@
 use serde_json::Value;
 
 use super::FlashPod;
-use crate::{
-    api::Reason,
-    chart::{layers::Merged, pointer::Pointer},
-    device::Device,
-    flashjob::memory::Refusal,
-};
+use crate::{api::Reason, device::Device, flash_pod::layers::Merged, flashjob::memory::Refusal};
+use helm_chart::pointer::Pointer;
 
 impl FlashPod {
     /// Refuses values that hold a verdict marker: `DeviceInvalid` with the properties, where a device brings it, else

@@ -7,7 +7,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::{Plan, failed, start};
 use crate::{
     api::Reason,
-    chart::{manifest, template::Document},
     flashjob::{
         act::StepError, belief::is_sealed, blueprint::FlashPod, context::Context,
         ledger::ObjectKind, memory::Refusal,
@@ -15,6 +14,7 @@ use crate::{
     names::{ANNOTATION_POD_SEAL, ANNOTATION_SERVICE_SEAL},
     release::engine::helm::{Helm, Operation, Reason as HelmReason, Template},
 };
+use helm_chart::{engine::Document, manifest};
 
 /// Asks the guard about what helm is going to apply: both engines render the same bytes, where native renders the chart at all.
 pub(super) async fn check(

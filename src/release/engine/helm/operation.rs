@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Failure;
-use crate::chart::Chart;
 use crate::release::Intent;
+use helm_chart::Chart;
 
 /// One `helm upgrade --install`.
 ///

@@ -11,8 +11,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
-use crate::chart::{Chart, Metadata};
 use crate::release::{FrozenDevice, Intent, JobRef, attempt_id};
+use helm_chart::{Chart, Metadata};
 
 /// A directory with a `helm` that answers `version` and otherwise runs `body`.
 fn stand_in(version: &str, body: &str) -> TempDir {
@@ -78,11 +78,11 @@ fn upgrade() -> Upgrade {
             },
             values: json!({"a": 1}).into(),
             schema: None,
-            templates: Arc::new(vec![crate::chart::File {
+            templates: Arc::new(vec![helm_chart::File {
                 name: "templates/x.yaml".into(),
                 data: b"a: b\n".to_vec(),
             }]),
-            files: Arc::new(vec![crate::chart::File {
+            files: Arc::new(vec![helm_chart::File {
                 name: ".helmignore".into(),
                 data: b"*\n".to_vec(),
             }]),
@@ -395,7 +395,7 @@ async fn a_helm_that_cannot_be_started_any_more_is_a_failure_not_a_panic() {
 async fn a_chart_file_that_leads_out_of_the_chart_starts_no_helm() {
     let (helm, directory) = helm("touch $here/ran").await;
     let mut upgrade = upgrade();
-    Arc::make_mut(&mut Arc::make_mut(&mut upgrade.chart).files).push(crate::chart::File {
+    Arc::make_mut(&mut Arc::make_mut(&mut upgrade.chart).files).push(helm_chart::File {
         name: "../out".into(),
         data: Vec::new(),
     });

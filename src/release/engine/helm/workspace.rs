@@ -13,8 +13,8 @@ use serde_json::ser::{Formatter, Serializer};
 use tempfile::{NamedTempFile, TempDir};
 
 use super::Upgrade;
-use crate::chart::Chart;
 use crate::release::{INTENT_FILE, metadata_json};
+use helm_chart::Chart;
 
 /// Files on disk for one helm process.
 pub(super) struct Workspace {

@@ -1,0 +1,610 @@
+//! Every function at its worst: what it is charged grows with what it makes and with what it looks at, and it ends.
+//!
+//! Nothing here is timed. A function that is new fails the first test until it has an entry in the table.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use rstest::rstest;
+use serde_json::json;
+
+use super::call::work;
+use super::evaluate::State;
+use super::functions::{self, Call, FunctionError};
+use super::source::{self, Templates};
+use super::value::{Entries, Value};
+use super::*;
+
+/// What a function does with an argument of a size.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Work {
+    /// It looks at a bounded part.
+    Bounded,
+    /// It looks at all of it, or makes as much.
+    All,
+    /// It runs templates, whose own steps count.
+    Runs,
+}
+
+use Work::{All, Bounded, Runs};
+
+/// Arguments of size `n`: `T` is a text, `L` a list of texts, `D` a map, `N` the number; the others are in [`large`].
+const WORST: &[(Work, &str, &str)] = &[
+    (All, "abbrev", "N T+"),
+    (All, "abbrevboth", "5 N T+"),
+    (Bounded, "add", "T 1"),
+    (Bounded, "add1", "T"),
+    (Bounded, "add1f", "T"),
+    (Bounded, "addf", "T 1"),
+    (All, "adler32sum", "T"),
+    (Bounded, "all", "L 1"),
+    (Bounded, "and", "L 1"),
+    (Bounded, "any", "L 1"),
+    (All, "append", "L 1"),
+    (Bounded, "atoi", "T"),
+    (All, "b32dec", "B32"),
+    (All, "b32enc", "T"),
+    (All, "b64dec", "B64"),
+    (All, "b64enc", "T"),
+    (All, "base", "T"),
+    (Bounded, "biggest", "T 1"),
+    (Bounded, "call", "L"),
+    (All, "camelcase", "T"),
+    (All, "cat", "L T"),
+    (Bounded, "ceil", "T"),
+    (All, "chunk", "1 L"),
+    (All, "clean", "S"),
+    (Bounded, "coalesce", "L 1"),
+    (All, "compact", "L"),
+    (All, "concat", "L L"),
+    (All, "contains", "\"nothing\" T"),
+    (All, "deepCopy", "D"),
+    (All, "deepEqual", "L L2"),
+    (Bounded, "default", "T T"),
+    (Bounded, "dict", "\"a\" L"),
+    (Bounded, "dig", "\"a\" 1 {L}"),
+    (All, "dir", "S"),
+    (Bounded, "div", "T 1"),
+    (Bounded, "divf", "T 1"),
+    (Bounded, "durationDays", "T"),
+    (Bounded, "durationHours", "T"),
+    (Bounded, "durationMicroseconds", "T"),
+    (Bounded, "durationMilliseconds", "T"),
+    (Bounded, "durationMinutes", "T"),
+    (Bounded, "durationNanoseconds", "T"),
+    (Bounded, "durationSeconds", "T"),
+    (Bounded, "durationWeeks", "T"),
+    (Bounded, "empty", "L"),
+    (All, "eq", "T T2"),
+    (All, "ext", ".T"),
+    (Bounded, "fail", "T"),
+    (Bounded, "first", "L"),
+    (Bounded, "float64", "T"),
+    (Bounded, "floor", "T"),
+    (All, "fromJson", "J"),
+    (All, "fromJsonArray", "[J]"),
+    (All, "fromYaml", "Y"),
+    (All, "fromYamlArray", "[J]"),
+    (All, "ge", "T T2"),
+    (Bounded, "get", "D \"a\""),
+    (All, "gt", "T T2"),
+    (All, "has", "\"nothing\" L"),
+    (Bounded, "hasKey", "D \"a\""),
+    (All, "hasPrefix", "T T"),
+    (All, "hasSuffix", "T T"),
+    (Bounded, "hello", ""),
+    (All, "html", "T"),
+    (Runs, "include", "\"t\" T"),
+    (All, "indent", "N \"a\""),
+    (Bounded, "index", "L 0"),
+    (All, "initial", "L"),
+    (All, "initials", "S"),
+    (Bounded, "int", "T"),
+    (Bounded, "int64", "T"),
+    (Bounded, "isAbs", "T"),
+    (All, "join", "T L"),
+    (All, "js", "T"),
+    (All, "kebabcase", "T"),
+    (All, "keys", "D D"),
+    (Bounded, "kindIs", "\"slice\" L"),
+    (Bounded, "kindOf", "L"),
+    (Bounded, "last", "L"),
+    (All, "le", "T T2"),
+    (Bounded, "len", "L"),
+    (Bounded, "list", "L 1"),
+    (All, "lower", "T"),
+    (All, "lt", "T T2"),
+    (Bounded, "max", "T 1"),
+    (Bounded, "maxf", "T 1"),
+    (All, "merge", "{} D"),
+    (All, "mergeOverwrite", "{} D"),
+    (Bounded, "min", "T 1"),
+    (Bounded, "minf", "T 1"),
+    (Bounded, "mod", "T 1"),
+    (Bounded, "mul", "T 1"),
+    (Bounded, "mulf", "T 1"),
+    (All, "mustAppend", "L 1"),
+    (All, "mustChunk", "1 L"),
+    (All, "mustCompact", "L"),
+    (All, "mustDeepCopy", "D"),
+    (Bounded, "mustFirst", "L"),
+    (All, "mustFromJson", "J"),
+    (All, "mustHas", "\"nothing\" L"),
+    (All, "mustInitial", "L"),
+    (Bounded, "mustLast", "L"),
+    (All, "mustMerge", "{} D"),
+    (All, "mustMergeOverwrite", "{} D"),
+    (All, "mustPrepend", "L 1"),
+    (All, "mustPush", "L 1"),
+    (All, "mustRegexFind", "\"[ab]+$\" T"),
+    (All, "mustRegexFindAll", "\".\" T -1"),
+    (All, "mustRegexMatch", "\"[ab]*a[ab]{9}y\" T"),
+    (All, "mustRegexReplaceAll", "\"(.)\" T \"$1$1$1\""),
+    (All, "mustRegexReplaceAllLiteral", "\".\" T \"yyy\""),
+    (All, "mustRegexSplit", "\"\" T -1"),
+    (All, "mustRest", "L"),
+    (All, "mustReverse", "L"),
+    (All, "mustSlice", "L 0"),
+    (All, "mustToJson", "L"),
+    (All, "mustToPrettyJson", "L"),
+    (All, "mustToRawJson", "L"),
+    (All, "mustToYaml", "L"),
+    (All, "mustUniq", "L"),
+    (All, "mustWithout", "L 1"),
+    (All, "ne", "T T2"),
+    (All, "nindent", "N \"a\""),
+    (All, "nospace", "S"),
+    (Bounded, "not", "L"),
+    (All, "omit", "D \"a\""),
+    (Bounded, "or", "L 1"),
+    (All, "osBase", "T"),
+    (All, "osClean", "S"),
+    (All, "osDir", "S"),
+    (All, "osExt", ".T"),
+    (Bounded, "osIsAbs", "T"),
+    (Bounded, "pick", "D \"a\""),
+    (Bounded, "pluck", "\"a\" D"),
+    (Bounded, "plural", "T T 2"),
+    (All, "prepend", "L 1"),
+    (All, "print", "L"),
+    (All, "printf", "\"%v\" L"),
+    (All, "println", "L"),
+    (All, "push", "L 1"),
+    (All, "quote", "L"),
+    (All, "regexFind", "\"[ab]+$\" T"),
+    (All, "regexFindAll", "\".\" T -1"),
+    (All, "regexMatch", "\"[ab]*a[ab]{9}y\" T"),
+    (All, "regexQuoteMeta", "T"),
+    (All, "regexReplaceAll", "\"(.)\" T \"$1$1$1\""),
+    (All, "regexReplaceAllLiteral", "\".\" T \"yyy\""),
+    (All, "regexSplit", "\"\" T -1"),
+    (All, "repeat", "N \"ab\""),
+    (All, "replace", "\"\" \"xyz\" T"),
+    (Bounded, "required", "\"a\" L"),
+    (All, "rest", "L"),
+    (All, "reverse", "L"),
+    (Bounded, "round", "T 1"),
+    (Bounded, "semver", "\"1.2.3\""),
+    (Bounded, "semverCompare", "\">1\" \"1.2.3\""),
+    (All, "seq", "N"),
+    (Bounded, "set", "{} \"a\" L"),
+    (All, "sha1sum", "T"),
+    (All, "sha256sum", "T"),
+    (All, "sha512sum", "T"),
+    (All, "slice", "L 0"),
+    (All, "snakecase", "T"),
+    (All, "sortAlpha", "L"),
+    (All, "split", "\"\" T"),
+    (All, "splitList", "\"\" T"),
+    (All, "splitn", "\"\" N T"),
+    (All, "squote", "L"),
+    (Bounded, "sub", "T 1"),
+    (Bounded, "subf", "T 1"),
+    (All, "substr", "0 N T"),
+    (All, "swapcase", "T"),
+    (Bounded, "ternary", "L L true"),
+    (All, "title", "T"),
+    (All, "toDecimal", "L"),
+    (All, "toJson", "L"),
+    (All, "toPrettyJson", "L"),
+    (All, "toRawJson", "L"),
+    (All, "toString", "L"),
+    (All, "toStrings", "L"),
+    (All, "toYaml", "L"),
+    (All, "toYamlPretty", "L"),
+    (Runs, "tpl", "T ."),
+    (All, "trim", "T"),
+    (All, "trimAll", "T T"),
+    (All, "trimPrefix", "\"b\" T"),
+    (All, "trimSuffix", "\"b\" T"),
+    (All, "trimall", "T T"),
+    (All, "trunc", "N T"),
+    (Bounded, "tuple", "L 1"),
+    (Bounded, "typeIs", "\"slice\" L"),
+    (Bounded, "typeIsLike", "\"slice\" L"),
+    (Bounded, "typeOf", "L"),
+    (All, "uniq", "L"),
+    (Bounded, "unset", "{L} \"a\""),
+    (All, "until", "N"),
+    (All, "untilStep", "0 N 1"),
+    (All, "untitle", "T"),
+    (All, "upper", "T"),
+    (All, "urlJoin", "{T}"),
+    (All, "urlParse", "T"),
+    (All, "urlquery", "T"),
+    (All, "values", "D"),
+    (All, "without", "L 1"),
+    (All, "wrap", "1 S"),
+    (All, "wrapWith", "1 \"xyz\" T"),
+];
+
+#[test]
+fn every_function_has_a_worst_case() {
+    let known: BTreeSet<_> = functions::names().collect();
+    let listed: BTreeSet<_> = WORST.iter().map(|(_, name, _)| *name).collect();
+    let missing: Vec<_> = known.difference(&listed).collect();
+    assert!(missing.is_empty(), "say what is the worst for {missing:?}");
+    let gone: Vec<_> = listed.difference(&known).collect();
+    assert!(gone.is_empty(), "there is no {gone:?}");
+}
+
+/// The arguments of that size, by the word that stands for them in the table.
+fn large(n: usize) -> BTreeMap<&'static str, Value> {
+    let text = || Value::string("ab".repeat(n / 2));
+    let texts = || {
+        Value::list(
+            (0..n / 8)
+                .map(|index| Value::string(format!("t{index:07}")))
+                .collect(),
+        )
+    };
+    let one = |key: &str, value| Value::dict(Entries::from([(key.into(), value)]));
+    let map: Entries = (0..n / 16)
+        .map(|index| (format!("k{index:07}").into(), Value::Bool(true)))
+        .collect();
+    let json = format!("{{{}\"z\":1}}", "\"a\":1,".repeat(n / 6));
+    let digits = "MFRGGZDF".repeat(n / 8);
+    BTreeMap::from([
+        ("T", text()),
+        ("T2", text()),
+        ("T+", Value::string("ab".repeat(n / 2 + 8))),
+        (".T", Value::string(format!(".{}", "a".repeat(n)))),
+        ("S", Value::string("a /".repeat(n / 3))),
+        ("L", texts()),
+        ("L2", texts()),
+        ("D", Value::dict(map)),
+        ("{}", Value::dict(Entries::new())),
+        ("{L}", one("a", texts())),
+        ("{T}", one("path", text())),
+        ("J", Value::string(&json)),
+        ("[J]", Value::string(format!("[{}1]", "1,".repeat(n / 2)))),
+        ("Y", Value::string("a: &a [b, c]\n".to_owned() + &keys(n))),
+        ("N", Value::Int(i64::try_from(n).unwrap())),
+        ("B32", Value::string(&digits)),
+        ("B64", Value::string("YWJj".repeat(n / 4))),
+    ])
+}
+
+/// Lines of YAML.
+fn keys(n: usize) -> String {
+    let lines: Vec<_> = (0..n / 12)
+        .map(|index| format!("k{index:05}: *a"))
+        .collect();
+    lines.join("\n")
+}
+
+fn arguments(words: &str, large: &BTreeMap<&str, Value>) -> Vec<Value> {
+    let value = |word: &str| match (large.get(word), word) {
+        (Some(value), _) => value.clone(),
+        (None, "true") => Value::Bool(true),
+        (None, ".") => Value::dict(Entries::new()),
+        (None, number) if number.parse::<i64>().is_ok() => Value::Int(number.parse().unwrap()),
+        (None, quoted) => Value::string(quoted.trim_matches('"')),
+    };
+    words.split_whitespace().map(value).collect()
+}
+
+/// The bytes of a value that are not those of the arguments: text, elements, entries.
+fn fresh(value: &Value, known: &mut HashSet<*const u8>) -> usize {
+    match value {
+        Value::String(text) if known.insert(text.as_ptr()) => text.len(),
+        Value::List(list) if list.kind() == value::ListType::Bytes => 0,
+        Value::List(list) if known.insert(list.items().as_ptr().cast()) => {
+            let items = list
+                .items()
+                .iter()
+                .map(|item| fresh(item, known))
+                .sum::<usize>();
+            items + list.len() * size_of::<Value>()
+        }
+        Value::Dict(dict) => {
+            let entries = dict.entries();
+            let inner = entries.iter().map(|(key, value)| {
+                let key = if known.insert(key.as_ptr()) {
+                    key.len()
+                } else {
+                    0
+                };
+                key + size_of::<(std::rc::Rc<str>, Value)>() + fresh(value, known)
+            });
+            inner.sum()
+        }
+        _ => 0,
+    }
+}
+
+/// What one call of a function is charged, and what it made.
+fn call(name: &'static str, words: &str, n: usize) -> ((u64, usize), usize) {
+    let mut templates = Templates::default();
+    templates.add(source::parse("t", "{{ . }}").unwrap());
+    let mut state = State::new(Arc::new(templates), Limits::default());
+    let arguments = arguments(words, &large(n));
+    let mut known = HashSet::new();
+    for argument in &arguments {
+        fresh(argument, &mut known);
+    }
+    state.spend(work(&arguments)).unwrap();
+    let function = functions::lookup(name).unwrap();
+    let call = &mut Call {
+        name,
+        state: &mut state,
+    };
+    let made = match (function.body)(call, &arguments) {
+        Ok(value) => fresh(&value, &mut known),
+        Err(FunctionError::Message(_) | FunctionError::Render(_)) => 0,
+    };
+    (state.charged(), made)
+}
+
+/// Functions that the evaluator itself has.
+const JUNCTIONS: [&str; 2] = ["and", "or"];
+
+fn called() -> impl Iterator<Item = (Work, &'static str, &'static str)> {
+    let rows = WORST.iter().copied();
+    rows.filter(|(_, name, _)| !JUNCTIONS.contains(name))
+}
+
+#[test]
+fn what_a_function_makes_was_charged() {
+    for (_, name, words) in called() {
+        let ((_, charged), made) = call(name, words, 4_800);
+        assert!(
+            charged + 2 * ENTRY >= made,
+            "{name} {words}: {charged} charged, {made} made"
+        );
+    }
+}
+
+#[test]
+fn what_a_function_looks_at_or_makes_is_charged_in_proportion() {
+    let weight = |(steps, size): (u64, usize)| usize::try_from(steps).unwrap() * 64 + size;
+    for (work, name, words) in called() {
+        let (small, large) = (call(name, words, 480), call(name, words, 4_800));
+        let more = weight(large.0) - weight(small.0);
+        match work {
+            // A byte in eight, at the least.
+            All | Runs => assert!(more >= 4_320 / 8, "{name} {words}: {small:?}, {large:?}"),
+            Bounded => assert!(large.1 <= 2 * ENTRY, "{name} {words} makes {}", large.1),
+        }
+    }
+}
+
+/// A chart that calls a function again and again, with arguments that keep it busy.
+fn endless(words: &str, name: &str) -> String {
+    let variable = |word: &str| match word {
+        "T" | "T2" => "$t".to_owned(),
+        "T+" => "(print $t \"xxxxxxxx\")".to_owned(),
+        ".T" => "(print \".\" $t)".to_owned(),
+        "S" => "$s".to_owned(),
+        "L" | "L2" => "$l".to_owned(),
+        "D" => "$d".to_owned(),
+        "{}" => "(dict)".to_owned(),
+        "{L}" => "(dict \"a\" $l)".to_owned(),
+        "{T}" => "(dict \"path\" $t)".to_owned(),
+        "J" | "Y" => "$j".to_owned(),
+        "[J]" => "$a".to_owned(),
+        "N" => "40000".to_owned(),
+        "B32" | "B64" => "$b".to_owned(),
+        other => other.to_owned(),
+    };
+    let arguments: Vec<_> = words.split_whitespace().map(variable).collect();
+    format!(
+        "{{{{ define \"t\" }}}}{{{{ . }}}}{{{{ end }}}}{{{{ $t := .Values.t }}}}{{{{ $s := .Values.s }}}}{{{{ $l := .Values.l }}}}\
+         {{{{ $d := .Values.d }}}}{{{{ $j := .Values.j }}}}{{{{ $a := .Values.a }}}}{{{{ $b := .Values.b }}}}\
+         {{{{ range 100000000 }}}}{{{{ $x := {name} {} }}}}{{{{ end }}}}",
+        arguments.join(" ")
+    )
+}
+
+#[test]
+fn every_function_at_its_worst_ends_in_an_error() {
+    let n = 40_000;
+    let map: serde_json::Map<_, _> = (0..n / 16)
+        .map(|index| (format!("k{index}"), json!(index)))
+        .collect();
+    let values = json!({
+        "t": "ab".repeat(n / 2), "s": "a /".repeat(n / 3), "b": "YWJjYWJj".repeat(n / 8),
+        "l": (0..n / 8).map(|index| format!("{index}")).collect::<Vec<_>>(),
+        "j": serde_json::Value::Object(map.clone()).to_string(), "a": format!("[{}1]", "1,".repeat(n / 2)), "d": map,
+    });
+    let limits = Limits {
+        steps: 20_000,
+        size: 2 << 20,
+        ..Limits::default()
+    };
+    for (_, name, words) in WORST {
+        let error = render(&endless(words, name), &values, &limits).expect_err(name);
+        match error.kind {
+            RenderErrorKind::Bound(Bound::Steps | Bound::Size) => {}
+            // It does not take these arguments, or ends the rendering on purpose.
+            RenderErrorKind::Evaluation | RenderErrorKind::Chart => assert!(
+                [
+                    "call", "fail", "divf", "b32dec", "b64dec", "mod", "div", "unset", "dig"
+                ]
+                .contains(name),
+                "{name}: {error}"
+            ),
+            _ => panic!("{name}: {error}"),
+        }
+    }
+}
+
+fn render(
+    template: &str,
+    values: &serde_json::Value,
+    limits: &Limits,
+) -> Result<Rendered, RenderError> {
+    let file = |name: &str, text: &str| crate::File {
+        name: name.to_owned(),
+        data: text.as_bytes().to_vec(),
+    };
+    let chart = crate::Chart::from_files(vec![
+        file("Chart.yaml", "apiVersion: v2\nname: demo\nversion: 1.0.0\n"),
+        file("templates/NOTES.txt", template),
+        file("large.txt", &"line\n".repeat(50_000)),
+    ]);
+    let program = Program::compile(&chart.unwrap()).unwrap();
+    let release = Release {
+        name: "flash-1".into(),
+        namespace: "lab".into(),
+        revision: 1,
+        is_install: true,
+        is_upgrade: false,
+    };
+    program.render(values, &release, &Arc::default(), limits)
+}
+
+#[rstest]
+#[case::the_finding(
+    "{{ range until 4000000 }}{{ regexMatch \"(a{100}){100}\" \"b\" }}{{ end }}",
+    Bound::Size
+)]
+#[case::elements_are_no_bytes("{{ $l := until 400000 }}{{ $m := until 400000 }}", Bound::Size)]
+#[case::a_map_that_grows(
+    "{{ $d := dict }}{{ range 10000000 }}{{ $_ := set $d (toString .) . }}{{ end }}",
+    Bound::Steps
+)]
+#[case::a_list_that_grows(
+    "{{ $l := list }}{{ range 10000000 }}{{ $l = append $l . }}{{ end }}",
+    Bound::Size
+)]
+#[case::patterns(
+    "{{ range 1000000 }}{{ regexMatch (print \"(\\\\pL{4})\" .) \"b\" }}{{ end }}",
+    Bound::Size
+)]
+#[case::a_long_pattern(
+    "{{ $p := repeat 100000 \"\\\\pL\" }}{{ regexMatch (print \"[\" $p \"]\") \"b\" }}",
+    Bound::Steps
+)]
+#[case::matches_that_look_ahead(
+    "{{ $t := repeat 200000 \"a\" }}{{ $x := regexFindAll \"a*b|a\" $t -1 }}",
+    Bound::Steps
+)]
+#[case::sorting(
+    "{{ $l := list }}{{ $t := repeat 100000 \"a\" }}{{ range 300 }}{{ $l = append $l $t }}{{ end }}{{ $x := sortAlpha $l }}",
+    Bound::Size
+)]
+#[case::nested_loops(
+    "{{ range 3000 }}{{ range 3000 }}{{ range 3000 }}{{ end }}{{ end }}{{ end }}",
+    Bound::Steps
+)]
+#[case::a_file_as_elements(
+    "{{ range 10000 }}{{ range index $.Files \"large.txt\" }}{{ end }}{{ end }}",
+    Bound::Steps
+)]
+#[case::a_file_again_and_again(
+    "{{ $l := list }}{{ range 1000 }}{{ $l = append $l ($.Files.Get \"large.txt\") }}{{ end }}",
+    Bound::Size
+)]
+#[case::lines_of_a_file(
+    "{{ range 1000 }}{{ $x := $.Files.Lines \"large.txt\" }}{{ end }}",
+    Bound::Size
+)]
+#[case::versions_of_the_cluster(
+    "{{ range 10000000 }}{{ $x := $.Capabilities.APIVersions }}{{ end }}",
+    Bound::Size
+)]
+#[case::templates_that_are_parsed("{{ $t := repeat 200000 \"{{.}}\" }}{{ tpl $t 1 }}", Bound::Size)]
+#[case::directives(
+    "{{ $f := repeat 100000 \"%[1].1s\" }}{{ range 100 }}{{ $x := printf $f \"a\" }}{{ end }}",
+    Bound::Steps
+)]
+fn a_hostile_chart_ends_by_what_it_is_charged(#[case] template: &str, #[case] bound: Bound) {
+    let error = render(template, &json!({}), &Limits::default()).expect_err("it ends");
+    assert_eq!(error.kind, RenderErrorKind::Bound(bound), "{error}");
+}
+
+#[test]
+fn a_text_behind_aliases_counts_as_often_as_it_is_there() {
+    let text = format!(
+        "a: &a {}\nb: [{}]\n",
+        "x".repeat(40_000),
+        "*a,".repeat(20_000)
+    );
+    let error = crate::yaml::parse(&text).unwrap_err().to_string();
+    assert!(error.contains("excessive aliasing"), "{error}");
+}
+
+#[test]
+fn time_is_the_last_line() {
+    let limits = Limits {
+        time: Duration::ZERO,
+        ..Limits::default()
+    };
+    let error = render("{{ range 100000 }}{{ end }}", &json!({}), &limits).expect_err("it ends");
+    assert_eq!(error.kind, RenderErrorKind::Bound(Bound::Time), "{error}");
+    assert!(error.to_string().contains("take too long"), "{error}");
+}
+
+#[rstest]
+#[case::parentheses(format!("{{{{ {}1{} }}}}", "(".repeat(100_000), ")".repeat(100_000)))]
+#[case::blocks(format!("{}{}", "{{ if true }}".repeat(100_000), "{{ end }}".repeat(100_000)))]
+#[case::alternatives(format!("{{{{ if 0 }}}}{}{{{{ end }}}}", "{{ else if 0 }}".repeat(100_000)))]
+fn deep_nesting_is_refused_when_the_chart_is_loaded(#[case] template: String) {
+    let file = |name: &str, text: &str| crate::File {
+        name: name.to_owned(),
+        data: text.as_bytes().to_vec(),
+    };
+    let chart = crate::Chart::from_files(vec![
+        file("Chart.yaml", "apiVersion: v2\nname: demo\nversion: 1.0.0\n"),
+        file("templates/a.yaml", &template),
+    ]);
+    let error = Program::compile(&chart.unwrap()).expect_err("it is refused");
+    assert!(
+        error.to_string().contains("nesting depth exceeded"),
+        "{error}"
+    );
+}
+
+#[test]
+fn nesting_as_deep_as_it_may_be_is_rendered() {
+    let alternatives = "{{ else if eq 1 2 }}".repeat(190);
+    let template = format!("{{{{ if eq 1 2 }}}}{alternatives}{{{{ else }}}}deep{{{{ end }}}}");
+    let rendered = render(&template, &json!({}), &Limits::default()).unwrap();
+    assert_eq!(rendered.notes, "deep");
+}
+
+#[rstest]
+#[case::text_of_a_value(
+    "{{ tpl (print \"{{ \" (repeat 10000 \"(\") 1 (repeat 10000 \")\") \" }}\") . }}"
+)]
+#[case::json("{{ fromJson (repeat 100000 \"[\") }}")]
+#[case::yaml("{{ fromYaml (repeat 100000 \"[\") }}")]
+#[case::a_pattern("{{ regexMatch (print (repeat 400 \"(\") \"a\" (repeat 400 \")\")) \"b\" }}")]
+#[case::a_value(
+    "{{ $d := dict }}{{ range 5000 }}{{ $d = dict \"a\" $d }}{{ end }}{{ mustToJson $d }}"
+)]
+#[case::a_copy(
+    "{{ $d := dict }}{{ range 5000 }}{{ $d = dict \"a\" $d }}{{ end }}{{ $x := deepCopy $d }}"
+)]
+#[case::a_print("{{ $d := dict }}{{ range 5000 }}{{ $d = dict \"a\" $d }}{{ end }}{{ $d }}")]
+fn deep_nesting_of_what_a_template_makes_ends_in_an_error(#[case] template: &str) {
+    let error = render(template, &json!({}), &Limits::default()).expect_err("it ends");
+    assert!(
+        matches!(
+            error.kind,
+            RenderErrorKind::Evaluation | RenderErrorKind::Bound(_)
+        ),
+        "{error}"
+    );
+}

@@ -1,0 +1,168 @@
+//! What is checked before anything runs: every function is known, every variable declared. Pure.
+
+use std::sync::Arc;
+
+use gotmpl::parse::{BranchNode, Expr, ListNode, Node, PipeNode};
+
+use super::describe::Described;
+use super::functions::{self, Refused};
+use super::source::Template;
+use crate::feature::Feature;
+
+/// Functions of the evaluator itself.
+const JUNCTIONS: [&str; 2] = ["and", "or"];
+
+/// What was found in a text: the line, what it is, and what has to be allowed for it, if that is what it takes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Finding {
+    pub(super) line: usize,
+    pub(super) what: String,
+    pub(super) feature: Option<Feature>,
+}
+
+/// What was found in the templates of one text.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// What this engine does not render.
+    pub(super) problems: Vec<Finding>,
+    /// Calls of `tpl`: this engine checks the text that they run, helm does not.
+    pub(super) dynamic: Vec<Finding>,
+}
+
+/// Looks through the templates of one text.
+pub(super) fn check(templates: &[Arc<Template>]) -> Findings {
+    let mut findings = Findings::default();
+    for template in templates {
+        let mut checker = Checker {
+            variables: vec!["$"],
+            problems: Vec::new(),
+            dynamic: Vec::new(),
+        };
+        checker.list(&template.body);
+        let line = |offset| template.source.line_column(offset).0;
+        let problems = checker.problems.into_iter();
+        findings
+            .problems
+            .extend(problems.map(|(offset, what, feature)| Finding {
+                line: line(offset),
+                what,
+                feature,
+            }));
+        let dynamic = checker.dynamic.into_iter();
+        findings
+            .dynamic
+            .extend(dynamic.map(|offset| runs_text(line(offset))));
+    }
+    findings.problems.sort();
+    findings.problems.dedup();
+    findings
+}
+
+/// A call of `tpl`.
+pub(super) fn runs_text(line: usize) -> Finding {
+    Finding {
+        line,
+        what: "function \"tpl\" runs text that is not checked where only helm can render the chart"
+            .to_owned(),
+        feature: Some(Feature::Tpl),
+    }
+}
+
+/// A function that this engine does not have.
+pub(super) fn unsupported(name: &str, refused: Refused) -> String {
+    format!("function {name:?} is not supported: {}", refused.why)
+}
+
+struct Checker<'t> {
+    variables: Vec<&'t str>,
+    problems: Vec<(usize, String, Option<Feature>)>,
+    dynamic: Vec<usize>,
+}
+
+impl<'t> Checker<'t> {
+    fn list(&mut self, list: &'t ListNode) {
+        for node in &list.nodes {
+            match node {
+                Node::Text(_) | Node::Break(_) | Node::Continue(_) => {}
+                Node::Action(action) => self.pipe(&action.pipe),
+                Node::If(branch) | Node::With(branch) | Node::Range(branch) => self.branch(branch),
+                Node::Template(call) => {
+                    if let Some(pipe) = &call.pipe {
+                        self.pipe(pipe);
+                    }
+                }
+                Node::List(list) => self.list(list),
+                Node::Define(define) => self.list(&define.body),
+            }
+        }
+    }
+
+    fn branch(&mut self, branch: &'t BranchNode) {
+        let mark = self.variables.len();
+        self.pipe(&branch.pipe);
+        self.list(&branch.body);
+        if let Some(alternative) = &branch.else_body {
+            self.list(alternative);
+        }
+        self.variables.truncate(mark);
+    }
+
+    fn pipe(&mut self, pipe: &'t PipeNode) {
+        // Go's parser knows a name from its declaration on, the declared value included.
+        self.variables
+            .extend(pipe.decl.iter().map(gotmpl::parse::SmolStr::as_str));
+        for (stage, command) in pipe.commands.iter().enumerate() {
+            if let (
+                1..,
+                Some(
+                    first @ (Expr::Bool(..)
+                    | Expr::Dot(_)
+                    | Expr::Nil(_)
+                    | Expr::Number(..)
+                    | Expr::String(..)),
+                ),
+            ) = (stage, command.args.first())
+            {
+                self.problem(
+                    first,
+                    format!("non executable command in pipeline stage {}", stage + 1),
+                );
+            }
+            for argument in &command.args {
+                self.expression(argument);
+            }
+        }
+    }
+
+    fn expression(&mut self, expression: &'t Expr) {
+        match expression {
+            Expr::Identifier(_, name) => self.function(expression, name),
+            Expr::Variable(_, name, _) if !self.variables.contains(&name.as_str()) => {
+                self.problem(expression, format!("undefined variable {name:?}"));
+            }
+            Expr::Pipe(_, pipe) => self.pipe(pipe),
+            Expr::Chain(_, inner, _) => self.expression(inner),
+            _ => {}
+        }
+    }
+
+    fn function(&mut self, node: &Expr, name: &str) {
+        if name == "tpl" {
+            self.dynamic.push(node.offset());
+        }
+        if JUNCTIONS.contains(&name) || functions::lookup(name).is_some() {
+            return;
+        }
+        match functions::refused(name) {
+            Some(refused) => {
+                let what = unsupported(name, refused);
+                self.problems.push((node.offset(), what, refused.feature));
+            }
+            None => self.problem(node, format!("function {name:?} not defined")),
+        }
+    }
+
+    fn problem(&mut self, node: &Expr, what: String) {
+        self.problems.push((node.offset(), what, None));
+    }
+}

@@ -1,0 +1,86 @@
+//! Compiled regular expressions, and what compiling and matching one costs. Pure; used by `regexes.rs`.
+//!
+//! Matching takes time in proportion to the text and to the size of the program that a pattern becomes, which only its compiler
+//! knows: the smallest limit under which it compiles is taken for its weight.
+
+use std::rc::Rc;
+
+use regex::{Regex, RegexBuilder};
+
+use super::support::Outcome;
+use super::{Call, FunctionError, re2};
+
+/// Limits of the size of a program, in bytes; one that needs more is refused.
+const PROGRAMS: [usize; 5] = [4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20];
+/// What a program may need while it runs.
+const CACHE: usize = 256 << 10;
+/// Levels of groups.
+const NEST_LIMIT: u32 = 100;
+/// Steps of compiling anything at all.
+const COMPILED: usize = 200;
+/// Steps of compiling a byte of a pattern: `\\pL` is a table.
+const BYTE_COMPILED: usize = 100;
+/// Bytes of a program that are built for the price of a step.
+const PROGRAM_OF_STEP: usize = 64;
+/// Bytes of text that the smallest program looks through for the price of a step.
+const TEXT_OF_STEP: usize = 8;
+/// Bytes that are looked through again after each match, for the price of a step.
+const REST_OF_STEP: usize = 64;
+
+/// A compiled expression.
+pub struct Pattern {
+    pub(super) regex: Regex,
+    /// How much larger its program is than the smallest.
+    weight: usize,
+}
+
+/// Steps of compiling a pattern of that length, its program aside.
+pub(in crate::engine) const fn pattern_steps(length: usize) -> usize {
+    COMPILED + length.saturating_mul(BYTE_COMPILED)
+}
+
+/// The compiled form of a pattern of Go's, accounted for.
+pub(super) fn compile(call: &mut Call<'_>, text: &Rc<str>) -> Outcome<Rc<Pattern>> {
+    if let Some(known) = call.state.pattern(text) {
+        return Ok(known);
+    }
+    call.work(pattern_steps(text.len()))?;
+    let translated = re2::translate(text)
+        .map_err(|problem| FunctionError::new(format!("regexp: `{text}`: {problem}")))?;
+    for (index, limit) in PROGRAMS.into_iter().enumerate() {
+        call.work(limit / PROGRAM_OF_STEP)?;
+        call.charge(limit + CACHE)?;
+        let built = RegexBuilder::new(&translated)
+            .size_limit(limit)
+            .dfa_size_limit(CACHE)
+            .nest_limit(NEST_LIMIT)
+            .build();
+        match built {
+            Ok(regex) => {
+                let weight = 1 << (2 * index);
+                let pattern = Rc::new(Pattern { regex, weight });
+                call.state
+                    .keep_pattern(Rc::clone(text), Rc::clone(&pattern));
+                return Ok(pattern);
+            }
+            Err(regex::Error::CompiledTooBig(_)) => {}
+            Err(_) => break,
+        }
+    }
+    Err(FunctionError::new(format!(
+        "error parsing regexp: `{text}` is not one this engine reads"
+    )))
+}
+
+impl Pattern {
+    /// Accounts for looking through a text once.
+    pub(super) fn look(&self, call: &mut Call<'_>, text: &str) -> Outcome<()> {
+        call.work((text.len() / TEXT_OF_STEP).saturating_mul(self.weight))
+    }
+
+    /// Accounts for a match at which the rest of the text begins: the search for the next one may look through all of it.
+    pub(super) fn look_on(&self, call: &mut Call<'_>, rest: usize) -> Outcome<()> {
+        call.work((1 + rest / REST_OF_STEP).saturating_mul(self.weight))?;
+        call.state.look().map_err(FunctionError::Render)
+    }
+}

@@ -1,0 +1,168 @@
+//! The inside of one action, token by token, as Go's lexer reads it. Pure.
+
+use super::{Token, error, is_space};
+use crate::engine::literal;
+use crate::engine::source::SyntaxError;
+
+pub(super) struct Lexer<'a> {
+    pub(super) source: &'a str,
+    pub(super) position: usize,
+    pub(super) tokens: Vec<Token<'a>>,
+    /// The previous token ended right here and was an operand: another operand needs a space.
+    pub(super) joined: bool,
+}
+
+impl<'a> Lexer<'a> {
+    /// Reads to the closing delimiter: where the content ends, where the action ends, whether it trims.
+    pub(super) fn action(&mut self) -> Result<(usize, usize, bool), SyntaxError> {
+        loop {
+            let rest = &self.source[self.position..];
+            if rest.starts_with("}}") {
+                return Ok((self.position, self.position + 2, false));
+            }
+            let Some(next) = rest.chars().next() else {
+                return Err(self.fail("unclosed action"));
+            };
+            if is_space(next as u8) && next.is_ascii() {
+                if rest[1..].starts_with("-}}") {
+                    return Ok((self.position, self.position + 4, true));
+                }
+                self.position += 1;
+                self.joined = false;
+                continue;
+            }
+            self.token(next, rest)?;
+        }
+    }
+
+    fn token(&mut self, next: char, rest: &'a str) -> Result<(), SyntaxError> {
+        match next {
+            '"' | '\'' => self.quoted(next, rest),
+            '`' => match rest[1..].find('`') {
+                Some(length) => self.operand(Token::Quoted(&rest[..length + 2])),
+                None => Err(self.fail("unterminated raw quoted string")),
+            },
+            ':' if rest.starts_with(":=") => {
+                self.sign(&rest[..2]);
+                Ok(())
+            }
+            '=' | '|' | ',' | ')' => {
+                self.sign(&rest[..1]);
+                Ok(())
+            }
+            '(' => {
+                self.apart()?;
+                self.sign(&rest[..1]);
+                Ok(())
+            }
+            '.' | '$' | '+' | '-' | '_' => self.word(rest),
+            _ if next.is_alphanumeric() => self.word(rest),
+            other => Err(self.fail(format!("unexpected {other:?} in action"))),
+        }
+    }
+
+    fn sign(&mut self, sign: &'a str) {
+        self.tokens.push(Token::Sign(sign));
+        self.position += sign.len();
+        self.joined = sign == ")";
+    }
+
+    fn apart(&self) -> Result<(), SyntaxError> {
+        if self.joined {
+            Err(self.fail("operands must be separated by a space"))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn operand(&mut self, token: Token<'a>) -> Result<(), SyntaxError> {
+        self.apart()?;
+        let (Token::Quoted(text) | Token::Word(text) | Token::Field(text) | Token::Variable(text)) =
+            token
+        else {
+            return Ok(());
+        };
+        self.position += text.len();
+        self.tokens.push(token);
+        self.joined = true;
+        Ok(())
+    }
+
+    fn quoted(&mut self, quote: char, rest: &'a str) -> Result<(), SyntaxError> {
+        let mut escaped = false;
+        for (offset, character) in rest.char_indices().skip(1) {
+            match character {
+                '\n' => break,
+                _ if escaped => escaped = false,
+                '\\' => escaped = true,
+                _ if character == quote => {
+                    literal::escapes(&rest[..=offset]).map_err(|message| self.fail(message))?;
+                    return self.operand(Token::Quoted(&rest[..=offset]));
+                }
+                _ => {}
+            }
+        }
+        Err(self.fail("unterminated quoted string or character constant"))
+    }
+
+    fn word(&mut self, rest: &'a str) -> Result<(), SyntaxError> {
+        let number = rest
+            .trim_start_matches(['+', '-', '.'])
+            .starts_with(|c: char| c.is_ascii_digit());
+        let mut before = ' ';
+        let length = rest
+            .char_indices()
+            .position_of(|(offset, c)| {
+                let sign = matches!(c, '+' | '-')
+                    && number
+                    && (offset == 0 || matches!(before, 'e' | 'E' | 'p' | 'P'));
+                let start = offset == 0 && matches!(c, '.' | '$' | '+' | '-');
+                before = c;
+                !(c.is_alphanumeric() || c == '_' || c == '.' || sign || start)
+            })
+            .unwrap_or(rest.len());
+        let text = &rest[..length];
+        // A field directly after a closing parenthesis continues it.
+        if text.starts_with('.')
+            && !number
+            && self.joined
+            && self.tokens.last() == Some(&Token::Sign(")"))
+        {
+            self.joined = false;
+        }
+        if number {
+            literal::number(text).map_err(|message| self.fail(message))?;
+        }
+        let dotted = if number { "" } else { text };
+        if dotted.contains("..")
+            || (dotted.len() > 1 && dotted.ends_with('.'))
+            || matches!(text, "+" | "-")
+        {
+            return Err(self.fail(format!("unexpected {text:?} in action")));
+        }
+        let literal = text.split('.').next().unwrap_or_default();
+        if matches!(literal, "true" | "false" | "nil") && literal != text {
+            return Err(self.fail(format!("unexpected . after term {literal:?}")));
+        }
+        self.operand(match text.as_bytes()[0] {
+            b'.' if !number => Token::Field(text),
+            b'$' => Token::Variable(text),
+            _ => Token::Word(text),
+        })
+    }
+
+    fn fail(&self, message: impl Into<String>) -> SyntaxError {
+        error(self.source, self.position, message)
+    }
+}
+
+/// `Iterator::position` that yields the byte offset instead of the index.
+trait PositionOf {
+    fn position_of(self, matches: impl FnMut((usize, char)) -> bool) -> Option<usize>;
+}
+
+impl PositionOf for std::str::CharIndices<'_> {
+    fn position_of(mut self, mut matches: impl FnMut((usize, char)) -> bool) -> Option<usize> {
+        self.find(|item| matches(*item)).map(|(offset, _)| offset)
+    }
+}

@@ -1,0 +1,92 @@
+//! `Chart.yaml` and `values.yaml` as they are read. Pure.
+
+use serde_json::{Map, Value};
+
+use super::LoadError;
+use crate::engine::context::{one_line, scalar};
+use crate::{File, Metadata, yaml};
+
+fn document(file: &File, text: &str) -> Result<Map<String, Value>, LoadError> {
+    match yaml::parse(text) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(Value::Null) => Ok(Map::new()),
+        Ok(_) => Err(LoadError::file(&file.name, "has to be a YAML mapping")),
+        Err(error) => Err(LoadError::file(&file.name, error.to_string())),
+    }
+}
+
+pub(super) fn text(file: &File) -> Result<&str, LoadError> {
+    std::str::from_utf8(&file.data).map_err(|_| LoadError::file(&file.name, "is no UTF-8 text"))
+}
+
+pub(super) fn metadata_of(file: &File) -> Result<Metadata, LoadError> {
+    let raw = document(file, text(file)?)?;
+    let wrong = |what: String| LoadError::file(&file.name, what);
+    let field = |name: &str| raw.get(name).map(one_line).filter(|text| !text.is_empty());
+    let required = |name: &str| field(name).ok_or_else(|| wrong(format!("{name} is missing")));
+    let name = required("name")?;
+    if name.contains('/') || name == "." || name == ".." {
+        return Err(wrong(format!("{name:?} is no chart name")));
+    }
+    let version = required("version")?;
+    if !is_version(&version) {
+        return Err(wrong(format!("version {version:?} is no semantic version")));
+    }
+    let api_version = field("apiVersion").unwrap_or_else(|| "v1".to_owned());
+    if !matches!(api_version.as_str(), "v1" | "v2") {
+        return Err(wrong(format!("apiVersion {api_version:?} is not v1 or v2")));
+    }
+    let kind = raw.get("type").map(scalar).unwrap_or_default();
+    if !matches!(kind.as_str(), "" | "application" | "library") {
+        return Err(wrong(format!(
+            "type {kind:?} is not application or library"
+        )));
+    }
+    Ok(Metadata {
+        name,
+        version,
+        api_version,
+        app_version: field("appVersion"),
+        kube_version: field("kubeVersion"),
+        raw: Value::Object(raw),
+    })
+}
+
+/// Whether a text is a semantic version as loosely as Helm reads it: `1` and `v1.2` count too.
+pub(super) fn is_version(text: &str) -> bool {
+    let text = text.strip_prefix('v').unwrap_or(text);
+    let end = text.find(['-', '+']).unwrap_or(text.len());
+    let (core, rest) = text.split_at(end);
+    let missing = 2_usize.saturating_sub(core.matches('.').count());
+    semver::Version::parse(&format!("{core}{}{rest}", ".0".repeat(missing))).is_ok()
+}
+
+/// `values.yaml` may hold several documents; later ones are merged over earlier ones.
+pub(super) fn values_of(file: &File) -> Result<Value, LoadError> {
+    let mut values = Map::new();
+    let mut part = String::new();
+    for line in text(file)?.split_inclusive('\n') {
+        if line
+            .strip_prefix("---")
+            .is_some_and(|rest| rest.trim().is_empty())
+        {
+            merge(&mut values, document(file, &part)?);
+            part.clear();
+        } else {
+            part.push_str(line);
+        }
+    }
+    merge(&mut values, document(file, &part)?);
+    Ok(Value::Object(values))
+}
+
+fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(Value::Object(inner)), Value::Object(value)) => merge(inner, value),
+            (_, value) => {
+                into.insert(key, value);
+            }
+        }
+    }
+}
