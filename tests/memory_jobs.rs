@@ -4,7 +4,7 @@
 
 use flashjob_operator::{
     api::{FlashJob, Guarded},
-    flashjob::job::Job,
+    flashjob::spec::job::Job,
 };
 use kube::core::DeserializeGuard;
 use serde_json::json;

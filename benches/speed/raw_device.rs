@@ -7,7 +7,7 @@ use flashjob_operator::{
     device::Inventory,
     flashjob::{
         blueprint::{AttemptOf, Blueprint, FlashPod, Parts},
-        job::Job,
+        spec::job::Job,
     },
     release::{ApplyMethod, Info, Record, Stamp, Status, secret},
 };

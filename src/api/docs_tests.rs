@@ -62,7 +62,7 @@ fn sources(folder: &Path, text: &mut String) {
 fn every_test_that_proves_a_claim_about_security_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut text = String::new();
-    for folder in ["src", "tests"] {
+    for folder in ["src", "crates", "tests"] {
         sources(&root.join(folder), &mut text);
     }
     let quoted = SECURITY.split('`').skip(1).step_by(2);

@@ -4,6 +4,7 @@
 
 mod chart_values;
 mod condition;
+pub mod conditions;
 pub mod conform;
 pub mod crd;
 mod device_status;
@@ -14,6 +15,7 @@ mod flashjob;
 mod guarded;
 mod instance;
 mod lenient;
+mod refusal;
 mod rollout;
 pub mod rule;
 mod schema;
@@ -31,6 +33,7 @@ pub use flashclass::{
 pub use flashjob::{FlashJob, FlashJobSpec, MismatchPolicy};
 pub use guarded::{Guarded, RawObject, Unreadable, read_part};
 pub use instance::{Instance, InstanceSpec};
+pub use refusal::Refusal;
 pub use rollout::{
     AlreadyAtVersion, Amount, Day, DeviceSelector, PropertyOperator, PropertyRequirement, Rerun,
     RerunDevices, RolloutStep, Verification, VerificationMode, Window,

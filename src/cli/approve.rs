@@ -7,7 +7,10 @@ use super::{Failure, job::find_job, print};
 use crate::{
     api::FlashJobStatus,
     cluster::{Clients, Fence, Reader, approve_step},
-    flashjob::rollout::steps::{State, parse_id, title},
+    flashjob::{
+        plan::rollout::steps::title,
+        spec::step_state::{State, parse_id},
+    },
 };
 
 /// How long one request may take.

@@ -12,7 +12,7 @@ use crate::{
     device::{self, Inventory},
     flashjob::{
         explain::{self, Known, Present},
-        job::Job,
+        spec::job::Job,
     },
 };
 

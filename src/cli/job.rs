@@ -4,7 +4,7 @@ use super::Failure;
 use crate::{
     api::{FlashJob, Guarded},
     cluster::Reader,
-    flashjob::job::Job,
+    flashjob::spec::job::Job,
 };
 
 /// The job of this name.

@@ -17,7 +17,7 @@ use crate::{
     flashclass::{Class, Classes, Namespaces},
     flashjob::{
         forecast::{self, Cluster},
-        job::Job,
+        spec::job::Job,
     },
     settings::FlashPodSettings,
 };

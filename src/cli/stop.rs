@@ -13,7 +13,7 @@ use crate::{
         ApiError, Clients, Fence, Reader, Scope, Suspension, list_classes, other_holders,
         suspend_class,
     },
-    flashjob::job::Job,
+    flashjob::spec::job::Job,
 };
 
 /// How long one request may take.

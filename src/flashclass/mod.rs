@@ -20,6 +20,7 @@ mod effective;
 mod freeze;
 mod limit;
 mod observe;
+mod pace;
 mod plan;
 mod resolve;
 mod rights;
@@ -36,3 +37,5 @@ pub use resolve::{Asks, Facts, Namespaces, named_class};
 pub use rights::explained;
 pub use rules::Rules;
 pub use terms::{Terms, beginning, terms};
+
+pub use pace::ClassPace;

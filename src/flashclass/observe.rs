@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{class::Class, resolve::named_class, rights::warning};
 use crate::{
-    api::ConditionType,
+    api::{ConditionType, conditions},
     flash_pod::guard::Kind,
-    flashjob::{conditions, state::State},
+    flashjob::observe::cache::State,
 };
 
 /// A class and how many of its jobs are not finished.

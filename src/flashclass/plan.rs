@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::observe::Observed;
 use crate::{
-    api::{ConditionType, FlashClassStatus, Reason},
-    flashjob::{conditions, status::count},
+    api::{ConditionType, FlashClassStatus, Reason, conditions},
+    flashjob::status::count,
 };
 
 /// The status to be written; none where the stored one says it already.

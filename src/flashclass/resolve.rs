@@ -15,8 +15,7 @@ use super::{
     rules::NamespacePick,
 };
 use crate::{
-    api::{FlashClassRef, FlashJobSpec, Reason},
-    flashjob::memory::Refusal,
+    api::{FlashClassRef, FlashJobSpec, Reason, Refusal},
     names::ANNOTATION_DEFAULT_CLASS,
 };
 

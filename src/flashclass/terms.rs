@@ -14,9 +14,9 @@ use super::{
     rules::{Rules, allows},
 };
 use crate::{
-    api::{ClassDefaults, Effective, FlashJobSpec, Reason, VerdictMarkers, Window},
+    api::{ClassDefaults, Effective, FlashJobSpec, Reason, Refusal, VerdictMarkers, Window},
     device::Device,
-    flashjob::{memory::Refusal, rollout::pace::ClassPace},
+    flashclass::ClassPace,
 };
 
 /// See the module's documentation. The default is that of a job that no class says anything about.

@@ -3,17 +3,13 @@
 use rstest::rstest;
 use serde_json::json;
 
-use super::{
-    fixtures::{
-        JOB, Scene, address, classes, identity, record, running, service, spec, take_in, uuid,
-    },
-    memory::Refusal,
-    state::State,
+use super::fixtures::{
+    JOB, Scene, address, classes, identity, record, running, service, spec, take_in, uuid,
 };
+use crate::{api::Refusal, flashjob::observe::cache::State};
 use crate::{
-    api::{ConditionType, Reason},
+    api::{ConditionType, Reason, conditions::holds},
     flashclass::Terms,
-    flashjob::conditions::holds,
     release::Status,
 };
 

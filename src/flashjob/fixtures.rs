@@ -7,15 +7,18 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{
-    attempts::Bounds,
-    job::Job,
-    ledger::{Attempt, Ledger},
-    memory::Found,
-    sight::{
-        Address, AttemptKey, ContainerSight, Identity, PodSight, RecordSight, ServiceSight, Sight,
+use super::verdict::{Outcome, Verdict};
+use crate::flashjob::{
+    observe::{
+        bounds::Bounds,
+        ledger::{Attempt, Ledger},
+        memory::Found,
+        objects::{
+            Address, AttemptKey, ContainerSight, Identity, PodSight, RecordSight, ServiceSight,
+            Sight,
+        },
     },
-    verdict::{Outcome, Verdict},
+    spec::job::Job,
 };
 use crate::{
     api::{Effective, FlashClassRef, FlashJobStatus, Instance, Reason},

@@ -3,7 +3,11 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{fixtures::at, job::Job, rollout::schedule, unreadable};
+use super::fixtures::at;
+use crate::flashjob::{
+    spec::{job::Job, windows},
+    status::undecodable,
+};
 use crate::{
     api::{FlashClass, FlashJob, Guarded, Instance},
     device::Inventory,
@@ -192,11 +196,11 @@ proptest! {
             Ok(spec) => {
                 if job.invalid.is_none() {
                     let seconds = job.active_deadline_seconds();
-                    let _ = schedule::opening(&[&spec.windows], seconds, at(0));
+                    let _ = windows::opening(&[&spec.windows], seconds, at(0));
                 }
             }
             Err(error) => {
-                let amended = unreadable::amend(&serde_json::from_value(document).unwrap(), &job, error, at(0)).expect("says so");
+                let amended = undecodable::amend(&serde_json::from_value(document).unwrap(), &job, error, at(0)).expect("says so");
                 prop_assert!(amended.to_string().len() < 64 * 1024);
             }
         }

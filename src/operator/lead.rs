@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     cluster::{Events, Leadership, Lost, Scope},
-    flashjob::{self, Context, Limits, attempts::Bounds, verdict::Markers},
+    flashjob::{self, Context, Limits, observe::bounds::Bounds, verdict::Markers},
     http::Readiness,
     seal::Seals,
     settings::Settings,

@@ -3,11 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{
-    api::Reason,
+    api::{Reason, Refusal},
     cluster::ClusterVersion,
     flashjob::{
         blueprint::{self, FlashPod},
-        memory::Refusal,
         verdict::Markers,
     },
     settings::{FlashPodSettings, Settings, policy},

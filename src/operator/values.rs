@@ -10,9 +10,9 @@ use k8s_openapi::api::core::v1::ConfigMap;
 
 use super::source::{ChartSource, VALUES_KEY};
 use crate::{
-    api::Reason,
+    api::{Reason, Refusal},
     cluster::watch::{self, Watch, WatchEvent},
-    flashjob::{Context, blueprint::FlashPod, memory::Refusal},
+    flashjob::{Context, blueprint::FlashPod},
 };
 
 /// How long jobs are not looked at at all, so that none says that values are missing which are about to come.

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use super::device::checked;
 use crate::{
-    api::{FlashClass, Guarded, Reason, crd::Kind},
+    api::{FlashClass, Guarded, Reason, Refusal, crd::Kind},
     cli::Failure,
     device::Device,
     flashclass::{Class, Classes, Facts, Namespaces, Terms, beginning},
-    flashjob::{job::Job, memory::Refusal},
+    flashjob::spec::job::Job,
 };
 
 /// The terms of a job that begins under the class of a file, whose one device is this.

@@ -8,15 +8,14 @@ use serde_json::{Map, Value};
 use super::{Render, class, values};
 use crate::{
     api::{
-        FlashJob, Guarded, Instance, conform,
+        FlashJob, Guarded, Instance, Refusal, conform,
         crd::{Kind, spec_schema},
     },
     cli::Failure,
     device::Device,
     flashjob::{
         blueprint::{AttemptOf, FlashPod, Settings as ChartSettings},
-        job::Job,
-        memory::Refusal,
+        spec::job::Job,
         verdict::Markers,
     },
     operator::flash_chart,

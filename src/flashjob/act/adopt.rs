@@ -12,11 +12,13 @@ use crate::{
     crash::Write,
     flashclass::DEFAULT_ACTIVE_DEADLINE_SECONDS,
     flashjob::{
-        adoption::{self, Marks, NO_ROUND},
-        context::Context,
-        job::Job,
-        ledger::ObjectKind,
-        sight::{Identity, Sight},
+        act::context::Context,
+        observe::{
+            ledger::ObjectKind,
+            objects::{Identity, Sight},
+        },
+        plan::attempt::adoption::{self, Marks, NO_ROUND},
+        spec::job::Job,
     },
 };
 

@@ -5,25 +5,23 @@
 //! nobody takes the attempt for an interrupted flash.
 
 mod check;
-mod mend;
+mod repair;
 
 use std::{borrow::Cow, sync::Arc};
 
 use serde_json::{Value, json};
 
-pub use self::mend::never_launched;
-use self::{
-    check::{check, check_by_helm},
-    mend::{look, mend, settle},
-};
+use self::check::{check, check_by_helm};
 use super::{StepError, seal, until_answered};
+pub use crate::flashjob::act::helm::repair::never_launched;
+use crate::flashjob::act::helm::repair::{look, mend, settle};
 use crate::{
     api::Reason,
     crash::{Side, Write},
     flashjob::{
+        act::context::Context,
         blueprint::{Blueprint, FlashPod},
-        context::Context,
-        sight::Identity,
+        observe::objects::Identity,
     },
     names::ANNOTATION_LEADER,
     release::{

@@ -9,8 +9,8 @@ use crate::{
     cluster::{ErrorKind, ObjectKey},
     crash::Write,
     flashjob::{
-        context::Context,
-        sight::{Identity, ServiceSight},
+        act::context::Context,
+        observe::objects::{Identity, ServiceSight},
     },
     names::TRACKING_FINALIZER,
 };

@@ -11,7 +11,12 @@ use crate::{
     crash::Write,
     device,
     flashclass::{self, Frozen},
-    flashjob::{context::Context, job::Job, pruned, status, unreadable},
+    flashjob::{
+        act::context::Context,
+        observe::pruned,
+        spec::job::Job,
+        status::{self, undecodable},
+    },
     names::{FINALIZER, LABEL_JOB_UID},
 };
 
@@ -65,7 +70,7 @@ pub async fn replace_status(
 /// When the API server refuses.
 pub async fn amend_status(ctx: &Context, job: &Job, error: &str) -> Result<bool, ApiError> {
     let version = job.version.to_string();
-    let amend = |object: &RawObject| unreadable::amend(object, job, error, now());
+    let amend = |object: &RawObject| undecodable::amend(object, job, error, now());
     let key = key(job);
     let request = ctx.writer.amend_status(&key, &job.uid, &version, amend);
     match ctx.crash.around(Write::UnreadableStatus, request).await {

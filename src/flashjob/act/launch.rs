@@ -3,18 +3,15 @@
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::Api;
 
-use super::{
-    StepError, altered,
-    begin::{admitted_still, intent_of, recorded, recorded_objects},
-    helm, seal, until_answered,
-};
+use super::{StepError, altered, helm, seal, until_answered};
+use crate::flashjob::act::reserve::{admitted_still, intent_of, recorded, recorded_objects};
 use crate::{
     cluster::{ApiError, ErrorKind, clock::now},
     crash::Write,
     flashjob::{
+        act::context::Context,
         blueprint::Parts,
-        context::Context,
-        sight::{AttemptKey, Identity},
+        observe::objects::{AttemptKey, Identity},
     },
     names::{ANNOTATION_LEADER, FLASH_CONTAINER},
     release::{Record, Status, Stored, has_pod},

@@ -4,33 +4,46 @@
 //! ledger at once; when the step has ended, its job is looked at again.
 
 mod adopt;
-mod begin;
-pub mod deletion;
-mod give_up;
+pub(crate) mod context;
+pub mod finalize;
 mod helm;
 mod hold;
 pub mod job;
 mod launch;
-mod remove;
+mod next_pass;
+pub(crate) mod open_round;
+pub(crate) mod preflight;
+pub(crate) mod publish_status;
+mod read_verdict;
+mod reject;
 pub mod repair;
+mod reserve;
 mod seal;
-mod verdict;
+mod uninstall;
+pub(crate) mod workshop;
+
+pub(crate) use self::next_pass::NextPass;
 
 use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 
-use super::{
-    attempts::Step,
-    context::Context,
-    job::Job,
-    memory::{Refusal, Trouble},
-    plan::Begin,
-    sight::{AttemptKey, Identity},
-};
+use super::plan::Begin;
 use crate::{
     api::Reason,
     cluster::{ApiError, ErrorKind, clock::now},
+};
+use crate::{
+    api::Refusal,
+    flashjob::{
+        act::context::Context,
+        observe::{
+            memory::Trouble,
+            objects::{AttemptKey, Identity},
+        },
+        plan::attempt::Step,
+        spec::job::Job,
+    },
 };
 
 /// First wait after a failed write; doubles to [`MAX_TROUBLE_SECONDS`].
@@ -159,10 +172,10 @@ pub fn spawn_begin(
     tokio::spawn(async move {
         let flash_pod = ctx.flash_pod_of(&job);
         let version = flash_pod.map_or(0, |flash_pod| flash_pod.version);
-        let done = begin::begin(&ctx, &job, &identity, &begin, &nonce).await;
+        let done = reserve::begin(&ctx, &job, &identity, &begin, &nonce).await;
         if let Err(error) = &done {
             ctx.metrics.release(ctx.engine(), "reserve", "error");
-            give_up::give_up(&ctx, &job, (&identity, &begin), version, error);
+            reject::give_up(&ctx, &job, (&identity, &begin), version, error);
         }
         end(&ctx, &identity.key, &done);
     });
@@ -200,15 +213,15 @@ async fn run(
 ) -> Result<(), StepError> {
     match step {
         Step::Adopt => adopt::adopt(ctx, job, identity).await,
-        Step::ApplyService => begin::apply_service(ctx, identity).await,
+        Step::ApplyService => reserve::apply_service(ctx, identity).await,
         Step::HoldService => hold::hold(ctx, identity).await,
         Step::Launch { address } => launch::launch(ctx, identity, &address).await,
         Step::MarkDeployed => launch::mark_deployed(ctx, identity).await,
-        Step::ReadVerdict => verdict::read(ctx, job, identity).await,
-        Step::ConfirmInterrupted => verdict::confirm_interrupted(ctx, job, identity).await,
-        Step::ConfirmUnlaunched => verdict::confirm_unlaunched(ctx, identity).await,
-        Step::CheckNode => verdict::check_node(ctx, identity).await,
-        Step::Remove(removal) => remove::remove(ctx, identity, &removal).await,
+        Step::ReadVerdict => read_verdict::read(ctx, job, identity).await,
+        Step::ConfirmInterrupted => read_verdict::confirm_interrupted(ctx, job, identity).await,
+        Step::ConfirmUnlaunched => read_verdict::confirm_unlaunched(ctx, identity).await,
+        Step::CheckNode => read_verdict::check_node(ctx, identity).await,
+        Step::Remove(removal) => uninstall::remove(ctx, identity, &removal).await,
     }
 }
 

@@ -11,9 +11,11 @@ use crate::{
     api::Reason,
     cluster::{ApiError, ErrorKind, ObjectKey, Reader},
     flashjob::{
-        belief::Repair,
-        context::Context,
-        ledger::{ObjectKind, UnsealedObject},
+        act::context::Context,
+        observe::{
+            belief::Repair,
+            ledger::{ObjectKind, UnsealedObject},
+        },
     },
     names::TRACKING_FINALIZER,
 };
@@ -147,7 +149,8 @@ async fn look_again(ctx: &Arc<Context>, repair: &Repair) {
 
 /// A Secret is replaced: the operator has no right to patch one.
 async fn relabel_secret(ctx: &Context, repair: &Repair) -> Result<(), ApiError> {
-    let found = super::begin::get_secret(ctx, &repair.namespace, &repair.name).await?;
+    let found =
+        crate::flashjob::act::reserve::get_secret(ctx, &repair.namespace, &repair.name).await?;
     let same = |secret: &Secret| {
         let meta = &secret.metadata;
         meta.uid.as_deref() == Some(&repair.uid)

@@ -9,7 +9,7 @@ use k8s_openapi::{
 use serde_json::{Value, json};
 
 use crate::{
-    flashjob::{belief, ledger::ObjectKind},
+    flashjob::observe::{belief, ledger::ObjectKind},
     names::{
         ANNOTATION_ENDPOINT, ANNOTATION_POD_SEAL, ANNOTATION_SEAL, ANNOTATION_SERVICE_SEAL,
         LABEL_JOB_UID, LABEL_ROUND, LABEL_SEAL,

@@ -2,13 +2,12 @@
 
 use super::FlashPod;
 use crate::{
-    api::Reason,
+    api::{Reason, Refusal},
     device::Device,
     flash_pod::{
         device_values::DeviceValues,
         layers::{Layer, Merged},
     },
-    flashjob::memory::Refusal,
 };
 use helm_chart::{
     pointer::Pointer,

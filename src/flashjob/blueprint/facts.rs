@@ -11,7 +11,7 @@ use crate::{
     api::Round,
     device::{Endpoint, Footprint},
     flash_pod::device_values::{DeviceContext, DeviceFacts, JobFacts, ReleaseFacts},
-    flashjob::job::Job,
+    flashjob::spec::job::Job,
     names::{
         ANNOTATION_ENDPOINT, ANNOTATION_JOB, GROUP, LABEL_JOB_UID, LABEL_ROUND, TRACKING_FINALIZER,
         VERSION,

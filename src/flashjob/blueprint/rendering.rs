@@ -6,9 +6,8 @@ use serde_json::Value;
 
 use super::{FlashPod, contract};
 use crate::{
-    api::Reason,
+    api::{Reason, Refusal},
     flash_pod::guard::{self, Policy, Stage},
-    flashjob::memory::Refusal,
     names::{GROUP, LABEL_JOB_UID, LABEL_ROUND, TRACKING_FINALIZER, VERSION},
     release::{Intent, Record},
 };

@@ -5,7 +5,11 @@
 use serde_json::Value;
 
 use super::FlashPod;
-use crate::{api::Reason, device::Device, flash_pod::layers::Merged, flashjob::memory::Refusal};
+use crate::{
+    api::{Reason, Refusal},
+    device::Device,
+    flash_pod::layers::Merged,
+};
 use helm_chart::pointer::Pointer;
 
 impl FlashPod {

@@ -18,7 +18,10 @@ use crate::{
         ApiError, ErrorKind, Reader,
         watch::{Watch, WatchEvent},
     },
-    flashjob::{act::repair::attend, context::Context, sight::AttemptKey, state::State},
+    flashjob::{
+        act::{context::Context, repair::attend},
+        observe::{cache::State, objects::AttemptKey},
+    },
 };
 
 /// How long it is waited for an answer whether an object exists.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{Advice, Group, Known, advice, phase_of};
 use crate::{
     api::{DevicePhase, DeviceStatus, Reason, SelectedDevice, StepStatus},
-    flashjob::{adoption, rollout::steps::title},
+    flashjob::plan::{attempt::adoption, rollout::steps::title},
     release::release_name,
 };
 

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{DeviceLine, Explanation, Known, MOST_LISTED};
-use crate::{api::Reason, flashjob::rollout::steps::title};
+use crate::{api::Reason, flashjob::plan::rollout::steps::title};
 
 /// Something that happens next.
 #[derive(Serialize, Clone, Debug, PartialEq)]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::{Advice, DeviceExplanation, DeviceLine, Explanation, MOST_LISTED};
-use crate::{display, flashjob::rollout::steps::title};
+use crate::{display, flashjob::plan::rollout::steps::title};
 
 /// A job, as text.
 #[must_use]
@@ -249,7 +249,7 @@ fn moment(at: Timestamp, now: Timestamp) -> String {
 }
 
 /// Seconds in the two largest units that they have.
-pub(in crate::flashjob) fn span(seconds: i64) -> String {
+pub(crate) fn span(seconds: i64) -> String {
     let units = [("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)];
     let mut rest = seconds.max(0);
     let mut parts = Vec::new();
@@ -266,13 +266,13 @@ pub(in crate::flashjob) fn span(seconds: i64) -> String {
 }
 
 /// An empty line, and a title that is the operator's own.
-pub(in crate::flashjob) fn heading(text: &mut String, title: &str) {
+pub(crate) fn heading(text: &mut String, title: &str) {
     text.push('\n');
     line(text, title);
 }
 
 /// One line without blanks at its end, whatever others wrote into it.
-pub(in crate::flashjob) fn line(text: &mut String, words: &str) {
+pub(crate) fn line(text: &mut String, words: &str) {
     text.push_str(&display::line(words.trim_end(), display::LINE));
     text.push('\n');
 }

@@ -1,6 +1,6 @@
 //! What can go wrong at most, and how long it can take: bounds that follow from steps, limits and deadlines alone. Pure.
 
-use crate::flashjob::retry::back_off;
+use crate::flashjob::plan::attempt::retry::back_off;
 
 /// One step of a rollout, or the rest after the last one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,22 +8,21 @@ use super::{
     rungs::{limit, rungs},
 };
 use crate::{
-    api::{Effective, Reason},
+    api::{Effective, Reason, Refusal},
     device::{Inventory, Selector},
     flashclass::{Classes, Facts, Namespaces, Terms, beginning},
     flashjob::{
-        attempts::Bounds,
         blueprint::FlashPod,
-        choice::{Choice, Selecting, choose, refused, selection_status},
-        job::Job,
-        ledger::Ledger,
-        limits::line::Line,
-        memory::{Memory, Refusal},
-        plan::{Derived, Observed, World},
-        rollout::{pace::pace, thresholds},
-        roster::Roster,
+        observe::{
+            Derived, Observed, World, bounds::Bounds, ledger::Ledger, memory::Memory,
+            selection::Roster, wait_queue::Line, waits::Moment,
+        },
+        plan::{
+            rollout::{failure_limits, pace::pace},
+            select_devices::{Choice, Selecting, choose, refused, selection_status},
+        },
+        spec::job::Job,
         status,
-        waits::Moment,
     },
 };
 
@@ -184,7 +183,7 @@ fn refusal(observed: &Observed<'_>, now: Timestamp) -> Option<Refusal> {
     }
     let pace = pace(observed, &job.finals, &observed.terms.pace(), now);
     let stopped = pace.stop.as_ref().map(|stop| Refusal {
-        reason: thresholds::reason(stop),
+        reason: failure_limits::reason(stop),
         message: stop.message.clone(),
     });
     pace.refusal.or(stopped)

@@ -11,8 +11,8 @@ use crate::{
     api::{Reason, SelectedDevice},
     device::{Device, Footprint},
     flashjob::{
-        pending::{Candidate, Verdictless, consider},
-        trial::try_one,
+        blueprint::preflight::try_one,
+        plan::admission::{Candidate, Verdictless, consider},
         verdict::Outcome,
     },
 };

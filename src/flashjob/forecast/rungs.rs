@@ -3,7 +3,7 @@
 use super::Rung;
 use crate::{
     api::FlashJobSpec,
-    flashjob::rollout::{amount, ladder::Ladder},
+    flashjob::{plan::rollout::step_layout::Ladder, spec::int_or_percent},
 };
 
 /// The steps, and the rest after the last one where there is one; `max_first` bounds the first one.
@@ -14,7 +14,9 @@ pub fn rungs(spec: &FlashJobSpec, selected: usize, max_first: Option<usize>) -> 
         let step = ladder.step(number);
         let limit = step.and_then(|step| step.max_failed_devices.as_ref());
         let own = ladder.own(number).len();
-        let allowed = limit.map_or(0, |limit| amount::rounded_down(limit, own).unwrap_or(0));
+        let allowed = limit.map_or(0, |limit| {
+            int_or_percent::rounded_down(limit, own).unwrap_or(0)
+        });
         Rung {
             name: step.and_then(|step| step.name.clone()),
             end: ladder.end(number),
@@ -31,7 +33,7 @@ pub fn rungs(spec: &FlashJobSpec, selected: usize, max_first: Option<usize>) -> 
 #[must_use]
 pub fn limit(spec: &FlashJobSpec, selected: usize) -> Option<usize> {
     let limit = spec.max_failed_devices.as_ref()?;
-    Some(amount::rounded_down(limit, selected).unwrap_or(0))
+    Some(int_or_percent::rounded_down(limit, selected).unwrap_or(0))
 }
 
 #[cfg(test)]

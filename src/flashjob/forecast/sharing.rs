@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     device::Footprint,
     flashclass::{Group, Limit},
-    flashjob::limits::places::Places,
+    flashjob::plan::limits::capacity::Places,
 };
 
 /// A limit, and the devices of the job that it concerns.

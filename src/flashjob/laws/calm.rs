@@ -9,8 +9,8 @@ use super::{
     world::{World, arrive, is_empty, send},
 };
 use crate::{
-    api::ConditionType,
-    flashjob::{conditions, plan, sight::Address, status},
+    api::{ConditionType, conditions},
+    flashjob::{observe::objects::Address, plan, status},
 };
 
 /// Rounds after which a world that is left alone must have come to rest.

@@ -13,9 +13,11 @@ use crate::{
     api::{DevicePhase, Instance, SelectedDevice},
     flashjob::{
         fixtures::{endpoint, instance, uuid},
-        job::Job,
-        sight::{AttemptKey, Identity},
-        stored,
+        observe::{
+            objects::{AttemptKey, Identity},
+            stored,
+        },
+        spec::job::Job,
         verdict::Outcome,
     },
 };

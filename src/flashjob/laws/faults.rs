@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{DEVICES, JOBS, election::Stage, task::Wire, world::World};
 use crate::flashjob::{
-    attempts::PodRemoval,
     fixtures::{endpoint, uuid},
-    sight::PodSight,
+    observe::objects::PodSight,
+    plan::attempt::PodRemoval,
 };
 
 /// A process that is stopped and goes on.

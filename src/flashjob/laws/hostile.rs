@@ -15,8 +15,10 @@ use super::{
 use crate::{
     flashjob::{
         fixtures::{self, endpoint},
-        ledger::{Ledger, ObjectKind, UnsealedObject},
-        sight::{Address, AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight},
+        observe::{
+            ledger::{Ledger, ObjectKind, UnsealedObject},
+            objects::{Address, AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight},
+        },
     },
     release::Status,
 };

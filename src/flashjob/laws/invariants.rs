@@ -8,9 +8,11 @@ use super::{
 };
 use crate::{
     flashjob::{
-        job::{Finals, Job},
-        sight::{Address, Identity, PodSight},
-        stored,
+        observe::{
+            objects::{Address, Identity, PodSight},
+            stored,
+        },
+        spec::job::{Finals, Job},
         verdict::Outcome,
     },
     release::Status,
@@ -273,7 +275,7 @@ impl Api {
 
     /// Nothing is left but what the rules keep: failed records of jobs that exist. Every flash has its verdict.
     pub fn check_end(&mut self) {
-        let failed = |record: &&crate::flashjob::sight::RecordSight| {
+        let failed = |record: &&crate::flashjob::observe::objects::RecordSight| {
             let uid = &record.sight.identity.key.job_uid;
             record.status == Status::Failed && self.jobs.contains_key(uid)
         };

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     api::{FlashJob, FlashJobStatus, SelectedDevice},
-    flashjob::job::Job,
+    flashjob::spec::job::Job,
     names::FINALIZER,
 };
 

@@ -12,22 +12,25 @@ use super::{
     task::{About, Op, Task, ops_of},
 };
 use crate::{
-    api::{FlashJobSpec, Reason, Verification, VerificationMode},
+    api::{FlashJobSpec, Reason, Verification, VerificationMode, conditions},
     device,
     flashjob::{
-        attempts::{Removal, Step},
-        conditions,
+        controller::{orphans::plan_orphans, remember::remember},
         fixtures::{BOUNDS, classes, effective_of, open_classes},
-        job::Job,
-        ledger::Ledger,
-        plan::{self, DeviceView, Plan, World},
-        remember::remember,
-        roster::Roster,
-        sight::{AttemptKey, Identity},
-        state::State,
+        observe::{
+            World,
+            cache::State,
+            ledger::Ledger,
+            objects::{AttemptKey, Identity},
+            selection::Roster,
+            waits::Now,
+        },
+        plan::{
+            self, DeviceView, Plan,
+            attempt::{Removal, Step},
+        },
+        spec::job::Job,
         status,
-        sweep::plan_orphans,
-        waits::Now,
     },
     names::ANNOTATION_DEFAULT_CLASS,
 };
@@ -85,7 +88,8 @@ impl Leader {
         let jobs = api.jobs.values().cloned().map(Event::Job);
         let records = api.records.values().cloned().map(Event::Record);
         let services = api.services.values().cloned().map(Event::Service);
-        let is_late = |pod: &&crate::flashjob::sight::PodSight| late.contains(&pod.sight.name);
+        let is_late =
+            |pod: &&crate::flashjob::observe::objects::PodSight| late.contains(&pod.sight.name);
         let (after, before): (Vec<_>, Vec<_>) = api.pods.values().partition(is_late);
         let pods = before.into_iter().cloned().map(Event::Pod);
         let forged = api.forged.values().cloned().map(Event::Forged);

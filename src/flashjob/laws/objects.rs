@@ -16,8 +16,10 @@ use crate::{
     device::Footprint,
     flashjob::{
         fixtures::sight,
-        job::Job,
-        sight::{Address, AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight},
+        observe::objects::{
+            Address, AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight,
+        },
+        spec::job::Job,
         verdict::Outcome,
     },
     names::TRACKING_FINALIZER,

@@ -4,7 +4,7 @@ use super::{
     faults::{CRASH, HAND, LEASE, STOP, USER},
     run,
 };
-use crate::flashjob::ledger::ObjectKind;
+use crate::flashjob::observe::ledger::ObjectKind;
 
 /// A rule that a leader does not keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,9 +8,9 @@ use super::{
 use crate::{
     api::Reason,
     flashjob::{
-        attempts::PodRemoval,
         fixtures,
-        sight::{Address, ContainerSight, Identity, PodSight},
+        observe::objects::{Address, ContainerSight, Identity, PodSight},
+        plan::attempt::PodRemoval,
         verdict::Outcome,
     },
     names::TRACKING_FINALIZER,

@@ -6,9 +6,9 @@ use super::objects::Api;
 use crate::{
     api::{FlashJobStatus, Reason, SelectedDevice},
     flashjob::{
-        attempts::PodRemoval,
-        job::Job,
-        sight::{Identity, PodSight, RecordSight, ServiceSight},
+        observe::objects::{Identity, PodSight, RecordSight, ServiceSight},
+        plan::attempt::PodRemoval,
+        spec::job::Job,
         verdict::Outcome,
     },
     release::Status,

@@ -12,10 +12,12 @@ use super::{
 use crate::{
     api::Reason,
     flashjob::{
-        attempts::PodRemoval,
-        ledger::Attempt,
-        memory::{Found, Trouble, Waiting},
-        sight::{Identity, ServiceSight},
+        observe::{
+            ledger::Attempt,
+            memory::{Found, Trouble, Waiting},
+            objects::{Identity, ServiceSight},
+        },
+        plan::attempt::PodRemoval,
         verdict::{Outcome, Verdict},
     },
     release::{Key, Status},

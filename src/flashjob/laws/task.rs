@@ -6,11 +6,9 @@ use super::request::{Answer, Request};
 use crate::{
     api::{FlashJobStatus, SelectedDevice},
     flashjob::{
-        attempts::{PodRemoval, RecordRemoval, Step},
-        job::Job,
-        ledger::Attempt,
-        roster::Roster,
-        sight::Identity,
+        observe::{ledger::Attempt, objects::Identity, selection::Roster},
+        plan::attempt::{PodRemoval, RecordRemoval, Step},
+        spec::job::Job,
     },
 };
 

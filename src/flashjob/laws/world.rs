@@ -14,7 +14,7 @@ use super::{
     task::Wire,
 };
 use crate::{
-    flashjob::{fixtures::uuid, sight::AttemptKey, verdict::Outcome},
+    flashjob::{fixtures::uuid, observe::objects::AttemptKey, verdict::Outcome},
     release::Status,
 };
 

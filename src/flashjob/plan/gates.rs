@@ -2,22 +2,25 @@
 //!
 //! Called by `attempt` for every attempt of the job, before it is decided about.
 
-use super::{Observed, vanished::flashing_attempt};
+use super::vanished::flashing_attempt;
+use crate::flashjob::observe::Observed;
 use crate::{
     api::Reason,
     device::Device,
     flashjob::{
-        addresses,
-        attempts::{Ending, Stage, Wish},
-        ledger::Attempt,
-        limits::gate,
-        memory::Found,
-        numbering::is_superseded,
-        pending::at_version,
-        pruned,
-        rollout::pace::{Pace, is_counting},
-        stored,
-        table::JobState,
+        observe::{
+            ledger::Attempt,
+            memory::Found,
+            pruned,
+            stored::{self, Stage},
+        },
+        plan::{
+            addresses,
+            admission::at_version,
+            attempt::{Ending, Wish, numbering::is_superseded, state_machine::JobState},
+            limits::recheck,
+            rollout::pace::{Pace, is_counting},
+        },
         verdict::Outcome,
     },
 };
@@ -210,7 +213,7 @@ fn closed_gate(
 /// A limit of its class was lowered, or it is found elsewhere than when it began.
 fn limited(observed: &Observed<'_>, attempt: &Attempt, endpoint: &str) -> Option<(Reason, String)> {
     let live = || Some(observed.inventory.footprint(endpoint));
-    let refusal = gate::closed(observed.terms, observed.ledger, attempt, live)?;
+    let refusal = recheck::closed(observed.terms, observed.ledger, attempt, live)?;
     Some((refusal.reason, refusal.message))
 }
 

@@ -6,17 +6,18 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 
-use super::{Begin, Observed, Plan, tracked::room};
+use super::{Begin, Plan, tracked::room};
+use crate::flashjob::observe::Observed;
 use crate::{
     api::Effective,
     flashjob::{
-        job::Job,
-        limits::{crowd::Crowd, holders},
-        memory::Found,
-        numbering::Numbers,
-        pending::{Candidate, Verdictless, consider},
-        sight::AttemptKey,
-        stored,
+        observe::{memory::Found, objects::AttemptKey, stored},
+        plan::{
+            admission::{Candidate, Verdictless, consider},
+            attempt::numbering::Numbers,
+            limits::{admission::Crowd, holders},
+        },
+        spec::job::Job,
         verdict::Verdict,
     },
 };

@@ -7,16 +7,14 @@ use std::collections::{BTreeMap, HashSet};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{Observed, Plan, current_roster};
+use super::{Plan, current_roster};
+use crate::flashjob::observe::Observed;
 use crate::{
     api::{DevicePhase, DeviceStatus, Effective, Reason, VerificationMode},
     flashjob::{
-        job::Job,
-        memory::Found,
-        read_back::{Conclusion, Flashed, Shown, Transfer, conclude, read_back},
-        roster::Roster,
-        sight::AttemptKey,
-        stored,
+        observe::{memory::Found, objects::AttemptKey, selection::Roster, stored},
+        plan::verification::{Conclusion, Flashed, Shown, Transfer, conclude, read_back},
+        spec::job::Job,
         verdict::{Outcome, Verdict},
     },
 };

@@ -5,12 +5,12 @@ use super::*;
 use crate::{
     api::Instance,
     flashjob::{
-        attempts::{RecordRemoval, Step},
         fixtures::{
             Scene, address, at, ended, endpoint, identity, instance, record, service, spec,
             take_in, uuid,
         },
-        state::State,
+        observe::cache::State,
+        plan::attempt::{RecordRemoval, Step},
     },
     release::Status,
 };
@@ -291,7 +291,7 @@ fn a_job_that_is_being_deleted_reads_nothing_back() {
 }
 
 fn waiting(scene: &mut Scene) {
-    scene.ledger = crate::flashjob::ledger::Ledger::default();
+    scene.ledger = crate::flashjob::observe::ledger::Ledger::default();
     scene.inventory.apply(&instance(&uuid(0), 0));
     scene.stored(|status| {
         let device = &mut status.devices[0];

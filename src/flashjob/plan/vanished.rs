@@ -6,14 +6,17 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{DeviceView, Observed, Plan, current_roster};
+use super::{DeviceView, Plan, current_roster};
+use crate::flashjob::observe::Observed;
 use crate::{
     api::{DevicePhase, Reason},
     flashjob::{
-        attempts::Step,
-        job::Job,
-        sight::{AttemptKey, Identity},
-        stored,
+        observe::{
+            objects::{AttemptKey, Identity},
+            stored,
+        },
+        plan::attempt::Step,
+        spec::job::Job,
     },
 };
 

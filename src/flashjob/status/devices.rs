@@ -7,17 +7,15 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{count, json_size, tally::is_in_flight, words};
+use super::{count, json_size};
+use crate::flashjob::{spec::bounded_text, status::counts::is_in_flight};
 use crate::{
     api::{DevicePhase, DeviceStatus, Effective, FlashJobStatus, MismatchPolicy},
     device::mismatch_selected,
     flashjob::{
-        adoption::pod_name,
-        job::{Finals, Job},
-        memory::Found,
-        plan::{DeviceView, Observed, Plan},
-        roster::Roster,
-        stored,
+        observe::{Observed, memory::Found, selection::Roster, stored},
+        plan::{DeviceView, Plan, attempt::adoption::pod_name},
+        spec::job::{Finals, Job},
         verdict::Outcome,
     },
     release::release_name,
@@ -122,7 +120,7 @@ pub(super) fn devices(
     let live = in_flight.iter_mut().chain(&mut waiting);
     let live = live.map(|(_, device)| device);
     let all = live.chain(&mut tracked).chain(&mut ended);
-    all.for_each(words::bound);
+    all.for_each(bounded_text::bound);
     let mut room = MAX_DEVICES_BYTES;
     let mut list = Vec::new();
     let in_flight = in_flight.into_iter().map(|(_, device)| device);

@@ -2,10 +2,10 @@
 //!
 //! Called by `describe`.
 
-use super::tally::Tally;
+use crate::flashjob::status::counts::Tally;
 use crate::{
     api::{FlashJobStatus, Reason},
-    flashjob::{job::Job, plan::Cooling},
+    flashjob::{plan::Cooling, spec::job::Job},
     names::LABEL_JOB_UID,
 };
 

@@ -1,13 +1,18 @@
-//! The status of a FlashJob, composed from what is stored, what was found since, and the plan. Pure.
+//! Observation and plan become the status to store, and what follows when one status replaces another: events and metrics.
+//!
+//! Pure. What is stored is never lost: index sets grow within a round, and a status that today's types cannot hold keeps what it has.
 
-mod aftermath;
-mod describe;
+mod conditions;
+mod counts;
 mod devices;
 mod draining;
-mod judge;
-mod paced;
-mod tally;
-pub(super) mod words;
+pub(crate) mod events;
+mod held;
+pub(crate) mod metrics;
+mod outcomes;
+mod phase;
+pub(crate) mod rollout_events;
+pub(crate) mod undecodable;
 
 use std::io::{self, Write};
 
@@ -15,24 +20,27 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::Serialize;
 
-use self::{
-    aftermath::{Aftermath, aftermath},
-    describe::{describe, trouble},
-    devices::{Ended, devices, named},
-    tally::{Tally, stored_tally, tally_of, with_found, write_finals},
-};
-use super::{
-    adoption::completed,
-    job::{Finals, Job},
-    memory::Refusal,
-    plan::{Observed, Plan},
-    rollout::pace::{self, Pace},
-    roster::Roster,
-    stored,
-};
+use self::devices::{Ended, devices, named};
+use super::plan::Plan;
 use crate::api::{
     DevicePhase, DeviceStatus, Effective, FlashClassRef, FlashJobStatus, PreviousRound, Reason,
     Rerun, SelectionStatus,
+};
+use crate::flashjob::status::{
+    conditions::{describe, trouble},
+    counts::{Tally, stored_tally, tally_of, with_found, write_finals},
+    outcomes::{Aftermath, aftermath},
+};
+use crate::{
+    api::Refusal,
+    flashjob::{
+        observe::{Observed, selection::Roster, stored},
+        plan::{
+            attempt::adoption::completed,
+            rollout::pace::{self, Pace},
+        },
+        spec::job::{Finals, Job},
+    },
 };
 
 /// The status that opens a round: nothing of the round before is in it but its result.
@@ -239,8 +247,3 @@ pub fn json_size(value: &impl Serialize) -> usize {
     let mut counter = Counter(0);
     serde_json::to_writer(&mut counter, value).map_or(0, |()| counter.0)
 }
-
-#[cfg(test)]
-mod size_tests;
-#[cfg(test)]
-mod tests;

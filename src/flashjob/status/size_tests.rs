@@ -5,18 +5,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::{
-    api::{DevicePhase, DeviceStatus, FlashJobStatus, Reason, SelectedDevice},
-    flashjob::{
-        choice::{Choice, selection_status},
-        fixtures::{Scene, at, effective_of, found, job_of},
-        index_set::IndexSet,
-        plan::{DeviceView, Plan},
-        roster::Roster,
-        status,
-        verdict::Outcome,
-    },
-};
+use crate::{api::{DevicePhase, DeviceStatus, FlashJobStatus, Reason, SelectedDevice}, flashjob::{status, plan::{DeviceView, Plan, select_devices::{Choice, selection_status}}, fixtures::{Scene, at, effective_of, found, job_of}, spec::intervals::IndexSet, observe::selection::Roster, verdict::Outcome}};
 
 /// Devices in flight.
 const IN_FLIGHT: usize = 64;

@@ -3,18 +3,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::*;
-use crate::{
-    flashjob::{
-        conditions,
-        fixtures::{
-            Scene, address, at, effective_of, ended, endpoint, found, identity, record, running,
-            service, spec, take_in, uuid,
-        },
-        memory::{Found, Refusal, Waiting},
-        verdict::Outcome,
-    },
-    release::Status,
-};
+use crate::{api::{conditions, Refusal}, flashjob::{fixtures::{Scene, address, at, effective_of, ended, endpoint, found, identity, record, running, service, spec, take_in, uuid}, observe::memory::{Found, Waiting}, verdict::Outcome}, release::Status};
 
 fn fly(scene: &mut Scene, index: usize, over: bool) {
     let who = identity(index, &format!("a{index}"));
@@ -372,7 +361,7 @@ fn a_lost_selection_takes_nothing_back() {
         reason: Reason::SelectionLost,
         message: "altered".into(),
     };
-    scene.memory = crate::flashjob::memory::Memory {
+    scene.memory = crate::flashjob::observe::memory::Memory {
         refusal: Some((1, 1, Some(refusal))),
         ..Default::default()
     };

@@ -6,10 +6,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{Plan, failed, start};
 use crate::{
-    api::Reason,
+    api::{Reason, Refusal},
     flashjob::{
-        act::StepError, belief::is_sealed, blueprint::FlashPod, context::Context,
-        ledger::ObjectKind, memory::Refusal,
+        act::{StepError, context::Context},
+        blueprint::FlashPod,
+        observe::{belief::is_sealed, ledger::ObjectKind},
     },
     names::{ANNOTATION_POD_SEAL, ANNOTATION_SERVICE_SEAL},
     release::engine::helm::{Helm, Operation, Reason as HelmReason, Template},

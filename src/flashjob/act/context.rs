@@ -1,0 +1,315 @@
+//! What the passes and steps of the FlashJob controller share: clients, state, the flash chart, settings.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::Duration,
+};
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::{Client, Resource};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::workshop::Workshop;
+use crate::{
+    api::Refusal,
+    flashjob::{
+        blueprint::FlashPod,
+        observe::{
+            World,
+            bounds::Bounds,
+            cache::State,
+            waits::{Moment, Now},
+        },
+        plan::triggers::{self, Sighting},
+        spec::job::Job,
+        status::{
+            count,
+            events::{About, news},
+            metrics,
+        },
+        verdict::Markers,
+    },
+};
+use crate::{
+    api::{DevicePhase, FlashJobStatus, Reason},
+    cluster::{Events, Fact, Writer, clock},
+    crash::Crash,
+    release::engine::helm::Helm,
+    seal::Seals,
+    telemetry::Metrics,
+};
+
+/// How often it is looked whether steps have ended, when the process stops.
+const DRAIN_POLL: Duration = Duration::from_millis(50);
+
+/// The settings that passes and steps need.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Slots of all jobs together.
+    pub max_in_flight: usize,
+    /// Bounds of waiting.
+    pub bounds: Bounds,
+    /// What the flash pod's log means.
+    pub markers: Markers,
+}
+
+/// What both clocks show.
+#[must_use]
+pub fn both_clocks() -> Now {
+    Now {
+        wall: clock::now(),
+        steady: Moment::new(clock::boot_time()),
+    }
+}
+
+/// See the module's documentation.
+pub struct Context {
+    /// Writes.
+    pub writer: Writer,
+    /// Reads.
+    pub read: Client,
+    /// Where to abort, in tests.
+    pub crash: Crash,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// Settings.
+    pub limits: Limits,
+    /// The helm command, where it is the engine.
+    pub helm: Option<Arc<Helm>>,
+    /// Seals what is written.
+    pub seals: Arc<Seals>,
+    /// Holder identity under which this process leads: every Pod that it creates bears it.
+    pub leader: String,
+    /// Where charts are rendered.
+    pub workshop: Workshop,
+    events: Events,
+    state: Mutex<State>,
+    flash_pod: RwLock<Result<Arc<FlashPod>, Refusal>>,
+    nudge_tx: UnboundedSender<String>,
+}
+
+impl Context {
+    /// Puts together what passes and steps share. `leader` is the Lease's holder identity, `nudge_tx` queues a pass of a job.
+    #[must_use]
+    pub fn new(
+        (read, writer, crash): (Client, Writer, Crash),
+        (metrics, events, leader): (Metrics, Events, String),
+        seals: Arc<Seals>,
+        limits: Limits,
+        helm: Option<Arc<Helm>>,
+        flash_pod: Result<Arc<FlashPod>, Refusal>,
+        nudge_tx: UnboundedSender<String>,
+    ) -> Self {
+        let mut state = State::default();
+        state.seals = Some(Arc::clone(&seals));
+        let state = Mutex::new(state);
+        metrics.expect_verdicts(
+            DevicePhase::Failed.as_str(),
+            metrics::FAILURES.map(Reason::as_str),
+        );
+        Self {
+            writer,
+            read,
+            crash,
+            metrics,
+            limits,
+            helm,
+            seals,
+            leader,
+            workshop: Workshop::default(),
+            events,
+            state,
+            flash_pod: RwLock::new(flash_pod),
+            nudge_tx,
+        }
+    }
+
+    /// The state, locked. Never held across a wait.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        // A panic while it was held leaves a state that is rebuilt from events; stopping all jobs would be worse.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The flash chart, or why it cannot be used.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub fn flash_pod(&self) -> Result<Arc<FlashPod>, Refusal> {
+        self.flash_pod
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The flash chart as it is for this job: under its classes, with the defaults of its round.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub fn flash_pod_of(&self, job: &Job) -> Result<Arc<FlashPod>, Refusal> {
+        let flash_pod = self.flash_pod()?;
+        let terms = self.state().terms(job);
+        Ok(Arc::new(flash_pod.under(&terms)))
+    }
+
+    /// Replaces the flash chart; every job is looked at again.
+    pub fn set_flash_pod(&self, flash_pod: Result<Arc<FlashPod>, Refusal>) {
+        *self
+            .flash_pod
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = flash_pod;
+        self.state().news_of_classes = true;
+        self.nudge_all();
+    }
+
+    /// Queues a pass of every job that a device concerns: its Instance came, went or changed.
+    pub fn nudge_concerned(&self, seen: &Sighting) {
+        let uids = triggers::concerned(&self.state(), seen);
+        for uid in &uids {
+            self.nudge(uid);
+        }
+    }
+
+    /// Queues a pass of every job that may wait for what another job holds; how many those are.
+    pub fn nudge_contending(&self) -> usize {
+        let uids = triggers::contending(&self.state());
+        for uid in &uids {
+            self.nudge(uid);
+        }
+        uids.len()
+    }
+
+    /// Name of the engine in use.
+    #[must_use]
+    pub const fn engine(&self) -> &'static str {
+        if self.helm.is_some() {
+            "helm"
+        } else {
+            "native"
+        }
+    }
+
+    /// What is true for all jobs; `flash_pod` is the chart of the job that is looked at.
+    #[must_use]
+    pub fn world(&self, state: &State, flash_pod: &Result<Arc<FlashPod>, Refusal>) -> World {
+        let chart = flash_pod.as_ref().err().cloned();
+        let fixed = flash_pod
+            .as_ref()
+            .is_ok_and(|flash_pod| flash_pod.has_fixed_address());
+        let max_in_flight = if fixed { 1 } else { self.limits.max_in_flight };
+        let mut engine = self.engine().to_owned();
+        if let Ok(flash_pod) = flash_pod
+            && !flash_pod.used.is_empty()
+        {
+            // Whoever reads the status sees that the chart does what charts may not do by themselves.
+            engine.extend([" --chart-allow=", &flash_pod.used.to_string()]);
+        }
+        state.world(
+            chart,
+            max_in_flight,
+            engine,
+            self.limits.bounds,
+            both_clocks().steady,
+        )
+    }
+
+    /// Queues a pass of the job with this uid.
+    pub fn nudge(&self, job_uid: &str) {
+        // The receiver is gone only when the process stops.
+        let _ = self.nudge_tx.send(job_uid.to_owned());
+    }
+
+    /// Waits until no step is running, at most `limit`: the next leader trusts that no write is under way.
+    pub async fn drained(&self, limit: Duration) {
+        let mut waited = Duration::ZERO;
+        while waited < limit && self.state().ledger.all().any(|(_, attempt)| attempt.step) {
+            tokio::time::sleep(DRAIN_POLL).await;
+            waited += DRAIN_POLL;
+        }
+    }
+
+    /// Queues a pass of every job.
+    pub fn nudge_all(&self) {
+        let uids: Vec<String> = self.state().jobs().map(|job| job.uid.clone()).collect();
+        for uid in uids {
+            self.nudge(&uid);
+        }
+    }
+
+    /// Selected devices of a job, for messages.
+    #[must_use]
+    pub fn selected(&self, job_uid: &str) -> i64 {
+        self.state()
+            .rosters
+            .get(job_uid)
+            .map_or(0, |roster| count(roster.devices().len()))
+    }
+
+    /// Publishes an event about a job, and a device of it where one is named; never fails and never waits.
+    pub fn event(
+        &self,
+        job: &Job,
+        device: Option<&str>,
+        (warning, reason): (bool, &'static str),
+        note: String,
+    ) {
+        let related = device.map(instance);
+        self.publish(job, related, (warning, reason), note);
+    }
+
+    /// Publishes an event about a part of a job, such as one of its rounds: events about several parts stay apart.
+    pub fn event_of_part(&self, job: &Job, part: String, reason: Reason, note: String) {
+        self.publish(
+            job,
+            Some(part_of(job, part)),
+            (false, reason.as_str()),
+            note,
+        );
+    }
+
+    fn publish(
+        &self,
+        job: &Job,
+        related: Option<ObjectReference>,
+        (warning, reason): (bool, &'static str),
+        note: String,
+    ) {
+        self.events.publish(Fact {
+            about: job.object.object_ref(&()),
+            related,
+            warning,
+            reason,
+            action: "Reconcile",
+            note,
+        });
+    }
+
+    /// Publishes what changed between two stored statuses.
+    pub fn transitions(&self, job: &Job, now: &FlashJobStatus) {
+        for news in news(&job.status, now) {
+            let related = match news.about {
+                About::Job => None,
+                About::Device(uuid) => Some(instance(&uuid)),
+                About::Step(id) => Some(part_of(job, format!("status.step{{{id}}}"))),
+            };
+            self.publish(job, related, (news.warning, news.reason), news.note);
+        }
+    }
+}
+
+/// The Instance of a device, as far as it is known by its UUID.
+fn instance(uuid: &str) -> ObjectReference {
+    ObjectReference {
+        kind: Some("Instance".into()),
+        uid: Some(uuid.to_owned()),
+        name: Some(uuid.to_owned()),
+        ..ObjectReference::default()
+    }
+}
+
+/// A part of a job: events about several parts stay apart by it.
+fn part_of(job: &Job, part: String) -> ObjectReference {
+    ObjectReference {
+        field_path: Some(part),
+        ..job.object.object_ref(&())
+    }
+}

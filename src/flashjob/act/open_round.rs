@@ -1,0 +1,356 @@
+//! The frozen selection of a job's round: loaded once, opened anew, added to. Nothing of a round starts before it is stored.
+//!
+//! Called by `reconcile` before it plans; waits for nothing but the API server's answers.
+
+use crate::flashjob::spec::{rerun as due_rerun, selector};
+use std::{sync::Arc, time::Duration};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::context::Context;
+use crate::{
+    api::Refusal,
+    flashjob::{
+        act::{self, NextPass},
+        observe::selection::Roster,
+        plan::{
+            rerun,
+            select_devices::{self, Choice, Selecting, TooMany},
+        },
+        spec::job::Job,
+        status,
+    },
+};
+use crate::{
+    api::{Reason, SelectionStatus},
+    cluster::{ApiError, clock::now},
+    crash::Write,
+    device::{self, Selector},
+    flashclass::{self, Frozen, Terms},
+};
+
+/// Reads the frozen selection of the stored round, once.
+pub(crate) async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError> {
+    let Some(round) = &job.status.round else {
+        return Ok(());
+    };
+    if ctx
+        .state()
+        .rosters
+        .get(&job.uid)
+        .is_some_and(|roster| roster.round == round.number)
+    {
+        return Ok(());
+    }
+    let revisions = act::job::revisions(ctx, job).await?;
+    let stored = job.status.selection.as_ref();
+    let gathered = device::gather(&revisions, round.number)
+        .map_err(|error| error.to_string())
+        .and_then(|devices| {
+            let hash = device::hash(&devices);
+            // Slices are written before the status that names them: more devices than the status says are a crash in between.
+            let count = usize::try_from(stored.map_or(0, |stored| stored.count)).unwrap_or(0);
+            let known = devices.get(..count).map(device::hash);
+            let intact = known.is_some() && known == stored.map(|stored| stored.hash.clone());
+            if intact {
+                Ok(devices)
+            } else {
+                Err(format!(
+                    "the selection of round {} was altered (hash {hash})",
+                    round.number
+                ))
+            }
+        });
+    let stamp = job.status.flash_class.as_ref();
+    let thawed = stamp.map(|stamp| flashclass::thaw(&revisions, stamp, round.number));
+    let version = ctx.flash_pod_of(job).map_or(0, |chart| chart.version);
+    let mut state = ctx.state();
+    let lost = match gathered {
+        Ok(devices) => {
+            let roster = Roster::new(round.number, devices);
+            let before = state.rosters.insert(job.uid.clone(), Arc::new(roster));
+            if before.is_some_and(|before| before.round != round.number) {
+                state.memory(&job.uid).begin_round();
+            }
+            None
+        }
+        Err(message) => {
+            let roster = Roster::new(round.number, Vec::new());
+            state.rosters.insert(job.uid.clone(), Arc::new(roster));
+            Some(message)
+        }
+    };
+    // Without the class's defaults nothing starts either, but what is in flight still has its place in the selection.
+    let lost = match thawed {
+        Some(Ok(frozen)) => {
+            state.frozen.insert(job.uid.clone(), Arc::new(frozen));
+            lost
+        }
+        Some(Err(message)) => lost.or(Some(message)),
+        None => lost,
+    };
+    if let Some(lost) = lost {
+        let message = format!(
+            "{lost}; nothing new starts; delete the FlashJob {} and apply it again to select anew",
+            job.name
+        );
+        let refusal = Refusal {
+            reason: Reason::SelectionLost,
+            message,
+        };
+        state.memory(&job.uid).refusal = Some((job.generation, version, Some(refusal)));
+    }
+    Ok(())
+}
+
+/// Whether the spec asks for a round that is not stored yet. Its devices are selected once it is not suspended, or at once where
+/// flashes of the original operator have to count somewhere.
+pub(crate) fn wants_round(ctx: &Context, job: &Job) -> bool {
+    let possible = job.spec.is_ok() && job.invalid.is_none() && !job.names_nothing();
+    let refused = select_devices::refusal(job).is_some();
+    let state = ctx.state();
+    // What the original operator has in flight is followed whoever is suspended.
+    let takes_over = job.status.round.is_none() && state.ledger.of_job(&job.uid).next().is_some();
+    let open = !job.deleting && (!job.suspended() || takes_over) && !refused;
+    let terms = state.terms(job);
+    let classed = has_class(&terms) || (takes_over && !terms.classes.is_empty());
+    possible && open && classed && !job.round_is_current() && state.akri_installed
+}
+
+/// How the selection of the job follows its spec, where a selection `roster` of it is known.
+fn choose(
+    ctx: &Context,
+    job: &Job,
+    roster: &Roster,
+    recalled: bool,
+) -> Option<Result<Choice, TooMany>> {
+    let spec = job.spec.as_ref().ok()?;
+    let parsed = match &spec.device_selector {
+        // What cannot be parsed is an invalid spec, and nothing is selected for one.
+        Some(selector) => Some(Selector::parse(selector).ok()?),
+        None => None,
+    };
+    let state = ctx.state();
+    let (before, selecting) = if recalled {
+        let before = state.rosters.get(&job.uid).map(Arc::as_ref);
+        (before, Selecting::Anew(parsed.as_ref()))
+    } else if selector::selector_is_current(job) {
+        let left_out = job.status.selection.as_ref();
+        let left_out = left_out.and_then(|stored| stored.not_selectable.as_ref());
+        (None, Selecting::Keep(&job.chosen, left_out))
+    } else {
+        (None, Selecting::Anew(parsed.as_ref()))
+    };
+    let chosen = select_devices::choose(roster, before, &spec.uuid, selecting, &state.inventory);
+    Some(chosen)
+}
+
+/// Stores that the spec names too many devices: the job fails and nothing of it starts until it is edited.
+async fn refuse(ctx: &Arc<Context>, job: &Job, too_many: TooMany) -> Result<(), ApiError> {
+    let status = status::refuse(job, select_devices::refused(too_many), now());
+    act::job::replace_status(ctx, Write::SelectionStatus, job, &status).await?;
+    ctx.transitions(job, &status);
+    Ok(())
+}
+
+/// Whether a class lets a round begin now: the round begins with its defaults.
+fn has_class(terms: &Terms) -> bool {
+    terms.refusal.is_none() && terms.suspended.is_none() && !terms.classes.is_empty()
+}
+
+/// Whether the stored round began without a class: under an operator that had none.
+pub(crate) fn class_is_due(ctx: &Context, job: &Job) -> bool {
+    let begun = job.round_is_current() && job.status.flash_class.is_none();
+    begun && !job.deleting && job.invalid.is_none() && has_class(&ctx.state().terms(job))
+}
+
+/// Gives such a round its class. Nothing more of it starts before.
+pub(crate) async fn freeze_class(ctx: &Context, job: &Job) -> Result<NextPass, ApiError> {
+    let Some(round) = &job.status.round else {
+        return Ok(None);
+    };
+    let Some(frozen) = frozen(ctx, job, round.number) else {
+        return Ok(None);
+    };
+    act::job::store_class(ctx, job, &frozen).await?;
+    let mut status = job.status.clone();
+    status.flash_class = Some(frozen.stamp());
+    act::job::replace_status(ctx, Write::RoundStatus, job, &status).await?;
+    let mut state = ctx.state();
+    state.frozen.insert(job.uid.clone(), Arc::new(frozen));
+    Ok(Some(Duration::from_millis(1)))
+}
+
+/// The defaults of the job's class as they are now; none where it has no class that can be used.
+fn frozen(ctx: &Context, job: &Job, round: i64) -> Option<Frozen> {
+    let terms = ctx.state().terms(job);
+    let class = terms.classes.first()?;
+    // What cannot be frozen was not accepted either, and such a class is not among these.
+    flashclass::freeze(class, round).ok()
+}
+
+/// Freezes the selection of the next round and stores that the round has begun; nothing starts before.
+pub(crate) async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> {
+    let Ok(spec) = &job.spec else { return Ok(None) };
+    let number = job.status.round.as_ref().map_or(0, |round| round.number) + 1;
+    let Some(frozen) = frozen(ctx, job, number) else {
+        return Ok(None);
+    };
+    // Slices of this round without a status that names it are of a crash in between: the round begins with them.
+    let left = act::job::revisions(ctx, job).await?;
+    let mut devices = device::gather(&left, number).unwrap_or_default();
+    let known = Roster::new(number, devices.clone());
+    let choice = match choose(ctx, job, &known, true) {
+        Some(Ok(choice)) => choice,
+        Some(Err(too_many)) => {
+            refuse(ctx, job, too_many).await?;
+            return Ok(Some(Duration::from_millis(1)));
+        }
+        None => return Ok(None),
+    };
+    act::job::store_selection(ctx, job, number, devices.len(), &choice.more).await?;
+    devices.extend(choice.more.iter().cloned());
+    act::job::store_class(ctx, job, &frozen).await?;
+    let roster = Roster::new(number, devices);
+    let effective =
+        ctx.state()
+            .terms(job)
+            .effective(spec, ctx.engine(), ctx.limits.bounds.address_seconds);
+    let mut status = status::open_round(job, &roster, "", (effective, Some(frozen.stamp())), now());
+    status.selection = Some(SelectionStatus {
+        time: Some(Time(now())),
+        ..select_devices::selection_status(job, roster.devices(), &choice)
+    });
+    act::job::replace_status(ctx, Write::RoundStatus, job, &status).await?;
+    {
+        let mut state = ctx.state();
+        state.rosters.insert(job.uid.clone(), Arc::new(roster));
+        state.frozen.insert(job.uid.clone(), Arc::new(frozen));
+        state.memory(&job.uid).begin_round();
+    }
+    act::job::delete_revisions_before(ctx, &left, number).await;
+    let note = format!(
+        "round {number}: {} devices, firmware {}",
+        ctx.selected(&job.uid),
+        spec.firmware
+    );
+    let part = format!("status.round[{number}]");
+    ctx.event_of_part(job, part, Reason::RoundStarted, note);
+    say_left_out(ctx, job, &choice);
+    say_rerun(ctx, job, number);
+    Ok(Some(Duration::from_millis(1)))
+}
+
+/// Instances that the selector means and that cannot be flashed.
+fn say_left_out(ctx: &Context, job: &Job, choice: &Choice) {
+    if let Some(left_out) = &choice.not_selectable {
+        let reason = Reason::DeviceInvalid.as_str();
+        ctx.event(job, None, (true, reason), left_out.words());
+    }
+}
+
+/// A rerun that the new round makes good, or needless.
+fn say_rerun(ctx: &Context, job: &Job, number: i64) {
+    let asked = job.spec.as_ref().ok().and_then(|spec| spec.rerun.as_ref());
+    let Some(rerun) = asked.filter(|rerun| !rerun.id.is_empty()) else {
+        return;
+    };
+    if job.status.last_rerun_id.as_deref() == Some(rerun.id.as_str()) {
+        return;
+    }
+    let note = if due_rerun::wants_round(job) {
+        format!("rerun {}: all devices again, in round {number}", rerun.id)
+    } else {
+        format!(
+            "rerun {}: recorded only; round {number} begins anyway",
+            rerun.id
+        )
+    };
+    let part = format!("spec.rerun[{}]", rerun.id);
+    ctx.event_of_part(job, part, Reason::RerunRequested, note);
+}
+
+/// Brings the selection up to date with the spec within a round: devices join it, the spec says which are wanted. Returns
+/// whether it wrote the status.
+pub(crate) async fn follow_spec(ctx: &Arc<Context>, job: &Job) -> Result<bool, ApiError> {
+    if job.deleting
+        || job.spec.is_err()
+        || job.invalid.is_some()
+        || !job.round_is_current()
+        || select_devices::refusal(job).is_some()
+    {
+        return Ok(false);
+    }
+    let Some(roster) = ctx.state().rosters.get(&job.uid).cloned() else {
+        return Ok(false);
+    };
+    let stored = job
+        .status
+        .selection
+        .as_ref()
+        .map_or(0, |stored| stored.count);
+    let lost = status::count(roster.devices().len()) < stored;
+    let current = selector::selector_is_current(job);
+    let anew = !current && ctx.state().akri_installed;
+    let listed = job.spec.iter().flat_map(|spec| &spec.uuid);
+    let more = listed
+        .into_iter()
+        .any(|uuid| roster.index_of(uuid).is_none());
+    if lost || !(anew || (current && more)) {
+        return Ok(false);
+    }
+    // Slices are written before the status that names them: some may be left of a write that was refused.
+    let revisions = act::job::revisions(ctx, job).await?;
+    let left = device::gather(&revisions, roster.round).unwrap_or_default();
+    let roster = roster.with_stored(left);
+    let choice = match choose(ctx, job, &roster, false) {
+        Some(Ok(choice)) => choice,
+        Some(Err(too_many)) => return refuse(ctx, job, too_many).await.map(|()| true),
+        None => return Ok(false),
+    };
+    let first = roster.devices().len();
+    act::job::store_selection(ctx, job, roster.round, first, &choice.more).await?;
+    let mut devices = roster.devices().to_vec();
+    devices.extend(choice.more.iter().cloned());
+    let mut status = job.status.clone();
+    status.selection = Some(select_devices::selection_status(job, &devices, &choice));
+    act::job::replace_status(ctx, Write::SelectionStatus, job, &status).await?;
+    if anew {
+        say_left_out(ctx, job, &choice);
+    }
+    ctx.state().rosters.insert(
+        job.uid.clone(),
+        Arc::new(Roster::new(roster.round, devices)),
+    );
+    Ok(true)
+}
+
+/// Sends the failed devices of the round again where a rerun asks for it, once nothing is left to do about their attempts.
+/// Returns whether it wrote the status.
+pub(crate) async fn rerun_failed(ctx: &Arc<Context>, job: &Job) -> Result<bool, ApiError> {
+    let Some(rerun) = due_rerun::due(job) else {
+        return Ok(false);
+    };
+    if job.deleting || job.invalid.is_some() || !job.round_is_current() {
+        return Ok(false);
+    }
+    let settled = {
+        let state = ctx.state();
+        let roster = state.rosters.get(&job.uid);
+        roster.is_some_and(|roster| rerun::failures_are_settled(job, roster, &state.ledger))
+    };
+    if !settled {
+        return Ok(false);
+    }
+    ctx.state().memory(&job.uid).send_again(&job.finals.failed);
+    let status = status::send_again(job, rerun, now());
+    act::job::replace_status(ctx, Write::RerunStatus, job, &status).await?;
+    let note = format!(
+        "rerun {}: {} failed devices go again",
+        rerun.id,
+        job.finals.failed.len()
+    );
+    let part = format!("spec.rerun[{}]", rerun.id);
+    ctx.event_of_part(job, part, Reason::RerunRequested, note);
+    Ok(true)
+}

@@ -1,0 +1,160 @@
+//! A trial of a job's values on its devices: what the chart, its schema or the guard refuses is said before anything starts.
+//! Writes nothing to the API server.
+//!
+//! Called by `reconcile` before it plans.
+
+use crate::flashjob::blueprint::preflight::try_one;
+use std::sync::Arc;
+
+use super::context::Context;
+use crate::{
+    api::Refusal,
+    flashjob::{blueprint::FlashPod, spec::job::Job},
+};
+use crate::{
+    api::{Reason, Round},
+    device::Device,
+};
+
+/// Most devices that are tried at once: the pass waits for them.
+const MAX_TRIALS: usize = 20;
+
+/// Tries the job's values on its devices before anything starts, once for every spec and chart: the first that passes will do.
+pub(crate) async fn try_values(ctx: &Context, job: &Arc<Job>) {
+    let Ok(flash_pod) = ctx.flash_pod_of(job) else {
+        return;
+    };
+    let Some((round, devices)) = to_try(ctx, job, &flash_pod) else {
+        return;
+    };
+    let tried = {
+        let (flash_pod, job) = (Arc::clone(&flash_pod), Arc::clone(job));
+        let work = move || {
+            let outcomes = devices
+                .iter()
+                .map(|(uuid, device)| try_one(&flash_pod, &job, &round, uuid, device).err());
+            Ok(conclude(outcomes))
+        };
+        ctx.workshop.run(work).await
+    };
+    let Some(outcome) = tried.unwrap_or_else(|refusal| Some(Outcome::Refused(refusal))) else {
+        return;
+    };
+    let mut state = ctx.state();
+    let memory = state.memory(&job.uid);
+    let of = (job.generation, flash_pod.version);
+    // Where only helm can render, a trial sees no more than the values.
+    memory.proven = (outcome == Outcome::Proven && flash_pod.native()).then_some(of);
+    let refusal = match outcome {
+        Outcome::Refused(refusal) => Some(refusal),
+        Outcome::Proven | Outcome::Unproven => None,
+    };
+    memory.refusal = Some((of.0, of.1, refusal));
+}
+
+/// The devices on which the values are to be tried now, if that is due.
+fn to_try(
+    ctx: &Context,
+    job: &Job,
+    flash_pod: &FlashPod,
+) -> Option<(Round, Vec<(String, Device)>)> {
+    let mut state = ctx.state();
+    // What is refused as a whole, or not frozen yet, is not tried.
+    if state.terms(job).refusal.is_some() || state.frozen_of(job).is_none() {
+        return None;
+    }
+    let tried =
+        state
+            .memory(&job.uid)
+            .refusal
+            .as_ref()
+            .is_some_and(|(generation, version, refusal)| {
+                let lost = refusal
+                    .as_ref()
+                    .is_some_and(|refusal| refusal.reason == Reason::SelectionLost);
+                lost || (*generation, *version) == (job.generation, flash_pod.version)
+            });
+    let round = job.status.round.as_ref()?;
+    if tried || !job.round_is_current() {
+        return None;
+    }
+    let roster = state.rosters.get(&job.uid).cloned()?;
+    let known = roster.devices().iter().filter_map(|selected| {
+        let by_endpoint = || state.inventory.by_endpoint(selected.endpoint.as_deref()?);
+        let by_uuid = state
+            .inventory
+            .by_uuid(&selected.uuid)
+            .and_then(|device| device.as_ref().ok());
+        let device = by_uuid.or_else(by_endpoint)?;
+        Some((selected.uuid.clone(), device.clone()))
+    });
+    Some((round.clone(), known.take(MAX_TRIALS).collect()))
+}
+
+/// What the trials came to.
+#[derive(Clone, Debug, PartialEq)]
+enum Outcome {
+    /// A device's values were accepted: what is refused later is refused for what another device is.
+    Proven,
+    /// Every device that was tried is to blame for its own refusal.
+    Unproven,
+    /// The job's values cannot be used, whatever the device.
+    Refused(Refusal),
+}
+
+/// Asks as few devices as it takes. One that passes shows that the job is not to blame; a refusal that no device's own text
+/// explains, and that no device escapes, is the job's. None where no device is known.
+fn conclude(outcomes: impl Iterator<Item = Option<Refusal>>) -> Option<Outcome> {
+    let mut refused = None;
+    let mut tried = false;
+    for outcome in outcomes {
+        tried = true;
+        match outcome {
+            None => return Some(Outcome::Proven),
+            Some(refusal) if refusal.reason == Reason::DeviceInvalid => {}
+            // What a chart takes, it takes with the next device as well.
+            Some(refusal) if refusal.reason == Reason::ChartInvalid => {
+                return Some(Outcome::Refused(refusal));
+            }
+            Some(refusal) => drop(refused.get_or_insert(refusal)),
+        }
+    }
+    let refused = refused.map_or(Outcome::Unproven, Outcome::Refused);
+    tried.then_some(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn refused(reason: Reason) -> Refusal {
+        let message = "said so".to_owned();
+        Refusal { reason, message }
+    }
+
+    fn job() -> Refusal {
+        refused(Reason::ValuesInvalid)
+    }
+
+    fn device() -> Refusal {
+        refused(Reason::DeviceInvalid)
+    }
+
+    #[rstest]
+    #[case::no_device_is_known(&[], None)]
+    #[case::a_chart_s_mistake(&[Some(refused(Reason::ChartInvalid)), None], Some(Outcome::Refused(refused(Reason::ChartInvalid))))]
+    #[case::accepted(&[None, Some(job())], Some(Outcome::Proven))]
+    #[case::a_job_s_mistake(&[Some(job())], Some(Outcome::Refused(job())))]
+    #[case::a_job_s_mistake_after_an_odd_device(&[Some(device()), Some(job())], Some(Outcome::Refused(job())))]
+    #[case::another_device_escapes_it(&[Some(job()), None], Some(Outcome::Proven))]
+    #[case::one_odd_device_among_others(&[Some(device()), None], Some(Outcome::Proven))]
+    #[case::odd_devices_alone(&[Some(device()), Some(device())], Some(Outcome::Unproven))]
+    fn a_job_is_refused_for_what_no_device_escapes_and_no_device_s_text_explains(
+        #[case] outcomes: &[Option<Refusal>],
+        #[case] wanted: Option<Outcome>,
+    ) {
+        assert_eq!(conclude(outcomes.iter().cloned()), wanted);
+    }
+}

@@ -1,0 +1,112 @@
+//! Writes a job's status when it says something new and the budgets allow: etcd keeps every version for a while.
+//!
+//! Called by `reconcile` at the end of a pass.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::context::Context;
+use crate::{
+    api::FlashJobStatus,
+    cluster::{ApiError, ErrorKind},
+    crash::Write,
+};
+use crate::{
+    api::conditions,
+    flashjob::{
+        act,
+        observe::{cache::State, memory::Memory, pruned},
+        spec::job::Job,
+        status::metrics,
+    },
+};
+
+/// Seconds between two status writes of one job, at least.
+const STATUS_SECONDS: f64 = 1.0;
+/// Status bytes per second, of one job and of all jobs together: etcd keeps every version for a while.
+const STATUS_BYTES_PER_SECOND: f64 = 100_000.0;
+const ALL_STATUS_BYTES_PER_SECOND: f64 = 800_000.0;
+
+/// Writes the status if it says anything new and its time has come; otherwise says when it will be due.
+pub(crate) async fn write(
+    ctx: &Arc<Context>,
+    job: &Arc<Job>,
+    wanted: FlashJobStatus,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, ApiError> {
+    let current = ctx.state().job(&job.uid).cloned();
+    let Some(current) = current.filter(|current| current.version == job.version) else {
+        // A newer object arrived meanwhile; its pass is already queued.
+        return Ok(Some(now));
+    };
+    let probe = {
+        let mut state = ctx.state();
+        let memory = state.memory(&job.uid);
+        // What is not stored is no news in every pass, but tried again from time to time.
+        let stored = pruned::without(&wanted, &memory.pruned);
+        let news = !conditions::same_but_times(&current.status, &stored);
+        if job.spec.is_err() || (!news && memory.pruned.is_empty()) {
+            return Ok(None);
+        }
+        probe_due(memory).filter(|_| !news)
+    };
+    if let Some(due) = probe.filter(|due| *due > now) {
+        return Ok(Some(due));
+    }
+    // Another job may have used the common budget since.
+    let due = due(&mut ctx.state(), &job.uid, now);
+    if due.is_some() {
+        return Ok(due);
+    }
+    let size = act::job::replace_status(ctx, Write::Status, &current, &wanted).await;
+    let mut state = ctx.state();
+    let memory = state.memory(&job.uid);
+    match size {
+        Ok(size) => {
+            memory.written = Some((now, size));
+            memory.too_large = false;
+            state.status_free_at =
+                Some(later(now, approximate(size) / ALL_STATUS_BYTES_PER_SECOND));
+            drop(state);
+            ctx.metrics
+                .verdicts(metrics::verdicts(&current.status, &wanted));
+            ctx.transitions(&current, &wanted);
+            // What the stored status now allows is planned at once.
+            Ok(Some(now))
+        }
+        Err(error) if error.kind == ErrorKind::TooLarge => {
+            memory.too_large = true;
+            Err(error)
+        }
+        // A newer object is on its way.
+        Err(error) if error.kind == ErrorKind::Conflict => Ok(Some(later(now, 0.2))),
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// When the budgets of the job and of all jobs allow the job's next status write; absent where they allow it now.
+pub(crate) fn due(state: &mut State, job_uid: &str, now: Timestamp) -> Option<Timestamp> {
+    let free_at = state.status_free_at;
+    let own = state.memory(job_uid).written.map(|(at, size)| {
+        let seconds = STATUS_SECONDS.max(approximate(size) / STATUS_BYTES_PER_SECOND);
+        later(at, seconds)
+    });
+    own.max(free_at).filter(|due| *due > now)
+}
+
+/// When it is tried again whether the API server stores all of the status.
+pub(crate) fn probe_due(memory: &Memory) -> Option<Timestamp> {
+    Some(later(memory.probed?, pruned::PROBE_SECONDS))
+}
+
+#[allow(clippy::cast_precision_loss)] // bytes of a status: far below 2^52
+const fn approximate(size: usize) -> f64 {
+    size as f64
+}
+
+pub(crate) fn later(from: Timestamp, seconds: f64) -> Timestamp {
+    let wait = SignedDuration::try_from_secs_f64(seconds).unwrap_or(SignedDuration::ZERO);
+    from.checked_add(wait).unwrap_or(Timestamp::MAX)
+}

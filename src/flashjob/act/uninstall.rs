@@ -1,0 +1,259 @@
+//! Write 8: what is left of an attempt goes, in order; every DELETE carries the uid.
+
+use super::{
+    StepError,
+    launch::{get_pod, put},
+};
+use crate::{
+    cluster::{DeleteCondition, Deleted, ErrorKind, ObjectKey},
+    crash::Write,
+    display,
+    flashjob::{
+        act::context::Context,
+        observe::{ledger::Attempt, objects::Identity},
+        plan::attempt::{PodRemoval, RecordRemoval, Removal},
+    },
+    names::{LABEL_ATTEMPT, LABEL_SETTLED, TRACKING_FINALIZER},
+    release::{Key, Status, Stored, objects},
+};
+
+/// Longest description of a failed release, in bytes: `helm list` shows it.
+const MAX_DESCRIPTION: usize = 512;
+/// How long the containers beside an ended flash have to end: the grace of the Pod is that of a transfer.
+const SIDECAR_GRACE_SECONDS: u32 = 10;
+
+/// Carries out the removals that are due.
+///
+/// # Errors
+/// When the API server or helm refuses one; the rest is due again in the next pass.
+pub async fn remove(ctx: &Context, identity: &Identity, due: &Removal) -> Result<(), StepError> {
+    let Some(attempt) = ctx.state().ledger.attempt(&identity.key).cloned() else {
+        return Ok(());
+    };
+    if attempt.may_have_unseen_pod() && find_pod(ctx, &attempt).await? {
+        return Ok(());
+    }
+    if let Some(how) = due.pod {
+        delete_pod(ctx, &attempt, how).await?;
+    }
+    if due.untrack {
+        untrack(ctx, &attempt).await?;
+    }
+    if due.free {
+        free_service(ctx, &attempt).await?;
+    }
+    if due.service {
+        delete_service(ctx, &attempt).await?;
+    }
+    match &due.record {
+        RecordRemoval::Keep => Ok(()),
+        RecordRemoval::Delete => {
+            delete_others(ctx, &attempt).await?;
+            delete_records(ctx, &attempt).await
+        }
+        RecordRemoval::Fail(description) => {
+            delete_others(ctx, &attempt).await?;
+            fail_record(ctx, &attempt, description).await
+        }
+    }
+}
+
+/// What the chart has besides Pod and Service goes while the record still names it. The label says that it is the attempt's: a
+/// record can be edited by hand.
+async fn delete_others(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
+    let stored = attempt.record().and_then(|newest| newest.stored.as_ref());
+    let Some(others) = stored.and_then(|stored| objects(&stored.record.manifest).ok()) else {
+        return Ok(());
+    };
+    let identity = &attempt.identity;
+    let is_seen = |kind: &str| matches!(kind, "Pod" | "Service" | "Secret");
+    for other in others.iter().filter(|other| !is_seen(&other.kind)) {
+        let (version, namespace) = (&other.api_version, &identity.namespace);
+        let key = ObjectKey::new(version, &other.kind, namespace, &other.name);
+        ctx.writer
+            .delete_labelled(&key, (LABEL_ATTEMPT, &identity.key.id))
+            .await?;
+    }
+    Ok(())
+}
+
+/// Asks the API server itself for the Pod of an attempt; what it has is taken in.
+async fn find_pod(ctx: &Context, attempt: &Attempt) -> Result<bool, StepError> {
+    let Some(record) = attempt.record() else {
+        return Ok(false);
+    };
+    let Some(key) = Key::parse(&record.sight.name) else {
+        return Ok(false);
+    };
+    let name = format!("{}-{}", key.release, attempt.identity.key.id);
+    let found = get_pod(ctx, &attempt.identity.namespace, &name).await;
+    let found = found.map_err(StepError::Read)?;
+    // Its event may have come first; there is a Pod all the same.
+    Ok(found.is_some_and(|pod| ctx.state().see_pod_of(&pod, &attempt.identity)))
+}
+
+async fn delete_pod(ctx: &Context, attempt: &Attempt, how: PodRemoval) -> Result<(), StepError> {
+    let Some(pod) = &attempt.pod else {
+        return Ok(());
+    };
+    if how == PodRemoval::Unstarted && pod.may_have_run() {
+        // It started since that was decided: it is followed to its end.
+        return Ok(());
+    }
+    let mut condition = DeleteCondition::uid(&pod.sight.uid);
+    match how {
+        // Its flash has ended; what is left of it, a sidecar, has nothing to finish.
+        PodRemoval::Ended if !pod.phase_is_final() => {
+            condition.grace_seconds = Some(SIDECAR_GRACE_SECONDS);
+        }
+        PodRemoval::Ended => {}
+        // A start in between changes the version, and the DELETE is refused.
+        PodRemoval::Unstarted => condition.resource_version = Some(pod.sight.version.to_string()),
+        PodRemoval::Lost => condition.grace_seconds = Some(0),
+    }
+    let key = ObjectKey::pod(&attempt.identity.namespace, &pod.sight.name);
+    let request = ctx.writer.delete(&key, &condition);
+    match ctx.crash.around(Write::PodDelete, request).await {
+        Ok(Deleted::Gone) => drop(ctx.state().ledger.see_gone(&pod.sight.uid)),
+        Ok(Deleted::Deleting) => {}
+        Err(error) if how == PodRemoval::Unstarted && error.kind == ErrorKind::Conflict => {
+            // It started after all: it is followed to its end.
+            ctx.state()
+                .memory(&attempt.identity.key.job_uid)
+                .releasing
+                .remove(&attempt.identity.key.id);
+            return Err(error.into());
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+async fn untrack(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
+    let Some(pod) = &attempt.pod else {
+        return Ok(());
+    };
+    let key = ObjectKey::pod(&attempt.identity.namespace, &pod.sight.name);
+    let (uid, finalizers) = (&pod.sight.uid, &pod.finalizers);
+    let request = ctx
+        .writer
+        .remove_finalizer(&key, uid, finalizers, TRACKING_FINALIZER);
+    ctx.crash.around(Write::PodUntrack, request).await?;
+    Ok(())
+}
+
+/// Before its DELETE, whose answer then says that it is gone.
+async fn free_service(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
+    let Some(service) = &attempt.service else {
+        return Ok(());
+    };
+    let key = ObjectKey::service(&attempt.identity.namespace, &service.sight.name);
+    let (uid, finalizers) = (&service.sight.uid, &service.finalizers);
+    let request = ctx
+        .writer
+        .remove_finalizer(&key, uid, finalizers, TRACKING_FINALIZER);
+    ctx.crash.around(Write::ServiceFree, request).await?;
+    Ok(())
+}
+
+async fn delete_service(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
+    let Some(service) = &attempt.service else {
+        return Ok(());
+    };
+    let key = ObjectKey::service(&attempt.identity.namespace, &service.sight.name);
+    let condition = DeleteCondition::uid(&service.sight.uid);
+    let request = ctx.writer.delete(&key, &condition);
+    if ctx.crash.around(Write::ServiceDelete, request).await? == Deleted::Gone {
+        ctx.state().ledger.see_gone(&service.sight.uid);
+    }
+    Ok(())
+}
+
+/// The release goes: every revision of this attempt, and older ones that ended, as `helm uninstall` removes a whole release. With
+/// either engine the operator deletes them itself, by their uids: helm would read the record once more, and delete whatever
+/// somebody has written into it since.
+async fn delete_records(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
+    let Some(newest) = attempt.record() else {
+        return Ok(());
+    };
+    let Some(key) = Key::parse(&newest.sight.name) else {
+        return Ok(());
+    };
+    let doomed: Vec<(String, String)> = {
+        let state = ctx.state();
+        let records = state
+            .ledger
+            .all()
+            .flat_map(|(_, other)| other.records.values());
+        let of_release = records.filter(|record| {
+            record.sight.identity.namespace == attempt.identity.namespace
+                && Key::parse(&record.sight.name).is_some_and(|other| other.release == key.release)
+        });
+        let ended = |status| {
+            matches!(
+                status,
+                Status::Failed | Status::Superseded | Status::Uninstalled
+            )
+        };
+        let goes = of_release.filter(|record| {
+            record.sight.identity.key == attempt.identity.key
+                || (record.revision < newest.revision && ended(record.status))
+        });
+        goes.map(|record| (record.sight.name.clone(), record.sight.uid.clone()))
+            .collect()
+    };
+    delete_secrets(ctx, attempt, doomed).await?;
+    delete_secrets(ctx, attempt, revisions_by_hand(ctx, attempt, &key)).await?;
+    ctx.metrics.release(ctx.engine(), "uninstall", "ok");
+    Ok(())
+}
+
+async fn delete_secrets(
+    ctx: &Context,
+    attempt: &Attempt,
+    doomed: Vec<(String, String)>,
+) -> Result<(), StepError> {
+    for (name, uid) in doomed {
+        let condition = DeleteCondition::uid(&uid);
+        let namespace = &attempt.identity.namespace;
+        let request = ctx.writer.delete_secret(namespace, &name, &condition);
+        // A conflict proves nothing: a webhook may answer so, too. If the Secret has another uid, the watch says that ours is gone.
+        ctx.crash.around(Write::RecordDelete, request).await?;
+        ctx.state().ledger.see_gone(&uid);
+    }
+    Ok(())
+}
+
+/// Revisions that a person's helm made of this release, with the labels of its attempt: history of the release, and over with it.
+fn revisions_by_hand(ctx: &Context, attempt: &Attempt, key: &Key) -> Vec<(String, String)> {
+    let state = ctx.state();
+    let unsealed = &state.ledger.unsealed;
+    let of_release = unsealed.of_release(&attempt.identity.namespace, &key.release);
+    let of_job = of_release.filter(|object| object.job_uid == attempt.identity.key.job_uid);
+    of_job
+        .map(|object| (object.name.clone(), object.uid.clone()))
+        .collect()
+}
+
+/// The release stays, as `failed`, with its reason: `helm list` shows it until the job goes or another job takes the device.
+async fn fail_record(ctx: &Context, attempt: &Attempt, description: &str) -> Result<(), StepError> {
+    let Some(newest) = attempt.record() else {
+        return Ok(());
+    };
+    let Some(stored) = &newest.stored else {
+        return delete_records(ctx, attempt).await;
+    };
+    let mut stored = Stored::clone(stored);
+    let settled = (LABEL_SETTLED.to_owned(), newest.revision.to_string());
+    stored.labels.extend([settled]);
+    let mut record = stored.record.clone();
+    record.info.status = Status::Failed;
+    record.info.last_deployed = Some(crate::cluster::clock::now());
+    record.info.description = display::prose(description, MAX_DESCRIPTION).into_owned();
+    put(ctx, Write::RecordFailed, &stored, (record, newest.has_pod)).await?;
+    if let Some(key) = Key::parse(&newest.sight.name) {
+        delete_secrets(ctx, attempt, revisions_by_hand(ctx, attempt, &key)).await?;
+    }
+    ctx.metrics.release(ctx.engine(), "fail", "ok");
+    Ok(())
+}

@@ -1,0 +1,340 @@
+//! From the flash chart, a job and a device to one attempt: its frozen values and its objects, checked by schema and guard. Pure.
+//!
+//! Called by `act` before the first write of an attempt and again before its Pod, then from the stored record; by `trial` to
+//! try a job's values before anything starts; and by the `render` subcommand.
+
+mod blame;
+mod contract;
+mod facts;
+mod parts;
+pub(crate) mod preflight;
+mod rendering;
+mod words;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use self::facts::{context, intent, owned};
+pub use self::{facts::label_value, parts::Parts};
+use super::verdict::Markers;
+use crate::{api::Refusal, flashjob::spec::job::Job};
+use crate::{
+    api::{Reason, Round},
+    device::{Device, Footprint},
+    flash_pod::{
+        device_values::{DeviceContext, DeviceValues},
+        explain::{Explanation, explain},
+        guard::Policy,
+        layers::{Layers, LayersError, Merged, merge},
+    },
+    flashclass::{Frozen, Terms},
+    release::{Intent, release_name},
+};
+use helm_chart::{
+    Chart,
+    engine::{Capabilities, CompileError, Program},
+    feature::Features,
+    pointer::Pointer,
+    schema::Schema,
+};
+
+/// Name of the file in the chart that makes values of a device.
+pub const DEVICE_VALUES_FILE: &str = "device-values.yaml";
+
+/// The flash chart, compiled, with the administrator's settings around it.
+#[derive(Clone, Debug)]
+pub struct FlashPod {
+    /// The chart.
+    pub chart: Arc<Chart>,
+    /// Its templates; none where only helm can render them.
+    pub program: Option<Arc<Program>>,
+    /// What only helm can render, if anything.
+    pub unsupported: Option<String>,
+    /// What the chart uses that had to be allowed.
+    pub used: Features,
+    /// What charts may use.
+    features: Features,
+    device_values: Option<Arc<DeviceValues>>,
+    operator: Option<Arc<DeviceValues>>,
+    /// The class defaults of the round, where this is the chart of a job.
+    class: Option<Arc<Frozen>>,
+    schema: Option<Arc<Schema>>,
+    /// What the guard lets through, without what is an attempt's own.
+    pub policy: Policy,
+    allowed: Vec<Pointer>,
+    /// What the flash image writes: no value may hold it.
+    markers: Markers,
+    /// What the cluster can do.
+    pub capabilities: Arc<Capabilities>,
+    /// Changes with every change of chart or settings.
+    pub version: u64,
+}
+
+/// The administrator's settings around the chart.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Chart values for all devices, as YAML, and the name of their source.
+    pub operator_values: Option<(String, String)>,
+    /// Paths that a job may set.
+    pub allowed_value_paths: Vec<String>,
+    /// What charts may use.
+    pub features: Features,
+    /// What the guard lets through.
+    pub policy: Policy,
+    /// What the flash image writes.
+    pub markers: Markers,
+    /// What the cluster can do.
+    pub capabilities: Capabilities,
+}
+
+/// One attempt, ready to be recorded.
+#[derive(Clone, Debug)]
+pub struct Blueprint {
+    /// Release name.
+    pub release: String,
+    /// The write-ahead intent.
+    pub intent: Intent,
+    /// All values and where they come from.
+    pub merged: Merged,
+}
+
+impl FlashPod {
+    /// Compiles a chart. `version` has to differ from that of every other chart or settings of this process.
+    ///
+    /// # Errors
+    /// What in the chart or the settings cannot be used: file, key and why.
+    pub fn load(chart: Chart, settings: &Settings, version: u64) -> Result<Self, Refusal> {
+        let invalid = |message: String| Refusal {
+            reason: Reason::ChartInvalid,
+            message,
+        };
+        let device_values = chart
+            .files
+            .iter()
+            .find(|file| file.name == DEVICE_VALUES_FILE);
+        let device_values = device_values
+            .map(|file| {
+                DeviceValues::compile(&String::from_utf8_lossy(&file.data), DEVICE_VALUES_FILE)
+            })
+            .transpose()
+            .map_err(|error| invalid(error.to_string()))?;
+        let operator = settings.operator_values.as_ref();
+        let operator = operator
+            .map(|(text, source)| DeviceValues::compile(text, source))
+            .transpose()
+            .map_err(|error| invalid(error.to_string()))?;
+        let schema = chart
+            .schema
+            .as_deref()
+            .map(Schema::compile)
+            .transpose()
+            .map_err(|error| invalid(error.to_string()))?;
+        let allowed: Result<Vec<Pointer>, _> = settings
+            .allowed_value_paths
+            .iter()
+            .map(|path| path.parse())
+            .collect();
+        let allowed =
+            allowed.map_err(|error| invalid(format!("--allowed-value-paths: {error}")))?;
+        let features = settings.features.clone();
+        let compiled = Program::compile_allowing(&chart, &features);
+        if let Some(forbidden) = compiled
+            .as_ref()
+            .err()
+            .and_then(|error| error.forbidden(&features))
+        {
+            return Err(invalid(forbidden.to_string()));
+        }
+        let unsupported = compiled.as_ref().err().map(ToString::to_string);
+        let used = compiled
+            .as_ref()
+            .err()
+            .map(CompileError::used)
+            .unwrap_or_default();
+        Ok(Self {
+            chart: Arc::new(chart),
+            program: compiled.ok().map(Arc::new),
+            unsupported,
+            used,
+            features,
+            device_values: device_values.map(Arc::new),
+            operator: operator.map(Arc::new),
+            class: None,
+            schema: schema.map(Arc::new),
+            policy: settings.policy.clone(),
+            allowed,
+            markers: settings.markers.clone(),
+            capabilities: Arc::new(settings.capabilities.clone()),
+            version,
+        })
+    }
+
+    /// The same chart as it is for the jobs of a class: its defaults are a layer of the values, its rules are the guard's.
+    #[must_use]
+    pub fn under(&self, terms: &Terms) -> Self {
+        Self {
+            class: terms.frozen.clone(),
+            policy: terms.policy(&self.policy),
+            allowed: terms.value_paths(&self.allowed),
+            markers: terms
+                .verdict_markers()
+                .map_or_else(|| self.markers.clone(), |words| self.markers.with(words)),
+            version: terms.chart_version(self.version),
+            ..self.clone()
+        }
+    }
+
+    /// Makes the blueprint of one attempt at the device that the job named `uuid`.
+    ///
+    /// # Errors
+    /// What in the job's or the administrator's values cannot be used.
+    pub fn blueprint(
+        &self,
+        job: &Job,
+        round: &Round,
+        attempt: &AttemptOf<'_>,
+    ) -> Result<Blueprint, Refusal> {
+        let (release, intent) = named(job, round, attempt)?;
+        let merged = self
+            .layered(job, round, &intent, &release, merge)
+            .map_err(|error| refused(&error))?;
+        self.no_markers(&merged, attempt.device)?;
+        if let Some(schema) = &self.schema {
+            let checked = schema.validate(&merged.values);
+            checked.map_err(|broken| self.blame(&broken, &merged, attempt.device))?;
+        }
+        Ok(Blueprint {
+            release,
+            intent,
+            merged,
+        })
+    }
+
+    /// Each value of an attempt with the layer that set it, and what the job may not set.
+    ///
+    /// # Errors
+    /// What in the administrator's values or in device-values cannot be used.
+    pub fn explain(
+        &self,
+        job: &Job,
+        round: &Round,
+        attempt: &AttemptOf<'_>,
+    ) -> Result<Explanation, Refusal> {
+        let (release, intent) = named(job, round, attempt)?;
+        self.layered(job, round, &intent, &release, explain)
+            .map_err(|error| refused(&error))
+    }
+
+    /// Hands the layers of an attempt to what makes something of them.
+    fn layered<T>(
+        &self,
+        job: &Job,
+        round: &Round,
+        intent: &Intent,
+        release: &str,
+        make: impl FnOnce(&Layers<'_>, &DeviceContext) -> T,
+    ) -> T {
+        let spec = job.spec.as_ref().ok();
+        let job_values = spec
+            .and_then(|spec| spec.values.as_ref())
+            // A job whose values were not kept is refused before anything is made of it.
+            .and_then(|values| values.tree().ok())
+            .map(Value::Object);
+        let layers = Layers {
+            chart: &self.chart.values,
+            operator: self.operator.as_deref(),
+            class: self.class_values(),
+            job: job_values.as_ref(),
+            device: self.device_values.as_deref(),
+            owned: &owned(job, round, intent),
+            allowed: &self.allowed,
+        };
+        make(&layers, &context(intent, release))
+    }
+
+    pub(crate) fn class_values(&self) -> Option<&DeviceValues> {
+        let frozen = self.class.as_ref()?;
+        frozen.values.as_ref().map(|(values, _)| values)
+    }
+
+    /// Whether Services get an address that is known beforehand, and so may share one: then one device is flashed at a time.
+    #[must_use]
+    pub fn has_fixed_address(&self) -> bool {
+        let given = self
+            .chart
+            .values
+            .get("externalIP")
+            .and_then(Value::as_str)
+            .is_some_and(|text| !text.is_empty());
+        let sets = |values: &DeviceValues| {
+            values
+                .paths()
+                .iter()
+                .any(|path| path.to_string() == "/externalIP")
+        };
+        given || self.operator.as_deref().is_some_and(sets) || self.class_values().is_some_and(sets)
+    }
+
+    /// Whether the chart can be rendered in process.
+    #[must_use]
+    pub const fn native(&self) -> bool {
+        self.program.is_some()
+    }
+
+    /// The chart as a release of this firmware version records it: its app version is the firmware's.
+    #[must_use]
+    pub fn chart_for(&self, version: &str) -> Chart {
+        Chart {
+            metadata: self.chart.metadata.with_app_version(version),
+            ..(*self.chart).clone()
+        }
+    }
+}
+
+/// Release name and intent of an attempt.
+fn named(job: &Job, round: &Round, attempt: &AttemptOf<'_>) -> Result<(String, Intent), Refusal> {
+    let release = release_name(attempt.uuid).map_err(|error| Refusal {
+        reason: Reason::DeviceInvalid,
+        message: format!("spec.uuid: {error}"),
+    })?;
+    Ok((release, intent(job, round, attempt)))
+}
+
+/// Which attempt at which device.
+#[derive(Clone, Copy, Debug)]
+pub struct AttemptOf<'a> {
+    /// Index in the selection.
+    pub index: usize,
+    /// UUID as the job named it: it names the release.
+    pub uuid: &'a str,
+    /// The device as it is now.
+    pub device: &'a Device,
+    /// What it shares with others, over all of its Instances; none where nobody counts.
+    pub shared: Option<&'a Footprint>,
+    /// Attempt at the device in this round, from 1.
+    pub number: u32,
+    /// Random text.
+    pub nonce: &'a str,
+}
+
+fn refused(error: &LayersError) -> Refusal {
+    let reason = match error {
+        LayersError::Refused(refusals) => refusals
+            .first()
+            .map_or("ValuesInvalid", crate::flash_pod::layers::Refusal::reason),
+        _ => "RenderFailed",
+    };
+    let reason = Reason::ALL
+        .iter()
+        .copied()
+        .find(|known| known.as_str() == reason)
+        .unwrap_or(Reason::ValuesInvalid);
+    Refusal {
+        reason,
+        message: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

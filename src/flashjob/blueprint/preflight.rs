@@ -1,0 +1,68 @@
+//! Tries the values of one device, and says what chart, schema and guard make of them. Pure.
+
+use super::{AttemptOf, FlashPod};
+use crate::{
+    api::{Reason, Refusal, Round},
+    device::Device,
+    flashjob::spec::job::Job,
+};
+
+/// Tries the values of one device: what chart, schema and guard make of them, without and with an address.
+///
+/// # Errors
+/// What they refuse. Where the chart can be used without the values of the job, it is the job's fault.
+pub fn try_one(
+    flash_pod: &FlashPod,
+    job: &Job,
+    round: &Round,
+    uuid: &str,
+    device: &Device,
+) -> Result<(), Refusal> {
+    let refusal = match try_as_it_is(flash_pod, job, round, uuid, device) {
+        Err(refusal) if refusal.reason == Reason::ChartInvalid => refusal,
+        other => return other,
+    };
+    let mut plain = job.clone();
+    let values = plain.spec.as_mut().ok().and_then(|spec| spec.values.take());
+    if values.is_some() && try_as_it_is(flash_pod, &plain, round, uuid, device).is_ok() {
+        let message = format!(
+            "spec.values: without them the flash chart can be used, with them: {}",
+            refusal.message
+        );
+        let reason = Reason::GuardRefused;
+        return Err(Refusal { reason, message });
+    }
+    Err(refusal)
+}
+
+fn try_as_it_is(
+    flash_pod: &FlashPod,
+    job: &Job,
+    round: &Round,
+    uuid: &str,
+    device: &Device,
+) -> Result<(), Refusal> {
+    let attempt = AttemptOf {
+        index: 0,
+        uuid,
+        device,
+        shared: None,
+        number: 1,
+        nonce: "trial",
+    };
+    let blueprint = flash_pod.blueprint(job, round, &attempt)?;
+    if !flash_pod.native() {
+        // A pass never waits for a helm process: what helm refuses is said by the first step.
+        return Ok(());
+    }
+    for address in [None, Some("192.0.2.1")] {
+        flash_pod.objects(
+            &blueprint.intent,
+            &blueprint.release,
+            1,
+            &blueprint.merged.overrides,
+            address,
+        )?;
+    }
+    Ok(())
+}

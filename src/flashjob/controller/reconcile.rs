@@ -1,0 +1,264 @@
+//! One pass over one FlashJob: observe, plan, act. Decides nothing itself and waits for nothing but the API server's answers.
+//!
+//! Called by the `controller` whenever something of the job changed, or its time has come.
+
+use crate::flashjob::act::NextPass;
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+use super::remember::remember;
+use crate::flashjob::{
+    act::{
+        self,
+        context::Context,
+        finalize::Deletion,
+        open_round::{
+            class_is_due, follow_spec, freeze_class, load_roster, open_round, rerun_failed,
+            wants_round,
+        },
+        preflight::try_values,
+        publish_status::{self, later},
+    },
+    observe::{
+        cache::State,
+        objects::{AttemptKey, Identity},
+    },
+    plan::{self, Plan, attempt::Step},
+    spec::job::Job,
+    status::{self, metrics},
+};
+use crate::{
+    api::{MismatchPolicy, Reason},
+    cluster::{ApiError, ErrorKind, clock::now},
+    device,
+    release::attempt_id,
+};
+
+/// How often it is looked whether what keeps a job that is being deleted is gone.
+const KEPT_SECONDS: f64 = 2.0;
+/// How soon a pass is repeated after a write failed.
+const RETRY: Duration = Duration::from_secs(1);
+/// The same where an object is too large: what makes it so is not gone in a second, and each try sends all of it.
+const RETRY_LARGE: Duration = Duration::from_secs(30);
+
+/// Makes one pass over the job with this uid. The word says how it went.
+pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> (NextPass, &'static str) {
+    let Some(job) = ctx.state().job(uid).cloned() else {
+        return (None, "gone");
+    };
+    match Box::pin(pass(ctx, &job)).await {
+        Ok(next) if job.spec.is_err() => (next, "unreadable"),
+        Ok(next) => (next, "ok"),
+        Err(error) => {
+            // What could not be planned keeps no place from others.
+            ctx.state().line.stand(uid, Vec::new());
+            tracing::warn!(object.namespace = job.namespace, object.name = job.name, error = %error, "pass failed, trying again");
+            let retry = if error.kind == ErrorKind::TooLarge {
+                say_too_large(ctx, &job, &error);
+                RETRY_LARGE
+            } else {
+                RETRY
+            };
+            (Some(retry), outcome_of(&error.kind))
+        }
+    }
+}
+
+/// Where an object does not fit, no status can say so.
+fn say_too_large(ctx: &Context, job: &Job, error: &ApiError) {
+    let reason = Reason::StatusTooLarge.as_str();
+    let note = format!("{error}; nothing new of the job starts: use fewer devices a job");
+    ctx.event(job, None, (true, reason), note);
+}
+
+/// What somebody else wrote meanwhile, or another leader, is no error of a pass.
+const fn outcome_of(error: &ErrorKind) -> &'static str {
+    match error {
+        ErrorKind::Conflict => "conflict",
+        ErrorKind::NotLeader => "not_leader",
+        _ => "error",
+    }
+}
+
+async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> {
+    if let Err(error) = job.spec.as_ref().map_err(String::as_str)
+        && !job.deleting
+    {
+        return report_unreadable(ctx, job, error).await;
+    }
+    if !job.has_finalizer {
+        if !job.deleting {
+            act::job::add_finalizer(ctx, job).await?;
+        }
+        return Ok(None);
+    }
+    load_roster(ctx, job).await?;
+    // What is not stored would be carried out again and again.
+    if may_change_round(ctx, job) {
+        if class_is_due(ctx, job) {
+            return freeze_class(ctx, job).await;
+        }
+        if wants_round(ctx, job) {
+            return open_round(ctx, job).await;
+        }
+        if follow_spec(ctx, job).await? || rerun_failed(ctx, job).await? {
+            // The next pass goes by the status that was just stored.
+            return Ok(Some(Duration::from_millis(1)));
+        }
+    }
+    try_values(ctx, job).await;
+    let now = now();
+    let flash_pod = ctx.flash_pod_of(job);
+    let (plan, wanted, due) = {
+        let mut state = ctx.state();
+        let Some(job) = state.job(&job.uid).cloned() else {
+            return Ok(None);
+        };
+        state.note_read_back(&job);
+        let world = ctx.world(&state, &flash_pod);
+        let plan = state.observed(&job, &world, |observed| plan::plan(observed, now));
+        remember(&mut state, &job, &plan, now);
+        // Composing costs more than planning, and most passes of a large job come before its next status may be written.
+        let due = publish_status::due(&mut state, &job.uid, now);
+        let wanted = due.is_none().then(|| {
+            let wanted = state.observed(&job, &world, |observed| {
+                status::compose(observed, &plan, now)
+            });
+            // Under the lock: what is forgotten with the job must not come back.
+            let shares = metrics::shares(&wanted, &plan.views);
+            ctx.metrics.devices(&job.uid, shares);
+            wanted
+        });
+        tell_uninstalled(ctx, &state, &job, &plan);
+        start(ctx, &mut state, &job, &plan);
+        (plan, wanted, due)
+    };
+    let status_due = match wanted {
+        Some(wanted) => publish_status::write(ctx, job, wanted, now).await?,
+        None => due,
+    };
+    let mut kept = None;
+    if job.deleting {
+        match act::finalize::finish_deletion(ctx, job).await? {
+            Deletion::Done => return Ok(None),
+            Deletion::Draining => {}
+            // Nothing that happens to it queues a pass; it is named at once.
+            Deletion::Kept { news } => {
+                kept = Some(if news { now } else { later(now, KEPT_SECONDS) });
+            }
+        }
+    }
+    let expires = act::job::expire(ctx, job, now).await?;
+    let wake = [plan.wake_at, status_due, expires, kept]
+        .into_iter()
+        .flatten()
+        .min();
+    let repeat =
+        (!plan.release.is_empty() || !plan.refuse.is_empty()).then_some(Duration::from_millis(1));
+    Ok(repeat.or_else(|| wake.map(|at| until(at, now))))
+}
+
+/// Whether the round and its selection may change: not while the stored status is not the operator's, or the API server stores
+/// only a part of it. Whether it still does is tried from time to time.
+fn may_change_round(ctx: &Context, job: &Job) -> bool {
+    if job.tampered.is_some() {
+        return false;
+    }
+    let mut state = ctx.state();
+    let memory = state.memory(&job.uid);
+    memory.pruned.is_empty() || publish_status::probe_due(memory).is_some_and(|due| due <= now())
+}
+
+/// Nothing of a job that cannot be read is started, and its status, which was not read either, is only added to.
+async fn report_unreadable(ctx: &Context, job: &Job, error: &str) -> Result<NextPass, ApiError> {
+    if ctx.state().memory(&job.uid).unreadable == Some(job.version) {
+        return Ok(None);
+    }
+    let news = act::job::amend_status(ctx, job, error).await?;
+    ctx.state().memory(&job.uid).unreadable = Some(job.version);
+    if news {
+        tracing::error!(
+            object.namespace = job.namespace,
+            object.name = job.name,
+            error,
+            "FlashJob cannot be read; nothing of it is started"
+        );
+        ctx.event(
+            job,
+            None,
+            (true, Reason::InvalidSpec.as_str()),
+            format!("nothing is started: {error}"),
+        );
+    }
+    Ok(None)
+}
+
+fn until(at: Timestamp, now: Timestamp) -> Duration {
+    let wait = Duration::try_from(at.duration_since(now)).unwrap_or_default();
+    wait.max(Duration::from_millis(5))
+}
+
+/// What somebody uninstalled before its Pod was created begins anew, sooner than a status may say so.
+fn tell_uninstalled(ctx: &Context, state: &State, job: &Job, plan: &Plan) {
+    let reason = Reason::Uninstalled;
+    let told = plan.release.iter();
+    for (key, _, waiting) in told.filter(|(_, _, waiting)| waiting.reason == reason) {
+        let attempt = state.ledger.attempt(key);
+        let uuid = attempt.map(|attempt| attempt.identity.uuid.as_str());
+        ctx.event(job, uuid, (true, reason.as_str()), waiting.message.clone());
+    }
+}
+
+/// Starts the plan's steps; each holds its lock and slot from here on.
+fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
+    let ends = state.terminating.contains(&job.namespace);
+    let starts = |step: &Step| matches!(step, Step::ApplyService | Step::Launch { .. });
+    let steps = plan.steps.iter();
+    for (identity, step) in steps.filter(|(_, step)| !(ends && starts(step))) {
+        state.ledger.begin_step(identity);
+        act::spawn(ctx, job, identity.clone(), step.clone());
+    }
+    let (Some(round), Ok(spec)) = (&job.status.round, &job.spec) else {
+        return;
+    };
+    if ends || plan.begin.is_empty() {
+        return;
+    }
+    let number = u32::try_from(round.number).unwrap_or(u32::MAX);
+    let effective = state.terms(job).effective(spec, "", 0);
+    let warns = effective.mismatch_policy == MismatchPolicy::Warn.as_str();
+    for begin in &plan.begin {
+        let nonce = act::nonce();
+        let identity = Identity {
+            key: AttemptKey {
+                job_uid: job.uid.clone(),
+                id: attempt_id(&job.uid, number, begin.number, &nonce),
+            },
+            job_name: Some(job.name.clone()),
+            namespace: job.namespace.clone(),
+            round: round.number,
+            uuid: begin.uuid.clone(),
+            endpoint: Some(begin.device.endpoint.to_string()),
+            footprint: Some(Arc::new(begin.shared.clone())),
+        };
+        state.ledger.begin_step(&identity);
+        if warns {
+            warn_of_mismatch(ctx, job, begin);
+        }
+        act::spawn_begin(ctx, job, identity, begin.clone(), nonce);
+    }
+}
+
+/// A device that is not what the job expects is flashed under the policy Warn, but not in silence.
+fn warn_of_mismatch(ctx: &Context, job: &Job, begin: &plan::Begin) {
+    let Ok(spec) = &job.spec else { return };
+    if let Some(message) = device::mismatch(spec, &begin.device) {
+        ctx.event(
+            job,
+            Some(&begin.uuid),
+            (true, Reason::DeviceMismatch.as_str()),
+            message,
+        );
+    }
+}

@@ -1,0 +1,384 @@
+//! Which objects are believed: those that bear a valid seal, or whose uid is that of an object of ours. Reads no clock, no cluster.
+//!
+//! Every Secret, Service and Pod that a watch, a list or an answer brings goes through here on its way into the ledger. What has
+//! the labels of an attempt and is not ours is kept apart (`ledger::unsealed`). What is ours and lost its labels is found by its
+//! uid; the `Repair` that puts them back is carried out by `act::repair`.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::{
+    api::core::v1::{Pod, Secret, Service},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+
+use super::ledger::{ObjectKind, UnsealedObject};
+use crate::flashjob::observe::{
+    cache::State,
+    objects::{AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight},
+    parse,
+};
+use crate::{
+    names::{
+        ANNOTATION_ENDPOINT, ANNOTATION_JOB, ANNOTATION_POD_SEAL, ANNOTATION_SERVICE_SEAL,
+        LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_ROUND, LABEL_SEAL, LABEL_UUID,
+    },
+    release::{Status, Stored},
+    seal::{Seals, Subject, chart_digest},
+};
+
+/// Marks of ours that an object of ours has lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repair {
+    /// Kind of the object.
+    pub kind: ObjectKind,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// Its resource version: where it changed since, the next event brings another repair.
+    pub version: u64,
+    /// Labels to put back.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations to put back.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// The text in `labels` or `annotations` under a key.
+fn text<'a>(map: Option<&'a BTreeMap<String, String>>, key: &str) -> &'a str {
+    map.and_then(|map| map.get(key)).map_or("", String::as_str)
+}
+
+/// What a seal of this object must say, going by the object's own labels and annotations; none where it has no round.
+#[must_use]
+pub fn subject(meta: &ObjectMeta, kind: ObjectKind) -> Option<Subject<'_>> {
+    let (labels, annotations) = (meta.labels.as_ref(), meta.annotations.as_ref());
+    // A record tells its device by its name; helm drops its annotations.
+    let of_device = kind != ObjectKind::Secret;
+    let device = |text| if of_device { text } else { "" };
+    Some(Subject {
+        kind: kind.as_str(),
+        namespace: meta.namespace.as_deref()?,
+        name: meta.name.as_deref()?,
+        job_uid: text(labels, LABEL_JOB_UID),
+        attempt_id: text(labels, LABEL_ATTEMPT),
+        round: text(labels, LABEL_ROUND).parse().ok()?,
+        uuid: device(text(labels, LABEL_UUID)),
+        endpoint: device(text(annotations, ANNOTATION_ENDPOINT)),
+    })
+}
+
+/// Whether the object bears the seal of what its own labels say.
+#[must_use]
+pub fn is_sealed(meta: &ObjectMeta, kind: ObjectKind, seals: &Seals) -> bool {
+    let seal = match kind {
+        ObjectKind::Secret => text(meta.labels.as_ref(), LABEL_SEAL),
+        ObjectKind::Service => text(meta.annotations.as_ref(), ANNOTATION_SERVICE_SEAL),
+        ObjectKind::Pod => text(meta.annotations.as_ref(), ANNOTATION_POD_SEAL),
+    };
+    subject(meta, kind).is_some_and(|subject| seals.is_valid(seal, &subject))
+}
+
+impl State {
+    /// Takes in a Pod; returns the attempt it concerns.
+    pub fn see_pod(&mut self, pod: &Pod) -> Option<AttemptKey> {
+        let meta = &pod.metadata;
+        if let Some(identity) = self.believed(meta, ObjectKind::Pod) {
+            return self.take_pod(parse::pod_of(pod, identity)?);
+        }
+        let ended = |sight: &PodSight| sight.ended();
+        let sight = parse::pod(pod);
+        let ended = sight.as_ref().is_some_and(ended);
+        let endpoint = sight.and_then(|sight| sight.sight.identity.endpoint);
+        self.see_unsealed(meta, ObjectKind::Pod, endpoint, ended);
+        None
+    }
+
+    /// Takes in the Pod that was found under the name of an attempt; whether it is the attempt's. Its labels may be missing: it is
+    /// asked whether the seal says what they must have said.
+    pub fn see_pod_of(&mut self, pod: &Pod, identity: &Identity) -> bool {
+        let meta = &pod.metadata;
+        if self.believed(meta, ObjectKind::Pod).is_none() {
+            let expected = self.seals.as_deref().is_some_and(|seals| {
+                let seal = text(meta.annotations.as_ref(), ANNOTATION_POD_SEAL);
+                let subject = expected(meta, ObjectKind::Pod, identity);
+                subject.is_some_and(|subject| seals.is_valid(seal, &subject))
+            });
+            let sight = parse::pod_of(pod, identity.clone()).filter(|_| expected);
+            let Some(sight) =
+                sight.filter(|sight| self.ledger.admits(&sight.sight, ObjectKind::Pod))
+            else {
+                self.see_pod(pod);
+                return false;
+            };
+            self.ask_for_repair(meta, ObjectKind::Pod, &sight.sight.identity);
+            self.take_pod(sight);
+            return true;
+        }
+        self.see_pod(pod);
+        true
+    }
+
+    /// Takes in the Service that was found under the name of an attempt after helm wrote it: it is the attempt's if it is sealed.
+    pub fn see_service_of(&mut self, service: &Service, identity: &Identity) {
+        let meta = &service.metadata;
+        let sealed = self
+            .seals
+            .as_deref()
+            .is_some_and(|seals| is_sealed(meta, ObjectKind::Service, seals));
+        if sealed {
+            self.see_own_service(service, identity);
+        } else {
+            self.see_service(service);
+        }
+    }
+
+    /// Takes in the Pod that the operator's own write of this attempt returned: its uid is the one that is believed.
+    pub fn see_own_pod(&mut self, pod: &Pod, identity: &Identity) -> Option<AttemptKey> {
+        self.take_pod(parse::pod_of(pod, identity.clone())?)
+    }
+
+    fn take_pod(&mut self, sight: PodSight) -> Option<AttemptKey> {
+        let key = sight.sight.identity.key.clone();
+        self.ledger.see_pod(sight).then_some(key)
+    }
+
+    /// Takes in a Service; returns the attempt it concerns.
+    pub fn see_service(&mut self, service: &Service) -> Option<AttemptKey> {
+        let meta = &service.metadata;
+        if let Some(identity) = self.believed(meta, ObjectKind::Service) {
+            return self.take_service(parse::service_of(service, identity)?);
+        }
+        let endpoint = parse::service(service).and_then(|sight| sight.sight.identity.endpoint);
+        self.see_unsealed(meta, ObjectKind::Service, endpoint, false);
+        None
+    }
+
+    /// Takes in the Service that the operator's own write of this attempt returned.
+    pub fn see_own_service(
+        &mut self,
+        service: &Service,
+        identity: &Identity,
+    ) -> Option<AttemptKey> {
+        self.take_service(parse::service_of(service, identity.clone())?)
+    }
+
+    fn take_service(&mut self, sight: ServiceSight) -> Option<AttemptKey> {
+        let key = sight.sight.identity.key.clone();
+        self.ledger.see_service(sight).then_some(key)
+    }
+
+    /// Takes in a release Secret; returns the attempt it concerns. Only what bears a seal is unpacked: what others wrote may be
+    /// made to cost as much as possible.
+    pub fn see_secret(&mut self, secret: &Secret) -> Option<AttemptKey> {
+        // The answer to a write comes once more as an event: to read a record costs more than anything else of it.
+        let meta = &secret.metadata;
+        let version = meta.resource_version.as_deref()?.parse().ok()?;
+        if self.ledger.knows_record(meta.uid.as_deref()?, version) {
+            return None;
+        }
+        let Some(identity) = self.believed(meta, ObjectKind::Secret) else {
+            self.see_unsealed(meta, ObjectKind::Secret, None, false);
+            return None;
+        };
+        let stored = Stored::from_secret(secret).ok();
+        let stored = stored.and_then(|stored| self.proven(stored));
+        self.see_record(parse::record_of(meta, identity, stored)?)
+    }
+
+    /// Takes in a release Secret that was just written: what it holds, and whether the Pod stands in its manifest.
+    pub fn see_written(
+        &mut self,
+        secret: &Secret,
+        stored: Stored,
+        has_pod: bool,
+    ) -> Option<AttemptKey> {
+        self.see_record(parse::written_record(secret, stored, has_pod)?)
+    }
+
+    fn see_record(&mut self, sight: RecordSight) -> Option<AttemptKey> {
+        let key = sight.sight.identity.key.clone();
+        self.ledger.see_record(sight).then_some(key)
+    }
+
+    /// What an object belongs to, if it is ours: by its seal, else by its uid, and then its marks are put back.
+    fn believed(&mut self, meta: &ObjectMeta, kind: ObjectKind) -> Option<Identity> {
+        let known = self.ledger.identity_of(meta.uid.as_deref()?).cloned();
+        let sealed = self
+            .seals
+            .as_deref()
+            .is_some_and(|seals| is_sealed(meta, kind, seals));
+        if sealed {
+            let sight = parse::labelled(meta, kind)?;
+            if known.is_some() || self.ledger.admits(&sight, kind) {
+                return Some(sight.identity);
+            }
+            return None;
+        }
+        let identity = known?;
+        self.ask_for_repair(meta, kind, &identity);
+        Some(identity)
+    }
+
+    fn ask_for_repair(&mut self, meta: &ObjectMeta, kind: ObjectKind, identity: &Identity) {
+        let (Some(seals), Some(name), Some(uid)) = (&self.seals, &meta.name, &meta.uid) else {
+            return;
+        };
+        let version = meta
+            .resource_version
+            .as_deref()
+            .and_then(|text| text.parse().ok());
+        // What is deleted needs no labels but for the watch; what the original operator made is marked when it is taken over.
+        let Some(version) = version.filter(|_| !identity.key.id.is_empty()) else {
+            return;
+        };
+        let (labels, annotations) = marks(seals, kind, name, identity);
+        self.repairs.push(Repair {
+            kind,
+            namespace: identity.namespace.clone(),
+            name: name.clone(),
+            uid: uid.clone(),
+            version,
+            labels,
+            annotations,
+        });
+    }
+
+    /// The content of a record, if the operator sealed it. Where helm wrote the chart down in another way, nothing of that chart
+    /// is used.
+    fn proven(&self, mut stored: Stored) -> Option<Stored> {
+        let seals = self.seals.as_deref()?;
+        let record = &mut stored.record;
+        let intent = record.intent.as_ref()?;
+        let same = intent.job.namespace == record.namespace && intent.is_consistent();
+        if !same || !seals.is_content_valid(intent, &record.config) {
+            return None;
+        }
+        let sealed = intent.seal.as_ref().map(|seal| seal.chart.as_str());
+        if sealed != Some(chart_digest(&record.chart).as_str()) {
+            stored.chart_proven = false;
+        }
+        Some(stored)
+    }
+
+    fn see_unsealed(
+        &mut self,
+        meta: &ObjectMeta,
+        kind: ObjectKind,
+        endpoint: Option<String>,
+        ended: bool,
+    ) {
+        let Some(object) = unsealed(meta, kind, endpoint, ended) else {
+            return;
+        };
+        if self.ledger.see_unsealed(object.clone()) {
+            self.met.push(object);
+        }
+    }
+}
+
+/// What a seal of an object must say that belongs to this attempt, whatever its labels say now.
+fn expected<'a>(
+    meta: &'a ObjectMeta,
+    kind: ObjectKind,
+    identity: &'a Identity,
+) -> Option<Subject<'a>> {
+    let annotated = text(meta.annotations.as_ref(), ANNOTATION_ENDPOINT);
+    let endpoint = Some(annotated).filter(|text| !text.is_empty());
+    Some(Subject {
+        kind: kind.as_str(),
+        namespace: meta.namespace.as_deref()?,
+        name: meta.name.as_deref()?,
+        job_uid: &identity.key.job_uid,
+        attempt_id: &identity.key.id,
+        round: identity.round,
+        uuid: &identity.uuid,
+        endpoint: endpoint
+            .or(identity.endpoint.as_deref())
+            .unwrap_or_default(),
+    })
+}
+
+/// Labels and annotations of ours on an object of an attempt.
+fn marks(
+    seals: &Seals,
+    kind: ObjectKind,
+    name: &str,
+    identity: &Identity,
+) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+    let of_device = kind != ObjectKind::Secret;
+    let endpoint = identity.endpoint.as_deref().filter(|_| of_device);
+    let seal = seals.seal(&Subject {
+        kind: kind.as_str(),
+        namespace: &identity.namespace,
+        name,
+        job_uid: &identity.key.job_uid,
+        attempt_id: &identity.key.id,
+        round: identity.round,
+        uuid: if of_device { &identity.uuid } else { "" },
+        endpoint: endpoint.unwrap_or_default(),
+    });
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let mut labels: BTreeMap<_, _> = [
+        pair(LABEL_JOB_UID, &identity.key.job_uid),
+        pair(LABEL_ATTEMPT, &identity.key.id),
+        pair(LABEL_ROUND, &identity.round.to_string()),
+    ]
+    .into();
+    let mut annotations = BTreeMap::new();
+    if of_device {
+        labels.extend([pair(LABEL_UUID, &identity.uuid)]);
+        annotations.extend(endpoint.map(|endpoint| pair(ANNOTATION_ENDPOINT, endpoint)));
+        let job = identity.job_name.as_deref();
+        annotations.extend(job.map(|job| pair(ANNOTATION_JOB, job)));
+    }
+    match kind {
+        ObjectKind::Secret => labels.extend([pair(LABEL_SEAL, &seal)]),
+        ObjectKind::Service => annotations.extend([pair(ANNOTATION_SERVICE_SEAL, &seal)]),
+        ObjectKind::Pod => annotations.extend([pair(ANNOTATION_POD_SEAL, &seal)]),
+    }
+    (labels, annotations)
+}
+
+/// What is kept of an object with the labels of an attempt that is not ours; none where it names no device.
+fn unsealed(
+    meta: &ObjectMeta,
+    kind: ObjectKind,
+    endpoint: Option<String>,
+    ended: bool,
+) -> Option<UnsealedObject> {
+    let Sight {
+        identity,
+        name,
+        uid,
+        version,
+        deleting,
+        ..
+    } = parse::labelled(meta, kind)?;
+    let release = crate::release::Key::parse(&name).filter(|_| kind == ObjectKind::Secret);
+    let status = Status::parse(text(meta.labels.as_ref(), "status"));
+    let over = matches!(
+        status,
+        Status::Failed | Status::Superseded | Status::Uninstalled
+    );
+    Some(UnsealedObject {
+        kind,
+        namespace: identity.namespace,
+        name,
+        uid,
+        version,
+        job_uid: identity.key.job_uid,
+        uuid: identity.uuid,
+        endpoint: identity.endpoint.or(endpoint),
+        release: release.map(|key| (key.release, key.revision)),
+        locks: kind != ObjectKind::Secret || !over,
+        ended,
+        deleting: deleting.is_some(),
+        finalizers: meta.finalizers.clone().unwrap_or_default(),
+    })
+}
+
+#[cfg(test)]
+#[path = "belief_tests.rs"]
+mod tests;

@@ -1,0 +1,129 @@
+//! What the ledger knows of one attempt, and what follows: whether it locks its device, and whether it holds a slot. Pure.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    flashjob::observe::objects::{Identity, PodSight, RecordSight, ServiceSight},
+    release::Status,
+};
+
+/// One attempt: what was seen of its objects, and whether something is being written for it now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    /// What it is an attempt at.
+    pub identity: Identity,
+    /// Revisions of the release that bear this attempt, by revision.
+    pub records: BTreeMap<u32, RecordSight>,
+    /// Its Service.
+    pub service: Option<ServiceSight>,
+    /// Its Pod.
+    pub pod: Option<PodSight>,
+    /// A Pod of it was seen at some time: it was launched, whatever the record says.
+    pub pod_seen: bool,
+    /// Its Pod is gone, and had ended without ever starting when it was last seen.
+    pub pod_never_ran: bool,
+    /// uid of its Pod, as the operator's own write returned it or the first sealed Pod had it: no other Pod is believed.
+    pub pod_uid: Option<String>,
+    /// The same of its Service.
+    pub service_uid: Option<String>,
+    /// What the stored status of its job says of it.
+    pub standing: Standing,
+    /// A step of the operator is running for it; nothing else is decided meanwhile.
+    pub step: bool,
+}
+
+/// What the stored status says of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing yet, or that it is over.
+    Open,
+    /// Its flash is over and the device's version is being read back: its record is no more than the lock.
+    ReadBack,
+}
+
+impl Attempt {
+    pub(super) fn new(identity: Identity) -> Self {
+        Self {
+            identity,
+            records: BTreeMap::new(),
+            service: None,
+            pod: None,
+            pod_seen: false,
+            pod_never_ran: false,
+            pod_uid: None,
+            service_uid: None,
+            standing: Standing::Open,
+            step: false,
+        }
+    }
+
+    /// The newest revision that bears this attempt.
+    #[must_use]
+    pub fn record(&self) -> Option<&RecordSight> {
+        self.records.values().next_back()
+    }
+
+    /// uid of the Pod that the sealed record says was created.
+    #[must_use]
+    pub fn recorded_pod(&self) -> Option<&String> {
+        let mut records = self.records.values().rev();
+        records.find_map(|record| {
+            let intent = record.stored.as_ref()?.record.intent.as_ref()?;
+            intent.seal.as_ref()?.pod_uid.as_ref()
+        })
+    }
+
+    /// Number of the attempt in its round, from 1, where its record tells.
+    #[must_use]
+    pub fn number(&self) -> Option<u32> {
+        let stored = self.record()?.stored.as_ref()?;
+        Some(stored.record.intent.as_ref()?.attempt)
+    }
+
+    /// Version that the device had when the attempt began, where its record tells.
+    #[must_use]
+    pub fn from_version(&self) -> Option<&str> {
+        let stored = self.record()?.stored.as_ref()?;
+        let version = stored.record.intent.as_ref()?.device.version.as_str();
+        Some(version).filter(|version| !version.is_empty())
+    }
+
+    /// Whether the device must not be begun by anybody else: a Pod exists, or the record is pending, deployed or on its way out.
+    #[must_use]
+    pub fn locks(&self) -> bool {
+        self.step || self.pod.is_some() || self.record().is_some_and(locks)
+    }
+
+    /// Whether a slot of `parallelism` is in use: from the record until Pod and Service are gone.
+    #[must_use]
+    pub fn holds_slot(&self) -> bool {
+        let lock_alone = self.standing == Standing::ReadBack && self.pod.is_none();
+        (self.locks() && !lock_alone) || self.service.is_some()
+    }
+
+    /// Whether a Pod of it may exist that was never seen: the answer to its creation, its event, or the list that holds it may
+    /// still be on the way. Nothing of the attempt is removed before the API server was asked.
+    #[must_use]
+    pub fn may_have_unseen_pod(&self) -> bool {
+        !self.pod_seen && self.record().is_some_and(locks)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        !self.step && self.records.is_empty() && self.service.is_none() && self.pod.is_none()
+    }
+}
+
+/// Whether a record holds the lock on its device: one that is history does not, though helm marks it superseded.
+fn locks(record: &RecordSight) -> bool {
+    match record.status {
+        Status::Superseded if record.is_settled() => false,
+        Status::PendingInstall
+        | Status::PendingUpgrade
+        | Status::PendingRollback
+        | Status::Deployed
+        | Status::Uninstalling
+        | Status::Superseded
+        | Status::Unknown => true,
+        Status::Failed | Status::Uninstalled => false,
+    }
+}

@@ -1,0 +1,176 @@
+//! What the ledger answers: attempts, locks, slots. Changes nothing. Pure.
+
+use jiff::Timestamp;
+
+use super::{Attempt, Kind, Ledger};
+use crate::flashjob::observe::{
+    ledger::ObjectKind,
+    objects::{AttemptKey, Identity, Sight},
+};
+
+impl Ledger {
+    /// The attempt of this key.
+    #[must_use]
+    pub fn attempt(&self, key: &AttemptKey) -> Option<&Attempt> {
+        self.attempts.get(key)
+    }
+
+    /// Every attempt of a job, of any round.
+    pub fn of_job<'a>(
+        &'a self,
+        job_uid: &'a str,
+    ) -> impl Iterator<Item = (&'a AttemptKey, &'a Attempt)> {
+        let from = AttemptKey {
+            job_uid: job_uid.to_owned(),
+            id: String::new(),
+        };
+        self.attempts
+            .range(from..)
+            .take_while(move |(key, _)| key.job_uid == job_uid)
+    }
+
+    /// Every attempt.
+    pub fn all(&self) -> impl Iterator<Item = (&AttemptKey, &Attempt)> {
+        self.attempts.iter()
+    }
+
+    /// What the object of this uid belongs to, where it is known to be the operator's.
+    #[must_use]
+    pub fn identity_of(&self, uid: &str) -> Option<&Identity> {
+        let (key, _) = self.by_uid.get(uid)?;
+        self.attempts.get(key).map(|attempt| &attempt.identity)
+    }
+
+    /// Whether an object with a valid seal may be the operator's: a seal can be copied, and the uid of what the operator wrote
+    /// itself is known, or is the first that was seen. Where the record tells the uid of the Pod, it counts from the start.
+    #[must_use]
+    pub fn admits(&self, sight: &Sight, kind: ObjectKind) -> bool {
+        let Some(attempt) = self.attempts.get(&sight.identity.key) else {
+            return true;
+        };
+        let believed = match kind {
+            ObjectKind::Secret => None,
+            ObjectKind::Service => attempt.service_uid.as_ref(),
+            ObjectKind::Pod => attempt.pod_uid.as_ref().or_else(|| attempt.recorded_pod()),
+        };
+        attempt.identity.namespace == sight.identity.namespace
+            && believed.is_none_or(|uid| *uid == sight.uid)
+    }
+
+    /// Whether this version of a record, or a later one, was taken in, or the record is gone: it is no news.
+    #[must_use]
+    pub fn knows_record(&self, uid: &str, version: u64) -> bool {
+        if self.gone.contains(uid) {
+            return true;
+        }
+        let Some((key, Kind::Record(revision))) = self.by_uid.get(uid) else {
+            return false;
+        };
+        let attempt = self.attempts.get(key);
+        let known = attempt.and_then(|attempt| attempt.records.get(revision));
+        known.is_some_and(|known| known.sight.uid == uid && known.sight.version >= version)
+    }
+
+    /// Who holds the lock on this endpoint, if anybody does.
+    #[must_use]
+    pub fn holder(&self, endpoint: &str) -> Option<&Attempt> {
+        let keys = self.by_endpoint.get(endpoint)?;
+        keys.iter()
+            .filter_map(|key| self.attempts.get(key))
+            .find(|attempt| attempt.locks())
+    }
+
+    /// Attempts that hold a slot.
+    pub fn in_flight(&self) -> impl Iterator<Item = &Attempt> {
+        self.attempts
+            .values()
+            .filter(|attempt| attempt.holds_slot())
+    }
+
+    /// Attempts that have, or once had, this address.
+    pub fn at_address(&self, address: &str) -> impl Iterator<Item = &Attempt> {
+        let keys = self.by_address.get(address).into_iter().flatten();
+        keys.filter_map(|key| self.attempts.get(key))
+    }
+
+    /// uids of the jobs that have an attempt at this endpoint.
+    pub fn jobs_at(&self, endpoint: &str) -> impl Iterator<Item = &str> {
+        let keys = self.by_endpoint.get(endpoint).into_iter().flatten();
+        keys.map(|key| key.job_uid.as_str())
+    }
+
+    /// Who keeps others from beginning the device at this endpoint: by the lock, or because a stored
+    /// status says that it is being flashed or read back.
+    #[must_use]
+    pub fn holder_of(&self, endpoint: &str) -> Option<&Identity> {
+        let locked = self.holder(endpoint).map(|attempt| &attempt.identity);
+        locked.or_else(|| self.occupied.at(endpoint))
+    }
+
+    /// Slots in use by this job.
+    #[must_use]
+    pub fn slots_of(&self, job_uid: &str) -> usize {
+        self.of_job(job_uid)
+            .filter(|(_, attempt)| attempt.holds_slot())
+            .count()
+    }
+
+    /// Slots in use by all jobs.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        self.in_flight().count()
+    }
+
+    /// uids of what is known of a kind and namespace, to compare with a new LIST. `kind` is Secret, Service or Pod.
+    #[must_use]
+    pub fn uids(&self, kind: &str, namespace: Option<&str>) -> Vec<(String, String, String)> {
+        let mut found = Vec::new();
+        for attempt in self.attempts.values() {
+            if namespace.is_some_and(|wanted| wanted != attempt.identity.namespace) {
+                continue;
+            }
+            let sights: Vec<&Sight> = match kind {
+                "Secret" => attempt
+                    .records
+                    .values()
+                    .map(|record| &record.sight)
+                    .collect(),
+                "Service" => attempt
+                    .service
+                    .iter()
+                    .map(|service| &service.sight)
+                    .collect(),
+                _ => attempt.pod.iter().map(|pod| &pod.sight).collect(),
+            };
+            found.extend(sights.into_iter().map(|sight| {
+                (
+                    attempt.identity.namespace.clone(),
+                    sight.name.clone(),
+                    sight.uid.clone(),
+                )
+            }));
+        }
+        let unsealed = self.unsealed.all().filter(|object| {
+            object.kind.as_str() == kind
+                && namespace.is_none_or(|wanted| wanted == object.namespace)
+        });
+        found.extend(unsealed.map(|object| {
+            (
+                object.namespace.clone(),
+                object.name.clone(),
+                object.uid.clone(),
+            )
+        }));
+        found
+    }
+
+    /// The earliest creation of anything of the attempt.
+    #[must_use]
+    pub fn begun(&self, key: &AttemptKey) -> Option<Timestamp> {
+        let attempt = self.attempts.get(key)?;
+        let records = attempt.records.values().map(|record| record.sight.created);
+        records
+            .chain(attempt.service.iter().map(|service| service.sight.created))
+            .min()
+    }
+}

@@ -1,0 +1,121 @@
+//! What the leader remembers of a job between two passes and may forget in a crash: everything in it is found again or harmless.
+
+use crate::api::Refusal;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::waits::Waits;
+use crate::api::Reason;
+use crate::flashjob::{spec::intervals::IndexSet, verdict::Verdict};
+
+/// See the module's documentation.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    /// Verdicts that were found, by attempt id, until the stored status holds them.
+    pub verdicts: BTreeMap<String, Found>,
+    /// Devices that failed before anything was created for them, by index, until the stored status holds them.
+    pub refused: BTreeMap<usize, Found>,
+    /// Devices that wait before the next try, by index.
+    pub waiting: BTreeMap<usize, Waiting>,
+    /// Attempts that are being uninstalled without a verdict, by attempt id: no flash began.
+    pub releasing: BTreeSet<String>,
+    /// Attempts of which the API server said that no Pod exists, and whose record never held one, by attempt id.
+    pub unlaunched: BTreeSet<String>,
+    /// Attempts whose failure is stored and followed by another attempt, by attempt id.
+    pub retried: BTreeSet<String>,
+    /// Attempts whose node was lost, by attempt id.
+    pub lost: BTreeSet<String>,
+    /// The latest trouble with an attempt, by attempt id.
+    pub trouble: BTreeMap<String, Trouble>,
+    /// Since when something of an attempt has been waited for, by attempt id.
+    pub waits: BTreeMap<String, Waits>,
+    /// When the log of an attempt could first not be read, by attempt id.
+    pub unread: BTreeMap<String, Timestamp>,
+    /// When a named device was first missed, by index.
+    pub missing_since: BTreeMap<usize, Timestamp>,
+    /// When the status was last written, and how many bytes it had.
+    pub written: Option<(Timestamp, usize)>,
+    /// When the last status write was refused for its size.
+    pub too_large: bool,
+    /// Fields of the status that the API server does not store: the CRD is older than the operator.
+    pub pruned: BTreeSet<String>,
+    /// When a status was last written while such fields were known.
+    pub probed: Option<Timestamp>,
+    /// The resource version of which it was said that it cannot be read.
+    pub unreadable: Option<u64>,
+    /// The generation and chart settings of which one device's values were accepted: others are refused for what they are.
+    pub proven: Option<(i64, u64)>,
+    /// What the API server has of the job, as `Kind name`, though the operator knows of nothing any more: it keeps a job that is
+    /// being deleted.
+    pub left: Vec<String>,
+    /// Who was said to hold the slots that the job waits for, and when.
+    pub slots_said: Option<(Timestamp, String)>,
+    /// The latest plan waits for nothing that another job holds.
+    pub content: bool,
+    /// The values of this spec cannot be used, with the generation and chart settings that this was found for.
+    pub refusal: Option<(i64, u64, Option<Refusal>)>,
+}
+
+impl Memory {
+    /// Another round has begun: indexes of the one before mean other devices now.
+    pub fn begin_round(&mut self) {
+        self.verdicts
+            .values_mut()
+            .for_each(|found| found.index = None);
+        self.refused.clear();
+        self.waiting.clear();
+        self.missing_since.clear();
+        self.refusal = None;
+        self.proven = None;
+    }
+
+    /// Devices that had failed begin again: what was found of them is over.
+    pub fn send_again(&mut self, failed: &IndexSet) {
+        let other = |index: &usize| !failed.contains(*index);
+        self.verdicts
+            .retain(|_, found| found.index.as_ref().is_none_or(other));
+        self.refused.retain(|index, _| other(index));
+        self.waiting.retain(|index, _| other(index));
+        self.missing_since.retain(|index, _| other(index));
+    }
+}
+
+/// A verdict and when it was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// Index in the selection; none where the attempt is of another round.
+    pub index: Option<usize>,
+    /// UUID of the device.
+    pub uuid: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// When it was found.
+    pub at: Timestamp,
+}
+
+/// Why a device waits, and until when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Waiting {
+    /// Why the last try was given up.
+    pub reason: Reason,
+    /// In words.
+    pub message: String,
+    /// When the next try may begin.
+    pub until: Timestamp,
+    /// Tries given up so far.
+    pub tries: u32,
+}
+
+/// A write that failed, and when it is tried again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trouble {
+    /// In one word.
+    pub reason: Reason,
+    /// In the API server's or helm's own words.
+    pub message: String,
+    /// When it is tried again.
+    pub until: Timestamp,
+    /// Tries so far.
+    pub tries: u32,
+}

@@ -1,0 +1,120 @@
+//! What a plan is made from, and what follows from that alone. Pure.
+
+use crate::flashjob::spec::selector;
+use std::{cell::OnceCell, collections::HashMap};
+
+use crate::{
+    api::{Effective, FlashJobSpec, Refusal},
+    device::Inventory,
+    flashclass::{ClassPace, Terms},
+    flashjob::{
+        observe::{
+            bounds::Bounds, ledger::Ledger, memory::Memory, selection::Roster, stored,
+            wait_queue::Line, waits::Moment,
+        },
+        spec::job::Job,
+    },
+};
+
+/// Everything that a plan is made from.
+#[derive(Clone, Debug)]
+pub struct Observed<'a> {
+    /// The job as it was last read or written.
+    pub job: &'a Job,
+    /// The frozen selection of the current round.
+    pub roster: Option<&'a Roster>,
+    /// Akri's devices.
+    pub inventory: &'a Inventory,
+    /// Objects, locks and slots.
+    pub ledger: &'a Ledger,
+    /// Devices of all jobs that wait for a place under a limit.
+    pub line: &'a Line,
+    /// What the leader remembers of this job.
+    pub memory: &'a Memory,
+    /// What the job's classes make of it.
+    pub terms: &'a Terms,
+    /// The rest of the world.
+    pub world: &'a World,
+    /// What follows from the above.
+    pub derived: Derived,
+}
+
+/// What follows from an observation and is asked for every device: found out once, when it is first asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Derived {
+    effective: OnceCell<Effective>,
+    selector_is_current: OnceCell<bool>,
+    round_is_current: OnceCell<bool>,
+    recorded: OnceCell<HashMap<String, Vec<usize>>>,
+}
+
+impl Observed<'_> {
+    /// What the class adds to the job's order and pace.
+    #[must_use]
+    pub fn class_pace(&self) -> ClassPace<'_> {
+        self.terms.pace()
+    }
+
+    /// What holds of the job after defaults and ceilings.
+    #[must_use]
+    pub fn effective(&self) -> &Effective {
+        self.derived.effective.get_or_init(|| {
+            let fallback = FlashJobSpec::default();
+            let spec = self.job.spec.as_ref().unwrap_or(&fallback);
+            let World { engine, bounds, .. } = self.world;
+            self.terms.effective(spec, engine, bounds.address_seconds)
+        })
+    }
+
+    /// Indexes of devices that were missing when they were selected, and of which only their record tells that they were at this
+    /// endpoint.
+    pub(crate) fn recorded_at(&self, roster: &Roster, endpoint: &str) -> &[usize] {
+        let recorded = self.derived.recorded.get_or_init(|| {
+            let mut recorded: HashMap<String, Vec<usize>> = HashMap::new();
+            for device in &self.job.status.devices {
+                let Some(index) = stored::index_of(device) else {
+                    continue;
+                };
+                let selected = roster.devices().get(index);
+                if let Some(endpoint) = &device.host_endpoint
+                    && selected.is_some_and(|selected| selected.endpoint.is_none())
+                {
+                    recorded.entry(endpoint.clone()).or_default().push(index);
+                }
+            }
+            recorded
+        });
+        recorded.get(endpoint).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the stored selection was taken with the selector of the spec.
+    #[must_use]
+    pub fn selector_is_current(&self) -> bool {
+        let current = &self.derived.selector_is_current;
+        *current.get_or_init(|| selector::selector_is_current(self.job))
+    }
+
+    /// Whether the stored round is the one that the spec asks for.
+    #[must_use]
+    pub fn round_is_current(&self) -> bool {
+        let current = &self.derived.round_is_current;
+        *current.get_or_init(|| self.job.round_is_current())
+    }
+}
+
+/// What is true for all jobs.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// Akri's Instance kind exists.
+    pub akri_installed: bool,
+    /// Why the flash chart cannot be used, if so.
+    pub chart: Option<Refusal>,
+    /// Slots of all jobs together.
+    pub max_in_flight: usize,
+    /// Engine in use, for display.
+    pub engine: String,
+    /// Bounds of waiting.
+    pub bounds: Bounds,
+    /// The moment at which the plan is made, by the clock that waiting is measured by.
+    pub steady: Moment,
+}

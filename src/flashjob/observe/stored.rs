@@ -1,0 +1,82 @@
+//! What the stored status says of a device, and of one attempt at it. Pure.
+//!
+//! A device that waits for its next attempt, or whose version is being read back, is known by its entry in `status.devices`
+//! alone: such an entry is *tracked*, and never left out. Called by `plan`, `status` and `remember`.
+
+use crate::api::{DevicePhase, DeviceStatus, Reason};
+use crate::flashjob::spec::job::Job;
+
+/// What follows a stored verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Nothing: the device is final.
+    Final,
+    /// Another attempt: this one is over.
+    Retried,
+    /// The version is read back: the record stays, as the lock.
+    Verifying,
+}
+
+/// The entry of the device at an index.
+#[must_use]
+pub fn entry(job: &Job, index: usize) -> Option<&DeviceStatus> {
+    let mut devices = job.status.devices.iter();
+    devices.find(|device| index_of(device) == Some(index))
+}
+
+/// Index of the device that an entry is of.
+#[must_use]
+pub fn index_of(device: &DeviceStatus) -> Option<usize> {
+    usize::try_from(device.index).ok()
+}
+
+/// Whether a device is in this phase.
+#[must_use]
+pub fn is(device: &DeviceStatus, phase: DevicePhase) -> bool {
+    device.phase == phase.as_str()
+}
+
+/// Id of the attempt whose Pod an entry names.
+#[must_use]
+pub fn attempt_id(device: &DeviceStatus) -> Option<&str> {
+    device.pod.as_deref()?.rsplit_once('-').map(|(_, id)| id)
+}
+
+/// Attempts at a device that failed in this round and are followed by another.
+#[must_use]
+pub fn failures(job: &Job, index: usize) -> usize {
+    entry(job, index).map_or(0, |device| device.earlier_failures.len())
+}
+
+/// Whether nothing but this entry knows how far the device has come.
+#[must_use]
+pub fn is_tracked(device: &DeviceStatus) -> bool {
+    let ended = [
+        DevicePhase::Succeeded,
+        DevicePhase::Failed,
+        DevicePhase::Skipped,
+    ];
+    let is_final = ended.into_iter().any(|phase| is(device, phase));
+    is(device, DevicePhase::Verifying) || (!is_final && !device.earlier_failures.is_empty())
+}
+
+/// The word in an entry as a reason.
+#[must_use]
+pub fn reason(device: &DeviceStatus) -> Option<Reason> {
+    let word = device.reason.as_deref()?;
+    Reason::ALL
+        .iter()
+        .copied()
+        .find(|reason| reason.as_str() == word)
+}
+
+/// Whether the verdict of this attempt is stored although its device is not final, and what follows it.
+#[must_use]
+pub fn stage(job: &Job, index: usize, attempt: &str) -> Option<Stage> {
+    let device = entry(job, index).filter(|device| attempt_id(device) == Some(attempt))?;
+    if is(device, DevicePhase::Verifying) {
+        return Some(Stage::Verifying);
+    }
+    let retried = is(device, DevicePhase::Waiting) && !device.earlier_failures.is_empty();
+    retried.then_some(Stage::Retried)
+}

@@ -1,0 +1,138 @@
+//! Which attempt has which address: what a device was told, what its Service has now, and who waits for an address that another
+//! attempt has. Pure.
+//!
+//! A load balancer may give one address to several Services: where they share one by an annotation, where it is asked for by name,
+//! or where a pool hands it out twice. Only Services of flashes are known here. Called by `plan` before write 4, and by `attempts`
+//! while a flash runs.
+
+use jiff::Timestamp;
+
+use crate::flashjob::observe::{
+    ledger::{Attempt, Ledger},
+    objects::{Address, AttemptKey, PodSight, ServiceSight},
+};
+use crate::{api::Reason, release::objects};
+
+/// The address that the administrator's values or the chart give beforehand: then there is nothing to wait for.
+#[must_use]
+pub fn given(attempt: &Attempt) -> Option<String> {
+    let stored = attempt.record()?.stored.as_ref()?;
+    let record = &stored.record;
+    let given = |values: &serde_json::Value| values.get("externalIP")?.as_str().map(str::to_owned);
+    given(&record.config)
+        .or_else(|| given(&record.chart.values).filter(|_| stored.chart_proven))
+        .filter(|address| !address.is_empty())
+}
+
+/// The address of its Service.
+fn served(attempt: &Attempt) -> Option<String> {
+    match &attempt.service.as_ref()?.address {
+        Address::Ipv4(address) => Some(address.clone()),
+        Address::None | Address::Unusable(_) => None,
+    }
+}
+
+/// Whether an attempt has an address: its device was told it, or is going to be, or its Service has it now.
+fn has(attempt: &Attempt, address: &str) -> bool {
+    let told = attempt.pod.as_ref().and_then(|pod| pod.address.as_deref());
+    told == Some(address)
+        || served(attempt).as_deref() == Some(address)
+        || given(attempt).as_deref() == Some(address)
+}
+
+/// Why an attempt may not be launched yet: another one has its address, and came first.
+#[must_use]
+pub fn in_use(ledger: &Ledger, attempt: &Attempt) -> Option<(Reason, String)> {
+    if attempt.pod.is_some() {
+        return None;
+    }
+    let address = given(attempt).or_else(|| served(attempt))?;
+    let others = ledger
+        .at_address(&address)
+        // What a failed release remembers of its address is history.
+        .filter(|other| other.holds_slot() && other.identity.key != attempt.identity.key)
+        .filter(|other| has(other, &address));
+    let ahead = others.filter(|other| turn(other) < turn(attempt));
+    let first = ahead.min_by(|one, other| turn(one).cmp(&turn(other)))?;
+    let who = &first.identity;
+    let message = format!(
+        "address {address} is in use by the flash of {}{} for FlashJob {}/{}; this one waits until that has ended: see whether the \
+         load balancer gives out an address twice, or lets Services share it",
+        who.uuid,
+        who.endpoint
+            .as_ref()
+            .map_or_else(String::new, |endpoint| format!(" ({endpoint})")),
+        who.namespace,
+        who.job_name.as_deref().unwrap_or(&who.key.job_uid),
+    );
+    Some((Reason::AddressInUse, message))
+}
+
+/// Whose turn it is: of what is launched, or is just being written, before all others; then of what began first.
+fn turn(attempt: &Attempt) -> (bool, Timestamp, &AttemptKey) {
+    let record = attempt.record();
+    let launched = attempt.pod.is_some()
+        || attempt.pod_seen
+        || attempt.step
+        || record.is_some_and(|record| record.has_pod);
+    let begun = record.map_or(Timestamp::MAX, |record| record.sight.created);
+    (!launched, begun, &attempt.identity.key)
+}
+
+/// What became of the address that the device of a running flash was told, if something did.
+#[must_use]
+pub fn lost(attempt: &Attempt) -> Option<(Reason, String)> {
+    let pod = attempt.pod.as_ref()?;
+    match &attempt.service {
+        Some(service) => changed(attempt, pod, service).or_else(|| deleted(service)),
+        None => gone(attempt, pod),
+    }
+}
+
+fn changed(attempt: &Attempt, pod: &PodSight, service: &ServiceSight) -> Option<(Reason, String)> {
+    let told = pod.address.as_ref()?;
+    let now = match &service.address {
+        Address::Ipv4(now) if now == told => return None,
+        Address::Ipv4(other) => format!("has address {other} now"),
+        Address::Unusable(what) => format!("has {what} now"),
+        Address::None if given(attempt).as_ref() == Some(told) => return None,
+        Address::None => "has lost its address".to_owned(),
+    };
+    let message = format!(
+        "Service {} {now}, but the device was told {told} and cannot dial in any more; the flash ends by its deadline",
+        service.sight.name
+    );
+    Some((Reason::AddressLost, message))
+}
+
+fn deleted(service: &ServiceSight) -> Option<(Reason, String)> {
+    service.sight.deleting?;
+    let name = &service.sight.name;
+    let message = if service.tracked() {
+        format!(
+            "somebody deleted Service {name}; it stays, and its address with it, until the flash has ended"
+        )
+    } else {
+        format!(
+            "somebody deleted Service {name} before the operator could hold it; the device may not be able to dial in any more"
+        )
+    };
+    Some((Reason::ServiceDeleted, message))
+}
+
+/// A chart may have no Service: what is not in the manifest was never there.
+fn gone(attempt: &Attempt, pod: &PodSight) -> Option<(Reason, String)> {
+    let stored = attempt.record()?.stored.as_ref()?;
+    let objects = objects(&stored.record.manifest).ok()?;
+    let service = objects.iter().find(|object| object.kind == "Service")?;
+    let told = pod.address.as_deref().unwrap_or("its address");
+    let message = format!(
+        "Service {} is gone: the device was told {told} and cannot dial in any more; the flash ends by its deadline",
+        service.name
+    );
+    Some((Reason::AddressLost, message))
+}
+
+#[cfg(test)]
+#[path = "addresses_tests.rs"]
+mod tests;

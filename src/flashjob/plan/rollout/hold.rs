@@ -1,0 +1,90 @@
+//! Why devices may not start now: one reason, words, and a time where time ends it. Pure; called by `pace`.
+
+use jiff::Timestamp;
+
+use super::steps::title;
+use crate::flashjob::spec::step_state::State;
+use crate::{
+    api::{Reason, Refusal, StepStatus, StopStatus},
+    flashjob::{plan::rollout::failure_limits, spec::job::Job},
+};
+
+/// See the module's documentation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// In one word.
+    pub reason: Reason,
+    /// In words; ends with the command that helps, where somebody is waited for.
+    pub message: String,
+    /// When it ends by itself.
+    pub until: Option<Timestamp>,
+}
+
+impl Hold {
+    fn new(reason: Reason, message: String, until: Option<Timestamp>) -> Self {
+        Self {
+            reason,
+            message,
+            until,
+        }
+    }
+
+    /// The job says that nothing starts.
+    #[must_use]
+    pub fn suspended(job: &Job) -> Self {
+        let message = format!(
+            "suspended by spec.suspend; go on with: kubectl patch flashjob {} -n {} --type=merge -p '{{\"spec\":{{\"suspend\":false}}}}'",
+            job.name, job.namespace
+        );
+        Self::new(Reason::Suspended, message, None)
+    }
+
+    pub(super) fn not_before(at: Timestamp) -> Self {
+        let message = format!("nothing starts before {at} (spec.notBefore)");
+        Self::new(Reason::NotBefore, message, Some(at))
+    }
+
+    pub(super) fn expired(at: Timestamp, deadline: i64) -> Self {
+        let message =
+            format!("a device that starts now may run for {deadline} s, past {at} (spec.notAfter)");
+        Self::new(Reason::Expired, message, None)
+    }
+
+    pub(super) fn window(opens: Timestamp, deadline: i64) -> Self {
+        let message = format!(
+            "no window is open for the {deadline} s that a device may take; the next opens at {opens}"
+        );
+        Self::new(Reason::WindowClosed, message, Some(opens))
+    }
+
+    pub(super) fn stopped(stop: &StopStatus) -> Self {
+        Self::new(failure_limits::reason(stop), stop.message.clone(), None)
+    }
+
+    pub(super) fn refused(refusal: &Refusal) -> Self {
+        Self::new(refusal.reason, refusal.message.clone(), None)
+    }
+
+    /// Why devices of later steps wait.
+    pub(super) fn of_step(job: &Job, step: &StepStatus, state: State) -> Self {
+        let title = title(step);
+        let ends_at = step.ends_at.as_ref().map(|time| time.0);
+        match (state, ends_at) {
+            (State::AwaitingApproval, _) => {
+                let message = format!(
+                    "step {title} is done, {} of {} devices failed; approve it with: flashjob-operator approve {} -n {} --step {}",
+                    step.failed, step.devices, job.name, job.namespace, step.id
+                );
+                Self::new(Reason::AwaitingApproval, message, None)
+            }
+            (State::Soaking, Some(until)) => {
+                let message = format!("step {title} is done and is watched until {until}");
+                Self::new(Reason::StepSoaking, message, Some(until))
+            }
+            (State::Soaking | State::Running, _) => {
+                let message = format!("step {title} has not ended");
+                Self::new(Reason::StepNotReached, message, None)
+            }
+        }
+    }
+}

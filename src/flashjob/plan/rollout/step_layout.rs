@@ -1,0 +1,226 @@
+//! The steps of a job laid over its selected devices: which places each step has, and how the devices there stand. Pure;
+//! called by `steps` and `pace`.
+//!
+//! Devices are counted by their place among those that are selected now, so percentages and places follow the selection.
+
+use crate::api::{Amount, RolloutStep};
+use crate::flashjob::spec::int_or_percent;
+
+/// Where a selected device stands, as far as steps are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Not final.
+    Open,
+    /// Final and not failed.
+    Done,
+    /// Failed for good.
+    Failed,
+}
+
+/// How the selected devices stand, in order, so that any first part of them can be counted at once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Course {
+    /// Devices before each place that are final.
+    done: Vec<usize>,
+    /// Devices before each place that failed.
+    failed: Vec<usize>,
+}
+
+impl Course {
+    /// Counts them.
+    #[must_use]
+    pub fn new(fates: impl IntoIterator<Item = Fate>) -> Self {
+        let (mut done, mut failed) = (vec![0], vec![0]);
+        for (place, fate) in fates.into_iter().enumerate() {
+            done.push(done[place] + usize::from(fate != Fate::Open));
+            failed.push(failed[place] + usize::from(fate == Fate::Failed));
+        }
+        Self { done, failed }
+    }
+
+    /// Number of selected devices.
+    #[must_use]
+    pub fn selected(&self) -> usize {
+        self.done.len() - 1
+    }
+
+    /// Final devices among the first `end`.
+    #[must_use]
+    pub fn done(&self, end: usize) -> usize {
+        self.done[end.min(self.selected())]
+    }
+
+    /// Failed devices among those from place `from` to before `end`.
+    #[must_use]
+    pub fn failed(&self, from: usize, end: usize) -> usize {
+        let last = self.selected();
+        self.failed[end.min(last)].saturating_sub(self.failed[from.min(last)])
+    }
+}
+
+/// The steps of a job, as its class lets them be, over so many devices.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ladder {
+    steps: Vec<RolloutStep>,
+    /// Steps that the job itself gives.
+    given: usize,
+    /// Place after the last device of each step.
+    ends: Vec<usize>,
+    selected: usize,
+}
+
+impl Ladder {
+    /// Lays the steps over the selected devices. `max_first` bounds the first step; a job without steps then begins with as
+    /// many. A step that reaches no further than the one before has no devices of its own.
+    #[must_use]
+    pub fn new(steps: &[RolloutStep], selected: usize, max_first: Option<usize>) -> Self {
+        let given = steps.len();
+        let mut steps = steps.to_vec();
+        if let (true, Some(most)) = (steps.is_empty(), max_first) {
+            steps.push(first_of(most));
+        }
+        let mut ends = Vec::with_capacity(steps.len());
+        let mut end = 0;
+        for (index, step) in steps.iter().enumerate() {
+            // What cannot be read was refused before; here it lets nothing through.
+            let mut size = int_or_percent::at_least_one(&step.devices, selected).unwrap_or(0);
+            if index == 0 {
+                size = size.min(max_first.unwrap_or(usize::MAX));
+            }
+            end = size.max(end).min(selected);
+            ends.push(end);
+        }
+        Self {
+            steps,
+            given,
+            ends,
+            selected,
+        }
+    }
+
+    /// Number of steps, the rest not included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Whether there are no steps.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The steps up to this number that the job itself gives.
+    #[must_use]
+    pub fn given(&self, number: usize) -> &[RolloutStep] {
+        &self.steps[..number.min(self.given)]
+    }
+
+    /// The step with this number, from 1; none for the rest.
+    #[must_use]
+    pub fn step(&self, number: usize) -> Option<&RolloutStep> {
+        self.steps.get(number.checked_sub(1)?)
+    }
+
+    /// Places of the step's own devices; those of the rest go to the end.
+    #[must_use]
+    pub fn own(&self, number: usize) -> std::ops::Range<usize> {
+        let from = number
+            .checked_sub(2)
+            .and_then(|before| self.ends.get(before))
+            .or(self.ends.last().filter(|_| number > 1));
+        from.copied().unwrap_or(0)..self.end(number)
+    }
+
+    /// Place after the last device of the step with this number, and of all before it.
+    #[must_use]
+    pub fn end(&self, number: usize) -> usize {
+        let end = number.checked_sub(1).map(|index| self.ends.get(index));
+        match end {
+            None => 0,
+            Some(end) => end.copied().unwrap_or(self.selected),
+        }
+    }
+
+    /// Number of steps, the rest after the last one included where there is one.
+    #[must_use]
+    pub fn of(&self) -> usize {
+        self.len() + usize::from(self.end(self.len()) < self.selected)
+    }
+}
+
+fn first_of(devices: usize) -> RolloutStep {
+    RolloutStep {
+        name: None,
+        devices: Amount::Count(i64::try_from(devices).unwrap_or(i64::MAX)),
+        soak_seconds: None,
+        require_approval: None,
+        max_failed_devices: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::flashjob::plan::rollout::fixtures::steps;
+
+    #[rstest]
+    #[case::a_count_and_percentages(&["1", "10%", "50%", "100%"], 500, None, &[1, 50, 250, 500], 4)]
+    #[case::percentages_round_up(&["1", "10%"], 33, None, &[1, 4], 3)]
+    #[case::no_more_than_there_are(&["2", "50"], 20, None, &[2, 20], 2)]
+    #[case::a_step_that_does_not_grow_is_empty(&["3", "10%"], 10, None, &[3, 3], 3)]
+    #[case::the_class_caps_the_first_step_alone(&["10", "50%"], 100, Some(4), &[4, 50], 3)]
+    #[case::the_class_gives_a_first_step(&[], 100, Some(4), &[4], 2)]
+    #[case::the_class_allows_all(&[], 3, Some(4), &[3], 1)]
+    #[case::no_steps(&[], 100, None, &[], 1)]
+    fn steps_end_at(
+        #[case] sizes: &[&str],
+        #[case] selected: usize,
+        #[case] max_first: Option<usize>,
+        #[case] ends: &[usize],
+        #[case] of: usize,
+    ) {
+        let ladder = Ladder::new(&steps(sizes), selected, max_first);
+        assert_eq!(ladder.ends, ends);
+        assert_eq!(ladder.of(), of);
+    }
+
+    #[test]
+    fn own_devices_are_those_that_the_steps_before_leave() {
+        let ladder = Ladder::new(&steps(&["1", "10%", "50%"]), 100, None);
+        let own: Vec<_> = (1..=4).map(|number| ladder.own(number)).collect();
+        assert_eq!(own, [0..1, 1..10, 10..50, 50..100]);
+        assert_eq!(ladder.end(4), 100, "the rest follows");
+    }
+
+    #[test]
+    fn the_step_that_the_class_gives_is_none_of_the_job_s() {
+        assert!(Ladder::new(&[], 100, Some(4)).given(1).is_empty());
+        assert_eq!(
+            Ladder::new(&steps(&["1", "2"]), 100, Some(4))
+                .given(9)
+                .len(),
+            2
+        );
+    }
+
+    #[test]
+    fn any_first_part_of_the_devices_is_counted() {
+        let course = Course::new([Fate::Done, Fate::Open, Fate::Failed, Fate::Failed]);
+        assert_eq!(course.selected(), 4);
+        assert_eq!(
+            (0..6).map(|end| course.done(end)).collect::<Vec<_>>(),
+            [0, 1, 1, 2, 3, 3]
+        );
+        assert_eq!(
+            (
+                course.failed(0, 3),
+                course.failed(3, 9),
+                course.failed(4, 2)
+            ),
+            (1, 1, 0)
+        );
+    }
+}

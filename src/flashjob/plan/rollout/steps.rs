@@ -1,0 +1,173 @@
+//! When the next step of a rollout begins. Pure; called by `pace`.
+//!
+//! The step that was reached stands in the status and never goes back within a round. A step ends when all its devices are
+//! final; then it is watched for its soak; then somebody approves it, where that is asked for; then the next one begins.
+
+use crate::flashjob::spec::step_state::parse_id;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::api::StepStatus;
+use crate::flashjob::{
+    plan::rollout::step_layout::{Course, Ladder},
+    spec::{
+        step_state::{State, number_of},
+        steps::remembered,
+    },
+};
+
+/// A step for messages: `1.2`, or `1.2 (tenth)`.
+#[must_use]
+pub fn title(step: &StepStatus) -> String {
+    match &step.name {
+        Some(name) => format!("{} ({name})", step.id),
+        None => step.id.clone(),
+    }
+}
+
+/// What decides how far the steps go now.
+#[derive(Clone, Copy, Debug)]
+pub struct Advance<'a> {
+    /// The steps.
+    pub ladder: &'a Ladder,
+    /// The devices.
+    pub course: &'a Course,
+    /// Number of the round.
+    pub round: i64,
+    /// `spec.approvedStep`.
+    pub approved: Option<&'a str>,
+    /// The job was stopped: what is counted goes on, no step ends.
+    pub stopped: bool,
+    /// The current time.
+    pub now: Timestamp,
+}
+
+/// The step that the round has reached now. None where there are no steps.
+#[must_use]
+pub fn advance(stored: Option<&StepStatus>, by: &Advance<'_>) -> Option<StepStatus> {
+    if by.ladder.is_empty() {
+        return None;
+    }
+    let stored =
+        stored.filter(|stored| parse_id(&stored.id).is_some_and(|(round, _)| round == by.round));
+    let mut place = Place::of(stored, by.now);
+    place.approved = place.approved.max(approved_through(by.approved, by.round));
+    while !by.stopped && place.ends(by) {
+        place = Place {
+            number: place.number + 1,
+            ..Place::begun(place.approved, by.now)
+        };
+    }
+    Some(place.status(by))
+}
+
+fn approved_through(approved: Option<&str>, round: i64) -> usize {
+    approved
+        .and_then(parse_id)
+        .filter(|(of, _)| *of == round)
+        .map_or(0, |(_, step)| step)
+}
+
+struct Place {
+    number: usize,
+    state: State,
+    since: Timestamp,
+    ends_at: Option<Timestamp>,
+    approved: usize,
+}
+
+impl Place {
+    fn of(stored: Option<&StepStatus>, now: Timestamp) -> Self {
+        let Some(stored) = stored else {
+            return Self::begun(0, now);
+        };
+        let time = |time: &Option<Time>| time.as_ref().map(|time| time.0);
+        let approved = stored.approved_through.unwrap_or(0);
+        Self {
+            number: number_of(stored),
+            state: State::of(stored),
+            since: time(&stored.since).unwrap_or(now),
+            ends_at: time(&stored.ends_at),
+            approved: usize::try_from(approved).unwrap_or(0),
+        }
+    }
+
+    const fn begun(approved: usize, now: Timestamp) -> Self {
+        Self {
+            number: 1,
+            state: State::Running,
+            since: now,
+            ends_at: None,
+            approved,
+        }
+    }
+
+    fn turn(&mut self, state: State, now: Timestamp) {
+        if self.state != state {
+            self.state = state;
+            self.since = now;
+        }
+    }
+
+    /// Goes on as far as this step lets it; whether the next step begins.
+    fn ends(&mut self, by: &Advance<'_>) -> bool {
+        let Some(step) = by.ladder.step(self.number) else {
+            self.turn(State::Running, by.now);
+            return false;
+        };
+        let own = by.ladder.own(self.number);
+        let nothing_follows = by.course.done(by.course.selected()) == by.course.selected();
+        if by.course.done(own.end) < own.end || nothing_follows {
+            self.turn(State::Running, by.now);
+            self.ends_at = None;
+            return false;
+        }
+        if self.state == State::Running {
+            // A step without devices of its own has nothing to be watched.
+            let soak = step.soak_seconds.filter(|_| !own.is_empty()).unwrap_or(0);
+            self.turn(State::Soaking, by.now);
+            let until = by.now.checked_add(SignedDuration::from_secs(soak));
+            self.ends_at = Some(until.unwrap_or(Timestamp::MAX));
+        }
+        if self.state == State::Soaking && self.ends_at.is_some_and(|at| by.now < at) {
+            return false;
+        }
+        if step.require_approval == Some(true) && self.approved < self.number {
+            self.turn(State::AwaitingApproval, by.now);
+            self.ends_at = None;
+            return false;
+        }
+        true
+    }
+
+    fn status(&self, by: &Advance<'_>) -> StepStatus {
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let end = by.ladder.end(self.number);
+        let step = by.ladder.step(self.number);
+        StepStatus {
+            id: format!("{}.{}", by.round, self.number),
+            name: step.and_then(|step| step.name.clone()),
+            of: count(by.ladder.of().max(self.number)),
+            devices: count(end),
+            done: count(by.course.done(end)),
+            failed: count(by.course.failed(0, end)),
+            state: self.state.as_str().to_owned(),
+            since: Some(Time(self.since)),
+            ends_at: self
+                .ends_at
+                .filter(|_| self.state == State::Soaking)
+                .map(Time),
+            approved_through: Some(count(self.approved)).filter(|approved| *approved > 0),
+            reached: by
+                .ladder
+                .given(self.number)
+                .iter()
+                .map(remembered)
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "steps_tests.rs"]
+mod tests;

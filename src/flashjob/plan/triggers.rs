@@ -1,0 +1,139 @@
+//! Which jobs have to be looked at when a device came, went or changed, and when a lock or a slot was given up. Pure.
+//!
+//! Called by the `controller` for every event of an Instance and by `passes`: with a hundred jobs at once, to look at all of them
+//! each time would cost more than everything else.
+
+use crate::api::{ConditionType, Reason};
+use crate::{
+    api::conditions,
+    flashjob::{observe::cache::State, plan::Plan, spec::job::Job},
+};
+
+/// What an event says of a device: its uid, and where it listens or listened before.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sighting {
+    /// uid of the Instance.
+    pub uid: String,
+    /// Normalised endpoints, before and after the event.
+    pub endpoints: Vec<String>,
+}
+
+/// uids of the unfinished jobs that a device concerns: it is selected, in flight or read back, or the selection is not known.
+#[must_use]
+pub fn concerned(state: &State, seen: &Sighting) -> Vec<String> {
+    let concerns = |job: &Job| {
+        let Some(roster) = state.rosters.get(&job.uid) else {
+            return true;
+        };
+        let at = |endpoint: &String| {
+            let recorded = |recorded: &Option<String>| recorded.as_ref() == Some(endpoint);
+            let mut devices = job.status.devices.iter();
+            !roster.at_endpoint(endpoint).is_empty()
+                || devices.any(|device| recorded(&device.host_endpoint))
+                || state.ledger.jobs_at(endpoint).any(|uid| uid == job.uid)
+        };
+        roster.index_of(&seen.uid).is_some() || seen.endpoints.iter().any(at)
+    };
+    let jobs = unfinished(state).filter(|job| concerns(job));
+    jobs.map(|job| job.uid.clone()).collect()
+}
+
+/// uids of the unfinished jobs that may wait for a lock or a slot which another job gives up: all but those of which the latest
+/// plan says that they do not.
+#[must_use]
+pub fn contending(state: &State) -> Vec<String> {
+    let contends = |job: &Job| {
+        let memory = state.memories.get(&job.uid);
+        memory.is_none_or(|memory| !memory.content)
+    };
+    let jobs = unfinished(state).filter(|job| contends(job));
+    jobs.map(|job| job.uid.clone()).collect()
+}
+
+/// Whether nothing that a job plans waits for what another job holds.
+#[must_use]
+pub fn is_content(plan: &Plan) -> bool {
+    let busy = plan
+        .views
+        .iter()
+        .any(|view| matches!(view.reason, Reason::DeviceBusy | Reason::AddressInUse));
+    !plan.contended && !busy
+}
+
+fn unfinished(state: &State) -> impl Iterator<Item = &Job> {
+    let finished = |job: &Job| conditions::holds(&job.status.conditions, ConditionType::Finished);
+    let jobs = state.jobs().map(AsRef::as_ref);
+    jobs.filter(move |job| !finished(job))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::flashjob::fixtures::{JOB, Scene, endpoint, identity, uuid};
+
+    fn state(devices: usize) -> State {
+        let scene = Scene::new(devices);
+        let mut state = State::default();
+        state.see_job(scene.job);
+        let roster = scene.roster.map(std::sync::Arc::new);
+        state
+            .rosters
+            .extend(roster.map(|roster| (JOB.to_owned(), roster)));
+        state
+    }
+
+    fn sighting(uid: &str, endpoints: &[String]) -> Sighting {
+        Sighting {
+            uid: uid.into(),
+            endpoints: endpoints.to_vec(),
+        }
+    }
+
+    #[rstest]
+    #[case::selected_by_its_uid(&uuid(1), &[], true)]
+    #[case::another_uid_at_a_selected_endpoint("other", &[endpoint(1)], true)]
+    #[case::moved_away_from_a_selected_endpoint("other", &["192.0.2.99:80".to_owned(), endpoint(0)], true)]
+    #[case::of_another_job("other", &[endpoint(7)], false)]
+    fn a_device_concerns_the_jobs_that_selected_it(
+        #[case] uid: &str,
+        #[case] endpoints: &[String],
+        #[case] concerned_: bool,
+    ) {
+        let uids = concerned(&state(2), &sighting(uid, endpoints));
+        assert_eq!(uids == [JOB], concerned_);
+    }
+
+    #[test]
+    fn a_device_concerns_the_job_that_has_an_attempt_where_it_is_now() {
+        let mut state = state(1);
+        let seen = sighting("other", &[endpoint(7)]);
+        state.ledger.begin_step(&identity(7, "a"));
+        assert_eq!(concerned(&state, &seen), [JOB]);
+    }
+
+    #[test]
+    fn a_device_concerns_a_job_whose_selection_is_not_known() {
+        let mut state = state(1);
+        state.rosters.clear();
+        assert_eq!(concerned(&state, &sighting("other", &[])), [JOB]);
+    }
+
+    #[test]
+    fn a_job_contends_until_a_plan_says_that_it_has_all_that_it_needs() {
+        let mut state = state(1);
+        assert_eq!(contending(&state), [JOB]);
+        state.memory(JOB).content = true;
+        assert!(contending(&state).is_empty());
+    }
+
+    #[test]
+    fn a_job_is_content_once_its_last_device_has_a_slot() {
+        let mut scene = Scene::new(2);
+        scene.world.max_in_flight = 1;
+        assert!(!is_content(&scene.plan(0)));
+        scene.world.max_in_flight = 2;
+        assert!(is_content(&scene.plan(0)));
+    }
+}

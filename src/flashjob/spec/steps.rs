@@ -1,0 +1,221 @@
+//! What the spec's steps have to be, before anything starts and once they were reached. Pure; called by `pace` and `job`.
+
+use crate::api::{FlashJobSpec, RolloutStep, StepStatus};
+use crate::flashjob::spec::{
+    int_or_percent::{self, Share},
+    step_state::{State, number_of},
+    windows,
+};
+
+/// Why steps cannot be carried out; the text names the field.
+pub type StepsError = String;
+
+/// What today's rules refuse in the order and pace of a spec, whatever it selects.
+#[must_use]
+pub fn invalid(spec: &FlashJobSpec) -> Option<String> {
+    if let Err(message) = check(&spec.steps) {
+        return Some(message);
+    }
+    if let Err(message) = windows::check(&spec.windows) {
+        return Some(format!("spec.windows{message}"));
+    }
+    let limit = spec.max_failed_devices.as_ref()?;
+    let error = int_or_percent::rounded_down(limit, 1).err()?;
+    Some(format!("spec.maxFailedDevices: {error}"))
+}
+
+/// Checks the steps as far as the spec alone tells: amounts can be read, and counts and percentages each grow.
+///
+/// # Errors
+/// The first step that cannot be carried out.
+pub fn check(steps: &[RolloutStep]) -> Result<(), StepsError> {
+    let (mut count, mut percent) = (None, None);
+    for (index, step) in steps.iter().enumerate() {
+        let wrong = |text| format!("spec.steps[{index}].devices: {text}");
+        int_or_percent::at_least_one(&step.devices, 1).map_err(wrong)?;
+        let (size, before) = match int_or_percent::share(&step.devices).map_err(wrong)? {
+            Share::Count(size) => (size, count.replace((index, size))),
+            Share::Percent(size) => (size, percent.replace((index, size))),
+        };
+        if let Some((earlier, _)) = before.filter(|(_, before)| *before >= size) {
+            let text = int_or_percent::text(&steps[earlier].devices);
+            return Err(wrong(grow(
+                &int_or_percent::text(&step.devices),
+                &format!("{text} of spec.steps[{earlier}]"),
+            )));
+        }
+        if let Some(limit) = &step.max_failed_devices {
+            int_or_percent::rounded_down(limit, 1)
+                .map_err(|text| format!("spec.steps[{index}].maxFailedDevices: {text}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Checks that every step has devices of its own in a selection of this size: before anything starts.
+///
+/// # Errors
+/// The first step that does not grow.
+pub fn check_growth(steps: &[RolloutStep], selected: usize) -> Result<(), StepsError> {
+    let mut before = 0;
+    for (index, step) in steps.iter().enumerate() {
+        let wrong = |text| format!("spec.steps[{index}].devices: {text}");
+        let size = int_or_percent::at_least_one(&step.devices, selected).map_err(wrong)?;
+        if size <= before {
+            let here = format!(
+                "{} of {selected} selected devices, which is {size},",
+                int_or_percent::text(&step.devices)
+            );
+            return Err(wrong(grow(
+                &here,
+                &format!("the {before} of the step before"),
+            )));
+        }
+        before = size;
+    }
+    Ok(())
+}
+
+fn grow(here: &str, before: &str) -> String {
+    format!("{here} does not go beyond {before}; sizes are cumulative and have to grow")
+}
+
+/// What of a step decides, as it is remembered once the step was reached. Its name does not.
+#[must_use]
+pub fn remembered(step: &RolloutStep) -> String {
+    let limit = step.max_failed_devices.as_ref();
+    format!(
+        "devices={} soakSeconds={} requireApproval={} maxFailedDevices={}",
+        int_or_percent::text(&step.devices),
+        step.soak_seconds.unwrap_or(0),
+        step.require_approval.unwrap_or(false),
+        limit.map_or_else(|| "0".to_owned(), int_or_percent::text),
+    )
+}
+
+/// Whether the steps that were reached are still as they were. The step in progress may be edited until a device of it has
+/// `started`.
+///
+/// # Errors
+/// Which step was edited, and what it was.
+pub fn check_edits(
+    steps: &[RolloutStep],
+    stored: Option<&StepStatus>,
+    started: bool,
+) -> Result<(), StepsError> {
+    let Some(stored) = stored else { return Ok(()) };
+    let fixed = if started || stored.state != State::Running.as_str() {
+        stored.reached.len()
+    } else {
+        stored
+            .reached
+            .len()
+            .min(number_of(stored).saturating_sub(1))
+    };
+    for (index, was) in stored.reached.iter().take(fixed).enumerate() {
+        if steps.get(index).map(remembered).as_ref() != Some(was) {
+            return Err(format!(
+                "spec.steps[{index}] was edited after it had been reached: put it back ({was}), or open a new round"
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::{api::Amount, flashjob::plan::rollout::fixtures::steps};
+
+    #[rstest]
+    #[case::counts_and_percentages(&["1", "10%", "50%", "100%"], None)]
+    #[case::a_count_after_a_percentage(&["1", "10%", "60", "80%"], None)]
+    #[case::equal_counts(&["2", "2"], Some("spec.steps[1].devices"))]
+    #[case::a_smaller_percentage(&["1", "50%", "10%"], Some("spec.steps[2].devices"))]
+    #[case::a_smaller_count_behind_a_percentage(&["5", "50%", "4"], Some("spec.steps[2].devices"))]
+    #[case::no_device(&["0"], Some("spec.steps[0].devices"))]
+    #[case::no_percentage(&["1", "0%"], Some("spec.steps[1].devices"))]
+    fn the_spec_alone_tells(#[case] sizes: &[&str], #[case] field: Option<&str>) {
+        let error = check(&steps(sizes)).err();
+        assert_eq!(error.is_some(), field.is_some(), "{error:?}");
+        assert!(error.is_none_or(|error| error.starts_with(field.unwrap())));
+    }
+
+    #[test]
+    fn a_limit_of_failures_has_to_be_readable() {
+        let mut list = steps(&["1"]);
+        list[0].max_failed_devices = Some(Amount::Percent("lots".into()));
+        let error = check(&list).unwrap_err();
+        assert!(
+            error.starts_with("spec.steps[0].maxFailedDevices: \"lots\""),
+            "{error}"
+        );
+    }
+
+    #[rstest]
+    #[case::all_grow(&["1", "10%", "50%", "100%"], 500, None)]
+    #[case::more_than_there_are(&["1", "50"], 20, None)]
+    #[case::a_percentage_of_few(&["1", "10%"], 10, Some("spec.steps[1].devices: 10% of 10 selected devices, which is 1,"))]
+    #[case::percentages_that_round_to_the_same(&["1%", "2%"], 40, Some("spec.steps[1].devices"))]
+    #[case::a_count_behind_a_percentage(&["50%", "4"], 100, Some("spec.steps[1].devices"))]
+    fn every_step_has_to_grow_before_anything_starts(
+        #[case] sizes: &[&str],
+        #[case] selected: usize,
+        #[case] says: Option<&str>,
+    ) {
+        let error = check_growth(&steps(sizes), selected).err();
+        assert_eq!(error.is_some(), says.is_some(), "{error:?}");
+        assert!(error.is_none_or(|error| error.starts_with(says.unwrap())));
+    }
+
+    fn at(number: usize, state: State, sizes: &[&str]) -> StepStatus {
+        StepStatus {
+            id: format!("3.{number}"),
+            state: state.as_str().into(),
+            reached: steps(sizes).iter().take(number).map(remembered).collect(),
+            ..StepStatus::default()
+        }
+    }
+
+    #[rstest]
+    #[case::as_they_were(&["1", "5", "9"], State::Running, true, None)]
+    #[case::a_step_to_come(&["1", "5", "50%"], State::Running, true, None)]
+    #[case::a_step_to_come_is_removed(&["1", "5"], State::Running, true, None)]
+    #[case::a_step_is_added(&["1", "5", "9", "20"], State::Running, true, None)]
+    #[case::a_step_that_is_over(&["2", "5", "9"], State::Running, false, Some("spec.steps[0]"))]
+    #[case::the_step_in_progress(&["1", "6", "9"], State::Running, true, Some("spec.steps[1]"))]
+    #[case::the_step_in_progress_before_its_first_device(&["1", "6", "9"], State::Running, false, None)]
+    #[case::the_step_that_is_watched(&["1", "6", "9"], State::Soaking, false, Some("spec.steps[1]"))]
+    #[case::the_step_that_waits_for_approval(&["1", "6", "9"], State::AwaitingApproval, false, Some("spec.steps[1]"))]
+    #[case::all_steps_are_removed(&[], State::Running, true, Some("spec.steps[0]"))]
+    fn edits_apply_to_steps_not_yet_reached(
+        #[case] edited: &[&str],
+        #[case] state: State,
+        #[case] started: bool,
+        #[case] refused: Option<&str>,
+    ) {
+        let stored = at(2, state, &["1", "5", "9"]);
+        let error = check_edits(&steps(edited), Some(&stored), started).err();
+        assert_eq!(error.is_some(), refused.is_some(), "{error:?}");
+        assert!(error.is_none_or(|error| error.starts_with(refused.unwrap())));
+    }
+
+    #[test]
+    fn what_decides_is_remembered_and_a_name_does_not() {
+        let mut list = steps(&["1", "5"]);
+        let stored = at(1, State::Soaking, &["1", "5"]);
+        list[0].name = Some("canary".into());
+        list[0].soak_seconds = Some(0);
+        list[0].require_approval = Some(false);
+        list[0].max_failed_devices = Some(Amount::Count(0));
+        assert_eq!(check_edits(&list, Some(&stored), true), Ok(()));
+        list[0].soak_seconds = Some(5);
+        let error = check_edits(&list, Some(&stored), true).unwrap_err();
+        assert!(
+            error.contains("(devices=1 soakSeconds=0 requireApproval=false maxFailedDevices=0)"),
+            "{error}"
+        );
+    }
+}
