@@ -13,6 +13,8 @@ pub mod http;
 pub mod names;
 pub mod operator;
 pub mod release;
+#[cfg(test)]
+mod rooms_tests;
 pub mod seal;
 pub mod settings;
 pub mod telemetry;

@@ -7,23 +7,19 @@
 //! | `terms`, `effective`, `chart` | what they make of it; pure |
 //! | `rights` | kinds that a class opens and the operator may not write; pure |
 //! | `freeze` | the defaults of a round, stored and read back; pure |
-//! | `observe`, `plan` | what the status of a class is to say; pure |
-//! | `act`, `controller` | write it; watch classes |
+//! | `pace` | what it adds to the order and pace of a job; pure |
 //!
-//! A class is asked about a job by `flashjob`: once a pass, and again right before the first write of an attempt and its Pod.
+//! A class is asked about a job by `flashjob`: once a pass, and again right before the first write of an attempt and its Pod. Watching classes and writing their
+//! status is the work of `flashjob::controller::classes`.
 
-pub mod act;
 mod chart;
 mod class;
-pub mod controller;
 mod effective;
 mod freeze;
 mod limit;
-mod observe;
 mod pace;
-mod plan;
 mod resolve;
-mod rights;
+pub(crate) mod rights;
 mod rules;
 mod terms;
 #[cfg(test)]
@@ -33,9 +29,8 @@ pub use class::{Class, Classes};
 pub use effective::{DEFAULT_ACTIVE_DEADLINE_SECONDS, DEFAULT_PARALLELISM};
 pub use freeze::{Frozen, freeze, is_frozen_class, revision, thaw};
 pub use limit::{Group, Limit};
+pub use pace::ClassPace;
 pub use resolve::{Asks, Facts, Namespaces, named_class};
 pub use rights::explained;
 pub use rules::Rules;
 pub use terms::{Terms, beginning, terms};
-
-pub use pace::ClassPace;

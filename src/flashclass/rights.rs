@@ -16,7 +16,7 @@ const GRANT: &str = "add it to flashPod.extraKinds of the operator's Helm chart,
 
 /// What a class is told of its `workload.kinds` that are not among those that the operator was `granted`.
 #[must_use]
-pub(super) fn warning(class: &Class, granted: &[Kind]) -> Option<String> {
+pub(crate) fn warning(class: &Class, granted: &[Kind]) -> Option<String> {
     let rules = class.rules.as_ref().ok()?;
     let kinds = rules.kinds.iter().enumerate();
     let unknown: Vec<String> = kinds
@@ -83,9 +83,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{
-        flashclass::{observe::Observed, plan::plan},
-        flashjob::fixtures::classes,
+    use crate::flashjob::{
+        controller::classes::{observe::Observed, plan::plan},
+        fixtures::classes,
     };
 
     fn class(kinds: &Value) -> Class {

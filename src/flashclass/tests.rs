@@ -5,9 +5,10 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{
-    Asks, Class, Classes, Facts, Frozen, Namespaces, Terms, freeze, is_frozen_class,
-    observe::Observed, plan::plan, revision, terms, thaw,
+    Asks, Class, Classes, Facts, Frozen, Namespaces, Terms, freeze, is_frozen_class, revision,
+    terms, thaw,
 };
+use crate::flashjob::controller::classes::{observe::Observed, plan::plan};
 use crate::{
     api::{FlashClassRef, FlashJobSpec, Reason},
     device::{Device, JobRef},

@@ -12,13 +12,13 @@
 //! | `act` | carries out a plan: the only room here that writes |
 //! | `controller` | watches, queues and passes: wires the rooms together and decides nothing |
 //!
-//! A room imports only rooms above it (`rooms_tests`).
+//! A room imports only rooms above it (`src/rooms_tests.rs`).
 
 pub mod act;
 pub mod blueprint;
 #[cfg(test)]
 mod class_tests;
-mod controller;
+pub(crate) mod controller;
 pub mod explain;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -31,8 +31,6 @@ mod input_tests;
 mod laws;
 pub mod observe;
 pub mod plan;
-#[cfg(test)]
-mod rooms_tests;
 pub mod spec;
 pub mod status;
 pub mod verdict;

@@ -2,6 +2,7 @@
 //!
 //! Every watch feeds the state and queues a pass of the jobs concerned. A pass runs once at a time for one job.
 
+pub(crate) mod classes;
 mod namespaces;
 mod objects;
 pub(crate) mod orphans;
@@ -35,7 +36,6 @@ use crate::{
         watch::{self, Watch, WatchEvent},
     },
     device::Inventory,
-    flashclass,
 };
 
 /// How long the watches get to list everything before it is said that they are slow.
@@ -90,7 +90,7 @@ pub async fn run(
     ));
     let akri = watch::instances(client, &instance_scope);
     tasks.spawn(instances(Arc::clone(&ctx), akri, listed_tx.clone()));
-    tasks.spawn(flashclass::controller::classes(Arc::clone(&ctx), listed_tx));
+    tasks.spawn(classes::classes(Arc::clone(&ctx), listed_tx));
     // Every part of every source has to be listed, or known not to exist, before the first decision.
     let parts = scope.parts().len();
     let mut missing: HashMap<&'static str, usize> = [
@@ -126,7 +126,7 @@ pub async fn run(
     };
     tracing::info!(jobs, slots, "state was built from lists");
     tasks.spawn(sweeps(Arc::clone(&ctx)));
-    tasks.spawn(flashclass::controller::statuses(Arc::clone(&ctx)));
+    tasks.spawn(classes::statuses(Arc::clone(&ctx)));
     tasks.spawn(passes(ctx, nudge_rx));
     // Watches and passes never end by themselves; dropping the set ends them.
     while tasks.join_next().await.is_some() {}

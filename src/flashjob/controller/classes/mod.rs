@@ -2,18 +2,23 @@
 //!
 //! Run by the FlashJob controller for as long as this process leads. Whatever changes here concerns jobs: they are looked at again.
 
+mod act;
+pub(crate) mod observe;
+pub(crate) mod plan;
+
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures::StreamExt;
 use kube::ResourceExt;
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 
-use super::{act::write_status, class::Class, observe::observe, plan::plan};
+use self::{act::write_status, observe::observe, plan::plan};
 use crate::{
     cluster::{
         clock::now,
         watch::{self, WatchEvent},
     },
+    flashclass::Class,
     flashjob::Context,
 };
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{class::Class, resolve::named_class, rights::warning};
+use crate::flashclass::{Class, named_class, rights::warning};
 use crate::{
     api::{ConditionType, conditions},
     flash_pod::guard::Kind,
