@@ -67,7 +67,7 @@ pub(crate) async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError
     let mut state = ctx.state();
     let lost = match gathered {
         Ok(devices) => {
-            let roster = Roster::new(round.number, devices);
+            let roster = Roster::named_by(&job.status, round.number, devices);
             let before = state.rosters.insert(job.uid.clone(), Arc::new(roster));
             if before.is_some_and(|before| before.round != round.number) {
                 state.memory(&job.uid).begin_round();

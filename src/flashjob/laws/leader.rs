@@ -318,7 +318,7 @@ impl Leader {
             return;
         }
         let devices = api.selection(&job.uid, round.number);
-        let roster = Arc::new(Roster::new(round.number, devices));
+        let roster = Arc::new(Roster::named_by(&job.status, round.number, devices));
         let before = self.state.rosters.insert(job.uid.clone(), roster);
         if before.is_some_and(|before| before.round != round.number) {
             self.state.memory(&job.uid).begin_round();

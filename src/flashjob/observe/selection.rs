@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::api::SelectedDevice;
+use crate::api::{FlashJobStatus, SelectedDevice};
 
 /// See the module's documentation.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,6 +39,18 @@ impl Roster {
             by_endpoint,
             has_twins,
         }
+    }
+
+    /// The devices of a round that its status names, of those that are `stored`. A slice is written before the status that names its
+    /// devices: until then they are not selected, and a status that spoke of them would contradict its own count.
+    #[must_use]
+    pub fn named_by(status: &FlashJobStatus, round: i64, mut stored: Vec<SelectedDevice>) -> Self {
+        let count = status
+            .selection
+            .as_ref()
+            .map_or(0, |selection| selection.count);
+        stored.truncate(usize::try_from(count).unwrap_or(0));
+        Self::new(round, stored)
     }
 
     /// The devices, by index.
@@ -117,7 +129,10 @@ impl Roster {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
+    use crate::api::SelectionStatus;
 
     #[test]
     fn uuids_that_are_not_selected_yet_are_appended_once_in_order() {
@@ -148,6 +163,39 @@ mod tests {
         assert_eq!(roster.with_stored(vec![device("a")]), roster);
         let other = vec![device("x"), device("b"), device("c")];
         assert_eq!(roster.with_stored(other), roster);
+    }
+
+    #[rstest]
+    #[case::a_slice_that_no_status_names(2, &["a", "b"])]
+    #[case::all_of_them(3, &["a", "b", "c"])]
+    #[case::more_than_there_are(4, &["a", "b", "c"])]
+    #[case::nonsense(-1, &[])]
+    fn a_device_is_selected_once_the_status_counts_it(#[case] count: i64, #[case] wanted: &[&str]) {
+        let selection = SelectionStatus {
+            count,
+            ..SelectionStatus::default()
+        };
+        let status = FlashJobStatus {
+            selection: Some(selection),
+            ..FlashJobStatus::default()
+        };
+        let stored = ["a", "b", "c"].map(|uuid| SelectedDevice {
+            uuid: uuid.into(),
+            ..SelectedDevice::default()
+        });
+        let roster = Roster::named_by(&status, 1, stored.to_vec());
+        let named: Vec<&str> = roster
+            .devices()
+            .iter()
+            .map(|device| device.uuid.as_str())
+            .collect();
+        assert_eq!(named, wanted);
+        let uuids: Vec<String> = ["a", "b", "c"].map(String::from).into();
+        assert_eq!(
+            roster.missing(&uuids).len(),
+            3 - wanted.len(),
+            "the spec's others are appended"
+        );
     }
 
     #[test]
