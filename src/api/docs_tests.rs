@@ -6,6 +6,7 @@ use super::{ConditionType, Reason};
 
 const TROUBLESHOOTING: &str = include_str!("../../docs/troubleshooting.md");
 const README: &str = include_str!("../../README.md");
+const VERDICTS: &str = include_str!("../../docs/verdicts.md");
 const SECURITY: &str = include_str!("../../SECURITY.md");
 
 /// Words in code style in the first column of the tables whose first column has this heading.
@@ -36,10 +37,10 @@ fn every_reason_is_explained_and_nothing_else_is() {
 }
 
 #[test]
-fn the_readme_speaks_of_conditions_and_reasons_that_exist() {
+fn readme_and_verdicts_name_conditions_and_reasons_that_exist() {
     let types = words(ConditionType::ALL.iter().map(|kind| kind.as_str()));
     assert_eq!(first_column(README, "condition"), types);
-    let unknown: Vec<_> = first_column(README, "reason")
+    let unknown: Vec<_> = first_column(VERDICTS, "reason")
         .into_iter()
         .filter(|word| Reason::parse(word).is_none())
         .collect();
