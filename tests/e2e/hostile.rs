@@ -3,6 +3,7 @@
 //! Every attack is one that once worked. The attackers are real users of the API server: they are impersonated, and RBAC decides.
 
 mod elsewhere;
+mod everywhere;
 mod forgery;
 mod key;
 mod lab;
