@@ -10,3 +10,4 @@ mod lab;
 mod labels;
 mod pods;
 mod records;
+mod upgrade;
