@@ -266,7 +266,8 @@ impl Context {
         );
     }
 
-    fn publish(
+    /// Publishes an event about a job and something else: events about several of those stay apart.
+    pub fn publish(
         &self,
         job: &Job,
         related: Option<ObjectReference>,

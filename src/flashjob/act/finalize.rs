@@ -38,8 +38,9 @@ pub enum Deletion {
 /// When the API server refuses.
 pub async fn finish_deletion(ctx: &Context, job: &Job) -> Result<Deletion, ApiError> {
     let ends = {
-        let state = ctx.state();
+        let mut state = ctx.state();
         if state.ledger.of_job(&job.uid).next().is_some() {
+            state.memory(&job.uid).left.clear();
             return Ok(Deletion::Draining);
         }
         state.terminating.contains(&job.namespace)
@@ -59,7 +60,7 @@ pub async fn finish_deletion(ctx: &Context, job: &Job) -> Result<Deletion, ApiEr
     // Not left to the garbage collector: when the FlashJob is gone, everything of it is.
     if !ends {
         let slices = revisions(ctx, job).await?;
-        delete_revisions_before(ctx, &slices, i64::MAX).await;
+        delete_revisions_before(ctx, &slices.believed, i64::MAX).await;
     }
     let (key, finalizers) = (key(job), job.object.finalizers());
     let request = ctx

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::ControllerRevision;
-use kube::{Api, ResourceExt, api::ListParams};
+use kube::{Api, Resource, ResourceExt, api::ListParams};
 
 use super::seal;
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
         spec::job::Job,
         status::{self, undecodable},
     },
-    names::{FINALIZER, LABEL_JOB_UID},
+    names::{FINALIZER, LABEL_JOB_UID, LABEL_ROUND},
 };
 
 /// Puts the operator's finalizer on the job. The watch brings the job back for its next pass.
@@ -124,27 +124,57 @@ fn see_pruned(ctx: &Context, job: &Job, written: &FlashJobStatus, stored: Option
     ctx.event(job, None, (true, refusal.reason.as_str()), refusal.message);
 }
 
-/// The slices of all rounds of the job, as the API server has them now: those that the operator wrote, and that are as it wrote
-/// them. A selection or class of which a part is missing is said to be lost.
+/// The slices of all rounds of a job.
+#[derive(Debug, Default)]
+pub struct Revisions {
+    /// Those that the operator wrote, as it wrote them.
+    pub believed: Vec<ControllerRevision>,
+    /// Those that bear the job's label and no seal of this operator, or were altered.
+    pub unsealed: Vec<ControllerRevision>,
+}
+
+impl Revisions {
+    /// Names what may be of this round and is not believed, if anything: why its selection or its class is lost.
+    #[must_use]
+    pub fn doubt(&self, round: i64) -> Option<String> {
+        let of_round = |revision: &&ControllerRevision| {
+            let label = revision.labels().get(LABEL_ROUND);
+            let label = label.and_then(|text| text.parse::<i64>().ok());
+            label.is_none_or(|label| label == round)
+        };
+        let mut names = self.unsealed.iter().filter(of_round).map(Resource::meta);
+        let first = names.next()?.name.as_deref().unwrap_or_default();
+        Some(match names.count() {
+            0 => {
+                format!("ControllerRevision {first} bears no seal of this operator, or was altered")
+            }
+            more => format!(
+                "ControllerRevisions {first} and {more} more bear no seal of this operator, or were altered"
+            ),
+        })
+    }
+}
+
+/// The slices of all rounds of the job, as the API server has them now. A selection or class of which a part is not believed is
+/// said to be lost.
 ///
 /// # Errors
 /// When they cannot be listed.
-pub async fn revisions(ctx: &Context, job: &Job) -> Result<Vec<ControllerRevision>, ApiError> {
+pub async fn revisions(ctx: &Context, job: &Job) -> Result<Revisions, ApiError> {
     let api: Api<ControllerRevision> = Api::namespaced(ctx.read.clone(), &job.namespace);
     let listed = api.list(&of_job(&job.uid)).await;
-    let mut listed = listed.map_err(|error| ApiError::new("list ControllerRevisions", &error))?;
-    listed.items.retain(|revision| {
-        let ours = seal::is_sealed_revision(revision, &ctx.seals);
-        if !ours {
-            tracing::warn!(
-                object.namespace = job.namespace,
-                object.name = revision.name_any(),
-                "a ControllerRevision of the job bears no seal of this operator, or was altered: not believed"
-            );
-        }
-        ours
-    });
-    Ok(listed.items)
+    let listed = listed.map_err(|error| ApiError::new("list ControllerRevisions", &error))?;
+    let ours = |revision: &ControllerRevision| seal::is_sealed_revision(revision, &ctx.seals);
+    let (believed, unsealed) = listed.items.into_iter().partition(ours);
+    let revisions = Revisions { believed, unsealed };
+    for revision in &revisions.unsealed {
+        tracing::warn!(
+            object.namespace = job.namespace,
+            object.name = revision.name_any(),
+            "a ControllerRevision of the job bears no seal of this operator, or was altered: not believed"
+        );
+    }
+    Ok(revisions)
 }
 
 pub(super) fn of_job(uid: &str) -> ListParams {
@@ -196,7 +226,7 @@ fn job_ref(job: &Job) -> device::JobRef {
 /// Deletes slices of rounds before `round`. What stays is deleted with the job.
 pub async fn delete_revisions_before(ctx: &Context, known: &[ControllerRevision], round: i64) {
     for revision in known.iter().filter(|revision| {
-        let label = revision.labels().get(crate::names::LABEL_ROUND);
+        let label = revision.labels().get(LABEL_ROUND);
         label
             .and_then(|text| text.parse::<i64>().ok())
             .is_some_and(|number| number < round)
@@ -249,4 +279,40 @@ pub async fn expire(
     let request = ctx.writer.delete(&key, &condition);
     ctx.crash.around(Write::JobDelete, request).await?;
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn revision(name: &str, round: &str) -> ControllerRevision {
+        let mut revision = ControllerRevision::default();
+        revision.metadata.name = Some(name.to_owned());
+        let label = (LABEL_ROUND.to_owned(), round.to_owned());
+        revision.metadata.labels = Some([label].into());
+        revision
+    }
+
+    #[rstest]
+    #[case::nothing(&[], None)]
+    #[case::another_round(&[("a", "1")], None)]
+    #[case::one(&[("a", "1"), ("b", "2")], Some("ControllerRevision b bears no seal of this operator, or was altered"))]
+    #[case::without_a_round(&[("a", "")], Some("ControllerRevision a bears no seal of this operator, or was altered"))]
+    #[case::more(
+        &[("a", "2"), ("b", "2"), ("c", "2")],
+        Some("ControllerRevisions a and 2 more bear no seal of this operator, or were altered")
+    )]
+    fn what_is_not_believed_of_a_round_is_named(
+        #[case] unsealed: &[(&str, &str)],
+        #[case] doubt: Option<&str>,
+    ) {
+        let unsealed = unsealed.iter().map(|(name, round)| revision(name, round));
+        let revisions = Revisions {
+            believed: vec![revision("believed", "2")],
+            unsealed: unsealed.collect(),
+        };
+        assert_eq!(revisions.doubt(2).as_deref(), doubt);
+    }
 }

@@ -44,7 +44,7 @@ pub(crate) async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError
     }
     let revisions = act::job::revisions(ctx, job).await?;
     let stored = job.status.selection.as_ref();
-    let gathered = device::gather(&revisions, round.number)
+    let gathered = device::gather(&revisions.believed, round.number)
         .map_err(|error| error.to_string())
         .and_then(|devices| {
             let hash = device::hash(&devices);
@@ -62,7 +62,7 @@ pub(crate) async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError
             }
         });
     let stamp = job.status.flash_class.as_ref();
-    let thawed = stamp.map(|stamp| flashclass::thaw(&revisions, stamp, round.number));
+    let thawed = stamp.map(|stamp| flashclass::thaw(&revisions.believed, stamp, round.number));
     let version = ctx.flash_pod_of(job).map_or(0, |chart| chart.version);
     let mut state = ctx.state();
     let lost = match gathered {
@@ -90,10 +90,7 @@ pub(crate) async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError
         None => lost,
     };
     if let Some(lost) = lost {
-        let message = format!(
-            "{lost}; nothing new starts; delete the FlashJob {} and apply it again to select anew",
-            job.name
-        );
+        let message = lost_words(&revisions.doubt(round.number).unwrap_or(lost), job);
         let refusal = Refusal {
             reason: Reason::SelectionLost,
             message,
@@ -101,6 +98,16 @@ pub(crate) async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError
         state.memory(&job.uid).refusal = Some((job.generation, version, Some(refusal)));
     }
     Ok(())
+}
+
+/// What is said of a selection that is lost.
+fn lost_words(why: &str, job: &Job) -> String {
+    let Job {
+        name, namespace, ..
+    } = job;
+    format!(
+        "{why}; nothing new starts; to select anew: kubectl delete flashjob {name} -n {namespace}, and apply it again"
+    )
 }
 
 /// Whether the spec asks for a round that is not stored yet. Its devices are selected once it is not suspended, or at once where
@@ -197,7 +204,7 @@ pub(crate) async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<Nex
         return Ok(None);
     };
     // Slices of this round without a status that names it are of a crash in between: the round begins with them.
-    let left = act::job::revisions(ctx, job).await?;
+    let left = act::job::revisions(ctx, job).await?.believed;
     let mut devices = device::gather(&left, number).unwrap_or_default();
     let known = Roster::new(number, devices.clone());
     let choice = match choose(ctx, job, &known, true) {
@@ -301,7 +308,7 @@ pub(crate) async fn follow_spec(ctx: &Arc<Context>, job: &Job) -> Result<bool, A
     }
     // Slices are written before the status that names them: some may be left of a write that was refused.
     let revisions = act::job::revisions(ctx, job).await?;
-    let left = device::gather(&revisions, roster.round).unwrap_or_default();
+    let left = device::gather(&revisions.believed, roster.round).unwrap_or_default();
     let roster = roster.with_stored(left);
     let choice = match choose(ctx, job, &roster, false) {
         Some(Ok(choice)) => choice,

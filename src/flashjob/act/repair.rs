@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use k8s_openapi::api::core::v1::{Pod, Secret, Service};
+use k8s_openapi::api::core::v1::{ObjectReference, Pod, Secret, Service};
 use serde_json::json;
 
 use crate::{
@@ -76,13 +76,17 @@ fn tell(ctx: &Context, object: &UnsealedObject) {
     let Some(job) = job.filter(|job| job.namespace == *namespace) else {
         return;
     };
-    let note = object.advice();
-    ctx.event(
-        &job,
-        Some(&object.uuid),
-        (true, Reason::SealUnknown.as_str()),
-        note,
-    );
+    // A flash is several objects: each of them has to be named.
+    let reference = ObjectReference {
+        api_version: Some("v1".into()),
+        kind: Some(kind.as_str().into()),
+        namespace: Some(namespace.clone()),
+        name: Some(name.clone()),
+        uid: Some(object.uid.clone()),
+        ..ObjectReference::default()
+    };
+    let reason = Reason::SealUnknown.as_str();
+    ctx.publish(&job, Some(reference), (true, reason), object.advice());
     ctx.nudge(&job.uid);
 }
 

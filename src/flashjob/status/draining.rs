@@ -14,6 +14,10 @@ const MOST_NAMED: usize = 5;
 
 /// Reason and message of the condition `Draining`. The command is given only where no flash would be interrupted by it.
 pub(super) fn draining(job: &Job, status: &FlashJobStatus, tally: &Tally) -> (Reason, String) {
+    // Asked for only where no attempt of the job is known: counts without a selection are those of an earlier operator.
+    if !tally.left.is_empty() {
+        return (Reason::Deleting, remaining(job, &tally.left));
+    }
     let in_flight = status.counts.map_or(0, |counts| counts.in_flight);
     let flashing = (in_flight > 0).then(|| {
         let deadline = status
@@ -43,25 +47,26 @@ pub(super) fn draining(job: &Job, status: &FlashJobStatus, tally: &Tally) -> (Re
                 job.name, job.namespace
             ),
         ),
-        (None, None) => (Reason::Deleting, remaining(job, &tally.left)),
+        (None, None) => (
+            Reason::Deleting,
+            "nothing is in flight; what is left is being removed".to_owned(),
+        ),
     }
 }
 
-/// What keeps the job though nothing is in flight.
+/// What keeps the job though nothing is in flight that the operator knows of.
 fn remaining(job: &Job, left: &[String]) -> String {
-    if left.is_empty() {
-        return "nothing is in flight; what is left is being removed".to_owned();
-    }
+    let Job { namespace, uid, .. } = job;
     let named = left.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>();
     let more = match left.len().saturating_sub(MOST_NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
     format!(
-        "nothing is in flight, but there is still {}{more} with label {LABEL_JOB_UID}={}, which the operator does not know: \
-         delete it or take the label off",
+        "no flash that the operator knows of is in flight, but there is still {}{more} with label {LABEL_JOB_UID}={uid}, which it \
+         does not know; take the label off, or when you are sure that no device is being flashed: kubectl delete \
+         secrets,services,pods -n {namespace} -l {LABEL_JOB_UID}={uid}",
         named.join(", "),
-        job.uid
     )
 }
 
@@ -84,6 +89,16 @@ mod tests {
                             nothing else may flash it";
     const COMMAND: &str = "; to free them now instead: flashjob-operator cleanup lamps -n lab";
 
+    fn counted(in_flight: i64) -> FlashJobStatus {
+        let status = json!({
+            "counts": {
+                "selected": 4, "pending": 0, "inFlight": in_flight, "verifying": 0, "waiting": 0, "succeeded": 0, "failed": 0,
+                "skipped": 0,
+            },
+        });
+        serde_json::from_value(status).unwrap()
+    }
+
     #[rstest]
     #[case::flashes(2, None, Reason::Deleting, "2 devices in flight, at most 10 min".into())]
     #[case::a_cool_down(0, Some(1), Reason::CoolingDown, format!("1 device cooling down until 1970-01-01T00:01:40Z {DIALLING}{COMMAND}"))]
@@ -100,13 +115,7 @@ mod tests {
         #[case] message: String,
     ) {
         let job = Scene::of(&spec(1)).job;
-        let status = serde_json::from_value(json!({
-            "counts": {
-                "selected": 4, "pending": 0, "inFlight": in_flight, "verifying": 0, "waiting": 0, "succeeded": 0, "failed": 0,
-                "skipped": 0,
-            },
-        }));
-        let mut status: FlashJobStatus = status.unwrap();
+        let mut status = counted(in_flight);
         status.effective = Some(Scene::of(&spec(1)).observed().effective().clone());
         let until = at(100);
         let cooling = cooling.map(|devices| Cooling { devices, until });
@@ -120,7 +129,7 @@ mod tests {
     #[rstest]
     #[case::one(1, "still Secret copy-1 with label flashjob.nbfc.io/job-uid=")]
     #[case::many(7, "copy-4, Secret copy-5 and 2 more with label")]
-    fn what_keeps_a_job_though_nothing_is_in_flight_is_named(
+    fn what_keeps_a_job_though_nothing_known_is_in_flight_is_named_whatever_was_counted(
         #[case] left: usize,
         #[case] words: &str,
     ) {
@@ -131,12 +140,13 @@ mod tests {
                 .collect(),
             ..Tally::default()
         };
-        let (reason, message) = draining(&job, &FlashJobStatus::default(), &tally);
+        let (reason, message) = draining(&job, &counted(1), &tally);
         assert_eq!(reason, Reason::Deleting);
         assert!(message.contains(words), "{message}");
-        assert!(
-            message.ends_with("delete it or take the label off"),
-            "{message}"
+        let command = format!(
+            ": kubectl delete secrets,services,pods -n lab -l {LABEL_JOB_UID}={}",
+            job.uid
         );
+        assert!(message.ends_with(&command), "{message}");
     }
 }

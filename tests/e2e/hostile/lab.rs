@@ -1,0 +1,258 @@
+//! What the attacks have in common: a victim, an attacker with the rights of `edit`, and the audit log.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    ControlPlane, Fleet, Operator, Params, Space,
+    job::{Seen, job},
+    seconds,
+};
+
+/// Generous: the tests run beside each other on small machines.
+pub const PATIENCE: Duration = seconds(120);
+/// How long nothing may happen where an attack would have worked at once.
+pub const QUIET: Duration = seconds(8);
+
+/// A victim's namespace with devices, and an operator that keeps its key elsewhere.
+pub struct Lab {
+    pub space: Space,
+    pub system: Space,
+    pub fleet: Fleet,
+    pub operator: Operator,
+    arguments: Vec<String>,
+}
+
+impl Lab {
+    /// An operator for the victim's namespace, and for those that `more` names.
+    pub async fn new(name: &str, engine: &str, params: Params, more: &[&str]) -> Self {
+        let space = Space::new(name).await;
+        let watched = ["--watch-namespaces", &space.name];
+        let watched = [&watched[..], &["--akri-namespaces", &space.name]].concat();
+        let more: Vec<String> = own(&[&watched[..], more].concat());
+        Self::of(space, engine, params, more).await
+    }
+
+    /// An operator for all namespaces of this control plane.
+    pub async fn everywhere(
+        plane: &'static ControlPlane,
+        name: &str,
+        engine: &str,
+        params: Params,
+        more: &[&str],
+    ) -> Self {
+        let space = Space::on(plane, name).await;
+        Self::of(space, engine, params, own(more)).await
+    }
+
+    async fn of(space: Space, engine: &str, params: Params, more: Vec<String>) -> Self {
+        let system = format!("{}-system", space.name);
+        let system = Space::on(space.control_plane, &system).await;
+        space.control_plane.operator_kubeconfig();
+        let fleet = space.fleet(params).await;
+        system.copy_role();
+        let common = [
+            "--engine",
+            engine,
+            "--lease-namespace",
+            &system.name,
+            "--ignored-operators=*",
+            "--cool-down-seconds=0",
+        ];
+        let arguments = [own(&common), more].concat();
+        let operator = start(&space, &arguments);
+        Self {
+            space,
+            system,
+            fleet,
+            operator,
+            arguments,
+        }
+    }
+
+    /// Kills the operator, does something, and starts another.
+    pub fn meanwhile(&mut self, act: impl FnOnce(&Self)) {
+        self.operator.kill();
+        act(self);
+        self.restart();
+    }
+
+    /// Starts another operator in place of one that was killed.
+    pub fn restart(&mut self) {
+        self.operator = start(&self.space, &self.arguments);
+    }
+
+    /// Gives the same operator another victim: another namespace with devices.
+    pub async fn next_victim(&mut self, name: &str, params: Params) {
+        self.space = Space::on(self.space.control_plane, name).await;
+        self.fleet = self.space.fleet(params).await;
+    }
+
+    pub fn flash(&self, name: &str, uuids: &[String]) {
+        let spec = json!({"verification": {"mode": "None"}});
+        self.space.apply(&job(name, uuids, &spec).to_string());
+    }
+
+    pub fn job_uid(&self, name: &str) -> String {
+        let path = "-o=jsonpath={.metadata.uid}";
+        self.space.kubectl(&["get", "flashjob", name, path])
+    }
+
+    pub fn device(&self, job: &str, uuid: &str) -> Value {
+        let found = self.space.find_job(job).map(Seen);
+        found.map_or(Value::Null, |job| job.device(uuid).clone())
+    }
+
+    pub async fn stands(&self, job: &str, uuid: &str, reason: &str) -> Value {
+        self.space
+            .eventually(&format!("{uuid} {reason}"), PATIENCE, async || {
+                Some(self.device(job, uuid)).filter(|device| device["reason"] == reason)
+            })
+            .await
+    }
+
+    /// The object of that kind whose name begins so, once it is there.
+    pub async fn object(&self, kind: &str, prefix: &str) -> Value {
+        let query = ["get", kind, "-o", "json"];
+        self.space
+            .eventually(&format!("{kind} {prefix}"), PATIENCE, async || {
+                let all: Value = serde_json::from_str(&self.space.kubectl(&query)).unwrap();
+                let mut items = all["items"].as_array()?.clone().into_iter();
+                items.find(|one| text(&one["metadata"]["name"]).starts_with(prefix))
+            })
+            .await
+    }
+
+    pub async fn pod(&self, uuid: &str) -> Value {
+        self.object("pods", &format!("flash-{uuid}")).await
+    }
+
+    /// Names of what the operator brought into the victim's namespace, of this kind (its plural).
+    pub fn births(&self, resource: &str) -> Vec<String> {
+        let audit = self.space.control_plane.audit();
+        let requests = audit.0.iter().filter(|request| {
+            request.is_birth()
+                && request.namespace == self.space.name
+                && request.resource == resource
+                && request.user.contains("flashjob-operator")
+        });
+        requests.map(|request| request.name.clone()).collect()
+    }
+
+    /// Asserts that no device was ever flashed by two Pods at the same time.
+    pub fn assert_no_overlap(&self) {
+        let journal = self.fleet.journal();
+        assert!(
+            journal.iter().all(|flash| !flash.overlapped),
+            "{journal:#?}"
+        );
+    }
+}
+
+fn own(arguments: &[&str]) -> Vec<String> {
+    arguments.iter().map(|&word| word.to_owned()).collect()
+}
+
+fn start(space: &Space, arguments: &[String]) -> Operator {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let log = space
+        .control_plane
+        .directory()
+        .join(format!("{}.log", space.name));
+    Operator::start(space.control_plane, &log, &arguments)
+}
+
+pub fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// A user of the built-in role `edit` in this namespace, who may also use FlashJobs.
+pub struct Editor<'a> {
+    space: &'a Space,
+    user: String,
+}
+
+impl<'a> Editor<'a> {
+    pub fn of(space: &'a Space) -> Self {
+        let user = format!("mallory-{}", space.name);
+        let flag = format!("--user={user}");
+        let role = "--clusterrole=edit";
+        space.kubectl(&["create", "rolebinding", "mallory", role, &flag]);
+        Self { space, user }
+    }
+
+    pub fn does(&self, arguments: &[&str]) -> Result<String, String> {
+        let user = format!("--as={}", self.user);
+        self.space
+            .try_kubectl(&[arguments, &[user.as_str()]].concat())
+    }
+
+    pub fn creates(&self, object: &Value) {
+        let user = format!("--as={}", self.user);
+        let arguments = ["-n", &self.space.name, &user, "create"];
+        let created = self
+            .space
+            .control_plane
+            .feed(&arguments, &object.to_string());
+        created.unwrap_or_else(|complaint| panic!("{complaint}\nof:\n{object:#}"));
+    }
+
+    /// Creates a copy of a flash Pod in this namespace, and waits for nothing: the copy has ended well already.
+    pub fn creates_ended_copy(&self, pod: &Value) {
+        let mut copy = copied(pod, &self.space.name);
+        let metadata = copy["metadata"].as_object_mut().unwrap();
+        metadata.remove("finalizers");
+        self.creates(&copy);
+        let ended = json!({"status": {"phase": "Succeeded", "containerStatuses": [{
+            "name": "flash-container", "image": "i", "imageID": "", "ready": false, "restartCount": 0,
+            "state": {"terminated": {"exitCode": 0, "reason": "Completed"}},
+        }]}});
+        set_status(self.space, "pod", text(&pod["metadata"]["name"]), &ended);
+    }
+}
+
+/// Sets the status of an object, as the kubelet or a controller would.
+pub fn set_status(space: &Space, kind: &str, name: &str, status: &Value) {
+    let patch = status.to_string();
+    let flags = ["--subresource=status", "--type=merge", "-p", &patch];
+    space.kubectl(&[&["patch", kind, name][..], &flags].concat());
+}
+
+/// The same object as a user would make it who copies it: without what the API server gives, in this namespace.
+pub fn copied(object: &Value, namespace: &str) -> Value {
+    let mut copy = object.clone();
+    let metadata = copy["metadata"].as_object_mut().unwrap();
+    for field in [
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+        "managedFields",
+        "generation",
+        "ownerReferences",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+    ] {
+        metadata.remove(field);
+    }
+    metadata.insert("namespace".into(), json!(namespace));
+    let top = copy.as_object_mut().unwrap();
+    top.remove("status");
+    if let Some(spec) = copy.get_mut("spec").and_then(Value::as_object_mut) {
+        for field in ["clusterIP", "clusterIPs", "nodeName", "healthCheckNodePort"] {
+            spec.remove(field);
+        }
+    }
+    copy
+}
+
+/// One device whose flash takes that long.
+pub fn one_slow(flash_seconds: f64) -> Params {
+    Params {
+        devices: 1,
+        flash_seconds,
+        address_delay_seconds: 2.0,
+        reboot_seconds: 0.5,
+        ..Params::default()
+    }
+}
