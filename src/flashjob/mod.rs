@@ -35,5 +35,10 @@ pub mod spec;
 pub mod status;
 pub mod verdict;
 
-pub use act::context::{Context, Limits};
+pub use act::{
+    context::{Context, Limits},
+    engine::Engine,
+    helm::HelmCommand,
+    native::Native,
+};
 pub use controller::run;

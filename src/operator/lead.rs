@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     cluster::{Events, Leadership, Lost, Scope},
-    flashjob::{self, Context, Limits, observe::bounds::Bounds, verdict::Markers},
+    flashjob::{
+        self, Context, Engine, HelmCommand, Limits, Native, observe::bounds::Bounds,
+        verdict::Markers,
+    },
     http::Readiness,
     seal::Seals,
     settings::Settings,
@@ -101,7 +104,8 @@ async fn work(
     let leader = leadership.identity().to_owned();
     let seals = Arc::new(keys.seals());
     let ctx = Arc::new(context(&prepared, events, (leader, seals), nudge_tx));
-    let (helm, metrics) = (prepared.helm.clone(), prepared.metrics.clone());
+    let metrics = prepared.metrics.clone();
+    let engine = Arc::clone(&ctx.engine);
     let jobs = Box::pin(async {
         tokio::select! {
             () = carry_out(Arc::clone(&ctx), prepared, nudge_rx) => {}
@@ -112,13 +116,8 @@ async fn work(
     let done = while_held(leadership, stop, jobs).await;
     let rekeyed = matches!(done, Ok(Some(())));
     metrics.leading(false);
-    let stop_helm = async |grace| {
-        if let Some(helm) = &helm {
-            helm.stop_all(grace).await;
-        }
-    };
     let in_order = async {
-        stop_helm(HELM_GRACE).await;
+        engine.stop(HELM_GRACE).await;
         ctx.drained(DRAIN).await;
     };
     let lost = match done {
@@ -128,7 +127,7 @@ async fn work(
         },
         Err(lost) => lost,
     };
-    stop_helm(LOST_HELM_GRACE).await;
+    engine.stop(LOST_HELM_GRACE).await;
     Err(RunError::Lost(lost))
 }
 
@@ -148,6 +147,14 @@ async fn carry_out(ctx: Arc<Context>, prepared: Prepared, nudge_rx: UnboundedRec
     }
 }
 
+/// The engine of the settings.
+fn engine(prepared: &Prepared) -> Arc<dyn Engine> {
+    match &prepared.helm {
+        Some(helm) => Arc::new(HelmCommand(Arc::new(helm.clone()))),
+        None => Arc::new(Native),
+    }
+}
+
 /// What passes and steps of this leader share.
 fn context(
     prepared: &Prepared,
@@ -161,7 +168,7 @@ fn context(
         (prepared.metrics.clone(), events, leader),
         seals,
         limits(&prepared.settings, prepared.markers.clone()),
-        prepared.helm.clone().map(Arc::new),
+        engine(prepared),
         prepared.source.load(None).map(Arc::new),
         nudge_tx,
     );

@@ -5,7 +5,7 @@
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::{Api, Resource, core::DynamicObject};
 
-use super::{StepError, launch::get_pod, seal};
+use super::{StepError, lookup::get_pod, seal};
 use crate::{
     api::Reason,
     cluster::{ApiError, ErrorKind, ObjectKey, clock::now},

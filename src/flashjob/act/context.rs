@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Client, Resource};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::workshop::Workshop;
+use super::{engine::Engine, workshop::Workshop};
 use crate::{
     api::Refusal,
     flashjob::{
@@ -34,7 +34,6 @@ use crate::{
     api::{DevicePhase, FlashJobStatus, Reason},
     cluster::{Events, Fact, Writer, clock},
     crash::Crash,
-    release::engine::helm::Helm,
     seal::Seals,
     telemetry::Metrics,
 };
@@ -74,8 +73,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// Settings.
     pub limits: Limits,
-    /// The helm command, where it is the engine.
-    pub helm: Option<Arc<Helm>>,
+    /// How releases get into the cluster.
+    pub engine: Arc<dyn Engine>,
     /// Seals what is written.
     pub seals: Arc<Seals>,
     /// Holder identity under which this process leads: every Pod that it creates bears it.
@@ -96,7 +95,7 @@ impl Context {
         (metrics, events, leader): (Metrics, Events, String),
         seals: Arc<Seals>,
         limits: Limits,
-        helm: Option<Arc<Helm>>,
+        engine: Arc<dyn Engine>,
         flash_pod: Result<Arc<FlashPod>, Refusal>,
         nudge_tx: UnboundedSender<String>,
     ) -> Self {
@@ -113,7 +112,7 @@ impl Context {
             crash,
             metrics,
             limits,
-            helm,
+            engine,
             seals,
             leader,
             workshop: Workshop::default(),
@@ -180,12 +179,8 @@ impl Context {
 
     /// Name of the engine in use.
     #[must_use]
-    pub const fn engine(&self) -> &'static str {
-        if self.helm.is_some() {
-            "helm"
-        } else {
-            "native"
-        }
+    pub fn engine(&self) -> &'static str {
+        self.engine.name()
     }
 
     /// What is true for all jobs; `flash_pod` is the chart of the job that is looked at.

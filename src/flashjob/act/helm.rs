@@ -7,22 +7,23 @@
 mod check;
 mod repair;
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
+use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use self::check::{check, check_by_helm};
-use super::{StepError, seal, until_answered};
+use super::{
+    StepError,
+    engine::{Engine, Recorded, Reservation},
+    seal, until_answered,
+};
 pub use crate::flashjob::act::helm::repair::never_launched;
 use crate::flashjob::act::helm::repair::{look, mend, settle};
 use crate::{
     api::Reason,
     crash::{Side, Write},
-    flashjob::{
-        act::context::Context,
-        blueprint::{Blueprint, FlashPod},
-        observe::objects::Identity,
-    },
+    flashjob::{act::context::Context, blueprint::FlashPod, observe::objects::Identity},
     names::ANNOTATION_LEADER,
     release::{
         Intent, Record, Stored,
@@ -77,18 +78,57 @@ impl Plan<'_> {
     }
 }
 
-/// Writes 1 and 2: the release without the Pod. What only helm can render is tried with an address first, as a whole job is
-/// refused for it.
-///
-/// # Errors
-/// When the guard refuses or helm fails.
-pub async fn reserve(
+/// The engine that runs the helm program.
+#[derive(Clone)]
+pub struct HelmCommand(pub Arc<Helm>);
+
+impl Engine for HelmCommand {
+    fn name(&self) -> &'static str {
+        "helm"
+    }
+
+    fn reserve<'a>(
+        &'a self,
+        ctx: &'a Context,
+        reservation: Reservation<'a>,
+    ) -> BoxFuture<'a, Result<(), StepError>> {
+        Box::pin(reserve(ctx, &self.0, reservation))
+    }
+
+    fn reserve_again<'a>(
+        &'a self,
+        ctx: &'a Context,
+        recorded: Recorded<'a>,
+    ) -> BoxFuture<'a, Result<(), StepError>> {
+        Box::pin(upgrade_recorded(ctx, &self.0, recorded, None))
+    }
+
+    fn launch<'a>(
+        &'a self,
+        ctx: &'a Context,
+        recorded: Recorded<'a>,
+        address: &'a str,
+    ) -> BoxFuture<'a, Result<(), StepError>> {
+        Box::pin(upgrade_recorded(ctx, &self.0, recorded, Some(address)))
+    }
+
+    fn stop(&self, grace: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(self.0.stop_all(grace))
+    }
+}
+
+/// The release without the Pod. What only helm can render is tried with an address first, as a whole job is refused for it.
+async fn reserve(
     ctx: &Context,
     helm: &Helm,
-    flash_pod: &Arc<FlashPod>,
-    identity: &Identity,
-    (blueprint, revision): (&Blueprint, u32),
+    reservation: Reservation<'_>,
 ) -> Result<(), StepError> {
+    let Reservation {
+        identity,
+        flash_pod,
+        blueprint,
+        revision,
+    } = reservation;
     let plan = Plan {
         chart: flash_pod.chart_for(&blueprint.intent.version),
         intent: &blueprint.intent,
@@ -110,57 +150,22 @@ pub async fn reserve(
     upgrade(ctx, helm, flash_pod, identity, &plan).await
 }
 
-/// Write 2 again, after a crash.
-///
-/// # Errors
-/// As [`reserve`].
-pub async fn reserve_again(
+/// The next revision of a recorded attempt: with an address it has the Pod.
+async fn upgrade_recorded(
     ctx: &Context,
     helm: &Helm,
-    flash_pod: &Arc<FlashPod>,
-    identity: &Identity,
-    (stored, intent): (&Stored, &Intent),
+    attempt: Recorded<'_>,
+    address: Option<&str>,
 ) -> Result<(), StepError> {
-    settle(ctx, stored).await?;
-    upgrade(
-        ctx,
-        helm,
-        flash_pod,
+    let Recorded {
         identity,
-        &recorded(ctx, stored, intent, None),
-    )
-    .await
-}
-
-/// Writes 4 and 5: the release with the Pod, as its next revision.
-///
-/// # Errors
-/// As [`reserve`].
-pub async fn launch(
-    ctx: &Context,
-    helm: &Helm,
-    flash_pod: &Arc<FlashPod>,
-    identity: &Identity,
-    (stored, intent, address): (&Stored, &Intent, &str),
-) -> Result<(), StepError> {
-    settle(ctx, stored).await?;
-    upgrade(
-        ctx,
-        helm,
         flash_pod,
-        identity,
-        &recorded(ctx, stored, intent, Some(address)),
-    )
-    .await?;
-    tracing::info!(
-        object.namespace = identity.namespace,
-        object.name = identity.job_name,
-        device = identity.uuid,
-        attempt = identity.key.id,
-        step = "launch",
-        "flash started"
-    );
-    Ok(())
+        stored,
+        intent,
+    } = attempt;
+    settle(ctx, stored).await?;
+    let plan = recorded(ctx, stored, intent, address);
+    upgrade(ctx, helm, flash_pod, identity, &plan).await
 }
 
 /// The next upgrade of a recorded attempt, from its record alone, whatever the current chart is.

@@ -5,16 +5,20 @@
 
 mod adopt;
 pub(crate) mod context;
+pub(crate) mod engine;
 pub mod finalize;
-mod helm;
+pub(crate) mod helm;
 mod hold;
 pub mod job;
 mod launch;
+mod lookup;
+pub(crate) mod native;
 mod next_pass;
 pub(crate) mod open_round;
 pub(crate) mod preflight;
 pub(crate) mod publish_status;
 mod read_verdict;
+mod record;
 mod reject;
 pub mod repair;
 mod reserve;

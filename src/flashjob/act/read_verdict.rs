@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Node;
 use kube::Api;
 
-use super::{StepError, helm, launch::get_pod};
+use super::{StepError, helm, lookup::get_pod};
 use crate::{
     api::Reason,
     cluster::{ApiError, ErrorKind, Reader, clock::now},

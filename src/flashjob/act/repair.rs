@@ -154,7 +154,7 @@ async fn look_again(ctx: &Arc<Context>, repair: &Repair) {
 /// A Secret is replaced: the operator has no right to patch one.
 async fn relabel_secret(ctx: &Context, repair: &Repair) -> Result<(), ApiError> {
     let found =
-        crate::flashjob::act::reserve::get_secret(ctx, &repair.namespace, &repair.name).await?;
+        crate::flashjob::act::lookup::get_secret(ctx, &repair.namespace, &repair.name).await?;
     let same = |secret: &Secret| {
         let meta = &secret.metadata;
         meta.uid.as_deref() == Some(&repair.uid)

@@ -1,9 +1,6 @@
 //! Write 8: what is left of an attempt goes, in order; every DELETE carries the uid.
 
-use super::{
-    StepError,
-    launch::{get_pod, put},
-};
+use super::{StepError, lookup::get_pod, record::put};
 use crate::{
     cluster::{DeleteCondition, Deleted, ErrorKind, ObjectKey},
     crash::Write,

@@ -12,7 +12,7 @@ use crate::{
         act::{
             StepError,
             context::Context,
-            launch::{put, put_deployed},
+            record::{put, put_deployed},
         },
         observe::objects::{Identity, RecordSight},
         spec::job::Job,
