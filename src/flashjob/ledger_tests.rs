@@ -4,6 +4,11 @@ use rstest::rstest;
 use super::*;
 use crate::{flashjob::sight::ContainerSight, release::Status};
 
+#[path = "ledger_tests/freed.rs"]
+mod freed;
+#[path = "ledger_tests/known.rs"]
+mod known;
+
 fn identity(id: &str, endpoint: &str) -> Identity {
     Identity {
         key: AttemptKey {

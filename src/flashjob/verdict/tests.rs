@@ -1,5 +1,7 @@
 //! The table of what a log means, and the laws that hold for every log.
 
+mod words;
+
 use proptest::prelude::*;
 use rstest::rstest;
 
