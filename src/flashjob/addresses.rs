@@ -50,7 +50,7 @@ pub fn in_use(ledger: &Ledger, attempt: &Attempt) -> Option<(Reason, String)> {
     let others = ledger
         .at_address(&address)
         // What a failed release remembers of its address is history.
-        .filter(|other| other.holds_slot() && other.identity.key != attempt.identity.key)
+        .filter(|other| other.holds_slot())
         .filter(|other| has(other, &address));
     let ahead = others.filter(|other| turn(other) < turn(attempt));
     let first = ahead.min_by(|one, other| turn(one).cmp(&turn(other)))?;
