@@ -1,3 +1,6 @@
+mod gates;
+mod kept;
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
