@@ -6,6 +6,7 @@ use super::*;
 use crate::chart::yaml;
 
 mod edges;
+mod required;
 
 const SERVICE: usize = 0;
 const POD: usize = 1;

@@ -105,3 +105,40 @@ fn what_is_left_of_an_attempt_is_waited_for(
     let ids: Vec<&str> = waits.iter().map(|(id, _)| id.as_str()).collect();
     assert_eq!(ids, ["a0"][..usize::from(waited)]);
 }
+
+#[test]
+fn what_is_read_back_is_waited_for_though_it_holds_its_lock_alone() {
+    let mut scene = Scene::new(1);
+    take_in(
+        &mut scene.ledger,
+        record_of(0, Status::Deployed, true),
+        None,
+        None,
+    );
+    let job = scene.job.uid.clone();
+    scene.ledger.note_read_back(&job, |_| true);
+    assert_eq!(scene.ledger.slots(), 0);
+    assert_eq!(scene.plan(1).waits.len(), 1);
+}
+
+#[test]
+fn an_attempt_has_no_index_in_a_selection_of_another_round() {
+    let mut scene = Scene::new(1);
+    fly(&mut scene, 0);
+    assert_eq!(scene.plan(1).views[0].index, Some(0));
+    roster_of_another_round(&mut scene);
+    assert_eq!(scene.plan(1).views[0].index, None);
+}
+
+#[test]
+fn a_device_that_was_refused_does_not_begin() {
+    let mut scene = Scene::new(2);
+    found_failed(&mut scene);
+    let begun: Vec<_> = scene
+        .plan(1)
+        .begin
+        .iter()
+        .map(|begin| begin.index)
+        .collect();
+    assert_eq!(begun, [1]);
+}

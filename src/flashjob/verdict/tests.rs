@@ -109,6 +109,12 @@ fn judged(ended: &Ended<'_>) -> (Outcome, Reason) {
     Outcome::Unknown,
     Reason::VerdictUnknown
 )]
+#[case::sent_behind_a_value(
+    0,
+    "A=x\nFirmware sent to IoT",
+    Outcome::Unknown,
+    Reason::VerdictUnknown
+)]
 #[case::more_than_the_markers_on_their_lines(
     0,
     "x Verified device\nx Firmware sent to IoT",
