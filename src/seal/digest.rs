@@ -118,6 +118,57 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use helm_chart::Metadata;
+
+    fn chart() -> Chart {
+        Chart {
+            metadata: Metadata {
+                name: "flash-pod".into(),
+                version: "1.0.0".into(),
+                api_version: "v2".into(),
+                app_version: None,
+                kube_version: None,
+                raw: json!({}),
+            },
+            values: json!({"a": 1}).into(),
+            schema: Some(Arc::from(&b"{}"[..])),
+            templates: Arc::default(),
+            files: Arc::default(),
+        }
+    }
+
+    fn file() -> Arc<Vec<File>> {
+        let file = File {
+            name: "x".into(),
+            data: b"x".to_vec(),
+        };
+        Arc::new(vec![file])
+    }
+
+    #[rstest]
+    #[case::nothing(|_: &mut Chart| (), true)]
+    #[case::the_version(|chart: &mut Chart| chart.metadata.version = "2.0.0".into(), true)]
+    #[case::the_values(|chart: &mut Chart| chart.values = json!({"a": 2}).into(), false)]
+    #[case::the_schema(|chart: &mut Chart| chart.schema = Some(Arc::from(&b"[]"[..])), false)]
+    #[case::no_schema(|chart: &mut Chart| chart.schema = None, false)]
+    #[case::the_templates(|chart: &mut Chart| chart.templates = file(), false)]
+    #[case::the_files(|chart: &mut Chart| chart.files = file(), false)]
+    fn a_digest_is_shared_only_by_charts_that_share_every_part_that_it_is_of(
+        #[case] edit: fn(&mut Chart),
+        #[case] shared: bool,
+    ) {
+        let known = chart();
+        let mut other = known.clone();
+        edit(&mut other);
+        assert_eq!(shares(&known, &other), shared);
+        assert_eq!(shares(&other, &known), shared);
+        assert_eq!(bulk_digest_of(&known) == bulk_digest_of(&other), shared);
+        let bare = Chart {
+            schema: None,
+            ..known
+        };
+        assert!(shares(&bare, &bare.clone()));
+    }
 
     #[rstest]
     #[case::a_float_for_an_integer(json!({"a": 1}), json!({"a": 1.0}), true)]

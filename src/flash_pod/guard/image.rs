@@ -171,6 +171,8 @@ mod tests {
     #[case("registry.example.org:5000/*", "registry.example.org:5000/x:1", true)]
     #[case("registry.example.org:5000/*", "registry.example.org/x:1", false)]
     #[case("localhost/*", "localhost/x", true)]
+    #[case("docker.io/localhost/*", "localhost/x", false)]
+    #[case("registry.example.org/x:1", "registry.example.org/x:10", false)]
     #[case("team/*", "team/x", true)]
     #[case("team/*", "registry.example.org/team/x", false)]
     #[case("registry.example.org/x", "registry.example.org/x:latest", true)]
@@ -201,10 +203,26 @@ mod tests {
         assert!(!pattern("registry.example.org/x").matches(&reference));
     }
 
+    #[test]
+    fn references_and_patterns_are_as_long_as_the_bound_says() {
+        let reference = |length: usize| {
+            let host = "registry.example.org/";
+            format!("{host}{}", "x".repeat(length - host.len()))
+        };
+        let any: ImagePattern = "*".parse().unwrap();
+        assert!(any.matches(&reference(MAX_REFERENCE)));
+        assert!(!any.matches(&reference(MAX_REFERENCE + 1)));
+        let prefix = |length| format!("{}*", reference(length)).parse::<ImagePattern>();
+        assert!(prefix(MAX_REFERENCE).is_ok());
+        assert!(prefix(MAX_REFERENCE + 1).is_err());
+    }
+
     #[rstest]
     #[case("")]
     #[case("a b")]
     #[case("a*b")]
+    #[case("a b*")]
+    #[case("registry.example.org/./*")]
     #[case("*/x")]
     #[case("UPPER/x:1:2")]
     #[case("registry.example.org/../x/*")]

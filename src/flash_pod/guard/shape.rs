@@ -196,7 +196,7 @@ impl Shape {
 }
 
 fn is_whole(number: &serde_json::Number) -> bool {
-    number.is_i64() || number.is_u64() || number.as_f64().is_some_and(|float| float.fract() == 0.0)
+    number.as_f64().is_some_and(|float| float.fract() == 0.0)
 }
 
 /// A text that is short enough to be repeated.

@@ -5,6 +5,9 @@ use serde_json::{Map, json};
 use super::*;
 use helm_chart::yaml;
 
+mod edges;
+mod required;
+
 const SERVICE: usize = 0;
 const POD: usize = 1;
 
@@ -482,6 +485,7 @@ fn a_flash_is_one_pod() {
     assert!(!allowed(&[SERVICE], Stage::Complete));
     assert!(!allowed(&[SERVICE, POD, POD], Stage::Complete));
     assert!(!allowed(&[SERVICE, POD, POD], Stage::BeforeAddress));
+    assert!(allowed(&[SERVICE; MAX_OBJECTS], Stage::BeforeAddress));
     assert!(!allowed(&[SERVICE; MAX_OBJECTS + 1], Stage::BeforeAddress));
 }
 

@@ -17,6 +17,11 @@ use crate::{
     seal::tests::seals,
 };
 
+#[path = "belief_tests/foreign.rs"]
+mod foreign;
+#[path = "belief_tests/own.rs"]
+mod own;
+
 fn state() -> State {
     let mut state = State::default();
     state.seals = Some(Arc::new(seals(1, None)));
@@ -269,6 +274,17 @@ fn a_record_bears_its_content_and_only_the_pod_that_it_names_is_believed() {
 #[case::its_values(|record: &mut Record| record.config["externalIP"] = json!("192.0.2.66"))]
 #[case::its_firmware(|record: &mut Record| record.intent.as_mut().unwrap().firmware = "r.example/evil:1".into())]
 #[case::its_intent(|record: &mut Record| record.intent = None)]
+#[case::its_namespace(|record: &mut Record| {
+    let mut another = record.intent.clone().unwrap();
+    another.job.namespace = "evil".into();
+    let sealed = seals(1, None).seal_content(&another, &record.config, chart_digest(&record.chart), None);
+    record.intent = Some(sealed);
+})]
+#[case::its_attempt(|record: &mut Record| {
+    let another = Intent { attempt: 2, ..record.intent.clone().unwrap() };
+    let sealed = seals(1, None).seal_content(&another, &record.config, chart_digest(&record.chart), None);
+    record.intent = Some(sealed);
+})]
 fn a_record_that_somebody_edited_keeps_its_lock_and_nothing_is_made_from_it(
     #[case] edit: fn(&mut Record),
 ) {
@@ -322,6 +338,7 @@ fn a_record_that_is_not_ours_is_never_unpacked(#[case] edit: fn(&mut Secret)) {
 #[rstest]
 #[case::failed("failed", false)]
 #[case::superseded("superseded", false)]
+#[case::uninstalled("uninstalled", false)]
 #[case::deployed("deployed", true)]
 #[case::whatever("whatever", true)]
 fn an_unsealed_record_keeps_its_device_unless_helm_says_that_it_is_over(

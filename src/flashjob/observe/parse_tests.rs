@@ -96,6 +96,60 @@ fn only_the_flash_container_counts(#[case] state: Value, #[case] want: Container
     assert_eq!(pod_of(&flash_spec(), &status).unwrap().container, want);
 }
 
+/// The kubelet says so of a container that never was, when its Pod is deleted before it started.
+#[rstest]
+#[case::never_was(json!({"exitCode": 137, "reason": "ContainerStatusUnknown"}), "", false)]
+#[case::has_an_id(json!({"exitCode": 137, "reason": "ContainerStatusUnknown"}), "containerd://1", true)]
+#[case::has_started(json!({"exitCode": 137, "reason": "ContainerStatusUnknown", "startedAt": "1970-01-01T00:00:09Z"}), "", true)]
+#[case::has_ended(json!({"exitCode": 137, "reason": "Error"}), "", true)]
+fn a_container_whose_end_was_made_up_may_have_run_if_it_ever_was(
+    #[case] terminated: Value,
+    #[case] id: &str,
+    #[case] may_have_run: bool,
+) {
+    let container = json!({"name": FLASH_CONTAINER, "image": "", "imageID": "", "containerID": id, "ready": true,
+        "restartCount": 0, "state": {"terminated": terminated}});
+    let status = json!({"phase": "Running", "containerStatuses": [container]});
+    let seen = pod_of(&flash_spec(), &status).unwrap();
+    assert_eq!(seen.may_have_run(), may_have_run, "{:?}", seen.container);
+}
+
+#[test]
+fn a_device_is_told_what_stands_in_the_flash_container() {
+    let env = |value: &str| json!([{"name": "EXTERNAL_IP", "value": value}]);
+    let spec = json!({"containers": [
+        {"name": "sidecar", "env": env("192.0.2.66")}, {"name": FLASH_CONTAINER, "env": env("198.51.100.7")},
+    ]});
+    let seen = pod_of(&spec, &json!({})).unwrap();
+    assert_eq!(seen.address.as_deref(), Some("198.51.100.7"));
+}
+
+#[rstest]
+#[case::of_its_device(json!({"loadBalancerSourceRanges": ["192.0.2.1/32"]}), true)]
+#[case::of_nobody(json!({"loadBalancerSourceRanges": []}), false)]
+#[case::of_everybody(json!({}), false)]
+fn a_service_admits_its_own_device_alone_where_it_has_ranges(
+    #[case] spec: Value,
+    #[case] restricted: bool,
+) {
+    let object = json!({"metadata": metadata(), "spec": spec});
+    let seen = service(&serde_json::from_value(object).unwrap()).unwrap();
+    assert_eq!(seen.restricted, restricted);
+}
+
+#[rstest]
+#[case::another_condition("Ready", "False")]
+#[case::that_it_can("PodScheduled", "True")]
+fn a_pod_that_can_be_scheduled_says_nothing_of_it(#[case] kind: &str, #[case] is: &str) {
+    let status =
+        json!({"phase": "Pending", "conditions": [{"type": kind, "status": is, "reason": "Odd"}]});
+    let want = ContainerSight::Waiting {
+        reason: None,
+        message: None,
+    };
+    assert_eq!(pod_of(&flash_spec(), &status).unwrap().container, want);
+}
+
 #[test]
 fn a_pod_that_cannot_be_scheduled_says_what_the_scheduler_said() {
     let status = json!({"phase": "Pending", "conditions": [
@@ -132,6 +186,8 @@ fn a_flash_container_has_ended_for_good_where_it_is_not_started_again(
     let seen = pod_of(&spec, &status).unwrap();
     assert_eq!((seen.ended(), seen.may_have_run()), (ended, true));
     assert_eq!(seen.phase_is_final(), phase == "Failed");
+    let told = matches!(seen.container, ContainerSight::Terminated { .. });
+    assert_eq!(told, ended, "how it ended is told where it has");
 }
 
 #[test]
@@ -293,7 +349,18 @@ fn an_unreadable_record_still_holds_its_lock_and_may_have_had_a_pod() {
         (seen.status, seen.has_pod, seen.foreign),
         (Status::Unknown, true, true)
     );
-    assert!(seen.stored.is_none());
+    assert!(seen.stored.is_none() && !seen.by_helm);
+}
+
+#[rstest]
+#[case::the_helm_command(Some(ENGINE_HELM), true)]
+#[case::another_engine(Some("native"), false)]
+#[case::nobody_says(None, false)]
+fn a_record_says_which_engine_wrote_it(#[case] engine: Option<&str>, #[case] by_helm: bool) {
+    let mut secret = stored("");
+    let labels = secret.metadata.labels.get_or_insert_default();
+    labels.extend(engine.map(|engine| (LABEL_ENGINE.to_owned(), engine.to_owned())));
+    assert_eq!(record(&secret).unwrap().by_helm, by_helm);
 }
 
 #[test]

@@ -13,17 +13,6 @@ use crate::flashjob::observe::{
 };
 use crate::{api::Reason, release::objects};
 
-/// The address that the administrator's values or the chart give beforehand: then there is nothing to wait for.
-#[must_use]
-pub fn given(attempt: &Attempt) -> Option<String> {
-    let stored = attempt.record()?.stored.as_ref()?;
-    let record = &stored.record;
-    let given = |values: &serde_json::Value| values.get("externalIP")?.as_str().map(str::to_owned);
-    given(&record.config)
-        .or_else(|| given(&record.chart.values).filter(|_| stored.chart_proven))
-        .filter(|address| !address.is_empty())
-}
-
 /// The address of its Service.
 fn served(attempt: &Attempt) -> Option<String> {
     match &attempt.service.as_ref()?.address {
@@ -37,7 +26,7 @@ fn has(attempt: &Attempt, address: &str) -> bool {
     let told = attempt.pod.as_ref().and_then(|pod| pod.address.as_deref());
     told == Some(address)
         || served(attempt).as_deref() == Some(address)
-        || given(attempt).as_deref() == Some(address)
+        || attempt.given_address().as_deref() == Some(address)
 }
 
 /// Why an attempt may not be launched yet: another one has its address, and came first.
@@ -46,11 +35,11 @@ pub fn in_use(ledger: &Ledger, attempt: &Attempt) -> Option<(Reason, String)> {
     if attempt.pod.is_some() {
         return None;
     }
-    let address = given(attempt).or_else(|| served(attempt))?;
+    let address = attempt.given_address().or_else(|| served(attempt))?;
     let others = ledger
         .at_address(&address)
         // What a failed release remembers of its address is history.
-        .filter(|other| other.holds_slot() && other.identity.key != attempt.identity.key)
+        .filter(|other| other.holds_slot())
         .filter(|other| has(other, &address));
     let ahead = others.filter(|other| turn(other) < turn(attempt));
     let first = ahead.min_by(|one, other| turn(one).cmp(&turn(other)))?;
@@ -71,10 +60,7 @@ pub fn in_use(ledger: &Ledger, attempt: &Attempt) -> Option<(Reason, String)> {
 /// Whose turn it is: of what is launched, or is just being written, before all others; then of what began first.
 fn turn(attempt: &Attempt) -> (bool, Timestamp, &AttemptKey) {
     let record = attempt.record();
-    let launched = attempt.pod.is_some()
-        || attempt.pod_seen
-        || attempt.step
-        || record.is_some_and(|record| record.has_pod);
+    let launched = attempt.pod_seen || attempt.step || record.is_some_and(|record| record.has_pod);
     let begun = record.map_or(Timestamp::MAX, |record| record.sight.created);
     (!launched, begun, &attempt.identity.key)
 }
@@ -95,7 +81,7 @@ fn changed(attempt: &Attempt, pod: &PodSight, service: &ServiceSight) -> Option<
         Address::Ipv4(now) if now == told => return None,
         Address::Ipv4(other) => format!("has address {other} now"),
         Address::Unusable(what) => format!("has {what} now"),
-        Address::None if given(attempt).as_ref() == Some(told) => return None,
+        Address::None if attempt.given_address().as_ref() == Some(told) => return None,
         Address::None => "has lost its address".to_owned(),
     };
     let message = format!(

@@ -12,6 +12,9 @@ use crate::{
     release::{Status, Stored},
 };
 
+#[path = "addresses_tests/given.rs"]
+mod given_beforehand;
+
 fn other() -> Address {
     Address::Ipv4("198.51.100.8".into())
 }

@@ -222,3 +222,7 @@ fn needless(observed: &Observed<'_>, device: &Device) -> Option<(Reason, String)
     let effective = observed.effective();
     at_version(observed.job, effective, device).map(|message| (Reason::AlreadyAtVersion, message))
 }
+
+#[cfg(test)]
+#[path = "gates_tests.rs"]
+mod tests;

@@ -17,6 +17,11 @@ use crate::{
     release::Status,
 };
 
+#[path = "tests/attempts.rs"]
+mod attempts_seen;
+#[path = "tests/failures.rs"]
+mod failures;
+
 fn record_of(
     index: usize,
     status: Status,
@@ -116,6 +121,22 @@ fn unreadable(scene: &mut Scene) {
     scene.job.spec = Err("not a list".into());
 }
 
+fn invalid(scene: &mut Scene) {
+    scene.job.invalid = Some("no".into());
+}
+fn too_many_devices(scene: &mut Scene) {
+    scene.stored(|status| {
+        status.observed_generation = Some(1);
+        status.reason = Some(Reason::TooManyDevices.as_str().into());
+    });
+}
+fn tampered(scene: &mut Scene) {
+    scene.job.tampered = Some("no".into());
+}
+fn roster_of_another_round(scene: &mut Scene) {
+    scene.roster.as_mut().unwrap().round = 2;
+}
+
 fn finished(scene: &mut Scene) {
     scene.stored(|status| {
         conditions::set(
@@ -142,6 +163,10 @@ fn finished(scene: &mut Scene) {
 #[case::the_round_is_not_stored(another_round)]
 #[case::no_round_was_opened(no_round)]
 #[case::the_spec_cannot_be_read(unreadable)]
+#[case::the_spec_cannot_be_carried_out(invalid)]
+#[case::too_many_devices_are_named(too_many_devices)]
+#[case::the_status_was_tampered_with(tampered)]
+#[case::the_selection_is_of_another_round(roster_of_another_round)]
 fn nothing_begins_where(#[case] change: fn(&mut Scene)) {
     let mut scene = Scene::new(2);
     assert_eq!(scene.plan(1).begin.len(), 2);

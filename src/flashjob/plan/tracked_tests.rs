@@ -348,3 +348,89 @@ fn devices_that_are_read_back_or_tried_again_are_so_many_that_they_fit_into_the_
         "those that are known, and five more make 250"
     );
 }
+
+/// Of 260 devices 239 are tracked, of which one flashes again; one is final, three more flash, and one was only ever looked at.
+#[test]
+fn every_device_that_needs_an_entry_counts_once() {
+    let mut spec = spec(260);
+    spec["parallelism"] = json!(100);
+    let mut scene = Scene::of(&spec);
+    scene.world.max_in_flight = 1_000;
+    scene.edit(|spec| spec.backoff_limit_per_device = Some(1));
+    let tracked = |index: i64| DeviceStatus {
+        index,
+        uuid: uuid(usize::try_from(index).unwrap()),
+        phase: "Waiting".into(),
+        earlier_failures: vec!["ContactFailed".into()],
+        next_time: Some(Time(at(1_000))),
+        ..DeviceStatus::default()
+    };
+    scene.stored(|status| {
+        status.completed_indexes = Some("0".into());
+        status.devices = (0..240).map(tracked).collect();
+        status.devices[1].phase = "Flashing".into();
+        status.devices.push(DeviceStatus {
+            phase: "Pending".into(),
+            earlier_failures: Vec::new(),
+            ..tracked(250)
+        });
+    });
+    for index in [1, 240, 241, 242] {
+        let who = identity(index, &format!("a{index}"));
+        let pod = crate::flashjob::fixtures::running(&who);
+        take_in(&mut scene.ledger, None, None, Some(pod));
+    }
+    assert_eq!(scene.plan(1).begin.len(), 250 - 239 - 3);
+}
+
+#[test]
+fn what_is_final_is_not_read_back() {
+    let mut scene = scene("None", "Verifying");
+    assert_eq!(scene.plan(200).concluded.len(), 1);
+    scene.stored(|status| status.completed_indexes = Some("0".into()));
+    assert!(scene.plan(200).concluded.is_empty());
+}
+
+#[test]
+fn an_entry_that_is_not_tracked_keeps_nothing_from_beginning() {
+    let mut scene = scene("None", "Verifying");
+    waiting(&mut scene);
+    assert!(scene.plan(399).begin.is_empty(), "it waits for its time");
+    scene.stored(|status| {
+        status.devices[0].phase = "Pending".into();
+        status.devices[0].earlier_failures.clear();
+    });
+    assert_eq!(scene.plan(399).begin.len(), 1);
+}
+
+/// The attempt that is under way, or what was found of the device, speaks for it.
+#[rstest]
+#[case::under_way(true, false)]
+#[case::refused(false, true)]
+fn a_retry_is_not_given_up_where(#[case] under_way: bool, #[case] refused: bool) {
+    let mut scene = scene("None", "Verifying");
+    waiting(&mut scene);
+    scene.edit(|spec| spec.backoff_limit_per_device = Some(0));
+    let given_up = scene.plan(200).concluded;
+    assert!(matches!(given_up.as_slice(), [one] if !one.untouched));
+    if under_way {
+        let pod = crate::flashjob::fixtures::running(&identity(0, "a1"));
+        take_in(&mut scene.ledger, None, None, Some(pod));
+    }
+    if refused {
+        let found =
+            crate::flashjob::fixtures::found(Some(0), Outcome::Failed, Reason::DeviceInvalid);
+        scene.memory.refused.insert(0, found);
+    }
+    assert!(scene.plan(200).concluded.is_empty());
+}
+
+#[test]
+fn a_device_that_comes_back_as_the_selection_knows_it_is_the_one_that_was_flashed() {
+    let mut scene = scene("Version", "Verifying");
+    let mut found = back("0.2.0");
+    found.metadata.uid = Some(uuid(0));
+    scene.inventory.apply(&found);
+    let want = ended_as("Succeeded", "Verified", Some("0.2.0"));
+    assert_eq!(ends(&scene, 160), want);
+}

@@ -83,6 +83,15 @@ fn what_the_operator_cannot_have_written_is_named_and_nothing_starts_or_is_overw
 }
 
 #[test]
+fn devices_that_stand_in_two_lists_are_not_more_than_the_selection_has() {
+    let scene = edited(&json!({
+        "selection": {"count": 1_000_000}, "completedIndexes": "0-660000", "failedIndexes": "0-340000",
+    }));
+    assert!(scene.job.tampered.is_some());
+    assert_eq!(scene.status(60).counts.unwrap().selected, 1_000_000);
+}
+
+#[test]
 fn a_flash_in_progress_goes_on_under_a_status_that_was_edited_and_its_verdict_is_kept_for_a_mended_one()
  {
     let mut scene = edited(&json!({"completedIndexes": "1-99"}));

@@ -12,6 +12,7 @@ use crate::{
         spec::{
             intervals::IndexSet,
             job::{Finals, Job},
+            tampered,
         },
     },
 };
@@ -52,7 +53,9 @@ pub(super) fn stored_tally(job: &Job) -> Tally {
     let counts = job.status.counts.unwrap_or_default();
     let stored = |number: i64| usize::try_from(number).unwrap_or(0);
     Tally {
-        selected: stored(counts.selected).max(job.finals.len()),
+        // In a status that somebody edited a device may stand in two lists.
+        selected: stored(counts.selected)
+            .max(job.finals.len().min(tampered::selected(&job.status))),
         in_flight: stored(counts.in_flight),
         verifying: stored(counts.verifying),
         waiting: stored(counts.waiting),

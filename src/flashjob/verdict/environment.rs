@@ -10,11 +10,8 @@ const DATE: &[u8] = b"0000/00/00 00:00:00";
 /// What a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Line<'a> {
-    /// A value that was given to the image, or the continuation of one.
-    Given {
-        /// It begins a value: nothing that stands before it in the log is the flash's.
-        begins: bool,
-    },
+    /// A value that was given to the image, or the continuation of one: nothing that stands before it in the log is the flash's.
+    Given,
     /// What the image says, without date and surrounding blanks.
     Said(&'a str),
 }
@@ -33,7 +30,7 @@ impl Reader {
         if dated {
             self.in_value = false;
         } else if self.in_value {
-            return Line::Given { begins: false };
+            return Line::Given;
         }
         let (entry, list) = (is_entry(rest, dated), list(rest));
         if !entry && list == List::None && !(dated && is_option(rest)) {
@@ -41,7 +38,7 @@ impl Reader {
         }
         // A list that is closed on its line is whole. Without dates nothing tells where a value ends.
         self.in_value = dated && (entry || list != List::Whole);
-        Line::Given { begins: true }
+        Line::Given
     }
 }
 
@@ -122,19 +119,19 @@ mod tests {
 
     use super::*;
 
-    const VALUE: Line<'_> = Line::Given { begins: true };
-
     #[rstest]
-    #[case::entry("2026/11/28 12:00:00 DEVICE=esp32s3", VALUE)]
-    #[case::entry_with_microseconds("2026/11/28 12:00:00.123456 DEVICE=x", VALUE)]
-    #[case::entry_without_a_date("DEVICE=esp32s3", VALUE)]
-    #[case::any_name_behind_a_date("2026/11/28 12:00:00 http.proxy-1=x", VALUE)]
-    #[case::empty_value("2026/11/28 12:00:00 DEVICE=", VALUE)]
-    #[case::option("2026/11/28 12:00:00 \t- Device: esp32s3", VALUE)]
-    #[case::list("2026/11/28 12:00:00 Executing with env [PATH=/bin A=b]", VALUE)]
-    #[case::list_without_a_date("env: [PATH=/bin A=b]", VALUE)]
-    #[case::end_of_a_list("rest of a value VERSION=1 PATH=/bin]", VALUE)]
+    #[case::entry("2026/11/28 12:00:00 DEVICE=esp32s3", Line::Given)]
+    #[case::entry_with_microseconds("2026/11/28 12:00:00.123456 DEVICE=x", Line::Given)]
+    #[case::entry_without_a_date("DEVICE=esp32s3", Line::Given)]
+    #[case::any_name_behind_a_date("2026/11/28 12:00:00 http.proxy-1=x", Line::Given)]
+    #[case::empty_value("2026/11/28 12:00:00 DEVICE=", Line::Given)]
+    #[case::option("2026/11/28 12:00:00 \t- Device: esp32s3", Line::Given)]
+    #[case::list("2026/11/28 12:00:00 Executing with env [PATH=/bin A=b]", Line::Given)]
+    #[case::list_without_a_date("env: [PATH=/bin A=b]", Line::Given)]
+    #[case::end_of_a_list("rest of a value VERSION=1 PATH=/bin]", Line::Given)]
     #[case::field_of_a_log("time=1 msg=x", Line::Said("time=1 msg=x"))]
+    #[case::fields_before_a_bracket("time=1 msg=x]", Line::Said("time=1 msg=x]"))]
+    #[case::words_before_a_bracket("sent 5 of 9 [50%]", Line::Said("sent 5 of 9 [50%]"))]
     #[case::lower_case_in_brackets("[level=info] sent", Line::Said("[level=info] sent"))]
     #[case::no_name("2026/11/28 12:00:00 =x", Line::Said("=x"))]
     #[case::two_words("2026/11/28 12:00:00 A B=x", Line::Said("A B=x"))]
@@ -156,6 +153,7 @@ mod tests {
     #[case::entry("2026/11/28 12:00:00 A=b", true)]
     #[case::option("2026/11/28 12:00:00 \t- Device: b", true)]
     #[case::open_list("2026/11/28 12:00:00 env [A=b C=d", true)]
+    #[case::entry_whose_value_is_a_whole_list("2026/11/28 12:00:00 A=[B=c]", true)]
     #[case::whole_list("2026/11/28 12:00:00 env [A=b C=d]", false)]
     #[case::entry_without_a_date("A=b", false)]
     #[case::said("2026/11/28 12:00:00 Executing ota-agent with env", false)]
@@ -163,7 +161,7 @@ mod tests {
         let mut reader = Reader::default();
         reader.read(first);
         let next = reader.read("Verified device");
-        assert_eq!(next == Line::Given { begins: false }, goes_on, "{next:?}");
+        assert_eq!(next == Line::Given, goes_on, "{next:?}");
         let dated = reader.read("2026/11/28 12:00:00 Verified device");
         assert_eq!(dated, Line::Said("Verified device"));
         assert_eq!(reader.read("more"), Line::Said("more"));

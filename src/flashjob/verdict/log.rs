@@ -41,10 +41,8 @@ pub(super) fn read(log: &str, markers: &Markers) -> Said {
     for line in log.lines() {
         let words = match reader.read(line) {
             Line::Said(words) => words,
-            Line::Given { begins } => {
-                if begins {
-                    (verified, said.last) = (false, None);
-                }
+            Line::Given => {
+                (verified, said.last) = (false, None);
                 continue;
             }
         };

@@ -1,5 +1,7 @@
 //! The table of what a log means, and the laws that hold for every log.
 
+mod words;
+
 use proptest::prelude::*;
 use rstest::rstest;
 
@@ -104,6 +106,12 @@ fn judged(ended: &Ended<'_>) -> (Outcome, Reason) {
 #[case::markers_in_a_user_s_value(
     0,
     "VERSION=Verified device Firmware sent to IoT\nwaiting",
+    Outcome::Unknown,
+    Reason::VerdictUnknown
+)]
+#[case::sent_behind_a_value(
+    0,
+    "A=x\nFirmware sent to IoT",
     Outcome::Unknown,
     Reason::VerdictUnknown
 )]

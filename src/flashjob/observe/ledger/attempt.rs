@@ -63,6 +63,18 @@ impl Attempt {
         self.records.values().next_back()
     }
 
+    /// The address that the administrator's values or the chart give beforehand: then there is nothing to wait for.
+    #[must_use]
+    pub fn given_address(&self) -> Option<String> {
+        let stored = self.record()?.stored.as_ref()?;
+        let record = &stored.record;
+        let given =
+            |values: &serde_json::Value| values.get("externalIP")?.as_str().map(str::to_owned);
+        given(&record.config)
+            .or_else(|| given(&record.chart.values).filter(|_| stored.chart_proven))
+            .filter(|address| !address.is_empty())
+    }
+
     /// uid of the Pod that the sealed record says was created.
     #[must_use]
     pub fn recorded_pod(&self) -> Option<&String> {

@@ -87,7 +87,7 @@ impl Ledger {
             .filter(|attempt| attempt.holds_slot())
     }
 
-    /// Attempts that have, or once had, this address.
+    /// Attempts that have, once had, or are given this address.
     pub fn at_address(&self, address: &str) -> impl Iterator<Item = &Attempt> {
         let keys = self.by_address.get(address).into_iter().flatten();
         keys.filter_map(|key| self.attempts.get(key))

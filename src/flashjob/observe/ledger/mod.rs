@@ -37,7 +37,7 @@ pub struct Ledger {
     attempts: BTreeMap<AttemptKey, Attempt>,
     by_uid: HashMap<String, (AttemptKey, Kind)>,
     by_endpoint: HashMap<String, HashSet<AttemptKey>>,
-    /// Who had an address at some time.
+    /// Who had an address at some time, or is given it beforehand.
     by_address: HashMap<String, HashSet<AttemptKey>>,
     gone: HashSet<String>,
     gone_order: VecDeque<String>,
@@ -63,9 +63,11 @@ impl Ledger {
         let held = self.holds(&record.sight.identity.key);
         let key = record.sight.identity.key.clone();
         self.index(&record.sight, Kind::Record(revision));
-        self.attempt_mut(&record.sight.identity)
-            .records
-            .insert(revision, record);
+        let attempt = self.attempt_mut(&record.sight.identity);
+        attempt.records.insert(revision, record);
+        if let Some(address) = attempt.given_address() {
+            self.index_address(&address, &key);
+        }
         self.note_freed(&key, held);
         true
     }

@@ -4,6 +4,11 @@ use rstest::rstest;
 use super::*;
 use crate::{flashjob::observe::objects::ContainerSight, release::Status};
 
+#[path = "tests/freed.rs"]
+mod freed;
+#[path = "tests/known.rs"]
+mod known;
+
 fn identity(id: &str, endpoint: &str) -> Identity {
     Identity {
         key: AttemptKey {

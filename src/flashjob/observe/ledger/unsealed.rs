@@ -216,6 +216,16 @@ mod tests {
     }
 
     #[test]
+    fn a_device_that_two_objects_name_is_kept_until_both_are_gone() {
+        let mut unsealed = Unsealed::default();
+        unsealed.see(object(ObjectKind::Service, "s"));
+        unsealed.see(object(ObjectKind::Pod, "p"));
+        unsealed.forget("p");
+        let kept = unsealed.at("lab", "a", None).map(|object| object.kind);
+        assert_eq!(kept, Some(ObjectKind::Service));
+    }
+
+    #[test]
     fn a_later_version_replaces_what_is_known_and_an_earlier_one_changes_nothing() {
         let mut unsealed = Unsealed::default();
         let later = UnsealedObject {
@@ -227,6 +237,11 @@ mod tests {
         assert!(unsealed.see(object(ObjectKind::Pod, "p")));
         assert!(!unsealed.see(later.clone()), "it was known");
         assert!(!unsealed.see(object(ObjectKind::Pod, "p")), "it is older");
+        let same = UnsealedObject {
+            uuid: "c".into(),
+            ..later.clone()
+        };
+        assert!(!unsealed.see(same), "it is the same version");
         assert_eq!(unsealed.at("lab", "a", Some("192.0.2.1:80")), None);
         assert_eq!(unsealed.at("lab", "b", None), Some(&later));
     }
@@ -239,9 +254,14 @@ mod tests {
             ..object(ObjectKind::Secret, "r")
         });
         assert_eq!(unsealed.at("lab", "a", None), None);
+        unsealed.see(object(ObjectKind::Service, "s"));
         let revisions = unsealed.of_release("lab", "flash-a");
-        let revisions: Vec<_> = revisions.filter_map(|one| one.release.as_ref()).collect();
-        assert_eq!(revisions, [&("flash-a".to_owned(), 3)]);
+        let revisions: Vec<_> = revisions.map(|one| one.release.as_ref()).collect();
+        assert_eq!(
+            revisions,
+            [Some(&("flash-a".to_owned(), 3))],
+            "of records alone"
+        );
         assert_eq!(unsealed.of_release("other", "flash-a").count(), 0);
     }
 

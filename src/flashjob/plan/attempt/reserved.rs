@@ -5,13 +5,10 @@
 use super::{Decision, Removal, Step, Wish, phase_of};
 use crate::{
     api::{DevicePhase, Reason},
-    flashjob::{
-        observe::{
-            ledger::Attempt,
-            objects::{Address, ServiceSight},
-            waits::Deadlines,
-        },
-        plan::addresses,
+    flashjob::observe::{
+        ledger::Attempt,
+        objects::{Address, ServiceSight},
+        waits::Deadlines,
     },
 };
 
@@ -43,7 +40,10 @@ pub(super) fn reserved(attempt: &Attempt, wish: &Wish, until: &Deadlines<'_>) ->
         }
         return due.into_step(decision);
     }
-    match addresses::given(attempt).map_or_else(|| service.address.clone(), Address::Ipv4) {
+    match attempt
+        .given_address()
+        .map_or_else(|| service.address.clone(), Address::Ipv4)
+    {
         Address::Ipv4(address) => {
             if let Some((reason, message)) = &wish.held {
                 return Decision::wait(phase, *reason, message.clone());

@@ -3,9 +3,10 @@
 use rstest::rstest;
 
 use crate::flashjob::{
-    fixtures::{Scene, at, identity, running, take_in},
+    fixtures::{Scene, at, identity, record, running, take_in},
     observe::objects::{AttemptKey, Identity},
 };
+use crate::release::Status;
 
 /// Somebody else's attempt that holds a slot.
 fn holder(number: usize, namespace: &str, job: Option<&str>) -> Identity {
@@ -75,6 +76,24 @@ fn a_job_that_waits_for_others_says_who_holds_how_many_slots() {
         "{}",
         ready.message
     );
+}
+
+#[test]
+fn who_holds_no_slot_is_not_named() {
+    let mut scene = crowded(&strangers(3));
+    let over = holder(7, "lab", Some("over"));
+    let mut record = record(&over, Status::Failed, false);
+    record.settled = Some(1);
+    take_in(&mut scene.ledger, Some(record), None, None);
+    let message = scene.status(60).message.unwrap();
+    assert!(!message.contains("lab/over"), "{message}");
+}
+
+#[test]
+fn a_job_that_waits_for_nothing_names_nobody() {
+    let mut scene = crowded(&strangers(3));
+    scene.stored(|status| status.completed_indexes = Some("0-1".into()));
+    assert_eq!(scene.plan(60).pace.crowd, None);
 }
 
 #[test]

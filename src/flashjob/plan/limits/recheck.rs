@@ -74,9 +74,7 @@ fn moved(limit: &Limit, recorded: &[Group], live: &Footprint) -> Option<Group> {
 fn before(ledger: &Ledger, own: &Attempt, limit: &Limit, group: &Group) -> (usize, usize) {
     let (mut used, mut unknown) = (0, 0);
     let turn = turn(own);
-    let ahead = ledger
-        .in_flight()
-        .filter(|other| other.identity.key != own.identity.key && self::turn(other) < turn);
+    let ahead = ledger.in_flight().filter(|other| self::turn(other) < turn);
     for other in ahead {
         match other.identity.footprint.as_deref() {
             None => unknown += 1,

@@ -1,3 +1,6 @@
+mod gates;
+mod kept;
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -444,6 +447,53 @@ fn a_job_that_only_limits_keep_from_starting_says_so_and_thousands_are_summarise
          them has ended"
     );
     assert_eq!(plan.pace.waits_for().unwrap().reason, Reason::GroupFull);
+}
+
+#[test]
+fn groups_that_are_not_told_one_by_one_are_counted() {
+    const GATEWAYS: [&str; 5] = ["gw-1", "gw-2", "gw-3", "gw-4", "gw-5"];
+    let places = |times: usize| -> Vec<Place> {
+        let all = GATEWAYS
+            .iter()
+            .flat_map(|name| vec![(Some(*name), &["n1"][..]); times]);
+        all.collect()
+    };
+    let said = |times: usize| {
+        let mut lab = Lab::new();
+        let job = lab.job(&by_gateway(1), 10, &places(times));
+        assert_eq!(lab.pass(job).len(), GATEWAYS.len());
+        lab.plan(job).pace.crowd.map(|crowd| crowd.message)
+    };
+    assert_eq!(said(1), None, "nobody waits");
+    let message = said(2).unwrap();
+    assert_eq!(message.matches("1 wait: ").count(), 3, "{message}");
+    assert!(
+        message.ends_with("; 2 more wait for 2 other groups that are full"),
+        "{message}"
+    );
+    let mut lab = Lab::new();
+    let few = lab.job(&by_gateway(1), 10, &places(2)[..6]);
+    lab.pass(few);
+    let message = lab.plan(few).pace.crowd.unwrap().message;
+    assert!(!message.contains("more wait for"), "{message}");
+}
+
+#[rstest]
+#[case::that_others_of_it_use(2, false)]
+#[case::that_it_cannot_use(3, true)]
+fn a_job_waits_for_a_limit_only_where_it_has_a_slot(#[case] parallelism: i32, #[case] waits: bool) {
+    let mut lab = Lab::new();
+    let job = lab.job(&by_gateway(1), parallelism, &[A, A, B]);
+    let plan = lab.plan(job);
+    assert_eq!(plan.begin.len(), 2);
+    assert_eq!(plan.pace.crowd.is_some(), waits, "{:?}", plan.pace.crowd);
+}
+
+#[test]
+fn as_many_devices_stand_in_the_line_as_could_begin_at_once() {
+    let mut lab = Lab::new();
+    let job = lab.job(&by_gateway(1), 2, &[A, A, A, A]);
+    assert_eq!(lab.plan(job).line.len(), 2);
 }
 
 #[test]

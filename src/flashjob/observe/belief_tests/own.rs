@@ -1,0 +1,135 @@
+//! What is believed of the operator's own objects, whatever became of their labels and annotations.
+
+use super::*;
+use crate::flashjob::observe::ledger::Attempt;
+
+fn only(state: &State) -> &Attempt {
+    state.ledger.all().next().unwrap().1
+}
+
+/// The object as another one: with this uid, at this version.
+fn as_another(mut object: Value, uid: &str, version: &str) -> Value {
+    object["metadata"]["uid"] = json!(uid);
+    object["metadata"]["resourceVersion"] = json!(version);
+    object
+}
+
+#[test]
+fn a_record_tells_its_device_by_its_name_alone() {
+    let (labels, annotations) = marks(
+        &seals(1, None),
+        ObjectKind::Secret,
+        "name",
+        &identity(0, "a0"),
+    );
+    assert!(!labels.contains_key(LABEL_UUID), "{labels:?}");
+    assert!(annotations.is_empty(), "helm drops them: {annotations:?}");
+    let mut secret = record(1, |_| ());
+    let labels = secret.metadata.labels.as_mut().unwrap();
+    labels.insert(LABEL_UUID.into(), uuid(7));
+    let mut state = state();
+    assert!(state.see_secret(&secret).is_some());
+    assert_eq!(only(&state).identity.uuid, uuid(0));
+}
+
+#[test]
+fn an_older_event_of_a_record_that_is_known_asks_for_no_repair() {
+    let mut state = state();
+    let secret = record(1, |_| ());
+    state.see_secret(&secret);
+    let mut bare = secret;
+    bare.metadata.labels = None;
+    bare.metadata.resource_version = Some("4".into());
+    assert_eq!(state.see_secret(&bare), None);
+    assert_eq!(state.repairs, []);
+    bare.metadata.resource_version = Some("6".into());
+    state.see_secret(&bare);
+    assert_eq!(state.repairs.len(), 1, "its labels were taken off");
+}
+
+#[test]
+fn what_the_original_operator_made_is_not_marked_before_it_is_taken_over() {
+    let mut state = state();
+    let mut bare = object(ObjectKind::Pod, 1);
+    bare["metadata"]["labels"] = json!({});
+    bare["metadata"]["annotations"] = json!({});
+    state.see_own_pod(&pod(&bare), &identity(0, ""));
+    bare["metadata"]["resourceVersion"] = json!("6");
+    assert!(state.see_pod(&pod(&bare)).is_some(), "its uid is known");
+    assert_eq!(state.repairs, []);
+}
+
+#[test]
+fn a_late_event_of_the_pod_before_under_its_name_is_not_taken_for_a_foreign_one() {
+    let mut state = state();
+    let whole = object(ObjectKind::Pod, 1);
+    state.see_pod(&pod(&whole));
+    let own = as_another(whole.clone(), "uid-own", "9");
+    state.see_own_pod(&pod(&own), &identity(0, "a0"));
+    let late = as_another(whole, "uid-Pod", "7");
+    assert_eq!(state.see_pod(&pod(&late)), None);
+    assert_eq!(only(&state).pod.as_ref().unwrap().sight.uid, "uid-own");
+    assert_eq!(state.met, []);
+}
+
+#[test]
+fn a_pod_that_is_found_whole_by_its_name_needs_no_repair() {
+    let mut state = state();
+    let found = pod(&object(ObjectKind::Pod, 1));
+    assert!(state.see_pod_of(&found, &identity(0, "a0")));
+    assert!(only(&state).pod.is_some());
+    assert_eq!(state.repairs, []);
+}
+
+#[rstest]
+#[case::that_is_annotated(true, Some(endpoint(0)), true)]
+#[case::that_only_the_annotation_tells(true, None, true)]
+#[case::that_only_the_attempt_tells(false, Some(endpoint(0)), true)]
+#[case::that_nobody_tells(false, None, false)]
+#[case::of_another_device(false, Some(endpoint(1)), false)]
+fn the_seal_of_a_pod_without_labels_must_say_its_endpoint(
+    #[case] annotated: bool,
+    #[case] known: Option<String>,
+    #[case] believed: bool,
+) {
+    let mut state = state();
+    let mut found = object(ObjectKind::Pod, 1);
+    found["metadata"]["labels"] = json!({});
+    if !annotated {
+        let annotations = found["metadata"]["annotations"].as_object_mut().unwrap();
+        annotations.remove(ANNOTATION_ENDPOINT);
+    }
+    let who = Identity {
+        endpoint: known,
+        ..identity(0, "a0")
+    };
+    assert_eq!(state.see_pod_of(&pod(&found), &who), believed);
+}
+
+#[test]
+fn a_copy_of_a_pod_without_labels_is_not_believed_beside_the_one_whose_uid_is_known() {
+    let mut state = state();
+    let whole = object(ObjectKind::Pod, 1);
+    state.see_pod(&pod(&whole));
+    let mut copy = as_another(whole, "uid-copy", "9");
+    copy["metadata"]["labels"] = json!({});
+    assert!(!state.see_pod_of(&pod(&copy), &identity(0, "a0")));
+    assert_eq!(only(&state).pod.as_ref().unwrap().sight.uid, "uid-Pod");
+    assert_eq!(state.repairs, []);
+}
+
+#[test]
+fn the_service_that_helm_wrote_is_the_attempts_if_it_is_sealed() {
+    let mut state = state();
+    let whole = object(ObjectKind::Service, 1);
+    state.see_service(&service(&whole));
+    let again = as_another(whole.clone(), "uid-again", "8");
+    state.see_service_of(&service(&again), &identity(0, "a0"));
+    let uid = |state: &State| only(state).service.as_ref().unwrap().sight.uid.clone();
+    assert_eq!(uid(&state), "uid-again");
+    let mut bare = as_another(whole, "uid-bare", "9");
+    bare["metadata"]["annotations"] = json!({});
+    state.see_service_of(&service(&bare), &identity(0, "a0"));
+    assert_eq!(uid(&state), "uid-again");
+    assert!(state.ledger.unsealed.at("lab", &uuid(0), None).is_some());
+}

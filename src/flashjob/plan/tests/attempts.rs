@@ -1,0 +1,144 @@
+//! What is planned and said of single attempts.
+
+use super::*;
+use crate::flashjob::observe::memory::Trouble;
+
+fn stored_failed(scene: &mut Scene) {
+    scene.stored(|status| status.failed_indexes = Some("0".into()));
+}
+fn found_failed(scene: &mut Scene) {
+    let refused = found(Some(0), Outcome::Failed, Reason::DeviceInvalid);
+    scene.memory.refused.insert(0, refused);
+}
+
+#[rstest]
+#[case::nothing_else_is_known(|_: &mut Scene| (), true)]
+#[case::the_spec_cannot_be_read(unreadable, true)]
+#[case::the_job_is_being_deleted(deleting, false)]
+#[case::the_status_was_tampered_with(tampered, false)]
+#[case::another_round_is_asked_for(another_round, false)]
+#[case::the_selection_is_of_another_round(roster_of_another_round, false)]
+#[case::its_end_is_stored(stored_failed, false)]
+#[case::its_end_was_found(found_failed, false)]
+fn the_pod_of_a_stored_flash_is_looked_for_where(
+    #[case] change: fn(&mut Scene),
+    #[case] asked: bool,
+) {
+    let mut scene = Scene::new(1);
+    flashing_status(&mut scene, 0);
+    change(&mut scene);
+    let steps = scene.plan(1).steps;
+    let want = [(identity(0, "a0"), Step::ConfirmInterrupted)];
+    assert_eq!(steps, want[..usize::from(asked)]);
+}
+
+#[rstest]
+#[case::before_that(99, false, Some(at(100)))]
+#[case::then(100, true, None)]
+fn the_api_server_is_asked_again_when_trouble_is_over(
+    #[case] second: i64,
+    #[case] asked: bool,
+    #[case] wake_at: Option<Timestamp>,
+) {
+    let mut scene = Scene::new(1);
+    flashing_status(&mut scene, 0);
+    let trouble = Trouble {
+        reason: Reason::ApiError,
+        message: "no answer".into(),
+        until: at(100),
+        tries: 1,
+    };
+    scene.memory.trouble.insert("a0".into(), trouble);
+    let plan = scene.plan(second);
+    assert_eq!(plan.steps.len(), usize::from(asked));
+    assert_eq!(plan.wake_at, wake_at);
+}
+
+#[rstest]
+#[case::that_flashes(true, true, Reason::ForeignRevision)]
+#[case::of_our_own(true, false, Reason::Flashing)]
+fn a_revision_that_somebody_else_wrote_is_told_while_the_flash_runs(
+    #[case] launched: bool,
+    #[case] foreign: bool,
+    #[case] reason: Reason,
+) {
+    let mut scene = Scene::new(1);
+    let who = identity(0, "a0");
+    let mut record = record(&who, Status::Deployed, launched);
+    record.foreign = foreign;
+    let pod = launched.then(|| running(&who));
+    let serving = service(&who, address());
+    take_in(&mut scene.ledger, Some(record), Some(serving), pod);
+    let views = scene.plan(1).views;
+    assert_eq!(views[0].reason, reason);
+    assert_eq!(views[0].message.contains("helm upgrade"), foreign);
+}
+
+#[test]
+fn a_revision_that_somebody_else_wrote_is_not_told_of_what_is_not_launched() {
+    let mut scene = Scene::new(1);
+    let who = identity(0, "a0");
+    let mut record = record(&who, Status::PendingInstall, false);
+    record.foreign = true;
+    take_in(&mut scene.ledger, Some(record), None, None);
+    let views = scene.plan(1).views;
+    assert_ne!(views[0].reason, Reason::ForeignRevision);
+    assert_eq!(views[0].pod, None, "no Pod was created");
+}
+
+#[rstest]
+#[case::with_lock_and_slot(Status::Deployed, true, true)]
+#[case::with_a_slot_alone(Status::Failed, true, true)]
+#[case::with_neither(Status::Failed, false, false)]
+fn what_is_left_of_an_attempt_is_waited_for(
+    #[case] status: Status,
+    #[case] serves: bool,
+    #[case] waited: bool,
+) {
+    let mut scene = Scene::new(1);
+    let who = identity(0, "a0");
+    let mut over = record(&who, status, false);
+    over.settled = (status == Status::Failed).then_some(1);
+    let serving = serves.then(|| service(&who, address()));
+    take_in(&mut scene.ledger, Some(over), serving, None);
+    let waits = scene.plan(1).waits;
+    let ids: Vec<&str> = waits.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(ids, ["a0"][..usize::from(waited)]);
+}
+
+#[test]
+fn what_is_read_back_is_waited_for_though_it_holds_its_lock_alone() {
+    let mut scene = Scene::new(1);
+    take_in(
+        &mut scene.ledger,
+        record_of(0, Status::Deployed, true),
+        None,
+        None,
+    );
+    let job = scene.job.uid.clone();
+    scene.ledger.note_read_back(&job, |_| true);
+    assert_eq!(scene.ledger.slots(), 0);
+    assert_eq!(scene.plan(1).waits.len(), 1);
+}
+
+#[test]
+fn an_attempt_has_no_index_in_a_selection_of_another_round() {
+    let mut scene = Scene::new(1);
+    fly(&mut scene, 0);
+    assert_eq!(scene.plan(1).views[0].index, Some(0));
+    roster_of_another_round(&mut scene);
+    assert_eq!(scene.plan(1).views[0].index, None);
+}
+
+#[test]
+fn a_device_that_was_refused_does_not_begin() {
+    let mut scene = Scene::new(2);
+    found_failed(&mut scene);
+    let begun: Vec<_> = scene
+        .plan(1)
+        .begin
+        .iter()
+        .map(|begin| begin.index)
+        .collect();
+    assert_eq!(begun, [1]);
+}
