@@ -87,7 +87,7 @@ pub enum RunError {
 /// The built-in flash chart, or the one at `path`: a directory or a .tgz archive.
 ///
 /// # Errors
-/// When it is no chart.
+/// When it is not a chart.
 pub fn flash_chart(path: Option<&Path>) -> Result<Chart, RunError> {
     let loaded = match path {
         Some(path) => Chart::load(path),

@@ -33,7 +33,7 @@ impl Choice {
         let number = |name: &str, unset: usize| {
             text(name).map_or(unset, |text| {
                 text.parse()
-                    .unwrap_or_else(|_| panic!("{name}={text} is no number"))
+                    .unwrap_or_else(|_| panic!("{name}={text} is not a number"))
             })
         };
         let list = |name: &str, unset: &str| -> Vec<String> {
@@ -48,7 +48,7 @@ impl Choice {
                 .iter()
                 .map(|text| {
                     text.parse()
-                        .unwrap_or_else(|_| panic!("GROWTH: {text} is no number"))
+                        .unwrap_or_else(|_| panic!("GROWTH: {text} is not a number"))
                 })
                 .collect(),
             original: text("ORIGINAL_OPERATOR").map(PathBuf::from),

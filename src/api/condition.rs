@@ -178,7 +178,7 @@ words! {
         Reserved,
         /// The Service has no address yet.
         AddressPending,
-        /// The Service's address is no IPv4 address.
+        /// The Service's address is not an IPv4 address.
         AddressUnusable,
         /// Another flash has the Service's address.
         AddressInUse,

@@ -1,5 +1,5 @@
-//! Conditions as the API conventions want them: times move only with the status, messages fit. Pure; called by `status` and by
-//! whoever decides whether a status is worth a write.
+//! Conditions as the API conventions want them: times move only with the status, messages fit. Pure; called by `status`, and where
+//! it is decided whether a status is worth a write.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};

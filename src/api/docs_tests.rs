@@ -1,4 +1,4 @@
-//! The manual keeps up with the words of the API: whoever sees a reason finds what to do about it.
+//! The manual keeps up with the words of the API: a person who sees a reason finds what to do about it.
 
 use std::{collections::BTreeSet, path::Path};
 

@@ -134,7 +134,7 @@ fn complain(text: &str) {
     eprintln!("{}", display::prose(text, display::LINE));
 }
 
-/// Writes a document to standard output as it is; a reader that has seen enough is no error.
+/// Writes a document to standard output as it is; a reader that has seen enough is not an error.
 fn write_out(text: &str) -> Result<(), Failure> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),

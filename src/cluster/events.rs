@@ -1,4 +1,4 @@
-//! Kubernetes events: what happened to a job, for `kubectl describe`. Published in the background; a lost event is no error.
+//! Kubernetes events: what happened to a job, for `kubectl describe`. Published in the background; a lost event is not an error.
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
@@ -57,7 +57,7 @@ impl Events {
         let task = tokio::spawn(async move {
             while let Some(fact) = fact_rx.recv().await {
                 let published = publish(&recorder, fact);
-                // A failure was said already, and an event that is lost is no error.
+                // A failure was said already, and an event that is lost is not an error.
                 let _ = crash.around(Write::Event, published).await;
             }
         });

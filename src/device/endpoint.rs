@@ -20,10 +20,10 @@ pub struct Endpoint {
     port: u16,
 }
 
-/// Why a text is no endpoint.
+/// Why a text is not an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum EndpointError {
-    /// The part before the port is no IPv4 address.
+    /// The part before the port is not an IPv4 address.
     #[error("{text:?} does not begin with an IPv4 address; host names and IPv6 are not supported")]
     NotIpv4 {
         /// The text.
@@ -31,7 +31,7 @@ pub enum EndpointError {
         /// What the parser says.
         source: AddrParseError,
     },
-    /// The part after the colon is no port.
+    /// The part after the colon is not a port.
     #[error("{text:?} does not end with a port from 1 to 65535")]
     NotAPort {
         /// The text.

@@ -52,7 +52,7 @@ pub struct Device {
     pub deleting: bool,
 }
 
-/// Why an Instance is no device that can be flashed.
+/// Why an Instance is not a device that can be flashed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DeviceError {
     /// The Instance was not read from an API server.

@@ -169,7 +169,7 @@ impl Inventory {
             .filter_map(|device| device.as_ref().ok())
     }
 
-    /// Every Instance that is no device that can be flashed: what a selector asks for, and why it cannot, in no order.
+    /// Every Instance that is not a device that can be flashed: what a selector asks for, and why it cannot, in no order.
     pub(super) fn unusable(&self) -> impl Iterator<Item = (&Traits, &DeviceError)> {
         self.unusable.iter().filter_map(|(uid, traits)| {
             let error = self.devices.get(uid)?.as_ref().err()?;

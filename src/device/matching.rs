@@ -36,7 +36,7 @@ pub fn matching<'a>(selector: &Selector, inventory: &'a Inventory) -> Vec<&'a De
     devices
 }
 
-/// The Instances that the selector means and that are no devices which can be flashed: how many, and of the first of them, by
+/// The Instances that the selector means and that are not devices which can be flashed: how many, and of the first of them, by
 /// namespace and name, what is wrong. None where there are none.
 #[must_use]
 pub fn not_selectable(selector: &Selector, inventory: &Inventory) -> Option<NotSelectable> {

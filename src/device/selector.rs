@@ -50,9 +50,9 @@ pub enum SelectorError {
         /// The property and the operator.
         requirement: String,
     },
-    /// A value is no range of semantic versions.
+    /// A value is not a range of semantic versions.
     #[error(
-        "requirement {requirement}: {range:?} is no range of versions; write one such as \">=1.2.0, <2.0.0\""
+        "requirement {requirement}: {range:?} is not a range of versions; write one such as \">=1.2.0, <2.0.0\""
     )]
     NotARange {
         /// The property and the operator.
@@ -139,7 +139,7 @@ impl Selector {
             && self.requirements.hold(&device.properties)
     }
 
-    /// Whether it means this Instance, which is no device that can be flashed. Of one that cannot be read only the namespace is
+    /// Whether it means this Instance, which is not a device that can be flashed. Of one that cannot be read only the namespace is
     /// known.
     pub(super) fn means(&self, traits: &Traits) -> bool {
         self.is_of(&traits.namespace)

@@ -23,7 +23,7 @@ pub struct Explanation {
 /// Explains the values of one device.
 ///
 /// # Errors
-/// The template that has no result for this device, or a layer that is no map.
+/// The template that has no result for this device, or a layer that is not a map.
 pub fn explain(layers: &Layers<'_>, context: &DeviceContext) -> Result<Explanation, LayersError> {
     let (merged, refused) = resolve(layers, context)?;
     let document = merged.values.as_object();

@@ -114,7 +114,7 @@ fn admitted(name: &str, asks: &Asks<'_>, facts: &Facts<'_>) -> Result<Arc<Class>
     let rules = class.rules.as_ref().map_err(|error| Refusal {
         reason: Reason::FlashClassInvalid,
         message: format!(
-            "FlashClass {name} cannot be used: {error}; an administrator mends it with: kubectl edit flashclass {name}"
+            "FlashClass {name} cannot be used: {error}; an administrator can fix it with: kubectl edit flashclass {name}"
         ),
     })?;
     let admits = picks(

@@ -173,7 +173,7 @@ fn kind(name: &str) -> Result<Kind, String> {
     let (api_version, kind) = name
         .rsplit_once('/')
         .filter(|(api_version, kind)| !api_version.is_empty() && !kind.is_empty())
-        .ok_or_else(|| format!("{name:?} is no kind: write group/version/Kind or v1/Kind"))?;
+        .ok_or_else(|| format!("{name:?} is not a kind: write group/version/Kind or v1/Kind"))?;
     Ok(Kind {
         api_version: api_version.to_owned(),
         kind: kind.to_owned(),

@@ -50,7 +50,7 @@ pub(super) async fn lead(
             ready.send_replace(Readiness::Waiting(broken.to_string()));
             events.publish(broken.fact(&prepared.namespace, leadership.lease_uid()));
             drop(events);
-            // An event that is lost is no error.
+            // An event that is lost is not an error.
             let _ = tokio::time::timeout(prepared.settings.write_timeout(), publisher).await;
             Err(broken.into())
         }

@@ -150,7 +150,7 @@ impl Followed {
             Err(refusal) if self.good => Change::Keep(refusal.message),
             Err(refusal) => Change::Refuse(Refusal {
                 reason: Reason::ChartInvalid,
-                message: format!("{}; mend ConfigMap {}", refusal.message, self.config_map),
+                message: format!("{}; fix ConfigMap {}", refusal.message, self.config_map),
             }),
         }
     }
@@ -216,7 +216,7 @@ mod tests {
     #[case::made_later(vec![WatchEvent::Restarted, WatchEvent::Listed, good()], "use")]
     #[case::forbidden(vec![failed()], "refuse: was not read yet: cannot watch configmaps: not for you")]
     #[case::read_after_a_failure(vec![failed(), WatchEvent::Restarted, good()], "use")]
-    #[case::bad_from_the_beginning(vec![bad()], "refuse: mend ConfigMap")]
+    #[case::bad_from_the_beginning(vec![bad()], "refuse: fix ConfigMap")]
     #[case::a_bad_edit(vec![good(), bad()], "keep: values.yaml")]
     #[case::a_mended_one(vec![good(), bad(), good()], "use")]
     #[case::deleted(vec![good(), deleted()], "keep: was deleted")]

@@ -50,7 +50,7 @@ pub enum DecodeError {
 /// Reads the bytes of `data.release`.
 ///
 /// # Errors
-/// If a layer cannot be undone or the record is too large. A record without name or version is no error here: its Secret says both.
+/// If a layer cannot be undone or the record is too large. A record without name or version is not an error here: its Secret says both.
 pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
     if bytes.len() > 2 * MAX_RECORD_BYTES {
         return Err(DecodeError::TooLarge);

@@ -35,7 +35,7 @@ pub enum NameError {
 /// The release name of a device: `flash-<uuid>`.
 ///
 /// # Errors
-/// If the result is no release name, because the UUID is not one.
+/// If the result is not a release name, because the UUID is not one.
 pub fn release_name(uuid: &str) -> Result<String, NameError> {
     let name = format!("{RELEASE_PREFIX}{uuid}");
     validate(&name)?;

@@ -30,7 +30,7 @@ const MAX_SECRET_BYTES: usize = 1 << 20;
 /// Why a record cannot become a Secret, or a Secret a record.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// The record's name is no release name.
+    /// The record's name is not a release name.
     #[error("release record cannot be stored")]
     Name(#[source] NameError),
     /// More than a Secret can hold.

@@ -34,9 +34,9 @@ pub enum SettingsError {
         /// Time without a renewal after which the lease is lost.
         deadline: Duration,
     },
-    /// A path is no JSON Pointer.
+    /// A path is not a JSON Pointer.
     #[error(
-        "--allowed-value-paths: {0:?} is no JSON Pointer: write /resources/limits, not resources.limits"
+        "--allowed-value-paths: {0:?} is not a JSON Pointer: write /resources/limits, not resources.limits"
     )]
     NoPointer(String),
     /// The log level could be changed from elsewhere.

@@ -15,7 +15,7 @@ pub enum PolicyError {
     #[error("--allowed-flash-images")]
     Image(#[source] ImagePatternError),
     /// A kind is not written with its version.
-    #[error("--extra-kinds: {0:?} is no kind: write group/version/Kind or v1/Kind")]
+    #[error("--extra-kinds: {0:?} is not a kind: write group/version/Kind or v1/Kind")]
     Kind(String),
 }
 

@@ -60,7 +60,7 @@ impl Chart {
     /// Loads a chart from a directory or an archive (`.tgz`).
     ///
     /// # Errors
-    /// If it cannot be read, is too large, or is no chart.
+    /// If it cannot be read, is too large, or is not a chart.
     pub fn load(path: &Path) -> Result<Self, LoadError> {
         if path.is_dir() {
             Self::from_directory(path)
@@ -72,7 +72,7 @@ impl Chart {
     /// Loads a chart from a directory; what its `.helmignore` names is left out.
     ///
     /// # Errors
-    /// If a file cannot be read or is a link, or it is no chart.
+    /// If a file cannot be read or is a link, or it is not a chart.
     pub fn from_directory(directory: &Path) -> Result<Self, LoadError> {
         let ignore = directory.join(".helmignore");
         let rules = if ignore.exists() {
@@ -102,7 +102,7 @@ impl Chart {
     /// Loads a packed chart. `.helmignore` was applied when it was packed.
     ///
     /// # Errors
-    /// If the archive is damaged, leaves its directory, holds links, is too large, or is no chart.
+    /// If the archive is damaged, leaves its directory, holds links, is too large, or is not a chart.
     pub fn from_archive(archive: impl Read) -> Result<Self, LoadError> {
         let damaged = |error: std::io::Error| LoadError::Archive(error.to_string());
         // The bound on the unpacked stream holds whatever the headers claim.
@@ -136,7 +136,7 @@ impl Chart {
     /// Loads a chart that was built into the program.
     ///
     /// # Errors
-    /// If it is no chart.
+    /// If it is not a chart.
     pub fn from_embedded(directory: &include_dir::Dir<'_>) -> Result<Self, LoadError> {
         fn collect(directory: &include_dir::Dir<'_>, root: &Path, files: &mut Vec<File>) {
             for file in directory.files() {
@@ -193,7 +193,7 @@ impl Chart {
         templates.sort_by(|a: &File, b: &File| a.name.cmp(&b.name));
         others.sort_by(|a: &File, b: &File| a.name.cmp(&b.name));
         let metadata = metadata.ok_or_else(|| {
-            LoadError::file("Chart.yaml", "the file is missing; this is no chart")
+            LoadError::file("Chart.yaml", "the file is missing; this is not a chart")
         })?;
         Ok(Self {
             metadata,

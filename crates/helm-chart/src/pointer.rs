@@ -12,10 +12,10 @@ use serde_json::Value;
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pointer(Vec<String>);
 
-/// A text that is no JSON Pointer.
+/// A text that is not a JSON Pointer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} is no JSON Pointer: write it as /key/key, with ~1 for a slash and ~0 for a tilde inside a key"
+    "{text:?} is not a JSON Pointer: write it as /key/key, with ~1 for a slash and ~0 for a tilde inside a key"
 )]
 pub struct PointerError {
     /// The text.

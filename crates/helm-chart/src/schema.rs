@@ -27,7 +27,7 @@ pub struct Schema(Validator);
 /// Why a schema cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
-    /// It is no JSON.
+    /// It is not JSON.
     #[error("values.schema.json: cannot be read as JSON")]
     Json(#[source] serde_json::Error),
     /// It refers to another document.
@@ -40,7 +40,7 @@ pub enum SchemaError {
         /// To what.
         target: String,
     },
-    /// It is no JSON Schema.
+    /// It is not a JSON Schema.
     #[error("values.schema.json: {path}: {message}")]
     Invalid {
         /// Where.

@@ -86,7 +86,7 @@ where
 }
 
 /// uid of the job that an object is of: by its label, or by its owner where it is held by the operator's finalizer and the label
-/// was taken off. None where it is no object of a flash.
+/// was taken off. None where it is not an object of a flash.
 fn job_uid(meta: &ObjectMeta) -> Option<String> {
     let labels = meta.labels.as_ref();
     let labelled = labels.and_then(|labels| labels.get(LABEL_JOB_UID)).cloned();

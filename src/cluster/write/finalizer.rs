@@ -15,7 +15,7 @@ use crate::{
 
 impl Writer {
     /// Takes a finalizer off the object with this uid. `finalizers` are those it was last seen with; where they differ
-    /// from the object's, nothing is written and the error is a `Conflict`. An object that is gone is no error.
+    /// from the object's, nothing is written and the error is a `Conflict`. An object that is gone is not an error.
     ///
     /// # Errors
     /// When the object has another uid or other finalizers, or the API server refuses.

@@ -79,8 +79,8 @@ fn all_requirements_have_to_hold() {
 #[case::no_range("VERSION", PropertyOperator::VersionIn, &[], "requirement VERSION VersionIn has no values")]
 #[case::too_much("ROOM", PropertyOperator::Exists, &["attic"], "requirement ROOM Exists has values")]
 #[case::empty_value("ROOM", PropertyOperator::NotIn, &["attic", ""], "requirement ROOM NotIn names an empty value")]
-#[case::not_a_range("VERSION", PropertyOperator::VersionIn, &[">=1.2.0", "newest"], "requirement VERSION VersionIn: \"newest\" is no range")]
-#[case::two_without_a_comma("VERSION", PropertyOperator::VersionIn, &[">=1.2.0 <2.0.0"], "requirement VERSION VersionIn: \">=1.2.0 <2.0.0\" is no range")]
+#[case::not_a_range("VERSION", PropertyOperator::VersionIn, &[">=1.2.0", "newest"], "requirement VERSION VersionIn: \"newest\" is not a range")]
+#[case::two_without_a_comma("VERSION", PropertyOperator::VersionIn, &[">=1.2.0 <2.0.0"], "requirement VERSION VersionIn: \">=1.2.0 <2.0.0\" is not a range")]
 #[case::which_versions("VERSION", PropertyOperator::VersionIn, &["1.2.0"], "write \"=1.2.0\" or \"^1.2.0\"")]
 #[case::which_versions_in_a_list("VERSION", PropertyOperator::VersionIn, &[">1.0.0, 1.2"], "write \"=1.2\" or \"^1.2\"")]
 fn an_error_names_the_requirement(

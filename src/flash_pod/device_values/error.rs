@@ -18,7 +18,7 @@ pub enum DeviceValuesError {
         #[source]
         source: yaml::Error,
     },
-    /// It is no map.
+    /// It is not a map.
     #[error("{file}: must be a map of values")]
     NotAMap {
         /// Name of the document.

@@ -62,7 +62,7 @@ impl Templates {
             return Err(TOO_LARGE.to_owned());
         }
         rendered.map_err(|error| message(&error))?;
-        String::from_utf8(bounded.text).map_err(|_| "the result is no text".to_owned())
+        String::from_utf8(bounded.text).map_err(|_| "the result is not text".to_owned())
     }
 }
 

@@ -28,16 +28,18 @@ pub struct ImagePattern {
     is_prefix: bool,
 }
 
-/// A text that is no pattern.
+/// A text that is not a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no image pattern: write a reference, or the beginning of one followed by *")]
+#[error(
+    "{text:?} is not an image pattern: write a reference, or the beginning of one followed by *"
+)]
 pub struct ImagePatternError {
     /// The text.
     pub text: String,
 }
 
 impl ImagePattern {
-    /// Whether a reference is allowed. What is no reference is not.
+    /// Whether a reference is allowed. What is not a reference is not.
     #[must_use]
     pub fn matches(&self, reference: &str) -> bool {
         full(reference).is_some_and(|full| {

@@ -93,7 +93,7 @@ pub fn merge(layers: &Layers<'_>, context: &DeviceContext) -> Result<Merged, Lay
 /// As [`merge`], but leaves out what is refused and says what that is.
 ///
 /// # Errors
-/// The template that has no result for this device, or a layer that is no map.
+/// The template that has no result for this device, or a layer that is not a map.
 pub fn resolve(
     layers: &Layers<'_>,
     context: &DeviceContext,

@@ -59,7 +59,7 @@ pub enum LayersError {
     /// A template has no result for this device.
     #[error(transparent)]
     Render(#[from] RenderError),
-    /// A layer is no map.
+    /// A layer is not a map.
     #[error("the values of {layer} must be a map")]
     NotAMap {
         /// Which one.

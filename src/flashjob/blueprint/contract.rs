@@ -92,7 +92,7 @@ fn container(spec: &Value) -> Vec<String> {
         };
         match value {
             None => broken.push(format!(
-                "{FLASH_CONTAINER}: the variable {name} is missing, or is no plain value"
+                "{FLASH_CONTAINER}: the variable {name} is missing, or is not a plain value"
             )),
             Some("") if NEEDED.contains(name) => {
                 broken.push(format!("{FLASH_CONTAINER}: the variable {name} is empty"));
@@ -148,7 +148,7 @@ mod tests {
     #[case::no_variables(1, |pod: &mut Value| pod["spec"]["containers"][1]["env"] = json!(null), "flash-container: the variable FIRMWARE is missing")]
     #[case::none_of_a_name(1, |pod: &mut Value| pod["spec"]["containers"][1]["env"][4]["name"] = json!("IP"), "the variable EXTERNAL_IP is missing")]
     #[case::an_optional_one(1, |pod: &mut Value| pod["spec"]["containers"][1]["env"][5]["name"] = json!("ID"), "the variable UUID is missing")]
-    #[case::from_elsewhere(1, |pod: &mut Value| pod["spec"]["containers"][1]["env"][0] = json!({"name": "FIRMWARE", "valueFrom": {}}), "the variable FIRMWARE is missing, or is no plain value")]
+    #[case::from_elsewhere(1, |pod: &mut Value| pod["spec"]["containers"][1]["env"][0] = json!({"name": "FIRMWARE", "valueFrom": {}}), "the variable FIRMWARE is missing, or is not a plain value")]
     #[case::empty(1, |pod: &mut Value| pod["spec"]["containers"][1]["env"][2]["value"] = json!(""), "the variable DEVICE is empty")]
     #[case::twice(1, |pod: &mut Value| pod["spec"]["containers"][1]["env"][6]["name"] = json!("VERSION"), "the variable VERSION is there twice")]
     fn what_the_operator_cannot_serve_is_named(

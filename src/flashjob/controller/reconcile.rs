@@ -72,7 +72,7 @@ fn say_too_large(ctx: &Context, job: &Job, error: &ApiError) {
     ctx.event(job, None, (true, reason), note);
 }
 
-/// What somebody else wrote meanwhile, or another leader, is no error of a pass.
+/// What somebody else wrote meanwhile, or another leader, is not an error of a pass.
 const fn outcome_of(error: &ErrorKind) -> &'static str {
     match error {
         ErrorKind::Conflict => "conflict",

@@ -5,13 +5,13 @@ use crate::api::Amount;
 /// The amount of so many devices, a percentage rounded up and at least 1: the size of a step.
 ///
 /// # Errors
-/// Where the amount is no number of devices from 1 and no percentage from 1 % to 100 %.
+/// Where the amount is not a number of devices from 1 and no percentage from 1 % to 100 %.
 pub fn at_least_one(amount: &Amount, of: usize) -> Result<usize, String> {
     match share(amount)? {
         Share::Count(count) if count >= 1 => Ok(count),
         Share::Percent(percent) if percent >= 1 => Ok((of * percent).div_ceil(100).max(1)),
         Share::Count(_) | Share::Percent(_) => Err(format!(
-            "{} is no device: say at least 1, or \"1%\"",
+            "{} is not a device: say at least 1, or \"1%\"",
             text(amount)
         )),
     }
@@ -20,7 +20,7 @@ pub fn at_least_one(amount: &Amount, of: usize) -> Result<usize, String> {
 /// The amount of so many devices, a percentage rounded down: a number of failures.
 ///
 /// # Errors
-/// Where the amount is no number of devices and no percentage from 0 % to 100 %.
+/// Where the amount is not a number of devices and no percentage from 0 % to 100 %.
 pub fn rounded_down(amount: &Amount, of: usize) -> Result<usize, String> {
     Ok(match share(amount)? {
         Share::Count(count) => count,
@@ -54,14 +54,16 @@ pub fn share(amount: &Amount) -> Result<Share, String> {
     match amount {
         Amount::Count(count) => usize::try_from(*count)
             .map(Share::Count)
-            .map_err(|_| format!("{count} is no number of devices")),
+            .map_err(|_| format!("{count} is not a number of devices")),
         Amount::Percent(percent) => percent
             .strip_suffix('%')
             .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
             .and_then(|digits| digits.parse().ok())
             .filter(|percent| *percent <= 100)
             .map(Share::Percent)
-            .ok_or_else(|| format!("{percent:?} is no whole percentage from \"0%\" to \"100%\"")),
+            .ok_or_else(|| {
+                format!("{percent:?} is not a whole percentage from \"0%\" to \"100%\"")
+            }),
     }
 }
 

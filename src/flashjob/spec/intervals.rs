@@ -15,7 +15,7 @@ pub struct IndexSet {
     ranges: Vec<(usize, usize)>,
 }
 
-/// Why a text is no index set.
+/// Why a text is not an index set.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum IndexSetError {
     /// An item is neither a number nor a range.
@@ -58,7 +58,7 @@ impl IndexSet {
     /// devices again.
     ///
     /// # Errors
-    /// Where the text is too long, or an item is no index and no range, or not below the limit.
+    /// Where the text is too long, or an item is not an index and no range, or not below the limit.
     pub fn parse(text: &str, limit: usize) -> Result<Self, IndexSetError> {
         if text.len() > MAX_TEXT {
             return Err(IndexSetError::TooLong {

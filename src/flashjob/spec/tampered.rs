@@ -76,7 +76,7 @@ fn of_sets(status: &FlashJobStatus) -> Option<String> {
             }
         }
     }
-    // What the selector chose is no result.
+    // What the selector chose is not a result.
     known.pop();
     for (place, (field, set)) in known.iter().enumerate() {
         let mut others = known[..place].iter();

@@ -124,7 +124,7 @@ fn spans(windows: &[Window], now: Timestamp) -> Result<Vec<Span>, String> {
 fn parse(index: usize, window: &Window) -> Result<(Time, TimeZone), String> {
     let start = Time::strptime("%H:%M", &window.start).map_err(|_| {
         format!(
-            "[{index}].start: {:?} is no time of day such as 22:00",
+            "[{index}].start: {:?} is not a time of day such as 22:00",
             window.start
         )
     })?;

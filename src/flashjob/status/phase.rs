@@ -104,7 +104,7 @@ fn done(tally: &Tally) -> String {
 fn troubled(refusal: Refusal, tally: &Tally) -> JobVerdict {
     let Refusal { reason, message } = refusal;
     let suspended = reason == Reason::ClassSuspended;
-    // An administrator may mend the class at any time, and then the job goes on: that is no end.
+    // An administrator may fix the class at any time, and then the job goes on: that is not an end.
     let of_class = matches!(
         reason,
         Reason::FlashClassNotFound

@@ -26,11 +26,13 @@ pub(super) fn metadata_of(file: &File) -> Result<Metadata, LoadError> {
     let required = |name: &str| field(name).ok_or_else(|| wrong(format!("{name} is missing")));
     let name = required("name")?;
     if name.contains('/') || name == "." || name == ".." {
-        return Err(wrong(format!("{name:?} is no chart name")));
+        return Err(wrong(format!("{name:?} is not a chart name")));
     }
     let version = required("version")?;
     if !is_version(&version) {
-        return Err(wrong(format!("version {version:?} is no semantic version")));
+        return Err(wrong(format!(
+            "version {version:?} is not a semantic version"
+        )));
     }
     let api_version = field("apiVersion").unwrap_or_else(|| "v1".to_owned());
     if !matches!(api_version.as_str(), "v1" | "v2") {

@@ -167,7 +167,7 @@ impl Program {
         let text = finished.stdout.trim();
         Version::parse(text.trim_start_matches('v')).map_err(|error| {
             unusable(format!(
-                "{:?} is no version: {error}",
+                "{:?} is not a version: {error}",
                 text.chars().take(80).collect::<String>()
             ))
         })

@@ -34,7 +34,7 @@ pub struct Upgrade {
     pub description: String,
 }
 
-/// One `helm uninstall`. A release that does not exist is no failure.
+/// One `helm uninstall`. A release that does not exist is not a failure.
 #[derive(Clone, Debug)]
 pub struct Uninstall {
     /// Release name.

@@ -132,7 +132,7 @@ fn read(directory: &TempDir, name: &str) -> String {
 #[rstest]
 #[case("echo v3.13.9", "helm 3.13.9; needed is 3.14.0")]
 #[case("echo v5.0.0-rc.1", "helm 5.0.0-rc.1")]
-#[case("echo '<no value>'", "is no version")]
+#[case("echo '<no value>'", "is not a version")]
 #[case("echo 'Error: broken' >&2; exit 3", "broken")]
 #[tokio::test]
 async fn a_helm_of_another_version_is_refused_with_what_was_found(

@@ -59,7 +59,7 @@ fn parts(value: &Value, unit: i64) -> f64 {
     (nanoseconds / unit) as f64 + (nanoseconds % unit) as f64 / unit as f64
 }
 
-/// Zero for what is no duration.
+/// Zero for what is not a duration.
 fn nanoseconds(value: &Value) -> i64 {
     let found = match value {
         Value::String(text) => {

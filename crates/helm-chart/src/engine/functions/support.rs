@@ -111,7 +111,7 @@ pub(super) fn kind_name(value: &Value) -> &'static str {
     value.kind().name()
 }
 
-/// `cast.ToInt64`: zero for what is no number.
+/// `cast.ToInt64`: zero for what is not a number.
 pub(super) fn to_int64(value: &Value) -> i64 {
     match value {
         Value::Int(number) | Value::Int64(number) => *number,
