@@ -8,7 +8,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 STATE ?= $(TARGET)/control-plane
 export FLASHJOB_CACHE
 
-.PHONY: help demo up down test unit sim rollout-proof chaos chaos-api e2e bench bench-micro lint checkov sbom reproducible generate ci tools
+.PHONY: help demo up down test unit sim rollout-proof chaos chaos-api e2e bench bench-micro lines lint checkov sbom reproducible generate ci tools
 help: ## Show this list.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
@@ -53,6 +53,9 @@ bench: bench-micro ## Measure speed and cost, 20 minutes; KEEP=1 into docs (BENC
 
 bench-micro: ## Measure the pure parts alone, one minute.
 	cargo bench --locked --bench micro -- --warm-up-time 1 --measurement-time 2
+
+lines: ## Print how many lines of code each room has.
+	@hack/lines.sh
 
 lint: ## Formatting, clippy, rustdoc, charts, licences.
 	@.ci/run fmt clippy doc charts deny
