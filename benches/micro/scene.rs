@@ -12,10 +12,10 @@ use flashjob_operator::{
             ledger::Ledger,
             memory::{Found, Memory},
             objects::{
-                Address, AttemptKey, ContainerSight, Identity, PodSight, RecordSight, ServiceSight,
-                Sight,
+                Address, AttemptKey, ContainerSight, Identity, ObservedObject, ObservedPod,
+                ObservedRecord, ObservedService,
             },
-            selection::Roster,
+            selection::Selection,
             wait_queue::Line,
             waits::Moment,
         },
@@ -23,7 +23,7 @@ use flashjob_operator::{
             Plan, plan,
             select_devices::{Choice, selection_status},
         },
-        spec::{intervals::IndexSet, job::Job},
+        spec::{intervals::Intervals, job::Job},
         status,
         verdict::{Outcome, Verdict},
     },
@@ -40,7 +40,7 @@ const JOB: &str = "6a4c1b7e-0c1f-4a57-9a39-8a6a3c0f6f10";
 pub struct Scene {
     /// The job.
     pub job: Job,
-    roster: Roster,
+    roster: Selection,
     inventory: Inventory,
     ledger: Ledger,
     line: Line,
@@ -70,14 +70,14 @@ impl Scene {
             inventory.apply(&instance(index));
         }
         let uuids: Vec<String> = (0..devices).map(uuid).collect();
-        let roster = Roster::new(1, select(&uuids, &inventory));
+        let roster = Selection::new(1, select(&uuids, &inventory));
         let fresh = job(None);
         let terms = Terms::default();
         let spec = fresh.spec.as_ref().unwrap();
         let effective = terms.effective(spec, "native", 120);
         let mut status = status::open_round(&fresh, &roster, "", (effective, None), now());
         let choice = Choice {
-            chosen: IndexSet::parse(&format!("0-{}", devices - 1), devices).unwrap(),
+            chosen: Intervals::parse(&format!("0-{}", devices - 1), devices).unwrap(),
             ..Choice::default()
         };
         status.selection = Some(selection_status(&fresh, roster.devices(), &choice));
@@ -159,7 +159,7 @@ impl Scene {
         };
         let release = format!("flash-{}", uuid(index));
         let object = format!("{release}-{index:08x}");
-        self.ledger.see_record(RecordSight {
+        self.ledger.see_record(ObservedRecord {
             sight: sight(&identity, format!("sh.helm.release.v1.{release}.v1")),
             revision: 1,
             status: Status::Deployed,
@@ -169,13 +169,13 @@ impl Scene {
             settled: None,
             stored: None,
         });
-        self.ledger.see_service(ServiceSight {
+        self.ledger.see_service(ObservedService {
             sight: sight(&identity, object.clone()),
             address: Address::Ipv4("192.0.2.1".into()),
             restricted: true,
             finalizers: vec![TRACKING_FINALIZER.into()],
         });
-        self.ledger.see_pod(PodSight {
+        self.ledger.see_pod(ObservedPod {
             sight: sight(&identity, format!("{object}-pod")),
             phase: "Running".into(),
             reason: None,
@@ -191,8 +191,8 @@ impl Scene {
     }
 }
 
-fn sight(identity: &Identity, name: String) -> Sight {
-    Sight {
+fn sight(identity: &Identity, name: String) -> ObservedObject {
+    ObservedObject {
         identity: identity.clone(),
         uid: format!("uid of {name}"),
         name,

@@ -14,8 +14,8 @@ use crate::flashjob::{
         ledger::{Attempt, Ledger},
         memory::Found,
         objects::{
-            Address, AttemptKey, ContainerSight, Identity, PodSight, RecordSight, ServiceSight,
-            Sight,
+            Address, AttemptKey, ContainerSight, Identity, ObservedObject, ObservedPod,
+            ObservedRecord, ObservedService,
         },
     },
     spec::job::Job,
@@ -75,9 +75,9 @@ pub fn identity(index: usize, id: &str) -> Identity {
     }
 }
 
-pub fn sight(identity: &Identity, name: &str, version: u64, created: Timestamp) -> Sight {
+pub fn sight(identity: &Identity, name: &str, version: u64, created: Timestamp) -> ObservedObject {
     let uid = format!("{name}/{version}");
-    Sight {
+    ObservedObject {
         identity: identity.clone(),
         name: name.into(),
         uid,
@@ -89,9 +89,9 @@ pub fn sight(identity: &Identity, name: &str, version: u64, created: Timestamp) 
 }
 
 /// A Pod that the kubelet has not taken up yet.
-pub fn pod(identity: &Identity) -> PodSight {
+pub fn pod(identity: &Identity) -> ObservedPod {
     let name = format!("flash-{}-{}", identity.uuid, identity.key.id);
-    PodSight {
+    ObservedPod {
         sight: sight(identity, &name, 3, at(0)),
         phase: "Pending".into(),
         reason: None,
@@ -109,8 +109,8 @@ pub fn pod(identity: &Identity) -> PodSight {
     }
 }
 
-pub fn running(identity: &Identity) -> PodSight {
-    PodSight {
+pub fn running(identity: &Identity) -> ObservedPod {
+    ObservedPod {
         phase: "Running".into(),
         started: Some(at(0)),
         container: ContainerSight::Running,
@@ -118,21 +118,21 @@ pub fn running(identity: &Identity) -> PodSight {
     }
 }
 
-pub fn ended(identity: &Identity) -> PodSight {
+pub fn ended(identity: &Identity) -> ObservedPod {
     let container = ContainerSight::Terminated {
         exit_code: 0,
         reason: Some("Completed".into()),
     };
-    PodSight {
+    ObservedPod {
         phase: "Succeeded".into(),
         container,
         ..running(identity)
     }
 }
 
-pub fn service(identity: &Identity, address: Address) -> ServiceSight {
+pub fn service(identity: &Identity, address: Address) -> ObservedService {
     let name = format!("flash-{}-{}", identity.uuid, identity.key.id);
-    ServiceSight {
+    ObservedService {
         sight: sight(identity, &name, 2, at(0)),
         address,
         restricted: true,
@@ -144,9 +144,9 @@ pub fn address() -> Address {
     Address::Ipv4("198.51.100.7".into())
 }
 
-pub fn record(identity: &Identity, status: Status, has_pod: bool) -> RecordSight {
+pub fn record(identity: &Identity, status: Status, has_pod: bool) -> ObservedRecord {
     let name = format!("sh.helm.release.v1.flash-{}.v1", identity.uuid);
-    RecordSight {
+    ObservedRecord {
         sight: sight(identity, &name, 1, at(0)),
         revision: 1,
         status,
@@ -176,7 +176,7 @@ fn chart() -> Chart {
 }
 
 /// A record that says which attempt at its device it is of.
-pub fn numbered(identity: &Identity, attempt: u32, status: Status) -> RecordSight {
+pub fn numbered(identity: &Identity, attempt: u32, status: Status) -> ObservedRecord {
     let known = record(identity, status, true);
     let (job_uid, nonce) = (&identity.key.job_uid, "nonce");
     let stored = Stored {
@@ -220,7 +220,7 @@ pub fn numbered(identity: &Identity, attempt: u32, status: Status) -> RecordSigh
     };
     let mut sight = known.sight;
     sight.uid = format!("{}/{attempt}", sight.uid);
-    RecordSight {
+    ObservedRecord {
         sight,
         revision: attempt,
         settled: (status == Status::Failed).then_some(attempt),
@@ -231,9 +231,9 @@ pub fn numbered(identity: &Identity, attempt: u32, status: Status) -> RecordSigh
 
 /// An attempt of which these objects exist.
 pub fn attempt(
-    record: Option<RecordSight>,
-    service: Option<ServiceSight>,
-    pod: Option<PodSight>,
+    record: Option<ObservedRecord>,
+    service: Option<ObservedService>,
+    pod: Option<ObservedPod>,
 ) -> Attempt {
     let mut ledger = Ledger::default();
     let who = identity(0, "a");
@@ -246,9 +246,9 @@ pub fn attempt(
 
 pub fn take_in(
     ledger: &mut Ledger,
-    record: Option<RecordSight>,
-    service: Option<ServiceSight>,
-    pod: Option<PodSight>,
+    record: Option<ObservedRecord>,
+    service: Option<ObservedService>,
+    pod: Option<ObservedPod>,
 ) {
     record.map(|record| ledger.see_record(record));
     service.map(|service| ledger.see_service(service));

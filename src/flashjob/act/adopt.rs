@@ -15,7 +15,7 @@ use crate::{
         act::context::Context,
         observe::{
             ledger::ObjectKind,
-            objects::{Identity, Sight},
+            objects::{Identity, ObservedObject},
         },
         plan::attempt::adoption::{self, Marks, NO_ROUND},
         spec::job::Job,
@@ -108,7 +108,7 @@ async fn adopt_pod(
 async fn adopt_service(
     ctx: &Context,
     identity: &Identity,
-    sight: &Sight,
+    sight: &ObservedObject,
     marks: &Marks,
 ) -> Result<(), StepError> {
     let api: Api<Service> = Api::namespaced(ctx.read.clone(), &identity.namespace);
@@ -135,7 +135,7 @@ async fn adopt_service(
 /// The object as it is now, if it is still the one that was seen; no watch says when it goes.
 async fn live<K: Resource>(
     ctx: &Context,
-    sight: &Sight,
+    sight: &ObservedObject,
     get: impl Future<Output = Result<Option<K>, ApiError>>,
 ) -> Result<Option<K>, ApiError> {
     let found = get.await?;

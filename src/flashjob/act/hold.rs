@@ -10,7 +10,7 @@ use crate::{
     crash::Write,
     flashjob::{
         act::context::Context,
-        observe::objects::{Identity, ServiceSight},
+        observe::objects::{Identity, ObservedService},
     },
     names::TRACKING_FINALIZER,
 };
@@ -25,7 +25,7 @@ pub async fn hold(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
         let attempt = state.ledger.attempt(&identity.key);
         attempt.and_then(|attempt| attempt.service.clone())
     };
-    let Some(service) = service.filter(ServiceSight::may_be_held) else {
+    let Some(service) = service.filter(ObservedService::may_be_held) else {
         return Ok(());
     };
     let key = ObjectKey::service(&identity.namespace, &service.sight.name);
@@ -47,7 +47,7 @@ pub async fn hold(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
 }
 
 /// Refused where the Service is another one, or changed since it was seen: a list cannot be merged.
-fn patch(service: &ServiceSight) -> Value {
+fn patch(service: &ObservedService) -> Value {
     let mut finalizers = service.finalizers.clone();
     finalizers.push(TRACKING_FINALIZER.to_owned());
     json!({"metadata": {
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn a_service_is_held_as_it_was_seen_and_keeps_what_others_hold_it_by() {
         let others = vec!["service.kubernetes.io/load-balancer-cleanup".to_owned()];
-        let service = ServiceSight {
+        let service = ObservedService {
             finalizers: others,
             ..fixtures::service(&identity(0, "a"), address())
         };

@@ -12,7 +12,7 @@ use crate::{
     api::Refusal,
     flashjob::{
         act::{self, NextPass},
-        observe::selection::Roster,
+        observe::selection::Selection,
         plan::{
             rerun,
             select_devices::{self, Choice, Selecting, TooMany},
@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Reads the frozen selection of the stored round, once.
-pub(crate) async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError> {
+pub(crate) async fn load_selection(ctx: &Context, job: &Job) -> Result<(), ApiError> {
     let Some(round) = &job.status.round else {
         return Ok(());
     };
@@ -67,7 +67,7 @@ pub(crate) async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError
     let mut state = ctx.state();
     let lost = match gathered {
         Ok(devices) => {
-            let roster = Roster::named_by(&job.status, round.number, devices);
+            let roster = Selection::named_by(&job.status, round.number, devices);
             let before = state.rosters.insert(job.uid.clone(), Arc::new(roster));
             if before.is_some_and(|before| before.round != round.number) {
                 state.memory(&job.uid).begin_round();
@@ -75,7 +75,7 @@ pub(crate) async fn load_roster(ctx: &Context, job: &Job) -> Result<(), ApiError
             None
         }
         Err(message) => {
-            let roster = Roster::new(round.number, Vec::new());
+            let roster = Selection::new(round.number, Vec::new());
             state.rosters.insert(job.uid.clone(), Arc::new(roster));
             Some(message)
         }
@@ -128,7 +128,7 @@ pub(crate) fn wants_round(ctx: &Context, job: &Job) -> bool {
 fn choose(
     ctx: &Context,
     job: &Job,
-    roster: &Roster,
+    roster: &Selection,
     recalled: bool,
 ) -> Option<Result<Choice, TooMany>> {
     let spec = job.spec.as_ref().ok()?;
@@ -206,7 +206,7 @@ pub(crate) async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<Nex
     // Slices of this round without a status that names it are of a crash in between: the round begins with them.
     let left = act::job::revisions(ctx, job).await?.believed;
     let mut devices = device::gather(&left, number).unwrap_or_default();
-    let known = Roster::new(number, devices.clone());
+    let known = Selection::new(number, devices.clone());
     let choice = match choose(ctx, job, &known, true) {
         Some(Ok(choice)) => choice,
         Some(Err(too_many)) => {
@@ -218,7 +218,7 @@ pub(crate) async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<Nex
     act::job::store_selection(ctx, job, number, devices.len(), &choice.more).await?;
     devices.extend(choice.more.iter().cloned());
     act::job::store_class(ctx, job, &frozen).await?;
-    let roster = Roster::new(number, devices);
+    let roster = Selection::new(number, devices);
     let effective =
         ctx.state()
             .terms(job)
@@ -327,7 +327,7 @@ pub(crate) async fn follow_spec(ctx: &Arc<Context>, job: &Job) -> Result<bool, A
     }
     ctx.state().rosters.insert(
         job.uid.clone(),
-        Arc::new(Roster::new(roster.round, devices)),
+        Arc::new(Selection::new(roster.round, devices)),
     );
     Ok(true)
 }

@@ -14,7 +14,7 @@ use crate::{
         act::context::Context,
         observe::{
             memory::Found,
-            objects::{ContainerSight, Identity, PodSight},
+            objects::{ContainerSight, Identity, ObservedPod},
         },
         plan::attempt::adoption,
         spec::job::Job,
@@ -103,7 +103,7 @@ pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Resu
 }
 
 /// Whether the Pod may yet say why its flash container failed: deadlines and evictions are written when all containers have ended.
-fn may_tell_more(pod: &PodSight) -> bool {
+fn may_tell_more(pod: &ObservedPod) -> bool {
     let failed =
         matches!(pod.container, ContainerSight::Terminated { exit_code, .. } if exit_code != 0);
     failed && !pod.phase_is_final()
@@ -129,7 +129,7 @@ fn unread_for(ctx: &Context, identity: &Identity) -> SignedDuration {
     now.duration_since(since)
 }
 
-async fn log(ctx: &Context, pod: &PodSight) -> Result<String, ApiError> {
+async fn log(ctx: &Context, pod: &ObservedPod) -> Result<String, ApiError> {
     let reader = Reader::new(ctx.read.clone(), LOG_PATIENCE);
     let (namespace, name) = (&pod.sight.identity.namespace, &pod.sight.name);
     reader.pod_log(namespace, name, FLASH_CONTAINER).await

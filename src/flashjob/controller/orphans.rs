@@ -15,7 +15,7 @@ use crate::flashjob::{
         stored::Stage,
         waits::{Now, Waits},
     },
-    plan::attempt::{Ending, Step, Wish, decide, state_machine::JobState},
+    plan::attempt::{AttemptGoal, Ending, Step, decide, state_machine::JobState},
     verdict::Outcome,
 };
 
@@ -49,7 +49,7 @@ pub(crate) fn plan_orphans(state: &mut State, bounds: &Bounds, now: Now) -> Vec<
                 at: Some(found.at),
                 stage: Stage::Final,
             });
-            let wish = Wish {
+            let wish = AttemptGoal {
                 job: JobState::Leaving,
                 ending,
                 was_flashing: false,

@@ -14,7 +14,7 @@ use crate::flashjob::{
         context::Context,
         finalize::Deletion,
         open_round::{
-            class_is_due, follow_spec, freeze_class, load_roster, open_round, rerun_failed,
+            class_is_due, follow_spec, freeze_class, load_selection, open_round, rerun_failed,
             wants_round,
         },
         preflight::try_values,
@@ -93,7 +93,7 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
         }
         return Ok(None);
     }
-    load_roster(ctx, job).await?;
+    load_selection(ctx, job).await?;
     // What is not stored would be carried out again and again.
     if may_change_round(ctx, job) {
         if class_is_due(ctx, job) {

@@ -15,7 +15,7 @@ use crate::{
         blueprint::FlashPod,
         observe::{
             Derived, Observed, World, bounds::Bounds, ledger::Ledger, memory::Memory,
-            selection::Roster, wait_queue::Line, waits::Moment,
+            selection::Selection, wait_queue::Line, waits::Moment,
         },
         plan::{
             rollout::{failure_limits, pace::pace},
@@ -78,7 +78,7 @@ pub fn imagine(job: Job, cluster: &Cluster, flash_pod: &FlashPod, now: Timestamp
         Ok(choice) => (choice, None),
         Err(refusal) => (Choice::default(), Some(refusal)),
     };
-    let roster = Roster::new(1, choice.more.clone());
+    let roster = Selection::new(1, choice.more.clone());
     let world = World {
         akri_installed: cluster.akri_installed,
         chart: None,
@@ -139,11 +139,24 @@ fn select(job: &Job, inventory: &Inventory) -> Result<Choice, Refusal> {
         message: format!("spec.deviceSelector: {error}"),
     })?;
     let selecting = Selecting::Anew(selector.as_ref());
-    choose(&Roster::default(), None, &spec.uuid, selecting, inventory).map_err(refused)
+    choose(
+        &Selection::default(),
+        None,
+        &spec.uuid,
+        selecting,
+        inventory,
+    )
+    .map_err(refused)
 }
 
 /// The job with its first round open.
-fn begun(job: Job, roster: &Roster, choice: &Choice, effective: Effective, now: Timestamp) -> Job {
+fn begun(
+    job: Job,
+    roster: &Selection,
+    choice: &Choice,
+    effective: Effective,
+    now: Timestamp,
+) -> Job {
     let mut object = job.to_object();
     object.status = None;
     let fresh = Job::of_answer(object.clone());

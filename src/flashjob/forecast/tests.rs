@@ -66,7 +66,9 @@ fn mixed() -> Scene {
     ));
     let uuids: Vec<String> = (0..6).map(uuid).collect();
     let devices = crate::device::select(&uuids, &scene.inventory);
-    scene.roster = Some(crate::flashjob::observe::selection::Roster::new(1, devices));
+    scene.roster = Some(crate::flashjob::observe::selection::Selection::new(
+        1, devices,
+    ));
     scene
 }
 
@@ -214,7 +216,9 @@ fn what_a_device_says_is_one_line_of_the_forecast_and_what_is_not_selected_is_to
     ));
     let uuids: Vec<String> = (0..2).map(uuid).collect();
     let devices = crate::device::select(&uuids, &scene.inventory);
-    scene.roster = Some(crate::flashjob::observe::selection::Roster::new(1, devices));
+    scene.roster = Some(crate::flashjob::observe::selection::Selection::new(
+        1, devices,
+    ));
     let mut forecast = asking(&scene, &[rung("", 2, None)], None);
     forecast.not_selectable = Some(crate::api::NotSelectable {
         count: 23,

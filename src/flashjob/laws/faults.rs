@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{DEVICES, JOBS, election::Stage, task::Wire, world::World};
 use crate::flashjob::{
     fixtures::{endpoint, uuid},
-    observe::objects::PodSight,
+    observe::objects::ObservedPod,
     plan::attempt::PodRemoval,
 };
 
@@ -137,7 +137,7 @@ impl World {
     /// Not of an attempt whose Pod a leader has not been told of yet, nor of one whose Pod a person took away: nothing else
     /// would speak for it.
     fn delete_record_by_hand(&mut self) {
-        let unseen = |pod: &PodSight| {
+        let unseen = |pod: &ObservedPod| {
             let mut leaders = self
                 .replicas
                 .iter()

@@ -17,7 +17,10 @@ use crate::{
         fixtures::{self, endpoint},
         observe::{
             ledger::{Ledger, ObjectKind, UnsealedObject},
-            objects::{Address, AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight},
+            objects::{
+                Address, AttemptKey, Identity, ObservedObject, ObservedPod, ObservedRecord,
+                ObservedService,
+            },
         },
     },
     release::Status,
@@ -29,13 +32,13 @@ const MOST: usize = 6;
 /// An object that nobody of ours wrote, as a leader would see it who believed it.
 #[derive(Clone, Debug)]
 pub enum Forgery {
-    Record(RecordSight),
-    Service(ServiceSight),
-    Pod(PodSight),
+    Record(ObservedRecord),
+    Service(ObservedService),
+    Pod(ObservedPod),
 }
 
 impl Forgery {
-    pub const fn sight(&self) -> &Sight {
+    pub const fn sight(&self) -> &ObservedObject {
         match self {
             Self::Record(record) => &record.sight,
             Self::Service(service) => &service.sight,
@@ -43,7 +46,7 @@ impl Forgery {
         }
     }
 
-    fn sight_mut(&mut self) -> &mut Sight {
+    fn sight_mut(&mut self) -> &mut ObservedObject {
         match self {
             Self::Record(record) => &mut record.sight,
             Self::Service(service) => &mut service.sight,
@@ -186,7 +189,7 @@ impl World {
         let name = format!("forged-{number}");
         let forged = match kind {
             0 => Forgery::Record(forged_record(&who, number, now, self.chance.one_in(2))),
-            1 => Forgery::Service(ServiceSight {
+            1 => Forgery::Service(ObservedService {
                 sight: fixtures::sight(&who, &name, number, now),
                 ..fixtures::service(&who, Address::Ipv4("198.51.100.66".into()))
             }),
@@ -196,7 +199,7 @@ impl World {
                 } else {
                     fixtures::pod(&who)
                 };
-                Forgery::Pod(PodSight {
+                Forgery::Pod(ObservedPod {
                     sight: fixtures::sight(&who, &name, number, now),
                     ..pod
                 })
@@ -208,7 +211,7 @@ impl World {
     }
 }
 
-fn forged_record(who: &Identity, number: u64, now: Timestamp, deployed: bool) -> RecordSight {
+fn forged_record(who: &Identity, number: u64, now: Timestamp, deployed: bool) -> ObservedRecord {
     let status = if deployed {
         Status::Deployed
     } else {
@@ -216,7 +219,7 @@ fn forged_record(who: &Identity, number: u64, now: Timestamp, deployed: bool) ->
     };
     let revision = 90 + u32::try_from(number % 9).unwrap();
     let name = format!("sh.helm.release.v1.flash-{}.v{revision}", who.uuid);
-    RecordSight {
+    ObservedRecord {
         sight: fixtures::sight(who, &name, number, now),
         revision,
         ..fixtures::record(who, status, deployed)

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     flashjob::{
         observe::{
-            objects::{Address, Identity, PodSight},
+            objects::{Address, Identity, ObservedPod},
             stored,
         },
         spec::job::{Finals, Job},
@@ -142,7 +142,7 @@ impl Api {
     }
 
     /// The tracking finalizer goes only after the end was read, and, where the job wants the verdict, stored.
-    pub fn check_untracked(&mut self, pod: &PodSight) {
+    pub fn check_untracked(&mut self, pod: &ObservedPod) {
         let (flash, who) = (&self.flashes[&pod.sight.uid], &pod.sight.identity);
         if !flash.ran {
             return;
@@ -275,7 +275,7 @@ impl Api {
 
     /// Nothing is left but what the rules keep: failed records of jobs that exist. Every flash has its verdict.
     pub fn check_end(&mut self) {
-        let failed = |record: &&crate::flashjob::observe::objects::RecordSight| {
+        let failed = |record: &&crate::flashjob::observe::objects::ObservedRecord| {
             let uid = &record.sight.identity.key.job_uid;
             record.status == Status::Failed && self.jobs.contains_key(uid)
         };

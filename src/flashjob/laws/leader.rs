@@ -22,7 +22,7 @@ use crate::{
             cache::State,
             ledger::Ledger,
             objects::{AttemptKey, Identity},
-            selection::Roster,
+            selection::Selection,
             waits::Now,
         },
         plan::{
@@ -89,7 +89,7 @@ impl Leader {
         let records = api.records.values().cloned().map(Event::Record);
         let services = api.services.values().cloned().map(Event::Service);
         let is_late =
-            |pod: &&crate::flashjob::observe::objects::PodSight| late.contains(&pod.sight.name);
+            |pod: &&crate::flashjob::observe::objects::ObservedPod| late.contains(&pod.sight.name);
         let (after, before): (Vec<_>, Vec<_>) = api.pods.values().partition(is_late);
         let pods = before.into_iter().cloned().map(Event::Pod);
         let forged = api.forged.values().cloned().map(Event::Forged);
@@ -237,7 +237,7 @@ impl Leader {
             }
             return Some((Plan::default(), !job.deleting));
         }
-        self.load_roster(api, &job);
+        self.load_selection(api, &job);
         let named = !job.spec.as_ref().unwrap().uuid.is_empty();
         if !job.deleting && named && !job.round_is_current() {
             self.open_round(api, &job);
@@ -309,7 +309,7 @@ impl Leader {
         self.state.tidy();
     }
 
-    fn load_roster(&mut self, api: &Api, job: &Job) {
+    fn load_selection(&mut self, api: &Api, job: &Job) {
         let Some(round) = &job.status.round else {
             return;
         };
@@ -318,7 +318,7 @@ impl Leader {
             return;
         }
         let devices = api.selection(&job.uid, round.number);
-        let roster = Arc::new(Roster::named_by(&job.status, round.number, devices));
+        let roster = Arc::new(Selection::named_by(&job.status, round.number, devices));
         let before = self.state.rosters.insert(job.uid.clone(), roster);
         if before.is_some_and(|before| before.round != round.number) {
             self.state.memory(&job.uid).begin_round();
@@ -329,7 +329,7 @@ impl Leader {
         let number = job.status.round.as_ref().map_or(0, |round| round.number) + 1;
         let mut devices = api.selection(&job.uid, number);
         let uuids = &job.spec.as_ref().unwrap().uuid;
-        let missing = Roster::new(number, devices.clone()).missing(uuids);
+        let missing = Selection::new(number, devices.clone()).missing(uuids);
         let selected = device::select(&missing, &self.state.inventory);
         let more = match self.state.rosters.get(&job.uid) {
             Some(before) => before.recall(selected),
@@ -338,7 +338,7 @@ impl Leader {
         let slice = Op::StoreSelection(number, devices.len(), more.clone());
         let stored = (!more.is_empty()).then_some(slice);
         devices.extend(more);
-        let roster = Roster::new(number, devices);
+        let roster = Selection::new(number, devices);
         let wanted = status::open_round(job, &roster, "hash", effective_of(job), self.time(api));
         let ops = [
             Op::SaveStatus(Box::new(wanted)),
@@ -365,7 +365,7 @@ impl Leader {
         if let Some(selection) = &mut wanted.selection {
             selection.count = status::count(devices.len());
         }
-        let roster = Roster::new(roster.round, devices);
+        let roster = Selection::new(roster.round, devices);
         let ops = [
             Op::SaveStatus(Box::new(wanted)),
             Op::Adopt(Box::new(roster)),

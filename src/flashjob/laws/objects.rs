@@ -17,7 +17,8 @@ use crate::{
     flashjob::{
         fixtures::sight,
         observe::objects::{
-            Address, AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight,
+            Address, AttemptKey, Identity, ObservedObject, ObservedPod, ObservedRecord,
+            ObservedService,
         },
         spec::job::Job,
         verdict::Outcome,
@@ -29,9 +30,9 @@ use crate::{
 /// What a watch tells.
 #[derive(Clone, Debug)]
 pub enum Event {
-    Record(RecordSight),
-    Service(ServiceSight),
-    Pod(PodSight),
+    Record(ObservedRecord),
+    Service(ObservedService),
+    Pod(ObservedPod),
     Gone(String),
     Job(Arc<Job>),
     JobGone(String),
@@ -74,9 +75,9 @@ pub struct Api {
     /// Milliseconds by which the clock of each replica is ahead of this one.
     pub skews: [i64; 2],
     pub version: u64,
-    pub records: BTreeMap<String, RecordSight>,
-    pub services: BTreeMap<String, ServiceSight>,
-    pub pods: BTreeMap<String, PodSight>,
+    pub records: BTreeMap<String, ObservedRecord>,
+    pub services: BTreeMap<String, ObservedService>,
+    pub pods: BTreeMap<String, ObservedPod>,
     /// By uid: what a hostile writer wrote.
     pub forged: BTreeMap<String, Forgery>,
     /// Attempts that a leader began.
@@ -148,7 +149,7 @@ impl Api {
         self.version
     }
 
-    pub fn fresh(&mut self, identity: &Identity, name: &str) -> Sight {
+    pub fn fresh(&mut self, identity: &Identity, name: &str) -> ObservedObject {
         let version = self.next();
         sight(identity, name, version, self.time())
     }
@@ -164,7 +165,7 @@ impl Api {
         &mut self,
         identity: &Identity,
         revision: u32,
-    ) -> Result<RecordSight, Refused> {
+    ) -> Result<ObservedRecord, Refused> {
         let name = record_name(identity, revision);
         let is_forged = |forged: &Forgery| {
             let sight = forged.sight();
@@ -175,7 +176,7 @@ impl Api {
         }
         self.begun.insert(identity.key.clone());
         self.check_begin(identity);
-        let record = RecordSight {
+        let record = ObservedRecord {
             sight: self.fresh(identity, &name),
             revision,
             status: Status::PendingInstall,
@@ -196,9 +197,9 @@ impl Api {
     /// PUT of a record as it was seen, with another status.
     pub fn put_record(
         &mut self,
-        seen: &RecordSight,
+        seen: &ObservedRecord,
         status: Status,
-    ) -> Result<RecordSight, Refused> {
+    ) -> Result<ObservedRecord, Refused> {
         let version = self.next();
         let record = self
             .records
@@ -231,12 +232,12 @@ impl Api {
     }
 
     /// Server-side apply of the Service of an attempt.
-    pub fn apply_service(&mut self, identity: &Identity) -> ServiceSight {
+    pub fn apply_service(&mut self, identity: &Identity) -> ObservedService {
         let name = pod_name(identity);
         if let Some(known) = self.services.get(&name) {
             return known.clone();
         }
-        let service = ServiceSight {
+        let service = ObservedService {
             sight: self.fresh(&bare(identity), &name),
             address: Address::None,
             restricted: false,
@@ -321,7 +322,7 @@ impl Api {
     }
 
     /// Puts the tracking finalizer on a Service that is not being deleted.
-    pub fn hold_service(&mut self, seen: &ServiceSight) -> Result<ServiceSight, Refused> {
+    pub fn hold_service(&mut self, seen: &ObservedService) -> Result<ObservedService, Refused> {
         let version = self.next();
         let service = self
             .services
@@ -363,7 +364,7 @@ impl Api {
 
     /// Everything of a job that keeps its finalizer on: a Service that is being deleted does not.
     pub fn left_of(&self, job_uid: &str) -> usize {
-        let of = |sight: &&Sight| sight.identity.key.job_uid == job_uid;
+        let of = |sight: &&ObservedObject| sight.identity.key.job_uid == job_uid;
         let services = self.services.values().map(|service| &service.sight);
         let stays = services.filter(|sight| {
             let service = &self.services[&sight.name];

@@ -9,7 +9,7 @@ use crate::{
     api::Reason,
     flashjob::{
         fixtures,
-        observe::objects::{Address, ContainerSight, Identity, PodSight},
+        observe::objects::{Address, ContainerSight, Identity, ObservedPod},
         plan::attempt::PodRemoval,
         verdict::Outcome,
     },
@@ -17,13 +17,13 @@ use crate::{
 };
 
 impl Api {
-    pub fn create_pod(&mut self, identity: &Identity) -> Result<PodSight, Refused> {
+    pub fn create_pod(&mut self, identity: &Identity) -> Result<ObservedPod, Refused> {
         let name = pod_name(identity);
         if self.pods.contains_key(&name) {
             return Err(Refused::AlreadyExists);
         }
         self.check_launch(identity);
-        let pod = PodSight {
+        let pod = ObservedPod {
             sight: self.fresh(&bare(identity), &name),
             node: None,
             address: match self.services.get(&name).map(|service| &service.address) {
@@ -50,7 +50,7 @@ impl Api {
         Ok(pod)
     }
 
-    fn change_pod(&mut self, name: &str, change: impl FnOnce(&mut PodSight)) {
+    fn change_pod(&mut self, name: &str, change: impl FnOnce(&mut ObservedPod)) {
         let version = self.next();
         let pod = self.pods.get_mut(name).unwrap();
         change(pod);
@@ -65,7 +65,7 @@ impl Api {
     }
 
     /// Deletes a Pod; `how` is none where a person names nothing but the Pod.
-    pub fn delete_pod(&mut self, seen: &PodSight, how: Option<PodRemoval>) -> Answer {
+    pub fn delete_pod(&mut self, seen: &ObservedPod, how: Option<PodRemoval>) -> Answer {
         let name = &seen.sight.name;
         let Some(pod) = self
             .pods
@@ -93,7 +93,7 @@ impl Api {
     }
 
     /// Takes the tracking finalizer off, as the operator does or as a person does.
-    pub fn untrack(&mut self, seen: &PodSight, by_operator: bool) {
+    pub fn untrack(&mut self, seen: &ObservedPod, by_operator: bool) {
         let Some(pod) = self
             .pods
             .get(&seen.sight.name)
@@ -112,7 +112,7 @@ impl Api {
     }
 
     /// State and log of an ended Pod.
-    pub fn read_log(&mut self, pod: &PodSight) -> Reply {
+    pub fn read_log(&mut self, pod: &ObservedPod) -> Reply {
         let exists = self
             .pods
             .get(&pod.sight.name)
@@ -193,7 +193,7 @@ impl Api {
 
     /// The node of a Pod is gone; the Pod stays as it was last reported.
     pub fn lose_node(&mut self, name: &str) {
-        let alive = |pod: &PodSight| pod.node.is_some() && !pod.ended();
+        let alive = |pod: &ObservedPod| pod.node.is_some() && !pod.ended();
         if self.pods.get(name).is_some_and(alive) {
             self.note(|| format!("NODE of {name} is lost"));
             self.dead.insert(name.to_owned());

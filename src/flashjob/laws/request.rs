@@ -6,7 +6,7 @@ use super::objects::Api;
 use crate::{
     api::{FlashJobStatus, Reason, SelectedDevice},
     flashjob::{
-        observe::objects::{Identity, PodSight, RecordSight, ServiceSight},
+        observe::objects::{Identity, ObservedPod, ObservedRecord, ObservedService},
         plan::attempt::PodRemoval,
         spec::job::Job,
         verdict::Outcome,
@@ -19,19 +19,19 @@ use crate::{
 pub enum Request {
     CreateRecord(Identity, u32),
     FindRecord(Identity, u32),
-    PutRecord(Box<RecordSight>, Status),
+    PutRecord(Box<ObservedRecord>, Status),
     DeleteRecord(String, String),
     ApplyService(Identity),
     FindService(String),
-    HoldService(Box<ServiceSight>),
+    HoldService(Box<ObservedService>),
     FreeService(String, String),
     DeleteService(String, String),
     CreatePod(Identity),
     FindPod(String),
-    ReadLog(Box<PodSight>),
+    ReadLog(Box<ObservedPod>),
     FindNode(String),
-    DeletePod(Box<PodSight>, PodRemoval),
-    Untrack(Box<PodSight>),
+    DeletePod(Box<ObservedPod>, PodRemoval),
+    Untrack(Box<ObservedPod>),
     AddFinalizer(Arc<Job>),
     StoreSelection(Arc<Job>, i64, usize, Vec<SelectedDevice>),
     PutStatus(Arc<Job>, Box<FlashJobStatus>, Precondition),
@@ -51,9 +51,9 @@ pub enum Precondition {
 /// What was answered.
 #[derive(Clone, Debug)]
 pub enum Reply {
-    Record(RecordSight),
-    Service(ServiceSight),
-    Pod(Option<PodSight>),
+    Record(ObservedRecord),
+    Service(ObservedService),
+    Pod(Option<ObservedPod>),
     Job(Arc<Job>),
     Verdict(Outcome, Reason),
     NodeLost(bool),

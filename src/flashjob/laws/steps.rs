@@ -15,7 +15,7 @@ use crate::{
         observe::{
             ledger::Attempt,
             memory::{Found, Trouble, Waiting},
-            objects::{Identity, ServiceSight},
+            objects::{Identity, ObservedService},
         },
         plan::attempt::PodRemoval,
         verdict::{Outcome, Verdict},
@@ -112,7 +112,7 @@ impl Leader {
             Op::Untrack => pod.map(|pod| Request::Untrack(Box::new(pod))),
             Op::HoldService => seen
                 .and_then(|seen| seen.service)
-                .filter(ServiceSight::may_be_held)
+                .filter(ObservedService::may_be_held)
                 .map(|service| Request::HoldService(Box::new(service))),
             Op::FreeService => seen
                 .and_then(|seen| seen.service)

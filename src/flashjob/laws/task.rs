@@ -6,7 +6,7 @@ use super::request::{Answer, Request};
 use crate::{
     api::{FlashJobStatus, SelectedDevice},
     flashjob::{
-        observe::{ledger::Attempt, objects::Identity, selection::Roster},
+        observe::{ledger::Attempt, objects::Identity, selection::Selection},
         plan::attempt::{PodRemoval, RecordRemoval, Step},
         spec::job::Job,
     },
@@ -38,7 +38,7 @@ pub enum Op {
     AddFinalizer,
     StoreSelection(i64, usize, Vec<SelectedDevice>),
     SaveStatus(Box<FlashJobStatus>),
-    Adopt(Box<Roster>),
+    Adopt(Box<Selection>),
     FindLeft,
     RemoveFinalizer,
 }

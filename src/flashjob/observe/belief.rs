@@ -14,7 +14,7 @@ use k8s_openapi::{
 use super::ledger::{ObjectKind, UnsealedObject};
 use crate::flashjob::observe::{
     cache::State,
-    objects::{AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight},
+    objects::{AttemptKey, Identity, ObservedObject, ObservedPod, ObservedRecord, ObservedService},
     parse,
 };
 use crate::{
@@ -87,7 +87,7 @@ impl State {
         if let Some(identity) = self.believed(meta, ObjectKind::Pod) {
             return self.take_pod(parse::pod_of(pod, identity)?);
         }
-        let ended = |sight: &PodSight| sight.ended();
+        let ended = |sight: &ObservedPod| sight.ended();
         let sight = parse::pod(pod);
         let ended = sight.as_ref().is_some_and(ended);
         let endpoint = sight.and_then(|sight| sight.sight.identity.endpoint);
@@ -139,7 +139,7 @@ impl State {
         self.take_pod(parse::pod_of(pod, identity.clone())?)
     }
 
-    fn take_pod(&mut self, sight: PodSight) -> Option<AttemptKey> {
+    fn take_pod(&mut self, sight: ObservedPod) -> Option<AttemptKey> {
         let key = sight.sight.identity.key.clone();
         self.ledger.see_pod(sight).then_some(key)
     }
@@ -164,7 +164,7 @@ impl State {
         self.take_service(parse::service_of(service, identity.clone())?)
     }
 
-    fn take_service(&mut self, sight: ServiceSight) -> Option<AttemptKey> {
+    fn take_service(&mut self, sight: ObservedService) -> Option<AttemptKey> {
         let key = sight.sight.identity.key.clone();
         self.ledger.see_service(sight).then_some(key)
     }
@@ -197,7 +197,7 @@ impl State {
         self.see_record(parse::written_record(secret, stored, has_pod)?)
     }
 
-    fn see_record(&mut self, sight: RecordSight) -> Option<AttemptKey> {
+    fn see_record(&mut self, sight: ObservedRecord) -> Option<AttemptKey> {
         let key = sight.sight.identity.key.clone();
         self.ledger.see_record(sight).then_some(key)
     }
@@ -348,7 +348,7 @@ fn unsealed(
     endpoint: Option<String>,
     ended: bool,
 ) -> Option<UnsealedObject> {
-    let Sight {
+    let ObservedObject {
         identity,
         name,
         uid,

@@ -24,7 +24,7 @@ use crate::{
     api::Refusal,
     flashjob::{
         observe::{
-            Derived, Observed, World, bounds::Bounds, objects::AttemptKey, selection::Roster,
+            Derived, Observed, World, bounds::Bounds, objects::AttemptKey, selection::Selection,
             wait_queue::Line,
         },
         spec::job::Job,
@@ -47,7 +47,7 @@ pub struct State {
     /// uids of FlashJobs that were deleted lately: answers to writes that were under way may still come.
     gone_jobs: HashSet<String>,
     /// Frozen selections, by job uid.
-    pub rosters: HashMap<String, Arc<Roster>>,
+    pub rosters: HashMap<String, Arc<Selection>>,
     /// Memories, by job uid.
     pub memories: HashMap<String, Memory>,
     /// Objects, locks and slots.

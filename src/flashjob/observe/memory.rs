@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::waits::Waits;
 use crate::api::Reason;
-use crate::flashjob::{spec::intervals::IndexSet, verdict::Verdict};
+use crate::flashjob::{spec::intervals::Intervals, verdict::Verdict};
 
 /// See the module's documentation.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +71,7 @@ impl Memory {
     }
 
     /// Devices that had failed begin again: what was found of them is over.
-    pub fn send_again(&mut self, failed: &IndexSet) {
+    pub fn send_again(&mut self, failed: &Intervals) {
         let other = |index: &usize| !failed.contains(*index);
         self.verdicts
             .retain(|_, found| found.index.as_ref().is_none_or(other));

@@ -42,7 +42,7 @@ pub struct Identity {
 
 /// What every object has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sight {
+pub struct ObservedObject {
     /// What it belongs to.
     pub identity: Identity,
     /// Object name.
@@ -62,9 +62,9 @@ pub struct Sight {
 
 /// A release record.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RecordSight {
+pub struct ObservedRecord {
     /// What every object has.
-    pub sight: Sight,
+    pub sight: ObservedObject,
     /// Helm's revision.
     pub revision: u32,
     /// Helm's status.
@@ -81,7 +81,7 @@ pub struct RecordSight {
     pub stored: Option<Arc<Stored>>,
 }
 
-impl RecordSight {
+impl ObservedRecord {
     /// Whether it failed, which is stored in the `FlashJob`: it is history. Helm marks it superseded when it writes a later revision.
     #[must_use]
     pub fn is_settled(&self) -> bool {
@@ -92,9 +92,9 @@ impl RecordSight {
 
 /// The Service of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServiceSight {
+pub struct ObservedService {
     /// What every object has.
-    pub sight: Sight,
+    pub sight: ObservedObject,
     /// Address the load balancer gave.
     pub address: Address,
     /// Whether it admits only its own device (`loadBalancerSourceRanges`).
@@ -103,7 +103,7 @@ pub struct ServiceSight {
     pub finalizers: Vec<String>,
 }
 
-impl ServiceSight {
+impl ObservedService {
     /// Whether the tracking finalizer is on it: whoever deletes it, its address is kept until the operator lets it go.
     #[must_use]
     pub fn tracked(&self) -> bool {
@@ -136,9 +136,9 @@ pub enum Address {
 
 /// The Pod of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PodSight {
+pub struct ObservedPod {
     /// What every object has.
-    pub sight: Sight,
+    pub sight: ObservedObject,
     /// Pending, Running, Succeeded, Failed or Unknown.
     pub phase: String,
     /// `status.reason`, such as DeadlineExceeded or Evicted.
@@ -182,7 +182,7 @@ pub enum ContainerSight {
     },
 }
 
-impl PodSight {
+impl ObservedPod {
     /// Whether the tracking finalizer is on it.
     #[must_use]
     pub fn tracked(&self) -> bool {

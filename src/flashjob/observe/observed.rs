@@ -9,7 +9,7 @@ use crate::{
     flashclass::{ClassPace, Terms},
     flashjob::{
         observe::{
-            bounds::Bounds, ledger::Ledger, memory::Memory, selection::Roster, stored,
+            bounds::Bounds, ledger::Ledger, memory::Memory, selection::Selection, stored,
             wait_queue::Line, waits::Moment,
         },
         spec::job::Job,
@@ -22,7 +22,7 @@ pub struct Observed<'a> {
     /// The job as it was last read or written.
     pub job: &'a Job,
     /// The frozen selection of the current round.
-    pub roster: Option<&'a Roster>,
+    pub roster: Option<&'a Selection>,
     /// Akri's devices.
     pub inventory: &'a Inventory,
     /// Objects, locks and slots.
@@ -68,7 +68,7 @@ impl Observed<'_> {
 
     /// Indexes of devices that were missing when they were selected, and of which only their record tells that they were at this
     /// endpoint.
-    pub(crate) fn recorded_at(&self, roster: &Roster, endpoint: &str) -> &[usize] {
+    pub(crate) fn recorded_at(&self, roster: &Selection, endpoint: &str) -> &[usize] {
         let recorded = self.derived.recorded.get_or_init(|| {
             let mut recorded: HashMap<String, Vec<usize>> = HashMap::new();
             for device in &self.job.status.devices {

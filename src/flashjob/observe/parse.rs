@@ -10,7 +10,8 @@ use k8s_openapi::{
 
 use super::ledger::ObjectKind;
 use crate::flashjob::observe::objects::{
-    Address, AttemptKey, ContainerSight, Identity, PodSight, RecordSight, ServiceSight, Sight,
+    Address, AttemptKey, ContainerSight, Identity, ObservedObject, ObservedPod, ObservedRecord,
+    ObservedService,
 };
 use crate::{
     device::Endpoint,
@@ -23,14 +24,14 @@ use crate::{
 
 /// What is to be kept of a Pod; none if it is not of an attempt.
 #[must_use]
-pub fn pod(pod: &Pod) -> Option<PodSight> {
+pub fn pod(pod: &Pod) -> Option<ObservedPod> {
     let identity = labelled(&pod.metadata, ObjectKind::Pod)?.identity;
     pod_of(pod, identity)
 }
 
 /// The same of a Pod of which it is known what it belongs to, whatever its labels say.
 #[must_use]
-pub fn pod_of(pod: &Pod, identity: Identity) -> Option<PodSight> {
+pub fn pod_of(pod: &Pod, identity: Identity) -> Option<ObservedPod> {
     let mut sight = sight_of(&pod.metadata, identity)?;
     if sight.identity.endpoint.is_none() {
         sight.identity.endpoint = pod
@@ -41,7 +42,7 @@ pub fn pod_of(pod: &Pod, identity: Identity) -> Option<PodSight> {
     }
     let empty = PodStatus::default();
     let status = pod.status.as_ref().unwrap_or(&empty);
-    Some(PodSight {
+    Some(ObservedPod {
         sight,
         phase: status.phase.clone().unwrap_or_default(),
         reason: status.reason.clone(),
@@ -139,14 +140,14 @@ fn container(spec: Option<&PodSpec>, status: &PodStatus) -> ContainerSight {
 
 /// What is to be kept of a Service; none if it is not of an attempt.
 #[must_use]
-pub fn service(service: &Service) -> Option<ServiceSight> {
+pub fn service(service: &Service) -> Option<ObservedService> {
     let identity = labelled(&service.metadata, ObjectKind::Service)?.identity;
     service_of(service, identity)
 }
 
 /// The same of a Service of which it is known what it belongs to, whatever its labels say.
 #[must_use]
-pub fn service_of(service: &Service, identity: Identity) -> Option<ServiceSight> {
+pub fn service_of(service: &Service, identity: Identity) -> Option<ObservedService> {
     let sight = sight_of(&service.metadata, identity)?;
     let ingress = service
         .status
@@ -174,7 +175,7 @@ pub fn service_of(service: &Service, identity: Identity) -> Option<ServiceSight>
         .spec
         .as_ref()
         .and_then(|spec| spec.load_balancer_source_ranges.as_ref());
-    Some(ServiceSight {
+    Some(ObservedService {
         sight,
         address,
         restricted: ranges.is_some_and(|ranges| !ranges.is_empty()),
@@ -188,7 +189,7 @@ pub fn record_of(
     meta: &ObjectMeta,
     identity: Identity,
     stored: Option<Stored>,
-) -> Option<RecordSight> {
+) -> Option<ObservedRecord> {
     let sight = sight_of(meta, identity)?;
     let has_pod = stored
         .as_ref()
@@ -198,16 +199,20 @@ pub fn record_of(
 
 /// The same of a Secret that the operator wrote and got back as `stored`; whoever wrote it knows whether the Pod stands in it.
 #[must_use]
-pub fn written_record(secret: &Secret, stored: Stored, has_pod: bool) -> Option<RecordSight> {
+pub fn written_record(secret: &Secret, stored: Stored, has_pod: bool) -> Option<ObservedRecord> {
     let sight = labelled(&secret.metadata, ObjectKind::Secret)?;
     record_sight(sight, Some(stored), has_pod)
 }
 
 /// A record that cannot be read still holds its lock.
-fn record_sight(mut sight: Sight, stored: Option<Stored>, has_pod: bool) -> Option<RecordSight> {
+fn record_sight(
+    mut sight: ObservedObject,
+    stored: Option<Stored>,
+    has_pod: bool,
+) -> Option<ObservedRecord> {
     let key = Key::parse(&sight.name)?;
     let Some(stored) = stored else {
-        return Some(RecordSight {
+        return Some(ObservedRecord {
             sight,
             revision: key.revision,
             status: Status::Unknown,
@@ -225,7 +230,7 @@ fn record_sight(mut sight: Sight, stored: Option<Stored>, has_pod: bool) -> Opti
         sight.identity.footprint = Some(Arc::new(intent.device.footprint()));
     }
     let status = stored.record.info.status;
-    Some(RecordSight {
+    Some(ObservedRecord {
         revision: key.revision,
         status,
         has_pod,
@@ -245,7 +250,7 @@ fn record_sight(mut sight: Sight, stored: Option<Stored>, has_pod: bool) -> Opti
 
 /// What an object claims to be by its labels and annotations: whether that is so is not asked here.
 #[must_use]
-pub fn labelled(meta: &ObjectMeta, kind: ObjectKind) -> Option<Sight> {
+pub fn labelled(meta: &ObjectMeta, kind: ObjectKind) -> Option<ObservedObject> {
     let label = |key: &str| {
         meta.labels
             .as_ref()
@@ -282,8 +287,8 @@ pub fn labelled(meta: &ObjectMeta, kind: ObjectKind) -> Option<Sight> {
     sight_of(meta, identity)
 }
 
-fn sight_of(meta: &ObjectMeta, identity: Identity) -> Option<Sight> {
-    Some(Sight {
+fn sight_of(meta: &ObjectMeta, identity: Identity) -> Option<ObservedObject> {
+    Some(ObservedObject {
         identity,
         name: meta.name.clone()?,
         uid: meta.uid.clone()?,

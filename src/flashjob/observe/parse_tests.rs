@@ -18,7 +18,7 @@ fn metadata() -> Value {
     })
 }
 
-fn pod_of(spec: &Value, status: &Value) -> Option<PodSight> {
+fn pod_of(spec: &Value, status: &Value) -> Option<ObservedPod> {
     let object = json!({"metadata": metadata(), "spec": spec, "status": status});
     pod(&serde_json::from_value(object).unwrap())
 }
@@ -320,7 +320,7 @@ fn stored(manifest: &str) -> Secret {
 }
 
 /// A record as it is read once it is known to be the operator's.
-fn record(secret: &Secret) -> Option<RecordSight> {
+fn record(secret: &Secret) -> Option<ObservedRecord> {
     let identity = labelled(&secret.metadata, ObjectKind::Secret)?.identity;
     record_of(&secret.metadata, identity, Stored::from_secret(secret).ok())
 }

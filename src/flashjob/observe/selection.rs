@@ -6,7 +6,7 @@ use crate::api::{FlashJobStatus, SelectedDevice};
 
 /// See the module's documentation.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Roster {
+pub struct Selection {
     /// Round that selected these devices.
     pub round: i64,
     devices: Vec<SelectedDevice>,
@@ -16,7 +16,7 @@ pub struct Roster {
     has_twins: bool,
 }
 
-impl Roster {
+impl Selection {
     /// Indexes the devices of a round, in the order of their indexes.
     #[must_use]
     pub fn new(round: i64, devices: Vec<SelectedDevice>) -> Self {
@@ -141,7 +141,7 @@ mod tests {
             endpoint: Some("192.0.2.1:80".into()),
             ..SelectedDevice::default()
         };
-        let roster = Roster::new(1, vec![device("a"), device("b")]);
+        let roster = Selection::new(1, vec![device("a"), device("b")]);
         let list: Vec<String> = ["c", "a", "d", "c"].map(String::from).into();
         assert_eq!(roster.missing(&list), ["c", "d"]);
         assert_eq!(roster.index_of("b"), Some(1));
@@ -154,7 +154,7 @@ mod tests {
             uuid: uuid.into(),
             ..SelectedDevice::default()
         };
-        let roster = Roster::new(3, vec![device("a"), device("b")]);
+        let roster = Selection::new(3, vec![device("a"), device("b")]);
         let more = vec![device("a"), device("b"), device("c")];
         let with = roster.with_stored(more.clone());
         assert_eq!((with.round, with.devices()), (3, more.as_slice()));
@@ -183,7 +183,7 @@ mod tests {
             uuid: uuid.into(),
             ..SelectedDevice::default()
         });
-        let roster = Roster::named_by(&status, 1, stored.to_vec());
+        let roster = Selection::named_by(&status, 1, stored.to_vec());
         let named: Vec<&str> = roster
             .devices()
             .iter()
@@ -205,7 +205,7 @@ mod tests {
             endpoint: endpoint.map(Into::into),
             ..SelectedDevice::default()
         };
-        let before = Roster::new(
+        let before = Selection::new(
             1,
             vec![
                 device("a", Some("192.0.2.1:80")),

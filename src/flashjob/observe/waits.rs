@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::ledger::Attempt;
-use crate::flashjob::observe::{bounds::Bounds, objects::PodSight};
+use crate::flashjob::observe::{bounds::Bounds, objects::ObservedPod};
 
 /// A moment on a clock that only runs forward: how long the machine has been up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -150,7 +150,7 @@ impl<'a> Deadlines<'a> {
 
     /// From when on its Pod is long overdue: its node may be lost.
     #[must_use]
-    pub fn lost(&self, pod: &PodSight) -> Timestamp {
+    pub fn lost(&self, pod: &ObservedPod) -> Timestamp {
         let seen = self.waits.pod.as_ref();
         let seen = seen.map(|seen| seen.started.or(seen.deleting).unwrap_or(seen.created));
         let seconds = pod

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::flashjob::observe::{
     ledger::{Attempt, Ledger},
-    objects::{Address, AttemptKey, PodSight, ServiceSight},
+    objects::{Address, AttemptKey, ObservedPod, ObservedService},
 };
 use crate::{api::Reason, release::objects};
 
@@ -75,7 +75,11 @@ pub fn lost(attempt: &Attempt) -> Option<(Reason, String)> {
     }
 }
 
-fn changed(attempt: &Attempt, pod: &PodSight, service: &ServiceSight) -> Option<(Reason, String)> {
+fn changed(
+    attempt: &Attempt,
+    pod: &ObservedPod,
+    service: &ObservedService,
+) -> Option<(Reason, String)> {
     let told = pod.address.as_ref()?;
     let now = match &service.address {
         Address::Ipv4(now) if now == told => return None,
@@ -91,7 +95,7 @@ fn changed(attempt: &Attempt, pod: &PodSight, service: &ServiceSight) -> Option<
     Some((Reason::AddressLost, message))
 }
 
-fn deleted(service: &ServiceSight) -> Option<(Reason, String)> {
+fn deleted(service: &ObservedService) -> Option<(Reason, String)> {
     service.sight.deleting?;
     let name = &service.sight.name;
     let message = if service.tracked() {
@@ -107,7 +111,7 @@ fn deleted(service: &ServiceSight) -> Option<(Reason, String)> {
 }
 
 /// A chart may have no Service: what is not in the manifest was never there.
-fn gone(attempt: &Attempt, pod: &PodSight) -> Option<(Reason, String)> {
+fn gone(attempt: &Attempt, pod: &ObservedPod) -> Option<(Reason, String)> {
     let stored = attempt.record()?.stored.as_ref()?;
     let objects = objects(&stored.record.manifest).ok()?;
     let service = objects.iter().find(|object| object.kind == "Service")?;

@@ -7,7 +7,7 @@ use crate::{
         fixtures::{
             Scene, address, at, attempt, identity, numbered, record, running, service, take_in,
         },
-        observe::objects::{Identity, RecordSight},
+        observe::objects::{Identity, ObservedRecord},
     },
     release::{Status, Stored},
 };
@@ -28,7 +28,7 @@ fn elsewhere() -> Identity {
     who
 }
 
-fn reserved_at(who: &Identity, second: i64) -> RecordSight {
+fn reserved_at(who: &Identity, second: i64) -> ObservedRecord {
     let mut record = record(who, Status::PendingInstall, false);
     record.sight.created = at(second);
     record
@@ -42,7 +42,7 @@ fn ledger(second: i64, theirs: Address, launched: bool) -> (Ledger, Attempt) {
         Address::Ipv4(told) => Some(told.clone()),
         Address::None | Address::Unusable(_) => None,
     };
-    let pod = launched.then(|| PodSight {
+    let pod = launched.then(|| ObservedPod {
         address: told,
         ..running(&who)
     });
@@ -148,8 +148,8 @@ fn an_address_that_a_device_was_told_is_in_use_whatever_its_service_has_now() {
     assert!(in_use(&ledger, &ours).is_some());
 }
 
-fn told(ip: &str) -> PodSight {
-    PodSight {
+fn told(ip: &str) -> ObservedPod {
+    ObservedPod {
         address: Some(ip.into()),
         ..running(&identity(0, "a"))
     }
@@ -195,7 +195,7 @@ fn what_was_never_known_is_not_missed() {
     let unrecorded = attempt(None, None, Some(told("198.51.100.7")));
     assert_eq!(lost(&unrecorded), None);
     let served = service(&identity(0, "a"), address());
-    let pod = PodSight {
+    let pod = ObservedPod {
         address: None,
         ..told("")
     };

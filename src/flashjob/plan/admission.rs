@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::flashjob::{
-    observe::{Observed, selection::Roster},
+    observe::{Observed, selection::Selection},
     plan::DeviceView,
     spec::job::Job,
     verdict::Outcome,
@@ -65,7 +65,7 @@ pub enum Verdictless {
 /// Why it does not begin.
 pub fn consider(
     observed: &Observed<'_>,
-    roster: &Roster,
+    roster: &Selection,
     candidate: &Candidate<'_>,
     effective: &Effective,
     now: Timestamp,
@@ -258,7 +258,7 @@ fn check_mismatch(
 /// The UUID under which this endpoint was flashed in this round, if it was.
 fn flashed_already<'a>(
     observed: &Observed<'_>,
-    roster: &'a Roster,
+    roster: &'a Selection,
     index: usize,
     endpoint: &str,
 ) -> Option<&'a str> {

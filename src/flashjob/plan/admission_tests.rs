@@ -144,7 +144,7 @@ fn duplicates() -> Scene {
     for uid in &uuids {
         scene.inventory.apply(&instance(uid, 0));
     }
-    scene.roster = Some(Roster::new(
+    scene.roster = Some(Selection::new(
         1,
         crate::device::select(&uuids, &scene.inventory),
     ));
@@ -182,7 +182,7 @@ fn the_second_uuid_is_flashed_where_the_first_failed() {
 #[test]
 fn a_device_that_was_missing_when_it_was_selected_counts_by_the_endpoint_in_its_record() {
     let mut scene = duplicates();
-    scene.roster = Some(Roster::new(
+    scene.roster = Some(Selection::new(
         1,
         ["one", "two"]
             .map(|uuid| SelectedDevice {

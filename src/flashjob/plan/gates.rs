@@ -17,7 +17,7 @@ use crate::{
         plan::{
             addresses,
             admission::at_version,
-            attempt::{Ending, Wish, numbering::is_superseded, state_machine::JobState},
+            attempt::{AttemptGoal, Ending, numbering::is_superseded, state_machine::JobState},
             limits::recheck,
             rollout::pace::{Pace, is_counting},
         },
@@ -31,7 +31,7 @@ pub(super) fn wish(
     pace: &Pace,
     attempt: &Attempt,
     index: Option<usize>,
-) -> Wish {
+) -> AttemptGoal {
     let job = observed.job;
     // A round that is not stored as the current one is being replaced: its attempts are of an older round from now on.
     let same_round = index.is_some() && (job.spec.is_err() || observed.round_is_current());
@@ -48,7 +48,7 @@ pub(super) fn wish(
         let found = observed.memory.verdicts.get(&attempt.identity.key.id)?;
         index.is_none().then(|| ending_of(found))
     });
-    Wish {
+    AttemptGoal {
         job: state,
         ending,
         // Another attempt at the device says nothing about this one.

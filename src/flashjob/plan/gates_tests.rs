@@ -26,11 +26,11 @@ fn scene() -> Scene {
     scene
 }
 
-fn wished(scene: &Scene, index: Option<usize>) -> Wish {
+fn wished(scene: &Scene, index: Option<usize>) -> AttemptGoal {
     paced_wish(scene, index, &Pace::default())
 }
 
-fn paced_wish(scene: &Scene, index: Option<usize>, pace: &Pace) -> Wish {
+fn paced_wish(scene: &Scene, index: Option<usize>, pace: &Pace) -> AttemptGoal {
     let attempt = scene.ledger.attempt(&who().key).unwrap();
     wish(&scene.observed(), pace, attempt, index)
 }

@@ -37,7 +37,7 @@ use crate::{
         observe::{
             memory::{Found, Waiting},
             objects::{AttemptKey, Identity},
-            selection::Roster,
+            selection::Selection,
             wait_queue::Waiter,
             waits::{Now, Waits},
         },
@@ -213,7 +213,7 @@ pub fn may_begin(observed: &Observed<'_>) -> bool {
 }
 
 /// The selection of a job's round, as long as the stored entries of its devices are to be acted upon.
-fn current_roster<'a>(observed: &Observed<'a>) -> Option<&'a Roster> {
+fn current_roster<'a>(observed: &Observed<'a>) -> Option<&'a Selection> {
     let job = observed.job;
     let round = job.status.round.as_ref()?;
     let current = job.spec.is_err() || observed.round_is_current();

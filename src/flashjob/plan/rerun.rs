@@ -5,20 +5,20 @@
 //! did before stays in their releases, as revisions that are over. Called by `rounds`.
 
 use crate::flashjob::{
-    observe::{ledger::Ledger, objects::RecordSight, selection::Roster},
+    observe::{ledger::Ledger, objects::ObservedRecord, selection::Selection},
     spec::job::Job,
 };
 
 /// Whether nothing of a failed device's attempts is left but what `helm history` shows: only then may it begin again.
 #[must_use]
-pub fn failures_are_settled(job: &Job, roster: &Roster, ledger: &Ledger) -> bool {
+pub fn failures_are_settled(job: &Job, roster: &Selection, ledger: &Ledger) -> bool {
     ledger.of_job(&job.uid).all(|(_, attempt)| {
         let index = roster
             .index_of(&attempt.identity.uuid)
             .filter(|_| attempt.identity.round == roster.round);
         let failed = index.is_some_and(|index| job.finals.failed.contains(index));
         let bare = attempt.pod.is_none() && attempt.service.is_none() && !attempt.step;
-        let over = attempt.record().is_none_or(RecordSight::is_settled);
+        let over = attempt.record().is_none_or(ObservedRecord::is_settled);
         !failed || (bare && over)
     })
 }

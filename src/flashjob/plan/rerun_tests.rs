@@ -173,7 +173,7 @@ fn a_device_that_is_sent_again_goes_on_counting_its_attempts() {
 #[case::its_pod_is_left(record(&identity(1, "b"), Status::Deployed, true), true)]
 #[case::its_record_does_not_say_so_yet(record(&identity(1, "b"), Status::Deployed, true), false)]
 fn a_failed_device_goes_again_only_when_its_attempt_is_settled(
-    #[case] of: crate::flashjob::observe::objects::RecordSight,
+    #[case] of: crate::flashjob::observe::objects::ObservedRecord,
     #[case] pod: bool,
 ) {
     let mut scene = scene();

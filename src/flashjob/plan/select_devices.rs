@@ -8,9 +8,9 @@ use std::collections::{HashMap, HashSet};
 use crate::{
     api::Refusal,
     flashjob::{
-        observe::selection::Roster,
+        observe::selection::Selection,
         spec::{
-            intervals::IndexSet,
+            intervals::Intervals,
             job::Job,
             selector::{fingerprint, wanted_selector},
         },
@@ -27,7 +27,7 @@ pub struct Choice {
     /// Devices that join it, in order.
     pub more: Vec<SelectedDevice>,
     /// Indexes of the devices that the selector chose.
-    pub chosen: IndexSet,
+    pub chosen: Intervals,
     /// Instances that the selector means and that cannot be flashed. What is stored of them holds where it is not carried out.
     pub not_selectable: Option<NotSelectable>,
 }
@@ -46,8 +46,8 @@ pub struct TooMany {
 /// # Errors
 /// Where more devices are named than one job may have.
 pub fn choose(
-    roster: &Roster,
-    recalled: Option<&Roster>,
+    roster: &Selection,
+    recalled: Option<&Selection>,
     uuids: &[String],
     selector: Selecting<'_>,
     inventory: &Inventory,
@@ -59,7 +59,7 @@ pub fn choose(
     };
     let (chosen, not_selectable) = match selector {
         Selecting::Keep(chosen, left_out) => (chosen.clone(), left_out.cloned()),
-        Selecting::Anew(None) => (IndexSet::default(), None),
+        Selecting::Anew(None) => (Intervals::default(), None),
         Selecting::Anew(Some(selector)) => (
             join(roster, &mut more, selector, inventory),
             device::not_selectable(selector, inventory),
@@ -84,18 +84,18 @@ pub fn choose(
 #[derive(Clone, Copy, Debug)]
 pub enum Selecting<'a> {
     /// What it chose holds, and what is known of Instances that it could not.
-    Keep(&'a IndexSet, Option<&'a NotSelectable>),
+    Keep(&'a Intervals, Option<&'a NotSelectable>),
     /// It is carried out over the devices of now.
     Anew(Option<&'a Selector>),
 }
 
 /// Adds what the selector means now to `more`; returns the index of every device that it means.
 fn join(
-    roster: &Roster,
+    roster: &Selection,
     more: &mut Vec<SelectedDevice>,
     selector: &Selector,
     inventory: &Inventory,
-) -> IndexSet {
+) -> Intervals {
     let first = roster.devices().len();
     let mut uuids: HashMap<String, usize> = HashMap::new();
     let mut endpoints: HashMap<String, usize> = HashMap::new();
@@ -105,7 +105,7 @@ fn join(
             endpoints.entry(endpoint.clone()).or_insert(first + place);
         }
     }
-    let mut chosen = IndexSet::default();
+    let mut chosen = Intervals::default();
     for device in device::matching(selector, inventory) {
         let endpoint = device.endpoint.to_string();
         let known = roster

@@ -33,7 +33,7 @@ fn uuids(devices: &[SelectedDevice]) -> Vec<&str> {
     devices.iter().map(|device| device.uuid.as_str()).collect()
 }
 
-fn indexes(set: &IndexSet) -> Vec<usize> {
+fn indexes(set: &Intervals) -> Vec<usize> {
     set.iter().collect()
 }
 
@@ -41,7 +41,7 @@ fn indexes(set: &IndexSet) -> Vec<usize> {
 fn listed_devices_come_first_in_their_order_then_the_matches_by_endpoint() {
     let lamps = lamps();
     let choice = choose(
-        &Roster::default(),
+        &Selection::default(),
         None,
         &listed(&[3, 1]),
         Selecting::Anew(Some(&lamps)),
@@ -63,7 +63,7 @@ fn a_device_that_is_listed_under_another_uid_is_not_selected_again() {
     devices.apply(&instance("fresh", 0));
     let lamps = lamps();
     let choice = choose(
-        &Roster::default(),
+        &Selection::default(),
         None,
         &["uuid-0".into(), "fresh".into()],
         Selecting::Anew(Some(&lamps)),
@@ -79,14 +79,14 @@ fn a_device_that_is_listed_under_another_uid_is_not_selected_again() {
 fn a_device_is_found_in_the_selection_by_its_endpoint_after_its_uid_changed() {
     let lamps = lamps();
     let before = choose(
-        &Roster::default(),
+        &Selection::default(),
         None,
         &[],
         Selecting::Anew(Some(&lamps)),
         &inventory(0..2),
     )
     .unwrap();
-    let roster = Roster::new(1, before.more);
+    let roster = Selection::new(1, before.more);
     let mut now = inventory(1..3);
     now.apply(&instance("fresh", 0));
     let after = choose(&roster, None, &[], Selecting::Anew(Some(&lamps)), &now).unwrap();
@@ -104,12 +104,12 @@ fn what_the_selector_means_and_cannot_be_flashed_is_stored_and_said_until_it_is_
     devices.apply(&broken);
     let lamps = lamps();
     let anew = Selecting::Anew(Some(&lamps));
-    let choice = choose(&Roster::default(), None, &[], anew, &devices).unwrap();
+    let choice = choose(&Selection::default(), None, &[], anew, &devices).unwrap();
     assert_eq!(uuids(&choice.more), ["uuid-0", "uuid-1"]);
     let left_out = choice.not_selectable.clone().unwrap();
     assert_eq!(left_out.count, 1);
     let kept = choose(
-        &Roster::new(1, choice.more.clone()),
+        &Selection::new(1, choice.more.clone()),
         None,
         &[],
         Selecting::Keep(&choice.chosen, Some(&left_out)),
@@ -142,8 +142,8 @@ fn what_the_selector_means_and_cannot_be_flashed_is_stored_and_said_until_it_is_
 
 #[test]
 fn an_edit_of_the_list_does_not_carry_the_selector_out_again() {
-    let chosen: IndexSet = IndexSet::parse("0", 1).unwrap();
-    let roster = Roster::new(1, device::select(&listed(&[0]), &inventory(0..1)));
+    let chosen: Intervals = Intervals::parse("0", 1).unwrap();
+    let roster = Selection::new(1, device::select(&listed(&[0]), &inventory(0..1)));
     let choice = choose(
         &roster,
         None,
@@ -160,12 +160,12 @@ fn an_edit_of_the_list_does_not_carry_the_selector_out_again() {
 
 #[test]
 fn what_the_round_before_knew_of_a_listed_device_keeps_it_from_being_selected_twice() {
-    let before = Roster::new(1, device::select(&listed(&[0]), &inventory(0..1)));
+    let before = Selection::new(1, device::select(&listed(&[0]), &inventory(0..1)));
     let mut now = Inventory::default();
     now.apply(&instance("fresh", 0));
     let lamps = lamps();
     let choice = choose(
-        &Roster::default(),
+        &Selection::default(),
         Some(&before),
         &listed(&[0]),
         Selecting::Anew(Some(&lamps)),
@@ -198,7 +198,7 @@ fn more_devices_than_a_job_may_have_are_refused_and_counted(
 ) {
     let lamps = lamps();
     let choice = choose(
-        &Roster::default(),
+        &Selection::default(),
         None,
         &listed(&[7, 8]),
         Selecting::Anew(Some(&lamps)),
@@ -277,7 +277,7 @@ fn the_largest_job_is_selected_and_planned_in_one_pass() {
     let lamps = lamps();
     let clock = std::time::Instant::now();
     let choice = choose(
-        &Roster::default(),
+        &Selection::default(),
         None,
         &[],
         Selecting::Anew(Some(&lamps)),
@@ -287,7 +287,7 @@ fn the_largest_job_is_selected_and_planned_in_one_pass() {
     let chosen = clock.elapsed();
     let mut scene = Scene::of(&spec);
     scene.inventory = inventory;
-    let roster = Roster::new(1, choice.more.clone());
+    let roster = Selection::new(1, choice.more.clone());
     let fresh = job_of(&spec, None);
     let mut status = status::open_round(&fresh, &roster, "h", effective_of(&fresh), at(0));
     status.selection = Some(selection_status(&scene.job, roster.devices(), &choice));

@@ -26,7 +26,7 @@ fn record_of(
     index: usize,
     status: Status,
     has_pod: bool,
-) -> Option<crate::flashjob::observe::objects::RecordSight> {
+) -> Option<crate::flashjob::observe::objects::ObservedRecord> {
     Some(record(
         &identity(index, &format!("a{index}")),
         status,

@@ -12,7 +12,7 @@ use crate::flashjob::observe::Observed;
 use crate::{
     api::{DevicePhase, DeviceStatus, Effective, Reason, VerificationMode},
     flashjob::{
-        observe::{memory::Found, objects::AttemptKey, selection::Roster, stored},
+        observe::{memory::Found, objects::AttemptKey, selection::Selection, stored},
         plan::verification::{Conclusion, Flashed, Shown, Transfer, conclude, read_back},
         spec::job::Job,
         verdict::{Outcome, Verdict},
@@ -115,7 +115,7 @@ pub(super) fn plan_tracked(
 /// What the device's read-back makes of its flash, or when it has to end.
 fn verify(
     observed: &Observed<'_>,
-    roster: &Roster,
+    roster: &Selection,
     (index, device): (usize, &DeviceStatus),
     effective: &Effective,
     now: Timestamp,

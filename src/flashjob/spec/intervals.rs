@@ -10,7 +10,7 @@ use crate::display;
 
 /// See the module's documentation. Equal sets are written alike.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct IndexSet {
+pub struct Intervals {
     /// First and last index of each range, ascending. Ranges neither overlap nor touch.
     ranges: Vec<(usize, usize)>,
 }
@@ -53,7 +53,7 @@ pub enum IndexSetError {
 /// Longest text of a set, in bytes: one of 10 000 single indexes fits twice.
 const MAX_TEXT: usize = 128 * 1024;
 
-impl IndexSet {
+impl Intervals {
     /// Reads a set of indexes below `limit`. Items in any order and ranges that overlap are understood: to lose a set means to flash
     /// devices again.
     ///
@@ -140,7 +140,7 @@ impl IndexSet {
     }
 }
 
-impl fmt::Display for IndexSet {
+impl fmt::Display for Intervals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, (first, last)) in self.ranges.iter().enumerate() {
             let comma = if place == 0 { "" } else { "," };
@@ -203,7 +203,7 @@ mod tests {
         #[case] written: &str,
         #[case] len: usize,
     ) {
-        let set = IndexSet::parse(text, usize::MAX).unwrap();
+        let set = Intervals::parse(text, usize::MAX).unwrap();
         assert_eq!(set.to_string(), written);
         assert_eq!(set.len(), len);
     }
@@ -218,7 +218,7 @@ mod tests {
     #[case::reversed("5-3")]
     #[case::beyond_every_index("99999999999999999999999")]
     fn what_is_no_set_is_refused(#[case] text: &str) {
-        assert!(IndexSet::parse(text, usize::MAX).is_err());
+        assert!(Intervals::parse(text, usize::MAX).is_err());
     }
 
     #[rstest]
@@ -232,7 +232,7 @@ mod tests {
         #[case] other: &str,
         #[case] meet: bool,
     ) {
-        let [one, other] = [one, other].map(|text| IndexSet::parse(text, 20).unwrap());
+        let [one, other] = [one, other].map(|text| Intervals::parse(text, 20).unwrap());
         assert_eq!((one.meets(&other), other.meets(&one)), (meet, meet));
     }
 
@@ -256,7 +256,7 @@ mod tests {
         #[case] limit: usize,
         #[case] says: Option<&str>,
     ) {
-        let read = IndexSet::parse(text, limit).map_err(|error| error.to_string());
+        let read = Intervals::parse(text, limit).map_err(|error| error.to_string());
         match says {
             None => assert!(read.is_ok(), "{read:?}"),
             Some(says) => assert!(read.as_ref().unwrap_err().starts_with(says), "{read:?}"),
@@ -269,10 +269,10 @@ mod tests {
             let items = (0..first).rev().step_by(2).map(|index| index.to_string());
             items.collect::<Vec<_>>().join(",")
         };
-        let set = IndexSet::parse(&worst(40_000), 40_000).unwrap();
+        let set = Intervals::parse(&worst(40_000), 40_000).unwrap();
         assert_eq!(set.len(), 20_000);
         let text = worst(400_000);
-        let error = IndexSet::parse(&text, 400_000).unwrap_err();
+        let error = Intervals::parse(&text, 400_000).unwrap_err();
         assert_eq!(
             error,
             IndexSetError::TooLong {
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn the_largest_range_costs_nothing_and_does_not_overflow() {
         let last = usize::MAX - 1;
-        let mut set = IndexSet::parse(&format!("0-{last}"), usize::MAX).unwrap();
+        let mut set = Intervals::parse(&format!("0-{last}"), usize::MAX).unwrap();
         assert_eq!(set.len(), usize::MAX);
         assert!(!set.insert(last));
         assert!(set.insert(usize::MAX));
@@ -295,19 +295,19 @@ mod tests {
     proptest! {
         #[test]
         fn a_written_set_reads_back_equal(indexes in proptest::collection::btree_set(0_usize..300, 0..200)) {
-            let mut set = IndexSet::default();
+            let mut set = Intervals::default();
             for index in &indexes {
                 prop_assert!(set.insert(*index));
                 prop_assert!(!set.insert(*index));
             }
-            prop_assert_eq!(&IndexSet::parse(&set.to_string(), usize::MAX).unwrap(), &set);
+            prop_assert_eq!(&Intervals::parse(&set.to_string(), usize::MAX).unwrap(), &set);
             prop_assert_eq!(set.iter().collect::<BTreeSet<_>>(), indexes);
         }
 
         #[test]
         fn insertion_order_leaves_no_trace(mut indexes in proptest::collection::vec(0_usize..60, 0..60)) {
             let build = |indexes: &[usize]| {
-                let mut set = IndexSet::default();
+                let mut set = Intervals::default();
                 for index in indexes { set.insert(*index); }
                 set
             };
@@ -320,8 +320,8 @@ mod tests {
 
         #[test]
         fn no_text_makes_it_panic(text in "[0-9,\\- a]{0,40}") {
-            if let Ok(set) = IndexSet::parse(&text, usize::MAX) {
-                prop_assert_eq!(IndexSet::parse(&set.to_string(), usize::MAX).unwrap(), set);
+            if let Ok(set) = Intervals::parse(&text, usize::MAX) {
+                prop_assert_eq!(Intervals::parse(&set.to_string(), usize::MAX).unwrap(), set);
             }
         }
     }

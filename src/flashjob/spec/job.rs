@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, core::PartialObjectMeta};
 
-use super::{intervals::IndexSet, rerun, steps, tampered};
+use super::{intervals::Intervals, rerun, steps, tampered};
 use crate::flashjob::verdict::Outcome;
 use crate::{
     api::{
@@ -48,7 +48,7 @@ pub struct Job {
     /// Devices that are final in the current round, as stored.
     pub finals: Finals,
     /// Devices that the selector chose, by index, as stored.
-    pub chosen: IndexSet,
+    pub chosen: Intervals,
     /// UUIDs that the spec names.
     pub listed: Arc<HashSet<String>>,
     /// The object as it was read, without its spec and status.
@@ -59,11 +59,11 @@ pub struct Job {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Finals {
     /// Ended well.
-    pub succeeded: IndexSet,
+    pub succeeded: Intervals,
     /// Ended badly.
-    pub failed: IndexSet,
+    pub failed: Intervals,
     /// Not flashed because it was not needed.
-    pub skipped: IndexSet,
+    pub skipped: Intervals,
 }
 
 impl Finals {
@@ -109,8 +109,8 @@ impl Finals {
 }
 
 /// A set of devices of the selection. Of one that cannot be read nothing is known: such a status was tampered with.
-fn index_set(text: Option<&str>, status: &FlashJobStatus) -> IndexSet {
-    text.and_then(|text| IndexSet::parse(text, tampered::selected(status)).ok())
+fn index_set(text: Option<&str>, status: &FlashJobStatus) -> Intervals {
+    text.and_then(|text| Intervals::parse(text, tampered::selected(status)).ok())
         .unwrap_or_default()
 }
 

@@ -3,7 +3,7 @@
 //! Whoever may write `flashjobs/status` may write anything that the schema admits. What is read back decides which devices are
 //! flashed, so a status that cannot be the operator's is neither acted upon nor replaced; the rest is bounded and said anew.
 
-use crate::flashjob::spec::{bounded_text, intervals::IndexSet};
+use crate::flashjob::spec::{bounded_text, intervals::Intervals};
 use crate::{
     api::{DeviceStatus, FlashJobStatus, rule::MAX_DEVICES},
     display,
@@ -64,10 +64,10 @@ fn of_sets(status: &FlashJobStatus) -> Option<String> {
         ("skippedIndexes", status.skipped_indexes.as_ref()),
         ("selection.selectorIndexes", chosen),
     ];
-    let mut known: Vec<(&str, IndexSet)> = Vec::new();
+    let mut known: Vec<(&str, Intervals)> = Vec::new();
     for (field, text) in sets {
         let text = text.map_or("", String::as_str);
-        match IndexSet::parse(text, selected) {
+        match Intervals::parse(text, selected) {
             Ok(set) => known.push((field, set)),
             Err(error) => {
                 return Some(format!(

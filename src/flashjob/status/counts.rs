@@ -7,10 +7,10 @@ use std::collections::HashSet;
 use crate::{
     api::{DevicePhase, DeviceStatus, FlashJobStatus},
     flashjob::{
-        observe::{Observed, memory::Found, selection::Roster, stored},
+        observe::{Observed, memory::Found, selection::Selection, stored},
         plan::{Cooling, DeviceView, Plan},
         spec::{
-            intervals::IndexSet,
+            intervals::Intervals,
             job::{Finals, Job},
             tampered,
         },
@@ -110,7 +110,7 @@ pub(super) fn with_found(stored: &Finals, found: &[&Found]) -> Finals {
 
 pub(super) fn tally_of(
     job: &Job,
-    roster: &Roster,
+    roster: &Selection,
     finals: &Finals,
     views: &[DeviceView],
     tracked: &[DeviceStatus],
@@ -169,10 +169,10 @@ pub(super) const fn is_in_flight(phase: DevicePhase) -> bool {
 pub(super) fn write_finals(
     status: &mut FlashJobStatus,
     job: &Job,
-    roster: &Roster,
+    roster: &Selection,
     finals: &Finals,
 ) {
-    let text = |set: &IndexSet| (!set.is_empty()).then(|| set.to_string());
+    let text = |set: &Intervals| (!set.is_empty()).then(|| set.to_string());
     status.completed_indexes = text(&finals.succeeded);
     status.failed_indexes = text(&finals.failed);
     status.skipped_indexes = text(&finals.skipped);

@@ -13,7 +13,7 @@ use crate::{
     api::{DevicePhase, DeviceStatus, Effective, FlashJobStatus, MismatchPolicy},
     device::mismatch_selected,
     flashjob::{
-        observe::{Observed, memory::Found, selection::Roster, stored},
+        observe::{Observed, memory::Found, selection::Selection, stored},
         plan::{DeviceView, Plan, attempt::adoption::pod_name},
         spec::job::{Finals, Job},
         verdict::Outcome,
@@ -61,7 +61,7 @@ pub(super) fn named(job: &Job, status: &FlashJobStatus) -> usize {
 /// many as fit beside them.
 pub(super) fn devices(
     observed: &Observed<'_>,
-    roster: &Roster,
+    roster: &Selection,
     ended: Ended<'_>,
     plan: &Plan,
     now: Timestamp,
@@ -143,7 +143,7 @@ pub(super) fn devices(
 fn annotate<'a>(
     devices: impl Iterator<Item = &'a mut DeviceStatus>,
     job: &Job,
-    roster: &Roster,
+    roster: &Selection,
     effective: &Effective,
 ) {
     let Ok(spec) = &job.spec else { return };

@@ -34,7 +34,7 @@ use crate::flashjob::status::{
 use crate::{
     api::Refusal,
     flashjob::{
-        observe::{Observed, selection::Roster, stored},
+        observe::{Observed, selection::Selection, stored},
         plan::{
             attempt::adoption::completed,
             rollout::pace::{self, Pace},
@@ -47,7 +47,7 @@ use crate::{
 #[must_use]
 pub fn open_round(
     job: &Job,
-    roster: &Roster,
+    roster: &Selection,
     hash: &str,
     terms: (Effective, Option<FlashClassRef>),
     now: Timestamp,

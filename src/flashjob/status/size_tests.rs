@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::{api::{DevicePhase, DeviceStatus, FlashJobStatus, Reason, SelectedDevice}, flashjob::{status, plan::{DeviceView, Plan, select_devices::{Choice, selection_status}}, fixtures::{Scene, at, effective_of, found, job_of}, spec::intervals::IndexSet, observe::selection::Roster, verdict::Outcome}};
+use crate::{api::{DevicePhase, DeviceStatus, FlashJobStatus, Reason, SelectedDevice}, flashjob::{status, plan::{DeviceView, Plan, select_devices::{Choice, selection_status}}, fixtures::{Scene, at, effective_of, found, job_of}, spec::intervals::Intervals, observe::selection::Selection, verdict::Outcome}};
 
 /// Devices in flight.
 const IN_FLIGHT: usize = 64;
@@ -25,11 +25,11 @@ fn scene(spec: &Value, devices: usize, selected: bool) -> Scene {
         )),
         ..SelectedDevice::default()
     };
-    let roster = Roster::new(1, (0..devices).map(device).collect());
+    let roster = Selection::new(1, (0..devices).map(device).collect());
     let fresh = job_of(spec, None);
     let mut stored = status::open_round(&fresh, &roster, "", effective_of(&fresh), at(0));
     let chosen = if selected { devices } else { 0 };
-    let chosen = IndexSet::parse(
+    let chosen = Intervals::parse(
         &(0..chosen)
             .map(|index| index.to_string())
             .collect::<Vec<_>>()

@@ -167,7 +167,7 @@ fn ten_thousand_devices_fit_into_the_bound_and_the_important_ones_come_first(#[c
     let mut edited = spec(10_000);
     edited["parallelism"] = json!(50);
     edited["device"] = json!("something-else");
-    scene.roster = Some(Roster::new(1, devices));
+    scene.roster = Some(Selection::new(1, devices));
     let status = scene.job.status.clone();
     scene.job = crate::flashjob::fixtures::job_of(&edited, Some(&status));
     // So many cannot be named, but a later release may select them: the bound is one of bytes.
@@ -356,7 +356,7 @@ fn a_lost_selection_takes_nothing_back() {
     judged(&mut scene, 0, Outcome::Succeeded, Reason::FirmwareSent);
     let before = scene.status(60);
     scene.store(before.clone());
-    scene.roster = Some(Roster::new(1, Vec::new()));
+    scene.roster = Some(Selection::new(1, Vec::new()));
     let refusal = Refusal {
         reason: Reason::SelectionLost,
         message: "altered".into(),
@@ -415,7 +415,7 @@ fn a_new_round_keeps_of_the_old_one_its_result_and_nothing_else() {
     let stored = scene.status(60);
     scene.store(stored);
     scene.edit(|spec| spec.firmware = "registry/esp32:2".into());
-    let roster = Roster::new(2, scene.roster.as_ref().unwrap().devices().to_vec());
+    let roster = Selection::new(2, scene.roster.as_ref().unwrap().devices().to_vec());
     let status = open_round(&scene.job, &roster, "h2", effective_of(&scene.job), at(80));
     let previous = status.previous_round.unwrap();
     assert_eq!(

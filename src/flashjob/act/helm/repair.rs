@@ -14,7 +14,7 @@ use crate::{
             context::Context,
             record::{put, put_deployed},
         },
-        observe::objects::{Identity, RecordSight},
+        observe::objects::{Identity, ObservedRecord},
         spec::job::Job,
     },
     release::{Status, Stored, engine::helm::Failure, has_pod, without_pod},
@@ -103,7 +103,7 @@ pub(super) async fn mend(
 }
 
 /// The newest record of an attempt, and whether its Pod exists.
-fn newest(ctx: &Context, identity: &Identity) -> (Option<RecordSight>, bool) {
+fn newest(ctx: &Context, identity: &Identity) -> (Option<ObservedRecord>, bool) {
     let state = ctx.state();
     let attempt = state.ledger.attempt(&identity.key);
     (

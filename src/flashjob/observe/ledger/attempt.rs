@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    flashjob::observe::objects::{Identity, PodSight, RecordSight, ServiceSight},
+    flashjob::observe::objects::{Identity, ObservedPod, ObservedRecord, ObservedService},
     release::Status,
 };
 
@@ -13,11 +13,11 @@ pub struct Attempt {
     /// What it is an attempt at.
     pub identity: Identity,
     /// Revisions of the release that bear this attempt, by revision.
-    pub records: BTreeMap<u32, RecordSight>,
+    pub records: BTreeMap<u32, ObservedRecord>,
     /// Its Service.
-    pub service: Option<ServiceSight>,
+    pub service: Option<ObservedService>,
     /// Its Pod.
-    pub pod: Option<PodSight>,
+    pub pod: Option<ObservedPod>,
     /// A Pod of it was seen at some time: it was launched, whatever the record says.
     pub pod_seen: bool,
     /// Its Pod is gone, and had ended without ever starting when it was last seen.
@@ -59,7 +59,7 @@ impl Attempt {
 
     /// The newest revision that bears this attempt.
     #[must_use]
-    pub fn record(&self) -> Option<&RecordSight> {
+    pub fn record(&self) -> Option<&ObservedRecord> {
         self.records.values().next_back()
     }
 
@@ -126,7 +126,7 @@ impl Attempt {
 }
 
 /// Whether a record holds the lock on its device: one that is history does not, though helm marks it superseded.
-fn locks(record: &RecordSight) -> bool {
+fn locks(record: &ObservedRecord) -> bool {
     match record.status {
         Status::Superseded if record.is_settled() => false,
         Status::PendingInstall

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{Attempt, Kind, Ledger};
 use crate::flashjob::observe::{
     ledger::ObjectKind,
-    objects::{AttemptKey, Identity, Sight},
+    objects::{AttemptKey, Identity, ObservedObject},
 };
 
 impl Ledger {
@@ -44,7 +44,7 @@ impl Ledger {
     /// Whether an object with a valid seal may be the operator's: a seal can be copied, and the uid of what the operator wrote
     /// itself is known, or is the first that was seen. Where the record tells the uid of the Pod, it counts from the start.
     #[must_use]
-    pub fn admits(&self, sight: &Sight, kind: ObjectKind) -> bool {
+    pub fn admits(&self, sight: &ObservedObject, kind: ObjectKind) -> bool {
         let Some(attempt) = self.attempts.get(&sight.identity.key) else {
             return true;
         };
@@ -129,7 +129,7 @@ impl Ledger {
             if namespace.is_some_and(|wanted| wanted != attempt.identity.namespace) {
                 continue;
             }
-            let sights: Vec<&Sight> = match kind {
+            let sights: Vec<&ObservedObject> = match kind {
                 "Secret" => attempt
                     .records
                     .values()

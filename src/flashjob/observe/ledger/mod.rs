@@ -12,7 +12,10 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use crate::flashjob::{
     observe::{
-        objects::{Address, AttemptKey, Identity, PodSight, RecordSight, ServiceSight, Sight},
+        objects::{
+            Address, AttemptKey, Identity, ObservedObject, ObservedPod, ObservedRecord,
+            ObservedService,
+        },
         status_locks::Occupied,
     },
     spec::job::Job,
@@ -49,7 +52,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// Takes in a release record. Returns false where it is older than what is known.
-    pub fn see_record(&mut self, record: RecordSight) -> bool {
+    pub fn see_record(&mut self, record: ObservedRecord) -> bool {
         let known = |attempt: &Attempt| {
             attempt
                 .records
@@ -73,7 +76,7 @@ impl Ledger {
     }
 
     /// Takes in a Service. Returns false where it is older than what is known.
-    pub fn see_service(&mut self, service: ServiceSight) -> bool {
+    pub fn see_service(&mut self, service: ObservedService) -> bool {
         let known = |attempt: &Attempt| {
             attempt
                 .service
@@ -95,7 +98,7 @@ impl Ledger {
     }
 
     /// Takes in a Pod. Returns false where it is older than what is known.
-    pub fn see_pod(&mut self, pod: PodSight) -> bool {
+    pub fn see_pod(&mut self, pod: ObservedPod) -> bool {
         let known = |attempt: &Attempt| {
             attempt
                 .pod
@@ -207,7 +210,11 @@ impl Ledger {
         self.freed |= (before.0 && !now.0) || (before.1 && !now.1);
     }
 
-    fn is_news(&self, sight: &Sight, known: impl Fn(&Attempt) -> Option<(String, u64)>) -> bool {
+    fn is_news(
+        &self,
+        sight: &ObservedObject,
+        known: impl Fn(&Attempt) -> Option<(String, u64)>,
+    ) -> bool {
         if self.gone.contains(&sight.uid) {
             return false;
         }
@@ -218,7 +225,7 @@ impl Ledger {
         }
     }
 
-    fn index(&mut self, sight: &Sight, kind: Kind) {
+    fn index(&mut self, sight: &ObservedObject, kind: Kind) {
         self.freed |= self.unsealed.forget(&sight.uid).is_some();
         self.by_uid
             .insert(sight.uid.clone(), (sight.identity.key.clone(), kind));

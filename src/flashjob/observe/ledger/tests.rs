@@ -24,8 +24,8 @@ fn identity(id: &str, endpoint: &str) -> Identity {
     }
 }
 
-fn sight(id: &str, uid: &str, version: u64) -> Sight {
-    Sight {
+fn sight(id: &str, uid: &str, version: u64) -> ObservedObject {
+    ObservedObject {
         identity: identity(id, "192.0.2.7:80"),
         name: format!("flash-{id}"),
         uid: uid.into(),
@@ -36,8 +36,8 @@ fn sight(id: &str, uid: &str, version: u64) -> Sight {
     }
 }
 
-fn pod(id: &str, uid: &str, version: u64, phase: &str) -> PodSight {
-    PodSight {
+fn pod(id: &str, uid: &str, version: u64, phase: &str) -> ObservedPod {
+    ObservedPod {
         sight: sight(id, uid, version),
         phase: phase.into(),
         reason: None,
@@ -52,8 +52,8 @@ fn pod(id: &str, uid: &str, version: u64, phase: &str) -> PodSight {
     }
 }
 
-fn record(id: &str, uid: &str, version: u64, status: Status) -> RecordSight {
-    RecordSight {
+fn record(id: &str, uid: &str, version: u64, status: Status) -> ObservedRecord {
+    ObservedRecord {
         sight: sight(id, uid, version),
         revision: 1,
         status,
@@ -77,7 +77,7 @@ fn a_pod_may_be_unseen_as_long_as_the_record_holds_the_lock(
     #[case] unseen: bool,
 ) {
     let mut ledger = Ledger::default();
-    let launched = RecordSight {
+    let launched = ObservedRecord {
         has_pod,
         ..record("a", "r", 1, status)
     };
@@ -145,7 +145,7 @@ fn a_failed_record_holds_neither_lock_nor_slot_and_its_service_holds_a_slot(
     ledger.see_record(over);
     assert!(ledger.holder("192.0.2.7:80").is_none());
     assert_eq!(ledger.slots(), 0);
-    ledger.see_service(ServiceSight {
+    ledger.see_service(ObservedService {
         sight: sight("a", "s", 2),
         address: crate::flashjob::observe::objects::Address::None,
         restricted: true,
@@ -210,7 +210,7 @@ fn what_is_known_of_a_kind_is_listed_by_namespace_name_and_uid(
     later.revision = 2;
     ledger.see_record(record("a", "r-1", 1, Status::Superseded));
     ledger.see_record(later);
-    ledger.see_service(ServiceSight {
+    ledger.see_service(ObservedService {
         sight: sight("a", "s", 3),
         address: crate::flashjob::observe::objects::Address::None,
         restricted: true,

@@ -9,7 +9,7 @@ use super::*;
 const GIVEN: &str = "198.51.100.7";
 
 /// A record of an attempt that is not launched, with these values and those of its chart.
-fn recorded(who: &Identity, config: Value, chart: Value, proven: bool) -> RecordSight {
+fn recorded(who: &Identity, config: Value, chart: Value, proven: bool) -> ObservedRecord {
     let mut record = numbered(who, 1, Status::PendingInstall);
     let stored = Arc::make_mut(record.stored.as_mut().unwrap());
     stored.record.config = config;
@@ -40,7 +40,7 @@ fn an_address_is_given_by(
 fn a_flash_whose_given_address_its_service_lost_has_it_all_the_same() {
     let who = identity(0, "a");
     let record = recorded(&who, json!({"externalIP": GIVEN}), json!({}), true);
-    let pod = PodSight {
+    let pod = ObservedPod {
         address: Some(GIVEN.into()),
         ..running(&who)
     };

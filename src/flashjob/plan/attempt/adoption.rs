@@ -16,12 +16,12 @@ use serde_json::{Value, json};
 use crate::flashjob::{
     observe::{
         ledger::Attempt,
-        objects::{Identity, PodSight, ServiceSight},
+        objects::{Identity, ObservedPod, ObservedService},
         parse,
-        selection::Roster,
+        selection::Selection,
     },
-    plan::attempt::{Decision, Step, Wish, phase_of},
-    spec::{intervals::IndexSet, job::Job},
+    plan::attempt::{AttemptGoal, Decision, Step, phase_of},
+    spec::{intervals::Intervals, job::Job},
 };
 use crate::{
     api::{Reason, Round},
@@ -89,7 +89,7 @@ pub fn claimed(meta: &ObjectMeta) -> Option<(&str, &str)> {
 ///
 /// # Errors
 /// Why it is none.
-pub fn pod(pod: &Pod, job: Option<&Job>) -> Result<PodSight, NotTheOriginals> {
+pub fn pod(pod: &Pod, job: Option<&Job>) -> Result<ObservedPod, NotTheOriginals> {
     let job = job.ok_or(NotTheOriginals::NoJob)?;
     let uuid = named(&pod.metadata, job, pod_name)?;
     let flash = flash_container(pod).filter(|flash| env(flash, "HOST_ENDPOINT").is_some());
@@ -105,7 +105,7 @@ pub fn pod(pod: &Pod, job: Option<&Job>) -> Result<PodSight, NotTheOriginals> {
 ///
 /// # Errors
 /// Why it is none.
-pub fn service(service: &Service, job: Option<&Job>) -> Result<ServiceSight, NotTheOriginals> {
+pub fn service(service: &Service, job: Option<&Job>) -> Result<ObservedService, NotTheOriginals> {
     let job = job.ok_or(NotTheOriginals::NoJob)?;
     let uuid = named(&service.metadata, job, service_name)?;
     let round = round(job).map_or(NO_ROUND, |round| round.number);
@@ -271,7 +271,7 @@ pub fn service_patch(meta: &ObjectMeta, endpoint: Option<&str>, marks: &Marks) -
 
 /// What to do with an attempt whose objects are not all taken over yet; none where the table decides.
 #[must_use]
-pub fn decide(attempt: &Attempt, wish: &Wish) -> Option<Decision> {
+pub fn decide(attempt: &Attempt, wish: &AttemptGoal) -> Option<Decision> {
     let pod = attempt.pod.as_ref().filter(|pod| !pod.sight.watched);
     let service = attempt.service.as_ref();
     let service = service.filter(|service| !service.sight.watched);
@@ -299,8 +299,8 @@ pub fn said(pod: &str) -> String {
 
 /// Devices that the original's status says are done, by index: they succeeded in the first round.
 #[must_use]
-pub fn completed(job: &Job, roster: &Roster) -> IndexSet {
-    let mut completed = IndexSet::default();
+pub fn completed(job: &Job, roster: &Selection) -> Intervals {
+    let mut completed = Intervals::default();
     if job.status.round.is_none() {
         for uuid in &job.status.completed_uuids {
             roster.index_of(uuid).map(|index| completed.insert(index));

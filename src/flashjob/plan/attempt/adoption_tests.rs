@@ -497,7 +497,7 @@ fn a_flash_of_which_a_new_leader_finds_only_the_stored_status_is_asked_for_and_n
 fn without_a_job_a_flash_is_still_taken_over_so_that_its_end_is_seen() {
     let upgrade = Upgrade::new(&original_pod(1));
     let attempt = upgrade.scene.ledger.attempt(&key(1)).unwrap();
-    let wish = Wish {
+    let wish = AttemptGoal {
         job: JobState::Leaving,
         ending: None,
         was_flashing: false,

@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use super::Wish;
+use super::AttemptGoal;
 use crate::{
     flashjob::{
         observe::{ledger::Attempt, memory::Memory, waits::Deadlines},
@@ -32,7 +32,7 @@ pub(super) fn helm_until(attempt: &Attempt, until: &Deadlines<'_>) -> Option<Tim
         .map(|_| until.helm())
 }
 
-pub(super) fn record_state(attempt: &Attempt, wish: &Wish, live_child: bool) -> RecordState {
+pub(super) fn record_state(attempt: &Attempt, wish: &AttemptGoal, live_child: bool) -> RecordState {
     let launched = wish.was_flashing || attempt.pod_seen;
     let Some(record) = attempt.record() else {
         return RecordState::None {

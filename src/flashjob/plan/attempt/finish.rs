@@ -5,7 +5,8 @@
 use jiff::Timestamp;
 
 use super::{
-    Decision, Ending, PodRemoval, RecordRemoval, Removal, Step, Wish, flashing::await_end, phase_of,
+    AttemptGoal, Decision, Ending, PodRemoval, RecordRemoval, Removal, Step, flashing::await_end,
+    phase_of,
 };
 use crate::flashjob::observe::stored::Stage;
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
         observe::{
             ledger::Attempt,
             memory::Memory,
-            objects::{PodSight, RecordSight, ServiceSight},
+            objects::{ObservedPod, ObservedRecord, ObservedService},
             waits::Deadlines,
         },
         plan::attempt::{adoption, retry::cut_off, state_machine::JobState},
@@ -50,8 +51,8 @@ pub(super) fn left_over(attempt: &Attempt) -> Decision {
 
 impl Removal {
     /// The Service goes, and with it the address.
-    pub(super) fn release_address(&mut self, service: Option<&ServiceSight>) {
-        self.free = service.is_some_and(ServiceSight::tracked);
+    pub(super) fn release_address(&mut self, service: Option<&ObservedService>) {
+        self.free = service.is_some_and(ObservedService::tracked);
         self.service = service.is_some_and(|service| service.sight.deleting.is_none());
     }
 
@@ -93,11 +94,11 @@ pub(super) fn over(attempt: &Attempt, memory: &Memory) -> Decision {
 /// any more, the device was sent again.
 pub(super) fn is_history(attempt: &Attempt) -> bool {
     let bare = attempt.pod.is_none() && attempt.service.is_none();
-    bare && attempt.record().is_some_and(RecordSight::is_settled)
+    bare && attempt.record().is_some_and(ObservedRecord::is_settled)
 }
 
 /// Uninstalls an attempt that has no verdict and never will: no flash began.
-pub(super) fn release(attempt: &Attempt, wish: &Wish, until: &Deadlines<'_>) -> Decision {
+pub(super) fn release(attempt: &Attempt, wish: &AttemptGoal, until: &Deadlines<'_>) -> Decision {
     let decision = Decision::wait(
         phase_of(attempt),
         Reason::BackOff,
@@ -123,7 +124,7 @@ pub(super) fn release(attempt: &Attempt, wish: &Wish, until: &Deadlines<'_>) -> 
 /// Rows 3, 4 and 5.
 pub(super) fn finish(
     attempt: &Attempt,
-    wish: &Wish,
+    wish: &AttemptGoal,
     memory: &Memory,
     until: &Deadlines<'_>,
 ) -> Decision {
@@ -207,7 +208,7 @@ fn removal(
 ) -> Option<Removal> {
     let mut due = Removal::default();
     // Until a Pod has ended it may turn out to have started, and then its end is the verdict.
-    let over = how == PodRemoval::Lost || attempt.pod.as_ref().is_none_or(PodSight::ended);
+    let over = how == PodRemoval::Lost || attempt.pod.as_ref().is_none_or(ObservedPod::ended);
     if let Some(pod) = &attempt.pod {
         due.pod = (pod.sight.deleting.is_none() || (how == PodRemoval::Lost && pod.tracked()))
             .then_some(how);

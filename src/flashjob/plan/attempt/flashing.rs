@@ -2,14 +2,14 @@
 //!
 //! Called by `decide`; `await_end` also by `finish`, for a Pod that is being given up.
 
-use super::{Decision, Step, Wish};
+use super::{AttemptGoal, Decision, Step};
 use crate::{
     api::{DevicePhase, Reason},
     flashjob::{
         observe::{
             ledger::Attempt,
             memory::Found,
-            objects::{ContainerSight, PodSight, ServiceSight},
+            objects::{ContainerSight, ObservedPod, ObservedService},
             waits::Deadlines,
         },
         plan::{addresses, attempt::adoption},
@@ -43,7 +43,7 @@ pub(super) fn flashing(attempt: &Attempt, until: &Deadlines<'_>) -> Decision {
 
 /// What became of the Service of a flash is said, and its address is kept: the Service of an operator before this one, or of a chart that leaves
 /// it to the operator, is held now. Not that of somebody else's Pod, of which the ending is given.
-pub(super) fn held(decision: Decision, attempt: &Attempt, wish: &Wish) -> Decision {
+pub(super) fn held(decision: Decision, attempt: &Attempt, wish: &AttemptGoal) -> Decision {
     let own = adoption::pod_of(&attempt.identity).is_none();
     let decision = match addresses::lost(attempt) {
         Some((reason, message)) if own && decision.reason == Reason::Flashing => Decision {
@@ -56,7 +56,7 @@ pub(super) fn held(decision: Decision, attempt: &Attempt, wish: &Wish) -> Decisi
     let loose = attempt
         .service
         .as_ref()
-        .is_some_and(ServiceSight::may_be_held);
+        .is_some_and(ObservedService::may_be_held);
     if loose && wish.ending.is_none() && decision.step.is_none() && decision.release.is_none() {
         decision.with(Step::HoldService)
     } else {
@@ -65,7 +65,7 @@ pub(super) fn held(decision: Decision, attempt: &Attempt, wish: &Wish) -> Decisi
 }
 
 /// Waits for the kubelet to end the Pod; when that is long overdue, its node may be lost.
-pub(super) fn await_end(pod: &PodSight, decision: Decision, until: &Deadlines<'_>) -> Decision {
+pub(super) fn await_end(pod: &ObservedPod, decision: Decision, until: &Deadlines<'_>) -> Decision {
     let lost = until.lost(pod);
     if until.is_over(lost) {
         decision.with(Step::CheckNode)
@@ -75,7 +75,7 @@ pub(super) fn await_end(pod: &PodSight, decision: Decision, until: &Deadlines<'_
 }
 
 /// Why a living Pod is where it is, in the API's own words.
-fn pod_words(pod: &PodSight) -> (Reason, String) {
+fn pod_words(pod: &ObservedPod) -> (Reason, String) {
     if pod.sight.deleting.is_some() {
         return (
             Reason::Flashing,

@@ -25,7 +25,7 @@ use crate::flashjob::{
     observe::{
         ledger::Attempt,
         memory::{Memory, Trouble},
-        objects::{Address, PodSight},
+        objects::{Address, ObservedPod},
         waits::{Deadlines, Now, Waits},
     },
     plan::attempt::state_machine::{JobState, Next, Stored, next},
@@ -33,7 +33,7 @@ use crate::flashjob::{
 
 /// What the job wants of an attempt.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct AttemptGoal {
     /// Whether the job exists and the attempt is of its round.
     pub job: JobState,
     /// How the attempt ended, where that is stored.
@@ -176,7 +176,7 @@ impl Decision {
 #[must_use]
 pub fn decide(
     attempt: &Attempt,
-    wish: &Wish,
+    wish: &AttemptGoal,
     memory: &Memory,
     bounds: &Bounds,
     now: Now,
@@ -213,7 +213,7 @@ pub fn decide(
     let started = attempt
         .pod
         .as_ref()
-        .map_or(vanished, PodSight::may_have_run);
+        .map_or(vanished, ObservedPod::may_have_run);
     if giving_up && !started && !memory.lost.contains(id) {
         return release(attempt, wish, until);
     }
@@ -274,7 +274,7 @@ pub(crate) fn phase_of(attempt: &Attempt) -> DevicePhase {
 }
 
 /// Whether a Pod once was, may have started, and is not seen.
-fn has_vanished(attempt: &Attempt, wish: &Wish) -> bool {
+fn has_vanished(attempt: &Attempt, wish: &AttemptGoal) -> bool {
     attempt.pod.is_none() && !attempt.pod_never_ran && (attempt.pod_seen || wish.was_flashing)
 }
 
@@ -297,7 +297,7 @@ fn working(attempt: &Attempt, phase: DevicePhase) -> (Reason, &'static str) {
 fn troubled(
     attempt: &Attempt,
     trouble: &Trouble,
-    wish: &Wish,
+    wish: &AttemptGoal,
     memory: &Memory,
     until: &Deadlines<'_>,
 ) -> Decision {

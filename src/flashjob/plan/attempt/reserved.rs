@@ -2,18 +2,18 @@
 //!
 //! Called by `decide`.
 
-use super::{Decision, Removal, Step, Wish, phase_of};
+use super::{AttemptGoal, Decision, Removal, Step, phase_of};
 use crate::{
     api::{DevicePhase, Reason},
     flashjob::observe::{
         ledger::Attempt,
-        objects::{Address, ServiceSight},
+        objects::{Address, ObservedService},
         waits::Deadlines,
     },
 };
 
 /// Row 8: recorded, not started. The gates are asked again; then the Service, its address, the Pod.
-pub(super) fn reserved(attempt: &Attempt, wish: &Wish, until: &Deadlines<'_>) -> Decision {
+pub(super) fn reserved(attempt: &Attempt, wish: &AttemptGoal, until: &Deadlines<'_>) -> Decision {
     let phase = phase_of(attempt);
     if let Some((reason, message)) = &wish.closed {
         let decision = Decision::wait(phase, *reason, message.clone());
@@ -64,7 +64,7 @@ pub(super) fn reserved(attempt: &Attempt, wish: &Wish, until: &Deadlines<'_>) ->
     }
 }
 
-fn address_hint(service: &ServiceSight) -> String {
+fn address_hint(service: &ObservedService) -> String {
     format!("Service {} has no address yet", service.sight.name)
 }
 

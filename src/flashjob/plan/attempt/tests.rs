@@ -9,7 +9,7 @@ use crate::{
         fixtures::{
             BOUNDS, address, at, attempt, ended, found, identity, pod, record, running, service,
         },
-        observe::objects::{ContainerSight, RecordSight, ServiceSight},
+        observe::objects::{ContainerSight, ObservedRecord, ObservedService},
         verdict::Outcome,
     },
     release::Status,
@@ -20,8 +20,8 @@ mod ended_attempt;
 #[path = "tests/pods.rs"]
 mod started_pod;
 
-fn wish() -> Wish {
-    Wish {
+fn wish() -> AttemptGoal {
+    AttemptGoal {
         job: JobState::Exists,
         ending: None,
         was_flashing: false,
@@ -31,14 +31,14 @@ fn wish() -> Wish {
     }
 }
 
-fn leaving() -> Wish {
-    Wish {
+fn leaving() -> AttemptGoal {
+    AttemptGoal {
         job: JobState::Leaving,
         ..wish()
     }
 }
 
-fn ending(succeeded: bool, reason: Reason, second: i64) -> Wish {
+fn ending(succeeded: bool, reason: Reason, second: i64) -> AttemptGoal {
     let ending = Ending {
         stage: Stage::Final,
         succeeded,
@@ -46,44 +46,44 @@ fn ending(succeeded: bool, reason: Reason, second: i64) -> Wish {
         message: "said so".into(),
         at: Some(at(second)),
     };
-    Wish {
+    AttemptGoal {
         ending: Some(ending),
         ..wish()
     }
 }
 
-fn pending() -> Option<RecordSight> {
+fn pending() -> Option<ObservedRecord> {
     Some(record(&identity(0, "a"), Status::PendingInstall, false))
 }
 
-fn deployed() -> Option<RecordSight> {
+fn deployed() -> Option<ObservedRecord> {
     Some(record(&identity(0, "a"), Status::Deployed, true))
 }
 
-fn served(address: Address) -> Option<ServiceSight> {
+fn served(address: Address) -> Option<ObservedService> {
     Some(service(&identity(0, "a"), address))
 }
 
-fn with_pod(pod: PodSight) -> Attempt {
+fn with_pod(pod: ObservedPod) -> Attempt {
     attempt(deployed(), served(address()), Some(pod))
 }
 
-fn a_pod() -> PodSight {
+fn a_pod() -> ObservedPod {
     pod(&identity(0, "a"))
 }
 
-fn a_running() -> PodSight {
+fn a_running() -> ObservedPod {
     running(&identity(0, "a"))
 }
 
-fn an_ended() -> PodSight {
+fn an_ended() -> ObservedPod {
     ended(&identity(0, "a"))
 }
 
 /// At a second by both clocks; what is waited for of the attempt was seen at second 0, and its ending when it came.
 fn decide(
     attempt: &Attempt,
-    wish: &Wish,
+    wish: &AttemptGoal,
     memory: &Memory,
     bounds: &Bounds,
     now: Timestamp,
@@ -102,7 +102,7 @@ fn decide(
     super::decide(attempt, wish, &memory, bounds, now.into())
 }
 
-fn deciding(attempt: &Attempt, wish: &Wish, second: i64) -> Decision {
+fn deciding(attempt: &Attempt, wish: &AttemptGoal, second: i64) -> Decision {
     decide(attempt, wish, &Memory::default(), &BOUNDS, at(second))
 }
 
@@ -180,8 +180,8 @@ fn an_address_of_a_service_that_is_being_deleted_is_not_used_and_the_service_is_
     assert_eq!(decision.wake_at, Some(at(120)));
 }
 
-fn loose() -> ServiceSight {
-    ServiceSight {
+fn loose() -> ObservedService {
+    ObservedService {
         finalizers: vec!["service.kubernetes.io/load-balancer-cleanup".into()],
         ..service(&identity(0, "a"), address())
     }
@@ -192,8 +192,8 @@ fn loose() -> ServiceSight {
 #[case::while_its_pod_starts(pending(), Some(a_pod()))]
 #[case::while_its_pod_runs(deployed(), Some(a_running()))]
 fn a_service_that_anybody_can_take_away_is_held(
-    #[case] record: Option<RecordSight>,
-    #[case] pod: Option<PodSight>,
+    #[case] record: Option<ObservedRecord>,
+    #[case] pod: Option<ObservedPod>,
 ) {
     let marks = record
         .clone()
@@ -210,7 +210,7 @@ fn a_service_is_not_held_where_that_cannot_be_or_its_flash_is_over() {
     leaving.sight.deleting = Some(at(1));
     let flashing = attempt(deployed(), Some(leaving), Some(a_running()));
     assert_eq!(deciding(&flashing, &wish(), 2).step, None);
-    let closed = Wish {
+    let closed = AttemptGoal {
         held: Some((Reason::Queued, "wait".into())),
         ..wish()
     };
@@ -274,7 +274,7 @@ fn an_address_that_came_late_is_still_used() {
 
 #[test]
 fn a_closed_gate_gives_up_what_has_not_started_and_nothing_else() {
-    let closed = Wish {
+    let closed = AttemptGoal {
         closed: Some((Reason::DeviceNotFound, "gone".into())),
         ..wish()
     };
@@ -289,7 +289,7 @@ fn a_closed_gate_gives_up_what_has_not_started_and_nothing_else() {
 
 #[test]
 fn an_attempt_whose_gates_cannot_be_asked_is_neither_launched_nor_given_up() {
-    let held = Wish {
+    let held = AttemptGoal {
         held: Some((Reason::AkriNotInstalled, "unknown".into())),
         ..wish()
     };
@@ -312,7 +312,7 @@ fn a_launched_pod_with_a_pending_record_is_marked_deployed() {
 
 #[test]
 fn a_pending_revision_of_a_helm_upgrade_by_hand_is_left_to_helm_while_the_flash_goes_on() {
-    let theirs = pending().map(|record| RecordSight {
+    let theirs = pending().map(|record| ObservedRecord {
         foreign: true,
         ..record
     });
@@ -335,7 +335,7 @@ fn a_pending_record_whose_pod_was_seen_is_never_launched_again(
     vanished.pod_seen = seen;
     let decision = deciding(
         &vanished,
-        &Wish {
+        &AttemptGoal {
             was_flashing: stored,
             ..wish()
         },
@@ -383,7 +383,7 @@ fn the_record_of_a_released_attempt_outlives_a_stored_status_that_says_flashing(
     let mut without = attempt(deployed(), None, None);
     without.pod_seen = true;
     without.pod_never_ran = true;
-    let shown = Wish {
+    let shown = AttemptGoal {
         was_flashing: true,
         ..wish()
     };
@@ -403,7 +403,7 @@ fn a_flash_whose_pod_vanished_stays_flashing_whatever_is_under_way(
 ) {
     let mut vanished = attempt(pending(), served(address()), None);
     vanished.pod_seen = seen;
-    let wish = Wish {
+    let wish = AttemptGoal {
         was_flashing: stored,
         ..wish()
     };
@@ -484,7 +484,7 @@ fn trouble_is_waited_out() {
 /// Its last write was carried out, and the answer was lost. The next attempt of the device is what the status shows.
 #[test]
 fn the_trouble_of_an_attempt_whose_record_is_settled_is_over() {
-    let record = RecordSight {
+    let record = ObservedRecord {
         settled: Some(1),
         ..record(&identity(0, "a"), Status::Failed, true)
     };
@@ -539,7 +539,7 @@ fn a_release_that_was_uninstalled_before_its_pod_was_created_begins_anew(#[case]
     let (reason, message) = anew.release.unwrap();
     assert_eq!((anew.step, reason), (None, Reason::Uninstalled));
     assert!(message.contains("no attempt is lost"), "{message}");
-    let shown = Wish {
+    let shown = AttemptGoal {
         was_flashing: true,
         ..wish()
     };
@@ -586,7 +586,7 @@ fn a_pending_record_of_helms_is_left_alone(
     #[case] step: Option<Step>,
     #[case] wake: Option<i64>,
 ) {
-    let record = RecordSight {
+    let record = ObservedRecord {
         by_helm,
         ..record(&identity(0, "a"), Status::PendingUpgrade, true)
     };

@@ -24,7 +24,7 @@ use crate::{
         observe::{
             cache::State,
             objects::{AttemptKey, Identity},
-            selection::Roster,
+            selection::Selection,
         },
         plan::Plan,
         spec::job::Job,
@@ -107,7 +107,7 @@ impl Lab {
         object.metadata.uid = Some(format!("job-{number}"));
         object.metadata.name = Some(format!("lamps-{number}"));
         let fresh = Job::of_answer(object.clone()).unwrap();
-        let roster = Roster::new(1, select(&uuids, &self.state.inventory));
+        let roster = Selection::new(1, select(&uuids, &self.state.inventory));
         let effective = crate::flashjob::fixtures::effective_of(&fresh);
         object.status = Some(status::open_round(
             &fresh,

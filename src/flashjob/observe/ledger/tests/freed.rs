@@ -9,8 +9,8 @@ fn key(id: &str) -> AttemptKey {
     identity(id, ENDPOINT).key
 }
 
-fn service(id: &str, uid: &str, version: u64) -> ServiceSight {
-    ServiceSight {
+fn service(id: &str, uid: &str, version: u64) -> ObservedService {
+    ObservedService {
         sight: sight(id, uid, version),
         address: Address::Ipv4("198.51.100.7".into()),
         restricted: true,
@@ -99,7 +99,7 @@ fn a_superseded_record_locks_its_device_unless_its_verdict_is_stored(
     #[case] locks: bool,
 ) {
     let mut ledger = Ledger::default();
-    ledger.see_record(RecordSight {
+    ledger.see_record(ObservedRecord {
         settled,
         ..record("a", "r", 1, Status::Superseded)
     });
@@ -117,7 +117,7 @@ fn a_record_is_history_where_its_own_revision_failed_and_is_stored(
     #[case] settled: Option<u32>,
     #[case] history: bool,
 ) {
-    let record = RecordSight {
+    let record = ObservedRecord {
         settled,
         ..record("a", "r", 1, status)
     };

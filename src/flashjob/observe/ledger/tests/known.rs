@@ -18,8 +18,8 @@ fn key() -> AttemptKey {
     identity("a", "").key
 }
 
-fn service(uid: &str, version: u64, address: Address) -> ServiceSight {
-    ServiceSight {
+fn service(uid: &str, version: u64, address: Address) -> ObservedService {
+    ObservedService {
         sight: sight("a", uid, version),
         address,
         restricted: true,
@@ -129,7 +129,7 @@ fn only_a_pod_that_had_ended_and_never_started_is_known_not_to_have_run(
 ) {
     let mut ledger = Ledger::default();
     ledger.see_record(record("a", "r", 1, Status::Deployed));
-    ledger.see_pod(PodSight {
+    ledger.see_pod(ObservedPod {
         container,
         ..pod("a", "p", 2, phase)
     });

@@ -41,7 +41,7 @@ fn a_stored_success_goes_pod_service_record() {
 
 #[test]
 fn a_flash_beside_a_sidecar_that_runs_on_has_ended_and_its_pod_goes_and_locks_until_it_is_gone() {
-    let mut beside = PodSight {
+    let mut beside = ObservedPod {
         phase: "Running".into(),
         ..an_ended()
     };
@@ -141,7 +141,7 @@ fn a_reserved_device_of_a_leaving_job_is_uninstalled_and_a_flash_goes_on() {
 
 #[test]
 fn a_leaving_job_keeps_no_failed_record() {
-    let wish = Wish {
+    let wish = AttemptGoal {
         job: JobState::Leaving,
         ..ending(false, Reason::AttestationRefused, 50)
     };

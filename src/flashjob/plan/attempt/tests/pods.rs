@@ -18,7 +18,7 @@ fn a_pod_that_waits_says_why_in_the_api_s_own_words(
         message: Some("0/3 nodes".into()),
     };
     let decision = deciding(
-        &with_pod(PodSight {
+        &with_pod(ObservedPod {
             container,
             ..a_pod()
         }),

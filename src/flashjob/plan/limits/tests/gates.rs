@@ -4,7 +4,7 @@ use super::*;
 use crate::flashjob::{
     observe::{
         ledger::{Attempt, Ledger},
-        objects::RecordSight,
+        objects::ObservedRecord,
     },
     plan::limits::recheck::closed,
 };
@@ -24,7 +24,7 @@ fn who(index: usize, gateway: &str) -> Identity {
     }
 }
 
-fn recorded(who: &Identity, second: i64, has_pod: bool) -> RecordSight {
+fn recorded(who: &Identity, second: i64, has_pod: bool) -> ObservedRecord {
     let mut record = record(who, Status::PendingInstall, has_pod);
     record.sight.created = at(second);
     record
