@@ -105,6 +105,8 @@ pub struct History {
     pub made: Vec<Work>,
     /// Namespaces in which the operator has its Lease: it keeps its key there.
     pub homes: BTreeSet<String>,
+    /// Who created a Pod, by its uid.
+    pub(super) creators: HashMap<String, String>,
     /// Creates of Pods of which it is not known whether they were carried out.
     pub(super) unclear_creates: HashMap<(String, String), UnclearCreate>,
 }

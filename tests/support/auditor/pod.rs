@@ -122,9 +122,12 @@ impl History {
         let Some(uid) = write.text("/metadata/uid") else {
             return;
         };
-        // Labels make it a flash Pod when it is first seen. Later somebody may have changed them.
+        if write.birth {
+            self.creators.insert(uid.clone(), write.user.clone());
+        }
+        // Labels make it a flash Pod when it is first seen with them. Later somebody may have changed them.
         if !self.pods.contains_key(&uid) {
-            let Some(pod) = self.new_pod(write) else {
+            let Some(pod) = self.new_pod(write, &uid) else {
                 return;
             };
             self.pods.insert(uid.clone(), pod);
@@ -148,7 +151,7 @@ impl History {
         }
     }
 
-    fn new_pod(&self, write: &Write) -> Option<Pod> {
+    fn new_pod(&self, write: &Write, uid: &str) -> Option<Pod> {
         let key = (write.namespace.clone(), write.name.clone());
         let tried = self.unclear_creates.get(&key);
         let labelled = tried.map_or(&write.object, |tried| &tried.object);
@@ -180,7 +183,11 @@ impl History {
             endpoint: normalised(&env(&write.object, "HOST_ENDPOINT").unwrap_or_default()),
             firmware: env(&write.object, "FIRMWARE").unwrap_or_default(),
             version: env(&write.object, "VERSION").unwrap_or_default(),
-            creator: tried.map(|tried| tried.user.clone()),
+            creator: self
+                .creators
+                .get(uid)
+                .or_else(|| tried.map(|tried| &tried.user))
+                .cloned(),
             created,
             seen: write.moment.clone(),
             ran: None,

@@ -54,6 +54,12 @@ fn what_a_stranger_makes_is_no_flash_takes_no_slot_selects_nothing_and_needs_no_
             story.service(index, 7);
             story.create(index, 7);
         }
+        // One that gets its labels only later.
+        story.code = 201;
+        let bare = json!({"metadata": {"labels": {}}});
+        story.pod("create", "pods", (0, 8), &bare);
+        story.code = 200;
+        story.pod("patch", "pods", (0, 8), &json!({}));
         let devices = json!([{"uuid": uuid(3), "endpoint": endpoint(0)}]);
         let copy = json!({"metadata": {"uid": "copy", "labels": labels(0, 0)}, "data": {"round": 1, "first": 9, "devices": devices}});
         story.make("controllerrevisions", "copy", copy);
