@@ -108,10 +108,12 @@ impl Write {
                 .parse()
                 .ok()
         });
+        // A patch that makes an object asks for the whole of it; others do not say what kind it is.
+        let may_be_born = unclear && object["kind"].is_string();
         let at = line.object_ref;
         let named = object.pointer("/metadata/name").and_then(Value::as_str);
         Some(Self {
-            birth: (code == 201 || unclear) && matches!(line.verb.as_str(), "create" | "patch"),
+            birth: (code == 201 || may_be_born) && matches!(line.verb.as_str(), "create" | "patch"),
             name: if at.name.is_empty() {
                 named.unwrap_or_default().to_owned()
             } else {

@@ -138,6 +138,20 @@ fn what_the_operator_makes_where_its_job_is_not_is_found_in_whatever_namespace(
     assert_eq!(broken(&report), [Rule::OwnNamespace], "{report}");
 }
 
+#[test]
+fn a_patch_of_what_is_there_makes_nothing_though_nobody_knows_whether_it_was_carried_out() {
+    let mut story = Story::against_mallory();
+    story.code = 504;
+    let free = json!({"metadata": {"uid": "any", "finalizers": null}});
+    story.write("patch", "services", &name(0, 1), free.clone());
+    story.write("patch", "pods", &name(0, 1), free);
+    story.code = 200;
+    story.flash(0);
+    let report = story.judge(true);
+    assert_eq!(broken(&report), [], "{report}");
+    assert_eq!(report.flashes, 1, "the Pod is told by its own labels");
+}
+
 #[rstest]
 #[case::record_of_a_device_of_the_job(format!("sh.helm.release.v1.flash-{}.v3", uuid(1)), false, &[])]
 #[case::record_of_another(format!("sh.helm.release.v1.flash-{}.v1", uuid(7)), false, &[Rule::OwnNamespace])]
