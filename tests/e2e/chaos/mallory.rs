@@ -6,6 +6,7 @@
 //! puts labels back that the operator, killed meanwhile, could not. Her choices follow from a seed.
 
 mod attack;
+mod labels;
 
 use std::{
     collections::HashSet,

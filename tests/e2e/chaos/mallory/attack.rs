@@ -1,6 +1,4 @@
-//! What she does: copies, forgeries, labels, faked ends.
-
-use std::time::{Duration, Instant};
+//! What she makes: copies, forgeries, faked ends.
 
 use flashjob_operator::{
     names::{
@@ -15,24 +13,20 @@ use kube::{
 use rand::{Rng, seq::IndexedRandom};
 use serde_json::{Value, json};
 
-use super::{Altered, Kind, Made, Writer};
+use super::{Kind, Made, Writer};
 use crate::{
     chaos::deeds::Deed,
     hostile::forgery::{Forged, copied},
 };
 
-/// Labels by which the operator finds its objects.
-const LABELS: [&str; 4] = [LABEL_JOB_UID, LABEL_ATTEMPT, LABEL_ROUND, LABEL_UUID];
 /// Most objects of hers in the jobs' namespace at the same time, and in her own.
 const MOST: (usize, usize) = (4, 30);
-/// Most objects whose labels she has changed at the same time.
-const MOST_ALTERED: usize = 3;
 /// How long they last at most, in milliseconds: there, and in her own namespace.
 const LAST: (u64, u64) = (3000, 15_000);
 /// No job of anybody.
-const UNKNOWN: &str = "00000000-0000-0000-0000-000000000666";
+pub(super) const UNKNOWN: &str = "00000000-0000-0000-0000-000000000666";
 
-fn text(object: &Value, part: &str, key: &str) -> String {
+pub(super) fn text(object: &Value, part: &str, key: &str) -> String {
     let found = object["metadata"][part][key].as_str();
     found.unwrap_or_default().to_owned()
 }
@@ -49,7 +43,7 @@ impl Writer {
     }
 
     /// Where something is made now, if there is room, and how long it lasts.
-    fn place(&mut self) -> Option<(String, u64, bool)> {
+    pub(super) fn place(&mut self) -> Option<(String, u64, bool)> {
         let beside = self.random.random_bool(0.5);
         let (namespace, most, last) = if beside {
             (&self.jobs, MOST.0, LAST.0)
@@ -60,7 +54,7 @@ impl Writer {
         (there.count() < most).then(|| (namespace.clone(), last, beside))
     }
 
-    fn suffix(&mut self) -> String {
+    pub(super) fn suffix(&mut self) -> String {
         format!("{:010x}", self.random.random_range(0..1_u64 << 40))
     }
 
@@ -93,7 +87,7 @@ impl Writer {
             copy["data"]["round"] = json!(self.random.random_range(1..9));
         }
         if self.random.random_bool(0.5) {
-            let labels = self.other_labels(&real);
+            let labels = self.other_labels(kind).await;
             for (key, value) in labels.as_object().unwrap() {
                 copy["metadata"]["labels"][key] = value.clone();
             }
@@ -140,27 +134,6 @@ impl Writer {
         }
     }
 
-    /// Some of the four labels, each with another value than this object has.
-    fn other_labels(&mut self, object: &Value) -> Value {
-        let mut labels = json!({});
-        for key in LABELS {
-            if self.random.random_bool(0.4) {
-                labels[key] = json!(self.other_value(object, key));
-            }
-        }
-        labels
-    }
-
-    fn other_value(&mut self, object: &Value, key: &str) -> String {
-        let of_another = text(object, "labels", key);
-        match key {
-            LABEL_ROUND => self.random.random_range(2..9).to_string(),
-            LABEL_ATTEMPT => self.suffix(),
-            _ if self.random.random_bool(0.5) => UNKNOWN.to_owned(),
-            _ => of_another.chars().rev().collect(),
-        }
-    }
-
     async fn forge(&mut self) {
         let Some((namespace, last, _)) = self.place() else {
             return;
@@ -196,94 +169,6 @@ impl Writer {
         let mut secret = forged.secret();
         secret["metadata"]["namespace"] = json!(namespace);
         self.make(Kind::Secret, &secret, Deed::Forged, last).await;
-    }
-
-    /// Takes labels off an object of the operator, or alters them.
-    async fn relabel(&mut self) {
-        if self.altered.len() >= MOST_ALTERED {
-            return;
-        }
-        let kinds = [Kind::Pod, Kind::Service, Kind::Secret];
-        let kind = *kinds.choose(&mut self.random).unwrap();
-        let Some(real) = self.any_real(kind).await else {
-            return;
-        };
-        let mut labels = self.other_labels(&real);
-        if self.random.random_bool(0.5) {
-            labels
-                .as_object_mut()
-                .unwrap()
-                .values_mut()
-                .for_each(|value| *value = Value::Null);
-        }
-        let before: serde_json::Map<_, _> = labels
-            .as_object()
-            .unwrap()
-            .keys()
-            .map(|key| (key.clone(), real["metadata"]["labels"][key].clone()))
-            .collect();
-        let name = real["metadata"]["name"].as_str().unwrap();
-        let uid = real["metadata"]["uid"].as_str().unwrap();
-        let patch = json!({"metadata": {"uid": uid, "labels": labels}});
-        let api = self.api(kind, &self.jobs);
-        let patch = Patch::Merge(&patch);
-        // Carried out or not: what was there is put back.
-        let patched = api.patch(name, &PatchParams::default(), &patch).await;
-        let deed = if patched.is_ok() {
-            Deed::Relabelled
-        } else {
-            Deed::Refused
-        };
-        self.deeds.count(deed);
-        let lasts = Duration::from_millis(self.random.random_range(500..5000));
-        self.altered.push(Altered {
-            kind,
-            name: name.to_owned(),
-            uid: uid.to_owned(),
-            labels: before.into(),
-            until: Instant::now() + lasts,
-        });
-    }
-
-    /// Puts the labels of a flash on something that has nothing to do with it.
-    async fn mislabel(&mut self) {
-        let Some((namespace, last, _)) = self.place() else {
-            return;
-        };
-        let Some(real) = self.any_real(Kind::Pod).await else {
-            return;
-        };
-        let name = format!("any-{}", self.suffix());
-        let meta = json!({"name": name, "namespace": namespace});
-        let (kind, object) = match self.random.random_range(0..3) {
-            0 => (
-                Kind::Pod,
-                json!({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {
-                    "nodeSelector": {"there-is": "no-such-node"}, "containers": [{"name": "any", "image": "registry.example.com/any:1"}],
-                }}),
-            ),
-            1 => (
-                Kind::Service,
-                json!({"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"ports": [{"port": 80}]}}),
-            ),
-            _ => (
-                Kind::Secret,
-                json!({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "type": "helm.sh/release.v1"}),
-            ),
-        };
-        if !self.make(kind, &object, Deed::Mislabelled, last).await {
-            return;
-        }
-        let labels = json!({"metadata": {"labels": real["metadata"]["labels"], "annotations": real["metadata"]["annotations"]}});
-        let api = self.api(kind, &namespace);
-        let patch = Patch::Merge(&labels);
-        if api
-            .patch(&name, &PatchParams::default(), &patch)
-            .await
-            .is_err()
-        {
-            self.deeds.count(Deed::Refused);
-        }
     }
 
     /// Lets a Pod of hers look as if it had flashed: its end as a kubelet writes it, and a log that says so.
