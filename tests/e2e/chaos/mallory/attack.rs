@@ -1,9 +1,7 @@
 //! What she makes: copies, forgeries, faked ends.
 
 use flashjob_operator::{
-    names::{
-        ANNOTATION_ENDPOINT, ANNOTATION_JOB, LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_ROUND, LABEL_UUID,
-    },
+    names::{ANNOTATION_ENDPOINT, ANNOTATION_JOB, LABEL_JOB_UID},
     release::Status,
 };
 use kube::{
