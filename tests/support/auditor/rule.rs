@@ -33,7 +33,9 @@ pub fn judge(history: &History, left: &Leftovers, terms: &Terms) -> Report {
     parallelism::never_exceeded(history, terms, &mut report);
     report.violations.extend(nothing_left(history, left));
     report.violations.extend(hostile::own_namespace(history));
-    report.violations.extend(hostile::own_verdict(history));
+    report
+        .violations
+        .extend(hostile::own_verdict(history, terms));
     let forged = hostile::nothing_forged(history, terms);
     report.violations.extend(forged);
     report

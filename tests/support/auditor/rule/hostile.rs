@@ -93,10 +93,11 @@ pub fn nothing_forged(history: &History, terms: &Terms) -> Vec<Violation> {
 }
 
 /// Verdicts on devices for which the operator made no Pod in the namespace of the job.
-pub fn own_verdict(history: &History) -> Vec<Violation> {
+/// Without strangers, Pods of the original operator, which are taken over, count, too.
+pub fn own_verdict(history: &History, terms: &Terms) -> Vec<Violation> {
     let mut broken = Vec::new();
     for (uid, job) in &history.jobs {
-        let made = Made::of(history, uid, job);
+        let made = Made::of(history, terms, (uid, job));
         let mut said = BTreeSet::new();
         for stored in &job.stored {
             for entry in stored.entries.iter().filter(|entry| is_verdict(entry)) {
@@ -136,11 +137,11 @@ struct Made<'a> {
 }
 
 impl<'a> Made<'a> {
-    fn of(history: &'a History, uid: &str, job: &Job) -> Self {
-        let own = history
-            .pods
-            .values()
-            .filter(|pod| pod.is_ours() && pod.job == uid && pod.namespace == job.namespace);
+    fn of(history: &'a History, terms: &Terms, (uid, job): (&str, &Job)) -> Self {
+        let any = terms.strangers.is_empty();
+        let own = history.pods.values().filter(|pod| {
+            (any || pod.is_ours()) && pod.job == uid && pod.namespace == job.namespace
+        });
         let own: Vec<_> = own.collect();
         // Creates of which nobody knows whether they were carried out count, too.
         let asked = history.made.iter().filter(|work| {

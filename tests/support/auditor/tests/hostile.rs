@@ -212,6 +212,25 @@ fn a_verdict_on_a_device_for_which_the_operator_made_no_pod_is_found(
     assert_eq!(broken(&report), [Rule::OwnVerdict], "{report}");
 }
 
+#[rstest]
+#[case::among_strangers(&[MALLORY], &[Rule::OwnVerdict])]
+#[case::alone(&[], &[])]
+fn a_verdict_on_a_pod_that_was_taken_over_is_blamed_only_where_there_are_strangers(
+    #[case] strangers: &[&str],
+    #[case] expected: &[Rule],
+) {
+    let mut story = Story::new();
+    story.terms.strangers = strangers.iter().map(|&name| name.to_owned()).collect();
+    story.user = "system:serviceaccount:original:controller";
+    story.create(0, 1);
+    story.user = OPERATOR;
+    story.run(0, 1);
+    story.end(0, 1);
+    story.store(&json!({"completedIndexes": "0", "devices": [entry(0, 1, "Succeeded")]}));
+    let report = story.judge(true);
+    assert_eq!(broken(&report), expected, "{report}");
+}
+
 #[test]
 fn a_verdict_on_a_pod_in_another_namespace_than_the_job_s_is_found() {
     let mut story = Story::against_mallory();
