@@ -73,7 +73,8 @@ async fn wave(asked: &Asked, seed: u64, most: usize) -> Tally {
     }
     let names: Vec<_> = kinds.iter().map(|(name, ..)| *name).collect();
     let mallory = stage.hostile(random.random());
-    let mut tally = kills(space, &mut operator, &mut random, &names, most).await;
+    let pause = pause(asked.engine);
+    let mut tally = kills(space, &mut operator, &mut random, &names, (most, pause)).await;
     let finished = || (all_finished(space, &names) && stage.hers_finished()).then_some(());
     until(space, &mut operator, "end of all jobs", 300, finished).await;
     if let Some(mallory) = mallory {
@@ -105,7 +106,7 @@ async fn kills(
     operator: &mut Supervised<'_>,
     random: &mut StdRng,
     names: &[&str],
-    most: usize,
+    (most, pause): (usize, Range<u64>),
 ) -> Tally {
     let mut tally = Tally {
         waves: 1,
@@ -113,7 +114,7 @@ async fn kills(
     };
     let mut edit = random.random_bool(0.5).then(|| random.random_range(1..6));
     while tally.kills() < most && !all_finished(space, names) {
-        tokio::time::sleep(Duration::from_millis(random.random_range(100..4000))).await;
+        tokio::time::sleep(Duration::from_millis(random.random_range(pause.clone()))).await;
         if edit.is_some_and(|after| tally.kills() >= after) {
             // In mid-flight: what runs is followed to its end, and then begins anew.
             edit = None;
@@ -182,6 +183,16 @@ async fn chaos(asked: &Asked) -> Tally {
 /// Devices of each job: helm is ten times as slow.
 fn devices(engine: &str) -> Range<usize> {
     if engine == "helm" { 4..8 } else { 12..30 }
+}
+
+/// Wait between two kills, in milliseconds. What a helm was cut off in is taken over by an operator that has seen it for as long as
+/// helm may take (`--helm-timeout-seconds`): if none lived longer, no wave would end.
+fn pause(engine: &str) -> Range<u64> {
+    if engine == "helm" {
+        100..9000
+    } else {
+        100..4000
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
