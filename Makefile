@@ -31,10 +31,11 @@ sim: ## Simulate worlds full of faults, each from its seed (SEEDS=10000 FIRST_SE
 	SEEDS=$(or $(SEEDS),10000) FIRST_SEED=$(or $(FIRST_SEED),1) \
 		cargo test --locked --lib laws::as_many_seeds_as_are_asked_for -- --ignored --nocapture
 
-chaos: ## Kill operators and helm at random for long, and audit it (ENGINE=both|native|helm KILLS=n SECONDS=n SEED=n).
+chaos: ## Kill operators and helm at random for long, and audit it (ENGINE=both|native|helm KILLS=n SECONDS=n SEED=n HOSTILE=1).
 	tests/control-plane/build.sh >/dev/null
 	CHAOS_ENGINE=$(if $(filter command line environment,$(origin ENGINE)),$(ENGINE),both) \
-	CHAOS_KILLS=$(KILLS) CHAOS_SECONDS=$(SECONDS) CHAOS_SEED=$(SEED) PATH="$$(tests/control-plane/build.sh):$$PATH" \
+	CHAOS_KILLS=$(KILLS) CHAOS_SECONDS=$(SECONDS) CHAOS_SEED=$(SEED) \
+	CHAOS_HOSTILE=$(HOSTILE) PATH="$$(tests/control-plane/build.sh):$$PATH" \
 		cargo test --locked --test e2e chaos::as_much_chaos_as_is_asked_for -- --ignored --nocapture
 
 rollout-proof: ## Roll out to many devices with faults and a kill of the operator in every step (DEVICES=500 RUNS=2).

@@ -50,26 +50,28 @@ impl Reach {
         }
     }
 
-    /// The address by which a pod is reached.
-    fn of(&self, pod: &Pod) -> Option<String> {
+    /// The addresses by which a pod is reached.
+    fn of(&self, pod: &Pod) -> Vec<String> {
         let namespace = pod.namespace().unwrap_or_default();
         let labels = pod.labels();
         let ways = self.ways.lock();
-        let mut leading = ways.values().filter(|way| {
+        let leading = ways.values().filter(|way| {
             let selects = |(key, value)| labels.get(key) == Some(value);
             way.namespace == namespace
                 && !way.selector.is_empty()
                 && way.selector.iter().all(selects)
         });
-        leading.find_map(|way| way.address.clone())
+        leading.filter_map(|way| way.address.clone()).collect()
     }
 
-    /// Waits until a pod can be dialled, and says where.
-    pub async fn dialled(&self, pod: &Pod) -> String {
+    /// Waits until a pod can be dialled, and says where: at the address that it told its device, where that leads to it.
+    pub async fn dialled(&self, pod: &Pod, told: &str) -> String {
         loop {
             // Registered before the look, so that no change in between is missed.
             let changed = self.changed.notified();
-            if let Some(address) = self.of(pod) {
+            let mut addresses = self.of(pod);
+            addresses.sort_by_key(|address| address != told);
+            if let Some(address) = addresses.into_iter().next() {
                 return address;
             }
             changed.await;
@@ -80,7 +82,7 @@ impl Reach {
     pub async fn cut_off(&self, pod: &Pod, address: &str) {
         loop {
             let changed = self.changed.notified();
-            if self.of(pod).as_deref() != Some(address) {
+            if !self.of(pod).iter().any(|leading| leading == address) {
                 return;
             }
             changed.await;

@@ -1,30 +1,37 @@
 //! Long runs in which operators, and helm alone, are killed at random moments: `make chaos`. The auditor judges each wave.
 //!
 //! A wave is a namespace with one job of each kind on devices with faults; it ends when all jobs have, and everything about it
-//! follows from its seed but the moments at which the machine gets around to things.
+//! follows from its seed but the moments at which the machine gets around to things. With `HOSTILE=1` somebody who may `edit` that
+//! namespace, and has one of her own, writes what she likes meanwhile (`mallory`).
+
+mod deeds;
+mod kinds;
+mod mallory;
+mod stage;
+mod tally;
 
 use std::{
     fmt,
+    ops::Range,
     str::FromStr,
     time::{Duration, Instant},
 };
 
+use kinds::kinds;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use serde_json::{Value, json};
+use rstest::rstest;
+use serde_json::json;
+use stage::Stage;
+use tally::Tally;
 
 use crate::{
     crash_points::arguments,
     helm_engine::upgrades,
-    support::{
-        Fleet, Params, Space, Supervised,
-        auditor::{Auditor, Report},
-        job::job,
-        seconds,
-    },
+    support::{Space, Supervised, job::job, seconds},
 };
 
 /// Devices in flight at the same time, over all jobs of a wave.
@@ -36,6 +43,9 @@ struct Asked {
     kills: usize,
     seconds: u64,
     seed: u64,
+    hostile: bool,
+    /// Devices of each job.
+    devices: Range<usize>,
 }
 
 fn given<T: FromStr<Err: fmt::Debug>>(name: &str) -> Option<T> {
@@ -46,129 +56,65 @@ fn given<T: FromStr<Err: fmt::Debug>>(name: &str) -> Option<T> {
     )
 }
 
-/// What came of it.
-#[derive(Default)]
-struct Tally {
-    operators: usize,
-    helms: usize,
-    waves: usize,
-    report: Report,
-}
-
-impl Tally {
-    fn kills(&self) -> usize {
-        self.operators + self.helms
-    }
-
-    fn row(&self, name: &str) -> String {
-        let Report {
-            flashes,
-            verdicts,
-            violations,
-            ..
-        } = &self.report;
-        format!(
-            "{name:<16}{:>8}{flashes:>10}{:>16}{:>12}{verdicts:>10}{:>12}",
-            self.waves,
-            self.operators,
-            self.helms,
-            violations.len()
-        )
-    }
-
-    fn head() -> String {
-        format!(
-            "{:<16}{:>8}{:>10}{:>16}{:>12}{:>10}{:>12}",
-            "", "waves", "flashes", "operator kills", "helm kills", "verdicts", "violations"
-        )
-    }
-}
-
-/// The fleets of a wave and the jobs on them: one of each kind.
-async fn kinds(
-    space: &Space,
-    random: &mut StdRng,
-    engine: &str,
-) -> Vec<(&'static str, Fleet, Value)> {
-    // helm is ten times as slow.
-    let devices = if engine == "helm" { 4..8 } else { 12..30 };
-    let mut params = |more: &dyn Fn(Params) -> Params| {
-        more(Params {
-            devices: random.random_range(devices.clone()),
-            flash_seconds: random.random_range(0.2..2.5),
-            address_delay_seconds: random.random_range(0.0..0.5),
-            seed: random.random(),
-            ..Params::default()
-        })
-    };
-    let faults = |params| Params {
-        refused_share: 0.1,
-        transfer_failed_share: 0.1,
-        exit1_share: 0.1,
-        ..params
-    };
-    let plain = params(&faults);
-    let steps = params(&faults);
-    let retries = params(&|params| Params {
-        healed_after: Some(1),
-        transfer_failed_share: 0.2,
-        exit1_share: 0.2,
-        ..params
-    });
-    let versions = params(&|params| Params {
-        old_version_share: 0.1,
-        lagging_version_share: 0.2,
-        version_lag_seconds: 3.0,
-        ..params
-    });
-    let specs = [
-        ("plain", plain, json!({"parallelism": 8})),
-        (
-            "steps",
-            steps,
-            json!({"parallelism": 6, "steps": [
-                {"name": "canary", "devices": 1, "soakSeconds": 1, "maxFailedDevices": 100},
-                {"name": "half", "devices": "50%", "maxFailedDevices": 100},
-            ]}),
-        ),
-        (
-            "retries",
-            retries,
-            json!({"parallelism": 8, "backoffLimitPerDevice": 2}),
-        ),
-        (
-            "version",
-            versions,
-            json!({"parallelism": 8, "verification": {"mode": "Version", "timeoutSeconds": 20}}),
-        ),
-    ];
-    let mut kinds = Vec::new();
-    for (name, params, spec) in specs {
-        kinds.push((name, space.fleet(params).await, spec));
-    }
-    kinds
-}
-
 /// One wave. Kills until all jobs have finished, or there were this many kills; then lets the rest be done.
 async fn wave(asked: &Asked, seed: u64, most: usize) -> Tally {
     let mut random = StdRng::seed_from_u64(seed);
-    let space = Space::new(&format!("chaos-{}", asked.engine)).await;
-    let auditor = Auditor::of(&space).max_in_flight(MAX_IN_FLIGHT.parse().unwrap());
+    let stage = Stage::new(asked.engine, asked.hostile).await;
+    let space = &stage.jobs;
+    let auditor = stage
+        .auditor()
+        .max_in_flight(MAX_IN_FLIGHT.parse().unwrap());
     let mut arguments = arguments(asked.engine, None);
     arguments.extend(["--max-in-flight", MAX_IN_FLIGHT]);
-    let kinds = kinds(&space, &mut random, asked.engine).await;
-    let mut operator = Supervised::start(&space, &arguments).await;
+    let kinds = kinds(space, &mut random, &asked.devices).await;
+    let mut operator = stage.operator(&arguments).await;
     for (name, fleet, spec) in &kinds {
         space.apply(&job(name, &fleet.uuids(), spec).to_string());
     }
     let names: Vec<_> = kinds.iter().map(|(name, ..)| *name).collect();
+    let mallory = stage.hostile(random.random());
+    let pause = pause(asked.engine);
+    let mut tally = kills(space, &mut operator, &mut random, &names, (most, pause)).await;
+    let finished = || (all_finished(space, &names) && stage.hers_finished()).then_some(());
+    until(space, &mut operator, "end of all jobs", 300, finished).await;
+    if let Some(mallory) = mallory {
+        tally.deeds = mallory.stop().await;
+    }
+    // Nothing but records of failed devices is left.
+    let at_rest = || stage.is_at_rest().then_some(());
+    until(space, &mut operator, "rest", 120, at_rest).await;
+    tally.report = auditor.report();
+    stage.delete_jobs(&names);
+    let gone = || stage.is_empty().then_some(());
+    until(space, &mut operator, "end of all deletions", 180, gone).await;
+    operator.terminate();
+    for (name, fleet, _) in &kinds {
+        let journal = fleet.journal();
+        assert!(
+            !journal.iter().any(|flash| flash.overlapped),
+            "{name}: {journal:#?}"
+        );
+    }
+    if tally.report.violations.is_empty() {
+        stage.clear();
+    }
+    tally
+}
+
+async fn kills(
+    space: &Space,
+    operator: &mut Supervised<'_>,
+    random: &mut StdRng,
+    names: &[&str],
+    (most, pause): (usize, Range<u64>),
+) -> Tally {
     let mut tally = Tally {
         waves: 1,
         ..Tally::default()
     };
     let mut edit = random.random_bool(0.5).then(|| random.random_range(1..6));
-    while tally.kills() < most && !all_finished(&space, &names) {
-        tokio::time::sleep(Duration::from_millis(random.random_range(100..4000))).await;
+    while tally.kills() < most && !all_finished(space, names) {
+        tokio::time::sleep(Duration::from_millis(random.random_range(pause.clone()))).await;
         if edit.is_some_and(|after| tally.kills() >= after) {
             // In mid-flight: what runs is followed to its end, and then begins anew.
             edit = None;
@@ -184,24 +130,6 @@ async fn wave(asked: &Asked, seed: u64, most: usize) -> Tally {
             operator.restart().await;
         }
     }
-    end(&space, &mut operator, &names).await;
-    tally.report = auditor.report();
-    for name in names {
-        space.kubectl(&["delete", "flashjob", name, "--wait=false"]);
-    }
-    let gone = || space.left_behind().is_empty().then_some(());
-    operator.until("end of all deletions", 180, gone).await;
-    operator.terminate();
-    for (name, fleet, _) in &kinds {
-        let journal = fleet.journal();
-        assert!(
-            !journal.iter().any(|flash| flash.overlapped),
-            "{name}: {journal:#?}"
-        );
-    }
-    if tally.report.violations.is_empty() {
-        space.kubectl(&["delete", "namespace", &space.name, "--wait=false"]);
-    }
     tally
 }
 
@@ -209,10 +137,19 @@ fn all_finished(space: &Space, names: &[&str]) -> bool {
     names.iter().all(|name| space.job(name).is("Finished"))
 }
 
-/// Waits until every job has finished and nothing but records of failed devices is left.
-async fn end(space: &Space, operator: &mut Supervised<'_>, names: &[&str]) {
-    let over = || (all_finished(space, names) && space.is_at_rest()).then_some(());
-    operator.until("end of all jobs", 300, over).await;
+/// Waits that many seconds for an answer, and looks after the operator, whose home is another namespace, meanwhile.
+async fn until(
+    space: &Space,
+    operator: &mut Supervised<'_>,
+    what: &str,
+    within: u64,
+    mut ask: impl FnMut() -> Option<()>,
+) {
+    let ask = async || {
+        operator.look();
+        ask()
+    };
+    space.eventually(what, seconds(within), ask).await;
 }
 
 async fn chaos(asked: &Asked) -> Tally {
@@ -235,12 +172,27 @@ async fn chaos(asked: &Asked) -> Tally {
         for violation in &wave.report.violations {
             println!("  {violation}");
         }
-        all.waves += 1;
-        all.operators += wave.operators;
-        all.helms += wave.helms;
-        all.report.add(wave.report);
+        all.add(wave);
+    }
+    if asked.hostile {
+        println!("{}", all.deeds);
     }
     all
+}
+
+/// Devices of each job: helm is ten times as slow.
+fn devices(engine: &str) -> Range<usize> {
+    if engine == "helm" { 4..8 } else { 12..30 }
+}
+
+/// Wait between two kills, in milliseconds. What a helm was cut off in is taken over by an operator that has seen it for as long as
+/// helm may take (`--helm-timeout-seconds`): if none lived longer, no wave would end.
+fn pause(engine: &str) -> Range<u64> {
+    if engine == "helm" {
+        100..9000
+    } else {
+        100..4000
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -266,6 +218,8 @@ async fn as_much_chaos_as_is_asked_for() {
             kills: given("CHAOS_KILLS").unwrap_or(kills),
             seconds: given("CHAOS_SECONDS").unwrap_or(0),
             seed,
+            hostile: given("CHAOS_HOSTILE").unwrap_or(0_u8) != 0,
+            devices: devices(engine),
         };
         let all = chaos(&asked).await;
         violations += all.report.violations.len();
@@ -273,4 +227,34 @@ async fn as_much_chaos_as_is_asked_for() {
     }
     println!("\n{}\n{}", Tally::head(), rows.join("\n"));
     assert_eq!(violations, 0, "violations; they are printed above");
+}
+
+/// One of them at a time: two are more than a small machine can do.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+#[rstest]
+#[case::native("native", 6)]
+#[case::helm("helm", 3)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hostile_writer_beside_kills_gets_nothing_made_flashed_or_judged(
+    #[case] engine: &'static str,
+    #[case] kills: usize,
+) {
+    let _turn = TURN.lock().await;
+    let seed = given("FLASHJOB_TEST_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    println!("what happens: FLASHJOB_TEST_SEED={seed}");
+    let asked = Asked {
+        engine,
+        kills,
+        seconds: 0,
+        seed,
+        hostile: true,
+        devices: 2..4,
+    };
+    let all = chaos(&asked).await;
+    let report = &all.report;
+    assert!(report.violations.is_empty(), "{report}");
+    assert_eq!(report.verdicts, report.flashes, "{report}");
+    assert!(report.flashes > 0, "{report}");
+    assert_eq!(all.deeds.never_done(), Vec::<&str>::new());
 }

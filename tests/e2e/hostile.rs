@@ -2,9 +2,10 @@
 //!
 //! Every attack is one that once worked. The attackers are real users of the API server: they are impersonated, and RBAC decides.
 
+pub mod editor;
 mod elsewhere;
 mod everywhere;
-mod forgery;
+pub mod forgery;
 mod key;
 mod lab;
 mod labels;

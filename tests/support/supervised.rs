@@ -19,6 +19,11 @@ impl<'a> Supervised<'a> {
     /// Starts an operator with these arguments and waits until it leads.
     pub async fn start(space: &'a Space, arguments: &[&'a str]) -> Self {
         let kubeconfig = space.control_plane.operator_kubeconfig();
+        Self::start_by(space, kubeconfig, arguments).await
+    }
+
+    /// The same with these credentials.
+    pub async fn start_by(space: &'a Space, kubeconfig: &Path, arguments: &[&'a str]) -> Self {
         let mut supervised = Self::start_as(space, kubeconfig, arguments);
         supervised.leads(0).await;
         supervised

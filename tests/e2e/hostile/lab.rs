@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+pub use super::{editor::Editor, forgery::copied};
 use crate::support::{
     ControlPlane, Fleet, Operator, Params, Space,
     job::{Seen, job},
@@ -167,83 +168,11 @@ pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// A user of the built-in role `edit` in this namespace, who may also use FlashJobs.
-pub struct Editor<'a> {
-    space: &'a Space,
-    user: String,
-}
-
-impl<'a> Editor<'a> {
-    pub fn of(space: &'a Space) -> Self {
-        let user = format!("mallory-{}", space.name);
-        let flag = format!("--user={user}");
-        let role = "--clusterrole=edit";
-        space.kubectl(&["create", "rolebinding", "mallory", role, &flag]);
-        Self { space, user }
-    }
-
-    pub fn does(&self, arguments: &[&str]) -> Result<String, String> {
-        let user = format!("--as={}", self.user);
-        self.space
-            .try_kubectl(&[arguments, &[user.as_str()]].concat())
-    }
-
-    pub fn creates(&self, object: &Value) {
-        let user = format!("--as={}", self.user);
-        let arguments = ["-n", &self.space.name, &user, "create"];
-        let created = self
-            .space
-            .control_plane
-            .feed(&arguments, &object.to_string());
-        created.unwrap_or_else(|complaint| panic!("{complaint}\nof:\n{object:#}"));
-    }
-
-    /// Creates a copy of a flash Pod in this namespace, and waits for nothing: the copy has ended well already.
-    pub fn creates_ended_copy(&self, pod: &Value) {
-        let mut copy = copied(pod, &self.space.name);
-        let metadata = copy["metadata"].as_object_mut().unwrap();
-        metadata.remove("finalizers");
-        self.creates(&copy);
-        let ended = json!({"status": {"phase": "Succeeded", "containerStatuses": [{
-            "name": "flash-container", "image": "i", "imageID": "", "ready": false, "restartCount": 0,
-            "state": {"terminated": {"exitCode": 0, "reason": "Completed"}},
-        }]}});
-        set_status(self.space, "pod", text(&pod["metadata"]["name"]), &ended);
-    }
-}
-
 /// Sets the status of an object, as the kubelet or a controller would.
 pub fn set_status(space: &Space, kind: &str, name: &str, status: &Value) {
     let patch = status.to_string();
     let flags = ["--subresource=status", "--type=merge", "-p", &patch];
     space.kubectl(&[&["patch", kind, name][..], &flags].concat());
-}
-
-/// The same object as a user would make it who copies it: without what the API server gives, in this namespace.
-pub fn copied(object: &Value, namespace: &str) -> Value {
-    let mut copy = object.clone();
-    let metadata = copy["metadata"].as_object_mut().unwrap();
-    for field in [
-        "uid",
-        "resourceVersion",
-        "creationTimestamp",
-        "managedFields",
-        "generation",
-        "ownerReferences",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-    ] {
-        metadata.remove(field);
-    }
-    metadata.insert("namespace".into(), json!(namespace));
-    let top = copy.as_object_mut().unwrap();
-    top.remove("status");
-    if let Some(spec) = copy.get_mut("spec").and_then(Value::as_object_mut) {
-        for field in ["clusterIP", "clusterIPs", "nodeName", "healthCheckNodePort"] {
-            spec.remove(field);
-        }
-    }
-    copy
 }
 
 /// One device whose flash takes that long.

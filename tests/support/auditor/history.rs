@@ -1,17 +1,16 @@
-//! Reads the audit log: which flash Pods, Services, selections and FlashJobs there were, and when what became of them.
+//! What happened, by the audit log: which flash Pods, Services, selections and FlashJobs there were, and when what became of them.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fs::File,
     io::{BufRead, BufReader, Seek, SeekFrom},
     path::Path,
 };
 
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::Value;
 
-use super::{job::Job, leftover::Leftovers, pod::Pod};
+use super::{Terms, job::Job, leftover::Leftovers, pod::Pod, work::Work, write::Write};
 
 /// Label of every object of an attempt: uid of its FlashJob.
 pub const LABEL_JOB_UID: &str = "flashjob.nbfc.io/job-uid";
@@ -51,138 +50,6 @@ impl Moment {
     }
 }
 
-/// One line of the log.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Line {
-    #[serde(rename = "auditID")]
-    audit_id: String,
-    stage: String,
-    verb: String,
-    #[serde(rename = "requestURI")]
-    request_uri: String,
-    user: User,
-    #[serde(default)]
-    object_ref: ObjectRef,
-    #[serde(default)]
-    response_status: Status,
-    request_received_timestamp: Timestamp,
-    stage_timestamp: Timestamp,
-    #[serde(default)]
-    request_object: Value,
-    #[serde(default)]
-    response_object: Value,
-}
-
-#[derive(Deserialize)]
-struct User {
-    #[serde(default)]
-    username: String,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct ObjectRef {
-    resource: String,
-    subresource: String,
-    namespace: String,
-    name: String,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Status {
-    code: i64,
-}
-
-/// A write that was carried out, or may have been.
-pub struct Write {
-    /// `create`, `update`, `patch`, `delete`, `deletecollection`.
-    pub verb: String,
-    /// Who asked.
-    pub user: String,
-    /// Plural of the kind, with its subresource.
-    pub resource: String,
-    /// Namespace.
-    pub namespace: String,
-    /// Name; empty for a create and a `deletecollection`.
-    pub name: String,
-    /// Whether it is not known if it was carried out: its asker was gone, or the store failed.
-    pub unclear: bool,
-    /// Whether it brought the object into the world.
-    pub birth: bool,
-    /// The object as the write left it; what was asked for where the outcome is unclear.
-    pub object: Value,
-    /// When.
-    pub moment: Moment,
-}
-
-impl Write {
-    fn parse(line: &str) -> Option<Self> {
-        let line: Line = serde_json::from_str(line).ok()?;
-        let code = line.response_status.code;
-        let reads = ["get", "list", "watch"].contains(&line.verb.as_str());
-        if line.stage != "ResponseComplete"
-            || reads
-            || line.request_uri.contains("dryRun=All")
-            || (300..500).contains(&code)
-        {
-            return None;
-        }
-        let unclear = code >= 500;
-        let is_object = |value: &Value| value.pointer("/metadata/uid").is_some();
-        let object = if is_object(&line.response_object) {
-            line.response_object
-        } else {
-            line.request_object
-        };
-        let version = Some(&object).filter(|object| is_object(object) && !unclear);
-        let version = version.and_then(|object| {
-            object
-                .pointer("/metadata/resourceVersion")?
-                .as_str()?
-                .parse()
-                .ok()
-        });
-        let at = line.object_ref;
-        let named = object.pointer("/metadata/name").and_then(Value::as_str);
-        Some(Self {
-            birth: (code == 201 || unclear) && matches!(line.verb.as_str(), "create" | "patch"),
-            name: if at.name.is_empty() {
-                named.unwrap_or_default().to_owned()
-            } else {
-                at.name
-            },
-            resource: if at.subresource.is_empty() {
-                at.resource
-            } else {
-                format!("{}/{}", at.resource, at.subresource)
-            },
-            verb: line.verb,
-            user: line.user.username,
-            namespace: at.namespace,
-            unclear,
-            object,
-            moment: Moment {
-                version,
-                received: line.request_received_timestamp,
-                answered: line.stage_timestamp,
-                audit_id: line.audit_id,
-            },
-        })
-    }
-
-    /// A text in the object.
-    pub fn text(&self, pointer: &str) -> Option<String> {
-        Some(self.object.pointer(pointer)?.as_str()?.to_owned())
-    }
-
-    /// A label of the object.
-    pub fn label(&self, key: &str) -> Option<String> {
-        label(&self.object, key)
-    }
-}
-
 /// A label of an object.
 pub fn label(object: &Value, key: &str) -> Option<String> {
     Some(object["metadata"]["labels"][key].as_str()?.to_owned())
@@ -213,6 +80,8 @@ pub struct Service {
     pub job: String,
     /// Attempt that it is of.
     pub attempt: String,
+    /// Who made it.
+    pub creator: String,
     /// When it was made.
     pub born: Moment,
     /// When it may have been deleted for the first time.
@@ -232,13 +101,31 @@ pub struct History {
     pub selections: HashMap<(String, i64), BTreeMap<u64, Selected>>,
     /// Notes of the operator's events.
     pub notes: Vec<String>,
+    /// What the operator made, or asked for with an unclear outcome.
+    pub made: Vec<Work>,
+    /// Namespaces in which the operator has its Lease: it keeps its key there.
+    pub homes: BTreeSet<String>,
+    /// Who created a Pod, by its uid.
+    pub(super) creators: HashMap<String, String>,
     /// Creates of Pods of which it is not known whether they were carried out.
-    pub(super) unclear_creates: HashMap<(String, String), (Moment, String)>,
+    pub(super) unclear_creates: HashMap<(String, String), UnclearCreate>,
+}
+
+/// A create of a Pod whose outcome is not known.
+#[derive(Debug)]
+pub struct UnclearCreate {
+    /// When.
+    pub moment: Moment,
+    /// Who asked for it.
+    pub user: String,
+    /// What was asked for.
+    pub object: Value,
 }
 
 impl History {
-    /// What happened in these namespaces, by the log from this byte on. A line that is being written is left out.
-    pub fn read(log: &Path, since: u64, namespaces: &[&str]) -> Self {
+    /// What happened in these namespaces, and what the operator made in any, by the log from this byte on. A line that is being
+    /// written is left out.
+    pub fn read(log: &Path, since: u64, namespaces: &[&str], terms: &Terms) -> Self {
         let mut file = File::open(log).unwrap_or_else(|error| panic!("{}: {error}", log.display()));
         file.seek(SeekFrom::Start(since)).unwrap();
         let mut reader = BufReader::with_capacity(1 << 20, file);
@@ -246,22 +133,25 @@ impl History {
         let mut line = String::new();
         while reader.read_line(&mut line).unwrap() > 0 {
             // Most lines of a shared control plane are of other tests: parsing them all would take long.
-            if namespaces.iter().any(|name| line.contains(*name)) {
-                history.take(&line, namespaces);
+            let of_operator = |id: &String| line.contains(id.as_str());
+            if namespaces.iter().any(|name| line.contains(*name))
+                || terms.credential.as_ref().is_some_and(of_operator)
+            {
+                history.take(&line, namespaces, terms);
             }
             line.clear();
         }
-        history.sort();
+        history.settle(terms);
         history
     }
 
     /// The same of lines, for tests.
-    pub fn of_lines(lines: &[String], namespaces: &[&str]) -> Self {
+    pub fn of_lines(lines: &[String], namespaces: &[&str], terms: &Terms) -> Self {
         let mut history = Self::default();
         for line in lines {
-            history.take(line, namespaces);
+            history.take(line, namespaces, terms);
         }
-        history.sort();
+        history.settle(terms);
         history
     }
 
@@ -277,18 +167,27 @@ impl History {
         }
     }
 
-    fn take(&mut self, line: &str, namespaces: &[&str]) {
+    fn take(&mut self, line: &str, namespaces: &[&str], terms: &Terms) {
         let Some(write) = Write::parse(line) else {
             return;
         };
-        if !namespaces.contains(&write.namespace.as_str()) {
+        let is_here = namespaces.contains(&write.namespace.as_str());
+        let of_operator = match &terms.credential {
+            Some(credential) => write.credential == *credential,
+            None => is_here,
+        };
+        if of_operator && write.is_of_operator() {
+            self.see_work(&write);
+        }
+        if !is_here {
             return;
         }
         match write.resource.as_str() {
             "pods" | "pods/status" | "pods/binding" => self.see_pod(&write),
             "services" => self.see_service(&write),
             "flashjobs" | "flashjobs/status" => self.see_job(&write),
-            "controllerrevisions" => self.see_selection(&write),
+            // What somebody copied or altered selects nothing.
+            "controllerrevisions" if !terms.is_stranger(&write.user) => self.see_selection(&write),
             "events" => self.notes.extend(write.text("/note")),
             _ => {}
         }
@@ -316,6 +215,7 @@ impl History {
                     let service = Service {
                         job,
                         attempt,
+                        creator: write.user.clone(),
                         born,
                         deleted: None,
                     };
@@ -335,7 +235,18 @@ impl History {
         }
     }
 
+    fn see_work(&mut self, write: &Write) {
+        if write.resource == "leases" {
+            self.homes.insert(write.namespace.clone());
+        } else if write.birth {
+            self.made.push(Work::of(write));
+        }
+    }
+
     fn see_selection(&mut self, write: &Write) {
+        if write.verb.starts_with("delete") {
+            return;
+        }
         let (Some(job), Some(round)) = (
             write.label(LABEL_JOB_UID),
             write.object.pointer("/data/round").and_then(Value::as_i64),
@@ -361,7 +272,15 @@ impl History {
         }
     }
 
-    fn sort(&mut self) {
+    /// Once everything was read: what strangers made is no flash, and what was stored is put in order.
+    fn settle(&mut self, terms: &Terms) {
+        let by_stranger = |creator: &Option<String>| {
+            let creator = creator.as_deref();
+            creator.is_some_and(|user| terms.is_stranger(user))
+        };
+        self.pods.retain(|_, pod| !by_stranger(&pod.creator));
+        self.services
+            .retain(|_, service| !terms.is_stranger(&service.creator));
         for job in self.jobs.values_mut() {
             job.sort();
         }

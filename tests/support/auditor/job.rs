@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::history::{Moment, Write};
+use super::{history::Moment, write::Write};
 
 /// One entry of `status.devices`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Pod of the newest attempt.
+    /// Uid that the job named.
+    pub uuid: String,
+    /// Pod of the newest attempt; empty where there is none.
     pub pod: String,
     /// Phase.
     pub phase: String,
@@ -35,7 +37,7 @@ pub struct Stored {
     pub completed: BTreeSet<u64>,
     /// Indexes that failed.
     pub failed: BTreeSet<u64>,
-    /// Entries that name a Pod.
+    /// Entries of devices.
     pub entries: Vec<Entry>,
 }
 
@@ -44,6 +46,8 @@ pub struct Stored {
 pub struct Job {
     /// `namespace/name`.
     pub shown: String,
+    /// Namespace.
+    pub namespace: String,
     /// What was stored, in order.
     pub stored: Vec<Stored>,
 }
@@ -54,6 +58,7 @@ impl Job {
         if write.moment.version.is_none() {
             return;
         }
+        self.namespace.clone_from(&write.namespace);
         self.shown = format!("FlashJob {}/{}", write.namespace, write.name);
         self.stored
             .push(stored(&write.object, write.moment.clone()));
@@ -84,13 +89,12 @@ fn stored(object: &Value, moment: Moment) -> Stored {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let effective = status["effective"]["parallelism"].as_u64();
     let entries = status["devices"].as_array().into_iter().flatten();
-    let entries = entries
-        .filter(|entry| entry["pod"].is_string())
-        .map(|entry| Entry {
-            pod: text(&entry["pod"]),
-            phase: text(&entry["phase"]),
-            reason: text(&entry["reason"]),
-        });
+    let entries = entries.map(|entry| Entry {
+        uuid: text(&entry["uuid"]),
+        pod: text(&entry["pod"]),
+        phase: text(&entry["phase"]),
+        reason: text(&entry["reason"]),
+    });
     Stored {
         moment,
         parallelism: object["spec"]["parallelism"].as_u64().or(effective),

@@ -5,7 +5,12 @@
 //! 2. no flash Pod is created for a device after its success was stored, in that round;
 //! 3. every flash that started has exactly one verdict, stored in the status; where its FlashJob is gone or in a later round, logged;
 //! 4. `parallelism`, and the bound over all jobs, is never exceeded;
-//! 5. at the end nothing is left but what the rules keep: the newest record of a failed device, until its job goes.
+//! 5. at the end nothing is left but what the rules keep: the newest record of a failed device, until its job goes;
+//! 6. the operator makes Pods, Services and Secrets only where a job of theirs is;
+//! 7. a verdict is on a Pod that the operator made, in the namespace of the job;
+//! 8. nothing that a stranger forged is in what the operator makes, and no right to the node.
+//!
+//! What strangers (`against`) make counts for nothing: no flash, no slot, no selection.
 //!
 //! ```ignore
 //! let auditor = Auditor::of(&space).max_in_flight(20); // at the beginning: it reads the log from here on
@@ -22,6 +27,8 @@ mod report;
 mod rule;
 #[cfg(test)]
 mod tests;
+mod work;
+mod write;
 
 use std::path::PathBuf;
 
@@ -39,6 +46,20 @@ pub struct Terms {
     pub max_in_flight: Option<usize>,
     /// What the operators logged: the only place of a verdict whose job is gone.
     pub operator_logs: String,
+    /// Users that are hostile: what they made is not the operator's, whatever it looks like.
+    pub strangers: Vec<String>,
+    /// Words of their forgeries.
+    pub forged: Vec<String>,
+    /// Id of the operator's token. By it, what the operator makes is looked at in every namespace; none: in those of the audit, as
+    /// other tests beside have operators with the same name.
+    pub credential: Option<String>,
+}
+
+impl Terms {
+    /// Whether that user is hostile.
+    pub fn is_stranger(&self, user: &str) -> bool {
+        self.strangers.iter().any(|stranger| stranger == user)
+    }
 }
 
 /// Judges what happens in some namespaces from its making on.
@@ -47,7 +68,7 @@ pub struct Auditor<'a> {
     control_plane: &'static ControlPlane,
     log: PathBuf,
     since: u64,
-    max_in_flight: Option<usize>,
+    terms: Terms,
 }
 
 impl<'a> Auditor<'a> {
@@ -65,13 +86,27 @@ impl<'a> Auditor<'a> {
             spaces: spaces.to_vec(),
             control_plane,
             log,
-            max_in_flight: None,
+            terms: Terms::default(),
         }
     }
 
     /// Most devices in flight at the same time, over all jobs (`--max-in-flight`).
     pub const fn max_in_flight(mut self, devices: usize) -> Self {
-        self.max_in_flight = Some(devices);
+        self.terms.max_in_flight = Some(devices);
+        self
+    }
+
+    /// That user is hostile, and these words are in what it forges.
+    pub fn against(mut self, user: &str, forged: &[&str]) -> Self {
+        self.terms.strangers.push(user.to_owned());
+        let words = forged.iter().map(|word| (*word).to_owned());
+        self.terms.forged.extend(words);
+        self
+    }
+
+    /// The operator's token has that id: what it makes is looked at in every namespace.
+    pub fn operated_by(mut self, credential: String) -> Self {
+        self.terms.credential = Some(credential);
         self
     }
 
@@ -82,15 +117,12 @@ impl<'a> Auditor<'a> {
             .iter()
             .map(|space| space.name.as_str())
             .collect();
-        let mut history = History::read(&self.log, self.since, &names);
+        let logs = self.spaces.iter().map(|space| space.operator_logs());
         let terms = Terms {
-            max_in_flight: self.max_in_flight,
-            operator_logs: self
-                .spaces
-                .iter()
-                .map(|space| space.operator_logs())
-                .collect(),
+            operator_logs: logs.collect(),
+            ..self.terms.clone()
         };
+        let mut history = History::read(&self.log, self.since, &names, &terms);
         let left = Leftovers::read(self.control_plane, &names);
         history.see_last(&left);
         rule::judge(&history, &left, &terms)

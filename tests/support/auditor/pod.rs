@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::history::{
-    History, LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_ROUND, Moment, Write, normalised,
+    History, LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_ROUND, Moment, UnclearCreate, label, normalised,
 };
+use super::write::{Write, is_operator};
 
 /// A flash Pod.
 #[derive(Debug, Clone)]
@@ -50,9 +51,7 @@ impl Pod {
 
     /// Whether the operator made it, as far as is known: a person may make one by `helm rollback`.
     pub fn is_ours(&self) -> bool {
-        self.creator
-            .as_deref()
-            .is_none_or(|user| user.ends_with(":flashjob-operator"))
+        self.creator.as_deref().is_none_or(is_operator)
     }
 
     /// The moment from which on it may not be alive any more.
@@ -111,20 +110,26 @@ impl History {
         if write.unclear || write.verb == "deletecollection" {
             self.may_end(write);
             if write.birth && write.resource == "pods" {
-                let tried = (write.moment.clone(), write.user.clone());
+                let tried = UnclearCreate {
+                    moment: write.moment.clone(),
+                    user: write.user.clone(),
+                    object: write.object.clone(),
+                };
                 self.unclear_creates.entry(key).or_insert(tried);
             }
             return;
         }
-        let (Some(uid), Some(job), Some(attempt)) = (
-            write.text("/metadata/uid"),
-            write.label(LABEL_JOB_UID),
-            write.label(LABEL_ATTEMPT),
-        ) else {
+        let Some(uid) = write.text("/metadata/uid") else {
             return;
         };
+        if write.birth {
+            self.creators.insert(uid.clone(), write.user.clone());
+        }
+        // Labels make it a flash Pod when it is first seen with them. Later somebody may have changed them.
         if !self.pods.contains_key(&uid) {
-            let pod = self.new_pod(write, job, attempt);
+            let Some(pod) = self.new_pod(write, &uid) else {
+                return;
+            };
             self.pods.insert(uid.clone(), pod);
         }
         let Some(pod) = self.pods.get_mut(&uid) else {
@@ -146,9 +151,10 @@ impl History {
         }
     }
 
-    fn new_pod(&self, write: &Write, job: String, attempt: String) -> Pod {
+    fn new_pod(&self, write: &Write, uid: &str) -> Option<Pod> {
         let key = (write.namespace.clone(), write.name.clone());
         let tried = self.unclear_creates.get(&key);
+        let labelled = tried.map_or(&write.object, |tried| &tried.object);
         // Of its creation nothing may be known but the second.
         let stamp = write
             .text("/metadata/creationTimestamp")
@@ -160,32 +166,35 @@ impl History {
                 received: stamp,
                 ..write.moment.clone()
             },
-            |(moment, _)| Moment {
+            |tried| Moment {
                 version: None,
-                ..moment.clone()
+                ..tried.moment.clone()
             },
         );
-        Pod {
+        Some(Pod {
             namespace: write.namespace.clone(),
             name: write.name.clone(),
-            job,
-            round: write
-                .label(LABEL_ROUND)
+            job: label(labelled, LABEL_JOB_UID)?,
+            round: label(labelled, LABEL_ROUND)
                 .and_then(|text| text.parse().ok())
                 .unwrap_or(0),
-            attempt,
+            attempt: label(labelled, LABEL_ATTEMPT)?,
             uuid: env(&write.object, "UUID").unwrap_or_default(),
             endpoint: normalised(&env(&write.object, "HOST_ENDPOINT").unwrap_or_default()),
             firmware: env(&write.object, "FIRMWARE").unwrap_or_default(),
             version: env(&write.object, "VERSION").unwrap_or_default(),
-            creator: tried.map(|(_, user)| user.clone()),
+            creator: self
+                .creators
+                .get(uid)
+                .or_else(|| tried.map(|tried| &tried.user))
+                .cloned(),
             created,
             seen: write.moment.clone(),
             ran: None,
             ended: None,
             may_have_ended: None,
             bound: false,
-        }
+        })
     }
 
     /// A delete of which nobody knows whether it was carried out ends a Pod that was on no node.

@@ -17,6 +17,12 @@ pub enum Rule {
     Parallelism,
     /// Nothing is left but what the rules keep.
     NothingLeft,
+    /// The operator makes Pods, Services and Secrets only in the namespace of a job of theirs.
+    OwnNamespace,
+    /// A verdict is on a Pod that the operator made in the namespace of the job.
+    OwnVerdict,
+    /// Nothing of a forgery is in what the operator makes, and no right to the node.
+    NothingForged,
 }
 
 /// A rule that was broken.

@@ -1,5 +1,6 @@
 //! The rules, each a function from what happened to what was broken. Pure.
 
+mod hostile;
 mod parallelism;
 mod verdict;
 
@@ -31,6 +32,12 @@ pub fn judge(history: &History, left: &Leftovers, terms: &Terms) -> Report {
     verdict::one_verdict(history, left, terms, &mut report);
     parallelism::never_exceeded(history, terms, &mut report);
     report.violations.extend(nothing_left(history, left));
+    report.violations.extend(hostile::own_namespace(history));
+    report
+        .violations
+        .extend(hostile::own_verdict(history, terms));
+    let forged = hostile::nothing_forged(history, terms);
+    report.violations.extend(forged);
     report
 }
 

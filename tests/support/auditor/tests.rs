@@ -1,5 +1,7 @@
 //! Each rule on a log that was made up: kept, and broken.
 
+mod hostile;
+
 use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -7,13 +9,18 @@ use serde_json::{Value, json};
 use super::{History, Leftovers, Report, Rule, Terms, rule::judge};
 
 const OPERATOR: &str = "system:serviceaccount:flashjob-system:flashjob-operator";
+const CREDENTIAL: &str = "JTI=of-the-operator";
 const JOB: &str = "11111111-0000-0000-0000-000000000000";
 
 /// A log as the API server writes it; every write is a second after the one before.
+#[derive(Clone)]
 struct Story {
     lines: Vec<String>,
     version: u64,
     user: &'static str,
+    /// As whom that user asks; empty: as itself.
+    impersonates: &'static str,
+    namespace: &'static str,
     code: i64,
     left: Leftovers,
     terms: Terms,
@@ -28,6 +35,8 @@ impl Story {
             lines: Vec::new(),
             version: 100,
             user: OPERATOR,
+            impersonates: "",
+            namespace: "lab",
             code: 200,
             left: Leftovers::default(),
             terms: Terms::default(),
@@ -56,9 +65,16 @@ impl Story {
         let mut line = json!({
             "auditID": format!("id-{}", self.version), "stage": "ResponseComplete", "verb": verb,
             "requestURI": "/", "user": {"username": self.user}, "responseStatus": {"code": self.code},
-            "objectRef": {"resource": resource, "subresource": subresource, "namespace": "lab", "name": name},
+            "objectRef": {"resource": resource, "subresource": subresource, "namespace": self.namespace, "name": name},
             "requestReceivedTimestamp": received, "stageTimestamp": answered,
         });
+        if self.user == OPERATOR {
+            line["user"]["extra"] =
+                json!({"authentication.kubernetes.io/credential-id": [CREDENTIAL]});
+        }
+        if !self.impersonates.is_empty() {
+            line["impersonatedUser"] = json!({"username": self.impersonates});
+        }
         let body = if self.code < 300 {
             "responseObject"
         } else {
@@ -129,13 +145,17 @@ impl Story {
         self.delete_service(index, 1);
     }
 
-    fn judge(mut self, job_stays: bool) -> Report {
+    fn judge(self, job_stays: bool) -> Report {
+        self.judge_in(job_stays, &["lab"])
+    }
+
+    fn judge_in(mut self, job_stays: bool, namespaces: &[&str]) -> Report {
         if job_stays {
             let mut job = self.job();
             job["metadata"]["resourceVersion"] = json!((self.version + 1).to_string());
             self.left.jobs.push(job);
         }
-        let mut history = History::of_lines(&self.lines, &["lab"]);
+        let mut history = History::of_lines(&self.lines, namespaces, &self.terms);
         history.see_last(&self.left);
         judge(&history, &self.left, &self.terms)
     }

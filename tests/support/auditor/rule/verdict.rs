@@ -60,14 +60,15 @@ pub fn one_verdict(history: &History, left: &Leftovers, terms: &Terms, report: &
     }
 }
 
-fn is_verdict(entry: &Entry) -> bool {
+/// Whether it says how a flash ended.
+pub(super) fn is_verdict(entry: &Entry) -> bool {
     entry.phase == READ_BACK || OVER.contains(&entry.phase.as_str())
 }
 
 fn said_of(job: &Job) -> HashMap<&str, Said<'_>> {
     let mut pods: HashMap<&str, Said<'_>> = HashMap::new();
     for stored in &job.stored {
-        for entry in &stored.entries {
+        for entry in stored.entries.iter().filter(|entry| !entry.pod.is_empty()) {
             let said = pods.entry(&entry.pod).or_default();
             if said.last().is_none_or(|(_, last)| *last != entry) {
                 said.push((&stored.moment, entry));
@@ -195,7 +196,7 @@ fn success_without_flash(history: &History, uid: &str, job: &Job) -> Vec<Violati
     let flashed: BTreeSet<(i64, &str)> = history
         .pods
         .values()
-        .filter(|pod| pod.job == uid && pod.ran.is_some())
+        .filter(|pod| pod.job == uid && pod.namespace == job.namespace && pod.ran.is_some())
         .map(|pod| (pod.round, pod.uuid.as_str()))
         .collect();
     let broken = first.into_iter().filter_map(|((round, index), moment)| {

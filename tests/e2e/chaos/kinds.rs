@@ -1,0 +1,71 @@
+//! What is flashed in a wave: a job of each kind, on devices with faults.
+
+use std::ops::Range;
+
+use rand::{Rng, rngs::StdRng};
+use serde_json::{Value, json};
+
+use crate::support::{Fleet, Params, Space};
+
+/// The fleets of a wave and the jobs on them: one of each kind.
+pub async fn kinds(
+    space: &Space,
+    random: &mut StdRng,
+    devices: &Range<usize>,
+) -> Vec<(&'static str, Fleet, Value)> {
+    let mut params = |more: &dyn Fn(Params) -> Params| {
+        more(Params {
+            devices: random.random_range(devices.clone()),
+            flash_seconds: random.random_range(0.2..2.5),
+            address_delay_seconds: random.random_range(0.0..0.5),
+            seed: random.random(),
+            ..Params::default()
+        })
+    };
+    let faults = |params| Params {
+        refused_share: 0.1,
+        transfer_failed_share: 0.1,
+        exit1_share: 0.1,
+        ..params
+    };
+    let plain = params(&faults);
+    let steps = params(&faults);
+    let retries = params(&|params| Params {
+        healed_after: Some(1),
+        transfer_failed_share: 0.2,
+        exit1_share: 0.2,
+        ..params
+    });
+    let versions = params(&|params| Params {
+        old_version_share: 0.1,
+        lagging_version_share: 0.2,
+        version_lag_seconds: 3.0,
+        ..params
+    });
+    let specs = [
+        ("plain", plain, json!({"parallelism": 8})),
+        (
+            "steps",
+            steps,
+            json!({"parallelism": 6, "steps": [
+                {"name": "canary", "devices": 1, "soakSeconds": 1, "maxFailedDevices": 100},
+                {"name": "half", "devices": "50%", "maxFailedDevices": 100},
+            ]}),
+        ),
+        (
+            "retries",
+            retries,
+            json!({"parallelism": 8, "backoffLimitPerDevice": 2}),
+        ),
+        (
+            "version",
+            versions,
+            json!({"parallelism": 8, "verification": {"mode": "Version", "timeoutSeconds": 20}}),
+        ),
+    ];
+    let mut kinds = Vec::new();
+    for (name, params, spec) in specs {
+        kinds.push((name, space.fleet(params).await, spec));
+    }
+    kinds
+}
