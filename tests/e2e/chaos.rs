@@ -37,6 +37,9 @@ use crate::{
 /// Devices in flight at the same time, over all jobs of a wave.
 const MAX_IN_FLIGHT: &str = "24";
 
+/// How long a wave may last under kills: if it has not ended then, something else keeps it, which shows without them.
+const PATIENCE: Duration = seconds(600);
+
 /// How much chaos is asked for.
 struct Asked {
     engine: &'static str,
@@ -112,8 +115,9 @@ async fn kills(
         waves: 1,
         ..Tally::default()
     };
+    let begin = Instant::now();
     let mut edit = random.random_bool(0.5).then(|| random.random_range(1..6));
-    while tally.kills() < most && !all_finished(space, names) {
+    while tally.kills() < most && begin.elapsed() < PATIENCE && !all_finished(space, names) {
         tokio::time::sleep(Duration::from_millis(random.random_range(pause.clone()))).await;
         if edit.is_some_and(|after| tally.kills() >= after) {
             // In mid-flight: what runs is followed to its end, and then begins anew.

@@ -2,7 +2,8 @@
 //! others may, she does as whoever may: the end of a Pod as a kubelet, copies of a selection as what brings back a backup.
 //!
 //! She does not do to real objects what rightly interrupts a flash: she deletes none, takes no finalizer off, and leaves selections
-//! alone. What she made in the jobs' namespace keeps its device waiting (`SealUnknown`), so she takes it back within seconds, and
+//! alone. She may keep a device from being begun for as long as she likes; so that waves end, she leaves the jobs' namespace alone
+//! for a while from time to time. What she made in the jobs' namespace keeps its device waiting (`SealUnknown`), so she takes it back within seconds, and
 //! puts labels back that the operator, killed meanwhile, could not. Her choices follow from a seed.
 
 mod attack;
@@ -39,6 +40,8 @@ use crate::{
 
 /// Wait between two deeds, in milliseconds.
 const PAUSE: std::ops::Range<u64> = 40..160;
+/// How long she attacks, and how long she then writes in her own namespace alone: time enough for helm to begin a flash.
+const SPELLS: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(15));
 /// What a flash image logs that sent its firmware.
 const GOOD_LOG: [&str; 3] = [
     "Verified device",
@@ -69,6 +72,7 @@ impl Mallory {
                 made: Vec::new(),
                 altered: Vec::new(),
                 own: HashSet::new(),
+                begin: Instant::now(),
                 deeds: Deeds::default(),
             };
             writer.work(stopped).await
@@ -153,6 +157,7 @@ struct Writer {
     altered: Vec<Altered>,
     /// uids of everything that she ever made.
     own: HashSet<String>,
+    begin: Instant,
     deeds: Deeds,
 }
 
@@ -171,6 +176,12 @@ impl Writer {
             self.take_back(at_last).await;
         }
         self.deeds
+    }
+
+    /// Whether she leaves the jobs' namespace alone.
+    fn rests(&self) -> bool {
+        let (attack, rest) = (SPELLS.0.as_millis(), SPELLS.1.as_millis());
+        self.begin.elapsed().as_millis() % (attack + rest) > attack
     }
 
     fn api(&self, kind: Kind, namespace: &str) -> Api<DynamicObject> {

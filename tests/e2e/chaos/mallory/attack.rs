@@ -42,7 +42,7 @@ impl Writer {
 
     /// Where something is made now, if there is room, and how long it lasts.
     pub(super) fn place(&mut self) -> Option<(String, u64, bool)> {
-        let beside = self.random.random_bool(0.5);
+        let beside = self.random.random_bool(0.5) && !self.rests();
         let (namespace, most, last) = if beside {
             (&self.jobs, MOST.0, LAST.0)
         } else {

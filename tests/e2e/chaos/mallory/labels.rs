@@ -45,7 +45,7 @@ impl Writer {
 
     /// Takes labels off an object of the operator, or alters them.
     pub(super) async fn relabel(&mut self) {
-        if self.altered.len() >= MOST_ALTERED {
+        if self.altered.len() >= MOST_ALTERED || self.rests() {
             return;
         }
         let kinds = [Kind::Pod, Kind::Service, Kind::Secret];
