@@ -170,7 +170,7 @@ async fn a_leader_that_slept_past_its_lease_writes_nothing_more_and_exits() {
     let mut leader = stage.leader;
     let status = stage
         .space
-        .eventually("exit of the sleeper", seconds(30), async || leader.ended())
+        .eventually("exit of the sleeper", seconds(90), async || leader.ended())
         .await;
     assert!(
         !status.success(),
@@ -198,7 +198,7 @@ async fn an_operator_whose_lease_is_deleted_writes_nothing_more_and_one_of_the_t
     let mut leader = stage.leader;
     let status = stage
         .space
-        .eventually("exit of the leader", seconds(30), async || leader.ended())
+        .eventually("exit of the leader", seconds(90), async || leader.ended())
         .await;
     assert!(!status.success(), "{status}");
     stage.leader = leader;

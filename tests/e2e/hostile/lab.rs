@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 /// Generous: the tests run beside each other on small machines.
-pub const PATIENCE: Duration = seconds(120);
+pub const PATIENCE: Duration = seconds(300);
 /// How long nothing may happen where an attack would have worked at once.
 pub const QUIET: Duration = seconds(8);
 

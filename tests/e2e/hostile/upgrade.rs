@@ -196,7 +196,7 @@ async fn a_job_from_before_there_were_seals_is_deleted_as_it_says_and_flashes_it
     let instance = lab.object("instances.akri.sh", "").await;
     let uuid = text(&instance["metadata"]["uid"]).to_owned();
     lab.flash("job", &[uuid]);
-    let done = lab.space.finished("job", 120).await;
+    let done = lab.space.finished("job", 300).await;
     assert_eq!(done.count("succeeded"), 1, "{:#}", done.0);
     assert_eq!(lab.births("pods").len(), 2);
     lab.assert_no_overlap();
