@@ -23,22 +23,21 @@ pub struct Reservation<'a> {
     /// The chart, with the administrator's settings.
     pub flash_pod: &'a Arc<FlashPod>,
     /// Its values.
-    pub blueprint: &'a Blueprint,
+    pub blueprint: &'a Arc<Blueprint>,
     /// Revision of the release that it becomes.
     pub revision: u32,
 }
 
 /// An attempt that is recorded: what follows is made from its record alone.
-#[derive(Clone, Copy)]
 pub struct Recorded<'a> {
     /// The attempt.
     pub identity: &'a Identity,
     /// The chart settings of now.
-    pub flash_pod: &'a Arc<FlashPod>,
+    pub flash_pod: Arc<FlashPod>,
     /// The record.
-    pub stored: &'a Arc<Stored>,
+    pub stored: Arc<Stored>,
     /// The intent in it.
-    pub intent: &'a Intent,
+    pub intent: Intent,
 }
 
 /// Brings a release into the cluster. Each call is one step of an attempt: it may take as long as its writes, and holds up nobody else.

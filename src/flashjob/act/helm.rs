@@ -12,14 +12,16 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
-use self::check::{check, check_by_helm};
+pub use self::repair::never_launched;
+use self::{
+    check::{check, check_by_helm},
+    repair::{look, repair, settle},
+};
 use super::{
     StepError,
     engine::{Engine, Recorded, Reservation},
     seal, until_answered,
 };
-pub use crate::flashjob::act::helm::repair::never_launched;
-use crate::flashjob::act::helm::repair::{look, mend, settle};
 use crate::{
     api::Reason,
     crash::{Side, Write},
@@ -163,9 +165,9 @@ async fn upgrade_recorded(
         stored,
         intent,
     } = attempt;
-    settle(ctx, stored).await?;
-    let plan = recorded(ctx, stored, intent, address);
-    upgrade(ctx, helm, flash_pod, identity, &plan).await
+    settle(ctx, &stored).await?;
+    let plan = recorded(ctx, &stored, &intent, address);
+    upgrade(ctx, helm, &flash_pod, identity, &plan).await
 }
 
 /// The next upgrade of a recorded attempt, from its record alone, whatever the current chart is.
@@ -240,7 +242,7 @@ async fn upgrade(
         tokio::time::sleep(ctx.writer.timeout()).await;
     }
     until_answered(|| look(ctx, identity, plan)).await;
-    mend(ctx, identity, plan.revision, &failure).await
+    repair(ctx, identity, plan.revision, &failure).await
 }
 
 /// Lets helm write, to its end; an error means that it was never started.

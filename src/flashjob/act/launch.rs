@@ -4,11 +4,10 @@ use k8s_openapi::api::core::v1::Pod;
 
 use super::{
     StepError,
-    engine::Recorded,
     lookup::get_pod,
     native::rendered,
     record::{put_deployed, put_launched},
-    reserve::{admitted_still, intent_of, recorded},
+    reserve::{admitted_still, recorded},
 };
 use crate::{
     flashjob::{act::context::Context, observe::objects::Identity},
@@ -22,13 +21,7 @@ use crate::{
 /// When the record was altered, the guard refuses, or a write failed. A lost answer is looked up, never repeated blindly.
 pub async fn launch(ctx: &Context, identity: &Identity, address: &str) -> Result<(), StepError> {
     admitted_still(ctx, identity)?;
-    let (stored, flash_pod) = recorded(ctx, identity)?;
-    let recorded = Recorded {
-        identity,
-        flash_pod: &flash_pod,
-        stored: &stored,
-        intent: intent_of(&stored, identity)?,
-    };
+    let recorded = recorded(ctx, identity)?;
     ctx.engine.launch(ctx, recorded, address).await?;
     tracing::info!(
         object.namespace = identity.namespace,
@@ -46,13 +39,13 @@ pub async fn launch(ctx: &Context, identity: &Identity, address: &str) -> Result
 /// # Errors
 /// When the record was altered or the write failed.
 pub async fn mark_deployed(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
-    let (stored, flash_pod) = recorded(ctx, identity)?;
-    let intent = intent_of(&stored, identity)?;
+    let recorded = recorded(ctx, identity)?;
+    let stored = &recorded.stored;
     if has_pod(&stored.record.manifest) {
         // helm writes the whole manifest before it creates anything.
         return put_deployed(
             ctx,
-            &stored,
+            stored,
             stored.record.manifest.clone(),
             stored.record.info.notes.clone(),
         )
@@ -68,16 +61,10 @@ pub async fn mark_deployed(ctx: &Context, identity: &Identity) -> Result<(), Ste
         return Ok(());
     };
     let address = env(&pod, "EXTERNAL_IP").unwrap_or_default();
-    let recorded_attempt = Recorded {
-        identity,
-        flash_pod: &flash_pod,
-        stored: &stored,
-        intent,
-    };
-    let rendered = rendered(ctx, &recorded_attempt, Some(&address)).await?;
+    let rendered = rendered(ctx, &recorded, Some(&address)).await?;
     put_launched(
         ctx,
-        &stored,
+        stored,
         (rendered.manifest, rendered.notes),
         Some(&address),
     )

@@ -13,7 +13,6 @@ pub mod job;
 mod launch;
 mod lookup;
 pub(crate) mod native;
-mod next_pass;
 pub(crate) mod open_round;
 pub(crate) mod preflight;
 pub(crate) mod publish_status;
@@ -25,8 +24,6 @@ mod reserve;
 mod seal;
 mod uninstall;
 pub(crate) mod workshop;
-
-pub(crate) use self::next_pass::NextPass;
 
 use std::{sync::Arc, time::Duration};
 
@@ -49,6 +46,9 @@ use crate::{
         spec::job::Job,
     },
 };
+
+/// When the next pass over a job is due, if nothing happens before.
+pub(crate) type NextPass = Option<Duration>;
 
 /// First wait after a failed write; doubles to [`MAX_TROUBLE_SECONDS`].
 const TROUBLE_SECONDS: i64 = 1;

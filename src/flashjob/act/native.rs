@@ -80,7 +80,7 @@ async fn reserve(ctx: &Context, reservation: Reservation<'_>) -> Result<(), Step
         revision,
     } = reservation;
     let rendered = {
-        let (flash_pod, blueprint) = (Arc::clone(flash_pod), blueprint.clone());
+        let (flash_pod, blueprint) = (Arc::clone(flash_pod), Arc::clone(blueprint));
         let work = move || {
             let (intent, values) = (&blueprint.intent, &blueprint.merged.overrides);
             flash_pod.objects(intent, &blueprint.release, revision, values, None)
@@ -116,7 +116,7 @@ async fn launch(ctx: &Context, recorded: Recorded<'_>, address: &str) -> Result<
     create_pod(ctx, identity, pod).await?;
     put_launched(
         ctx,
-        stored,
+        &stored,
         (rendered.manifest, rendered.notes),
         Some(address),
     )
@@ -132,7 +132,10 @@ pub async fn rendered(
     recorded: &Recorded<'_>,
     address: Option<&str>,
 ) -> Result<Rendered, StepError> {
-    let (flash_pod, stored) = (Arc::clone(recorded.flash_pod), Arc::clone(recorded.stored));
+    let (flash_pod, stored) = (
+        Arc::clone(&recorded.flash_pod),
+        Arc::clone(&recorded.stored),
+    );
     let (intent, address) = (recorded.intent.clone(), address.map(str::to_owned));
     let work = move || flash_pod.stored_objects(&stored.record, &intent, address.as_deref());
     ctx.workshop.run(work).await.map_err(StepError::Refused)
@@ -231,7 +234,7 @@ async fn create_record(ctx: &Context, record: Record) -> Result<(), StepError> {
         }
         other => other?,
     };
-    // The Pod stands in no record before its address is known.
+    // No record names the Pod before its address is known.
     see_written(ctx, &answer, &new, (record, false));
     ctx.metrics.release("native", "reserve", "ok");
     Ok(())

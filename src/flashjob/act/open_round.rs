@@ -2,7 +2,7 @@
 //!
 //! Called by `reconcile` before it plans; waits for nothing but the API server's answers.
 
-use crate::flashjob::spec::{rerun as due_rerun, selector};
+use crate::flashjob::spec::{rerun as due_rerun, selector, tampered};
 use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -49,8 +49,9 @@ pub(crate) async fn load_selection(ctx: &Context, job: &Job) -> Result<(), ApiEr
         .and_then(|devices| {
             let hash = device::hash(&devices);
             // Slices are written before the status that names them: more devices than the status says are a crash in between.
-            let count = usize::try_from(stored.map_or(0, |stored| stored.count)).unwrap_or(0);
-            let known = devices.get(..count).map(device::hash);
+            let known = devices
+                .get(..tampered::selected(&job.status))
+                .map(device::hash);
             let intact = known.is_some() && known == stored.map(|stored| stored.hash.clone());
             if intact {
                 Ok(devices)
@@ -100,7 +101,7 @@ pub(crate) async fn load_selection(ctx: &Context, job: &Job) -> Result<(), ApiEr
     Ok(())
 }
 
-/// What is said of a selection that is lost.
+/// The message of a job whose selection is lost.
 fn lost_words(why: &str, job: &Job) -> String {
     let Job {
         name, namespace, ..

@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 use k8s_openapi::api::core::v1::{ObjectReference, Pod, Secret, Service};
 use serde_json::json;
 
+use super::lookup::get_secret;
 use crate::{
     api::Reason,
     cluster::{ApiError, ErrorKind, ObjectKey, Reader},
@@ -153,8 +154,7 @@ async fn look_again(ctx: &Arc<Context>, repair: &Repair) {
 
 /// A Secret is replaced: the operator has no right to patch one.
 async fn relabel_secret(ctx: &Context, repair: &Repair) -> Result<(), ApiError> {
-    let found =
-        crate::flashjob::act::lookup::get_secret(ctx, &repair.namespace, &repair.name).await?;
+    let found = get_secret(ctx, &repair.namespace, &repair.name).await?;
     let same = |secret: &Secret| {
         let meta = &secret.metadata;
         meta.uid.as_deref() == Some(&repair.uid)

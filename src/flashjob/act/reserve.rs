@@ -41,7 +41,7 @@ pub async fn begin(
         let (flash_pod, job, round) = (Arc::clone(&flash_pod), Arc::clone(job), round.clone());
         let (begin, nonce) = (begin.clone(), nonce.to_owned());
         let work = move || blueprint_of(&flash_pod, &job, &round, &begin, &nonce);
-        ctx.workshop.run(work).await.map_err(StepError::Refused)?
+        Arc::new(ctx.workshop.run(work).await.map_err(StepError::Refused)?)
     };
     let reservation = Reservation {
         identity,
@@ -85,13 +85,7 @@ fn blueprint_of(
 /// When the record was altered or a write failed.
 pub async fn apply_service(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
     admitted_still(ctx, identity)?;
-    let (stored, flash_pod) = recorded(ctx, identity)?;
-    let recorded = Recorded {
-        identity,
-        flash_pod: &flash_pod,
-        stored: &stored,
-        intent: intent_of(&stored, identity)?,
-    };
+    let recorded = recorded(ctx, identity)?;
     ctx.engine.reserve_again(ctx, recorded).await
 }
 
@@ -125,14 +119,11 @@ pub fn admitted_still(ctx: &Context, identity: &Identity) -> Result<(), StepErro
     job.map_or(Ok(()), |job| admitted(ctx, &job, identity))
 }
 
-/// The stored record of an attempt and the chart settings of now.
+/// The stored record of an attempt with its intent, and the chart settings of now.
 ///
 /// # Errors
-/// When there is no readable record or no usable chart.
-pub fn recorded(
-    ctx: &Context,
-    identity: &Identity,
-) -> Result<(Arc<Stored>, Arc<FlashPod>), StepError> {
+/// If the record cannot be read or was edited, or the chart cannot be used.
+pub fn recorded<'a>(ctx: &Context, identity: &'a Identity) -> Result<Recorded<'a>, StepError> {
     let job = ctx.state().job(&identity.key.job_uid).cloned();
     let flash_pod = job.map_or_else(|| ctx.flash_pod(), |job| ctx.flash_pod_of(&job));
     let flash_pod = flash_pod.map_err(StepError::Refused)?;
@@ -142,7 +133,14 @@ pub fn recorded(
         attempt.and_then(|attempt| attempt.record()?.stored.clone())
     };
     let stored = stored.ok_or_else(|| altered("cannot be read, or was edited by somebody else"))?;
-    Ok((with_proven_chart(stored, &flash_pod)?, flash_pod))
+    let stored = with_proven_chart(stored, &flash_pod)?;
+    let intent = intent_of(&stored, identity)?.clone();
+    Ok(Recorded {
+        identity,
+        flash_pod,
+        stored,
+        intent,
+    })
 }
 
 /// A record with the chart that the operator recorded. Where the Secret has it written down in another way, as helm may do, it is
@@ -169,7 +167,7 @@ fn with_proven_chart(stored: Arc<Stored>, flash_pod: &FlashPod) -> Result<Arc<St
 ///
 /// # Errors
 /// When it is missing or contradicts itself.
-pub fn intent_of<'a>(stored: &'a Stored, identity: &Identity) -> Result<&'a Intent, StepError> {
+fn intent_of<'a>(stored: &'a Stored, identity: &Identity) -> Result<&'a Intent, StepError> {
     let intent = stored
         .record
         .intent

@@ -52,7 +52,7 @@ fn try_as_it_is(
     };
     let blueprint = flash_pod.blueprint(job, round, &attempt)?;
     if !flash_pod.native() {
-        // A pass never waits for a helm process: what helm refuses is said by the first step.
+        // A pass never waits for a helm process: the first step reports what helm refuses.
         return Ok(());
     }
     for address in [None, Some("192.0.2.1")] {

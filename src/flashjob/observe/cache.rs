@@ -92,7 +92,7 @@ impl State {
     }
 
     /// Takes in a FlashJob as a write of the operator's own left it. The answer may come after the event that it was deleted:
-    /// then it is no more.
+    /// then the job stays deleted.
     pub fn see_written_job(&mut self, job: Job) -> bool {
         !self.gone_jobs.contains(&job.uid) && self.take_job(job)
     }

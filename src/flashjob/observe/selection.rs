@@ -2,7 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::api::{FlashJobStatus, SelectedDevice};
+use crate::{
+    api::{FlashJobStatus, SelectedDevice},
+    flashjob::spec::tampered,
+};
 
 /// See the module's documentation.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -45,11 +48,7 @@ impl Selection {
     /// devices: until then they are not selected, and a status that spoke of them would contradict its own count.
     #[must_use]
     pub fn named_by(status: &FlashJobStatus, round: i64, mut stored: Vec<SelectedDevice>) -> Self {
-        let count = status
-            .selection
-            .as_ref()
-            .map_or(0, |selection| selection.count);
-        stored.truncate(usize::try_from(count).unwrap_or(0));
+        stored.truncate(tampered::selected(status));
         Self::new(round, stored)
     }
 

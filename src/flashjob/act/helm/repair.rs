@@ -73,8 +73,8 @@ pub(super) async fn look(
     Ok(())
 }
 
-/// After helm failed: the record says what there is. With a Pod the flash is under way, and helm's failure is no matter.
-pub(super) async fn mend(
+/// After helm failed: the record says what there is. With a Pod the flash is under way, and helm's failure does not matter.
+pub(super) async fn repair(
     ctx: &Context,
     identity: &Identity,
     revision: u32,

@@ -66,7 +66,7 @@ fn of_attempts_that_are_given_one_address_one_is_launched_at_a_time() {
     assert_eq!([waits(&own), waits(&who)], [false, true]);
 }
 
-/// A chart may have no Service: only one that stands in the manifest can be missed.
+/// A chart need not render a Service: one is missing only if the manifest has it.
 #[rstest]
 #[case::of_a_service("Service", true)]
 #[case::of_something_else("ConfigMap", false)]
