@@ -13,6 +13,7 @@ mod tally;
 use std::{
     fmt,
     ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
     str::FromStr,
     time::{Duration, Instant},
 };
@@ -23,6 +24,7 @@ use nix::{
     unistd::Pid,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
+use rstest::rstest;
 use serde_json::json;
 use stage::Stage;
 use tally::Tally;
@@ -30,7 +32,7 @@ use tally::Tally;
 use crate::{
     crash_points::arguments,
     helm_engine::upgrades,
-    support::{Space, Supervised, job::job, seconds},
+    support::{Space, Supervised, auditor::Auditor, job::job, seconds},
 };
 
 /// Devices in flight at the same time, over all jobs of a wave.
@@ -58,6 +60,19 @@ fn given<T: FromStr<Err: fmt::Debug>>(name: &str) -> Option<T> {
     )
 }
 
+/// Prints what the auditor has to say of a wave that does not end.
+struct JudgedAnyway<'a>(&'a Auditor<'a>);
+
+impl Drop for JudgedAnyway<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // A second panic would hide the first.
+            let report = catch_unwind(AssertUnwindSafe(|| self.0.report()));
+            report.map_or_else(|_| println!("no report"), |report| println!("{report}"));
+        }
+    }
+}
+
 /// One wave. Kills until all jobs have finished, or there were this many kills; then lets the rest be done.
 async fn wave(asked: &Asked, seed: u64, most: usize) -> Tally {
     let mut random = StdRng::seed_from_u64(seed);
@@ -66,6 +81,7 @@ async fn wave(asked: &Asked, seed: u64, most: usize) -> Tally {
     let auditor = stage
         .auditor()
         .max_in_flight(MAX_IN_FLIGHT.parse().unwrap());
+    let _judged = JudgedAnyway(&auditor);
     let mut arguments = arguments(asked.engine, None);
     arguments.extend(["--max-in-flight", MAX_IN_FLIGHT]);
     let kinds = kinds(space, &mut random, &asked.devices).await;
@@ -235,14 +251,18 @@ async fn as_much_chaos_as_is_asked_for() {
 /// One of them at a time: two are more than a small machine can do.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// With the native engine: SECURITY.md says what the helm engine still owes, which `make chaos ENGINE=helm HOSTILE=1` finds.
+#[rstest]
+#[case::native("native")]
+#[case::helm("helm")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hostile_writer_beside_kills_gets_nothing_made_flashed_or_judged() {
+async fn a_hostile_writer_beside_kills_gets_nothing_made_flashed_or_judged(
+    #[case] engine: &'static str,
+) {
     let _turn = TURN.lock().await;
     let seed = given("FLASHJOB_TEST_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
     println!("what happens: FLASHJOB_TEST_SEED={seed}");
     let asked = Asked {
-        engine: "native",
+        engine,
         kills: 6,
         seconds: 0,
         seed,

@@ -11,4 +11,5 @@ mod lab;
 mod labels;
 mod pods;
 mod records;
+mod revisions;
 mod upgrade;

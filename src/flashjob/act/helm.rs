@@ -6,6 +6,7 @@
 
 mod check;
 mod repair;
+mod written;
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
@@ -241,8 +242,8 @@ async fn upgrade(
         // A request that helm had sent may still be carried out.
         tokio::time::sleep(ctx.writer.timeout()).await;
     }
-    until_answered(|| look(ctx, identity, plan)).await;
-    repair(ctx, identity, plan.revision, &failure).await
+    let revision = until_answered(|| look(ctx, identity, plan)).await;
+    repair(ctx, identity, revision, &failure).await
 }
 
 /// Lets helm write, to its end; an error means that it was never started.

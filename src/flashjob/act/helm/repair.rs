@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
 use kube::{Api, api::ListParams};
 
-use super::{Plan, failed};
+use super::{Plan, failed, written::renumbered};
 use crate::{
     api::DevicePhase,
     cluster::{ApiError, clock::now},
@@ -44,24 +44,26 @@ async fn fail(ctx: &Context, stored: &Stored, description: &str) -> Result<(), S
     put(ctx, Write::RecordSettle, stored, (record, has_pod)).await
 }
 
-/// Takes in what helm made, whether it says it succeeded or not: events may be late, and the attempt must not look empty.
+/// Takes in what helm made, whether it says it succeeded or not: events may be late, and the attempt must not look empty. Returns
+/// the revision that helm wrote.
 pub(super) async fn look(
     ctx: &Context,
     identity: &Identity,
     plan: &Plan<'_>,
-) -> Result<(), ApiError> {
+) -> Result<u32, ApiError> {
     let (namespace, release) = (&plan.intent.job.namespace, plan.release);
     let failed = |error| ApiError::new(format!("look at release {namespace}/{release}"), &error);
     let secrets: Api<Secret> = Api::namespaced(ctx.read.clone(), namespace);
     let selector = ListParams::default().labels(&format!("owner=helm,name={release}"));
-    let secrets = secrets.list(&selector).await.map_err(failed)?;
+    let mut secrets = secrets.list(&selector).await.map_err(failed)?.items;
+    let revision = renumbered(ctx, plan, &mut secrets).await?;
     let name = format!("{release}-{}", plan.intent.attempt_id);
     let pods: Api<Pod> = Api::namespaced(ctx.read.clone(), namespace);
     let pod = pods.get_opt(&name).await.map_err(failed)?;
     let services: Api<Service> = Api::namespaced(ctx.read.clone(), namespace);
     let service = services.get_opt(&name).await.map_err(failed)?;
     let mut state = ctx.state();
-    for secret in &secrets.items {
+    for secret in &secrets {
         state.see_secret(secret);
     }
     if let Some(pod) = &pod {
@@ -70,7 +72,7 @@ pub(super) async fn look(
     if let Some(service) = &service {
         state.see_service_of(service, identity);
     }
-    Ok(())
+    Ok(revision)
 }
 
 /// After helm failed: the record says what there is. With a Pod the flash is under way, and helm's failure does not matter.
