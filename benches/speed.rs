@@ -9,9 +9,6 @@
     reason = "a measurement that cannot go on panics"
 )]
 
-#[path = "../tests/support/mod.rs"]
-mod support;
-
 #[path = "speed/audit.rs"]
 mod audit;
 #[path = "speed/chart.rs"]

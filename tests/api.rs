@@ -2,9 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-#[path = "support/schema.rs"]
-mod schema_walk;
-
 use std::path::Path;
 
 use flashjob_operator::api::{
@@ -15,8 +12,8 @@ use flashjob_operator::api::{
 use flashjob_operator::names::GROUP;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use rstest::rstest;
-use schema_walk::{optional_fields, walk, with_null_and_without};
 use serde_json::{Value, json};
+use testbed::schema::{optional_fields, walk, with_null_and_without};
 
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

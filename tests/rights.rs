@@ -8,10 +8,6 @@
     clippy::missing_panics_doc,
     reason = "a test that cannot go on panics"
 )]
-#![allow(dead_code, reason = "the audit log is read for more elsewhere")]
-
-#[path = "support/audit.rs"]
-mod audit;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,9 +17,9 @@ use std::{
     process::Command,
 };
 
-use audit::Request;
 use jiff::Timestamp;
 use serde_json::Value;
+use testbed::audit::Request;
 
 const OPERATOR: &str = "system:serviceaccount:flashjob-system:flashjob-operator";
 const POLICY: &str = "flashjob-operator-confinement";

@@ -11,10 +11,8 @@ use kube::{
 use serde_json::{Value, json};
 use tokio::{sync::watch, task::JoinHandle};
 
-use super::{
-    measurement::Scenario,
-    support::{Fleet, Space, job::job},
-};
+use super::measurement::Scenario;
+use testbed::{Fleet, Space, job::job};
 
 /// Longest wait for the end of a run.
 const LIMIT: Duration = Duration::from_hours(1);

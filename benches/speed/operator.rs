@@ -13,8 +13,8 @@ use super::{
     machine::load,
     measurement::{Contestant, Run, Scenario, Share, float},
     process,
-    support::{ControlPlane, Fleet, Operator, Params, Space, seconds},
 };
+use testbed::{ControlPlane, Fleet, Operator, Params, Space, seconds};
 
 /// Who the operator is to the API server.
 pub const USER: &str = "system:serviceaccount:flashjob-system:flashjob-operator";

@@ -26,8 +26,8 @@ use super::{
     operator::{Before, USER, fleet},
     process::cpu_seconds_of_this_thread,
     raw_device::{Device, devices},
-    support::{ControlPlane, Space},
 };
+use testbed::{ControlPlane, Space};
 
 /// Flashes a fleet with the bare client.
 pub async fn run(scenario: &Scenario) -> Run {

@@ -16,11 +16,8 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::{Api, api::ListParams};
 use serde_json::{Value, json};
 
-use super::{
-    chart::flash_pod,
-    jobs,
-    support::{Fleet, Space, job::job},
-};
+use super::{chart::flash_pod, jobs};
+use testbed::{Fleet, Space, job::job};
 
 /// The writes of one device.
 pub struct Device {

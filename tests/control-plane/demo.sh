@@ -20,7 +20,7 @@ exec 3>&1 4>&2
 
 say "Building what is missing (kept in ${FLASHJOB_CACHE:-~/.cache/flashjob}; the first time takes about a quarter of an hour)"
 bin=$("$here/build.sh" etcd kwok kubernetes helm)
-cargo build --locked --quiet --bin flashjob-operator --example fleet
+cargo build --locked --quiet --package flashjob-operator --package testbed --bin flashjob-operator --bin fleet
 target=${CARGO_TARGET_DIR:-$repository/target}/debug
 
 if [ "$mode" = demo ]; then
@@ -72,7 +72,7 @@ KUBECONFIG=$state/operator.kubeconfig POD_NAMESPACE=flashjob-system POD_NAME=loc
   launch "$state" operator "$target/flashjob-operator" run --engine "$engine" --lease-namespace flashjob-system \
   --flash-pod-values-configmap flashjob-operator-flash-pod-values --http-address "127.0.0.1:$http_port" --log-format text
 # The refused device shows what exit code 0 is worth.
-KUBECONFIG=$state/fleet.kubeconfig launch "$state" fleet "$target/examples/fleet" --devices "$devices" \
+KUBECONFIG=$state/fleet.kubeconfig launch "$state" fleet "$target/fleet" --devices "$devices" \
   --namespace "$namespace" --flash-seconds 4 --address-delay-seconds 1 --reboot-seconds 3 \
   --refused-share "$(awk "BEGIN {print 1 / $devices}")" \
   --print-expected "$state/expected.json" --journal "$state/journal.json" \

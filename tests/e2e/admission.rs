@@ -4,7 +4,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::{Space, job::job, seconds};
+use testbed::{Space, job::job, seconds};
 
 fn uuids() -> [String; 1] {
     ["5f0c9a6e-0000-4000-8000-000000000001".to_owned()]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{
+use testbed::{
     Fleet, Operator, Outcome, Params, Space,
     fleet::Report,
     job::{FIRMWARE, VERSION, job},

@@ -4,7 +4,7 @@
 use flashjob_operator::api::crd;
 use serde_json::{Value, json};
 
-use crate::support::{ControlPlane, Space, seconds};
+use testbed::{ControlPlane, Space, seconds};
 
 const ORIGINAL_GROUP: &str = "application.flashjob.nbfc.io";
 const FINALIZER: &str = "application.flashjob.nbfc.io/flashjob-finalizer";

@@ -9,7 +9,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{
+use testbed::{
     Space,
     schema::{optional_fields, with_null_and_without},
 };

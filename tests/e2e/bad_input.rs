@@ -22,7 +22,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{ControlPlane, Fleet, Operator, Params, Space, healthy, seconds};
+use testbed::{ControlPlane, Fleet, Operator, Params, Space, healthy, seconds};
 
 /// Generous: the tests run beside each other on small machines.
 const PATIENCE: std::time::Duration = seconds(120);
@@ -188,7 +188,7 @@ impl Stage {
     /// Objects of that resource that were born in the namespace.
     fn births(&self, resource: &str) -> usize {
         let audit = self.space.control_plane.audit();
-        let of = |request: &&crate::support::audit::Request| {
+        let of = |request: &&testbed::audit::Request| {
             request.resource == resource
                 && request.namespace == self.space.name
                 && request.is_birth()

@@ -29,11 +29,8 @@ use serde_json::json;
 use stage::Stage;
 use tally::Tally;
 
-use crate::{
-    crash_points::arguments,
-    helm_engine::upgrades,
-    support::{Space, Supervised, auditor::Auditor, job::job, seconds},
-};
+use crate::{crash_points::arguments, helm_engine::upgrades};
+use testbed::{Space, Supervised, auditor::Auditor, job::job, seconds};
 
 /// Devices in flight at the same time, over all jobs of a wave.
 const MAX_IN_FLIGHT: &str = "24";

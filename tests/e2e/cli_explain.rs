@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{Outcome, Params, Space, job::job, seconds};
+use testbed::{Outcome, Params, Space, job::job, seconds};
 
 /// Runs the program with a token of its own; what it printed, and the id of that token in the audit log.
 struct Asking<'a> {

@@ -20,7 +20,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{ControlPlane, Space, seconds};
+use testbed::{ControlPlane, Space, seconds};
 
 const TIMEOUT: Duration = Duration::from_millis(900);
 const TIMES: LeaseTimes = LeaseTimes {

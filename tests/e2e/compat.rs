@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{ControlPlane, Space, job::job, seconds};
+use testbed::{ControlPlane, Space, job::job, seconds};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_original_s_sample_flashes_its_device() {

@@ -29,11 +29,8 @@ use nix::{
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::{
-    adoption::Original,
-    helm_engine::upgrades,
-    support::{Fleet, Operator, Params, Space, auditor::Auditor, job::job, seconds},
-};
+use crate::{adoption::Original, helm_engine::upgrades};
+use testbed::{Fleet, Operator, Params, Space, auditor::Auditor, job::job, seconds};
 
 /// Where the operator has to be brought to by other means: a job that cannot be read needs a CRD without rules.
 const ELSEWHERE: [Write; 1] = [Write::UnreadableStatus];

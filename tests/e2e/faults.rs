@@ -4,7 +4,7 @@
 use rstest::rstest;
 use serde_json::json;
 
-use crate::support::{
+use testbed::{
     Faults, Fleet, Params, Proxy, Space, Supervised, auditor::Auditor, job::job, proxy::Fault,
     seconds,
 };

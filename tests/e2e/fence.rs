@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::{
+use testbed::{
     Faults, Operator, Proxy, Space, control_plane::OPERATOR_NAMESPACE, job::job, seconds,
 };
 
@@ -153,7 +153,7 @@ async fn fenced_operators_flash_and_each_pod_names_the_leader(#[case] engine: &s
 fn chart_without_the_leader(directory: &Path) {
     let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/flash-pod");
     let mut copy = std::process::Command::new("cp");
-    crate::support::control_plane::run(copy.arg("-rT").args([&chart, directory]));
+    testbed::control_plane::run(copy.arg("-rT").args([&chart, directory]));
     let pod = directory.join("templates/pod.yaml");
     let text = std::fs::read_to_string(&pod).unwrap();
     let without = text.replace(

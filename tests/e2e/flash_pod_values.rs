@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{
+use testbed::{
     Space,
     job::{FIRMWARE, job},
     seconds,

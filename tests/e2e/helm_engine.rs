@@ -8,7 +8,7 @@ use nix::{
 };
 use serde_json::json;
 
-use crate::support::{Params, Space, job::job, seconds};
+use testbed::{Params, Space, job::job, seconds};
 
 /// Process ids of the `helm upgrade` commands that this operator runs.
 pub fn upgrades(operator: u32) -> Vec<i32> {
@@ -122,7 +122,7 @@ async fn a_refused_pod_sends_its_device_back_to_wait_with_the_reason_and_it_is_f
     tokio::time::sleep(seconds(10)).await;
     let tries = |code| {
         let audit = space.control_plane.audit();
-        let of = |request: &&crate::support::audit::Request| {
+        let of = |request: &&testbed::audit::Request| {
             request.resource == "pods"
                 && request.namespace == space.name
                 && request.is_write()
@@ -154,7 +154,7 @@ const ONLY_HELM: &str = "duration \"61\"";
 /// A copy of the flash chart, with this expression in an annotation of its Pod, and one more file.
 fn chart_with(directory: &Path, expression: &str, file: Option<(&str, &str)>) {
     let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/flash-pod");
-    crate::support::control_plane::run(
+    testbed::control_plane::run(
         std::process::Command::new("cp")
             .arg("-rT")
             .args([&chart, directory]),

@@ -2,7 +2,7 @@
 
 use std::{io::Write, net::TcpStream};
 
-use crate::support::{Operator, Space, operator::free_port, seconds};
+use testbed::{Operator, Space, operator::free_port, seconds};
 
 /// More than the operator holds open, as one machine of the Pod network can open them in a moment.
 const CONNECTIONS: usize = 3000;

@@ -4,7 +4,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use rstest::rstest;
 use serde_json::json;
 
-use crate::support::{Params, Space, Supervised, auditor::Auditor, job::job};
+use testbed::{Params, Space, Supervised, auditor::Auditor, job::job};
 
 /// What a run of kills is like.
 struct Run {

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::{
+use testbed::{
     Faults, Fleet, Operator, Proxy, Space,
     auditor::Auditor,
     job::{Seen, job},

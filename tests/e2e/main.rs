@@ -7,9 +7,6 @@
     reason = "a test that cannot go on panics"
 )]
 
-#[path = "../support/mod.rs"]
-mod support;
-
 // Tests begin in the order of their names: what takes minutes had better not come last.
 mod admission;
 mod adoption;

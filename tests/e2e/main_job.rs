@@ -5,7 +5,7 @@ use std::process::Command;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::{
+use testbed::{
     Outcome, Params, Space,
     control_plane::run,
     job::{FIRMWARE, VERSION, job},

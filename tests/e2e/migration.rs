@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{
+use testbed::{
     ControlPlane, Operator, Space,
     control_plane::{OPERATOR_NAMESPACE, run},
     job::job,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{ControlPlane, Space, job::job, seconds};
+use testbed::{ControlPlane, Space, job::job, seconds};
 
 const CRD: &str = "flashjobs.application.flashjob.nbfc.io";
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{ControlPlane, Operator, Space, seconds};
+use testbed::{ControlPlane, Operator, Space, seconds};
 
 const LEASE: &str = flashjob_operator::names::LEASE;
 /// Nobody is ignored: there is no such namespace.

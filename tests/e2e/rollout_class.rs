@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{
+use testbed::{
     ControlPlane, Space, healthy,
     job::{Seen, job},
     seconds,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{
+use testbed::{
     Fleet, Params, Space, healthy,
     job::{Seen, job},
 };

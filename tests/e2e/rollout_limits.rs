@@ -10,7 +10,7 @@ use kube::config::Kubeconfig;
 use serde_json::json;
 use tempfile::NamedTempFile;
 
-use crate::support::{ControlPlane, Params, Space, audit::Audit, healthy, job::job, seconds};
+use testbed::{ControlPlane, Params, Space, audit::Audit, healthy, job::job, seconds};
 
 /// Generous: the tests run beside each other on small machines.
 const PATIENCE: u64 = 180;

@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
 use self::expected::{Rung, expected};
-use crate::support::{
+use testbed::{
     Fleet, Outcome, Params, Space, Supervised,
     audit::Audit,
     fleet::Report,

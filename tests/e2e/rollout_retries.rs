@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::json;
 
-use crate::support::{
+use testbed::{
     Outcome, Params, Space,
     job::{Seen, job},
 };
@@ -44,7 +44,7 @@ async fn a_failed_device_is_tried_again_as_often_as_allowed_whenever_the_operato
 
     // The first kill: in flight.
     space
-        .eventually("flashes", crate::support::seconds(90), async || {
+        .eventually("flashes", testbed::seconds(90), async || {
             (!fleet.journal().is_empty()).then_some(())
         })
         .await;
@@ -72,17 +72,13 @@ async fn a_failed_device_is_tried_again_as_often_as_allowed_whenever_the_operato
     assert_eq!((seen.count("failed"), seen.count("waiting") > 0), (0, true));
     // The third: a second attempt is under way. helm shows it above the first.
     let uuid = space
-        .eventually(
-            "a second attempt",
-            crate::support::seconds(120),
-            async || {
-                let journal = fleet.journal();
-                let second = journal.get(3)?;
-                let devices = fleet.devices();
-                let device = devices.iter().find(|one| one.endpoint == second.endpoint)?;
-                Some(device.uuid.clone())
-            },
-        )
+        .eventually("a second attempt", testbed::seconds(120), async || {
+            let journal = fleet.journal();
+            let second = journal.get(3)?;
+            let devices = fleet.devices();
+            let device = devices.iter().find(|one| one.endpoint == second.endpoint)?;
+            Some(device.uuid.clone())
+        })
         .await;
     let both = history(&space, &uuid);
     space.replace(&mut operator, &arguments);
@@ -111,7 +107,7 @@ async fn a_failed_device_is_tried_again_as_often_as_allowed_whenever_the_operato
         assert_eq!(device["earlierFailures"], json!(["TransferFailed"]));
     }
     space
-        .eventually("no release", crate::support::seconds(60), async || {
+        .eventually("no release", testbed::seconds(60), async || {
             space.releases().is_empty().then_some(())
         })
         .await;
@@ -152,7 +148,7 @@ async fn a_device_fails_when_its_retries_are_spent_and_at_once_where_none_makes_
         space
             .eventually(
                 "every revision as failed",
-                crate::support::seconds(60),
+                testbed::seconds(60),
                 async || (history(&space, &device.uuid) == failed).then_some(()),
             )
             .await;

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp, ToSpan, Unit, Zoned, tz::TimeZone};
 use serde_json::json;
 
-use crate::support::{
+use testbed::{
     Space,
     job::{Seen, job},
 };

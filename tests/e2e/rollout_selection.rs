@@ -4,7 +4,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::{
+use testbed::{
     Fleet, Params, Space,
     job::{FIRMWARE, Seen, VERSION, job},
     seconds,

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{
+use testbed::{
     Fleet, Outcome, Params, Space,
     job::{Seen, job},
     seconds,

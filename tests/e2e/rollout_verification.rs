@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::{Outcome, Params, Space, healthy, job::job, seconds};
+use testbed::{Outcome, Params, Space, healthy, job::job, seconds};
 
 /// Reasons of the events about a job.
 fn events(space: &Space) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::support::{Outcome, Params, Space, seconds};
+use testbed::{Outcome, Params, Space, seconds};
 
 /// A flash as the operator would start it, without the operator.
 fn flash(name: &str, endpoint: &str, deadline: u32) -> String {

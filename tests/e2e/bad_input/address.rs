@@ -10,7 +10,7 @@ use super::{
     hands::{in_flight_by, sent_once},
     healthy, says,
 };
-use crate::support::{Params, fleet::AddressKind};
+use testbed::{Params, fleet::AddressKind};
 
 /// Who takes the Service of a running flash away.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +82,7 @@ async fn whoever_deletes_the_service_of_a_flash_its_address_is_kept_until_the_ve
     if let Hand::Cascade = hand {
         stage.nothing_left().await;
         let journal = stage.fleet.journal();
-        let sent = Some(crate::support::Outcome::Sent);
+        let sent = Some(testbed::Outcome::Sent);
         assert_eq!((journal.len(), journal[0].outcome), (1, sent));
     } else {
         sent_once(&stage, &uuid).await;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{PATIENCE, Stage, condition, says};
-use crate::support::ControlPlane;
+use testbed::ControlPlane;
 
 async fn succeeded(stage: &Stage, job: &str) {
     let status = stage.finished(job).await;

@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{PATIENCE, Stage, condition, healthy, says};
-use crate::support::{Outcome, Params};
+use testbed::{Outcome, Params};
 
 /// Three devices one after the other, the first of which is being flashed.
 async fn in_flight(name: &str) -> (Stage, Vec<String>) {

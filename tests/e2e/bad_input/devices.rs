@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{Stage, condition, device_of, says};
-use crate::support::{Outcome, Params, fleet::AddressKind};
+use testbed::{Outcome, Params, fleet::AddressKind};
 
 #[tokio::test]
 async fn a_uuid_without_an_instance_waits_a_bounded_time_while_the_others_go_on() {

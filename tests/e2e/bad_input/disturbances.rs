@@ -5,7 +5,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{PATIENCE, Stage, condition, device_of, healthy, outages::begun, says};
-use crate::support::{ControlPlane, Fleet, Operator, Space, job::job, seconds};
+use testbed::{ControlPlane, Fleet, Operator, Space, job::job, seconds};
 
 /// Where Akri's Instances of a namespace are stored.
 fn instance_key(space: &Space, uuid: &str) -> String {

@@ -121,7 +121,7 @@ async fn a_pod_of_another_attempt_never_gives_the_verdict_though_it_ends_first()
 
 #[tokio::test]
 async fn a_pod_that_a_rollback_brings_back_after_the_verdict_keeps_its_device_until_it_is_gone() {
-    let params = crate::support::Params {
+    let params = testbed::Params {
         refused_share: 1.0,
         healed_after: Some(1),
         ..healthy(1, 8.0)

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Stage;
-use crate::support::{ControlPlane, Params, seconds};
+use testbed::{ControlPlane, Params, seconds};
 
 const NODE: &str = "flash-node";
 

@@ -4,7 +4,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::{PATIENCE, Stage, healthy};
-use crate::support::{ControlPlane, Outcome, seconds};
+use testbed::{ControlPlane, Outcome, seconds};
 
 /// Rights that are bound in the namespace alone, as the chart binds them where `watchNamespaces` names it, until this is dropped.
 struct BoundInNamespace(&'static ControlPlane);

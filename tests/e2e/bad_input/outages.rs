@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{PATIENCE, condition, disturbances::sent_once, healthy};
-use crate::support::{
+use testbed::{
     ControlPlane, Fleet, Space, Supervised, control_plane::OPERATOR_NAMESPACE, job::job, seconds,
 };
 

@@ -6,9 +6,7 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::{PATIENCE, Stage, condition, device_of, healthy};
-use crate::support::{
-    ControlPlane, Faults, Fleet, Params, Proxy, Space, job::job, proxy::Fault, seconds,
-};
+use testbed::{ControlPlane, Faults, Fleet, Params, Proxy, Space, job::job, proxy::Fault, seconds};
 
 /// Each device was flashed once, and to its end.
 fn assert_each_once(fleet: &Fleet) {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use rand::{Rng, rngs::StdRng};
 use serde_json::{Value, json};
 
-use crate::support::{Fleet, Params, Space};
+use testbed::{Fleet, Params, Space};
 
 /// The fleets of a wave and the jobs on them: one of each kind.
 pub async fn kinds(

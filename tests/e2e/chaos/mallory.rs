@@ -33,10 +33,8 @@ use serde_json::{Value, json};
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use super::deeds::{Deed, Deeds};
-use crate::{
-    hostile::editor::Editor,
-    support::{ControlPlane, Space, ask::background},
-};
+use crate::hostile::editor::Editor;
+use testbed::{ControlPlane, Space, ask::background};
 
 /// Wait between two deeds, in milliseconds.
 const PAUSE: std::ops::Range<u64> = 40..160;

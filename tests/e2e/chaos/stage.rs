@@ -5,10 +5,8 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::mallory::Mallory;
-use crate::{
-    hostile::{editor::Editor, forgery},
-    support::{Fleet, Space, Supervised, auditor::Auditor, healthy, job::job},
-};
+use crate::hostile::{editor::Editor, forgery};
+use testbed::{Fleet, Space, Supervised, auditor::Auditor, healthy, job::job};
 
 /// Namespaces, and the operator's token.
 pub struct Stage {

@@ -1,7 +1,7 @@
 //! What came of the waves, as a table.
 
 use super::deeds::Deeds;
-use crate::support::auditor::Report;
+use testbed::auditor::Report;
 
 /// What came of some waves.
 #[derive(Default)]

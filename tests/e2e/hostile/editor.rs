@@ -7,7 +7,7 @@ use super::{
     lab::{set_status, text},
 };
 
-use crate::support::Space;
+use testbed::Space;
 
 /// A user of the built-in role `edit` in this namespace.
 pub struct Editor<'a> {

@@ -8,7 +8,7 @@ use super::{
     forgery::forged,
     lab::{Editor, Lab, copied, one_slow, set_status, text},
 };
-use crate::support::Space;
+use testbed::Space;
 
 async fn elsewhere(name: &str) -> Space {
     Space::new(&format!("{name}-evil")).await

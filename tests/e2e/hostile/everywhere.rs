@@ -12,7 +12,7 @@ use super::{
     lab::{Lab, PATIENCE, one_slow},
     records,
 };
-use crate::support::{ControlPlane, Space, audit::Request, control_plane::OPERATOR_NAMESPACE};
+use testbed::{ControlPlane, Space, audit::Request, control_plane::OPERATOR_NAMESPACE};
 
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/flashjob-operator");
 

@@ -6,7 +6,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::lab::{Lab, PATIENCE, QUIET, one_slow, text};
-use crate::support::job::Seen;
+use testbed::job::Seen;
 
 /// What becomes of the key while no operator runs.
 #[rstest]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 pub use super::{editor::Editor, forgery::copied};
-use crate::support::{
+use testbed::{
     ControlPlane, Fleet, Operator, Params, Space,
     job::{Seen, job},
     seconds,

@@ -9,7 +9,7 @@ use super::{
     forgery::forged,
     lab::{Editor, Lab, QUIET, one_slow, text},
 };
-use crate::support::job::job;
+use testbed::job::job;
 
 #[rstest]
 #[case::native("native")]

@@ -10,7 +10,7 @@ use super::{
     forgery::Forged,
     lab::{Lab, one_slow, text},
 };
-use crate::support::{ControlPlane, job::job};
+use testbed::{ControlPlane, job::job};
 
 /// A helm program before which the record in `forged.json` of its directory goes away, and after which it is back.
 struct Helm {

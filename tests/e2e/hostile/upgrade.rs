@@ -12,7 +12,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::lab::{Lab, PATIENCE, one_slow, text};
-use crate::support::{Space, job::Seen};
+use testbed::{Space, job::Seen};
 
 /// Every object of this kind (its plural) in a namespace.
 fn all(space: &Space, plural: &str) -> Vec<Value> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Outcome, fleet::Report};
+use testbed::{Outcome, fleet::Report};
 
 /// How a device ends under a job that retries once and fails what does not come back with its version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

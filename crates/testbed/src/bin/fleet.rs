@@ -1,14 +1,11 @@
 //! Simulates a fleet of devices on the cluster of the current kubeconfig, until it is interrupted:
-//! `cargo run --example fleet -- --devices 12 --print-expected devices.json`.
-
-#[path = "fleet/mod.rs"]
-mod simulator;
+//! `cargo run -p testbed --bin fleet -- --devices 12 --print-expected devices.json`.
 
 use std::{error::Error, path::PathBuf};
 
 use clap::Parser;
 use kube::Client;
-use simulator::{Fleet, Params};
+use testbed::{Fleet, Params};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Simulates a fleet of devices: Akri's Instances, the load balancer, and what happens inside flash pods.

@@ -1,60 +1,9 @@
 //! One line of the audit log: a write, who asked for it, and what it left.
 
-use std::collections::HashMap;
-
-use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::history::{Moment, label};
-
-/// One line of the log.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Line {
-    #[serde(rename = "auditID")]
-    audit_id: String,
-    stage: String,
-    verb: String,
-    #[serde(rename = "requestURI")]
-    request_uri: String,
-    user: User,
-    #[serde(default)]
-    impersonated_user: Option<User>,
-    #[serde(default)]
-    object_ref: ObjectRef,
-    #[serde(default)]
-    response_status: Status,
-    request_received_timestamp: Timestamp,
-    stage_timestamp: Timestamp,
-    #[serde(default)]
-    request_object: Value,
-    #[serde(default)]
-    response_object: Value,
-}
-
-#[derive(Deserialize)]
-struct User {
-    #[serde(default)]
-    username: String,
-    #[serde(default)]
-    extra: HashMap<String, Vec<String>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct ObjectRef {
-    resource: String,
-    subresource: String,
-    namespace: String,
-    name: String,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Status {
-    code: i64,
-}
+use crate::audit::line::Line;
 
 /// A write that was carried out, or may have been.
 pub struct Write {
@@ -83,16 +32,17 @@ pub struct Write {
 impl Write {
     /// Reads one line; none where it is not the answer to a write that was carried out, or may have been.
     pub fn parse(line: &str) -> Option<Self> {
-        let line: Line = serde_json::from_str(line).ok()?;
+        let line: Line<Value> = serde_json::from_str(line).ok()?;
         let code = line.response_status.code;
         let reads = ["get", "list", "watch"].contains(&line.verb.as_str());
-        if line.stage != "ResponseComplete"
+        if !line.is_answer()
             || reads
             || line.request_uri.contains("dryRun=All")
             || (300..500).contains(&code)
         {
             return None;
         }
+        let (credential, resource) = (line.credential(), line.object_ref.resource());
         let unclear = code >= 500;
         let is_object = |value: &Value| value.pointer("/metadata/uid").is_some();
         let object = if is_object(&line.response_object) {
@@ -119,18 +69,9 @@ impl Write {
             } else {
                 at.name
             },
-            resource: if at.subresource.is_empty() {
-                at.resource
-            } else {
-                format!("{}/{}", at.resource, at.subresource)
-            },
+            resource,
             verb: line.verb,
-            credential: line
-                .user
-                .extra
-                .get("authentication.kubernetes.io/credential-id")
-                .and_then(|ids| ids.first().cloned())
-                .unwrap_or_default(),
+            credential,
             user: line.impersonated_user.unwrap_or(line.user).username,
             namespace: at.namespace,
             unclear,

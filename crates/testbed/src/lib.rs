@@ -1,35 +1,31 @@
 //! What the end-to-end tests stand on: one control plane for all of them, a namespace for each, the operator as a process
 //! with the rights that its chart gives it, simulated devices, and the API server's audit log.
 //!
-//! ```ignore
+//! ```no_run
+//! use testbed::{Params, Space, seconds};
+//! # async fn run(job: &str) {
 //! let space = Space::new("healthy-fleet").await;
 //! let fleet = space.fleet(Params { devices: 3, ..Params::default() }).await;
 //! let operator = space.operator(&[]);
-//! space.apply(&job);
-//! space.eventually("the job to finish", seconds(60), async || …).await;
+//! space.apply(job);
+//! space.eventually("the job to finish", seconds(60), async || space.job("job").is("Finished").then_some(())).await;
+//! # }
 //! ```
-
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "a test uses the parts that it needs"
-)]
 
 pub mod ask;
 pub mod audit;
 pub mod auditor;
 pub mod control_plane;
 pub mod etcd;
+pub mod fleet;
 pub mod history;
 pub mod job;
 pub mod operator;
+pub mod paths;
 pub mod proxy;
 pub mod schema;
 pub mod space;
 pub mod supervised;
-
-#[path = "../../examples/fleet/mod.rs"]
-pub mod fleet;
 
 use std::time::Duration;
 

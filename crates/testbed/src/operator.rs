@@ -14,7 +14,7 @@ use nix::{
     unistd::Pid,
 };
 
-use super::ControlPlane;
+use super::{ControlPlane, paths::program};
 
 /// A running operator; killed when it is dropped.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Operator {
     ) -> Self {
         let http = free_port();
         let file = File::options().create(true).append(true).open(log).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_flashjob-operator"));
+        let mut command = Command::new(program("flashjob-operator"));
         let tools = control_plane.command("helm");
         command
             .envs(

@@ -13,7 +13,10 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 
-use super::audit::{Audit, Tail};
+use super::{
+    audit::{Audit, Tail},
+    paths::{scratch, script},
+};
 
 /// Namespace of the operator's chart.
 pub const OPERATOR_NAMESPACE: &str = "flashjob-system";
@@ -29,6 +32,7 @@ pub struct ControlPlane {
 
 /// A control plane that one test has to itself.
 pub struct Disturbed {
+    /// The control plane.
     pub plane: &'static ControlPlane,
     _alone: tokio::sync::MutexGuard<'static, ()>,
 }
@@ -61,18 +65,16 @@ impl ControlPlane {
 
     /// One of its own, for a test that stops parts of it.
     pub fn start(name: &str) -> Self {
-        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control-plane");
-        let bin = run(Command::new(scripts.join("build.sh")).args([
+        let bin = run(Command::new(script("build.sh")).args([
             "etcd",
             "kwok",
             "kubernetes",
             "helm",
             "helm3",
         ]));
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("control-plane-{}-{name}", std::process::id()));
+        let directory = scratch().join(format!("control-plane-{}-{name}", std::process::id()));
         remove_leftovers(directory.parent().unwrap());
-        let mut command = Command::new(scripts.join("up.sh"));
+        let mut command = Command::new(script("up.sh"));
         command
             .arg(&directory)
             .env("BIN", bin.trim())
@@ -209,14 +211,12 @@ impl ControlPlane {
     /// The same, with these arguments of helm where it is not installed yet.
     pub fn install_operator(&self, arguments: &[&str]) -> &Path {
         self.chart.get_or_init(|| {
-            let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("tests/control-plane/install-operator.sh");
             let mut command = self.command("kubectl");
             let environment: Vec<_> = command
                 .get_envs()
                 .filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned())))
                 .collect();
-            command = Command::new(script);
+            command = Command::new(script("install-operator.sh"));
             command
                 .envs(environment)
                 .args([&self.directory, Path::new(OPERATOR_NAMESPACE)])
@@ -341,8 +341,7 @@ pub struct Killed {
 
 impl Drop for ControlPlane {
     fn drop(&mut self) {
-        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control-plane");
-        let _ = Command::new(scripts.join("down.sh"))
+        let _ = Command::new(script("down.sh"))
             .arg(&self.directory)
             .status();
         if !std::thread::panicking() {

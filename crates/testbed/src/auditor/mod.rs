@@ -12,10 +12,13 @@
 //!
 //! What strangers (`against`) make counts for nothing: no flash, no slot, no selection.
 //!
-//! ```ignore
+//! ```no_run
+//! # async fn run(space: testbed::Space) {
+//! use testbed::auditor::Auditor;
 //! let auditor = Auditor::of(&space).max_in_flight(20); // at the beginning: it reads the log from here on
-//! …
+//! // …
 //! println!("{}", auditor.assert()); // at the end: panics with the report if a rule was broken
+//! # }
 //! ```
 //! Where two moments cannot be put in order, it gives the benefit of the doubt: what it reports did happen.
 
@@ -91,12 +94,14 @@ impl<'a> Auditor<'a> {
     }
 
     /// Most devices in flight at the same time, over all jobs (`--max-in-flight`).
+    #[must_use]
     pub const fn max_in_flight(mut self, devices: usize) -> Self {
         self.terms.max_in_flight = Some(devices);
         self
     }
 
     /// That user is hostile, and these words are in what it forges.
+    #[must_use]
     pub fn against(mut self, user: &str, forged: &[&str]) -> Self {
         self.terms.strangers.push(user.to_owned());
         let words = forged.iter().map(|word| (*word).to_owned());
@@ -105,6 +110,7 @@ impl<'a> Auditor<'a> {
     }
 
     /// The operator's token has that id: what it makes is looked at in every namespace.
+    #[must_use]
     pub fn operated_by(mut self, credential: String) -> Self {
         self.terms.credential = Some(credential);
         self

@@ -1,5 +1,7 @@
 //! The API server's audit log: who wrote what, and how often each Pod was born.
 
+pub mod line;
+
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -9,7 +11,9 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use self::line::Line;
 
 /// One answered request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,84 +46,28 @@ pub struct Request {
     pub answered: Timestamp,
 }
 
-/// A line of the log, as far as it is wanted: bodies are skipped, not read.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Line {
-    stage: String,
-    verb: String,
-    #[serde(rename = "requestURI")]
-    request_uri: String,
-    user: User,
-    #[serde(default)]
-    object_ref: ObjectRef,
-    #[serde(default)]
-    response_status: Status,
-    #[serde(default)]
-    annotations: BTreeMap<String, String>,
-    request_received_timestamp: Timestamp,
-    stage_timestamp: Timestamp,
-}
-
-#[derive(Deserialize)]
-struct User {
-    #[serde(default)]
-    username: String,
-    #[serde(default)]
-    extra: BTreeMap<String, Vec<String>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default, rename_all = "camelCase")]
-struct ObjectRef {
-    api_group: String,
-    resource: String,
-    subresource: String,
-    namespace: String,
-    name: String,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Status {
-    code: i64,
-    message: String,
-}
-
 impl Request {
     /// Reads one line of the log; none where it is not the answer to a request.
     pub fn parse(line: &str) -> Option<Self> {
-        let line: Line = serde_json::from_str(line).ok()?;
-        if line.stage != "ResponseComplete" {
+        let line: Line<IgnoredAny> = serde_json::from_str(line).ok()?;
+        if !line.is_answer() {
             return None;
         }
-        let object = line.object_ref;
-        let resource = if object.subresource.is_empty() {
-            object.resource
-        } else {
-            format!("{}/{}", object.resource, object.subresource)
-        };
-        let credential = line
-            .user
-            .extra
-            .get("authentication.kubernetes.io/credential-id");
         let decision = line.annotations.get("authorization.k8s.io/decision");
         Some(Self {
-            credential: credential
-                .and_then(|ids| ids.first().cloned())
-                .unwrap_or_default(),
+            credential: line.credential(),
             received: line.request_received_timestamp,
             answered: line.stage_timestamp,
-            verb: line.verb,
             user: line.user.username,
             code: line.response_status.code,
             uri: line.request_uri,
             message: line.response_status.message,
             lacked_right: decision.is_some_and(|decision| decision == "forbid"),
-            group: object.api_group,
-            resource,
-            namespace: object.namespace,
-            name: object.name,
+            resource: line.object_ref.resource(),
+            group: line.object_ref.api_group,
+            namespace: line.object_ref.namespace,
+            name: line.object_ref.name,
+            verb: line.verb,
         })
     }
 
