@@ -129,7 +129,9 @@ where
         .with_ansi(colours);
     let subscriber: Box<dyn Subscriber + Send + Sync> = match format {
         LogFormat::Text => Box::new(registry.with(lines)),
-        LogFormat::Json => Box::new(registry.with(lines.json().flatten_event(true))),
+        LogFormat::Json => {
+            Box::new(registry.with(lines.json().flatten_event(true).with_current_span(false)))
+        }
     };
     Ok((subscriber, LogLevel { handle }))
 }
@@ -193,6 +195,30 @@ mod tests {
             let event: serde_json::Value = serde_json::from_str(&line).expect("JSON");
             assert_eq!(event["device"], foreign, "the same text for a program");
         }
+    }
+
+    #[rstest::rstest]
+    #[case::text(LogFormat::Text)]
+    #[case::json(LogFormat::Json)]
+    fn an_event_names_the_spans_that_it_is_in_at_every_level(#[case] format: LogFormat) {
+        let kept = Kept::default();
+        let out = kept.clone();
+        let (log, _level) = subscriber(format, "warn", false, move || out.clone()).expect("a log");
+        tracing::subscriber::with_default(log, || {
+            let _pass = tracing::error_span!("pass", job = "lab/lamps").entered();
+            let _step = tracing::error_span!("step", uuid = "7e4a", round = 2).entered();
+            tracing::warn!(reason = "Timeout", "step failed");
+        });
+        let logged = String::from_utf8(kept.0.lock().expect("a log").clone()).expect("text");
+        if format == LogFormat::Text {
+            let spans = r#"pass{job="lab/lamps"}:step{uuid="7e4a" round=2}:"#;
+            assert!(logged.contains(spans), "{logged}");
+            return;
+        }
+        let event: serde_json::Value = serde_json::from_str(&logged).expect("JSON");
+        assert_eq!(event["spans"][0]["job"], "lab/lamps");
+        assert_eq!(event["spans"][1]["uuid"], "7e4a");
+        assert_eq!(event["span"], serde_json::Value::Null, "said once");
     }
 
     /// What is logged at `trace` about a request for a Secret that fails.

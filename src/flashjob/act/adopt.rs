@@ -58,15 +58,7 @@ pub async fn adopt(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Res
         return Ok(());
     };
     adopt_pod(ctx, job, identity, &live, &marks).await?;
-    tracing::info!(
-        object.namespace = identity.namespace,
-        object.name = identity.job_name,
-        device = identity.uuid,
-        attempt = identity.key.id,
-        step = "adopt",
-        round,
-        "flash of the original operator taken over"
-    );
+    tracing::info!(round, "flash of the original operator taken over");
     Ok(())
 }
 

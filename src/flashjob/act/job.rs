@@ -115,8 +115,6 @@ fn see_pruned(ctx: &Context, job: &Job, written: &FlashJobStatus, stored: Option
     };
     let Some(refusal) = news else { return };
     tracing::error!(
-        object.namespace = job.namespace,
-        object.name = job.name,
         reason = refusal.reason.as_str(),
         error = refusal.message,
         "the status is not stored as it was written"
@@ -169,8 +167,7 @@ pub async fn revisions(ctx: &Context, job: &Job) -> Result<Revisions, ApiError> 
     let revisions = Revisions { believed, unsealed };
     for revision in &revisions.unsealed {
         tracing::warn!(
-            object.namespace = job.namespace,
-            object.name = revision.name_any(),
+            name = revision.name_any(),
             "a ControllerRevision of the job bears no seal of this operator, or was altered: not believed"
         );
     }

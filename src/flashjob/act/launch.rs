@@ -23,14 +23,7 @@ pub async fn launch(ctx: &Context, identity: &Identity, address: &str) -> Result
     admitted_still(ctx, identity)?;
     let recorded = recorded(ctx, identity)?;
     ctx.engine.launch(ctx, recorded, address).await?;
-    tracing::info!(
-        object.namespace = identity.namespace,
-        object.name = identity.job_name,
-        device = identity.uuid,
-        attempt = identity.key.id,
-        step = "launch",
-        "flash started"
-    );
+    tracing::info!("flash started");
     Ok(())
 }
 

@@ -28,6 +28,7 @@ pub(crate) mod workshop;
 use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
+use tracing::{Instrument, Span};
 
 use super::plan::Begin;
 use crate::{
@@ -146,22 +147,43 @@ pub fn nonce() -> String {
     format!("{:032x}", rand::random::<u128>())
 }
 
+/// The span of a step: what is logged in it tells the story of one device. Like an error it is never filtered out, so that a
+/// warning says whose it is at every level.
+fn span(identity: &Identity, step: &'static str) -> Span {
+    let name = identity
+        .job_name
+        .as_deref()
+        .unwrap_or(&identity.key.job_uid);
+    tracing::error_span!(
+        "step",
+        step,
+        job = format!("{}/{name}", identity.namespace),
+        uuid = identity.uuid,
+        round = identity.round,
+        attempt = identity.key.id,
+    )
+}
+
 /// Starts a step of an attempt that is in the ledger, marked there as having a step.
 pub fn spawn(ctx: &Arc<Context>, job: &Arc<Job>, identity: Identity, step: Step) {
     let (ctx, job) = (Arc::clone(ctx), Some(Arc::clone(job)));
-    tokio::spawn(async move {
+    let span = span(&identity, step.as_str());
+    let work = async move {
         let done = counted(&ctx, job.as_deref(), &identity, step).await;
         end(&ctx, &identity.key, &done);
-    });
+    };
+    tokio::spawn(work.instrument(span));
 }
 
 /// Starts a step of an attempt whose job is gone.
 pub fn spawn_orphan(ctx: &Arc<Context>, identity: Identity, step: Step) {
     let ctx = Arc::clone(ctx);
-    tokio::spawn(async move {
+    let span = span(&identity, step.as_str());
+    let work = async move {
         let done = counted(&ctx, None, &identity, step).await;
         end(&ctx, &identity.key, &done);
-    });
+    };
+    tokio::spawn(work.instrument(span));
 }
 
 /// Starts an attempt.
@@ -173,7 +195,8 @@ pub fn spawn_begin(
     nonce: String,
 ) {
     let (ctx, job) = (Arc::clone(ctx), Arc::clone(job));
-    tokio::spawn(async move {
+    let span = span(&identity, "Reserve");
+    let work = async move {
         let flash_pod = ctx.flash_pod_of(&job);
         let version = flash_pod.map_or(0, |flash_pod| flash_pod.version);
         let done = reserve::begin(&ctx, &job, &identity, &begin, &nonce).await;
@@ -182,7 +205,8 @@ pub fn spawn_begin(
             reject::give_up(&ctx, &job, (&identity, &begin), version, error);
         }
         end(&ctx, &identity.key, &done);
-    });
+    };
+    tokio::spawn(work.instrument(span));
 }
 
 /// Runs a step and counts its failure, where it is an operation on the release. What succeeds is counted where it is done.
@@ -261,7 +285,7 @@ fn end(ctx: &Context, key: &AttemptKey, done: &Result<(), StepError>) {
         state.ledger.end_step(key);
     }
     if let Err(error) = done {
-        tracing::warn!(job.uid = key.job_uid, attempt = key.id, reason = %error.reason(), error = %error, "step failed, trying again");
+        tracing::warn!(reason = %error.reason(), error = %error, "step failed, trying again");
     }
     ctx.nudge(&key.job_uid);
 }

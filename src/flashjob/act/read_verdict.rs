@@ -158,16 +158,7 @@ const fn unknown(reason: Reason, message: String) -> Verdict {
 
 /// Keeps a verdict until the status holds it. One that no status will hold goes to log and event at once.
 fn keep(ctx: &Context, job: Option<&Job>, identity: &Identity, verdict: Verdict) {
-    tracing::info!(
-        object.namespace = identity.namespace,
-        object.name = identity.job_name,
-        device = identity.uuid,
-        attempt = identity.key.id,
-        step = "verdict",
-        reason = %verdict.reason,
-        round = identity.round,
-        "flash ended"
-    );
+    tracing::info!(reason = %verdict.reason, "flash ended");
     let mut state = ctx.state();
     let roster = state
         .rosters

@@ -50,14 +50,7 @@ pub async fn begin(
         revision,
     };
     ctx.engine.reserve(ctx, reservation).await?;
-    tracing::info!(
-        object.namespace = job.namespace,
-        object.name = job.name,
-        device = begin.uuid,
-        attempt = identity.key.id,
-        step = "reserve",
-        "release recorded"
-    );
+    tracing::info!("release recorded");
     Ok(())
 }
 

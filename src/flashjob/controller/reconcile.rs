@@ -6,6 +6,7 @@ use crate::flashjob::act::NextPass;
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use tracing::Instrument;
 
 use super::remember::remember;
 use crate::flashjob::{
@@ -47,15 +48,23 @@ pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> (NextPass, &'static str
     let Some(job) = ctx.state().job(uid).cloned() else {
         return (None, "gone");
     };
-    match Box::pin(pass(ctx, &job)).await {
+    let round = job.status.round.as_ref().map(|round| round.number);
+    let name = format!("{}/{}", job.namespace, job.name);
+    // Never filtered out, as the span of a step.
+    let span = tracing::error_span!("pass", job = name, round);
+    Box::pin(outcome(ctx, &job)).instrument(span).await
+}
+
+async fn outcome(ctx: &Arc<Context>, job: &Arc<Job>) -> (NextPass, &'static str) {
+    match pass(ctx, job).await {
         Ok(next) if job.spec.is_err() => (next, "unreadable"),
         Ok(next) => (next, "ok"),
         Err(error) => {
             // What could not be planned keeps no place from others.
-            ctx.state().line.stand(uid, Vec::new());
-            tracing::warn!(object.namespace = job.namespace, object.name = job.name, error = %error, "pass failed, trying again");
+            ctx.state().line.stand(&job.uid, Vec::new());
+            tracing::warn!(error = %error, "pass failed, trying again");
             let retry = if error.kind == ErrorKind::TooLarge {
-                say_too_large(ctx, &job, &error);
+                say_too_large(ctx, job, &error);
                 RETRY_LARGE
             } else {
                 RETRY
@@ -178,12 +187,7 @@ async fn report_unreadable(ctx: &Context, job: &Job, error: &str) -> Result<Next
     let news = act::job::amend_status(ctx, job, error).await?;
     ctx.state().memory(&job.uid).unreadable = Some(job.version);
     if news {
-        tracing::error!(
-            object.namespace = job.namespace,
-            object.name = job.name,
-            error,
-            "FlashJob cannot be read; nothing of it is started"
-        );
+        tracing::error!(error, "FlashJob cannot be read; nothing of it is started");
         ctx.event(
             job,
             None,

@@ -29,8 +29,7 @@ pub(super) async fn renumbered(
     let labels = secret.metadata.labels.get_or_insert_default();
     labels.extend(labels_of(plan, revision));
     tracing::info!(
-        object.namespace = plan.intent.job.namespace,
-        object.name = secret.metadata.name,
+        name = secret.metadata.name,
         planned = plan.revision,
         "helm numbered this revision differently: sealed under its own name"
     );

@@ -91,6 +91,25 @@ pub enum Step {
     Remove(Removal),
 }
 
+impl Step {
+    /// Its name in the log.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Adopt => "Adopt",
+            Self::ApplyService => "ApplyService",
+            Self::HoldService => "HoldService",
+            Self::Launch { .. } => "Launch",
+            Self::MarkDeployed => "MarkDeployed",
+            Self::ReadVerdict => "ReadVerdict",
+            Self::ConfirmInterrupted => "ConfirmInterrupted",
+            Self::ConfirmUnlaunched => "ConfirmUnlaunched",
+            Self::CheckNode => "CheckNode",
+            Self::Remove(_) => "Remove",
+        }
+    }
+}
+
 /// The removals of write 8 that are due now.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Removal {
