@@ -8,7 +8,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 STATE ?= $(TARGET)/control-plane
 export FLASHJOB_CACHE
 
-.PHONY: help demo up down test unit sim rollout-proof chaos chaos-api e2e bench bench-micro lines lint checkov sbom reproducible generate ci tools
+.PHONY: help demo up down test unit sim rollout-proof chaos chaos-api nightly e2e bench bench-micro lines lint checkov sbom reproducible generate ci tools
 help: ## Show this list.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
@@ -45,6 +45,9 @@ rollout-proof: ## Roll out to many devices with faults and a kill of the operato
 chaos-api: ## Let requests fail, hang and be lost at every rate, and take parts of the cluster away, for half an hour.
 	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test e2e -- --ignored --nocapture --test-threads 2 \
 		faults:: leadership:: bad_input:: crash_points::
+
+nightly: ## Run what takes too long for every change: chaos-api, chaos HOSTILE=1, rollout-proof, sim; about an hour.
+	@hack/nightly.sh
 
 e2e: ## Run the end-to-end tests alone (TEST=part-of-a-name).
 	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test e2e $(TEST)
