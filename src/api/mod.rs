@@ -15,6 +15,8 @@ mod flashjob;
 mod guarded;
 mod instance;
 mod lenient;
+#[cfg(test)]
+mod links_tests;
 mod refusal;
 mod rollout;
 pub mod rule;

@@ -194,3 +194,29 @@ fn a_misspelt_key_in_the_values_of_the_operator_s_chart_is_refused_by_name_by_he
         assert!(class.contains("maxParallelism: 5"), "{helm}");
     }
 }
+
+#[test]
+fn a_namespace_that_does_not_exist_is_said_before_anything_is_installed_and_the_same_command_works_once_it_does()
+ {
+    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/flashjob-operator");
+    let control_plane = ControlPlane::start("namespaces");
+    let install = |helm: &str| {
+        let words = "upgrade --install op -n flashjob-system --create-namespace --set watchNamespaces={fleet}";
+        let mut command = control_plane.command(helm);
+        let output = command.args(words.split(' ')).arg(chart).output().unwrap();
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        output.status.success().then_some(()).ok_or(complaint)
+    };
+    for helm in ["helm", "helm3"] {
+        let complaint = install(helm).unwrap_err();
+        let expected = "do not exist: fleet. Nothing was installed. Create them, then repeat this command: kubectl create namespace fleet";
+        assert!(complaint.contains(expected), "{helm}: {complaint}");
+        let made = ["get", "deployments,crds,clusterroles", "-A", "-o", "name"];
+        let made = control_plane.kubectl(&made);
+        assert!(!made.contains("flash"), "{helm}: {made}");
+    }
+    control_plane.kubectl(&["create", "namespace", "fleet"]);
+    install("helm").unwrap();
+    let deployed = control_plane.helm(&["list", "-n", "flashjob-system", "-q"]);
+    assert_eq!(deployed.trim(), "op");
+}
