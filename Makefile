@@ -8,7 +8,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 STATE ?= $(TARGET)/control-plane
 export FLASHJOB_CACHE
 
-.PHONY: help demo up down test unit sim rollout-proof chaos chaos-api nightly e2e bench bench-micro lines lint checkov sbom reproducible generate ci tools
+.PHONY: help demo up down test unit sim rollout-proof chaos chaos-api nightly e2e bench bench-micro mutants lines lint checkov sbom reproducible generate ci tools
 help: ## Show this list.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
@@ -57,6 +57,9 @@ bench: bench-micro ## Measure speed and cost, 20 minutes; KEEP=1 into docs (BENC
 
 bench-micro: ## Measure the pure parts alone, one minute.
 	cargo bench --locked --bench micro -- --warm-up-time 1 --measurement-time 2
+
+mutants: ## Change the pure rooms one small thing at a time and say what no unit test notices (ARGS="--file src/…", "--shard 1/40").
+	@hack/mutants.sh $(ARGS)
 
 lines: ## Print how many lines of code each room has.
 	@hack/lines.sh
