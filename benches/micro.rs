@@ -15,13 +15,14 @@ use std::{collections::BTreeMap, hint::black_box};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use flashjob_operator::{
+    flash_pod::intent::{Intent, Record, Stored},
     flashjob::{
         plan::plan,
         status::compose,
         verdict::{Ended, Markers, judge},
     },
-    release::{ApplyMethod, Info, Record, Stamp, Status, Stored, decode, encode, secret},
 };
+use helm_release::{ApplyMethod, Info, Stamp, Status, decode, encode, secret};
 use jiff::Timestamp;
 use scene::{Scene, now};
 
@@ -110,14 +111,14 @@ fn records(criterion: &mut Criterion) {
         },
         chart: flash_pod.chart_for(&round.version),
         hooks: Vec::new(),
-        intent: Some(blueprint.intent),
+        attachment: Some(blueprint.intent),
     };
     let bytes = encode(&record);
     criterion.bench_function("encode a release record", |bencher| {
         bencher.iter(|| encode(black_box(&record)));
     });
     criterion.bench_function("decode a release record", |bencher| {
-        bencher.iter(|| decode(black_box(&bytes)).unwrap());
+        bencher.iter(|| decode::<Intent>(black_box(&bytes)).unwrap());
     });
     let labels = BTreeMap::new();
     let mut secret = secret(&record, &labels, Stamp::Created(Timestamp::UNIX_EPOCH)).unwrap();

@@ -15,6 +15,7 @@ others() {
   local failed=0
   renice -n 10 "$BASHPID" >/dev/null
   cargo test --locked --workspace --no-fail-fast --lib --bins --examples --benches --test '[!e]*' || failed=1
+  cargo test --locked --workspace --doc || failed=1
   tests/control-plane/with.sh cargo test --locked --test helm_compat -- --ignored || failed=1
   return "$failed"
 }

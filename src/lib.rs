@@ -12,7 +12,6 @@ pub mod flashjob;
 pub mod http;
 pub mod names;
 pub mod operator;
-pub mod release;
 #[cfg(test)]
 mod rooms_tests;
 pub mod seal;

@@ -60,8 +60,8 @@ pub const ANNOTATION_RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";
 pub const FLASH_CONTAINER: &str = "flash-container";
 /// Prefix of every release name: `flash-<uuid>`.
 pub const RELEASE_PREFIX: &str = "flash-";
-/// Type of a release Secret.
-pub const RELEASE_SECRET_TYPE: &str = "helm.sh/release.v1";
+/// Prefix of the directory that holds the files for helm.
+pub const HELM_DIRECTORY_PREFIX: &str = "flashjob-helm-";
 /// Annotation: normalised endpoint of the device, on Pod and Service.
 pub const ANNOTATION_ENDPOINT: &str = "flashjob.nbfc.io/endpoint";
 /// Annotation: name of the `FlashJob`, on Pod and Service.

@@ -18,12 +18,12 @@ use tokio::{sync::watch as signal, time::sleep};
 use crate::{
     cluster::{ApiError, ClientError, Clients, Election, Fence, Leadership, Lost, Others},
     http::Readiness,
-    release::engine::helm::HelmError,
     settings::{PolicyError, Settings, SettingsError},
     telemetry::Metrics,
 };
 use fence::FenceBroken;
 use helm_chart::{Chart, load::LoadError};
+use helm_release::command::HelmError;
 use lead::lead;
 use prepare::{Prepared, prepare};
 use rivals::Rivals;
@@ -68,8 +68,8 @@ pub enum RunError {
         message: String,
     },
     /// The helm engine was asked for and there is no usable helm.
-    #[error(transparent)]
-    Helm(#[from] HelmError),
+    #[error("no helm can be run: install helm, or choose the native engine")]
+    Helm(#[source] HelmError),
     /// The chart needs helm and native was asked for.
     #[error("--engine native cannot render this chart, use auto or helm: {0}")]
     NeedsHelm(String),

@@ -10,13 +10,12 @@ use std::{
 use rstest::rstest;
 
 /// The rooms of `src/`, each below all that it may import.
-const HOUSE: [&str; 18] = [
+const HOUSE: [&str; 17] = [
     "names",
     "display",
     "api",
     "device",
     "flash_pod",
-    "release",
     "seal",
     "telemetry",
     "crash",
@@ -43,12 +42,6 @@ const FLASHJOB: [&str; 10] = [
     "forecast",
     "act",
     "controller",
-];
-
-/// What still goes the wrong way, and has to come to an end: (room, imports).
-const EXCEPTIONS: [(&str, &str); 1] = [
-    // An intent bears a seal over its content; both belong to flash_pod.
-    ("release", "seal"),
 ];
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -183,18 +176,15 @@ fn a_room_imports_only_rooms_above_it(#[case] within: &[&str], #[case] order: &[
     let wrong: Vec<_> = imports
         .into_iter()
         .filter(|(own, other, _)| {
-            let excepted = EXCEPTIONS.contains(&(own.as_str(), other.as_str()));
             // A room that imports an item of its parent's has no floor to compare.
-            let upward =
-                floor(other).is_some_and(|there| floor(own).is_none_or(|here| there > here));
-            upward && !excepted
+            floor(other).is_some_and(|there| floor(own).is_none_or(|here| there > here))
         })
         .collect();
     assert!(wrong.is_empty(), "imports upward: {wrong:#?}");
 }
 
 #[test]
-fn every_room_has_its_floor_and_every_exception_is_needed() {
+fn every_room_has_its_floor() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let rooms = |folder: &Path| -> BTreeSet<String> {
         let entries = fs::read_dir(folder).unwrap();
@@ -216,16 +206,6 @@ fn every_room_has_its_floor_and_every_exception_is_needed() {
             .filter(|name| !not_rooms(name))
             .collect();
         assert_eq!(found, known, "{}", folder.display());
-    }
-    let imports = imports(&[]);
-    for (own, other) in EXCEPTIONS {
-        let used = imports
-            .iter()
-            .any(|import| (import.0.as_str(), import.1.as_str()) == (own, other));
-        assert!(
-            used,
-            "{own} does not import {other} any more: take the exception out"
-        );
     }
 }
 

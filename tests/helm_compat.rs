@@ -16,7 +16,8 @@ mod fixture;
 
 use cluster::{Cluster, HELMS};
 use fixture::{install, intent, record};
-use flashjob_operator::release::{Status, objects};
+use flashjob_operator::flash_pod::intent::is_foreign;
+use helm_release::{Status, objects};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -155,8 +156,8 @@ fn a_record_that_helm_uninstalls_but_keeps_still_bears_the_intent(
     cluster.ok(helm, &["uninstall", "flash-a", "--keep-history"], "");
     let stored = cluster.stored("flash-a", 1);
     assert_eq!(stored.record.info.status, Status::Uninstalled);
-    assert_eq!(stored.record.intent, Some(intent()));
-    assert!(!stored.is_foreign());
+    assert_eq!(stored.record.attachment, Some(intent()));
+    assert!(!is_foreign(&stored));
     assert!(stored.modified_at.is_some());
 }
 
@@ -171,9 +172,9 @@ fn a_rollback_by_hand_is_foreign_although_it_copies_the_intent(
     cluster.ok(helm, &["rollback", "flash-a", "1"], "");
     let stored = cluster.stored("flash-a", 3);
     assert_eq!(stored.record.info.status, Status::Deployed);
-    assert_eq!(stored.record.intent, Some(intent()));
-    assert!(stored.is_foreign());
-    assert!(!cluster.stored("flash-a", 2).is_foreign());
+    assert_eq!(stored.record.attachment, Some(intent()));
+    assert!(is_foreign(&stored));
+    assert!(!is_foreign(&cluster.stored("flash-a", 2)));
     assert_eq!(objects(&stored.record.manifest).unwrap().len(), 2);
 }
 
@@ -214,7 +215,7 @@ fn an_upgrade_by_hand_is_foreign_and_has_no_intent(#[values("helm", "helm3")] he
         "",
     );
     let stored = cluster.stored("flash-a", 2);
-    assert_eq!(stored.record.intent, None);
-    assert!(stored.is_foreign());
+    assert_eq!(stored.record.attachment, None);
+    assert!(is_foreign(&stored));
     assert_eq!(stored.labels["team"], "lab");
 }

@@ -28,8 +28,8 @@ use flashjob_operator::{
         verdict::{Outcome, Verdict},
     },
     names::{FINALIZER, TRACKING_FINALIZER},
-    release::Status,
 };
+use helm_release::Status;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -168,6 +168,7 @@ impl Scene {
             by_helm: false,
             settled: None,
             stored: None,
+            chart_proven: false,
         });
         self.ledger.see_service(ObservedService {
             sight: sight(&identity, object.clone()),

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use flashjob_operator::{
     api::{FlashJob, Guarded, Instance, Round},
     device::Inventory,
+    flash_pod::intent::Record,
     flashjob::{
         blueprint::{AttemptOf, Blueprint, FlashPod, Parts},
         spec::job::Job,
     },
-    release::{ApplyMethod, Info, Record, Stamp, Status, secret},
 };
+use helm_release::{ApplyMethod, Info, Stamp, Status, secret};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::{Api, api::ListParams};
@@ -94,7 +95,7 @@ fn device_of(flash_pod: &FlashPod, job: &Job, round: &Round, attempt: &AttemptOf
         },
         chart: flash_pod.chart_for(&round.version),
         hooks: Vec::new(),
-        intent: Some(blueprint.intent.clone()),
+        attachment: Some(blueprint.intent.clone()),
     };
     let labels = BTreeMap::new();
     let pending = record(Status::PendingInstall, without);

@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Duration};
 use super::{Failure, print};
 use crate::{
     cluster::{Clients, Fence, Reader},
+    names::HELM_DIRECTORY_PREFIX,
     operator::flash_chart,
-    release::engine::helm,
 };
+use helm_release::command;
 
 /// How long the cluster may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -44,7 +45,7 @@ impl Version {
 }
 
 async fn helm() -> String {
-    let settings = helm::Settings {
+    let settings = command::Settings {
         binary: None,
         kubeconfig: None,
         processes: 1,
@@ -52,8 +53,9 @@ async fn helm() -> String {
         grace: Duration::from_secs(1),
         history_max: 0,
         hooks: false,
+        directory_prefix: HELM_DIRECTORY_PREFIX,
     };
-    match helm::Helm::find(&settings).await {
+    match command::Helm::find(&settings).await {
         Ok(helm) => helm.version().to_string(),
         Err(error) => format!("none: {error}"),
     }

@@ -5,4 +5,5 @@
 pub mod device_values;
 pub mod explain;
 pub mod guard;
+pub mod intent;
 pub mod layers;

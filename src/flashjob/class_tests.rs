@@ -10,8 +10,8 @@ use crate::{api::Refusal, flashjob::observe::cache::State};
 use crate::{
     api::{ConditionType, Reason, conditions::holds},
     flashclass::Terms,
-    release::Status,
 };
+use helm_release::Status;
 
 /// Two devices: the first waits for its Pod, the second is being flashed.
 fn under_way(terms: Terms) -> Scene {

@@ -22,13 +22,12 @@ use crate::flashjob::{
 };
 use crate::{
     api::{Effective, FlashClassRef, FlashJobStatus, Instance, Reason},
+    flash_pod::intent::{FrozenDevice, Intent, JobRef, Record, Stored, attempt_id},
     flashclass::{Class, Classes, Terms},
     names::{ANNOTATION_DEFAULT_CLASS, FINALIZER, TRACKING_FINALIZER},
-    release::{
-        ApplyMethod, FrozenDevice, Info, Intent, JobRef, Record, Status, Stored, attempt_id,
-    },
 };
 use helm_chart::{Chart, Metadata};
+use helm_release::{ApplyMethod, Info, Status};
 
 pub use self::scene::Scene;
 
@@ -155,6 +154,7 @@ pub fn record(identity: &Identity, status: Status, has_pod: bool) -> ObservedRec
         by_helm: false,
         settled: None,
         stored: None,
+        chart_proven: false,
     }
 }
 
@@ -193,7 +193,7 @@ pub fn numbered(identity: &Identity, attempt: u32, status: Status) -> ObservedRe
             },
             chart: chart(),
             hooks: Vec::new(),
-            intent: Some(Intent {
+            attachment: Some(Intent {
                 job: JobRef {
                     name: "lamps".into(),
                     namespace: identity.namespace.clone(),
@@ -216,7 +216,6 @@ pub fn numbered(identity: &Identity, attempt: u32, status: Status) -> ObservedRe
         created_at: None,
         modified_at: None,
         deleting: false,
-        chart_proven: true,
     };
     let mut sight = known.sight;
     sight.uid = format!("{}/{attempt}", sight.uid);
@@ -225,6 +224,7 @@ pub fn numbered(identity: &Identity, attempt: u32, status: Status) -> ObservedRe
         revision: attempt,
         settled: (status == Status::Failed).then_some(attempt),
         stored: Some(Arc::new(stored)),
+        chart_proven: true,
         ..known
     }
 }

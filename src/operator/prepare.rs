@@ -9,11 +9,12 @@ use crate::{
     cluster::{ApiError, Clients, Fence, Kinds, Reader, Writer, clock},
     crash::Crash,
     flashjob::verdict::Markers,
-    release::engine::helm::{self, Helm},
+    names::HELM_DIRECTORY_PREFIX,
     settings::{EngineChoice, Settings, policy},
     telemetry::Metrics,
 };
 use helm_chart::{Chart, feature::Feature};
+use helm_release::command::{self, Helm};
 
 /// Longest wait for an answer to a read.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -141,7 +142,7 @@ async fn engine(settings: &Settings, source: &ChartSource) -> Result<Option<Helm
         (EngineChoice::Helm, _) => {}
     }
     let processes = u16::try_from(settings.helm_processes).unwrap_or(u16::MAX);
-    let found = Helm::find(&helm::Settings {
+    let found = Helm::find(&command::Settings {
         binary: settings.helm_path.clone(),
         kubeconfig: settings.kubeconfig(),
         processes,
@@ -149,8 +150,10 @@ async fn engine(settings: &Settings, source: &ChartSource) -> Result<Option<Helm
         grace: HELM_GRACE,
         history_max: 0,
         hooks: settings.flash_pod.features().allow(Feature::Hooks),
+        directory_prefix: HELM_DIRECTORY_PREFIX,
     })
-    .await?;
+    .await
+    .map_err(RunError::Helm)?;
     tracing::info!(version = %found.version(), "helm found");
     Ok(Some(found))
 }

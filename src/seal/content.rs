@@ -4,27 +4,11 @@
 //! writes. Status, description and manifest of a record are helm's to change, and prove nothing.
 
 use hmac::Hmac;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::Sha256;
 
 use super::{Seals, feed_bytes, values_digest};
-use crate::release::Intent;
-
-/// The seal of a record's content.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ContentSeal {
-    /// SHA-256 of the merged overrides, see [`values_digest`].
-    pub values: String,
-    /// SHA-256 of the chart, see [`super::chart_digest`].
-    pub chart: String,
-    /// uid of the Pod, once the operator's own write returned it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pod_uid: Option<String>,
-    /// The seal over intent, digests and uid.
-    pub seal: String,
-}
+use crate::flash_pod::intent::{ContentSeal, Intent};
 
 impl Seals {
     /// The intent with the seal of what it is recorded with; `chart` is the chart's digest.
@@ -85,7 +69,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        release::{FrozenDevice, JobRef, attempt_id},
+        flash_pod::intent::{FrozenDevice, JobRef, attempt_id},
         seal::tests::seals,
     };
 

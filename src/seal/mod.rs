@@ -13,7 +13,6 @@ use std::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-pub use content::ContentSeal;
 pub use digest::{chart_digest, values_digest};
 
 /// Bytes of a key.

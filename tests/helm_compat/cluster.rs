@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use flashjob_operator::release::Stored;
+use flashjob_operator::flash_pod::intent::Stored;
 use k8s_openapi::api::core::v1::Secret;
 
 /// The two helm programs that must work on every release.

@@ -1,15 +1,17 @@
 //! The helm engine with real helm: what it leaves, and what it makes of helm's errors.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flashjob_operator::release::engine::helm::{
-    Failure, Helm, Operation, Reason, Settings, Uninstall, Upgrade,
+use flashjob_operator::{
+    flash_pod::intent::{Intent, is_foreign},
+    names::HELM_DIRECTORY_PREFIX,
 };
-use flashjob_operator::release::{ApplyMethod, Status, has_pod};
 use helm_chart::{Chart, File};
+use helm_release::Attachment as _;
+use helm_release::command::{Failure, Helm, Operation, Reason, Settings, Uninstall, Upgrade};
+use helm_release::{ApplyMethod, Status, has_pod};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -27,25 +29,28 @@ async fn engine(cluster: &Cluster, helm: &str, kubeconfig: Option<PathBuf>) -> H
         grace: Duration::from_secs(5),
         history_max: 5,
         hooks: false,
+        directory_prefix: HELM_DIRECTORY_PREFIX,
     };
     Helm::find(&settings).await.unwrap()
 }
 
 fn upgrade(cluster: &Cluster, revision: u32, values: Value) -> Upgrade {
+    let mut labels = Intent::labels(Some(&intent()), revision);
+    labels.insert("team".into(), "lab".into());
     Upgrade {
         release: NAME.into(),
         namespace: cluster.namespace.clone(),
-        revision,
         chart: Arc::new(chart()),
         values,
-        intent: intent(),
-        labels: BTreeMap::from([("team".into(), "lab".into())]),
+        attachment: Some(intent().to_file()),
+        labels,
         description: "revision, with = and , in its text".into(),
     }
 }
 
 async fn run(helm: &Helm, upgrade: Upgrade) -> Result<(), Failure> {
-    helm.try_start(Operation::Upgrade(Box::new(upgrade)))
+    helm.start(Operation::Upgrade(Box::new(upgrade)))
+        .await
         .unwrap()
         .await
         .result
@@ -76,7 +81,7 @@ async fn two_upgrades_and_an_uninstall_are_the_life_of_a_release(
         Some("2.0.0")
     );
     assert_eq!(
-        (first.record.intent.clone(), first.is_foreign()),
+        (first.record.attachment.clone(), is_foreign(&first)),
         (Some(intent()), false)
     );
     assert_eq!(
@@ -98,7 +103,7 @@ async fn two_upgrades_and_an_uninstall_are_the_life_of_a_release(
         Ok(())
     );
     let second = cluster.stored(NAME, 2);
-    assert!(has_pod(&second.record.manifest) && !second.is_foreign());
+    assert!(has_pod(&second.record.manifest) && !is_foreign(&second));
     assert_eq!(second.record.config, json!({"externalIP": "192.0.2.50"}));
     assert_eq!(
         cluster.stored(NAME, 1).record.info.status,
@@ -113,7 +118,7 @@ async fn two_upgrades_and_an_uninstall_are_the_life_of_a_release(
     };
     for _ in 0..2 {
         assert_eq!(
-            helm.try_start(uninstall()).unwrap().await.result,
+            helm.start(uninstall()).await.unwrap().await.result,
             Ok(()),
             "the second finds nothing and is content"
         );

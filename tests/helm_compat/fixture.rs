@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use flashjob_operator::flash_pod::intent::{
+    FrozenDevice, InstanceRef, Intent, JobRef, Record, attempt_id,
+};
 use flashjob_operator::names::{
     ANNOTATION_RELEASE_NAME, ANNOTATION_RELEASE_NAMESPACE, FIELD_MANAGER,
 };
-use flashjob_operator::release::{
-    ApplyMethod, FrozenDevice, Info, InstanceRef, Intent, JobRef, Record, Stamp, Status,
-    attempt_id, secret,
-};
 use helm_chart::{Chart, File, Metadata};
+use helm_release::{ApplyMethod, Info, Stamp, Status, secret};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -134,7 +134,7 @@ pub fn record(cluster: &Cluster, release: &str, revision: u32, status: Status) -
         },
         chart: chart(),
         hooks: Vec::new(),
-        intent: Some(intent()),
+        attachment: Some(intent()),
     }
 }
 

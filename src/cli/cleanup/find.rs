@@ -14,9 +14,9 @@ use super::plan::{Found, Left, LeftPod};
 use crate::{
     api::{FlashJob, Guarded},
     cluster::{ApiError, ErrorKind, ObjectKey, Reader, Scope},
+    flash_pod::intent::Stored,
     flashjob::blueprint::label_value,
     names::{ANNOTATION_JOB, LABEL_APP, LABEL_JOB_UID, TRACKING_FINALIZER},
-    release::Stored,
 };
 
 /// Everything of one job, or of all jobs, in a namespace.
@@ -119,7 +119,7 @@ fn left_pod(pod: &Pod) -> Option<LeftPod> {
 fn left_secret(secret: &Secret) -> Option<Left> {
     let mut left = left(secret)?;
     let stored = Stored::from_secret(secret).ok();
-    let intent = stored.and_then(|stored| stored.record.intent);
+    let intent = stored.and_then(|stored| stored.record.attachment);
     left.job_name = intent.map(|intent| intent.job.name).or(left.job_name);
     Some(left)
 }

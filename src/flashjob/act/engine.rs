@@ -7,12 +7,12 @@ use futures::future::BoxFuture;
 
 use super::StepError;
 use crate::{
+    flash_pod::intent::{Intent, Stored},
     flashjob::{
         act::context::Context,
         blueprint::{Blueprint, FlashPod},
         observe::objects::Identity,
     },
-    release::{Intent, Stored},
 };
 
 /// An attempt of which nothing exists yet.

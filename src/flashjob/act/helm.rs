@@ -26,15 +26,14 @@ use super::{
 use crate::{
     api::Reason,
     crash::{Side, Write},
+    flash_pod::intent::{Intent, Record, Stored},
     flashjob::{act::context::Context, blueprint::FlashPod, observe::objects::Identity},
-    names::ANNOTATION_LEADER,
-    release::{
-        Intent, Record, Stored,
-        engine::helm::{Failure, Helm, Operation, Outcome, Reason as HelmReason, Upgrade},
-    },
+    names::{ANNOTATION_LEADER, ENGINE_HELM, LABEL_ENGINE},
     seal::{Seals, chart_digest},
 };
 use helm_chart::Chart;
+use helm_release::Attachment as _;
+use helm_release::command::{Failure, Helm, Operation, Outcome, Reason as HelmReason, Upgrade};
 
 /// Stands for an address that is not known yet, when it is tried what a chart makes of one.
 const TRIAL_ADDRESS: &str = "192.0.2.1";
@@ -63,14 +62,16 @@ impl Plan<'_> {
         let launches = self.address.is_some();
         let chart = chart_digest(&self.chart);
         let intent = self.seals.seal_content(self.intent, &values, chart, None);
+        let mut labels = seal::record_label(self.seals, &intent, self.release, self.revision);
+        labels.extend(Intent::labels(Some(&intent), self.revision));
+        labels.insert(LABEL_ENGINE.to_owned(), ENGINE_HELM.to_owned());
         Upgrade {
             release: self.release.to_owned(),
             namespace: self.intent.job.namespace.clone(),
-            revision: self.revision,
             chart: Arc::new(self.chart.clone()),
             values,
-            labels: seal::record_label(self.seals, &intent, self.release, self.revision),
-            intent,
+            attachment: Some(intent.to_file()),
+            labels,
             description: if launches {
                 "flashing"
             } else {

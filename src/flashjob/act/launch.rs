@@ -12,8 +12,8 @@ use super::{
 use crate::{
     flashjob::{act::context::Context, observe::objects::Identity},
     names::FLASH_CONTAINER,
-    release::has_pod,
 };
+use helm_release::has_pod;
 
 /// Creates the Pod and marks the record.
 ///

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     cluster::{ApiError, ErrorKind, clock::now},
     crash::Write,
+    flash_pod::intent::{Intent, Record, Stored},
     flashclass,
     flashjob::{
         act::context::Context,
@@ -24,9 +25,9 @@ use crate::{
         observe::objects::Identity,
     },
     names::ANNOTATION_LEADER,
-    release::{ApplyMethod, Info, Intent, Record, Stamp, Status, Stored, secret},
 };
 use helm_chart::engine::Rendered;
+use helm_release::{ApplyMethod, Info, Stamp, Status, secret};
 
 /// See the module's documentation.
 #[derive(Clone, Copy, Debug)]
@@ -209,13 +210,13 @@ fn pending_record(
         },
         chart: flash_pod.chart_for(&blueprint.intent.version),
         hooks: Vec::new(),
-        intent: Some(blueprint.intent.clone()),
+        attachment: Some(blueprint.intent.clone()),
     }
 }
 
 /// Write 1. A Secret of that name is a guard: ours if it bears this very intent (an answer was lost), somebody else's otherwise.
 async fn create_record(ctx: &Context, record: Record) -> Result<(), StepError> {
-    let Some(intent) = &record.intent else {
+    let Some(intent) = &record.attachment else {
         return Err(altered("bears no intent of the operator"));
     };
     let label = seal::record_label(&ctx.seals, intent, &record.name, record.version);
@@ -244,7 +245,7 @@ async fn find_ours(ctx: &Context, namespace: &str, name: &str, intent: &Intent) 
     let found = until_answered(|| get_secret(ctx, namespace, name)).await;
     found.filter(|secret| {
         Stored::from_secret(secret)
-            .is_ok_and(|stored| stored.record.intent.as_ref() == Some(intent))
+            .is_ok_and(|stored| stored.record.attachment.as_ref() == Some(intent))
     })
 }
 

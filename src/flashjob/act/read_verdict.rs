@@ -206,7 +206,7 @@ pub async fn confirm_interrupted(
         .and_then(|attempt| {
             Some(format!(
                 "{}-{}",
-                crate::release::Key::parse(&attempt.record()?.sight.name)?.release,
+                helm_release::Key::parse(&attempt.record()?.sight.name)?.release,
                 identity.key.id
             ))
         });

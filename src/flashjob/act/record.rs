@@ -6,9 +6,10 @@ use super::{StepError, altered, seal};
 use crate::{
     cluster::clock::now,
     crash::Write,
+    flash_pod::intent::{Record, Stored},
     flashjob::{act::context::Context, observe::objects::AttemptKey},
-    release::{Record, Status, Stored},
 };
+use helm_release::Status;
 
 /// Says in the record that the Pod was launched.
 ///
@@ -59,7 +60,7 @@ pub async fn put(
 ) -> Result<(), StepError> {
     let record = seal::replacing(record, stored, &ctx.seals, pod_uid(ctx, stored).as_deref());
     let mut labelled = stored.clone();
-    if let Some(intent) = &record.intent {
+    if let Some(intent) = &record.attachment {
         let label = seal::record_label(&ctx.seals, intent, &record.name, record.version);
         labelled.labels.extend(label);
     }
@@ -74,7 +75,7 @@ pub async fn put(
 
 /// uid of the Pod of the attempt that a record is of, where it was seen.
 fn pod_uid(ctx: &Context, stored: &Stored) -> Option<String> {
-    let intent = stored.record.intent.as_ref()?;
+    let intent = stored.record.attachment.as_ref()?;
     let key = AttemptKey {
         job_uid: intent.job.uid.clone(),
         id: intent.attempt_id.clone(),

@@ -17,8 +17,8 @@ use crate::{
         spec::job::Job,
         verdict::{Outcome, Verdict},
     },
-    release::Status,
 };
+use helm_release::Status;
 
 /// First wait of a device whose attempt could not be recorded; doubles to [`MAX_WAIT_SECONDS`].
 const WAIT_SECONDS: i64 = 5;

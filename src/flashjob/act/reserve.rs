@@ -8,14 +8,14 @@ use super::{
 };
 use crate::{
     api::{Reason, Refusal, Round},
+    flash_pod::intent::{Intent, Stored, release_name},
     flashjob::{
         act::context::Context,
         blueprint::{AttemptOf, Blueprint, FlashPod},
-        observe::objects::Identity,
+        observe::{ledger::Attempt, objects::Identity},
         plan::{Begin, limits::recheck},
         spec::job::Job,
     },
-    release::{Intent, Stored, release_name},
     seal::chart_digest,
 };
 
@@ -120,13 +120,19 @@ pub fn recorded<'a>(ctx: &Context, identity: &'a Identity) -> Result<Recorded<'a
     let job = ctx.state().job(&identity.key.job_uid).cloned();
     let flash_pod = job.map_or_else(|| ctx.flash_pod(), |job| ctx.flash_pod_of(&job));
     let flash_pod = flash_pod.map_err(StepError::Refused)?;
-    let stored = {
+    let found = {
         let state = ctx.state();
         let attempt = state.ledger.attempt(&identity.key);
-        attempt.and_then(|attempt| attempt.record()?.stored.clone())
+        let record = attempt.and_then(Attempt::record);
+        record.and_then(|record| Some((record.stored.clone()?, record.chart_proven)))
     };
-    let stored = stored.ok_or_else(|| altered("cannot be read, or was edited by somebody else"))?;
-    let stored = with_proven_chart(stored, &flash_pod)?;
+    let (stored, chart_proven) =
+        found.ok_or_else(|| altered("cannot be read, or was edited by somebody else"))?;
+    let stored = if chart_proven {
+        stored
+    } else {
+        Arc::new(with_proven_chart(&stored, &flash_pod)?)
+    };
     let intent = intent_of(&stored, identity)?.clone();
     Ok(Recorded {
         identity,
@@ -138,11 +144,8 @@ pub fn recorded<'a>(ctx: &Context, identity: &'a Identity) -> Result<Recorded<'a
 
 /// A record with the chart that the operator recorded. Where the Secret has it written down in another way, as helm may do, it is
 /// the operator's own of the same digest.
-fn with_proven_chart(stored: Arc<Stored>, flash_pod: &FlashPod) -> Result<Arc<Stored>, StepError> {
-    if stored.chart_proven {
-        return Ok(stored);
-    }
-    let intent = stored.record.intent.as_ref();
+fn with_proven_chart(stored: &Stored, flash_pod: &FlashPod) -> Result<Stored, StepError> {
+    let intent = stored.record.attachment.as_ref();
     let current = intent.and_then(|intent| {
         let chart = flash_pod.chart_for(&intent.version);
         let recorded = &intent.seal.as_ref()?.chart;
@@ -151,9 +154,9 @@ fn with_proven_chart(stored: Arc<Stored>, flash_pod: &FlashPod) -> Result<Arc<St
     let chart = current.ok_or_else(|| {
         altered("holds another chart than the operator recorded, and the operator's own has changed since")
     })?;
-    let mut stored = Stored::clone(&stored);
+    let mut stored = stored.clone();
     stored.record.chart = chart;
-    Ok(Arc::new(stored))
+    Ok(stored)
 }
 
 /// The intent in a record, if it is what the labels say: a record edited by hand is not acted upon.
@@ -163,7 +166,7 @@ fn with_proven_chart(stored: Arc<Stored>, flash_pod: &FlashPod) -> Result<Arc<St
 fn intent_of<'a>(stored: &'a Stored, identity: &Identity) -> Result<&'a Intent, StepError> {
     let intent = stored
         .record
-        .intent
+        .attachment
         .as_ref()
         .ok_or_else(|| altered("bears no intent of the operator"))?;
     let same = intent.attempt_id == identity.key.id

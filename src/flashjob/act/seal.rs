@@ -9,14 +9,15 @@ use k8s_openapi::{
 use serde_json::{Value, json};
 
 use crate::{
+    flash_pod::intent::{Intent, Record, Stored},
     flashjob::observe::{belief, ledger::ObjectKind},
     names::{
         ANNOTATION_ENDPOINT, ANNOTATION_POD_SEAL, ANNOTATION_SEAL, ANNOTATION_SERVICE_SEAL,
         LABEL_JOB_UID, LABEL_ROUND, LABEL_SEAL,
     },
-    release::{Intent, Key, Record, Stored},
     seal::{Seals, Subject, chart_digest, values_digest},
 };
+use helm_release::Key;
 
 /// A rendered object with its seal; kinds that the operator does not watch need none.
 pub(super) fn sealed(object: &Value, seals: &Seals) -> Value {
@@ -97,22 +98,22 @@ pub(super) fn replacing(
     seals: &Seals,
     pod_uid: Option<&str>,
 ) -> Record {
-    let before = stored.record.intent.as_ref();
+    let before = stored.record.attachment.as_ref();
     let before = before.and_then(|intent| intent.seal.as_ref());
-    let chart = match before {
-        Some(seal) if !stored.chart_proven => seal.chart.clone(),
-        _ => chart_digest(&record.chart),
-    };
+    let chart = before.map_or_else(|| chart_digest(&record.chart), |seal| seal.chart.clone());
     let known = before.and_then(|seal| seal.pod_uid.as_deref());
     sealed_with(record, seals, chart, pod_uid.or(known))
 }
 
 fn sealed_with(record: Record, seals: &Seals, chart: String, pod_uid: Option<&str>) -> Record {
     let intent = record
-        .intent
+        .attachment
         .as_ref()
         .map(|intent| seals.seal_content(intent, &record.config, chart, pod_uid));
-    Record { intent, ..record }
+    Record {
+        attachment: intent,
+        ..record
+    }
 }
 
 /// What the seal of a frozen selection or class says: the attempt id stands for its content.

@@ -5,14 +5,15 @@ use crate::{
     cluster::{DeleteCondition, Deleted, ErrorKind, ObjectKey},
     crash::Write,
     display,
+    flash_pod::intent::Stored,
     flashjob::{
         act::context::Context,
         observe::{ledger::Attempt, objects::Identity},
         plan::attempt::{PodRemoval, RecordRemoval, Removal},
     },
     names::{LABEL_ATTEMPT, LABEL_SETTLED, TRACKING_FINALIZER},
-    release::{Key, Status, Stored, objects},
 };
+use helm_release::{Key, Status, objects};
 
 /// Longest description of a failed release, in bytes: `helm list` shows it.
 const MAX_DESCRIPTION: usize = 512;

@@ -10,13 +10,15 @@ use super::AttemptOf;
 use crate::{
     api::Round,
     device::{Endpoint, Footprint},
-    flash_pod::device_values::{DeviceContext, DeviceFacts, JobFacts, ReleaseFacts},
+    flash_pod::{
+        device_values::{DeviceContext, DeviceFacts, JobFacts, ReleaseFacts},
+        intent::{FrozenDevice, InstanceRef, Intent, JobRef, attempt_id},
+    },
     flashjob::spec::job::Job,
     names::{
         ANNOTATION_ENDPOINT, ANNOTATION_JOB, GROUP, LABEL_JOB_UID, LABEL_ROUND, TRACKING_FINALIZER,
         VERSION,
     },
-    release::{FrozenDevice, InstanceRef, Intent, JobRef, attempt_id},
 };
 
 /// Longest label value.

@@ -26,10 +26,10 @@ use crate::{
         device_values::{DeviceContext, DeviceValues},
         explain::{Explanation, explain},
         guard::Policy,
+        intent::{Intent, release_name},
         layers::{Layers, LayersError, Merged, merge},
     },
     flashclass::{Frozen, Terms},
-    release::{Intent, release_name},
 };
 use helm_chart::{
     Chart,

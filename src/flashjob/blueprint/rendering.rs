@@ -7,9 +7,11 @@ use serde_json::Value;
 use super::{FlashPod, contract};
 use crate::{
     api::{Reason, Refusal},
-    flash_pod::guard::{self, Policy, Stage},
+    flash_pod::{
+        guard::{self, Policy, Stage},
+        intent::{Intent, Record},
+    },
     names::{GROUP, LABEL_JOB_UID, LABEL_ROUND, TRACKING_FINALIZER, VERSION},
-    release::{Intent, Record},
 };
 use helm_chart::{
     Chart,

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
+    flash_pod::intent::Record,
     flashjob::{
         blueprint::preflight::try_one,
         fixtures::{JOB, at, instance, job_of, spec, uuid},
@@ -12,9 +13,9 @@ use crate::{
         ANNOTATION_ENDPOINT, ANNOTATION_RELEASE_NAME, LABEL_JOB_UID, LABEL_MANAGED_BY, LABEL_ROUND,
         TRACKING_FINALIZER,
     },
-    release::{ApplyMethod, Info, Record, Status},
 };
 use helm_chart::{File, engine::Rendered, feature::Feature};
+use helm_release::{ApplyMethod, Info, Status};
 
 static FLASH_POD: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/charts/flash-pod");
 
@@ -460,7 +461,7 @@ fn record_of(flash_pod: &FlashPod, blueprint: &Blueprint) -> Record {
         },
         chart: flash_pod.chart_for(&blueprint.intent.version),
         hooks: Vec::new(),
-        intent: Some(blueprint.intent.clone()),
+        attachment: Some(blueprint.intent.clone()),
     }
 }
 

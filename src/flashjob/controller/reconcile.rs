@@ -33,7 +33,7 @@ use crate::{
     api::{MismatchPolicy, Reason},
     cluster::{ApiError, ErrorKind, clock::now},
     device,
-    release::attempt_id,
+    flash_pod::intent::attempt_id,
 };
 
 /// How often it is looked whether what keeps a job that is being deleted is gone.

@@ -6,8 +6,8 @@ use serde::Serialize;
 use super::{Advice, Group, Known, advice, phase_of};
 use crate::{
     api::{DevicePhase, DeviceStatus, Reason, SelectedDevice, StepStatus},
+    flash_pod::intent::release_name,
     flashjob::plan::{attempt::adoption, rollout::steps::title},
-    release::release_name,
 };
 
 /// What is known of the device now, from its Akri Instance.

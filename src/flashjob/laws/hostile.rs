@@ -12,19 +12,17 @@ use super::{
     request::Request,
     world::World,
 };
-use crate::{
-    flashjob::{
-        fixtures::{self, endpoint},
-        observe::{
-            ledger::{Ledger, ObjectKind, UnsealedObject},
-            objects::{
-                Address, AttemptKey, Identity, ObservedObject, ObservedPod, ObservedRecord,
-                ObservedService,
-            },
+use crate::flashjob::{
+    fixtures::{self, endpoint},
+    observe::{
+        ledger::{Ledger, ObjectKind, UnsealedObject},
+        objects::{
+            Address, AttemptKey, Identity, ObservedObject, ObservedPod, ObservedRecord,
+            ObservedService,
         },
     },
-    release::Status,
 };
+use helm_release::Status;
 
 /// Most objects that are there at the same time.
 const MOST: usize = 6;

@@ -6,17 +6,15 @@ use super::{
     GATEWAY, MAX_IN_FLIGHT, MAX_OF_GATEWAY, PARALLELISM,
     objects::{Api, Flash, pod_name},
 };
-use crate::{
-    flashjob::{
-        observe::{
-            objects::{Address, Identity, ObservedPod},
-            stored,
-        },
-        spec::job::{Finals, Job},
-        verdict::Outcome,
+use crate::flashjob::{
+    observe::{
+        objects::{Address, Identity, ObservedPod},
+        stored,
     },
-    release::Status,
+    spec::job::{Finals, Job},
+    verdict::Outcome,
 };
+use helm_release::Status;
 
 impl Api {
     /// No device has two live Pods, no limit is exceeded, no device is flashed twice in a round.

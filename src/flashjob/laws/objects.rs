@@ -24,8 +24,8 @@ use crate::{
         verdict::Outcome,
     },
     names::TRACKING_FINALIZER,
-    release::Status,
 };
+use helm_release::Status;
 
 /// What a watch tells.
 #[derive(Clone, Debug)]
@@ -185,6 +185,7 @@ impl Api {
             by_helm: false,
             settled: None,
             stored: None,
+            chart_proven: false,
         };
         if let Some(shared) = &identity.footprint {
             self.shared.insert(identity.key.clone(), Arc::clone(shared));

@@ -11,8 +11,8 @@ use crate::{
         spec::job::Job,
         verdict::Outcome,
     },
-    release::Status,
 };
+use helm_release::Status;
 
 /// One request, as it goes over the wire.
 #[derive(Clone, Debug)]

@@ -20,8 +20,8 @@ use crate::{
         plan::attempt::PodRemoval,
         verdict::{Outcome, Verdict},
     },
-    release::{Key, Status},
 };
+use helm_release::{Key, Status};
 
 impl Leader {
     /// The next request of a task; none where its next thing to do needs none, or it has nothing to do any more.

@@ -13,10 +13,8 @@ use super::{
     request::{Refused, Request},
     task::Wire,
 };
-use crate::{
-    flashjob::{fixtures::uuid, observe::objects::AttemptKey, verdict::Outcome},
-    release::Status,
-};
+use crate::flashjob::{fixtures::uuid, observe::objects::AttemptKey, verdict::Outcome};
+use helm_release::Status;
 
 /// By how much the clock of a replica may be off, in milliseconds.
 const SKEW: i64 = 130_000;

@@ -18,13 +18,14 @@ use crate::flashjob::observe::{
     parse,
 };
 use crate::{
+    flash_pod::intent::Stored,
     names::{
         ANNOTATION_ENDPOINT, ANNOTATION_JOB, ANNOTATION_POD_SEAL, ANNOTATION_SERVICE_SEAL,
         LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_ROUND, LABEL_SEAL, LABEL_UUID,
     },
-    release::{Status, Stored},
-    seal::{Seals, Subject, chart_digest},
+    seal::{Seals, Subject},
 };
+use helm_release::Status;
 
 /// Marks of ours that an object of ours has lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -245,19 +246,14 @@ impl State {
         });
     }
 
-    /// The content of a record, if the operator sealed it. Where helm wrote the chart down in another way, nothing of that chart
-    /// is used.
-    fn proven(&self, mut stored: Stored) -> Option<Stored> {
+    /// The content of a record, if the operator sealed it; its chart is another question.
+    fn proven(&self, stored: Stored) -> Option<Stored> {
         let seals = self.seals.as_deref()?;
-        let record = &mut stored.record;
-        let intent = record.intent.as_ref()?;
+        let record = &stored.record;
+        let intent = record.attachment.as_ref()?;
         let same = intent.job.namespace == record.namespace && intent.is_consistent();
         if !same || !seals.is_content_valid(intent, &record.config) {
             return None;
-        }
-        let sealed = intent.seal.as_ref().map(|seal| seal.chart.as_str());
-        if sealed != Some(chart_digest(&record.chart).as_str()) {
-            stored.chart_proven = false;
         }
         Some(stored)
     }
@@ -356,7 +352,7 @@ fn unsealed(
         deleting,
         ..
     } = parse::labelled(meta, kind)?;
-    let release = crate::release::Key::parse(&name).filter(|_| kind == ObjectKind::Secret);
+    let release = helm_release::Key::parse(&name).filter(|_| kind == ObjectKind::Secret);
     let status = Status::parse(text(meta.labels.as_ref(), "status"));
     let over = matches!(
         status,

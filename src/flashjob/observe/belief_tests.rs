@@ -11,11 +11,12 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    flash_pod::intent::{FrozenDevice, Intent, JobRef, Record, attempt_id},
     flashjob::fixtures::{JOB, at, endpoint, identity, uuid},
     names::LABEL_REVISION,
-    release::{ApplyMethod, FrozenDevice, Info, Intent, JobRef, Record, Stamp, attempt_id, secret},
-    seal::tests::seals,
+    seal::{chart_digest, tests::seals},
 };
+use helm_release::{ApplyMethod, Info, Stamp, secret};
 
 #[path = "belief_tests/foreign.rs"]
 mod foreign;
@@ -55,7 +56,7 @@ fn record(key: u8, edit: impl FnOnce(&mut Record)) -> Secret {
     let mut stored = Stored::from_secret(&secret).unwrap().record;
     edit(&mut stored);
     let labels = secret.metadata.labels.clone().unwrap();
-    let edited = crate::release::encode(&stored);
+    let edited = helm_release::encode(&stored);
     secret.data = Some([("release".to_owned(), ByteString(edited))].into());
     secret.metadata.labels = Some(labels);
     secret
@@ -106,7 +107,7 @@ fn written(key: u8) -> Secret {
         namespace: "lab".into(),
         version: 1,
         apply_method: ApplyMethod::ServerSide,
-        intent: Some(keys.seal_content(&intent, &config, chart_is, Some("uid-Pod"))),
+        attachment: Some(keys.seal_content(&intent, &config, chart_is, Some("uid-Pod"))),
         config,
         manifest: String::new(),
         info: Info {
@@ -253,8 +254,7 @@ fn a_record_bears_its_content_and_only_the_pod_that_it_names_is_believed() {
     assert!(state.see_secret(&record(1, |_| ())).is_some());
     let (_, attempt) = state.ledger.all().next().unwrap();
     let id = attempt.identity.key.id.clone();
-    let stored = attempt.record().unwrap().stored.as_ref().unwrap();
-    assert!(stored.chart_proven);
+    assert!(attempt.record().unwrap().chart_proven);
     assert_eq!(attempt.number(), Some(1));
     let who = identity(0, &id);
     let name = format!("flash-{}-{id}", uuid(0));
@@ -272,18 +272,18 @@ fn a_record_bears_its_content_and_only_the_pod_that_it_names_is_believed() {
 
 #[rstest]
 #[case::its_values(|record: &mut Record| record.config["externalIP"] = json!("192.0.2.66"))]
-#[case::its_firmware(|record: &mut Record| record.intent.as_mut().unwrap().firmware = "r.example/evil:1".into())]
-#[case::its_intent(|record: &mut Record| record.intent = None)]
+#[case::its_firmware(|record: &mut Record| record.attachment.as_mut().unwrap().firmware = "r.example/evil:1".into())]
+#[case::its_intent(|record: &mut Record| record.attachment = None)]
 #[case::its_namespace(|record: &mut Record| {
-    let mut another = record.intent.clone().unwrap();
+    let mut another = record.attachment.clone().unwrap();
     another.job.namespace = "evil".into();
     let sealed = seals(1, None).seal_content(&another, &record.config, chart_digest(&record.chart), None);
-    record.intent = Some(sealed);
+    record.attachment = Some(sealed);
 })]
 #[case::its_attempt(|record: &mut Record| {
-    let another = Intent { attempt: 2, ..record.intent.clone().unwrap() };
+    let another = Intent { attempt: 2, ..record.attachment.clone().unwrap() };
     let sealed = seals(1, None).seal_content(&another, &record.config, chart_digest(&record.chart), None);
-    record.intent = Some(sealed);
+    record.attachment = Some(sealed);
 })]
 fn a_record_that_somebody_edited_keeps_its_lock_and_nothing_is_made_from_it(
     #[case] edit: fn(&mut Record),
@@ -302,15 +302,8 @@ fn a_record_with_another_chart_is_known_not_to_prove_its_chart() {
         record.chart.values = json!({"externalIP": "192.0.2.66"}).into();
     }));
     let (_, attempt) = state.ledger.all().next().unwrap();
-    assert!(
-        !attempt
-            .record()
-            .unwrap()
-            .stored
-            .as_ref()
-            .unwrap()
-            .chart_proven
-    );
+    let record = attempt.record().unwrap();
+    assert!(record.stored.is_some() && !record.chart_proven);
 }
 
 #[rstest]

@@ -167,7 +167,7 @@ impl State {
             .flat_map(|(_, attempt)| attempt.records.values());
         let of_release = records.filter(|record| {
             record.sight.identity.namespace == namespace
-                && crate::release::Key::parse(&record.sight.name)
+                && helm_release::Key::parse(&record.sight.name)
                     .is_some_and(|key| key.release == release)
         });
         let unsealed = self.ledger.unsealed.of_release(namespace, release);

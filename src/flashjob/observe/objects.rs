@@ -6,18 +6,15 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{
-    device::Footprint,
-    names::TRACKING_FINALIZER,
-    release::{Status, Stored},
-};
+use crate::{device::Footprint, flash_pod::intent::Stored, names::TRACKING_FINALIZER};
+use helm_release::Status;
 
 /// Names an attempt: the job's uid and the attempt id. Ordered by job.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttemptKey {
     /// uid of the `FlashJob`.
     pub job_uid: String,
-    /// Attempt id, see [`crate::release::attempt_id`].
+    /// Attempt id, see [`crate::flash_pod::intent::attempt_id`].
     pub id: String,
 }
 
@@ -62,6 +59,10 @@ pub struct ObservedObject {
 
 /// A release record.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each may be so without the others"
+)]
 pub struct ObservedRecord {
     /// What every object has.
     pub sight: ObservedObject,
@@ -79,6 +80,8 @@ pub struct ObservedRecord {
     pub settled: Option<u32>,
     /// The record itself, while something may still be made from it.
     pub stored: Option<Arc<Stored>>,
+    /// Whether its chart is known to be the one that the operator recorded: helm may write one down in another way.
+    pub chart_proven: bool,
 }
 
 impl ObservedRecord {

@@ -15,12 +15,14 @@ use crate::flashjob::observe::objects::{
 };
 use crate::{
     device::Endpoint,
+    flash_pod::intent::{Record, Stored, is_foreign},
     names::{
         ANNOTATION_ENDPOINT, ANNOTATION_JOB, ENGINE_HELM, FLASH_CONTAINER, LABEL_ATTEMPT,
         LABEL_ENGINE, LABEL_JOB_UID, LABEL_ROUND, LABEL_SETTLED, LABEL_UUID, RELEASE_PREFIX,
     },
-    release::{Key, Status, Stored, has_pod},
+    seal::chart_digest,
 };
+use helm_release::{Key, Status, has_pod};
 
 /// What is to be kept of a Pod; none if it is not of an attempt.
 #[must_use]
@@ -221,9 +223,10 @@ fn record_sight(
             by_helm: false,
             settled: None,
             stored: None,
+            chart_proven: false,
         });
     };
-    if let Some(intent) = &stored.record.intent {
+    if let Some(intent) = &stored.record.attachment {
         sight.identity.job_name = Some(intent.job.name.clone());
         sight.identity.endpoint = normalised(&intent.device.endpoint);
         sight.identity.uuid.clone_from(&intent.device.uuid);
@@ -234,7 +237,7 @@ fn record_sight(
         revision: key.revision,
         status,
         has_pod,
-        foreign: stored.is_foreign(),
+        foreign: is_foreign(&stored),
         by_helm: stored
             .labels
             .get(LABEL_ENGINE)
@@ -243,9 +246,17 @@ fn record_sight(
             .labels
             .get(LABEL_SETTLED)
             .and_then(|revision| revision.parse().ok()),
+        chart_proven: is_chart_proven(&stored.record),
         stored: Some(Arc::new(stored)),
         sight,
     })
+}
+
+/// Whether the chart of a record is the one of its seal.
+fn is_chart_proven(record: &Record) -> bool {
+    let intent = record.attachment.as_ref();
+    let seal = intent.and_then(|intent| intent.seal.as_ref());
+    seal.is_some_and(|seal| seal.chart == chart_digest(&record.chart))
 }
 
 /// What an object claims to be by its labels and annotations: whether that is so is not asked here.

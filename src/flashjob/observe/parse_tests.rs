@@ -4,10 +4,8 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{
-    flashjob::fixtures::at,
-    release::{ApplyMethod, Info, Record, Stamp, secret},
-};
+use crate::{flash_pod::intent::Record, flashjob::fixtures::at};
+use helm_release::{ApplyMethod, Info, Stamp, secret};
 
 fn metadata() -> Value {
     json!({
@@ -299,7 +297,7 @@ fn stored(manifest: &str) -> Secret {
             files: Arc::default(),
         },
         hooks: Vec::new(),
-        intent: None,
+        attachment: None,
     };
     let labels: BTreeMap<String, String> = [
         (LABEL_JOB_UID, "job-1"),

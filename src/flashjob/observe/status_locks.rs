@@ -184,7 +184,7 @@ mod tests {
         let mut scene = Scene::new(1);
         let record = crate::flashjob::fixtures::record(
             &identity(0, "a"),
-            crate::release::Status::Deployed,
+            helm_release::Status::Deployed,
             true,
         );
         take_in(&mut scene.ledger, Some(record), None, None);

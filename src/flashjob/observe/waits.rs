@@ -196,10 +196,8 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::{
-        flashjob::fixtures::{BOUNDS, at, attempt, identity, pod, record, running},
-        release::Status,
-    };
+    use crate::flashjob::fixtures::{BOUNDS, at, attempt, identity, pod, record, running};
+    use helm_release::Status;
 
     fn up(seconds: u64) -> Moment {
         Moment(Duration::from_secs(seconds))

@@ -10,6 +10,7 @@ use super::{Cooling, DeviceView, Plan, gates::wish};
 use crate::flashjob::observe::Observed;
 use crate::{
     api::{DevicePhase, Reason},
+    flash_pod::intent::release_name,
     flashjob::{
         observe::{
             bounds::Bounds,
@@ -24,7 +25,6 @@ use crate::{
             rollout::pace::Pace,
         },
     },
-    release::release_name,
 };
 
 /// Longest wait between two tries.

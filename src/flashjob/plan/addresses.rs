@@ -7,11 +7,12 @@
 
 use jiff::Timestamp;
 
+use crate::api::Reason;
 use crate::flashjob::observe::{
     ledger::{Attempt, Ledger},
     objects::{Address, AttemptKey, ObservedPod, ObservedService},
 };
-use crate::{api::Reason, release::objects};
+use helm_release::objects;
 
 /// The address of its Service.
 fn served(attempt: &Attempt) -> Option<String> {

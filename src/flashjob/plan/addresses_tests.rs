@@ -3,14 +3,15 @@ use serde_json::json;
 
 use super::*;
 use crate::{
+    flash_pod::intent::Stored,
     flashjob::{
         fixtures::{
             Scene, address, at, attempt, identity, numbered, record, running, service, take_in,
         },
         observe::objects::{Identity, ObservedRecord},
     },
-    release::{Status, Stored},
 };
+use helm_release::Status;
 
 #[path = "addresses_tests/given.rs"]
 mod given_beforehand;

@@ -8,8 +8,8 @@ use crate::{
         fixtures::{Scene, at, endpoint, identity, instance, instance_with, record, spec, uuid},
         observe::memory::Waiting,
     },
-    release::Status,
 };
+use helm_release::Status;
 
 /// What is decided about the device at an index; a slot is free.
 fn considering(scene: &Scene, index: usize, second: i64) -> Result<Device, Verdictless> {

@@ -9,8 +9,8 @@ use crate::{
         fixtures::{Scene, address, found, identity, numbered, service, take_in, uuid},
         observe::objects::Identity,
     },
-    release::Status,
 };
+use helm_release::Status;
 
 fn who() -> Identity {
     identity(0, "a0")

@@ -15,8 +15,8 @@ use crate::{
         status,
         verdict::Outcome,
     },
-    release::Status,
 };
+use helm_release::Status;
 
 fn rerun(id: &str, devices: Option<RerunDevices>) -> Rerun {
     Rerun {

@@ -14,8 +14,8 @@ use crate::{
         observe::memory::Memory,
         verdict::Outcome,
     },
-    release::Status,
 };
+use helm_release::Status;
 
 #[path = "tests/attempts.rs"]
 mod attempts_seen;

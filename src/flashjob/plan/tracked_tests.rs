@@ -12,8 +12,8 @@ use crate::{
         observe::cache::State,
         plan::attempt::{RecordRemoval, Step},
     },
-    release::Status,
 };
+use helm_release::Status;
 
 /// A job of one device whose flash ended at second 100 and whose version is read back until second 400.
 fn scene(mode: &str, reason: &str) -> Scene {

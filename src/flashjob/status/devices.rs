@@ -12,13 +12,13 @@ use crate::flashjob::{spec::bounded_text, status::counts::is_in_flight};
 use crate::{
     api::{DevicePhase, DeviceStatus, Effective, FlashJobStatus, MismatchPolicy},
     device::mismatch_selected,
+    flash_pod::intent::release_name,
     flashjob::{
         observe::{Observed, memory::Found, selection::Selection, stored},
         plan::{DeviceView, Plan, attempt::adoption::pod_name},
         spec::job::{Finals, Job},
         verdict::Outcome,
     },
-    release::release_name,
 };
 
 /// Most bytes of `devices[]` as JSON.

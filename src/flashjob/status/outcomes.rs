@@ -12,6 +12,7 @@ use crate::flashjob::status::counts::found;
 use crate::{
     api::{DevicePhase, DeviceStatus, Effective, Reason, VerificationMode},
     display,
+    flash_pod::intent::release_name,
     flashjob::{
         observe::{Observed, memory::Found, objects::AttemptKey, stored},
         plan::{
@@ -20,7 +21,6 @@ use crate::{
         },
         verdict::Outcome,
     },
-    release::release_name,
 };
 
 /// Longest message of a tracked entry, in bytes: it is kept whatever else is left out.

@@ -11,8 +11,8 @@ use crate::{
         observe::memory::Memory,
         plan::attempt::{RecordRemoval, Step},
     },
-    release::Status,
 };
+use helm_release::Status;
 
 /// A job of one device with this limit of retries, of which nothing is read back unless a mode is given.
 fn scene(retries: i32, mode: &str) -> Scene {

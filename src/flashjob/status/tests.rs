@@ -3,7 +3,8 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::*;
-use crate::{api::{conditions, Refusal}, flashjob::{fixtures::{Scene, address, at, effective_of, ended, endpoint, found, identity, record, running, service, spec, take_in, uuid}, observe::memory::{Found, Waiting}, verdict::Outcome}, release::Status};
+use crate::{api::{conditions, Refusal}, flashjob::{fixtures::{Scene, address, at, effective_of, ended, endpoint, found, identity, record, running, service, spec, take_in, uuid}, observe::memory::{Found, Waiting}, verdict::Outcome}};
+use helm_release::Status;
 
 fn fly(scene: &mut Scene, index: usize, over: bool) {
     let who = identity(index, &format!("a{index}"));

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use flashjob_operator::{
+    flash_pod::intent::{FrozenDevice, Intent, JobRef, Record, attempt_id},
     names::{LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_ROUND},
-    release::{
-        ApplyMethod, FrozenDevice, Info, Intent, JobRef, Record, Stamp, Status, attempt_id, secret,
-    },
 };
 use helm_chart::{Chart, File, Metadata};
+use helm_release::{ApplyMethod, Info, Stamp, Status, secret};
 use serde_json::{Value, json};
 
 /// The same object as a user would make it who copies it: without what the API server gives, in this namespace.
@@ -108,7 +107,7 @@ impl Forged<'_> {
                 "name": "evil", "kind": "Pod", "path": "evil/templates/hook.yaml",
                 "events": ["pre-install", "pre-upgrade", "pre-delete", "post-delete"], "manifest": privileged("evil-hook"),
             })],
-            intent: Some(intent),
+            attachment: Some(intent),
         }
     }
 

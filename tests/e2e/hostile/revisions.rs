@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
-use flashjob_operator::release::Status;
+use helm_release::Status;
 use serde_json::json;
 
 use super::{

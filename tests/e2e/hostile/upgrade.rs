@@ -1,12 +1,10 @@
 //! An upgrade from the last version without seals: what it left, this one cannot tell from a forgery.
 
 use flashjob_operator::{
-    names::{
-        ANNOTATION_POD_SEAL, ANNOTATION_SEAL, ANNOTATION_SERVICE_SEAL, LABEL_SEAL,
-        RELEASE_SECRET_TYPE,
-    },
-    release::Stored,
+    flash_pod::intent::Stored,
+    names::{ANNOTATION_POD_SEAL, ANNOTATION_SEAL, ANNOTATION_SERVICE_SEAL, LABEL_SEAL},
 };
+use helm_release::SECRET_TYPE;
 use k8s_openapi::api::core::v1::Secret;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -41,7 +39,7 @@ fn unseal(lab: &Lab) {
     let records = all(space, "secrets");
     let records: Vec<_> = records
         .into_iter()
-        .filter(|secret| secret["type"] == RELEASE_SECRET_TYPE)
+        .filter(|secret| secret["type"] == SECRET_TYPE)
         .collect();
     assert!(!records.is_empty());
     for record in records {
@@ -62,7 +60,7 @@ fn unsealed(mut secret: Value) -> Value {
     let parsed: Secret = serde_json::from_value(secret.clone()).unwrap();
     let stored = Stored::from_secret(&parsed).unwrap();
     let mut record = stored.record.clone();
-    record.intent.as_mut().unwrap().seal = None;
+    record.attachment.as_mut().unwrap().seal = None;
     let seals = [ANNOTATION_POD_SEAL, ANNOTATION_SERVICE_SEAL];
     if let Some(values) = record.config.pointer_mut("/operator/annotations") {
         values

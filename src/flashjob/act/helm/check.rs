@@ -13,9 +13,9 @@ use crate::{
         observe::{belief::is_sealed, ledger::ObjectKind},
     },
     names::{ANNOTATION_POD_SEAL, ANNOTATION_SERVICE_SEAL},
-    release::engine::helm::{Helm, Operation, Reason as HelmReason, Template},
 };
 use helm_chart::{engine::Document, manifest};
+use helm_release::command::{Helm, Operation, Reason as HelmReason, Template};
 
 /// Asks the guard about what helm is going to apply: both engines render the same bytes, where native renders the chart at all.
 pub(super) async fn check(
@@ -53,6 +53,7 @@ pub(super) async fn check_by_helm(
 ) -> Result<(), StepError> {
     let template = Template {
         upgrade: plan.upgrade_at(address),
+        is_upgrade: plan.revision > 1,
         kube_version: flash_pod.capabilities.kube_version.clone(),
         api_versions: flash_pod.capabilities.api_versions.clone(),
     };

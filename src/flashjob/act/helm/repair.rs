@@ -8,6 +8,7 @@ use crate::{
     api::DevicePhase,
     cluster::{ApiError, clock::now},
     crash::Write,
+    flash_pod::intent::Stored,
     flashjob::{
         act::{
             StepError,
@@ -17,8 +18,8 @@ use crate::{
         observe::objects::{Identity, ObservedRecord},
         spec::job::Job,
     },
-    release::{Status, Stored, engine::helm::Failure, has_pod, without_pod},
 };
+use helm_release::{Status, command::Failure, has_pod, without_pod};
 
 /// Longest description of a record.
 const MAX_DESCRIPTION: usize = 512;

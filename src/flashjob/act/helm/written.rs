@@ -8,10 +8,11 @@ use k8s_openapi::api::core::v1::Secret;
 use super::Plan;
 use crate::{
     cluster::ApiError,
+    flash_pod::intent::Stored,
     flashjob::act::{context::Context, seal::record_label},
     names::{LABEL_REVISION, LABEL_SEAL},
-    release::{Key, Stored},
 };
+use helm_release::Key;
 
 /// The Secret of this plan among those of its release, sealed for its own name, and its revision. Without one, helm wrote nothing
 /// that is known to be its own: the planned revision.
@@ -76,7 +77,7 @@ fn holds_content(plan: &Plan<'_>, secret: &Secret) -> bool {
         return false;
     };
     let record = &stored.record;
-    record.intent.as_ref().is_some_and(|intent| {
+    record.attachment.as_ref().is_some_and(|intent| {
         intent.attempt_id == plan.intent.attempt_id
             && intent.is_consistent()
             && intent.job.namespace == record.namespace

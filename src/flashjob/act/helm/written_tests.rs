@@ -2,28 +2,29 @@
 
 use std::borrow::Cow;
 
+use helm_release::{Stamp, Status, secret};
 use rstest::rstest;
 use serde_json::json;
 
 use super::*;
 use crate::{
+    flash_pod::intent::{Intent, Record, attempt_id},
     flashjob::fixtures::{JOB, at, identity, numbered, uuid},
-    release::{Intent, Stamp, Status, attempt_id, secret},
     seal::{Seals, chart_digest, tests::seals},
 };
 
 const PLANNED: u32 = 3;
 
 /// A Secret of the attempt as helm writes it under this revision, with the labels for the planned one.
-fn written(revision: u32, edit: impl FnOnce(&mut crate::release::Record)) -> Secret {
+fn written(revision: u32, edit: impl FnOnce(&mut Record)) -> Secret {
     let (keys, mut record) = (seals(1, None), record(revision));
     edit(&mut record);
-    let intent = record.intent.clone().unwrap();
+    let intent = record.attachment.clone().unwrap();
     let labels = record_label(&keys, &intent, &record.name, PLANNED);
     secret(&record, &labels, Stamp::Created(at(0))).unwrap()
 }
 
-fn record(revision: u32) -> crate::release::Record {
+fn record(revision: u32) -> Record {
     let (keys, id) = (seals(1, None), attempt_id(JOB, 1, 1, "nonce"));
     let stored = numbered(&identity(0, &id), 1, Status::Deployed)
         .stored
@@ -31,21 +32,26 @@ fn record(revision: u32) -> crate::release::Record {
     let mut record = stored.record.clone();
     record.version = revision;
     record.config = json!({"externalIP": ""});
-    let intent = record.intent.clone().unwrap();
+    let intent = record.attachment.clone().unwrap();
     let chart = chart_digest(&record.chart);
-    record.intent = Some(keys.seal_content(&intent, &record.config, chart, None));
+    record.attachment = Some(keys.seal_content(&intent, &record.config, chart, None));
     record
 }
 
 fn found(secrets: &mut [Secret]) -> Option<u32> {
     let (keys, planned) = (seals(1, None), record(PLANNED));
-    found_by(&keys, planned.intent.as_ref().unwrap(), &planned, secrets)
+    found_by(
+        &keys,
+        planned.attachment.as_ref().unwrap(),
+        &planned,
+        secrets,
+    )
 }
 
 fn found_by(
     seals: &Seals,
     intent: &Intent,
-    planned: &crate::release::Record,
+    planned: &Record,
     secrets: &mut [Secret],
 ) -> Option<u32> {
     let plan = Plan {
@@ -94,7 +100,7 @@ fn a_record_of_other_content_is_not_taken_whatever_its_seal() {
     });
     assert_eq!(found(&mut [edited]), None);
     let another = written(1, |record| {
-        record.intent.as_mut().unwrap().attempt_id = "another".into();
+        record.attachment.as_mut().unwrap().attempt_id = "another".into();
     });
     assert_eq!(found(&mut [another]), None);
 }

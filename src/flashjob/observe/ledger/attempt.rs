@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    flashjob::observe::objects::{Identity, ObservedPod, ObservedRecord, ObservedService},
-    release::Status,
-};
+use crate::flashjob::observe::objects::{Identity, ObservedPod, ObservedRecord, ObservedService};
+use helm_release::Status;
 
 /// One attempt: what was seen of its objects, and whether something is being written for it now.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,12 +64,12 @@ impl Attempt {
     /// The address that the administrator's values or the chart give beforehand: then there is nothing to wait for.
     #[must_use]
     pub fn given_address(&self) -> Option<String> {
-        let stored = self.record()?.stored.as_ref()?;
-        let record = &stored.record;
+        let observed = self.record()?;
+        let record = &observed.stored.as_ref()?.record;
         let given =
             |values: &serde_json::Value| values.get("externalIP")?.as_str().map(str::to_owned);
         given(&record.config)
-            .or_else(|| given(&record.chart.values).filter(|_| stored.chart_proven))
+            .or_else(|| given(&record.chart.values).filter(|_| observed.chart_proven))
             .filter(|address| !address.is_empty())
     }
 
@@ -80,7 +78,7 @@ impl Attempt {
     pub fn recorded_pod(&self) -> Option<&String> {
         let mut records = self.records.values().rev();
         records.find_map(|record| {
-            let intent = record.stored.as_ref()?.record.intent.as_ref()?;
+            let intent = record.stored.as_ref()?.record.attachment.as_ref()?;
             intent.seal.as_ref()?.pod_uid.as_ref()
         })
     }
@@ -89,14 +87,14 @@ impl Attempt {
     #[must_use]
     pub fn number(&self) -> Option<u32> {
         let stored = self.record()?.stored.as_ref()?;
-        Some(stored.record.intent.as_ref()?.attempt)
+        Some(stored.record.attachment.as_ref()?.attempt)
     }
 
     /// Version that the device had when the attempt began, where its record tells.
     #[must_use]
     pub fn from_version(&self) -> Option<&str> {
         let stored = self.record()?.stored.as_ref()?;
-        let version = stored.record.intent.as_ref()?.device.version.as_str();
+        let version = stored.record.attachment.as_ref()?.device.version.as_str();
         Some(version).filter(|version| !version.is_empty())
     }
 

@@ -2,7 +2,8 @@ use jiff::Timestamp;
 use rstest::rstest;
 
 use super::*;
-use crate::{flashjob::observe::objects::ContainerSight, release::Status};
+use crate::flashjob::observe::objects::ContainerSight;
+use helm_release::Status;
 
 #[path = "tests/freed.rs"]
 mod freed;
@@ -62,6 +63,7 @@ fn record(id: &str, uid: &str, version: u64, status: Status) -> ObservedRecord {
         by_helm: false,
         settled: None,
         stored: None,
+        chart_proven: false,
     }
 }
 

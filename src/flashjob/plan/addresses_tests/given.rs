@@ -14,7 +14,7 @@ fn recorded(who: &Identity, config: Value, chart: Value, proven: bool) -> Observ
     let stored = Arc::make_mut(record.stored.as_mut().unwrap());
     stored.record.config = config;
     stored.record.chart.values = chart.into();
-    stored.chart_proven = proven;
+    record.chart_proven = proven;
     record.has_pod = false;
     record
 }

@@ -246,7 +246,7 @@ fn the_id_of_an_attempt_is_the_last_part_of_its_pod_s_name_here_too() {
     let device = "7e4a6e7b-bee6-4fac-bdea-43d671baaa15";
     let pod = pod_name("lamps", device);
     assert_eq!(pod.rsplit('-').next(), Some(attempt_id(device)));
-    let own = crate::release::attempt_id(JOB, 1, 1, "nonce");
+    let own = crate::flash_pod::intent::attempt_id(JOB, 1, 1, "nonce");
     assert_ne!(own.len(), attempt_id(device).len());
     let identity = |id| Identity {
         uuid: device.into(),

@@ -5,13 +5,11 @@
 use jiff::Timestamp;
 
 use super::AttemptGoal;
-use crate::{
-    flashjob::{
-        observe::{ledger::Attempt, memory::Memory, waits::Deadlines},
-        plan::attempt::state_machine::{PodState, RecordState},
-    },
-    release::Status,
+use crate::flashjob::{
+    observe::{ledger::Attempt, memory::Memory, waits::Deadlines},
+    plan::attempt::state_machine::{PodState, RecordState},
 };
+use helm_release::Status;
 
 pub(super) fn pod_state(attempt: &Attempt, memory: &Memory) -> PodState {
     match &attempt.pod {

@@ -20,8 +20,8 @@ use crate::{
         },
         plan::attempt::{adoption, retry::cut_off, state_machine::JobState},
     },
-    release::Status,
 };
+use helm_release::Status;
 
 /// Row 6: somebody uninstalled the release before its Pod was created: no flash began, and the device begins anew.
 pub(super) fn uninstalled(attempt: &Attempt) -> Decision {

@@ -9,7 +9,7 @@ use crate::flashjob::observe::{
     ledger::{Attempt, Ledger},
     objects::Identity,
 };
-use crate::release::Status;
+use helm_release::Status;
 
 /// The highest number that is known of each device, by UUID.
 #[derive(Debug, Default)]

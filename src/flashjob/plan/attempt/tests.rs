@@ -4,16 +4,14 @@
 use rstest::rstest;
 
 use super::*;
-use crate::{
-    flashjob::{
-        fixtures::{
-            BOUNDS, address, at, attempt, ended, found, identity, pod, record, running, service,
-        },
-        observe::objects::{ContainerSight, ObservedRecord, ObservedService},
-        verdict::Outcome,
+use crate::flashjob::{
+    fixtures::{
+        BOUNDS, address, at, attempt, ended, found, identity, pod, record, running, service,
     },
-    release::Status,
+    observe::objects::{ContainerSight, ObservedRecord, ObservedService},
+    verdict::Outcome,
 };
+use helm_release::Status;
 
 #[path = "tests/ending.rs"]
 mod ended_attempt;

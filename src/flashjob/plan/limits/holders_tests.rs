@@ -6,7 +6,7 @@ use crate::flashjob::{
     fixtures::{Scene, at, identity, record, running, take_in},
     observe::objects::{AttemptKey, Identity},
 };
-use crate::release::Status;
+use helm_release::Status;
 
 /// Somebody else's attempt that holds a slot.
 fn holder(number: usize, namespace: &str, job: Option<&str>) -> Identity {

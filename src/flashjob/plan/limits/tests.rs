@@ -30,8 +30,8 @@ use crate::{
         spec::job::Job,
         status,
     },
-    release::Status,
 };
+use helm_release::Status;
 
 /// A device of the lab: its gateway, where it shows one, and the nodes that see it.
 type Place = (Option<&'static str>, &'static [&'static str]);

@@ -9,8 +9,8 @@ use crate::{
         fixtures::{Scene, address, at, found, identity, record, running, service, spec, take_in},
         plan::attempt::Step,
     },
-    release::Status,
 };
+use helm_release::Status;
 
 /// A job of so many devices with this in its spec, after the pass that stores its first step.
 fn scene(devices: usize, more: &Value) -> Scene {

@@ -1,9 +1,7 @@
 //! What she makes: copies, forgeries, faked ends.
 
-use flashjob_operator::{
-    names::{ANNOTATION_ENDPOINT, ANNOTATION_JOB, LABEL_JOB_UID},
-    release::Status,
-};
+use flashjob_operator::names::{ANNOTATION_ENDPOINT, ANNOTATION_JOB, LABEL_JOB_UID};
+use helm_release::Status;
 use kube::{
     Api,
     api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams},

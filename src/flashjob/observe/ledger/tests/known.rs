@@ -167,7 +167,7 @@ fn the_version_that_a_device_had_is_told_by_its_record(
 ) {
     let mut record = numbered(&identity("a", "192.0.2.7:80"), 1, Status::Deployed);
     let stored = Arc::make_mut(record.stored.as_mut().unwrap());
-    stored.record.intent.as_mut().unwrap().device.version = version.into();
+    stored.record.attachment.as_mut().unwrap().device.version = version.into();
     let mut ledger = Ledger::default();
     ledger.see_record(record);
     assert_eq!(ledger.attempt(&key()).unwrap().from_version(), told);

@@ -1,20 +1,26 @@
 //! The write-ahead intent: what one attempt is about to do to one device, frozen before anything is created.
 //!
-//! Pure. It travels inside the record (see the folder's documentation on where), and its labels on every object of the attempt.
+//! Pure. It travels inside the release record, as a file of the chart (the README of `crates/helm-release` says why there), and its
+//! labels on every object of the attempt. A person's `helm upgrade` brings a chart without it, and so makes no intent of ours;
+//! `helm rollback` copies it, which [`is_foreign`] tells.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use helm_release::{Attachment, NameError, validate};
+
 use crate::{
     device::Footprint,
-    names::{LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_ROUND},
-    seal::ContentSeal,
+    names::{LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_REVISION, LABEL_ROUND, RELEASE_PREFIX},
 };
 
-/// Path of the intent among the files of the record's chart.
-pub const INTENT_FILE: &str = "flashjob.nbfc.io/intent.json";
+/// A release record of the operator.
+pub type Record = helm_release::Record<Intent>;
+/// A release record of the operator as it is stored.
+pub type Stored = helm_release::Stored<Intent>;
+
 /// Length of an attempt id: `flash-<uuid>-<id>` then fits Helm's 53 characters too.
 const ID_LENGTH: usize = 10;
 
@@ -43,6 +49,21 @@ pub struct Intent {
     /// The seal over all of this and what it is recorded with; absent until the operator seals it, and in what others wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<ContentSeal>,
+}
+
+/// The seal of a record's content, see [`crate::seal`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ContentSeal {
+    /// SHA-256 of the merged overrides.
+    pub values: String,
+    /// SHA-256 of the chart.
+    pub chart: String,
+    /// uid of the Pod, once the operator's own write returned it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod_uid: Option<String>,
+    /// The seal over intent, digests and uid.
+    pub seal: String,
 }
 
 /// A `FlashJob`, named beyond doubt.
@@ -107,17 +128,49 @@ pub struct InstanceRef {
     pub namespace: String,
 }
 
-impl Intent {
-    /// The labels that tie an object to this attempt.
-    #[must_use]
-    pub fn labels(&self) -> BTreeMap<String, String> {
-        BTreeMap::from([
-            (LABEL_JOB_UID.to_owned(), self.job.uid.clone()),
-            (LABEL_ATTEMPT.to_owned(), self.attempt_id.clone()),
-            (LABEL_ROUND.to_owned(), self.round.to_string()),
-        ])
+impl Attachment for Intent {
+    const FILE: &'static str = "flashjob.nbfc.io/intent.json";
+
+    fn to_bytes(&self) -> Vec<u8> {
+        // Types of text, numbers and sorted maps: never a failure.
+        serde_json::to_vec(self).unwrap_or_default()
     }
 
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    /// The labels that tie a record to its attempt, and the revision that the operator means it to be.
+    fn labels(intent: Option<&Self>, revision: u32) -> BTreeMap<String, String> {
+        let mut labels = BTreeMap::from([(LABEL_REVISION.to_owned(), revision.to_string())]);
+        if let Some(intent) = intent {
+            labels.insert(LABEL_JOB_UID.to_owned(), intent.job.uid.clone());
+            labels.insert(LABEL_ATTEMPT.to_owned(), intent.attempt_id.clone());
+            labels.insert(LABEL_ROUND.to_owned(), intent.round.to_string());
+        }
+        labels
+    }
+}
+
+/// Whether somebody else wrote this revision: its label `revision` is missing or that of the one it was made from.
+///
+/// Helm copies labels on upgrade and rollback, so all other labels of the operator prove nothing.
+#[must_use]
+pub fn is_foreign(stored: &Stored) -> bool {
+    stored.labels.get(LABEL_REVISION) != Some(&stored.record.version.to_string())
+}
+
+/// The release name of a device: `flash-<uuid>`.
+///
+/// # Errors
+/// If the result is not a release name, because the UUID is not one.
+pub fn release_name(uuid: &str) -> Result<String, NameError> {
+    let name = format!("{RELEASE_PREFIX}{uuid}");
+    validate(&name)?;
+    Ok(name)
+}
+
+impl Intent {
     /// Whether the id follows from the fields: a record edited by hand fails this.
     #[must_use]
     pub fn is_consistent(&self) -> bool {
@@ -153,40 +206,5 @@ pub fn attempt_id(job_uid: &str, round: u32, attempt: u32, nonce: &str) -> Strin
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn an_attempt_id_never_changes_between_versions_of_the_operator() {
-        assert_eq!(
-            attempt_id("5f0c7a52-8a51-4bb3-9d0e-2b8f1a2c3d4e", 1, 2, "n0nce"),
-            "olb3di6fvb"
-        );
-    }
-
-    #[test]
-    fn every_part_of_an_attempt_changes_its_id() {
-        let ids = HashSet::from([
-            attempt_id("a", 1, 1, "n"),
-            attempt_id("b", 1, 1, "n"),
-            attempt_id("a", 2, 1, "n"),
-            attempt_id("a", 1, 2, "n"),
-            attempt_id("a", 1, 1, "m"),
-            attempt_id("an", 1, 1, ""),
-        ]);
-        assert_eq!(ids.len(), 6);
-    }
-
-    proptest! {
-        #[test]
-        fn an_attempt_id_is_ten_lower_case_letters_and_digits(uid: String, round: u32, attempt: u32, nonce: String) {
-            let id = attempt_id(&uid, round, attempt, &nonce);
-            prop_assert_eq!(id.len(), ID_LENGTH);
-            prop_assert!(id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()));
-        }
-    }
-}
+#[path = "intent_tests.rs"]
+mod tests;

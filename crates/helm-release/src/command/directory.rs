@@ -1,7 +1,7 @@
-//! The directory in which the engine keeps its files: one a process, below the system's directory for temporary files.
+//! The directory in which the files for helm are kept: one a process, below the system's directory for temporary files.
 //!
 //! It goes with the process. What a process left that was killed goes when the next one starts: each holds a lock in its own,
-//! which the kernel takes from the dead. Process ids would not do: in a container every operator has the same.
+//! which the kernel takes from the dead. Process ids would not do: in a container every process has the same.
 
 use std::{
     fs::{self, File},
@@ -12,7 +12,6 @@ use std::{
 
 use tempfile::TempDir;
 
-const PREFIX: &str = "flashjob-helm-";
 const LOCK: &str = "lock";
 
 /// A directory of this process, locked for as long as it is needed.
@@ -23,16 +22,16 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// Makes a directory below `parent` and removes those there that dead processes left.
-    pub(super) fn create(parent: &Path) -> io::Result<Self> {
-        let files = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
+    /// Makes a directory below `parent` and removes those of this prefix that dead processes left there.
+    pub(super) fn create(parent: &Path, prefix: &str) -> io::Result<Self> {
+        let files = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?;
         let draft = files.path().join("lock.draft");
         let lock = File::create(&draft)?;
         lock.lock()?;
         // By this name it is known only once it is held.
         fs::rename(draft, files.path().join(LOCK))?;
         let owner = fs::symlink_metadata(files.path())?.uid();
-        if let Err(error) = sweep(parent, owner) {
+        if let Err(error) = sweep(parent, prefix, owner) {
             tracing::warn!(directory = %parent.display(), error = %error, "files of earlier helm processes could not be looked for");
         }
         Ok(Self { files, _lock: lock })
@@ -44,10 +43,10 @@ impl Directory {
 }
 
 /// Removes what dead processes of this user left below `parent`.
-fn sweep(parent: &Path, owner: u32) -> io::Result<()> {
+fn sweep(parent: &Path, prefix: &str, owner: u32) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let entry = entry?;
-        let named = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        let named = entry.file_name().to_string_lossy().starts_with(prefix);
         // Not of what a link leads to: anybody may write into this directory.
         let ours = named
             && entry
@@ -78,6 +77,8 @@ fn abandoned(directory: &Path) -> Option<File> {
 mod tests {
     use super::*;
 
+    const PREFIX: &str = "example-helm-";
+
     fn names(parent: &Path) -> Vec<String> {
         let entries = fs::read_dir(parent).unwrap();
         let mut names: Vec<_> = entries
@@ -98,12 +99,12 @@ mod tests {
         fs::write(parent.path().join("else").join(LOCK), "").unwrap();
         let link = parent.path().join(format!("{PREFIX}link"));
         std::os::unix::fs::symlink(parent.path().join("else"), link).unwrap();
-        let first = Directory::create(parent.path()).unwrap();
-        let second = Directory::create(parent.path()).unwrap();
+        let first = Directory::create(parent.path(), PREFIX).unwrap();
+        let second = Directory::create(parent.path(), PREFIX).unwrap();
         assert!(first.path().is_dir() && second.path().is_dir());
         assert!(!killed.exists());
         drop((first, second));
-        let kept = ["else", "flashjob-helm-link", "flashjob-helm-starting"];
+        let kept = ["else", "example-helm-link", "example-helm-starting"];
         assert_eq!(names(parent.path()), kept);
     }
 
@@ -121,7 +122,7 @@ mod tests {
             .unwrap();
         let mut held = [0; 5];
         io::Read::read_exact(owner.stdout.as_mut().unwrap(), &mut held).unwrap();
-        drop(Directory::create(parent.path()).unwrap());
+        drop(Directory::create(parent.path(), PREFIX).unwrap());
         assert!(theirs.exists(), "its owner lives");
         // flock(1) passes the lock on to what it runs: both have to die.
         let children = format!("/proc/{0}/task/{0}/children", owner.id());
@@ -132,7 +133,7 @@ mod tests {
         }
         owner.wait().unwrap();
         while theirs.exists() {
-            drop(Directory::create(parent.path()).unwrap());
+            drop(Directory::create(parent.path(), PREFIX).unwrap());
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
     }

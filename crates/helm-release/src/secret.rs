@@ -9,9 +9,12 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{DecodeError, Key, NameError, Record, decode, encode, validate};
-use crate::names::{LABEL_REVISION, RELEASE_SECRET_TYPE};
+use super::{
+    Attachment, DecodeError, Key, NameError, NoAttachment, Record, decode, encode, validate,
+};
 
+/// Type of a Secret that holds a release record.
+pub const SECRET_TYPE: &str = "helm.sh/release.v1";
 /// Labels that are Helm's own; any other label of a release Secret is a user label (`helm list --selector`).
 pub const RESERVED_LABELS: [&str; 6] = [
     "owner",
@@ -91,12 +94,12 @@ pub enum Stamp {
     Modified(Timestamp),
 }
 
-/// The Secret of a record: Helm's labels, the intent's, the label `revision`, then `user_labels`.
+/// The Secret of a record: Helm's labels, those of the attachment, then `user_labels`.
 ///
 /// # Errors
 /// If the release name is not valid, a user label is one of Helm's own, or the record does not fit into a Secret.
-pub fn secret(
-    record: &Record,
+pub fn secret<A: Attachment>(
+    record: &Record<A>,
     user_labels: &BTreeMap<String, String>,
     stamp: Stamp,
 ) -> Result<Secret, SecretError> {
@@ -115,21 +118,21 @@ pub fn secret(
             labels: Some(labels(record, user_labels, stamp)?),
             ..ObjectMeta::default()
         },
-        type_: Some(RELEASE_SECRET_TYPE.to_owned()),
+        type_: Some(SECRET_TYPE.to_owned()),
         data: Some(BTreeMap::from([(DATA_KEY.to_owned(), ByteString(bytes))])),
         ..Secret::default()
     })
 }
 
-fn key(record: &Record) -> Key {
+fn key<A>(record: &Record<A>) -> Key {
     Key {
         release: record.name.clone(),
         revision: record.version,
     }
 }
 
-fn labels(
-    record: &Record,
+fn labels<A: Attachment>(
+    record: &Record<A>,
     user_labels: &BTreeMap<String, String>,
     stamp: Stamp,
 ) -> Result<BTreeMap<String, String>, SecretError> {
@@ -147,10 +150,9 @@ fn labels(
         Stamp::Modified(time) => ("modifiedAt", time),
     };
     let mut labels = user_labels.clone();
-    labels.extend(record.intent.iter().flat_map(super::Intent::labels));
+    labels.extend(A::labels(record.attachment.as_ref(), record.version));
     labels.extend(
         [
-            (LABEL_REVISION, record.version.to_string()),
             ("owner", "helm".to_owned()),
             ("name", record.name.clone()),
             ("status", record.info.status.to_string()),
@@ -164,9 +166,9 @@ fn labels(
 
 /// A record read from the cluster, with what is needed to write it back or delete it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Stored {
+pub struct Stored<A = NoAttachment> {
     /// The record; its name, namespace and version are those of the Secret.
-    pub record: Record,
+    pub record: Record<A>,
     /// User labels: every label that is not Helm's own.
     pub labels: BTreeMap<String, String>,
     /// `metadata.uid`, the precondition of a delete.
@@ -179,11 +181,9 @@ pub struct Stored {
     pub modified_at: Option<Timestamp>,
     /// Whether the Secret is being deleted.
     pub deleting: bool,
-    /// Whether the chart is known to be the one that the operator recorded: helm may write one down in another way.
-    pub chart_proven: bool,
 }
 
-impl Stored {
+impl<A: Attachment> Stored<A> {
     /// Reads a release Secret.
     ///
     /// # Errors
@@ -224,11 +224,11 @@ impl Stored {
     /// A record that was written as it is: the API server answered with this Secret, and with the bytes that were sent. They need
     /// not be read.
     #[must_use]
-    pub fn written(answer: &Secret, record: Record) -> Self {
+    pub fn written(answer: &Secret, record: Record<A>) -> Self {
         Self::of(record, &answer.metadata)
     }
 
-    fn of(record: Record, meta: &ObjectMeta) -> Self {
+    fn of(record: Record<A>, meta: &ObjectMeta) -> Self {
         let mut labels = meta.labels.clone().unwrap_or_default();
         let modified_at = labels
             .get("modifiedAt")
@@ -242,23 +242,14 @@ impl Stored {
             created_at: meta.creation_timestamp.as_ref().map(|time| time.0),
             modified_at: modified_at.and_then(|seconds| Timestamp::from_second(seconds).ok()),
             deleting: meta.deletion_timestamp.is_some(),
-            chart_proven: true,
         }
-    }
-
-    /// Whether somebody else wrote this revision: its label `revision` is missing or that of the one it was made from.
-    ///
-    /// Helm copies labels on upgrade and rollback, so all other labels of the operator prove nothing.
-    #[must_use]
-    pub fn is_foreign(&self) -> bool {
-        self.labels.get(LABEL_REVISION) != Some(&self.record.version.to_string())
     }
 
     /// The Secret that replaces this one with `record`, refused by the API server if anybody wrote it since.
     ///
     /// # Errors
     /// As [`secret`].
-    pub fn replace(&self, record: &Record, now: Timestamp) -> Result<Secret, SecretError> {
+    pub fn replace(&self, record: &Record<A>, now: Timestamp) -> Result<Secret, SecretError> {
         let mut secret = secret(record, &self.labels, Stamp::Modified(now))?;
         secret.metadata.uid = Some(self.uid.clone());
         secret.metadata.resource_version = Some(self.resource_version.clone());

@@ -1,7 +1,7 @@
-//! The files of one upgrade: the chart as a directory and the values as a file, readable by the operator alone.
+//! The files of one upgrade: the chart as a directory and the values as a file, readable by this user alone.
 //!
-//! Writes below the engine's temporary directory; everything goes when the value is dropped. A directory an upgrade, not a chart:
-//! `Chart.yaml` bears the firmware's version and the intent is one of the files, so that both end up in helm's own record.
+//! Writes below this process' temporary directory; everything goes when the value is dropped. A directory an upgrade, not a chart:
+//! `Chart.yaml` may bear another app version and the attachment is one of the files, so that both end up in helm's own record.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -13,7 +13,7 @@ use serde_json::ser::{Formatter, Serializer};
 use tempfile::{NamedTempFile, TempDir};
 
 use super::Upgrade;
-use crate::release::{INTENT_FILE, metadata_json};
+use crate::encode::metadata_json;
 use helm_chart::Chart;
 
 /// Files on disk for one helm process.
@@ -35,11 +35,9 @@ impl Workspace {
             .prefix("chart-")
             .tempdir_in(parent)?;
         write_chart(chart.path(), &upgrade.chart)?;
-        put(
-            chart.path(),
-            INTENT_FILE,
-            &serde_json::to_vec(&upgrade.intent)?,
-        )?;
+        if let Some(file) = &upgrade.attachment {
+            put(chart.path(), &file.name, &file.data)?;
+        }
         Ok(Self { chart, values })
     }
 
@@ -63,7 +61,7 @@ fn write_chart(root: &Path, chart: &Chart) -> io::Result<()> {
         files,
     } = chart;
     for file in files.iter().chain(templates.iter()) {
-        // What .helmignore names was left out when the chart was loaded; here it could only hide the intent.
+        // What .helmignore names was left out when the chart was loaded; here it could only hide the attachment.
         if file.name != ".helmignore" {
             put(root, &file.name, &file.data)?;
         }

@@ -1,11 +1,10 @@
-//! The helm engine: `helm upgrade --install` and `helm uninstall` as child processes, a bounded number at a time.
+//! The helm program: `helm upgrade --install`, `helm template` and `helm uninstall` as child processes, a bounded number at a time.
 //!
-//! Runs processes and writes temporary files; talks to no API itself. Nothing waits in the caller: [`Helm::try_start`] says
-//! `Busy` or returns a [`Running`] that becomes an [`Outcome`]. A device takes two upgrades: the Service alone (`externalIP`
-//! empty), then, with its address known, the Pod; each is a revision of its own.
+//! Runs processes and writes temporary files; talks to no API itself. [`Helm::start`] waits for a free slot and returns a
+//! [`Running`], which becomes an [`Outcome`].
 //!
-//! A child never outlives the operator: it is stopped by [`Helm::stop_all`] when the lease is lost, and killed by the kernel when
-//! the operator dies (where `setpriv` exists; in the container the PID namespace does it).
+//! A child never outlives its parent: [`Helm::stop_all`] stops it, and the kernel kills it when the parent dies (where `setpriv`
+//! exists; in a container the PID namespace does it).
 
 mod call;
 mod directory;
@@ -58,13 +57,31 @@ pub struct Settings {
     /// Whether installing and upgrading runs the chart's hooks. Uninstalling never does: the hooks would be those of a record,
     /// which others can write.
     pub hooks: bool,
+    /// What the name of the temporary directory begins with. A directory of that prefix whose process is dead is removed at start.
+    pub directory_prefix: &'static str,
+}
+
+impl Default for Settings {
+    /// The helm on PATH, the Pod's own service account, four processes at once of up to five minutes, ten revisions, no hooks.
+    fn default() -> Self {
+        Self {
+            binary: None,
+            kubeconfig: None,
+            processes: 4,
+            timeout: Duration::from_mins(5),
+            grace: Duration::from_secs(10),
+            history_max: 10,
+            hooks: false,
+            directory_prefix: "helm-release-",
+        }
+    }
 }
 
 /// Why no usable helm was found.
 #[derive(Debug, thiserror::Error)]
 pub enum HelmError {
     /// Not on PATH, or not at the given path.
-    #[error("helm program {name} is not found; install helm or choose the native engine")]
+    #[error("helm program {name} is not found")]
     NotFound {
         /// What was looked for.
         name: String,
@@ -89,7 +106,7 @@ pub enum HelmError {
         found: Version,
     },
     /// No temporary directory or no thread.
-    #[error("helm engine cannot be set up")]
+    #[error("running helm cannot be set up")]
     SetUp(#[source] std::io::Error),
 }
 
@@ -159,21 +176,6 @@ impl Helm {
         &self.shared.version
     }
 
-    /// Starts an operation if a slot is free, without waiting.
-    ///
-    /// # Errors
-    /// [`StartError::Busy`] if all slots are taken; otherwise as [`Helm::start`].
-    pub fn try_start(&self, operation: Operation) -> Result<Running, StartError> {
-        check(&operation)?;
-        if self.is_stopping() {
-            return Err(StartError::Stopping);
-        }
-        let slot = Arc::clone(&self.shared.slots)
-            .try_acquire_owned()
-            .map_err(|_| StartError::Busy)?;
-        self.run(operation, slot)
-    }
-
     /// Starts an operation once a slot is free. Dropping the future gives up the wait.
     ///
     /// # Errors
@@ -191,7 +193,7 @@ impl Helm {
         self.shared.stopping.borrow().is_some()
     }
 
-    /// Stops every process and starts none any more; returns when the last one is gone. For a lost lease and for shutdown.
+    /// Stops every process and starts none any more; returns when the last one is gone.
     /// `grace` is what lies between SIGTERM and SIGKILL: short where somebody else may lead soon.
     pub async fn stop_all(&self, grace: Duration) {
         self.shared.stopping.send_replace(Some(grace));

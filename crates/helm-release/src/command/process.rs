@@ -1,6 +1,6 @@
 //! One child process: its own group, bounded output, SIGTERM before SIGKILL.
 //!
-//! Starts and signals processes, nothing else. Called by the helm engine alone.
+//! Starts and signals processes, nothing else. It knows nothing of helm.
 
 use std::future::Future;
 use std::io;
@@ -56,7 +56,7 @@ struct Order {
 }
 
 /// The thread that starts every child. The kernel's parent-death signal is sent when the *thread* that started a child ends, so
-/// a pooled thread, which may end any time, would kill a flash in progress.
+/// a pooled thread, which may end any time, would kill helm at work.
 pub(super) struct Spawner {
     order_tx: mpsc::Sender<Order>,
 }

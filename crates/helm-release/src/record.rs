@@ -7,12 +7,12 @@ use std::fmt;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Intent;
+use super::NoAttachment;
 use helm_chart::Chart;
 
-/// One revision of a release.
+/// One revision of a release, with a caller's own `A` attached.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Record {
+pub struct Record<A = NoAttachment> {
     /// Release name, see [`super::validate`].
     pub name: String,
     /// Namespace of the release and of its objects.
@@ -27,12 +27,12 @@ pub struct Record {
     pub manifest: String,
     /// State and times.
     pub info: Info,
-    /// The chart that the manifest was rendered from, without the intent.
+    /// The chart that the manifest was rendered from, without the attachment.
     pub chart: Chart,
-    /// Hooks as Helm stored them; the operator's own records have none.
+    /// Hooks as Helm stored them.
     pub hooks: Vec<Value>,
-    /// What the operator means to do; none in a record that it did not write.
-    pub intent: Option<Intent>,
+    /// The caller's own data; none in a record that somebody else wrote.
+    pub attachment: Option<A>,
 }
 
 /// State and times of a revision.
@@ -58,7 +58,7 @@ pub enum ApplyMethod {
     /// Client-side apply: Helm 3, and old records.
     #[default]
     ClientSide,
-    /// Server-side apply: Helm 4 and the native engine.
+    /// Server-side apply: Helm 4.
     ServerSide,
 }
 

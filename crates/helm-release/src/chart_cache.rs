@@ -1,7 +1,7 @@
-//! The part of a record that is the same for every device of a chart, compressed once.
+//! The part of a record that is the same for every release of a chart, compressed once.
 //!
-//! Templates, schema, values and files are nine tenths of a record, and compressing them is most of what a device costs the
-//! operator. Deflate blocks that refer to nothing outside can be put side by side (RFC 1951, 3.2.3), and the checksum of the
+//! Templates, schema, values and files are nine tenths of a record, and compressing them is most of what writing one costs. Deflate
+//! blocks that refer to nothing outside can be put side by side (RFC 1951, 3.2.3), and the checksum of the
 //! whole follows from those of its parts: the result is one ordinary gzip member.
 
 use std::io::Write as _;
@@ -13,21 +13,20 @@ use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
 use serde_json::{Value, json};
 
-use super::INTENT_FILE;
 use helm_chart::{Chart, File};
 
 /// RFC 1952: deflate, no flags, no time, best compression, no operating system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255];
 
-/// A stretch of text, compressed so that it can stand anywhere.
+/// A part of a text, compressed so that it can stand anywhere.
 #[derive(Debug)]
-struct Stretch {
+struct Part {
     deflated: Vec<u8>,
     crc: Crc,
 }
 
-impl Stretch {
-    /// Compresses text; after the last stretch nothing follows.
+impl Part {
+    /// Compresses text; after the last part nothing follows.
     fn new(text: &str, last: bool) -> Self {
         let mut deflate = DeflateEncoder::new(Vec::new(), Compression::best());
         let mut crc = Crc::new();
@@ -47,39 +46,40 @@ impl Stretch {
 }
 
 /// The gzip of two texts, one after the other; the latter is known already.
-fn gzip(before: &str, known: &Stretch) -> Vec<u8> {
-    let before = Stretch::new(before, false);
+fn gzip(before: &str, known: &Part) -> Vec<u8> {
+    let before = Part::new(before, false);
     let mut packed = HEADER.to_vec();
     let mut crc = Crc::new();
-    for stretch in [&before, known] {
-        packed.extend_from_slice(&stretch.deflated);
-        crc.combine(&stretch.crc);
+    for part in [&before, known] {
+        packed.extend_from_slice(&part.deflated);
+        crc.combine(&part.crc);
     }
     packed.extend_from_slice(&crc.sum().to_le_bytes());
     packed.extend_from_slice(&crc.amount().to_le_bytes());
     packed
 }
 
-/// What of a chart does not depend on the device or the firmware, and its part of the record.
+/// What of a chart does not depend on its metadata, and its part of the record.
 #[derive(Debug)]
-struct Bulk {
+struct CachedChart {
     /// The chart; its metadata are not part of it.
     chart: Chart,
-    /// Whether a file stands before those of the chart.
-    after_intent: bool,
-    stretch: Stretch,
+    /// Name of the file that stands before those of the chart.
+    attached: Option<String>,
+    part: Part,
 }
 
-/// The last one that was needed: nearly always every device has the same chart.
-static LAST: Mutex<Option<Arc<Bulk>>> = Mutex::new(None);
+/// The last one that was needed: many releases of one chart are written one after the other.
+static LAST: Mutex<Option<Arc<CachedChart>>> = Mutex::new(None);
 
 /// The gzip of a record whose text is `before`, the fields of its chart but `metadata`, and what closes the record.
-pub(super) fn pack(mut before: String, chart: &Chart, intent: Option<&File>) -> Vec<u8> {
+pub(super) fn pack(mut before: String, chart: &Chart, attached: Option<&File>) -> Vec<u8> {
     before.push_str(r#""files":["#);
-    if let Some(intent) = intent {
-        before.push_str(&file_json(intent).to_string());
+    if let Some(file) = attached {
+        before.push_str(&file_json(file).to_string());
     }
-    gzip(&before, &bulk_of(chart, intent.is_some()).stretch)
+    let attached = attached.map(|file| file.name.as_str());
+    gzip(&before, &cached(chart, attached).part)
 }
 
 /// The same chart, sharing what is equal with the last one that was written: records that are read differ in hardly anything.
@@ -88,7 +88,7 @@ pub(super) fn shared(chart: Chart) -> Chart {
     shared_with(last.as_deref(), chart)
 }
 
-fn shared_with(last: Option<&Bulk>, chart: Chart) -> Chart {
+fn shared_with(last: Option<&CachedChart>, chart: Chart) -> Chart {
     match last {
         Some(last) if last.is_of(&chart) => Chart {
             metadata: chart.metadata,
@@ -98,19 +98,19 @@ fn shared_with(last: Option<&Bulk>, chart: Chart) -> Chart {
     }
 }
 
-fn bulk_of(chart: &Chart, after_intent: bool) -> Arc<Bulk> {
+fn cached(chart: &Chart, attached: Option<&str>) -> Arc<CachedChart> {
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    let same = |last: &&Arc<Bulk>| last.after_intent == after_intent && last.is_of(chart);
+    let same = |last: &&Arc<CachedChart>| last.attached.as_deref() == attached && last.is_of(chart);
     if let Some(known) = last.as_ref().filter(same) {
         return Arc::clone(known);
     }
-    let bulk = Arc::new(Bulk::new(chart, after_intent));
-    *last = Some(Arc::clone(&bulk));
-    bulk
+    let new = Arc::new(CachedChart::new(chart, attached));
+    *last = Some(Arc::clone(&new));
+    new
 }
 
-impl Bulk {
-    fn new(chart: &Chart, after_intent: bool) -> Self {
+impl CachedChart {
+    fn new(chart: &Chart, attached: Option<&str>) -> Self {
         let Chart {
             metadata: _,
             values,
@@ -118,12 +118,12 @@ impl Bulk {
             templates,
             files,
         } = chart;
-        // The intent's place belongs to the intent: a chart cannot bring one along.
+        // That name belongs to the attachment: a chart cannot bring one along.
         let kept = files
             .iter()
-            .filter(|file| !after_intent || file.name != INTENT_FILE);
+            .filter(|file| attached != Some(file.name.as_str()));
         let kept: Vec<String> = kept.map(|file| file_json(file).to_string()).collect();
-        let comma = if after_intent && !kept.is_empty() {
+        let comma = if attached.is_some() && !kept.is_empty() {
             ","
         } else {
             ""
@@ -137,8 +137,8 @@ impl Bulk {
         );
         Self {
             chart: chart.clone(),
-            after_intent,
-            stretch: Stretch::new(&text, true),
+            attached: attached.map(str::to_owned),
+            part: Part::new(&text, true),
         }
     }
 
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn a_chart_that_is_read_shares_what_it_has_in_common_with_the_last_one_and_keeps_what_differs()
     {
-        let last = Bulk::new(&chart("one"), true);
+        let last = CachedChart::new(&chart("one"), Some("example.com/note"));
         let same = shared_with(Some(&last), chart("one"));
         assert!(Arc::ptr_eq(&same.templates, &last.chart.templates));
         assert!(Arc::ptr_eq(&same.values, &last.chart.values));
@@ -201,10 +201,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn stretches_side_by_side_are_one_gzip_member_of_the_whole_text(
+        fn parts_side_by_side_are_one_gzip_member_of_the_whole_text(
             before in ".{0,200}", after in "[a-c]{0,2000}",
         ) {
-            let packed = gzip(&before, &Stretch::new(&after, true));
+            let packed = gzip(&before, &Part::new(&after, true));
             let mut text = String::new();
             let mut reader = GzDecoder::new(&packed[..]);
             reader.read_to_string(&mut text).unwrap();

@@ -1,4 +1,4 @@
-//! What helm's error text means: one reason that the operator acts upon, and a message for people.
+//! What helm's error text means: one reason to act upon, and a message for people.
 //!
 //! Pure. Helm has no error codes, so the words of Helm 3 and 4 and of the API server are matched, the most specific first.
 
@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 
 use super::process::{Ended, Finished};
-use crate::display;
+use helm_chart::text;
 
 /// Longest message kept.
 const MAX_MESSAGE: usize = 1024;
@@ -104,7 +104,7 @@ pub enum Reason {
     SchemaViolation,
     /// The chart cannot be rendered with these values.
     TemplateError,
-    /// The operator lacks a right.
+    /// The user that helm runs as lacks a right.
     Forbidden,
     /// A quota is used up.
     QuotaExceeded,
@@ -118,7 +118,7 @@ pub enum Reason {
     Unreachable,
     /// Helm, or what it waited for, took too long.
     Timeout,
-    /// Helm was stopped, by the operator or by a signal.
+    /// Helm was stopped, by its caller or by a signal.
     Killed,
     /// There is no usable kubeconfig or service account.
     NoKubernetes,
@@ -202,7 +202,7 @@ impl Failure {
             ),
             Ended::Stopped => with(
                 Reason::Killed,
-                "helm was stopped by the operator".to_owned(),
+                "helm was stopped before it ended".to_owned(),
                 None,
             ),
             Ended::TimedOut(limit) => with(
@@ -255,7 +255,7 @@ impl Failure {
     pub(super) fn abandoned() -> Self {
         Self {
             reason: Reason::Killed,
-            message: "the operator ended before helm did".to_owned(),
+            message: "the process that ran helm ended first".to_owned(),
             exit_code: None,
         }
     }
@@ -287,8 +287,8 @@ fn message(stderr: &str) -> String {
     shorten(printable.trim())
 }
 
-fn shown(text: &str) -> String {
-    display::prose(text, MAX_MESSAGE).into_owned()
+fn shown(said: &str) -> String {
+    text::prose(said, MAX_MESSAGE).into_owned()
 }
 
 fn shorten(text: &str) -> String {

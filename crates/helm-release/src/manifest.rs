@@ -1,6 +1,6 @@
 //! What a record's stored manifest holds: which objects, and whether a Pod is among them.
 //!
-//! Pure. The recovery of an attempt asks whether its Pod was ever part of the release; `helm uninstall` acts on the same text.
+//! Pure. `helm uninstall` and `helm rollback` act on the same text.
 
 use serde::Deserialize;
 
@@ -79,7 +79,7 @@ fn collect(document: Document, found: &mut Vec<ObjectRef>) {
 
 /// Whether a Pod may have been created from this manifest.
 ///
-/// A manifest that cannot be read counts as holding one: to take a flash for not begun would flash the device twice.
+/// A manifest that cannot be read counts as holding one: a Pod that is overlooked might be created twice.
 #[must_use]
 pub fn has_pod(manifest: &str) -> bool {
     objects(manifest).map_or(true, |found| {

@@ -11,7 +11,6 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
-use crate::release::{FrozenDevice, Intent, JobRef, attempt_id};
 use helm_chart::{Chart, Metadata};
 
 /// A directory with a `helm` that answers `version` and otherwise runs `body`.
@@ -44,6 +43,7 @@ fn settings(directory: &Path) -> Settings {
         grace: Duration::from_millis(200),
         history_max: 7,
         hooks: false,
+        directory_prefix: "example-helm-",
     }
 }
 
@@ -57,16 +57,15 @@ async fn helm(body: &str) -> (Helm, TempDir) {
 
 fn uninstall() -> Operation {
     Operation::Uninstall(Uninstall {
-        release: "flash-a".into(),
+        release: "greeting".into(),
         namespace: "lab".into(),
     })
 }
 
 fn upgrade() -> Upgrade {
     Upgrade {
-        release: "flash-a".into(),
+        release: "greeting".into(),
         namespace: "lab".into(),
-        revision: 3,
         chart: Arc::new(Chart {
             metadata: Metadata {
                 name: "c".into(),
@@ -87,24 +86,15 @@ fn upgrade() -> Upgrade {
                 data: b"*\n".to_vec(),
             }]),
         }),
-        values: json!({"firmware": "a,b=c"}),
-        intent: Intent {
-            job: JobRef {
-                name: "j".into(),
-                namespace: "lab".into(),
-                uid: "u".into(),
-            },
-            round: 1,
-            attempt: 1,
-            nonce: "n".into(),
-            attempt_id: attempt_id("u", 1, 1, "n"),
-            index: 0,
-            firmware: "f".into(),
-            version: "2.0.0".into(),
-            device: FrozenDevice::default(),
-            seal: None,
-        },
-        labels: BTreeMap::new(),
+        values: json!({"who": "a,b=c"}),
+        attachment: Some(helm_chart::File {
+            name: "example.com/note.txt".into(),
+            data: b"mine".to_vec(),
+        }),
+        labels: BTreeMap::from([
+            ("example.com/note".to_owned(), "mine".to_owned()),
+            ("team".to_owned(), "lab".to_owned()),
+        ]),
         description: "--set a=b, on one line".into(),
     }
 }
@@ -123,6 +113,13 @@ async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("never: {what}");
+}
+
+/// Whether every slot is taken: another operation waits, and gives up.
+async fn is_full(helm: &Helm) -> bool {
+    let wait = Duration::from_millis(20);
+    let started = tokio::time::timeout(wait, helm.start(uninstall())).await;
+    started.is_err()
 }
 
 fn read(directory: &TempDir, name: &str) -> String {
@@ -154,7 +151,7 @@ async fn a_missing_helm_is_named() {
     let error = Helm::find(&settings(directory.path())).await.err().unwrap();
     assert!(
         matches!(error, HelmError::NotFound { .. })
-            && error.to_string().contains("choose the native engine"),
+            && error.to_string().starts_with("helm program /"),
         "{error}"
     );
 }
@@ -167,14 +164,15 @@ async fn an_upgrade_gets_files_and_flags_and_nothing_of_the_environment() {
     )
     .await;
     let outcome = helm
-        .try_start(Operation::Upgrade(Box::new(upgrade())))
+        .start(Operation::Upgrade(Box::new(upgrade())))
+        .await
         .unwrap()
         .await;
     // The script copies its fourth argument: upgrade --install NAME CHART.
     assert_eq!(outcome.result, Ok(()));
     let args = read(&directory, "args");
     for expected in [
-        "upgrade\n--install\nflash-a\n",
+        "upgrade\n--install\ngreeting\n",
         "\n--namespace=lab\n",
         "\n--description=--set a=b, on one line\n",
         "\n--history-max=7\n",
@@ -182,7 +180,7 @@ async fn an_upgrade_gets_files_and_flags_and_nothing_of_the_environment() {
         "\n--skip-crds\n",
         "\n--no-hooks\n",
         "\n--timeout=20s\n",
-        "flashjob.nbfc.io/engine=helm,flashjob.nbfc.io/job-uid=u,flashjob.nbfc.io/revision=3,flashjob.nbfc.io/round=1\n",
+        "\n--labels=example.com/note=mine,team=lab\n",
     ] {
         assert!(args.contains(expected), "{expected:?} is not in {args}");
     }
@@ -191,18 +189,11 @@ async fn an_upgrade_gets_files_and_flags_and_nothing_of_the_environment() {
             read(&directory, "values").as_str(),
             read(&directory, "mode").as_str()
         ),
-        (r#"{"firmware":"a,b=c"}"#, "600\n")
+        (r#"{"who":"a,b=c"}"#, "600\n")
     );
     assert_eq!(read(&directory, "chart/templates/x.yaml"), "a: b\n");
     assert!(read(&directory, "chart/Chart.yaml").contains(r#""appVersion":"2.0.0""#));
-    assert_eq!(
-        serde_json::from_str::<Intent>(&read(
-            &directory,
-            &format!("chart/{}", crate::release::INTENT_FILE)
-        ))
-        .unwrap(),
-        upgrade().intent
-    );
+    assert_eq!(read(&directory, "chart/example.com/note.txt"), "mine");
     assert!(!directory.path().join("chart/.helmignore").exists());
     let env = read(&directory, "env");
     assert!(
@@ -238,7 +229,7 @@ async fn hooks_run_only_where_a_chart_was_checked_for_them(
         ..settings(directory.path())
     };
     let helm = Helm::find(&settings).await.unwrap();
-    assert_eq!(helm.try_start(operation).unwrap().await.result, Ok(()));
+    assert_eq!(helm.start(operation).await.unwrap().await.result, Ok(()));
     let arguments = read(&directory, "args");
     assert_eq!(arguments.contains("--no-hooks\n"), without, "{arguments}");
 }
@@ -253,7 +244,7 @@ async fn what_helm_would_misread_never_reaches_it(#[case] spoil: fn(&mut Upgrade
     let (helm, _directory) = helm("exit 0").await;
     let mut upgrade = upgrade();
     spoil(&mut upgrade);
-    let refused = helm.try_start(Operation::Upgrade(Box::new(upgrade)));
+    let refused = helm.start(Operation::Upgrade(Box::new(upgrade))).await;
     assert!(
         matches!(refused, Err(StartError::Name(_) | StartError::Label { .. })),
         "{refused:?}"
@@ -261,13 +252,11 @@ async fn what_helm_would_misread_never_reaches_it(#[case] spoil: fn(&mut Upgrade
 }
 
 #[tokio::test]
-async fn a_full_house_is_busy_and_a_waiter_gets_the_next_slot() {
+async fn a_full_house_makes_others_wait_and_a_waiter_gets_the_next_slot() {
     let (helm, directory) =
         helm("touch $here/began; while [ ! -e $here/go ]; do sleep 0.01; done").await;
-    let first = helm.try_start(uninstall()).unwrap();
-    assert_eq!(helm.try_start(uninstall()).err(), Some(StartError::Busy));
-    let given_up = tokio::time::timeout(Duration::from_millis(20), helm.start(uninstall())).await;
-    assert!(given_up.is_err());
+    let first = helm.start(uninstall()).await.unwrap();
+    assert!(is_full(&helm).await);
     fs::write(directory.path().join("go"), "").unwrap();
     let second = helm.start(uninstall()).await.unwrap();
     assert_eq!((first.await.result, second.await.result), (Ok(()), Ok(())));
@@ -276,7 +265,7 @@ async fn a_full_house_is_busy_and_a_waiter_gets_the_next_slot() {
 #[tokio::test]
 async fn a_helm_that_ignores_sigterm_is_killed_with_its_children() {
     let (helm, directory) = helm("trap '' TERM; sleep 60 & echo $! > $here/child; echo $$ > $here/pid; while :; do sleep 1; done").await;
-    let running = helm.try_start(uninstall()).unwrap();
+    let running = helm.start(uninstall()).await.unwrap();
     eventually("helm has begun", || !read(&directory, "pid").is_empty()).await;
     running.stop();
     let failure = running.await.result.unwrap_err();
@@ -293,7 +282,7 @@ async fn a_helm_that_is_asked_to_stop_may_tidy_up() {
         "trap 'echo tidy > $here/tidied; echo \"Error: context canceled\" >&2; exit 1' TERM; touch $here/began; while :; do sleep 0.01; done",
     )
     .await;
-    let running = helm.try_start(uninstall()).unwrap();
+    let running = helm.start(uninstall()).await.unwrap();
     eventually("helm has begun", || directory.path().join("began").exists()).await;
     running.stop();
     let failure = running.await.result.unwrap_err();
@@ -312,7 +301,8 @@ async fn a_helm_that_takes_too_long_is_stopped() {
     let failure = Helm::find(&settings)
         .await
         .unwrap()
-        .try_start(uninstall())
+        .start(uninstall())
+        .await
         .unwrap()
         .await
         .result
@@ -323,13 +313,13 @@ async fn a_helm_that_takes_too_long_is_stopped() {
 #[tokio::test]
 async fn stop_all_ends_every_process_and_starts_none_any_more() {
     let (helm, directory) = helm("echo $$ > $here/pid; exec sleep 60").await;
-    let running = helm.try_start(uninstall()).unwrap();
+    let running = helm.start(uninstall()).await.unwrap();
     eventually("helm has begun", || !read(&directory, "pid").is_empty()).await;
     helm.stop_all(Duration::from_secs(1)).await;
     assert!(!lives(&read(&directory, "pid")));
     assert_eq!(running.await.result.unwrap_err().reason, Reason::Killed);
     assert_eq!(
-        helm.try_start(uninstall()).err(),
+        helm.start(uninstall()).await.err(),
         Some(StartError::Stopping)
     );
     assert_eq!(
@@ -343,9 +333,9 @@ async fn a_dropped_operation_goes_on_and_keeps_its_slot_until_it_ends() {
     let (helm, directory) =
         helm("touch $here/began; while [ ! -e $here/go ]; do sleep 0.01; done; touch $here/done")
             .await;
-    drop(helm.try_start(uninstall()).unwrap());
+    drop(helm.start(uninstall()).await.unwrap());
     eventually("helm has begun", || directory.path().join("began").exists()).await;
-    assert_eq!(helm.try_start(uninstall()).err(), Some(StartError::Busy));
+    assert!(is_full(&helm).await);
     fs::write(directory.path().join("go"), "").unwrap();
     eventually("helm has ended", || directory.path().join("done").exists()).await;
 }
@@ -356,7 +346,7 @@ async fn a_flood_of_output_is_bounded_and_its_end_is_kept() {
         "head -c 3000000 /dev/zero | tr '\\0' x; head -c 3000000 /dev/urandom >&2; printf '\\nError: the end\\n' >&2; exit 9",
     )
     .await;
-    let outcome = helm.try_start(uninstall()).unwrap().await;
+    let outcome = helm.start(uninstall()).await.unwrap().await;
     let failure = outcome.result.unwrap_err();
     assert_eq!(
         (failure.reason, failure.message.as_str(), failure.exit_code),
@@ -370,7 +360,7 @@ async fn a_pipe_that_a_grandchild_keeps_open_delays_nobody() {
     let (helm, directory) = helm("sleep 30 & echo $! > $here/child; exit 0").await;
     let outcome = tokio::time::timeout(
         Duration::from_secs(10),
-        helm.try_start(uninstall()).unwrap(),
+        helm.start(uninstall()).await.unwrap(),
     )
     .await
     .unwrap();
@@ -387,7 +377,7 @@ async fn a_pipe_that_a_grandchild_keeps_open_delays_nobody() {
 async fn a_helm_that_cannot_be_started_any_more_is_a_failure_not_a_panic() {
     let (helm, directory) = helm("exit 0").await;
     fs::remove_file(directory.path().join("helm")).unwrap();
-    let outcome = helm.try_start(uninstall()).unwrap().await;
+    let outcome = helm.start(uninstall()).await.unwrap().await;
     assert!(outcome.result.is_err());
 }
 
@@ -400,7 +390,8 @@ async fn a_chart_file_that_leads_out_of_the_chart_starts_no_helm() {
         data: Vec::new(),
     });
     let failure = helm
-        .try_start(Operation::Upgrade(Box::new(upgrade)))
+        .start(Operation::Upgrade(Box::new(upgrade)))
+        .await
         .unwrap()
         .await
         .result
@@ -409,24 +400,24 @@ async fn a_chart_file_that_leads_out_of_the_chart_starts_no_helm() {
     assert!(!directory.path().join("ran").exists());
 }
 
-/// The operator's part is played by this test once more, in a process of its own that can be killed.
+/// The parent's part is played by this test once more, in a process of its own that can be killed.
 #[test]
-fn a_helm_child_dies_with_the_operator() {
-    const ROLE: &str = "FLASHJOB_TEST_OPERATOR";
-    const NAME: &str = "release::engine::helm::tests::a_helm_child_dies_with_the_operator";
+fn a_helm_child_dies_with_its_parent() {
+    const ROLE: &str = "HELM_RELEASE_TEST_PARENT";
+    const NAME: &str = "command::tests::a_helm_child_dies_with_its_parent";
     if let Some(directory) = std::env::var_os(ROLE) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let helm = runtime
             .block_on(Helm::find(&settings(Path::new(&directory))))
             .unwrap();
-        let running = runtime.block_on(async { helm.try_start(uninstall()).unwrap().await });
+        let running = runtime.block_on(async { helm.start(uninstall()).await.unwrap().await });
         panic!("helm ended by itself: {running:?}");
     }
     let directory = stand_in(
         "echo v4.3.1",
         "trap '' TERM HUP; echo $$ > $here/pid; while :; do sleep 0.1; done",
     );
-    let mut operator = std::process::Command::new(std::env::current_exe().unwrap())
+    let mut parent = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", NAME])
         .env(ROLE, directory.path())
         .env("TMPDIR", directory.path())
@@ -439,14 +430,15 @@ fn a_helm_child_dies_with_the_operator() {
     }));
     let pid = read(&directory, "pid");
     assert!(lives(&pid));
-    operator.kill().unwrap();
-    operator.wait().unwrap();
+    parent.kill().unwrap();
+    parent.wait().unwrap();
     runtime.block_on(eventually("helm is gone", || !lives(&pid)));
 }
 
 fn template() -> Operation {
     Operation::Template(Box::new(Template {
         upgrade: upgrade(),
+        is_upgrade: true,
         kube_version: "v1.37.0".into(),
         api_versions: vec!["v1".into(), "apps/v1".into()],
     }))
@@ -455,10 +447,10 @@ fn template() -> Operation {
 #[tokio::test]
 async fn a_template_is_told_what_the_cluster_is_and_skips_tests() {
     let (helm, _directory) = helm("printf '%s\\n' \"$@\"; ls \"$3\"").await;
-    let outcome = helm.try_start(template()).unwrap().await;
+    let outcome = helm.start(template()).await.unwrap().await;
     assert_eq!(outcome.result, Ok(()));
     for expected in [
-        "template\nflash-a\n",
+        "template\ngreeting\n",
         "\n--namespace=lab\n--kube-version=v1.37.0\n--api-versions=v1,apps/v1\n--is-upgrade\n--skip-tests\n",
         "\nChart.yaml\n",
     ] {
@@ -473,7 +465,7 @@ async fn a_template_is_told_what_the_cluster_is_and_skips_tests() {
 #[tokio::test]
 async fn half_a_manifest_is_a_failure() {
     let (helm, _directory) = helm("head -c 5000000 /dev/zero | tr '\\0' x").await;
-    let outcome = helm.try_start(template()).unwrap().await;
+    let outcome = helm.start(template()).await.unwrap().await;
     assert!(outcome.result.is_err() && outcome.stdout.is_empty());
 }
 
@@ -494,11 +486,11 @@ async fn a_lost_lease_starts_no_helm_and_gives_a_stubborn_one_little_time() {
         .await
         .unwrap()
         .only_while(move || asked.load(std::sync::atomic::Ordering::SeqCst));
-    let running = helm.try_start(uninstall()).unwrap();
+    let running = helm.start(uninstall()).await.unwrap();
     eventually("helm has begun", || directory.path().join("began").exists()).await;
     lease.store(false, std::sync::atomic::Ordering::SeqCst);
     assert_eq!(
-        helm.try_start(uninstall()).err(),
+        helm.start(uninstall()).await.err(),
         Some(StartError::Stopping)
     );
     tokio::time::timeout(

@@ -1,4 +1,4 @@
-//! The command line and environment of a helm process: nothing of the operator's environment but what is listed here.
+//! The command line and environment of a helm process: nothing of this process' environment but what is listed here.
 //!
 //! Reads the environment once, at start. Never `--set`: its syntax lets a value become another one.
 
@@ -13,11 +13,10 @@ use tokio::process::Command;
 use super::directory::Directory;
 use super::process::{self, Ended, Limits, Spawner};
 use super::workspace::Workspace;
-use super::{HelmError, Operation, Settings, Template, Uninstall, Upgrade};
-use crate::names::{ENGINE_HELM, LABEL_ENGINE, LABEL_REVISION};
-use crate::release::{NameError, RESERVED_LABELS, validate};
+use super::{HelmError, Operation, Settings, Template, Uninstall};
+use crate::{NameError, RESERVED_LABELS, validate};
 
-/// What a process may read of the operator's environment: programs, proxies, certificates, the cluster around the Pod.
+/// What helm may read of this process' environment: programs, proxies, certificates, the cluster around the Pod.
 const PASSED: [&str; 13] = [
     "PATH",
     "HTTP_PROXY",
@@ -42,11 +41,8 @@ const VERSION_LIMITS: Limits = Limits {
 /// Why an operation was not started.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
-    /// Every process slot is taken; ask again when an operation ends.
-    #[error("every helm process slot is taken")]
-    Busy,
     /// [`super::Helm::stop_all`] was called.
-    #[error("helm engine is stopping")]
+    #[error("no helm is started any more")]
     Stopping,
     /// The release name is not valid.
     #[error("helm cannot be run")]
@@ -63,13 +59,14 @@ pub enum StartError {
 
 /// Refuses what helm would misread.
 pub(super) fn check(operation: &Operation) -> Result<(), StartError> {
+    let none = BTreeMap::new();
     let (release, labels) = match operation {
-        Operation::Upgrade(upgrade) => (&upgrade.release, labels(upgrade)),
-        Operation::Template(template) => (&template.upgrade.release, BTreeMap::new()),
+        Operation::Upgrade(upgrade) => (&upgrade.release, &upgrade.labels),
+        Operation::Template(template) => (&template.upgrade.release, &none),
         Operation::Uninstall(Uninstall {
             release,
             namespace: _,
-        }) => (release, BTreeMap::new()),
+        }) => (release, &none),
     };
     validate(release).map_err(StartError::Name)?;
     // Helm reads the list as CSV, and `null` as the wish to remove a label.
@@ -91,14 +88,6 @@ pub(super) fn check(operation: &Operation) -> Result<(), StartError> {
         }),
         None => Ok(()),
     }
-}
-
-fn labels(upgrade: &Upgrade) -> BTreeMap<String, String> {
-    let mut labels = upgrade.labels.clone();
-    labels.extend(upgrade.intent.labels());
-    labels.insert(LABEL_REVISION.to_owned(), upgrade.revision.to_string());
-    labels.insert(LABEL_ENGINE.to_owned(), ENGINE_HELM.to_owned());
-    labels
 }
 
 /// The helm program, how it is started, and where it keeps its files.
@@ -127,7 +116,8 @@ impl Program {
             name: name.display().to_string(),
             source,
         })?;
-        let directory = Directory::create(&std::env::temp_dir()).map_err(HelmError::SetUp)?;
+        let directory = Directory::create(&std::env::temp_dir(), settings.directory_prefix)
+            .map_err(HelmError::SetUp)?;
         let mut program = Self {
             path,
             guard: which::which("setpriv").ok(),
@@ -195,7 +185,8 @@ impl Program {
                 command.args(files.map(Workspace::chart));
                 command.args(files.map(|files| option("--values=", files.values())));
                 command.arg(format!("--namespace={}", upgrade.namespace));
-                let labels: Vec<_> = labels(upgrade)
+                let labels: Vec<_> = upgrade
+                    .labels
                     .iter()
                     .map(|(key, value)| format!("{key}={value}"))
                     .collect();
@@ -204,7 +195,7 @@ impl Program {
                 command.arg(format!("--history-max={}", self.history_max));
                 // Without it an upgrade with empty values would take over those of the revision before.
                 command.arg("--reset-values");
-                // What the guard was not asked about is not installed.
+                // They stay when the release goes, and no record names them.
                 command.arg("--skip-crds");
                 if !self.hooks {
                     command.arg("--no-hooks");
@@ -240,6 +231,7 @@ impl Program {
 fn template_arguments(command: &mut Command, template: &Template, files: Option<&Workspace>) {
     let Template {
         upgrade,
+        is_upgrade,
         kube_version,
         api_versions,
     } = template;
@@ -251,7 +243,7 @@ fn template_arguments(command: &mut Command, template: &Template, files: Option<
     if !api_versions.is_empty() {
         command.arg(format!("--api-versions={}", api_versions.join(",")));
     }
-    if upgrade.revision > 1 {
+    if *is_upgrade {
         command.arg("--is-upgrade");
     }
     command.arg("--skip-tests");

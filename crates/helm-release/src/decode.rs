@@ -1,4 +1,4 @@
-//! Bytes as a record: what Helm 3, Helm 4, the operator or anybody else stored.
+//! Bytes as a record: what Helm 3, Helm 4 or anybody else stored.
 //!
 //! Pure and lenient: a field that is missing or of another type becomes its default, as one odd record must not hide the others.
 //! Bounded: a record larger than [`MAX_RECORD_BYTES`] is refused before it fills memory. Fields that this does not know are dropped.
@@ -13,7 +13,7 @@ use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{ApplyMethod, INTENT_FILE, Info, Record, Status, bulk};
+use super::{ApplyMethod, Attachment, Info, Record, Status, chart_cache};
 use helm_chart::{Chart, File, Metadata};
 
 /// Largest record accepted, decompressed. A Secret holds 1 MiB, which text may have been eight times before.
@@ -51,7 +51,7 @@ pub enum DecodeError {
 ///
 /// # Errors
 /// If a layer cannot be undone or the record is too large. A record without name or version is not an error here: its Secret says both.
-pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
+pub fn decode<A: Attachment>(bytes: &[u8]) -> Result<Record<A>, DecodeError> {
     if bytes.len() > 2 * MAX_RECORD_BYTES {
         return Err(DecodeError::TooLarge);
     }
@@ -86,11 +86,11 @@ fn unpack(packed: &[u8]) -> Result<Vec<u8>, DecodeError> {
     Ok(json)
 }
 
-fn record(document: &Value) -> Record {
+fn record<A: Attachment>(document: &Value) -> Record<A> {
     let mut chart = chart(&document["chart"]);
-    let at = chart.files.iter().position(|file| file.name == INTENT_FILE);
-    let intent = at.and_then(|at| serde_json::from_slice(&chart.files[at].data).ok());
-    if let (Some(at), Some(_)) = (at, &intent) {
+    let at = chart.files.iter().position(|file| file.name == A::FILE);
+    let attachment = at.and_then(|at| A::from_bytes(&chart.files[at].data));
+    if let (Some(at), Some(_)) = (at, &attachment) {
         // Not part of the chart. One that cannot be read stays where it is, so that writing the record back keeps it.
         Arc::make_mut(&mut chart.files).remove(at);
     }
@@ -108,9 +108,9 @@ fn record(document: &Value) -> Record {
         config: object_or_empty(&document["config"]),
         manifest: text(&document["manifest"]),
         info: info(&document["info"]),
-        chart: bulk::shared(chart),
+        chart: chart_cache::shared(chart),
         hooks: document["hooks"].as_array().cloned().unwrap_or_default(),
-        intent,
+        attachment,
     }
 }
 

@@ -7,28 +7,24 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Failure;
-use crate::release::Intent;
-use helm_chart::Chart;
+use helm_chart::{Chart, File};
 
 /// One `helm upgrade --install`.
 ///
-/// Objects that the native engine applied belong to its field manager: over them Helm 4 ends with `Conflict`. Helm does not
-/// take a release over from the native engine; a new attempt has new object names.
+/// Objects that somebody applied with another field manager stay theirs: over them Helm 4 ends with `Conflict`.
 #[derive(Clone, Debug)]
 pub struct Upgrade {
     /// Release name.
     pub release: String,
     /// Namespace of the release.
     pub namespace: String,
-    /// The revision that this call will write: the newest existing one plus one. Becomes the label `revision`.
-    pub revision: u32,
     /// The chart, app version included.
     pub chart: Arc<Chart>,
     /// Values merged over the chart's own, an object.
     pub values: Value,
-    /// What the attempt means to do: a file of the record's chart, and labels.
-    pub intent: Intent,
-    /// Further labels of the release Secret.
+    /// One more file of the record's chart, see [`crate::Attachment::to_file`].
+    pub attachment: Option<File>,
+    /// Labels of the release Secret, those of the attachment included.
     pub labels: BTreeMap<String, String>,
     /// One line for people.
     pub description: String,
@@ -49,6 +45,8 @@ pub struct Uninstall {
 pub struct Template {
     /// The upgrade that is meant.
     pub upgrade: Upgrade,
+    /// `.Release.IsUpgrade`: whether the release has a revision already.
+    pub is_upgrade: bool,
     /// `.Capabilities.KubeVersion`, with a leading `v`.
     pub kube_version: String,
     /// `.Capabilities.APIVersions`.

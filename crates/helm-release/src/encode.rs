@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{ApplyMethod, INTENT_FILE, Info, Record, bulk};
-use helm_chart::{File, Metadata};
+use super::{ApplyMethod, Attachment, Info, Record, chart_cache};
+use helm_chart::Metadata;
 
 /// Fields of `Chart.yaml` that are text in Helm's types.
 const TEXT: [&str; 10] = [
@@ -26,19 +26,17 @@ const TEXT: [&str; 10] = [
 
 /// The bytes of `data.release`, before the API's own base64.
 ///
-/// `info` and `chart.metadata` are always written: without them one record crashes `helm list` for the whole namespace.
+/// `info` and `chart.metadata` are always written: without them one record crashes `helm list` for the whole namespace. The record
+/// does not bear a file of its chart that has the attachment's name.
 #[must_use]
-pub fn encode(record: &Record) -> Vec<u8> {
-    let intent = record.intent.as_ref().map(|intent| File {
-        name: INTENT_FILE.to_owned(),
-        data: serde_json::to_vec(intent).unwrap_or_default(),
-    });
-    let packed = bulk::pack(beginning(record), &record.chart, intent.as_ref());
+pub fn encode<A: Attachment>(record: &Record<A>) -> Vec<u8> {
+    let attached = record.attachment.as_ref().map(Attachment::to_file);
+    let packed = chart_cache::pack(beginning(record), &record.chart, attached.as_ref());
     STANDARD.encode(packed).into_bytes()
 }
 
 /// The text of a record, but for the fields of its chart that follow the metadata.
-fn beginning(record: &Record) -> String {
+fn beginning<A>(record: &Record<A>) -> String {
     let Record {
         name,
         namespace,
@@ -49,7 +47,7 @@ fn beginning(record: &Record) -> String {
         info,
         chart,
         hooks,
-        intent: _,
+        attachment: _,
     } = record;
     let mut document = json!({
         "name": name,

@@ -15,78 +15,80 @@ use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use super::encode::metadata_json;
 use super::*;
-use crate::device::Footprint;
-use crate::names::{LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_REVISION, LABEL_ROUND};
 use helm_chart::{Chart, File, Metadata};
 
-const UUID: &str = "7e4a6e7b-bee6-4fac-bdea-43d671baaa15";
-const JOB_UID: &str = "5f0c7a52-8a51-4bb3-9d0e-2b8f1a2c3d4e";
+/// What somebody keeps in their records.
+#[derive(Clone, Debug, PartialEq)]
+struct Note {
+    text: String,
+}
+
+impl Attachment for Note {
+    const FILE: &'static str = "example.com/note.txt";
+
+    fn to_bytes(&self) -> Vec<u8> {
+        format!("note: {}", self.text).into_bytes()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(bytes).ok()?.strip_prefix("note: ")?;
+        Some(Self { text: text.into() })
+    }
+
+    fn labels(note: Option<&Self>, revision: u32) -> BTreeMap<String, String> {
+        let mut labels = BTreeMap::from([(REVISION.to_owned(), revision.to_string())]);
+        labels.extend(note.map(|note| (NOTE.to_owned(), note.text.clone())));
+        labels
+    }
+}
+
+const NOTE: &str = "example.com/note";
+const REVISION: &str = "example.com/revision";
+
+/// `data.release` of a Secret that the real Helm 4 wrote, and of one by Helm 3.
+const HELM4: &[u8] = include_bytes!("testdata/helm.b64");
+const HELM3: &[u8] = include_bytes!("testdata/helm3.b64");
+
+type Record = super::Record<Note>;
+type Stored = super::Stored<Note>;
+
+fn note() -> Note {
+    Note {
+        text: "mine".into(),
+    }
+}
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_767_225_600 + second).unwrap()
 }
 
-fn intent() -> Intent {
-    Intent {
-        job: JobRef {
-            name: "nightly".into(),
-            namespace: "lab".into(),
-            uid: JOB_UID.into(),
-        },
-        round: 3,
-        attempt: 2,
-        nonce: "n0nce".into(),
-        attempt_id: attempt_id(JOB_UID, 3, 2, "n0nce"),
-        index: 17,
-        firmware: "registry.example/esp32:2".into(),
-        version: "2.0.0".into(),
-        device: FrozenDevice {
-            uuid: UUID.into(),
-            endpoint: "192.0.2.7:8080".into(),
-            address: "192.0.2.7".into(),
-            device_type: "esp32s3".into(),
-            application_type: "thermo".into(),
-            version: "1.0.0".into(),
-            instance: InstanceRef {
-                name: "http-range-75dbd4".into(),
-                namespace: "akri".into(),
-            },
-            configuration: "http-range".into(),
-            nodes: vec!["n1".into()],
-            properties: BTreeMap::from([("DEVICE".into(), "esp32s3".into())]),
-            shared: Footprint::default(),
-        },
-        seal: None,
-    }
-}
-
 fn record() -> Record {
     Record {
-        name: release_name(UUID).unwrap(),
+        name: "greeting".into(),
         namespace: "lab".into(),
         version: 4,
         apply_method: ApplyMethod::ServerSide,
-        config: json!({"firmware": "registry.example/esp32:2"}),
-        manifest:
-            "---\n# Source: flash-pod/templates/service.yaml\napiVersion: v1\nkind: Service\n"
-                .into(),
+        config: json!({"who": "world"}),
+        manifest: "---\n# Source: greeting/templates/service.yaml\napiVersion: v1\nkind: Service\n"
+            .into(),
         info: Info {
             first_deployed: Some(at(0)),
             last_deployed: Some(at(90)),
             deleted: None,
             status: Status::PendingInstall,
-            description: "waiting for an address".into(),
+            description: "Install complete".into(),
             notes: "look at the Pod's log".into(),
         },
         chart: Chart {
             metadata: Metadata {
-                name: "flash-pod".into(),
+                name: "greeting".into(),
                 version: "0.1.0".into(),
                 api_version: "v2".into(),
                 app_version: Some("2.0.0".into()),
                 kube_version: None,
-                raw: json!({"name": "flash-pod", "version": "0.1.0", "apiVersion": "v2", "appVersion": "2.0.0"}),
+                raw: json!({"name": "greeting", "version": "0.1.0", "apiVersion": "v2", "appVersion": "2.0.0"}),
             },
             values: json!({"replicas": 1, "image": {"tag": "on"}}).into(),
             schema: Some(br#"{"type":"object"}"#.as_slice().into()),
@@ -95,12 +97,12 @@ fn record() -> Record {
                 data: b"kind: Pod\n".to_vec(),
             }]),
             files: Arc::new(vec![File {
-                name: "device-values.yaml".into(),
+                name: "greeting.txt".into(),
                 data: vec![0, 159, 146, 150],
             }]),
         },
         hooks: Vec::new(),
-        intent: Some(intent()),
+        attachment: Some(note()),
     }
 }
 
@@ -166,7 +168,7 @@ fn chart_metadata_is_written_in_helms_types_whatever_the_chart_file_held() {
     assert_eq!(
         unpack(&encode(&record))["chart"]["metadata"],
         json!({
-            "name": "flash-pod", "version": "0.1.0", "apiVersion": "v2", "appVersion": "2.0.0", "description": "7",
+            "name": "greeting", "version": "0.1.0", "apiVersion": "v2", "appVersion": "2.0.0", "description": "7",
             "keywords": ["a", "2"], "annotations": {"n": "1"}, "maintainers": [{"name": "3"}, {}],
             "dependencies": [{"name": "sub", "version": "1", "tags": ["t", "2"]}],
         })
@@ -174,43 +176,37 @@ fn chart_metadata_is_written_in_helms_types_whatever_the_chart_file_held() {
 }
 
 #[test]
-fn a_chart_cannot_bring_its_own_intent() {
+fn a_chart_cannot_bring_its_own_attachment() {
     let mut record = record();
     Arc::make_mut(&mut record.chart.files).push(File {
-        name: INTENT_FILE.into(),
+        name: Note::FILE.into(),
         data: b"forged".to_vec(),
     });
-    let back = decode(&encode(&record)).unwrap();
-    assert_eq!(back.intent, Some(intent()));
-    assert!(back.chart.files.iter().all(|file| file.name != INTENT_FILE));
+    let back: Record = decode(&encode(&record)).unwrap();
+    assert_eq!(back.attachment, Some(note()));
+    assert!(back.chart.files.iter().all(|file| file.name != Note::FILE));
 }
 
 #[test]
-fn an_intent_that_cannot_be_read_is_none_and_stays_in_the_record() {
-    let forged =
-        json!({"chart": {"files": [{"name": INTENT_FILE, "data": STANDARD.encode("{}")}]}});
+fn an_attachment_that_cannot_be_read_stays_a_file_of_the_chart() {
+    let forged = json!({"chart": {"files": [{"name": Note::FILE, "data": STANDARD.encode("{}")}]}});
     let record = decoded(&forged);
-    assert_eq!(record.intent, None);
-    assert_eq!(decode(&encode(&record)).unwrap().chart.files[0].data, b"{}");
-}
-
-#[test]
-fn an_intent_edited_by_hand_is_inconsistent() {
-    let mut edited = intent();
-    assert!(edited.is_consistent());
-    edited.attempt += 1;
-    assert!(!edited.is_consistent());
+    assert_eq!(record.attachment, None);
+    assert_eq!(
+        decode::<Note>(&encode(&record)).unwrap().chart.files[0].data,
+        b"{}"
+    );
 }
 
 #[rstest]
-#[case::helm4(include_bytes!("testdata/helm.b64"), "fx-helm", ApplyMethod::ServerSide)]
-#[case::helm3(include_bytes!("testdata/helm3.b64"), "fx-helm3", ApplyMethod::ClientSide)]
+#[case::helm4(HELM4, "fx-helm", ApplyMethod::ServerSide)]
+#[case::helm3(HELM3, "fx-helm3", ApplyMethod::ClientSide)]
 fn a_record_of_real_helm_is_read(
     #[case] bytes: &[u8],
     #[case] name: &str,
     #[case] apply_method: ApplyMethod,
 ) {
-    let record = decode(bytes).unwrap();
+    let record: Record = decode(bytes).unwrap();
     assert_eq!(
         (record.name.as_str(), record.version, record.apply_method),
         (name, 1, apply_method)
@@ -240,12 +236,71 @@ fn a_record_of_real_helm_is_read(
     );
     assert_eq!(record.chart.templates.len(), 3);
     assert_eq!(record.hooks.len(), 1);
-    assert_eq!(record.intent, None);
+    assert_eq!(record.attachment, None);
     assert_eq!(
         objects(&record.manifest).unwrap()[0].name,
         format!("{name}-cm")
     );
     assert_eq!(decode(&encode(&record)).unwrap(), record);
+}
+
+/// The Secret in which helm stored a record, with a label that a person gave it.
+fn secret_of_helm(bytes: &[u8], name: &str) -> Secret {
+    serde_json::from_value(json!({
+        "metadata": {
+            "name": format!("sh.helm.release.v1.{name}.v1"), "namespace": "lab", "uid": "u", "resourceVersion": "7",
+            "labels": {
+                "owner": "helm", "name": name, "status": "deployed", "version": "1", "modifiedAt": "1767225600", "team": "x",
+            },
+        },
+        "type": SECRET_TYPE,
+        "data": {"release": STANDARD.encode(bytes)},
+    }))
+    .unwrap()
+}
+
+#[test]
+fn releases_of_helm_3_and_4_are_listed_and_what_holds_none_is_passed_over() {
+    let mut others = secret_of_helm(HELM3, "fx-helm3");
+    others.metadata.name = Some("token".into());
+    let secrets = [
+        secret_of_helm(HELM3, "fx-helm3"),
+        others,
+        secret_of_helm(HELM4, "fx-helm"),
+    ];
+    let found = secrets
+        .iter()
+        .filter_map(|secret| Stored::from_secret(secret).ok());
+    let listed: Vec<_> = found
+        .map(|stored| {
+            let Record { name, version, .. } = stored.record;
+            (name, version, stored.labels, stored.modified_at)
+        })
+        .collect();
+    let user = BTreeMap::from([("team".to_owned(), "x".to_owned())]);
+    assert_eq!(
+        listed,
+        [
+            ("fx-helm3".into(), 1, user.clone(), Some(at(0))),
+            ("fx-helm".into(), 1, user, Some(at(0)))
+        ]
+    );
+}
+
+#[rstest]
+#[case::helm4(HELM4, "fx-helm")]
+#[case::helm3(HELM3, "fx-helm3")]
+fn a_release_of_helm_that_is_written_back_keeps_all_but_what_was_changed(
+    #[case] bytes: &[u8],
+    #[case] name: &str,
+) {
+    let before = Stored::from_secret(&secret_of_helm(bytes, name)).unwrap();
+    let mut record = before.record.clone();
+    record.info.status = Status::Superseded;
+    let after = before.replace(&record, at(9)).unwrap();
+    let read = Stored::from_secret(&after).unwrap();
+    assert_eq!(read.record, record);
+    assert_eq!(after.metadata.labels.unwrap()["status"], "superseded");
 }
 
 #[rstest]
@@ -276,7 +331,7 @@ fn a_time_is_read_with_fraction_and_offset(#[case] time: &str) {
 #[test]
 fn a_record_without_gzip_is_plain_json() {
     let bytes = STANDARD.encode(r#"{"name":"plain","info":{"status":"failed"}}"#);
-    let record = decode(bytes.as_bytes()).unwrap();
+    let record: Record = decode(bytes.as_bytes()).unwrap();
     assert_eq!(
         (record.name.as_str(), record.info.status),
         ("plain", Status::Failed)
@@ -298,7 +353,7 @@ fn base64_broken_into_lines_is_read() {
 fn a_record_that_unpacks_beyond_the_limit_is_refused() {
     let bomb = pack(&vec![b' '; MAX_RECORD_BYTES + 1]);
     assert!(bomb.len() < 100_000);
-    assert!(matches!(decode(&bomb), Err(DecodeError::TooLarge)));
+    assert!(matches!(decode::<Note>(&bomb), Err(DecodeError::TooLarge)));
 }
 
 #[rstest]
@@ -309,7 +364,7 @@ fn a_record_that_unpacks_beyond_the_limit_is_refused() {
 #[case::cut(STANDARD.encode([0x1f, 0x8b, 8, 0, 0]).into_bytes(), "not gzip")]
 #[case::deep(STANDARD.encode("[".repeat(100_000)).into_bytes(), "not JSON")]
 fn what_is_no_record_says_which_layer_failed(#[case] bytes: Vec<u8>, #[case] expected: &str) {
-    let error = decode(&bytes).unwrap_err().to_string();
+    let error = decode::<Note>(&bytes).unwrap_err().to_string();
     assert!(error.contains(expected), "{error}");
 }
 
@@ -343,18 +398,8 @@ fn a_secret_reads_back_with_user_labels_alone() {
     let stored = stored(&secret(&record(), &user, Stamp::Modified(at(5))).unwrap());
     assert_eq!(stored.record, record());
     let keys: Vec<_> = stored.labels.keys().map(String::as_str).collect();
-    assert_eq!(
-        keys,
-        [
-            LABEL_ATTEMPT,
-            LABEL_JOB_UID,
-            LABEL_REVISION,
-            LABEL_ROUND,
-            "team"
-        ]
-    );
+    assert_eq!(keys, [NOTE, REVISION, "team"]);
     assert_eq!(stored.modified_at, Some(at(5)));
-    assert!(!stored.is_foreign());
 }
 
 #[test]
@@ -378,18 +423,6 @@ fn a_replacement_keeps_user_labels_and_bears_uid_and_resource_version() {
     );
     assert_eq!(after.metadata.uid.as_deref(), Some("secret-uid"));
     assert_eq!(after.metadata.resource_version.as_deref(), Some("77"));
-}
-
-#[rstest]
-#[case::rollback_or_upgrade(Some("3"), true)]
-#[case::never_ours(None, true)]
-#[case::ours(Some("4"), false)]
-fn a_revision_with_an_older_label_is_foreign(#[case] label: Option<&str>, #[case] foreign: bool) {
-    let mut secret = secret(&record(), &BTreeMap::new(), Stamp::Created(at(0))).unwrap();
-    let labels = secret.metadata.labels.get_or_insert_default();
-    labels.remove(LABEL_REVISION);
-    labels.extend(label.map(|label| (LABEL_REVISION.to_owned(), label.to_owned())));
-    assert_eq!(stored(&secret).is_foreign(), foreign);
 }
 
 #[test]
@@ -484,14 +517,14 @@ fn any_json() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn any_bytes_are_read_without_a_panic(bytes: Vec<u8>) {
-        let _ = decode(&bytes);
-        let _ = decode(STANDARD.encode(&bytes).as_bytes());
-        let _ = decode(&pack(&bytes));
+        let _ = decode::<Note>(&bytes);
+        let _ = decode::<Note>(STANDARD.encode(&bytes).as_bytes());
+        let _ = decode::<Note>(&pack(&bytes));
     }
 
     #[test]
     fn any_json_object_is_a_record_that_encodes_to_itself(document in any_json()) {
-        if let Ok(record) = decode(&pack(document.to_string().as_bytes())) {
+        if let Ok(record) = decode::<Note>(&pack(document.to_string().as_bytes())) {
             prop_assert_eq!(&decode(&encode(&record)).unwrap(), &normal(record));
         }
     }
@@ -501,7 +534,7 @@ proptest! {
         let mut bytes = encode(&record());
         let place = place % bytes.len();
         bytes[place] = byte;
-        let _ = decode(&bytes);
+        let _ = decode::<Note>(&bytes);
     }
 }
 

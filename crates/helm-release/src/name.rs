@@ -1,10 +1,8 @@
 //! Names of releases and of the Secrets that hold them.
 //!
-//! Pure. Used by `secret` and by every engine before a name leaves the operator.
+//! Pure. Asked before a name is stored or given to helm.
 
 use std::fmt;
-
-use crate::names::RELEASE_PREFIX;
 
 /// Longest release name that Helm accepts.
 const MAX_NAME: usize = 53;
@@ -30,16 +28,6 @@ pub enum NameError {
         /// The name.
         name: String,
     },
-}
-
-/// The release name of a device: `flash-<uuid>`.
-///
-/// # Errors
-/// If the result is not a release name, because the UUID is not one.
-pub fn release_name(uuid: &str) -> Result<String, NameError> {
-    let name = format!("{RELEASE_PREFIX}{uuid}");
-    validate(&name)?;
-    Ok(name)
 }
 
 /// Checks a release name by Helm's rule.
@@ -122,16 +110,6 @@ mod tests {
     #[case("a\n", false)]
     fn a_release_name_is_what_helm_accepts(#[case] name: &str, #[case] accepted: bool) {
         assert_eq!(validate(name).is_ok(), accepted, "{name:?}");
-    }
-
-    #[test]
-    fn a_uuid_that_is_none_gives_no_release_name() {
-        assert_eq!(
-            release_name("../x"),
-            Err(NameError::Malformed {
-                name: "flash-../x".into()
-            })
-        );
     }
 
     #[rstest]
