@@ -260,7 +260,24 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::seal::tests::seals;
+    use crate::{
+        flashjob::fixtures::{identity, numbered},
+        seal::tests::seals,
+    };
+
+    #[test]
+    fn a_record_that_is_replaced_keeps_the_chart_of_its_seal() {
+        let seals = seals(1, None);
+        let observed = numbered(&identity(0, "a0"), 1, helm_release::Status::Deployed);
+        let mut stored = Stored::clone(observed.stored.as_ref().unwrap());
+        stored.record = with_content(stored.record, &seals);
+        let digest = |record: &Record| record.attachment.clone().unwrap().seal.unwrap().chart;
+        let before = digest(&stored.record);
+        // As helm, or somebody else, wrote it down.
+        stored.record.chart.values = json!({"externalIP": "192.0.2.66"}).into();
+        let replaced = replacing(stored.record.clone(), &stored, &seals, None);
+        assert_eq!(digest(&replaced), before);
+    }
 
     fn pod() -> Value {
         json!({

@@ -306,6 +306,19 @@ fn a_record_with_another_chart_is_known_not_to_prove_its_chart() {
     assert!(record.stored.is_some() && !record.chart_proven);
 }
 
+#[test]
+fn an_unproven_chart_stays_unproven_when_the_operator_writes_its_record_again() {
+    let mut state = state();
+    let altered = record(1, |record| {
+        record.chart.values = json!({"externalIP": "192.0.2.66"}).into();
+    });
+    let written = Stored::from_secret(&altered).unwrap();
+    assert!(state.see_written(&altered, written, false).is_some());
+    let (_, attempt) = state.ledger.all().next().unwrap();
+    assert!(!attempt.record().unwrap().chart_proven);
+    assert_eq!(attempt.given_address(), None);
+}
+
 #[rstest]
 #[case::no_seal(|secret: &mut Secret| drop(secret.metadata.labels.as_mut().unwrap().remove(LABEL_SEAL)))]
 #[case::copied_to_another_revision(|secret: &mut Secret| {
