@@ -5,6 +5,8 @@
 mod approve;
 mod cleanup;
 mod crds;
+#[cfg(test)]
+mod documents_tests;
 mod explain;
 mod job;
 mod plan;

@@ -114,7 +114,12 @@ mod tests {
         let text = render(class, job, true).unwrap();
         assert!(text.contains("/nodeSelector/lan lamps ← class"), "{text}");
         let closed = render("{}", job, false).unwrap_err();
-        assert!(closed.starts_with("ValueNotAllowed: "), "{closed}");
+        assert_eq!(
+            closed,
+            "ValueNotAllowed: /resources/limits/memory: a FlashJob may not set this (the flash chart does): remove it from \
+             spec.values, or have an administrator add /resources/limits/memory to \
+             spec.allowedValuePaths of FlashClass esp32 (flashPod.allowedValuePaths of the operator's chart)"
+        );
     }
 
     #[rstest]
