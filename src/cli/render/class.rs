@@ -77,7 +77,7 @@ mod tests {
     }
 
     const JOB: &str = "metadata: {name: lamps, namespace: lab}\n\
-                       spec: {uuid: [a], firmware: 'registry.example.com/esp32:1', version: 0.2.0, MORE}\n";
+                       spec: {uuid: [7e4a6e7b-bee6-4fac-bdea-43d671baaa15], firmware: 'registry.example.com/esp32:1', version: 0.2.0, MORE}\n";
     const INSTANCE: &str = "metadata: {name: i, uid: a}\n\
                             spec:\n  configurationName: lamps\n  shared: false\n  nodes: [node-a]\n\
                             \x20 brokerProperties: {HOST_ENDPOINT: 192.0.2.7, DEVICE: esp32s3, APPLICATION_TYPE: lamp}\n";
