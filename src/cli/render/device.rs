@@ -144,6 +144,11 @@ pub(in crate::cli) fn object_in<K: DeserializeOwned>(
         .map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
+/// A spec that the API server would refuse.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(in crate::cli) struct InvalidSpec(String);
+
 /// A FlashJob or FlashClass of a file, checked as the API server would check it.
 ///
 /// # Errors
@@ -165,7 +170,8 @@ pub(in crate::cli) fn checked<K: DeserializeOwned>(
     let problems = conform::problems(&spec_schema(kind), &value["spec"], "spec");
     if !problems.is_empty() {
         let list = problems.join("\n* ");
-        return Err(format!("{file}: the {name} is invalid:\n* {list}").into());
+        let invalid = format!("{file}: the {name} is invalid:\n* {list}");
+        return Err(InvalidSpec(invalid).into());
     }
     read_object(namespace, &mut value)
         .and_then(|()| serde_json::from_value(value).map_err(|error| error.to_string()))

@@ -28,8 +28,14 @@ pub fn text(of: &Forecast) -> String {
         &format!("Firmware {}, version {}", of.firmware, of.version),
     );
     if of.exists {
-        let words = "It exists already; this is what a new round of it would do.";
-        line(&mut text, words);
+        let words = match of.current_round {
+            Some(round) => format!(
+                "It exists already, in round {round} with this very firmware: to apply the file opens no other round. This is what a \
+                 new round of it would do."
+            ),
+            None => "It exists already; this is what a new round of it would do.".to_owned(),
+        };
+        line(&mut text, &words);
     }
     if !of.classes.is_empty() {
         line(&mut text, &format!("Class {}", of.classes.join(", ")));
@@ -40,6 +46,10 @@ pub fn text(of: &Forecast) -> String {
             &mut text,
             &format!("  {}: {}", refusal.reason, refusal.message),
         );
+    }
+    if let Some(waits) = &of.waits {
+        heading(&mut text, "Nothing of it would start now");
+        line(&mut text, &format!("  {}: {}", waits.reason, waits.message));
     }
     if let Some(left_out) = &of.not_selectable {
         let shown = left_out.examples.len();
@@ -99,6 +109,10 @@ pub fn text(of: &Forecast) -> String {
         line(&mut text, &words);
     }
     let duration = &of.duration;
+    if duration.seconds_at_most == 0 {
+        line(&mut text, "Nothing of it is flashed.");
+        return text;
+    }
     line(
         &mut text,
         &format!(
@@ -142,9 +156,14 @@ fn step_words(step: &StepForecast) -> String {
         parts.push(format!("{limit} may fail"));
     }
     if step.foreseen > 0 {
-        parts.push(format!("{} will", step.foreseen));
+        let is_or_are = if step.foreseen == 1 { "is" } else { "are" };
+        parts.push(format!("{} {is_or_are} refused beforehand", step.foreseen));
     }
-    parts.push(format!("at most {}", span(step.seconds_at_most)));
+    if step.seconds_at_most > 0 {
+        parts.push(format!("at most {}", span(step.seconds_at_most)));
+    } else {
+        parts.push("nothing to flash".into());
+    }
     if step.soak_seconds > 0 {
         parts.push(format!("then {} of watching", span(step.soak_seconds)));
     }
