@@ -5,6 +5,8 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
+use jiff::Timestamp;
+
 /// Longest message of a condition, a device, an event or a failed request, in bytes.
 pub const MESSAGE: usize = 1024;
 /// Longest piece of foreign text within a message, in bytes.
@@ -18,6 +20,12 @@ pub const LINE: usize = 4096;
 const BREAKS: [char; 3] = ['\n', '\r', '\t'];
 /// Stands for what was left out.
 const MARK: char = '…';
+
+/// A time to the second: what is finer tells a person nothing.
+#[must_use]
+pub fn time(at: Timestamp) -> String {
+    at.strftime("%FT%TZ").to_string()
+}
 
 /// The text on one line of at most `limit` bytes: what cannot be seen, or would change how other text is seen, is escaped, and a
 /// mark stands for what was left out. What was shown once stays as it is.
