@@ -224,11 +224,11 @@ fn pace_of(observed: &Observed<'_>, now: Timestamp) -> (Option<Refusal>, Option<
     let refusal = pace.refusal.or(stopped);
     match pace.hold {
         Some(hold) if hold.until.is_none() => {
-            let held = Refusal {
+            let for_good = Refusal {
                 reason: hold.reason,
                 message: hold.message,
             };
-            (refusal.or(Some(held)), None)
+            (refusal.or(Some(for_good)), None)
         }
         hold => (refusal, hold),
     }

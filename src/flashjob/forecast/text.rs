@@ -40,44 +40,7 @@ pub fn text(of: &Forecast) -> String {
     if !of.classes.is_empty() {
         line(&mut text, &format!("Class {}", of.classes.join(", ")));
     }
-    if let Some(refusal) = &of.refusal {
-        heading(&mut text, "Nothing of it would start");
-        line(
-            &mut text,
-            &format!("  {}: {}", refusal.reason, refusal.message),
-        );
-    }
-    if let Some(waits) = &of.waits {
-        heading(&mut text, "Nothing of it would start now");
-        line(&mut text, &format!("  {}: {}", waits.reason, waits.message));
-    }
-    if let Some(left_out) = &of.not_selectable {
-        let shown = left_out.examples.len();
-        heading(
-            &mut text,
-            "Meant by spec.deviceSelector, but not selected: they cannot be flashed",
-        );
-        for example in &left_out.examples {
-            line(&mut text, &format!("  {example}"));
-        }
-        let more = usize::try_from(left_out.count).unwrap_or(usize::MAX);
-        if more > shown {
-            line(&mut text, &format!("  and {} more", more - shown));
-        }
-    }
-    if !of.limits.is_empty() {
-        heading(
-            &mut text,
-            "Devices that take turns, for what they share is limited",
-        );
-        for limit in of.limits.iter().take(LIMITS) {
-            line(&mut text, &format!("  {}", limit_words(limit)));
-        }
-        let more = of.limits.len().saturating_sub(LIMITS);
-        if more > 0 {
-            line(&mut text, &format!("  and {more} more groups"));
-        }
-    }
+    whole(&mut text, of);
     if !of.steps.is_empty() {
         heading(&mut text, "Steps");
         for step in &of.steps {
@@ -124,6 +87,45 @@ pub fn text(of: &Forecast) -> String {
         ),
     );
     text
+}
+
+/// What is said of the job as a whole: what stops it, what it leaves out, what takes turns.
+fn whole(text: &mut String, of: &Forecast) {
+    if let Some(refusal) = &of.refusal {
+        heading(text, "Nothing of it would start");
+        line(text, &format!("  {}: {}", refusal.reason, refusal.message));
+    }
+    if let Some(waits) = &of.waits {
+        heading(text, "Nothing of it would start now");
+        line(text, &format!("  {}: {}", waits.reason, waits.message));
+    }
+    if let Some(left_out) = &of.not_selectable {
+        let shown = left_out.examples.len();
+        heading(
+            text,
+            "Meant by spec.deviceSelector, but not selected: they cannot be flashed",
+        );
+        for example in &left_out.examples {
+            line(text, &format!("  {example}"));
+        }
+        let more = usize::try_from(left_out.count).unwrap_or(usize::MAX);
+        if more > shown {
+            line(text, &format!("  and {} more", more - shown));
+        }
+    }
+    if !of.limits.is_empty() {
+        heading(
+            text,
+            "Devices that take turns, for what they share is limited",
+        );
+        for limit in of.limits.iter().take(LIMITS) {
+            line(text, &format!("  {}", limit_words(limit)));
+        }
+        let more = of.limits.len().saturating_sub(LIMITS);
+        if more > 0 {
+            line(text, &format!("  and {more} more groups"));
+        }
+    }
 }
 
 fn devices(count: usize) -> String {
