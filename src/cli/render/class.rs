@@ -163,6 +163,43 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_part_of_an_object_and_another_kind_for_the_instance_are_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let spec =
+            "spec: {uuid: [7e4a6e7b-bee6-4fac-bdea-43d671baaa15], firmware: f, version: '1'}";
+        let rendered = |job: &std::path::Path, instance: &std::path::Path| {
+            let line = [
+                "render".into(),
+                "--flashjob".into(),
+                job.to_owned(),
+                "--instance".into(),
+                instance.to_owned(),
+            ];
+            let rendered = Line::parse_from(line).render.render_device(job, instance);
+            rendered.expect_err("refused").to_string()
+        };
+        let job = file(
+            "job.yaml",
+            &format!("kind: FlashJob\nmetadata: {{name: a}}\nspecs: 1\n{spec}\n"),
+        );
+        assert!(rendered(&job, &job).ends_with("the FlashJob is invalid:\n* specs: unknown field"));
+        let job = file(
+            "job.yaml",
+            &format!("kind: FlashJob\nmetadata: {{name: a}}\n{spec}\n"),
+        );
+        let said = rendered(&job, &job);
+        assert!(
+            said.ends_with("job.yaml: kind: Invalid value: \"FlashJob\": must be \"Instance\""),
+            "{said}"
+        );
+    }
+
+    #[test]
     fn rules_about_namespaces_are_not_asked() {
         let class = "{allowedJobNamespaces: {from: Same}, deviceNamespaces: {from: Same}}";
         assert!(render(class, "", false).is_ok());
