@@ -5,6 +5,8 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
+use jiff::Timestamp;
+
 pub use helm_chart::text::{is_hidden, line, prose};
 
 /// Longest message of a condition, a device, an event or a failed request, in bytes.
@@ -15,6 +17,12 @@ pub const PHRASE: usize = 300;
 pub const NAME: usize = 80;
 /// Longest line on a terminal, in bytes.
 pub const LINE: usize = 4096;
+
+/// A time to the second: what is finer tells a person nothing.
+#[must_use]
+pub fn time(at: Timestamp) -> String {
+    at.strftime("%FT%TZ").to_string()
+}
 
 /// Sentences as [`prose`] shows them, in place.
 pub fn shorten(text: &mut String, limit: usize) {

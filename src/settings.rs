@@ -4,6 +4,7 @@
 
 mod check;
 mod policy;
+mod words;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -12,7 +13,7 @@ use clap::{
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
 
-use crate::telemetry::LogFormat;
+use crate::telemetry::{LogFormat, log_filter};
 use helm_chart::feature::{Feature, Features};
 
 pub use check::SettingsError;
@@ -57,6 +58,7 @@ pub struct FlashPodSettings {
     #[arg(
         long,
         env = "FLASHJOB_ALLOWED_VALUE_PATHS",
+        value_parser = words::pointer,
         value_delimiter = ',',
         value_name = "POINTER",
         help_heading = "Flash chart"
@@ -78,6 +80,7 @@ pub struct FlashPodSettings {
     #[arg(
         long,
         env = "FLASHJOB_ALLOWED_SERVICE_ACCOUNTS",
+        value_parser = words::name,
         value_delimiter = ',',
         value_name = "NAME",
         help_heading = "Guard"
@@ -89,6 +92,7 @@ pub struct FlashPodSettings {
     #[arg(
         long,
         env = "FLASHJOB_ALLOWED_SECRET_NAMES",
+        value_parser = words::name,
         value_delimiter = ',',
         value_name = "NAME",
         help_heading = "Guard"
@@ -100,6 +104,7 @@ pub struct FlashPodSettings {
         long = "extra-kinds",
         alias = "allowed-extra-kinds",
         env = "FLASHJOB_EXTRA_KINDS",
+        value_parser = words::kind,
         value_delimiter = ',',
         value_name = "KIND",
         help_heading = "Guard"
@@ -128,6 +133,7 @@ pub struct Settings {
     #[arg(
         long,
         env = "FLASHJOB_WATCH_NAMESPACES",
+        value_parser = words::namespace,
         value_delimiter = ',',
         value_name = "NAMESPACE",
         help_heading = "Scope"
@@ -138,6 +144,7 @@ pub struct Settings {
     #[arg(
         long,
         env = "FLASHJOB_AKRI_NAMESPACES",
+        value_parser = words::namespace,
         value_delimiter = ',',
         value_name = "NAMESPACE",
         help_heading = "Scope"
@@ -163,6 +170,7 @@ pub struct Settings {
     #[arg(
         long,
         env = "FLASHJOB_FLASH_POD_VALUES_CONFIGMAP",
+        value_parser = words::name,
         value_name = "NAME",
         help_heading = "Flash chart"
     )]
@@ -288,6 +296,7 @@ pub struct Settings {
         long,
         env = "FLASHJOB_LOG_LEVEL",
         default_value = "info",
+        value_parser = log_filter,
         value_name = "FILTER",
         help_heading = "Process"
     )]
@@ -298,6 +307,7 @@ pub struct Settings {
     #[arg(
         long,
         env = "FLASHJOB_LEASE_NAMESPACE",
+        value_parser = words::namespace,
         value_name = "NAMESPACE",
         help_heading = "Process"
     )]
@@ -308,6 +318,7 @@ pub struct Settings {
     #[arg(
         long,
         env = "FLASHJOB_SEAL_SECRET",
+        value_parser = words::name,
         default_value = "flashjob-operator-seal",
         value_name = "NAME",
         help_heading = "Process"
@@ -319,6 +330,7 @@ pub struct Settings {
     #[arg(
         long,
         env = "FLASHJOB_IGNORED_OPERATORS",
+        value_parser = words::namespace_or_all,
         value_delimiter = ',',
         value_name = "NAMESPACE",
         help_heading = "Process"

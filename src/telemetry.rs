@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod chart_tests;
+mod filter;
 mod lines;
 mod metrics;
 
@@ -19,6 +20,7 @@ use tracing_subscriber::{
 
 use self::lines::Lines;
 
+pub use filter::LogLevelError;
 pub use metrics::Metrics;
 
 /// How a log line looks.
@@ -28,16 +30,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
-}
-
-/// A log filter cannot be used.
-#[derive(thiserror::Error, Debug)]
-#[error(
-    "the log level {filter:?} cannot be used ({message}): write error, warn, info, debug, trace, or target=level pairs"
-)]
-pub struct LogLevelError {
-    filter: String,
-    message: String,
 }
 
 /// Reads and changes the log's level.
@@ -73,14 +65,22 @@ impl LogLevel {
     }
 }
 
+/// The filter, if it can be used.
+///
+/// # Errors
+/// When a part of it is not a level, and does not give one.
+pub fn log_filter(filter: &str) -> Result<String, LogLevelError> {
+    filter::check(filter)
+}
+
 fn parse(filter: &str) -> Result<EnvFilter, LogLevelError> {
     EnvFilter::builder()
-        .parse(filter)
+        .parse(filter::check(filter)?)
         .map_err(|error| refuse(filter, &error))
 }
 
 fn refuse(filter: &str, message: &dyn Display) -> LogLevelError {
-    LogLevelError {
+    LogLevelError::Refused {
         filter: filter.to_owned(),
         message: message.to_string(),
     }

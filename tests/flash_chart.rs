@@ -118,6 +118,7 @@ fn values(
         device: Some(&FLASH.device),
         owned: &owned(external_ip),
         allowed: &allowed,
+        opens: "",
     };
     merge(&layers, context)
         .map(|merged| merged.values)

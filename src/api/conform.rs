@@ -207,7 +207,7 @@ mod tests {
     use crate::api::crd;
 
     fn of_job(more: &Value) -> Vec<String> {
-        let mut spec = json!({"firmware": "f", "version": "1", "uuid": ["a"]});
+        let mut spec = json!({"firmware": "f", "version": "1", "uuid": ["7e4a6e7b-bee6-4fac-bdea-43d671baaa15"]});
         for (name, value) in more.as_object().unwrap() {
             spec[name] = value.clone();
         }

@@ -9,7 +9,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
 
-use super::{FlashClass, FlashJob, NEVER_OBSERVED};
+use super::{FlashClass, FlashJob, NEVER_OBSERVED, rule::TIMES_ORDER};
 
 /// Directories, relative to the repository, that hold a copy of every file of [`manifests`].
 pub const MANIFEST_DIRECTORIES: [&str; 2] = ["crds", "charts/flashjob-operator/files/crds"];
@@ -72,11 +72,39 @@ fn of_job(schema: &mut JSONSchemaProps) {
     for (name, field) in schema.properties.iter_mut().flatten() {
         match name.as_str() {
             // The Rust type reads them leniently, see `FlashJobSpec`.
-            "spec" => field.required = Some(vec!["firmware".into(), "version".into()]),
+            "spec" => {
+                field.required = Some(vec!["firmware".into(), "version".into()]);
+                field.x_kubernetes_validations = Some(vec![times_in_order()]);
+            }
             // Nobody has looked at a job without a status: kstatus takes one that says nothing for one that is done.
             "status" => field.default = Some(JSON(json!({"observedGeneration": NEVER_OBSERVED}))),
             _ => {}
         }
+    }
+}
+
+/// The times between which devices may start. A rule about two fields is not ratcheted when a third one changes, so it looks at the
+/// stored times itself: who has such a job can still suspend it.
+fn times_in_order() -> ValidationRule {
+    let set = |field: &str| format!("has(self.{field}) && dyn(self.{field}) != null");
+    // The stored object comes without the formats of its texts: its times are texts.
+    let same = |field: &str| {
+        format!(
+            "has(old.{field}) && dyn(old.{field}) != null && timestamp(dyn(old.{field})) == self.{field}"
+        )
+    };
+    ValidationRule {
+        rule: format!(
+            "!({} && {}) || self.notBefore < self.notAfter || oldSelf.optMap(old, {} && {}).orValue(false)",
+            set("notBefore"),
+            set("notAfter"),
+            same("notBefore"),
+            same("notAfter")
+        ),
+        optional_old_self: Some(true),
+        field_path: Some(".notAfter".to_owned()),
+        message: Some(TIMES_ORDER.to_owned()),
+        ..ValidationRule::default()
     }
 }
 

@@ -173,7 +173,7 @@ pub struct FlashJobSpec {
         deserialize_with = "null_is_default",
         skip_serializing_if = "Vec::is_empty"
     )]
-    #[schemars(length(max = 20))]
+    #[schemars(schema_with = "schema::steps")]
     pub steps: Vec<RolloutStep>,
     /// ROUND.STEP that is approved, with the steps before it, as status.step.id shows it; set by: flashjob-operator approve.
     #[serde(

@@ -49,6 +49,7 @@ pub struct DeviceSelector {
 /// A requirement on one property of a device, as a label selector's on a label.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(transform = schema::requirement, extend("required" = ["property", "operator"]))]
 pub struct PropertyRequirement {
     /// Name of the property, such as DEVICE or VERSION.
     #[serde(deserialize_with = "null_is_default")]
@@ -129,6 +130,7 @@ impl Visitor<'_> for AmountVisitor {
 /// A time of the week in which devices may be started.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["start", "durationSeconds"]))]
 pub struct Window {
     /// Days on which it opens. Unset: every day.
     #[serde(
@@ -241,6 +243,7 @@ pub enum AlreadyAtVersion {
 /// Asks once for devices to be flashed again.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["id"]))]
 pub struct Rerun {
     /// Any text; each new one acts once.
     #[serde(deserialize_with = "null_is_default")]

@@ -23,6 +23,22 @@ pub const MAX_CONDITIONS: usize = 100;
 /// Most keys at the top of a job's chart values.
 pub const MAX_VALUES_KEYS: usize = 256;
 
+/// What is said of steps that do not grow.
+pub const STEPS_GROW: &str = "sizes are cumulative and have to grow";
+/// What is said of times between which nothing can start.
+pub const TIMES_ORDER: &str = "must be after spec.notBefore: no device could ever start";
+/// What is said of a requirement that compares with nothing.
+pub const NO_VALUES: &str = "has no values; add at least one";
+/// What is said of a requirement whose operator does not compare.
+pub const NEEDLESS_VALUES: &str = "has values, which its operator does not take; remove them";
+/// What is said of a requirement that compares with the empty text.
+pub const EMPTY_VALUE: &str =
+    "names an empty value, but an empty property counts as absent; use Exists or DoesNotExist";
+/// What is said of a value that is not a range of versions.
+pub const NOT_A_RANGE: &str = "is not a range of versions; write one such as \">=1.2.0, <2.0.0\"";
+/// What is said of a version without an operator.
+pub const BARE_VERSION: &str = "does not say which versions; write";
+
 /// What a text must match, and the sentence that says so to a person.
 #[derive(Debug)]
 pub struct TextRule {
@@ -102,12 +118,28 @@ text_rule!(
     "must be the metadata.uid of an Akri Instance, as shown by: kubectl get instances.akri.sh -A -o custom-columns=NAME:.metadata.name,UID:.metadata.uid"
 );
 text_rule!(
+    /// The same as Kubernetes makes it. Only admission asks for that: what is stored already waits for its device like any other.
+    UID,
+    36,
+    "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+    false,
+    "must be the metadata.uid of an Akri Instance, as shown by: kubectl get instances.akri.sh -A -o custom-columns=NAME:.metadata.name,UID:.metadata.uid"
+);
+text_rule!(
     /// Name of an object.
     NAME,
     253,
     "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
     true,
     "must be the name of an object: lower case letters, digits, - and ."
+);
+text_rule!(
+    /// Value of a property that has to be exactly this one.
+    PROPERTY_VALUE,
+    253,
+    "[^ ]",
+    false,
+    "must not be empty: an empty property counts as absent; use matchExpressions with Exists or DoesNotExist"
 );
 text_rule!(
     /// A JSON Pointer into chart values.
@@ -189,12 +221,14 @@ mod tests {
 
     use super::*;
 
-    const ALL: [&TextRule; 10] = [
+    const ALL: [&TextRule; 12] = [
         &FIRMWARE,
         &VERSION,
         &IMAGE,
         &UUID,
+        &UID,
         &NAME,
+        &PROPERTY_VALUE,
         &POINTER,
         &PATTERN,
         &TIME_OF_DAY,
@@ -248,6 +282,10 @@ mod tests {
     #[case::line_break(&VERSION, "1\n2", false)]
     #[case::absent(&IMAGE, "", true)]
     #[case::uid(&UUID, "7e4a6e7b-bee6-4fac-bdea-43d671baaa15", true)]
+    #[case::uid_of_kubernetes(&UID, "7e4a6e7b-bee6-4fac-bdea-43d671baaa15", true)]
+    #[case::name_of_a_device(&UID, "lamp-1", false)]
+    #[case::uid_that_lacks_a_digit(&UID, "7e4a6e7b-bee6-4fac-bdea-43d671baaa1", false)]
+    #[case::uid_in_capitals(&UID, "7E4A6E7B-BEE6-4FAC-BDEA-43D671BAAA15", false)]
     #[case::upper(&UUID, "7E4A6E7B", false)]
     #[case::underscore(&UUID, "a_b", false)]
     #[case::dash_at_the_end(&UUID, "a-", false)]

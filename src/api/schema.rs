@@ -2,9 +2,10 @@
 //!
 //! None says `nullable`: `crd` says it of every field that may be left out.
 
-use schemars::{Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::json;
 
-use super::rule;
+use super::{rollout::RolloutStep, rule};
 
 /// A JSON object whose fields the API server keeps as they are.
 pub fn free_form(_: &mut SchemaGenerator) -> Schema {
@@ -20,7 +21,7 @@ pub fn uuids(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "array",
         "maxItems": rule::MAX_UUIDS,
-        "items": rule::UUID.schema(),
+        "items": rule::UID.schema(),
     })
 }
 
@@ -147,7 +148,7 @@ pub fn properties(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
         "maxProperties": 20,
-        "additionalProperties": { "type": "string", "maxLength": 253 },
+        "additionalProperties": rule::PROPERTY_VALUE.schema(),
     })
 }
 
@@ -184,6 +185,58 @@ pub fn rerun_id(_: &mut SchemaGenerator) -> Schema {
 /// Number of round and step.
 pub fn approved_step(_: &mut SchemaGenerator) -> Schema {
     rule::APPROVED_STEP.schema()
+}
+
+/// Steps of a rollout.
+pub fn steps(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = list(20, &RolloutStep::json_schema(generator));
+    let counts = "self.map(s, type(s.devices) == int, int(s.devices)).isSorted()";
+    let percentages = "self.map(s, type(s.devices) == string && s.devices.matches('^[0-9]{1,3}%$'), \
+                       int(s.devices.replace('%', ''))).isSorted()";
+    let apart = "self.all(a, self.exists_one(b, b.devices == a.devices))";
+    let rule = json!({
+        "rule": format!("{counts} && {percentages} && {apart}"),
+        "message": format!("{}: counts beyond counts, percentages beyond percentages", rule::STEPS_GROW),
+    });
+    schema.insert("x-kubernetes-validations".into(), json!([rule]));
+    schema
+}
+
+/// Rules over the fields of a requirement on a property.
+pub fn requirement(schema: &mut Schema) {
+    const SET: &str = "has(self.values) && dyn(self.values) != null";
+    let some = format!("{SET} && size(self.values) > 0");
+    let compares = "self.operator in ['In', 'NotIn', 'VersionIn']";
+    let values = |test: &str| format!("!({SET}) || self.values.all(v, {test})");
+    let ranges = |test: &str| format!("self.operator != 'VersionIn' || {}", values(test));
+    let part = r"[ ]*(=|>=?|<=?|~|\\^)?[ ]*([*xX]|[0-9]+(\\.([0-9]+|[*xX])){0,2})([-+][0-9A-Za-z.+-]*)?[ ]*";
+    let rules = [
+        (
+            format!("!({compares}) || {some}"),
+            format!("the requirement {}", rule::NO_VALUES),
+        ),
+        (
+            format!("{compares} || !({some})"),
+            format!("the requirement {}", rule::NEEDLESS_VALUES),
+        ),
+        (
+            values("v.trim() != ''"),
+            format!("the requirement {}", rule::EMPTY_VALUE),
+        ),
+        (
+            ranges(&format!("v.matches('^{part}(,{part})*$')")),
+            format!("a value {}", rule::NOT_A_RANGE),
+        ),
+        (
+            ranges("!v.matches('(^|,)[ ]*[0-9][^,*xX]*(,|$)')"),
+            format!(
+                "a version alone {} \"=1.2.0\" or \"^1.2.0\"",
+                rule::BARE_VERSION
+            ),
+        ),
+    ];
+    let rules = rules.map(|(rule, message)| json!({"rule": rule, "message": message}));
+    schema.insert("x-kubernetes-validations".into(), json!(rules));
 }
 
 /// A number of devices from 1, or a percentage from 1 %.

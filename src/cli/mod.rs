@@ -1,10 +1,12 @@
 //! The command line: one file per subcommand. Prints, exits, and starts the rest; decides nothing.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage.
+//! Exit codes: 0 done, 1 failed, 2 wrong usage; 3 of `plan`: something would be refused.
 
 mod approve;
 mod cleanup;
 mod crds;
+#[cfg(test)]
+mod documents_tests;
 mod explain;
 mod job;
 mod plan;
@@ -84,7 +86,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Run(settings) => Box::pin(run::run(*settings)).await,
         Command::Crds(crds) => crds.run().map(|()| ExitCode::SUCCESS),
         Command::Render(render) => render.run().map(|()| ExitCode::SUCCESS),
-        Command::Plan(plan) => plan.run().await.map(|()| ExitCode::SUCCESS),
+        Command::Plan(plan) => plan.run().await,
         Command::Explain(explain) => explain.run().await.map(|()| ExitCode::SUCCESS),
         Command::Approve(approve) => approve.run().await,
         Command::Stop(stop) => stop.run().await,

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::{instance::Device, inventory::Traits};
 use crate::{
-    api::{DeviceSelector, PropertyOperator, PropertyRequirement},
+    api::{DeviceSelector, PropertyOperator, PropertyRequirement, rule},
     display,
 };
 
@@ -31,29 +31,25 @@ pub enum SelectorError {
         operator: &'static str,
     },
     /// The operator compares with values, and there are none.
-    #[error("requirement {requirement} has no values; add at least one")]
+    #[error("requirement {requirement} {}", rule::NO_VALUES)]
     NoValues {
         /// The property and the operator.
         requirement: String,
     },
     /// The operator takes no values.
-    #[error("requirement {requirement} has values, which its operator does not take; remove them")]
+    #[error("requirement {requirement} {}", rule::NEEDLESS_VALUES)]
     NeedlessValues {
         /// The property and the operator.
         requirement: String,
     },
     /// No device has an empty property.
-    #[error(
-        "requirement {requirement} names an empty value, but an empty property counts as absent; use Exists or DoesNotExist"
-    )]
+    #[error("requirement {requirement} {}", rule::EMPTY_VALUE)]
     EmptyValue {
         /// The property and the operator.
         requirement: String,
     },
     /// A value is not a range of semantic versions.
-    #[error(
-        "requirement {requirement}: {range:?} is not a range of versions; write one such as \">=1.2.0, <2.0.0\""
-    )]
+    #[error("requirement {requirement}: {range:?} {}", rule::NOT_A_RANGE)]
     NotARange {
         /// The property and the operator.
         requirement: String,
@@ -65,7 +61,8 @@ pub enum SelectorError {
     },
     /// A bare version means this very version to some and everything compatible with it to others.
     #[error(
-        "requirement {requirement}: {range:?} does not say which versions; write \"={version}\" or \"^{version}\""
+        "requirement {requirement}: {range:?} {} \"={version}\" or \"^{version}\"",
+        rule::BARE_VERSION
     )]
     BareVersion {
         /// The property and the operator.

@@ -21,6 +21,23 @@ impl Terms {
             .collect()
     }
 
+    /// Where the classes open values to a job, in words; none where no class holds.
+    #[must_use]
+    pub fn opens_values(&self) -> Option<String> {
+        let names: Vec<&str> = self.classes.iter().map(|class| class.name()).collect();
+        let fields = match names.as_slice() {
+            [] => return None,
+            [name] => format!("spec.allowedValuePaths of FlashClass {name}"),
+            names => format!(
+                "spec.allowedValuePaths of the FlashClasses {}",
+                names.join(" and ")
+            ),
+        };
+        let of_chart = self.classes.iter().any(|class| class.is_default);
+        let hint = " (flashPod.allowedValuePaths of the operator's chart)";
+        Some(format!("{fields}{}", if of_chart { hint } else { "" }))
+    }
+
     /// What the guard lets through: what the operator allows, and what all of the classes do. Images have to be allowed by
     /// every one of them.
     #[must_use]

@@ -60,7 +60,7 @@ pub fn terms(asks: &Asks<'_>, frozen: Option<&Arc<Frozen>>, facts: &Facts<'_>) -
         let name = class.name();
         format!(
             "FlashClass {name} is suspended: nothing new starts; let it go on with: \
-             kubectl patch flashclass {name} --type merge -p '{{\"spec\":{{\"suspend\":false}}}}'"
+             flashjob-operator resume {name}"
         )
     });
     terms

@@ -68,6 +68,18 @@ mod tests {
 
     use super::*;
 
+    #[tokio::test]
+    async fn a_word_that_is_not_a_level_is_refused_with_those_that_are() {
+        for filter in ["warning", "", "flashjob_operator"] {
+            let (status, body) = put(Some("localhost"), filter).await;
+            assert_eq!(status, 400, "{filter}: {body}");
+            assert!(
+                body.contains("error, warn, info, debug, trace or off"),
+                "{body}"
+            );
+        }
+    }
+
     async fn put(host: Option<&str>, filter: &'static str) -> (u16, String) {
         let mut request = Request::put("/loglevel");
         if let Some(host) = host {

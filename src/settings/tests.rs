@@ -38,18 +38,67 @@ fn a_write_never_outlives_the_lease() {
 }
 
 #[test]
-fn lists_are_separated_by_commas() {
-    let settings = parse(&[
-        "--watch-namespaces",
-        "a,b",
-        "--allowed-value-paths",
-        "resources",
-    ]);
+fn lists_are_separated_by_commas_and_a_space_after_one_does_no_harm() {
+    let settings = parse(&["--watch-namespaces", "a, b", "--akri-namespaces", "c"]);
     assert_eq!(settings.scope(), Scope::of(&["a".into(), "b".into()]));
-    assert_eq!(
-        settings.check(),
-        Err(SettingsError::NoPointer("resources".into()))
-    );
+    assert_eq!(settings.instance_scope(), Scope::of(&["c".into()]));
+    let all = parse(&["--ignored-operators", "*"]);
+    assert_eq!(all.ignored_operators, ["*"]);
+}
+
+#[rstest::rstest]
+#[case::namespaces("--watch-namespaces", "a b", "separate with commas alone")]
+#[case::namespace("--watch-namespaces", "Fleet_A", "is not the name of a namespace")]
+// An empty list would be all namespaces.
+#[case::nothing("--watch-namespaces", "", "leave the setting out, or name something")]
+#[case::trailing_comma("--watch-namespaces", "a,", "leave the setting out, or name something")]
+#[case::of_devices("--akri-namespaces", "*", "is not the name of a namespace")]
+#[case::of_the_lease("--lease-namespace", "a/b", "is not the name of a namespace")]
+#[case::operators("--ignored-operators", "all of them", "separate with commas alone")]
+#[case::accounts(
+    "--allowed-service-accounts",
+    "flasher;other",
+    "is not the name of an object"
+)]
+#[case::secrets("--allowed-secret-names", "pull *", "separate with commas alone")]
+#[case::seal("--seal-secret", "", "leave the setting out, or name something")]
+#[case::values(
+    "--flash-pod-values-configmap",
+    "sys/values",
+    "is not the name of an object"
+)]
+#[case::kind(
+    "--extra-kinds",
+    "networking.k8s.io/NetworkPolicy",
+    "write group/version/Kind"
+)]
+#[case::plural(
+    "--extra-kinds",
+    "v1/configmaps",
+    "write group/version/Kind or v1/Kind"
+)]
+#[case::path("--allowed-value-paths", "resources", "is not a JSON Pointer")]
+#[case::paths(
+    "--allowed-value-paths",
+    "/resources /affinity",
+    "separate with commas alone"
+)]
+#[case::everything("--allowed-value-paths", "/", "is not a JSON Pointer")]
+#[case::level(
+    "--log-level",
+    "warning",
+    "write error, warn, info, debug, trace or off"
+)]
+#[case::level_of_nothing("--log-level", "", "write error, warn, info, debug, trace or off")]
+fn a_word_that_would_be_taken_for_something_else_is_refused(
+    #[case] flag: &str,
+    #[case] value: &str,
+    #[case] reason: &str,
+) {
+    let argument = format!("{flag}={value}");
+    let line = Line::try_parse_from(["test", &argument]);
+    let error = line.map(|_| ()).expect_err(&argument).to_string();
+    assert!(error.contains(flag) && error.contains(reason), "{error}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a real API server makes of the FlashJob kind. Each test installs the definition under a group of its own, so that
 //! one that changes it disturbs no other.
 
-use flashjob_operator::api::crd;
+use flashjob_operator::api::{crd, rule};
 use serde_json::{Value, json};
 
 use testbed::{ControlPlane, Space, seconds};
@@ -275,6 +275,169 @@ async fn a_bad_spec_is_refused_in_words_that_help() {
         json!({"firmware": "f", "version": "1", "flashjobPodImage": "i\nx: y"}),
         &["spec.flashjobPodImage", "must be a container image"],
     );
+}
+
+/// A requirement on the property VERSION, in a selector.
+fn requirement(rest: &Value) -> Value {
+    let mut one = json!({"property": "VERSION"});
+    for (field, value) in rest.as_object().unwrap() {
+        one[field] = value.clone();
+    }
+    json!({"deviceSelector": {"matchExpressions": [one]}})
+}
+
+fn ranges(range: &str) -> Value {
+    requirement(&json!({"operator": "VersionIn", "values": [range]}))
+}
+
+impl Kind {
+    /// What the API server says of a job with this in its spec.
+    fn try_with(&self, more: &Value) -> Result<String, String> {
+        let mut spec = json!({"firmware": "f", "version": "1"});
+        for (field, value) in more.as_object().unwrap() {
+            spec[field] = value.clone();
+        }
+        self.feed(&["create", "--dry-run=server"], &self.job("tried", spec))
+    }
+
+    fn refuses(&self, more: &Value, field: &str, words: &str) {
+        let complaint = self.try_with(more).expect_err(&more.to_string());
+        let said = complaint.contains(field) && complaint.contains(words);
+        assert!(said, "{more}: {complaint}");
+    }
+}
+
+#[tokio::test]
+async fn what_can_never_run_is_refused_at_once_in_the_words_of_the_operator() {
+    let kind = Kind::new("api-never").await;
+    for until in ["2026-12-01T00:00:00Z", "2026-12-02T01:00:00+01:00"] {
+        let times = json!({"notBefore": "2026-12-02T00:00:00Z", "notAfter": until});
+        kind.refuses(&times, "spec.notAfter", rule::TIMES_ORDER);
+    }
+    let of_steps = |sizes: Value| {
+        let steps = sizes.as_array().unwrap().iter();
+        let steps: Vec<Value> = steps.map(|size| json!({"devices": size})).collect();
+        kind.refuses(&json!({"steps": steps}), "spec.steps", rule::STEPS_GROW);
+    };
+    of_steps(json!([5, 5]));
+    of_steps(json!([9, "50%", 10, "9%"]));
+    for (more, field) in [
+        (
+            json!({"windows": [{"start": "22:00"}]}),
+            "spec.windows[0].durationSeconds",
+        ),
+        (
+            json!({"windows": [{"durationSeconds": 3600}]}),
+            "spec.windows[0].start",
+        ),
+        (json!({"rerun": {}}), "spec.rerun.id"),
+        (json!({"rerun": {"devices": "All"}}), "spec.rerun.id"),
+        (
+            requirement(&json!({"values": ["1"]})),
+            "matchExpressions[0].operator",
+        ),
+    ] {
+        kind.refuses(&more, field, "Required value");
+    }
+    for (requires, words) in [
+        (json!({"operator": "In"}), rule::NO_VALUES),
+        (json!({"operator": "NotIn", "values": []}), rule::NO_VALUES),
+        (
+            json!({"operator": "Exists", "values": ["1"]}),
+            rule::NEEDLESS_VALUES,
+        ),
+        (
+            json!({"operator": "In", "values": ["1", " "]}),
+            rule::EMPTY_VALUE,
+        ),
+        (
+            json!({"operator": "VersionIn", "values": ["1.2.0"]}),
+            rule::BARE_VERSION,
+        ),
+        (
+            json!({"operator": "VersionIn", "values": [">=1.0.0, 2"]}),
+            rule::BARE_VERSION,
+        ),
+        (
+            json!({"operator": "VersionIn", "values": ["newest"]}),
+            rule::NOT_A_RANGE,
+        ),
+        (
+            json!({"operator": "VersionIn", "values": [">1 <2"]}),
+            rule::NOT_A_RANGE,
+        ),
+    ] {
+        kind.refuses(
+            &requirement(&requires),
+            "spec.deviceSelector.matchExpressions[0]",
+            words,
+        );
+    }
+    let properties = json!({"deviceSelector": {"matchProperties": {"DEVICE": ""}}});
+    kind.refuses(
+        &properties,
+        "spec.deviceSelector.matchProperties",
+        "must not be empty",
+    );
+    let of_akri = "must be the metadata.uid of an Akri Instance";
+    kind.refuses(&json!({"uuid": ["lamp-1"]}), "spec.uuid[0]", of_akri);
+    kind.refuses(
+        &json!({"firmware": "http://x/y"}),
+        "spec.firmware",
+        "must be an OCI reference",
+    );
+}
+
+#[tokio::test]
+async fn what_can_run_is_accepted_however_odd_it_looks() {
+    let kind = Kind::new("api-odd").await;
+    for more in [
+        json!({"notBefore": "2026-12-01T00:00:00Z", "notAfter": "2026-12-02T00:00:00Z"}),
+        json!({"notBefore": "2026-12-01T00:00:00Z"}),
+        json!({"steps": [{"devices": 1}, {"devices": "10%"}, {"devices": 60}, {"devices": "80%"}]}),
+        json!({"windows": [{"start": "22:00", "durationSeconds": 3600}]}),
+        json!({"rerun": {"id": "again"}}),
+        ranges(">=1.0.0, <1.4.0"),
+        ranges("~0.9"),
+        ranges("^ 1.2"),
+        ranges("1.*"),
+        ranges("*"),
+        ranges("=1.2.0-rc.1"),
+        requirement(&json!({"operator": "Exists", "values": []})),
+    ] {
+        let answer = kind.try_with(&more);
+        answer.unwrap_or_else(|complaint| panic!("{more}: {complaint}"));
+    }
+}
+
+#[tokio::test]
+async fn a_stored_job_that_can_never_run_may_still_be_changed_elsewhere() {
+    let kind = Kind::new("api-never-kept").await;
+    kind.install(&kind.loose_definition()).await;
+    let never = json!({
+        "firmware": "f", "version": "1", "uuid": ["lamp-1"],
+        "notBefore": "2026-12-02T00:00:00Z", "notAfter": "2026-12-01T00:00:00Z",
+        "steps": [{"devices": 5}, {"devices": 5}], "windows": [{"start": "22:00"}], "rerun": {},
+        "deviceSelector": {"matchExpressions": [{"property": "A", "operator": "In"}]},
+    });
+    kind.feed(&["create"], &kind.job("never", never)).unwrap();
+    kind.install(&kind.definition()).await;
+    let patch = |patch: &str| {
+        let arguments = [
+            "patch",
+            &kind.resource(),
+            "never",
+            "--type=merge",
+            "-p",
+            patch,
+        ];
+        kind.space.try_kubectl(&arguments)
+    };
+    patch(r#"{"spec": {"suspend": true}}"#).unwrap();
+    patch(r#"{"spec": {"parallelism": 3, "steps": [{"devices": 5}, {"devices": 6}]}}"#).unwrap();
+    let complaint = patch(r#"{"spec": {"notAfter": "2026-11-01T00:00:00Z"}}"#).unwrap_err();
+    assert!(complaint.contains(rule::TIMES_ORDER), "{complaint}");
+    patch(r#"{"spec": {"notAfter": null}}"#).unwrap();
 }
 
 #[tokio::test]

@@ -39,6 +39,21 @@ impl<'a> Asking<'a> {
         }
     }
 
+    /// What `plan` says, as JSON, and its exit code.
+    fn plan(&self, arguments: &[&str]) -> (Value, i32) {
+        let output = Command::new(env!("CARGO_BIN_EXE_flashjob-operator"))
+            .env("KUBECONFIG", &self.kubeconfig)
+            .arg("plan")
+            .args(arguments)
+            .args(["-o", "json", "-n", &self.space.name])
+            .output()
+            .unwrap();
+        let said = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
+            Value::String(String::from_utf8_lossy(&output.stderr).into_owned())
+        });
+        (said, output.status.code().unwrap())
+    }
+
     fn text(&self, arguments: &[&str]) -> String {
         self.ask(arguments).unwrap()
     }
@@ -159,7 +174,7 @@ async fn explain_says_what_is_in_flight_what_waits_and_what_failed_and_writes_no
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn plan_foretells_order_refusals_and_bounds_and_writes_nothing() {
+async fn plan_foretells_order_refusals_and_bounds_by_its_exit_code_too_and_writes_nothing() {
     let space = Space::new("plan").await;
     let fleet = space
         .fleet(Params {
@@ -176,7 +191,8 @@ async fn plan_foretells_order_refusals_and_bounds_and_writes_nothing() {
     std::fs::write(file.path(), job("future", &uuids, &spec).to_string()).unwrap();
     let path = file.path().to_str().unwrap();
 
-    let foretold = asking.json(&["plan", "-f", path]);
+    let (foretold, code) = asking.plan(&["-f", path]);
+    assert_eq!(code, 3, "{foretold:#}");
     let devices = foretold["devices"].as_array().unwrap();
     let order: Vec<_> = devices.iter().map(|device| &device["uuid"]).collect();
     assert_eq!(json!(order), json!(uuids), "{foretold:#}");
@@ -189,8 +205,9 @@ async fn plan_foretells_order_refusals_and_bounds_and_writes_nothing() {
     );
 
     // What the administrator opens is not refused.
-    let open = ["plan", "-f", path, "--allowed-value-paths", "/resources"];
-    let foretold = asking.json(&open);
+    let open = ["-f", path, "--allowed-value-paths", "/resources"];
+    let (foretold, code) = asking.plan(&open);
+    assert_eq!(code, 3, "a device is not discovered: {foretold:#}");
     let fates: Vec<_> = foretold["devices"]
         .as_array()
         .unwrap()
@@ -202,26 +219,28 @@ async fn plan_foretells_order_refusals_and_bounds_and_writes_nothing() {
         ["Flashed", "Flashed", "Flashed", "Awaited"],
         "{foretold:#}"
     );
-    let text = asking.text(&open);
-    for part in [
-        "4 devices",
-        "Not discovered now",
-        "Devices, in order",
-        "It takes at most",
-    ] {
+    let job_of = |uuids: &[String], more: &Value| {
+        std::fs::write(file.path(), job("future", uuids, more).to_string()).unwrap();
+    };
+    job_of(&uuids[..3], &json!({}));
+    assert_eq!(asking.plan(&["-f", path]).1, 0);
+    let text = asking.text(&["plan", "-f", path]);
+    for part in ["3 devices", "Devices, in order", "It takes at most"] {
         assert!(text.contains(part), "{part} in\n{text}");
     }
     // What the live job would be told with these numbers, and what the API server would say of such a file.
     let steps = json!({"steps": [{"devices": 1}, {"devices": "10%"}]});
-    std::fs::write(file.path(), job("future", &uuids, &steps).to_string()).unwrap();
-    let refusal = &asking.json(&open)["refusal"];
+    job_of(&uuids, &steps);
+    let refusal = &asking.plan(&open).0["refusal"];
     assert_eq!(refusal["reason"], "InvalidSpec");
     let words = "spec.steps[1].devices: 10% of 4 selected devices, which is 1, does not go beyond the 1 of the step before";
     let message = refusal["message"].as_str().unwrap();
     assert!(message.starts_with(words), "{message}");
     let odd = json!({"version": 0.2, "steps": [{"devices": 1.5}], "paralelism": 3});
-    std::fs::write(file.path(), job("future", &uuids, &odd).to_string()).unwrap();
-    let complaint = asking.ask(&open).unwrap_err();
+    job_of(&uuids, &odd);
+    let (complaint, code) = asking.plan(&open);
+    let complaint = complaint.as_str().unwrap();
+    assert_eq!(code, 3, "{complaint}");
     for words in [
         "the FlashJob is invalid:",
         "* spec.version: Invalid value: 0.2: must be a string, not a number with a fraction",
@@ -230,8 +249,23 @@ async fn plan_foretells_order_refusals_and_bounds_and_writes_nothing() {
     ] {
         assert!(complaint.contains(words), "{complaint}");
     }
-    let complaint = asking.ask(&["plan", "-f", "/nonexistent"]).unwrap_err();
-    assert!(complaint.contains("/nonexistent"), "{complaint}");
+    let (complaint, code) = asking.plan(&["-f", "/nonexistent"]);
+    assert_eq!(code, 1, "{complaint}");
+    assert!(
+        complaint.as_str().unwrap().contains("/nonexistent"),
+        "{complaint}"
+    );
+    // Without a cluster the file is checked all the same.
+    let nowhere = Asking {
+        kubeconfig: "/nonexistent".into(),
+        ..Asking::new(&space)
+    };
+    assert_eq!(nowhere.plan(&["-f", path]).1, 3);
+    job_of(&uuids, &json!({}));
+    let (complaint, code) = nowhere.plan(&["-f", path]);
+    assert_eq!(code, 1, "{complaint}");
+    let words = "is valid by itself. Not checked, for that needs a cluster";
+    assert!(complaint.as_str().unwrap().contains(words), "{complaint}");
     assert_eq!(space.kubectl(&["get", "flashjobs", "-o", "name"]), "");
     asking.assert_wrote_nothing();
 }

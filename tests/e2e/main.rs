@@ -18,6 +18,7 @@ mod cli_explain;
 mod cluster;
 mod compat;
 mod crash_points;
+mod documents;
 mod faults;
 mod fence;
 mod flash_pod_values;

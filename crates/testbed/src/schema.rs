@@ -18,6 +18,8 @@ fn required(name: &str) -> Value {
     match name {
         "devices" => json!(1),
         "operator" => json!("Exists"),
+        "start" => json!("22:00"),
+        "durationSeconds" => json!(3600),
         _ => json!("f"),
     }
 }

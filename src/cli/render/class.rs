@@ -77,7 +77,7 @@ mod tests {
     }
 
     const JOB: &str = "metadata: {name: lamps, namespace: lab}\n\
-                       spec: {uuid: [a], firmware: 'registry.example.com/esp32:1', version: 0.2.0, MORE}\n";
+                       spec: {uuid: [7e4a6e7b-bee6-4fac-bdea-43d671baaa15], firmware: 'registry.example.com/esp32:1', version: 0.2.0, MORE}\n";
     const INSTANCE: &str = "metadata: {name: i, uid: a}\n\
                             spec:\n  configurationName: lamps\n  shared: false\n  nodes: [node-a]\n\
                             \x20 brokerProperties: {HOST_ENDPOINT: 192.0.2.7, DEVICE: esp32s3, APPLICATION_TYPE: lamp}\n";
@@ -114,7 +114,12 @@ mod tests {
         let text = render(class, job, true).unwrap();
         assert!(text.contains("/nodeSelector/lan lamps ← class"), "{text}");
         let closed = render("{}", job, false).unwrap_err();
-        assert!(closed.starts_with("ValueNotAllowed: "), "{closed}");
+        assert_eq!(
+            closed,
+            "ValueNotAllowed: /resources/limits/memory: a FlashJob may not set this (the flash chart does): remove it from \
+             spec.values, or have an administrator add /resources/limits/memory to \
+             spec.allowedValuePaths of FlashClass esp32 (flashPod.allowedValuePaths of the operator's chart)"
+        );
     }
 
     #[rstest]
@@ -155,6 +160,43 @@ mod tests {
     ) {
         let error = render(class, job, false).unwrap_err();
         assert!(error.contains(says), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_part_of_an_object_and_another_kind_for_the_instance_are_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let spec =
+            "spec: {uuid: [7e4a6e7b-bee6-4fac-bdea-43d671baaa15], firmware: f, version: '1'}";
+        let rendered = |job: &std::path::Path, instance: &std::path::Path| {
+            let line = [
+                "render".into(),
+                "--flashjob".into(),
+                job.to_owned(),
+                "--instance".into(),
+                instance.to_owned(),
+            ];
+            let rendered = Line::parse_from(line).render.render_device(job, instance);
+            rendered.expect_err("refused").to_string()
+        };
+        let job = file(
+            "job.yaml",
+            &format!("kind: FlashJob\nmetadata: {{name: a}}\nspecs: 1\n{spec}\n"),
+        );
+        assert!(rendered(&job, &job).ends_with("the FlashJob is invalid:\n* specs: unknown field"));
+        let job = file(
+            "job.yaml",
+            &format!("kind: FlashJob\nmetadata: {{name: a}}\n{spec}\n"),
+        );
+        let said = rendered(&job, &job);
+        assert!(
+            said.ends_with("job.yaml: kind: Invalid value: \"FlashJob\": must be \"Instance\""),
+            "{said}"
+        );
     }
 
     #[test]

@@ -39,6 +39,9 @@ impl Render {
         if let Some(invalid) = &job.invalid {
             return Err(format!("the FlashJob cannot be used: {invalid}").into());
         }
+        let file = instance.display();
+        is_kind("Instance", &values::read_yaml(instance)?)
+            .map_err(|error| format!("{file}: {error}"))?;
         let instance: Instance = object(instance)?;
         let device = Device::parse(&instance)
             .map_err(|error| format!("the Instance cannot be used: {error}"))?;
@@ -144,6 +147,14 @@ pub(in crate::cli) fn object_in<K: DeserializeOwned>(
         .map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
+/// What an object consists of.
+const PARTS: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
+
+/// A spec that the API server would refuse.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(in crate::cli) struct InvalidSpec(String);
+
 /// A FlashJob or FlashClass of a file, checked as the API server would check it.
 ///
 /// # Errors
@@ -159,17 +170,31 @@ pub(in crate::cli) fn checked<K: DeserializeOwned>(
         Kind::FlashClass => "FlashClass",
     };
     let file = path.display();
-    if let Some(other) = value["kind"].as_str().filter(|other| *other != name) {
-        return Err(format!("{file}: kind: Invalid value: {other:?}: must be {name:?}").into());
-    }
-    let problems = conform::problems(&spec_schema(kind), &value["spec"], "spec");
+    is_kind(name, &value).map_err(|error| format!("{file}: {error}"))?;
+    let unknown = value.as_object().into_iter().flatten().map(|(key, _)| key);
+    let unknown = unknown.filter(|key| !PARTS.contains(&key.as_str()));
+    let mut problems: Vec<String> = unknown.map(|key| format!("{key}: unknown field")).collect();
+    problems.extend(conform::problems(
+        &spec_schema(kind),
+        &value["spec"],
+        "spec",
+    ));
     if !problems.is_empty() {
         let list = problems.join("\n* ");
-        return Err(format!("{file}: the {name} is invalid:\n* {list}").into());
+        let invalid = format!("{file}: the {name} is invalid:\n* {list}");
+        return Err(InvalidSpec(invalid).into());
     }
     read_object(namespace, &mut value)
         .and_then(|()| serde_json::from_value(value).map_err(|error| error.to_string()))
         .map_err(|error| format!("{file}: {error}").into())
+}
+
+/// Whether a file holds this kind of object, as far as it says.
+fn is_kind(name: &str, value: &Value) -> Result<(), String> {
+    match value["kind"].as_str().filter(|other| *other != name) {
+        Some(other) => Err(format!("kind: Invalid value: {other:?}: must be {name:?}")),
+        None => Ok(()),
+    }
 }
 
 /// Fills in what only the API server sets.

@@ -70,6 +70,10 @@ pub struct Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What is wrong with the object as a whole has no path.
+        if self.path == Pointer::root() {
+            return write!(f, "{}: {}", self.object, self.message);
+        }
         write!(f, "{}: {}: {}", self.object, self.path, self.message)
     }
 }

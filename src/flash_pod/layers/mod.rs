@@ -34,6 +34,20 @@ pub enum Layer {
     Attempt,
 }
 
+impl Layer {
+    /// What sets the value, in a sentence.
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Chart => "the flash chart",
+            Self::Operator => "flashPod.values of the operator",
+            Self::Class => "the FlashClass",
+            Self::Job => "the FlashJob",
+            Self::DeviceValues => "device-values.yaml of the flash chart",
+            Self::Attempt => "the operator itself",
+        }
+    }
+}
+
 impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -64,6 +78,8 @@ pub struct Layers<'a> {
     pub owned: &'a Value,
     /// The paths that are open to the job; each opens everything inside it.
     pub allowed: &'a [Pointer],
+    /// The setting that opens paths to the job, for people.
+    pub opens: &'a str,
 }
 
 /// The values of one device.
@@ -175,6 +191,7 @@ fn admit_job(
             Refusal::NotAllowed {
                 path: path.clone(),
                 owner: defaults.layer_of(&path).unwrap_or(Layer::Chart),
+                opens: layers.opens.to_owned(),
             }
         };
         path.remove(&mut admitted);

@@ -14,16 +14,19 @@ pub const MAX_JOB_VALUES: usize = 32 * 1024;
 pub enum Refusal {
     /// The path is not open to jobs.
     #[error(
-        "{path}: a FlashJob may not set this ({owner} does): remove it, or have an administrator open the path"
+        "{path}: a FlashJob may not set this ({} does): remove it from spec.values, or have an administrator add {path} to {opens}",
+        owner.words()
     )]
     NotAllowed {
         /// What it set.
         path: Pointer,
         /// Whose it is.
         owner: Layer,
+        /// The setting that would open it.
+        opens: String,
     },
     /// The path is set by what comes after the job.
-    #[error("{path}: set by {owner} for each device: remove it")]
+    #[error("{path}: set by {} for each device: remove it from spec.values", owner.words())]
     Conflict {
         /// What it set.
         path: Pointer,

@@ -52,6 +52,7 @@ impl Case {
             device: Some(&self.device),
             owned: &self.owned,
             allowed: &self.allowed,
+            opens: "spec.allowedValuePaths of FlashClass lab",
         }
     }
 
@@ -151,7 +152,7 @@ fn a_value_that_is_not_the_jobs_is_refused(
     let found: Vec<_> = refused
         .iter()
         .map(|refusal| match refusal {
-            Refusal::NotAllowed { path, owner } => format!("NotAllowed {path} {owner}"),
+            Refusal::NotAllowed { path, owner, .. } => format!("NotAllowed {path} {owner}"),
             Refusal::Conflict { path, owner } => format!("Conflict {path} {owner}"),
             other => format!("{other:?}"),
         })
@@ -229,8 +230,8 @@ fn an_explanation_shows_every_value_with_its_layer_and_every_refusal() {
     /resources/limits/memory 64Mi ← operator
     /resources/requests/cpu 20m ← chart
     /tolerations [] ← chart
-    ValueConflict: /firmware: set by device-values for each device: remove it
-    ValueNotAllowed: /image/tag: a FlashJob may not set this (class does): remove it, or have an administrator open the path
+    ValueConflict: /firmware: set by device-values.yaml of the flash chart for each device: remove it from spec.values
+    ValueNotAllowed: /image/tag: a FlashJob may not set this (the FlashClass does): remove it from spec.values, or have an administrator add /image/tag to spec.allowedValuePaths of FlashClass lab
     "#);
 }
 

@@ -42,6 +42,9 @@ use helm_chart::{
 /// Name of the file in the chart that makes values of a device.
 pub const DEVICE_VALUES_FILE: &str = "device-values.yaml";
 
+/// The setting that opens values to jobs where no class does.
+const OPENS: &str = "--allowed-value-paths";
+
 /// The flash chart, compiled, with the administrator's settings around it.
 #[derive(Clone, Debug)]
 pub struct FlashPod {
@@ -63,6 +66,8 @@ pub struct FlashPod {
     /// What the guard lets through, without what is an attempt's own.
     pub policy: Policy,
     allowed: Vec<Pointer>,
+    /// The setting that opens paths to jobs, for people.
+    opens: String,
     /// What the flash image writes: no value may hold it.
     markers: Markers,
     /// What the cluster can do.
@@ -164,6 +169,7 @@ impl FlashPod {
             schema: schema.map(Arc::new),
             policy: settings.policy.clone(),
             allowed,
+            opens: OPENS.to_owned(),
             markers: settings.markers.clone(),
             capabilities: Arc::new(settings.capabilities.clone()),
             version,
@@ -177,6 +183,7 @@ impl FlashPod {
             class: terms.frozen.clone(),
             policy: terms.policy(&self.policy),
             allowed: terms.value_paths(&self.allowed),
+            opens: terms.opens_values().unwrap_or_else(|| self.opens.clone()),
             markers: terms
                 .verdict_markers()
                 .map_or_else(|| self.markers.clone(), |words| self.markers.with(words)),
@@ -249,6 +256,7 @@ impl FlashPod {
             device: self.device_values.as_deref(),
             owned: &owned(job, round, intent),
             allowed: &self.allowed,
+            opens: &self.opens,
         };
         make(&layers, &context(intent, release))
     }

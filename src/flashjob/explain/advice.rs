@@ -89,10 +89,7 @@ fn of_reason(reason: Reason, about: &About<'_>) -> Option<Advice> {
         Reason::Suspended => advice("to let it go on", about.patch("\"suspend\":false")),
         Reason::ClassSuspended => advice(
             "for an administrator, to let all jobs of the class go on",
-            format!(
-                "kubectl patch flashclass {} --type=merge -p '{{\"spec\":{{\"suspend\":false}}}}'",
-                about.class()
-            ),
+            format!("flashjob-operator resume {}", about.class()),
         ),
         Reason::FlashClassNotFound => advice(
             "to see which classes there are, and which is the default one",

@@ -189,7 +189,13 @@ fn unlisted(known: &Known<'_>, index: Option<usize>, uuid: &str) -> Stands {
             };
         }
         None if named && known.selection.is_none() => {
-            let wait = wait_of_all(known);
+            // In which step it is only the selection tells.
+            let steps = known.job.status.step.is_some();
+            let wait = if steps && !job_waits(known.job.status.reason.as_deref()) {
+                group_of("Unknown", no_selection(&known.job.namespace))
+            } else {
+                wait_of_all(known)
+            };
             return Stands {
                 phase: DevicePhase::Pending.as_str().to_owned(),
                 reason: wait.reason,
@@ -241,6 +247,42 @@ pub(super) fn wait(known: &Known<'_>, index: usize, uuid: &str) -> Group {
         return after_step(step, &job.name, &job.namespace);
     }
     wait_of_all(known)
+}
+
+fn no_selection(namespace: &str) -> String {
+    format!(
+        "what it waits for is not known: the frozen selection cannot be read; you may not list ControllerRevisions in namespace \
+         {namespace}, or one of them is gone"
+    )
+}
+
+/// Devices that have not begun, by the counts alone: those of later steps, and the rest.
+pub(super) fn waits_by_count(known: &Known<'_>, devices: usize) -> Vec<Group> {
+    let job = known.job;
+    let status = &job.status;
+    let later = status
+        .step
+        .as_ref()
+        .filter(|_| !job.deleting && !job_waits(status.reason.as_deref()));
+    let beyond = later.map_or(0, |step| {
+        let selected = status.counts.map_or(0, |counts| counts.selected);
+        let listed = status
+            .devices
+            .iter()
+            .filter(|device| device.index >= step.devices);
+        let unlisted = usize::try_from(selected - step.devices).unwrap_or(0);
+        unlisted.saturating_sub(listed.count()).min(devices)
+    });
+    let within = Group {
+        devices: devices - beyond,
+        ..wait_of_all(known)
+    };
+    let after = later.map(|step| Group {
+        devices: beyond,
+        ..after_step(step, &job.name, &job.namespace)
+    });
+    let groups = std::iter::once(within).chain(after);
+    groups.filter(|group| group.devices > 0).collect()
 }
 
 fn after_step(step: &StepStatus, job: &str, namespace: &str) -> Group {
@@ -296,11 +338,20 @@ pub(super) fn wait_of_all(known: &Known<'_>) -> Group {
         return group(Reason::Queued, words.into());
     }
     if job_waits(status.reason.as_deref()) {
+        // Of any other reason the time is only that of the operator's next look.
+        let by_time = [Reason::NotBefore, Reason::WindowClosed];
+        let ends = by_time
+            .iter()
+            .any(|reason| status.reason.as_deref() == Some(reason.as_str()));
         return Group {
             reason: status.reason.clone().unwrap_or_default(),
             message: status.message.clone().unwrap_or_default(),
             devices: 1,
-            until: status.next_time.as_ref().map(|time| time.0),
+            until: status
+                .next_time
+                .as_ref()
+                .filter(|_| ends)
+                .map(|time| time.0),
         };
     }
     let crowded = [Reason::GroupFull, Reason::SlotsFull].into_iter();
@@ -329,8 +380,12 @@ pub(super) fn wait_of_all(known: &Known<'_>) -> Group {
 }
 
 fn group(reason: Reason, message: String) -> Group {
+    group_of(reason.as_str(), message)
+}
+
+fn group_of(reason: &str, message: String) -> Group {
     Group {
-        reason: reason.as_str().to_owned(),
+        reason: reason.to_owned(),
         message,
         devices: 1,
         until: None,

@@ -65,6 +65,5 @@ fn whole(known: &Known<'_>) -> Vec<Group> {
     if devices == 0 {
         return Vec::new();
     }
-    let wait = device::wait_of_all(known);
-    vec![Group { devices, ..wait }]
+    device::waits_by_count(known, devices)
 }

@@ -199,6 +199,8 @@ impl Lists {
             };
             list.push(device_line(device));
         }
+        lists.in_flight.sort_by_key(|device| device.index);
+        lists.waiting.sort_by_key(|device| device.index);
         lists
     }
 }

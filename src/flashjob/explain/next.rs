@@ -50,14 +50,20 @@ pub(super) fn next(known: &Known<'_>, explanation: &Explanation) -> Vec<Next> {
     }
     for group in &explanation.not_begun {
         if let Some(at) = group.until {
-            let what = format!(
-                "{} devices wait until then: {}",
-                group.devices, group.reason
-            );
+            let what = match group.devices {
+                1 => format!("1 device waits until then: {}", group.reason),
+                devices => format!("{devices} devices wait until then: {}", group.reason),
+            };
             next.push(Next { at: Some(at), what });
         }
     }
-    let status_next = job.status.next_time.as_ref().map(|time| time.0);
+    // To a person a look of the operator is no end of what somebody else has to end.
+    let held = [Reason::Suspended, Reason::ClassSuspended];
+    let held = held
+        .iter()
+        .any(|reason| explanation.reason.as_deref() == Some(reason.as_str()));
+    let status_next = job.status.next_time.as_ref().filter(|_| !held);
+    let status_next = status_next.map(|time| time.0);
     if let Some(at) = status_next.filter(|at| !next.iter().any(|next| next.at == Some(*at))) {
         let what = "the operator looks at the job again".to_owned();
         next.push(Next { at: Some(at), what });
@@ -69,6 +75,7 @@ pub(super) fn next(known: &Known<'_>, explanation: &Explanation) -> Vec<Next> {
         let waits = explanation.counts.pending + explanation.counts.waiting;
         let what = match waits {
             0 => "the flashes in progress end".to_owned(),
+            1 => "when a flash ends, the one device that waits may begin".to_owned(),
             _ => format!("when a flash ends, the next of {waits} devices may begin"),
         };
         next.push(Next { at: None, what });

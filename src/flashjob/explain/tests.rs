@@ -236,9 +236,7 @@ fn a_class_that_is_suspended_or_refused_is_said_with_the_command_of_its_administ
         .map(|advice| advice.command.as_str())
         .collect();
     assert!(
-        commands.contains(
-            &"kubectl patch flashclass esp32 --type=merge -p '{\"spec\":{\"suspend\":false}}'"
-        ),
+        commands.contains(&"flashjob-operator resume esp32"),
         "{commands:?}"
     );
     class.spec.suspend = None;
@@ -416,4 +414,52 @@ fn what_others_wrote_is_one_line_and_names_in_commands_are_names() {
     assert!(commands.contains("explain lamps UUID -n lab"), "{commands}");
     let tail = "End of the log\n  0.1\\u{1b}[2J\\u{9b}31m\\u{202e}\n  FORGED: line";
     assert!(device.contains(tail), "{device}");
+}
+
+#[test]
+fn without_the_selection_the_groups_are_the_same_or_said_to_be_unknown() {
+    let status = under_way();
+    let job_of = job_of(&spec(10), Some(&status));
+    let selection = selection(10);
+    let without = Known {
+        job: &job_of,
+        selection: None,
+        class: None,
+        now: at(1000),
+    };
+    let with = Known {
+        selection: Some(&selection),
+        ..without
+    };
+    let groups = |known: &Known<'_>| -> Vec<(String, usize)> {
+        let groups = job(known).not_begun.into_iter();
+        groups.map(|group| (group.reason, group.devices)).collect()
+    };
+    let all = groups(&with);
+    assert_eq!(groups(&without), all, "by the counts alone");
+    assert_eq!(all.last().unwrap(), &("StepNotReached".to_owned(), 2));
+    // Of one device nobody can tell without the order of them.
+    let of_one = device(&without, &uuid(9), None);
+    assert_eq!(of_one.reason, "Unknown");
+    let words = "you may not list ControllerRevisions in namespace lab";
+    assert!(of_one.message.contains(words), "{}", of_one.message);
+}
+
+#[test]
+fn a_job_that_is_suspended_waits_for_no_time_and_one_that_ended_has_no_step_in_progress() {
+    let mut status = FlashJobStatus {
+        reason: Some("Suspended".into()),
+        ..under_way()
+    };
+    let said = explained(&status);
+    assert!(
+        said.not_begun.iter().all(|group| group.until.is_none()),
+        "{said:?}"
+    );
+    let looks = "the operator looks at the job again";
+    assert!(said.next.iter().all(|next| next.what != looks), "{said:?}");
+    status.conditions = vec![condition(ConditionType::Finished, true)];
+    status.completion_time = Some(Time(at(900)));
+    let text = job_text(&explained(&status));
+    assert!(text.contains("Step 1.2 (half) of 3: Ended,"), "{text}");
 }

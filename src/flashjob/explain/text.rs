@@ -151,7 +151,12 @@ fn head(text: &mut String, of: &Explanation) {
             "Step {} of {}: {}, {} of {} devices final, {} failed",
             title(step),
             step.of,
-            step.state,
+            // The last step is not looked at again once everything of it is final.
+            if of.finished_at.is_some() {
+                "Ended"
+            } else {
+                &step.state
+            },
             step.done,
             step.devices,
             step.failed

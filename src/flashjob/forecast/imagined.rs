@@ -2,6 +2,7 @@
 //! asked of the operator's own rules. Pure.
 
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::{
     Asked, Forecast, forecast,
@@ -9,16 +10,16 @@ use super::{
 };
 use crate::{
     api::{Effective, Reason, Refusal},
-    device::{Inventory, Selector},
+    device::{Device, Inventory, Selector},
     flashclass::{Classes, Facts, Namespaces, Terms, beginning},
     flashjob::{
-        blueprint::FlashPod,
+        blueprint::{FlashPod, preflight::try_one},
         observe::{
             Derived, Observed, World, bounds::Bounds, ledger::Ledger, memory::Memory,
             selection::Selection, wait_queue::Line, waits::Moment,
         },
         plan::{
-            rollout::{failure_limits, pace::pace},
+            rollout::{failure_limits, hold::Hold, pace::pace},
             select_devices::{Choice, Selecting, choose, refused, selection_status},
         },
         spec::job::Job,
@@ -60,6 +61,9 @@ impl Cluster {
     }
 }
 
+/// UUID of a device that stands for one that nobody knows yet.
+const EXAMPLE: &str = "00000000-0000-4000-8000-000000000000";
+
 /// Nothing is in flight, so nothing waits.
 const BOUNDS: Bounds = Bounds {
     address_seconds: 0,
@@ -70,10 +74,17 @@ const BOUNDS: Bounds = Bounds {
     retry_seconds: 0,
 };
 
-/// Foretells what a job would do on this cluster.
+/// Foretells what a job would do on this cluster. `before` is the frozen selection of the round before, if there is one: a device that
+/// has another uid since is known by its endpoint.
 #[must_use]
-pub fn imagine(job: Job, cluster: &Cluster, flash_pod: &FlashPod, now: Timestamp) -> Forecast {
-    let chosen = select(&job, &cluster.inventory);
+pub fn imagine(
+    job: Job,
+    before: Option<&Selection>,
+    cluster: &Cluster,
+    flash_pod: &FlashPod,
+    now: Timestamp,
+) -> Forecast {
+    let chosen = select(&job, before, &cluster.inventory);
     let (choice, too_many) = match chosen {
         Ok(choice) => (choice, None),
         Err(refusal) => (Choice::default(), Some(refusal)),
@@ -109,7 +120,12 @@ pub fn imagine(job: Job, cluster: &Cluster, flash_pod: &FlashPod, now: Timestamp
         world: &world,
         derived: Derived::default(),
     };
-    let refusal = too_many.or_else(|| refusal(&observed, now));
+    let flash_pod = flash_pod.under(&terms);
+    let (refusal, waits) = match too_many.or_else(|| refusal(&observed)) {
+        Some(refusal) => (Some(refusal), None),
+        None => pace_of(&observed, now),
+    };
+    let refusal = refusal.or_else(|| closed(&observed, &flash_pod));
     let classes: Vec<String> = terms
         .classes
         .iter()
@@ -119,9 +135,10 @@ pub fn imagine(job: Job, cluster: &Cluster, flash_pod: &FlashPod, now: Timestamp
     let selected = roster.devices().len();
     forecast(&Asked {
         observed: &observed,
-        flash_pod: &flash_pod.under(&terms),
+        flash_pod: &flash_pod,
         classes: &classes,
         refusal: refusal.as_ref(),
+        waits: waits.as_ref(),
         not_selectable: choice.not_selectable.as_ref(),
         rungs: &rungs(&spec, selected, terms.pace().max_first_step),
         limit: limit(&spec, selected),
@@ -131,7 +148,7 @@ pub fn imagine(job: Job, cluster: &Cluster, flash_pod: &FlashPod, now: Timestamp
 }
 
 /// The devices that the job selects now, as the operator does when a round begins.
-fn select(job: &Job, inventory: &Inventory) -> Result<Choice, Refusal> {
+fn select(job: &Job, before: Option<&Selection>, inventory: &Inventory) -> Result<Choice, Refusal> {
     let spec = job.spec.clone().unwrap_or_default();
     let selector = spec.device_selector.as_ref().map(Selector::parse);
     let selector = selector.transpose().map_err(|error| Refusal {
@@ -141,7 +158,7 @@ fn select(job: &Job, inventory: &Inventory) -> Result<Choice, Refusal> {
     let selecting = Selecting::Anew(selector.as_ref());
     choose(
         &Selection::default(),
-        None,
+        before,
         &spec.uuid,
         selecting,
         inventory,
@@ -168,7 +185,7 @@ fn begun(
 }
 
 /// Why nothing of it would start.
-fn refusal(observed: &Observed<'_>, now: Timestamp) -> Option<Refusal> {
+fn refusal(observed: &Observed<'_>) -> Option<Refusal> {
     let job = observed.job;
     let refusal = |reason, message: String| Some(Refusal { reason, message });
     if let Err(error) = &job.spec {
@@ -194,10 +211,55 @@ fn refusal(observed: &Observed<'_>, now: Timestamp) -> Option<Refusal> {
         let message = "the job selects no device now";
         return refusal(Reason::NoDevicesSelected, message.into());
     }
-    let pace = pace(observed, &job.finals, &observed.terms.pace(), now);
+    None
+}
+
+/// Why nothing would start now: for good, until somebody acts, or until a time.
+fn pace_of(observed: &Observed<'_>, now: Timestamp) -> (Option<Refusal>, Option<Hold>) {
+    let pace = pace(observed, &observed.job.finals, &observed.terms.pace(), now);
     let stopped = pace.stop.as_ref().map(|stop| Refusal {
         reason: failure_limits::reason(stop),
         message: stop.message.clone(),
     });
-    pace.refusal.or(stopped)
+    let refusal = pace.refusal.or(stopped);
+    match pace.hold {
+        Some(hold) if hold.until.is_none() => {
+            let for_good = Refusal {
+                reason: hold.reason,
+                message: hold.message,
+            };
+            (refusal.or(Some(for_good)), None)
+        }
+        hold => (refusal, hold),
+    }
+}
+
+/// What the job's values set that is not theirs to set, where no device is there yet that would be tried: an example stands for it.
+fn closed(observed: &Observed<'_>, flash_pod: &FlashPod) -> Option<Refusal> {
+    let job = observed.job;
+    let round = job.status.round.as_ref()?;
+    let mut known = observed.roster?.devices().iter();
+    if known.any(|device| device.endpoint.is_some()) {
+        return None;
+    }
+    let spec = job.spec.as_ref().ok()?;
+    let example = json!({
+        "apiVersion": "akri.sh/v0", "kind": "Instance",
+        "metadata": {"name": "example", "namespace": job.namespace, "uid": EXAMPLE},
+        "spec": {"configurationName": "example", "nodes": ["example"], "brokerProperties": {
+            "HOST_ENDPOINT": "192.0.2.1", "DEVICE": spec.device.as_deref().unwrap_or("example"),
+            "APPLICATION_TYPE": spec.application_type.as_deref().unwrap_or("example"), "VERSION": "0.0.0",
+        }},
+    });
+    let device = Device::parse(&serde_json::from_value(example).ok()?).ok()?;
+    // What an example lacks says nothing of the device.
+    let is_of_job = |refusal: &Refusal| {
+        matches!(
+            refusal.reason,
+            Reason::ValueNotAllowed | Reason::ValueConflict
+        )
+    };
+    try_one(flash_pod, job, round, EXAMPLE, &device)
+        .err()
+        .filter(is_of_job)
 }

@@ -26,7 +26,10 @@ use self::{
     steps::steps,
 };
 use super::blueprint::FlashPod;
-use crate::{api::Refusal, flashjob::observe::Observed};
+use crate::{
+    api::Refusal,
+    flashjob::{observe::Observed, plan::rollout::hold::Hold},
+};
 use crate::{
     api::{Effective, NotSelectable},
     flashclass::Limit,
@@ -58,11 +61,17 @@ pub struct Forecast {
     pub version: String,
     /// A job of this name exists: this is what a new round of it would do.
     pub exists: bool,
+    /// Round of that job, if it has this very firmware: applying the file opens no other one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_round: Option<i64>,
     /// Classes whose rules hold.
     pub classes: Vec<String>,
     /// Why nothing of the job would start, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Refused>,
+    /// Until when nothing starts, if nothing does now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits: Option<Refused>,
     /// Instances that `spec.deviceSelector` means and that cannot be flashed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_selectable: Option<NotSelectable>,
@@ -78,6 +87,15 @@ pub struct Forecast {
     pub failures: Failures,
     /// How long it takes.
     pub duration: Duration,
+}
+
+impl Forecast {
+    /// Whether every device would be flashed, or needs no flash: nothing is refused, and nobody is waited for.
+    #[must_use]
+    pub fn would_run(&self) -> bool {
+        let runs = |device: &Prospect| matches!(device.fate, Fate::Flashed | Fate::Skipped);
+        self.refusal.is_none() && self.devices.iter().all(runs)
+    }
 }
 
 /// Why something is refused.
@@ -125,6 +143,8 @@ pub struct Asked<'a> {
     pub classes: &'a [String],
     /// Why nothing of the job would start, if so.
     pub refusal: Option<&'a Refusal>,
+    /// Until when nothing starts, if nothing does now.
+    pub waits: Option<&'a Hold>,
     /// Instances that the selector means and that cannot be flashed.
     pub not_selectable: Option<&'a NotSelectable>,
     /// The steps, the rest after the last one included.
@@ -162,8 +182,13 @@ pub fn forecast(asked: &Asked<'_>) -> Forecast {
         firmware: spec.map(|spec| spec.firmware.clone()).unwrap_or_default(),
         version: spec.map(|spec| spec.version.clone()).unwrap_or_default(),
         exists: false,
+        current_round: None,
         classes: asked.classes.to_vec(),
         refusal: asked.refusal.map(Refused::of),
+        waits: asked.waits.map(|hold| Refused {
+            reason: hold.reason.as_str().to_owned(),
+            message: hold.message.clone(),
+        }),
         not_selectable: asked.not_selectable.cloned(),
         effective: asked.effective.clone(),
         limits: limited(&limits(asked), &footprints(asked, &devices, |_| true)),
@@ -183,5 +208,7 @@ fn limits<'a>(asked: &Asked<'a>) -> Vec<&'a Limit> {
     asked.observed.terms.in_flight_limits().collect()
 }
 
+#[cfg(test)]
+mod imagined_tests;
 #[cfg(test)]
 mod tests;

@@ -41,6 +41,7 @@ fn asking(scene: &Scene, rungs: &[Rung], limit: Option<usize>) -> Forecast {
         flash_pod: &flash_pod,
         classes: &["esp32".into()],
         refusal: None,
+        waits: None,
         not_selectable: None,
         rungs,
         limit,

@@ -28,46 +28,19 @@ pub fn text(of: &Forecast) -> String {
         &format!("Firmware {}, version {}", of.firmware, of.version),
     );
     if of.exists {
-        let words = "It exists already; this is what a new round of it would do.";
-        line(&mut text, words);
+        let words = match of.current_round {
+            Some(round) => format!(
+                "It exists already, in round {round} with this very firmware: to apply the file opens no other round. This is what a \
+                 new round of it would do."
+            ),
+            None => "It exists already; this is what a new round of it would do.".to_owned(),
+        };
+        line(&mut text, &words);
     }
     if !of.classes.is_empty() {
         line(&mut text, &format!("Class {}", of.classes.join(", ")));
     }
-    if let Some(refusal) = &of.refusal {
-        heading(&mut text, "Nothing of it would start");
-        line(
-            &mut text,
-            &format!("  {}: {}", refusal.reason, refusal.message),
-        );
-    }
-    if let Some(left_out) = &of.not_selectable {
-        let shown = left_out.examples.len();
-        heading(
-            &mut text,
-            "Meant by spec.deviceSelector, but not selected: they cannot be flashed",
-        );
-        for example in &left_out.examples {
-            line(&mut text, &format!("  {example}"));
-        }
-        let more = usize::try_from(left_out.count).unwrap_or(usize::MAX);
-        if more > shown {
-            line(&mut text, &format!("  and {} more", more - shown));
-        }
-    }
-    if !of.limits.is_empty() {
-        heading(
-            &mut text,
-            "Devices that take turns, for what they share is limited",
-        );
-        for limit in of.limits.iter().take(LIMITS) {
-            line(&mut text, &format!("  {}", limit_words(limit)));
-        }
-        let more = of.limits.len().saturating_sub(LIMITS);
-        if more > 0 {
-            line(&mut text, &format!("  and {more} more groups"));
-        }
-    }
+    whole(&mut text, of);
     if !of.steps.is_empty() {
         heading(&mut text, "Steps");
         for step in &of.steps {
@@ -99,6 +72,10 @@ pub fn text(of: &Forecast) -> String {
         line(&mut text, &words);
     }
     let duration = &of.duration;
+    if duration.seconds_at_most == 0 {
+        line(&mut text, "Nothing of it is flashed.");
+        return text;
+    }
     line(
         &mut text,
         &format!(
@@ -110,6 +87,45 @@ pub fn text(of: &Forecast) -> String {
         ),
     );
     text
+}
+
+/// What is said of the job as a whole: what stops it, what it leaves out, what takes turns.
+fn whole(text: &mut String, of: &Forecast) {
+    if let Some(refusal) = &of.refusal {
+        heading(text, "Nothing of it would start");
+        line(text, &format!("  {}: {}", refusal.reason, refusal.message));
+    }
+    if let Some(waits) = &of.waits {
+        heading(text, "Nothing of it would start now");
+        line(text, &format!("  {}: {}", waits.reason, waits.message));
+    }
+    if let Some(left_out) = &of.not_selectable {
+        let shown = left_out.examples.len();
+        heading(
+            text,
+            "Meant by spec.deviceSelector, but not selected: they cannot be flashed",
+        );
+        for example in &left_out.examples {
+            line(text, &format!("  {example}"));
+        }
+        let more = usize::try_from(left_out.count).unwrap_or(usize::MAX);
+        if more > shown {
+            line(text, &format!("  and {} more", more - shown));
+        }
+    }
+    if !of.limits.is_empty() {
+        heading(
+            text,
+            "Devices that take turns, for what they share is limited",
+        );
+        for limit in of.limits.iter().take(LIMITS) {
+            line(text, &format!("  {}", limit_words(limit)));
+        }
+        let more = of.limits.len().saturating_sub(LIMITS);
+        if more > 0 {
+            line(text, &format!("  and {more} more groups"));
+        }
+    }
 }
 
 fn devices(count: usize) -> String {
@@ -142,9 +158,14 @@ fn step_words(step: &StepForecast) -> String {
         parts.push(format!("{limit} may fail"));
     }
     if step.foreseen > 0 {
-        parts.push(format!("{} will", step.foreseen));
+        let is_or_are = if step.foreseen == 1 { "is" } else { "are" };
+        parts.push(format!("{} {is_or_are} refused beforehand", step.foreseen));
     }
-    parts.push(format!("at most {}", span(step.seconds_at_most)));
+    if step.seconds_at_most > 0 {
+        parts.push(format!("at most {}", span(step.seconds_at_most)));
+    } else {
+        parts.push("nothing to flash".into());
+    }
     if step.soak_seconds > 0 {
         parts.push(format!("then {} of watching", span(step.soak_seconds)));
     }

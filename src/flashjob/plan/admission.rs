@@ -220,7 +220,10 @@ fn missing(
             message,
         };
     }
-    let message = format!("no Akri Instance has uid {uuid}; it fails at {until}");
+    let message = format!(
+        "no Akri Instance has uid {uuid}; it fails at {}",
+        display::time(until)
+    );
     let endpoint = candidate.selected.endpoint.clone();
     Verdictless::Missing {
         until,

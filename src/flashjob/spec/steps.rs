@@ -1,5 +1,6 @@
 //! What the spec's steps have to be, before anything starts and once they were reached. Pure; called by `pace` and `job`.
 
+use crate::api::rule::{STEPS_GROW, TIMES_ORDER};
 use crate::api::{FlashJobSpec, RolloutStep, StepStatus};
 use crate::flashjob::spec::{
     int_or_percent::{self, Share},
@@ -15,6 +16,11 @@ pub type StepsError = String;
 pub fn invalid(spec: &FlashJobSpec) -> Option<String> {
     if let Err(message) = check(&spec.steps) {
         return Some(message);
+    }
+    if let (Some(from), Some(until)) = (&spec.not_before, &spec.not_after)
+        && until.0 <= from.0
+    {
+        return Some(format!("spec.notAfter: {} {TIMES_ORDER}", until.0));
     }
     if let Err(message) = windows::check(&spec.windows) {
         return Some(format!("spec.windows{message}"));
@@ -77,7 +83,7 @@ pub fn check_growth(steps: &[RolloutStep], selected: usize) -> Result<(), StepsE
 }
 
 fn grow(here: &str, before: &str) -> String {
-    format!("{here} does not go beyond {before}; sizes are cumulative and have to grow")
+    format!("{here} does not go beyond {before}; {STEPS_GROW}")
 }
 
 /// What of a step decides, as it is remembered once the step was reached. Its name does not.
@@ -128,6 +134,25 @@ mod tests {
 
     use super::*;
     use crate::{api::Amount, flashjob::plan::rollout::fixtures::steps};
+
+    #[rstest]
+    #[case::in_order("2026-12-01T00:00:00Z", "2026-12-02T00:00:00Z", None)]
+    #[case::at_once("2026-12-01T00:00:00Z", "2026-12-01T00:00:00Z", Some(()))]
+    #[case::turned_round("2026-12-02T00:00:00Z", "2026-12-01T00:00:00Z", Some(()))]
+    fn times_between_which_nothing_can_start_are_invalid(
+        #[case] from: &str,
+        #[case] until: &str,
+        #[case] refused: Option<()>,
+    ) {
+        let spec = serde_json::json!({"firmware": "f", "version": "1", "notBefore": from, "notAfter": until});
+        let found = invalid(&serde_json::from_value(spec).expect("a spec"));
+        let expected = refused.map(|()| {
+            format!(
+                "spec.notAfter: {until} must be after spec.notBefore: no device could ever start"
+            )
+        });
+        assert_eq!(found, expected);
+    }
 
     #[rstest]
     #[case::counts_and_percentages(&["1", "10%", "50%", "100%"], None)]

@@ -111,7 +111,8 @@ pub(super) fn describe(
     let phase = match verdict.end {
         Some(End::Complete) => Phase::Completed,
         Some(End::Failed) => Phase::Failed,
-        None if tally.in_flight > 0 => Phase::Running,
+        // A device that is read back is still worked on.
+        None if tally.in_flight + tally.verifying > 0 => Phase::Running,
         None => Phase::InProgress,
     };
     status.phase = Some(phase.as_str().to_owned());

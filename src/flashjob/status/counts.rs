@@ -27,6 +27,8 @@ pub(super) struct Tally {
     pub(super) succeeded: usize,
     pub(super) failed: usize,
     pub(super) skipped: usize,
+    /// Pending devices that Akri has not discovered.
+    pub(super) missing: usize,
     /// Ended devices whose address is kept for now.
     pub(super) cooling: Option<Cooling>,
     /// What keeps a job that is being deleted, as `Kind name`.
@@ -62,6 +64,7 @@ pub(super) fn stored_tally(job: &Job) -> Tally {
         succeeded: job.finals.succeeded.len(),
         failed: job.finals.failed.len(),
         skipped: job.finals.skipped.len(),
+        missing: 0,
         cooling: None,
         left: Vec::new(),
     }
@@ -154,6 +157,7 @@ pub(super) fn tally_of(
         succeeded: finals.succeeded.len(),
         failed: finals.failed.len(),
         skipped: finals.skipped.len(),
+        missing: 0,
         cooling: None,
         left: Vec::new(),
     }

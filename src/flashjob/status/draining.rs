@@ -5,6 +5,7 @@
 use crate::flashjob::status::counts::Tally;
 use crate::{
     api::{FlashJobStatus, Reason},
+    display,
     flashjob::{plan::Cooling, spec::job::Job},
     names::LABEL_JOB_UID,
 };
@@ -33,8 +34,9 @@ pub(super) fn draining(job: &Job, status: &FlashJobStatus, tally: &Tally) -> (Re
     let cools = tally.cooling.map(|Cooling { devices: some, until }| {
         let some = devices(i64::try_from(some).unwrap_or(i64::MAX));
         format!(
-            "{some} cooling down until {until} after a transfer that was cut off: a device may still be dialling the address \
-             that it was told, so nothing else may flash it"
+            "{some} cooling down until {} after a transfer that was cut off: a device may still be dialling the address \
+             that it was told, so nothing else may flash it",
+            display::time(until)
         )
     });
     match (flashing, cools) {

@@ -50,7 +50,38 @@ pub fn news(before: &FlashJobStatus, now: &FlashJobStatus) -> Vec<News> {
     });
     let of_pace = told(before, now).into_iter().map(News::from);
     let ends = of_conditions(before, now);
-    of_devices.chain(of_pace).chain(ends).collect()
+    let missing = of_missing(before, now);
+    of_devices
+        .chain(of_pace)
+        .chain(missing)
+        .chain(ends)
+        .collect()
+}
+
+/// Akri has not discovered a device that the job names: said once for all of them, for there may be thousands.
+fn of_missing(before: &FlashJobStatus, now: &FlashJobStatus) -> Option<News> {
+    let reason = Reason::DeviceNotFound.as_str();
+    let is_missing = |device: &&DeviceStatus| {
+        device.reason.as_deref() == Some(reason) && device.phase == DevicePhase::Pending.as_str()
+    };
+    let device = now.devices.iter().find(is_missing)?;
+    if before.devices.iter().any(|device| is_missing(&device)) {
+        return None;
+    }
+    let message = device.message.as_deref().unwrap_or_default();
+    let more = match now.devices.iter().filter(is_missing).count() - 1 {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    Some(News {
+        about: About::Job,
+        warning: true,
+        reason,
+        note: format!(
+            "device {} ({}) is not discovered by Akri yet{more}: {message}",
+            device.index, device.uuid
+        ),
+    })
 }
 
 /// What is news of a device that is listed, and was listed like `before`, if at all.

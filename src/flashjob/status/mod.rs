@@ -189,6 +189,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
         }
     }
     tally.cooling = plan.cooling;
+    tally.missing = plan.missing.len();
     tally.left.clone_from(&observed.memory.left);
     status.next_time = plan.wake_at.map(Time);
     describe(&mut status, job, &tally, trouble, &pace, now);

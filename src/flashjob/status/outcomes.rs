@@ -156,15 +156,16 @@ fn read_back(
     let wait = SignedDuration::from_secs(effective.verification_timeout_seconds);
     let until = found.at.checked_add(wait).unwrap_or(Timestamp::MAX);
     let version = effective.expected_version.as_deref().unwrap_or("any");
+    let by = display::time(until);
     let (reason, message) = match found.verdict.outcome {
         Outcome::Succeeded => (
             Reason::Verifying,
-            format!("the firmware was sent; version {version} is awaited until {until}"),
+            format!("the firmware was sent; version {version} is awaited until {by}"),
         ),
         Outcome::Skipped | Outcome::Failed | Outcome::Unknown => (
             found.verdict.reason,
             format!(
-                "{}; whether it came back with version {version} is read until {until}",
+                "{}; whether it came back with version {version} is read until {by}",
                 found.verdict.message
             ),
         ),
@@ -192,9 +193,10 @@ fn again(device: DeviceStatus, found: &Found, limits: &Limits, at: Timestamp) ->
         format!("; failed before: {before}")
     };
     let message = format!(
-        "attempt {attempt} of {} failed: {}; it is tried again from {at} on{history}",
+        "attempt {attempt} of {} failed: {}; it is tried again from {} on{history}",
         limits.retries + 1,
-        found.verdict.message
+        found.verdict.message,
+        display::time(at)
     );
     DeviceStatus {
         phase: DevicePhase::Waiting.as_str().into(),

@@ -7,7 +7,8 @@ use crate::flashjob::status::{
     held::{paced, suspended},
 };
 use crate::{
-    api::{FlashJobStatus, Reason, Refusal},
+    api::{DevicePhase, FlashJobStatus, Reason, Refusal},
+    display,
     flashjob::{plan::rollout::pace::Pace, spec::job::Job},
 };
 
@@ -88,7 +89,7 @@ fn untroubled(job: &Job, status: &FlashJobStatus, tally: &Tally, pace: &Pace) ->
             ..JobVerdict::going(paced.reason, paced.message)
         };
     }
-    counted(job, tally, &done)
+    counted(job, status, tally, &done)
 }
 
 /// How many devices are done well. One that was skipped was not flashed, and so succeeded in nothing.
@@ -147,17 +148,25 @@ fn unselected(job: &Job) -> JobVerdict {
 }
 
 /// Nothing keeps the job: its devices alone decide.
-fn counted(job: &Job, tally: &Tally, done: &str) -> JobVerdict {
+fn counted(job: &Job, status: &FlashJobStatus, tally: &Tally, done: &str) -> JobVerdict {
     if tally.finals() < tally.selected {
+        let missing = missing(status, tally);
         let message = format!(
-            "{done}; {} in flight, {} verifying, {} pending, {} waiting, {} failed",
+            "{}{done}; {} in flight, {} verifying, {} pending, {} waiting, {} failed",
+            missing.map_or_else(String::new, |words| format!("{words}; ")),
             tally.in_flight,
             tally.verifying,
             tally.pending(),
             tally.waiting,
             tally.failed
         );
-        return JobVerdict::going(Reason::InProgress, message);
+        // Nothing else is left to do.
+        let reason = if tally.missing >= tally.selected - tally.finals() {
+            Reason::DeviceNotFound
+        } else {
+            Reason::InProgress
+        };
+        return JobVerdict::going(reason, message);
     }
     if tally.failed > 0 {
         let message = format!(
@@ -167,6 +176,29 @@ fn counted(job: &Job, tally: &Tally, done: &str) -> JobVerdict {
         return JobVerdict::ended(End::Failed, Reason::DevicesFailed, message);
     }
     JobVerdict::ended(End::Complete, Reason::AllSucceeded, done.to_owned())
+}
+
+/// Devices that Akri has not discovered, and when the first of them fails.
+fn missing(status: &FlashJobStatus, tally: &Tally) -> Option<String> {
+    let listed = status.devices.iter().filter(|device| {
+        let reason = device.reason.as_deref();
+        reason == Some(Reason::DeviceNotFound.as_str())
+            && device.phase == DevicePhase::Pending.as_str()
+    });
+    let times = listed.filter_map(|device| device.next_time.as_ref());
+    let soonest = times.map(|time| time.0).min();
+    let (words, first) = match tally.missing {
+        0 => return None,
+        1 => ("1 device is not discovered by Akri yet".to_owned(), "it"),
+        devices => (
+            format!("{devices} devices are not discovered by Akri yet"),
+            "the first",
+        ),
+    };
+    Some(match soonest {
+        Some(at) => format!("{words}; {first} fails at {}", display::time(at)),
+        None => words,
+    })
 }
 
 fn none_selected(job: &Job) -> String {

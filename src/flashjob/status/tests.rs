@@ -601,3 +601,28 @@ fn the_original_s_fields_are_filled() {
         "begun at the same time: the later one of the selection"
     );
 }
+
+#[test]
+fn a_device_that_akri_has_not_discovered_is_told_at_once_by_message_reason_and_event() {
+    let mut scene = Scene::new(2);
+    scene.inventory.delete(&uuid(1));
+    let before = scene.status(60);
+    let message = before.message.unwrap();
+    let words = "1 device is not discovered by Akri yet; it fails at 1970-01-01T00:0";
+    assert!(message.starts_with(words), "{message}");
+    assert_eq!(before.reason.as_deref(), Some("InProgress"), "the other one goes on");
+    scene.inventory.delete(&uuid(0));
+    let status = scene.status(60);
+    assert_eq!(status.reason.as_deref(), Some("DeviceNotFound"));
+    let message = status.message.as_deref().unwrap();
+    let words = "2 devices are not discovered by Akri yet; the first fails at 1970-01-01T00:0";
+    assert!(message.starts_with(words), "{message}");
+    let told = |before: &FlashJobStatus| -> Vec<String> {
+        let news = super::events::news(before, &status).into_iter();
+        news.filter(|news| news.reason == "DeviceNotFound").map(|news| news.note).collect()
+    };
+    let first = told(&FlashJobStatus::default());
+    let words = "device 0 (uuid-0) is not discovered by Akri yet, and 1 more: no Akri Instance has uid uuid-0";
+    assert!(first.len() == 1 && first[0].starts_with(words), "{first:?}");
+    assert!(told(&status).is_empty(), "said once");
+}

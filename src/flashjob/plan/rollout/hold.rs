@@ -6,6 +6,7 @@ use super::steps::title;
 use crate::flashjob::spec::step_state::State;
 use crate::{
     api::{Reason, Refusal, StepStatus, StopStatus},
+    display,
     flashjob::{plan::rollout::failure_limits, spec::job::Job},
 };
 
@@ -52,7 +53,8 @@ impl Hold {
 
     pub(super) fn window(opens: Timestamp, deadline: i64) -> Self {
         let message = format!(
-            "no window is open for the {deadline} s that a device may take; the next opens at {opens}"
+            "no window is open for the {deadline} s that a device may take; the next opens at {}",
+            display::time(opens)
         );
         Self::new(Reason::WindowClosed, message, Some(opens))
     }
@@ -78,7 +80,10 @@ impl Hold {
                 Self::new(Reason::AwaitingApproval, message, None)
             }
             (State::Soaking, Some(until)) => {
-                let message = format!("step {title} is done and is watched until {until}");
+                let message = format!(
+                    "step {title} is done and is watched until {}",
+                    display::time(until)
+                );
                 Self::new(Reason::StepSoaking, message, Some(until))
             }
             (State::Soaking | State::Running, _) => {
