@@ -16,5 +16,8 @@ pub mod release;
 #[cfg(test)]
 mod rooms_tests;
 pub mod seal;
+pub(crate) mod seam;
 pub mod settings;
+#[cfg(test)]
+mod simulation;
 pub mod telemetry;

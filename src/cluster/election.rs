@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     crash::{Crash, Write},
-    names,
+    names, seam,
 };
 
 pub use leadership::Leadership;
@@ -223,7 +223,7 @@ fn new_identity() -> String {
         |_| "unknown".to_owned(),
         |name| name.to_string_lossy().into_owned(),
     );
-    format!("{host}_{}", hex::encode(rand::random::<[u8; 16]>()))
+    format!("{host}_{}", hex::encode(seam::random::<16>()))
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ use super::plan::Begin;
 use crate::{
     api::Reason,
     cluster::{ApiError, ErrorKind, clock::now},
+    seam,
 };
 use crate::{
     api::Refusal,
@@ -143,25 +144,25 @@ where
 /// Random text for an attempt id.
 #[must_use]
 pub fn nonce() -> String {
-    format!("{:032x}", rand::random::<u128>())
+    hex::encode(seam::random::<16>())
 }
 
 /// Starts a step of an attempt that is in the ledger, marked there as having a step.
 pub fn spawn(ctx: &Arc<Context>, job: &Arc<Job>, identity: Identity, step: Step) {
     let (ctx, job) = (Arc::clone(ctx), Some(Arc::clone(job)));
-    tokio::spawn(async move {
+    tokio::spawn(seam::within(async move {
         let done = counted(&ctx, job.as_deref(), &identity, step).await;
         end(&ctx, &identity.key, &done);
-    });
+    }));
 }
 
 /// Starts a step of an attempt whose job is gone.
 pub fn spawn_orphan(ctx: &Arc<Context>, identity: Identity, step: Step) {
     let ctx = Arc::clone(ctx);
-    tokio::spawn(async move {
+    tokio::spawn(seam::within(async move {
         let done = counted(&ctx, None, &identity, step).await;
         end(&ctx, &identity.key, &done);
-    });
+    }));
 }
 
 /// Starts an attempt.
@@ -173,7 +174,7 @@ pub fn spawn_begin(
     nonce: String,
 ) {
     let (ctx, job) = (Arc::clone(ctx), Arc::clone(job));
-    tokio::spawn(async move {
+    tokio::spawn(seam::within(async move {
         let flash_pod = ctx.flash_pod_of(&job);
         let version = flash_pod.map_or(0, |flash_pod| flash_pod.version);
         let done = reserve::begin(&ctx, &job, &identity, &begin, &nonce).await;
@@ -182,7 +183,7 @@ pub fn spawn_begin(
             reject::give_up(&ctx, &job, (&identity, &begin), version, error);
         }
         end(&ctx, &identity.key, &done);
-    });
+    }));
 }
 
 /// Runs a step and counts its failure, where it is an operation on the release. What succeeds is counted where it is done.

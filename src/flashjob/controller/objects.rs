@@ -22,6 +22,7 @@ use crate::{
         act::{context::Context, repair::attend},
         observe::{cache::State, objects::AttemptKey},
     },
+    seam,
 };
 
 /// How long it is waited for an answer whether an object exists.
@@ -153,13 +154,13 @@ where
         uid,
     );
     let ctx = Arc::clone(ctx);
-    tokio::spawn(async move {
+    tokio::spawn(seam::within(async move {
         let reader = Reader::new(ctx.read.clone(), PATIENCE);
         while let Err(error) = confirm::<K>(&ctx, &reader, see, &at).await {
             tracing::warn!(kind, name = at.1, error = %error, "cannot see whether it is gone, asking again");
             tokio::time::sleep(ASK_AGAIN).await;
         }
-    });
+    }));
 }
 
 /// Asks whether an object of ours still exists: if so it is taken in as it is now, else it is gone.

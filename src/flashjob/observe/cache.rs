@@ -3,7 +3,7 @@
 //! Fed by watches and by the answers of the operator's own writes; read by `plan`. Lost in a crash and built anew from LISTs.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -43,13 +43,13 @@ const GONE_JOBS: usize = 10_000;
 )]
 pub struct State {
     /// FlashJobs by uid, as last read or written.
-    jobs: HashMap<String, Arc<Job>>,
+    jobs: BTreeMap<String, Arc<Job>>,
     /// uids of FlashJobs that were deleted lately: answers to writes that were under way may still come.
     gone_jobs: HashSet<String>,
     /// Frozen selections, by job uid.
     pub rosters: HashMap<String, Arc<Selection>>,
     /// Memories, by job uid.
-    pub memories: HashMap<String, Memory>,
+    pub memories: BTreeMap<String, Memory>,
     /// Objects, locks and slots.
     pub ledger: Ledger,
     /// Devices that wait for a place under a limit.
@@ -71,7 +71,7 @@ pub struct State {
     /// Something changed that the status of a class may speak of.
     pub news_of_classes: bool,
     /// Namespaces that are being deleted: nothing starts there.
-    pub terminating: HashSet<String>,
+    pub terminating: BTreeSet<String>,
     /// By which the operator knows its own objects; without them none is believed.
     pub seals: Option<Arc<Seals>>,
     /// Marks that objects of ours have lost, to be put back.
