@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::{
     api::{Actor, Key},
+    attempt::uid,
     devices::Ending,
+    laws::is_labelled,
     wire::Shared,
     world::World,
 };
@@ -16,13 +19,19 @@ const PATIENCE: Duration = Duration::from_hours(3);
 /// How long nothing is written by an operator that has nothing to do.
 const REST: Duration = Duration::from_mins(3);
 
+/// How long a person waits before what lost its labels is removed by hand: nobody else may know of it.
+const TIDY_AFTER: Duration = Duration::from_mins(5);
+
 /// Lets everything come to its end, and asks the laws of the end.
 pub async fn end(world: &Shared) {
     world.lock().unwrap().calm_down();
-    let until = Instant::now() + PATIENCE;
+    let (until, tidied) = (Instant::now() + PATIENCE, Instant::now() + TIDY_AFTER);
     loop {
         let pause = {
             let mut world = world.lock().unwrap();
+            if Instant::now() >= tidied {
+                world.tidy();
+            }
             let moved = world.everything_behind();
             world.settle();
             if world.violation.is_some() {
@@ -83,6 +92,23 @@ impl World {
         self.collect_garbage();
         self.api.actor = Actor::Nature;
         self.api.version != before
+    }
+
+    /// A person removes what a person took the labels off, and the operator does not remember.
+    fn tidy(&mut self) {
+        let all = self.api.objects.iter();
+        let lost = all.filter(|(key, object)| {
+            let own = self.laws.own.contains_key(uid(object));
+            own && key.plural != "pods" && !is_labelled(object)
+        });
+        let lost: Vec<Key> = lost.map(|(key, _)| key.clone()).collect();
+        for key in lost {
+            self.note(|| format!("HAND    removes {key:?}, which has lost its labels"));
+            self.api.edit(&key, Actor::Person, |object| {
+                object["metadata"]["finalizers"] = json!([]);
+            });
+            self.api.delete(&key, Actor::Person, None);
+        }
     }
 
     fn is_over(&self) -> bool {

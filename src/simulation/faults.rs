@@ -246,7 +246,7 @@ impl World {
             self.api.forgotten = self.api.version;
             self.api.forget_pages();
         }
-        self.news.send_replace(self.api.version);
+        self.news.notify_waiters();
     }
 
     fn lose_node(&mut self) {
@@ -264,5 +264,6 @@ impl World {
     /// A process of a replica ended.
     pub fn ended(&mut self, place: usize) {
         self.cuts[place] += 1;
+        self.news.notify_waiters();
     }
 }

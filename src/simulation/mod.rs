@@ -99,3 +99,18 @@ fn as_many_seeds_as_are_asked_for() {
     println!("{per_second:.0} requests a second, {seconds:.1} s");
     expect_unbroken(&sum);
 }
+
+#[test]
+fn the_same_seed_is_the_same_history() {
+    for seed in 1..4 {
+        let live = || {
+            run::world(Plan {
+                seed,
+                ..Plan::default()
+            })
+        };
+        let (first, second) = (live(), live());
+        assert_eq!(first, second, "seed {seed}");
+        assert!(first.requests > 100, "{first:?}");
+    }
+}

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::{
     DEVICES, JOBS,
     api::{Actor, Key},
-    attempt::uid,
+    attempt::{is_deleting, uid},
+    laws::is_labelled,
     world::{LAB, World},
 };
 use crate::{
@@ -53,7 +54,14 @@ impl World {
     fn relabel(&mut self) {
         let plural = ["pods", "services", "secrets"][self.chance.draw(3)];
         let label = [LABEL_JOB_UID, LABEL_ATTEMPT, LABEL_ROUND][self.chance.draw(3)];
-        let keys = self.keys_of(plural);
+        let recorded: BTreeSet<_> = self
+            .own("secrets")
+            .map(|(own, _)| own.who.key.clone())
+            .collect();
+        let own = self
+            .own(plural)
+            .filter(|(own, object)| !is_deleting(object) && recorded.contains(&own.who.key));
+        let keys: Vec<Key> = own.map(|(own, _)| own.key.clone()).collect();
         if let Some(key) = self.chance.pick(keys) {
             self.note(|| format!("HAND    takes {label} off {plural} {}", key.name));
             self.api.edit(&key, Actor::Person, |object| {
@@ -72,7 +80,8 @@ impl World {
             let text = object["metadata"]["creationTimestamp"].clone();
             serde_json::from_value(text).expect("a time")
         };
-        let young = |pod: &Value| now.duration_since(created(pod)) < SEEN_AFTER;
+        let young =
+            |pod: &Value| !is_labelled(pod) || now.duration_since(created(pod)) < SEEN_AFTER;
         let pods = self.own("pods").filter(|(_, pod)| young(pod));
         let stripped = self.laws.flashes.values().filter(|flash| flash.stripped);
         let spared: BTreeSet<_> = pods

@@ -6,12 +6,15 @@ use axum::body::{Body, Bytes};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::{
-    sync::mpsc::{UnboundedSender, unbounded_channel},
+    sync::{
+        Notify,
+        mpsc::{UnboundedSender, unbounded_channel},
+    },
     time::{Instant, sleep, timeout_at},
 };
 
 use super::{
-    api::{Answer, Asked, Change, refusal},
+    api::{Asked, Change, refusal},
     process::Process,
     wire::Shared,
     world::World,
@@ -34,23 +37,14 @@ struct Teller {
 }
 
 /// Begins a watch.
-///
-/// # Errors
-/// When it asks for what is forgotten.
-pub fn open(
-    world: &mut World,
-    shared: &Shared,
-    asked: &Asked,
-    process: &Arc<Process>,
-) -> Result<Body, Answer> {
+pub fn open(world: &mut World, shared: &Shared, asked: &Asked, process: &Arc<Process>) -> Body {
     let number = |name: &str| asked.query.get(name)?.parse::<u64>().ok();
     let from = number("resourceVersion").unwrap_or_default();
     if from < world.api.forgotten {
-        return Err(Answer::refused(
-            410,
-            "Expired",
-            format!("too old resource version: {from}"),
-        ));
+        // As the API server has it: a watch that begins, and says no more than that.
+        let words = format!("too old resource version: {from}");
+        let event = json!({"type": "ERROR", "object": refusal(410, "Expired", &words)});
+        return Body::from(line(&event));
     }
     let (line_tx, line_rx) = unbounded_channel();
     let teller = Teller {
@@ -70,13 +64,19 @@ pub fn open(
         let line = line_rx.recv().await?;
         Some((Ok::<_, Infallible>(line), line_rx))
     });
-    Ok(Body::from_stream(lines.boxed()))
+    Body::from_stream(lines.boxed())
+}
+
+/// An event on its line. The API server says first of which kind it is.
+fn line(event: &Value) -> String {
+    let (kind, object) = (&event["type"], &event["object"]);
+    format!("{{\"type\":{kind},\"object\":{object}}}\n")
 }
 
 /// What comes next.
 enum Next {
     Event(Value, Duration),
-    Wait(tokio::sync::watch::Receiver<u64>),
+    Wait(Arc<Notify>),
     End,
 }
 
@@ -88,9 +88,9 @@ impl Teller {
             let (event, delay) = match next {
                 Next::End => return,
                 Next::Event(event, delay) => (event, delay),
-                Next::Wait(mut news) => {
+                Next::Wait(news) => {
                     let until = bookmark.min(self.end);
-                    if timeout_at(until, news.changed()).await.is_ok() {
+                    if timeout_at(until, news.notified()).await.is_ok() {
                         continue;
                     }
                     if Instant::now() >= self.end {
@@ -102,11 +102,10 @@ impl Teller {
             };
             sleep(delay).await;
             let is_last = event["type"] == "ERROR";
-            // The API server says first what kind of event it is.
-            let (kind, object) = (&event["type"], &event["object"]);
-            let line = format!("{{\"type\":{kind},\"object\":{object}}}\n");
-            let line = Bytes::from(line);
-            if self.line_tx.send(line).is_err() || is_last || self.process.is_dead() {
+            if self.line_tx.send(Bytes::from(line(&event))).is_err()
+                || is_last
+                || self.process.is_dead()
+            {
                 return;
             }
         }
@@ -115,7 +114,7 @@ impl Teller {
     fn next(&mut self) -> Next {
         let world = Arc::clone(&self.world);
         let mut world = world.lock().unwrap();
-        let news = world.news.subscribe();
+        let news = Arc::clone(&world.news);
         if self.process.is_dead() || self.line_tx.is_closed() {
             return Next::End;
         }

@@ -211,10 +211,8 @@ impl Wire {
         let by = Actor::Operator(self.process.place, self.process.life);
         if asked.verb == Verb::Watch {
             world.arrived(by, asked);
-            return match stream::open(&mut world, &self.world, asked, &self.process) {
-                Ok(body) => Response::new(body),
-                Err(answer) => response(&answer),
-            };
+            let body = stream::open(&mut world, &self.world, asked, &self.process);
+            return Response::new(body);
         }
         response(&world.serve(by, asked))
     }

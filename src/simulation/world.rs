@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::{
-    sync::watch,
+    sync::Notify,
     time::{Instant, sleep},
 };
 
@@ -70,8 +70,10 @@ pub struct World {
     pub cut_off: [Instant; 2],
     /// How many times the watches of each replica were cut.
     pub cuts: [u64; 2],
-    /// The latest version, for watches.
-    pub news: watch::Sender<u64>,
+    /// Wakes watches. Not a watch channel, which wakes in an order of its own.
+    pub news: Arc<Notify>,
+    /// The version of which watches know.
+    told: u64,
     /// Uids given to devices and jobs so far.
     pub renamed: usize,
     /// Requests that arrived.
@@ -110,7 +112,8 @@ impl World {
             skews: [off(seed), off(seed / 3)],
             cut_off: [now; 2],
             cuts: [0; 2],
-            news: watch::Sender::new(0),
+            news: Arc::default(),
+            told: 0,
             renamed: 0,
             requests: 0,
             writes: 0,
@@ -179,10 +182,10 @@ impl World {
         self.make("flashjobs", LAB, name, job);
     }
 
-    /// The API server's clock.
+    /// The API server's clock, which shows seconds.
     pub fn time(&self) -> Timestamp {
-        let passed = SignedDuration::try_from(self.begun.elapsed()).unwrap();
-        Timestamp::from_second(BEGINNING).unwrap() + passed
+        let passed = i64::try_from(self.begun.elapsed().as_secs()).unwrap();
+        Timestamp::from_second(BEGINNING + passed).unwrap()
     }
 
     /// A law is broken.
@@ -227,6 +230,11 @@ impl World {
             } else {
                 format!("/{}", asked.subresource)
             };
+            // Names of events are made of the machine's time.
+            let name = match *plural {
+                "events" => name.split('.').next().unwrap_or_default(),
+                _ => name,
+            };
             format!(
                 "{by:?} {:?} {plural}{at} {namespace}/{name} {code}",
                 asked.verb
@@ -257,6 +265,10 @@ impl World {
         self.requests += 1;
         self.api.now = self.time();
         self.before_request(by, asked);
+        if self.trace && asked.subresource == "status" && asked.key.plural == "flashjobs" {
+            let status = asked.body["status"].to_string();
+            self.note(|| format!("STATUS  {status}"));
+        }
         let before = self.api.version;
         let answer = if asked.subresource == "log" {
             self.log_of(asked)
@@ -282,9 +294,10 @@ impl World {
             self.see(&change);
         }
         let version = self.api.version;
-        if *self.news.borrow() != version {
+        if self.told != version {
+            self.told = version;
             self.check();
-            self.news.send_replace(version);
+            self.news.notify_waiters();
         }
     }
 

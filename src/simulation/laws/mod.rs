@@ -31,6 +31,7 @@ use crate::{
         spec::job::Job,
         verdict::Outcome,
     },
+    names::{LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_ROUND},
 };
 
 /// What became of one Pod.
@@ -137,13 +138,15 @@ impl Laws {
 }
 
 impl World {
-    /// The operator's own objects of a kind that exist.
+    /// The operator's own objects of a kind that exist. One whose labels somebody took away is the operator's only as long as it
+    /// remembers its uid; a Pod is found by the name that its record gives.
     pub fn own(&self, plural: &'static str) -> impl Iterator<Item = (&Own, &Arc<Value>)> {
         let own = self.laws.own.iter();
         own.filter(move |(_, own)| own.key.plural == plural)
-            .filter_map(|(own_uid, own)| {
+            .filter_map(move |(own_uid, own)| {
                 let object = self.api.objects.get(&own.key)?;
-                (uid(object) == own_uid).then_some((own, object))
+                let found = plural == "pods" || is_labelled(object);
+                (found && uid(object) == own_uid).then_some((own, object))
             })
     }
 
@@ -265,6 +268,13 @@ impl World {
         let of_job = all.filter(|(own, _)| own.who.key.job_uid == job_uid);
         of_job.map(|(own, _)| own.key.name.clone()).collect()
     }
+}
+
+/// Whether an object bears the labels by which the operator finds it.
+pub fn is_labelled(object: &Value) -> bool {
+    let labels = &object["metadata"]["labels"];
+    let mut all = [LABEL_JOB_UID, LABEL_ATTEMPT, LABEL_ROUND].into_iter();
+    all.all(|label| !labels[label].is_null())
 }
 
 /// Whether a release record says that its release failed.

@@ -37,9 +37,6 @@ impl World {
 
     /// A process leads once it has listed FlashJobs while it holds the Lease.
     fn see_leader(&mut self, by: Actor, asked: &Asked) {
-        if asked.key.plural == "leases" && asked.is_write() {
-            self.laws.holder = Some(by);
-        }
         let lists = asked.key.plural == "flashjobs" && asked.verb == Verb::List;
         if lists && self.laws.holder == Some(by) {
             self.laws.leader = Some(by);
@@ -47,7 +44,10 @@ impl World {
     }
 
     /// Asked when it was carried out. Who asks for a Pod that is gone knows that it is gone.
-    pub fn after_request(&mut self, _: Actor, asked: &Asked, code: u16) {
+    pub fn after_request(&mut self, by: Actor, asked: &Asked, code: u16) {
+        if asked.key.plural == "leases" && asked.is_write() && code == 200 {
+            self.laws.holder = Some(by);
+        }
         if asked.verb == Verb::Get && asked.key.plural == "pods" && code == 404 {
             let flashes = self.laws.flashes.values_mut();
             let of_pod = flashes.filter(|flash| flash.key == asked.key);
