@@ -22,7 +22,8 @@ use super::{
 };
 use crate::{
     crash::{Crash, Write},
-    names, seam,
+    names,
+    seam::{self, Bug, planted},
 };
 
 pub use leadership::Leadership;
@@ -103,7 +104,7 @@ impl Election {
                 sleep(pause).await;
                 continue;
             };
-            let wait = if released {
+            let wait = if released || planted(Bug::NoWaitAfterTakeOver) {
                 Duration::ZERO
             } else {
                 self.request_timeout

@@ -21,6 +21,7 @@ mod faults;
 mod hostile;
 mod laws;
 mod people;
+mod planted;
 mod pods;
 pub(crate) mod process;
 mod replica;
@@ -113,4 +114,26 @@ fn the_same_seed_is_the_same_history() {
         assert_eq!(first, second, "seed {seed}");
         assert!(first.requests > 100, "{first:?}");
     }
+}
+
+/// Worlds that every run of the tests lives through; `make sim` lives through any number.
+const WORLDS: u64 = 40;
+
+#[test]
+fn no_law_is_broken() {
+    let first = Plan {
+        seed: 1,
+        ..Plan::default()
+    };
+    expect_unbroken(&run::worlds(first, WORLDS, || true));
+}
+
+#[test]
+fn no_law_is_broken_beside_a_hostile_writer() {
+    let first = Plan {
+        seed: 500_000,
+        hostile: true,
+        ..Plan::default()
+    };
+    expect_unbroken(&run::worlds(first, WORLDS / 4, || true));
 }

@@ -22,7 +22,7 @@ use crate::{
         act::{context::Context, repair::attend},
         observe::{cache::State, objects::AttemptKey},
     },
-    seam,
+    seam::{self, Bug, planted},
 };
 
 /// How long it is waited for an answer whether an object exists.
@@ -93,6 +93,7 @@ pub(super) async fn objects<K>(
                 nudge(&ctx, key.as_ref());
                 attend(&ctx);
             }
+            WatchEvent::Deleted(_) if planted(Bug::DeletionsUntold) => {}
             WatchEvent::Deleted(object) => deleted(&ctx, kind, see, &object),
             WatchEvent::Listed => {
                 let seen = listing.remove(&watched.part).unwrap_or_default();

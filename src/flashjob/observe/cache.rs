@@ -19,6 +19,7 @@ use crate::{
     device::Inventory,
     flashclass::{Classes, Facts, Frozen, Namespaces, Terms, terms},
     seal::Seals,
+    seam::{Bug, planted},
 };
 use crate::{
     api::Refusal,
@@ -94,10 +95,15 @@ impl State {
     /// Takes in a FlashJob as a write of the operator's own left it. The answer may come after the event that it was deleted:
     /// then the job stays deleted.
     pub fn see_written_job(&mut self, job: Job) -> bool {
-        !self.gone_jobs.contains(&job.uid) && self.take_job(job)
+        let skips = planted(Bug::StatusSkipsLedger);
+        !self.gone_jobs.contains(&job.uid) && self.take_job_into(job, !skips)
     }
 
     fn take_job(&mut self, job: Job) -> bool {
+        self.take_job_into(job, true)
+    }
+
+    fn take_job_into(&mut self, job: Job, ledger: bool) -> bool {
         if self
             .jobs
             .get(&job.uid)
@@ -105,7 +111,11 @@ impl State {
         {
             return false;
         }
-        self.ledger.see_job(&job);
+        if planted(Bug::UnlockWhileReadBack) {
+            self.ledger.see_job_gone(&job.uid);
+        } else if ledger {
+            self.ledger.see_job(&job);
+        }
         self.jobs.insert(job.uid.clone(), Arc::new(job));
         self.news_of_classes = true;
         true

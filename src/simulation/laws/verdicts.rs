@@ -1,8 +1,9 @@
 //! Verdicts are never taken back or doubled; a success has its flash; what failed is not being flashed.
 
 use crate::{
-    api::SelectedDevice,
+    api::{Reason, SelectedDevice},
     flashjob::{
+        observe::stored,
         spec::job::{Finals, Job},
         verdict::Outcome,
     },
@@ -35,6 +36,8 @@ impl World {
                 "failed while it is being flashed"
             } else if now[0] && !then[0] && self.is_unproven(job, device) {
                 "succeeded without the version that its job expects"
+            } else if now[1] && !then[1] && self.is_given_up_early(job, index, device) {
+                "was given up before its retries were used up"
             } else {
                 continue;
             };
@@ -58,6 +61,26 @@ impl World {
                 (who.key.job_uid.as_str(), who.round, who.uuid.as_str()) == (job, round, uuid);
             same && !dead.contains(crate::simulation::attempt::uid(pod))
         })
+    }
+
+    /// Whether a device failed for good, of what another try might mend, after fewer tries than its job allows.
+    fn is_given_up_early(&self, job: &Job, index: usize, device: &SelectedDevice) -> bool {
+        let mut devices = job.status.devices.iter();
+        let of_flash = devices.any(|status| {
+            stored::index_of(status) == Some(index)
+                && status.reason.as_deref() == Some(Reason::FlashFailed.as_str())
+        });
+        let named = job
+            .spec
+            .as_ref()
+            .is_ok_and(|spec| spec.uuid.contains(&device.uuid));
+        let wanted = named && job.round_is_current() && !job.deleting;
+        let round = job.status.round.as_ref().map_or(0, |round| round.number);
+        let ran = self.laws.flashes.values().filter(|flash| {
+            let who = &flash.who;
+            flash.ran && (&who.key.job_uid, who.round, &who.uuid) == (&job.uid, round, &device.uuid)
+        });
+        of_flash && wanted && ran.count() <= self.shape.retries
     }
 
     /// Whether a device has not the version that its job reads back.
