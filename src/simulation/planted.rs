@@ -1,4 +1,7 @@
 //! Bugs that are planted into the operator's own code, to show that the laws find them.
+//!
+//! Five have no case yet, as sixty worlds did not show them: `NoWaitAfterTakeOver`, `InterruptedWithoutLiveGet`,
+//! `NotCountedOnWhatItShares`, `ConflictIsGone`, `DeletionsUntold`. `src/flashjob/laws` stays until they are found here.
 
 use super::{
     faults::Fault,
