@@ -15,5 +15,8 @@ pub mod operator;
 #[cfg(test)]
 mod rooms_tests;
 pub mod seal;
+pub(crate) mod seam;
 pub mod settings;
+#[cfg(test)]
+mod simulation;
 pub mod telemetry;

@@ -18,6 +18,7 @@ use tokio::{sync::watch as signal, time::sleep};
 use crate::{
     cluster::{ApiError, ClientError, Clients, Election, Fence, Leadership, Lost, Others},
     http::Readiness,
+    seam,
     settings::{PolicyError, Settings, SettingsError},
     telemetry::Metrics,
 };
@@ -107,12 +108,23 @@ pub async fn run(
     settings: Settings,
     metrics: Metrics,
     ready: signal::Sender<Readiness>,
-    mut stop: signal::Receiver<bool>,
+    stop: signal::Receiver<bool>,
 ) -> Result<(), RunError> {
     settings.check()?;
     let fence = Arc::new(Fence::default());
     let clients = Clients::connect(Arc::clone(&fence), settings.write_timeout()).await?;
+    Box::pin(serve((settings, metrics), (clients, fence), ready, stop)).await
+}
+
+/// The same over these clients; the fence is that of the writing one.
+pub(crate) async fn serve(
+    (settings, metrics): (Settings, Metrics),
+    (clients, fence): (Clients, Arc<Fence>),
+    ready: signal::Sender<Readiness>,
+    mut stop: signal::Receiver<bool>,
+) -> Result<(), RunError> {
     let prepared = tokio::select! {
+        biased;
         prepared = prepare(settings, metrics, clients, &fence) => prepared?,
         _ = stop.wait_for(|stop| *stop) => return Ok(()),
     };
@@ -135,10 +147,12 @@ pub async fn run(
     .crashing(prepared.crash.clone());
     let mut rivals = rivals_of(&prepared);
     let leadership = tokio::select! {
+        biased;
         leadership = win_alone(&election, &mut rivals, &ready) => leadership,
         _ = stop.wait_for(|stop| *stop) => return Ok(()),
     };
     tokio::select! {
+        biased;
         ended = Box::pin(lead(prepared, leadership, &ready, stop)) => ended,
         never = rivals.watch(true) => match never {},
     }
@@ -166,10 +180,12 @@ async fn win_alone(
         rivals.gone(ready).await;
         ready.send_replace(Readiness::Ready);
         let mut leadership = tokio::select! {
+            biased;
             leadership = election.win() => leadership,
             never = rivals.watch(false) => match never {},
         };
         let found = tokio::select! {
+            biased;
             lost = leadership.keep() => {
                 tracing::warn!(%lost, "the leader lease was won and lost again; trying again");
                 continue;
@@ -187,6 +203,6 @@ async fn win_alone(
         if let Err(error) = leadership.release().await {
             tracing::warn!(%error, "the lease was not given up; it expires by itself");
         }
-        sleep(YIELD * rand::random_range(1..=8)).await;
+        sleep(YIELD * u32::from(1 + seam::random::<1>()[0] % 8)).await;
     }
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use nix::time::{ClockId, clock_gettime};
 
+use crate::seam;
+
 /// Wall-clock time: for what people and other programs read, never for measuring how long something took.
 #[must_use]
 pub fn now() -> Timestamp {
-    Timestamp::now()
+    seam::clocks().map_or_else(Timestamp::now, |(wall, _)| wall)
 }
 
 /// Time since the machine booted, suspended time included. A lease that expired while the machine slept has expired.
@@ -17,6 +19,9 @@ pub fn now() -> Timestamp {
 /// Where the kernel has no such clock: Linux has had it since 2.6.39.
 #[must_use]
 pub fn boot_time() -> Duration {
+    if let Some((_, boot)) = seam::clocks() {
+        return boot;
+    }
     clock_gettime(ClockId::CLOCK_BOOTTIME)
         .expect("Linux has CLOCK_BOOTTIME")
         .into()

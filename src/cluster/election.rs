@@ -23,6 +23,7 @@ use super::{
 use crate::{
     crash::{Crash, Write},
     names,
+    seam::{self, Bug, planted},
 };
 
 pub use leadership::Leadership;
@@ -103,7 +104,7 @@ impl Election {
                 sleep(pause).await;
                 continue;
             };
-            let wait = if released {
+            let wait = if released || planted(Bug::NoWaitAfterTakeOver) {
                 Duration::ZERO
             } else {
                 self.request_timeout
@@ -223,7 +224,7 @@ fn new_identity() -> String {
         |_| "unknown".to_owned(),
         |name| name.to_string_lossy().into_owned(),
     );
-    format!("{host}_{}", hex::encode(rand::random::<[u8; 16]>()))
+    format!("{host}_{}", hex::encode(seam::random::<16>()))
 }
 
 #[cfg(test)]

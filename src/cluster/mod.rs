@@ -33,10 +33,14 @@ pub use client::{ClientError, Clients};
 pub use election::{Election, Leadership, Lost};
 pub use error::{ApiError, ErrorKind};
 pub use events::{Events, Fact};
+#[cfg(test)]
+pub(crate) use fence::FenceLayer;
 pub use fence::{Fence, NotLeader};
 pub use kind::{Kinds, ObjectKey};
 pub use lease::LeaseTimes;
 pub use others::{Others, Traces};
+#[cfg(test)]
+pub(crate) use patience::PatienceLayer;
 pub use read::{ClusterVersion, Reader, Scope};
 pub use review::{Review, Reviewer};
 pub use suspend::{Suspension, list_classes, other_holders, suspend_class};

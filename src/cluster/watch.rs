@@ -2,10 +2,7 @@
 //!
 //! Called by the controllers' wiring. Objects that today's types cannot hold arrive as such, and stop nothing.
 
-use std::{
-    fmt::Debug,
-    time::{Duration, Instant},
-};
+use std::{fmt::Debug, time::Duration};
 
 use futures::{
     Stream, StreamExt,
@@ -22,6 +19,7 @@ use kube::{
     },
 };
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::{
     error::{ApiError, ErrorKind},

@@ -7,6 +7,7 @@ mod delete;
 mod finalizer;
 mod probe;
 mod stored;
+mod under_way;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -25,6 +26,7 @@ use super::{
 use crate::{names, telemetry::Metrics};
 
 pub use delete::{DeleteCondition, Deleted};
+use under_way::UnderWay;
 
 /// Writes of Services that are under way at the same time. The API server gives and takes their addresses one after the other,
 /// some tens a second: what waits for its turn there may wait for longer than a write can take, and its repetition for longer still.
@@ -38,6 +40,7 @@ pub struct Writer {
     timeout: Duration,
     metrics: Metrics,
     services: Arc<Semaphore>,
+    under_way: UnderWay,
 }
 
 impl Writer {
@@ -50,7 +53,14 @@ impl Writer {
             timeout,
             metrics,
             services: Arc::new(Semaphore::new(SERVICES_AT_ONCE)),
+            under_way: UnderWay::default(),
         }
+    }
+
+    /// Whether a write may still be carried out, waited for or not.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        self.under_way.is_any()
     }
 
     /// Longest wait for an answer to a write: after it, no write can still be under way.
@@ -153,10 +163,12 @@ impl Writer {
         } else {
             None
         };
+        let awaited = self.under_way.begin(self.timeout);
         let answer = match tokio::time::timeout(self.timeout, request).await {
             Ok(answer) => answer.map_err(|error| ApiError::new(what(), &error)),
             Err(_) => Err(ApiError::timeout(what(), self.timeout)),
         };
+        awaited.answered();
         let outcome = answer.as_ref().map_or_else(|e| e.kind.as_str(), |_| "ok");
         self.metrics.api_write(verb, &key.kind, outcome);
         answer

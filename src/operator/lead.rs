@@ -71,6 +71,7 @@ async fn while_held<T>(
     work: impl Future<Output = T>,
 ) -> Result<Option<T>, Lost> {
     tokio::select! {
+        biased;
         lost = leadership.keep() => Err(lost),
         done = work => Ok(Some(done)),
         _ = stop.wait_for(|stop| *stop) => Ok(None),
@@ -108,6 +109,7 @@ async fn work(
     let engine = Arc::clone(&ctx.engine);
     let jobs = Box::pin(async {
         tokio::select! {
+            biased;
             () = carry_out(Arc::clone(&ctx), prepared, nudge_rx) => {}
             () = store.changed(&keys) => {}
         }
@@ -122,6 +124,7 @@ async fn work(
     };
     let lost = match done {
         Ok(_) => tokio::select! {
+            biased;
             lost = leadership.keep() => lost,
             () = in_order => return if rekeyed { Err(RunError::SealKeyChanged) } else { Ok(()) },
         },
@@ -142,6 +145,7 @@ async fn carry_out(ctx: Arc<Context>, prepared: Prepared, nudge_rx: UnboundedRec
     let values = administrators_values(Arc::clone(&ctx), source, namespace).await;
     let instances = Scope::of(&settings.akri_namespaces);
     tokio::select! {
+        biased;
         () = flashjob::run(ctx, settings.scope(), instances, nudge_rx) => {}
         () = values => {}
     }

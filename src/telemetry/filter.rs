@@ -78,7 +78,10 @@ mod tests {
     #[case("3", "3")]
     #[case("info,", "info")]
     #[case("warn, flashjob_operator=debug", "warn,flashjob_operator=debug")]
-    #[case("flashjob_operator::flashjob=trace", "flashjob_operator::flashjob=trace")]
+    #[case(
+        "flashjob_operator::flashjob=trace",
+        "flashjob_operator::flashjob=trace"
+    )]
     fn levels_and_parts_with_a_level_are_filters_to_the_operator_and_to_its_chart(
         #[case] filter: &str,
         #[case] taken: &str,

@@ -14,6 +14,7 @@ use crate::{
         lease::{Decision, Observed, decide, held_spec, holder, released_spec},
     },
     crash::Write,
+    seam::{Bug, planted},
 };
 
 /// Pause between two tries of a renewal that failed.
@@ -79,6 +80,11 @@ impl Leadership {
 
     fn open_fence(&self) {
         let until = self.renewed + self.election.times.renew_deadline;
+        let until = if planted(Bug::LeaseByWallClock) {
+            clock::now().as_duration().unsigned_abs()
+        } else {
+            until
+        };
         self.election.fence.open_until(until);
     }
 

@@ -4,7 +4,10 @@ use kube::api::{DeleteParams, ObjectMeta, Preconditions};
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::Writer;
-use crate::cluster::{error::ApiError, kind::ObjectKey};
+use crate::{
+    cluster::{error::ApiError, kind::ObjectKey},
+    seam::{Bug, planted},
+};
 
 /// What an object must be for a delete to touch it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,7 +54,7 @@ impl Writer {
         let parameters = DeleteParams {
             grace_period_seconds: condition.grace_seconds,
             preconditions: Some(Preconditions {
-                uid: Some(condition.uid.clone()),
+                uid: (!planted(Bug::DeleteWithoutUid)).then(|| condition.uid.clone()),
                 resource_version: condition.resource_version.clone(),
             }),
             ..DeleteParams::background()

@@ -213,10 +213,12 @@ impl Context {
         let _ = self.nudge_tx.send(job_uid.to_owned());
     }
 
-    /// Waits until no step is running, at most `limit`: the next leader trusts that no write is under way.
+    /// Waits until no step is running and no write of a pass that was dropped can be carried out any more, at most `limit`: the
+    /// next leader trusts that no write is under way.
     pub async fn drained(&self, limit: Duration) {
         let mut waited = Duration::ZERO;
-        while waited < limit && self.state().ledger.all().any(|(_, attempt)| attempt.step) {
+        let step = || self.state().ledger.all().any(|(_, attempt)| attempt.step);
+        while waited < limit && (step() || self.writer.is_under_way()) {
             tokio::time::sleep(DRAIN_POLL).await;
             waited += DRAIN_POLL;
         }

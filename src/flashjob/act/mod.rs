@@ -34,6 +34,7 @@ use super::plan::Begin;
 use crate::{
     api::Reason,
     cluster::{ApiError, ErrorKind, clock::now},
+    seam,
 };
 use crate::{
     api::Refusal,
@@ -144,7 +145,7 @@ where
 /// Random text for an attempt id.
 #[must_use]
 pub fn nonce() -> String {
-    format!("{:032x}", rand::random::<u128>())
+    hex::encode(seam::random::<16>())
 }
 
 /// The span of a step: what is logged in it tells the story of one device. Like an error it is never filtered out, so that a
@@ -172,7 +173,7 @@ pub fn spawn(ctx: &Arc<Context>, job: &Arc<Job>, identity: Identity, step: Step)
         let done = counted(&ctx, job.as_deref(), &identity, step).await;
         end(&ctx, &identity.key, &done);
     };
-    tokio::spawn(work.instrument(span));
+    tokio::spawn(seam::within(work.instrument(span)));
 }
 
 /// Starts a step of an attempt whose job is gone.
@@ -183,7 +184,7 @@ pub fn spawn_orphan(ctx: &Arc<Context>, identity: Identity, step: Step) {
         let done = counted(&ctx, None, &identity, step).await;
         end(&ctx, &identity.key, &done);
     };
-    tokio::spawn(work.instrument(span));
+    tokio::spawn(seam::within(work.instrument(span)));
 }
 
 /// Starts an attempt.
@@ -206,7 +207,7 @@ pub fn spawn_begin(
         }
         end(&ctx, &identity.key, &done);
     };
-    tokio::spawn(work.instrument(span));
+    tokio::spawn(seam::within(work.instrument(span)));
 }
 
 /// Runs a step and counts its failure, where it is an operation on the release. What succeeds is counted where it is done.

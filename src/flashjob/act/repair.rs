@@ -19,6 +19,7 @@ use crate::{
         },
     },
     names::TRACKING_FINALIZER,
+    seam,
 };
 
 /// How long one read may take.
@@ -42,7 +43,7 @@ pub fn attend(ctx: &Arc<Context>) {
     }
     for repair in repairs {
         let ctx = Arc::clone(ctx);
-        tokio::spawn(async move {
+        tokio::spawn(seam::within(async move {
             if let Err(error) = put_back(&ctx, &repair).await {
                 let Repair {
                     namespace, name, ..
@@ -54,7 +55,7 @@ pub fn attend(ctx: &Arc<Context>) {
                 }
                 look_again(&ctx, &repair).await;
             }
-        });
+        }));
     }
 }
 
@@ -191,7 +192,7 @@ pub fn let_go(ctx: &Arc<Context>) {
     };
     for object in kept {
         let ctx = Arc::clone(ctx);
-        tokio::spawn(async move {
+        tokio::spawn(seam::within(async move {
             let UnsealedObject {
                 kind,
                 namespace,
@@ -207,6 +208,6 @@ pub fn let_go(ctx: &Arc<Context>) {
             if let Err(error) = request.await {
                 tracing::warn!(object.namespace = namespace, object.name = name, error = %error, "an object that is not ours keeps our finalizer");
             }
-        });
+        }));
     }
 }

@@ -9,6 +9,7 @@ use tokio::{sync::Semaphore, time::timeout};
 
 use crate::api::Reason;
 use crate::api::Refusal;
+use crate::seam;
 
 /// How long is waited for a piece of work, its turn included. What a chart may take is far less.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -44,7 +45,7 @@ impl Workshop {
         let places = Arc::clone(&self.places);
         let done = async move {
             let place = places.acquire_owned().await.ok()?;
-            let work = tokio::task::spawn_blocking(move || {
+            let work = seam::aside(move || {
                 let done = work();
                 drop(place);
                 done

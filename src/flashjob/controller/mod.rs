@@ -36,6 +36,7 @@ use crate::{
         watch::{self, Watch, WatchEvent},
     },
     device::Inventory,
+    seam,
 };
 
 /// How long the watches get to list everything before it is said that they are slow.
@@ -53,44 +54,48 @@ pub async fn run(
     let (listed_tx, mut listed_rx) = mpsc::channel::<&'static str>(64);
     let client = &ctx.read;
     let mut tasks = JoinSet::new();
-    tasks.spawn(jobs(
+    tasks.spawn(seam::within(jobs(
         Arc::clone(&ctx),
         watch::flash_jobs(client, &Scope::of(&[])),
         scope.clone(),
         listed_tx.clone(),
-    ));
-    tasks.spawn(namespaces::follow(
+    )));
+    tasks.spawn(seam::within(namespaces::follow(
         Arc::clone(&ctx),
         scope.clone(),
         listed_tx.clone(),
-    ));
+    )));
     let secrets = watch::secrets(client, &scope);
-    tasks.spawn(objects(
+    tasks.spawn(seam::within(objects(
         Arc::clone(&ctx),
         secrets,
         "Secret",
         State::see_secret as See<Secret>,
         listed_tx.clone(),
-    ));
+    )));
     let pods = watch::pods(client, &scope);
-    tasks.spawn(objects(
+    tasks.spawn(seam::within(objects(
         Arc::clone(&ctx),
         pods,
         "Pod",
         State::see_pod as See<Pod>,
         listed_tx.clone(),
-    ));
+    )));
     let services = watch::services(client, &scope);
-    tasks.spawn(objects(
+    tasks.spawn(seam::within(objects(
         Arc::clone(&ctx),
         services,
         "Service",
         State::see_service as See<Service>,
         listed_tx.clone(),
-    ));
+    )));
     let akri = watch::instances(client, &instance_scope);
-    tasks.spawn(instances(Arc::clone(&ctx), akri, listed_tx.clone()));
-    tasks.spawn(classes::classes(Arc::clone(&ctx), listed_tx));
+    tasks.spawn(seam::within(instances(
+        Arc::clone(&ctx),
+        akri,
+        listed_tx.clone(),
+    )));
+    tasks.spawn(seam::within(classes::classes(Arc::clone(&ctx), listed_tx)));
     // Every part of every source has to be listed, or known not to exist, before the first decision.
     let parts = scope.parts().len();
     let mut missing: HashMap<&'static str, usize> = [
@@ -125,9 +130,9 @@ pub async fn run(
         (state.jobs().count(), state.ledger.slots())
     };
     tracing::info!(jobs, slots, "state was built from lists");
-    tasks.spawn(sweeps(Arc::clone(&ctx)));
-    tasks.spawn(classes::statuses(Arc::clone(&ctx)));
-    tasks.spawn(passes(ctx, nudge_rx));
+    tasks.spawn(seam::within(sweeps(Arc::clone(&ctx))));
+    tasks.spawn(seam::within(classes::statuses(Arc::clone(&ctx))));
+    tasks.spawn(seam::within(passes(ctx, nudge_rx)));
     // Watches and passes never end by themselves; dropping the set ends them.
     while tasks.join_next().await.is_some() {}
 }

@@ -34,6 +34,7 @@ pub(crate) async fn follow(ctx: Arc<Context>, scope: Scope, listed_tx: mpsc::Sen
     let mut gone = HashSet::new();
     loop {
         tokio::select! {
+            biased;
             Some(watched) = events.next() => match watched.event {
                 WatchEvent::Restarted => listing.clear(),
                 WatchEvent::Seen(namespace) => {
@@ -51,7 +52,8 @@ pub(crate) async fn follow(ctx: Arc<Context>, scope: Scope, listed_tx: mpsc::Sen
                     let mut state = ctx.state();
                     state.namespaces.retain(|name, _| listing.contains(name));
                     state.namespaces_listed = true;
-                    gone.extend(state.terminating.difference(&listing).cloned());
+                    let unlisted = state.terminating.iter().filter(|name| !listing.contains(*name));
+                    gone.extend(unlisted.cloned());
                     drop(state);
                     // The receiver is gone once everything was listed.
                     let _ = listed_tx.try_send("Namespace");

@@ -22,6 +22,7 @@ use crate::{
         act::{context::Context, repair::attend},
         observe::{cache::State, objects::AttemptKey},
     },
+    seam::{self, Bug, planted},
 };
 
 /// How long it is waited for an answer whether an object exists.
@@ -92,6 +93,7 @@ pub(super) async fn objects<K>(
                 nudge(&ctx, key.as_ref());
                 attend(&ctx);
             }
+            WatchEvent::Deleted(_) if planted(Bug::DeletionsUntold) => {}
             WatchEvent::Deleted(object) => deleted(&ctx, kind, see, &object),
             WatchEvent::Listed => {
                 let seen = listing.remove(&watched.part).unwrap_or_default();
@@ -153,13 +155,13 @@ where
         uid,
     );
     let ctx = Arc::clone(ctx);
-    tokio::spawn(async move {
+    tokio::spawn(seam::within(async move {
         let reader = Reader::new(ctx.read.clone(), PATIENCE);
         while let Err(error) = confirm::<K>(&ctx, &reader, see, &at).await {
             tracing::warn!(kind, name = at.1, error = %error, "cannot see whether it is gone, asking again");
             tokio::time::sleep(ASK_AGAIN).await;
         }
-    });
+    }));
 }
 
 /// Asks whether an object of ours still exists: if so it is taken in as it is now, else it is gone.

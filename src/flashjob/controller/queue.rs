@@ -9,7 +9,10 @@ use kube::runtime::scheduler;
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
 use super::reconcile::reconcile;
-use crate::flashjob::{act::context::Context, controller::orphans};
+use crate::{
+    flashjob::{act::context::Context, controller::orphans},
+    seam,
+};
 
 /// How much longer than it took a pass rests before the next one of the same job: what happens meanwhile is planned at once. A
 /// job of many devices would keep a core busy otherwise, with a pass for every event; so it is a twentieth of one.
@@ -38,24 +41,7 @@ pub(crate) async fn passes(ctx: Arc<Context>, nudge_rx: mpsc::UnboundedReceiver<
     let mut rested = Instant::now();
     loop {
         tokio::select! {
-            Some(uid) = due.next() => {
-                // Whatever frees a device or a slot queues a pass of its own job; others may have waited for it.
-                if ctx.state().take_freed() {
-                    others.get_or_insert(rested);
-                }
-                if ctx.state().job(&uid).is_none() {
-                    orphans::sweep(&ctx);
-                } else if busy.insert(uid.clone()) {
-                    running.spawn(one_pass(Arc::clone(&ctx), uid));
-                } else {
-                    again.insert(uid);
-                }
-            }
-            () = tokio::time::sleep_until(others.unwrap_or(rested)), if others.is_some() => {
-                others = None;
-                let jobs = u32::try_from(ctx.nudge_contending()).unwrap_or(u32::MAX);
-                rested = Instant::now() + REST_OF_OTHERS.saturating_mul(jobs).min(LONGEST_REST_OF_OTHERS);
-            }
+            biased;
             Some(done) = running.join_next() => {
                 let Ok((uid, wait)) = done else {
                     ctx.metrics.reconciled("panic", Duration::ZERO);
@@ -66,6 +52,24 @@ pub(crate) async fn passes(ctx: Arc<Context>, nudge_rx: mpsc::UnboundedReceiver<
                 let wait = if again.remove(&uid) { Some(Duration::ZERO) } else { wait };
                 if let Some(wait) = wait {
                     let _ = again_tx.send((uid, wait));
+                }
+            }
+            () = tokio::time::sleep_until(others.unwrap_or(rested)), if others.is_some() => {
+                others = None;
+                let jobs = u32::try_from(ctx.nudge_contending()).unwrap_or(u32::MAX);
+                rested = Instant::now() + REST_OF_OTHERS.saturating_mul(jobs).min(LONGEST_REST_OF_OTHERS);
+            }
+            Some(uid) = due.next() => {
+                // Whatever frees a device or a slot queues a pass of its own job; others may have waited for it.
+                if ctx.state().take_freed() {
+                    others.get_or_insert(rested);
+                }
+                if ctx.state().job(&uid).is_none() {
+                    orphans::sweep(&ctx);
+                } else if busy.insert(uid.clone()) {
+                    running.spawn(seam::within(one_pass(Arc::clone(&ctx), uid)));
+                } else {
+                    again.insert(uid);
                 }
             }
             else => return,

@@ -25,7 +25,10 @@ use crate::flashjob::{
         cache::State,
         objects::{AttemptKey, Identity},
     },
-    plan::{self, Plan, attempt::Step},
+    plan::{
+        self, Plan,
+        attempt::{Removal, Step},
+    },
     spec::job::Job,
     status::{self, metrics},
 };
@@ -34,6 +37,7 @@ use crate::{
     cluster::{ApiError, ErrorKind, clock::now},
     device,
     flash_pod::intent::attempt_id,
+    seam::{Bug, planted},
 };
 
 /// How often it is looked whether what keeps a job that is being deleted is gone.
@@ -223,6 +227,7 @@ fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
         state.ledger.begin_step(identity);
         act::spawn(ctx, job, identity.clone(), step.clone());
     }
+    free_what_is_deleted(ctx, state, job);
     let (Some(round), Ok(spec)) = (&job.status.round, &job.spec) else {
         return;
     };
@@ -246,11 +251,47 @@ fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
             endpoint: Some(begin.device.endpoint.to_string()),
             footprint: Some(Arc::new(begin.shared.clone())),
         };
-        state.ledger.begin_step(&identity);
+        hold(state, &identity);
         if warns {
             warn_of_mismatch(ctx, job, begin);
         }
         act::spawn_begin(ctx, job, identity, begin.clone(), nonce);
+    }
+}
+
+/// An attempt begins: from here on it holds its lock, its slot, and its place under limits.
+fn hold(state: &mut State, identity: &Identity) {
+    if planted(Bug::NotCountedOnWhatItShares) {
+        let footprint = Some(Arc::default());
+        let identity = Identity {
+            footprint,
+            ..identity.clone()
+        };
+        state.ledger.begin_step(&identity);
+    } else if !planted(Bug::CountSlotsFromCache) {
+        state.ledger.begin_step(identity);
+    }
+}
+
+/// For a planted bug: a Service that is being deleted is let go.
+fn free_what_is_deleted(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>) {
+    if !planted(Bug::FreeWhatIsDeleted) {
+        return;
+    }
+    let attempts = state.ledger.of_job(&job.uid);
+    let doomed = attempts.filter(|(_, attempt)| {
+        let service = attempt.service.as_ref();
+        let deleting = service.is_some_and(|one| one.tracked() && one.sight.deleting.is_some());
+        deleting && !attempt.step
+    });
+    let doomed: Vec<Identity> = doomed.map(|(_, one)| one.identity.clone()).collect();
+    for identity in doomed {
+        state.ledger.begin_step(&identity);
+        let free = Removal {
+            free: true,
+            ..Removal::default()
+        };
+        act::spawn(ctx, job, identity, Step::Remove(free));
     }
 }
 

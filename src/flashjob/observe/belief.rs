@@ -24,6 +24,7 @@ use crate::{
         LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_ROUND, LABEL_SEAL, LABEL_UUID,
     },
     seal::{Seals, Subject},
+    seam::{Bug, planted},
 };
 use helm_release::Status;
 
@@ -79,6 +80,14 @@ pub fn is_sealed(meta: &ObjectMeta, kind: ObjectKind, seals: &Seals) -> bool {
         ObjectKind::Pod => text(meta.annotations.as_ref(), ANNOTATION_POD_SEAL),
     };
     subject(meta, kind).is_some_and(|subject| seals.is_valid(seal, &subject))
+}
+
+const fn unsealed_bug(kind: ObjectKind) -> Bug {
+    match kind {
+        ObjectKind::Secret => Bug::RecordNotSealed,
+        ObjectKind::Service => Bug::ServiceNotSealed,
+        ObjectKind::Pod => Bug::PodNotSealed,
+    }
 }
 
 impl State {
@@ -195,6 +204,9 @@ impl State {
         stored: Stored,
         has_pod: bool,
     ) -> Option<AttemptKey> {
+        if planted(Bug::CountSlotsFromCache) {
+            return None;
+        }
         self.see_record(parse::written_record(secret, stored, has_pod)?)
     }
 
@@ -210,7 +222,7 @@ impl State {
             .seals
             .as_deref()
             .is_some_and(|seals| is_sealed(meta, kind, seals));
-        if sealed {
+        if sealed || planted(unsealed_bug(kind)) {
             let sight = parse::labelled(meta, kind)?;
             if known.is_some() || self.ledger.admits(&sight, kind) {
                 return Some(sight.identity);

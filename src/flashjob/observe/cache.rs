@@ -3,7 +3,7 @@
 //! Fed by watches and by the answers of the operator's own writes; read by `plan`. Lost in a crash and built anew from LISTs.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -19,6 +19,7 @@ use crate::{
     device::Inventory,
     flashclass::{Classes, Facts, Frozen, Namespaces, Terms, terms},
     seal::Seals,
+    seam::{Bug, planted},
 };
 use crate::{
     api::Refusal,
@@ -43,13 +44,13 @@ const GONE_JOBS: usize = 10_000;
 )]
 pub struct State {
     /// FlashJobs by uid, as last read or written.
-    jobs: HashMap<String, Arc<Job>>,
+    jobs: BTreeMap<String, Arc<Job>>,
     /// uids of FlashJobs that were deleted lately: answers to writes that were under way may still come.
     gone_jobs: HashSet<String>,
     /// Frozen selections, by job uid.
     pub rosters: HashMap<String, Arc<Selection>>,
     /// Memories, by job uid.
-    pub memories: HashMap<String, Memory>,
+    pub memories: BTreeMap<String, Memory>,
     /// Objects, locks and slots.
     pub ledger: Ledger,
     /// Devices that wait for a place under a limit.
@@ -71,7 +72,7 @@ pub struct State {
     /// Something changed that the status of a class may speak of.
     pub news_of_classes: bool,
     /// Namespaces that are being deleted: nothing starts there.
-    pub terminating: HashSet<String>,
+    pub terminating: BTreeSet<String>,
     /// By which the operator knows its own objects; without them none is believed.
     pub seals: Option<Arc<Seals>>,
     /// Marks that objects of ours have lost, to be put back.
@@ -94,10 +95,15 @@ impl State {
     /// Takes in a FlashJob as a write of the operator's own left it. The answer may come after the event that it was deleted:
     /// then the job stays deleted.
     pub fn see_written_job(&mut self, job: Job) -> bool {
-        !self.gone_jobs.contains(&job.uid) && self.take_job(job)
+        let skips = planted(Bug::StatusSkipsLedger);
+        !self.gone_jobs.contains(&job.uid) && self.take_job_into(job, !skips)
     }
 
     fn take_job(&mut self, job: Job) -> bool {
+        self.take_job_into(job, true)
+    }
+
+    fn take_job_into(&mut self, job: Job, ledger: bool) -> bool {
         if self
             .jobs
             .get(&job.uid)
@@ -105,7 +111,11 @@ impl State {
         {
             return false;
         }
-        self.ledger.see_job(&job);
+        if planted(Bug::UnlockWhileReadBack) {
+            self.ledger.see_job_gone(&job.uid);
+        } else if ledger {
+            self.ledger.see_job(&job);
+        }
         self.jobs.insert(job.uid.clone(), Arc::new(job));
         self.news_of_classes = true;
         true

@@ -18,6 +18,7 @@ use crate::{
     device::Selector,
     flashclass::{Asks, DEFAULT_ACTIVE_DEADLINE_SECONDS},
     names::FINALIZER,
+    seam::{Bug, planted},
 };
 
 /// See the module's documentation.
@@ -144,6 +145,7 @@ impl Job {
             .observed_generation
             .filter(|seen| *seen != NEVER_OBSERVED);
         let tampered = tampered::take_in(&mut status);
+        let spec = spec.map(as_planted);
         Some(Self {
             name: metadata.name.clone()?,
             namespace: metadata.namespace.clone()?,
@@ -297,6 +299,17 @@ fn invalid(spec: &FlashJobSpec) -> Option<String> {
         return Some(format!("spec.deviceSelector: {error}"));
     }
     steps::invalid(spec)
+}
+
+/// The spec, without what a planted bug does not look at.
+fn as_planted(mut spec: FlashJobSpec) -> FlashJobSpec {
+    if planted(Bug::AllStepsAtOnce) {
+        spec.steps.clear();
+    }
+    if planted(Bug::SentIsEnough) {
+        spec.verification = None;
+    }
+    spec
 }
 
 #[cfg(test)]

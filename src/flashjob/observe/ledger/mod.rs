@@ -8,7 +8,7 @@ mod attempt;
 mod look;
 mod unsealed;
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use crate::flashjob::{
     observe::{
@@ -39,9 +39,9 @@ enum Kind {
 pub struct Ledger {
     attempts: BTreeMap<AttemptKey, Attempt>,
     by_uid: HashMap<String, (AttemptKey, Kind)>,
-    by_endpoint: HashMap<String, HashSet<AttemptKey>>,
+    by_endpoint: HashMap<String, BTreeSet<AttemptKey>>,
     /// Who had an address at some time, or is given it beforehand.
-    by_address: HashMap<String, HashSet<AttemptKey>>,
+    by_address: HashMap<String, BTreeSet<AttemptKey>>,
     gone: HashSet<String>,
     gone_order: VecDeque<String>,
     /// Objects of the operator's form that it did not write.

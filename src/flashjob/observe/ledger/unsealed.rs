@@ -4,7 +4,7 @@
 //! that names their device they keep that device from being begun, as one of them may be a flash that this operator cannot prove
 //! to be its own. Kept by the `ledger`, asked by `plan`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Kinds that attempts are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,7 +86,7 @@ impl UnsealedObject {
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub struct Unsealed {
-    by_uid: HashMap<String, UnsealedObject>,
+    by_uid: BTreeMap<String, UnsealedObject>,
     /// uids by namespace and by the UUID or endpoint that they name.
     by_device: HashMap<(String, String), BTreeSet<String>>,
 }

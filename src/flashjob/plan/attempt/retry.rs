@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::api::Reason;
 use crate::flashjob::verdict::Outcome;
+use crate::seam::{Bug, planted};
 
 /// Wait after the first failure; it doubles with every one that follows.
 const FIRST_SECONDS: i64 = 10;
@@ -63,7 +64,12 @@ pub fn retry_untouched(failure: &Failure, limits: &Limits) -> Retry {
 /// Within the limit, after back-off and cool-down.
 fn bounded(failure: &Failure, limits: &Limits) -> Retry {
     let allowed = usize::try_from(limits.retries).unwrap_or(0);
-    if failure.failures > allowed {
+    let counted = if planted(Bug::RetryCountedTwice) {
+        2
+    } else {
+        1
+    };
+    if failure.failures * counted > allowed {
         return Retry::Final;
     }
     let wait = back_off(failure.failures);
