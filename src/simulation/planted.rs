@@ -1,7 +1,8 @@
 //! Bugs that are planted into the operator's own code, to show that the laws find them.
 //!
-//! Five have no case yet, as sixty worlds did not show them: `NoWaitAfterTakeOver`, `InterruptedWithoutLiveGet`,
-//! `NotCountedOnWhatItShares`, `ConflictIsGone`, `DeletionsUntold`. `src/flashjob/laws` stays until they are found here.
+//! Five have no case yet. Sixty worlds did not show `NoWaitAfterTakeOver` and `ConflictIsGone`; the hunts for
+//! `InterruptedWithoutLiveGet`, `NotCountedOnWhatItShares` and `DeletionsUntold` were shorter. `src/flashjob/laws` stays until all of
+//! them are found here.
 
 use super::{
     faults::Fault,
