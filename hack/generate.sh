@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Writes the files that are generated: the CRDs from the Rust types, for people (crds/) and for the operator's chart, with what of
-# them is in the schema of that chart's values; deploy/install.yaml and default-class.yaml from that chart; and the reference of the
-# command line.
+# them is in the schema of that chart's values; deploy/install.yaml and default-class.yaml from that chart; the reference of the
+# command line and of the API; and the tables of the charts' values.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bin=$(tests/control-plane/build.sh helm)
@@ -45,3 +45,5 @@ HELM=$bin/helm deploy/generate.sh
 mkdir -p docs
 cargo run --locked --quiet --bin flashjob-operator -- reference >"$temporary/cli.md"
 cp "$temporary/cli.md" docs/cli.md
+
+cargo run --locked --quiet --package reference

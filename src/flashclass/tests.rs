@@ -483,7 +483,7 @@ fn a_class_hands_its_windows_and_its_bound_of_the_first_step_to_the_pace_of_the_
 fn the_classes_of_the_documentation_are_those_of_the_sample_and_can_be_used() {
     let sample = include_str!("../../deploy/samples/flashclasses.yaml");
     let (_, body) = sample.split_once('\n').unwrap();
-    assert!(include_str!("../../docs/rollouts.md").contains(body));
+    assert!(include_str!("../../docs/classes.md").contains(body));
     for text in sample.split("\n---\n") {
         let object: Value = serde_saphyr::from_str(text).unwrap();
         let name = object["metadata"]["name"].as_str().unwrap().to_owned();
