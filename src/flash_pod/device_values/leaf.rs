@@ -24,7 +24,7 @@ const SIGNS: [&str; 22] = [
     "?[", ",", "[", "]", "=",
 ];
 const BRACKETS: [&str; 3] = ["(", ")", ":"];
-const FILTERS: [&str; 29] = [
+pub(super) const FILTERS: [&str; 29] = [
     "default",
     "upper",
     "lower",

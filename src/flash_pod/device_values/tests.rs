@@ -4,6 +4,9 @@ use serde_json::json;
 
 use super::*;
 
+#[path = "docs_tests.rs"]
+mod docs;
+
 fn context() -> DeviceContext {
     let text = |text: &str| text.to_owned();
     DeviceContext {
