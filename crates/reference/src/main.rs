@@ -1,6 +1,6 @@
 //! Writes what people look up and nobody should have to keep up to date by hand: `docs/api.md` from `crds/`, and the tables of values
 //! of the charts from their `values.yaml`. For `make generate`.
-//!   usage: reference [ROOT]     (default: the directory it runs in)
+//!   usage: `reference [ROOT]`     (default: the directory it runs in)
 
 mod api;
 mod table;
