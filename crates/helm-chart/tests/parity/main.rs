@@ -221,7 +221,7 @@ fn the_charts_that_are_shipped_render_alike_over_a_corpus_of_values() {
     let mut reports = Vec::new();
     for name in ["flash-pod", "flashjob-operator"] {
         let copy = tempfile::tempdir().unwrap();
-        copy_without_hooks(&charts.join(name), copy.path());
+        copy_of_what_both_render(&charts.join(name), copy.path());
         let chart = copy.path().to_owned();
         let files = values_files(&charts.join(name).join("ci"))
             .into_iter()
@@ -233,16 +233,20 @@ fn the_charts_that_are_shipped_render_alike_over_a_corpus_of_values() {
     assert_alike(reports, 12);
 }
 
-/// A chart less its templates that may become hooks, which only helm renders: the operator's default class on an empty
-/// cluster.
-fn copy_without_hooks(from: &Path, to: &Path) {
+/// Whether only helm renders this template.
+fn is_helms_alone(template: &str) -> bool {
+    template.contains("helm.sh/hook: post-") || template.contains("{{- if lookup ")
+}
+
+/// A chart less its templates that only helm renders: those that may become hooks (the operator's default class on an empty
+/// cluster), and those that look into the cluster (whether namespaces exist; without a cluster it renders nothing).
+fn copy_of_what_both_render(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for path in sorted(from) {
         let target = to.join(path.file_name().unwrap());
         if path.is_dir() {
-            copy_without_hooks(&path, &target);
-        } else if !fs::read_to_string(&path).is_ok_and(|text| text.contains("helm.sh/hook: post-"))
-        {
+            copy_of_what_both_render(&path, &target);
+        } else if !fs::read_to_string(&path).is_ok_and(|text| is_helms_alone(&text)) {
             fs::copy(&path, &target).unwrap();
         }
     }
