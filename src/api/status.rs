@@ -24,7 +24,7 @@ pub struct FlashJobStatus {
     /// Summary for display: InProgress, Running, Completed or Failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
-    /// What is going on, in words; ends with the command that helps where something is asked for.
+    /// What is going on, in words. Where somebody has to act, it ends with the command to run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// Why, in one word.

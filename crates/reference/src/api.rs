@@ -114,7 +114,7 @@ fn type_of(field: &Value) -> String {
     }
 }
 
-/// What holds where the field is unset, and what is said besides.
+/// The default, of the schema or after "Unset:" in the description, and the rest of the description.
 fn default_of(field: &Value) -> (String, String) {
     let said = said(field);
     if let Some(default) = field.get("default") {

@@ -7,7 +7,7 @@ use crate::table::{cell, code, json, rows};
 const BEGIN: &str = "<!-- values: generated from values.yaml by `make generate` -->\n";
 const END: &str = "<!-- end of values -->\n";
 
-/// A key of the file, where it stands, and what is said of it.
+/// A key of the file: its path and its comment.
 struct Key {
     path: Vec<String>,
     said: Option<String>,
@@ -51,7 +51,7 @@ fn keys(text: &str) -> Vec<Key> {
     keys
 }
 
-/// Every value that has a default, with its path; what is said of a map is said of all that is in it.
+/// Every value that has a default, with its path. The comment of a map covers every value in it.
 fn silent(value: &Value, path: &mut Vec<String>, keys: &[Key], found: &mut Vec<String>) {
     if keys
         .iter()
