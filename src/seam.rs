@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::task::JoinHandle;
 
 /// A rule that the code does not keep where this bug is planted: the simulation has to find it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,6 +67,14 @@ pub(crate) use crate::simulation::process::{aside, clocks, planted, random, with
 
 #[cfg(not(test))]
 pub(crate) use real::{aside, clocks, planted, random, within};
+
+/// Starts a task that is part of the process that starts it.
+pub(crate) fn spawn<F>(task: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    tokio::spawn(within(task))
+}
 
 #[cfg(not(test))]
 mod real {

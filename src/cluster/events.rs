@@ -54,13 +54,13 @@ impl Events {
             },
         );
         let (fact_tx, mut fact_rx) = mpsc::channel::<Fact>(WAITING);
-        let task = tokio::spawn(seam::within(async move {
+        let task = seam::spawn(async move {
             while let Some(fact) = fact_rx.recv().await {
                 let published = publish(&recorder, fact);
                 // A failure was said already, and an event that is lost is not an error.
                 let _ = crash.around(Write::Event, published).await;
             }
-        }));
+        });
         (Self { fact_tx }, task)
     }
 

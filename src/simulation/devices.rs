@@ -22,7 +22,7 @@ const AWAY: Duration = Duration::from_secs(30);
 /// Within which jobs expect that, in seconds.
 pub const AWAITED: i64 = 300;
 /// Version of a device that was never flashed.
-const FACTORY: &str = "0.1.0";
+pub const FACTORY: &str = "0.1.0";
 
 /// How the flash of a Pod ends if nobody interferes.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use testbed::{Outcome, Params, Space, job::job, seconds};
+use testbed::{Outcome, Params, Space, control_plane::answer, job::job, seconds};
 
 /// Runs the program with a token of its own; what it printed, and the id of that token in the audit log.
 struct Asking<'a> {
@@ -31,12 +31,7 @@ impl<'a> Asking<'a> {
             .args(["-n", &self.space.name])
             .output()
             .unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        if output.status.success() {
-            Ok(text(&output.stdout))
-        } else {
-            Err(text(&output.stderr))
-        }
+        answer(&output)
     }
 
     /// What `plan` says, as JSON, and its exit code.

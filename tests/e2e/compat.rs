@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use testbed::{ControlPlane, Space, job::job, seconds};
+use testbed::{ControlPlane, Space, control_plane::answer, job::job, seconds};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_original_s_sample_flashes_its_device() {
@@ -156,14 +156,7 @@ fn a_misspelt_key_in_the_values_of_the_operator_s_chart_is_refused_by_name_by_he
             "--set-json",
             set,
         ]);
-        let output = command.output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let complaint = text(&output.stderr);
-        output
-            .status
-            .success()
-            .then(|| text(&output.stdout))
-            .ok_or(complaint)
+        answer(&command.output().unwrap())
     };
     for helm in ["helm", "helm3"] {
         for (set, place, name) in [
@@ -203,9 +196,8 @@ fn a_namespace_that_does_not_exist_is_said_before_anything_is_installed_and_the_
     let install = |helm: &str| {
         let words = "upgrade --install op -n flashjob-system --create-namespace --set watchNamespaces={fleet}";
         let mut command = control_plane.command(helm);
-        let output = command.args(words.split(' ')).arg(chart).output().unwrap();
-        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-        output.status.success().then_some(()).ok_or(complaint)
+        command.args(words.split(' ')).arg(chart);
+        answer(&command.output().unwrap())
     };
     for helm in ["helm", "helm3"] {
         let complaint = install(helm).unwrap_err();

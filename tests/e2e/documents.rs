@@ -12,7 +12,7 @@ use flashjob_operator::{
 };
 use serde_json::{Value, json};
 
-use testbed::{Params, Space};
+use testbed::{Params, Space, control_plane::answer};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const GROUP: &str = "application.flashjob.nbfc.io/v1alpha1";
@@ -124,8 +124,7 @@ fn fits(space: &Space, chart: &str, values: &Value) -> Result<(), String> {
         .current_dir(Path::new(ROOT).join("charts"))
         .output()
         .unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-    output.status.success().then_some(()).ok_or(complaint)
+    answer(&output).map(|_| ())
 }
 
 /// API groups of programs that are not on the tests' control plane: their objects are only read.

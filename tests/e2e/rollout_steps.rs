@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use testbed::{
     Fleet, Outcome, Params, Space,
+    control_plane::answer,
     job::{Seen, job},
     seconds,
 };
@@ -17,13 +18,7 @@ fn run(space: &Space, arguments: &[&str]) -> Result<String, String> {
         .args(arguments)
         .output()
         .unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    if output.status.success() {
-        Ok(text(&output.stdout))
-    } else {
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
-        Err(text(&output.stderr))
-    }
+    answer(&output).inspect_err(|_| assert_eq!(output.status.code(), Some(1), "{output:?}"))
 }
 
 fn condition(job: &Seen, kind: &str) -> (String, String) {

@@ -3,7 +3,7 @@
 use std::{
     io::Write,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     sync::{Mutex, OnceLock},
 };
 
@@ -184,13 +184,7 @@ impl ControlPlane {
             .unwrap()
             .write_all(manifest.as_bytes())
             .unwrap();
-        let output = child.wait_with_output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        if output.status.success() {
-            Ok(text(&output.stdout))
-        } else {
-            Err(text(&output.stderr))
-        }
+        answer(&child.wait_with_output().unwrap())
     }
 
     /// What the API server was asked so far.
@@ -347,6 +341,16 @@ impl Drop for ControlPlane {
         if !std::thread::panicking() {
             let _ = std::fs::remove_dir_all(&self.directory);
         }
+    }
+}
+
+/// What a program printed, or its complaint.
+pub fn answer(output: &Output) -> Result<String, String> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() {
+        Ok(text(&output.stdout))
+    } else {
+        Err(text(&output.stderr))
     }
 }
 

@@ -14,6 +14,7 @@ use kube::{Api, Client, api::PostParams};
 
 use super::{
     ControlPlane, Fleet, Operator, Params, ask::background, control_plane::OPERATOR_NAMESPACE,
+    control_plane::answer,
 };
 
 /// Healthy devices whose flash takes that long, and nothing else any time worth mention.
@@ -83,19 +84,9 @@ impl Space {
 
     /// The same; its complaint as `Err`.
     pub fn try_kubectl(&self, arguments: &[&str]) -> Result<String, String> {
-        let output = self
-            .control_plane
-            .command("kubectl")
-            .args(["-n", &self.name])
-            .args(arguments)
-            .output()
-            .unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        if output.status.success() {
-            Ok(text(&output.stdout))
-        } else {
-            Err(text(&output.stderr))
-        }
+        let mut kubectl = self.control_plane.command("kubectl");
+        kubectl.args(["-n", &self.name]).args(arguments);
+        answer(&kubectl.output().unwrap())
     }
 
     /// `helm -n NAMESPACE ARGUMENTS` (Helm 4).

@@ -167,24 +167,22 @@ fn span(identity: &Identity, step: &'static str) -> Span {
 
 /// Starts a step of an attempt that is in the ledger, marked there as having a step.
 pub fn spawn(ctx: &Arc<Context>, job: &Arc<Job>, identity: Identity, step: Step) {
-    let (ctx, job) = (Arc::clone(ctx), Some(Arc::clone(job)));
+    start(ctx, Some(Arc::clone(job)), identity, step);
+}
+
+/// Starts a step of an attempt whose job is gone.
+pub fn spawn_orphan(ctx: &Arc<Context>, identity: Identity, step: Step) {
+    start(ctx, None, identity, step);
+}
+
+fn start(ctx: &Arc<Context>, job: Option<Arc<Job>>, identity: Identity, step: Step) {
+    let ctx = Arc::clone(ctx);
     let span = span(&identity, step.as_str());
     let work = async move {
         let done = counted(&ctx, job.as_deref(), &identity, step).await;
         end(&ctx, &identity.key, &done);
     };
-    tokio::spawn(seam::within(work.instrument(span)));
-}
-
-/// Starts a step of an attempt whose job is gone.
-pub fn spawn_orphan(ctx: &Arc<Context>, identity: Identity, step: Step) {
-    let ctx = Arc::clone(ctx);
-    let span = span(&identity, step.as_str());
-    let work = async move {
-        let done = counted(&ctx, None, &identity, step).await;
-        end(&ctx, &identity.key, &done);
-    };
-    tokio::spawn(seam::within(work.instrument(span)));
+    seam::spawn(work.instrument(span));
 }
 
 /// Starts an attempt.
@@ -207,7 +205,7 @@ pub fn spawn_begin(
         }
         end(&ctx, &identity.key, &done);
     };
-    tokio::spawn(seam::within(work.instrument(span)));
+    seam::spawn(work.instrument(span));
 }
 
 /// Runs a step and counts its failure, where it is an operation on the release. What succeeds is counted where it is done.

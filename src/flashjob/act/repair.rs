@@ -43,7 +43,7 @@ pub fn attend(ctx: &Arc<Context>) {
     }
     for repair in repairs {
         let ctx = Arc::clone(ctx);
-        tokio::spawn(seam::within(async move {
+        seam::spawn(async move {
             if let Err(error) = put_back(&ctx, &repair).await {
                 let Repair {
                     namespace, name, ..
@@ -55,7 +55,7 @@ pub fn attend(ctx: &Arc<Context>) {
                 }
                 look_again(&ctx, &repair).await;
             }
-        }));
+        });
     }
 }
 
@@ -192,7 +192,7 @@ pub fn let_go(ctx: &Arc<Context>) {
     };
     for object in kept {
         let ctx = Arc::clone(ctx);
-        tokio::spawn(seam::within(async move {
+        seam::spawn(async move {
             let UnsealedObject {
                 kind,
                 namespace,
@@ -208,6 +208,6 @@ pub fn let_go(ctx: &Arc<Context>) {
             if let Err(error) = request.await {
                 tracing::warn!(object.namespace = namespace, object.name = name, error = %error, "an object that is not ours keeps our finalizer");
             }
-        }));
+        });
     }
 }

@@ -155,13 +155,13 @@ where
         uid,
     );
     let ctx = Arc::clone(ctx);
-    tokio::spawn(seam::within(async move {
+    seam::spawn(async move {
         let reader = Reader::new(ctx.read.clone(), PATIENCE);
         while let Err(error) = confirm::<K>(&ctx, &reader, see, &at).await {
             tracing::warn!(kind, name = at.1, error = %error, "cannot see whether it is gone, asking again");
             tokio::time::sleep(ASK_AGAIN).await;
         }
-    }));
+    });
 }
 
 /// Asks whether an object of ours still exists: if so it is taken in as it is now, else it is gone.

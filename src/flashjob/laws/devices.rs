@@ -22,29 +22,10 @@ use crate::{
     },
 };
 
+pub use crate::simulation::devices::{AWAITED, Ending, FACTORY};
+
 /// Time from the end of a flash until Akri finds the device again, in milliseconds.
 const AWAY: i64 = 30_000;
-/// Within which jobs expect that, in seconds.
-pub const AWAITED: i64 = 300;
-/// Version of a device that was never flashed.
-const FACTORY: &str = "0.1.0";
-
-/// How the flash of a Pod ends if nobody interferes.
-#[derive(Clone, Copy, Debug)]
-pub struct Ending {
-    pub outcome: Outcome,
-    /// Whether the device takes the firmware, unless it failed: it may have it though nobody knows, or keep what it had though
-    /// all of it was sent.
-    pub taken: bool,
-}
-
-impl Ending {
-    pub const GOOD: Self = Self {
-        outcome: Outcome::Succeeded,
-        taken: true,
-    };
-}
-
 impl Api {
     /// An Instance of the device at the endpoint of an index, behind one of the gateways, as Akri makes it now.
     pub fn instance_of(&self, uid: &str, index: usize, gateway: usize) -> Instance {

@@ -15,6 +15,7 @@ use super::{
 use crate::flashjob::{
     fixtures::{self, endpoint},
     observe::{
+        belief::unsealed_bug,
         ledger::{Ledger, ObjectKind, UnsealedObject},
         objects::{
             Address, AttemptKey, Identity, ObservedObject, ObservedPod, ObservedRecord,
@@ -97,7 +98,7 @@ impl Forgery {
 
     /// Takes it in as what it is, or, with the bug, as what it claims to be.
     pub fn seen(self, ledger: &mut Ledger, bug: Option<Bug>) {
-        if bug != Some(Bug::SealNotChecked(self.kind())) {
+        if bug != Some(unsealed_bug(self.kind())) {
             ledger.see_unsealed(self.unsealed());
             return;
         }

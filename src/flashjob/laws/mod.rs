@@ -6,14 +6,13 @@
 //! | `objects`, `pods`, `jobs`, `request` | a small API server, with kubelet and load balancer behind it |
 //! | `devices` | devices as they really are, and Akri, which finds them again |
 //! | `election`, `leader`, `steps`, `task` | two replicas, their Lease, passes and steps as `reconcile` and `act` make them |
-//! | `world`, `faults`, `calm`, `chance` | what happens, what strikes, how it ends |
+//! | `world`, `faults`, `calm` | what happens, what strikes, how it ends |
 //! | `hostile` | somebody who writes objects with the labels of ours |
 //! | `invariants` | the laws |
 //! | `planted` | bugs that the laws must find |
 //! | `run`, `trace` | many seeds on all processors; one seed in words |
 
 mod calm;
-mod chance;
 mod devices;
 mod election;
 mod faults;
@@ -32,25 +31,12 @@ mod trace;
 mod world;
 
 use self::world::World;
+use crate::simulation::{
+    DEVICES, GATEWAY, GATEWAYS, JOBS, MAX_IN_FLIGHT, MAX_OF_GATEWAY, PARALLELISM, number,
+};
 
-/// Names of the jobs of the world; they share devices.
-const JOBS: [&str; 2] = ["job-1", "job-2"];
-/// Devices that each job names; two of its UUIDs are of one device.
-const DEVICES: usize = 4;
-const PARALLELISM: usize = 2;
-const MAX_IN_FLIGHT: usize = 3;
-/// Property that says behind which gateway a device is; in some worlds there is a limit on it.
-const GATEWAY: &str = "GATEWAY";
-const GATEWAYS: [&str; 2] = ["gw-a", "gw-b"];
-const MAX_OF_GATEWAY: usize = 1;
 /// Steps that every run of the tests takes.
 const STEPS: usize = 1_000_000;
-
-/// A number from the environment.
-fn number(name: &str, fallback: u64) -> u64 {
-    let given = std::env::var(name).ok();
-    given.map_or(fallback, |text| text.parse().expect("a number"))
-}
 
 /// Fails with how to see what happened.
 fn expect_unbroken((worlds, steps, broken): (u64, usize, Option<(u64, String)>)) {

@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::{
     DEVICES, JOBS, MAX_IN_FLIGHT, PARALLELISM,
-    chance::Chance,
     devices::{AWAITED, Ending},
     election::{Begin, REQUEST_TIMEOUT, Replica},
     leader::Leader,
@@ -13,7 +12,10 @@ use super::{
     request::{Refused, Request},
     task::Wire,
 };
-use crate::flashjob::{fixtures::uuid, observe::objects::AttemptKey, verdict::Outcome};
+use crate::{
+    flashjob::{fixtures::uuid, observe::objects::AttemptKey, verdict::Outcome},
+    simulation::chance::Chance,
+};
 use helm_release::Status;
 
 /// By how much the clock of a replica may be off, in milliseconds.

@@ -18,7 +18,7 @@ use crate::flashjob::observe::{
     parse,
 };
 use crate::{
-    flash_pod::intent::Stored,
+    flash_pod::intent::{Intent, Stored},
     names::{
         ANNOTATION_ENDPOINT, ANNOTATION_JOB, ANNOTATION_POD_SEAL, ANNOTATION_SERVICE_SEAL,
         LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_ROUND, LABEL_SEAL, LABEL_UUID,
@@ -82,12 +82,24 @@ pub fn is_sealed(meta: &ObjectMeta, kind: ObjectKind, seals: &Seals) -> bool {
     subject(meta, kind).is_some_and(|subject| seals.is_valid(seal, &subject))
 }
 
-const fn unsealed_bug(kind: ObjectKind) -> Bug {
+/// The planted bug that believes this kind without a seal.
+pub(crate) const fn unsealed_bug(kind: ObjectKind) -> Bug {
     match kind {
         ObjectKind::Secret => Bug::RecordNotSealed,
         ObjectKind::Service => Bug::ServiceNotSealed,
         ObjectKind::Pod => Bug::PodNotSealed,
     }
+}
+
+/// The intent in a record, if the operator wrote it with the values beside it; its chart is another question.
+#[must_use]
+pub fn sealed_intent<'a>(stored: &'a Stored, seals: &Seals) -> Option<&'a Intent> {
+    let record = &stored.record;
+    record.attachment.as_ref().filter(|intent| {
+        intent.job.namespace == record.namespace
+            && intent.is_consistent()
+            && seals.is_content_valid(intent, &record.config)
+    })
 }
 
 impl State {
@@ -261,12 +273,7 @@ impl State {
     /// The content of a record, if the operator sealed it; its chart is another question.
     fn proven(&self, stored: Stored) -> Option<Stored> {
         let seals = self.seals.as_deref()?;
-        let record = &stored.record;
-        let intent = record.attachment.as_ref()?;
-        let same = intent.job.namespace == record.namespace && intent.is_consistent();
-        if !same || !seals.is_content_valid(intent, &record.config) {
-            return None;
-        }
+        sealed_intent(&stored, seals)?;
         Some(stored)
     }
 

@@ -9,7 +9,10 @@ use super::Plan;
 use crate::{
     cluster::ApiError,
     flash_pod::intent::Stored,
-    flashjob::act::{context::Context, seal::record_label},
+    flashjob::{
+        act::{context::Context, seal::record_label},
+        observe::belief::sealed_intent,
+    },
     names::{LABEL_REVISION, LABEL_SEAL},
 };
 use helm_release::Key;
@@ -73,15 +76,9 @@ fn misnumbered<'a>(plan: &Plan<'_>, secrets: &'a mut [Secret]) -> Option<(&'a mu
 }
 
 fn holds_content(plan: &Plan<'_>, secret: &Secret) -> bool {
-    let Ok(stored) = Stored::from_secret(secret) else {
-        return false;
-    };
-    let record = &stored.record;
-    record.attachment.as_ref().is_some_and(|intent| {
-        intent.attempt_id == plan.intent.attempt_id
-            && intent.is_consistent()
-            && intent.job.namespace == record.namespace
-            && plan.seals.is_content_valid(intent, &record.config)
+    Stored::from_secret(secret).is_ok_and(|stored| {
+        sealed_intent(&stored, plan.seals)
+            .is_some_and(|intent| intent.attempt_id == plan.intent.attempt_id)
     })
 }
 
