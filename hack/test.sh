@@ -20,19 +20,27 @@ others() {
   return "$failed"
 }
 
+# Whoever reads only the last lines of a long log sees which tests failed, where, and with which words.
+what_failed() {
+  printf '\n=== failed tests\n'
+  grep -hE '^test .* FAILED$|^error(\[|:)' "$@" | head -n 10
+  grep -hA 2 -E "^thread '.*panicked at " "$@" | cut -c 1-300 | tail -n 12
+}
+
 rm -rf "$audit"
 cargo test --locked --workspace --all-targets --no-run || exit
-said=$(mktemp)
-trap 'rm -f "$said"' EXIT
+said=$(mktemp) end_to_end=$(mktemp)
+trap 'rm -f "$said" "$end_to_end"' EXIT
 set -m # A group of its own: all of it stops with this script.
 others >"$said" 2>&1 &
 set +m
 beside=$!
 trap 'kill -- "-$beside"; exit 130' INT TERM
 failed=0
-FLASHJOB_AUDIT_LOGS=$audit RUST_TEST_THREADS=${TEST_THREADS:-7} cargo test --locked --test e2e || failed=1
+FLASHJOB_AUDIT_LOGS=$audit RUST_TEST_THREADS=${TEST_THREADS:-7} cargo test --locked --test e2e 2>&1 | tee "$end_to_end" || failed=1
 wait "$beside" || failed=1
 cat "$said"
 FLASHJOB_AUDIT_LOGS=$audit cargo test --locked --test rights -- --ignored --nocapture || failed=1
 rm -rf "$audit"
+[ "$failed" = 0 ] || what_failed "$end_to_end" "$said"
 exit "$failed"
