@@ -8,7 +8,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 STATE ?= $(TARGET)/control-plane
 export FLASHJOB_CACHE
 
-.PHONY: help demo up down test unit sim rollout-proof chaos chaos-api nightly e2e bench bench-micro mutants lines lint checkov sbom reproducible generate ci tools
+.PHONY: help demo up down test unit sim rollout-proof chaos chaos-api nightly e2e bench bench-micro mutants lines lint checkov sbom reproducible generate site ci tools
 help: ## Show this list.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
@@ -76,8 +76,11 @@ sbom: ## Write the bill of materials of the operator (CycloneDX) to target/sbom.
 reproducible: ## Build the static operator twice, in different directories, and compare the bytes.
 	@hack/reproducible.sh
 
-generate: ## Write the generated files: CRDs, and what is rendered from the charts.
+generate: ## Write the generated files: CRDs, what is rendered from the charts, references, pictures.
 	@hack/generate.sh
+
+site: ## Build the pages as a site to browse and search, in target/site.
+	@hack/site.sh
 
 ci: ## Everything that has to pass before a change lands.
 	@.ci/run

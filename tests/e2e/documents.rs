@@ -10,9 +10,10 @@ use flashjob_operator::{
     flashclass::Class,
     flashjob::{spec::job::Job, verdict::Markers},
 };
+use rstest::rstest;
 use serde_json::{Value, json};
 
-use testbed::{Params, Space, control_plane::answer};
+use testbed::{Params, Space, control_plane::answer, job::job};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const GROUP: &str = "application.flashjob.nbfc.io/v1alpha1";
@@ -184,6 +185,21 @@ async fn every_yaml_of_the_documents_is_accepted_by_admission_charts_and_the_ope
         }
     }
     assert!(judged >= 15, "only {judged} documents were found");
+}
+
+#[rstest]
+#[case::native("native")]
+#[case::helm("helm")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sample_of_a_chart_of_your_own_flashes_a_device(#[case] engine: &str) {
+    let space = Space::new("own-chart").await;
+    let fleet = space.healthy(1, 1.0).await;
+    let chart = Path::new(ROOT).join("deploy/samples/own-chart");
+    let chart = chart.to_str().unwrap();
+    let _operator = space.operator(&["--engine", engine, "--flash-pod-chart", chart]);
+    space.apply(&job("own", &fleet.uuids(), &Value::Null).to_string());
+    let ended = space.finished("own", 90).await;
+    assert!(ended.is("Complete"), "{:#}", ended.0["status"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
