@@ -190,7 +190,7 @@ fn the_words_of_the_schema_are_those_of_the_type() {
     assert_eq!(policy["maxLength"], 6);
     for word in ["Ignore", "Warn", "Fail"] {
         let read: MismatchPolicy = serde_json::from_value(json!(word)).unwrap();
-        assert_eq!(read.as_str(), word);
+        assert_eq!(<&str>::from(read), word);
     }
 }
 

@@ -4,6 +4,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{DevicePhase, Reason, Word};
+
 /// One device of the job.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", default)]
@@ -22,10 +24,10 @@ pub struct DeviceStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pod: Option<String>,
     /// Pending, Reserved, AwaitingAddress, Flashing, Verifying, Waiting, Succeeded, Failed or Skipped.
-    pub phase: String,
+    pub phase: Word<DevicePhase>,
     /// Why, in one word.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<Word<Reason>>,
     /// Why, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
@@ -33,7 +35,7 @@ pub struct DeviceStatus {
     pub attempts: i64,
     /// Why attempts that another one follows failed, oldest first. Read back: as many attempts have failed in this round.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub earlier_failures: Vec<String>,
+    pub earlier_failures: Vec<Word<Reason>>,
     /// Version before the flash.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from_version: Option<String>,
@@ -54,43 +56,16 @@ pub struct DeviceStatus {
     pub log_tail: Option<String>,
 }
 
-/// Where a device stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DevicePhase {
-    /// Not begun.
-    Pending,
-    /// Its release is recorded.
-    Reserved,
-    /// Its Service waits for an address.
-    AwaitingAddress,
-    /// Its Pod exists.
-    Flashing,
-    /// Flashed; its version is being read back.
-    Verifying,
-    /// Waiting before the next try.
-    Waiting,
-    /// Ended well.
-    Succeeded,
-    /// Ended badly.
-    Failed,
-    /// Not flashed because it was not needed.
-    Skipped,
-}
-
-impl DevicePhase {
-    /// The word as the API shows it.
+impl DeviceStatus {
+    /// Whether the device is in this phase.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "Pending",
-            Self::Reserved => "Reserved",
-            Self::AwaitingAddress => "AwaitingAddress",
-            Self::Flashing => "Flashing",
-            Self::Verifying => "Verifying",
-            Self::Waiting => "Waiting",
-            Self::Succeeded => "Succeeded",
-            Self::Failed => "Failed",
-            Self::Skipped => "Skipped",
-        }
+    pub fn is(&self, phase: DevicePhase) -> bool {
+        self.phase == phase
+    }
+
+    /// Whether this is why.
+    #[must_use]
+    pub fn is_for(&self, reason: Reason) -> bool {
+        self.reason.as_ref().is_some_and(|word| *word == reason)
     }
 }

@@ -1,6 +1,7 @@
 //! The manual keeps up with the words of the API: a person who sees a reason finds what to do about it.
 
 use std::{collections::BTreeSet, path::Path};
+use strum::VariantArray;
 
 use super::{ConditionType, Reason};
 
@@ -32,17 +33,17 @@ fn words(all: impl IntoIterator<Item = &'static str>) -> BTreeSet<&'static str> 
 
 #[test]
 fn every_reason_is_explained_and_nothing_else_is() {
-    let reasons = words(Reason::ALL.iter().map(|reason| reason.as_str()));
+    let reasons = words(Reason::VARIANTS.iter().map(|reason| reason.as_str()));
     assert_eq!(first_column(TROUBLESHOOTING, "reason"), reasons);
 }
 
 #[test]
 fn readme_and_verdicts_name_conditions_and_reasons_that_exist() {
-    let types = words(ConditionType::ALL.iter().map(|kind| kind.as_str()));
+    let types = words(ConditionType::VARIANTS.iter().map(|kind| kind.as_str()));
     assert_eq!(first_column(README, "condition"), types);
     let unknown: Vec<_> = first_column(VERDICTS, "reason")
         .into_iter()
-        .filter(|word| Reason::parse(word).is_none())
+        .filter(|word| word.parse::<Reason>().is_err())
         .collect();
     assert!(unknown.is_empty(), "{unknown:?}");
 }

@@ -254,7 +254,10 @@ pub struct InFlightLimit {
     PartialOrd,
     Ord,
     Hash,
+    strum::EnumString,
+    strum::IntoStaticStr,
 )]
+#[strum(const_into_str)]
 pub enum LimitBy {
     /// The Akri Configuration.
     #[default]

@@ -208,8 +208,21 @@ pub struct FlashJobSpec {
 /// What a difference between the job's expectation and the device's properties means.
 // In the order of strictness.
 #[derive(
-    Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    strum::EnumString,
+    strum::IntoStaticStr,
 )]
+#[strum(const_into_str)]
 pub enum MismatchPolicy {
     /// Nothing.
     Ignore,
@@ -218,16 +231,4 @@ pub enum MismatchPolicy {
     Warn,
     /// The device fails before it is flashed.
     Fail,
-}
-
-impl MismatchPolicy {
-    /// The word in spec and status.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ignore => "Ignore",
-            Self::Warn => "Warn",
-            Self::Fail => "Fail",
-        }
-    }
 }

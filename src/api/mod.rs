@@ -17,6 +17,7 @@ mod instance;
 mod lenient;
 #[cfg(test)]
 mod links_tests;
+mod phase;
 mod refusal;
 mod rollout;
 pub mod rule;
@@ -24,10 +25,11 @@ mod schema;
 mod selection;
 mod status;
 pub mod values_schema;
+mod word;
 
 pub use chart_values::{ChartValues, ClassValues, JobValues, ValuesFault};
 pub use condition::{ConditionType, Reason};
-pub use device_status::{DevicePhase, DeviceStatus};
+pub use device_status::DeviceStatus;
 pub use flashclass::{
     ClassDefaults, DeviceFilter, FlashClass, FlashClassSpec, FlashClassStatus, InFlightLimit,
     LimitBy, NamespaceRule, NamespacesFrom, VerdictMarkers, Workload,
@@ -35,6 +37,7 @@ pub use flashclass::{
 pub use flashjob::{FlashJob, FlashJobSpec, MismatchPolicy};
 pub use guarded::{Guarded, RawObject, Unreadable, read_part};
 pub use instance::{Instance, InstanceSpec};
+pub use phase::{DevicePhase, Phase, StepState};
 pub use refusal::Refusal;
 pub use rollout::{
     AlreadyAtVersion, Amount, Day, DeviceSelector, PropertyOperator, PropertyRequirement, Rerun,
@@ -43,5 +46,6 @@ pub use rollout::{
 pub use selection::{SelectedDevice, SelectionSlice};
 pub use status::{
     Counts, Effective, EffectiveLimit, FlashClassRef, FlashJobStatus, NEVER_OBSERVED,
-    NotSelectable, Phase, PreviousRound, Round, SelectionStatus, StepStatus, StopStatus,
+    NotSelectable, PreviousRound, Round, SelectionStatus, StepStatus, StopStatus,
 };
+pub use word::{Vocabulary, Word};

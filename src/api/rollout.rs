@@ -70,7 +70,20 @@ pub struct PropertyRequirement {
 }
 
 /// How a property is compared.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
+#[strum(const_into_str)]
 pub enum PropertyOperator {
     /// The property has one of the values.
     #[default]
@@ -219,7 +232,20 @@ pub struct Verification {
 }
 
 /// What becomes of what is read back.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
+#[strum(const_into_str)]
 pub enum VerificationMode {
     /// Nothing is read back.
     None,
@@ -231,7 +257,20 @@ pub enum VerificationMode {
 }
 
 /// What happens to a device that has the version already.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
+#[strum(const_into_str)]
 pub enum AlreadyAtVersion {
     /// It is flashed.
     #[default]

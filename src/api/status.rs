@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    AlreadyAtVersion, LimitBy, MismatchPolicy, Phase, Reason, StepState, VerificationMode, Word,
+    condition,
     device_status::DeviceStatus,
     lenient::at_most,
     rule::{MAX_CONDITIONS, MAX_DEVICES},
@@ -23,13 +25,13 @@ pub struct FlashJobStatus {
     pub observed_generation: Option<i64>,
     /// Summary for display: InProgress, Running, Completed or Failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phase: Option<String>,
+    pub phase: Option<Word<Phase>>,
     /// What is going on, in words. Where somebody has to act, it ends with the command to run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// Why, in one word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<Word<condition::Reason>>,
     /// When something happens next without anybody acting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_time: Option<Time>,
@@ -109,29 +111,11 @@ pub struct FlashJobStatus {
     pub conditions: Vec<Condition>,
 }
 
-/// The phases of the original operator, for display only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Nothing is in flight and the job is not finished.
-    InProgress,
-    /// At least one device is in flight.
-    Running,
-    /// Every device succeeded.
-    Completed,
-    /// The job ended with a failed device or could not start.
-    Failed,
-}
-
-impl Phase {
-    /// The word as the API shows it.
+impl FlashJobStatus {
+    /// Whether this is why the job is as it is.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::InProgress => "InProgress",
-            Self::Running => "Running",
-            Self::Completed => "Completed",
-            Self::Failed => "Failed",
-        }
+    pub fn is_for(&self, reason: condition::Reason) -> bool {
+        self.reason.as_ref().is_some_and(|word| *word == reason)
     }
 }
 
@@ -161,7 +145,7 @@ pub struct Effective {
     /// Seconds that a named device may be missing.
     pub device_discovery_timeout_seconds: i64,
     /// What a mismatch means.
-    pub mismatch_policy: String,
+    pub mismatch_policy: Word<MismatchPolicy>,
     /// Engine that renders and applies: native or helm.
     pub engine: String,
     /// Image of the flash pod, where job or class set one.
@@ -170,14 +154,14 @@ pub struct Effective {
     /// Retries of one device.
     pub backoff_limit_per_device: i64,
     /// What is read back: None, Observe or Version.
-    pub verification: String,
+    pub verification: Word<VerificationMode>,
     /// Version that devices have to report.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_version: Option<String>,
     /// Seconds in which a device has to come back.
     pub verification_timeout_seconds: i64,
     /// What happens to a device that has the version already: Flash or Skip.
-    pub already_at_version: String,
+    pub already_at_version: Word<AlreadyAtVersion>,
     /// Seconds that a Service may wait for its address.
     pub address_timeout_seconds: i64,
     /// Most devices in flight that share something, by the classes whose rules hold, counted over all jobs.
@@ -192,7 +176,7 @@ pub struct EffectiveLimit {
     /// Class that says so.
     pub flash_class: String,
     /// What devices share: Configuration, Node or Property.
-    pub by: String,
+    pub by: Word<LimitBy>,
     /// Name of the property, with Property.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub property: Option<String>,
@@ -281,7 +265,7 @@ pub struct StepStatus {
     /// How many of them failed.
     pub failed: i64,
     /// Running, Soaking or `AwaitingApproval`.
-    pub state: String,
+    pub state: Word<StepState>,
     /// Since when it is in this state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
@@ -301,7 +285,7 @@ pub struct StepStatus {
 #[serde(rename_all = "camelCase", default)]
 pub struct StopStatus {
     /// `MaxFailedDevicesExceeded`, StepFailed or Expired.
-    pub reason: String,
+    pub reason: Word<Reason>,
     /// Why, in words.
     pub message: String,
     /// The limit that was exceeded, as it stood in the spec: another one lets the round go on.

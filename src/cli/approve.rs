@@ -5,11 +5,11 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use super::{Failure, job::find_job, print};
 use crate::{
-    api::FlashJobStatus,
+    api::{FlashJobStatus, StepState},
     cluster::{Clients, Fence, Reader, approve_step},
     flashjob::{
         plan::rollout::steps::title,
-        spec::step_state::{State, parse_id},
+        spec::step_state::{parse_id, state_of},
     },
 };
 
@@ -73,7 +73,7 @@ fn decide(status: &FlashJobStatus, wanted: Option<&str>) -> Result<Approval, Str
         "{} of {} devices done, {} failed",
         step.done, step.devices, step.failed
     );
-    let waits = State::of(step) == State::AwaitingApproval;
+    let waits = state_of(step) == StepState::AwaitingApproval;
     let Some(wanted) = wanted else {
         return if waits {
             let note = format!("approved step {}: {done}", title(step));

@@ -38,9 +38,7 @@ pub(super) fn effective<'a>(
         device_discovery_timeout_seconds: spec
             .device_discovery_timeout_seconds
             .unwrap_or(DEFAULT_DISCOVERY_TIMEOUT_SECONDS),
-        mismatch_policy: mismatch_policy(spec, defaults, classes.clone())
-            .as_str()
-            .to_owned(),
+        mismatch_policy: mismatch_policy(spec, defaults, classes.clone()).into(),
         engine: engine.to_owned(),
         flash_image: spec
             .flashjob_pod_image
@@ -52,7 +50,7 @@ pub(super) fn effective<'a>(
             .or(defaults.backoff_limit_per_device)
             .unwrap_or(DEFAULT_BACKOFF_LIMIT)
             .into(),
-        verification: format!("{mode:?}"),
+        verification: mode.into(),
         expected_version: expected
             .or_else(|| Some(spec.version.clone()))
             .filter(|version| mode != VerificationMode::None && !version.is_empty()),
@@ -60,10 +58,7 @@ pub(super) fn effective<'a>(
             .timeout_seconds
             .or(of_class.timeout_seconds)
             .unwrap_or(DEFAULT_VERIFICATION_TIMEOUT_SECONDS),
-        already_at_version: format!(
-            "{:?}",
-            already_at_version(spec, defaults, classes.clone(), mode)
-        ),
+        already_at_version: already_at_version(spec, defaults, classes.clone(), mode).into(),
         address_timeout_seconds: defaults.address_timeout_seconds.unwrap_or(address_seconds),
         in_flight_limits: classes.flat_map(in_flight_limits).collect(),
     }
@@ -73,7 +68,7 @@ fn in_flight_limits(class: &Class) -> impl Iterator<Item = EffectiveLimit> {
     let limits = class.spec.in_flight_limits.iter();
     limits.map(|limit| EffectiveLimit {
         flash_class: class.name().to_owned(),
-        by: format!("{:?}", limit.by),
+        by: limit.by.into(),
         property: limit.property.clone(),
         max: limit.max.into(),
     })

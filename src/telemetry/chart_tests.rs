@@ -132,7 +132,7 @@ fn phases_and_reasons_of_queries_are_words_of_the_api() {
             for word in found[2].split('|').filter(|word| !word.is_empty()) {
                 let known = match &found[1] {
                     "phase" => phases.contains(&word),
-                    _ => Reason::parse(word).is_some(),
+                    _ => word.parse::<Reason>().is_ok(),
                 };
                 assert!(known, "{query}: {word}");
             }

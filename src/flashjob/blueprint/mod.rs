@@ -333,11 +333,7 @@ fn refused(error: &LayersError) -> Refusal {
             .map_or("ValuesInvalid", crate::flash_pod::layers::Refusal::reason),
         _ => "RenderFailed",
     };
-    let reason = Reason::ALL
-        .iter()
-        .copied()
-        .find(|known| known.as_str() == reason)
-        .unwrap_or(Reason::ValuesInvalid);
+    let reason = reason.parse().unwrap_or(Reason::ValuesInvalid);
     Refusal {
         reason,
         message: error.to_string(),

@@ -236,7 +236,7 @@ fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
     }
     let number = u32::try_from(round.number).unwrap_or(u32::MAX);
     let effective = state.terms(job).effective(spec, "", 0);
-    let warns = effective.mismatch_policy == MismatchPolicy::Warn.as_str();
+    let warns = effective.mismatch_policy == MismatchPolicy::Warn;
     for begin in &plan.begin {
         let nonce = act::nonce();
         let identity = Identity {

@@ -160,10 +160,7 @@ fn of_reason(reason: Reason, about: &About<'_>) -> Option<Advice> {
 }
 
 fn reason_of(word: &str) -> Option<Reason> {
-    Reason::ALL
-        .iter()
-        .copied()
-        .find(|reason| reason.as_str() == word)
+    word.parse().ok()
 }
 
 /// What can be done about a job: for its own reason and for those of its devices, each once.

@@ -5,9 +5,12 @@ use serde::Serialize;
 
 use super::{Advice, Group, Known, advice, phase_of};
 use crate::{
-    api::{DevicePhase, DeviceStatus, Reason, SelectedDevice, StepStatus},
+    api::{DevicePhase, DeviceStatus, Reason, SelectedDevice, StepState, StepStatus, Word},
     flash_pod::intent::release_name,
-    flashjob::plan::{attempt::adoption, rollout::steps::title},
+    flashjob::{
+        plan::{attempt::adoption, rollout::steps::title},
+        spec::step_state::state_of,
+    },
 };
 
 /// What is known of the device now, from its Akri Instance.
@@ -146,8 +149,8 @@ fn listed(device: &DeviceStatus) -> Stands {
         _ => String::new(),
     };
     Stands {
-        phase: device.phase.clone(),
-        reason: device.reason.clone().unwrap_or_default(),
+        phase: device.phase.to_string(),
+        reason: device.reason.clone().unwrap_or_default().to_string(),
         message: message.unwrap_or_else(words),
         until: None,
     }
@@ -191,7 +194,7 @@ fn unlisted(known: &Known<'_>, index: Option<usize>, uuid: &str) -> Stands {
         None if named && known.selection.is_none() => {
             // In which step it is only the selection tells.
             let steps = known.job.status.step.is_some();
-            let wait = if steps && !job_waits(known.job.status.reason.as_deref()) {
+            let wait = if steps && !job_waits(known.job.status.reason.as_ref()) {
                 group_of("Unknown", no_selection(&known.job.namespace))
             } else {
                 wait_of_all(known)
@@ -242,7 +245,7 @@ pub(super) fn wait(known: &Known<'_>, index: usize, uuid: &str) -> Group {
     }
     if let Some(step) = &job.status.step
         && i64::try_from(index).is_ok_and(|index| index >= step.devices)
-        && !job_waits(job.status.reason.as_deref())
+        && !job_waits(job.status.reason.as_ref())
     {
         return after_step(step, &job.name, &job.namespace);
     }
@@ -263,7 +266,7 @@ pub(super) fn waits_by_count(known: &Known<'_>, devices: usize) -> Vec<Group> {
     let later = status
         .step
         .as_ref()
-        .filter(|_| !job.deleting && !job_waits(status.reason.as_deref()));
+        .filter(|_| !job.deleting && !job_waits(status.reason.as_ref()));
     let beyond = later.map_or(0, |step| {
         let selected = status.counts.map_or(0, |counts| counts.selected);
         let listed = status
@@ -287,8 +290,8 @@ pub(super) fn waits_by_count(known: &Known<'_>, devices: usize) -> Vec<Group> {
 
 fn after_step(step: &StepStatus, job: &str, namespace: &str) -> Group {
     let title = title(step);
-    match step.state.as_str() {
-        "Soaking" => {
+    match state_of(step) {
+        StepState::Soaking => {
             let words = format!("step {title} is being watched before the next one begins");
             let until = step.ends_at.as_ref().map(|time| time.0);
             Group {
@@ -296,13 +299,13 @@ fn after_step(step: &StepStatus, job: &str, namespace: &str) -> Group {
                 ..group(Reason::StepSoaking, words)
             }
         }
-        "AwaitingApproval" => group(
+        StepState::AwaitingApproval => group(
             Reason::AwaitingApproval,
             format!(
                 "step {title} waits for somebody to approve it: flashjob-operator approve {job} -n {namespace}"
             ),
         ),
-        _ => group(
+        StepState::Running => group(
             Reason::StepNotReached,
             format!(
                 "step {title} comes first: {} of its {} devices are final",
@@ -313,7 +316,7 @@ fn after_step(step: &StepStatus, job: &str, namespace: &str) -> Group {
 }
 
 /// Whether the whole job waits for something, going by its reason.
-fn job_waits(reason: Option<&str>) -> bool {
+fn job_waits(reason: Option<&Word<Reason>>) -> bool {
     let going = [
         Reason::InProgress,
         Reason::SlotsFull,
@@ -323,7 +326,7 @@ fn job_waits(reason: Option<&str>) -> bool {
         Reason::StepSoaking,
         Reason::AwaitingApproval,
     ];
-    reason.is_some_and(|reason| !going.iter().any(|one| one.as_str() == reason))
+    reason.is_some_and(|reason| !going.iter().any(|one| reason == one))
 }
 
 /// What every device waits for that has not begun: the job's own reason, or a slot.
@@ -337,14 +340,12 @@ pub(super) fn wait_of_all(known: &Known<'_>) -> Group {
         let words = "the operator has not looked at the job yet";
         return group(Reason::Queued, words.into());
     }
-    if job_waits(status.reason.as_deref()) {
+    if job_waits(status.reason.as_ref()) {
         // Of any other reason the time is only that of the operator's next look.
         let by_time = [Reason::NotBefore, Reason::WindowClosed];
-        let ends = by_time
-            .iter()
-            .any(|reason| status.reason.as_deref() == Some(reason.as_str()));
+        let ends = by_time.iter().any(|reason| status.is_for(*reason));
         return Group {
-            reason: status.reason.clone().unwrap_or_default(),
+            reason: status.reason.clone().unwrap_or_default().to_string(),
             message: status.message.clone().unwrap_or_default(),
             devices: 1,
             until: status
@@ -355,7 +356,7 @@ pub(super) fn wait_of_all(known: &Known<'_>) -> Group {
         };
     }
     let crowded = [Reason::GroupFull, Reason::SlotsFull].into_iter();
-    let mut crowded = crowded.filter(|reason| status.reason.as_deref() == Some(reason.as_str()));
+    let mut crowded = crowded.filter(|reason| status.is_for(*reason));
     if let Some(reason) = crowded.next() {
         return group(reason, status.message.clone().unwrap_or_default());
     }

@@ -59,7 +59,7 @@ pub(super) fn not_begun(known: &Known<'_>) -> Vec<Group> {
 fn whole(known: &Known<'_>) -> Vec<Group> {
     let counts = known.job.status.counts.unwrap_or_default();
     let listed = known.job.status.devices.iter();
-    let pending = listed.filter(|device| device.phase == DevicePhase::Pending.as_str());
+    let pending = listed.filter(|device| device.is(DevicePhase::Pending));
     let devices = usize::try_from(counts.pending).unwrap_or(0);
     let devices = devices.saturating_sub(pending.count());
     if devices == 0 {

@@ -14,7 +14,8 @@ use serde::Serialize;
 
 use self::{group::not_begun, next::next};
 use crate::api::{
-    ConditionType, Counts, DevicePhase, DeviceStatus, FlashClass, Round, SelectedDevice, StepStatus,
+    ConditionType, Counts, DevicePhase, DeviceStatus, FlashClass, Round, SelectedDevice,
+    StepStatus, Word,
 };
 use crate::flashjob::spec::job::Job;
 
@@ -149,8 +150,8 @@ pub fn job(known: &Known<'_>) -> Explanation {
         job: known.job.name.clone(),
         namespace: known.job.namespace.clone(),
         time: known.now,
-        phase: status.phase.clone(),
-        reason: status.reason.clone(),
+        phase: status.phase.as_ref().map(Word::to_string),
+        reason: status.reason.as_ref().map(Word::to_string),
         message: status.message.clone(),
         outdated: status.observed_generation != Some(known.job.generation),
         deleting: known.job.deleting,
@@ -210,8 +211,8 @@ fn device_line(device: &DeviceStatus) -> DeviceLine {
         index: device.index,
         uuid: device.uuid.clone(),
         endpoint: device.host_endpoint.clone(),
-        phase: device.phase.clone(),
-        reason: device.reason.clone().unwrap_or_default(),
+        phase: device.phase.to_string(),
+        reason: device.reason.clone().unwrap_or_default().to_string(),
         message: device.message.clone().unwrap_or_default(),
         since: device.start_time.as_ref().map(|time| time.0),
         until: device.next_time.as_ref().map(|time| time.0),
@@ -219,22 +220,8 @@ fn device_line(device: &DeviceStatus) -> DeviceLine {
     }
 }
 
-const PHASES: [DevicePhase; 9] = [
-    DevicePhase::Pending,
-    DevicePhase::Reserved,
-    DevicePhase::AwaitingAddress,
-    DevicePhase::Flashing,
-    DevicePhase::Verifying,
-    DevicePhase::Waiting,
-    DevicePhase::Succeeded,
-    DevicePhase::Failed,
-    DevicePhase::Skipped,
-];
-
 fn phase_of(device: &DeviceStatus) -> Option<DevicePhase> {
-    PHASES
-        .into_iter()
-        .find(|phase| phase.as_str() == device.phase)
+    device.phase.known()
 }
 
 fn holds(job: &Job, kind: ConditionType) -> bool {

@@ -155,7 +155,7 @@ fn head(text: &mut String, of: &Explanation) {
             if of.finished_at.is_some() {
                 "Ended"
             } else {
-                &step.state
+                step.state.as_str()
             },
             step.done,
             step.devices,

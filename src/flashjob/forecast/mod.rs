@@ -31,7 +31,7 @@ use crate::{
     flashjob::{observe::Observed, plan::rollout::hold::Hold},
 };
 use crate::{
-    api::{Effective, NotSelectable},
+    api::{Effective, NotSelectable, VerificationMode},
     flashclass::Limit,
 };
 
@@ -166,7 +166,7 @@ pub fn forecast(asked: &Asked<'_>) -> Forecast {
     let times = Times {
         deadline: asked.effective.active_deadline_seconds_per_device,
         retries: asked.effective.backoff_limit_per_device,
-        verification: if asked.effective.verification == "None" {
+        verification: if asked.effective.verification == VerificationMode::None {
             0
         } else {
             asked.effective.verification_timeout_seconds

@@ -3,7 +3,7 @@
 //! A device that waits for its next attempt, or whose version is being read back, is known by its entry in `status.devices`
 //! alone: such an entry is *tracked*, and never left out. Called by `plan`, `status` and `remember`.
 
-use crate::api::{DevicePhase, DeviceStatus, Reason};
+use crate::api::{DevicePhase, DeviceStatus, Reason, Word};
 use crate::flashjob::spec::job::Job;
 
 /// What follows a stored verdict.
@@ -33,7 +33,7 @@ pub fn index_of(device: &DeviceStatus) -> Option<usize> {
 /// Whether a device is in this phase.
 #[must_use]
 pub fn is(device: &DeviceStatus, phase: DevicePhase) -> bool {
-    device.phase == phase.as_str()
+    device.is(phase)
 }
 
 /// Id of the attempt whose Pod an entry names.
@@ -46,6 +46,13 @@ pub fn attempt_id(device: &DeviceStatus) -> Option<&str> {
 #[must_use]
 pub fn failures(job: &Job, index: usize) -> usize {
     entry(job, index).map_or(0, |device| device.earlier_failures.len())
+}
+
+/// Why earlier attempts at a device failed, oldest first, as a text; empty where none did.
+#[must_use]
+pub fn failures_of(device: &DeviceStatus) -> String {
+    let words = device.earlier_failures.iter().map(Word::as_str);
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// Whether nothing but this entry knows how far the device has come.
@@ -63,11 +70,7 @@ pub fn is_tracked(device: &DeviceStatus) -> bool {
 /// The word in an entry as a reason.
 #[must_use]
 pub fn reason(device: &DeviceStatus) -> Option<Reason> {
-    let word = device.reason.as_deref()?;
-    Reason::ALL
-        .iter()
-        .copied()
-        .find(|reason| reason.as_str() == word)
+    device.reason.as_ref()?.known()
 }
 
 /// Whether the verdict of this attempt is stored although its device is not final, and what follows it.

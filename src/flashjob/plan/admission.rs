@@ -147,7 +147,7 @@ pub fn consider(
 /// until then its version may change; and again right before its Pod is created.
 #[must_use]
 pub fn at_version(job: &Job, effective: &Effective, device: &Device) -> Option<String> {
-    if effective.already_at_version != format!("{:?}", AlreadyAtVersion::Skip) {
+    if effective.already_at_version != AlreadyAtVersion::Skip {
         return None;
     }
     // What it would report after the flash: that may be another version than the firmware's.
@@ -245,7 +245,7 @@ fn check_mismatch(
     let Ok(spec) = &observed.job.spec else {
         return Ok(());
     };
-    if effective.mismatch_policy != MismatchPolicy::Fail.as_str() {
+    if effective.mismatch_policy != MismatchPolicy::Fail {
         return Ok(());
     }
     match mismatch(spec, device) {

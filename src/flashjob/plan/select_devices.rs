@@ -139,8 +139,8 @@ pub fn selection_status(job: &Job, devices: &[SelectedDevice], choice: &Choice) 
 #[must_use]
 pub fn refusal(job: &Job) -> Option<Refusal> {
     let status = &job.status;
-    let same = status.observed_generation == Some(job.generation)
-        && status.reason.as_deref() == Some(Reason::TooManyDevices.as_str());
+    let same =
+        status.observed_generation == Some(job.generation) && status.is_for(Reason::TooManyDevices);
     same.then(|| Refusal {
         reason: Reason::TooManyDevices,
         message: status.message.clone().unwrap_or_default(),

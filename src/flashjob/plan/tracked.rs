@@ -47,10 +47,7 @@ pub fn retries(job: &Job, effective: &Effective) -> i64 {
 /// What is read back of the job's devices.
 #[must_use]
 pub fn verification(effective: &Effective) -> VerificationMode {
-    [VerificationMode::None, VerificationMode::Version]
-        .into_iter()
-        .find(|mode| format!("{mode:?}") == effective.verification)
-        .unwrap_or_default()
+    effective.verification.known().unwrap_or_default()
 }
 
 /// How many devices more may begin their first attempt.
@@ -199,11 +196,10 @@ fn give_up(
     if job.wants(index, &device.uuid) && device.earlier_failures.len() <= retries {
         return None;
     }
-    let last = device.earlier_failures.last()?;
-    let reason = Reason::ALL.iter().find(|reason| reason.as_str() == last);
+    let reason = device.earlier_failures.last()?.known();
     let conclusion = Conclusion {
         outcome: Outcome::Failed,
-        reason: reason.copied().unwrap_or(Reason::FlashFailed),
+        reason: reason.unwrap_or(Reason::FlashFailed),
         message: "it is not tried again: the job has no more retries for it".into(),
         version: None,
         untouched: false,

@@ -60,7 +60,11 @@ fn back(version: &str) -> Instance {
 fn ends(scene: &Scene, second: i64) -> Option<(String, String, Option<String>)> {
     let status = scene.status(second);
     let device = status.devices.first()?.clone();
-    (device.phase != "Verifying").then_some((device.phase, device.reason?, device.to_version))
+    (device.phase != "Verifying").then_some((
+        device.phase.to_string(),
+        device.reason?.to_string(),
+        device.to_version,
+    ))
 }
 
 #[allow(

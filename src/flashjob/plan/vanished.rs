@@ -37,12 +37,11 @@ pub(super) fn plan_vanished(
     let Some(roster) = current_roster(observed) else {
         return;
     };
-    let flashing = DevicePhase::Flashing.as_str();
     for device in job
         .status
         .devices
         .iter()
-        .filter(|device| device.phase == flashing)
+        .filter(|device| device.is(DevicePhase::Flashing))
     {
         let Ok(index) = usize::try_from(device.index) else {
             continue;

@@ -4,7 +4,7 @@
 //! room is given out, and with what is stored.
 
 use crate::{
-    api::DeviceStatus,
+    api::{DeviceStatus, Word},
     device::MAX_PROPERTY,
     display::{self, MESSAGE},
 };
@@ -37,10 +37,12 @@ pub fn bound(device: &mut DeviceStatus) {
         log_tail,
     } = device;
     earlier_failures.truncate(MAX_FAILURES);
-    let names = [host_endpoint, release, pod, reason];
-    let names = names.into_iter().flatten().chain([uuid, phase]);
+    let names = [host_endpoint, release, pod].into_iter().flatten();
+    let words = earlier_failures.iter_mut().chain(reason);
     names
-        .chain(earlier_failures.iter_mut())
+        .chain([uuid])
+        .chain(words.filter_map(Word::unknown_mut))
+        .chain(phase.unknown_mut())
         .for_each(|name| display::shorten(name, MAX_NAME));
     if let Some(message) = message {
         display::shorten(message, MESSAGE);
@@ -67,10 +69,10 @@ mod tests {
             host_endpoint: Some(huge()),
             release: Some(huge()),
             pod: Some(huge()),
-            phase: huge(),
-            reason: Some(huge()),
+            phase: huge().as_str().into(),
+            reason: Some(huge().as_str().into()),
             message: Some(huge()),
-            earlier_failures: vec![huge(); 1000],
+            earlier_failures: vec![huge().as_str().into(); 1000],
             from_version: Some(huge()),
             to_version: Some("1".repeat(MAX_PROPERTY)),
             log_tail: Some(huge()),

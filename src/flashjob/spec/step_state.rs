@@ -1,37 +1,11 @@
 //! The stored step of a rollout: its number within its round, and what it is doing. Pure.
 
-use crate::api::StepStatus;
+use crate::api::{StepState, StepStatus};
 
-/// What a step is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Its devices are flashed.
-    Running,
-    /// They are final; it is watched.
-    Soaking,
-    /// It waits for somebody to approve it.
-    AwaitingApproval,
-}
-
-impl State {
-    /// The word as the API shows it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "Running",
-            Self::Soaking => "Soaking",
-            Self::AwaitingApproval => "AwaitingApproval",
-        }
-    }
-
-    /// The stored word; anything else runs.
-    #[must_use]
-    pub fn of(stored: &StepStatus) -> Self {
-        [Self::Soaking, Self::AwaitingApproval]
-            .into_iter()
-            .find(|state| state.as_str() == stored.state)
-            .unwrap_or(Self::Running)
-    }
+/// What the stored step is doing; an unknown word runs.
+#[must_use]
+pub fn state_of(stored: &StepStatus) -> StepState {
+    stored.state.known().unwrap_or(StepState::Running)
 }
 
 /// Number of the stored step within its round.

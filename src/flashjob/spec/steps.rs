@@ -1,10 +1,10 @@
 //! What the spec's steps have to be, before anything starts and once they were reached. Pure; called by `pace` and `job`.
 
 use crate::api::rule::{STEPS_GROW, TIMES_ORDER};
-use crate::api::{FlashJobSpec, RolloutStep, StepStatus};
+use crate::api::{FlashJobSpec, RolloutStep, StepState, StepStatus};
 use crate::flashjob::spec::{
     int_or_percent::{self, Share},
-    step_state::{State, number_of},
+    step_state::number_of,
     windows,
 };
 
@@ -110,7 +110,7 @@ pub fn check_edits(
     started: bool,
 ) -> Result<(), StepsError> {
     let Some(stored) = stored else { return Ok(()) };
-    let fixed = if started || stored.state != State::Running.as_str() {
+    let fixed = if started || stored.state != StepState::Running {
         stored.reached.len()
     } else {
         stored
@@ -195,7 +195,7 @@ mod tests {
         assert!(error.is_none_or(|error| error.starts_with(says.unwrap())));
     }
 
-    fn at(number: usize, state: State, sizes: &[&str]) -> StepStatus {
+    fn at(number: usize, state: StepState, sizes: &[&str]) -> StepStatus {
         StepStatus {
             id: format!("3.{number}"),
             state: state.as_str().into(),
@@ -205,19 +205,19 @@ mod tests {
     }
 
     #[rstest]
-    #[case::as_they_were(&["1", "5", "9"], State::Running, true, None)]
-    #[case::a_step_to_come(&["1", "5", "50%"], State::Running, true, None)]
-    #[case::a_step_to_come_is_removed(&["1", "5"], State::Running, true, None)]
-    #[case::a_step_is_added(&["1", "5", "9", "20"], State::Running, true, None)]
-    #[case::a_step_that_is_over(&["2", "5", "9"], State::Running, false, Some("spec.steps[0]"))]
-    #[case::the_step_in_progress(&["1", "6", "9"], State::Running, true, Some("spec.steps[1]"))]
-    #[case::the_step_in_progress_before_its_first_device(&["1", "6", "9"], State::Running, false, None)]
-    #[case::the_step_that_is_watched(&["1", "6", "9"], State::Soaking, false, Some("spec.steps[1]"))]
-    #[case::the_step_that_waits_for_approval(&["1", "6", "9"], State::AwaitingApproval, false, Some("spec.steps[1]"))]
-    #[case::all_steps_are_removed(&[], State::Running, true, Some("spec.steps[0]"))]
+    #[case::as_they_were(&["1", "5", "9"], StepState::Running, true, None)]
+    #[case::a_step_to_come(&["1", "5", "50%"], StepState::Running, true, None)]
+    #[case::a_step_to_come_is_removed(&["1", "5"], StepState::Running, true, None)]
+    #[case::a_step_is_added(&["1", "5", "9", "20"], StepState::Running, true, None)]
+    #[case::a_step_that_is_over(&["2", "5", "9"], StepState::Running, false, Some("spec.steps[0]"))]
+    #[case::the_step_in_progress(&["1", "6", "9"], StepState::Running, true, Some("spec.steps[1]"))]
+    #[case::the_step_in_progress_before_its_first_device(&["1", "6", "9"], StepState::Running, false, None)]
+    #[case::the_step_that_is_watched(&["1", "6", "9"], StepState::Soaking, false, Some("spec.steps[1]"))]
+    #[case::the_step_that_waits_for_approval(&["1", "6", "9"], StepState::AwaitingApproval, false, Some("spec.steps[1]"))]
+    #[case::all_steps_are_removed(&[], StepState::Running, true, Some("spec.steps[0]"))]
     fn edits_apply_to_steps_not_yet_reached(
         #[case] edited: &[&str],
-        #[case] state: State,
+        #[case] state: StepState,
         #[case] started: bool,
         #[case] refused: Option<&str>,
     ) {
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn what_decides_is_remembered_and_a_name_does_not() {
         let mut list = steps(&["1", "5"]);
-        let stored = at(1, State::Soaking, &["1", "5"]);
+        let stored = at(1, StepState::Soaking, &["1", "5"]);
         list[0].name = Some("canary".into());
         list[0].soak_seconds = Some(0);
         list[0].require_approval = Some(false);

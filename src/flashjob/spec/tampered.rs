@@ -5,7 +5,7 @@
 
 use crate::flashjob::spec::{bounded_text, intervals::Intervals};
 use crate::{
-    api::{DeviceStatus, FlashJobStatus, rule::MAX_DEVICES},
+    api::{DeviceStatus, FlashJobStatus, Word, rule::MAX_DEVICES},
     display,
 };
 
@@ -107,11 +107,13 @@ fn of_devices(devices: &[DeviceStatus], selected: usize) -> Option<String> {
 
 /// Bounds what is said again, and what is counted with.
 fn bound(status: &mut FlashJobStatus) {
+    let phase = status.phase.as_mut().and_then(Word::unknown_mut);
+    let reason = status.reason.as_mut().and_then(Word::unknown_mut);
     let texts = [
-        &mut status.phase,
-        &mut status.reason,
-        &mut status.progress,
-        &mut status.host_endpoint,
+        phase,
+        reason,
+        status.progress.as_mut(),
+        status.host_endpoint.as_mut(),
     ];
     for text in texts.into_iter().flatten() {
         display::shorten(text, MAX_NAME);

@@ -105,7 +105,7 @@ pub(super) fn describe(
     });
     status.progress = Some(format!("{}/{}", tally.finals(), tally.selected));
     let verdict = judge(job, status, tally, trouble, pace);
-    status.reason = Some(verdict.reason.as_str().to_owned());
+    status.reason = Some(verdict.reason.into());
     let message = display::prose(&verdict.message, display::MESSAGE);
     status.message = Some(message.into_owned());
     let phase = match verdict.end {
@@ -115,7 +115,7 @@ pub(super) fn describe(
         None if tally.in_flight + tally.verifying > 0 => Phase::Running,
         None => Phase::InProgress,
     };
-    status.phase = Some(phase.as_str().to_owned());
+    status.phase = Some(phase.into());
     status.completion_time = match (&verdict.end, status.completion_time.take()) {
         (None, _) => None,
         (Some(_), Some(time)) => Some(time),

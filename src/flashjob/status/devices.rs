@@ -103,7 +103,7 @@ pub(super) fn devices(
     );
     ended.sort_by_key(|device| {
         (
-            device.phase != DevicePhase::Failed.as_str(),
+            !device.is(DevicePhase::Failed),
             std::cmp::Reverse(device.completion_time.as_ref().map(|time| time.0)),
         )
     });
@@ -147,7 +147,7 @@ fn annotate<'a>(
     effective: &Effective,
 ) {
     let Ok(spec) = &job.spec else { return };
-    let warns = effective.mismatch_policy == MismatchPolicy::Warn.as_str();
+    let warns = effective.mismatch_policy == MismatchPolicy::Warn;
     for device in devices.filter(|device| device.attempts > 0) {
         let selected = usize::try_from(device.index)
             .ok()
@@ -218,8 +218,8 @@ pub(super) fn entry_of_view(job: &Job, view: &DeviceView, plan: &Plan) -> Device
         host_endpoint: view.endpoint.clone(),
         release: view.since.and_then(|_| release_of(job, view)),
         pod: view.pod.clone(),
-        phase: view.phase.as_str().to_owned(),
-        reason: Some(view.reason.as_str().to_owned()),
+        phase: view.phase.into(),
+        reason: Some(view.reason.into()),
         message: Some(view.message.clone()).filter(|message| !message.is_empty()),
         attempts: count(earlier_failures.len()) + i64::from(view.since.is_some()),
         earlier_failures,
@@ -255,8 +255,8 @@ fn entry_of_found(job: &Job, found: &Found, plan: &Plan, now: Timestamp) -> Devi
     DeviceStatus {
         index: found.index.map_or(-1, count),
         uuid: found.uuid.clone(),
-        phase: phase.as_str().to_owned(),
-        reason: Some(found.verdict.reason.as_str().to_owned()),
+        phase: phase.into(),
+        reason: Some(found.verdict.reason.into()),
         message: Some(message).filter(|message| !message.is_empty()),
         to_version: concluded.and_then(|concluded| concluded.version.clone()),
         next_time: None,
@@ -281,11 +281,10 @@ pub(super) fn known(job: &Job, found: &Found, plan: &Plan) -> DeviceStatus {
 
 /// A message, and why the attempts before failed.
 fn with_history(message: &str, device: &DeviceStatus) -> String {
-    let failures = &device.earlier_failures;
-    if failures.is_empty() {
+    let words = stored::failures_of(device);
+    if words.is_empty() {
         return message.to_owned();
     }
-    let words = failures.join(", ");
     match message {
         "" => format!("failed before: {words}"),
         _ => format!("{message}; failed before: {words}"),

@@ -1,9 +1,12 @@
 //! Which events follow when a stored status replaces another. Pure; published by `context`.
 
-use crate::api::{ConditionType, DevicePhase, DeviceStatus, FlashJobStatus, Reason};
+use crate::api::{ConditionType, DevicePhase, DeviceStatus, FlashJobStatus, Reason, Word};
 use crate::{
     api::conditions,
-    flashjob::status::rollout_events::{Told, told},
+    flashjob::{
+        observe::stored,
+        status::rollout_events::{Told, told},
+    },
 };
 
 /// One event.
@@ -60,9 +63,8 @@ pub fn news(before: &FlashJobStatus, now: &FlashJobStatus) -> Vec<News> {
 
 /// Akri has not discovered a device that the job names: said once for all of them, for there may be thousands.
 fn of_missing(before: &FlashJobStatus, now: &FlashJobStatus) -> Option<News> {
-    let reason = Reason::DeviceNotFound.as_str();
     let is_missing = |device: &&DeviceStatus| {
-        device.reason.as_deref() == Some(reason) && device.phase == DevicePhase::Pending.as_str()
+        device.is_for(Reason::DeviceNotFound) && device.is(DevicePhase::Pending)
     };
     let device = now.devices.iter().find(is_missing)?;
     if before.devices.iter().any(|device| is_missing(&device)) {
@@ -76,7 +78,7 @@ fn of_missing(before: &FlashJobStatus, now: &FlashJobStatus) -> Option<News> {
     Some(News {
         about: About::Job,
         warning: true,
-        reason,
+        reason: Reason::DeviceNotFound.as_str(),
         note: format!(
             "device {} ({}) is not discovered by Akri yet{more}: {message}",
             device.index, device.uuid
@@ -88,7 +90,7 @@ fn of_missing(before: &FlashJobStatus, now: &FlashJobStatus) -> Option<News> {
 fn of_device(before: Option<&DeviceStatus>, now: &DeviceStatus) -> Vec<News> {
     let message = now.message.clone().unwrap_or_default();
     let named = format!("device {} ({}): {message}", now.index, now.uuid);
-    let reason = now.reason.as_deref().and_then(Reason::parse);
+    let reason = stored::reason(now);
     let warning = |reason, note| News {
         about: About::Device(now.uuid.clone()),
         warning: true,
@@ -96,27 +98,22 @@ fn of_device(before: Option<&DeviceStatus>, now: &DeviceStatus) -> Vec<News> {
         note,
     };
     let mut news = Vec::new();
-    if begins(before, now, |device| {
-        device.phase == DevicePhase::Failed.as_str()
-    }) {
+    if begins(before, now, |device| device.is(DevicePhase::Failed)) {
         let reason = reason.map_or("DeviceFailed", Reason::as_str);
         news.push(warning(reason, named));
     } else if is_tried_again(before, now) || begins(before, now, succeeded_unexpectedly) {
         let reason = reason.map_or("DeviceChanged", Reason::as_str);
         news.push(warning(reason, named));
     }
-    let foreign = Reason::ForeignRevision.as_str();
-    if begins(before, now, |device| {
-        device.reason.as_deref() == Some(foreign)
-    }) {
-        news.push(warning(foreign, message));
+    let foreign = Reason::ForeignRevision;
+    if begins(before, now, |device| device.is_for(foreign)) {
+        news.push(warning(foreign.as_str(), message));
     }
     for told in [Reason::AddressLost, Reason::ServiceDeleted] {
-        let told = told.as_str();
-        if begins(before, now, |device| device.reason.as_deref() == Some(told)) {
+        if begins(before, now, |device| device.is_for(told)) {
             let message = now.message.clone().unwrap_or_default();
             let note = format!("device {} ({}): {message}", now.index, now.uuid);
-            news.push(warning(told, note));
+            news.push(warning(told.as_str(), note));
         }
     }
     news
@@ -133,14 +130,13 @@ fn begins(
 /// An attempt failed, and the device waits for another.
 fn is_tried_again(before: Option<&DeviceStatus>, now: &DeviceStatus) -> bool {
     let failures = before.map_or(0, |known| known.earlier_failures.len());
-    now.phase == DevicePhase::Waiting.as_str() && now.earlier_failures.len() > failures
+    now.is(DevicePhase::Waiting) && now.earlier_failures.len() > failures
 }
 
 /// It counts as flashed, though what was read back is not what was expected.
 fn succeeded_unexpectedly(device: &DeviceStatus) -> bool {
     let mut unexpected = [Reason::VersionMismatch, Reason::NotSeen].iter();
-    device.phase == DevicePhase::Succeeded.as_str()
-        && unexpected.any(|reason| device.reason.as_deref() == Some(reason.as_str()))
+    device.is(DevicePhase::Succeeded) && unexpected.any(|reason| device.is_for(*reason))
 }
 
 /// How the job ends, and that it cannot go on.
@@ -153,7 +149,7 @@ fn of_conditions(before: &FlashJobStatus, now: &FlashJobStatus) -> Vec<News> {
         [ConditionType::Complete, ConditionType::Stalled]
     };
     let message = now.message.as_deref().unwrap_or_default();
-    let reason = now.reason.as_deref().unwrap_or_default();
+    let reason = now.reason.as_ref().map_or("", Word::as_str);
     let begun = end
         .into_iter()
         .filter(|kind| holds(now, *kind) && !holds(before, *kind));

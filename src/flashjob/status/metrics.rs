@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::api::{ConditionType, DevicePhase, FlashJobStatus, Reason};
+use crate::api::{ConditionType, DevicePhase, FlashJobStatus, Reason, Word};
 use crate::{
     api::conditions,
     flashjob::{observe::stored, plan::DeviceView, spec::job::Finals, status::count},
@@ -101,23 +101,22 @@ fn add_finals(shares: &mut Shares, known: &Finals, status: &FlashJobStatus) {
         (DevicePhase::Skipped, &finals.skipped, &known.skipped),
     ];
     for (phase, now, before) in ends {
-        let phase = phase.as_str();
         let mut unlisted = count(now.len()) - count(before.len());
-        for device in status.devices.iter().filter(|device| device.phase == phase) {
+        for device in status.devices.iter().filter(|device| device.is(phase)) {
             let index = usize::try_from(device.index).ok();
             if index.is_some_and(|index| now.contains(index) && !before.contains(index)) {
                 *shares
-                    .entry((phase, word(device.reason.as_deref())))
+                    .entry((phase.as_str(), word(device.reason.as_ref())))
                     .or_default() += 1;
                 unlisted -= 1;
             }
         }
-        *shares.entry((phase, "")).or_default() += unlisted;
+        *shares.entry((phase.as_str(), "")).or_default() += unlisted;
     }
 }
 
-fn word(reason: Option<&str>) -> &'static str {
-    reason.and_then(Reason::parse).map_or("", Reason::as_str)
+fn word(reason: Option<&Word<Reason>>) -> &'static str {
+    reason.and_then(Word::known).map_or("", Reason::as_str)
 }
 
 #[cfg(test)]

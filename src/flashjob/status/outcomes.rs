@@ -73,8 +73,8 @@ fn at_rest(device: &DeviceStatus, now: Timestamp) -> DeviceStatus {
         return device.clone();
     }
     DeviceStatus {
-        phase: DevicePhase::Waiting.as_str().into(),
-        reason: Some(Reason::BackOff.as_str().into()),
+        phase: DevicePhase::Waiting.into(),
+        reason: Some(Reason::BackOff.into()),
         attempts: count(device.earlier_failures.len()),
         pod: None,
         start_time: None,
@@ -171,8 +171,8 @@ fn read_back(
         ),
     };
     DeviceStatus {
-        phase: DevicePhase::Verifying.as_str().into(),
-        reason: Some(reason.as_str().into()),
+        phase: DevicePhase::Verifying.into(),
+        reason: Some(reason.into()),
         message: Some(bounded(message)),
         next_time: Some(Time(until)),
         completion_time: Some(Time(ended.map_or(found.at, |ended| ended.min(found.at)))),
@@ -183,9 +183,9 @@ fn read_back(
 /// The attempt failed; the device is tried again.
 fn again(device: DeviceStatus, found: &Found, limits: &Limits, at: Timestamp) -> DeviceStatus {
     let reason = found.verdict.reason;
-    let before = device.earlier_failures.join(", ");
+    let before = stored::failures_of(&device);
     let mut earlier_failures = device.earlier_failures.clone();
-    earlier_failures.push(reason.as_str().to_owned());
+    earlier_failures.push(reason.into());
     let attempt = earlier_failures.len();
     let history = if before.is_empty() {
         String::new()
@@ -199,8 +199,8 @@ fn again(device: DeviceStatus, found: &Found, limits: &Limits, at: Timestamp) ->
         display::time(at)
     );
     DeviceStatus {
-        phase: DevicePhase::Waiting.as_str().into(),
-        reason: Some(reason.as_str().into()),
+        phase: DevicePhase::Waiting.into(),
+        reason: Some(reason.into()),
         message: Some(bounded(message)),
         attempts: count(attempt),
         earlier_failures,

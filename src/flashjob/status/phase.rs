@@ -180,11 +180,10 @@ fn counted(job: &Job, status: &FlashJobStatus, tally: &Tally, done: &str) -> Job
 
 /// Devices that Akri has not discovered, and when the first of them fails.
 fn missing(status: &FlashJobStatus, tally: &Tally) -> Option<String> {
-    let listed = status.devices.iter().filter(|device| {
-        let reason = device.reason.as_deref();
-        reason == Some(Reason::DeviceNotFound.as_str())
-            && device.phase == DevicePhase::Pending.as_str()
-    });
+    let listed = status
+        .devices
+        .iter()
+        .filter(|device| device.is_for(Reason::DeviceNotFound) && device.is(DevicePhase::Pending));
     let times = listed.filter_map(|device| device.next_time.as_ref());
     let soonest = times.map(|time| time.0).min();
     let (words, first) = match tally.missing {

@@ -1,7 +1,7 @@
 //! What is told of order and pace when a stored status replaces another. Pure; called by `news`.
 
-use crate::api::{ConditionType, FlashJobStatus, Reason, StepStatus, conditions};
-use crate::flashjob::{plan::rollout::steps::title, spec::step_state::State};
+use crate::api::{ConditionType, FlashJobStatus, Reason, StepState, StepStatus, conditions};
+use crate::flashjob::{plan::rollout::steps::title, spec::step_state::state_of};
 
 /// Something to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,13 +119,13 @@ fn of_steps(before: Option<&StepStatus>, now: &FlashJobStatus) -> Vec<Told> {
         );
         list.push(Told::about(Reason::StepStarted, step, note));
     }
-    let state = State::of(step);
-    if same && before.is_some_and(|before| State::of(before) == state) {
+    let state = state_of(step);
+    if same && before.is_some_and(|before| state_of(before) == state) {
         return list;
     }
     let devices = format!("{} of {} devices failed", step.failed, step.devices);
     match (state, &step.ends_at) {
-        (State::Soaking, Some(at)) => {
+        (StepState::Soaking, Some(at)) => {
             let note = format!(
                 "step {} is done, {devices}; it is watched until {}",
                 title(step),
@@ -133,11 +133,11 @@ fn of_steps(before: Option<&StepStatus>, now: &FlashJobStatus) -> Vec<Told> {
             );
             list.push(Told::about(Reason::StepSoaking, step, note));
         }
-        (State::AwaitingApproval, _) => {
+        (StepState::AwaitingApproval, _) => {
             let note = now.message.clone().unwrap_or_default();
             list.push(Told::about(Reason::AwaitingApproval, step, note));
         }
-        (State::Running | State::Soaking, _) => {}
+        (StepState::Running | StepState::Soaking, _) => {}
     }
     list
 }
@@ -159,7 +159,7 @@ mod tests {
         flashjob::fixtures::at,
     };
 
-    fn step(id: &str, state: State) -> StepStatus {
+    fn step(id: &str, state: StepState) -> StepStatus {
         StepStatus {
             id: id.into(),
             name: Some("canary".into()),
@@ -177,13 +177,13 @@ mod tests {
     }
 
     #[rstest]
-    #[case::the_first_step(None, step("1.1", State::Running), &[Reason::StepStarted])]
-    #[case::nothing_new(Some(step("1.1", State::Running)), step("1.1", State::Running), &[])]
-    #[case::a_soak(Some(step("1.1", State::Running)), step("1.1", State::Soaking), &[Reason::StepSoaking])]
-    #[case::an_approval(Some(step("1.1", State::Soaking)), step("1.1", State::AwaitingApproval), &[Reason::AwaitingApproval])]
-    #[case::the_next_step(Some(step("1.1", State::Soaking)), step("1.2", State::Running), &[Reason::StepEnded, Reason::StepStarted])]
-    #[case::a_step_that_grew(Some(step("1.1", State::Soaking)), step("1.1", State::Running), &[])]
-    #[case::another_round(Some(step("1.2", State::Running)), step("2.1", State::Running), &[Reason::StepStarted])]
+    #[case::the_first_step(None, step("1.1", StepState::Running), &[Reason::StepStarted])]
+    #[case::nothing_new(Some(step("1.1", StepState::Running)), step("1.1", StepState::Running), &[])]
+    #[case::a_soak(Some(step("1.1", StepState::Running)), step("1.1", StepState::Soaking), &[Reason::StepSoaking])]
+    #[case::an_approval(Some(step("1.1", StepState::Soaking)), step("1.1", StepState::AwaitingApproval), &[Reason::AwaitingApproval])]
+    #[case::the_next_step(Some(step("1.1", StepState::Soaking)), step("1.2", StepState::Running), &[Reason::StepEnded, Reason::StepStarted])]
+    #[case::a_step_that_grew(Some(step("1.1", StepState::Soaking)), step("1.1", StepState::Running), &[])]
+    #[case::another_round(Some(step("1.2", StepState::Running)), step("2.1", StepState::Running), &[Reason::StepStarted])]
     fn steps_are_told_of(
         #[case] before: Option<StepStatus>,
         #[case] now: StepStatus,

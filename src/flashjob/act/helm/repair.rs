@@ -125,14 +125,15 @@ pub async fn never_launched(
     job: Option<&Job>,
     identity: &Identity,
 ) -> Result<bool, StepError> {
-    let flashing = DevicePhase::Flashing.as_str();
     let seen = ctx
         .state()
         .ledger
         .attempt(&identity.key)
         .is_some_and(|attempt| attempt.pod_seen);
     let mut devices = job.into_iter().flat_map(|job| &job.status.devices);
-    if seen || devices.any(|device| device.uuid == identity.uuid && device.phase == flashing) {
+    if seen
+        || devices.any(|device| device.uuid == identity.uuid && device.is(DevicePhase::Flashing))
+    {
         return Ok(false);
     }
     let (record, launched) = newest(ctx, identity);

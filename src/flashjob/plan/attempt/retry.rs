@@ -122,6 +122,7 @@ pub const fn cut_off(reason: Reason) -> bool {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
+    use strum::VariantArray;
 
     use super::*;
 
@@ -179,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_reason_decides_whether_a_retry_makes_sense() {
-        for reason in Reason::ALL {
+        for reason in Reason::VARIANTS {
             let listed = VERDICTS.iter().find(|(listed, _)| listed == reason);
             let expected = listed.and_then(|(_, wait)| *wait);
             let found = wait(retry(&failure(Outcome::Failed, *reason, 1), &LIMITS));
@@ -190,7 +191,7 @@ mod tests {
     #[test]
     fn what_may_have_been_flashed_and_what_was_is_not_flashed_again() {
         for outcome in [Outcome::Unknown, Outcome::Succeeded, Outcome::Skipped] {
-            for reason in Reason::ALL {
+            for reason in Reason::VARIANTS {
                 let found = retry(&failure(outcome, *reason, 1), &LIMITS);
                 assert_eq!(found, Retry::Final, "{outcome:?} {reason}");
             }

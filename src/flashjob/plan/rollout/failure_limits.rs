@@ -44,7 +44,7 @@ pub fn exceeded(
 ) -> Option<StopStatus> {
     let because = |reason: Reason, message: String, limit: String| {
         Some(StopStatus {
-            reason: reason.as_str().to_owned(),
+            reason: reason.into(),
             message,
             limit,
             rerun_id: rerun.map(str::to_owned),
@@ -95,7 +95,7 @@ pub fn expired(
     now: Timestamp,
 ) -> StopStatus {
     StopStatus {
-        reason: Reason::Expired.as_str().to_owned(),
+        reason: Reason::Expired.into(),
         message: format!(
             "a device that starts now may run for {deadline} s, past spec.notAfter ({not_after})"
         ),
@@ -127,7 +127,7 @@ pub fn holds(
 /// The reason of a stored stop.
 #[must_use]
 pub fn reason(stop: &StopStatus) -> Reason {
-    Reason::parse(&stop.reason).unwrap_or(Reason::StepFailed)
+    stop.reason.known().unwrap_or(Reason::StepFailed)
 }
 
 #[cfg(test)]

@@ -3,9 +3,8 @@
 use jiff::Timestamp;
 
 use super::steps::title;
-use crate::flashjob::spec::step_state::State;
 use crate::{
-    api::{Reason, Refusal, StepStatus, StopStatus},
+    api::{Reason, Refusal, StepState, StepStatus, StopStatus},
     display,
     flashjob::{plan::rollout::failure_limits, spec::job::Job},
 };
@@ -68,25 +67,25 @@ impl Hold {
     }
 
     /// Why devices of later steps wait.
-    pub(super) fn of_step(job: &Job, step: &StepStatus, state: State) -> Self {
+    pub(super) fn of_step(job: &Job, step: &StepStatus, state: StepState) -> Self {
         let title = title(step);
         let ends_at = step.ends_at.as_ref().map(|time| time.0);
         match (state, ends_at) {
-            (State::AwaitingApproval, _) => {
+            (StepState::AwaitingApproval, _) => {
                 let message = format!(
                     "step {title} is done, {} of {} devices failed; approve it with: flashjob-operator approve {} -n {} --step {}",
                     step.failed, step.devices, job.name, job.namespace, step.id
                 );
                 Self::new(Reason::AwaitingApproval, message, None)
             }
-            (State::Soaking, Some(until)) => {
+            (StepState::Soaking, Some(until)) => {
                 let message = format!(
                     "step {title} is done and is watched until {}",
                     display::time(until)
                 );
                 Self::new(Reason::StepSoaking, message, Some(until))
             }
-            (State::Soaking | State::Running, _) => {
+            (StepState::Soaking | StepState::Running, _) => {
                 let message = format!("step {title} has not ended");
                 Self::new(Reason::StepNotReached, message, None)
             }

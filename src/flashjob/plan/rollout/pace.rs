@@ -20,7 +20,7 @@ use crate::flashjob::{
         step_layout::{Course, Ladder},
     },
     spec::{
-        step_state::{State, number_of, parse_id},
+        step_state::{number_of, parse_id, state_of},
         steps as spec_steps, windows,
     },
 };
@@ -271,7 +271,7 @@ impl By<'_> {
         let stored = self.stored.filter(known);
         let end = stored.map_or(0, |stored| self.ladder.end(number_of(stored)));
         pace.reach = Some(self.members.indexes.iter().take(end).copied().collect());
-        pace.beyond = Some(Hold::of_step(self.job, step, State::of(step)));
+        pace.beyond = Some(Hold::of_step(self.job, step, state_of(step)));
     }
 }
 

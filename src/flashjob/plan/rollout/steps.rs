@@ -7,11 +7,11 @@ use crate::flashjob::spec::step_state::parse_id;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::api::StepStatus;
+use crate::api::{StepState, StepStatus};
 use crate::flashjob::{
     plan::rollout::step_layout::{Course, Ladder},
     spec::{
-        step_state::{State, number_of},
+        step_state::{number_of, state_of},
         steps::remembered,
     },
 };
@@ -70,7 +70,7 @@ fn approved_through(approved: Option<&str>, round: i64) -> usize {
 
 struct Place {
     number: usize,
-    state: State,
+    state: StepState,
     since: Timestamp,
     ends_at: Option<Timestamp>,
     approved: usize,
@@ -85,7 +85,7 @@ impl Place {
         let approved = stored.approved_through.unwrap_or(0);
         Self {
             number: number_of(stored),
-            state: State::of(stored),
+            state: state_of(stored),
             since: time(&stored.since).unwrap_or(now),
             ends_at: time(&stored.ends_at),
             approved: usize::try_from(approved).unwrap_or(0),
@@ -95,14 +95,14 @@ impl Place {
     const fn begun(approved: usize, now: Timestamp) -> Self {
         Self {
             number: 1,
-            state: State::Running,
+            state: StepState::Running,
             since: now,
             ends_at: None,
             approved,
         }
     }
 
-    fn turn(&mut self, state: State, now: Timestamp) {
+    fn turn(&mut self, state: StepState, now: Timestamp) {
         if self.state != state {
             self.state = state;
             self.since = now;
@@ -112,28 +112,28 @@ impl Place {
     /// Goes on as far as this step lets it; whether the next step begins.
     fn ends(&mut self, by: &Advance<'_>) -> bool {
         let Some(step) = by.ladder.step(self.number) else {
-            self.turn(State::Running, by.now);
+            self.turn(StepState::Running, by.now);
             return false;
         };
         let own = by.ladder.own(self.number);
         let nothing_follows = by.course.done(by.course.selected()) == by.course.selected();
         if by.course.done(own.end) < own.end || nothing_follows {
-            self.turn(State::Running, by.now);
+            self.turn(StepState::Running, by.now);
             self.ends_at = None;
             return false;
         }
-        if self.state == State::Running {
+        if self.state == StepState::Running {
             // A step without devices of its own has nothing to be watched.
             let soak = step.soak_seconds.filter(|_| !own.is_empty()).unwrap_or(0);
-            self.turn(State::Soaking, by.now);
+            self.turn(StepState::Soaking, by.now);
             let until = by.now.checked_add(SignedDuration::from_secs(soak));
             self.ends_at = Some(until.unwrap_or(Timestamp::MAX));
         }
-        if self.state == State::Soaking && self.ends_at.is_some_and(|at| by.now < at) {
+        if self.state == StepState::Soaking && self.ends_at.is_some_and(|at| by.now < at) {
             return false;
         }
         if step.require_approval == Some(true) && self.approved < self.number {
-            self.turn(State::AwaitingApproval, by.now);
+            self.turn(StepState::AwaitingApproval, by.now);
             self.ends_at = None;
             return false;
         }
@@ -151,11 +151,11 @@ impl Place {
             devices: count(end),
             done: count(by.course.done(end)),
             failed: count(by.course.failed(0, end)),
-            state: self.state.as_str().to_owned(),
+            state: self.state.into(),
             since: Some(Time(self.since)),
             ends_at: self
                 .ends_at
-                .filter(|_| self.state == State::Soaking)
+                .filter(|_| self.state == StepState::Soaking)
                 .map(Time),
             approved_through: Some(count(self.approved)).filter(|approved| *approved > 0),
             reached: by

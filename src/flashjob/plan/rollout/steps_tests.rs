@@ -55,25 +55,29 @@ impl Walk {
     /// Id and state at this second.
     fn at(&mut self, second: i64) -> (String, String) {
         let step = self.look(second);
-        (step.id, step.state)
+        (step.id, step.state.to_string())
     }
 }
 
-fn is(id: &str, state: State) -> (String, String) {
+fn is(id: &str, state: StepState) -> (String, String) {
     (id.into(), state.as_str().into())
 }
 
 #[test]
 fn a_step_ends_when_all_its_devices_are_final_and_the_rest_follows() {
     let mut walk = Walk::new();
-    assert_eq!(walk.at(1), is("1.1", State::Running));
+    assert_eq!(walk.at(1), is("1.1", StepState::Running));
     walk.end([1, 2, 3, 4]);
-    assert_eq!(walk.at(2), is("1.1", State::Running), "others do not count");
+    assert_eq!(
+        walk.at(2),
+        is("1.1", StepState::Running),
+        "others do not count"
+    );
     walk.fates = vec![Fate::Open; 5];
     walk.end([0]);
-    assert_eq!(walk.at(3), is("1.2", State::Running));
+    assert_eq!(walk.at(3), is("1.2", StepState::Running));
     walk.end([1]);
-    assert_eq!(walk.at(4), is("1.2", State::Running));
+    assert_eq!(walk.at(4), is("1.2", StepState::Running));
     walk.end([2]);
     let rest = walk.look(5);
     assert_eq!(
@@ -122,11 +126,11 @@ fn the_soak_comes_before_the_approval_and_an_approval_ends_no_soak() {
     walk.steps[0].require_approval = Some(true);
     walk.end([0]);
     walk.approved = Some("1.1");
-    assert_eq!(walk.at(0), is("1.1", State::Soaking));
+    assert_eq!(walk.at(0), is("1.1", StepState::Soaking));
     walk.approved = None;
     assert_eq!(
         walk.at(60),
-        is("1.2", State::Running),
+        is("1.2", StepState::Running),
         "approvals are latched"
     );
     let mut walk = Walk {
@@ -134,13 +138,13 @@ fn the_soak_comes_before_the_approval_and_an_approval_ends_no_soak() {
         stored: None,
         ..walk
     };
-    assert_eq!(walk.at(0), is("1.1", State::Soaking));
+    assert_eq!(walk.at(0), is("1.1", StepState::Soaking));
     let waits = walk.look(60);
     assert_eq!(
         (waits.state.as_str(), waits.ends_at),
         ("AwaitingApproval", None)
     );
-    assert_eq!(walk.at(9_999), is("1.1", State::AwaitingApproval));
+    assert_eq!(walk.at(9_999), is("1.1", StepState::AwaitingApproval));
 }
 
 #[rstest]
@@ -158,7 +162,7 @@ fn an_approval_is_of_a_step_and_those_before_it_in_its_round(
         step.require_approval = Some(true);
     }
     walk.end([0, 1, 2]);
-    assert_eq!(walk.at(0), is("1.1", State::AwaitingApproval));
+    assert_eq!(walk.at(0), is("1.1", StepState::AwaitingApproval));
     walk.approved = Some(approval);
     let step = walk.look(1);
     match reaches {
@@ -181,20 +185,20 @@ fn a_step_that_grows_runs_again_and_the_round_never_goes_back() {
     walk.steps = steps(&["20%", "3"]);
     walk.steps[0].soak_seconds = Some(60);
     walk.end([0]);
-    assert_eq!(walk.at(0), is("1.1", State::Soaking));
+    assert_eq!(walk.at(0), is("1.1", StepState::Soaking));
     walk.fates.extend([Fate::Open; 5]);
     assert_eq!(
         walk.at(10),
-        is("1.1", State::Running),
+        is("1.1", StepState::Running),
         "20% of 10 are 2 devices"
     );
     walk.end([1]);
-    assert_eq!(walk.at(20), is("1.1", State::Soaking));
-    assert_eq!(walk.at(80), is("1.2", State::Running));
+    assert_eq!(walk.at(20), is("1.1", StepState::Soaking));
+    assert_eq!(walk.at(80), is("1.2", StepState::Running));
     walk.fates.extend([Fate::Open; 90]);
     assert_eq!(
         walk.at(81),
-        is("1.2", State::Running),
+        is("1.2", StepState::Running),
         "20% of 100 are 20 devices, but the first step is over"
     );
 }
@@ -205,10 +209,10 @@ fn an_empty_step_is_not_watched_but_still_asks_for_approval() {
     walk.steps = steps(&["2", "10%"]);
     walk.steps[1].soak_seconds = Some(60);
     walk.end([0, 1]);
-    assert_eq!(walk.at(0), is("1.3", State::Running));
+    assert_eq!(walk.at(0), is("1.3", StepState::Running));
     walk.stored = None;
     walk.steps[1].require_approval = Some(true);
-    assert_eq!(walk.at(0), is("1.2", State::AwaitingApproval));
+    assert_eq!(walk.at(0), is("1.2", StepState::AwaitingApproval));
 }
 
 #[test]
@@ -218,11 +222,15 @@ fn nothing_is_waited_for_where_nothing_follows() {
     walk.steps[1].soak_seconds = Some(60);
     walk.fates.truncate(3);
     walk.end([0]);
-    assert_eq!(walk.at(0), is("1.2", State::Running));
+    assert_eq!(walk.at(0), is("1.2", StepState::Running));
     walk.end([1, 2]);
-    assert_eq!(walk.at(0), is("1.2", State::Running));
+    assert_eq!(walk.at(0), is("1.2", StepState::Running));
     walk.fates.push(Fate::Open);
-    assert_eq!(walk.at(1), is("1.2", State::Soaking), "a device was added");
+    assert_eq!(
+        walk.at(1),
+        is("1.2", StepState::Soaking),
+        "a device was added"
+    );
 }
 
 #[test]

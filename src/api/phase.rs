@@ -1,0 +1,116 @@
+//! Where a job, a step and a device stand: closed sets.
+
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+
+/// The phases of the original operator, for display only.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(const_into_str)]
+pub enum Phase {
+    /// Nothing is in flight and the job is not finished.
+    InProgress,
+    /// At least one device is in flight.
+    Running,
+    /// Every device succeeded.
+    Completed,
+    /// The job ended with a failed device or could not start.
+    Failed,
+}
+
+impl Phase {
+    /// The word as the API shows it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.into_str()
+    }
+}
+
+/// What a step is doing.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(const_into_str)]
+pub enum StepState {
+    /// Its devices are flashed.
+    Running,
+    /// They are final; it is watched.
+    Soaking,
+    /// It waits for somebody to approve it.
+    AwaitingApproval,
+}
+
+impl StepState {
+    /// The word as the API shows it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.into_str()
+    }
+}
+
+/// Where a device stands.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(const_into_str)]
+pub enum DevicePhase {
+    /// Not begun.
+    Pending,
+    /// Its release is recorded.
+    Reserved,
+    /// Its Service waits for an address.
+    AwaitingAddress,
+    /// Its Pod exists.
+    Flashing,
+    /// Flashed; its version is being read back.
+    Verifying,
+    /// Waiting before the next try.
+    Waiting,
+    /// Ended well.
+    Succeeded,
+    /// Ended badly.
+    Failed,
+    /// Not flashed because it was not needed.
+    Skipped,
+}
+
+impl DevicePhase {
+    /// The word as the API shows it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.into_str()
+    }
+}
