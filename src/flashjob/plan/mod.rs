@@ -24,11 +24,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use self::{
+    addresses::AddressNews, queue::plan_pending, tracked::plan_tracked, vanished::plan_vanished,
+};
 pub use self::{
     cooling::Cooling,
     tracked::{Concluded, retries, verification},
 };
-use self::{queue::plan_pending, tracked::plan_tracked, vanished::plan_vanished};
 use super::verdict::Outcome;
 use crate::flashjob::plan::active::plan_attempt;
 use crate::{
@@ -77,6 +79,8 @@ pub struct Plan {
     pub line: Vec<Waiter>,
     /// A device waits for a slot, which another job may hold.
     pub contended: bool,
+    /// What became of Services of flashes of which no verdict is stored yet.
+    pub address_news: Vec<AddressNews>,
     /// Since when what is left of attempts has been waited for, by attempt id.
     pub waits: Vec<(String, Waits)>,
     /// Devices that ended and cool down, if any.
