@@ -20,7 +20,7 @@ mod vanished;
 pub mod verification;
 
 use crate::flashjob::observe::Observed;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -69,8 +69,8 @@ pub struct Plan {
     pub concluded: Vec<Concluded>,
     /// Versions that devices under way had when their attempt began, by index, where known.
     pub from_versions: BTreeMap<usize, String>,
-    /// Devices not begun that have no Instance now.
-    pub missing: BTreeSet<usize>,
+    /// Devices not begun that have no Instance now, and when they fail.
+    pub missing: BTreeMap<usize, Timestamp>,
     /// Attempts whose trouble is over.
     pub views: Vec<DeviceView>,
     /// Counts of devices that have no view of their own.

@@ -212,6 +212,7 @@ pub(super) fn entry_of_view(job: &Job, view: &DeviceView, plan: &Plan) -> Device
     let stored = view.index.and_then(|index| stored::entry(job, index));
     let earlier_failures = stored.map_or_else(Vec::new, |device| device.earlier_failures.clone());
     let from_version = view.index.and_then(|index| plan.from_versions.get(&index));
+    let fails_at = view.index.and_then(|index| plan.missing.get(&index));
     DeviceStatus {
         index: view.index.map_or(-1, count),
         uuid: view.uuid.clone(),
@@ -228,7 +229,7 @@ pub(super) fn entry_of_view(job: &Job, view: &DeviceView, plan: &Plan) -> Device
             .or_else(|| stored.and_then(|device| device.from_version.clone())),
         to_version: None,
         start_time: view.since.map(Time),
-        next_time: None,
+        next_time: fails_at.copied().map(Time),
         completion_time: None,
         log_tail: None,
     }
