@@ -218,6 +218,75 @@ fn every_room_has_its_floor() {
     }
 }
 
+/// Every Rust file of a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .flat_map(|path| {
+            if path.is_dir() {
+                sources(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .collect()
+}
+
+/// The files that a file declares as its modules.
+fn declared(file: &Path) -> Vec<PathBuf> {
+    let text = fs::read_to_string(file).unwrap();
+    let folder = file.parent().unwrap();
+    let of_folder = ["mod.rs", "lib.rs", "main.rs"]
+        .iter()
+        .any(|name| file.ends_with(name));
+    let inside = if of_folder {
+        folder.to_owned()
+    } else {
+        file.with_extension("")
+    };
+    let mut found = Vec::new();
+    for line in text.lines().map(str::trim) {
+        if let Some((_, rest)) = line.split_once("#[path = \"") {
+            found.push(folder.join(rest.split('"').next().unwrap()));
+        }
+        let words = line
+            .strip_suffix(';')
+            .and_then(|line| line.rsplit_once("mod "));
+        if let Some((_, name)) =
+            words.filter(|(before, _)| before.is_empty() || before.starts_with("pub"))
+        {
+            found.extend([
+                inside.join(format!("{name}.rs")),
+                inside.join(name).join("mod.rs"),
+            ]);
+        }
+    }
+    found
+}
+
+/// What no module names is not compiled, and tests that are not compiled hold nothing.
+#[test]
+fn every_file_is_a_module_of_another() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let crates = fs::read_dir(root.join("crates")).unwrap();
+    let crates = crates.map(|entry| entry.unwrap().path().join("src"));
+    for source in crates.chain([root.join("src")]) {
+        let files = sources(&source);
+        let known: BTreeSet<PathBuf> = files.iter().flat_map(|file| declared(file)).collect();
+        let is_root = |file: &Path| {
+            let below = file.strip_prefix(&source).unwrap();
+            below.starts_with("bin") || ["lib.rs", "main.rs"].map(Path::new).contains(&below)
+        };
+        let alone: Vec<_> = files
+            .iter()
+            .filter(|file| !is_root(file) && !known.contains(*file))
+            .collect();
+        assert!(alone.is_empty(), "no module names {alone:?}");
+    }
+}
+
 #[test]
 fn paths_are_read_out_of_nested_braces_and_relative_ones_are_resolved() {
     let module: Vec<String> = ["flashjob", "act", "job"].map(str::to_owned).to_vec();

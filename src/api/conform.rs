@@ -250,6 +250,11 @@ mod tests {
           "spec.notBefore: Invalid value: \"tomorrow\": must be a time such as 2026-03-01T22:00:00Z, before the year 9999; \
            leave the field out where there is no limit"]
     )]
+    #[case::the_last_year(
+        json!({"notBefore": "9999-01-01T00:00:00Z"}),
+        &["spec.notBefore: Invalid value: \"9999-01-01T00:00:00Z\": must be a time such as 2026-03-01T22:00:00Z, before the year 9999; \
+           leave the field out where there is no limit"]
+    )]
     #[case::a_time_as_number(
         json!({"notBefore": 1}),
         &["spec.notBefore: Invalid value: 1: must be a time such as 2026-03-01T22:00:00Z, not a number; write it in quotes if it is \

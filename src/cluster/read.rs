@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeSet, future::Future, time::Duration};
 
+use http::{Request, header};
+use jiff::{Timestamp, fmt::rfc2822::DateTimeParser};
 use k8s_openapi::api::{apps::v1::ControllerRevision, core::v1::Pod};
 use kube::{
     Api, Client, Resource,
     api::{ListParams, LogParams},
+    client::Body,
     core::NamespaceResourceScope,
     discovery::Discovery,
 };
@@ -219,6 +222,24 @@ impl Reader {
         Ok(info.git_version)
     }
 
+    /// What the API server's clock shows: what other clocks of the cluster say is compared with it, not with the operator's own.
+    /// None where its answers do not tell.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub async fn time(&self) -> Result<Option<Timestamp>, ApiError> {
+        let answer = self
+            .bounded("ask the API server for its time".to_owned(), async {
+                let request = Request::get("/version").body(Body::empty());
+                self.client
+                    .send(request.map_err(kube::Error::HttpError)?)
+                    .await
+            })
+            .await?;
+        let date = answer.headers().get(header::DATE);
+        Ok(date.and_then(|date| date_of(date.to_str().ok()?)))
+    }
+
     /// Version and API of the API server.
     ///
     /// # Errors
@@ -266,9 +287,31 @@ impl Reader {
     }
 }
 
+/// The time that an HTTP date tells.
+fn date_of(text: &str) -> Option<Timestamp> {
+    DateTimeParser::new().parse_timestamp(text).ok()
+}
+
 #[cfg(test)]
 mod tests {
+    use http::Response;
+
     use super::*;
+
+    #[tokio::test]
+    async fn the_api_server_s_time_is_that_of_its_answer() {
+        let date = "Sun, 29 Nov 2026 00:15:49 GMT";
+        let service = tower::service_fn(move |request: Request<Body>| async move {
+            assert_eq!(request.uri().path(), "/version");
+            Response::builder()
+                .header(header::DATE, date)
+                .body(Body::empty())
+        });
+        let reader = Reader::new(Client::new(service, "default"), Duration::from_secs(5));
+        let expected: Timestamp = "2026-11-29T00:15:49Z".parse().unwrap();
+        assert_eq!(reader.time().await, Ok(Some(expected)));
+        assert_eq!(date_of("yesterday"), None);
+    }
 
     #[test]
     fn no_namespace_means_all_of_them() {

@@ -75,7 +75,7 @@ impl World {
     }
 
     /// All that happens behind the API server. Returns whether anything did.
-    fn everything_behind(&mut self) -> bool {
+    pub fn everything_behind(&mut self) -> bool {
         self.api.now = self.time();
         let before = self.api.version;
         self.find_devices();

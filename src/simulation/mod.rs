@@ -11,11 +11,13 @@
 //! | `world`, `faults`, `people`, `hostile`, `calm` | what happens, what strikes, how it ends |
 //! | `laws` | the laws |
 //! | `run` | many seeds on all processors |
+//! | `clocks` | clocks of the operator that are not the API server's, and nothing else |
 
 mod api;
 mod attempt;
 mod calm;
 pub(crate) mod chance;
+mod clocks;
 pub(crate) mod devices;
 mod faults;
 mod hostile;

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
@@ -197,6 +198,11 @@ impl World {
             return held && !others;
         }
         if address_of(&service).is_some() || service["spec"]["type"] != "LoadBalancer" {
+            return false;
+        }
+        let created = service["metadata"]["creationTimestamp"].as_str();
+        let created: Timestamp = created.unwrap_or_default().parse().unwrap();
+        if self.api.now.duration_since(created).as_secs() < self.shape.address_seconds {
             return false;
         }
         let address = self.free_address();

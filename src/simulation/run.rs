@@ -9,7 +9,10 @@ use std::{
     },
 };
 
-use tokio::task::LocalSet;
+use tokio::{
+    runtime::{Builder, Runtime},
+    task::LocalSet,
+};
 
 use super::{
     faults::{Fault, Weather},
@@ -56,11 +59,7 @@ pub fn world(plan: Plan) -> Outcome {
     notice_panics();
     PANICKED.set(false);
     process::plant(plan.bug);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
+    let runtime = runtime();
     let local = LocalSet::new();
     let mut outcome = local.block_on(&runtime, live(plan));
     drop(local);
@@ -70,6 +69,12 @@ pub fn world(plan: Plan) -> Outcome {
         outcome.broken = Some("a panic, see above".to_owned());
     }
     outcome
+}
+
+/// A runtime in virtual time.
+pub fn runtime() -> Runtime {
+    let mut builder = Builder::new_current_thread();
+    builder.enable_time().start_paused(true).build().unwrap()
 }
 
 async fn live(plan: Plan) -> Outcome {

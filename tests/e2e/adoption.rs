@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use testbed::{
-    Fleet, Operator, Outcome, Params, Space,
+    Faults, Fleet, Operator, Outcome, Params, Proxy, Space,
     fleet::Report,
     job::{FIRMWARE, VERSION, job},
     seconds,
@@ -329,4 +329,32 @@ async fn a_job_that_is_being_deleted_lets_the_original_s_flash_end_first() {
         Some(Outcome::Sent),
         "it was not cut off"
     );
+}
+
+/// Pods are started by the cluster's clocks. By one that is behind them, a Pod seems to have run for less time than it has, and a
+/// short deadline would end it at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_deadline_of_the_original_s_flash_goes_by_the_clock_of_the_api_server() {
+    let space = Space::new("adoption-clock").await;
+    let fleet = space.healthy(1, 8.0).await;
+    let original = Original::took_up(&space, "late", &fleet.uuids(), &Value::Null);
+    let pod = original.flash(&fleet.devices()[0], false);
+    original.reaches(&pod, &["Running"]).await;
+    let faults = Faults {
+        clock_ahead: seconds(7_200),
+        ..Faults::default()
+    };
+    let user = space.control_plane.operator_kubeconfig();
+    let proxy = Proxy::start(space.control_plane, user, 1, faults).await;
+    let _operator = space.operator_as(proxy.kubeconfig(), "behind", &["--engine", "native"]);
+    let query = "-o=jsonpath={.spec.activeDeadlineSeconds}";
+    let deadline = space
+        .eventually("a deadline", seconds(60), async || {
+            let text = space.try_kubectl(&["get", "pod", &pod, query]).ok()?;
+            text.parse::<u64>().ok()
+        })
+        .await;
+    assert!((7_200..9_000).contains(&deadline), "{deadline}");
+    let done = space.finished("late", 120).await;
+    assert_eq!(done.count("succeeded"), 1, "{:#}", done.0);
 }

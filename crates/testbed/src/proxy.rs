@@ -16,6 +16,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use http::{Request, Response, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
+use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
@@ -205,6 +206,9 @@ async fn forward(state: &State, request: Request<Bytes>) -> Result<Response<Body
     let mut answer = state.upstream.send(request).await?.map(Body::new);
     answer.headers_mut().remove(header::TRANSFER_ENCODING);
     answer.headers_mut().remove(header::CONNECTION);
+    let ahead = locked(&state.faults).clock_ahead;
+    let shown = DateTimePrinter::new().timestamp_to_rfc9110_string(&(Timestamp::now() + ahead))?;
+    answer.headers_mut().insert(header::DATE, shown.parse()?);
     Ok(answer)
 }
 

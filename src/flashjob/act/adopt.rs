@@ -2,13 +2,15 @@
 //!
 //! A crash in between loses nothing: what is not taken over is found again by its name, and what is, by its labels.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::{Api, Resource, core::DynamicObject};
 
 use super::{StepError, lookup::get_pod, seal};
 use crate::{
     api::Reason,
-    cluster::{ApiError, ErrorKind, ObjectKey, clock::now},
+    cluster::{ApiError, ErrorKind, ObjectKey, Reader, clock::now},
     crash::Write,
     flashclass::DEFAULT_ACTIVE_DEADLINE_SECONDS,
     flashjob::{
@@ -21,6 +23,9 @@ use crate::{
         spec::job::Job,
     },
 };
+
+/// How long one read may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Marks Pod and Service as objects of this attempt.
 ///
@@ -73,7 +78,11 @@ async fn adopt_pod(
     let deadline = effective.map_or(DEFAULT_ACTIVE_DEADLINE_SECONDS, |effective| {
         effective.active_deadline_seconds_per_device
     });
-    let patch = adoption::pod_patch(pod, identity.endpoint.as_deref(), marks, deadline, now());
+    // When it was started is said by the cluster's clocks. By the operator's own it might be long past its deadline, and would be
+    // ended in the middle of its flash.
+    let reader = Reader::new(ctx.read.clone(), PATIENCE);
+    let now = reader.time().await?.unwrap_or_else(now);
+    let patch = adoption::pod_patch(pod, identity.endpoint.as_deref(), marks, deadline, now);
     let name = pod.metadata.name.clone().unwrap_or_default();
     let patch = seal::sealed_patch(patch, &pod.metadata, ObjectKind::Pod, &ctx.seals);
     let key = ObjectKey::pod(&identity.namespace, &name);

@@ -16,7 +16,7 @@ use crate::{
             memory::Found,
             objects::{ContainerSight, Identity, ObservedPod},
         },
-        plan::attempt::adoption,
+        plan::{addresses, attempt::adoption},
         spec::job::Job,
         verdict::{Ended, Markers, Outcome, Verdict, judge},
     },
@@ -39,17 +39,16 @@ const SETTLE_LIMIT: SignedDuration = SignedDuration::from_secs(5);
 /// # Errors
 /// When the log cannot be read for now.
 pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Result<(), StepError> {
-    let (pod, lost, ends) = {
+    let (pod, lost, ends, cause) = {
         let mut state = ctx.state();
         let ends = state.terminating.contains(&identity.namespace);
         let memory = state.memory(&identity.key.job_uid);
         let lost = memory.lost.contains(&identity.key.id);
-        let pod = state
-            .ledger
-            .attempt(&identity.key)
-            .and_then(|attempt| attempt.pod.clone());
+        let attempt = state.ledger.attempt(&identity.key);
+        let cause = attempt.and_then(addresses::lost);
+        let pod = attempt.and_then(|attempt| attempt.pod.clone());
         let Some(pod) = pod else { return Ok(()) };
-        (pod, lost, ends)
+        (pod, lost, ends, cause)
     };
     if lost {
         let message = format!(
@@ -87,9 +86,11 @@ pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Resu
         in_time: pod.ended_in_time(),
         log: log.as_deref().map_err(String::as_str),
     };
-    let verdict = judge(&ended, &markers(ctx, identity));
+    let verdict = judge(&ended, &markers(ctx, identity)).after(cause);
+    // By the node's clock alone, where it tells both.
     if let Some(started) = pod.started {
-        let took = Duration::try_from(now().duration_since(started)).unwrap_or_default();
+        let ended = pod.finished.unwrap_or_else(now);
+        let took = Duration::try_from(ended.duration_since(started)).unwrap_or_default();
         ctx.metrics.flashed(
             if verdict.outcome == Outcome::Succeeded {
                 "succeeded"

@@ -2,6 +2,7 @@
 //!
 //! Every watch feeds the state and queues a pass of the jobs concerned. A pass runs once at a time for one job.
 
+mod bare;
 pub(crate) mod classes;
 mod namespaces;
 mod objects;
@@ -123,6 +124,7 @@ pub async fn run(
         }
     }
     takeover::find(&ctx, &scope).await;
+    bare::find(&ctx).await;
     ctx.state().listed = true;
     attend(&ctx);
     let (jobs, slots) = {

@@ -26,7 +26,7 @@ use crate::flashjob::{
         objects::{AttemptKey, Identity},
     },
     plan::{
-        self, Plan,
+        self, Plan, addresses,
         attempt::{Removal, Step},
     },
     spec::job::Job,
@@ -144,6 +144,7 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
             wanted
         });
         tell_uninstalled(ctx, &state, &job, &plan);
+        tell_of_services(ctx, &mut state, &job, &plan);
         start(ctx, &mut state, &job, &plan);
         (plan, wanted, due)
     };
@@ -216,6 +217,20 @@ fn tell_uninstalled(ctx: &Context, state: &State, job: &Job, plan: &Plan) {
         let uuid = attempt.map(|attempt| attempt.identity.uuid.as_str());
         ctx.event(job, uuid, (true, reason.as_str()), waiting.message.clone());
     }
+}
+
+/// What became of the Service of a flash is told at once, and once: the flash may end before a status says so.
+fn tell_of_services(ctx: &Context, state: &mut State, job: &Job, plan: &Plan) {
+    let told = &mut state.memory(&job.uid).told;
+    for news in addresses::untold(&plan.address_news, told, job) {
+        let index = news
+            .index
+            .map_or_else(String::new, |index| format!("{index} "));
+        let note = format!("device {index}({}): {}", news.uuid, news.message);
+        ctx.event(job, Some(&news.uuid), (true, news.reason.as_str()), note);
+    }
+    let now = plan.address_news.iter();
+    *told = now.map(|news| (news.id.clone(), news.reason)).collect();
 }
 
 /// Starts the plan's steps; each holds its lock and slot from here on.

@@ -32,8 +32,8 @@ pub(crate) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp
     remember_slots(memory, crowd, now);
     memory
         .missing_since
-        .retain(|index, _| plan.missing.contains(index));
-    for index in &plan.missing {
+        .retain(|index, _| plan.missing.contains_key(index));
+    for index in plan.missing.keys() {
         memory.missing_since.entry(*index).or_insert(now);
     }
     for (key, index, waiting) in &plan.release {

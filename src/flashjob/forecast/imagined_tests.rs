@@ -85,6 +85,11 @@ fn a_job_that_nothing_stops_would_run() {
     "it is open for 60 s, a device may take 600 s"
 )]
 #[case::window_without_duration(json!({"windows": [{"start": "22:00"}]}), "WindowTooShort", "it is open for 0 s")]
+#[case::steps_that_do_not_grow(
+    json!({"steps": [{"devices": 1}, {"devices": "10%"}]}),
+    "InvalidSpec",
+    "spec.steps[1].devices: 10% of 2 selected devices, which is 1, does not go beyond the 1 of the step before"
+)]
 #[case::suspended(json!({"suspend": true}), "Suspended", "spec.suspend")]
 #[case::no_such_class(json!({"flashClassName": "nobody"}), "FlashClassNotFound", "nobody does not exist")]
 #[case::nothing_selected(json!({"uuid": []}), "NoDevicesSelected", "selects no device")]

@@ -48,7 +48,7 @@ pub struct Repair {
 }
 
 /// The text in `labels` or `annotations` under a key.
-fn text<'a>(map: Option<&'a BTreeMap<String, String>>, key: &str) -> &'a str {
+pub(super) fn text<'a>(map: Option<&'a BTreeMap<String, String>>, key: &str) -> &'a str {
     map.and_then(|map| map.get(key)).map_or("", String::as_str)
 }
 
@@ -74,12 +74,16 @@ pub fn subject(meta: &ObjectMeta, kind: ObjectKind) -> Option<Subject<'_>> {
 /// Whether the object bears the seal of what its own labels say.
 #[must_use]
 pub fn is_sealed(meta: &ObjectMeta, kind: ObjectKind, seals: &Seals) -> bool {
-    let seal = match kind {
+    subject(meta, kind).is_some_and(|subject| seals.is_valid(seal_of(meta, kind), &subject))
+}
+
+/// The seal that an object bears.
+pub(super) fn seal_of(meta: &ObjectMeta, kind: ObjectKind) -> &str {
+    match kind {
         ObjectKind::Secret => text(meta.labels.as_ref(), LABEL_SEAL),
         ObjectKind::Service => text(meta.annotations.as_ref(), ANNOTATION_SERVICE_SEAL),
         ObjectKind::Pod => text(meta.annotations.as_ref(), ANNOTATION_POD_SEAL),
-    };
-    subject(meta, kind).is_some_and(|subject| seals.is_valid(seal, &subject))
+    }
 }
 
 /// The planted bug that believes this kind without a seal.
@@ -117,51 +121,12 @@ impl State {
         None
     }
 
-    /// Takes in the Pod that was found under the name of an attempt; whether it is the attempt's. Its labels may be missing: it is
-    /// asked whether the seal says what they must have said.
-    pub fn see_pod_of(&mut self, pod: &Pod, identity: &Identity) -> bool {
-        let meta = &pod.metadata;
-        if self.believed(meta, ObjectKind::Pod).is_none() {
-            let expected = self.seals.as_deref().is_some_and(|seals| {
-                let seal = text(meta.annotations.as_ref(), ANNOTATION_POD_SEAL);
-                let subject = expected(meta, ObjectKind::Pod, identity);
-                subject.is_some_and(|subject| seals.is_valid(seal, &subject))
-            });
-            let sight = parse::pod_of(pod, identity.clone()).filter(|_| expected);
-            let Some(sight) =
-                sight.filter(|sight| self.ledger.admits(&sight.sight, ObjectKind::Pod))
-            else {
-                self.see_pod(pod);
-                return false;
-            };
-            self.ask_for_repair(meta, ObjectKind::Pod, &sight.sight.identity);
-            self.take_pod(sight);
-            return true;
-        }
-        self.see_pod(pod);
-        true
-    }
-
-    /// Takes in the Service that was found under the name of an attempt after helm wrote it: it is the attempt's if it is sealed.
-    pub fn see_service_of(&mut self, service: &Service, identity: &Identity) {
-        let meta = &service.metadata;
-        let sealed = self
-            .seals
-            .as_deref()
-            .is_some_and(|seals| is_sealed(meta, ObjectKind::Service, seals));
-        if sealed {
-            self.see_own_service(service, identity);
-        } else {
-            self.see_service(service);
-        }
-    }
-
     /// Takes in the Pod that the operator's own write of this attempt returned: its uid is the one that is believed.
     pub fn see_own_pod(&mut self, pod: &Pod, identity: &Identity) -> Option<AttemptKey> {
         self.take_pod(parse::pod_of(pod, identity.clone())?)
     }
 
-    fn take_pod(&mut self, sight: ObservedPod) -> Option<AttemptKey> {
+    pub(super) fn take_pod(&mut self, sight: ObservedPod) -> Option<AttemptKey> {
         let key = sight.sight.identity.key.clone();
         self.ledger.see_pod(sight).then_some(key)
     }
@@ -186,7 +151,7 @@ impl State {
         self.take_service(parse::service_of(service, identity.clone())?)
     }
 
-    fn take_service(&mut self, sight: ObservedService) -> Option<AttemptKey> {
+    pub(super) fn take_service(&mut self, sight: ObservedService) -> Option<AttemptKey> {
         let key = sight.sight.identity.key.clone();
         self.ledger.see_service(sight).then_some(key)
     }
@@ -228,7 +193,7 @@ impl State {
     }
 
     /// What an object belongs to, if it is ours: by its seal, else by its uid, and then its marks are put back.
-    fn believed(&mut self, meta: &ObjectMeta, kind: ObjectKind) -> Option<Identity> {
+    pub(super) fn believed(&mut self, meta: &ObjectMeta, kind: ObjectKind) -> Option<Identity> {
         let known = self.ledger.identity_of(meta.uid.as_deref()?).cloned();
         let sealed = self
             .seals
@@ -246,7 +211,12 @@ impl State {
         Some(identity)
     }
 
-    fn ask_for_repair(&mut self, meta: &ObjectMeta, kind: ObjectKind, identity: &Identity) {
+    pub(super) fn ask_for_repair(
+        &mut self,
+        meta: &ObjectMeta,
+        kind: ObjectKind,
+        identity: &Identity,
+    ) {
         let (Some(seals), Some(name), Some(uid)) = (&self.seals, &meta.name, &meta.uid) else {
             return;
         };
@@ -293,30 +263,8 @@ impl State {
     }
 }
 
-/// What a seal of an object must say that belongs to this attempt, whatever its labels say now.
-fn expected<'a>(
-    meta: &'a ObjectMeta,
-    kind: ObjectKind,
-    identity: &'a Identity,
-) -> Option<Subject<'a>> {
-    let annotated = text(meta.annotations.as_ref(), ANNOTATION_ENDPOINT);
-    let endpoint = Some(annotated).filter(|text| !text.is_empty());
-    Some(Subject {
-        kind: kind.as_str(),
-        namespace: meta.namespace.as_deref()?,
-        name: meta.name.as_deref()?,
-        job_uid: &identity.key.job_uid,
-        attempt_id: &identity.key.id,
-        round: identity.round,
-        uuid: &identity.uuid,
-        endpoint: endpoint
-            .or(identity.endpoint.as_deref())
-            .unwrap_or_default(),
-    })
-}
-
 /// Labels and annotations of ours on an object of an attempt.
-fn marks(
+pub(super) fn marks(
     seals: &Seals,
     kind: ObjectKind,
     name: &str,

@@ -28,6 +28,8 @@ pub struct Memory {
     pub lost: BTreeSet<String>,
     /// The latest trouble with an attempt, by attempt id.
     pub trouble: BTreeMap<String, Trouble>,
+    /// What was told last of the Service of a flash, by attempt id.
+    pub told: BTreeMap<String, Reason>,
     /// Since when something of an attempt has been waited for, by attempt id.
     pub waits: BTreeMap<String, Waits>,
     /// When the log of an attempt could first not be read, by attempt id.

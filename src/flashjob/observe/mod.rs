@@ -4,6 +4,7 @@
 //! This room parses and keeps; it calls nothing, and decides only what is believed. An object is ours because it bears our seal or
 //! because we know its uid, never because of its labels.
 
+pub(crate) mod bare;
 pub(crate) mod belief;
 pub mod bounds;
 pub mod cache;

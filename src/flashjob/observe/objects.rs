@@ -208,6 +208,18 @@ impl ObservedPod {
         matches!(self.phase.as_str(), "Succeeded" | "Failed")
     }
 
+    /// Whether the kubelet says that the flash container was never started: it refused the Pod, or a container that has to be done
+    /// before the flash failed.
+    #[must_use]
+    pub fn never_started(&self) -> bool {
+        let ContainerSight::Waiting { reason, .. } = &self.container else {
+            return false;
+        };
+        let waits_for_others = reason.as_deref() == Some("PodInitializing");
+        let words = self.message.as_deref().unwrap_or_default();
+        self.phase == "Failed" && (waits_for_others || words.starts_with("Pod was rejected"))
+    }
+
     /// Whether the flash container ended before its deadline, by the node's clock, where the kubelet reported both.
     #[must_use]
     pub fn ended_in_time(&self) -> Option<bool> {

@@ -126,7 +126,7 @@ fn container(spec: Option<&PodSpec>, status: &PodStatus) -> ContainerSight {
     if let Some(waiting) = state.and_then(|state| state.waiting.as_ref()) {
         return ContainerSight::Waiting {
             reason: waiting.reason.clone(),
-            message: waiting.message.clone(),
+            message: waiting.message.clone().or_else(|| failed_before(status)),
         };
     }
     let unscheduled = status
@@ -138,6 +138,16 @@ fn container(spec: Option<&PodSpec>, status: &PodStatus) -> ContainerSight {
         reason: unscheduled.and_then(|condition| condition.reason.clone()),
         message: unscheduled.and_then(|condition| condition.message.clone()),
     }
+}
+
+/// A container that has to be done before the flash and failed: a mesh may have put it there.
+fn failed_before(status: &PodStatus) -> Option<String> {
+    let mut all = status.init_container_statuses.iter().flatten();
+    let (name, code) = all.find_map(|one| {
+        let ended = one.state.as_ref()?.terminated.as_ref()?;
+        (ended.exit_code != 0).then_some((&one.name, ended.exit_code))
+    })?;
+    Some(format!("its container {name} ended with exit code {code}"))
 }
 
 /// What is to be kept of a Service; none if it is not of an attempt.

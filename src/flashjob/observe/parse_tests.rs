@@ -94,6 +94,25 @@ fn only_the_flash_container_counts(#[case] state: Value, #[case] want: Container
     assert_eq!(pod_of(&flash_spec(), &status).unwrap().container, want);
 }
 
+#[test]
+fn a_flash_that_waits_for_containers_before_it_says_which_one_failed() {
+    let one = |name: &str, code: i32| {
+        json!({"name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0,
+        "state": {"terminated": {"exitCode": code}}})
+    };
+    let flash = json!({"name": FLASH_CONTAINER, "image": "", "imageID": "", "ready": false, "restartCount": 0,
+        "state": {"waiting": {"reason": "PodInitializing"}}});
+    let status = json!({"phase": "Failed", "startTime": "1970-01-01T00:00:09Z", "containerStatuses": [flash],
+        "initContainerStatuses": [one("first", 0), one("mesh-init", 7)]});
+    let seen = pod_of(&flash_spec(), &status).unwrap();
+    let want = ContainerSight::Waiting {
+        reason: Some("PodInitializing".into()),
+        message: Some("its container mesh-init ended with exit code 7".into()),
+    };
+    assert_eq!(seen.container, want);
+    assert!(seen.never_started() && seen.ended());
+}
+
 /// The kubelet says so of a container that never was, when its Pod is deleted before it started.
 #[rstest]
 #[case::never_was(json!({"exitCode": 137, "reason": "ContainerStatusUnknown"}), "", false)]

@@ -21,6 +21,7 @@ use crate::{
             waits::{Now, Waits},
         },
         plan::{
+            addresses::{self, AddressNews},
             attempt::{Decision, adoption, decide},
             rollout::pace::Pace,
         },
@@ -70,12 +71,28 @@ pub(super) fn plan_attempt(
         let waiting = unless_paced(&plan.pace, index, waiting, now);
         plan.release.push((key.clone(), index, waiting));
     }
+    // What is being given up lets its Service go by itself.
+    if wish.ending.is_none() && !observed.memory.releasing.contains(&key.id) {
+        plan.address_news.extend(address_news(attempt, index));
+    }
     if !over && wish.ending.is_none() {
         if let (Some(index), Some(version)) = (index, attempt.from_version()) {
             plan.from_versions.insert(index, version.to_owned());
         }
         plan.views.push(view(observed, attempt, index, decision));
     }
+}
+
+fn address_news(attempt: &Attempt, index: Option<usize>) -> Option<AddressNews> {
+    let (reason, message) = addresses::lost(attempt)?;
+    let Identity { key, uuid, .. } = &attempt.identity;
+    Some(AddressNews {
+        id: key.id.clone(),
+        index,
+        uuid: uuid.clone(),
+        reason,
+        message,
+    })
 }
 
 /// The operator's bounds of waiting, with what the class says otherwise.

@@ -5,12 +5,19 @@
 //! or where a pool hands it out twice. Only Services of flashes are known here. Called by `plan` before write 4, and by `attempts`
 //! while a flash runs.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use crate::api::Reason;
-use crate::flashjob::observe::{
-    ledger::{Attempt, Ledger},
-    objects::{Address, AttemptKey, ObservedPod, ObservedService},
+use crate::flashjob::{
+    observe::{
+        ledger::{Attempt, Ledger},
+        objects::{Address, AttemptKey, ObservedPod, ObservedService},
+        stored,
+    },
+    plan::attempt::adoption,
+    spec::job::Job,
 };
 use crate::seam::{Bug, planted};
 use helm_release::objects;
@@ -67,9 +74,42 @@ fn turn(attempt: &Attempt) -> (bool, Timestamp, &AttemptKey) {
     (!launched, begun, &attempt.identity.key)
 }
 
-/// What became of the address that the device of a running flash was told, if something did.
+/// What became of the Service of a flash of which no verdict is stored yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressNews {
+    /// Id of the attempt.
+    pub id: String,
+    /// Index of its device in the selection; none where the attempt is of an older round.
+    pub index: Option<usize>,
+    /// UUID of its device.
+    pub uuid: String,
+    /// In one word.
+    pub reason: Reason,
+    /// In words.
+    pub message: String,
+}
+
+/// Those that neither `told` nor the stored status of the job knows: by attempt id, what was told last.
+pub fn untold<'a>(
+    all: &'a [AddressNews],
+    told: &BTreeMap<String, Reason>,
+    job: &Job,
+) -> impl Iterator<Item = &'a AddressNews> {
+    let is_stored = |news: &AddressNews| {
+        let entry = news.index.and_then(|index| stored::entry(job, index));
+        let own = entry.filter(|entry| stored::attempt_id(entry) == Some(&news.id));
+        own.and_then(stored::reason) == Some(news.reason)
+    };
+    all.iter()
+        .filter(move |news| told.get(&news.id) != Some(&news.reason) && !is_stored(news))
+}
+
+/// What became of the address that the device of a flash was told, if something did. Not that of somebody else's Pod.
 #[must_use]
 pub fn lost(attempt: &Attempt) -> Option<(Reason, String)> {
+    if adoption::pod_of(&attempt.identity).is_some() {
+        return None;
+    }
     let pod = attempt.pod.as_ref()?;
     match &attempt.service {
         Some(service) => changed(attempt, pod, service).or_else(|| deleted(service)),
@@ -91,7 +131,7 @@ fn changed(
         Address::None => "has lost its address".to_owned(),
     };
     let message = format!(
-        "Service {} {now}, but the device was told {told} and cannot dial in any more; the flash ends by its deadline",
+        "Service {} {now}, but the device was told {told} and cannot dial in any more",
         service.sight.name
     );
     Some((Reason::AddressLost, message))
@@ -119,7 +159,7 @@ fn gone(attempt: &Attempt, pod: &ObservedPod) -> Option<(Reason, String)> {
     let service = objects.iter().find(|object| object.kind == "Service")?;
     let told = pod.address.as_deref().unwrap_or("its address");
     let message = format!(
-        "Service {} is gone: the device was told {told} and cannot dial in any more; the flash ends by its deadline",
+        "Service {} is gone: the device was told {told} and cannot dial in any more",
         service.name
     );
     Some((Reason::AddressLost, message))

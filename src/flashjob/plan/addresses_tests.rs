@@ -6,7 +6,8 @@ use crate::{
     flash_pod::intent::Stored,
     flashjob::{
         fixtures::{
-            Scene, address, at, attempt, identity, numbered, record, running, service, take_in,
+            Scene, address, at, attempt, ended, identity, numbered, pod, record, running, service,
+            take_in,
         },
         observe::objects::{Identity, ObservedRecord},
     },
@@ -189,6 +190,60 @@ fn a_running_flash_says_that_its_service_was_deleted(#[case] tracked: bool, #[ca
     let (reason, message) = lost(&flashing).unwrap();
     assert_eq!(reason, Reason::ServiceDeleted);
     assert!(message.contains(said), "{message}");
+}
+
+/// A flash of which somebody deletes the Service; what is stored of it has this reason.
+fn deleted_under(pod: ObservedPod, reason: Option<Reason>) -> Scene {
+    let who = identity(0, "a");
+    let mut scene = Scene::new(1);
+    let mut served = service(&who, address());
+    served.sight.deleting = Some(at(1));
+    let record = record(&who, Status::Deployed, true);
+    take_in(&mut scene.ledger, Some(record), Some(served), Some(pod));
+    if let Some(reason) = reason {
+        scene.store(scene.status(2));
+        scene.stored(|status| status.devices[0].reason = Some(reason.as_str().into()));
+    }
+    scene
+}
+
+#[rstest]
+#[case::a_flash_that_runs(running(&identity(0, "a")))]
+#[case::a_flash_that_has_ended_meanwhile(ended(&identity(0, "a")))]
+#[case::a_pod_that_has_not_started(pod(&identity(0, "a")))]
+fn what_becomes_of_the_service_of_a_flash_is_news_until_it_is_told(#[case] pod: ObservedPod) {
+    let scene = deleted_under(pod, None);
+    let plan = scene.plan(3);
+    let news = |told: &[Reason], job: &Job| {
+        let told = told
+            .iter()
+            .map(|reason| ("a".to_owned(), *reason))
+            .collect();
+        let all: Vec<_> = untold(&plan.address_news, &told, job).collect();
+        all.iter()
+            .map(|news| (news.index, news.reason))
+            .collect::<Vec<_>>()
+    };
+    let of_scene = |told: &[Reason]| news(told, &scene.job);
+    assert_eq!(of_scene(&[]), [(Some(0), Reason::ServiceDeleted)]);
+    assert_eq!(of_scene(&[Reason::ServiceDeleted]), []);
+    assert_eq!(
+        of_scene(&[Reason::AddressLost]).len(),
+        1,
+        "something else was"
+    );
+    let stored = deleted_under(running(&identity(0, "a")), Some(Reason::ServiceDeleted));
+    assert_eq!(news(&[], &stored.job), []);
+}
+
+#[test]
+fn what_is_given_up_or_has_its_verdict_lets_its_service_go_without_a_word() {
+    let mut scene = deleted_under(pod(&identity(0, "a")), None);
+    scene.memory.releasing.insert("a".into());
+    assert_eq!(scene.plan(3).address_news, []);
+    let mut scene = deleted_under(ended(&identity(0, "a")), None);
+    scene.stored(|status| status.completed_indexes = Some("0".into()));
+    assert_eq!(scene.plan(3).address_news, []);
 }
 
 #[test]

@@ -20,15 +20,17 @@ mod vanished;
 pub mod verification;
 
 use crate::flashjob::observe::Observed;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use self::{
+    addresses::AddressNews, queue::plan_pending, tracked::plan_tracked, vanished::plan_vanished,
+};
 pub use self::{
     cooling::Cooling,
     tracked::{Concluded, retries, verification},
 };
-use self::{queue::plan_pending, tracked::plan_tracked, vanished::plan_vanished};
 use super::verdict::Outcome;
 use crate::flashjob::plan::active::plan_attempt;
 use crate::{
@@ -67,8 +69,8 @@ pub struct Plan {
     pub concluded: Vec<Concluded>,
     /// Versions that devices under way had when their attempt began, by index, where known.
     pub from_versions: BTreeMap<usize, String>,
-    /// Devices not begun that have no Instance now.
-    pub missing: BTreeSet<usize>,
+    /// Devices not begun that have no Instance now, and when they fail.
+    pub missing: BTreeMap<usize, Timestamp>,
     /// Attempts whose trouble is over.
     pub views: Vec<DeviceView>,
     /// Counts of devices that have no view of their own.
@@ -77,6 +79,8 @@ pub struct Plan {
     pub line: Vec<Waiter>,
     /// A device waits for a slot, which another job may hold.
     pub contended: bool,
+    /// What became of Services of flashes of which no verdict is stored yet.
+    pub address_news: Vec<AddressNews>,
     /// Since when what is left of attempts has been waited for, by attempt id.
     pub waits: Vec<(String, Waits)>,
     /// Devices that ended and cool down, if any.

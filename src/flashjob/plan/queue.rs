@@ -113,7 +113,7 @@ fn settle(verdictless: Verdictless, index: usize, uuid: &str, now: Timestamp, pl
             plan.contended = true;
         }
         Verdictless::Missing { until, view } => {
-            plan.missing.insert(index);
+            plan.missing.insert(index, until);
             plan.wake(Some(until));
             plan.views.push(*view);
         }

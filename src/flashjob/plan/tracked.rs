@@ -141,14 +141,16 @@ fn verify(
         expected: effective.expected_version.as_deref(),
         until: time(&device.next_time).unwrap_or(now),
     };
-    let endpoint = device.host_endpoint.as_deref();
+    let (endpoint, before) = (device.host_endpoint.as_deref(), &device.uuid);
     let shown = endpoint.and_then(|endpoint| {
         let device = observed.inventory.by_endpoint(endpoint)?;
+        let found = observed.inventory.found_at(device);
         let known = roster.index_of(&device.uuid);
         let elsewhere = known.and_then(|known| roster.devices()[known].endpoint.as_deref());
         Some(Shown {
             device,
-            found: observed.inventory.found_at(device),
+            // It may have been found by another clock than that by which the flash ended: the Instance of before is never new.
+            found: found.filter(|_| device.uuid != *before),
             of_another: elsewhere.is_some_and(|other| other != endpoint),
         })
     });

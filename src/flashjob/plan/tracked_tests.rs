@@ -246,6 +246,21 @@ fn a_device_that_is_found_after_its_flash_is_new_whatever_the_api_servers_clock_
     assert_eq!(ends(&scene, 400), mismatch);
 }
 
+/// The leader before had a clock behind that of the API server: by it the flash ended before the Instance was created that it began
+/// with, and a new leader finds that one in its first list.
+#[test]
+fn the_instance_that_a_flash_began_with_is_not_new_whatever_the_clock_showed_at_its_end() {
+    let mut scene = scene("Version", "Verifying");
+    let mut before = instance(&uuid(0), 0);
+    before.metadata.creation_timestamp = Some(Time(at(100 + 90)));
+    let properties = &mut before.spec.broker_properties;
+    properties.insert("VERSION".into(), "0.1.0".into());
+    scene.inventory.apply(&before);
+    assert_eq!(ends(&scene, 399), None);
+    let not_seen = ended_as("Failed", "NotSeen", None);
+    assert_eq!(ends(&scene, 400), not_seen);
+}
+
 #[test]
 fn without_akri_nothing_is_concluded() {
     let mut scene = scene("Version", "Verifying");

@@ -212,6 +212,9 @@ pub(super) fn entry_of_view(job: &Job, view: &DeviceView, plan: &Plan) -> Device
     let stored = view.index.and_then(|index| stored::entry(job, index));
     let earlier_failures = stored.map_or_else(Vec::new, |device| device.earlier_failures.clone());
     let from_version = view.index.and_then(|index| plan.from_versions.get(&index));
+    // Of one that is tried again this would be read as when its next attempt is due.
+    let missing = view.index.filter(|_| earlier_failures.is_empty());
+    let fails_at = missing.and_then(|index| plan.missing.get(&index));
     DeviceStatus {
         index: view.index.map_or(-1, count),
         uuid: view.uuid.clone(),
@@ -228,7 +231,7 @@ pub(super) fn entry_of_view(job: &Job, view: &DeviceView, plan: &Plan) -> Device
             .or_else(|| stored.and_then(|device| device.from_version.clone())),
         to_version: None,
         start_time: view.since.map(Time),
-        next_time: None,
+        next_time: fails_at.copied().map(Time),
         completion_time: None,
         log_tail: None,
     }

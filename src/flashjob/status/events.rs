@@ -109,13 +109,6 @@ fn of_device(before: Option<&DeviceStatus>, now: &DeviceStatus) -> Vec<News> {
     if begins(before, now, |device| device.is_for(foreign)) {
         news.push(warning(foreign.as_str(), message));
     }
-    for told in [Reason::AddressLost, Reason::ServiceDeleted] {
-        if begins(before, now, |device| device.is_for(told)) {
-            let message = now.message.clone().unwrap_or_default();
-            let note = format!("device {} ({}): {message}", now.index, now.uuid);
-            news.push(warning(told.as_str(), note));
-        }
-    }
     news
 }
 
@@ -199,13 +192,7 @@ mod tests {
     )]
     #[case::a_success(None, device(DevicePhase::Succeeded, None, 0), &[])]
     #[case::a_foreign_revision(Some(device(DevicePhase::Flashing, None, 0)), device(DevicePhase::Flashing, Some(Reason::ForeignRevision), 0), &["ForeignRevision"])]
-    #[case::a_service_that_was_deleted(Some(device(DevicePhase::Flashing, Some(Reason::Flashing), 0)), device(DevicePhase::Flashing, Some(Reason::ServiceDeleted), 0), &["ServiceDeleted"])]
-    #[case::an_address_that_is_lost(Some(device(DevicePhase::Flashing, Some(Reason::ServiceDeleted), 0)), device(DevicePhase::Flashing, Some(Reason::AddressLost), 0), &["AddressLost"])]
-    #[case::an_address_that_stays_lost(
-        Some(device(DevicePhase::Flashing, Some(Reason::AddressLost), 0)),
-        device(DevicePhase::Flashing, Some(Reason::AddressLost), 0),
-        &[]
-    )]
+    #[case::what_a_pass_has_told(None, device(DevicePhase::Flashing, Some(Reason::AddressLost), 0), &[])]
     #[case::one_that_was_said(
         Some(device(DevicePhase::Flashing, Some(Reason::ForeignRevision), 0)),
         device(DevicePhase::Flashing, Some(Reason::ForeignRevision), 0),

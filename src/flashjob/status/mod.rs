@@ -248,3 +248,8 @@ pub fn json_size(value: &impl Serialize) -> usize {
     let mut counter = Counter(0);
     serde_json::to_writer(&mut counter, value).map_or(0, |()| counter.0)
 }
+
+#[cfg(test)]
+mod size_tests;
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,20 @@ use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::{api::{DevicePhase, DeviceStatus, FlashJobStatus, Reason, SelectedDevice}, flashjob::{status, plan::{DeviceView, Plan, select_devices::{Choice, selection_status}}, fixtures::{Scene, at, effective_of, found, job_of}, spec::intervals::Intervals, observe::selection::Selection, verdict::Outcome}};
+use crate::{
+    api::{DevicePhase, DeviceStatus, FlashJobStatus, Reason, SelectedDevice},
+    flashjob::{
+        fixtures::{Scene, at, effective_of, found, job_of},
+        observe::selection::Selection,
+        plan::{
+            DeviceView, Plan,
+            select_devices::{Choice, selection_status},
+        },
+        spec::intervals::Intervals,
+        status,
+        verdict::Outcome,
+    },
+};
 
 /// Devices in flight.
 const IN_FLIGHT: usize = 64;

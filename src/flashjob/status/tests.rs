@@ -3,7 +3,17 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::*;
-use crate::{api::{conditions, Refusal}, flashjob::{fixtures::{Scene, address, at, effective_of, ended, endpoint, found, identity, record, running, service, spec, take_in, uuid}, observe::memory::{Found, Waiting}, verdict::Outcome}};
+use crate::{
+    api::{Refusal, conditions},
+    flashjob::{
+        fixtures::{
+            Scene, address, at, effective_of, ended, endpoint, found, identity, record, running,
+            service, spec, take_in, uuid,
+        },
+        observe::memory::{Found, Waiting},
+        verdict::Outcome,
+    },
+};
 use helm_release::Status;
 
 fn fly(scene: &mut Scene, index: usize, over: bool) {
@@ -610,7 +620,11 @@ fn a_device_that_akri_has_not_discovered_is_told_at_once_by_message_reason_and_e
     let message = before.message.unwrap();
     let words = "1 device is not discovered by Akri yet; it fails at 1970-01-01T00:0";
     assert!(message.starts_with(words), "{message}");
-    assert_eq!(before.reason.as_deref(), Some("InProgress"), "the other one goes on");
+    assert_eq!(
+        before.reason.as_deref(),
+        Some("InProgress"),
+        "the other one goes on"
+    );
     scene.inventory.delete(&uuid(0));
     let status = scene.status(60);
     assert_eq!(status.reason.as_deref(), Some("DeviceNotFound"));
@@ -619,7 +633,9 @@ fn a_device_that_akri_has_not_discovered_is_told_at_once_by_message_reason_and_e
     assert!(message.starts_with(words), "{message}");
     let told = |before: &FlashJobStatus| -> Vec<String> {
         let news = super::events::news(before, &status).into_iter();
-        news.filter(|news| news.reason == "DeviceNotFound").map(|news| news.note).collect()
+        news.filter(|news| news.reason == "DeviceNotFound")
+            .map(|news| news.note)
+            .collect()
     };
     let first = told(&FlashJobStatus::default());
     let words = "device 0 (uuid-0) is not discovered by Akri yet, and 1 more: no Akri Instance has uid uuid-0";

@@ -40,6 +40,19 @@ pub struct Verdict {
     pub log_tail: String,
 }
 
+impl Verdict {
+    /// The same of a flash that lost its address, if it did: a device that cannot dial in has not failed by itself.
+    #[must_use]
+    pub fn after(mut self, cause: Option<(Reason, String)>) -> Self {
+        if let Some((Reason::AddressLost, what)) = cause
+            && self.outcome != Outcome::Succeeded
+        {
+            self.message = format!("{what}; {}", self.message);
+        }
+        self
+    }
+}
+
 /// An ended flash container and its Pod, as far as a verdict needs them.
 #[derive(Clone, Copy, Debug)]
 pub struct Ended<'a> {

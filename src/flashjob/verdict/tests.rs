@@ -623,3 +623,30 @@ proptest! {
         prop_assert_eq!(verdict.outcome, Outcome::Succeeded);
     }
 }
+
+#[rstest]
+#[case::a_flash_that_failed(Outcome::Failed, Reason::AddressLost, "Service a is gone; why")]
+#[case::a_flash_of_which_nobody_knows(
+    Outcome::Unknown,
+    Reason::AddressLost,
+    "Service a is gone; why"
+)]
+#[case::a_flash_that_succeeded(Outcome::Succeeded, Reason::AddressLost, "why")]
+#[case::a_service_that_stayed(Outcome::Failed, Reason::ServiceDeleted, "why")]
+fn a_flash_that_failed_without_its_address_says_so(
+    #[case] outcome: Outcome,
+    #[case] cause: Reason,
+    #[case] message: &str,
+) {
+    let verdict = Verdict {
+        outcome,
+        reason: Reason::DeadlineExceeded,
+        message: "why".into(),
+        log_tail: String::new(),
+    };
+    let verdict = verdict.after(Some((cause, "Service a is gone".into())));
+    assert_eq!(
+        (verdict.message.as_str(), verdict.reason),
+        (message, Reason::DeadlineExceeded)
+    );
+}

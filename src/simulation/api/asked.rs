@@ -101,13 +101,17 @@ impl Asked {
             .split(',')
             .filter(|part| !part.is_empty());
         let mut labels = labels.map(|part| part.split_once('=').unwrap_or((part, "")));
+        let bears = |label: &str, value: &str| {
+            let found = meta["labels"][label].as_str();
+            found.is_some_and(|found| value.is_empty() || found == value)
+        };
         let field = self.query.get("fieldSelector");
         let name = field.and_then(|field| field.strip_prefix("metadata.name="));
         of_place
             && name.is_none_or(|name| name == key.name)
-            && labels.all(|(label, value)| {
-                let found = meta["labels"][label].as_str();
-                found.is_some_and(|found| value.is_empty() || found == value)
+            && labels.all(|(label, value)| match label.strip_prefix('!') {
+                Some(absent) => !bears(absent, ""),
+                None => bears(label, value),
             })
     }
 }

@@ -212,6 +212,43 @@ async fn a_running_flash_whose_service_gets_another_address_says_so_once() {
     let status = stage.finished("job").await;
     let device = device_of(&status, &uuid).unwrap();
     assert_eq!(device["reason"], "DeadlineExceeded", "{device:#}");
+    says(&device, &["cannot dial in any more", "203.0.113.9"]);
+}
+
+#[tokio::test]
+async fn an_address_that_a_flash_loses_is_told_though_it_ends_before_a_status_may_say_so() {
+    let params = Params {
+        never_ends_share: 1.0,
+        ..healthy(1, 1.0)
+    };
+    let arguments = ["--cool-down-seconds=0"];
+    let mut stage = Stage::new("address-overtaken", params, &arguments).await;
+    let uuid = stage.fleet.uuids().remove(0);
+    let spec = json!({"activeDeadlineSecondsPerDevice": 10});
+    stage.flash("job", std::slice::from_ref(&uuid), spec).await;
+    stage.stands("job", &uuid, "Flashing", "Flashing").await;
+    let (service, _) = served(&stage).await;
+    stage.operator.kill();
+    give(&stage, &service, &["203.0.113.9"]).await;
+    let ended = ["get", "pods", "-o=jsonpath={.items[*].status.phase}"];
+    stage
+        .space
+        .eventually("end of the Pod", PATIENCE, async || {
+            (stage.space.kubectl(&ended) == "Failed").then_some(())
+        })
+        .await;
+    let user = stage.space.control_plane.operator_kubeconfig();
+    stage.operator = stage.space.operator_again(user, "operator", &arguments);
+    let (note, times) = warned(&stage, "AddressLost").await;
+    assert!(
+        note.contains(&uuid) && note.contains("203.0.113.9"),
+        "{note}"
+    );
+    assert_eq!(times, 1, "{note}");
+    let status = stage.finished("job").await;
+    let device = device_of(&status, &uuid).unwrap();
+    assert_eq!(device["reason"], "DeadlineExceeded", "{device:#}");
+    says(&device, &["cannot dial in any more", "203.0.113.9"]);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What the API server, the scheduler and the kubelet refuse: said in their own words, and tried again where it can heal.
 
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{PATIENCE, Stage, condition, says};
@@ -111,6 +112,31 @@ async fn an_image_that_cannot_be_pulled_is_named_and_given_up_without_an_attempt
     let status = stage.status("job").await;
     assert_eq!(status["counts"]["failed"], 0, "{status:#}");
     assert_eq!(condition(&status, "Finished")["status"], "False");
+}
+
+#[rstest]
+#[case::a_container_before_it_fails("init", "its container mesh-init ended with exit code 1")]
+#[case::its_node_refuses_it("refused", "Pod was rejected: Allocate failed")]
+#[tokio::test]
+async fn a_pod_that_ends_before_its_flash_began_is_given_up_without_an_attempt(
+    #[case] how: &str,
+    #[case] words: &str,
+) {
+    let arguments = ["--retry-base-seconds=60"];
+    let stage = Stage::healthy(&format!("never-{how}"), 1, 0.2, &arguments).await;
+    let uuid = stage.fleet.uuids().remove(0);
+    let image = format!("never.invalid/{how}:1");
+    let spec = json!({"flashjobPodImage": image});
+    stage.flash("job", std::slice::from_ref(&uuid), spec).await;
+    let waits = stage.stands("job", &uuid, "Waiting", "BackOff").await;
+    says(
+        &waits,
+        &["PodNotStarted", "the Pod ended before it started", words],
+    );
+    let status = stage.status("job").await;
+    assert_eq!(status["counts"]["failed"], 0, "{status:#}");
+    stage.delete("job").await;
+    stage.nothing_left().await;
 }
 
 #[tokio::test]

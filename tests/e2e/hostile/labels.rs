@@ -2,7 +2,10 @@
 
 use rstest::rstest;
 
+use serde_json::json;
+
 use super::lab::{Editor, Lab, PATIENCE, one_slow, text};
+use testbed::Params;
 
 #[rstest]
 #[case::while_it_runs(false)]
@@ -70,4 +73,78 @@ async fn a_flash_that_ended_without_its_labels_is_finished_and_nothing_is_refuse
         .iter()
         .filter(|request| request.namespace == lab.space.name && request.code == 403);
     assert_eq!(refused.collect::<Vec<_>>(), Vec::<&_>::new());
+}
+
+/// What is recorded and has no Pod yet goes on as the same attempt.
+#[rstest]
+#[tokio::test]
+async fn what_waits_for_its_address_goes_on_whatever_labels_it_lost_while_no_operator_ran(
+    #[values("native", "helm")] engine: &str,
+    #[values(("services", "flash-"), ("secrets", "sh.helm.release.v1.flash-"))] of: (&str, &str),
+) {
+    let (kind, prefix) = of;
+    let params = Params {
+        address_delay_seconds: 40.0,
+        ..one_slow(1.0)
+    };
+    let mut lab = Lab::new(&format!("early-{engine}-{kind}"), engine, params, &[]).await;
+    let uuid = lab.fleet.uuids().remove(0);
+    lab.flash("job", std::slice::from_ref(&uuid));
+    lab.stands("job", &uuid, "AddressPending").await;
+    let object = lab.object(kind, &format!("{prefix}{uuid}")).await;
+    let name = text(&object["metadata"]["name"]).to_owned();
+    lab.meanwhile(|lab| {
+        Editor::of(&lab.space)
+            .does(&["label", kind, &name, "flashjob.nbfc.io/job-uid-", "uuid-"])
+            .unwrap();
+    });
+    let done = lab.space.finished("job", 240).await;
+    let device = done.device(&uuid);
+    assert_eq!(
+        (&device["reason"], &device["attempts"]),
+        (&json!("FirmwareSent"), &json!(1)),
+        "{device:#}"
+    );
+    lab.space.assert_flashed(&lab.fleet, 1);
+    assert_eq!(lab.births("services").len(), 1, "{device:#}");
+    lab.space.delete_job("job", 60).await;
+    let left = lab.space.try_kubectl(&["get", kind, &name]);
+    assert!(left.is_err(), "{left:?}");
+}
+
+#[rstest]
+#[case::service("services", "flash-")]
+#[case::record("secrets", "sh.helm.release.v1.flash-")]
+#[tokio::test]
+async fn what_else_of_a_flash_lost_its_labels_while_no_operator_ran_is_found_and_goes_with_it(
+    #[case] kind: &str,
+    #[case] prefix: &str,
+) {
+    let mut lab = Lab::new(&format!("bare-{kind}"), "native", one_slow(45.0), &[]).await;
+    let uuid = lab.fleet.uuids().remove(0);
+    lab.flash("job", std::slice::from_ref(&uuid));
+    lab.stands("job", &uuid, "Flashing").await;
+    let object = lab.object(kind, &format!("{prefix}{uuid}")).await;
+    let name = text(&object["metadata"]["name"]).to_owned();
+    lab.meanwhile(|lab| {
+        Editor::of(&lab.space)
+            .does(&["label", kind, &name, "flashjob.nbfc.io/job-uid-", "uuid-"])
+            .unwrap();
+    });
+    let label = "-o=jsonpath={.metadata.labels.flashjob\\.nbfc\\.io/job-uid}";
+    let wanted = lab.job_uid("job");
+    lab.space
+        .eventually("labels that are put back", PATIENCE, async || {
+            let found = lab.space.try_kubectl(&["get", kind, &name, label]).ok()?;
+            (found == wanted).then_some(())
+        })
+        .await;
+    let done = lab.space.finished("job", 120).await;
+    assert_eq!(done.device(&uuid)["reason"], "FirmwareSent", "{:#}", done.0);
+    let events = lab.space.kubectl(&["get", "events.events.k8s.io"]);
+    assert!(!events.contains("AddressLost"), "{events}");
+    lab.space.assert_flashed(&lab.fleet, 1);
+    lab.space.delete_job("job", 60).await;
+    let left = lab.space.try_kubectl(&["get", kind, &name]);
+    assert!(left.is_err(), "{left:?}");
 }

@@ -64,6 +64,8 @@ pub struct Faults {
     pub expired: f64,
     /// Longest delay of a watch's events: each watch has its own.
     pub staleness: Duration,
+    /// By how much the clock of the API server is ahead, as its answers tell.
+    pub clock_ahead: Duration,
 }
 
 impl Default for Faults {
@@ -76,6 +78,7 @@ impl Default for Faults {
             watch_life: None,
             expired: 0.5,
             staleness: Duration::ZERO,
+            clock_ahead: Duration::ZERO,
         }
     }
 }

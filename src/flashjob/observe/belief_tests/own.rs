@@ -133,3 +133,59 @@ fn the_service_that_helm_wrote_is_the_attempts_if_it_is_sealed() {
     assert_eq!(uid(&state), "uid-again");
     assert!(state.ledger.unsealed.at("lab", &uuid(0), None).is_some());
 }
+
+#[rstest]
+#[case::with_its_seal(false, None, true)]
+#[case::without_its_seal(true, None, false)]
+#[case::beside_one_that_is_known(false, Some("uid-own"), false)]
+fn a_service_without_labels_that_is_found_by_its_name_is_the_attempts_if_it_is_sealed_for_it(
+    #[case] unsealed: bool,
+    #[case] known: Option<&str>,
+    #[case] taken: bool,
+) {
+    let mut state = state();
+    let who = identity(0, "a0");
+    if let Some(uid) = known {
+        let own = as_another(object(ObjectKind::Service, 1), uid, "8");
+        state.see_own_service(&service(&own), &who);
+    }
+    let mut bare = object(ObjectKind::Service, 1);
+    bare["metadata"]["labels"] = json!({});
+    if unsealed {
+        bare["metadata"]["annotations"] = json!({});
+    }
+    state.see_service_of(&service(&bare), &who);
+    let found = state
+        .ledger
+        .attempt(&who.key)
+        .and_then(|attempt| attempt.service.as_ref());
+    let uid = found.map(|service| service.sight.uid.as_str());
+    assert_eq!(uid, taken.then_some("uid-Service").or(known));
+    assert_eq!(
+        state.repairs.len(),
+        usize::from(taken),
+        "its labels are put back"
+    );
+}
+
+#[rstest]
+#[case::of_an_attempt_that_is_known(attempt_id(JOB, 1, 1, "n"), true)]
+#[case::of_another_one("a1".to_owned(), false)]
+fn a_record_without_its_label_is_of_the_attempt_that_its_seal_says(
+    #[case] id: String,
+    #[case] taken: bool,
+) {
+    let mut state = state();
+    let mut pod = crate::flashjob::fixtures::running(&identity(0, &id));
+    pod.sight.uid = "uid-Pod".into();
+    state.ledger.see_pod(pod);
+    let mut bare = record(1, |_| ());
+    bare.metadata.labels.as_mut().unwrap().remove(LABEL_JOB_UID);
+    assert_eq!(state.see_bare_record(&bare).is_some(), taken);
+    assert_eq!(only(&state).record().is_some(), taken);
+    assert_eq!(
+        state.repairs.len(),
+        usize::from(taken),
+        "its label is put back"
+    );
+}

@@ -12,7 +12,7 @@ use crate::{
             objects::{ContainerSight, ObservedPod, ObservedService},
             waits::Deadlines,
         },
-        plan::{addresses, attempt::adoption},
+        plan::addresses,
     },
 };
 
@@ -44,14 +44,19 @@ pub(super) fn flashing(attempt: &Attempt, until: &Deadlines<'_>) -> Decision {
 /// What became of the Service of a flash is said, and its address is kept: the Service of an operator before this one, or of a chart that leaves
 /// it to the operator, is held now. Not that of somebody else's Pod, of which the ending is given.
 pub(super) fn held(decision: Decision, attempt: &Attempt, wish: &AttemptGoal) -> Decision {
-    let own = adoption::pod_of(&attempt.identity).is_none();
-    let decision = match addresses::lost(attempt) {
-        Some((reason, message)) if own && decision.reason == Reason::Flashing => Decision {
+    let lost = addresses::lost(attempt).filter(|_| decision.reason == Reason::Flashing);
+    let decision = match lost {
+        Some((Reason::AddressLost, what)) => Decision {
+            reason: Reason::AddressLost,
+            message: format!("{what}; the flash ends by its deadline"),
+            ..decision
+        },
+        Some((reason, message)) => Decision {
             reason,
             message,
             ..decision
         },
-        _ => decision,
+        None => decision,
     };
     let loose = attempt
         .service
@@ -110,23 +115,31 @@ pub(super) fn read_verdict(attempt: &Attempt, found: Option<&Found>) -> Decision
         return decision;
     }
     match &attempt.pod {
-        // It ended without ever being taken up by a node: the device was not touched.
-        Some(pod) if pod.ended() && pod.started.is_none() && !pod.may_have_run() => {
-            let words = pod
-                .message
-                .clone()
-                .or_else(|| pod.reason.clone())
-                .unwrap_or_else(|| "it was deleted".into());
+        // It ended without ever being taken up by a node, or before the flash began: the device was not touched.
+        Some(pod) if ended_untouched(pod) => {
+            let message = format!("the Pod ended before it started: {}", end_words(pod));
             Decision {
-                release: Some((
-                    Reason::PodNotStarted,
-                    format!("the Pod ended before it started: {words}"),
-                )),
+                release: Some((Reason::PodNotStarted, message)),
                 ..decision
             }
         }
         _ => decision.with(Step::ReadVerdict),
     }
+}
+
+fn ended_untouched(pod: &ObservedPod) -> bool {
+    pod.ended() && !pod.may_have_run() && (pod.started.is_none() || pod.never_started())
+}
+
+/// Why a Pod ended that never started, in the API's own words.
+fn end_words(pod: &ObservedPod) -> String {
+    let of_container = match &pod.container {
+        ContainerSight::Waiting { reason, message } => message.as_ref().or(reason.as_ref()),
+        ContainerSight::Running | ContainerSight::Terminated { .. } => None,
+    };
+    let words = pod.message.as_ref().or(pod.reason.as_ref());
+    let words = words.or(of_container);
+    words.map_or_else(|| "it was deleted".to_owned(), Clone::clone)
 }
 
 pub(super) fn confirm(found: Option<&Found>) -> Decision {

@@ -220,6 +220,29 @@ fn a_service_is_not_held_where_that_cannot_be_or_its_flash_is_over() {
     assert_eq!((removal.free, removal.service), (false, true));
 }
 
+#[rstest]
+#[case::deleted(address(), true, Reason::ServiceDeleted, "until the flash has ended")]
+#[case::moved(Address::Ipv4("198.51.100.8".into()), false, Reason::AddressLost, "; the flash ends by its deadline")]
+fn a_flash_says_what_became_of_its_service(
+    #[case] now: Address,
+    #[case] leaves: bool,
+    #[case] reason: Reason,
+    #[case] ends: &str,
+) {
+    let mut changed = service(&identity(0, "a"), now);
+    changed.sight.deleting = leaves.then(|| at(5));
+    let decision = deciding(
+        &attempt(deployed(), Some(changed), Some(a_running())),
+        &wish(),
+        6,
+    );
+    assert_eq!(
+        (decision.reason, decision.phase),
+        (reason, DevicePhase::Flashing)
+    );
+    assert!(decision.message.ends_with(ends), "{}", decision.message);
+}
+
 #[test]
 fn the_service_of_a_flash_that_somebody_deletes_is_let_go_only_after_its_verdict() {
     let mut leaving = service(&identity(0, "a"), address());

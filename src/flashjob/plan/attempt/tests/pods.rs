@@ -126,3 +126,34 @@ fn an_unstarted_pod_on_a_dead_node_does_not_hold_its_device_for_ever() {
         "a Pod that is being deleted needs grace 0, too"
     );
 }
+
+#[rstest]
+#[case::a_container_before_it_failed(Some("PodInitializing"), None, true)]
+#[case::its_node_refused_it(None, Some("Pod was rejected: no room"), true)]
+#[case::its_container_was_being_made(Some("ContainerCreating"), None, false)]
+#[case::the_node_stopped_it(None, Some("The node was low on resource: memory"), false)]
+fn a_pod_that_ended_is_given_up_only_if_its_flash_cannot_have_begun(
+    #[case] waits: Option<&str>,
+    #[case] message: Option<&str>,
+    #[case] given_up: bool,
+) {
+    let pod = ObservedPod {
+        phase: "Failed".into(),
+        started: Some(at(1)),
+        message: message.map(str::to_owned),
+        container: ContainerSight::Waiting {
+            reason: waits.map(str::to_owned),
+            message: Some("its container mesh-init ended with exit code 1".into()),
+        },
+        ..a_pod()
+    };
+    let decision = deciding(&with_pod(pod), &wish(), 10);
+    if given_up {
+        let (reason, words) = decision.release.unwrap();
+        assert_eq!((decision.step, reason), (None, Reason::PodNotStarted));
+        let said = message.unwrap_or("its container mesh-init ended with exit code 1");
+        assert!(words.ends_with(said), "{words}");
+    } else {
+        assert_eq!(decision.step, Some(Step::ReadVerdict));
+    }
+}
