@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gotmpl::parse::{BranchNode, Expr, ListNode, Node, PipeNode};
 
 use super::describe::Described;
+use super::error::NO_MISTAKE;
 use super::functions::{self, Refused};
 use super::source::Template;
 use crate::feature::Feature;
@@ -70,7 +71,11 @@ pub(super) fn runs_text(line: usize) -> Finding {
 
 /// A function that this engine does not have.
 pub(super) fn unsupported(name: &str, refused: Refused) -> String {
-    format!("function {name:?} is not supported: {}", refused.why)
+    let why = refused.why;
+    match refused.feature {
+        Some(_) => format!("function {name:?} is not supported: {why}"),
+        None => format!("function {name:?} is not supported: {why}; {NO_MISTAKE}"),
+    }
 }
 
 struct Checker<'t> {
