@@ -5,12 +5,43 @@ use std::sync::Arc;
 use gotmpl::parse::{BranchNode, Expr, ListNode, Node, PipeNode};
 
 use super::describe::Described;
+use super::error::NO_MISTAKE;
 use super::functions::{self, Refused};
 use super::source::Template;
 use crate::feature::Feature;
 
 /// Functions of the evaluator itself.
 const JUNCTIONS: [&str; 2] = ["and", "or"];
+
+/// Fields of `.Capabilities.HelmVersion` that depend on the program.
+const BUILD: [&str; 4] = [
+    "GitCommit",
+    "GitTreeState",
+    "GoVersion",
+    "KubeClientVersion",
+];
+/// Functions that write all of a value.
+const WRITERS: [&str; 19] = [
+    "cat",
+    "html",
+    "js",
+    "mustToJson",
+    "mustToPrettyJson",
+    "mustToRawJson",
+    "mustToYaml",
+    "print",
+    "printf",
+    "println",
+    "quote",
+    "squote",
+    "toJson",
+    "toPrettyJson",
+    "toRawJson",
+    "toString",
+    "toYaml",
+    "toYamlPretty",
+    "urlquery",
+];
 
 /// What was found in a text: the line, what it is, and what has to be allowed for it, if that is what it takes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +68,8 @@ pub(super) fn check(templates: &[Arc<Template>]) -> Findings {
             variables: vec!["$"],
             problems: Vec::new(),
             dynamic: Vec::new(),
+            at_root: template.name == template.source.name && template.name != "gotpl",
+            dot_is_root: template.name == template.source.name && template.name != "gotpl",
         };
         checker.list(&template.body);
         let line = |offset| template.source.line_column(offset).0;
@@ -70,13 +103,21 @@ pub(super) fn runs_text(line: usize) -> Finding {
 
 /// A function that this engine does not have.
 pub(super) fn unsupported(name: &str, refused: Refused) -> String {
-    format!("function {name:?} is not supported: {}", refused.why)
+    let why = refused.why;
+    match refused.feature {
+        Some(_) => format!("function {name:?} is not supported: {why}"),
+        None => format!("function {name:?} is not supported: {why}; {NO_MISTAKE}"),
+    }
 }
 
 struct Checker<'t> {
     variables: Vec<&'t str>,
     problems: Vec<(usize, String, Option<Feature>)>,
     dynamic: Vec<usize>,
+    /// Whether `$` is what every template of a chart starts from.
+    at_root: bool,
+    /// Whether `.` is.
+    dot_is_root: bool,
 }
 
 impl<'t> Checker<'t> {
@@ -84,8 +125,16 @@ impl<'t> Checker<'t> {
         for node in &list.nodes {
             match node {
                 Node::Text(_) | Node::Break(_) | Node::Continue(_) => {}
-                Node::Action(action) => self.pipe(&action.pipe),
-                Node::If(branch) | Node::With(branch) | Node::Range(branch) => self.branch(branch),
+                Node::Action(action) => {
+                    self.pipe(&action.pipe);
+                    if let ([command], []) = (&action.pipe.commands[..], &action.pipe.decl[..])
+                        && let [only] = &command.args[..]
+                    {
+                        self.written(only);
+                    }
+                }
+                Node::If(branch) => self.branch(branch, self.dot_is_root),
+                Node::With(branch) | Node::Range(branch) => self.branch(branch, false),
                 Node::Template(call) => {
                     if let Some(pipe) = &call.pipe {
                         self.pipe(pipe);
@@ -97,10 +146,12 @@ impl<'t> Checker<'t> {
         }
     }
 
-    fn branch(&mut self, branch: &'t BranchNode) {
+    fn branch(&mut self, branch: &'t BranchNode, dot_is_root: bool) {
         let mark = self.variables.len();
         self.pipe(&branch.pipe);
+        let outside = std::mem::replace(&mut self.dot_is_root, dot_is_root);
         self.list(&branch.body);
+        self.dot_is_root = outside;
         if let Some(alternative) = &branch.else_body {
             self.list(alternative);
         }
@@ -131,10 +182,61 @@ impl<'t> Checker<'t> {
             for argument in &command.args {
                 self.expression(argument);
             }
+            if let Some(Expr::Identifier(_, name)) = command.args.first()
+                && WRITERS.contains(&name.as_str())
+            {
+                let before = stage
+                    .checked_sub(1)
+                    .map(|index| &pipe.commands[index].args[..]);
+                let piped = before.and_then(|arguments| match arguments {
+                    [only] => Some(only),
+                    _ => None,
+                });
+                for argument in command.args[1..].iter().chain(piped) {
+                    self.written(argument);
+                }
+            }
         }
     }
 
+    /// Looks at an expression of which all is written: `.Capabilities` says how the helm program was built.
+    fn written(&mut self, expression: &'t Expr) {
+        let names: Vec<&str> = match expression {
+            Expr::Dot(_) if self.dot_is_root => vec!["Capabilities"],
+            Expr::Variable(_, name, names) if names.is_empty() && name == "$" && self.at_root => {
+                vec!["Capabilities"]
+            }
+            Expr::Field(_, names) | Expr::Variable(_, _, names) => {
+                names.iter().map(gotmpl::parse::SmolStr::as_str).collect()
+            }
+            _ => Vec::new(),
+        };
+        if matches!(
+            names[..],
+            ["Capabilities"] | ["Capabilities", "HelmVersion"]
+        ) {
+            self.build_of_helm(expression);
+        }
+    }
+
+    fn build_of_helm(&mut self, expression: &'t Expr) {
+        let shown = expression.describe();
+        let what = format!(
+            "all of {shown} is not supported: it says how the helm program was built; {NO_MISTAKE}"
+        );
+        self.problem(expression, what);
+    }
+
     fn expression(&mut self, expression: &'t Expr) {
+        if let Expr::Field(_, names) | Expr::Variable(_, _, names) | Expr::Chain(_, _, names) =
+            expression
+            && let Some(index) = names.iter().position(|name| name == "HelmVersion")
+            && names
+                .get(index + 1)
+                .is_some_and(|name| BUILD.contains(&name.as_str()))
+        {
+            self.build_of_helm(expression);
+        }
         match expression {
             Expr::Identifier(_, name) => self.function(expression, name),
             Expr::Variable(_, name, _) if !self.variables.contains(&name.as_str()) => {

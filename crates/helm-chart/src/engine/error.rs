@@ -5,6 +5,10 @@ use std::fmt;
 use crate::feature::{Feature, Features};
 use crate::text::list;
 
+/// What ends the words on a limit of this engine.
+pub(in crate::engine) const NO_MISTAKE: &str =
+    "a limit of the native engine, not a mistake in the chart";
+
 /// One thing in a chart that this engine does not render exactly, or that Helm itself refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {

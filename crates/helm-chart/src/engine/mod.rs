@@ -35,6 +35,8 @@ pub mod value;
 #[cfg(test)]
 mod budget_tests;
 #[cfg(test)]
+mod stack_tests;
+#[cfg(test)]
 mod tests;
 
 use std::time::Duration;

@@ -14,6 +14,26 @@ fn decimal(formatted: &str) -> Decimal {
     }
 }
 
+/// The fewest digits that read back as the same number, nearest to it; of two that are equally near, the even one.
+fn shortest(value: f64) -> String {
+    let text = format!("{value:e}");
+    let digits = text
+        .bytes()
+        .take_while(|byte| *byte != b'e')
+        .filter(u8::is_ascii_digit)
+        .count();
+    // Between fewer digits there is never a tie.
+    if digits < 15 {
+        return text;
+    }
+    let exact = format!("{value:.*e}", digits - 1);
+    match exact.parse::<f64>() {
+        #[allow(clippy::float_cmp)]
+        Ok(read) if read == value => exact,
+        _ => text,
+    }
+}
+
 fn special(value: f64) -> Option<String> {
     let text = match value {
         v if v.is_nan() => "NaN",
@@ -39,7 +59,7 @@ pub fn general(value: f64, precision: Option<usize>) -> String {
     }
     let digits = precision.map(|precision| precision.max(1));
     let scientific = match digits {
-        None => format!("{:e}", value.abs()),
+        None => shortest(value.abs()),
         Some(digits) => format!("{:.*e}", digits - 1, value.abs()),
     };
     let Decimal {
@@ -114,11 +134,76 @@ pub fn fixed(value: f64, precision: usize) -> String {
     special(value).unwrap_or_else(|| format!("{value:.precision$}"))
 }
 
+/// Mantissa and exponent of a float: (`m`, `e`) for `m × 2^e`.
+fn parts(value: f64) -> (u64, i32) {
+    let bits = value.to_bits();
+    let mantissa = bits & ((1 << 52) - 1);
+    let exponent = i32::try_from(bits >> 52 & 0x7ff).unwrap_or(0);
+    if exponent == 0 {
+        (mantissa, -1074)
+    } else {
+        (mantissa | 1 << 52, exponent - 1075)
+    }
+}
+
+/// `%b`
+#[must_use]
+pub fn binary(value: f64) -> String {
+    special(value).unwrap_or_else(|| {
+        let (mantissa, exponent) = parts(value);
+        sign(value, &format!("{mantissa}p{exponent:+}"))
+    })
+}
+
+/// `%x` with a precision (digits after the point), or as many as there are without.
+#[must_use]
+pub fn hexadecimal(value: f64, precision: Option<usize>) -> String {
+    if let Some(text) = special(value) {
+        return text;
+    }
+    let (mut mantissa, mut exponent) = parts(value);
+    exponent = if mantissa == 0 { 0 } else { exponent + 52 };
+    mantissa <<= 8;
+    while mantissa != 0 && mantissa & 1 << 60 == 0 {
+        mantissa <<= 1;
+        exponent -= 1;
+    }
+    if let Some(precision) = precision.filter(|precision| *precision < 15) {
+        let shift = precision * 4;
+        let extra = (mantissa << shift) & ((1 << 60) - 1);
+        mantissa >>= 60 - shift;
+        if extra | (mantissa & 1) > 1 << 59 {
+            mantissa += 1;
+        }
+        mantissa <<= 60 - shift;
+        if mantissa & 1 << 61 != 0 {
+            mantissa >>= 1;
+            exponent += 1;
+        }
+    }
+    let mut text = format!("0x{}", mantissa >> 60 & 1);
+    // Fifteen digits are all that there are.
+    let digits = format!("{:015x}", mantissa & ((1 << 60) - 1));
+    let fraction = match precision {
+        None => digits.trim_end_matches('0').to_owned(),
+        Some(precision) => format!("{digits:0<precision$}")[..precision].to_owned(),
+    };
+    if !fraction.is_empty() {
+        text.push('.');
+        text.push_str(&fraction);
+    }
+    let mark = if exponent < 0 { '-' } else { '+' };
+    sign(
+        value,
+        &format!("{text}p{mark}{:02}", exponent.unsigned_abs()),
+    )
+}
+
 /// The shortest decimal form without exponent (`strconv.FormatFloat(v, 'f', -1, 64)`).
 #[must_use]
 pub fn plain(value: f64) -> String {
     special(value).unwrap_or_else(|| {
-        let Decimal { digits, exponent } = decimal(&format!("{:e}", value.abs()));
+        let Decimal { digits, exponent } = decimal(&shortest(value.abs()));
         sign(value, &plain_form(trim_zeros(&digits), exponent))
     })
 }
@@ -128,7 +213,7 @@ pub fn plain(value: f64) -> String {
 pub fn json(value: f64) -> String {
     let magnitude = value.abs();
     if magnitude != 0.0 && !(1e-6..1e21).contains(&magnitude) {
-        let Decimal { digits, exponent } = decimal(&format!("{magnitude:e}"));
+        let Decimal { digits, exponent } = decimal(&shortest(magnitude));
         let text = scientific_form(trim_zeros(&digits), exponent);
         // The encoder shortens e-09 to e-9.
         let text = match text.split_once("e-0") {
@@ -234,6 +319,18 @@ mod tests {
         #[case] expected: &str,
     ) {
         assert_eq!(general(value, Some(precision)), expected);
+    }
+
+    #[rstest]
+    #[case("100000000000000.125", "1.0000000000000012e+14")]
+    #[case("100000000000000.375", "1.0000000000000038e+14")]
+    #[case("5e-324", "5e-324")]
+    #[case("9007199254740993", "9.007199254740992e+15")]
+    fn of_two_that_are_equally_near_the_even_one_is_printed(
+        #[case] value: &str,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(float(value.parse().unwrap()), expected);
     }
 
     #[rstest]

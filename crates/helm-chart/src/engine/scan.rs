@@ -16,6 +16,8 @@ pub struct Normal {
     pub text: String,
     /// `(offset in text, offset in the original)` at the start of each part, ascending.
     starts: Vec<(usize, usize)>,
+    /// Where comments begin and end in the original.
+    pub(super) comments: Vec<(usize, usize)>,
 }
 
 impl Normal {
@@ -27,6 +29,17 @@ impl Normal {
             let (start, original) = self.starts[index];
             original + (offset - start)
         })
+    }
+
+    /// Adds text before an action. A brace at its end, which white space kept apart from the action, would join it.
+    fn text(&mut self, text: &str, original: usize) {
+        match text.strip_suffix('{') {
+            Some(before) => {
+                self.push(before, original);
+                self.push("{{\"{\"}}", original + before.len());
+            }
+            None => self.push(text, original),
+        }
     }
 
     fn push(&mut self, part: &str, original: usize) {
@@ -87,7 +100,7 @@ pub fn scan(source: &str) -> Result<(Normal, Vec<Action<'_>>), SyntaxError> {
             break;
         };
         let trims_left = opens_with_trim(source, open);
-        normal.push(
+        normal.text(
             if trims_left {
                 kept.trim_end_matches(SPACE)
             } else {
@@ -100,17 +113,26 @@ pub fn scan(source: &str) -> Result<(Normal, Vec<Action<'_>>), SyntaxError> {
             || trims_left && source[inside..].starts_with("/*")
         {
             normal.push("{{/**/}}", open);
-            comment(source, inside)?
+            let ended = comment(source, inside)?;
+            normal.comments.push((open, ended.0));
+            ended
         } else {
             let mut lexer = Lexer {
                 source,
                 position: inside,
                 tokens: Vec::new(),
                 joined: false,
+                edits: Vec::new(),
             };
             let (content_end, next, trims_right) = lexer.action()?;
             normal.push("{{", open);
-            normal.push(&source[inside..content_end], inside);
+            let mut from = inside;
+            for (at, length, instead) in lexer.edits {
+                normal.push(&source[from..at], from);
+                normal.push(instead, at);
+                from = at + length;
+            }
+            normal.push(&source[from..content_end], from);
             normal.push("}}", content_end);
             actions.push(Action {
                 offset: open,
@@ -129,10 +151,11 @@ fn opens_with_trim(source: &str, open: usize) -> bool {
 
 /// Skips a comment that starts at `start`; the position after it, and whether it trims what follows.
 fn comment(source: &str, start: usize) -> Result<(usize, bool), SyntaxError> {
-    let Some(length) = source[start..].find("*/") else {
+    // The star that opens it does not close it.
+    let Some(length) = source[start + 2..].find("*/") else {
         return Err(error(source, start, "unclosed comment"));
     };
-    let end = start + length + 2;
+    let end = start + length + 4;
     let rest = &source[end..];
     if rest.starts_with("}}") {
         return Ok((end + 2, false));

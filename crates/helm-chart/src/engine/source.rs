@@ -2,8 +2,8 @@
 //!
 //! Pure; called when a chart is compiled, and by `tpl` while one is rendered.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, OnceLock};
 
 use gotmpl::parse::{ListNode, Parser};
 
@@ -29,16 +29,33 @@ pub struct Source {
     /// The text.
     pub text: String,
     normal: Normal,
+    /// Where its lines begin.
+    lines: OnceLock<Vec<usize>>,
 }
 
 impl Source {
+    /// The text with blanks in place of its comments; lines stay where they are.
+    pub(super) fn without_comments(&self) -> String {
+        let mut kept = String::with_capacity(self.text.len());
+        let mut from = 0;
+        for (start, end) in &self.normal.comments {
+            kept.push_str(&self.text[from..*start]);
+            kept.extend(self.text[*start..*end].matches('\n'));
+            from = *end;
+        }
+        kept + &self.text[from..]
+    }
+
     /// Line from 1 and column from 0, both as Go counts them, of an offset in the syntax tree.
     #[must_use]
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
-        let offset = self.normal.original(offset);
-        let before = &self.text[..offset.min(self.text.len())];
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (line_at(&self.text, offset), before.len() - start)
+        let offset = self.normal.original(offset).min(self.text.len());
+        let lines = self.lines.get_or_init(|| {
+            let ends = self.text.match_indices('\n').map(|(offset, _)| offset + 1);
+            std::iter::once(0).chain(ends).collect()
+        });
+        let line = lines.partition_point(|start| *start <= offset);
+        (line, offset - lines[line - 1])
     }
 }
 
@@ -91,27 +108,32 @@ pub fn parse(name: &str, text: &str) -> Result<Vec<Arc<Template>>, SyntaxError> 
         name: name.to_owned(),
         text: text.to_owned(),
         normal,
+        lines: OnceLock::new(),
     });
     let mut templates: Vec<Arc<Template>> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for define in defines {
         let name = define.name.to_string();
-        let blank = define.body.is_empty_tree();
-        if let Some(index) = templates.iter().position(|known| known.name == name) {
-            if blank {
-                continue;
-            }
-            if !templates[index].body.is_empty_tree() {
-                let message = format!("template: multiple definition of template {name:?}");
-                let (line, _) = source.line_column(define.pos.offset);
-                return Err(SyntaxError { line, message });
-            }
-            templates.remove(index);
+        let place = places.get(&name).copied();
+        if place.is_some() && define.body.is_empty_tree() {
+            continue;
         }
-        templates.push(Arc::new(Template {
-            name,
+        if place.is_some_and(|place| !templates[place].body.is_empty_tree()) {
+            let message = format!("template: multiple definition of template {name:?}");
+            let (line, _) = source.line_column(define.pos.offset);
+            return Err(SyntaxError { line, message });
+        }
+        let template = Arc::new(Template {
+            name: name.clone(),
             source: Arc::clone(&source),
             body: define.body,
-        }));
+        });
+        if let Some(place) = place {
+            templates[place] = template;
+        } else {
+            places.insert(name, templates.len());
+            templates.push(template);
+        }
     }
     templates.push(Arc::new(Template {
         name: name.to_owned(),

@@ -1,10 +1,13 @@
 //! Rules of Go's parser about blocks and declarations that `gotmpl` does not enforce. Pure; called by `source`.
 
+use super::error::NO_MISTAKE;
 use super::scan::{Action, Token};
 use super::source::{SyntaxError, line_at};
 
 /// Blocks within each other, and their alternatives.
 const MAX_DEPTH: usize = 200;
+/// Blocks and parentheses within each other that the parser reads.
+const PARSED: usize = 100;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Block {
@@ -61,11 +64,25 @@ impl Depth {
             *last += 1;
             self.sum += 1;
         }
-        if open + self.sum > MAX_DEPTH {
-            return Err(format!("nesting depth exceeded {MAX_DEPTH}"));
+        if open + self.sum > MAX_DEPTH || open + parentheses(tokens) >= PARSED {
+            return Err(format!("nesting depth exceeded; {NO_MISTAKE}"));
         }
         Ok(())
     }
+}
+
+/// Parentheses within each other.
+fn parentheses(tokens: &[Token<'_>]) -> usize {
+    let (mut open, mut most) = (0_usize, 0);
+    for token in tokens {
+        match token {
+            Token::Sign("(") => open += 1,
+            Token::Sign(")") => open = open.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    most
 }
 
 fn at(source: &str, offset: usize, message: String) -> SyntaxError {

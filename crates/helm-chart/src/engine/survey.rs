@@ -224,7 +224,10 @@ fn read(name: &str, file: &File) -> (Vec<Arc<Template>>, Findings) {
             (Vec::new(), findings)
         }
     };
-    findings.problems.extend(hooks(text));
+    let main = parsed.last().map(|template| &template.source);
+    let uncommented = main.map(|source| source.without_comments());
+    let hooks = hooks(uncommented.as_deref().unwrap_or(text));
+    findings.problems.extend(hooks);
     (parsed, findings)
 }
 
@@ -259,14 +262,19 @@ fn unread(text: &str) -> Findings {
 /// Hooks other than tests would have to be run in order and waited for.
 fn hooks(text: &str) -> Vec<Finding> {
     let lines = text.lines().enumerate().filter_map(|(index, line)| {
-        let tail = &line[line.find(HOOK)? + HOOK.len()..];
+        let start = line.find(HOOK)?;
+        let before = &line[..start];
+        // An action could end the comment.
+        if before.trim_start().starts_with('#') && !before.contains("{{") {
+            return None;
+        }
+        let tail = &line[start + HOOK.len()..];
         let rest = tail
             .strip_prefix(['"', '\''])
             .unwrap_or(tail)
             .trim_start()
             .strip_prefix(':')?;
-        let events = rest.trim().trim_matches(['"', '\'']);
-        let only_tests = events
+        let only_tests = events(rest)
             .split(',')
             .all(|event| matches!(event.trim(), "test" | "test-success"));
         (!only_tests).then(|| Finding {
@@ -276,6 +284,21 @@ fn hooks(text: &str) -> Vec<Finding> {
         })
     });
     lines.collect()
+}
+
+/// The value of an annotation on one line, which may stand in braces.
+fn events(text: &str) -> &str {
+    let text = text.trim();
+    for quote in ['"', '\''] {
+        if let Some((value, _)) = text
+            .strip_prefix(quote)
+            .and_then(|rest| rest.split_once(quote))
+        {
+            return value;
+        }
+    }
+    let plain = text.split_once(" #").map_or(text, |(value, _)| value);
+    plain.trim_end_matches([' ', '}'])
 }
 
 #[cfg(test)]

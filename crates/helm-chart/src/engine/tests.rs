@@ -9,7 +9,7 @@ use serde_json::json;
 use super::*;
 use crate::{Chart, File};
 
-fn chart(templates: &[(&str, &str)]) -> Chart {
+pub(super) fn chart(templates: &[(&str, &str)]) -> Chart {
     let file = |name: &str, data: &str| File {
         name: name.to_owned(),
         data: data.as_bytes().to_vec(),
@@ -30,7 +30,7 @@ fn chart(templates: &[(&str, &str)]) -> Chart {
     Chart::from_files(files).expect("a chart")
 }
 
-fn release() -> Release {
+pub(super) fn release() -> Release {
     let (name, namespace) = ("flash-1".to_owned(), "lab".to_owned());
     Release {
         name,

@@ -15,6 +15,7 @@ mod json;
 
 pub(super) use container::break_cycles;
 pub use container::{Dict, DictType, Entries, List, ListType};
+pub(super) use json::field_name;
 
 /// Nesting of dictionaries and lists that conversions and printing follow; a cycle made with `set` ends here.
 pub const MAX_NESTING: usize = 500;
@@ -113,6 +114,14 @@ pub trait Object {
     fn display(&self) -> String;
     /// As JSON and YAML encode it.
     fn to_json(&self) -> Json;
+    /// Whether Go prints it by a method of its own.
+    fn is_stringer(&self) -> bool {
+        self.kind() == Kind::Ptr
+    }
+    /// Fields of a structure as `%v` prints them, hidden ones included.
+    fn members(&self) -> Vec<(&'static str, Value)> {
+        Vec::new()
+    }
     /// Whether [`Object::display`] is what Go prints; if not, printing it is an error.
     fn printable(&self) -> bool {
         true

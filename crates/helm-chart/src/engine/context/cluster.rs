@@ -119,6 +119,19 @@ impl Object for KubeVersion {
         self.normalized.clone()
     }
 
+    fn is_stringer(&self) -> bool {
+        false
+    }
+
+    fn members(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("Version", Value::string(&self.version)),
+            ("normalizedVersion", Value::string(&self.normalized)),
+            ("Major", Value::string(&self.major)),
+            ("Minor", Value::string(&self.minor)),
+        ]
+    }
+
     fn to_json(&self) -> Json {
         serde_json::json!({ "Version": self.version, "Major": self.major, "Minor": self.minor })
     }

@@ -173,7 +173,8 @@ impl<'a> Directive<'a> {
     }
 
     fn precision(&mut self, printer: &mut Printer) -> Outcome {
-        if self.peek() != Some(b'.') {
+        // A dot at the end is a verb.
+        if self.peek() != Some(b'.') || self.position + 1 == self.format.len() {
             return Ok(());
         }
         self.position += 1;

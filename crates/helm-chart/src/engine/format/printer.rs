@@ -1,6 +1,7 @@
 //! One value by one verb, with the flags of its directive. Pure.
 
 mod digits;
+mod floats;
 
 use super::{MAX_OUTPUT, Outcome, refuse};
 use crate::engine::functions::FunctionError;
@@ -69,7 +70,10 @@ impl Printer {
         }
         match verb {
             'T' => self.string(value.type_name(), 's', value),
-            'p' => Err(refuse("printf %p")),
+            'p' if matches!(value.kind(), Kind::Map | Kind::Slice | Kind::Ptr) => Err(refuse(
+                "an address in memory, which differs from run to run,",
+            )),
+            'p' => self.bad_verb(verb, value),
             _ => self.value(value, verb),
         }
     }
@@ -95,14 +99,33 @@ impl Printer {
     }
 
     fn object(&mut self, object: &dyn Object, verb: char, value: &Value) -> Outcome {
-        let stringer = object.printable() && object.kind() == Kind::Ptr && !self.flags.sharp_v;
+        let stringer = object.printable() && object.is_stringer() && !self.flags.sharp_v;
         match verb {
             'x' | 'X' | 's' | 'q' | 'v' if stringer => self.string(&object.display(), verb, value),
+            _ if object.kind() == Kind::Struct && !self.flags.sharp_v => {
+                self.structure(&object.members(), verb)
+            }
             _ => Err(refuse(&format!(
                 "printing a {} with %{verb}",
                 object.type_name()
             ))),
         }
+    }
+
+    /// `{a b}`, and with the names of fields for `%+v`.
+    fn structure(&mut self, members: &[(&'static str, Value)], verb: char) -> Outcome {
+        self.out.push('{');
+        for (index, (name, value)) in members.iter().enumerate() {
+            if index > 0 {
+                self.out.push(' ');
+            }
+            if self.flags.plus_v {
+                self.out.extend([*name, ":"]);
+            }
+            self.nested(value, verb, false)?;
+        }
+        self.out.push('}');
+        Ok(())
     }
 
     /// Pads on the left or right, with zeros on the left only.

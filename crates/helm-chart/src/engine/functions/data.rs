@@ -11,8 +11,11 @@ use super::support::{Outcome, done};
 use super::weight::{self, weigh, weigh_text};
 use super::{Call, Function, FunctionError, Param, text};
 use crate::engine::ELEMENT;
+use crate::engine::error::{NO_MISTAKE, RenderError, RenderErrorKind};
 use crate::engine::number;
-use crate::engine::value::{Dict, DictType, Entries, List, ListType, MAX_NESTING, Value};
+use crate::engine::value::{
+    Dict, DictType, Entries, List, ListType, MAX_NESTING, Value, field_name,
+};
 use crate::yaml::{self, Encoding, Node};
 
 use Param::{Any, String as Text};
@@ -175,7 +178,7 @@ fn to_yaml(call: &mut Call<'_>, value: &Value, must: bool) -> Outcome {
 fn finished(call: &mut Call<'_>, written: Outcome<String>, must: bool) -> Outcome {
     match written {
         Ok(text) => done(call, text.strip_suffix('\n').unwrap_or(&text)),
-        Err(error) if must => Err(error),
+        Err(error) if must || matches!(error, FunctionError::Render(_)) => Err(error),
         Err(_) => Ok("".into()),
     }
 }
@@ -217,13 +220,18 @@ fn node(value: &Value, depth: usize) -> Outcome<Node> {
                 .map(|(key, value)| Ok((key.to_string(), node(value, depth + 1)?)));
             Node::Map(entries.collect::<Outcome<_>>()?)
         }
-        Value::Object(object) => {
-            return Err(FunctionError::new(format!(
-                "writing {} as YAML is not supported",
-                object.type_name()
-            )));
-        }
+        Value::Object(object) => match object.to_json() {
+            Json::String(text) => Node::Text(text),
+            _ => return Err(only_helm(object.type_name())),
+        },
     })
+}
+
+/// What only the helm program can write. Not a message, which functions may swallow.
+fn only_helm(what: &str) -> FunctionError {
+    let message = format!("a {what} is not written as YAML; {NO_MISTAKE}");
+    let error = RenderError::new(RenderErrorKind::Evaluation, message);
+    FunctionError::Render(Box::new(error))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -238,13 +246,13 @@ enum Style {
 
 fn json_text(call: &mut Call<'_>, value: &Value, style: Style, must: bool) -> Outcome {
     weigh(call.state, value, ESCAPED)?;
-    match value.to_json() {
+    match value.to_ordered_json() {
         Ok(json) => {
             let mut out = String::new();
             write_json(&json, style, 0, &mut out);
             done(call, out)
         }
-        Err(error) if must => Err(error),
+        Err(error) if must || matches!(error, FunctionError::Render(_)) => Err(error),
         Err(_) => Ok("".into()),
     }
 }
@@ -274,7 +282,7 @@ fn write_json(value: &Json, style: Style, depth: usize, out: &mut String) {
                 out,
                 ('{', '}'),
                 |(key, value), out| {
-                    write_string(key, style, out);
+                    write_string(field_name(key), style, out);
                     out.push_str(if style == Style::Pretty { ": " } else { ":" });
                     write_json(value, style, depth + 1, out);
                 },

@@ -132,16 +132,30 @@ fn divided(arguments: &[Value], operation: fn(i64, i64) -> i64) -> Outcome {
 }
 
 /// `strconv.Atoi`, whose error is dropped: zero for no number, the nearest for one out of range.
+/// `strconv.Atoi`, with what it returns beside an error: the nearest number where the text leaves the range before it stops being one.
 fn atoi(text: &str) -> i64 {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return 0;
+    let negative = text.starts_with('-');
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text).bytes();
+    let nearest = if negative { i64::MIN } else { i64::MAX };
+    let mut number = 0_u64;
+    for byte in digits {
+        if !byte.is_ascii_digit() {
+            return 0;
+        }
+        let next = number
+            .checked_mul(10)
+            .and_then(|tens| tens.checked_add(u64::from(byte - b'0')));
+        let Some(next) = next else {
+            return nearest;
+        };
+        number = next;
     }
-    text.parse().unwrap_or(if text.starts_with('-') {
-        i64::MIN
+    let magnitude = if negative {
+        0_i64.checked_sub_unsigned(number)
     } else {
-        i64::MAX
-    })
+        i64::try_from(number).ok()
+    };
+    magnitude.unwrap_or(nearest)
 }
 
 fn to_decimal(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {

@@ -21,6 +21,7 @@
 //! evaluator puts `error calling NAME:` and the position before it.
 //! What is not implemented exactly belongs in `refused.rs` with its reason: the chart is then refused when compiled.
 
+mod authority;
 mod builtin;
 mod cases;
 mod compare;
@@ -38,7 +39,6 @@ mod naming;
 mod paths;
 mod pattern;
 mod ranges;
-mod re2;
 mod refused;
 mod regexes;
 mod strings;

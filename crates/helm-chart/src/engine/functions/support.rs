@@ -197,20 +197,100 @@ fn underscores_fit(digits: &str) -> bool {
     !rest.starts_with('_') && !rest.ends_with('_') && !rest.contains("__")
 }
 
-/// `strconv.ParseFloat(text, 64)` for decimal numbers, infinities and NaN; out of range is an error, as in Go.
-pub(super) fn parse_float(text: &str) -> Option<f64> {
+/// `strconv.ParseFloat(text, 64)`; out of range is an error, as in Go.
+pub(in crate::engine) fn parse_float(text: &str) -> Option<f64> {
     let unsigned = text
         .strip_prefix(['+', '-'])
         .unwrap_or(text)
         .to_ascii_lowercase();
     match unsigned.as_str() {
-        "inf" | "infinity" | "nan" => return text.parse().ok(),
+        "inf" | "infinity" => return text.parse().ok(),
+        "nan" => return (unsigned.len() == text.len()).then_some(f64::NAN),
         _ => {}
     }
-    if !unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
+    if !unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.')
+        || (unsigned.contains('_') && !underscores_separate(&unsigned))
+    {
         return None;
     }
-    text.parse().ok().filter(|number: &f64| number.is_finite())
+    let plain = unsigned.replace('_', "");
+    let magnitude = match plain.strip_prefix("0x") {
+        Some(digits) => hexadecimal_float(digits)?,
+        None => plain.parse().ok()?,
+    };
+    let signed = if text.starts_with('-') {
+        -magnitude
+    } else {
+        magnitude
+    };
+    Some(signed).filter(|number: &f64| number.is_finite())
+}
+
+/// Whether every underscore stands between digits, of which a base prefix counts as one.
+fn underscores_separate(text: &str) -> bool {
+    let hexadecimal = text.starts_with("0x");
+    let digits = if hexadecimal { &text[2..] } else { text };
+    let mut last = if hexadecimal { '0' } else { '^' };
+    for character in digits.chars() {
+        let digit = character.is_ascii_digit() || hexadecimal && character.is_ascii_hexdigit();
+        if digit {
+            last = '0';
+        } else if character == '_' && last != '0' || character != '_' && last == '_' {
+            return false;
+        } else {
+            last = character;
+        }
+    }
+    last != '_'
+}
+
+/// The digits after `0x` of a float in hexadecimal, which has an exponent. More digits than a float holds are rounded to even.
+#[allow(clippy::cast_precision_loss)] // it is what rounds
+fn hexadecimal_float(text: &str) -> Option<f64> {
+    let (mantissa, exponent) = text.split_once('p')?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let mut exponent: i64 = match exponent.parse::<i64>() {
+        Ok(exponent) if exponent.abs() < 100_000 => exponent,
+        _ => return None,
+    };
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let mut number = 0_u128;
+    for (index, digit) in whole.chars().chain(fraction.chars()).enumerate() {
+        let digit = u128::from(digit.to_digit(16)?);
+        if number >> 100 == 0 {
+            number = number * 16 + digit;
+        } else {
+            // What is cut off still says on which side of a tie the number lies.
+            number |= u128::from(digit != 0);
+            exponent += 4;
+        }
+        if index >= whole.len() {
+            exponent -= 4;
+        }
+    }
+    // In two steps the power of a small number would be rounded twice.
+    let mut float = number as f64;
+    let halves = exponent.clamp(-1200, 1200);
+    if float != 0.0 && exponent < -1200 || float == 0.0 {
+        return Some(0.0);
+    }
+    let exact = i32::try_from(halves).ok()?;
+    let bits = 128 - i32::try_from(number.leading_zeros()).ok()?;
+    if bits + exact < -1021 {
+        // A number without its full precision: shifted before it is rounded.
+        let shift = u32::try_from(-1074 - exact).ok()?;
+        if shift >= 128 {
+            return Some(0.0);
+        }
+        let (kept, cut) = (number >> shift, number & ((1 << shift) - 1));
+        let tie = 1_u128 << (shift - 1);
+        let up = cut > tie || cut == tie && kept & 1 == 1;
+        return Some(f64::from_bits(u64::try_from(kept).ok()? + u64::from(up)));
+    }
+    float *= 2_f64.powi(exact / 2);
+    Some(float * 2_f64.powi(exact - exact / 2))
 }
 
 /// `reflect.DeepEqual`.

@@ -1,7 +1,8 @@
-//! `urlParse` and `urlJoin`. Pure. Hosts in brackets or with escapes, and user names that need escapes, are refused.
+//! `urlParse` and `urlJoin`. Pure.
 
 use std::fmt::Write as _;
 
+use super::authority;
 use super::support::{Outcome, done, utf8};
 use super::{Call, Function, FunctionError, Param, dict, text};
 use crate::engine::ENTRY;
@@ -24,7 +25,7 @@ struct Url {
     fragment: String,
 }
 
-fn unsupported(what: &str) -> FunctionError {
+pub(super) fn unsupported(what: &str) -> FunctionError {
     FunctionError::new(format!("unable to parse url: {what}"))
 }
 
@@ -33,11 +34,7 @@ fn parse(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     call.charge(length.saturating_mul(4) + 8 * ENTRY)?;
     call.work(length / 32)?;
     let url = Url::parse(&text(arguments, 0))?;
-    let hostname = url
-        .host
-        .rsplit_once(':')
-        .map_or(url.host.as_str(), |(name, _)| name)
-        .to_owned();
+    let hostname = authority::hostname(&url.host).to_owned();
     let fields = [
         ("fragment", url.fragment),
         ("host", url.host),
@@ -55,7 +52,7 @@ fn parse(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
 }
 
 /// Bytes of a text with its `%XX` resolved.
-fn unescape(source: &str) -> Outcome<String> {
+pub(super) fn unescape(source: &str) -> Outcome<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut rest = source.bytes();
     while let Some(byte) = rest.next() {
@@ -70,13 +67,13 @@ fn unescape(source: &str) -> Outcome<String> {
         let code = code.and_then(|text| u8::from_str_radix(text, 16).ok());
         bytes.push(code.ok_or_else(|| unsupported("invalid URL escape"))?);
     }
-    utf8(bytes)
+    Ok(bytes)
 }
 
 /// `%XX` for every byte that is neither unreserved nor in `allowed`.
-fn escape(source: &str, allowed: &str) -> String {
+pub(super) fn escape(source: impl AsRef<[u8]>, allowed: &str) -> String {
     let mut escaped = String::new();
-    for byte in source.bytes() {
+    for byte in source.as_ref().iter().copied() {
         let character = char::from(byte);
         if character.is_ascii_alphanumeric()
             || "-_.~".contains(character)
@@ -94,7 +91,7 @@ impl Url {
     fn parse(source: &str) -> Outcome<Self> {
         let (rest, fragment) = source.split_once('#').unwrap_or((source, ""));
         let mut url = Self {
-            fragment: unescape(fragment)?,
+            fragment: utf8(unescape(fragment)?)?,
             ..Self::default()
         };
         if rest.bytes().any(|byte| byte < b' ' || byte == 0x7f) {
@@ -131,7 +128,7 @@ impl Url {
             url.take_authority(&after[..end])?;
             path = &after[end..];
         }
-        url.path = unescape(path)?;
+        url.path = utf8(unescape(path)?)?;
         Ok(url)
     }
 
@@ -151,36 +148,7 @@ impl Url {
     }
 
     fn take_authority(&mut self, authority: &str) -> Outcome<()> {
-        let (userinfo, host) = authority.rsplit_once('@').unwrap_or(("", authority));
-        let plain = |character: char| {
-            character.is_ascii_alphanumeric() || "-_.~$&+,;=:".contains(character)
-        };
-        if !userinfo.chars().all(plain)
-            || userinfo.matches(':').count() > 1
-            || authority.starts_with('@')
-        {
-            return Err(unsupported(
-                "this user information is not supported by this engine",
-            ));
-        }
-        let known = |character: char| {
-            character.is_ascii_alphanumeric() || "-_.~!$&'()*+,;=:".contains(character)
-        };
-        if !host
-            .chars()
-            .all(|character| known(character) || !character.is_ascii())
-            || host.matches(':').count() > 1
-        {
-            return Err(unsupported("this host is not supported by this engine"));
-        }
-        if let Some((_, port)) = host
-            .split_once(':')
-            .filter(|(_, port)| !port.bytes().all(|byte| byte.is_ascii_digit()))
-        {
-            return Err(unsupported(&format!("invalid port \":{port}\" after host")));
-        }
-        userinfo.clone_into(&mut self.userinfo);
-        host.clone_into(&mut self.host);
+        (self.userinfo, self.host) = authority::parse(&self.scheme, authority)?;
         Ok(())
     }
 
@@ -215,7 +183,7 @@ impl Url {
             out.push_str(&self.userinfo);
             out.push('@');
         }
-        out.push_str(&escape(&self.host, "!$&'()*+,;=:[]<>\""));
+        out.push_str(&escape(&self.host, authority::HOST));
         let path = if self.path == "*" {
             "*".to_owned()
         } else {

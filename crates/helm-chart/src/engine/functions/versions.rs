@@ -45,6 +45,8 @@ pub(super) struct Version {
     pub(super) pre: String,
     metadata: String,
     original: String,
+    /// Whether it is a structure rather than a pointer to one, as what methods return is.
+    detached: bool,
 }
 
 static VERSION: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -89,6 +91,7 @@ impl Version {
             pre: word(4),
             metadata: word(5),
             original: text.to_owned(),
+            detached: false,
         };
         let zeros = |part: &str| {
             part.len() > 1
@@ -138,11 +141,34 @@ pub(super) fn compare_pre(one: &str, other: &str) -> Ordering {
 
 impl Object for Version {
     fn type_name(&self) -> &'static str {
-        "*semver.Version"
+        if self.detached {
+            "semver.Version"
+        } else {
+            "*semver.Version"
+        }
     }
 
     fn kind(&self) -> Kind {
-        Kind::Ptr
+        if self.detached {
+            Kind::Struct
+        } else {
+            Kind::Ptr
+        }
+    }
+
+    fn is_stringer(&self) -> bool {
+        true
+    }
+
+    fn members(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("major", Value::Uint64(self.major)),
+            ("minor", Value::Uint64(self.minor)),
+            ("patch", Value::Uint64(self.patch)),
+            ("pre", Value::string(&self.pre)),
+            ("metadata", Value::string(&self.metadata)),
+            ("original", Value::string(&self.original)),
+        ]
     }
 
     fn field(&self, _: &str) -> Option<Value> {
@@ -156,7 +182,15 @@ impl Object for Version {
             ("Patch", []) => Value::Uint64(self.patch),
             ("Prerelease", []) => Value::string(&self.pre),
             ("Metadata", []) => Value::string(&self.metadata),
+            // Methods of the pointer.
+            (
+                "Original" | "Compare" | "Equal" | "LessThan" | "GreaterThan" | "LessThanEqual"
+                | "GreaterThanEqual",
+                _,
+            ) if self.detached => return None,
             ("Original", []) => Value::string(&self.original),
+            ("IncMajor" | "IncMinor" | "IncPatch", []) => return Some(self.increased(name)),
+            ("SetPrerelease" | "SetMetadata", [given]) => return Some(self.with(name, given)),
             ("String", []) => Value::from(self.display()),
             (
                 "Compare" | "Equal" | "LessThan" | "GreaterThan" | "LessThanEqual"
@@ -166,11 +200,13 @@ impl Object for Version {
                 return Some(self.compared(name, other));
             }
             (
-                "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "Original" | "String",
+                "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "Original" | "String"
+                | "IncMajor" | "IncMinor" | "IncPatch" | "SetPrerelease" | "SetMetadata",
                 given,
             ) => {
                 let message = format!(
-                    "wrong number of args for {name}: want 0 got {}",
+                    "wrong number of args for {name}: want {} got {}",
+                    u8::from(name.starts_with("Set")),
                     given.len()
                 );
                 return Some(Err(FunctionError::new(message)));
@@ -197,6 +233,75 @@ impl Object for Version {
 }
 
 impl Version {
+    /// The next version of a kind.
+    fn increased(&self, name: &str) -> Outcome {
+        let plus = |number: u64, what: &str| {
+            let message = format!("{what} version increment would overflow uint64");
+            number
+                .checked_add(1)
+                .ok_or_else(|| FunctionError::new(message))
+        };
+        let (major, minor, patch) = match name {
+            "IncMajor" => (plus(self.major, "major")?, 0, 0),
+            "IncMinor" => (self.major, plus(self.minor, "minor")?, 0),
+            // The version that a pre-release leads to is the next one.
+            _ if !self.pre.is_empty() => (self.major, self.minor, self.patch),
+            _ => (self.major, self.minor, plus(self.patch, "patch")?),
+        };
+        let (pre, metadata) = (String::new(), String::new());
+        Ok(self.changed(Self {
+            major,
+            minor,
+            patch,
+            pre,
+            metadata,
+            ..self.clone()
+        }))
+    }
+
+    fn with(&self, name: &str, given: &Value) -> Outcome {
+        let Value::String(text) = given else {
+            let given = given.type_name();
+            return Err(FunctionError::new(format!(
+                "wrong type for value; expected string; got {given}"
+            )));
+        };
+        let mut changed = self.clone();
+        let part = if name == "SetMetadata" {
+            &mut changed.metadata
+        } else {
+            &mut changed.pre
+        };
+        text.to_string().clone_into(part);
+        let (mark, what) = if name == "SetMetadata" {
+            ('+', "metadata")
+        } else {
+            ('-', "prerelease")
+        };
+        let whole = format!("0.0.0{mark}{text}");
+        if !text.is_empty() {
+            match Self::parse(&whole) {
+                Ok(_) => {}
+                Err(FunctionError::Message(message)) if message.starts_with("version segment") => {
+                    return Err(FunctionError::new(message));
+                }
+                Err(_) => return Err(FunctionError::new(format!("invalid {what} string"))),
+            }
+        }
+        Ok(self.changed(changed))
+    }
+
+    fn changed(&self, mut version: Self) -> Value {
+        let prefix = if self.original.starts_with('v') {
+            "v"
+        } else {
+            ""
+        };
+        version.original = format!("{prefix}{}", version.display());
+        version.detached = true;
+        Value::Object(Rc::new(version))
+    }
+
     fn compared(&self, name: &str, other: &Value) -> Outcome {
         let Value::Object(object) = other else {
             return Err(FunctionError::new(format!(

@@ -10,7 +10,12 @@ pub(super) struct Lexer<'a> {
     pub(super) tokens: Vec<Token<'a>>,
     /// The previous token ended right here and was an operand: another operand needs a space.
     pub(super) joined: bool,
+    /// Where the parser needs other text: offset, length, and what stands there instead.
+    pub(super) edits: Vec<(usize, usize, &'static str)>,
 }
+
+/// Words after which the parser wants a space, Go does not.
+const OPENING: [&str; 4] = ["if", "with", "range", "else"];
 
 impl<'a> Lexer<'a> {
     /// Reads to the closing delimiter: where the content ends, where the action ends, whether it trims.
@@ -39,11 +44,17 @@ impl<'a> Lexer<'a> {
         match next {
             '"' | '\'' => self.quoted(next, rest),
             '`' => match rest[1..].find('`') {
-                Some(length) => self.operand(Token::Quoted(&rest[..length + 2])),
+                Some(length) => self.string(&rest[..length + 2]),
                 None => Err(self.fail("unterminated raw quoted string")),
             },
             ':' if rest.starts_with(":=") => {
                 self.sign(&rest[..2]);
+                Ok(())
+            }
+            '|' if self.is_surplus(&rest[1..]) => {
+                self.edits.push((self.position, 1, " "));
+                self.position += 1;
+                self.joined = false;
                 Ok(())
             }
             '=' | '|' | ',' | ')' => {
@@ -59,6 +70,24 @@ impl<'a> Lexer<'a> {
             _ if next.is_alphanumeric() => self.word(rest),
             other => Err(self.fail(format!("unexpected {other:?} in action"))),
         }
+    }
+
+    /// Whether a pipe ends a pipeline: Go does not look for the command after it.
+    fn is_surplus(&self, after: &str) -> bool {
+        let after = after.trim_start_matches(super::SPACE);
+        let follows = match self.tokens.last() {
+            Some(Token::Sign(sign)) => *sign == ")",
+            Some(Token::Word(word)) => self.tokens.len() > 1 || !OPENING.contains(word),
+            Some(_) => true,
+            None => false,
+        };
+        follows && (after.starts_with(')') || after.starts_with("}}") || after.starts_with("-}}"))
+    }
+
+    /// Lets an operand follow without a space, which the parser then finds there.
+    fn part(&mut self) {
+        self.edits.push((self.position, 0, " "));
+        self.joined = false;
     }
 
     fn sign(&mut self, sign: &'a str) {
@@ -97,7 +126,7 @@ impl<'a> Lexer<'a> {
                 '\\' => escaped = true,
                 _ if character == quote => {
                     literal::escapes(&rest[..=offset]).map_err(|message| self.fail(message))?;
-                    return self.operand(Token::Quoted(&rest[..=offset]));
+                    return self.string(&rest[..=offset]);
                 }
                 _ => {}
             }
@@ -105,7 +134,21 @@ impl<'a> Lexer<'a> {
         Err(self.fail("unterminated quoted string or character constant"))
     }
 
+    fn string(&mut self, text: &'a str) -> Result<(), SyntaxError> {
+        self.operand(Token::Quoted(text))?;
+        // The name of a template is no operand.
+        if matches!(self.tokens[..], [Token::Word("template" | "block"), _]) {
+            self.part();
+        }
+        Ok(())
+    }
+
     fn word(&mut self, rest: &'a str) -> Result<(), SyntaxError> {
+        if let Some(word) = OPENING.into_iter().find(|word| opens(rest, word)) {
+            self.operand(Token::Word(&rest[..word.len()]))?;
+            self.part();
+            return Ok(());
+        }
         let number = rest
             .trim_start_matches(['+', '-', '.'])
             .starts_with(|c: char| c.is_ascii_digit());
@@ -133,6 +176,9 @@ impl<'a> Lexer<'a> {
         if number {
             literal::number(text).map_err(|message| self.fail(message))?;
         }
+        if !number && !terminates(&rest[length..]) {
+            return Err(self.fail(format!("bad character after {text:?}")));
+        }
         let dotted = if number { "" } else { text };
         if dotted.contains("..")
             || (dotted.len() > 1 && dotted.ends_with('.'))
@@ -154,6 +200,20 @@ impl<'a> Lexer<'a> {
     fn fail(&self, message: impl Into<String>) -> SyntaxError {
         error(self.source, self.position, message)
     }
+}
+
+/// Whether a text begins with a keyword to which a field or parenthesis is joined.
+fn opens(text: &str, word: &str) -> bool {
+    text.strip_prefix(word)
+        .is_some_and(|rest| rest.starts_with(['.', '(']))
+}
+
+/// Whether a word may end before this text.
+fn terminates(rest: &str) -> bool {
+    rest.is_empty()
+        || rest.starts_with(super::SPACE)
+        || rest.starts_with(['.', ',', '|', ':', ')', '('])
+        || rest.starts_with("}}")
 }
 
 /// `Iterator::position` that yields the byte offset instead of the index.

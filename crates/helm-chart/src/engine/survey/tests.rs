@@ -189,3 +189,46 @@ fn packed_subcharts_are_unpacked(#[case] data: Vec<u8>, #[case] says: &str) {
     let refused = forbidden(&chart, &[Feature::Subcharts]).expect("it is refused");
     assert!(refused.contains(says), "{refused}");
 }
+
+#[rstest]
+#[case::the_root("{{ toJson . | len }}", "all of . is")]
+#[case::the_root_by_its_name("{{ with .Values }}{{ toYaml $ }}{{ end }}", "all of $ is")]
+#[case::the_root_in_a_pipe("{{ if true }}{{ . | toYaml | sha256sum }}{{ end }}", "all of . is")]
+#[case::the_root_itself("{{ . }}", "all of . is")]
+#[case::capabilities(
+    "{{ define \"x\" }}{{ print .Capabilities }}{{ end }}",
+    "all of .Capabilities is"
+)]
+#[case::its_helm_version(
+    "{{ $.Capabilities.HelmVersion | quote }}",
+    "all of $.Capabilities.HelmVersion is"
+)]
+#[case::go_version(
+    "{{ .Capabilities.HelmVersion.GoVersion }}",
+    "all of .Capabilities.HelmVersion.GoVersion is"
+)]
+fn how_the_helm_program_was_built_is_refused_by_name(#[case] template: &str, #[case] words: &str) {
+    let error = Program::compile(&chart(&[(
+        "templates/a.yaml",
+        &format!("a: 1\nb: {template}"),
+    )]))
+    .unwrap_err();
+    let error = error.to_string();
+    for words in [
+        &format!("templates/a.yaml:2: {words} not supported"),
+        "not a mistake in the chart",
+    ] {
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[rstest]
+#[case::a_value("{{ with .Values.x }}{{ toYaml . }}{{ end }}")]
+#[case::what_a_template_is_given("{{ define \"x\" }}{{ toYaml . }}{{ toYaml $ }}{{ end }}")]
+#[case::what_another_map_calls_so("{{ toYaml .Values.Capabilities }}")]
+#[case::the_version(
+    "{{ .Capabilities.HelmVersion.Version }}{{ toJson .Capabilities.KubeVersion }}"
+)]
+fn what_is_not_how_helm_was_built_is_not(#[case] template: &str) {
+    Program::compile(&chart(&[("templates/a.yaml", template)])).unwrap();
+}

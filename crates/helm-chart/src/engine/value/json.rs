@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use serde_json::Value as Json;
 
-use super::{DictType, Kind, ListType, MAX_NESTING, Value};
+use super::{DictType, ListType, MAX_NESTING, Value};
+use crate::engine::error::{NO_MISTAKE, RenderError, RenderErrorKind};
 use crate::engine::functions::FunctionError;
 
 impl Value {
@@ -31,10 +32,18 @@ impl Value {
     /// # Errors
     /// If it nests deeper than [`MAX_NESTING`] (a cycle), or holds a float that JSON has no form for.
     pub fn to_json(&self) -> Result<Json, FunctionError> {
-        self.to_json_at(0)
+        self.to_json_at(0, false)
     }
 
-    fn to_json_at(&self, depth: usize) -> Result<Json, FunctionError> {
+    /// The same for who writes it as JSON, where the fields of structures keep their order: they are marked, see [`field_name`].
+    ///
+    /// # Errors
+    /// As [`Value::to_json`].
+    pub(in crate::engine) fn to_ordered_json(&self) -> Result<Json, FunctionError> {
+        self.to_json_at(0, true)
+    }
+
+    fn to_json_at(&self, depth: usize, ordered: bool) -> Result<Json, FunctionError> {
         if depth > MAX_NESTING {
             return Err(FunctionError::new(
                 "value is nested too deeply or contains itself",
@@ -58,7 +67,7 @@ impl Value {
             Self::List(list) => Json::Array(
                 list.items()
                     .iter()
-                    .map(|item| item.to_json_at(depth + 1))
+                    .map(|item| item.to_json_at(depth + 1, ordered))
                     .collect::<Result<_, _>>()?,
             ),
             Self::Dict(dict) if matches!(dict.kind(), DictType::Nil | DictType::NilStrings) => {
@@ -66,19 +75,29 @@ impl Value {
             }
             Self::Dict(dict) => {
                 let entries = dict.entries();
-                let fields = entries
-                    .iter()
-                    .map(|(key, value)| Ok((key.to_string(), value.to_json_at(depth + 1)?)));
+                let fields = entries.iter().map(|(key, value)| {
+                    Ok((key.to_string(), value.to_json_at(depth + 1, ordered)?))
+                });
                 Json::Object(fields.collect::<Result<_, FunctionError>>()?)
             }
-            Self::Object(object) if object.printable() && object.kind() != Kind::Struct => {
-                object.to_json()
-            }
+            Self::Object(object) if object.printable() => match object.to_json() {
+                Json::Object(fields) if ordered => {
+                    let places = object.members().into_iter().map(|(name, _)| name).zip(0..);
+                    let marked = places.filter_map(|(name, place)| {
+                        Some((format!("\0{place}{name}"), fields.get(name)?.clone()))
+                    });
+                    Json::Object(marked.collect())
+                }
+                json => json,
+            },
+            // Not a message, which functions may swallow.
             Self::Object(object) => {
-                return Err(FunctionError::new(format!(
-                    "encoding a {} is not supported by this engine",
+                let message = format!(
+                    "encoding a {} says how the helm program was built; {NO_MISTAKE}",
                     object.type_name()
-                )));
+                );
+                let error = RenderError::new(RenderErrorKind::Evaluation, message);
+                return Err(FunctionError::Render(Box::new(error)));
             }
         })
     }
@@ -100,4 +119,12 @@ fn float_to_json(value: f64) -> Result<Json, FunctionError> {
         return Ok(Json::from(value as i64));
     }
     Ok(Json::from(value))
+}
+
+/// The name of a field without the mark that keeps it in its place: a zero byte and a digit.
+pub(in crate::engine) fn field_name(key: &str) -> &str {
+    match key.as_bytes() {
+        [0, b'0'..=b'9', ..] => &key[2..],
+        _ => key,
+    }
 }

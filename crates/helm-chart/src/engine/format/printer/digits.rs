@@ -1,6 +1,6 @@
-//! Integers and floats by their verbs, and bytes in hexadecimal. Pure.
+//! Integers by their verbs, and bytes in hexadecimal. Pure.
 
-use super::{Outcome, Printer, refuse};
+use super::{Outcome, Printer};
 use crate::engine::number;
 use crate::engine::value::Value;
 
@@ -34,7 +34,12 @@ impl Printer {
             'v' | 'd' => self.digits(number, 10, "", false),
             'b' => self.digits(number, 2, if self.flags.sharp { "0b" } else { "" }, false),
             'o' => self.digits(number, 8, if self.flags.sharp { "0" } else { "" }, false),
-            'O' => self.digits(number, 8, "0o", false),
+            'O' => self.digits(
+                number,
+                8,
+                if self.flags.sharp { "0o0" } else { "0o" },
+                false,
+            ),
             'x' => self.digits(number, 16, if self.flags.sharp { "0x" } else { "" }, false),
             'X' => self.digits(number, 16, if self.flags.sharp { "0X" } else { "" }, true),
             'c' => {
@@ -45,7 +50,7 @@ impl Printer {
                 let text = number::quote_char(character(number), self.flags.plus);
                 self.pad(&text);
             }
-            'U' => return Err(refuse("printf %U")),
+            'U' => self.unicode(number),
             _ => return self.bad_verb(verb, value),
         }
         Ok(())
@@ -70,51 +75,26 @@ impl Printer {
             }
             _ => {}
         }
-        let prefix = if prefix == "0" && digits.starts_with('0') {
-            ""
-        } else {
-            prefix
+        let prefix = match prefix {
+            "0" | "0o0" if digits.starts_with('0') => &prefix[..prefix.len() - 1],
+            prefix => prefix,
         };
         self.pad_with(&format!("{sign}{prefix}{digits}"), false);
     }
 
-    pub(super) fn float(&mut self, number: f64, verb: char, value: &Value) -> Outcome {
-        let precision = self.flags.precision;
-        let mut text = match verb {
-            'v' | 'g' => number::general(number, precision),
-            'G' => number::general(number, precision).replace('e', "E"),
-            'e' => number::exponential(number, precision.unwrap_or(6)),
-            'E' => number::exponential(number, precision.unwrap_or(6)).replace('e', "E"),
-            'f' | 'F' => number::fixed(number, precision.unwrap_or(6)),
-            'b' | 'x' | 'X' => return Err(refuse(&format!("printf %{verb} of a float"))),
-            _ => return self.bad_verb(verb, value),
-        };
-        if self.flags.sharp {
-            return Err(refuse("printf with # of a float"));
+    /// `U+0041`, and with `#` the character.
+    fn unicode(&mut self, number: i128) {
+        // Go prints the bits of a negative number.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let code = number as u64;
+        let digits = self.flags.precision.unwrap_or(4).max(4);
+        let mut text = format!("U+{code:0digits$X}");
+        let character = u32::try_from(code).ok().and_then(char::from_u32);
+        if let Some(character) = character.filter(|one| self.flags.sharp && number::is_print(*one))
+        {
+            text.extend([' ', '\'', character, '\'']);
         }
-        if !text.starts_with(['+', '-']) {
-            text.insert(0, '+');
-        }
-        if self.flags.space && text.starts_with('+') && !self.flags.plus {
-            text.replace_range(..1, " ");
-        }
-        let finite = number.is_finite();
-        // Go drops the sign of positive numbers, but not of infinity.
-        let shown = if self.flags.plus || number.is_infinite() || !text.starts_with('+') {
-            text.as_str()
-        } else {
-            &text[1..]
-        };
-        let width = self.flags.width.unwrap_or(0);
-        if finite && self.flags.zero && !self.flags.minus && width > shown.len() {
-            let (sign, digits) = shown.split_at(usize::from(shown.starts_with(['+', '-', ' '])));
-            self.out.push_str(sign);
-            self.out
-                .push_str(&zero_filled(digits.to_owned(), width - sign.len()));
-        } else {
-            self.pad_with(shown, finite && self.flags.zero && !self.flags.minus);
-        }
-        Ok(())
+        self.pad_with(&text, false);
     }
 }
 
