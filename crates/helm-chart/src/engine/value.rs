@@ -17,7 +17,7 @@ pub(super) use container::break_cycles;
 pub use container::{Dict, DictType, Entries, List, ListType};
 
 /// Nesting of dictionaries and lists that conversions and printing follow; a cycle made with `set` ends here.
-pub const MAX_NESTING: usize = 500;
+pub const MAX_NESTING: usize = 1_100;
 
 /// A value of the template language.
 #[derive(Clone)]

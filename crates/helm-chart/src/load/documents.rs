@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::LoadError;
 use crate::engine::context::{one_line, scalar};
-use crate::{File, Metadata, yaml};
+use crate::{File, Metadata, values, yaml};
 
 fn document(file: &File, text: &str) -> Result<Map<String, Value>, LoadError> {
     match yaml::parse(text) {
@@ -65,30 +65,7 @@ pub(super) fn is_version(text: &str) -> bool {
 
 /// `values.yaml` may hold several documents; later ones are merged over earlier ones.
 pub(super) fn values_of(file: &File) -> Result<Value, LoadError> {
-    let mut values = Map::new();
-    let mut part = String::new();
-    for line in text(file)?.split_inclusive('\n') {
-        if line
-            .strip_prefix("---")
-            .is_some_and(|rest| rest.trim().is_empty())
-        {
-            merge(&mut values, document(file, &part)?);
-            part.clear();
-        } else {
-            part.push_str(line);
-        }
-    }
-    merge(&mut values, document(file, &part)?);
+    let values = values::parse(text(file)?);
+    let values = values.map_err(|error| LoadError::file(&file.name, error.to_string()))?;
     Ok(Value::Object(values))
-}
-
-fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
-    for (key, value) in from {
-        match (into.get_mut(&key), value) {
-            (Some(Value::Object(inner)), Value::Object(value)) => merge(inner, value),
-            (_, value) => {
-                into.insert(key, value);
-            }
-        }
-    }
 }
