@@ -12,6 +12,7 @@ mod parse;
 mod resolve;
 mod scalar;
 mod scan;
+mod shape;
 mod sort;
 mod write;
 
@@ -22,6 +23,8 @@ pub use emit::{Encoding, Node, emit, encode, try_emit};
 pub use number::{float_text, json_number};
 
 use serde_json::Value;
+
+pub(crate) use shape::{Shape, conform};
 
 /// Why a text is not YAML that Helm would read, or a value cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,8 +101,13 @@ impl fmt::Display for Error {
 /// If Helm would refuse the text (syntax, unknown anchors, `.inf`, keys that have no string form), if it nests or
 /// expands aliases beyond the bounds, or if Helm's result would depend on chance (keys that collide once they are strings).
 pub fn parse(text: &str) -> Result<Value, Error> {
+    parse_as(text, &Shape::Any)
+}
+
+/// As [`parse`], of a document whose shape is known: what stands where text is wanted is text.
+pub(crate) fn parse_as(text: &str, shape: &Shape) -> Result<Value, Error> {
     match compose::first_document(text)? {
-        Some(document) => decode::decode(&document),
+        Some(document) => decode::decode(&document, shape),
         None => Ok(Value::Null),
     }
 }

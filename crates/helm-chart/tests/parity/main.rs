@@ -17,7 +17,7 @@ use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use helm_chart::Chart;
-use helm_chart::engine::{Limits, Program, Release, RenderError, functions};
+use helm_chart::engine::{Document, Limits, Program, Release, RenderError, functions};
 use helm_chart::values;
 use serde_json::{Map, Value};
 
@@ -96,8 +96,11 @@ fn object(value: Value) -> Map<String, Value> {
 fn render(program: &Program, values: &Value) -> Result<String, RenderError> {
     let rendered = program.render(values, &release(), &Arc::default(), &Limits::default())?;
     let mut text = format!("{}\n", rendered.manifest.trim());
-    for test in &rendered.tests {
-        text.push_str(&format!("---\n# Source: {}\n{}\n", test.source, test.text));
+    for hook in &rendered.hooks {
+        let Document {
+            source, text: of, ..
+        } = &hook.document;
+        text.push_str(&format!("---\n# Source: {source}\n{of}\n"));
     }
     Ok(text)
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::Error;
 use super::compose::{Content, Document, Id, Node};
 use super::resolve::Scalar;
+use super::shape::Shape;
 use typed::{Typed, float_key, json, typed};
 
 /// Nesting that is read, aliases included: what becomes of it is worked on by recursion. Helm reads ten times as much.
@@ -73,7 +74,7 @@ fn go(line: u32, message: &str) -> Error {
 }
 
 /// The value of a document.
-pub(super) fn decode(document: &Document) -> Result<Value, Error> {
+pub(super) fn decode(document: &Document, shape: &Shape) -> Result<Value, Error> {
     let mut decoder = Decoder {
         document,
         expanding: HashSet::new(),
@@ -82,7 +83,7 @@ pub(super) fn decode(document: &Document) -> Result<Value, Error> {
         aliased: 0,
         size: 0,
     };
-    decoder.value(0, 0)
+    decoder.value(0, 0, shape)
 }
 
 struct Decoder<'a> {
@@ -124,30 +125,30 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    fn value(&mut self, id: Id, depth: usize) -> Result<Value, Error> {
+    fn value(&mut self, id: Id, depth: usize, shape: &Shape) -> Result<Value, Error> {
         let node = self.document.node(id);
         self.count(&node, depth)?;
         match node.content {
             Content::Scalar { .. } => {
                 let typed = self.typed(&node)?;
-                json(&node, typed)
+                json(&node, typed, matches!(shape, Shape::Text))
             }
             Content::Sequence { at, length } => {
                 let items = self.document.children(at, length);
                 let mut values = Vec::with_capacity(items.len());
                 for item in items {
-                    values.push(self.value(*item, depth + 1)?);
+                    values.push(self.value(*item, depth + 1, shape.item())?);
                 }
                 Ok(Value::Array(values))
             }
             Content::Mapping { .. } => {
                 let mut entries = Entries::default();
-                self.fill(&node, &mut entries, depth)?;
+                self.fill(&node, &mut entries, depth, shape)?;
                 Ok(Value::Object(entries.fields))
             }
             Content::Alias(target) => {
                 self.enter(id, &node)?;
-                let value = self.value(target, depth);
+                let value = self.value(target, depth, shape);
                 self.expanding.remove(&id);
                 value
             }
@@ -165,7 +166,13 @@ impl<'a> Decoder<'a> {
     }
 
     /// A merge key counts where it stands.
-    fn fill(&mut self, mapping: &Node, into: &mut Entries, depth: usize) -> Result<(), Error> {
+    fn fill(
+        &mut self,
+        mapping: &Node,
+        into: &mut Entries,
+        depth: usize,
+        shape: &Shape,
+    ) -> Result<(), Error> {
         let Content::Mapping { at, length } = mapping.content else {
             return Err(merge_error(mapping));
         };
@@ -173,40 +180,53 @@ impl<'a> Decoder<'a> {
             let (key, value) = (pair[0], pair[1]);
             let key_node = self.document.node(key);
             if self.is_merge(&key_node) {
-                self.merge(value, into, depth + 1)?;
+                self.merge(value, into, depth + 1, shape)?;
                 continue;
             }
             let (name, kind) = self.key(key, depth + 1)?;
-            let value = self.value(value, depth + 1)?;
+            let (_, field) = shape.field(&name);
+            let value = self.value(value, depth + 1, field)?;
             self.size += SIZE_OF_ENTRY;
             into.insert(key_node.line, name, kind, value)?;
         }
         Ok(())
     }
 
-    fn merge(&mut self, id: Id, into: &mut Entries, depth: usize) -> Result<(), Error> {
+    fn merge(
+        &mut self,
+        id: Id,
+        into: &mut Entries,
+        depth: usize,
+        shape: &Shape,
+    ) -> Result<(), Error> {
         let node = self.document.node(id);
         match node.content {
             Content::Sequence { at, length } => {
                 // The first of a list has the last word.
                 for item in self.document.children(at, length).iter().rev() {
-                    self.merge_map(*item, into, depth)?;
+                    self.merge_map(*item, into, depth, shape)?;
                 }
                 Ok(())
             }
-            _ => self.merge_map(id, into, depth),
+            _ => self.merge_map(id, into, depth, shape),
         }
     }
 
     /// A map, or the alias of one.
-    fn merge_map(&mut self, id: Id, into: &mut Entries, depth: usize) -> Result<(), Error> {
+    fn merge_map(
+        &mut self,
+        id: Id,
+        into: &mut Entries,
+        depth: usize,
+        shape: &Shape,
+    ) -> Result<(), Error> {
         let node = self.document.node(id);
         let Content::Alias(target) = node.content else {
             if !matches!(node.content, Content::Mapping { .. }) {
                 return Err(merge_error(&node));
             }
             self.count(&node, depth)?;
-            return self.fill(&node, into, depth);
+            return self.fill(&node, into, depth, shape);
         };
         let target = self.document.node(target);
         if !matches!(target.content, Content::Mapping { .. }) {
@@ -216,7 +236,7 @@ impl<'a> Decoder<'a> {
         self.enter(id, &node)?;
         let merged = self
             .count(&target, depth)
-            .and_then(|()| self.fill(&target, into, depth));
+            .and_then(|()| self.fill(&target, into, depth, shape));
         self.expanding.remove(&id);
         merged
     }

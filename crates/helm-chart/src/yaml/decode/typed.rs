@@ -97,11 +97,15 @@ fn lossy(bytes: &[u8]) -> String {
     text
 }
 
-/// A scalar as JSON.
-pub(super) fn json(node: &Node, typed: Typed<'_>) -> Result<Value, Error> {
+/// A scalar as JSON; where text is wanted, numbers and truth values are text, floats with the digits of a `float32`.
+pub(super) fn json(node: &Node, typed: Typed<'_>, wants_text: bool) -> Result<Value, Error> {
     #[allow(clippy::cast_precision_loss)]
     Ok(match typed {
         Typed::Text(text) => Value::String(text.into_owned()),
+        Typed::Scalar(Scalar::Bool(value)) if wants_text => value.to_string().into(),
+        Typed::Scalar(Scalar::Int(value)) if wants_text => value.to_string().into(),
+        Typed::Scalar(Scalar::Uint(value)) if wants_text => value.to_string().into(),
+        Typed::Scalar(Scalar::Float(value)) if wants_text => float32_text(value).into(),
         Typed::Scalar(Scalar::Bool(value)) => Value::Bool(value),
         Typed::Scalar(Scalar::Int(value)) => number(value as f64),
         Typed::Scalar(Scalar::Uint(value)) => number(value as f64),

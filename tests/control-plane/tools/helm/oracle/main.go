@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"helm.sh/helm/v4/pkg/action"
+	chartapi "helm.sh/helm/v4/pkg/chart"
 	"helm.sh/helm/v4/pkg/chart/common"
 	commonutil "helm.sh/helm/v4/pkg/chart/common/util"
 	"helm.sh/helm/v4/pkg/chart/loader/archive"
@@ -211,6 +212,16 @@ func (c *Case) chart() (string, error) {
 	}
 	ch, err := loader.LoadFiles(files)
 	if err != nil {
+		return "", err
+	}
+	if kind := ch.Metadata.Type; kind != "" && kind != "application" {
+		return "", fmt.Errorf("%s charts are not installable", kind)
+	}
+	var dependencies []chartapi.Dependency
+	for _, dependency := range ch.Metadata.Dependencies {
+		dependencies = append(dependencies, dependency)
+	}
+	if err := action.CheckDependencies(ch, dependencies); err != nil {
 		return "", err
 	}
 	memory := driver.NewMemory()
