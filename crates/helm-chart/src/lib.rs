@@ -2,6 +2,7 @@
 
 pub mod engine;
 pub mod feature;
+mod go_regexp;
 mod ignore;
 pub mod load;
 pub mod manifest;

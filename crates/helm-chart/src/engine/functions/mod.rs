@@ -38,7 +38,6 @@ mod naming;
 mod paths;
 mod pattern;
 mod ranges;
-mod re2;
 mod refused;
 mod regexes;
 mod strings;

@@ -8,14 +8,24 @@ use std::rc::Rc;
 use regex::{Regex, RegexBuilder};
 
 use super::support::Outcome;
-use super::{Call, FunctionError, re2};
+use super::{Call, FunctionError};
+use crate::engine::error::{Bound, RenderError};
+use crate::go_regexp;
 
 /// Limits of the size of a program, in bytes; one that needs more is refused.
-const PROGRAMS: [usize; 5] = [4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20];
+const PROGRAMS: [usize; 7] = [
+    4 << 10,
+    16 << 10,
+    64 << 10,
+    256 << 10,
+    1 << 20,
+    4 << 20,
+    16 << 20,
+];
 /// What a program may need while it runs.
 const CACHE: usize = 256 << 10;
-/// Levels of groups.
-const NEST_LIMIT: u32 = 100;
+/// Levels of groups and repetitions: twice what Go allows, because each is written as up to two.
+const NEST_LIMIT: u32 = 2500;
 /// Steps of compiling anything at all.
 const COMPILED: usize = 200;
 /// Steps of compiling a byte of a pattern: `\\pL` is a table.
@@ -30,6 +40,8 @@ const REST_OF_STEP: usize = 64;
 /// A compiled expression.
 pub struct Pattern {
     pub(super) regex: Regex,
+    /// Names of groups with their numbers.
+    pub(super) names: Vec<(String, usize)>,
     /// How much larger its program is than the smallest.
     weight: usize,
 }
@@ -45,12 +57,12 @@ pub(super) fn compile(call: &mut Call<'_>, text: &Rc<str>) -> Outcome<Rc<Pattern
         return Ok(known);
     }
     call.work(pattern_steps(text.len()))?;
-    let translated = re2::translate(text)
-        .map_err(|problem| FunctionError::new(format!("regexp: `{text}`: {problem}")))?;
+    let translated =
+        go_regexp::translate(text).map_err(|error| FunctionError::new(error.to_string()))?;
     for (index, limit) in PROGRAMS.into_iter().enumerate() {
         call.work(limit / PROGRAM_OF_STEP)?;
         call.charge(limit + CACHE)?;
-        let built = RegexBuilder::new(&translated)
+        let built = RegexBuilder::new(&translated.pattern)
             .size_limit(limit)
             .dfa_size_limit(CACHE)
             .nest_limit(NEST_LIMIT)
@@ -58,18 +70,24 @@ pub(super) fn compile(call: &mut Call<'_>, text: &Rc<str>) -> Outcome<Rc<Pattern
         match built {
             Ok(regex) => {
                 let weight = 1 << (2 * index);
-                let pattern = Rc::new(Pattern { regex, weight });
+                let names = translated.names;
+                let pattern = Rc::new(Pattern {
+                    regex,
+                    names,
+                    weight,
+                });
                 call.state
                     .keep_pattern(Rc::clone(text), Rc::clone(&pattern));
                 return Ok(pattern);
             }
             Err(regex::Error::CompiledTooBig(_)) => {}
-            Err(_) => break,
+            // The translation writes nothing that the crate refuses; should it be wrong, the pattern is to blame for nothing.
+            Err(error) => return Err(FunctionError::new(error.to_string())),
         }
     }
-    Err(FunctionError::new(format!(
-        "error parsing regexp: `{text}` is not one this engine reads"
-    )))
+    Err(FunctionError::Render(Box::new(RenderError::bound(
+        Bound::Size,
+    ))))
 }
 
 impl Pattern {

@@ -1,5 +1,4 @@
-//! Regular expressions: RE2's syntax brought to that of the `regex` crate, and Go's rules for finding, splitting and
-//! replacing. Pure. A pattern with a part that the two read differently is refused when it is met.
+//! Regular expressions: Go's rules for finding, splitting and replacing. Pure.
 
 use std::rc::Rc;
 
@@ -7,7 +6,7 @@ use regex::Captures;
 
 use super::pattern::{Pattern, compile};
 use super::support::{Outcome, done};
-use super::{Call, Function, Param, integer, text};
+use super::{Call, Function, FunctionError, Param, integer, text};
 use crate::engine::value::{List, ListType, Value};
 
 use Param::{Int, String as Text};
@@ -56,7 +55,11 @@ fn compiled(call: &mut Call<'_>, arguments: &[Value]) -> Outcome<(Rc<Pattern>, R
 }
 
 fn matches(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
-    let (pattern, source) = compiled(call, arguments)?;
+    let (pattern, source) = match compiled(call, arguments) {
+        // Sprig drops the error of this one.
+        Err(FunctionError::Message(_)) if call.name == "regexMatch" => return Ok(false.into()),
+        compiled => compiled?,
+    };
     Ok(pattern.regex.is_match(&source).into())
 }
 
@@ -132,8 +135,9 @@ fn replace(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let most = |found: &Captures<'_>| {
         template.len() + template.matches('$').count() * found.get_match().len()
     };
+    let names = compile(call, &text(arguments, 0))?;
     rewrite(call, arguments, most, |found, out| {
-        expand(&template, found, out);
+        expand(&template, &names.names, found, out);
     })
 }
 
@@ -165,7 +169,7 @@ fn rewrite(
 }
 
 /// `Regexp.Expand`: `$1`, `${1}`, `$name`, `${name}`, `$$`; anything else after a dollar leaves it as it is.
-fn expand(template: &str, found: &Captures<'_>, out: &mut String) {
+fn expand(template: &str, names: &[(String, usize)], found: &Captures<'_>, out: &mut String) {
     let mut rest = template;
     while let Some(dollar) = rest.find('$') {
         out.push_str(&rest[..dollar]);
@@ -184,7 +188,11 @@ fn expand(template: &str, found: &Captures<'_>, out: &mut String) {
             && (name == "0" || !name.starts_with('0'));
         let group = match name.parse::<usize>() {
             Ok(index) if numeric => found.get(index),
-            _ => found.name(name),
+            // The first group of that name that took part.
+            _ => names
+                .iter()
+                .filter(|(known, _)| known == name)
+                .find_map(|(_, index)| found.get(*index)),
         };
         out.push_str(group.map_or("", |group| group.as_str()));
     }
