@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::ignore::Rules;
 use super::{Chart, File};
-use documents::{metadata_of, values_of};
+use documents::{check_lock, metadata_of, values_of};
 
 /// A chart's files together may not be larger than this, in bytes.
 pub const MAX_CHART_SIZE: u64 = 20 << 20;
@@ -185,7 +185,7 @@ impl Chart {
                 "Chart.yaml" => metadata = Some(metadata_of(&file)?),
                 "values.yaml" => values = values_of(&file)?,
                 "values.schema.json" => schema = Some(file.data),
-                "Chart.lock" => {}
+                "Chart.lock" => check_lock(&file)?,
                 name if name.starts_with("templates/") => templates.push(file),
                 _ => others.push(file),
             }

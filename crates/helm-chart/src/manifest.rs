@@ -2,14 +2,16 @@
 //!
 //! Called by `template` after rendering; the orders are also used when objects are deleted.
 
+mod head;
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use regex::Regex;
-use serde_json::Value as Json;
 
 use super::yaml;
-use crate::engine::{Document, RenderError, RenderErrorKind, Rendered};
+use crate::engine::{Document, Hook, RenderError, RenderErrorKind, Rendered};
+use head::{Head, Role};
 
 /// Kinds in the order in which Helm installs them; unknown kinds follow, by name.
 pub const INSTALL_ORDER: &[&str] = &[
@@ -117,7 +119,7 @@ pub fn split(text: &str) -> Vec<&str> {
 /// Reads a manifest that helm printed; documents of comments only are left out.
 ///
 /// # Errors
-/// If a document is no YAML.
+/// If a document is not YAML.
 pub fn read(manifest: &str) -> Result<Vec<Document>, RenderError> {
     let mut documents = Vec::new();
     for text in split(manifest) {
@@ -142,85 +144,61 @@ pub fn read(manifest: &str) -> Result<Vec<Document>, RenderError> {
 /// Builds the manifest from rendered files, by full name.
 ///
 /// # Errors
-/// If a document is no YAML, or a hook that is not a test.
+/// If a document is not YAML, or its kind or metadata are of another shape than Helm reads.
 pub(super) fn assemble(
     chart: &str,
     files: BTreeMap<String, String>,
 ) -> Result<Rendered, RenderError> {
-    let mut rendered = Rendered {
-        manifest: String::new(),
-        notes: String::new(),
-        documents: Vec::new(),
-        tests: Vec::new(),
-    };
-    let mut manifests: Vec<Document> = Vec::new();
+    let (mut notes, mut hooks) = (String::new(), Vec::new());
+    let mut manifests: Vec<(Head, Document)> = Vec::new();
     for (source, text) in files {
         if source.ends_with("NOTES.txt") {
             if source == format!("{chart}/templates/NOTES.txt") {
-                rendered.notes = text;
+                notes = text;
             }
             continue;
         }
         for document in split(&text) {
-            let object = yaml::parse(document)
-                .map_err(|error| refused(&source, format!("YAML parse error: {error}")))?;
+            let wrong = |what: String| refused(&source, format!("YAML parse error: {what}"));
+            let object = yaml::parse(document).map_err(|error| wrong(error.to_string()))?;
+            let head = Head::of(&object).map_err(wrong)?;
             let document = Document {
                 source: source.clone(),
                 text: document.to_owned(),
                 object,
             };
-            if hook(&document)? {
-                rendered.tests.push(document);
-            } else {
-                manifests.push(document);
+            match head.role {
+                Role::Object => manifests.push((head, document)),
+                Role::Hook { is_test } => hooks.push((head, Hook { document, is_test })),
+                Role::Skipped => {}
             }
         }
     }
-    manifests.sort_by(|a, b| rank(INSTALL_ORDER, kind(a)).cmp(&rank(INSTALL_ORDER, kind(b))));
-    for document in manifests {
-        let Document { source, text, .. } = &document;
-        rendered
-            .manifest
-            .extend(["---\n# Source: ", source, "\n", text, "\n"]);
-        // A document of comments only is part of the text but no object.
-        if !document.object.is_null() {
-            rendered.documents.push(document);
-        }
+    let mut documents = sorted(manifests);
+    let mut manifest = String::new();
+    for Document { source, text, .. } in &documents {
+        manifest.extend(["---\n# Source: ", source, "\n", text, "\n"]);
     }
-    Ok(rendered)
+    // A document of comments only is part of the text but not an object.
+    documents.retain(|document| !document.object.is_null());
+    Ok(Rendered {
+        manifest,
+        notes,
+        documents,
+        hooks: sorted(hooks),
+    })
+}
+
+/// In Helm's order of installation.
+fn sorted<T>(mut all: Vec<(Head, T)>) -> Vec<T> {
+    all.sort_by(|(one, _), (other, _)| {
+        rank(INSTALL_ORDER, &one.kind).cmp(&rank(INSTALL_ORDER, &other.kind))
+    });
+    all.into_iter().map(|(_, one)| one).collect()
 }
 
 fn refused(source: &str, what: impl std::fmt::Display) -> RenderError {
     RenderError::new(RenderErrorKind::Document, format!("{source}: {what}"))
-}
-
-fn kind(document: &Document) -> &str {
-    document
-        .object
-        .get("kind")
-        .and_then(Json::as_str)
-        .unwrap_or_default()
-}
-
-/// Whether a document is a test; other hooks are refused.
-fn hook(document: &Document) -> Result<bool, RenderError> {
-    let Some(events) = document
-        .object
-        .pointer("/metadata/annotations/helm.sh~1hook")
-    else {
-        return Ok(false);
-    };
-    let events = events.as_str().unwrap_or_default().to_lowercase();
-    if events
-        .split(',')
-        .all(|event| matches!(event.trim(), "test" | "test-success"))
-    {
-        return Ok(true);
-    }
-    Err(refused(
-        &document.source,
-        format!("the hook {events:?} is not supported; use the helm engine"),
-    ))
 }
 
 #[cfg(test)]

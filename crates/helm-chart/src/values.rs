@@ -6,6 +6,37 @@
 use serde_json::{Map, Value};
 
 use super::pointer::Pointer;
+use super::yaml;
+
+/// Why a text does not hold values.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// It is not YAML.
+    #[error(transparent)]
+    Yaml(#[from] yaml::Error),
+    /// A document of it is something else than a map.
+    #[error("values have to be a map, and not {0}")]
+    NotAMap(&'static str),
+}
+
+/// Reads a values file: of several documents, later ones are laid over earlier ones.
+///
+/// # Errors
+/// If it is not YAML, or a document is not a map.
+pub fn parse(text: &str) -> Result<Map<String, Value>, ReadError> {
+    let mut values = Map::new();
+    for document in yaml::parse_all(text)? {
+        match document {
+            Value::Object(more) => lay_over(&mut values, more),
+            Value::Null => {}
+            Value::Bool(_) => return Err(ReadError::NotAMap("a truth value")),
+            Value::Number(_) => return Err(ReadError::NotAMap("a number")),
+            Value::String(_) => return Err(ReadError::NotAMap("text")),
+            Value::Array(_) => return Err(ReadError::NotAMap("a list")),
+        }
+    }
+    Ok(values)
+}
 
 /// Lays `over` over `base`: maps merge, anything else replaces, nulls included. Helm does this with each further `-f` file.
 pub fn lay_over(base: &mut Map<String, Value>, over: Map<String, Value>) {

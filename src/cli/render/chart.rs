@@ -8,7 +8,7 @@ use super::{Render, values};
 use crate::cli::Failure;
 use helm_chart::{
     Chart,
-    engine::{Limits, Program, Release},
+    engine::{Document, Limits, Program, Release},
     schema::Schema,
     values::coalesce,
 };
@@ -38,12 +38,14 @@ impl Render {
             &self.capabilities()?.into(),
             &Limits::default(),
         )?;
-        let tests = rendered.tests.iter();
-        let tests = tests.map(|test| format!("---\n# Source: {}\n{}\n", test.source, test.text));
+        let hooks = rendered.hooks.iter().map(|hook| {
+            let Document { source, text, .. } = &hook.document;
+            format!("---\n# Source: {source}\n{text}\n")
+        });
         Ok(format!(
             "{}\n{}",
             rendered.manifest.trim(),
-            tests.collect::<String>()
+            hooks.collect::<String>()
         ))
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use crate::cli::Failure;
-use helm_chart::{values::lay_over, yaml};
+use helm_chart::{values, yaml};
 
 /// A YAML file as JSON.
 ///
@@ -29,13 +29,11 @@ pub fn read(path: &Path) -> Result<String, Failure> {
 /// # Errors
 /// When one cannot be used; the message names it.
 pub fn merged(paths: &[PathBuf]) -> Result<Map<String, Value>, Failure> {
-    let mut values = Map::new();
+    let mut merged = Map::new();
     for path in paths {
-        match read_yaml(path)? {
-            Value::Object(map) => lay_over(&mut values, map),
-            Value::Null => {}
-            _ => return Err(format!("{}: values must be a map", path.display()).into()),
-        }
+        let more = values::parse(&read(path)?);
+        let more = more.map_err(|error| format!("{}: {error}", path.display()))?;
+        values::lay_over(&mut merged, more);
     }
-    Ok(values)
+    Ok(merged)
 }

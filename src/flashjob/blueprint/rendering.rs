@@ -131,6 +131,16 @@ impl FlashPod {
         let rendered = program
             .render(&values, &release, &self.capabilities, &Limits::default())
             .map_err(|error| failed(&error))?;
+        if let Some(hook) = rendered.hooks.iter().find(|hook| !hook.is_test) {
+            let source = &hook.document.source;
+            return Err(Refusal {
+                reason: Reason::GuardRefused,
+                message: format!(
+                    "{source}: values made the object a hook, which only the helm engine runs: take the annotation {HOOK} out of the \
+                     values"
+                ),
+            });
+        }
         self.guard(
             &rendered.documents,
             of.intent,

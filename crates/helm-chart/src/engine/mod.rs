@@ -45,7 +45,7 @@ pub use capabilities::Capabilities;
 pub use error::{
     Bound, CompileError, Forbidden, Frame, Problem, Remedy, RenderError, RenderErrorKind,
 };
-pub use program::{Document, Program, Rendered};
+pub use program::{Document, Hook, Program, Rendered};
 
 /// `.Release`; its `Service` is always `Helm`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -37,8 +37,17 @@ pub struct Rendered {
     pub notes: String,
     /// The objects of the manifest, in its order.
     pub documents: Vec<Document>,
-    /// Objects that only `helm test` creates; they are not part of the manifest.
-    pub tests: Vec<Document>,
+    /// Objects that Helm creates at a point of a release's life, in their order; they are not part of the manifest.
+    pub hooks: Vec<Hook>,
+}
+
+/// An object that is not part of a release.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hook {
+    /// The object.
+    pub document: Document,
+    /// Whether nothing but `helm test` creates it.
+    pub is_test: bool,
 }
 
 /// One object of a manifest.

@@ -18,7 +18,7 @@ pub use container::{Dict, DictType, Entries, List, ListType};
 pub(super) use json::field_name;
 
 /// Nesting of dictionaries and lists that conversions and printing follow; a cycle made with `set` ends here.
-pub const MAX_NESTING: usize = 500;
+pub const MAX_NESTING: usize = 1_100;
 
 /// A value of the template language.
 #[derive(Clone)]

@@ -4,23 +4,71 @@ use serde_json::{Map, Value};
 
 use super::LoadError;
 use crate::engine::context::{one_line, scalar};
-use crate::{File, Metadata, yaml};
+use crate::yaml::{self, Shape};
+use crate::{File, Metadata, values};
 
-fn document(file: &File, text: &str) -> Result<Map<String, Value>, LoadError> {
-    match yaml::parse(text) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        Ok(Value::Null) => Ok(Map::new()),
-        Ok(_) => Err(LoadError::file(&file.name, "has to be a YAML mapping")),
-        Err(error) => Err(LoadError::file(&file.name, error.to_string())),
+/// A dependency of `Chart.yaml` and `Chart.lock`.
+const DEPENDENCY: Shape = Shape::Fields(&[
+    ("name", Shape::Text),
+    ("version", Shape::Text),
+    ("repository", Shape::Text),
+    ("condition", Shape::Text),
+    ("tags", Shape::List(&Shape::Text)),
+    ("enabled", Shape::Flag),
+    ("import-values", Shape::List(&Shape::Any)),
+    ("alias", Shape::Text),
+]);
+const MAINTAINER: Shape = Shape::Fields(&[
+    ("name", Shape::Text),
+    ("email", Shape::Text),
+    ("url", Shape::Text),
+]);
+const METADATA: Shape = Shape::Fields(&[
+    ("name", Shape::Text),
+    ("home", Shape::Text),
+    ("sources", Shape::List(&Shape::Text)),
+    ("version", Shape::Text),
+    ("description", Shape::Text),
+    ("keywords", Shape::List(&Shape::Text)),
+    ("maintainers", Shape::List(&MAINTAINER)),
+    ("icon", Shape::Text),
+    ("apiVersion", Shape::Text),
+    ("condition", Shape::Text),
+    ("tags", Shape::Text),
+    ("appVersion", Shape::Text),
+    ("deprecated", Shape::Flag),
+    ("annotations", Shape::Map(&Shape::Text)),
+    ("kubeVersion", Shape::Text),
+    ("dependencies", Shape::List(&DEPENDENCY)),
+    ("type", Shape::Text),
+]);
+const LOCK: Shape = Shape::Fields(&[
+    ("generated", Shape::Time),
+    ("digest", Shape::Text),
+    ("dependencies", Shape::List(&DEPENDENCY)),
+]);
+
+/// A document of a known shape; an empty one has no fields.
+fn document(file: &File, shape: &Shape) -> Result<Map<String, Value>, LoadError> {
+    let wrong = |what: String| LoadError::file(&file.name, what);
+    let read = yaml::parse_as(text(file)?, shape).map_err(|error| wrong(error.to_string()))?;
+    match yaml::conform(read, shape).map_err(wrong)? {
+        Value::Object(fields) => Ok(fields),
+        _ => Ok(Map::new()),
     }
 }
 
 pub(super) fn text(file: &File) -> Result<&str, LoadError> {
-    std::str::from_utf8(&file.data).map_err(|_| LoadError::file(&file.name, "is no UTF-8 text"))
+    std::str::from_utf8(&file.data).map_err(|_| LoadError::file(&file.name, "is not UTF-8 text"))
+}
+
+/// Helm reads `Chart.lock` for its errors only.
+pub(super) fn check_lock(file: &File) -> Result<(), LoadError> {
+    document(file, &LOCK).map(drop)
 }
 
 pub(super) fn metadata_of(file: &File) -> Result<Metadata, LoadError> {
-    let raw = document(file, text(file)?)?;
+    let raw = document(file, &METADATA)?;
     let wrong = |what: String| LoadError::file(&file.name, what);
     let field = |name: &str| raw.get(name).map(one_line).filter(|text| !text.is_empty());
     let required = |name: &str| field(name).ok_or_else(|| wrong(format!("{name} is missing")));
@@ -44,6 +92,12 @@ pub(super) fn metadata_of(file: &File) -> Result<Metadata, LoadError> {
             "type {kind:?} is not application or library"
         )));
     }
+    for list in ["maintainers", "dependencies"] {
+        let items = raw.get(list).and_then(Value::as_array);
+        if items.is_some_and(|items| items.contains(&Value::Null)) {
+            return Err(wrong(format!("{list} must not contain null")));
+        }
+    }
     Ok(Metadata {
         name,
         version,
@@ -65,30 +119,7 @@ pub(super) fn is_version(text: &str) -> bool {
 
 /// `values.yaml` may hold several documents; later ones are merged over earlier ones.
 pub(super) fn values_of(file: &File) -> Result<Value, LoadError> {
-    let mut values = Map::new();
-    let mut part = String::new();
-    for line in text(file)?.split_inclusive('\n') {
-        if line
-            .strip_prefix("---")
-            .is_some_and(|rest| rest.trim().is_empty())
-        {
-            merge(&mut values, document(file, &part)?);
-            part.clear();
-        } else {
-            part.push_str(line);
-        }
-    }
-    merge(&mut values, document(file, &part)?);
+    let values = values::parse(text(file)?);
+    let values = values.map_err(|error| LoadError::file(&file.name, error.to_string()))?;
     Ok(Value::Object(values))
-}
-
-fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
-    for (key, value) in from {
-        match (into.get_mut(&key), value) {
-            (Some(Value::Object(inner)), Value::Object(value)) => merge(inner, value),
-            (_, value) => {
-                into.insert(key, value);
-            }
-        }
-    }
 }

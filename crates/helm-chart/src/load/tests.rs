@@ -128,7 +128,15 @@ fn ignored_files_are_left_out_of_a_directory() {
 #[case("name: x\nversion: one", "is not a semantic version")]
 #[case("name: x\nversion: 1.0.0\napiVersion: v3", "is not v1 or v2")]
 #[case("name: x\nversion: 1.0.0\ntype: app", "is not application or library")]
-#[case("- list", "has to be a YAML mapping")]
+#[case("- list", "the document has to be a map, and not a list")]
+#[case(
+    "name: x\nversion: 1.0.0\nkeywords: k",
+    "keywords has to be a list, and not text"
+)]
+#[case(
+    "name: x\nversion: 1.0.0\nmaintainers: [~]",
+    "maintainers must not contain null"
+)]
 fn a_bad_chart_yaml_is_named(#[case] text: &str, #[case] expected: &str) {
     let error = Chart::from_files(vec![file("Chart.yaml", text)])
         .expect_err("is refused")

@@ -1,3 +1,5 @@
+use rstest::rstest;
+
 use super::*;
 
 fn render(files: &[(&str, &str)]) -> Result<Rendered, RenderError> {
@@ -20,7 +22,11 @@ fn a_service_goes_before_a_pod_and_unknown_kinds_go_last_by_name() {
         ),
     ])
     .expect("renders");
-    let kinds: Vec<&str> = rendered.documents.iter().map(kind).collect();
+    let kinds = rendered
+        .documents
+        .iter()
+        .map(|document| &document.object["kind"]);
+    let kinds: Vec<_> = kinds.collect();
     assert_eq!(kinds, ["Service", "Pod", "Ant", "Zebra"]);
     assert!(
         rendered
@@ -58,18 +64,54 @@ fn notes_are_kept_apart() {
     );
 }
 
+#[rstest]
+#[case::a_test("test", Some(true))]
+#[case::a_test_of_helm_2("Test-Success ", Some(true))]
+#[case::a_hook("pre-install", Some(false))]
+#[case::both("test, pre-install", Some(false))]
+#[case::a_point_that_helm_does_not_know("pre-install,crd-install", None)]
+fn hooks_leave_the_manifest(#[case] events: &str, #[case] is_test: Option<bool>) {
+    let text =
+        format!("kind: Pod\nmetadata:\n  annotations:\n    helm.sh/hook: {events:?}\n    n: 1\n");
+    let rendered = render(&[("c/templates/a.yaml", &text)]).expect("renders");
+    let hooks: Vec<bool> = rendered.hooks.iter().map(|hook| hook.is_test).collect();
+    assert_eq!(hooks, Vec::from_iter(is_test));
+    assert!(rendered.manifest.is_empty() && rendered.documents.is_empty());
+}
+
 #[test]
-fn tests_leave_the_manifest_and_other_hooks_are_refused() {
-    let hook =
-        |event: &str| format!("kind: Pod\nmetadata:\n  annotations:\n    helm.sh/hook: {event}\n");
-    let rendered = render(&[("c/templates/a.yaml", &hook("test"))]).expect("renders");
-    assert_eq!((rendered.tests.len(), rendered.documents.len()), (1, 0));
-    let error =
-        render(&[("c/templates/a.yaml", &hook("pre-install,test"))]).expect_err("is refused");
-    assert_eq!(error.kind, RenderErrorKind::Document);
-    assert!(
-        error.message.starts_with("c/templates/a.yaml: the hook"),
-        "{error}"
+fn hooks_have_helms_order_too() {
+    let hook = |kind: &str| {
+        format!("---\nKind: {kind}\nmetadata: {{annotations: {{helm.sh/hook: test}}}}\n")
+    };
+    let text = [hook("Zebra"), hook("Pod"), hook("Secret")].concat();
+    let rendered = render(&[("c/templates/a.yaml", &text)]).expect("renders");
+    let kinds = rendered
+        .hooks
+        .iter()
+        .map(|hook| &hook.document.object["Kind"]);
+    assert_eq!(kinds.collect::<Vec<_>>(), ["Secret", "Pod", "Zebra"]);
+}
+
+#[rstest]
+#[case("- a", "the document has to be a map, and not a list")]
+#[case("k:v", "the document has to be a map, and not text")]
+#[case("kind: [Pod]", "kind has to be text, and not a list")]
+#[case("metadata: x", "metadata has to be a map, and not text")]
+#[case(
+    "metadata: {annotations: [a]}",
+    "metadata.annotations has to be a map, and not a list"
+)]
+#[case(
+    "metadata: {Annotations: {a: {}}}",
+    "metadata.annotations.a has to be text, and not a map"
+)]
+fn documents_whose_head_helm_cannot_read_are_refused(#[case] text: &str, #[case] why: &str) {
+    let error = render(&[("c/templates/a.yaml", text)]).expect_err("is refused");
+    let expected = format!("c/templates/a.yaml: YAML parse error: {why}");
+    assert_eq!(
+        (error.kind, error.message),
+        (RenderErrorKind::Document, expected)
     );
 }
 

@@ -1,261 +1,211 @@
-//! From parser events to nodes: documents, anchors, and what YAML 1.1 and 1.2 read differently. Pure.
+//! From events to the nodes of a document, with its anchors. Pure.
+//!
+//! Nodes lie side by side in one list, texts in another: a document of millions of values stays small, and neither its depth nor
+//! its end takes stack.
 
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StructureStyle, Tag};
-use serde_json::Value;
+use std::collections::HashMap;
+use std::ops::Range;
 
-use super::{Error, decode};
+use super::Error;
+use super::parse::{Event, Parser, Properties};
 
-/// Nesting that is followed, aliases included.
-pub(super) const MAX_DEPTH: usize = 400;
+/// Number of a node.
+pub(super) type Id = u32;
 
-/// A value of a document, its scalars not yet typed.
+/// A document; its root is the first node.
+#[derive(Default)]
+pub(super) struct Document {
+    nodes: Vec<Node>,
+    /// Items, or keys and values, of all collections.
+    children: Vec<Id>,
+    texts: String,
+    tags: Vec<String>,
+}
+
+/// A value that is not yet typed.
+#[derive(Clone, Copy)]
 pub(super) struct Node {
-    pub(super) line: usize,
+    pub(super) line: u32,
     pub(super) content: Content,
+    /// Its tag, or the name of an alias, among those of the document, counted from 1.
+    tag: u32,
 }
 
 /// What a node is.
+#[derive(Clone, Copy)]
 pub(super) enum Content {
     Scalar {
-        tag: String,
-        text: String,
+        at: u32,
+        length: u32,
         implicit: bool,
     },
-    Sequence(Vec<Node>),
-    Mapping(Vec<(Node, Node)>),
-    /// The place where an anchored value stands; the value is in the table of anchors.
-    Anchored(usize),
-    Alias(usize),
+    Sequence {
+        at: u32,
+        length: u32,
+    },
+    Mapping {
+        at: u32,
+        length: u32,
+    },
+    Alias(Id),
 }
 
-/// Reads the first document of a text.
-pub(super) fn first_document(text: &str) -> Result<Value, Error> {
-    check_characters(text)?;
-    let mut options = granit_parser::Options::default();
-    options.set_emit_comments(false);
-    let parser = Parser::new_from_str_with_options(text, options);
-    let mut composer = Composer {
-        text,
-        parser,
-        anchors: Vec::new(),
-        flow: 0,
-    };
-    loop {
-        let (event, span) = composer.next()?;
+impl Document {
+    pub(super) fn node(&self, id: Id) -> Node {
+        self.nodes[index(id)]
+    }
+
+    pub(super) fn children(&self, at: u32, length: u32) -> &[Id] {
+        &self.children[range(at, length)]
+    }
+
+    pub(super) fn text(&self, at: u32, length: u32) -> &str {
+        &self.texts[range(at, length)]
+    }
+
+    pub(super) fn tag(&self, node: &Node) -> &str {
+        index(node.tag)
+            .checked_sub(1)
+            .map_or("", |tag| self.tags[tag].as_str())
+    }
+}
+
+fn index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn range(at: u32, length: u32) -> Range<usize> {
+    index(at)..index(at) + index(length)
+}
+
+fn number(count: usize) -> Result<u32, Error> {
+    u32::try_from(count).map_err(|_| Error::ours(None, "the document is too large".to_owned()))
+}
+
+/// Reads the first document of a text; none if there is none.
+pub(super) fn first_document(text: &str) -> Result<Option<Document>, Error> {
+    let mut parser = Parser::new(text);
+    if let (Event::StreamEnd, _) = parser.next()? {
+        return Ok(None);
+    }
+    let mut composer = Composer::default();
+    while !composer.step(&mut parser)? {}
+    // What follows the first document counts as far as it has to be read to find that document's end.
+    parser.next()?;
+    Ok(Some(composer.document))
+}
+
+/// A collection that is not complete.
+struct Open {
+    node: usize,
+    /// Where its children begin among those that are kept for open collections.
+    from: usize,
+}
+
+#[derive(Default)]
+struct Composer {
+    document: Document,
+    open: Vec<Open>,
+    /// Children of open collections.
+    pending: Vec<Id>,
+    anchors: HashMap<String, Id>,
+    tags: HashMap<String, u32>,
+}
+
+impl Composer {
+    /// Takes an event; whether the document is complete.
+    fn step(&mut self, parser: &mut Parser<'_>) -> Result<bool, Error> {
+        let (event, mark) = parser.next()?;
+        let line = number(mark.line + 1)?;
         match event {
-            Event::DocumentStart(_, Some(version)) if (version.major, version.minor) != (1, 1) => {
-                return Err(Error::at(
-                    span.start.line(),
-                    "found incompatible YAML document: only %YAML 1.1 is read",
-                ));
+            Event::Alias(name) => {
+                let Some(target) = self.anchors.get(&name) else {
+                    let problem = format!("unknown anchor '{name}' referenced");
+                    return Err(Error::go(Some(mark.line + 1), 0, &problem));
+                };
+                let content = Content::Alias(*target);
+                // Its name stands where others have their tag.
+                let tag = name;
+                self.add(line, content, Properties { anchor: None, tag })?;
             }
-            Event::DocumentStart(..) => break,
-            Event::StreamEnd => return Ok(Value::Null),
-            _ => {}
+            Event::Scalar {
+                text,
+                implicit,
+                properties,
+            } => {
+                let (at, length) = (number(self.document.texts.len())?, number(text.len())?);
+                self.document.texts.push_str(&text);
+                let content = Content::Scalar {
+                    at,
+                    length,
+                    implicit,
+                };
+                self.add(line, content, properties)?;
+            }
+            Event::SequenceStart(properties) => {
+                let content = Content::Sequence { at: 0, length: 0 };
+                self.begin(line, content, properties)?;
+                return Ok(false);
+            }
+            Event::MappingStart(properties) => {
+                let content = Content::Mapping { at: 0, length: 0 };
+                self.begin(line, content, properties)?;
+                return Ok(false);
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.end()?,
+            Event::StreamEnd | Event::DocumentStart | Event::DocumentEnd => return Ok(true),
         }
-    }
-    let (event, span) = composer.next()?;
-    let root = composer.node(event, span, 0)?;
-    composer.next()?;
-    decode::decode(&root, &composer.anchors)
-}
-
-/// Characters that YAML forbids, and line breaks of YAML 1.1 that are none in YAML 1.2.
-fn check_characters(text: &str) -> Result<(), Error> {
-    for (line, content) in text.split('\n').enumerate() {
-        for character in content.chars() {
-            let problem = match character {
-                '\u{85}' | '\u{2028}' | '\u{2029}' => {
-                    "is a line break to some YAML versions only; write it escaped"
-                }
-                '\t' | '\r' | '\u{20}'..='\u{7e}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'.. => {
-                    continue;
-                }
-                _ => "is a control character, which YAML does not allow",
-            };
-            return Err(Error::at(
-                line + 1,
-                format!("U+{:04X} {problem}", u32::from(character)),
-            ));
-        }
-    }
-    Ok(())
-}
-
-struct Composer<'a> {
-    text: &'a str,
-    parser: Parser<'a, granit_parser::StrInput<'a>>,
-    /// By the parser's number; `None` while the node is still open.
-    anchors: Vec<Option<Node>>,
-    /// Open flow collections.
-    flow: usize,
-}
-
-impl<'a> Composer<'a> {
-    fn next(&mut self) -> Result<(Event<'a>, Span), Error> {
-        match self.parser.next_event() {
-            Some(Ok(event)) => Ok(event),
-            Some(Err(error)) => Err(scan_error(&error)),
-            None => Ok((Event::StreamEnd, Span::default())),
-        }
+        Ok(self.open.is_empty())
     }
 
-    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Error> {
-        let line = span.start.line();
-        if depth > MAX_DEPTH {
-            return Err(Error::at(
-                line,
-                format!("nested deeper than {MAX_DEPTH} levels"),
-            ));
+    fn add(&mut self, line: u32, content: Content, properties: Properties) -> Result<Id, Error> {
+        let id = number(self.document.nodes.len())?;
+        let tag = self.tag(properties.tag)?;
+        self.document.nodes.push(Node { line, content, tag });
+        if let Some(anchor) = properties.anchor {
+            self.anchors.insert(anchor, id);
         }
-        self.check_tabs(span)?;
-        let (anchor, content) = match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                self.check_scalar(&text, style, tag.is_some(), span)?;
-                (anchor, scalar(&text, style, tag.as_deref()))
-            }
-            Event::SequenceStart(style, anchor, _) => {
-                (anchor, Content::Sequence(self.sequence(style, depth)?))
-            }
-            Event::MappingStart(style, anchor, _) => {
-                (anchor, Content::Mapping(self.mapping(style, depth)?))
-            }
-            Event::Alias(anchor) => (0, Content::Alias(anchor)),
-            _ => return Err(Error::at(line, "expected a value")),
-        };
-        let node = Node { line, content };
-        if anchor == 0 {
-            return Ok(node);
+        if !self.open.is_empty() {
+            self.pending.push(id);
         }
-        if self.anchors.len() <= anchor {
-            self.anchors.resize_with(anchor + 1, || None);
-        }
-        self.anchors[anchor] = Some(node);
-        Ok(Node {
-            line,
-            content: Content::Anchored(anchor),
-        })
+        Ok(id)
     }
 
-    fn sequence(&mut self, style: StructureStyle, depth: usize) -> Result<Vec<Node>, Error> {
-        self.flow += usize::from(style == StructureStyle::Flow);
-        let mut items = Vec::new();
-        loop {
-            match self.next()? {
-                (Event::SequenceEnd, _) => break,
-                (event, span) => items.push(self.node(event, span, depth + 1)?),
-            }
+    fn tag(&mut self, tag: String) -> Result<u32, Error> {
+        if tag.is_empty() {
+            return Ok(0);
         }
-        self.flow -= usize::from(style == StructureStyle::Flow);
-        Ok(items)
-    }
-
-    fn mapping(&mut self, style: StructureStyle, depth: usize) -> Result<Vec<(Node, Node)>, Error> {
-        self.flow += usize::from(style == StructureStyle::Flow);
-        let mut entries = Vec::new();
-        loop {
-            match self.next()? {
-                (Event::MappingEnd, _) => break,
-                (event, span) => {
-                    let key = self.node(event, span, depth + 1)?;
-                    let (event, span) = self.next()?;
-                    entries.push((key, self.node(event, span, depth + 1)?));
-                }
-            }
+        if let Some(known) = self.tags.get(&tag) {
+            return Ok(*known);
         }
-        self.flow -= usize::from(style == StructureStyle::Flow);
-        Ok(entries)
+        self.document.tags.push(tag.clone());
+        let number = number(self.document.tags.len())?;
+        self.tags.insert(tag, number);
+        Ok(number)
     }
 
-    /// Text that YAML 1.1 splits or refuses where YAML 1.2 does not.
-    fn check_scalar(
-        &self,
-        text: &str,
-        style: ScalarStyle,
-        tagged: bool,
-        span: Span,
-    ) -> Result<(), Error> {
-        let problem = match style {
-            ScalarStyle::Plain
-                if self.flow > 0 && (text.contains('?') || text.starts_with(':')) =>
-            {
-                "text with `?` or a leading `:` must be quoted between brackets"
-            }
-            ScalarStyle::Plain if self.flow > 0 && self.ends_in_colon(span) => {
-                "a `:` directly before `,` or a bracket: put a space after it, or quote the text"
-            }
-            ScalarStyle::Plain if self.flow > 0 && tagged && text.is_empty() => {
-                "a tag without text between brackets: write the empty text as \"\""
-            }
-            ScalarStyle::DoubleQuoted if self.source(span).is_some_and(escapes_slash) => {
-                "found unknown escape character `\\/`"
-            }
-            _ => return Ok(()),
-        };
-        Err(Error::at(span.start.line(), problem))
-    }
-
-    fn ends_in_colon(&self, span: Span) -> bool {
-        let after = span
-            .end
-            .byte_offset()
-            .and_then(|end| self.text.get(end..))
-            .unwrap_or_default();
-        after
-            .strip_prefix(':')
-            .is_some_and(|after| after.starts_with([',', ']', '}', '[', '{']))
-    }
-
-    /// Outside of brackets YAML 1.1 takes no tab for indentation.
-    fn check_tabs(&self, span: Span) -> Result<(), Error> {
-        let before = span
-            .start
-            .byte_offset()
-            .and_then(|end| self.text.get(..end))
-            .unwrap_or_default();
-        let before = &before[before.rfind('\n').map_or(0, |at| at + 1)..];
-        let indentation = before
-            .chars()
-            .all(|character| matches!(character, ' ' | '\t' | '-' | '?' | ':'));
-        if self.flow == 0 && indentation && before.contains('\t') {
-            return Err(Error::at(
-                span.start.line(),
-                "found a tab where indentation is expected: use spaces",
-            ));
-        }
+    fn begin(&mut self, line: u32, content: Content, of: Properties) -> Result<(), Error> {
+        let id = self.add(line, content, of)?;
+        self.open.push(Open {
+            node: index(id),
+            from: self.pending.len(),
+        });
         Ok(())
     }
 
-    fn source(&self, span: Span) -> Option<&'a str> {
-        self.text
-            .get(span.start.byte_offset()?..span.end.byte_offset()?)
-    }
-}
-
-fn escapes_slash(quoted: &str) -> bool {
-    let mut characters = quoted.chars();
-    while let Some(character) = characters.next() {
-        if character == '\\' && characters.next() == Some('/') {
-            return true;
+    fn end(&mut self) -> Result<(), Error> {
+        let Some(Open { node, from }) = self.open.pop() else {
+            return Ok(());
+        };
+        let begin = number(self.document.children.len())?;
+        let count = number(self.pending.len() - from)?;
+        self.document.children.extend(self.pending.drain(from..));
+        match &mut self.document.nodes[node].content {
+            Content::Sequence { at, length } | Content::Mapping { at, length } => {
+                (*at, *length) = (begin, count);
+            }
+            Content::Scalar { .. } | Content::Alias(_) => {}
         }
-    }
-    false
-}
-
-fn scan_error(error: &ScanError) -> Error {
-    Error::at(error.marker().line(), error.info())
-}
-
-fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Content {
-    let tag = tag
-        .map(|tag| format!("{}{}", tag.handle(), tag.suffix()))
-        .unwrap_or_default();
-    // The non-specific tag `!` makes text of anything.
-    let unspecific = tag == "!";
-    let implicit = tag.is_empty() && style == ScalarStyle::Plain;
-    Content::Scalar {
-        tag: if unspecific { String::new() } else { tag },
-        text: text.to_owned(),
-        implicit,
+        Ok(())
     }
 }

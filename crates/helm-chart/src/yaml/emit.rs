@@ -14,7 +14,7 @@ const WIDTH: usize = 80;
 /// The longest key written without a `?`, in bytes.
 const SIMPLE_KEY: usize = 128;
 /// Nesting that is written.
-const MAX_DEPTH: usize = 600;
+const MAX_DEPTH: usize = 1_200;
 
 /// Which of Helm's two writers to follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,9 +127,10 @@ struct Emitter {
 impl Emitter {
     fn node(&mut self, node: &Node, place: Place, depth: usize) -> Result<(), Error> {
         if depth > MAX_DEPTH {
-            return Err(Error::Whole(format!(
-                "value is nested deeper than {MAX_DEPTH} levels"
-            )));
+            return Err(Error::ours(
+                None,
+                format!("value is nested deeper than {MAX_DEPTH} levels"),
+            ));
         }
         match node {
             Node::Null => self.writer.bare("null"),
@@ -159,10 +160,8 @@ impl Emitter {
             });
         }
         if !value.is_finite() {
-            return Err(Error::Whole(format!(
-                "json: unsupported value: {}",
-                float_text(value)
-            )));
+            let message = format!("json: unsupported value: {}", float_text(value));
+            return Err(Error::json(None, message));
         }
         // Go goes through JSON: its text decides whether the number is still a float.
         Ok(match resolve::plain(&json_number(value)) {
@@ -223,7 +222,8 @@ impl Emitter {
         if self.encoding == Encoding::Json
             && (key.contains('\u{85}') || scalar::json_length(key) > 1024)
         {
-            return Err(Error::Whole(
+            return Err(Error::ours(
+                None,
                 "yaml: could not find expected ':' after a long or broken key".to_owned(),
             ));
         }

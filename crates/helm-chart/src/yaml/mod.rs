@@ -1,53 +1,94 @@
 //! YAML exactly as Helm reads and writes it: YAML 1.1 types, keys that become strings, Go's order of keys and quoting.
 //!
 //! Pure. `load.rs` reads charts with it, `values.rs` values files, the template functions `toYaml` and `fromYaml`.
-//! A parser crate splits the text into events; which type a scalar has, what merge keys and duplicates do, and every
-//! byte written are decided here. Text on which YAML 1.1 and 1.2 disagree about structure is refused.
+//! `scan` and `parse` are go-yaml's scanner and parser, `compose` and `decode` its decoder: no crate reads YAML as it does.
 
 mod compose;
 mod decode;
+mod documents;
 mod emit;
 mod number;
+mod parse;
 mod resolve;
 mod scalar;
+mod scan;
+mod shape;
 mod sort;
 mod write;
 
+use std::fmt;
+
+pub use documents::parse_all;
 pub use emit::{Encoding, Node, emit, encode, try_emit};
 pub use number::{float_text, json_number};
 
 use serde_json::Value;
 
+pub(crate) use shape::{Shape, conform};
+
 /// Why a text is not YAML that Helm would read, or a value cannot be written.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// The text is wrong at a line.
-    #[error("line {line}: {message}")]
-    At {
-        /// Line, counted from 1.
-        line: usize,
-        /// What is wrong.
-        message: String,
-    },
-    /// The text as a whole, or a value, is wrong.
-    #[error("{0}")]
-    Whole(String),
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// Counted from 1.
+    line: Option<usize>,
+    message: String,
+    /// Go's words for it; none where only this reader refuses.
+    go: Option<String>,
 }
 
 impl Error {
-    fn at(line: usize, message: impl Into<String>) -> Self {
-        Self::At {
+    /// An error of go-yaml. It counts lines in ways of its own; `go_line` is 0 where it tells none.
+    fn go(line: Option<usize>, go_line: usize, message: &str) -> Self {
+        let go = if go_line == 0 {
+            format!("yaml: {message}")
+        } else {
+            format!("yaml: line {go_line}: {message}")
+        };
+        Self {
             line,
-            message: message.into(),
+            message: message.to_owned(),
+            go: Some(go),
         }
+    }
+
+    /// An error of Go's JSON encoder, which sees what go-yaml has read.
+    fn json(line: Option<usize>, message: String) -> Self {
+        let go = Some(message.clone());
+        Self { line, message, go }
+    }
+
+    /// What only this reader refuses.
+    fn ours(line: Option<usize>, message: String) -> Self {
+        let go = None;
+        Self { line, message, go }
     }
 
     /// The line, if the error has one.
     #[must_use]
     pub fn line(&self) -> Option<usize> {
-        match self {
-            Self::At { line, .. } => Some(*line),
-            Self::Whole(_) => None,
+        self.line
+    }
+
+    /// The words of Helm for it, which `fromYaml` gives as a value; none where Helm reads the text.
+    #[must_use]
+    pub fn as_helm_says(&self) -> Option<String> {
+        let go = self.go.as_ref()?;
+        Some(format!("error converting YAML to JSON: {go}"))
+    }
+
+    fn shifted(mut self, lines: usize) -> Self {
+        self.line = self.line.map(|line| line + lines);
+        self
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(formatter, "line {line}: {}", self.message),
+            None => formatter.write_str(&self.message),
         }
     }
 }
@@ -60,49 +101,14 @@ impl Error {
 /// If Helm would refuse the text (syntax, unknown anchors, `.inf`, keys that have no string form), if it nests or
 /// expands aliases beyond the bounds, or if Helm's result would depend on chance (keys that collide once they are strings).
 pub fn parse(text: &str) -> Result<Value, Error> {
-    compose::first_document(text)
+    parse_as(text, &Shape::Any)
 }
 
-/// Reads every document of a text that is separated by lines starting with `---`, as Helm splits values files.
-///
-/// # Errors
-/// As [`parse`], the line counted in the whole text; and if a separator is followed by anything but a comment.
-pub fn parse_all(text: &str) -> Result<Vec<Value>, Error> {
-    let mut documents = Vec::new();
-    let mut document = String::new();
-    let mut first_line = 1;
-    let mut flush = |document: &mut String, first_line: usize| {
-        if !document.is_empty() {
-            documents.push(parse(document).map_err(|error| shifted(error, first_line - 1))?);
-            document.clear();
-        }
-        Ok(())
-    };
-    for (index, line) in text.split_inclusive('\n').enumerate() {
-        let Some(rest) = line.strip_prefix("---") else {
-            document.push_str(line);
-            continue;
-        };
-        if !matches!(rest.trim().chars().next(), None | Some('#')) {
-            return Err(Error::at(
-                index + 1,
-                "invalid Yaml document separator: text follows the dashes",
-            ));
-        }
-        flush(&mut document, first_line)?;
-        first_line = index + 2;
-    }
-    flush(&mut document, first_line)?;
-    Ok(documents)
-}
-
-fn shifted(error: Error, lines: usize) -> Error {
-    match error {
-        Error::At { line, message } => Error::At {
-            line: line + lines,
-            message,
-        },
-        whole @ Error::Whole(_) => whole,
+/// As [`parse`], of a document whose shape is known: what stands where text is wanted is text.
+pub(crate) fn parse_as(text: &str, shape: &Shape) -> Result<Value, Error> {
+    match compose::first_document(text)? {
+        Some(document) => decode::decode(&document, shape),
+        None => Ok(Value::Null),
     }
 }
 

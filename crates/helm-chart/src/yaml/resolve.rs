@@ -17,6 +17,21 @@ pub(super) enum Scalar {
     Text,
 }
 
+impl Scalar {
+    /// The name of its tag; `text` is how it is written.
+    pub(super) fn name(&self, text: &str) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "bool",
+            Self::Int(_) | Self::Uint(_) => "int",
+            Self::Float(_) => "float",
+            Self::Timestamp => "timestamp",
+            Self::Text if text == "<<" => "merge",
+            Self::Text => "str",
+        }
+    }
+}
+
 static FLOAT: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$").ok());
 static POINT_FLOAT: LazyLock<Option<Regex>> =
@@ -69,7 +84,14 @@ fn number_or_time(text: &str) -> Scalar {
                 None
             }
         })
+        .or_else(|| signed_bits(&compact))
         .unwrap_or(Scalar::Text)
+}
+
+/// go-yaml takes a sign between `0b` and the digits too.
+fn signed_bits(text: &str) -> Option<Scalar> {
+    let digits = text.strip_prefix("0b")?;
+    i64::from_str_radix(digits, 2).ok().map(Scalar::Int)
 }
 
 fn float(text: &str) -> Option<Scalar> {

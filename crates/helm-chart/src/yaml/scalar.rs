@@ -87,7 +87,8 @@ fn has_indicators(text: &str) -> bool {
 pub(super) fn through_json(text: &str) -> Result<Cow<'_, str>, Error> {
     let forbidden = |character: &char| matches!(character, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
     if text.chars().find(forbidden).is_some() {
-        return Err(Error::Whole(
+        return Err(Error::ours(
+            None,
             "yaml: control characters are not allowed".to_owned(),
         ));
     }
@@ -115,7 +116,8 @@ fn fold_next_lines(text: &str) -> Result<String, Error> {
             .or_else(|| after.strip_prefix("..."));
         let ends = marker.is_some_and(|rest| rest.starts_with([' ', '\u{85}']));
         if run.ends_with('\u{85}') && ends {
-            return Err(Error::Whole(
+            return Err(Error::ours(
+                None,
                 "yaml: found unexpected document indicator".to_owned(),
             ));
         }

@@ -12,15 +12,44 @@ static DIGIT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\p{Nd}$")
 
 /// The entries in Go's order.
 pub(super) fn by_key<T>(entries: &[(String, T)], encoding: Encoding) -> Vec<&(String, T)> {
-    // Go's order is not a total one when numbers overflow; `sort_by` may panic on such, this cannot.
-    let mut sorted: Vec<(Vec<char>, &(String, T))> = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let key: Vec<char> = entry.0.chars().collect();
-        let at =
-            sorted.partition_point(|(other, _)| compare(other, &key, encoding) == Ordering::Less);
-        sorted.insert(at, (key, entry));
+    let keys: Vec<Vec<char>> = entries
+        .iter()
+        .map(|(key, _)| key.chars().collect())
+        .collect();
+    let mut order: Vec<usize> = (0..entries.len()).collect();
+    // Go's order is not a total one when numbers overflow. The sort of the standard library may panic on such, this cannot.
+    let mut width = 1;
+    while width < order.len() {
+        let mut merged = Vec::with_capacity(order.len());
+        for pair in order.chunks(2 * width) {
+            let (left, right) = pair.split_at(width.min(pair.len()));
+            merge(left, right, &mut merged, |one, other| {
+                compare(&keys[one], &keys[other], encoding) != Ordering::Greater
+            });
+        }
+        order = merged;
+        width *= 2;
     }
-    sorted.into_iter().map(|(_, entry)| entry).collect()
+    order.into_iter().map(|index| &entries[index]).collect()
+}
+
+fn merge(
+    mut left: &[usize],
+    mut right: &[usize],
+    into: &mut Vec<usize>,
+    in_order: impl Fn(usize, usize) -> bool,
+) {
+    while let ([one, rest @ ..], [other, others @ ..]) = (left, right) {
+        if in_order(*one, *other) {
+            into.push(*one);
+            left = rest;
+        } else {
+            into.push(*other);
+            right = others;
+        }
+    }
+    into.extend_from_slice(left);
+    into.extend_from_slice(right);
 }
 
 fn compare(left: &[char], right: &[char], encoding: Encoding) -> Ordering {

@@ -15,6 +15,7 @@ use super::{Encoding, Node, emit, encode, parse, parse_all, try_emit};
 #[case("a: !!str 1\nb: !!float 1\nc: ! yes\nd: !own 1", json!({"a": "1", "b": 1, "c": "yes", "d": "1"}))]
 #[case("a: !!binary aGk=", json!({"a": "hi"}))]
 #[case("a: 1\n---\nb: 2", json!({"a": 1}))]
+#[case("a: 0b-11\nb: !!binary aGl=", json!({"a": -3, "b": "hi"}))]
 #[case("", json!(null))]
 fn scalars_and_keys_have_the_types_of_yaml_1_1(
     #[case] text: &str,
@@ -34,11 +35,13 @@ fn a_merge_key_counts_where_it_stands(#[case] text: &str, #[case] expected: serd
 
 #[rstest]
 #[case("a: 1\nb: .inf", 2)]
-#[case("a: 1\nb: [x", 2)]
+#[case("a: 1\nb: [x", 3)]
+#[case("{a\n: 1}", 2)]
 #[case("a: *b", 1)]
+#[case("a: &a\n  b: *a", 2)]
 #[case("a: &a [*a]", 1)]
 #[case("a: 1\n~: 2", 2)]
-#[case("1: a\n'1': b", 1)]
+#[case("1: a\n'1': b", 2)]
 #[case("a: 1\nb: !!int x", 2)]
 #[case("a:\n\tb: 1", 2)]
 #[case("a: 1\nb: \u{7f}", 2)]
@@ -133,4 +136,81 @@ fn pretty_output_indents_lists_and_prints_floats() {
         "long ".repeat(30)
     );
     assert_eq!(encode(&node, Encoding::Pretty), Ok(expected));
+}
+
+/// What go-yaml takes, and YAML 1.2 does not.
+#[rstest]
+#[case::quotes_continued_at_their_key("a:\n  b: \"x\n  y\"", json!({"a": {"b": "x y"}}))]
+#[case::quotes_continued_before_their_key("a:\n  b: 'x\n\n y'", json!({"a": {"b": "x\ny"}}))]
+#[case::an_anchor_before_a_colon("key: &an:chor value", json!({"key": ":chor value"}))]
+#[case::a_key_alone_in_brackets("b: {x:, z: 1}", json!({"b": {"x:": null, "z": 1}}))]
+#[case::a_question_in_brackets("[? a : b]", json!([{"a": "b"}]))]
+#[case::a_line_separator("a: x\u{2028}b: z", json!({"a": "x", "b": "z"}))]
+#[case::a_next_line("a: \"x\u{85}y\"", json!({"a": "x y"}))]
+#[case::a_tab_after_text("a: 1\t\nb: 2", json!({"a": 1, "b": 2}))]
+#[case::a_tab_in_brackets("a: [\n\t1]", json!({"a": [1]}))]
+#[case::a_replacement_character("a: \u{fffd}", json!({"a": "\u{fffd}"}))]
+#[case::an_escaped_line_break("a: \"x \\\n   y\"", json!({"a": "x y"}))]
+#[case::a_directive("%YAML 1.1\n---\na: 1", json!({"a": 1}))]
+fn text_is_read_with_the_liberties_of_go_yaml(
+    #[case] text: &str,
+    #[case] expected: serde_json::Value,
+) {
+    assert_eq!(parse(text), Ok(expected));
+}
+
+#[rstest]
+#[case::a_tab_line(
+    "a: 1\n\t\nb: 2",
+    "yaml: line 2: found a tab character that violates indentation"
+)]
+#[case::an_unknown_directive("%x y\n---\na: 1", "yaml: found unknown directive name")]
+#[case::another_version("%YAML 1.2\n---\na: 1", "yaml: found incompatible YAML document")]
+#[case::two_colons("a: b: c", "yaml: mapping values are not allowed in this context")]
+#[case::no_anchor("a: 1\nb: *x", "yaml: unknown anchor 'x' referenced")]
+#[case::not_a_number("a: .nan", "json: unsupported value: NaN")]
+#[case::another_type("a: !!int x", "yaml: cannot decode !!str `x` as a !!int")]
+fn an_error_has_the_words_of_helm_too(#[case] text: &str, #[case] words: &str) {
+    let said = parse(text).unwrap_err().as_helm_says();
+    assert_eq!(
+        said,
+        Some(format!("error converting YAML to JSON: {words}"))
+    );
+}
+
+#[test]
+fn a_thousand_levels_are_read_on_a_stack_of_two_mebibytes_and_more_are_refused_by_name() {
+    let small = std::thread::Builder::new().stack_size(2 << 20);
+    let run = || {
+        let deep = |levels: usize| format!("{}x{}", "[".repeat(levels), "]".repeat(levels));
+        let value = parse(&deep(1000)).unwrap();
+        assert_eq!(try_emit(&value).unwrap().len(), 2002);
+        assert_eq!(value.clone(), value);
+        let error = parse(&deep(9999)).unwrap_err();
+        assert_eq!((error.as_helm_says(), error.line()), (None, Some(1)));
+        assert!(
+            error.to_string().contains("only the helm engine"),
+            "{error}"
+        );
+        let error = parse(&"- ".repeat(100_000)).unwrap_err().to_string();
+        assert!(error.contains("exceeded max depth of 10000"), "{error}");
+    };
+    small.spawn(run).unwrap().join().unwrap();
+}
+
+#[test]
+fn a_million_values_are_read() {
+    let text = format!("a: [{}]", "1,".repeat(1_000_000));
+    assert_eq!(
+        parse(&text).unwrap()["a"].as_array().unwrap().len(),
+        1_000_000
+    );
+}
+
+#[test]
+fn many_keys_are_sorted_in_time_that_does_not_grow_with_their_square() {
+    let entries = (0..200_000).map(|number| (format!("key{number}"), json!(1)));
+    let text = emit(&entries.collect::<serde_json::Map<_, _>>().into());
+    assert!(text.starts_with("key0: 1\nkey1: 1\nkey2: 1\n"));
+    assert!(text.ends_with("key199999: 1\n"));
 }

@@ -255,7 +255,7 @@ pub const WORDED_APART: &[(&str, &str, &str)] = &[
     (
         "a: [",
         "YAML parse error on wrong/templates/one.yaml",
-        "wrong/templates/one.yaml: YAML parse error: line 2",
+        "wrong/templates/one.yaml: YAML parse error: line 3",
     ),
     (
         "a: \"x\" y",
@@ -284,7 +284,7 @@ pub const WORDED_APART: &[(&str, &str, &str)] = &[
     ),
     (
         "a: {{ (fromYaml \"a: [\").Error | fail }}",
-        "error converting YAML to JSON",
-        "the text is not YAML",
+        "error converting YAML to JSON: yaml: line 1: did not find expected node content",
+        "error converting YAML to JSON: yaml: line 1: did not find expected node content",
     ),
 ];

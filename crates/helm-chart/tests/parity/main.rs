@@ -5,7 +5,10 @@
 
 #![allow(clippy::unwrap_used, clippy::format_push_string)] // a test may panic, and is no hot path
 
+mod edges;
 mod failing;
+mod oracle;
+mod suites;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,8 +17,8 @@ use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use helm_chart::Chart;
-use helm_chart::engine::{Limits, Program, Release, RenderError, functions};
-use helm_chart::{values, yaml};
+use helm_chart::engine::{Document, Limits, Program, Release, RenderError, functions};
+use helm_chart::values;
 use serde_json::{Map, Value};
 
 use failing::{FAILING, WORDED_APART};
@@ -72,9 +75,8 @@ fn native(directory: &Path, files: &[PathBuf]) -> Result<String, String> {
     let program = Program::compile(&chart).map_err(|error| error.to_string())?;
     let mut user = Map::new();
     for file in files {
-        let read =
-            yaml::parse(&fs::read_to_string(file).unwrap()).map_err(|error| error.to_string())?;
-        values::lay_over(&mut user, object(read));
+        let read = values::parse(&fs::read_to_string(file).unwrap());
+        values::lay_over(&mut user, read.map_err(|error| error.to_string())?);
     }
     let merged = Value::Object(values::coalesce(
         &object(chart.values.as_ref().clone()),
@@ -92,19 +94,25 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 fn render(program: &Program, values: &Value) -> Result<String, RenderError> {
-    let release = Release {
+    let rendered = program.render(values, &release(), &Arc::default(), &Limits::default())?;
+    let mut text = format!("{}\n", rendered.manifest.trim());
+    for hook in &rendered.hooks {
+        let Document {
+            source, text: of, ..
+        } = &hook.document;
+        text.push_str(&format!("---\n# Source: {source}\n{of}\n"));
+    }
+    Ok(text)
+}
+
+fn release() -> Release {
+    Release {
         name: RELEASE.to_owned(),
         namespace: NAMESPACE.to_owned(),
         revision: 1,
         is_install: true,
         is_upgrade: false,
-    };
-    let rendered = program.render(values, &release, &Arc::default(), &Limits::default())?;
-    let mut text = format!("{}\n", rendered.manifest.trim());
-    for test in &rendered.tests {
-        text.push_str(&format!("---\n# Source: {}\n{}\n", test.source, test.text));
     }
-    Ok(text)
 }
 
 fn charts(folder: &str) -> Vec<PathBuf> {

@@ -137,8 +137,16 @@ fn from_json(call: &mut Call<'_>, text: &str, array: bool) -> Outcome {
 
 fn from_yaml(call: &mut Call<'_>, text: &str, array: bool) -> Outcome {
     weigh_text(call, text, weight::YAML)?;
-    let value = yaml::parse(text)
-        .map_err(|error| FunctionError::new(format!("the text is not YAML: {error}")))?;
+    let value = match yaml::parse(text) {
+        Ok(value) => value,
+        // Helm hands its error over as a value.
+        Err(error) => {
+            let words = error.as_helm_says().ok_or_else(|| {
+                FunctionError::new(format!("this engine does not read the text: {error}"))
+            })?;
+            return Ok(problem(words, array));
+        }
+    };
     // Aliases make more of a text than stands in it.
     call.charge(size_of_json(&value))?;
     Ok(match (wrong_type(&value, array), &value) {

@@ -4,13 +4,13 @@
 
 use super::{Call, FunctionError};
 use crate::engine::evaluate::State;
-use crate::engine::value::{ListType, MAX_NESTING, Value};
-use crate::engine::{ELEMENT, ENTRY};
+use crate::engine::value::{Dict, ListType, MAX_NESTING, Value};
+use crate::engine::{Bound, ELEMENT, ENTRY, RenderError};
 
 /// What a byte of JSON may become in memory when it is parsed: `[[],[],[]` is a list every three bytes.
 pub(super) const JSON: usize = 48;
-/// What a byte of YAML may become: every scalar keeps its text and its tag until it has a type.
-pub(super) const YAML: usize = 128;
+/// What a byte of YAML may become before it has a type.
+pub(super) const YAML: usize = 32;
 
 /// Accounts for everything in a value, as often as it occurs; for each byte of text in it that of `factor` bytes.
 ///
@@ -28,11 +28,22 @@ pub(in crate::engine) fn weigh(
         _ => return charge(ELEMENT),
     }
     let mut pending = vec![(value.clone(), 0)];
+    let mut path = Vec::new();
     while let Some((value, depth)) = pending.pop() {
         if depth > MAX_NESTING {
-            // The conversion refuses it in its own words.
-            return Ok(());
+            // Helm too refuses what contains itself; the conversion does in its own words.
+            let too_deep = || Box::new(RenderError::bound(Bound::Nesting));
+            return if contains_itself(&path) {
+                Ok(())
+            } else {
+                Err(FunctionError::Render(too_deep()))
+            };
         }
+        path.truncate(depth);
+        path.push(match &value {
+            Value::Dict(dict) => Some(dict.clone()),
+            _ => None,
+        });
         match &value {
             Value::String(text) => charge(ELEMENT + text.len().saturating_mul(factor))?,
             // Its numbers are printed, or it is text in base 64.
@@ -54,6 +65,15 @@ pub(in crate::engine) fn weigh(
         }
     }
     Ok(())
+}
+
+/// Whether a dictionary lies within itself: only those can be changed after they were made.
+fn contains_itself(path: &[Option<Dict>]) -> bool {
+    let mut dicts = path.iter().flatten().enumerate();
+    dicts.any(|(index, dict)| {
+        let mut outer = path.iter().flatten().take(index);
+        outer.any(|outer| outer.same(dict))
+    })
 }
 
 /// Accounts for what a text becomes when it is parsed.

@@ -1,0 +1,104 @@
+//! What Helm reads of an object before it is installed: kind, and whether it is a hook. Pure.
+
+use serde_json::Value;
+
+use crate::yaml::{Shape, conform};
+
+const METADATA: Shape = Shape::Fields(&[
+    ("name", Shape::Text),
+    ("annotations", Shape::Map(&Shape::Text)),
+]);
+const HEAD: Shape = Shape::Fields(&[
+    ("apiVersion", Shape::Text),
+    ("kind", Shape::Text),
+    ("metadata", METADATA),
+]);
+/// The points of a release's life at which Helm runs hooks, but for the tests.
+const EVENTS: [&str; 8] = [
+    "pre-install",
+    "post-install",
+    "pre-delete",
+    "post-delete",
+    "pre-upgrade",
+    "post-upgrade",
+    "pre-rollback",
+    "post-rollback",
+];
+
+/// What an object is to Helm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Part of the release.
+    Object,
+    /// Created at a point of the release's life.
+    Hook { is_test: bool },
+    /// A hook of a point that Helm does not know: left out.
+    Skipped,
+}
+
+/// The head of a document.
+pub(super) struct Head {
+    pub(super) kind: String,
+    pub(super) role: Role,
+}
+
+impl Head {
+    /// Reads it as Helm does, whatever the case of the names.
+    ///
+    /// # Errors
+    /// What is of another shape, with its place.
+    pub(super) fn of(object: &Value) -> Result<Self, String> {
+        let head = match object {
+            Value::Object(fields) => {
+                let known = fields.iter().filter(|(name, _)| HEAD.knows(name));
+                Value::Object(
+                    known
+                        .map(|(name, value)| (name.clone(), short(value)))
+                        .collect(),
+                )
+            }
+            other => other.clone(),
+        };
+        let head = conform(head, &HEAD)?;
+        let hook = head.pointer("/metadata/annotations/helm.sh~1hook");
+        Ok(Self {
+            kind: head.get("kind").map(text).unwrap_or_default(),
+            role: hook.map_or(Role::Object, |events| role(&text(events))),
+        })
+    }
+}
+
+/// Metadata without what Helm does not read: a copy of the rest is cheap.
+fn short(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let known = fields.iter().filter(|(name, _)| METADATA.knows(name));
+            Value::Object(
+                known
+                    .map(|(name, value)| (name.clone(), value.clone()))
+                    .collect(),
+            )
+        }
+        other => other.clone(),
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn role(events: &str) -> Role {
+    let mut is_test = true;
+    for event in events.split(',') {
+        match event.trim().to_lowercase().as_str() {
+            "test" | "test-success" => {}
+            event if EVENTS.contains(&event) => is_test = false,
+            _ => return Role::Skipped,
+        }
+    }
+    Role::Hook { is_test }
+}

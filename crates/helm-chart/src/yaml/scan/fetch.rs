@@ -1,0 +1,207 @@
+//! Which token begins at a character. Pure.
+
+use super::super::Error;
+use super::{Kind, Scanner, SimpleKey, column};
+
+impl Scanner<'_> {
+    /// Makes the tokens that the next characters are.
+    pub(super) fn fetch_next(&mut self) -> Result<(), Error> {
+        self.cursor.need(1)?;
+        self.skip_to_token()?;
+        self.unroll_indent(column(self.cursor.mark.column));
+        self.cursor.need(4)?;
+        if self.cursor.is_end() {
+            return self.stream_end();
+        }
+        if self.cursor.mark.column == 0 && self.cursor.byte(0) == b'%' {
+            self.unroll_indent(-1);
+            self.remove_simple_key()?;
+            self.simple_key_allowed = false;
+            return self.directive();
+        }
+        if self.cursor.is_document_indicator() {
+            return self.document_indicator();
+        }
+        self.fetch_by_character()
+    }
+
+    fn fetch_by_character(&mut self) -> Result<(), Error> {
+        let in_flow = self.flow > 0;
+        let spaced = self.cursor.is_space(1);
+        match self.cursor.byte(0) {
+            b'[' => self.flow_start(Kind::FlowSequenceStart),
+            b'{' => self.flow_start(Kind::FlowMappingStart),
+            b']' => self.flow_end(Kind::FlowSequenceEnd),
+            b'}' => self.flow_end(Kind::FlowMappingEnd),
+            b',' => {
+                self.remove_simple_key()?;
+                self.simple_key_allowed = true;
+                self.indicator(Kind::FlowEntry);
+                Ok(())
+            }
+            b'-' if spaced => self.block_entry(),
+            b'?' if in_flow || spaced => self.key(),
+            b':' if in_flow || spaced => self.value(),
+            b'*' => self.anchor(Kind::Alias),
+            b'&' => self.anchor(Kind::Anchor),
+            b'!' => self.tag(),
+            b'|' if !in_flow => self.block_scalar(true),
+            b'>' if !in_flow => self.block_scalar(false),
+            b'\'' => self.flow_scalar(true),
+            b'"' => self.flow_scalar(false),
+            b'?' | b':' | b'-' => self.plain_scalar(),
+            b'#' | b'|' | b'>' | b'%' | b'@' | b'`' => Err(self.no_token()),
+            _ if self.cursor.is_space(0) => Err(self.no_token()),
+            _ => self.plain_scalar(),
+        }
+    }
+
+    fn no_token(&self) -> Error {
+        self.cursor.error(
+            self.cursor.mark,
+            "found character that cannot start any token",
+        )
+    }
+
+    /// A token of one character.
+    fn indicator(&mut self, kind: Kind) {
+        let mark = self.cursor.mark;
+        self.cursor.skip();
+        self.push(mark, kind);
+    }
+
+    fn stream_end(&mut self) -> Result<(), Error> {
+        if self.cursor.mark.column != 0 {
+            self.cursor.mark.column = 0;
+            self.cursor.mark.line += 1;
+        }
+        self.unroll_indent(-1);
+        self.remove_simple_key()?;
+        self.simple_key_allowed = false;
+        self.push(self.cursor.mark, Kind::StreamEnd);
+        Ok(())
+    }
+
+    fn document_indicator(&mut self) -> Result<(), Error> {
+        let kind = if self.cursor.byte(0) == b'-' {
+            Kind::DocumentStart
+        } else {
+            Kind::DocumentEnd
+        };
+        self.unroll_indent(-1);
+        self.remove_simple_key()?;
+        self.simple_key_allowed = false;
+        let mark = self.cursor.mark;
+        (0..3).for_each(|_| self.cursor.skip());
+        self.push(mark, kind);
+        Ok(())
+    }
+
+    fn flow_start(&mut self, kind: Kind) -> Result<(), Error> {
+        self.save_simple_key()?;
+        self.simple_keys.push(SimpleKey {
+            token: self.next_number(),
+            mark: self.cursor.mark,
+            ..SimpleKey::default()
+        });
+        self.flow += 1;
+        self.check_nesting(self.flow)?;
+        self.simple_key_allowed = true;
+        self.indicator(kind);
+        Ok(())
+    }
+
+    fn flow_end(&mut self, kind: Kind) -> Result<(), Error> {
+        self.remove_simple_key()?;
+        if self.flow > 0 {
+            self.flow -= 1;
+            if let Some(key) = self.simple_keys.pop() {
+                self.simple_keys_by_token.remove(&key.token);
+            }
+        }
+        self.simple_key_allowed = false;
+        self.indicator(kind);
+        Ok(())
+    }
+
+    fn block_entry(&mut self) -> Result<(), Error> {
+        if self.flow == 0 {
+            self.begin_block(
+                Kind::BlockSequenceStart,
+                "block sequence entries are not allowed in this context",
+            )?;
+        }
+        self.remove_simple_key()?;
+        self.simple_key_allowed = true;
+        self.indicator(Kind::BlockEntry);
+        Ok(())
+    }
+
+    fn key(&mut self) -> Result<(), Error> {
+        if self.flow == 0 {
+            self.begin_block(
+                Kind::BlockMappingStart,
+                "mapping keys are not allowed in this context",
+            )?;
+        }
+        self.remove_simple_key()?;
+        self.simple_key_allowed = self.flow == 0;
+        self.indicator(Kind::Key);
+        Ok(())
+    }
+
+    fn value(&mut self) -> Result<(), Error> {
+        let level = self.simple_keys.len() - 1;
+        if self.is_valid(level)? {
+            let SimpleKey { token, mark, .. } = self.simple_keys[level];
+            self.insert(token, mark, Kind::Key);
+            self.roll_indent(mark.column, Some(token), mark, Kind::BlockMappingStart)?;
+            self.simple_keys[level].possible = false;
+            self.simple_keys_by_token.remove(&token);
+            self.simple_key_allowed = false;
+        } else {
+            if self.flow == 0 {
+                self.begin_block(
+                    Kind::BlockMappingStart,
+                    "mapping values are not allowed in this context",
+                )?;
+            }
+            self.simple_key_allowed = self.flow == 0;
+        }
+        self.indicator(Kind::Value);
+        Ok(())
+    }
+
+    fn begin_block(&mut self, kind: Kind, otherwise: &str) -> Result<(), Error> {
+        let mark = self.cursor.mark;
+        if !self.simple_key_allowed {
+            return Err(self.cursor.error(mark, otherwise));
+        }
+        self.roll_indent(mark.column, None, mark, kind)
+    }
+
+    /// Goes beyond spaces, comments and line breaks. Tabs count as spaces where no block can begin.
+    fn skip_to_token(&mut self) -> Result<(), Error> {
+        loop {
+            self.cursor.need(1)?;
+            if self.cursor.mark.column == 0 && self.cursor.holds_mark() {
+                self.cursor.skip();
+            }
+            self.cursor.need(1)?;
+            let tabs = self.flow > 0 || !self.simple_key_allowed;
+            while self.cursor.byte(0) == b' ' || (tabs && self.cursor.byte(0) == b'\t') {
+                self.cursor.skip();
+                self.cursor.need(1)?;
+            }
+            self.cursor.skip_comment()?;
+            if !self.cursor.is_break(0) {
+                return Ok(());
+            }
+            self.cursor.need(2)?;
+            self.cursor.skip_line();
+            if self.flow == 0 {
+                self.simple_key_allowed = true;
+            }
+        }
+    }
+}

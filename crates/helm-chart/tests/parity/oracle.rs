@@ -1,0 +1,222 @@
+//! Helm's answers to many questions from one process, and the native engine's to the same.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, OnceLock};
+
+use helm_chart::engine::{Limits, Program};
+use helm_chart::schema::Schema;
+use helm_chart::{Chart, File, values, yaml};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::release;
+
+/// A question, and Helm's answer: its output or its error.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Case {
+    pub suite: String,
+    /// `yaml`, `template`, `chart` or `schema`.
+    pub op: String,
+    pub text: String,
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub values: Value,
+    pub files: BTreeMap<String, String>,
+    pub user: Vec<String>,
+    #[serde(skip_serializing)]
+    pub output: Option<String>,
+    #[serde(skip_serializing)]
+    pub error: String,
+}
+
+/// What the native engine makes of a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Native {
+    Output(String),
+    /// It failed as Helm does, so it says.
+    Failed(String),
+    /// Refused when the chart was loaded: the chart is for the helm engine.
+    Refused(String),
+}
+
+/// How the two answers compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    Equal,
+    /// Helm renders, and the chart is left to it.
+    Refused,
+    /// Both print, and not the same.
+    Mismatch,
+    /// Helm prints, and the native engine fails while it renders.
+    Fails,
+    /// The native engine prints, and Helm fails.
+    Accepts,
+}
+
+/// The program, built by Go where nothing has changed at once.
+fn oracle() -> &'static Path {
+    static ORACLE: OnceLock<PathBuf> = OnceLock::new();
+    ORACLE.get_or_init(|| {
+        let built = Command::new(crate::root().join("parity/oracle.sh"))
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&built.stderr);
+        assert!(built.status.success(), "{errors}");
+        PathBuf::from(String::from_utf8(built.stdout).unwrap().trim())
+    })
+}
+
+/// What the program prints for its arguments, with these cases on its input.
+pub fn ask(arguments: &[&str], cases: &[Case]) -> Vec<Case> {
+    let mut command = Command::new(oracle());
+    command
+        .args(arguments)
+        .current_dir(crate::root().join("../../../tests/control-plane/tools/helm"));
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let lines: Vec<String> = cases
+        .iter()
+        .map(|case| serde_json::to_string(case).unwrap())
+        .collect();
+    let writer = std::thread::spawn(move || {
+        for line in lines {
+            writeln!(input, "{line}").unwrap();
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// Compares the two answers to a case, with what the native engine said.
+pub fn judge(case: &Case) -> (Verdict, Native) {
+    let native = native(case);
+    let verdict = match (&case.output, &native) {
+        (Some(_), Native::Refused(_)) => Verdict::Refused,
+        (Some(helm), Native::Output(native)) if same(case, helm, native) => Verdict::Equal,
+        (Some(_), Native::Output(_)) => Verdict::Mismatch,
+        (Some(_), Native::Failed(_)) => Verdict::Fails,
+        (None, Native::Output(_)) => Verdict::Accepts,
+        // The words of YAML errors are values of `fromYaml`.
+        (None, Native::Failed(words)) if case.op == "yaml" && *words != case.error => {
+            Verdict::Mismatch
+        }
+        (None, Native::Failed(_) | Native::Refused(_)) => Verdict::Equal,
+    };
+    (verdict, native)
+}
+
+fn same(case: &Case, helm: &str, native: &str) -> bool {
+    if case.op == "yaml" {
+        let [helm, native] = [helm, native].map(|text| serde_json::from_str::<Value>(text).ok());
+        return helm.map(floats) == native.map(floats);
+    }
+    helm == native
+}
+
+/// Every number as the float that it is to Helm.
+fn floats(value: Value) -> Value {
+    match value {
+        Value::Number(number) => Value::from(number.as_f64()),
+        Value::Array(items) => items.into_iter().map(floats).collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(key, value)| (key, floats(value)))
+            .collect(),
+        other => other,
+    }
+}
+
+fn native(case: &Case) -> Native {
+    match case.op.as_str() {
+        "yaml" => match yaml::parse(&case.text) {
+            Ok(value) => Native::Output(value.to_string()),
+            Err(error) => match error.as_helm_says() {
+                Some(words) => Native::Failed(words),
+                None => Native::Refused(error.to_string()),
+            },
+        },
+        "schema" => match Schema::compile(case.text.as_bytes()) {
+            Err(error) => Native::Refused(error.to_string()),
+            Ok(schema) => match schema.validate(&case.values) {
+                Ok(()) => Native::Output(String::new()),
+                Err(error) => Native::Failed(error.to_string()),
+            },
+        },
+        "template" => template(case),
+        "chart" => chart(case),
+        op => panic!("unknown op {op}"),
+    }
+}
+
+fn template(case: &Case) -> Native {
+    let file = |name: &str, text: &str| File {
+        name: name.to_owned(),
+        data: text.as_bytes().to_vec(),
+    };
+    let chart = Chart::from_files(vec![
+        file("Chart.yaml", "apiVersion: v2\nname: c\nversion: 0.1.0\n"),
+        file("templates/NOTES.txt", &case.text),
+    ])
+    .unwrap();
+    let program = match Program::compile(&chart) {
+        Ok(program) => program,
+        Err(error) => return Native::Refused(error.to_string()),
+    };
+    let values = match &case.values {
+        Value::Null => Value::Object(Map::new()),
+        values => values.clone(),
+    };
+    match program.render(&values, &release(), &Arc::default(), &Limits::default()) {
+        Ok(rendered) => Native::Output(rendered.notes),
+        Err(error) => Native::Failed(error.to_string()),
+    }
+}
+
+fn chart(case: &Case) -> Native {
+    let files = case.files.iter().map(|(name, text)| File {
+        name: name.clone(),
+        data: text.as_bytes().to_vec(),
+    });
+    let chart = match Chart::from_files(files.collect()) {
+        Ok(chart) => chart,
+        Err(error) => return Native::Refused(error.to_string()),
+    };
+    let program = match Program::compile(&chart) {
+        Ok(program) => program,
+        Err(error) => return Native::Refused(error.to_string()),
+    };
+    let schema = match chart.schema.as_ref().map(|text| Schema::compile(text)) {
+        None => None,
+        Some(Ok(schema)) => Some(schema),
+        Some(Err(error)) => return Native::Refused(error.to_string()),
+    };
+    let mut user = Map::new();
+    for text in &case.user {
+        match values::parse(text) {
+            Ok(more) => values::lay_over(&mut user, more),
+            Err(error) => return Native::Failed(error.to_string()),
+        }
+    }
+    let defaults = chart.values.as_object().unwrap();
+    let merged = Value::Object(values::coalesce(defaults, user));
+    if let Some(Err(error)) = schema.map(|schema| schema.validate(&merged)) {
+        return Native::Failed(error.to_string());
+    }
+    match crate::render(&program, &merged) {
+        Ok(text) => Native::Output(text),
+        Err(error) => Native::Failed(error.to_string()),
+    }
+}

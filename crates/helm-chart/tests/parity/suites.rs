@@ -1,0 +1,121 @@
+//! The test suites of Go, of Helm and of Helm's libraries, asked of both programs.
+//!
+//! `known.txt` holds what is known to differ, one case a line. A difference that is not there fails the test, and so does a line
+//! that no longer differs: the list gets shorter, never longer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use crate::oracle::{Case, Native, Verdict, ask, judge};
+use crate::root;
+
+/// One in so many cases is judged in every run; the whole is judged where `FLASHJOB_SUITES` is `all`.
+const SAMPLE: usize = 10;
+
+#[derive(Default)]
+struct Count {
+    by: BTreeMap<Verdict, usize>,
+}
+
+/// How a difference is named in `known.txt`.
+fn name(case: &Case, verdict: Verdict) -> String {
+    let mut name = format!("{verdict:?} {} {:?}", case.suite, case.text);
+    if !case.values.is_null() {
+        name = format!("{name} {}", case.values);
+    }
+    name.chars().take(400).collect()
+}
+
+#[test]
+fn the_suites_of_go_and_helm_differ_only_where_it_is_known() {
+    let all = std::env::var("FLASHJOB_SUITES").is_ok_and(|which| which == "all");
+    let known_file = root().join("parity/known.txt");
+    let known_text = fs::read_to_string(&known_file).unwrap_or_default();
+    let known: BTreeSet<&str> = known_text
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect();
+    let (mut counts, mut found) = (BTreeMap::<String, Count>::new(), BTreeSet::new());
+    let mut problems = Vec::new();
+    for (index, case) in ask(&["suites"], &[]).iter().enumerate() {
+        if case.error == "takes too long" || !all && index % SAMPLE != 0 {
+            continue;
+        }
+        let (verdict, native) = judge(case);
+        let count = counts.entry(case.suite.clone()).or_default();
+        *count.by.entry(verdict).or_default() += 1;
+        if matches!(verdict, Verdict::Equal | Verdict::Refused) {
+            continue;
+        }
+        let name = name(case, verdict);
+        if !known.contains(name.as_str()) {
+            problems.push(format!("{name}\n{}", difference(case, &native)));
+        }
+        found.insert(name);
+    }
+    print(&counts);
+    if std::env::var_os("FLASHJOB_WRITE").is_some() {
+        let lines: Vec<String> = found.into_iter().collect();
+        fs::write(&known_file, format!("{}\n", lines.join("\n"))).unwrap();
+        return;
+    }
+    if all {
+        let gone = known.iter().filter(|line| !found.contains(**line));
+        problems.extend(gone.map(|line| format!("no longer differs, take it out: {line}")));
+    }
+    assert!(
+        problems.is_empty(),
+        "{}:\n{}",
+        problems.len(),
+        problems.join("\n")
+    );
+}
+
+/// Texts of the YAML suites, changed by chance; `FLASHJOB_MUTATIONS` says how many, and with which seed: `5000:1`.
+#[test]
+fn yaml_that_was_changed_by_chance_is_read_and_written_alike() {
+    let asked = std::env::var("FLASHJOB_MUTATIONS").unwrap_or_else(|_| "500:1".to_owned());
+    let (count, seed) = asked.split_once(':').unwrap_or((&asked, "1"));
+    let mut problems = Vec::new();
+    let cases = ask(&["mutations", seed, count], &[]);
+    for case in &cases {
+        let (verdict, native) = judge(case);
+        if !matches!(verdict, Verdict::Equal | Verdict::Refused) {
+            let name = name(case, verdict);
+            problems.push(format!("{name}\n{}", difference(case, &native)));
+        }
+    }
+    assert!(
+        problems.is_empty(),
+        "{} of {}:\n{}",
+        problems.len(),
+        cases.len(),
+        problems.join("\n")
+    );
+}
+
+fn difference(case: &Case, native: &Native) -> String {
+    let helm = match &case.output {
+        Some(output) => format!("{output:?}"),
+        None => format!("error: {}", case.error),
+    };
+    format!("  helm:   {helm}\n  native: {native:?}")
+}
+
+/// The table of `docs/parity.md`.
+fn print(counts: &BTreeMap<String, Count>) {
+    println!("| suite | cases | equal | refused at load | printed differently | fails | accepts |");
+    println!("|---|---|---|---|---|---|---|");
+    for (suite, count) in counts {
+        let of = |verdict| count.by.get(&verdict).copied().unwrap_or(0);
+        let cases: usize = count.by.values().sum();
+        println!(
+            "| {suite} | {cases} | {} | {} | {} | {} | {} |",
+            of(Verdict::Equal),
+            of(Verdict::Refused),
+            of(Verdict::Mismatch),
+            of(Verdict::Fails),
+            of(Verdict::Accepts)
+        );
+    }
+}
