@@ -642,3 +642,29 @@ fn a_device_that_akri_has_not_discovered_is_told_at_once_by_message_reason_and_e
     assert!(first.len() == 1 && first[0].starts_with(words), "{first:?}");
     assert!(told(&status).is_empty(), "said once");
 }
+
+/// Where it had one, it would rest until then and be missed anew, again and again.
+#[test]
+fn a_device_that_is_tried_again_and_not_discovered_has_no_time_of_a_next_attempt() {
+    let mut spec = spec(1);
+    spec["backoffLimitPerDevice"] = json!(3);
+    let mut scene = Scene::of(&spec);
+    scene.inventory.delete(&uuid(0));
+    scene.stored(|status| {
+        status.devices = vec![DeviceStatus {
+            uuid: uuid(0),
+            phase: "Waiting".into(),
+            earlier_failures: vec!["ContactFailed".into()],
+            ..DeviceStatus::default()
+        }];
+    });
+    let plan = scene.plan(60);
+    let view = &plan.views[0];
+    assert_eq!(view.reason, Reason::DeviceNotFound);
+    assert!(plan.missing.contains_key(&0), "{:?}", plan.missing);
+    let entry = super::devices::entry_of_view(&scene.job, view, &plan);
+    assert_eq!(entry.next_time, None);
+    scene.stored(|status| status.devices.clear());
+    let entry = super::devices::entry_of_view(&scene.job, view, &plan);
+    assert_eq!(entry.next_time, plan.missing.get(&0).copied().map(Time));
+}
