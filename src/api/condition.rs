@@ -17,7 +17,6 @@ use strum::{Display, EnumString, IntoStaticStr, VariantArray};
     IntoStaticStr,
     VariantArray,
 )]
-#[strum(const_into_str)]
 pub enum ConditionType {
     /// The spec can be carried out.
     Accepted,
@@ -42,8 +41,8 @@ pub enum ConditionType {
 impl ConditionType {
     /// The word as the API shows it.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        self.into_str()
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -62,7 +61,6 @@ impl ConditionType {
     IntoStaticStr,
     VariantArray,
 )]
-#[strum(const_into_str)]
 pub enum Reason {
     // Jobs
     /// The spec was accepted.
@@ -258,7 +256,7 @@ pub enum Reason {
 impl Reason {
     /// The word as the API shows it.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        self.into_str()
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }

@@ -257,7 +257,6 @@ pub struct InFlightLimit {
     strum::EnumString,
     strum::IntoStaticStr,
 )]
-#[strum(const_into_str)]
 pub enum LimitBy {
     /// The Akri Configuration.
     #[default]

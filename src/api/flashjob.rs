@@ -222,7 +222,6 @@ pub struct FlashJobSpec {
     strum::EnumString,
     strum::IntoStaticStr,
 )]
-#[strum(const_into_str)]
 pub enum MismatchPolicy {
     /// Nothing.
     Ignore,

@@ -17,7 +17,6 @@ use strum::{Display, EnumString, IntoStaticStr, VariantArray};
     IntoStaticStr,
     VariantArray,
 )]
-#[strum(const_into_str)]
 pub enum Phase {
     /// Nothing is in flight and the job is not finished.
     InProgress,
@@ -32,8 +31,8 @@ pub enum Phase {
 impl Phase {
     /// The word as the API shows it.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        self.into_str()
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -52,7 +51,6 @@ impl Phase {
     IntoStaticStr,
     VariantArray,
 )]
-#[strum(const_into_str)]
 pub enum StepState {
     /// Its devices are flashed.
     Running,
@@ -65,8 +63,8 @@ pub enum StepState {
 impl StepState {
     /// The word as the API shows it.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        self.into_str()
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -85,7 +83,6 @@ impl StepState {
     IntoStaticStr,
     VariantArray,
 )]
-#[strum(const_into_str)]
 pub enum DevicePhase {
     /// Not begun.
     Pending,
@@ -110,7 +107,7 @@ pub enum DevicePhase {
 impl DevicePhase {
     /// The word as the API shows it.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        self.into_str()
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }

@@ -83,7 +83,6 @@ pub struct PropertyRequirement {
     strum::EnumString,
     strum::IntoStaticStr,
 )]
-#[strum(const_into_str)]
 pub enum PropertyOperator {
     /// The property has one of the values.
     #[default]
@@ -245,7 +244,6 @@ pub struct Verification {
     strum::EnumString,
     strum::IntoStaticStr,
 )]
-#[strum(const_into_str)]
 pub enum VerificationMode {
     /// Nothing is read back.
     None,
@@ -270,7 +268,6 @@ pub enum VerificationMode {
     strum::EnumString,
     strum::IntoStaticStr,
 )]
-#[strum(const_into_str)]
 pub enum AlreadyAtVersion {
     /// It is flashed.
     #[default]
