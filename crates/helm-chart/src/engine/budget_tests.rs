@@ -492,6 +492,10 @@ fn render(
     "{{ range 1000000 }}{{ regexMatch (print \"(\\\\pL{4})\" .) \"b\" }}{{ end }}",
     Bound::Size
 )]
+#[case::groups_that_capture(
+    "{{ $p := repeat 2000 \"(a|b)\" }}{{ regexReplaceAll $p (repeat 100000 \"a\") \"$1\" }}",
+    Bound::Size
+)]
 #[case::a_long_pattern(
     "{{ $p := repeat 100000 \"\\\\pL\" }}{{ regexMatch (print \"[\" $p \"]\") \"b\" }}",
     Bound::Steps

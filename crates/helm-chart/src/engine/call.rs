@@ -7,6 +7,7 @@ use super::describe::Described;
 use super::error::RenderError;
 use super::evaluate::Outcome;
 use super::functions::{self, BYTES_OF_STEP, Call, FunctionError, Param};
+use super::octets;
 use super::value::{Dict, DictType, Entries, ListType, Value};
 
 /// Elements that a function looks at for the price of a step.
@@ -41,6 +42,7 @@ impl<'t> Execution<'_, 't> {
         self.state
             .spend(work(&values))
             .map_err(|error| self.place(whole, *error))?;
+        let values = octets::adapted(name, values);
         let outcome = (function.body)(
             &mut Call {
                 name,

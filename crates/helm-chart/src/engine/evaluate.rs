@@ -40,8 +40,8 @@ pub struct State {
     began: Instant,
     /// Steps at which the time is looked at next.
     look_at: u64,
-    /// Regular expressions that were compiled, by their text.
-    patterns: HashMap<Rc<str>, Rc<Pattern>>,
+    /// Regular expressions that were compiled, by their text and whether their groups capture.
+    patterns: HashMap<(Rc<str>, bool), Rc<Pattern>>,
 }
 
 /// Steps between two looks at the time.
@@ -75,15 +75,17 @@ impl State {
     }
 
     /// A compiled expression that was used before.
-    pub(super) fn pattern(&self, text: &str) -> Option<Rc<Pattern>> {
-        self.patterns.get(text).map(Rc::clone)
+    pub(super) fn pattern(&self, text: &Rc<str>, captures: bool) -> Option<Rc<Pattern>> {
+        self.patterns
+            .get(&(Rc::clone(text), captures))
+            .map(Rc::clone)
     }
 
-    pub(super) fn keep_pattern(&mut self, text: Rc<str>, pattern: Rc<Pattern>) {
+    pub(super) fn keep_pattern(&mut self, text: Rc<str>, captures: bool, pattern: Rc<Pattern>) {
         if self.patterns.len() >= MAX_PATTERNS {
             self.patterns.clear();
         }
-        self.patterns.insert(text, pattern);
+        self.patterns.insert((text, captures), pattern);
     }
 
     /// Runs a named template; its text. `None` if there is none of that name.

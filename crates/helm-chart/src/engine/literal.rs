@@ -31,7 +31,7 @@ pub(super) fn number(text: &str) -> Result<(), String> {
 /// Checks the escapes of a string or character constant, given with its quotes.
 ///
 /// # Errors
-/// If Go refuses it, or it stands for bytes that are no UTF-8.
+/// If Go refuses it.
 pub(super) fn escapes(text: &str) -> Result<(), String> {
     let quote = text.as_bytes()[0];
     let mut rest = &text[1..text.len() - 1];
@@ -44,6 +44,17 @@ pub(super) fn escapes(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// The byte beyond ASCII that an escape stands for: it may be a part of a character only.
+pub(super) fn high_byte(escape: &str) -> Option<u8> {
+    let (digits, radix) = match escape.as_bytes().first()? {
+        b'x' => (escape.get(1..3)?, 16),
+        _ => (escape.get(0..3)?, 8),
+    };
+    u8::from_str_radix(digits, radix)
+        .ok()
+        .filter(|byte| *byte >= 0x80)
+}
+
 fn escape_length(escape: &str, quote: u8) -> Option<usize> {
     let code = |start: usize, end: usize, radix: u32| {
         let digits = escape.get(start..end)?;
@@ -53,8 +64,8 @@ fn escape_length(escape: &str, quote: u8) -> Option<usize> {
     match *escape.as_bytes().first()? {
         b'a' | b'b' | b'f' | b'n' | b'r' | b't' | b'v' | b'\\' => Some(1),
         byte @ (b'"' | b'\'') => (byte == quote).then_some(1),
-        b'x' => code(1, 3, 16).filter(|code| *code < 0x80).map(|_| 3),
-        b'0'..=b'7' => code(0, 3, 8).filter(|code| *code < 0x80).map(|_| 3),
+        b'x' => code(1, 3, 16).map(|_| 3),
+        b'0'..=b'7' => code(0, 3, 8).filter(|code| *code < 0x100).map(|_| 3),
         b'u' => code(1, 5, 16).and_then(char::from_u32).map(|_| 5),
         b'U' => code(1, 9, 16).and_then(char::from_u32).map(|_| 9),
         _ => None,
@@ -92,7 +103,8 @@ mod tests {
     #[case(r"'\''", true)]
     #[case(r#""\'""#, false)]
     #[case(r#""\q""#, false)]
-    #[case(r#""\xff""#, false)]
+    #[case(r#""\xff\377""#, true)]
+    #[case(r#""\400""#, false)]
     #[case(r#""\ud800""#, false)]
     #[case(r#""\x4""#, false)]
     fn escapes_follow_go(#[case] text: &str, #[case] valid: bool) {

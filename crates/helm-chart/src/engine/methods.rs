@@ -5,6 +5,7 @@ use base64::Engine as _;
 use super::evaluate::State;
 use super::functions::{BYTES_OF_STEP, FunctionError, Param, pattern_steps, text};
 use super::glob::Glob;
+use super::octets;
 use super::value::{Dict, DictType, Entries, List, ListType, Value};
 use super::{ELEMENT, ENTRY};
 
@@ -108,13 +109,9 @@ fn content(state: &mut State, receiver: &Value, name: &str) -> Result<Vec<u8>, F
     Ok(list.bytes())
 }
 
-fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, FunctionError> {
-    let message = || {
-        FunctionError::new(format!(
-            "file {name:?} is no UTF-8 text, which this engine cannot print"
-        ))
-    };
-    String::from_utf8(bytes).map_err(|_| message())
+#[allow(clippy::unnecessary_wraps)] // the signature of the conversions
+fn utf8(_: &str, bytes: Vec<u8>) -> Result<String, FunctionError> {
+    Ok(octets::string(bytes))
 }
 
 fn get(state: &mut State, receiver: &Value, arguments: &[Value]) -> Outcome {

@@ -263,6 +263,10 @@ pub fn quote_char(character: char, ascii: bool) -> String {
 
 fn escape(character: char, quote: char, ascii: bool, out: &mut String) {
     let code = u32::from(character);
+    if let Some(byte) = super::octets::byte(character) {
+        out.extend(format!("\\x{byte:02x}").chars());
+        return;
+    }
     match character {
         '\\' => out.push_str("\\\\"),
         c if c == quote => out.extend(['\\', c]),

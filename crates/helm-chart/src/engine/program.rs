@@ -10,6 +10,7 @@ use super::context;
 use super::error::{CompileError, RenderError, RenderErrorKind};
 use super::evaluate::State;
 use super::functions::{self, Call};
+use super::octets;
 use super::source::Templates;
 use super::survey::Survey;
 use super::value::{Value, break_cycles};
@@ -160,7 +161,13 @@ impl Program {
             root.insert("Template".into(), context::template(name, &base));
             match state.run(name, &Value::Dict(root.clone())) {
                 Some(Ok(text)) => {
-                    rendered.insert(name.clone(), text.replace("<no value>", ""));
+                    let text = octets::normal(text.replace("<no value>", ""));
+                    if octets::has(&text) && !name.ends_with("NOTES.txt") {
+                        let message = format!("{name}: YAML parse error: the text is not UTF-8");
+                        failed = Some(RenderError::new(RenderErrorKind::Document, message));
+                        break;
+                    }
+                    rendered.insert(name.clone(), octets::replaced(&text).into_owned());
                 }
                 Some(Err(error)) => {
                     failed = Some(*error);

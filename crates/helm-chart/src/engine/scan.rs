@@ -129,7 +129,7 @@ pub fn scan(source: &str) -> Result<(Normal, Vec<Action<'_>>), SyntaxError> {
             let mut from = inside;
             for (at, length, instead) in lexer.edits {
                 normal.push(&source[from..at], from);
-                normal.push(instead, at);
+                normal.push(&instead, at);
                 from = at + length;
             }
             normal.push(&source[from..content_end], from);

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use serde_json::Value as Json;
 
 use super::functions::FunctionError;
+use super::octets;
 
 mod container;
 mod json;
@@ -132,7 +133,11 @@ impl Value {
     /// A string.
     #[must_use]
     pub fn string(text: impl AsRef<str>) -> Self {
-        Self::String(Rc::from(text.as_ref()))
+        let text = text.as_ref();
+        if octets::has(text) {
+            return Self::String(octets::normal(text.to_owned()).into());
+        }
+        Self::String(Rc::from(text))
     }
 
     /// A `[]interface {}`.
@@ -237,7 +242,7 @@ impl From<&str> for Value {
 
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        Self::String(Rc::from(text))
+        Self::String(Rc::from(octets::normal(text)))
     }
 }
 

@@ -29,6 +29,8 @@ struct Item {
 struct Group {
     /// `(` or `(?:`
     opening: &'static str,
+    /// Whether Go counts it as a level.
+    level: bool,
     /// Flags to return to.
     flags: Flags,
     /// Alternatives that are complete.
@@ -81,7 +83,7 @@ impl Group {
                 .map(|item| item.copies)
                 .max()
                 .unwrap_or(0),
-            height: height.unwrap_or(0) + u32::from(several) + u32::from(self.opening == "("),
+            height: height.unwrap_or(0) + u32::from(several) + u32::from(self.level),
         }
     }
 }
@@ -94,6 +96,8 @@ struct Translator<'a> {
     group: Group,
     captures: usize,
     names: Vec<(String, usize)>,
+    /// Whether anybody asks for what groups matched.
+    capturing: bool,
     /// Where the repetition began that was read last, if that was the last thing read.
     repetition: Option<&'a str>,
 }
@@ -103,6 +107,18 @@ struct Translator<'a> {
 /// # Errors
 /// If Go refuses it, in Go's words.
 pub(crate) fn translate(pattern: &str) -> Outcome<Translated> {
+    translated(pattern, true)
+}
+
+/// The same without groups that capture, which cost memory and time with every step of a search.
+///
+/// # Errors
+/// If Go refuses it, in Go's words.
+pub(crate) fn translate_uncaptured(pattern: &str) -> Outcome<Translated> {
+    translated(pattern, false)
+}
+
+fn translated(pattern: &str, capturing: bool) -> Outcome<Translated> {
     let mut translator = Translator {
         whole: pattern,
         rest: pattern,
@@ -111,6 +127,7 @@ pub(crate) fn translate(pattern: &str) -> Outcome<Translated> {
         group: Group::default(),
         captures: 0,
         names: Vec::new(),
+        capturing,
         repetition: None,
     };
     while let Some(character) = translator.rest.chars().next() {
@@ -205,7 +222,8 @@ impl<'a> Translator<'a> {
 
     fn capture(&mut self) {
         self.captures += 1;
-        self.enter("(", self.flags);
+        self.enter(if self.capturing { "(" } else { "(?:" }, self.flags);
+        self.group.level = true;
     }
 
     fn enter(&mut self, opening: &'static str, flags: Flags) {

@@ -5,8 +5,8 @@ mod floats;
 
 use super::{MAX_OUTPUT, Outcome, refuse};
 use crate::engine::functions::FunctionError;
-use crate::engine::number;
 use crate::engine::value::{Dict, DictType, Kind, List, ListType, MAX_NESTING, Object, Value};
+use crate::engine::{number, octets};
 
 /// Flags, width and precision of a directive.
 #[derive(Clone, Copy, Default)]
@@ -170,7 +170,7 @@ impl Printer {
         match verb {
             'v' if self.flags.sharp_v => self.pad(&number::quote(self.truncated(text), false)),
             'v' | 's' => self.pad(self.truncated(text).to_owned().as_str()),
-            'x' | 'X' => self.hexadecimal(text.as_bytes(), verb == 'X'),
+            'x' | 'X' => self.hexadecimal(&octets::bytes(text), verb == 'X'),
             'q' => {
                 let text = self.truncated(text);
                 let backquotable =
@@ -211,15 +211,16 @@ impl Printer {
         if list.kind() == ListType::Bytes
             && (matches!(verb, 's' | 'q' | 'x' | 'X') || self.flags.sharp_v)
         {
-            let bytes = list.bytes();
-            return match (String::from_utf8(bytes), verb) {
-                (Err(error), 'x' | 'X') => {
-                    self.hexadecimal(error.as_bytes(), verb == 'X');
-                    Ok(())
-                }
-                (Ok(text), 's' | 'q' | 'x' | 'X') => self.string(&text, verb, &Value::Nil),
-                _ => Err(refuse("printing these bytes")),
-            };
+            if matches!(verb, 's' | 'q' | 'x' | 'X') {
+                return self.string(&octets::string(list.bytes()), verb, &Value::Nil);
+            }
+            let digits: Vec<String> = list
+                .bytes()
+                .iter()
+                .map(|byte| format!("{byte:#x}"))
+                .collect();
+            self.out.extend(["[]byte{", &digits.join(", "), "}"]);
+            return Ok(());
         }
         let sharp = self.flags.sharp_v;
         if sharp {

@@ -7,6 +7,7 @@ use super::weight::weigh;
 use super::{Call, Function, FunctionError, Param, text};
 use crate::engine::format;
 use crate::engine::number::is_print;
+use crate::engine::octets;
 use crate::engine::value::{DictType, List, Value};
 
 type Outcome = Result<Value, FunctionError>;
@@ -112,7 +113,7 @@ fn call_value(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
 fn len(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let length = match &arguments[0] {
         Value::Nil | Value::NilInterface => return Err(FunctionError::new("len of nil pointer")),
-        Value::String(text) => text.len(),
+        Value::String(text) => octets::len(text),
         Value::List(list) => list.len(),
         Value::Dict(dict) => dict.len(),
         other => {
@@ -136,7 +137,10 @@ fn index(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
                 return Err(FunctionError::new("index of nil pointer"));
             }
             Value::List(list) => element(list, index)?,
-            Value::String(text) => Value::Byte(text.as_bytes()[position(index, text.len())?]),
+            Value::String(text) => {
+                let bytes = octets::bytes(text);
+                Value::Byte(bytes[position(index, bytes.len())?])
+            }
             Value::Dict(dict) => match index {
                 Value::String(key) => match (dict.get(key), dict.kind()) {
                     (Some(value), _) => value,

@@ -2,6 +2,7 @@
 
 use super::support::{DIGIT, LETTER, LOWER, Outcome, TITLE, UPPER, done, lower, title, upper};
 use super::{Call, Function, Param, text};
+use crate::engine::octets;
 use crate::engine::value::Value;
 
 use Param::String as Text;
@@ -39,8 +40,11 @@ fn to_upper(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
 }
 
 /// Bytes taken for characters, as the library behind `initials` and `nospace` does.
-fn latin(source: &str) -> impl Iterator<Item = char> + '_ {
-    source.bytes().map(char::from)
+fn latin(source: &str) -> impl Iterator<Item = char> {
+    octets::bytes(source)
+        .into_owned()
+        .into_iter()
+        .map(char::from)
 }
 
 fn initials(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {

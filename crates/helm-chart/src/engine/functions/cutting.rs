@@ -1,7 +1,10 @@
 //! Text: cutting, splitting, joining, breaking lines. Pure.
 
+use std::borrow::Cow;
+
 use super::support::{Outcome, done, list_of, out_of_range, strslice, strval, utf8};
-use super::{BYTES_OF_STEP, Call, Function, FunctionError, Param, integer, text};
+use super::{BYTES_OF_STEP, Call, Function, Param, integer, text};
+use crate::engine::octets;
 use crate::engine::value::{Dict, DictType, Entries, ListType, Value};
 
 use Param::{Any, Int, String as Text};
@@ -38,14 +41,17 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ),
 ];
 
-/// Bytes `from..to` of a text; a cut inside a character would not be text.
-fn cut(text: &str, from: usize, to: usize) -> Outcome<&str> {
-    if from > to || to > text.len() {
+/// Bytes `from..to` of a text, which may be halves of characters.
+fn cut(text: &str, from: usize, to: usize) -> Outcome<Cow<'_, str>> {
+    if from > to || to > octets::len(text) {
         return Err(out_of_range());
     }
-    text.get(from..to).ok_or_else(|| {
-        FunctionError::new("cutting inside a character is not rendered by this engine")
-    })
+    match text.get(from..to).filter(|_| !octets::has(text)) {
+        Some(part) => Ok(Cow::Borrowed(part)),
+        None => Ok(Cow::Owned(octets::string(
+            octets::bytes(text)[from..to].to_vec(),
+        ))),
+    }
 }
 
 fn size(number: i64) -> Outcome<usize> {
@@ -76,12 +82,12 @@ fn abbrevboth(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
 }
 
 fn abbreviate(source: &str, offset: usize, width: usize) -> Outcome<String> {
-    if source.len() <= width {
+    if octets::len(source) <= width {
         return Ok(source.to_owned());
     }
-    let mut offset = offset.min(source.len());
-    if source.len() - offset < width - 3 {
-        offset = source.len() - (width - 3);
+    let mut offset = offset.min(octets::len(source));
+    if octets::len(source) - offset < width - 3 {
+        offset = octets::len(source) - (width - 3);
     }
     if offset <= 4 {
         return Ok(format!("{}...", cut(source, 0, width - 3)?));
@@ -89,21 +95,25 @@ fn abbreviate(source: &str, offset: usize, width: usize) -> Outcome<String> {
     if width < 7 {
         return Ok(String::new());
     }
-    if offset + width - 3 < source.len() {
-        let rest = cut(source, offset, source.len())?;
+    if offset + width - 3 < octets::len(source) {
+        let rest = cut(source, offset, octets::len(source))?;
         // A nested width below four is an error that Go drops together with the text.
         return Ok(format!(
             "...{}",
             if width - 3 < 4 {
                 String::new()
             } else {
-                abbreviate(rest, 0, width - 3)?
+                abbreviate(&rest, 0, width - 3)?
             }
         ));
     }
     Ok(format!(
         "...{}",
-        cut(source, source.len() - (width - 3), source.len())?
+        cut(
+            source,
+            octets::len(source) - (width - 3),
+            octets::len(source)
+        )?
     ))
 }
 
@@ -153,7 +163,7 @@ fn pieces(call: &mut Call<'_>, source: &str, separator: &str, limit: i64) -> Out
     };
     // Once as text of its own, once as a value.
     call.elements(most.min(limit).saturating_mul(2))?;
-    call.charge(source.len().saturating_mul(2))?;
+    call.charge(octets::len(source).saturating_mul(2))?;
     if !separator.is_empty() {
         return Ok(source.splitn(limit, separator).map(str::to_owned).collect());
     }
@@ -201,7 +211,7 @@ fn substr(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
         integer(arguments, 1),
         text(arguments, 2),
     );
-    let length = source.len();
+    let length = octets::len(&source);
     let part = if start < 0 {
         cut(&source, 0, size(end)?)?
     } else if usize::try_from(end).is_ok_and(|end| end <= length) {
@@ -214,12 +224,12 @@ fn substr(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
 
 fn trunc(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let (count, source) = (integer(arguments, 0), text(arguments, 1));
-    let length = source.len();
+    let length = octets::len(&source);
     let width = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
     let part = match (count < 0, width < length) {
         (true, true) => cut(&source, length - width, length)?,
         (false, true) => cut(&source, 0, width)?,
-        (_, false) => &source,
+        (_, false) => Cow::Borrowed(&*source),
     };
     done(call, part)
 }

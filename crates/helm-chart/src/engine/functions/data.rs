@@ -12,10 +12,10 @@ use super::weight::{self, weigh, weigh_text};
 use super::{Call, Function, FunctionError, Param, text};
 use crate::engine::ELEMENT;
 use crate::engine::error::{NO_MISTAKE, RenderError, RenderErrorKind};
-use crate::engine::number;
 use crate::engine::value::{
     Dict, DictType, Entries, List, ListType, MAX_NESTING, Value, field_name,
 };
+use crate::engine::{number, octets};
 use crate::yaml::{self, Encoding, Node};
 
 use Param::{Any, String as Text};
@@ -343,6 +343,7 @@ fn write_string(text: &str, style: Style, out: &mut String) {
             '\0'..='\u{1f}' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
                 let _ = write!(out, "\\u{:04x}", u32::from(character));
             }
+            _ if octets::byte(character).is_some() => out.push_str("\\ufffd"),
             _ => out.push(character),
         }
     }

@@ -6,6 +6,7 @@ use sha1::Digest as _;
 
 use super::support::{Outcome, done, utf8};
 use super::{Call, Function, FunctionError, Param, text};
+use crate::engine::octets;
 use crate::engine::value::Value;
 
 use Param::String as Text;
@@ -16,7 +17,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
         "adler32sum",
         Function::new(&[Text], |call, a| {
             call.work(text(a, 0).len() / 64)?;
-            done(call, adler32(text(a, 0).as_bytes()).to_string())
+            done(call, adler32(&octets::bytes(&text(a, 0))).to_string())
         }),
     ),
     ("b32dec", Function::new(&[Text], b32dec)),
@@ -25,21 +26,24 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
         Function::new(&[Text], |call, a| {
             call.charge(text(a, 0).len())?;
             call.work(text(a, 0).len() / 16)?;
-            done(call, b32enc(text(a, 0).as_bytes()))
+            done(call, b32enc(&octets::bytes(&text(a, 0))))
         }),
     ),
     ("b64dec", Function::new(&[Text], b64dec)),
     (
         "b64enc",
         Function::new(&[Text], |call, a| {
-            done(call, STANDARD.encode(text(a, 0).as_bytes()))
+            done(call, STANDARD.encode(octets::bytes(&text(a, 0))))
         }),
     ),
     (
         "sha1sum",
         Function::new(&[Text], |call, a| {
             call.work(text(a, 0).len() / 64)?;
-            done(call, hex::encode(sha1::Sha1::digest(text(a, 0).as_bytes())))
+            done(
+                call,
+                hex::encode(sha1::Sha1::digest(octets::bytes(&text(a, 0)))),
+            )
         }),
     ),
     (
@@ -48,7 +52,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
             call.work(text(a, 0).len() / 64)?;
             done(
                 call,
-                hex::encode(sha2::Sha256::digest(text(a, 0).as_bytes())),
+                hex::encode(sha2::Sha256::digest(octets::bytes(&text(a, 0)))),
             )
         }),
     ),
@@ -58,7 +62,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
             call.work(text(a, 0).len() / 64)?;
             done(
                 call,
-                hex::encode(sha2::Sha512::digest(text(a, 0).as_bytes())),
+                hex::encode(sha2::Sha512::digest(octets::bytes(&text(a, 0)))),
             )
         }),
     ),

@@ -32,6 +32,8 @@ const COMPILED: usize = 200;
 const BYTE_COMPILED: usize = 100;
 /// Bytes of a program that are built for the price of a step.
 const PROGRAM_OF_STEP: usize = 64;
+/// Bytes of a program for each byte that a group takes in a search.
+const BYTES_OF_STATE: usize = 2;
 /// Bytes of text that the smallest program looks through for the price of a step.
 const TEXT_OF_STEP: usize = 8;
 /// Bytes that are looked through again after each match, for the price of a step.
@@ -52,13 +54,17 @@ pub(in crate::engine) const fn pattern_steps(length: usize) -> usize {
 }
 
 /// The compiled form of a pattern of Go's, accounted for.
-pub(super) fn compile(call: &mut Call<'_>, text: &Rc<str>) -> Outcome<Rc<Pattern>> {
-    if let Some(known) = call.state.pattern(text) {
+pub(super) fn compile(call: &mut Call<'_>, text: &Rc<str>, captures: bool) -> Outcome<Rc<Pattern>> {
+    if let Some(known) = call.state.pattern(text, captures) {
         return Ok(known);
     }
     call.work(pattern_steps(text.len()))?;
-    let translated =
-        go_regexp::translate(text).map_err(|error| FunctionError::new(error.to_string()))?;
+    let translated = if captures {
+        go_regexp::translate(text)
+    } else {
+        go_regexp::translate_uncaptured(text)
+    };
+    let translated = translated.map_err(|error| FunctionError::new(error.to_string()))?;
     for (index, limit) in PROGRAMS.into_iter().enumerate() {
         call.work(limit / PROGRAM_OF_STEP)?;
         call.charge(limit + CACHE)?;
@@ -69,7 +75,10 @@ pub(super) fn compile(call: &mut Call<'_>, text: &Rc<str>) -> Outcome<Rc<Pattern
             .build();
         match built {
             Ok(regex) => {
-                let weight = 1 << (2 * index);
+                // A search that captures keeps all groups for every state of the program.
+                let groups = if captures { regex.captures_len() } else { 1 };
+                call.charge(groups.saturating_mul(limit / BYTES_OF_STATE))?;
+                let weight = groups << (2 * index);
                 let names = translated.names;
                 let pattern = Rc::new(Pattern {
                     regex,
@@ -77,7 +86,7 @@ pub(super) fn compile(call: &mut Call<'_>, text: &Rc<str>) -> Outcome<Rc<Pattern
                     weight,
                 });
                 call.state
-                    .keep_pattern(Rc::clone(text), Rc::clone(&pattern));
+                    .keep_pattern(Rc::clone(text), captures, Rc::clone(&pattern));
                 return Ok(pattern);
             }
             Err(regex::Error::CompiledTooBig(_)) => {}

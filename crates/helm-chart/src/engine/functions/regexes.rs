@@ -48,8 +48,16 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
 
 /// The pattern, and the text that it is about to look through.
 fn compiled(call: &mut Call<'_>, arguments: &[Value]) -> Outcome<(Rc<Pattern>, Rc<str>)> {
+    looked(call, arguments, false)
+}
+
+fn looked(
+    call: &mut Call<'_>,
+    arguments: &[Value],
+    captures: bool,
+) -> Outcome<(Rc<Pattern>, Rc<str>)> {
     let source = text(arguments, 1);
-    let pattern = compile(call, &text(arguments, 0))?;
+    let pattern = compile(call, &text(arguments, 0), captures)?;
     pattern.look(call, &source)?;
     Ok((pattern, source))
 }
@@ -135,7 +143,7 @@ fn replace(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let most = |found: &Captures<'_>| {
         template.len() + template.matches('$').count() * found.get_match().len()
     };
-    let names = compile(call, &text(arguments, 0))?;
+    let names = compile(call, &text(arguments, 0), true)?;
     rewrite(call, arguments, most, |found, out| {
         expand(&template, &names.names, found, out);
     })
@@ -153,7 +161,8 @@ fn rewrite(
     most: impl Fn(&Captures<'_>) -> usize,
     mut write: impl FnMut(&Captures<'_>, &mut String),
 ) -> Outcome {
-    let (pattern, source) = compiled(call, arguments)?;
+    let captures = !call.name.ends_with("Literal");
+    let (pattern, source) = looked(call, arguments, captures)?;
     let mut out = String::new();
     let mut copied = 0;
     for found in pattern.regex.captures_iter(&source) {

@@ -7,6 +7,7 @@ use regex::Regex;
 use super::weight::weigh;
 use super::{BYTES_OF_STEP, Call, FunctionError};
 use crate::engine::format;
+use crate::engine::octets;
 use crate::engine::value::{DictType, Kind, List, ListType, MAX_NESTING, Value};
 
 pub(super) type Outcome<T = Value> = Result<T, FunctionError>;
@@ -24,11 +25,10 @@ pub(super) fn list_of(kind: ListType, items: Vec<Value>) -> Outcome {
     Ok(Value::List(List::new(kind, items)))
 }
 
-/// Bytes that have to be text: this engine has no other strings.
+/// The string of these bytes.
+#[allow(clippy::unnecessary_wraps)] // the end of many functions
 pub(super) fn utf8(bytes: Vec<u8>) -> Outcome<String> {
-    String::from_utf8(bytes).map_err(|_| {
-        FunctionError::new("the result is not text in UTF-8, which this engine does not render")
-    })
+    Ok(octets::string(bytes))
 }
 
 /// What Go's run time says of an index outside of a string or list.

@@ -11,7 +11,7 @@ pub(super) struct Lexer<'a> {
     /// The previous token ended right here and was an operand: another operand needs a space.
     pub(super) joined: bool,
     /// Where the parser needs other text: offset, length, and what stands there instead.
-    pub(super) edits: Vec<(usize, usize, &'static str)>,
+    pub(super) edits: Vec<(usize, usize, String)>,
 }
 
 /// Words after which the parser wants a space, Go does not.
@@ -52,7 +52,7 @@ impl<'a> Lexer<'a> {
                 Ok(())
             }
             '|' if self.is_surplus(&rest[1..]) => {
-                self.edits.push((self.position, 1, " "));
+                self.edits.push((self.position, 1, " ".to_owned()));
                 self.position += 1;
                 self.joined = false;
                 Ok(())
@@ -86,7 +86,7 @@ impl<'a> Lexer<'a> {
 
     /// Lets an operand follow without a space, which the parser then finds there.
     fn part(&mut self) {
-        self.edits.push((self.position, 0, " "));
+        self.edits.push((self.position, 0, " ".to_owned()));
         self.joined = false;
     }
 
@@ -126,12 +126,35 @@ impl<'a> Lexer<'a> {
                 '\\' => escaped = true,
                 _ if character == quote => {
                     literal::escapes(&rest[..=offset]).map_err(|message| self.fail(message))?;
+                    self.high_bytes(&rest[..=offset]);
                     return self.string(&rest[..=offset]);
                 }
                 _ => {}
             }
         }
         Err(self.fail("unterminated quoted string or character constant"))
+    }
+
+    /// Has the parser read bytes beyond ASCII as what stands for them.
+    fn high_bytes(&mut self, literal: &str) {
+        let mut at = 1;
+        while let Some(found) = literal[at..].find('\\') {
+            let escape = at + found;
+            let Some(byte) = literal::high_byte(&literal[escape + 1..]) else {
+                at = escape + 2;
+                continue;
+            };
+            // `\xff` or `\377`.
+            let length = 4;
+            at = escape + length;
+            if literal.starts_with('\'') {
+                self.edits
+                    .push((self.position, literal.len(), byte.to_string()));
+            } else {
+                let text = crate::engine::octets::marked(byte).to_string();
+                self.edits.push((self.position + escape, length, text));
+            }
+        }
     }
 
     fn string(&mut self, text: &'a str) -> Result<(), SyntaxError> {

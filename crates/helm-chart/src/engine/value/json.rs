@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use super::{DictType, ListType, MAX_NESTING, Value};
 use crate::engine::error::{NO_MISTAKE, RenderError, RenderErrorKind};
 use crate::engine::functions::FunctionError;
+use crate::engine::octets;
 
 impl Value {
     /// A value of YAML or JSON: every number becomes `float64`.
@@ -56,7 +57,8 @@ impl Value {
             Self::Uint64(value) => Json::from(*value),
             Self::Byte(value) => Json::from(*value),
             Self::Float(value) => float_to_json(*value)?,
-            Self::String(text) => Json::String(text.to_string()),
+            Self::String(text) if ordered => Json::String(text.to_string()),
+            Self::String(text) => Json::String(octets::replaced(text).into_owned()),
             Self::List(list) if matches!(list.kind(), ListType::Nil | ListType::NilStrings) => {
                 Json::Null
             }
@@ -76,7 +78,12 @@ impl Value {
             Self::Dict(dict) => {
                 let entries = dict.entries();
                 let fields = entries.iter().map(|(key, value)| {
-                    Ok((key.to_string(), value.to_json_at(depth + 1, ordered)?))
+                    let key = if ordered {
+                        key.to_string()
+                    } else {
+                        octets::replaced(key).into_owned()
+                    };
+                    Ok((key, value.to_json_at(depth + 1, ordered)?))
                 });
                 Json::Object(fields.collect::<Result<_, FunctionError>>()?)
             }

@@ -1,0 +1,151 @@
+//! Strings that are not UTF-8: Go's strings are bytes, and half a character can be printed, measured and hashed. Pure.
+//!
+//! A byte that belongs to no character is kept as a character of its own from the end of the private use area. A string is always
+//! in its normal form: bytes that together make a character are that character.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use super::value::Value;
+
+/// The first byte of the characters that stand for bytes.
+const MARK: u8 = 0xf4;
+/// What is added to a byte.
+const BASE: u32 = 0x10_ff00;
+
+/// Functions that compare and cut bytes: half of a character is found in a whole one.
+const BYTEWISE: [&str; 15] = [
+    "contains",
+    "hasPrefix",
+    "hasSuffix",
+    "plural",
+    "replace",
+    "split",
+    "splitList",
+    "splitn",
+    "trimAll",
+    "trimPrefix",
+    "trimSuffix",
+    "trimall",
+    "repeat",
+    "indent",
+    "nindent",
+];
+
+/// Functions that go through characters and write them anew: what is none becomes U+FFFD.
+const BY_CHARACTER: [&str; 10] = [
+    "camelcase",
+    "kebabcase",
+    "lower",
+    "snakecase",
+    "swapcase",
+    "title",
+    "untitle",
+    "upper",
+    "html",
+    "js",
+];
+
+/// The byte that a character stands for.
+pub(in crate::engine) fn byte(character: char) -> Option<u8> {
+    u8::try_from(u32::from(character).checked_sub(BASE)?)
+        .ok()
+        .filter(|byte| *byte >= 0x80)
+}
+
+/// The character that stands for a byte.
+pub(in crate::engine) fn marked(byte: u8) -> char {
+    char::from_u32(BASE + u32::from(byte)).unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+/// Whether there is a byte in a text that belongs to no character.
+pub(in crate::engine) fn has(text: &str) -> bool {
+    text.as_bytes().contains(&MARK) && text.chars().any(|character| byte(character).is_some())
+}
+
+/// The bytes of a string.
+pub(in crate::engine) fn bytes(text: &str) -> Cow<'_, [u8]> {
+    if !has(text) {
+        return Cow::Borrowed(text.as_bytes());
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    for character in text.chars() {
+        match byte(character) {
+            Some(byte) => bytes.push(byte),
+            None => bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    Cow::Owned(bytes)
+}
+
+/// How many bytes a string has.
+pub(in crate::engine) fn len(text: &str) -> usize {
+    if has(text) {
+        bytes(text).len()
+    } else {
+        text.len()
+    }
+}
+
+/// The string of these bytes.
+pub(in crate::engine) fn string(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| {
+        let mut text = String::new();
+        for chunk in error.as_bytes().utf8_chunks() {
+            text.push_str(chunk.valid());
+            text.extend(chunk.invalid().iter().copied().map(marked));
+        }
+        text
+    })
+}
+
+/// A text in its normal form.
+pub(in crate::engine) fn normal(text: String) -> String {
+    if has(&text) {
+        string(bytes(&text).into_owned())
+    } else {
+        text
+    }
+}
+
+/// A text in which what is no character is U+FFFD.
+pub(in crate::engine) fn replaced(text: &str) -> Cow<'_, str> {
+    if !has(text) {
+        return Cow::Borrowed(text);
+    }
+    let valid = |character| byte(character).map_or(character, |_| char::REPLACEMENT_CHARACTER);
+    Cow::Owned(text.chars().map(valid).collect())
+}
+
+/// Arguments as a function wants them that does not know of bytes.
+pub(super) fn adapted(name: &str, values: Vec<Value>) -> Vec<Value> {
+    let bytewise = BYTEWISE.contains(&name);
+    let broken = |value: &Value| matches!(value, Value::String(text) if has(text));
+    if !bytewise && !BY_CHARACTER.contains(&name) || !values.iter().any(broken) {
+        return values;
+    }
+    let adapt = |text: &str| -> Rc<str> {
+        if bytewise {
+            let whole = |byte: u8| {
+                if byte.is_ascii() {
+                    char::from(byte)
+                } else {
+                    marked(byte)
+                }
+            };
+            bytes(text)
+                .iter()
+                .copied()
+                .map(whole)
+                .collect::<String>()
+                .into()
+        } else {
+            replaced(text).into()
+        }
+    };
+    let values = values.into_iter().map(|value| match value {
+        Value::String(text) => Value::String(adapt(&text)),
+        other => other,
+    });
+    values.collect()
+}
