@@ -590,7 +590,9 @@ fn nesting_as_deep_as_it_may_be_is_rendered() {
 )]
 #[case::json("{{ fromJson (repeat 100000 \"[\") }}")]
 #[case::yaml("{{ fromYaml (print (repeat 5000 \"[\") (repeat 5000 \"]\")) }}")]
-#[case::a_pattern("{{ mustRegexMatch (print (repeat 1100 \"(\") \"a\" (repeat 1100 \")\")) \"b\" }}")]
+#[case::a_pattern(
+    "{{ mustRegexMatch (print (repeat 1100 \"(\") \"a\" (repeat 1100 \")\")) \"b\" }}"
+)]
 #[case::a_value(
     "{{ $d := dict }}{{ range 5000 }}{{ $d = dict \"a\" $d }}{{ end }}{{ mustToJson $d }}"
 )]
