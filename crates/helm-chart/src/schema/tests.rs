@@ -117,6 +117,8 @@ fn names_are_matched_by_gos_patterns_and_content_is_not_looked_at() {
 #[rstest]
 #[case::a_class_that_the_crate_reads_otherwise(json!({"patternProperties": {r"\p{Greek}": {}}}))]
 #[case::the_name_of_the_file(json!({"$ref": "values.schema.json#/$defs/a", "$defs": {"a": {}}}))]
+#[case::a_cycle_of_anchors(json!({"$ref": "#a", "$defs": {"a": {"$anchor": "a", "allOf": [{"$ref": "#a"}]}}}))]
+#[case::a_name_that_is_there_twice(json!({"$defs": {"a": {"$anchor": "a"}, "b": {"$anchor": "a"}}}))]
 #[case::a_cycle(json!({"properties": {"v": {"$ref": "#/properties/v"}}}))]
 #[case::an_enum_that_the_draft_refuses(json!({"$schema": "http://json-schema.org/draft-07/schema#", "enum": [1, 1.0]}))]
 #[case::a_pattern_that_becomes_too_large(json!({"pattern": r"(\pL{100}){10}"}))]
