@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs what takes too long for every change: outages and refusals of the API server, kills of operator and helm beside a hostile
-# writer, rollouts to many devices, simulated worlds. Each runs even when one before it failed; the summary says which did.
-#   usage: nightly.sh     (KILLS=60 DEVICES=500 RUNS=1 SEEDS=1000)
+# writer, rollouts to many devices, parity with Helm over all suites, simulated worlds. Each runs even when one before it failed; the summary says which did.
+#   usage: nightly.sh     (KILLS=60 DEVICES=500 RUNS=1 SEEDS=1000 MUTATIONS=50000)
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 failed=()
@@ -17,6 +17,8 @@ run() {
 run chaos-api make --no-print-directory chaos-api
 run chaos make --no-print-directory chaos ENGINE=both KILLS="${KILLS:-60}" HOSTILE=1
 run rollout-proof make --no-print-directory rollout-proof DEVICES="${DEVICES:-500}" RUNS="${RUNS:-1}"
+run parity env FLASHJOB_SUITES=all FLASHJOB_MUTATIONS="${MUTATIONS:-50000}:${FIRST_SEED:-$(date +%s)}" \
+  cargo test --locked -p helm-chart --test parity -- --nocapture
 run sim make --no-print-directory sim SEEDS="${SEEDS:-1000}" HOSTILE=1 FIRST_SEED="${FIRST_SEED:-$(date +%s)}"
 
 if [ "${#failed[@]}" -gt 0 ]; then

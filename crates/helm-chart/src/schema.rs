@@ -1,15 +1,23 @@
 //! `values.schema.json`: compiled once a chart, asked once a device. Pure: a schema that refers to anything outside is refused.
 
+mod address;
 mod cost;
+mod dialect;
+mod formats;
+mod pattern;
 
 use std::error::Error;
 use std::fmt;
 
-use jsonschema::{PatternOptions, Retrieve, Uri, Validator};
-use serde_json::Value;
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{
+    Draft, PatternOptions, Registry, RegistryBuilder, Retrieve, Uri, ValidationError, Validator,
+};
+use serde_json::{Value, json};
 
 use super::pointer::Pointer;
 use super::text::shorten;
+use dialect::Problem;
 
 /// Most violations that are reported.
 const MAX_REPORTED: usize = 20;
@@ -32,7 +40,7 @@ pub enum SchemaError {
     Json(#[source] serde_json::Error),
     /// It refers to another document.
     #[error(
-        "values.schema.json: {path}: $ref to {target}: only references inside the file (#/…) are resolved; copy it in"
+        "values.schema.json: {path}: $ref to {target}: only references inside the file are resolved; copy it in"
     )]
     Reference {
         /// Where.
@@ -40,7 +48,7 @@ pub enum SchemaError {
         /// To what.
         target: String,
     },
-    /// It is not a JSON Schema.
+    /// It is not a JSON Schema: Helm refuses it, too.
     #[error("values.schema.json: {path}: {message}")]
     Invalid {
         /// Where.
@@ -48,6 +56,24 @@ pub enum SchemaError {
         /// Why.
         message: String,
     },
+    /// Helm may take it: it is not a mistake in the chart.
+    #[error(
+        "values.schema.json: {path}: {message}: not a mistake in the chart; only the helm engine checks it"
+    )]
+    Unsupported {
+        /// Where.
+        path: String,
+        /// Why.
+        message: String,
+    },
+}
+
+impl SchemaError {
+    /// Whether the helm engine may use the chart: what the schema asks for is only beyond this program.
+    #[must_use]
+    pub fn leaves_it_to_helm(&self) -> bool {
+        matches!(self, Self::Unsupported { .. })
+    }
 }
 
 /// Where values break a schema, and how. Prints as Helm does, one line each, without the values themselves.
@@ -68,6 +94,10 @@ pub struct SchemaViolation {
     pub message: String,
 }
 
+/// Where Helm says that the schema lies.
+const BASE: &str = "file:///values.schema.json";
+const FILE: &str = "values.schema.json";
+
 struct Refuse;
 
 impl Retrieve for Refuse {
@@ -80,30 +110,44 @@ impl Schema {
     /// Reads a schema.
     ///
     /// # Errors
-    /// No JSON, no schema, or one that refers to another document.
+    /// Not JSON, not a schema, or one that refers to another document.
     pub fn compile(text: &[u8]) -> Result<Self, SchemaError> {
-        let document: Value = serde_json::from_slice(text).map_err(SchemaError::Json)?;
-        if let Some((path, target)) = outside_reference(&document, &Pointer::root()) {
-            return Err(SchemaError::Reference { path, target });
-        }
+        let mut document: Value = serde_json::from_slice(text).map_err(SchemaError::Json)?;
         if let Some(message) = cost::excess(&document) {
             let (path, message) = (String::new(), message.to_owned());
-            return Err(SchemaError::Invalid { path, message });
+            return Err(SchemaError::Unsupported { path, message });
         }
-        let validator = jsonschema::options()
+        let draft = Draft::default().detect(&document);
+        let rewritten = dialect::rewrite(&mut document, &Pointer::root(), draft);
+        rewritten.map_err(|problem| match problem {
+            Problem::Invalid { path, message } => SchemaError::Invalid { path, message },
+            Problem::Unsupported { path, message } => SchemaError::Unsupported { path, message },
+        })?;
+        check_structure(&document)?;
+        let refused = |error: &ValidationError<'_>| refusal(&document, error);
+        let registry = Registry::new()
+            .retriever(Refuse)
+            .draft(draft)
+            .add(BASE, draft.create_resource_ref(&document))
+            .and_then(RegistryBuilder::prepare)
+            .map_err(|error| refused(&error.into()))?;
+        let mut options = jsonschema::options()
+            .with_registry(&registry)
+            .with_draft(draft)
             .with_retriever(Refuse)
+            .with_keyword(dialect::PATTERN, pattern::pattern)
             // As Helm's, patterns take linear time and have no look-around.
             .with_pattern_options(
                 PatternOptions::regex()
                     .size_limit(MAX_PATTERN)
                     .dfa_size_limit(MAX_PATTERN),
-            )
-            .build(&document)
-            .map_err(|error| SchemaError::Invalid {
-                path: error.instance_path().to_string(),
-                message: shorten(&error.to_string(), MAX_MESSAGE),
-            })?;
-        Ok(Self(validator))
+            );
+        for (name, check) in formats::FORMATS {
+            options = options.with_format(name, check);
+        }
+        // Not the document itself: the crate would hold Go's patterns against those of ECMAScript.
+        let built = options.build(&json!({"$ref": BASE}));
+        built.map(Self).map_err(|error| refused(&error))
     }
 
     /// Asks whether values keep to the schema.
@@ -131,22 +175,75 @@ impl Schema {
     }
 }
 
+/// Holds a schema against the one of its draft, which takes any pattern for this: they were looked at.
+fn check_structure(document: &Value) -> Result<(), SchemaError> {
+    let mut document = document.clone();
+    dialect::blank_patterns(&mut document);
+    let checked = jsonschema::options()
+        .with_retriever(Refuse)
+        .build(&document);
+    checked
+        .map(drop)
+        .map_err(|error| refusal(&document, &error))
+}
+
+/// Why the crate does not take a schema. What refers to another document is refused for every engine: helm would read files and ask
+/// the network for it.
+fn refusal(document: &Value, error: &ValidationError<'_>) -> SchemaError {
+    let path = error.instance_path().to_string();
+    let message = shorten(&error.to_string(), MAX_MESSAGE);
+    if matches!(error.kind(), ValidationErrorKind::Referencing(_))
+        && let Some((path, target)) = outside_reference(document)
+    {
+        return SchemaError::Reference { path, target };
+    }
+    match error.kind() {
+        // Of a pattern that is too large, and of what the crate knows more or less of than Helm's library.
+        ValidationErrorKind::Custom { .. }
+        | ValidationErrorKind::Format { .. }
+        | ValidationErrorKind::Referencing(_) => SchemaError::Unsupported { path, message },
+        _ => SchemaError::Invalid { path, message },
+    }
+}
+
 /// The first reference that leaves the document, with its place.
-fn outside_reference(value: &Value, at: &Pointer) -> Option<(String, String)> {
+fn outside_reference(document: &Value) -> Option<(String, String)> {
+    let mut inside = vec![String::new(), BASE.to_owned(), FILE.to_owned()];
+    collect(document, &Pointer::root(), &mut |_, key, text| {
+        if matches!(key, "$id" | "id") {
+            inside.push(text.to_owned());
+        }
+    });
+    let mut found = None;
+    collect(document, &Pointer::root(), &mut |at, key, target| {
+        let name = target.split('#').next().unwrap_or_default();
+        let leaves = matches!(key, "$ref" | "$dynamicRef" | "$schema")
+            && !inside.iter().any(|known| known == name)
+            && !name.contains("//json-schema.org/");
+        if leaves && found.is_none() {
+            found = Some((at.to_string(), target.to_owned()));
+        }
+    });
+    found
+}
+
+/// Every text of a document, with the place of the object that holds it and its key there.
+fn collect(value: &Value, at: &Pointer, visit: &mut dyn FnMut(&Pointer, &str, &str)) {
     match value {
-        Value::Object(map) => map.iter().find_map(|(key, value)| match value {
-            Value::String(target)
-                if matches!(key.as_str(), "$ref" | "$dynamicRef") && !target.starts_with('#') =>
-            {
-                Some((at.to_string(), target.clone()))
+        Value::Object(map) => {
+            for (key, value) in map {
+                match value {
+                    Value::String(text) => visit(at, key, text),
+                    value => collect(value, &at.child(key), visit),
+                }
             }
-            value => outside_reference(value, &at.child(key)),
-        }),
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .find_map(|(index, item)| outside_reference(item, &at.child(index))),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                collect(item, &at.child(index), visit);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -166,111 +263,4 @@ impl fmt::Display for SchemaViolations {
 impl Error for SchemaViolations {}
 
 #[cfg(test)]
-mod tests {
-    use rstest::rstest;
-    use serde_json::json;
-
-    use super::*;
-
-    fn schema() -> Schema {
-        let document = json!({
-            "$schema": "http://json-schema.org/draft-07/schema#",
-            "type": "object",
-            "additionalProperties": false,
-            "required": ["firmware"],
-            "properties": {
-                "firmware": {"type": "string", "pattern": "^[a-zA-Z0-9./:@_-]*$"},
-                "replicas": {"type": "integer", "minimum": 1},
-                "mode": {"enum": ["a", "b"]},
-                "list": {"type": "array", "items": {"$ref": "#/definitions/item"}},
-                "address": {"type": "string", "format": "ipv4"},
-            },
-            "definitions": {"item": {"type": "object", "properties": {"name": {"maxLength": 3}}}},
-        });
-        Schema::compile(document.to_string().as_bytes()).unwrap()
-    }
-
-    #[rstest]
-    #[case(json!({"firmware": "registry.example.org/a:1"}))]
-    #[case(json!({"firmware": "", "replicas": 1.0, "mode": "a", "list": [{"name": "abc"}], "address": "192.0.2.1"}))]
-    fn values_that_keep_to_the_schema_pass(#[case] values: Value) {
-        assert_eq!(schema().validate(&values), Ok(()));
-    }
-
-    #[rstest]
-    #[case(json!({"firmware": "x\n  hostNetwork: true"}), "/firmware")]
-    #[case(json!({"firmware": 1}), "/firmware")]
-    #[case(json!({}), "")]
-    #[case(json!({"firmware": "", "more": 1}), "")]
-    #[case(json!({"firmware": "", "replicas": 0}), "/replicas")]
-    #[case(json!({"firmware": "", "mode": "c"}), "/mode")]
-    #[case(json!({"firmware": "", "list": [{"name": "abc"}, {"name": "abcd"}]}), "/list/1/name")]
-    #[case(json!({"firmware": "", "address": "::1"}), "/address")]
-    #[case(json!([]), "")]
-    fn values_that_do_not_are_refused_with_their_place(#[case] values: Value, #[case] path: &str) {
-        let broken = schema().validate(&values).unwrap_err();
-        assert_eq!(broken.violations[0].path, path, "{broken}");
-    }
-
-    #[test]
-    fn a_message_reads_as_helms_and_shows_no_values() {
-        let values =
-            json!({"firmware": "hunter 2", "replicas": 0, "mode": "hunter 3", "list": "hunter 4"});
-        insta::assert_snapshot!(schema().validate(&values).unwrap_err(), @r#"
-        values don't meet the specifications of the chart's values.schema.json:
-        - at '/firmware': value does not match "^[a-zA-Z0-9./:@_-]*$"
-        - at '/list': value is not of type "array"
-        - at '/mode': value is not one of "a" or "b"
-        - at '/replicas': value is less than the minimum of 1
-        "#);
-    }
-
-    #[test]
-    fn violations_are_bounded() {
-        let items: Vec<_> = (0..100)
-            .map(|_| json!({"name": "x".repeat(10_000)}))
-            .collect();
-        let broken = schema()
-            .validate(&json!({"firmware": "", "list": items}))
-            .unwrap_err();
-        assert_eq!((broken.violations.len(), broken.more), (MAX_REPORTED, 80));
-        assert!(broken.to_string().len() < 8000);
-    }
-
-    #[rstest]
-    #[case(
-        r#"{"$ref": "http://example.org/schema.json"}"#,
-        "$ref to http://example.org"
-    )]
-    #[case(
-        r#"{"properties": {"a": {"$ref": "file:///etc/passwd"}}}"#,
-        "/properties/a: $ref to file:"
-    )]
-    #[case(
-        r#"{"allOf": [{"$ref": "other.json#/a"}]}"#,
-        "/allOf/0: $ref to other.json"
-    )]
-    #[case(r##"{"$ref": "#/definitions/nope"}"##, "nope")]
-    #[case(r#"{"type": "strin"}"#, "/type")]
-    #[case(r#"{"pattern": "("}"#, "")]
-    #[case(r#"{"pattern": "(?=x)"}"#, "")]
-    #[case::a_pattern_that_becomes_too_large(r#"{"pattern": "((a{100}){100}){100}"}"#, "")]
-    #[case::subschemas_that_never_end(r##"{"anyOf": [{"$ref": "#"}]}"##, "leads back to itself")]
-    #[case(r#"{"$schema": "http://example.org/meta.json"}"#, "example.org")]
-    #[case("nope", "cannot be read as JSON")]
-    fn a_schema_that_cannot_be_used_is_refused(#[case] text: &str, #[case] why: &str) {
-        let message = Schema::compile(text.as_bytes()).unwrap_err().to_string();
-        assert!(message.contains(why), "{message}");
-    }
-
-    #[test]
-    fn a_schema_that_refers_to_itself_ends() {
-        let tree = r##"{"properties": {"child": {"$ref": "#"}}, "required": ["n"]}"##;
-        let schema = Schema::compile(tree.as_bytes()).unwrap();
-        assert!(
-            schema
-                .validate(&json!({"n": 1, "child": {"child": {"n": 1}}}))
-                .is_err()
-        );
-    }
-}
+mod tests;

@@ -129,12 +129,12 @@ impl FlashPod {
             .map(|(text, source)| DeviceValues::compile(text, source))
             .transpose()
             .map_err(|error| invalid(error.to_string()))?;
-        let schema = chart
-            .schema
-            .as_deref()
-            .map(Schema::compile)
-            .transpose()
-            .map_err(|error| invalid(error.to_string()))?;
+        let (schema, unchecked) = match chart.schema.as_deref().map(Schema::compile).transpose() {
+            Ok(schema) => (schema, None),
+            // Helm checks the values itself.
+            Err(error) if error.leaves_it_to_helm() => (None, Some(error.to_string())),
+            Err(error) => return Err(invalid(error.to_string())),
+        };
         let allowed: Result<Vec<Pointer>, _> = settings
             .allowed_value_paths
             .iter()
@@ -152,6 +152,7 @@ impl FlashPod {
             return Err(invalid(forbidden.to_string()));
         }
         let unsupported = compiled.as_ref().err().map(ToString::to_string);
+        let unsupported = unsupported.or(unchecked);
         let used = compiled
             .as_ref()
             .err()
@@ -159,7 +160,10 @@ impl FlashPod {
             .unwrap_or_default();
         Ok(Self {
             chart: Arc::new(chart),
-            program: compiled.ok().map(Arc::new),
+            program: compiled
+                .ok()
+                .filter(|_| unsupported.is_none())
+                .map(Arc::new),
             unsupported,
             used,
             features,

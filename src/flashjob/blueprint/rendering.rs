@@ -210,10 +210,13 @@ impl FlashPod {
             reason: Reason::ChartInvalid,
             message: format!("the recorded chart: {message}"),
         };
-        let schema = chart.schema.as_deref().map(Schema::compile).transpose();
-        schema.map_err(|error| refused(error.to_string()))?;
+        let checked = match chart.schema.as_deref().map(Schema::compile).transpose() {
+            Ok(_) => true,
+            Err(error) if error.leaves_it_to_helm() => false,
+            Err(error) => return Err(refused(error.to_string())),
+        };
         match Program::compile_allowing(chart, &self.features) {
-            Ok(_) => Ok(true),
+            Ok(_) => Ok(checked),
             Err(error) => match error.forbidden(&self.features) {
                 Some(forbidden) => Err(refused(forbidden.to_string())),
                 None => Ok(false),

@@ -226,6 +226,16 @@ fn the_shipped_chart_is_rendered_in_process() {
 }
 
 #[test]
+fn a_schema_that_only_helm_can_check_leaves_the_chart_to_the_helm_engine() {
+    let cycle = br##"{"properties": {"v": {"$ref": "#/properties/v"}}}"##;
+    let flash_pod =
+        flash_pod_with(None, |chart| chart.schema = Some(cycle.as_slice().into())).unwrap();
+    assert!(!flash_pod.native());
+    let words = flash_pod.unsupported.unwrap();
+    assert!(words.contains("only the helm engine checks it"), "{words}");
+}
+
+#[test]
 fn without_an_address_there_is_a_service_and_no_pod() {
     let flash_pod = flash_pod();
     let blueprint = blueprint_of(&flash_pod, &json!({}), None).unwrap();

@@ -41,8 +41,13 @@ const WITHIN: [&str; 8] = [
 
 /// Why a schema is too much work, if it is.
 pub(super) fn excess(document: &Value) -> Option<&'static str> {
+    let mut names = BTreeMap::new();
+    if !collect_names(document, &mut names) {
+        return Some("two subschemas have the same name");
+    }
     let mut count = Count {
         document,
+        names,
         known: BTreeMap::new(),
         open: BTreeSet::new(),
     };
@@ -55,8 +60,32 @@ pub(super) fn excess(document: &Value) -> Option<&'static str> {
     }
 }
 
+/// Subschemas by `$id` and `#anchor`; whether each has a name of its own.
+fn collect_names<'a>(schema: &'a Value, names: &mut BTreeMap<String, &'a Value>) -> bool {
+    match schema {
+        Value::Object(keys) => {
+            for (key, value) in keys {
+                let name = match (key.as_str(), value) {
+                    ("$id", Value::String(id)) => id.trim_end_matches('#').to_owned(),
+                    ("$anchor" | "$dynamicAnchor", Value::String(anchor)) => format!("#{anchor}"),
+                    ("const" | "enum" | "default" | "examples", _) => continue,
+                    (_, inner) if collect_names(inner, names) => continue,
+                    _ => return false,
+                };
+                if names.insert(name, schema).is_some() {
+                    return false;
+                }
+            }
+            true
+        }
+        Value::Array(items) => items.iter().all(|item| collect_names(item, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+    }
+}
+
 struct Count<'a> {
     document: &'a Value,
+    names: BTreeMap<String, &'a Value>,
     known: BTreeMap<(*const Value, u8), u64>,
     /// Where the count is, to find circles.
     open: BTreeSet<(*const Value, u8)>,
@@ -81,8 +110,7 @@ impl<'a> Count<'a> {
         for (key, inner) in keys {
             let levels = match key.as_str() {
                 "$ref" | "$dynamicRef" | "$recursiveRef" => {
-                    let target = inner.as_str().and_then(|target| target.strip_prefix('#'));
-                    if let Some(target) = target.and_then(|target| self.document.pointer(target)) {
+                    if let Some(target) = inner.as_str().and_then(|name| self.target(name)) {
                         sum = sum.saturating_add(self.asked(target, levels)?);
                     }
                     continue;
@@ -96,6 +124,20 @@ impl<'a> Count<'a> {
         self.open.remove(&place);
         self.known.insert(place, sum);
         Ok(sum)
+    }
+
+    /// What a reference means, if that can be told.
+    fn target(&self, name: &str) -> Option<&'a Value> {
+        if let Some(known) = self.names.get(name) {
+            return Some(known);
+        }
+        let (file, pointer) = name.split_once('#')?;
+        let within = if file.is_empty() {
+            self.document
+        } else {
+            self.names.get(file)?
+        };
+        within.pointer(pointer)
     }
 
     /// A key holds one subschema, a list of them, or a map of them.

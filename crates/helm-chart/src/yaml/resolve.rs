@@ -18,15 +18,14 @@ pub(super) enum Scalar {
 }
 
 impl Scalar {
-    /// The name of its tag; `text` is how it is written.
-    pub(super) fn name(&self, text: &str) -> &'static str {
+    /// The name of its tag.
+    pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Bool(_) => "bool",
             Self::Int(_) | Self::Uint(_) => "int",
             Self::Float(_) => "float",
             Self::Timestamp => "timestamp",
-            Self::Text if text == "<<" => "merge",
             Self::Text => "str",
         }
     }

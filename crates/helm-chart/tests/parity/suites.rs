@@ -71,20 +71,24 @@ fn the_suites_of_go_and_helm_differ_only_where_it_is_known() {
     );
 }
 
-/// Texts of the YAML suites, changed by chance; `FLASHJOB_MUTATIONS` says how many, and with which seed: `5000:1`.
+/// Texts of the YAML suites, changed by chance, and schemas by chance; `FLASHJOB_MUTATIONS` says how many, and with which seed: `5000:1`.
 #[test]
-fn yaml_that_was_changed_by_chance_is_read_and_written_alike() {
+fn yaml_and_schemas_by_chance_are_read_alike() {
     let asked = std::env::var("FLASHJOB_MUTATIONS").unwrap_or_else(|_| "500:1".to_owned());
     let (count, seed) = asked.split_once(':').unwrap_or((&asked, "1"));
     let mut problems = Vec::new();
     let cases = ask(&["mutations", seed, count], &[]);
+    let mut counts = BTreeMap::<String, Count>::new();
     for case in &cases {
         let (verdict, native) = judge(case);
+        let count = counts.entry(case.suite.clone()).or_default();
+        *count.by.entry(verdict).or_default() += 1;
         if !matches!(verdict, Verdict::Equal | Verdict::Refused) {
             let name = name(case, verdict);
             problems.push(format!("{name}\n{}", difference(case, &native)));
         }
     }
+    print(&counts);
     assert!(
         problems.is_empty(),
         "{} of {}:\n{}",

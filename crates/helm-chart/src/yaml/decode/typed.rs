@@ -73,7 +73,7 @@ pub(super) fn typed<'a>(
         | ("null", Scalar::Null)
         | ("timestamp", Scalar::Timestamp) => {}
         ("bool" | "int" | "float" | "null" | "timestamp", _) => {
-            let is = scalar.name(text);
+            let is = scalar.name();
             return Err(go(
                 line,
                 &format!("cannot decode !!{is} `{text}` as a !!{core}"),

@@ -160,8 +160,13 @@ impl<'a> Cursor<'a> {
     /// Copies a character.
     #[inline]
     pub(super) fn read(&mut self, into: &mut String) {
-        let width = self.width();
-        into.push_str(self.text.get(self.at..self.at + width).unwrap_or_default());
+        let byte = self.byte(0);
+        if byte.is_ascii() {
+            into.push(char::from(byte));
+        } else {
+            let end = self.at + self.width();
+            into.push_str(self.text.get(self.at..end).unwrap_or_default());
+        }
         self.skip();
     }
 

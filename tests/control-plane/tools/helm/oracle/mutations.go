@@ -14,8 +14,9 @@ var fragments = []string{
 	"2001-01-01", "12:30:00", "@", "`", "%", "=", "/", "a", "b: 1\n", "\x01", "😀", "%41", "!<x> ", ".inf", ".nan",
 }
 
-// mutations asks about texts of the YAML suites after some changes by chance.
+// mutations asks about schemas by chance, and about texts of the YAML suites after some changes by chance.
 func mutations(ask func(Case), seed uint64, count int) {
+	chanceSchemas(ask, seed, count/4)
 	chance := rand.New(rand.NewPCG(seed, 0))
 	var texts []string
 	for _, module := range yamlModules {
