@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_hours(3);
 /// How long nothing is written by an operator that has nothing to do.
 const REST: Duration = Duration::from_mins(3);
 
+/// Most requests of a minute, but for those about the Lease and events, of operators that are left alone.
+const MOST_IN_A_MINUTE: u64 = 1_000;
+
 /// How long a person waits before what lost its labels is removed by hand: nobody else may know of it.
 const TIDY_AFTER: Duration = Duration::from_mins(5);
 
@@ -26,6 +29,7 @@ const TIDY_AFTER: Duration = Duration::from_mins(5);
 pub async fn end(world: &Shared) {
     world.lock().unwrap().calm_down();
     let (until, tidied) = (Instant::now() + PATIENCE, Instant::now() + TIDY_AFTER);
+    let mut minute = (Instant::now(), world.lock().unwrap().about_work);
     loop {
         let pause = {
             let mut world = world.lock().unwrap();
@@ -34,6 +38,7 @@ pub async fn end(world: &Shared) {
             }
             let moved = world.everything_behind();
             world.settle();
+            world.check_haste(&mut minute);
             if world.violation.is_some() {
                 return;
             }
@@ -92,6 +97,17 @@ impl World {
         self.collect_garbage();
         self.api.actor = Actor::Nature;
         self.api.version != before
+    }
+
+    /// An operator that is left alone does not ask for the same again and again.
+    fn check_haste(&mut self, (begun, before): &mut (Instant, u64)) {
+        if begun.elapsed() >= Duration::from_mins(1) {
+            (*begun, *before) = (Instant::now(), self.about_work);
+        }
+        let asked = self.about_work - *before;
+        if asked > MOST_IN_A_MINUTE {
+            self.broken(|| format!("{asked} requests within a minute, and no end of them"));
+        }
     }
 
     /// A person removes what a person took the labels off, and the operator does not remember.

@@ -1,4 +1,4 @@
-//! What strikes a world: processes that die or stop, a Lease that is lost, watches that end, nodes, requests that get lost.
+//! What strikes a world: processes that die or stop, a Lease that is lost, watches that end, nodes, webhooks, requests that get lost.
 
 use std::{sync::Arc, time::Duration};
 
@@ -33,10 +33,14 @@ pub enum Fault {
     Node,
     /// Watches end.
     Watch,
+    /// A webhook refuses deletions for a while.
+    Webhook,
+    /// A person takes labels off objects of ours.
+    Label,
 }
 
 impl Fault {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Crash,
         Self::Stop,
         Self::Lease,
@@ -45,6 +49,8 @@ impl Fault {
         Self::Akri,
         Self::Node,
         Self::Watch,
+        Self::Webhook,
+        Self::Label,
     ];
 }
 
@@ -53,6 +59,8 @@ impl Fault {
 pub struct Weather {
     /// Kinds of faults that this world has, as bits.
     kinds: usize,
+    /// The same where a world is made for some: then no others are drawn.
+    only: &'static [Fault],
     /// Faults strike once in so many times.
     rarity: usize,
     /// Nothing strikes any more.
@@ -63,15 +71,19 @@ impl Weather {
     pub fn new(chance: &mut Chance) -> Self {
         Self {
             kinds: chance.draw(1 << Fault::ALL.len()),
+            only: &[],
             rarity: 1 + chance.draw(10),
             calm: false,
         }
     }
 
-    /// Nothing but one kind of fault strikes, and often.
-    pub fn only(fault: Option<Fault>, chance: &mut Chance) -> Self {
+    /// Nothing but these kinds of faults strikes, and often.
+    pub fn only(only: &'static [Fault], chance: &mut Chance) -> Self {
         Self {
-            kinds: fault.map_or(0, |fault| 1 << fault as usize),
+            kinds: only
+                .iter()
+                .fold(0, |kinds, fault| kinds | 1 << *fault as usize),
+            only,
             rarity: 1 + chance.draw(3),
             calm: false,
         }
@@ -98,6 +110,10 @@ impl World {
         }
         if role == Role::Lease && Instant::now() < self.cut_off[process.place] {
             journey.fate = Fate::Broken;
+            return journey;
+        }
+        if role == Role::Write && asked.verb == Verb::Delete && Instant::now() < self.refused {
+            journey.fate = Fate::TurnedAway(409, "Conflict", "a webhook says so");
             return journey;
         }
         let crashes = self.weather.has(Fault::Crash) && self.lease_exists();
@@ -146,14 +162,10 @@ impl World {
 
     /// One fault of a kind that this world has.
     pub fn fault(&mut self) {
-        let kind = Fault::ALL[self.chance.draw(Fault::ALL.len())];
-        if self.weather.kinds.is_power_of_two() {
-            // A world of one kind of fault has as many of them.
-            let place = self.weather.kinds.trailing_zeros() as usize;
-            self.strike(Fault::ALL[place]);
-        } else {
-            self.strike(kind);
-        }
+        let drawn = self.chance.draw(Fault::ALL.len());
+        let only = self.weather.only;
+        let of_only = only.get(drawn % only.len().max(1));
+        self.strike(*of_only.unwrap_or(&Fault::ALL[drawn]));
     }
 
     fn strike(&mut self, fault: Fault) {
@@ -169,6 +181,8 @@ impl World {
             Fault::Akri => self.akri(),
             Fault::Node => self.lose_node(),
             Fault::Watch => self.cut_watches(),
+            Fault::Webhook => self.refuse_deletions(),
+            Fault::Label => self.relabel(),
         }
     }
 
@@ -247,6 +261,12 @@ impl World {
             self.api.forget_pages();
         }
         self.news.notify_waiters();
+    }
+
+    fn refuse_deletions(&mut self) {
+        let seconds = [1, 3, 9][self.chance.draw(3)];
+        self.note(|| format!("WEBHOOK refuses deletions for {seconds} s"));
+        self.refused = Instant::now() + Duration::from_secs(seconds);
     }
 
     fn lose_node(&mut self) {

@@ -51,7 +51,7 @@ impl World {
     }
 
     /// A person takes a label off by which the operator finds its objects.
-    fn relabel(&mut self) {
+    pub fn relabel(&mut self) {
         let plural = ["pods", "services", "secrets"][self.chance.draw(3)];
         let label = [LABEL_JOB_UID, LABEL_ATTEMPT, LABEL_ROUND][self.chance.draw(3)];
         let recorded: BTreeSet<_> = self

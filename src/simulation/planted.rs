@@ -1,8 +1,4 @@
 //! Bugs that are planted into the operator's own code, to show that the laws find them.
-//!
-//! Five have no case yet. Sixty worlds did not show `NoWaitAfterTakeOver` and `ConflictIsGone`; the hunts for
-//! `InterruptedWithoutLiveGet`, `NotCountedOnWhatItShares` and `DeletionsUntold` were shorter. `src/flashjob/laws` stays until all of
-//! them are found here.
 
 use super::{
     faults::Fault,
@@ -10,50 +6,68 @@ use super::{
 };
 use crate::seam::Bug;
 
-/// Worlds within which a planted bug must break a law.
+/// Worlds within which a planted bug must break the law of its case.
 const WORLDS: u64 = 40;
 
-/// A world in which the bug may show.
-fn plan(seed: u64, bug: Bug, only: Option<Fault>) -> Plan {
+/// A world in which the bug may show. Where nothing strikes, somebody forges objects.
+fn plan(seed: u64, bug: Bug, only: &'static [Fault]) -> Plan {
     Plan {
         seed,
         bug: Some(bug),
-        only,
-        hostile: only.is_none(),
+        only: Some(only),
+        hostile: only.is_empty(),
         ..Plan::default()
     }
 }
 
-/// The last number of a case is the world that the hunt begins with: worlds change with the simulation, and the hunt goes on from
-/// there.
+/// After the faults stands what the broken law says. The last number of a case is the world that the hunt begins with: worlds change
+/// with the simulation, and the hunt goes on from there.
 #[rstest::rstest]
-#[case::steps_7_and_8_are_swapped(Bug::RemoveBeforeStoring, Some(Fault::Crash), 0)]
-#[case::no_lease_check(Bug::NoLeaseCheck, Some(Fault::Stop), 22)]
-#[case::slots_from_the_cache(Bug::CountSlotsFromCache, Some(Fault::Crash), 0)]
-#[case::unlocked_too_early(Bug::UnlockOnDeleteAccepted, Some(Fault::Hand), 21)]
-#[case::sent_is_enough(Bug::SentIsEnough, Some(Fault::Crash), 19)]
-#[case::unknown_is_failed(Bug::UnknownIsFailed, Some(Fault::Hand), 1)]
-#[case::all_steps_at_once(Bug::AllStepsAtOnce, Some(Fault::Crash), 0)]
-#[case::unlock_while_read_back(Bug::UnlockWhileReadBack, Some(Fault::Hand), 9)]
-#[case::verdict_without_uid(Bug::VerdictWithoutUid, Some(Fault::User), 0)]
-#[case::address_given_up(Bug::FreeWhatIsDeleted, Some(Fault::Hand), 6)]
-#[case::addresses_shared(Bug::SharesAddresses, Some(Fault::Crash), 3)]
-#[case::a_record_without_a_seal(Bug::RecordNotSealed, None, 1)]
-#[case::a_service_without_a_seal(Bug::ServiceNotSealed, None, 0)]
-#[case::a_pod_without_a_seal(Bug::PodNotSealed, None, 0)]
-#[case::delete_without_uid(Bug::DeleteWithoutUid, Some(Fault::User), 0)]
-#[case::status_skips_ledger(Bug::StatusSkipsLedger, Some(Fault::Hand), 0)]
-#[case::retry_counted_twice(Bug::RetryCountedTwice, Some(Fault::Hand), 2)]
-#[case::lease_by_wall_clock(Bug::LeaseByWallClock, Some(Fault::Stop), 22)]
-fn a_planted_bug_breaks_a_law(#[case] bug: Bug, #[case] only: Option<Fault>, #[case] first: u64) {
-    let breaks = |seed| Some((seed, run::world(plan(seed, bug, only)).broken?));
+#[case::steps_7_and_8_are_swapped(Bug::RemoveBeforeStoring, &[Fault::Crash], "before its verdict was stored", 0)]
+#[case::no_lease_check(Bug::NoLeaseCheck, &[Fault::Stop], "took effect after another had begun", 22)]
+#[case::slots_from_the_cache(Bug::CountSlotsFromCache, &[Fault::Crash], "than its limit", 6)]
+#[case::unlocked_too_early(Bug::UnlockOnDeleteAccepted, &[Fault::Hand], "than its limit", 21)]
+#[case::sent_is_enough(Bug::SentIsEnough, &[Fault::Crash], "without the version", 19)]
+#[case::unknown_is_failed(Bug::UnknownIsFailed, &[Fault::Hand], "before its retries were used up", 5)]
+#[case::all_steps_at_once(Bug::AllStepsAtOnce, &[Fault::Crash], "before the first step", 0)]
+#[case::unlock_while_read_back(Bug::UnlockWhileReadBack, &[Fault::Hand], "reads it back", 9)]
+#[case::verdict_without_uid(Bug::VerdictWithoutUid, &[Fault::User], "names no uid", 0)]
+#[case::address_given_up(Bug::FreeWhatIsDeleted, &[Fault::Hand], "removed while its Pod lives", 6)]
+#[case::addresses_shared(Bug::SharesAddresses, &[Fault::Crash], "live and were told", 3)]
+#[case::a_record_without_a_seal(Bug::RecordNotSealed, &[], "which no leader wrote", 1)]
+#[case::a_service_without_a_seal(Bug::ServiceNotSealed, &[], "which no leader wrote", 0)]
+#[case::a_pod_without_a_seal(Bug::PodNotSealed, &[], "which no leader wrote", 0)]
+#[case::delete_without_uid(Bug::DeleteWithoutUid, &[Fault::User], "names no uid", 0)]
+#[case::status_skips_ledger(Bug::StatusSkipsLedger, &[Fault::Hand], "does not come to rest", 2)]
+#[case::retry_counted_twice(Bug::RetryCountedTwice, &[Fault::Hand], "before its retries were used up", 2)]
+#[case::lease_by_wall_clock(Bug::LeaseByWallClock, &[Fault::Stop], "took effect after another had begun", 22)]
+#[case::no_wait(Bug::NoWaitAfterTakeOver, &[Fault::Lease], "took effect after another had begun", 0)]
+#[case::conflict_is_gone(Bug::ConflictIsGone, &[Fault::Webhook], "more slots are in use", 7)]
+#[case::interrupted_without_a_look(Bug::InterruptedWithoutLiveGet, &[Fault::Crash, Fault::Label], "does not come to rest", 0)]
+#[case::not_counted_on_what_it_shares(Bug::NotCountedOnWhatItShares, &[Fault::Crash], "than its limit", 8)]
+#[case::deletions_untold(Bug::DeletionsUntold, &[Fault::Hand], "and no end of them", 0)]
+fn a_planted_bug_breaks_a_law(
+    #[case] bug: Bug,
+    #[case] only: &'static [Fault],
+    #[case] law: &str,
+    #[case] first: u64,
+) {
+    let breaks = |seed| {
+        let broken = run::world(plan(seed, bug, only)).broken?;
+        println!("{bug:?} in world {seed}: {broken}");
+        broken.contains(law).then_some(seed)
+    };
     let found = (first..first + WORLDS).find_map(breaks);
-    let (seed, law) =
-        found.unwrap_or_else(|| panic!("{bug:?} broke no law in {WORLDS} worlds from {first}"));
-    println!("{bug:?} in world {seed}: {law}");
+    let seed = found.unwrap_or_else(|| {
+        panic!("{bug:?} did not break the law {law:?} in {WORLDS} worlds from {first}")
+    });
     let without = Plan {
         bug: None,
         ..plan(seed, bug, only)
     };
-    assert_eq!(run::world(without).broken, None, "without the bug");
+    assert_eq!(
+        run::world(without).broken,
+        None,
+        "world {seed} without the bug"
+    );
 }

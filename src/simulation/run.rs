@@ -48,8 +48,8 @@ pub struct Plan {
     pub hostile: bool,
     pub trace: bool,
     pub bug: Option<Bug>,
-    /// Nothing strikes but this, and often.
-    pub only: Option<Fault>,
+    /// Nothing strikes but these, and often.
+    pub only: Option<&'static [Fault]>,
     /// Nothing strikes at all.
     pub calm: bool,
 }
@@ -79,8 +79,8 @@ pub fn runtime() -> Runtime {
 
 async fn live(plan: Plan) -> Outcome {
     let mut world = World::new(plan.seed, plan.hostile, plan.trace);
-    if plan.only.is_some() || plan.bug.is_some() {
-        world.weather = Weather::only(plan.only, &mut world.chance);
+    if let Some(only) = plan.only {
+        world.weather = Weather::only(only, &mut world.chance);
     }
     world.weather.calm = plan.calm;
     let steps = if plan.calm {

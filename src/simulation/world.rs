@@ -70,6 +70,8 @@ pub struct World {
     pub skews: [i64; 2],
     /// Until when the Lease is out of reach of a replica.
     pub cut_off: [Instant; 2],
+    /// Until when a webhook refuses deletions.
+    pub refused: Instant,
     /// How many times the watches of each replica were cut.
     pub cuts: [u64; 2],
     /// Wakes watches. Not a watch channel, which wakes in an order of its own.
@@ -80,6 +82,8 @@ pub struct World {
     pub renamed: usize,
     /// Requests that arrived.
     pub requests: u64,
+    /// Those of them that are about neither the Lease nor an event.
+    pub about_work: u64,
     /// Requests of the operator that changed something, but for the Lease and events.
     pub writes: u64,
     history: DefaultHasher,
@@ -114,11 +118,13 @@ impl World {
             processes: [None, None],
             skews: [off(seed), off(seed / 3)],
             cut_off: [now; 2],
+            refused: now,
             cuts: [0; 2],
             news: Arc::default(),
             told: 0,
             renamed: 0,
             requests: 0,
+            about_work: 0,
             writes: 0,
             history: DefaultHasher::new(),
             trace,
@@ -266,6 +272,7 @@ impl World {
     /// Carries out a request of the operator; the laws are asked before and after.
     pub fn serve(&mut self, by: Actor, asked: &Asked) -> Answer {
         self.requests += 1;
+        self.about_work += u64::from(!matches!(asked.key.plural, "leases" | "events"));
         self.api.now = self.time();
         self.before_request(by, asked);
         if self.trace && asked.subresource == "status" && asked.key.plural == "flashjobs" {

@@ -20,7 +20,9 @@ impl World {
                 let index = selection.iter().position(|device| device.uuid == *named);
                 index.is_some_and(|index| job.finals.contains(index))
             });
-            all && conditions::holds(&job.status.conditions, ConditionType::Finished)
+            // A user may have changed the job a moment ago.
+            all && job.round_is_current()
+                && conditions::holds(&job.status.conditions, ConditionType::Finished)
         })
     }
 
