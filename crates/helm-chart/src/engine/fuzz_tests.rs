@@ -211,6 +211,7 @@ fn no_text_ends_the_process() {
 #[rstest]
 #[case::a_comment_that_is_not_closed("{{/*/}}a: 1")]
 #[case::a_brace_before_an_action("{\n{{- 1 }}")]
+#[case::a_constant_of_many_characters("{{ '\\xff x \\xff' }}")]
 #[case::half_a_character("{{ trunc 1 \"é\" }}{{ \"\\xc3\" }}")]
 #[case::a_pipe_to_nothing("{{ ( 1 | ) | }}{{ | }}")]
 #[case::a_name_without_a_space("{{ template \"x\".}}{{ block \"y\"$ }}{{ end }}")]
