@@ -36,6 +36,8 @@ pub mod value;
 #[cfg(test)]
 mod budget_tests;
 #[cfg(test)]
+mod fuzz_tests;
+#[cfg(test)]
 mod stack_tests;
 #[cfg(test)]
 mod tests;

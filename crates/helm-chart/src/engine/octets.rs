@@ -87,16 +87,34 @@ pub(in crate::engine) fn len(text: &str) -> usize {
     }
 }
 
-/// The string of these bytes.
+/// The string of these bytes. A character that would stand for a byte is kept as its own bytes.
 pub(in crate::engine) fn string(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| {
-        let mut text = String::new();
-        for chunk in error.as_bytes().utf8_chunks() {
-            text.push_str(chunk.valid());
-            text.extend(chunk.invalid().iter().copied().map(marked));
+    let bytes = match String::from_utf8(bytes) {
+        Ok(text) if !has(&text) => return text,
+        Ok(text) => text.into_bytes(),
+        Err(error) => error.into_bytes(),
+    };
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if byte(character).is_some() {
+                text.extend(character.encode_utf8(&mut [0; 4]).bytes().map(marked));
+            } else {
+                text.push(character);
+            }
         }
-        text
-    })
+        text.extend(chunk.invalid().iter().copied().map(marked));
+    }
+    text
+}
+
+/// A text from outside.
+pub(in crate::engine) fn entered(text: &str) -> Cow<'_, str> {
+    if has(text) {
+        Cow::Owned(string(text.as_bytes().to_vec()))
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// A text in its normal form.
@@ -113,8 +131,21 @@ pub(in crate::engine) fn replaced(text: &str) -> Cow<'_, str> {
     if !has(text) {
         return Cow::Borrowed(text);
     }
-    let valid = |character| byte(character).map_or(character, |_| char::REPLACEMENT_CHARACTER);
-    Cow::Owned(text.chars().map(valid).collect())
+    let mut valid = String::new();
+    for chunk in bytes(text).utf8_chunks() {
+        valid.push_str(chunk.valid());
+        valid.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    Cow::Owned(valid)
+}
+
+/// The text for those outside. `None` if it is not UTF-8.
+pub(in crate::engine) fn left(text: String) -> Option<String> {
+    if has(&text) {
+        String::from_utf8(bytes(&text).into_owned()).ok()
+    } else {
+        Some(text)
+    }
 }
 
 /// Arguments as a function wants them that does not know of bytes.

@@ -83,6 +83,7 @@ impl Program {
             templates.add(survey.template(&name, file));
             order.push(name);
         }
+        survey.texts_of_values(&chart.values);
         survey.concluded(&chart.metadata.name)?;
         order.retain(|name| !base_name(name).starts_with('_'));
         Ok(Self {
@@ -161,13 +162,16 @@ impl Program {
             root.insert("Template".into(), context::template(name, &base));
             match state.run(name, &Value::Dict(root.clone())) {
                 Some(Ok(text)) => {
-                    let text = octets::normal(text.replace("<no value>", ""));
-                    if octets::has(&text) && !name.ends_with("NOTES.txt") {
+                    let text = text.replace("<no value>", "");
+                    let notes = name.ends_with("NOTES.txt");
+                    let valid = notes.then(|| octets::replaced(&text).into_owned());
+                    if let Some(text) = valid.or_else(|| octets::left(text)) {
+                        rendered.insert(name.clone(), text);
+                    } else {
                         let message = format!("{name}: YAML parse error: the text is not UTF-8");
                         failed = Some(RenderError::new(RenderErrorKind::Document, message));
                         break;
                     }
-                    rendered.insert(name.clone(), octets::replaced(&text).into_owned());
                 }
                 Some(Err(error)) => {
                     failed = Some(*error);

@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 use super::check::{self, Finding, Findings};
 use super::error::{CompileError, Problem, Remedy};
 use super::functions;
+use super::octets;
 use super::program::in_order;
 use super::source::{self, Template};
 use crate::feature::{Feature, Features};
@@ -51,6 +52,33 @@ impl<'a> Survey<'a> {
         let (parsed, findings) = read(name, file);
         self.take(&file.name, findings);
         parsed
+    }
+
+    /// Looks through the chart's own values for functions that `tpl` would run and this engine does not have.
+    pub(super) fn texts_of_values(&mut self, values: &Json) {
+        if self.dynamic.is_empty() {
+            return;
+        }
+        let mut pending = vec![values];
+        while let Some(value) = pending.pop() {
+            match value {
+                Json::Array(items) => pending.extend(items),
+                Json::Object(fields) => pending.extend(fields.values()),
+                Json::String(text) if text.contains("{{") => self.text_of_values(text),
+                _ => {}
+            }
+        }
+    }
+
+    fn text_of_values(&mut self, text: &str) {
+        // What is no template may be meant for another program.
+        let parsed = source::parse("gotpl", text).unwrap_or_default();
+        for finding in check::check(&parsed).problems {
+            if finding.what.starts_with("function ") && finding.what.contains("is not supported") {
+                let what = format!("{}, and \"tpl\" may run it", finding.what);
+                self.add("values.yaml", what, Remedy::Helm);
+            }
+        }
     }
 
     /// Whether this engine renders the chart.
@@ -213,6 +241,7 @@ fn read(name: &str, file: &File) -> (Vec<Arc<Template>>, Findings) {
         findings.problems.push(plain(0, what));
         return (Vec::new(), findings);
     };
+    let text = &octets::entered(text);
     let (parsed, mut findings) = match source::parse(name, text) {
         Ok(parsed) => {
             let findings = check::check(&parsed);

@@ -273,5 +273,9 @@ fn wrap(
         offset = next + skip;
     }
     result.extend_from_slice(&bytes[offset..]);
-    done(call, utf8(result)?)
+    // A line may end within a character.
+    done(
+        call,
+        String::from_utf8(result).or_else(|error| utf8(error.into_bytes()))?,
+    )
 }

@@ -330,6 +330,18 @@ fn write_all<T>(
 
 fn write_string(text: &str, style: Style, out: &mut String) {
     out.push('"');
+    if octets::has(text) {
+        for chunk in octets::bytes(text).utf8_chunks() {
+            write_characters(chunk.valid(), style, out);
+            out.extend(chunk.invalid().iter().map(|_| "\\ufffd"));
+        }
+    } else {
+        write_characters(text, style, out);
+    }
+    out.push('"');
+}
+
+fn write_characters(text: &str, style: Style, out: &mut String) {
     for character in text.chars() {
         match character {
             '"' => out.push_str("\\\""),
@@ -343,9 +355,7 @@ fn write_string(text: &str, style: Style, out: &mut String) {
             '\0'..='\u{1f}' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
                 let _ = write!(out, "\\u{:04x}", u32::from(character));
             }
-            _ if octets::byte(character).is_some() => out.push_str("\\ufffd"),
             _ => out.push(character),
         }
     }
-    out.push('"');
 }

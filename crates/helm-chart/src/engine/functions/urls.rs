@@ -6,6 +6,7 @@ use super::authority;
 use super::support::{Outcome, done, utf8};
 use super::{Call, Function, FunctionError, Param, dict, text};
 use crate::engine::ENTRY;
+use crate::engine::octets;
 use crate::engine::value::{Dict, Entries, Value};
 
 /// The functions of this family.
@@ -54,7 +55,8 @@ fn parse(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
 /// Bytes of a text with its `%XX` resolved.
 pub(super) fn unescape(source: &str) -> Outcome<Vec<u8>> {
     let mut bytes = Vec::new();
-    let mut rest = source.bytes();
+    let source = octets::bytes(source);
+    let mut rest = source.iter().copied();
     while let Some(byte) = rest.next() {
         if byte != b'%' {
             bytes.push(byte);

@@ -148,6 +148,10 @@ impl<'a> Lexer<'a> {
             let length = 4;
             at = escape + length;
             if literal.starts_with('\'') {
+                // More than one character is no constant; the parser says so.
+                if literal.len() != length + 2 {
+                    return;
+                }
                 self.edits
                     .push((self.position, literal.len(), byte.to_string()));
             } else {

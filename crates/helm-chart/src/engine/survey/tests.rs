@@ -232,3 +232,22 @@ fn how_the_helm_program_was_built_is_refused_by_name(#[case] template: &str, #[c
 fn what_is_not_how_helm_was_built_is_not(#[case] template: &str) {
     Program::compile(&chart(&[("templates/a.yaml", template)])).unwrap();
 }
+
+#[test]
+fn a_function_that_only_tpl_reaches_is_refused_by_name_where_the_charts_values_hold_it() {
+    let values = (
+        "values.yaml",
+        "a: [\"{{ now }}\"]\nb: {c: \"{{ fromToml .x }}{{ $labels.x }}\"}\n",
+    );
+    let error = Program::compile(&chart(&[
+        values,
+        ("templates/a.yaml", "a: {{ tpl .Values.a . }}"),
+    ]));
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("values.yaml: function \"now\" is not supported"),
+        "{error}"
+    );
+    let without_tpl = chart(&[values, ("templates/a.yaml", "a: {{ .Values.a }}")]);
+    assert!(Program::compile(&without_tpl).is_ok());
+}

@@ -17,7 +17,7 @@ impl Value {
             Json::Null => Self::Nil,
             Json::Bool(value) => Self::Bool(*value),
             Json::Number(number) => Self::Float(number.as_f64().unwrap_or(f64::NAN)),
-            Json::String(text) => Self::string(text),
+            Json::String(text) => Self::string(octets::entered(text)),
             Json::Array(items) => Self::list(items.iter().map(Self::from_json).collect()),
             Json::Object(fields) => Self::dict(
                 fields
