@@ -237,10 +237,10 @@ pub fn attempt(
 ) -> Attempt {
     let mut ledger = Ledger::default();
     let who = identity(0, "a");
-    ledger.begin_step(&who);
+    ledger.begin_action(&who);
     take_in(&mut ledger, record, service, pod);
     let mut attempt = ledger.attempt(&who.key).unwrap().clone();
-    attempt.step = false;
+    attempt.acting = false;
     attempt
 }
 
