@@ -50,14 +50,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let of_tests = [
-            "tests",
-            "tests.rs",
-            "fixtures",
-            "fixtures.rs",
-            "laws",
-            "simulation",
-        ];
+        let of_tests = ["tests", "tests.rs", "fixtures", "fixtures.rs", "simulation"];
         if of_tests.contains(&name.as_str()) || name.ends_with("_tests.rs") {
             continue;
         }
@@ -202,8 +195,7 @@ fn every_room_has_its_floor() {
             .collect()
     };
     let not_rooms = |name: &String| {
-        name.ends_with("_tests")
-            || ["fixtures", "laws", "mod", "simulation"].contains(&name.as_str())
+        name.ends_with("_tests") || ["fixtures", "mod", "simulation"].contains(&name.as_str())
     };
     for (folder, order) in [
         (source.clone(), &HOUSE[..]),

@@ -46,7 +46,7 @@ fn suspended() -> Terms {
 fn a_suspended_class_begins_nothing_gives_up_what_has_no_pod_and_leaves_flashes_alone() {
     let scene = under_way(suspended());
     let plan = scene.plan(10);
-    assert!(plan.begin.is_empty() && plan.steps.is_empty(), "{plan:?}");
+    assert!(plan.begin.is_empty() && plan.actions.is_empty(), "{plan:?}");
     let given_up: Vec<_> = plan
         .release
         .iter()
@@ -78,7 +78,7 @@ fn what_a_class_refuses_stalls_the_job_and_ends_nothing(#[case] reason: Reason) 
         ..Terms::default()
     });
     let plan = scene.plan(10);
-    assert!(plan.begin.is_empty() && plan.steps.is_empty(), "{plan:?}");
+    assert!(plan.begin.is_empty() && plan.actions.is_empty(), "{plan:?}");
     assert_eq!(plan.release.len(), 1);
     let status = scene.status(10);
     assert_eq!(status.reason.as_deref(), Some(reason.as_str()));

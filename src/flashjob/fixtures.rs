@@ -24,7 +24,7 @@ use crate::{
     api::{Effective, FlashClassRef, FlashJobStatus, Instance, Reason},
     flash_pod::intent::{FrozenDevice, Intent, JobRef, Record, Stored, attempt_id},
     flashclass::{Class, Classes, Terms},
-    names::{ANNOTATION_DEFAULT_CLASS, FINALIZER, TRACKING_FINALIZER},
+    names::{FINALIZER, TRACKING_FINALIZER},
 };
 use helm_chart::{Chart, Metadata};
 use helm_release::{ApplyMethod, Info, Status};
@@ -237,10 +237,10 @@ pub fn attempt(
 ) -> Attempt {
     let mut ledger = Ledger::default();
     let who = identity(0, "a");
-    ledger.begin_step(&who);
+    ledger.begin_action(&who);
     take_in(&mut ledger, record, service, pod);
     let mut attempt = ledger.attempt(&who.key).unwrap().clone();
-    attempt.step = false;
+    attempt.acting = false;
     attempt
 }
 
@@ -293,13 +293,6 @@ pub fn effective_of(job: &Job) -> (Effective, Option<FlashClassRef>) {
     let spec = job.spec.as_ref().unwrap_or(&fallback);
     let effective = Terms::default().effective(spec, "native", BOUNDS.address_seconds);
     (effective, None)
-}
-
-/// One class, the default one, that allows everything.
-pub fn open_classes() -> Classes {
-    classes(&[
-        json!({"metadata": {"name": "default", "annotations": {ANNOTATION_DEFAULT_CLASS: "true"}}, "spec": {}}),
-    ])
 }
 
 /// These classes; what the API server would set is set.

@@ -27,8 +27,6 @@ pub mod forecast;
 mod gitops_tests;
 #[cfg(test)]
 mod input_tests;
-#[cfg(test)]
-mod laws;
 pub mod observe;
 pub mod plan;
 pub mod spec;

@@ -37,10 +37,12 @@ pub enum Fault {
     Webhook,
     /// A person takes labels off objects of ours.
     Label,
+    /// For a while nothing happens: Pods, load balancer and people stand still, and times run out.
+    Lull,
 }
 
 impl Fault {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Crash,
         Self::Stop,
         Self::Lease,
@@ -51,6 +53,7 @@ impl Fault {
         Self::Watch,
         Self::Webhook,
         Self::Label,
+        Self::Lull,
     ];
 }
 
@@ -70,7 +73,8 @@ pub struct Weather {
 impl Weather {
     pub fn new(chance: &mut Chance) -> Self {
         Self {
-            kinds: chance.draw(1 << Fault::ALL.len()),
+            // Labels that nobody puts back until a new leader counts belong to worlds made for them.
+            kinds: chance.draw(1 << Fault::ALL.len()) & !(1 << Fault::Label as usize),
             only: &[],
             rarity: 1 + chance.draw(10),
             calm: false,
@@ -183,6 +187,7 @@ impl World {
             Fault::Watch => self.cut_watches(),
             Fault::Webhook => self.refuse_deletions(),
             Fault::Label => self.relabel(),
+            Fault::Lull => self.stand_still(),
         }
     }
 
@@ -267,6 +272,12 @@ impl World {
         let seconds = [1, 3, 9][self.chance.draw(3)];
         self.note(|| format!("WEBHOOK refuses deletions for {seconds} s"));
         self.refused = Instant::now() + Duration::from_secs(seconds);
+    }
+
+    fn stand_still(&mut self) {
+        let seconds = [1, 10, 60, 130, 400][self.chance.draw(5)];
+        self.note(|| format!("LULL    of {seconds} s"));
+        self.lull = Duration::from_secs(seconds);
     }
 
     fn lose_node(&mut self) {

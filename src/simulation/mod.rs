@@ -16,9 +16,9 @@
 mod api;
 mod attempt;
 mod calm;
-pub(crate) mod chance;
+mod chance;
 mod clocks;
-pub(crate) mod devices;
+mod devices;
 mod faults;
 mod hostile;
 mod laws;
@@ -35,15 +35,15 @@ mod world;
 use self::run::Plan;
 
 /// Names of the jobs of the world; they share devices.
-pub(crate) const JOBS: [&str; 2] = ["job-1", "job-2"];
+const JOBS: [&str; 2] = ["job-1", "job-2"];
 /// Devices that each job names; two of its UUIDs are of one device.
-pub(crate) const DEVICES: usize = 4;
-pub(crate) const PARALLELISM: usize = 2;
-pub(crate) const MAX_IN_FLIGHT: usize = 3;
+const DEVICES: usize = 4;
+const PARALLELISM: usize = 2;
+const MAX_IN_FLIGHT: usize = 3;
 /// Property that says behind which gateway a device is; in some worlds there is a limit on it.
-pub(crate) const GATEWAY: &str = "GATEWAY";
-pub(crate) const GATEWAYS: [&str; 2] = ["gw-a", "gw-b"];
-pub(crate) const MAX_OF_GATEWAY: usize = 1;
+const GATEWAY: &str = "GATEWAY";
+const GATEWAYS: [&str; 2] = ["gw-a", "gw-b"];
+const MAX_OF_GATEWAY: usize = 1;
 
 #[test]
 fn left_alone_every_device_is_flashed_once_and_its_twin_is_skipped() {
@@ -59,7 +59,7 @@ fn left_alone_every_device_is_flashed_once_and_its_twin_is_skipped() {
 }
 
 /// A number from the environment.
-pub(crate) fn number(name: &str, fallback: u64) -> u64 {
+fn number(name: &str, fallback: u64) -> u64 {
     let given = std::env::var(name).ok();
     given.map_or(fallback, |text| text.parse().expect("a number"))
 }

@@ -72,6 +72,8 @@ pub struct World {
     pub cut_off: [Instant; 2],
     /// Until when a webhook refuses deletions.
     pub refused: Instant,
+    /// How long nothing happens now.
+    pub lull: Duration,
     /// How many times the watches of each replica were cut.
     pub cuts: [u64; 2],
     /// Wakes watches. Not a watch channel, which wakes in an order of its own.
@@ -119,6 +121,7 @@ impl World {
             skews: [off(seed), off(seed / 3)],
             cut_off: [now; 2],
             refused: now,
+            lull: Duration::ZERO,
             cuts: [0; 2],
             news: Arc::default(),
             told: 0,
@@ -311,6 +314,12 @@ impl World {
         }
     }
 
+    /// How long nothing happens.
+    fn pause(&mut self) -> Duration {
+        let pause = u64::try_from(self.chance.draw(400)).unwrap();
+        std::mem::take(&mut self.lull) + Duration::from_millis(pause)
+    }
+
     /// Something happens behind the API server, or strikes.
     pub fn happen(&mut self) {
         self.api.now = self.time();
@@ -330,8 +339,8 @@ impl World {
 /// Lets a world live for so many steps, and then come to its end.
 pub async fn live(world: &Shared, steps: usize) {
     for _ in 0..steps {
-        let pause = world.lock().unwrap().chance.draw(400);
-        sleep(Duration::from_millis(u64::try_from(pause).unwrap())).await;
+        let pause = world.lock().unwrap().pause();
+        sleep(pause).await;
         let mut world = world.lock().unwrap();
         world.happen();
         if world.violation.is_some() {

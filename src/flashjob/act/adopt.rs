@@ -7,7 +7,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::{Api, Resource, core::DynamicObject};
 
-use super::{StepError, lookup::get_pod, seal};
+use super::{ActionError, lookup::get_pod, seal};
 use crate::{
     api::Reason,
     cluster::{ApiError, ErrorKind, ObjectKey, Reader, clock::now},
@@ -31,7 +31,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// When the API server refuses; an object that changed meanwhile is looked at again.
-pub async fn adopt(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Result<(), StepError> {
+pub async fn adopt(
+    ctx: &Context,
+    job: Option<&Job>,
+    identity: &Identity,
+) -> Result<(), ActionError> {
     let (pod, service) = {
         let state = ctx.state();
         let Some(attempt) = state.ledger.attempt(&identity.key) else {
@@ -73,7 +77,7 @@ async fn adopt_pod(
     identity: &Identity,
     pod: &Pod,
     marks: &Marks,
-) -> Result<(), StepError> {
+) -> Result<(), ActionError> {
     let effective = job.and_then(|job| job.status.effective.as_ref());
     let deadline = effective.map_or(DEFAULT_ACTIVE_DEADLINE_SECONDS, |effective| {
         effective.active_deadline_seconds_per_device
@@ -111,7 +115,7 @@ async fn adopt_service(
     identity: &Identity,
     sight: &ObservedObject,
     marks: &Marks,
-) -> Result<(), StepError> {
+) -> Result<(), ActionError> {
     let api: Api<Service> = Api::namespaced(ctx.read.clone(), &identity.namespace);
     let get = async {
         let what = || format!("get Service {}/{}", identity.namespace, sight.name);

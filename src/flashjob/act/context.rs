@@ -1,4 +1,4 @@
-//! What the passes and steps of the FlashJob controller share: clients, state, the flash chart, settings.
+//! What the passes and actions of the FlashJob controller share: clients, state, the flash chart, settings.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
@@ -38,10 +38,10 @@ use crate::{
     telemetry::Metrics,
 };
 
-/// How often it is looked whether steps have ended, when the process stops.
+/// How often it is looked whether actions have ended, when the process stops.
 const DRAIN_POLL: Duration = Duration::from_millis(50);
 
-/// The settings that passes and steps need.
+/// The settings that passes and actions need.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Slots of all jobs together.
@@ -88,7 +88,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// Puts together what passes and steps share. `leader` is the Lease's holder identity, `nudge_tx` queues a pass of a job.
+    /// Puts together what passes and actions share. `leader` is the Lease's holder identity, `nudge_tx` queues a pass of a job.
     #[must_use]
     pub fn new(
         (read, writer, crash): (Client, Writer, Crash),
@@ -213,12 +213,12 @@ impl Context {
         let _ = self.nudge_tx.send(job_uid.to_owned());
     }
 
-    /// Waits until no step is running and no write of a pass that was dropped can be carried out any more, at most `limit`: the
+    /// Waits until no action is running and no write of a pass that was dropped can be carried out any more, at most `limit`: the
     /// next leader trusts that no write is under way.
     pub async fn drained(&self, limit: Duration) {
         let mut waited = Duration::ZERO;
-        let step = || self.state().ledger.all().any(|(_, attempt)| attempt.step);
-        while waited < limit && (step() || self.writer.is_under_way()) {
+        let acting = || self.state().ledger.all().any(|(_, attempt)| attempt.acting);
+        while waited < limit && (acting() || self.writer.is_under_way()) {
             tokio::time::sleep(DRAIN_POLL).await;
             waited += DRAIN_POLL;
         }

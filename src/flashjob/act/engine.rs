@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 
-use super::StepError;
+use super::ActionError;
 use crate::{
     flash_pod::intent::{Intent, Stored},
     flashjob::{
@@ -40,7 +40,7 @@ pub struct Recorded<'a> {
     pub intent: Intent,
 }
 
-/// Brings a release into the cluster. Each call is one step of an attempt: it may take as long as its writes, and holds up nobody else.
+/// Brings a release into the cluster. Each call is one action of an attempt: it may take as long as its writes, and holds up nobody else.
 pub trait Engine: Send + Sync {
     /// Its name, as users choose it.
     fn name(&self) -> &'static str;
@@ -53,7 +53,7 @@ pub trait Engine: Send + Sync {
         &'a self,
         ctx: &'a Context,
         reservation: Reservation<'a>,
-    ) -> BoxFuture<'a, Result<(), StepError>>;
+    ) -> BoxFuture<'a, Result<(), ActionError>>;
 
     /// Write 2 again, after a crash.
     ///
@@ -63,7 +63,7 @@ pub trait Engine: Send + Sync {
         &'a self,
         ctx: &'a Context,
         recorded: Recorded<'a>,
-    ) -> BoxFuture<'a, Result<(), StepError>>;
+    ) -> BoxFuture<'a, Result<(), ActionError>>;
 
     /// Writes 4 and 5: the Pod, which is told this address, then the record that says so.
     ///
@@ -74,7 +74,7 @@ pub trait Engine: Send + Sync {
         ctx: &'a Context,
         recorded: Recorded<'a>,
         address: &'a str,
-    ) -> BoxFuture<'a, Result<(), StepError>>;
+    ) -> BoxFuture<'a, Result<(), ActionError>>;
 
     /// Ends what it has running outside this process, within this time; nothing is started any more.
     fn stop(&self, grace: Duration) -> BoxFuture<'_, ()>;

@@ -1,6 +1,6 @@
 //! The same writes by the helm command: two `helm upgrade --install` a device. What it made the operator removes itself.
 //!
-//! A step waits for its helm process, nobody else does. When helm fails, the API server is asked what there is: with a Pod the
+//! An action waits for its helm process, nobody else does. When helm fails, the API server is asked what there is: with a Pod the
 //! flash is under way whatever helm says; without one the revision is put to `failed` without the Pod in its manifest, so that
 //! nobody takes the attempt for an interrupted flash.
 
@@ -19,7 +19,7 @@ use self::{
     repair::{look, repair, settle},
 };
 use super::{
-    StepError,
+    ActionError,
     engine::{Engine, Recorded, Reservation},
     seal, until_answered,
 };
@@ -95,7 +95,7 @@ impl Engine for HelmCommand {
         &'a self,
         ctx: &'a Context,
         reservation: Reservation<'a>,
-    ) -> BoxFuture<'a, Result<(), StepError>> {
+    ) -> BoxFuture<'a, Result<(), ActionError>> {
         Box::pin(reserve(ctx, &self.0, reservation))
     }
 
@@ -103,7 +103,7 @@ impl Engine for HelmCommand {
         &'a self,
         ctx: &'a Context,
         recorded: Recorded<'a>,
-    ) -> BoxFuture<'a, Result<(), StepError>> {
+    ) -> BoxFuture<'a, Result<(), ActionError>> {
         Box::pin(upgrade_recorded(ctx, &self.0, recorded, None))
     }
 
@@ -112,7 +112,7 @@ impl Engine for HelmCommand {
         ctx: &'a Context,
         recorded: Recorded<'a>,
         address: &'a str,
-    ) -> BoxFuture<'a, Result<(), StepError>> {
+    ) -> BoxFuture<'a, Result<(), ActionError>> {
         Box::pin(upgrade_recorded(ctx, &self.0, recorded, Some(address)))
     }
 
@@ -126,7 +126,7 @@ async fn reserve(
     ctx: &Context,
     helm: &Helm,
     reservation: Reservation<'_>,
-) -> Result<(), StepError> {
+) -> Result<(), ActionError> {
     let Reservation {
         identity,
         flash_pod,
@@ -160,7 +160,7 @@ async fn upgrade_recorded(
     helm: &Helm,
     attempt: Recorded<'_>,
     address: Option<&str>,
-) -> Result<(), StepError> {
+) -> Result<(), ActionError> {
     let Recorded {
         identity,
         flash_pod,
@@ -220,7 +220,7 @@ async fn upgrade(
     flash_pod: &Arc<FlashPod>,
     identity: &Identity,
     plan: &Plan<'_>,
-) -> Result<(), StepError> {
+) -> Result<(), ActionError> {
     check((ctx, helm), flash_pod, plan).await?;
     let what = if plan.address.is_some() {
         "launch"
@@ -253,7 +253,7 @@ async fn run(
     write: Write,
     helm: &Helm,
     operation: Operation,
-) -> Result<Outcome, StepError> {
+) -> Result<Outcome, ActionError> {
     ctx.crash.reach(write, Side::Before);
     let running = start(helm, operation).await?;
     ctx.crash.reach(write, Side::Started);
@@ -266,22 +266,22 @@ async fn run(
 async fn start(
     helm: &Helm,
     operation: Operation,
-) -> Result<impl Future<Output = Outcome>, StepError> {
+) -> Result<impl Future<Output = Outcome>, ActionError> {
     let started = helm.start(operation).await;
-    started.map_err(|error| StepError::Helm {
+    started.map_err(|error| ActionError::Helm {
         reason: Reason::HelmFailed,
         message: error.to_string(),
     })
 }
 
-fn failed(failure: &Failure) -> StepError {
+fn failed(failure: &Failure) -> ActionError {
     let reason = match failure.reason {
         HelmReason::QuotaExceeded => Reason::QuotaExceeded,
         HelmReason::AdmissionDenied | HelmReason::Invalid => Reason::AdmissionDenied,
         HelmReason::Forbidden => Reason::Forbidden,
         _ => Reason::HelmFailed,
     };
-    StepError::Helm {
+    ActionError::Helm {
         reason,
         message: format!("helm: {}", failure.message),
     }

@@ -4,7 +4,7 @@
 use k8s_openapi::api::core::v1::Service;
 use serde_json::{Value, json};
 
-use super::StepError;
+use super::ActionError;
 use crate::{
     cluster::{ErrorKind, ObjectKey},
     crash::Write,
@@ -19,7 +19,7 @@ use crate::{
 ///
 /// # Errors
 /// When it changed since it was seen, or the API server refuses.
-pub async fn hold(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
+pub async fn hold(ctx: &Context, identity: &Identity) -> Result<(), ActionError> {
     let service = {
         let state = ctx.state();
         let attempt = state.ledger.attempt(&identity.key);

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Pod;
 
 use super::{
-    StepError,
+    ActionError,
     lookup::get_pod,
     native::rendered,
     record::{put_deployed, put_launched},
@@ -19,7 +19,7 @@ use helm_release::has_pod;
 ///
 /// # Errors
 /// When the record was altered, the guard refuses, or a write failed. A lost answer is looked up, never repeated blindly.
-pub async fn launch(ctx: &Context, identity: &Identity, address: &str) -> Result<(), StepError> {
+pub async fn launch(ctx: &Context, identity: &Identity, address: &str) -> Result<(), ActionError> {
     admitted_still(ctx, identity)?;
     let recorded = recorded(ctx, identity)?;
     ctx.engine.launch(ctx, recorded, address).await?;
@@ -31,7 +31,7 @@ pub async fn launch(ctx: &Context, identity: &Identity, address: &str) -> Result
 ///
 /// # Errors
 /// When the record was altered or the write failed.
-pub async fn mark_deployed(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
+pub async fn mark_deployed(ctx: &Context, identity: &Identity) -> Result<(), ActionError> {
     let recorded = recorded(ctx, identity)?;
     let stored = &recorded.stored;
     if has_pod(&stored.record.manifest) {

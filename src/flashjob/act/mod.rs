@@ -1,7 +1,7 @@
 //! Carries out plans: ordered writes, each bounded by the client's time-out. The only part of the room that writes.
 //!
-//! A step runs as a task of its own, so that a slow device or helm process holds up nobody else. Every answer goes into the
-//! ledger at once; when the step has ended, its job is looked at again.
+//! An action runs as a task of its own, so that a slow device or helm process holds up nobody else. Every answer goes into the
+//! ledger at once; when the action has ended, its job is looked at again.
 
 mod adopt;
 pub(crate) mod context;
@@ -44,7 +44,7 @@ use crate::{
             memory::Trouble,
             objects::{AttemptKey, Identity},
         },
-        plan::attempt::Step,
+        plan::attempt::Action,
         spec::job::Job,
     },
 };
@@ -59,9 +59,9 @@ const MAX_TROUBLE_SECONDS: i64 = 60;
 /// Wait before it is asked again whether something exists.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Why a step did not do what it was to do.
+/// Why an action did not do what it was to do.
 #[derive(Debug, thiserror::Error)]
-pub enum StepError {
+pub enum ActionError {
     /// A write failed, or a look that belongs to it.
     #[error(transparent)]
     Api(#[from] ApiError),
@@ -87,7 +87,7 @@ pub enum StepError {
     },
 }
 
-impl StepError {
+impl ActionError {
     /// Whether the API server was not reached at all.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
@@ -126,7 +126,7 @@ impl StepError {
 }
 
 /// Asks until the API server answers, whatever keeps it from answering. As long as nobody knows whether a create was carried
-/// out, its step goes on, and with it lock and slot are held.
+/// out, its action goes on, and with it lock and slot are held.
 async fn until_answered<T, F>(ask: impl Fn() -> F) -> T
 where
     F: Future<Output = Result<T, ApiError>>,
@@ -148,7 +148,7 @@ pub fn nonce() -> String {
     hex::encode(seam::random::<16>())
 }
 
-/// The span of a step: what is logged in it tells the story of one device. Like an error it is never filtered out, so that a
+/// The span of an action: what is logged in it tells the story of one device. Like an error it is never filtered out, so that a
 /// warning says whose it is at every level.
 fn span(identity: &Identity, step: &'static str) -> Span {
     let name = identity
@@ -165,21 +165,21 @@ fn span(identity: &Identity, step: &'static str) -> Span {
     )
 }
 
-/// Starts a step of an attempt that is in the ledger, marked there as having a step.
-pub fn spawn(ctx: &Arc<Context>, job: &Arc<Job>, identity: Identity, step: Step) {
-    start(ctx, Some(Arc::clone(job)), identity, step);
+/// Starts an action of an attempt that is in the ledger, marked there as having one.
+pub fn spawn(ctx: &Arc<Context>, job: &Arc<Job>, identity: Identity, action: Action) {
+    start(ctx, Some(Arc::clone(job)), identity, action);
 }
 
-/// Starts a step of an attempt whose job is gone.
-pub fn spawn_orphan(ctx: &Arc<Context>, identity: Identity, step: Step) {
-    start(ctx, None, identity, step);
+/// Starts an action of an attempt whose job is gone.
+pub fn spawn_orphan(ctx: &Arc<Context>, identity: Identity, action: Action) {
+    start(ctx, None, identity, action);
 }
 
-fn start(ctx: &Arc<Context>, job: Option<Arc<Job>>, identity: Identity, step: Step) {
+fn start(ctx: &Arc<Context>, job: Option<Arc<Job>>, identity: Identity, action: Action) {
     let ctx = Arc::clone(ctx);
-    let span = span(&identity, step.as_str());
+    let span = span(&identity, action.as_str());
     let work = async move {
-        let done = counted(&ctx, job.as_deref(), &identity, step).await;
+        let done = counted(&ctx, job.as_deref(), &identity, action).await;
         end(&ctx, &identity.key, &done);
     };
     seam::spawn(work.instrument(span));
@@ -208,24 +208,24 @@ pub fn spawn_begin(
     seam::spawn(work.instrument(span));
 }
 
-/// Runs a step and counts its failure, where it is an operation on the release. What succeeds is counted where it is done.
+/// Runs an action and counts its failure, where it is an operation on the release. What succeeds is counted where it is done.
 async fn counted(
     ctx: &Arc<Context>,
     job: Option<&Job>,
     identity: &Identity,
-    step: Step,
-) -> Result<(), StepError> {
-    let operation = match &step {
-        Step::ApplyService => Some("reserve"),
-        Step::HoldService | Step::Launch { .. } | Step::MarkDeployed => Some("launch"),
-        Step::Remove(_) => Some("uninstall"),
-        Step::Adopt
-        | Step::ReadVerdict
-        | Step::ConfirmInterrupted
-        | Step::ConfirmUnlaunched
-        | Step::CheckNode => None,
+    action: Action,
+) -> Result<(), ActionError> {
+    let operation = match &action {
+        Action::ApplyService => Some("reserve"),
+        Action::HoldService | Action::Launch { .. } | Action::MarkDeployed => Some("launch"),
+        Action::Remove(_) => Some("uninstall"),
+        Action::Adopt
+        | Action::ReadVerdict
+        | Action::ConfirmInterrupted
+        | Action::ConfirmUnlaunched
+        | Action::CheckNode => None,
     };
-    let done = run(ctx, job, identity, step).await;
+    let done = run(ctx, job, identity, action).await;
     if let (Some(operation), Err(_)) = (operation, &done) {
         ctx.metrics.release(ctx.engine(), operation, "error");
     }
@@ -236,24 +236,24 @@ async fn run(
     ctx: &Arc<Context>,
     job: Option<&Job>,
     identity: &Identity,
-    step: Step,
-) -> Result<(), StepError> {
-    match step {
-        Step::Adopt => adopt::adopt(ctx, job, identity).await,
-        Step::ApplyService => reserve::apply_service(ctx, identity).await,
-        Step::HoldService => hold::hold(ctx, identity).await,
-        Step::Launch { address } => launch::launch(ctx, identity, &address).await,
-        Step::MarkDeployed => launch::mark_deployed(ctx, identity).await,
-        Step::ReadVerdict => read_verdict::read(ctx, job, identity).await,
-        Step::ConfirmInterrupted => read_verdict::confirm_interrupted(ctx, job, identity).await,
-        Step::ConfirmUnlaunched => read_verdict::confirm_unlaunched(ctx, identity).await,
-        Step::CheckNode => read_verdict::check_node(ctx, identity).await,
-        Step::Remove(removal) => uninstall::remove(ctx, identity, &removal).await,
+    action: Action,
+) -> Result<(), ActionError> {
+    match action {
+        Action::Adopt => adopt::adopt(ctx, job, identity).await,
+        Action::ApplyService => reserve::apply_service(ctx, identity).await,
+        Action::HoldService => hold::hold(ctx, identity).await,
+        Action::Launch { address } => launch::launch(ctx, identity, &address).await,
+        Action::MarkDeployed => launch::mark_deployed(ctx, identity).await,
+        Action::ReadVerdict => read_verdict::read(ctx, job, identity).await,
+        Action::ConfirmInterrupted => read_verdict::confirm_interrupted(ctx, job, identity).await,
+        Action::ConfirmUnlaunched => read_verdict::confirm_unlaunched(ctx, identity).await,
+        Action::CheckNode => read_verdict::check_node(ctx, identity).await,
+        Action::Remove(removal) => uninstall::remove(ctx, identity, &removal).await,
     }
 }
 
-/// Ends a step: its trouble is remembered, its mark is taken away, its job is looked at again.
-fn end(ctx: &Context, key: &AttemptKey, done: &Result<(), StepError>) {
+/// Ends an action: its trouble is remembered, its mark is taken away, its job is looked at again.
+fn end(ctx: &Context, key: &AttemptKey, done: &Result<(), ActionError>) {
     {
         let mut state = ctx.state();
         let memory = state.memory(&key.job_uid);
@@ -281,7 +281,7 @@ fn end(ctx: &Context, key: &AttemptKey, done: &Result<(), StepError>) {
                 memory.trouble.insert(key.id.clone(), trouble);
             }
         }
-        state.ledger.end_step(key);
+        state.ledger.end_action(key);
     }
     if let Err(error) = done {
         tracing::warn!(reason = %error.reason(), error = %error, "step failed, trying again");
@@ -290,8 +290,8 @@ fn end(ctx: &Context, key: &AttemptKey, done: &Result<(), StepError>) {
 }
 
 /// Why something that must be in memory is not: a person changed the record by hand.
-fn altered(what: &str) -> StepError {
-    StepError::Refused(Refusal {
+fn altered(what: &str) -> ActionError {
+    ActionError::Refused(Refusal {
         reason: Reason::ForeignRevision,
         message: format!("the release record {what}"),
     })
@@ -308,25 +308,29 @@ mod tests {
     const INVALID: ErrorKind = ErrorKind::Invalid { fields: Vec::new() };
 
     #[rstest]
-    #[case::a_write(StepError::Api, INVALID, Reason::AdmissionDenied)]
-    #[case::a_write_that_is_forbidden(StepError::Api, ErrorKind::Forbidden, Reason::Forbidden)]
-    #[case::a_write_over_quota(StepError::Api, ErrorKind::QuotaExceeded, Reason::QuotaExceeded)]
-    #[case::a_write_of_what_exists(StepError::Api, ErrorKind::AlreadyExists, Reason::DeviceBusy)]
-    #[case::a_write_without_answer(StepError::Api, ErrorKind::Timeout, Reason::ApiError)]
-    #[case::a_look(StepError::Read, INVALID, Reason::ApiError)]
-    #[case::a_look_that_is_forbidden(StepError::Read, ErrorKind::Forbidden, Reason::Forbidden)]
-    #[case::a_look_with_an_old_token(StepError::Read, ErrorKind::Unauthorized, Reason::Forbidden)]
-    #[case::a_container_that_is_being_created(StepError::Log, INVALID, Reason::ReadingVerdict)]
-    #[case::a_kubelet_that_is_away(StepError::Log, ErrorKind::Unavailable, Reason::ReadingVerdict)]
+    #[case::a_write(ActionError::Api, INVALID, Reason::AdmissionDenied)]
+    #[case::a_write_that_is_forbidden(ActionError::Api, ErrorKind::Forbidden, Reason::Forbidden)]
+    #[case::a_write_over_quota(ActionError::Api, ErrorKind::QuotaExceeded, Reason::QuotaExceeded)]
+    #[case::a_write_of_what_exists(ActionError::Api, ErrorKind::AlreadyExists, Reason::DeviceBusy)]
+    #[case::a_write_without_answer(ActionError::Api, ErrorKind::Timeout, Reason::ApiError)]
+    #[case::a_look(ActionError::Read, INVALID, Reason::ApiError)]
+    #[case::a_look_that_is_forbidden(ActionError::Read, ErrorKind::Forbidden, Reason::Forbidden)]
+    #[case::a_look_with_an_old_token(ActionError::Read, ErrorKind::Unauthorized, Reason::Forbidden)]
+    #[case::a_container_that_is_being_created(ActionError::Log, INVALID, Reason::ReadingVerdict)]
+    #[case::a_kubelet_that_is_away(
+        ActionError::Log,
+        ErrorKind::Unavailable,
+        Reason::ReadingVerdict
+    )]
     #[case::a_proxy_before_the_kubelet(
-        StepError::Log,
+        ActionError::Log,
         ErrorKind::AdmissionDenied,
         Reason::ReadingVerdict
     )]
-    #[case::a_slow_kubelet(StepError::Log, ErrorKind::Timeout, Reason::ReadingVerdict)]
-    #[case::logs_are_forbidden(StepError::Log, ErrorKind::Forbidden, Reason::Forbidden)]
+    #[case::a_slow_kubelet(ActionError::Log, ErrorKind::Timeout, Reason::ReadingVerdict)]
+    #[case::logs_are_forbidden(ActionError::Log, ErrorKind::Forbidden, Reason::Forbidden)]
     fn a_failure_is_named_after_what_was_tried(
-        #[case] tried: fn(ApiError) -> StepError,
+        #[case] tried: fn(ApiError) -> ActionError,
         #[case] kind: ErrorKind,
         #[case] reason: Reason,
     ) {
@@ -344,10 +348,10 @@ mod tests {
     }
 
     #[rstest]
-    #[case(StepError::Api)]
-    #[case(StepError::Read)]
-    #[case(StepError::Log)]
-    fn an_api_server_that_is_away_has_refused_nothing(#[case] tried: fn(ApiError) -> StepError) {
+    #[case(ActionError::Api)]
+    #[case(ActionError::Read)]
+    #[case(ActionError::Log)]
+    fn an_api_server_that_is_away_has_refused_nothing(#[case] tried: fn(ApiError) -> ActionError) {
         let error = |kind| {
             let mut error = ApiError::timeout("get Pod lab/a".to_owned(), ASK_AGAIN);
             error.kind = kind;

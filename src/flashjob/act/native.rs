@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::{
-    StepError, altered,
+    ActionError, altered,
     engine::{Engine, Recorded, Reservation},
     lookup::{find_service, get_pod, get_secret},
     record::{put_launched, see_written},
@@ -42,7 +42,7 @@ impl Engine for Native {
         &'a self,
         ctx: &'a Context,
         reservation: Reservation<'a>,
-    ) -> BoxFuture<'a, Result<(), StepError>> {
+    ) -> BoxFuture<'a, Result<(), ActionError>> {
         Box::pin(reserve(ctx, reservation))
     }
 
@@ -50,7 +50,7 @@ impl Engine for Native {
         &'a self,
         ctx: &'a Context,
         recorded: Recorded<'a>,
-    ) -> BoxFuture<'a, Result<(), StepError>> {
+    ) -> BoxFuture<'a, Result<(), ActionError>> {
         Box::pin(async move {
             let rendered = rendered(ctx, &recorded, None).await?;
             let record = &recorded.stored.record;
@@ -64,7 +64,7 @@ impl Engine for Native {
         ctx: &'a Context,
         recorded: Recorded<'a>,
         address: &'a str,
-    ) -> BoxFuture<'a, Result<(), StepError>> {
+    ) -> BoxFuture<'a, Result<(), ActionError>> {
         Box::pin(launch(ctx, recorded, address))
     }
 
@@ -73,7 +73,7 @@ impl Engine for Native {
     }
 }
 
-async fn reserve(ctx: &Context, reservation: Reservation<'_>) -> Result<(), StepError> {
+async fn reserve(ctx: &Context, reservation: Reservation<'_>) -> Result<(), ActionError> {
     let Reservation {
         identity,
         flash_pod,
@@ -86,7 +86,7 @@ async fn reserve(ctx: &Context, reservation: Reservation<'_>) -> Result<(), Step
             let (intent, values) = (&blueprint.intent, &blueprint.merged.overrides);
             flash_pod.objects(intent, &blueprint.release, revision, values, None)
         };
-        ctx.workshop.run(work).await.map_err(StepError::Refused)?
+        ctx.workshop.run(work).await.map_err(ActionError::Refused)?
     };
     let parts = Parts::of(
         &rendered,
@@ -104,7 +104,7 @@ async fn reserve(ctx: &Context, reservation: Reservation<'_>) -> Result<(), Step
     apply_all(ctx, identity, &parts).await
 }
 
-async fn launch(ctx: &Context, recorded: Recorded<'_>, address: &str) -> Result<(), StepError> {
+async fn launch(ctx: &Context, recorded: Recorded<'_>, address: &str) -> Result<(), ActionError> {
     let rendered = rendered(ctx, &recorded, Some(address)).await?;
     let Recorded {
         identity, stored, ..
@@ -132,18 +132,18 @@ pub async fn rendered(
     ctx: &Context,
     recorded: &Recorded<'_>,
     address: Option<&str>,
-) -> Result<Rendered, StepError> {
+) -> Result<Rendered, ActionError> {
     let (flash_pod, stored) = (
         Arc::clone(&recorded.flash_pod),
         Arc::clone(&recorded.stored),
     );
     let (intent, address) = (recorded.intent.clone(), address.map(str::to_owned));
     let work = move || flash_pod.stored_objects(&stored.record, &intent, address.as_deref());
-    ctx.workshop.run(work).await.map_err(StepError::Refused)
+    ctx.workshop.run(work).await.map_err(ActionError::Refused)
 }
 
 /// Applies everything but the Pod. Where nobody knows whether a Service was made, it is looked up: it holds a slot.
-async fn apply_all(ctx: &Context, identity: &Identity, parts: &Parts) -> Result<(), StepError> {
+async fn apply_all(ctx: &Context, identity: &Identity, parts: &Parts) -> Result<(), ActionError> {
     for object in &parts.others {
         let applied = if object["kind"] == "Service" {
             apply_service_object(ctx, identity, object).await
@@ -215,7 +215,7 @@ fn pending_record(
 }
 
 /// Write 1. A Secret of that name is a guard: ours if it bears this very intent (an answer was lost), somebody else's otherwise.
-async fn create_record(ctx: &Context, record: Record) -> Result<(), StepError> {
+async fn create_record(ctx: &Context, record: Record) -> Result<(), ActionError> {
     let Some(intent) = &record.attachment else {
         return Err(altered("bears no intent of the operator"));
     };
@@ -254,7 +254,7 @@ async fn create_pod(
     ctx: &Context,
     identity: &Identity,
     pod: &serde_json::Value,
-) -> Result<(), StepError> {
+) -> Result<(), ActionError> {
     let pod = seal::sealed(&marked(pod, &ctx.leader), &ctx.seals);
     let request = ctx.writer.create::<Pod>(&pod);
     let created = match ctx.crash.around(Write::PodCreate, request).await {

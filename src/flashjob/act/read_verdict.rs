@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Node;
 use kube::Api;
 
-use super::{StepError, helm, lookup::get_pod};
+use super::{ActionError, helm, lookup::get_pod};
 use crate::{
     api::Reason,
     cluster::{ApiError, ErrorKind, Reader, clock::now},
@@ -38,7 +38,11 @@ const SETTLE_LIMIT: SignedDuration = SignedDuration::from_secs(5);
 ///
 /// # Errors
 /// When the log cannot be read for now.
-pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Result<(), StepError> {
+pub async fn read(
+    ctx: &Context,
+    job: Option<&Job>,
+    identity: &Identity,
+) -> Result<(), ActionError> {
     let (pod, lost, ends, cause) = {
         let mut state = ctx.state();
         let ends = state.terminating.contains(&identity.namespace);
@@ -59,7 +63,7 @@ pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Resu
         return Ok(());
     }
     if may_tell_more(&pod) && unread_for(ctx, identity) < SETTLE_LIMIT {
-        return Err(StepError::Helm {
+        return Err(ActionError::Helm {
             reason: Reason::ReadingVerdict,
             message: "the flash container failed; whether the Pod says why is awaited".to_owned(),
         });
@@ -68,7 +72,7 @@ pub async fn read(ctx: &Context, job: Option<&Job>, identity: &Identity) -> Resu
     let log = match log(ctx, &pod).await {
         Ok(log) => Ok(log),
         Err(error) if may_heal(&error, unread_for(ctx, identity), is_kept, ends) => {
-            return Err(StepError::Log(error));
+            return Err(ActionError::Log(error));
         }
         Err(error) => Err(error.message),
     };
@@ -203,7 +207,7 @@ pub async fn confirm_interrupted(
     ctx: &Context,
     job: Option<&Job>,
     identity: &Identity,
-) -> Result<(), StepError> {
+) -> Result<(), ActionError> {
     let name = ctx
         .state()
         .ledger
@@ -246,7 +250,7 @@ pub async fn confirm_interrupted(
 ///
 /// # Errors
 /// When it cannot be asked.
-pub async fn confirm_unlaunched(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
+pub async fn confirm_unlaunched(ctx: &Context, identity: &Identity) -> Result<(), ActionError> {
     let name = format!(
         "{}{}-{}",
         crate::names::RELEASE_PREFIX,
@@ -266,7 +270,7 @@ pub async fn confirm_unlaunched(ctx: &Context, identity: &Identity) -> Result<()
 ///
 /// # Errors
 /// When the API server cannot be asked.
-pub async fn check_node(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
+pub async fn check_node(ctx: &Context, identity: &Identity) -> Result<(), ActionError> {
     let node = ctx
         .state()
         .ledger
@@ -277,12 +281,12 @@ pub async fn check_node(ctx: &Context, identity: &Identity) -> Result<(), StepEr
     let node = api
         .get_opt(&name)
         .await
-        .map_err(|error| StepError::Read(ApiError::new(format!("get Node {name}"), &error)))?;
+        .map_err(|error| ActionError::Read(ApiError::new(format!("get Node {name}"), &error)))?;
     if node.as_ref().is_some_and(is_ready) {
         let message = format!(
             "the Pod is past its deadline on a ready node {name}; its kubelet has not ended it yet"
         );
-        return Err(StepError::Helm {
+        return Err(ActionError::Helm {
             reason: Reason::Flashing,
             message,
         });

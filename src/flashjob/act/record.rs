@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::Secret;
 
-use super::{StepError, altered, seal};
+use super::{ActionError, altered, seal};
 use crate::{
     cluster::clock::now,
     crash::Write,
@@ -20,7 +20,7 @@ pub async fn put_deployed(
     stored: &Stored,
     manifest: String,
     notes: String,
-) -> Result<(), StepError> {
+) -> Result<(), ActionError> {
     put_launched(ctx, stored, (manifest, notes), None).await
 }
 
@@ -33,7 +33,7 @@ pub async fn put_launched(
     stored: &Stored,
     (manifest, notes): (String, String),
     address: Option<&str>,
-) -> Result<(), StepError> {
+) -> Result<(), ActionError> {
     let now = now();
     let mut record: Record = stored.record.clone();
     record.manifest = manifest;
@@ -57,7 +57,7 @@ pub async fn put(
     write: Write,
     stored: &Stored,
     (record, has_pod): (Record, bool),
-) -> Result<(), StepError> {
+) -> Result<(), ActionError> {
     let record = seal::replacing(record, stored, &ctx.seals, pod_uid(ctx, stored).as_deref());
     let mut labelled = stored.clone();
     if let Some(intent) = &record.attachment {

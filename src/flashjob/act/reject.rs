@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::StepError;
+use super::ActionError;
 use crate::{
     api::{Reason, Refusal},
     cluster::clock::now,
@@ -32,7 +32,7 @@ pub fn give_up(
     job: &Job,
     (identity, begin): (&Identity, &Begin),
     version: u64,
-    error: &StepError,
+    error: &ActionError,
 ) {
     let index = begin.index;
     let mut state = ctx.state();
@@ -47,7 +47,7 @@ pub fn give_up(
     let goes_on = recorded.is_some_and(|status| status != Status::Failed);
     let memory = state.memory(&job.uid);
     match error {
-        StepError::Refused(refusal) if refusal.reason != Reason::ForeignRevision => {
+        ActionError::Refused(refusal) if refusal.reason != Reason::ForeignRevision => {
             let proven = memory.proven == Some((job.generation, version));
             match own_fault(refusal, &begin.device, proven) {
                 Some(found) if same_round => {
@@ -64,12 +64,12 @@ pub fn give_up(
                 None => memory.refusal = Some((job.generation, version, Some(refusal.clone()))),
             }
         }
-        StepError::Refused(_)
-        | StepError::Api(_)
-        | StepError::Read(_)
-        | StepError::Log(_)
-        | StepError::Helm { .. }
-        | StepError::NotAdmitted(_) => {
+        ActionError::Refused(_)
+        | ActionError::Api(_)
+        | ActionError::Read(_)
+        | ActionError::Log(_)
+        | ActionError::Helm { .. }
+        | ActionError::NotAdmitted(_) => {
             if goes_on {
                 return;
             }

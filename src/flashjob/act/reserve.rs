@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    StepError, altered,
+    ActionError, altered,
     engine::{Recorded, Reservation},
 };
 use crate::{
@@ -29,9 +29,9 @@ pub async fn begin(
     identity: &Identity,
     begin: &Begin,
     nonce: &str,
-) -> Result<(), StepError> {
+) -> Result<(), ActionError> {
     admitted(ctx, job, identity)?;
-    let flash_pod = ctx.flash_pod_of(job).map_err(StepError::Refused)?;
+    let flash_pod = ctx.flash_pod_of(job).map_err(ActionError::Refused)?;
     let Some(round) = &job.status.round else {
         return Ok(());
     };
@@ -41,7 +41,7 @@ pub async fn begin(
         let (flash_pod, job, round) = (Arc::clone(&flash_pod), Arc::clone(job), round.clone());
         let (begin, nonce) = (begin.clone(), nonce.to_owned());
         let work = move || blueprint_of(&flash_pod, &job, &round, &begin, &nonce);
-        Arc::new(ctx.workshop.run(work).await.map_err(StepError::Refused)?)
+        Arc::new(ctx.workshop.run(work).await.map_err(ActionError::Refused)?)
     };
     let reservation = Reservation {
         identity,
@@ -76,7 +76,7 @@ fn blueprint_of(
 ///
 /// # Errors
 /// When the record was altered or a write failed.
-pub async fn apply_service(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
+pub async fn apply_service(ctx: &Context, identity: &Identity) -> Result<(), ActionError> {
     admitted_still(ctx, identity)?;
     let recorded = recorded(ctx, identity)?;
     ctx.engine.reserve_again(ctx, recorded).await
@@ -86,7 +86,7 @@ pub async fn apply_service(ctx: &Context, identity: &Identity) -> Result<(), Ste
 ///
 /// # Errors
 /// Why nothing of the job may start now.
-fn admitted(ctx: &Context, job: &Job, identity: &Identity) -> Result<(), StepError> {
+fn admitted(ctx: &Context, job: &Job, identity: &Identity) -> Result<(), ActionError> {
     let state = ctx.state();
     let terms = state.terms(job);
     let suspended = terms.suspended.as_ref().map(|message| Refusal {
@@ -98,7 +98,7 @@ fn admitted(ctx: &Context, job: &Job, identity: &Identity) -> Result<(), StepErr
         recheck::closed(&terms, &state.ledger, attempt, || None)
     };
     match terms.refusal.clone().or(suspended).or_else(limited) {
-        Some(refusal) => Err(StepError::NotAdmitted(refusal)),
+        Some(refusal) => Err(ActionError::NotAdmitted(refusal)),
         None => Ok(()),
     }
 }
@@ -107,7 +107,7 @@ fn admitted(ctx: &Context, job: &Job, identity: &Identity) -> Result<(), StepErr
 ///
 /// # Errors
 /// Why nothing of the job may start now.
-pub fn admitted_still(ctx: &Context, identity: &Identity) -> Result<(), StepError> {
+pub fn admitted_still(ctx: &Context, identity: &Identity) -> Result<(), ActionError> {
     let job = ctx.state().job(&identity.key.job_uid).cloned();
     job.map_or(Ok(()), |job| admitted(ctx, &job, identity))
 }
@@ -116,10 +116,10 @@ pub fn admitted_still(ctx: &Context, identity: &Identity) -> Result<(), StepErro
 ///
 /// # Errors
 /// If the record cannot be read or was edited, or the chart cannot be used.
-pub fn recorded<'a>(ctx: &Context, identity: &'a Identity) -> Result<Recorded<'a>, StepError> {
+pub fn recorded<'a>(ctx: &Context, identity: &'a Identity) -> Result<Recorded<'a>, ActionError> {
     let job = ctx.state().job(&identity.key.job_uid).cloned();
     let flash_pod = job.map_or_else(|| ctx.flash_pod(), |job| ctx.flash_pod_of(&job));
-    let flash_pod = flash_pod.map_err(StepError::Refused)?;
+    let flash_pod = flash_pod.map_err(ActionError::Refused)?;
     let found = {
         let state = ctx.state();
         let attempt = state.ledger.attempt(&identity.key);
@@ -144,7 +144,7 @@ pub fn recorded<'a>(ctx: &Context, identity: &'a Identity) -> Result<Recorded<'a
 
 /// A record with the chart that the operator recorded. Where the Secret has it written down in another way, as helm may do, it is
 /// the operator's own of the same digest.
-fn with_proven_chart(stored: &Stored, flash_pod: &FlashPod) -> Result<Stored, StepError> {
+fn with_proven_chart(stored: &Stored, flash_pod: &FlashPod) -> Result<Stored, ActionError> {
     let intent = stored.record.attachment.as_ref();
     let current = intent.and_then(|intent| {
         let chart = flash_pod.chart_for(&intent.version);
@@ -163,7 +163,7 @@ fn with_proven_chart(stored: &Stored, flash_pod: &FlashPod) -> Result<Stored, St
 ///
 /// # Errors
 /// When it is missing or contradicts itself.
-fn intent_of<'a>(stored: &'a Stored, identity: &Identity) -> Result<&'a Intent, StepError> {
+fn intent_of<'a>(stored: &'a Stored, identity: &Identity) -> Result<&'a Intent, ActionError> {
     let intent = stored
         .record
         .attachment

@@ -1,6 +1,6 @@
 //! Write 8: what is left of an attempt goes, in order; every DELETE carries the uid.
 
-use super::{StepError, lookup::get_pod, record::put};
+use super::{ActionError, lookup::get_pod, record::put};
 use crate::{
     cluster::{DeleteCondition, Deleted, ErrorKind, ObjectKey},
     crash::Write,
@@ -25,7 +25,7 @@ const SIDECAR_GRACE_SECONDS: u32 = 10;
 ///
 /// # Errors
 /// When the API server or helm refuses one; the rest is due again in the next pass.
-pub async fn remove(ctx: &Context, identity: &Identity, due: &Removal) -> Result<(), StepError> {
+pub async fn remove(ctx: &Context, identity: &Identity, due: &Removal) -> Result<(), ActionError> {
     let Some(attempt) = ctx.state().ledger.attempt(&identity.key).cloned() else {
         return Ok(());
     };
@@ -59,7 +59,7 @@ pub async fn remove(ctx: &Context, identity: &Identity, due: &Removal) -> Result
 
 /// What the chart has besides Pod and Service goes while the record still names it. The label says that it is the attempt's: a
 /// record can be edited by hand.
-async fn delete_others(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
+async fn delete_others(ctx: &Context, attempt: &Attempt) -> Result<(), ActionError> {
     let stored = attempt.record().and_then(|newest| newest.stored.as_ref());
     let Some(others) = stored.and_then(|stored| objects(&stored.record.manifest).ok()) else {
         return Ok(());
@@ -77,7 +77,7 @@ async fn delete_others(ctx: &Context, attempt: &Attempt) -> Result<(), StepError
 }
 
 /// Asks the API server itself for the Pod of an attempt; what it has is taken in.
-async fn find_pod(ctx: &Context, attempt: &Attempt) -> Result<bool, StepError> {
+async fn find_pod(ctx: &Context, attempt: &Attempt) -> Result<bool, ActionError> {
     let Some(record) = attempt.record() else {
         return Ok(false);
     };
@@ -86,12 +86,12 @@ async fn find_pod(ctx: &Context, attempt: &Attempt) -> Result<bool, StepError> {
     };
     let name = format!("{}-{}", key.release, attempt.identity.key.id);
     let found = get_pod(ctx, &attempt.identity.namespace, &name).await;
-    let found = found.map_err(StepError::Read)?;
+    let found = found.map_err(ActionError::Read)?;
     // Its event may have come first; there is a Pod all the same.
     Ok(found.is_some_and(|pod| ctx.state().see_pod_of(&pod, &attempt.identity)))
 }
 
-async fn delete_pod(ctx: &Context, attempt: &Attempt, how: PodRemoval) -> Result<(), StepError> {
+async fn delete_pod(ctx: &Context, attempt: &Attempt, how: PodRemoval) -> Result<(), ActionError> {
     let Some(pod) = &attempt.pod else {
         return Ok(());
     };
@@ -128,7 +128,7 @@ async fn delete_pod(ctx: &Context, attempt: &Attempt, how: PodRemoval) -> Result
     Ok(())
 }
 
-async fn untrack(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
+async fn untrack(ctx: &Context, attempt: &Attempt) -> Result<(), ActionError> {
     let Some(pod) = &attempt.pod else {
         return Ok(());
     };
@@ -142,7 +142,7 @@ async fn untrack(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
 }
 
 /// Before its DELETE, whose answer then says that it is gone.
-async fn free_service(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
+async fn free_service(ctx: &Context, attempt: &Attempt) -> Result<(), ActionError> {
     let Some(service) = &attempt.service else {
         return Ok(());
     };
@@ -155,7 +155,7 @@ async fn free_service(ctx: &Context, attempt: &Attempt) -> Result<(), StepError>
     Ok(())
 }
 
-async fn delete_service(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
+async fn delete_service(ctx: &Context, attempt: &Attempt) -> Result<(), ActionError> {
     let Some(service) = &attempt.service else {
         return Ok(());
     };
@@ -171,7 +171,7 @@ async fn delete_service(ctx: &Context, attempt: &Attempt) -> Result<(), StepErro
 /// The release goes: every revision of this attempt, and older ones that ended, as `helm uninstall` removes a whole release. With
 /// either engine the operator deletes them itself, by their uids: helm would read the record once more, and delete whatever
 /// somebody has written into it since.
-async fn delete_records(ctx: &Context, attempt: &Attempt) -> Result<(), StepError> {
+async fn delete_records(ctx: &Context, attempt: &Attempt) -> Result<(), ActionError> {
     let Some(newest) = attempt.record() else {
         return Ok(());
     };
@@ -211,7 +211,7 @@ async fn delete_secrets(
     ctx: &Context,
     attempt: &Attempt,
     doomed: Vec<(String, String)>,
-) -> Result<(), StepError> {
+) -> Result<(), ActionError> {
     for (name, uid) in doomed {
         let condition = DeleteCondition::uid(&uid);
         let namespace = &attempt.identity.namespace;
@@ -238,7 +238,11 @@ fn revisions_by_hand(ctx: &Context, attempt: &Attempt, key: &Key) -> Vec<(String
 }
 
 /// The release stays, as `failed`, with its reason: `helm list` shows it until the job goes or another job takes the device.
-async fn fail_record(ctx: &Context, attempt: &Attempt, description: &str) -> Result<(), StepError> {
+async fn fail_record(
+    ctx: &Context,
+    attempt: &Attempt,
+    description: &str,
+) -> Result<(), ActionError> {
     let Some(newest) = attempt.record() else {
         return Ok(());
     };

@@ -15,16 +15,16 @@ use crate::flashjob::{
         stored::Stage,
         waits::{Now, Waits},
     },
-    plan::attempt::{AttemptGoal, Ending, Step, decide, state_machine::JobState},
+    plan::attempt::{Action, AttemptGoal, StoredVerdict, decide, state_machine::JobState},
     verdict::Outcome,
 };
 
 /// Decides about every attempt without a job, and starts what is to be done.
 pub fn sweep(ctx: &Arc<Context>) {
     let mut state = ctx.state();
-    for (identity, step) in plan_orphans(&mut state, &ctx.limits.bounds, both_clocks()) {
-        state.ledger.begin_step(&identity);
-        act::spawn_orphan(ctx, identity, step);
+    for (identity, action) in plan_orphans(&mut state, &ctx.limits.bounds, both_clocks()) {
+        state.ledger.begin_action(&identity);
+        act::spawn_orphan(ctx, identity, action);
     }
     state.tidy();
     drop(state);
@@ -33,8 +33,12 @@ pub fn sweep(ctx: &Arc<Context>) {
 }
 
 /// What is to be done about attempts without a job. Pure, but that it remembers which ones are given up.
-pub(crate) fn plan_orphans(state: &mut State, bounds: &Bounds, now: Now) -> Vec<(Identity, Step)> {
-    let mut steps = Vec::new();
+pub(crate) fn plan_orphans(
+    state: &mut State,
+    bounds: &Bounds,
+    now: Now,
+) -> Vec<(Identity, Action)> {
+    let mut actions = Vec::new();
     for (job_uid, keys) in state.orphaned() {
         let forgotten = Memory::default();
         for key in keys {
@@ -42,7 +46,7 @@ pub(crate) fn plan_orphans(state: &mut State, bounds: &Bounds, now: Now) -> Vec<
             let Some(attempt) = state.ledger.attempt(&key) else {
                 continue;
             };
-            let ending = memory.verdicts.get(&key.id).map(|found| Ending {
+            let ending = memory.verdicts.get(&key.id).map(|found| StoredVerdict {
                 succeeded: found.verdict.outcome == Outcome::Succeeded,
                 reason: found.verdict.reason,
                 message: found.verdict.message.clone(),
@@ -64,8 +68,8 @@ pub(crate) fn plan_orphans(state: &mut State, bounds: &Bounds, now: Now) -> Vec<
             let known = memory.waits.get(&key.id);
             let waits = Waits::of(attempt, wish.ending.is_some(), known, now.steady);
             let releases = decision.release.is_some();
-            if let Some(step) = decision.step {
-                steps.push((attempt.identity.clone(), step));
+            if let Some(action) = decision.action {
+                actions.push((attempt.identity.clone(), action));
             }
             let memory = state.memory(&job_uid);
             if releases {
@@ -74,5 +78,5 @@ pub(crate) fn plan_orphans(state: &mut State, bounds: &Bounds, now: Now) -> Vec<
             memory.waits.insert(key.id.clone(), waits);
         }
     }
-    steps
+    actions
 }

@@ -27,7 +27,7 @@ use crate::flashjob::{
     },
     plan::{
         self, Plan, addresses,
-        attempt::{Removal, Step},
+        attempt::{Action, Removal},
     },
     spec::job::Job,
     status::{self, metrics},
@@ -54,7 +54,7 @@ pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> (NextPass, &'static str
     };
     let round = job.status.round.as_ref().map(|round| round.number);
     let name = format!("{}/{}", job.namespace, job.name);
-    // Never filtered out, as the span of a step.
+    // Never filtered out, as the span of an action.
     let span = tracing::error_span!("pass", job = name, round);
     Box::pin(outcome(ctx, &job)).instrument(span).await
 }
@@ -233,14 +233,14 @@ fn tell_of_services(ctx: &Context, state: &mut State, job: &Job, plan: &Plan) {
     *told = now.map(|news| (news.id.clone(), news.reason)).collect();
 }
 
-/// Starts the plan's steps; each holds its lock and slot from here on.
+/// Starts the plan's actions; each holds its lock and slot from here on.
 fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
     let ends = state.terminating.contains(&job.namespace);
-    let starts = |step: &Step| matches!(step, Step::ApplyService | Step::Launch { .. });
-    let steps = plan.steps.iter();
-    for (identity, step) in steps.filter(|(_, step)| !(ends && starts(step))) {
-        state.ledger.begin_step(identity);
-        act::spawn(ctx, job, identity.clone(), step.clone());
+    let starts = |action: &Action| matches!(action, Action::ApplyService | Action::Launch { .. });
+    let actions = plan.actions.iter();
+    for (identity, action) in actions.filter(|(_, action)| !(ends && starts(action))) {
+        state.ledger.begin_action(identity);
+        act::spawn(ctx, job, identity.clone(), action.clone());
     }
     free_what_is_deleted(ctx, state, job);
     let (Some(round), Ok(spec)) = (&job.status.round, &job.spec) else {
@@ -282,9 +282,9 @@ fn hold(state: &mut State, identity: &Identity) {
             footprint,
             ..identity.clone()
         };
-        state.ledger.begin_step(&identity);
+        state.ledger.begin_action(&identity);
     } else if !planted(Bug::CountSlotsFromCache) {
-        state.ledger.begin_step(identity);
+        state.ledger.begin_action(identity);
     }
 }
 
@@ -297,16 +297,16 @@ fn free_what_is_deleted(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>) {
     let doomed = attempts.filter(|(_, attempt)| {
         let service = attempt.service.as_ref();
         let deleting = service.is_some_and(|one| one.tracked() && one.sight.deleting.is_some());
-        deleting && !attempt.step
+        deleting && !attempt.acting
     });
     let doomed: Vec<Identity> = doomed.map(|(_, one)| one.identity.clone()).collect();
     for identity in doomed {
-        state.ledger.begin_step(&identity);
+        state.ledger.begin_action(&identity);
         let free = Removal {
             free: true,
             ..Removal::default()
         };
-        act::spawn(ctx, job, identity, Step::Remove(free));
+        act::spawn(ctx, job, identity, Action::Remove(free));
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the plan makes of one attempt that is known: its step, whether it is given up, and what is said of its device. Pure.
+//! What the plan makes of one attempt that is known: its action, whether it is given up, and what is said of its device. Pure.
 //!
 //! Called by `plan` for every attempt of the job.
 
@@ -54,7 +54,7 @@ pub(super) fn plan_attempt(
         .ending
         .as_ref()
         .is_some_and(|ending| ending.stage == Stage::Retried);
-    let over = decision.step.is_none()
+    let over = decision.action.is_none()
         && (decision.phase == DevicePhase::Pending || (retried && !attempt.holds_slot()));
     if let Some(index) = index.filter(|_| !over) {
         active.insert(index, key.clone());
@@ -63,8 +63,9 @@ pub(super) fn plan_attempt(
     if let Some(until) = decision.cools_until {
         plan.cooling = Some(Cooling::and(plan.cooling, until));
     }
-    if let Some(step) = &decision.step {
-        plan.steps.push((attempt.identity.clone(), step.clone()));
+    if let Some(action) = &decision.action {
+        plan.actions
+            .push((attempt.identity.clone(), action.clone()));
     }
     if let Some((reason, message)) = &decision.release {
         let waiting = next_wait(observed, index, *reason, message.clone(), now);

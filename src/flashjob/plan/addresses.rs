@@ -69,7 +69,8 @@ pub fn in_use(ledger: &Ledger, attempt: &Attempt) -> Option<(Reason, String)> {
 /// Whose turn it is: of what is launched, or is just being written, before all others; then of what began first.
 fn turn(attempt: &Attempt) -> (bool, Timestamp, &AttemptKey) {
     let record = attempt.record();
-    let launched = attempt.pod_seen || attempt.step || record.is_some_and(|record| record.has_pod);
+    let launched =
+        attempt.pod_seen || attempt.acting || record.is_some_and(|record| record.has_pod);
     let begun = record.map_or(Timestamp::MAX, |record| record.sight.created);
     (!launched, begun, &attempt.identity.key)
 }

@@ -98,9 +98,9 @@ fn of_two_attempts_at_one_address_exactly_one_may_be_launched() {
 fn an_attempt_that_is_being_launched_has_its_address_and_one_that_is_over_gives_it_back() {
     let (mut ledger, ours) = ledger(15, address(), false);
     assert_eq!(in_use(&ledger, &ours), None);
-    ledger.begin_step(&elsewhere());
+    ledger.begin_action(&elsewhere());
     assert!(in_use(&ledger, &ours).is_some());
-    ledger.end_step(&elsewhere().key);
+    ledger.end_action(&elsewhere().key);
     ledger.see_pod(running(&elsewhere()));
     assert!(in_use(&ledger, &ours).is_some());
     let theirs = ledger.attempt(&elsewhere().key).unwrap().clone();
@@ -124,7 +124,7 @@ fn the_second_device_of_a_job_is_launched_once_the_first_has_ended_and_says_whom
         );
     }
     let plan = scene.plan(2);
-    let launched: Vec<_> = plan.steps.iter().map(|(who, _)| &who.uuid).collect();
+    let launched: Vec<_> = plan.actions.iter().map(|(who, _)| &who.uuid).collect();
     assert_eq!(launched, [&first.uuid]);
     let view = plan
         .views
@@ -138,7 +138,7 @@ fn the_second_device_of_a_job_is_launched_once_the_first_has_ended_and_says_whom
     let holder = scene.ledger.attempt(&first.key).unwrap().clone();
     scene.ledger.see_gone(&holder.service.unwrap().sight.uid);
     let plan = scene.plan(1_001);
-    let launched: Vec<_> = plan.steps.iter().map(|(who, _)| &who.uuid).collect();
+    let launched: Vec<_> = plan.actions.iter().map(|(who, _)| &who.uuid).collect();
     assert!(launched.contains(&&second.uuid), "{launched:?}");
 }
 

@@ -17,7 +17,9 @@ use crate::{
         plan::{
             addresses,
             admission::at_version,
-            attempt::{AttemptGoal, Ending, numbering::is_superseded, state_machine::JobState},
+            attempt::{
+                AttemptGoal, StoredVerdict, numbering::is_superseded, state_machine::JobState,
+            },
             limits::recheck,
             rollout::pace::{Pace, is_counting},
         },
@@ -83,8 +85,8 @@ fn held_gate(observed: &Observed<'_>, pace: &Pace) -> Option<(Reason, String)> {
     })
 }
 
-fn ending_of(found: &Found) -> Ending {
-    Ending {
+fn ending_of(found: &Found) -> StoredVerdict {
+    StoredVerdict {
         succeeded: found.verdict.outcome == Outcome::Succeeded,
         reason: found.verdict.reason,
         message: found.verdict.message.clone(),
@@ -93,7 +95,7 @@ fn ending_of(found: &Found) -> Ending {
     }
 }
 
-fn stored_ending(observed: &Observed<'_>, index: usize) -> Option<Ending> {
+fn stored_ending(observed: &Observed<'_>, index: usize) -> Option<StoredVerdict> {
     let finals = &observed.job.finals;
     if !finals.contains(index) {
         return None;
@@ -101,7 +103,7 @@ fn stored_ending(observed: &Observed<'_>, index: usize) -> Option<Ending> {
     let succeeded = finals.succeeded.contains(index) || finals.skipped.contains(index);
     let device = stored::entry(observed.job, index);
     let reason = device.and_then(stored::reason);
-    Some(Ending {
+    Some(StoredVerdict {
         succeeded,
         reason: reason.unwrap_or(if succeeded {
             Reason::FirmwareSent
@@ -119,7 +121,11 @@ fn stored_ending(observed: &Observed<'_>, index: usize) -> Option<Ending> {
 }
 
 /// The stored verdict of an attempt whose device is not final: it is read back, or another attempt follows.
-fn interim_ending(observed: &Observed<'_>, index: usize, attempt: &Attempt) -> Option<Ending> {
+fn interim_ending(
+    observed: &Observed<'_>,
+    index: usize,
+    attempt: &Attempt,
+) -> Option<StoredVerdict> {
     let job = observed.job;
     let id = &attempt.identity.key.id;
     let device = stored::entry(job, index)?;
@@ -137,7 +143,7 @@ fn interim_ending(observed: &Observed<'_>, index: usize, attempt: &Attempt) -> O
     })?;
     let told = Some(device).filter(|_| own.is_some());
     let reason = told.and_then(stored::reason).unwrap_or(Reason::FlashFailed);
-    Some(Ending {
+    Some(StoredVerdict {
         succeeded: stage == Stage::Verifying && reason == Reason::Verifying,
         reason,
         message: told

@@ -44,7 +44,7 @@ use crate::{
             waits::{Now, Waits},
         },
         plan::{
-            attempt::Step,
+            attempt::Action,
             rollout::pace::{self, Pace},
         },
     },
@@ -58,7 +58,7 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     /// Steps to start, each for one attempt.
-    pub steps: Vec<(Identity, Step)>,
+    pub actions: Vec<(Identity, Action)>,
     /// Devices to begin, in order.
     pub begin: Vec<Begin>,
     /// Attempts to be given up, with the wait of their device.

@@ -17,7 +17,7 @@ pub fn failures_are_settled(job: &Job, roster: &Selection, ledger: &Ledger) -> b
             .index_of(&attempt.identity.uuid)
             .filter(|_| attempt.identity.round == roster.round);
         let failed = index.is_some_and(|index| job.finals.failed.contains(index));
-        let bare = attempt.pod.is_none() && attempt.service.is_none() && !attempt.step;
+        let bare = attempt.pod.is_none() && attempt.service.is_none() && !attempt.acting;
         let over = attempt.record().is_none_or(ObservedRecord::is_settled);
         !failed || (bare && over)
     })

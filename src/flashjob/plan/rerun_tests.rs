@@ -144,7 +144,10 @@ fn a_failed_attempt_is_history_once_its_device_was_sent_again(#[case] status: St
     let asked = due(&scene.job).unwrap().clone();
     scene.store(status::send_again(&scene.job, &asked, at(70)));
     let plan = scene.plan(71);
-    assert!(plan.steps.is_empty() && plan.release.is_empty(), "{plan:?}");
+    assert!(
+        plan.actions.is_empty() && plan.release.is_empty(),
+        "{plan:?}"
+    );
     let begins: Vec<usize> = plan.begin.iter().map(|begin| begin.index).collect();
     assert_eq!(begins, [1, 2]);
 }

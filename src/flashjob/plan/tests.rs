@@ -80,7 +80,7 @@ fn devices_in_flight_use_slots_and_do_not_begin_again() {
             .collect::<Vec<_>>(),
         [1]
     );
-    assert!(plan.steps.is_empty() && plan.queued == 2);
+    assert!(plan.actions.is_empty() && plan.queued == 2);
 }
 
 fn no_akri(scene: &mut Scene) {
@@ -183,8 +183,8 @@ fn what_is_reserved_is_uninstalled_and_what_flashes_goes_on_where(#[case] change
     fly(&mut scene, 1);
     change(&mut scene);
     let plan = scene.plan(1);
-    let [(who, Step::Remove(removal))] = plan.steps.as_slice() else {
-        panic!("{:?}", plan.steps)
+    let [(who, Action::Remove(removal))] = plan.actions.as_slice() else {
+        panic!("{:?}", plan.actions)
     };
     assert_eq!((who.uuid.as_str(), removal.service), ("uuid-0", true));
 }
@@ -217,8 +217,8 @@ fn a_reserved_device_that_came_back_under_another_uid_is_launched() {
     scene.inventory.delete(&uuid(0));
     scene.inventory.apply(&instance("new-uid", 0));
     assert!(matches!(
-        scene.plan(1).steps.as_slice(),
-        [(_, Step::Launch { .. })]
+        scene.plan(1).actions.as_slice(),
+        [(_, Action::Launch { .. })]
     ));
 }
 
@@ -229,7 +229,7 @@ fn a_reserved_device_whose_uid_now_stands_for_another_endpoint_is_given_up() {
     scene.inventory.apply(&instance(&uuid(0), 7));
     let plan = scene.plan(1);
     assert!(
-        plan.steps.is_empty() && plan.release[0].2.message.contains("192.0.2.8:80"),
+        plan.actions.is_empty() && plan.release[0].2.message.contains("192.0.2.8:80"),
         "{plan:?}"
     );
 }
@@ -249,7 +249,10 @@ fn before_instances_are_known_a_reserved_device_is_neither_launched_nor_given_up
     scene.world.akri_installed = false;
     scene.inventory.delete(&uuid(0));
     let plan = scene.plan(1);
-    assert!(plan.steps.is_empty() && plan.release.is_empty(), "{plan:?}");
+    assert!(
+        plan.actions.is_empty() && plan.release.is_empty(),
+        "{plan:?}"
+    );
 }
 
 #[test]
@@ -262,18 +265,18 @@ fn a_verdict_waits_to_be_stored_before_anything_is_removed() {
         Some(service(&who, address())),
         Some(ended(&who)),
     );
-    assert_eq!(scene.plan(1).steps, [(who.clone(), Step::ReadVerdict)]);
+    assert_eq!(scene.plan(1).actions, [(who.clone(), Action::ReadVerdict)]);
     scene.memory.verdicts.insert(
         "a0".into(),
         found(Some(0), Outcome::Succeeded, Reason::FirmwareSent),
     );
-    assert!(scene.plan(2).steps.is_empty());
+    assert!(scene.plan(2).actions.is_empty());
     let status = scene.status(2);
     assert_eq!(status.completed_indexes.as_deref(), Some("0"));
     scene.store(status);
     assert!(matches!(
-        scene.plan(3).steps.as_slice(),
-        [(_, Step::Remove(_))]
+        scene.plan(3).actions.as_slice(),
+        [(_, Action::Remove(_))]
     ));
 }
 
@@ -296,8 +299,8 @@ fn a_verdict_of_an_older_round_counts_as_stored_and_stands_in_no_list() {
     memory.begin_round();
     scene.memory = memory;
     assert!(matches!(
-        scene.plan(1).steps.as_slice(),
-        [(_, Step::Remove(_))]
+        scene.plan(1).actions.as_slice(),
+        [(_, Action::Remove(_))]
     ));
     assert_eq!(scene.status(1).completed_indexes, None);
 }
@@ -308,13 +311,16 @@ fn a_stored_flash_of_which_nothing_is_left_is_interrupted_and_never_begins_again
     flashing_status(&mut scene, 0);
     let plan = scene.plan(1);
     assert!(plan.begin.is_empty());
-    assert_eq!(plan.steps, [(identity(0, "a0"), Step::ConfirmInterrupted)]);
+    assert_eq!(
+        plan.actions,
+        [(identity(0, "a0"), Action::ConfirmInterrupted)]
+    );
     scene.memory.verdicts.insert(
         "a0".into(),
         found(Some(0), Outcome::Unknown, Reason::Interrupted),
     );
     let plan = scene.plan(2);
-    assert!(plan.begin.is_empty() && plan.steps.is_empty());
+    assert!(plan.begin.is_empty() && plan.actions.is_empty());
     assert_eq!(scene.status(2).failed_indexes.as_deref(), Some("0"));
 }
 
@@ -326,12 +332,12 @@ fn a_flash_whose_pod_vanished_keeps_its_pod_in_the_status_until_its_verdict_is_s
     let pending = record_of(0, Status::PendingInstall, false);
     let serving = service(&identity(0, "a0"), address());
     take_in(&mut scene.ledger, pending, Some(serving), None);
-    let steps = scene.plan(1).steps;
-    assert_eq!(steps, [(identity(0, "a0"), Step::ConfirmInterrupted)]);
+    let steps = scene.plan(1).actions;
+    assert_eq!(steps, [(identity(0, "a0"), Action::ConfirmInterrupted)]);
     let status = scene.status(1);
     assert_eq!(status.devices[0].pod.as_deref(), Some("flash-uuid-0-a0"));
     scene.store(status);
-    assert_eq!(scene.plan(2).steps, steps, "and is not launched again");
+    assert_eq!(scene.plan(2).actions, steps, "and is not launched again");
 }
 
 #[test]
@@ -345,7 +351,7 @@ fn a_record_deleted_by_hand_in_mid_flight_changes_nothing_for_its_pod() {
         Some(running(&who)),
     );
     let plan = scene.plan(1);
-    assert!(plan.steps.is_empty() && plan.begin.is_empty());
+    assert!(plan.actions.is_empty() && plan.begin.is_empty());
     assert_eq!(plan.views[0].since, Some(at(0)), "it has begun");
     assert_eq!(scene.status(1).counts.unwrap().in_flight, 1);
 }

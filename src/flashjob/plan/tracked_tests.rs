@@ -10,7 +10,7 @@ use crate::{
             take_in, uuid,
         },
         observe::cache::State,
-        plan::attempt::{RecordRemoval, Step},
+        plan::attempt::{Action, RecordRemoval},
     },
 };
 use helm_release::Status;
@@ -84,7 +84,7 @@ fn the_record_stays_as_the_lock_and_the_slot_is_free_until_the_version_was_read_
     let mut scene = scene("Observe", "Verifying");
     let plan = scene.plan(120);
     assert!(
-        plan.steps.is_empty() && plan.begin.is_empty() && plan.concluded.is_empty(),
+        plan.actions.is_empty() && plan.begin.is_empty() && plan.concluded.is_empty(),
         "{plan:?}"
     );
     assert_eq!(plan.wake_at, Some(at(400)));
@@ -92,7 +92,7 @@ fn the_record_stays_as_the_lock_and_the_slot_is_free_until_the_version_was_read_
     scene.inventory.apply(&back("0.2.0"));
     scene.store(scene.status(160));
     let plan = scene.plan(161);
-    let [(_, Step::Remove(removal))] = plan.steps.as_slice() else {
+    let [(_, Action::Remove(removal))] = plan.actions.as_slice() else {
         panic!("{plan:?}")
     };
     assert_eq!(removal.record, RecordRemoval::Delete);
@@ -157,7 +157,7 @@ fn pod_and_service_go_while_the_version_is_read_back() {
         Some(ended(&who)),
     );
     let plan = scene.plan(120);
-    let [(_, Step::Remove(removal))] = plan.steps.as_slice() else {
+    let [(_, Action::Remove(removal))] = plan.actions.as_slice() else {
         panic!("{plan:?}")
     };
     assert!(removal.pod.is_some() && removal.untrack && removal.service);
@@ -302,7 +302,7 @@ fn a_job_that_is_being_deleted_reads_nothing_back() {
     let mut scene = scene("Observe", "Verifying");
     scene.job.deleting = true;
     let plan = scene.plan(120);
-    let [(_, Step::Remove(removal))] = plan.steps.as_slice() else {
+    let [(_, Action::Remove(removal))] = plan.actions.as_slice() else {
         panic!("{plan:?}")
     };
     assert_eq!(removal.record, RecordRemoval::Delete);

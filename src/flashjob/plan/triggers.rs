@@ -109,7 +109,7 @@ mod tests {
     fn a_device_concerns_the_job_that_has_an_attempt_where_it_is_now() {
         let mut state = state(1);
         let seen = sighting("other", &[endpoint(7)]);
-        state.ledger.begin_step(&identity(7, "a"));
+        state.ledger.begin_action(&identity(7, "a"));
         assert_eq!(concerned(&state, &seen), [JOB]);
     }
 

@@ -15,7 +15,7 @@ use crate::{
             objects::{AttemptKey, Identity},
             stored,
         },
-        plan::attempt::Step,
+        plan::attempt::Action,
         spec::job::Job,
     },
 };
@@ -85,6 +85,6 @@ pub(super) fn plan_vanished(
             endpoint: device.host_endpoint.clone(),
             footprint: None,
         };
-        plan.steps.push((identity, Step::ConfirmInterrupted));
+        plan.actions.push((identity, Action::ConfirmInterrupted));
     }
 }

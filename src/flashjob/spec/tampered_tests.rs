@@ -56,7 +56,7 @@ fn what_the_operator_cannot_have_written_is_named_and_nothing_starts_or_is_overw
     let found = scene.job.tampered.clone().unwrap();
     assert!(found.starts_with(says), "{found}");
     let plan = scene.plan(60);
-    assert!(plan.begin.is_empty() && plan.steps.is_empty(), "{plan:?}");
+    assert!(plan.begin.is_empty() && plan.actions.is_empty(), "{plan:?}");
     let status = scene.status(60);
     assert_eq!(status.reason.as_deref(), Some("SelectionLost"));
     let message = status.message.clone().unwrap();

@@ -9,7 +9,7 @@ use crate::{
             Scene, address, at, ended, found, identity, record, service, spec, take_in, uuid,
         },
         observe::memory::Memory,
-        plan::attempt::{RecordRemoval, Step},
+        plan::attempt::{Action, RecordRemoval},
     },
 };
 use helm_release::Status;
@@ -92,7 +92,7 @@ fn the_record_of_a_retried_attempt_is_put_to_failed_and_the_next_one_begins_in_i
     // A crash right after the verdict was stored.
     scene.memory = Memory::default();
     let plan = scene.plan(51);
-    let [(_, Step::Remove(removal))] = plan.steps.as_slice() else {
+    let [(_, Action::Remove(removal))] = plan.actions.as_slice() else {
         panic!("{plan:?}")
     };
     assert!(removal.pod.is_some() && removal.record == RecordRemoval::Keep);
@@ -102,7 +102,7 @@ fn the_record_of_a_retried_attempt_is_put_to_failed_and_the_next_one_begins_in_i
     scene.ledger.see_gone(&attempt.service.unwrap().sight.uid);
     let plan = scene.plan(70);
     assert!(plan.begin.is_empty(), "its record is the lock");
-    let [(_, Step::Remove(removal))] = plan.steps.as_slice() else {
+    let [(_, Action::Remove(removal))] = plan.actions.as_slice() else {
         panic!("{plan:?}")
     };
     assert!(matches!(&removal.record, RecordRemoval::Fail(why) if why.contains("ContactFailed")));
@@ -112,7 +112,7 @@ fn the_record_of_a_retried_attempt_is_put_to_failed_and_the_next_one_begins_in_i
 
     let early = scene.plan(59);
     assert!(
-        early.begin.is_empty() && early.steps.is_empty(),
+        early.begin.is_empty() && early.actions.is_empty(),
         "{early:?}"
     );
     assert_eq!(early.wake_at, Some(at(60)));
@@ -122,7 +122,7 @@ fn the_record_of_a_retried_attempt_is_put_to_failed_and_the_next_one_begins_in_i
     };
     assert_eq!((begin.index, begin.number), (0, 2));
     assert!(
-        plan.steps.is_empty(),
+        plan.actions.is_empty(),
         "nothing is asked of the attempt that is over"
     );
 }

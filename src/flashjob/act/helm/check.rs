@@ -8,7 +8,7 @@ use super::{Plan, failed, start};
 use crate::{
     api::{Reason, Refusal},
     flashjob::{
-        act::{StepError, context::Context},
+        act::{ActionError, context::Context},
         blueprint::FlashPod,
         observe::{belief::is_sealed, ledger::ObjectKind},
     },
@@ -22,7 +22,7 @@ pub(super) async fn check(
     (ctx, helm): (&Context, &Helm),
     flash_pod: &Arc<FlashPod>,
     plan: &Plan<'_>,
-) -> Result<(), StepError> {
+) -> Result<(), ActionError> {
     let rendered = {
         let (flash_pod, chart) = (Arc::clone(flash_pod), plan.chart.clone());
         let (intent, release) = (plan.intent.clone(), plan.release.to_owned());
@@ -36,7 +36,7 @@ pub(super) async fn check(
             let rendered = flash_pod.rendered(&chart, of, &overrides, address.as_deref())?;
             Ok(Some(rendered.documents))
         };
-        ctx.workshop.run(work).await.map_err(StepError::Refused)?
+        ctx.workshop.run(work).await.map_err(ActionError::Refused)?
     };
     let Some(documents) = rendered else {
         return check_by_helm(ctx, helm, flash_pod, plan, plan.address).await;
@@ -50,14 +50,14 @@ pub(super) async fn check_by_helm(
     flash_pod: &Arc<FlashPod>,
     plan: &Plan<'_>,
     address: Option<&str>,
-) -> Result<(), StepError> {
+) -> Result<(), ActionError> {
     let template = Template {
         upgrade: plan.upgrade_at(address),
         is_upgrade: plan.revision > 1,
         kube_version: flash_pod.capabilities.kube_version.clone(),
         api_versions: flash_pod.capabilities.api_versions.clone(),
     };
-    let refused = |reason, message| StepError::Refused(Refusal { reason, message });
+    let refused = |reason, message| ActionError::Refused(Refusal { reason, message });
     let outcome = start(helm, Operation::Template(Box::new(template)))
         .await?
         .await;
@@ -85,7 +85,7 @@ pub(super) async fn check_by_helm(
         flash_pod.guard(&documents, &intent, &release, complete)?;
         Ok(documents)
     };
-    let documents = ctx.workshop.run(work).await.map_err(StepError::Refused)?;
+    let documents = ctx.workshop.run(work).await.map_err(ActionError::Refused)?;
     if address == plan.address {
         are_sealed(&documents, plan)?;
     }
@@ -93,7 +93,7 @@ pub(super) async fn check_by_helm(
 }
 
 /// What helm applies has to bear the seals that are among the values: the operator would not know its own Service and Pod again.
-fn are_sealed(documents: &[Document], plan: &Plan<'_>) -> Result<(), StepError> {
+fn are_sealed(documents: &[Document], plan: &Plan<'_>) -> Result<(), ActionError> {
     for document in documents {
         let (kind, seal) = match document.object["kind"].as_str() {
             Some("Pod") => (ObjectKind::Pod, ANNOTATION_POD_SEAL),
@@ -109,7 +109,7 @@ fn are_sealed(documents: &[Document], plan: &Plan<'_>) -> Result<(), StepError> 
                 document.source,
                 kind.as_str()
             );
-            return Err(StepError::Refused(Refusal {
+            return Err(ActionError::Refused(Refusal {
                 reason: Reason::GuardRefused,
                 message,
             }));

@@ -11,7 +11,7 @@ use crate::{
     flash_pod::intent::Stored,
     flashjob::{
         act::{
-            StepError,
+            ActionError,
             context::Context,
             record::{put, put_deployed},
         },
@@ -27,7 +27,7 @@ const MAX_DESCRIPTION: usize = 512;
 const HELM_FAILED: &str = "failed: ";
 
 /// helm refuses to upgrade a release that a killed helm left `pending`: without a Pod, that revision is put to `failed`.
-pub(super) async fn settle(ctx: &Context, stored: &Stored) -> Result<(), StepError> {
+pub(super) async fn settle(ctx: &Context, stored: &Stored) -> Result<(), ActionError> {
     if !stored.record.info.status.is_pending() {
         return Ok(());
     }
@@ -35,7 +35,7 @@ pub(super) async fn settle(ctx: &Context, stored: &Stored) -> Result<(), StepErr
 }
 
 /// Puts a revision whose Pod never was to `failed`, and takes the Pod out of its manifest.
-async fn fail(ctx: &Context, stored: &Stored, description: &str) -> Result<(), StepError> {
+async fn fail(ctx: &Context, stored: &Stored, description: &str) -> Result<(), ActionError> {
     let mut record = stored.record.clone();
     record.manifest = without_pod(&record.manifest);
     record.info.status = Status::Failed;
@@ -82,7 +82,7 @@ pub(super) async fn repair(
     identity: &Identity,
     revision: u32,
     failure: &Failure,
-) -> Result<(), StepError> {
+) -> Result<(), ActionError> {
     let (record, launched) = newest(ctx, identity);
     // Of another revision: helm failed before it wrote anything.
     let record = record.filter(|record| record.revision == revision);
@@ -124,7 +124,7 @@ pub async fn never_launched(
     ctx: &Context,
     job: Option<&Job>,
     identity: &Identity,
-) -> Result<bool, StepError> {
+) -> Result<bool, ActionError> {
     let seen = ctx
         .state()
         .ledger

@@ -26,8 +26,8 @@ pub struct Attempt {
     pub service_uid: Option<String>,
     /// What the stored status of its job says of it.
     pub standing: Standing,
-    /// A step of the operator is running for it; nothing else is decided meanwhile.
-    pub step: bool,
+    /// An action of the operator is running for it; nothing else is decided meanwhile.
+    pub acting: bool,
 }
 
 /// What the stored status says of an attempt.
@@ -51,7 +51,7 @@ impl Attempt {
             pod_uid: None,
             service_uid: None,
             standing: Standing::Open,
-            step: false,
+            acting: false,
         }
     }
 
@@ -101,7 +101,7 @@ impl Attempt {
     /// Whether the device must not be begun by anybody else: a Pod exists, or the record is pending, deployed or on its way out.
     #[must_use]
     pub fn locks(&self) -> bool {
-        self.step || self.pod.is_some() || self.record().is_some_and(locks)
+        self.acting || self.pod.is_some() || self.record().is_some_and(locks)
     }
 
     /// Whether a slot of `parallelism` is in use: from the record until Pod and Service are gone.
@@ -119,7 +119,7 @@ impl Attempt {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        !self.step && self.records.is_empty() && self.service.is_none() && self.pod.is_none()
+        !self.acting && self.records.is_empty() && self.service.is_none() && self.pod.is_none()
     }
 }
 

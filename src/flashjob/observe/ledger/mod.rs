@@ -164,16 +164,16 @@ impl Ledger {
         Some(key)
     }
 
-    /// A step begins for this attempt: from now on it holds its lock and a slot, before anything exists of it.
-    pub fn begin_step(&mut self, identity: &Identity) {
-        self.attempt_mut(identity).step = true;
+    /// An action begins for this attempt: from now on it holds its lock and a slot, before anything exists of it.
+    pub fn begin_action(&mut self, identity: &Identity) {
+        self.attempt_mut(identity).acting = true;
     }
 
-    /// The step ended; what it made has been taken in before.
-    pub fn end_step(&mut self, key: &AttemptKey) {
+    /// The action ended; what it made has been taken in before.
+    pub fn end_action(&mut self, key: &AttemptKey) {
         let held = self.holds(key);
         if let Some(attempt) = self.attempts.get_mut(key) {
-            attempt.step = false;
+            attempt.acting = false;
         }
         self.note_freed(key, held);
         self.drop_if_empty(key);

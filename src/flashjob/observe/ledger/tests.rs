@@ -124,13 +124,13 @@ fn a_deleted_object_never_comes_back() {
 fn a_step_locks_its_device_before_anything_exists() {
     let mut ledger = Ledger::default();
     let who = identity("a", "192.0.2.7:80");
-    ledger.begin_step(&who);
+    ledger.begin_action(&who);
     assert_eq!(ledger.holder("192.0.2.7:80").unwrap().identity.key, who.key);
     assert_eq!(ledger.slots_of("job-1"), 1);
-    ledger.end_step(&who.key);
+    ledger.end_action(&who.key);
     assert!(
         ledger.holder("192.0.2.7:80").is_none(),
-        "a step that made nothing leaves nothing"
+        "an action that made nothing leaves nothing"
     );
 }
 
@@ -190,8 +190,8 @@ fn whatever_gives_up_a_lock_or_a_slot_is_noted_once_for_those_who_wait() {
     ledger.see_record(record("a", "r", 3, Status::Failed));
     assert!(ledger.take_freed());
     assert!(!ledger.take_freed());
-    ledger.begin_step(&identity("b", "192.0.2.8:80"));
-    ledger.end_step(&identity("b", "192.0.2.8:80").key);
+    ledger.begin_action(&identity("b", "192.0.2.8:80"));
+    ledger.end_action(&identity("b", "192.0.2.8:80").key);
     assert!(ledger.take_freed());
 }
 

@@ -20,7 +20,7 @@ use crate::flashjob::{
         parse,
         selection::Selection,
     },
-    plan::attempt::{AttemptGoal, Decision, Step, phase_of},
+    plan::attempt::{Action, AttemptGoal, Decision, phase_of},
     spec::{intervals::Intervals, job::Job},
 };
 use crate::{
@@ -285,7 +285,7 @@ pub fn decide(attempt: &Attempt, wish: &AttemptGoal) -> Option<Decision> {
     };
     let decision = Decision::wait(phase_of(attempt), Reason::Adopted, message);
     Some(if wish.adopts {
-        decision.with(Step::Adopt)
+        decision.with(Action::Adopt)
     } else {
         decision
     })

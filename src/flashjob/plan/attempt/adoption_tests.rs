@@ -294,7 +294,7 @@ impl Upgrade {
         upgrade
     }
 
-    /// The API server's answer to the step that takes everything over.
+    /// The API server's answer to the action that takes everything over.
     fn adopted(mut self, flash: &Pod) -> Self {
         let job = &self.scene.job;
         let mut marked = flash.clone();
@@ -330,17 +330,17 @@ fn key(index: usize) -> AttemptKey {
     }
 }
 
-fn step(plan: &Plan, index: usize) -> Option<&Step> {
-    let mut steps = plan.steps.iter();
-    steps
+fn action(plan: &Plan, index: usize) -> Option<&Action> {
+    let mut actions = plan.actions.iter();
+    actions
         .find(|(identity, _)| identity.key == key(index))
-        .map(|(_, step)| step)
+        .map(|(_, action)| action)
 }
 
 #[test]
 fn before_the_round_is_stored_the_device_is_locked_and_nothing_is_written() {
     let upgrade = Upgrade::new(&original_pod(1));
-    assert_eq!(upgrade.plan().steps, []);
+    assert_eq!(upgrade.plan().actions, []);
     let holder = upgrade.scene.ledger.holder("192.0.2.2:80");
     assert_eq!(holder.map(|attempt| &attempt.identity.key), Some(&key(1)));
 }
@@ -377,13 +377,13 @@ fn a_later_round_does_not_count_what_was_completed_before_it() {
 fn a_running_flash_is_taken_over_followed_judged_and_cleaned_up() {
     let flash = original_pod(1);
     let upgrade = Upgrade::begun(&flash);
-    assert_eq!(step(&upgrade.plan(), 1), Some(&Step::Adopt));
-    assert_eq!(step(&upgrade.plan(), 2), Some(&Step::Adopt));
+    assert_eq!(action(&upgrade.plan(), 1), Some(&Action::Adopt));
+    assert_eq!(action(&upgrade.plan(), 2), Some(&Action::Adopt));
 
     // It runs on; the Service without a Pod goes, and its device may begin after that.
     let mut upgrade = upgrade.adopted(&flash);
     let plan = upgrade.plan();
-    assert_eq!(step(&plan, 1), None);
+    assert_eq!(action(&plan, 1), None);
     let view = plan
         .views
         .iter()
@@ -394,7 +394,7 @@ fn a_running_flash_is_taken_over_followed_judged_and_cleaned_up() {
         (DevicePhase::Flashing, Reason::Adopted)
     );
     assert!(
-        matches!(step(&plan, 2), Some(Step::Remove(removal)) if removal.service && removal.pod.is_none())
+        matches!(action(&plan, 2), Some(Action::Remove(removal)) if removal.service && removal.pod.is_none())
     );
     upgrade.scene.ledger.see_gone("service-2");
     let plan = upgrade.plan();
@@ -428,16 +428,16 @@ fn a_running_flash_is_taken_over_followed_judged_and_cleaned_up() {
     marked.metadata.finalizers = Some(vec![TRACKING_FINALIZER.into()]);
     sight = parse::pod(&marked);
     assert!(upgrade.scene.ledger.see_pod(sight.unwrap()));
-    assert_eq!(step(&upgrade.plan(), 1), Some(&Step::ReadVerdict));
+    assert_eq!(action(&upgrade.plan(), 1), Some(&Action::ReadVerdict));
     let found = fixtures::found(Some(1), Outcome::Succeeded, Reason::FirmwareSent);
     upgrade.scene.memory.verdicts.insert(key(1).id, found);
     let status = upgrade.scene.status(220);
     assert_eq!(status.completed_indexes.as_deref(), Some("0-1"));
-    assert_eq!(step(&upgrade.plan(), 1), None, "not before it is stored");
+    assert_eq!(action(&upgrade.plan(), 1), None, "not before it is stored");
     upgrade.scene.store(status);
     assert!(matches!(
-        step(&upgrade.plan(), 1),
-        Some(Step::Remove(removal)) if removal.pod == Some(PodRemoval::Ended) && removal.untrack && removal.service
+        action(&upgrade.plan(), 1),
+        Some(Action::Remove(removal)) if removal.pod == Some(PodRemoval::Ended) && removal.untrack && removal.service
     ));
 }
 
@@ -447,7 +447,7 @@ fn a_flash_of_another_firmware_is_followed_and_its_device_flashed_after_it() {
     set_env(&mut flash, "FIRMWARE", "registry/esp32:0");
     let mut upgrade = Upgrade::begun(&flash).adopted(&flash);
     let plan = upgrade.plan();
-    assert_eq!(step(&plan, 1), None, "it runs");
+    assert_eq!(action(&plan, 1), None, "it runs");
     let view = plan
         .views
         .iter()
@@ -479,7 +479,10 @@ fn a_flash_that_vanished_before_it_was_taken_over_is_not_repeated() {
         .scene
         .ledger
         .see_service(parse::service(&service).unwrap());
-    assert_eq!(step(&upgrade.plan(), 1), Some(&Step::ConfirmInterrupted));
+    assert_eq!(
+        action(&upgrade.plan(), 1),
+        Some(&Action::ConfirmInterrupted)
+    );
 }
 
 #[test]
@@ -489,7 +492,7 @@ fn a_flash_of_which_a_new_leader_finds_only_the_stored_status_is_asked_for_and_n
     upgrade.scene.store(status);
     upgrade.scene.ledger = crate::flashjob::observe::ledger::Ledger::default();
     let plan = upgrade.plan();
-    assert_eq!(step(&plan, 1), Some(&Step::ConfirmInterrupted));
+    assert_eq!(action(&plan, 1), Some(&Action::ConfirmInterrupted));
     assert!(!plan.begin.iter().any(|begin| begin.index == 1));
 }
 
@@ -512,5 +515,5 @@ fn without_a_job_a_flash_is_still_taken_over_so_that_its_end_is_seen() {
         &BOUNDS,
         at(200).into(),
     );
-    assert_eq!(decision.step, Some(Step::Adopt));
+    assert_eq!(decision.action, Some(Action::Adopt));
 }

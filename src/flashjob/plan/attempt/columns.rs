@@ -21,8 +21,8 @@ pub(super) fn pod_state(attempt: &Attempt, memory: &Memory) -> PodState {
     }
 }
 
-/// Until when a pending record of helm's is left alone. A helm process of this operator runs inside a step, and nothing is
-/// decided while a step runs: this one was started by somebody else, most likely an operator that was killed.
+/// Until when a pending record of helm's is left alone. A helm process of this operator runs inside an action, and nothing is
+/// decided while an action runs: this one was started by somebody else, most likely an operator that was killed.
 pub(super) fn helm_until(attempt: &Attempt, until: &Deadlines<'_>) -> Option<Timestamp> {
     attempt
         .record()

@@ -5,8 +5,8 @@
 use jiff::Timestamp;
 
 use super::{
-    AttemptGoal, Decision, Ending, PodRemoval, RecordRemoval, Removal, Step, flashing::await_end,
-    phase_of,
+    Action, AttemptGoal, Decision, PodRemoval, RecordRemoval, Removal, StoredVerdict,
+    flashing::await_end, phase_of,
 };
 use crate::flashjob::observe::stored::Stage;
 use crate::{
@@ -61,7 +61,7 @@ impl Removal {
         if self == Self::default() {
             decision
         } else {
-            decision.with(Step::Remove(self))
+            decision.with(Action::Remove(self))
         }
     }
 }
@@ -115,7 +115,7 @@ pub(super) fn release(attempt: &Attempt, wish: &AttemptGoal, until: &Deadlines<'
         removal(attempt, PodRemoval::Unstarted, record, true),
         &attempt.pod,
     ) {
-        (Some(removal), _) => decision.with(Step::Remove(removal)),
+        (Some(removal), _) => decision.with(Action::Remove(removal)),
         (None, Some(pod)) => await_end(pod, decision, until),
         (None, None) => decision,
     }
@@ -180,14 +180,18 @@ pub(super) fn finish(
         None => decision,
     };
     match removal(attempt, how, record, cool) {
-        Some(removal) => decision.with(Step::Remove(removal)),
+        Some(removal) => decision.with(Action::Remove(removal)),
         None => decision,
     }
 }
 
 /// Until when Service and record stay after this ending: a device that was cut off keeps dialling its address. Where the
 /// Service admits anybody, no failed device may find another one's flash behind its address.
-fn cool_down(attempt: &Attempt, ending: &Ending, until: &Deadlines<'_>) -> Option<Timestamp> {
+fn cool_down(
+    attempt: &Attempt,
+    ending: &StoredVerdict,
+    until: &Deadlines<'_>,
+) -> Option<Timestamp> {
     let open = attempt
         .service
         .as_ref()

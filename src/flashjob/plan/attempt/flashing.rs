@@ -2,7 +2,7 @@
 //!
 //! Called by `decide`; `await_end` also by `finish`, for a Pod that is being given up.
 
-use super::{AttemptGoal, Decision, Step};
+use super::{Action, AttemptGoal, Decision};
 use crate::{
     api::{DevicePhase, Reason},
     flashjob::{
@@ -62,8 +62,8 @@ pub(super) fn held(decision: Decision, attempt: &Attempt, wish: &AttemptGoal) ->
         .service
         .as_ref()
         .is_some_and(ObservedService::may_be_held);
-    if loose && wish.ending.is_none() && decision.step.is_none() && decision.release.is_none() {
-        decision.with(Step::HoldService)
+    if loose && wish.ending.is_none() && decision.action.is_none() && decision.release.is_none() {
+        decision.with(Action::HoldService)
     } else {
         decision
     }
@@ -73,7 +73,7 @@ pub(super) fn held(decision: Decision, attempt: &Attempt, wish: &AttemptGoal) ->
 pub(super) fn await_end(pod: &ObservedPod, decision: Decision, until: &Deadlines<'_>) -> Decision {
     let lost = until.lost(pod);
     if until.is_over(lost) {
-        decision.with(Step::CheckNode)
+        decision.with(Action::CheckNode)
     } else {
         decision.until(lost)
     }
@@ -123,7 +123,7 @@ pub(super) fn read_verdict(attempt: &Attempt, found: Option<&Found>) -> Decision
                 ..decision
             }
         }
-        _ => decision.with(Step::ReadVerdict),
+        _ => decision.with(Action::ReadVerdict),
     }
 }
 
@@ -151,6 +151,6 @@ pub(super) fn confirm(found: Option<&Found>) -> Decision {
     if found.is_some() {
         decision
     } else {
-        decision.with(Step::ConfirmInterrupted)
+        decision.with(Action::ConfirmInterrupted)
     }
 }

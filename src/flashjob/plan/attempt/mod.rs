@@ -38,7 +38,7 @@ pub struct AttemptGoal {
     /// Whether the job exists and the attempt is of its round.
     pub job: JobState,
     /// How the attempt ended, where that is stored.
-    pub ending: Option<Ending>,
+    pub ending: Option<StoredVerdict>,
     /// The stored device record says `Flashing`.
     pub was_flashing: bool,
     /// Why the device must not be launched any more, if so: the gates before write 4.
@@ -49,9 +49,9 @@ pub struct AttemptGoal {
     pub adopts: bool,
 }
 
-/// A stored ending.
+/// A verdict that is stored.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ending {
+pub struct StoredVerdict {
     /// Whether the device was flashed.
     pub succeeded: bool,
     /// Why.
@@ -64,9 +64,9 @@ pub struct Ending {
     pub stage: Stage,
 }
 
-/// What a step does; numbers are those of the nine writes.
+/// What is done to an attempt; numbers are those of the nine writes.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step {
+pub enum Action {
     /// Takes over the original operator's Pod and Service.
     Adopt,
     /// 2: apply the Service of a recorded attempt.
@@ -92,7 +92,7 @@ pub enum Step {
     Remove(Removal),
 }
 
-impl Step {
+impl Action {
     /// Its name in the log.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
@@ -153,7 +153,7 @@ pub enum RecordRemoval {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
     /// What to do, if anything.
-    pub step: Option<Step>,
+    pub action: Option<Action>,
     /// The attempt is given up without a verdict, for this reason; no flash began.
     pub release: Option<(Reason, String)>,
     /// Where the device stands.
@@ -171,7 +171,7 @@ pub struct Decision {
 impl Decision {
     pub(crate) fn wait(phase: DevicePhase, reason: Reason, message: impl Into<String>) -> Self {
         Self {
-            step: None,
+            action: None,
             release: None,
             phase,
             reason,
@@ -181,8 +181,8 @@ impl Decision {
         }
     }
 
-    pub(crate) fn with(mut self, step: Step) -> Self {
-        self.step = Some(step);
+    pub(crate) fn with(mut self, action: Action) -> Self {
+        self.action = Some(action);
         self
     }
 
@@ -213,7 +213,7 @@ pub fn decide(
     } else {
         phase_of(attempt)
     };
-    if attempt.step {
+    if attempt.acting {
         let (reason, message) = working(attempt, phase);
         return Decision::wait(phase, reason, message);
     }
@@ -259,7 +259,9 @@ pub fn decide(
         Next::MarkDeployed if attempt.record().is_some_and(|record| record.foreign) => {
             flashing(attempt, until)
         }
-        Next::MarkDeployed => Decision::wait(phase, Reason::Flashing, "").with(Step::MarkDeployed),
+        Next::MarkDeployed => {
+            Decision::wait(phase, Reason::Flashing, "").with(Action::MarkDeployed)
+        }
         Next::ReadVerdict => read_verdict(attempt, found),
         Next::ConfirmInterrupted => confirm(found),
         Next::ConfirmUnlaunched if memory.unlaunched.contains(id) => uninstalled(attempt),
@@ -268,7 +270,7 @@ pub fn decide(
             Reason::Uninstalled,
             "somebody uninstalled its release; the API server is being asked for its Pod",
         )
-        .with(Step::ConfirmUnlaunched),
+        .with(Action::ConfirmUnlaunched),
         Next::ReadBack | Next::Finish => finish(attempt, wish, memory, until),
         Next::AwaitHelm => Decision::wait(
             phase,

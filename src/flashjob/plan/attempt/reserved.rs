@@ -2,7 +2,7 @@
 //!
 //! Called by `decide`.
 
-use super::{AttemptGoal, Decision, Removal, Step, phase_of};
+use super::{Action, AttemptGoal, Decision, Removal, phase_of};
 use crate::{
     api::{DevicePhase, Reason},
     flashjob::observe::{
@@ -24,7 +24,7 @@ pub(super) fn reserved(attempt: &Attempt, wish: &AttemptGoal, until: &Deadlines<
     }
     let Some(service) = &attempt.service else {
         return Decision::wait(phase, Reason::Reserved, "the Service is being created")
-            .with(Step::ApplyService);
+            .with(Action::ApplyService);
     };
     if service.sight.deleting.is_some() {
         let decision = overdue(
@@ -48,12 +48,12 @@ pub(super) fn reserved(attempt: &Attempt, wish: &AttemptGoal, until: &Deadlines<
             if let Some((reason, message)) = &wish.held {
                 return Decision::wait(phase, *reason, message.clone());
             }
-            let step = if service.tracked() {
-                Step::Launch { address }
+            let action = if service.tracked() {
+                Action::Launch { address }
             } else {
-                Step::HoldService
+                Action::HoldService
             };
-            Decision::wait(phase, Reason::Reserved, "").with(step)
+            Decision::wait(phase, Reason::Reserved, "").with(action)
         }
         Address::None => overdue(phase, Reason::AddressPending, &address_hint(service), until),
         Address::Unusable(what) => {

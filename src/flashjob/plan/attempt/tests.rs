@@ -37,7 +37,7 @@ fn leaving() -> AttemptGoal {
 }
 
 fn ending(succeeded: bool, reason: Reason, second: i64) -> AttemptGoal {
-    let ending = Ending {
+    let ending = StoredVerdict {
         stage: Stage::Final,
         succeeded,
         reason,
@@ -125,8 +125,8 @@ fn troubled(second: i64) -> Memory {
 }
 
 fn removal_of(decision: &Decision) -> Removal {
-    match &decision.step {
-        Some(Step::Remove(removal)) => removal.clone(),
+    match &decision.action {
+        Some(Action::Remove(removal)) => removal.clone(),
         other => panic!("no removal but {other:?}: {decision:?}"),
     }
 }
@@ -134,10 +134,10 @@ fn removal_of(decision: &Decision) -> Removal {
 #[test]
 fn nothing_is_decided_while_a_step_runs() {
     let mut busy = attempt(pending(), None, None);
-    busy.step = true;
+    busy.acting = true;
     let decision = deciding(&busy, &wish(), 9_999);
     assert_eq!(
-        (decision.step, decision.release, decision.wake_at),
+        (decision.action, decision.release, decision.wake_at),
         (None, None, None)
     );
 }
@@ -145,8 +145,8 @@ fn nothing_is_decided_while_a_step_runs() {
 #[test]
 fn a_recorded_attempt_without_service_gets_its_service() {
     assert_eq!(
-        deciding(&attempt(pending(), None, None), &wish(), 1).step,
-        Some(Step::ApplyService)
+        deciding(&attempt(pending(), None, None), &wish(), 1).action,
+        Some(Action::ApplyService)
     );
 }
 
@@ -154,8 +154,8 @@ fn a_recorded_attempt_without_service_gets_its_service() {
 fn a_pod_is_created_only_with_an_ipv4_address() {
     let decision = deciding(&attempt(pending(), served(address()), None), &wish(), 1);
     assert_eq!(
-        decision.step,
-        Some(Step::Launch {
+        decision.action,
+        Some(Action::Launch {
             address: "198.51.100.7".into()
         })
     );
@@ -174,7 +174,7 @@ fn an_address_of_a_service_that_is_being_deleted_is_not_used_and_the_service_is_
     assert_eq!((decision.release, decision.wake_at), (None, Some(at(120))));
     leaving.finalizers.clear();
     let decision = deciding(&attempt(pending(), Some(leaving), None), &wish(), 2);
-    assert_eq!((decision.step, decision.release), (None, None));
+    assert_eq!((decision.action, decision.release), (None, None));
     assert_eq!(decision.wake_at, Some(at(120)));
 }
 
@@ -198,8 +198,8 @@ fn a_service_that_anybody_can_take_away_is_held(
         .filter(|record| !record.has_pod && pod.is_some());
     let unheld = attempt(record, Some(loose()), pod);
     let decision = deciding(&unheld, &wish(), 1);
-    let want = marks.map_or(Step::HoldService, |_| Step::MarkDeployed);
-    assert_eq!((decision.step, decision.release), (Some(want), None));
+    let want = marks.map_or(Action::HoldService, |_| Action::MarkDeployed);
+    assert_eq!((decision.action, decision.release), (Some(want), None));
 }
 
 #[test]
@@ -207,13 +207,13 @@ fn a_service_is_not_held_where_that_cannot_be_or_its_flash_is_over() {
     let mut leaving = loose();
     leaving.sight.deleting = Some(at(1));
     let flashing = attempt(deployed(), Some(leaving), Some(a_running()));
-    assert_eq!(deciding(&flashing, &wish(), 2).step, None);
+    assert_eq!(deciding(&flashing, &wish(), 2).action, None);
     let closed = AttemptGoal {
         held: Some((Reason::Queued, "wait".into())),
         ..wish()
     };
     let reserved = attempt(pending(), Some(loose()), None);
-    assert_eq!(deciding(&reserved, &closed, 2).step, None);
+    assert_eq!(deciding(&reserved, &closed, 2).action, None);
     let over = attempt(deployed(), Some(loose()), Some(an_ended()));
     let stored = ending(true, Reason::FirmwareSent, 50);
     let removal = removal_of(&deciding(&over, &stored, 51));
@@ -248,12 +248,12 @@ fn the_service_of_a_flash_that_somebody_deletes_is_let_go_only_after_its_verdict
     let mut leaving = service(&identity(0, "a"), address());
     leaving.sight.deleting = Some(at(1));
     let with = |pod| attempt(deployed(), Some(leaving.clone()), pod);
-    assert_eq!(deciding(&with(Some(a_running())), &wish(), 2).step, None);
+    assert_eq!(deciding(&with(Some(a_running())), &wish(), 2).action, None);
     let over = deciding(&with(Some(an_ended())), &wish(), 2);
-    assert_eq!(over.step, Some(Step::ReadVerdict));
+    assert_eq!(over.action, Some(Action::ReadVerdict));
     let cut = ending(false, Reason::DeadlineExceeded, 50);
     let cools = deciding(&with(None), &cut, 51);
-    assert_eq!((&cools.step, cools.cools_until), (&None, Some(at(140))));
+    assert_eq!((&cools.action, cools.cools_until), (&None, Some(at(140))));
     let removal = removal_of(&deciding(&with(None), &cut, 140));
     assert_eq!((removal.free, removal.service), (true, false));
 }
@@ -278,19 +278,22 @@ fn an_address_is_waited_for_until_its_deadline_and_then_the_attempt_is_given_up(
     let before = deciding(&waiting, &wish(), 119);
     assert_eq!(before.message, words);
     assert_eq!(
-        (before.step, before.release, before.reason, before.wake_at),
+        (before.action, before.release, before.reason, before.wake_at),
         (None, None, reason, Some(at(120)))
     );
     let after = deciding(&waiting, &wish(), 120);
     let (given, message) = after.release.unwrap();
-    assert_eq!((after.step, given), (None, reason));
+    assert_eq!((after.action, given), (None, reason));
     assert_eq!(message, format!("{words} after 120 s"));
 }
 
 #[test]
 fn an_address_that_came_late_is_still_used() {
     let late = deciding(&attempt(pending(), served(address()), None), &wish(), 5_000);
-    assert!(matches!(late.step, Some(Step::Launch { .. })), "{late:?}");
+    assert!(
+        matches!(late.action, Some(Action::Launch { .. })),
+        "{late:?}"
+    );
 }
 
 #[test]
@@ -301,11 +304,11 @@ fn a_closed_gate_gives_up_what_has_not_started_and_nothing_else() {
     };
     let reserved = deciding(&attempt(pending(), served(address()), None), &closed, 1);
     assert_eq!(
-        (reserved.step, reserved.release.unwrap().0),
+        (reserved.action, reserved.release.unwrap().0),
         (None, Reason::DeviceNotFound)
     );
     let flashing = deciding(&with_pod(a_running()), &closed, 1);
-    assert_eq!((flashing.step, flashing.release), (None, None));
+    assert_eq!((flashing.action, flashing.release), (None, None));
 }
 
 #[test]
@@ -316,7 +319,7 @@ fn an_attempt_whose_gates_cannot_be_asked_is_neither_launched_nor_given_up() {
     };
     let decision = deciding(&attempt(pending(), served(address()), None), &held, 1);
     assert_eq!(
-        (decision.step, decision.release, decision.reason),
+        (decision.action, decision.release, decision.reason),
         (None, None, Reason::AkriNotInstalled)
     );
 }
@@ -328,7 +331,7 @@ fn a_launched_pod_with_a_pending_record_is_marked_deployed() {
         &wish(),
         1,
     );
-    assert_eq!(decision.step, Some(Step::MarkDeployed));
+    assert_eq!(decision.action, Some(Action::MarkDeployed));
 }
 
 #[test]
@@ -342,7 +345,7 @@ fn a_pending_revision_of_a_helm_upgrade_by_hand_is_left_to_helm_while_the_flash_
         &wish(),
         1,
     );
-    assert_eq!((decision.step, decision.reason), (None, Reason::Flashing));
+    assert_eq!((decision.action, decision.reason), (None, Reason::Flashing));
 }
 
 #[rstest]
@@ -362,7 +365,7 @@ fn a_pending_record_whose_pod_was_seen_is_never_launched_again(
         },
         1,
     );
-    assert_eq!(decision.step, Some(Step::ConfirmInterrupted));
+    assert_eq!(decision.action, Some(Action::ConfirmInterrupted));
 }
 
 #[test]
@@ -409,7 +412,7 @@ fn the_record_of_a_released_attempt_outlives_a_stored_status_that_says_flashing(
         ..wish()
     };
     let waits = decide(&without, &shown, &releasing(), &BOUNDS, at(302));
-    assert_eq!((waits.step, waits.phase), (None, DevicePhase::Reserved));
+    assert_eq!((waits.action, waits.phase), (None, DevicePhase::Reserved));
     let goes = decide(&without, &wish(), &releasing(), &BOUNDS, at(303));
     assert_eq!(removal_of(&goes).record, RecordRemoval::Delete);
 }
@@ -438,7 +441,7 @@ fn a_flash_whose_pod_vanished_stays_flashing_whatever_is_under_way(
     memory.trouble.insert("a".into(), trouble);
     let troubled = decide(&vanished, &wish, &memory, &BOUNDS, at(1));
     assert_eq!(troubled.phase, DevicePhase::Flashing);
-    vanished.step = true;
+    vanished.acting = true;
     let working = decide(&vanished, &wish, &Memory::default(), &BOUNDS, at(1));
     assert_eq!(working.phase, DevicePhase::Flashing);
     assert_eq!(working.reason, Reason::Interrupted);
@@ -449,30 +452,33 @@ fn a_pod_that_vanished_while_it_was_being_given_up_may_have_flashed() {
     let mut vanished = attempt(deployed(), served(address()), None);
     vanished.pod_seen = true;
     let decision = decide(&vanished, &wish(), &releasing(), &BOUNDS, at(302));
-    assert_eq!(decision.step, Some(Step::ConfirmInterrupted));
+    assert_eq!(decision.action, Some(Action::ConfirmInterrupted));
 }
 
 #[test]
 fn the_verdict_is_read_once_and_then_waits_to_be_stored() {
     let over = with_pod(an_ended());
-    assert_eq!(deciding(&over, &wish(), 60).step, Some(Step::ReadVerdict));
+    assert_eq!(
+        deciding(&over, &wish(), 60).action,
+        Some(Action::ReadVerdict)
+    );
     let mut memory = Memory::default();
     memory.verdicts.insert(
         "a".into(),
         found(Some(0), Outcome::Succeeded, Reason::FirmwareSent),
     );
     assert_eq!(
-        decide(&over, &wish(), &memory, &BOUNDS, at(60)).step,
+        decide(&over, &wish(), &memory, &BOUNDS, at(60)).action,
         None,
         "found but not stored: nothing is removed"
     );
     let vanished = attempt(deployed(), served(address()), None);
     assert_eq!(
-        deciding(&vanished, &wish(), 60).step,
-        Some(Step::ConfirmInterrupted)
+        deciding(&vanished, &wish(), 60).action,
+        Some(Action::ConfirmInterrupted)
     );
     assert_eq!(
-        decide(&vanished, &wish(), &memory, &BOUNDS, at(60)).step,
+        decide(&vanished, &wish(), &memory, &BOUNDS, at(60)).action,
         None
     );
 }
@@ -484,7 +490,7 @@ fn a_pod_that_ended_before_it_was_taken_up_has_no_verdict_and_is_given_up() {
     never.sight.deleting = Some(at(9));
     let decision = deciding(&with_pod(never), &wish(), 10);
     assert_eq!(
-        (decision.step, decision.release.unwrap().0),
+        (decision.action, decision.release.unwrap().0),
         (None, Reason::PodNotStarted)
     );
 }
@@ -494,12 +500,12 @@ fn trouble_is_waited_out() {
     let reserved = attempt(pending(), served(address()), None);
     let decision = decide(&reserved, &wish(), &troubled(10), &BOUNDS, at(9));
     assert_eq!(
-        (decision.step, decision.release, decision.reason),
+        (decision.action, decision.release, decision.reason),
         (None, None, Reason::QuotaExceeded)
     );
     assert_eq!(decision.wake_at, Some(at(10)));
     let after = decide(&reserved, &wish(), &troubled(10), &BOUNDS, at(10));
-    assert!(matches!(after.step, Some(Step::Launch { .. })));
+    assert!(matches!(after.action, Some(Action::Launch { .. })));
 }
 
 /// Its last write was carried out, and the answer was lost. The next attempt of the device is what the status shows.
@@ -536,7 +542,7 @@ fn trouble_that_lasts_gives_up_what_was_not_launched_and_nothing_else() {
     };
     let again = decide(&reserved, &wish(), &being_given_up, &BOUNDS, at(121));
     assert_eq!(
-        (again.step, again.release),
+        (again.action, again.release),
         (None, None),
         "given up once; its removal waits for its next try"
     );
@@ -550,7 +556,7 @@ fn a_release_that_was_uninstalled_before_its_pod_was_created_begins_anew(#[case]
     let leaving = || Some(record(&identity(0, "a"), status, false));
     let reserved = attempt(leaving(), served(address()), None);
     let asks = deciding(&reserved, &wish(), 1);
-    assert_eq!(asks.step, Some(Step::ConfirmUnlaunched));
+    assert_eq!(asks.action, Some(Action::ConfirmUnlaunched));
     assert_eq!((asks.release, asks.reason), (None, Reason::Uninstalled));
     let asked = Memory {
         unlaunched: ["a".to_owned()].into(),
@@ -558,25 +564,25 @@ fn a_release_that_was_uninstalled_before_its_pod_was_created_begins_anew(#[case]
     };
     let anew = decide(&reserved, &wish(), &asked, &BOUNDS, at(2));
     let (reason, message) = anew.release.unwrap();
-    assert_eq!((anew.step, reason), (None, Reason::Uninstalled));
+    assert_eq!((anew.action, reason), (None, Reason::Uninstalled));
     assert!(message.contains("no attempt is lost"), "{message}");
     let shown = AttemptGoal {
         was_flashing: true,
         ..wish()
     };
     let interrupted = decide(&reserved, &shown, &asked, &BOUNDS, at(2));
-    assert_eq!(interrupted.step, Some(Step::ConfirmInterrupted));
+    assert_eq!(interrupted.action, Some(Action::ConfirmInterrupted));
     let mut seen = attempt(leaving(), served(address()), None);
     seen.pod_seen = true;
     let interrupted = decide(&seen, &wish(), &asked, &BOUNDS, at(2));
-    assert_eq!(interrupted.step, Some(Step::ConfirmInterrupted));
+    assert_eq!(interrupted.action, Some(Action::ConfirmInterrupted));
     let launched = attempt(
         Some(record(&identity(0, "a"), status, true)),
         served(address()),
         None,
     );
     let interrupted = decide(&launched, &wish(), &asked, &BOUNDS, at(2));
-    assert_eq!(interrupted.step, Some(Step::ConfirmInterrupted));
+    assert_eq!(interrupted.action, Some(Action::ConfirmInterrupted));
 }
 
 #[test]
@@ -599,12 +605,12 @@ fn a_service_that_no_record_speaks_for_goes() {
 
 #[rstest]
 #[case::while_its_process_may_live(true, 49, None, Some(50))]
-#[case::and_taken_over_afterwards(true, 50, Some(Step::ApplyService), None)]
-#[case::but_the_operators_own_is_taken_over_at_once(false, 1, Some(Step::ApplyService), None)]
+#[case::and_taken_over_afterwards(true, 50, Some(Action::ApplyService), None)]
+#[case::but_the_operators_own_is_taken_over_at_once(false, 1, Some(Action::ApplyService), None)]
 fn a_pending_record_of_helms_is_left_alone(
     #[case] by_helm: bool,
     #[case] second: i64,
-    #[case] step: Option<Step>,
+    #[case] action: Option<Action>,
     #[case] wake: Option<i64>,
 ) {
     let record = ObservedRecord {
@@ -612,7 +618,7 @@ fn a_pending_record_of_helms_is_left_alone(
         ..record(&identity(0, "a"), Status::PendingUpgrade, true)
     };
     let decision = deciding(&attempt(Some(record), None, None), &wish(), second);
-    assert_eq!((decision.step, decision.wake_at), (step, wake.map(at)));
+    assert_eq!((decision.action, decision.wake_at), (action, wake.map(at)));
 }
 
 #[test]

@@ -158,7 +158,7 @@ impl Lab {
                 footprint: Some(Arc::new(begin.shared.clone())),
                 ..crate::flashjob::fixtures::identity(0, "")
             };
-            self.state.ledger.begin_step(&identity);
+            self.state.ledger.begin_action(&identity);
         }
         plan.begin.into_iter().map(|begin| begin.uuid).collect()
     }
@@ -169,7 +169,7 @@ impl Lab {
             .state
             .ledger
             .all()
-            .filter(|(_, attempt)| attempt.step)
+            .filter(|(_, attempt)| attempt.acting)
             .map(|(_, attempt)| attempt.identity.clone())
             .collect();
         for who in steps {
@@ -179,7 +179,7 @@ impl Lab {
                 Some(service(&who, address())),
                 Some(running(&who)),
             );
-            self.state.ledger.end_step(&who.key);
+            self.state.ledger.end_action(&who.key);
         }
     }
 
@@ -213,7 +213,7 @@ impl Lab {
         for uid in records.chain(service).chain(pod) {
             self.state.ledger.see_gone(&uid);
         }
-        self.state.ledger.end_step(&key);
+        self.state.ledger.end_action(&key);
         let job = self
             .scenes
             .iter_mut()
@@ -368,7 +368,7 @@ fn of_those_that_are_not_launched_a_lowered_limit_gives_the_last_ones_up_without
             Some(service(who, address())),
             pod,
         );
-        lab.state.ledger.end_step(&who.key);
+        lab.state.ledger.end_action(&who.key);
     }
     lab.limit(job, &by_gateway(2));
     let plan = lab.plan(job);
@@ -404,7 +404,7 @@ fn a_device_that_is_found_at_another_gateway_before_its_pod_begins_anew() {
         Some(service(&who, address())),
         None,
     );
-    lab.state.ledger.end_step(&who.key);
+    lab.state.ledger.end_action(&who.key);
     lab.state.inventory.apply(&instance(0, (Some(""), &["n1"])));
     assert!(
         lab.plan(job).release.is_empty(),

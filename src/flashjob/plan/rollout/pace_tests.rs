@@ -7,7 +7,7 @@ use crate::{
     api::{ConditionType, FlashJobStatus, conditions},
     flashjob::{
         fixtures::{Scene, address, at, found, identity, record, running, service, spec, take_in},
-        plan::attempt::Step,
+        plan::attempt::Action,
     },
 };
 use helm_release::Status;
@@ -216,7 +216,7 @@ fn a_failure_that_is_found_holds_all_starts_until_it_is_stored() {
     );
     let plan = scene.plan(1);
     assert!(
-        plan.begin.is_empty() && plan.steps.is_empty() && plan.release.is_empty(),
+        plan.begin.is_empty() && plan.actions.is_empty() && plan.release.is_empty(),
         "{plan:?}"
     );
     let status = scene.status(1);
@@ -294,9 +294,9 @@ fn a_suspended_job_starts_nothing_uninstalls_what_is_reserved_and_ends_what_flas
         "no try is lost"
     );
     assert!(
-        plan.steps
+        plan.actions
             .iter()
-            .all(|(_, step)| !matches!(step, Step::Launch { .. }))
+            .all(|(_, action)| !matches!(action, Action::Launch { .. }))
     );
     settle(&mut scene, 5);
     assert_eq!(

@@ -27,8 +27,8 @@ fn the_pod_of_a_stored_flash_is_looked_for_where(
     let mut scene = Scene::new(1);
     flashing_status(&mut scene, 0);
     change(&mut scene);
-    let steps = scene.plan(1).steps;
-    let want = [(identity(0, "a0"), Step::ConfirmInterrupted)];
+    let steps = scene.plan(1).actions;
+    let want = [(identity(0, "a0"), Action::ConfirmInterrupted)];
     assert_eq!(steps, want[..usize::from(asked)]);
 }
 
@@ -50,7 +50,7 @@ fn the_api_server_is_asked_again_when_trouble_is_over(
     };
     scene.memory.trouble.insert("a0".into(), trouble);
     let plan = scene.plan(second);
-    assert_eq!(plan.steps.len(), usize::from(asked));
+    assert_eq!(plan.actions.len(), usize::from(asked));
     assert_eq!(plan.wake_at, wake_at);
 }
 

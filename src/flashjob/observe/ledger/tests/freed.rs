@@ -84,7 +84,7 @@ fn an_attempt_with_a_pod_alone_is_not_forgotten_with_its_record() {
 #[test]
 fn an_attempt_for_which_a_step_runs_is_not_forgotten_with_its_last_object() {
     let mut ledger = Ledger::default();
-    ledger.begin_step(&identity("a", ENDPOINT));
+    ledger.begin_action(&identity("a", ENDPOINT));
     ledger.see_pod(pod("a", "p", 1, "Running"));
     ledger.see_gone("p");
     assert!(ledger.holder(ENDPOINT).is_some());

@@ -150,11 +150,11 @@ fn what_an_object_tells_of_its_attempt_is_kept_and_no_later_object_changes_it() 
         nodes: [node.to_owned()].into(),
         ..Footprint::default()
     };
-    ledger.begin_step(&told(None, None, None));
+    ledger.begin_action(&told(None, None, None));
     let first = told(Some("192.0.2.7:80"), Some("lamps"), Some(on("one")));
-    ledger.begin_step(&first);
+    ledger.begin_action(&first);
     assert_eq!(ledger.attempt(&key()).unwrap().identity, first);
-    ledger.begin_step(&told(Some("192.0.2.8:80"), Some("other"), Some(on("two"))));
+    ledger.begin_action(&told(Some("192.0.2.8:80"), Some("other"), Some(on("two"))));
     assert_eq!(ledger.attempt(&key()).unwrap().identity, first);
 }
 

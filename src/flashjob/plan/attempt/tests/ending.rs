@@ -47,8 +47,8 @@ fn a_flash_beside_a_sidecar_that_runs_on_has_ended_and_its_pod_goes_and_locks_un
     };
     let attempt = with_pod(beside.clone());
     assert_eq!(
-        deciding(&attempt, &wish(), 50).step,
-        Some(Step::ReadVerdict)
+        deciding(&attempt, &wish(), 50).action,
+        Some(Action::ReadVerdict)
     );
     let wish = ending(true, Reason::FirmwareSent, 50);
     let first = removal_of(&deciding(&attempt, &wish, 51));
@@ -58,7 +58,7 @@ fn a_flash_beside_a_sidecar_that_runs_on_has_ended_and_its_pod_goes_and_locks_un
     let attempt = with_pod(beside);
     assert!(attempt.locks() && attempt.holds_slot());
     let again = deciding(&attempt, &wish, 53);
-    let record = again.step.as_ref().map(|_| removal_of(&again).record);
+    let record = again.action.as_ref().map(|_| removal_of(&again).record);
     assert_eq!(record.unwrap_or_default(), RecordRemoval::Keep, "{again:?}");
 }
 
@@ -71,7 +71,10 @@ fn a_stored_failure_stays_as_a_failed_record_and_then_nothing_is_left_to_do() {
         RecordRemoval::Fail("AttestationRefused: said so".into())
     );
     let failed = Some(record(&identity(0, "a"), Status::Failed, true));
-    assert_eq!(deciding(&attempt(failed, None, None), &wish, 52).step, None);
+    assert_eq!(
+        deciding(&attempt(failed, None, None), &wish, 52).action,
+        None
+    );
 }
 
 #[rstest]
@@ -91,7 +94,7 @@ fn after_an_interrupted_transfer_service_and_record_stay_for_the_cool_down(
     let serviced = attempt(deployed(), served(address()), None);
     let before = deciding(&serviced, &wish, 139);
     if cools {
-        assert_eq!((&before.step, before.wake_at), (&None, Some(at(140))));
+        assert_eq!((&before.action, before.wake_at), (&None, Some(at(140))));
         assert_eq!(before.cools_until, Some(at(140)), "and it says so");
         let podded = removal_of(&deciding(&with_pod(an_ended()), &wish, 51));
         assert_eq!(
@@ -115,8 +118,8 @@ fn the_pod_of_a_lost_node_goes_without_grace_once_its_verdict_is_stored() {
     };
     let flashing = with_pod(a_running());
     assert_eq!(
-        decide(&flashing, &wish(), &memory, &BOUNDS, at(701)).step,
-        Some(Step::ReadVerdict)
+        decide(&flashing, &wish(), &memory, &BOUNDS, at(701)).action,
+        Some(Action::ReadVerdict)
     );
     let stored = ending(false, Reason::NodeLost, 701);
     let removal = removal_of(&decide(&flashing, &stored, &memory, &BOUNDS, at(702)));
@@ -132,10 +135,10 @@ fn a_reserved_device_of_a_leaving_job_is_uninstalled_and_a_flash_goes_on() {
     assert!(removal_of(&deciding(&reserved, &leaving(), 1)).service);
     let last = removal_of(&deciding(&attempt(pending(), None, None), &leaving(), 2));
     assert_eq!(last.record, RecordRemoval::Delete);
-    assert_eq!(deciding(&with_pod(a_running()), &leaving(), 1).step, None);
+    assert_eq!(deciding(&with_pod(a_running()), &leaving(), 1).action, None);
     assert_eq!(
-        deciding(&with_pod(an_ended()), &leaving(), 1).step,
-        Some(Step::ReadVerdict)
+        deciding(&with_pod(an_ended()), &leaving(), 1).action,
+        Some(Action::ReadVerdict)
     );
 }
 

@@ -36,7 +36,7 @@ fn a_pod_that_does_not_start_is_given_up_after_its_deadline() {
     assert_eq!((before.release, before.wake_at), (None, Some(at(300))));
     let after = deciding(&waiting, &wish(), 300);
     assert_eq!(
-        (after.step, after.release.unwrap().0),
+        (after.action, after.release.unwrap().0),
         (None, Reason::PodNotStarted)
     );
 }
@@ -46,12 +46,12 @@ fn a_pod_that_started_is_never_given_up_before_its_deadline_and_the_nodes_grace(
     let flashing = with_pod(a_running());
     let before = deciding(&flashing, &wish(), 699);
     assert_eq!(
-        (before.step, before.release, before.wake_at),
+        (before.action, before.release, before.wake_at),
         (None, None, Some(at(700)))
     );
     assert_eq!(
-        deciding(&flashing, &wish(), 700).step,
-        Some(Step::CheckNode)
+        deciding(&flashing, &wish(), 700).action,
+        Some(Action::CheckNode)
     );
 }
 
@@ -61,7 +61,7 @@ fn a_deleted_pod_that_still_runs_is_waited_for() {
     leaving.sight.deleting = Some(at(5));
     let decision = deciding(&with_pod(leaving), &wish(), 6);
     assert_eq!(
-        (decision.step, decision.release, decision.wake_at),
+        (decision.action, decision.release, decision.wake_at),
         (None, None, Some(at(700)))
     );
 }
@@ -87,7 +87,7 @@ fn a_pod_that_started_while_it_was_being_given_up_is_followed_to_its_end() {
         &BOUNDS,
         at(301),
     );
-    assert_eq!((decision.step, decision.reason), (None, Reason::Flashing));
+    assert_eq!((decision.action, decision.reason), (None, Reason::Flashing));
     let decision = decide(
         &with_pod(an_ended()),
         &wish(),
@@ -95,7 +95,7 @@ fn a_pod_that_started_while_it_was_being_given_up_is_followed_to_its_end() {
         &BOUNDS,
         at(301),
     );
-    assert_eq!(decision.step, Some(Step::ReadVerdict));
+    assert_eq!(decision.action, Some(Action::ReadVerdict));
 }
 
 #[test]
@@ -104,18 +104,18 @@ fn an_unstarted_pod_on_a_dead_node_does_not_hold_its_device_for_ever() {
     leaving.sight.deleting = Some(at(300));
     let stuck = with_pod(leaving);
     let waits = decide(&stuck, &wish(), &releasing(), &BOUNDS, at(301));
-    assert_eq!((waits.step, waits.wake_at), (None, Some(at(700))));
+    assert_eq!((waits.action, waits.wake_at), (None, Some(at(700))));
     assert_eq!(
-        decide(&stuck, &wish(), &releasing(), &BOUNDS, at(700)).step,
-        Some(Step::CheckNode)
+        decide(&stuck, &wish(), &releasing(), &BOUNDS, at(700)).action,
+        Some(Action::CheckNode)
     );
     let lost = Memory {
         lost: ["a".to_owned()].into(),
         ..releasing()
     };
     assert_eq!(
-        decide(&stuck, &wish(), &lost, &BOUNDS, at(1001)).step,
-        Some(Step::ReadVerdict),
+        decide(&stuck, &wish(), &lost, &BOUNDS, at(1001)).action,
+        Some(Action::ReadVerdict),
         "it may have started unseen"
     );
     let stored = ending(false, Reason::NodeLost, 1001);
@@ -150,10 +150,10 @@ fn a_pod_that_ended_is_given_up_only_if_its_flash_cannot_have_begun(
     let decision = deciding(&with_pod(pod), &wish(), 10);
     if given_up {
         let (reason, words) = decision.release.unwrap();
-        assert_eq!((decision.step, reason), (None, Reason::PodNotStarted));
+        assert_eq!((decision.action, reason), (None, Reason::PodNotStarted));
         let said = message.unwrap_or("its container mesh-init ended with exit code 1");
         assert!(words.ends_with(said), "{words}");
     } else {
-        assert_eq!(decision.step, Some(Step::ReadVerdict));
+        assert_eq!(decision.action, Some(Action::ReadVerdict));
     }
 }
