@@ -88,6 +88,12 @@ async fn wave(asked: &Asked, seed: u64, most: usize) -> Tally {
     }
     let names: Vec<_> = kinds.iter().map(|(name, ..)| *name).collect();
     let mallory = stage.hostile(random.random());
+    if mallory.is_some() {
+        // What lost all its marks is not the operator's by the confinement either, which then refuses to give them back.
+        let plane = space.control_plane;
+        plane.expect_refusals(&space.name, "patch", "services");
+        plane.expect_refusals(&space.name, "patch", "pods");
+    }
     let pause = pause(asked.engine);
     let mut tally = kills(space, &mut operator, &mut random, &names, (most, pause)).await;
     let finished = || (all_finished(space, &names) && stage.hers_finished()).then_some(());
