@@ -38,14 +38,6 @@ pub enum ConditionType {
     Stalled,
 }
 
-impl ConditionType {
-    /// The word as the API shows it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
-
 /// Why a condition or a device is as it is.
 #[derive(
     Clone,
@@ -251,12 +243,4 @@ pub enum Reason {
     NodeLost,
     /// The Pod was evicted.
     Evicted,
-}
-
-impl Reason {
-    /// The word as the API shows it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
 }

@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 
 use super::{
     chart_values::ClassValues,
@@ -254,8 +255,8 @@ pub struct InFlightLimit {
     PartialOrd,
     Ord,
     Hash,
-    strum::EnumString,
-    strum::IntoStaticStr,
+    EnumString,
+    IntoStaticStr,
 )]
 pub enum LimitBy {
     /// The Akri Configuration.

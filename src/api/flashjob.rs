@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 
 use super::{
     chart_values::JobValues,
@@ -219,8 +220,8 @@ pub struct FlashJobSpec {
     Eq,
     PartialOrd,
     Ord,
-    strum::EnumString,
-    strum::IntoStaticStr,
+    EnumString,
+    IntoStaticStr,
 )]
 pub enum MismatchPolicy {
     /// Nothing.

@@ -1,22 +1,9 @@
 //! Where a job, a step and a device stand: closed sets.
 
-use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+use strum::{EnumString, IntoStaticStr};
 
 /// The phases of the original operator, for display only.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Display,
-    EnumString,
-    IntoStaticStr,
-    VariantArray,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
 pub enum Phase {
     /// Nothing is in flight and the job is not finished.
     InProgress,
@@ -28,29 +15,8 @@ pub enum Phase {
     Failed,
 }
 
-impl Phase {
-    /// The word as the API shows it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
-
 /// What a step is doing.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Display,
-    EnumString,
-    IntoStaticStr,
-    VariantArray,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
 pub enum StepState {
     /// Its devices are flashed.
     Running,
@@ -60,29 +26,8 @@ pub enum StepState {
     AwaitingApproval,
 }
 
-impl StepState {
-    /// The word as the API shows it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
-
 /// Where a device stands.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Display,
-    EnumString,
-    IntoStaticStr,
-    VariantArray,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumString, IntoStaticStr)]
 pub enum DevicePhase {
     /// Not begun.
     Pending,
@@ -102,12 +47,4 @@ pub enum DevicePhase {
     Failed,
     /// Not flashed because it was not needed.
     Skipped,
-}
-
-impl DevicePhase {
-    /// The word as the API shows it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
 }

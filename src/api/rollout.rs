@@ -7,6 +7,7 @@ use serde::{
     Deserialize, Deserializer, Serialize,
     de::{Error, Visitor},
 };
+use strum::{EnumString, IntoStaticStr};
 
 use super::{lenient::null_is_default, schema};
 
@@ -80,8 +81,8 @@ pub struct PropertyRequirement {
     Default,
     PartialEq,
     Eq,
-    strum::EnumString,
-    strum::IntoStaticStr,
+    EnumString,
+    IntoStaticStr,
 )]
 pub enum PropertyOperator {
     /// The property has one of the values.
@@ -241,8 +242,8 @@ pub struct Verification {
     Default,
     PartialEq,
     Eq,
-    strum::EnumString,
-    strum::IntoStaticStr,
+    EnumString,
+    IntoStaticStr,
 )]
 pub enum VerificationMode {
     /// Nothing is read back.
@@ -265,8 +266,8 @@ pub enum VerificationMode {
     Default,
     PartialEq,
     Eq,
-    strum::EnumString,
-    strum::IntoStaticStr,
+    EnumString,
+    IntoStaticStr,
 )]
 pub enum AlreadyAtVersion {
     /// It is flashed.

@@ -1,4 +1,4 @@
-//! Words of closed sets, as objects store them: a newer version of the operator may know more of them.
+//! Words of closed sets, as objects store them. A newer version of the operator may know more of them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,23 +9,37 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
-    AlreadyAtVersion, DevicePhase, LimitBy, MismatchPolicy, Phase, Reason, StepState,
-    VerificationMode,
+    AlreadyAtVersion, ConditionType, DevicePhase, LimitBy, MismatchPolicy, Phase, PropertyOperator,
+    Reason, StepState, VerificationMode,
 };
 
 /// A closed set of words.
 pub trait Vocabulary: Copy + FromStr + Into<&'static str> {}
 
 macro_rules! vocabularies {
-    ($($set:ty),+ $(,)?) => { $(impl Vocabulary for $set {})+ };
+    ($($set:ty),+ $(,)?) => {
+        $(
+            impl Vocabulary for $set {}
+
+            impl $set {
+                /// The word as the API shows it.
+                #[must_use]
+                pub fn as_str(self) -> &'static str {
+                    self.into()
+                }
+            }
+        )+
+    };
 }
 
 vocabularies!(
     AlreadyAtVersion,
+    ConditionType,
     DevicePhase,
     LimitBy,
     MismatchPolicy,
     Phase,
+    PropertyOperator,
     Reason,
     StepState,
     VerificationMode,
@@ -57,9 +71,7 @@ impl<T: Vocabulary> Word<T> {
             Self::Unknown(word) => Some(word),
         }
     }
-}
 
-impl<T: Vocabulary> Word<T> {
     /// The word as the object shows it.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -128,7 +140,7 @@ impl<'de, T: Vocabulary> Deserialize<'de> for Word<T> {
     }
 }
 
-/// Any text: what an older CRD refused, a newer operator could not store.
+/// Any text: a newer operator must be able to store words that an older CRD does not know.
 impl<T> JsonSchema for Word<T> {
     fn inline_schema() -> bool {
         true

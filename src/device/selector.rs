@@ -222,7 +222,7 @@ fn rule(requirement: PropertyRequirement) -> Result<Rule, SelectorError> {
         operator,
         values,
     } = requirement;
-    let word = word(operator);
+    let word = operator.as_str();
     if property.trim().is_empty() {
         return Err(SelectorError::NoProperty { operator: word });
     }
@@ -277,16 +277,6 @@ fn version(text: &str) -> Option<Version> {
     let (core, rest) = text.split_at(text.find(['-', '+']).unwrap_or(text.len()));
     let missing = 2_usize.saturating_sub(core.matches('.').count());
     Version::parse(&format!("{core}{}{rest}", ".0".repeat(missing))).ok()
-}
-
-const fn word(operator: PropertyOperator) -> &'static str {
-    match operator {
-        PropertyOperator::In => "In",
-        PropertyOperator::NotIn => "NotIn",
-        PropertyOperator::Exists => "Exists",
-        PropertyOperator::DoesNotExist => "DoesNotExist",
-        PropertyOperator::VersionIn => "VersionIn",
-    }
 }
 
 fn shown(text: &str) -> String {

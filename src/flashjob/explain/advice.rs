@@ -159,10 +159,6 @@ fn of_reason(reason: Reason, about: &About<'_>) -> Option<Advice> {
     })
 }
 
-fn reason_of(word: &str) -> Option<Reason> {
-    word.parse().ok()
-}
-
 /// What can be done about a job: for its own reason and for those of its devices, each once.
 pub(super) fn of_job(known: &Known<'_>, explanation: &Explanation) -> Vec<Advice> {
     let mut about = About {
@@ -173,7 +169,7 @@ pub(super) fn of_job(known: &Known<'_>, explanation: &Explanation) -> Vec<Advice
         pod: None,
     };
     let mut all: Vec<Advice> = Vec::new();
-    let of_word = |word: &str, about: &About<'_>| of_reason(reason_of(word)?, about);
+    let of_word = |word: &str, about: &About<'_>| of_reason(word.parse().ok()?, about);
     let own = explanation.reason.as_deref();
     let own = own.and_then(|word| of_word(word, &about));
     all.extend(own);
@@ -225,7 +221,10 @@ pub(super) fn of_device(known: &Known<'_>, device: &DeviceExplanation) -> Vec<Ad
         uuid: &device.uuid,
         pod: device.pod.as_deref(),
     };
-    let mut all: Vec<Advice> = reason_of(&device.reason)
+    let mut all: Vec<Advice> = device
+        .reason
+        .parse()
+        .ok()
         .and_then(|reason| of_reason(reason, &about))
         .into_iter()
         .collect();

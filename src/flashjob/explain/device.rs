@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Advice, Group, Known, advice, phase_of};
+use super::{Advice, Group, Known, advice};
 use crate::{
     api::{DevicePhase, DeviceStatus, Reason, SelectedDevice, StepState, StepStatus, Word},
     flash_pod::intent::release_name,
@@ -144,7 +144,7 @@ struct Stands {
 
 fn listed(device: &DeviceStatus) -> Stands {
     let message = device.message.clone();
-    let words = || match phase_of(device) {
+    let words = || match device.phase.known() {
         Some(DevicePhase::Flashing) => "the flash is under way".to_owned(),
         _ => String::new(),
     };

@@ -187,7 +187,7 @@ impl Lists {
             failed: Vec::new(),
         };
         for device in devices {
-            let list = match phase_of(device) {
+            let list = match device.phase.known() {
                 Some(
                     DevicePhase::Reserved
                     | DevicePhase::AwaitingAddress
@@ -218,10 +218,6 @@ fn device_line(device: &DeviceStatus) -> DeviceLine {
         until: device.next_time.as_ref().map(|time| time.0),
         ended: device.completion_time.as_ref().map(|time| time.0),
     }
-}
-
-fn phase_of(device: &DeviceStatus) -> Option<DevicePhase> {
-    device.phase.known()
 }
 
 fn holds(job: &Job, kind: ConditionType) -> bool {

@@ -161,7 +161,7 @@ impl State {
     /// What the stored status of a job says of its attempts: those that are read back need no slot any more.
     pub fn note_read_back(&mut self, job: &Job) {
         let devices = job.status.devices.iter();
-        let verifying = devices.filter(|device| stored::is(device, DevicePhase::Verifying));
+        let verifying = devices.filter(|device| device.is(DevicePhase::Verifying));
         let ids: HashSet<&str> = verifying.filter_map(stored::attempt_id).collect();
         if !ids.is_empty() {
             self.ledger.note_read_back(&job.uid, |id| ids.contains(id));

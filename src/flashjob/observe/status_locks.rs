@@ -55,7 +55,7 @@ fn occupied(job: &Job) -> BTreeMap<String, Identity> {
     let open = |index: usize| !job.finals.contains(index);
     let devices = job.status.devices.iter().filter(|device| {
         let in_use = [DevicePhase::Flashing, DevicePhase::Verifying];
-        let in_use = in_use.into_iter().any(|phase| stored::is(device, phase));
+        let in_use = in_use.into_iter().any(|phase| device.is(phase));
         in_use && stored::index_of(device).is_some_and(open)
     });
     let identified = devices.filter_map(|device| {

@@ -30,12 +30,6 @@ pub fn index_of(device: &DeviceStatus) -> Option<usize> {
     usize::try_from(device.index).ok()
 }
 
-/// Whether a device is in this phase.
-#[must_use]
-pub fn is(device: &DeviceStatus, phase: DevicePhase) -> bool {
-    device.is(phase)
-}
-
 /// Id of the attempt whose Pod an entry names.
 #[must_use]
 pub fn attempt_id(device: &DeviceStatus) -> Option<&str> {
@@ -63,8 +57,8 @@ pub fn is_tracked(device: &DeviceStatus) -> bool {
         DevicePhase::Failed,
         DevicePhase::Skipped,
     ];
-    let is_final = ended.into_iter().any(|phase| is(device, phase));
-    is(device, DevicePhase::Verifying) || (!is_final && !device.earlier_failures.is_empty())
+    let is_final = ended.into_iter().any(|phase| device.is(phase));
+    device.is(DevicePhase::Verifying) || (!is_final && !device.earlier_failures.is_empty())
 }
 
 /// The word in an entry as a reason.
@@ -77,9 +71,9 @@ pub fn reason(device: &DeviceStatus) -> Option<Reason> {
 #[must_use]
 pub fn stage(job: &Job, index: usize, attempt: &str) -> Option<Stage> {
     let device = entry(job, index).filter(|device| attempt_id(device) == Some(attempt))?;
-    if is(device, DevicePhase::Verifying) {
+    if device.is(DevicePhase::Verifying) {
         return Some(Stage::Verifying);
     }
-    let retried = is(device, DevicePhase::Waiting) && !device.earlier_failures.is_empty();
+    let retried = device.is(DevicePhase::Waiting) && !device.earlier_failures.is_empty();
     retried.then_some(Stage::Retried)
 }

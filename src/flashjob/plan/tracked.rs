@@ -85,7 +85,7 @@ pub(super) fn plan_tracked(
         let Some(index) = index.filter(|_| stored::is_tracked(device)) else {
             continue;
         };
-        let verifying = stored::is(device, DevicePhase::Verifying);
+        let verifying = device.is(DevicePhase::Verifying);
         if !verifying
             && (active.contains_key(&index) || observed.memory.refused.contains_key(&index))
         {
@@ -149,7 +149,7 @@ fn verify(
         let elsewhere = known.and_then(|known| roster.devices()[known].endpoint.as_deref());
         Some(Shown {
             device,
-            // It may have been found by another clock than that by which the flash ended: the Instance of before is never new.
+            // The Instance and the end of the flash may bear times of different clocks: the Instance from before is never new.
             found: found.filter(|_| device.uuid != *before),
             of_another: elsewhere.is_some_and(|other| other != endpoint),
         })

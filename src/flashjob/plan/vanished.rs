@@ -23,7 +23,7 @@ use crate::{
 /// Id of the attempt of which the stored status says that it flashes the device at this index.
 pub(super) fn flashing_attempt(job: &Job, index: usize) -> Option<&str> {
     let device = stored::entry(job, index)?;
-    stored::attempt_id(device).filter(|_| stored::is(device, DevicePhase::Flashing))
+    stored::attempt_id(device).filter(|_| device.is(DevicePhase::Flashing))
 }
 
 /// Row 6, where nothing at all is left: the stored status shows a flash of which no object remains.

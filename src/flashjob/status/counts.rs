@@ -125,7 +125,7 @@ pub(super) fn tally_of(
     };
     let verifying = tracked
         .iter()
-        .filter(|device| stored::is(device, DevicePhase::Verifying))
+        .filter(|device| device.is(DevicePhase::Verifying))
         .count();
     let indexes = |stands: fn(DevicePhase) -> bool| -> HashSet<Option<usize>> {
         views

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::api::{ConditionType, DevicePhase, FlashJobStatus, Reason, Word};
+use crate::api::{ConditionType, DevicePhase, FlashJobStatus, Reason};
 use crate::{
     api::conditions,
     flashjob::{observe::stored, plan::DeviceView, spec::job::Finals, status::count},
@@ -60,7 +60,7 @@ pub fn shares(status: &FlashJobStatus, views: &[DeviceView]) -> Shares {
     {
         let live = stored::index_of(device).filter(|index| !finals.contains(*index));
         if live.is_some_and(|index| seen.insert(index)) {
-            let verifying = stored::is(device, DevicePhase::Verifying);
+            let verifying = device.is(DevicePhase::Verifying);
             let phase = if verifying {
                 DevicePhase::Verifying
             } else {
@@ -106,17 +106,16 @@ fn add_finals(shares: &mut Shares, known: &Finals, status: &FlashJobStatus) {
             let index = usize::try_from(device.index).ok();
             if index.is_some_and(|index| now.contains(index) && !before.contains(index)) {
                 *shares
-                    .entry((phase.as_str(), word(device.reason.as_ref())))
+                    .entry((
+                        phase.as_str(),
+                        stored::reason(device).map_or("", Reason::as_str),
+                    ))
                     .or_default() += 1;
                 unlisted -= 1;
             }
         }
         *shares.entry((phase.as_str(), "")).or_default() += unlisted;
     }
-}
-
-fn word(reason: Option<&Word<Reason>>) -> &'static str {
-    reason.and_then(Word::known).map_or("", Reason::as_str)
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ pub(super) fn aftermath<'a>(
 /// A stored entry of a device of which nothing is under way.
 fn at_rest(device: &DeviceStatus, now: Timestamp) -> DeviceStatus {
     let rests = [DevicePhase::Verifying, DevicePhase::Waiting];
-    if rests.into_iter().any(|phase| stored::is(device, phase)) {
+    if rests.into_iter().any(|phase| device.is(phase)) {
         return device.clone();
     }
     DeviceStatus {

@@ -21,7 +21,7 @@ impl World {
                 && devices.any(|device| {
                     let open = |index: usize| !job.finals.contains(index);
                     let mut phases = [DevicePhase::Flashing, DevicePhase::Verifying].into_iter();
-                    phases.any(|phase| stored::is(device, phase))
+                    phases.any(|phase| device.is(phase))
                         && stored::index_of(device).is_some_and(open)
                         && device.host_endpoint == who.endpoint
                 })

@@ -67,7 +67,7 @@ impl World {
     /// What a status that is being stored says of devices that are read back.
     fn note_read_back(&mut self, job: &Job) {
         let devices = job.status.devices.iter();
-        let verifying = devices.filter(|device| stored::is(device, DevicePhase::Verifying));
+        let verifying = devices.filter(|device| device.is(DevicePhase::Verifying));
         let keys = verifying
             .filter_map(stored::attempt_id)
             .map(|id| AttemptKey {

@@ -65,7 +65,7 @@ pub struct StoredVerdict {
 }
 
 /// What is done to an attempt; numbers are those of the nine writes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, strum::IntoStaticStr)]
 pub enum Action {
     /// Takes over the original operator's Pod and Service.
     Adopt,
@@ -95,19 +95,8 @@ pub enum Action {
 impl Action {
     /// Its name in the log.
     #[must_use]
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Adopt => "Adopt",
-            Self::ApplyService => "ApplyService",
-            Self::HoldService => "HoldService",
-            Self::Launch { .. } => "Launch",
-            Self::MarkDeployed => "MarkDeployed",
-            Self::ReadVerdict => "ReadVerdict",
-            Self::ConfirmInterrupted => "ConfirmInterrupted",
-            Self::ConfirmUnlaunched => "ConfirmUnlaunched",
-            Self::CheckNode => "CheckNode",
-            Self::Remove(_) => "Remove",
-        }
+    pub fn as_str(&self) -> &'static str {
+        self.into()
     }
 }
 
