@@ -1,7 +1,7 @@
 //! Carries out plans: ordered writes, each bounded by the client's time-out. The only part of the room that writes.
 //!
 //! An action runs as a task of its own, so that a slow device or helm process holds up nobody else. Every answer goes into the
-//! ledger at once; when the action has ended, its job is looked at again.
+//! ledger at once, and the end of an action queues another pass of its job.
 
 mod adopt;
 pub(crate) mod context;
@@ -131,11 +131,19 @@ async fn until_answered<T, F>(ask: impl Fn() -> F) -> T
 where
     F: Future<Output = Result<T, ApiError>>,
 {
+    ask_on("not known whether a write took effect, asking again", ask).await
+}
+
+/// Asks until the API server answers, and logs this each time that it does not.
+pub async fn ask_on<T, F>(unanswered: &str, ask: impl Fn() -> F) -> T
+where
+    F: Future<Output = Result<T, ApiError>>,
+{
     loop {
         match ask().await {
             Ok(answer) => return answer,
             Err(error) => {
-                tracing::warn!(error = %error, "not known whether a write took effect, asking again");
+                tracing::warn!(error = %error, "{unanswered}");
                 tokio::time::sleep(ASK_AGAIN).await;
             }
         }
@@ -165,7 +173,7 @@ fn span(identity: &Identity, step: &'static str) -> Span {
     )
 }
 
-/// Starts an action of an attempt that is in the ledger, marked there as having one.
+/// Starts an action of an attempt that the ledger has marked as acting.
 pub fn spawn(ctx: &Arc<Context>, job: &Arc<Job>, identity: Identity, action: Action) {
     start(ctx, Some(Arc::clone(job)), identity, action);
 }
@@ -252,7 +260,7 @@ async fn run(
     }
 }
 
-/// Ends an action: its trouble is remembered, its mark is taken away, its job is looked at again.
+/// Ends an action: remembers its trouble, clears its mark and queues a pass of its job.
 fn end(ctx: &Context, key: &AttemptKey, done: &Result<(), ActionError>) {
     {
         let mut state = ctx.state();

@@ -1,16 +1,18 @@
-//! Looks, once for every leadership, for objects of attempts that lost their labels while nobody looked: no watch brings them. Without
-//! that the finalizer of a Service would keep it, and its address, for ever. Reads only; the labels are put back by `act::repair`.
+//! Looks, once for each leadership, for objects of attempts that lost their labels while no operator ran: no watch brings them, and
+//! the finalizer of such a Service would keep it, and its address, for ever. Reads only; `act::repair` puts the labels back.
 //!
-//! Called by the `controller` when everything else was listed. A Pod is asked for by its name before anything is decided without it.
+//! The `controller` calls this once everything else is listed. Pods need no look here: the API server is asked for a Pod by its name
+//! before anything is decided without it.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use k8s_openapi::api::core::v1::{Secret, Service};
 
+use super::namespaces::unless_it_ends;
 use crate::{
-    cluster::{ApiError, ErrorKind, Reader, Scope},
+    cluster::{ApiError, Reader, Scope},
     flashjob::{
-        act::context::Context,
+        act::{self, context::Context},
         observe::{
             bare::{record_selector, service_name},
             objects::Identity,
@@ -21,29 +23,25 @@ use crate::{
 
 /// How long one request may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Wait before it is asked again.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Takes Services and records without labels into the ledger. Asks until the API server answers.
 pub(crate) async fn find(ctx: &Context) {
     let reader = Reader::new(ctx.read.clone(), PATIENCE);
-    while let Err(error) = look(ctx, &reader).await {
-        tracing::warn!(error = %error, "cannot see what has lost its labels; nothing starts before");
-        tokio::time::sleep(ASK_AGAIN).await;
-    }
+    let unanswered = "cannot see what has lost its labels; nothing starts before";
+    act::ask_on(unanswered, || look(ctx, &reader)).await;
 }
 
 async fn look(ctx: &Context, reader: &Reader) -> Result<(), ApiError> {
     for (identity, name) in without_service(ctx) {
         let found = reader.get::<Service>(&identity.namespace, &name).await;
-        if let Some(service) = unless_it_ends(ctx, &identity.namespace, found)?.flatten() {
+        if let Some(service) = unless_it_ends(ctx, Some(&identity.namespace), found)?.flatten() {
             ctx.state().see_service_of(&service, &identity);
         }
     }
     for (namespace, uuid) in without_record(ctx) {
         let scope = Scope::of(std::slice::from_ref(&namespace));
         let found = reader.list::<Secret>(&scope, &record_selector(&uuid)).await;
-        let found = unless_it_ends(ctx, &namespace, found)?;
+        let found = unless_it_ends(ctx, Some(&namespace), found)?;
         for secret in found.iter().flatten() {
             ctx.state().see_bare_record(secret);
         }
@@ -72,18 +70,4 @@ fn without_record(ctx: &Context) -> BTreeSet<(String, String)> {
     named
         .map(|who| (who.namespace.clone(), who.uuid.clone()))
         .collect()
-}
-
-/// Where the right to read went with the namespace, that namespace's deletion takes the rest.
-fn unless_it_ends<T>(
-    ctx: &Context,
-    namespace: &str,
-    found: Result<T, ApiError>,
-) -> Result<Option<T>, ApiError> {
-    match found {
-        Err(error) if error.kind == ErrorKind::Forbidden && ctx.state().is_ending(namespace) => {
-            Ok(None)
-        }
-        found => found.map(Some),
-    }
 }

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
 use crate::cluster::{
-    ErrorKind, Reader, Scope,
+    ApiError, ErrorKind, Reader, Scope,
     watch::{self, WatchEvent},
 };
 use crate::flashjob::act::context::Context;
@@ -23,6 +23,26 @@ use crate::flashjob::act::context::Context;
 const LOOK: Duration = Duration::from_secs(3);
 /// Longest wait for an answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Whether the right to read went with the namespace, whose deletion takes the rest.
+pub(super) fn went_with_it(ctx: &Context, namespace: Option<&str>, error: &ApiError) -> bool {
+    error.kind == ErrorKind::Forbidden && namespace.is_some_and(|name| ctx.state().is_ending(name))
+}
+
+/// What was read, or nothing where the right to read it went with its namespace.
+///
+/// # Errors
+/// Any other failure.
+pub(super) fn unless_it_ends<T>(
+    ctx: &Context,
+    namespace: Option<&str>,
+    read: Result<T, ApiError>,
+) -> Result<Option<T>, ApiError> {
+    match read {
+        Err(error) if went_with_it(ctx, namespace, &error) => Ok(None),
+        read => read.map(Some),
+    }
+}
 
 /// Follows the labels of all namespaces and the end of those of a scope, until it is dropped. Says `Namespace` once they are
 /// listed.

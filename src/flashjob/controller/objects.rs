@@ -13,9 +13,10 @@ use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
+use super::namespaces::went_with_it;
 use crate::{
     cluster::{
-        ApiError, ErrorKind, Reader,
+        ApiError, Reader,
         watch::{Watch, WatchEvent},
     },
     flashjob::{
@@ -59,8 +60,7 @@ impl Parts {
     /// A part that may not be listed, because the rights were bound in a namespace that is gone or on its way, is not waited
     /// for: nothing starts in it.
     pub(super) fn failed(&mut self, ctx: &Context, part: Option<String>, error: &ApiError) {
-        let ends = |name: &String| ctx.state().is_ending(name);
-        if error.kind == ErrorKind::Forbidden && part.as_ref().is_some_and(ends) {
+        if went_with_it(ctx, part.as_deref(), error) {
             self.listed(part);
         }
     }

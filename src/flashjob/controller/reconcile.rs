@@ -219,7 +219,7 @@ fn tell_uninstalled(ctx: &Context, state: &State, job: &Job, plan: &Plan) {
     }
 }
 
-/// What became of the Service of a flash is told at once, and once: the flash may end before a status says so.
+/// Reports at once, and once, that a flash lost its Service or its address: the flash may end before a status says so.
 fn tell_of_services(ctx: &Context, state: &mut State, job: &Job, plan: &Plan) {
     let told = &mut state.memory(&job.uid).told;
     for news in addresses::untold(&plan.address_news, told, job) {

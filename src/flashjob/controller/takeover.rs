@@ -12,24 +12,21 @@ use k8s_openapi::{
 use kube::{Resource, core::NamespaceResourceScope};
 use serde::de::DeserializeOwned;
 
-use crate::cluster::{ApiError, ErrorKind, Reader, Scope};
+use super::namespaces::unless_it_ends;
+use crate::cluster::{ApiError, Reader, Scope};
 use crate::flashjob::{
-    act::context::Context,
+    act::{self, context::Context},
     plan::attempt::adoption::{self, NotTheOriginals},
     spec::job::Job,
 };
 
 /// How long one request may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Wait before it is asked again.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Takes the original's Pods and Services into the ledger. Asks until the API server answers.
 pub(crate) async fn find(ctx: &Context, scope: &Scope) {
-    while let Err(error) = look(ctx, scope).await {
-        tracing::warn!(error = %error, "cannot see what the original operator left; nothing starts before");
-        tokio::time::sleep(ASK_AGAIN).await;
-    }
+    let unanswered = "cannot see what the original operator left; nothing starts before";
+    act::ask_on(unanswered, || look(ctx, scope)).await;
 }
 
 async fn look(ctx: &Context, scope: &Scope) -> Result<(), ApiError> {
@@ -63,7 +60,7 @@ async fn look(ctx: &Context, scope: &Scope) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// What there is of a kind. Where the right to list it went with its namespace, that namespace's deletion takes the rest.
+/// What there is of a kind, but in namespaces that end.
 async fn list<K>(ctx: &Context, reader: &Reader, scope: &Scope) -> Result<Vec<K>, ApiError>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
@@ -74,14 +71,12 @@ where
     let mut found = Vec::new();
     for part in scope.parts() {
         let of_part = Scope::of(part.as_slice());
-        match reader.list(&of_part, adoption::SELECTOR).await {
-            Err(error)
-                if error.kind == ErrorKind::Forbidden
-                    && part
-                        .as_ref()
-                        .is_some_and(|name| ctx.state().is_ending(name)) => {}
-            listed => found.extend(listed?),
-        }
+        let listed = reader.list(&of_part, adoption::SELECTOR).await;
+        found.extend(
+            unless_it_ends(ctx, part.as_deref(), listed)?
+                .into_iter()
+                .flatten(),
+        );
     }
     Ok(found)
 }

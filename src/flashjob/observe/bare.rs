@@ -1,7 +1,7 @@
-//! Objects of attempts whose labels somebody took off: no watch brings them, and they are looked for by name, or by what else they
-//! bear. Their seal says what the labels must have said. Reads no clock, no cluster.
+//! Objects of attempts whose labels somebody took off: no watch brings them, so they are found by their names or by other labels.
+//! The seal proves what the missing labels said. Reads neither a clock nor the cluster.
 //!
-//! The `Repair` that puts the labels back is carried out by `act::repair`.
+//! `act::repair` carries out the `Repair` that puts the labels back.
 
 use k8s_openapi::{
     api::core::v1::{Pod, Secret, Service},
@@ -9,19 +9,16 @@ use k8s_openapi::{
 };
 
 use super::{
-    belief::{is_sealed, marks, seal_of, text},
+    belief::{is_sealed, marks, seal_of, subject_of, text},
     cache::State,
     ledger::{Attempt, ObjectKind},
     objects::{AttemptKey, Identity},
     parse,
 };
-use crate::{
-    names::{ANNOTATION_ENDPOINT, LABEL_JOB_UID, RELEASE_PREFIX},
-    seal::Subject,
-};
+use crate::names::{ANNOTATION_ENDPOINT, LABEL_JOB_UID, RELEASE_PREFIX};
 use helm_release::{Key, objects};
 
-/// Where the records of a device's release are that lack the label by which the operator's are watched.
+/// Selects the records of a device's release that lack the label by which the operator watches its own.
 #[must_use]
 pub fn record_selector(uuid: &str) -> String {
     format!("owner=helm,name={RELEASE_PREFIX}{uuid},!{LABEL_JOB_UID}")
@@ -63,8 +60,8 @@ impl State {
         true
     }
 
-    /// Takes in the Service that was found under the name of an attempt: it is the attempt's if its seal says so, whatever became
-    /// of its labels.
+    /// Takes in the Service that was found under the name of an attempt. It is the attempt's if its seal says so, whatever its
+    /// labels say.
     pub fn see_service_of(&mut self, service: &Service, identity: &Identity) {
         let meta = &service.metadata;
         let sealed = self
@@ -116,36 +113,14 @@ impl State {
 
     /// Whether the seal of an object says what it must say of this attempt.
     fn is_sealed_for(&self, meta: &ObjectMeta, kind: ObjectKind, identity: &Identity) -> bool {
-        let subject = expected(meta, kind, identity);
-        let seals = self.seals.as_deref();
-        seals
-            .zip(subject)
-            .is_some_and(|(seals, subject)| seals.is_valid(seal_of(meta, kind), &subject))
+        let (Some(seals), Some(name)) = (&self.seals, &meta.name) else {
+            return false;
+        };
+        let annotated = text(meta.annotations.as_ref(), ANNOTATION_ENDPOINT);
+        let endpoint = Some(annotated).filter(|text| !text.is_empty());
+        let endpoint = endpoint.or(identity.endpoint.as_deref());
+        let subject = subject_of(kind, name, identity, endpoint.unwrap_or_default());
+        meta.namespace.as_ref() == Some(&identity.namespace)
+            && seals.is_valid(seal_of(meta, kind), &subject)
     }
-}
-
-/// What a seal of an object must say that belongs to this attempt, whatever its labels say now.
-fn expected<'a>(
-    meta: &'a ObjectMeta,
-    kind: ObjectKind,
-    identity: &'a Identity,
-) -> Option<Subject<'a>> {
-    let annotated = text(meta.annotations.as_ref(), ANNOTATION_ENDPOINT);
-    let endpoint = Some(annotated).filter(|text| !text.is_empty());
-    let endpoint = endpoint
-        .or(identity.endpoint.as_deref())
-        .unwrap_or_default();
-    // A record tells its device by its name.
-    let of_device = kind != ObjectKind::Secret;
-    let device = |text| if of_device { text } else { "" };
-    Some(Subject {
-        kind: kind.as_str(),
-        namespace: meta.namespace.as_deref()?,
-        name: meta.name.as_deref()?,
-        job_uid: &identity.key.job_uid,
-        attempt_id: &identity.key.id,
-        round: identity.round,
-        uuid: device(&identity.uuid),
-        endpoint: device(endpoint),
-    })
 }

@@ -56,9 +56,6 @@ pub(super) fn text<'a>(map: Option<&'a BTreeMap<String, String>>, key: &str) -> 
 #[must_use]
 pub fn subject(meta: &ObjectMeta, kind: ObjectKind) -> Option<Subject<'_>> {
     let (labels, annotations) = (meta.labels.as_ref(), meta.annotations.as_ref());
-    // A record tells its device by its name; helm drops its annotations.
-    let of_device = kind != ObjectKind::Secret;
-    let device = |text| if of_device { text } else { "" };
     Some(Subject {
         kind: kind.as_str(),
         namespace: meta.namespace.as_deref()?,
@@ -66,9 +63,33 @@ pub fn subject(meta: &ObjectMeta, kind: ObjectKind) -> Option<Subject<'_>> {
         job_uid: text(labels, LABEL_JOB_UID),
         attempt_id: text(labels, LABEL_ATTEMPT),
         round: text(labels, LABEL_ROUND).parse().ok()?,
-        uuid: device(text(labels, LABEL_UUID)),
-        endpoint: device(text(annotations, ANNOTATION_ENDPOINT)),
+        uuid: of_device(kind, text(labels, LABEL_UUID)),
+        endpoint: of_device(kind, text(annotations, ANNOTATION_ENDPOINT)),
     })
+}
+
+/// What a seal of the object of this name must say if the object belongs to this attempt at the device of this endpoint.
+pub(super) fn subject_of<'a>(
+    kind: ObjectKind,
+    name: &'a str,
+    identity: &'a Identity,
+    endpoint: &'a str,
+) -> Subject<'a> {
+    Subject {
+        kind: kind.as_str(),
+        namespace: &identity.namespace,
+        name,
+        job_uid: &identity.key.job_uid,
+        attempt_id: &identity.key.id,
+        round: identity.round,
+        uuid: of_device(kind, &identity.uuid),
+        endpoint: of_device(kind, endpoint),
+    }
+}
+
+/// What the seal of a kind says of a device. A record tells its device by its name; helm drops its annotations.
+fn of_device(kind: ObjectKind, text: &str) -> &str {
+    if kind == ObjectKind::Secret { "" } else { text }
 }
 
 /// Whether the object bears the seal of what its own labels say.
@@ -270,18 +291,13 @@ pub(super) fn marks(
     name: &str,
     identity: &Identity,
 ) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
-    let of_device = kind != ObjectKind::Secret;
-    let endpoint = identity.endpoint.as_deref().filter(|_| of_device);
-    let seal = seals.seal(&Subject {
-        kind: kind.as_str(),
-        namespace: &identity.namespace,
+    let endpoint = identity.endpoint.as_deref();
+    let seal = seals.seal(&subject_of(
+        kind,
         name,
-        job_uid: &identity.key.job_uid,
-        attempt_id: &identity.key.id,
-        round: identity.round,
-        uuid: if of_device { &identity.uuid } else { "" },
-        endpoint: endpoint.unwrap_or_default(),
-    });
+        identity,
+        endpoint.unwrap_or_default(),
+    ));
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     let mut labels: BTreeMap<_, _> = [
         pair(LABEL_JOB_UID, &identity.key.job_uid),
@@ -290,7 +306,7 @@ pub(super) fn marks(
     ]
     .into();
     let mut annotations = BTreeMap::new();
-    if of_device {
+    if kind != ObjectKind::Secret {
         labels.extend([pair(LABEL_UUID, &identity.uuid)]);
         annotations.extend(endpoint.map(|endpoint| pair(ANNOTATION_ENDPOINT, endpoint)));
         let job = identity.job_name.as_deref();
