@@ -75,6 +75,18 @@ async fn a_flash_that_ended_without_its_labels_is_finished_and_nothing_is_refuse
     assert_eq!(refused.collect::<Vec<_>>(), Vec::<&_>::new());
 }
 
+/// Takes the labels off an object of a flash while no operator runs; its name.
+async fn unlabelled(lab: &mut Lab, kind: &str, prefix: &str) -> String {
+    let object = lab.object(kind, prefix).await;
+    let name = text(&object["metadata"]["name"]).to_owned();
+    lab.meanwhile(|lab| {
+        Editor::of(&lab.space)
+            .does(&["label", kind, &name, "flashjob.nbfc.io/job-uid-", "uuid-"])
+            .unwrap();
+    });
+    name
+}
+
 /// What is recorded and has no Pod yet goes on as the same attempt.
 #[rstest]
 #[tokio::test]
@@ -91,13 +103,7 @@ async fn what_waits_for_its_address_goes_on_whatever_labels_it_lost_while_no_ope
     let uuid = lab.fleet.uuids().remove(0);
     lab.flash("job", std::slice::from_ref(&uuid));
     lab.stands("job", &uuid, "AddressPending").await;
-    let object = lab.object(kind, &format!("{prefix}{uuid}")).await;
-    let name = text(&object["metadata"]["name"]).to_owned();
-    lab.meanwhile(|lab| {
-        Editor::of(&lab.space)
-            .does(&["label", kind, &name, "flashjob.nbfc.io/job-uid-", "uuid-"])
-            .unwrap();
-    });
+    let name = unlabelled(&mut lab, kind, &format!("{prefix}{uuid}")).await;
     let done = lab.space.finished("job", 240).await;
     let device = done.device(&uuid);
     assert_eq!(
@@ -124,13 +130,7 @@ async fn what_else_of_a_flash_lost_its_labels_while_no_operator_ran_is_found_and
     let uuid = lab.fleet.uuids().remove(0);
     lab.flash("job", std::slice::from_ref(&uuid));
     lab.stands("job", &uuid, "Flashing").await;
-    let object = lab.object(kind, &format!("{prefix}{uuid}")).await;
-    let name = text(&object["metadata"]["name"]).to_owned();
-    lab.meanwhile(|lab| {
-        Editor::of(&lab.space)
-            .does(&["label", kind, &name, "flashjob.nbfc.io/job-uid-", "uuid-"])
-            .unwrap();
-    });
+    let name = unlabelled(&mut lab, kind, &format!("{prefix}{uuid}")).await;
     let label = "-o=jsonpath={.metadata.labels.flashjob\\.nbfc\\.io/job-uid}";
     let wanted = lab.job_uid("job");
     lab.space
