@@ -20,7 +20,7 @@ others() {
   return "$failed"
 }
 
-# Whoever reads only the last lines of a long log sees which tests failed, where, and with which words.
+# The last lines of a long log name the tests that failed, with the place and the words of each panic.
 what_failed() {
   printf '\n=== failed tests\n'
   grep -hE '^test .* FAILED$|^error(\[|:)' "$@" | head -n 10

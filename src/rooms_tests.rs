@@ -258,7 +258,7 @@ fn declared(file: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// What no module names is not compiled, and tests that are not compiled hold nothing.
+/// A file that no module declares is not compiled, and its tests never run.
 #[test]
 fn every_file_is_a_module_of_another() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

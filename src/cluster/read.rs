@@ -222,8 +222,8 @@ impl Reader {
         Ok(info.git_version)
     }
 
-    /// What the API server's clock shows: what other clocks of the cluster say is compared with it, not with the operator's own.
-    /// None where its answers do not tell.
+    /// The time of the API server's clock. Times that the cluster reports are compared with it, not with the operator's own clock.
+    /// None if the answer does not say.
     ///
     /// # Errors
     /// When it cannot be reached.
@@ -287,7 +287,7 @@ impl Reader {
     }
 }
 
-/// The time that an HTTP date tells.
+/// The time of an HTTP date.
 fn date_of(text: &str) -> Option<Timestamp> {
     DateTimeParser::new().parse_timestamp(text).ok()
 }

@@ -1,4 +1,4 @@
-//! The operator's clock is ahead of the API server's, or behind it, and nothing else is wrong: it is waited as long as ever.
+//! Worlds in which only the operator's clock is wrong: being ahead of the API server's, or behind it, changes no wait.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use super::{
 /// How long a Service may be without an address, in seconds.
 const PATIENCE: i64 = 120;
 
-/// What became of Services.
+/// The Services and flashes of a world.
 #[derive(Debug)]
 struct Seen {
     /// Attempts whose Service is gone, though it never had a Pod.
@@ -26,8 +26,8 @@ struct Seen {
     flashes: usize,
 }
 
-/// What there is after so many seconds in a world in which both replicas' clocks are ahead by so many, and each Service gets its
-/// address after so many.
+/// Runs a world for `seconds`. The clocks of both replicas are `ahead` by that many seconds, and each Service gets its address after
+/// `address_seconds`.
 fn after(seconds: u64, ahead: i64, address_seconds: i64) -> Seen {
     let (runtime, local) = (runtime(), LocalSet::new());
     let seen = local.block_on(&runtime, async {

@@ -73,7 +73,7 @@ pub struct Weather {
 impl Weather {
     pub fn new(chance: &mut Chance) -> Self {
         Self {
-            // Labels that nobody puts back until a new leader counts belong to worlds made for them.
+            // Label strikes only in worlds made for it: a new leader does not count what lost its labels and its record.
             kinds: chance.draw(1 << Fault::ALL.len()) & !(1 << Fault::Label as usize),
             only: &[],
             rarity: 1 + chance.draw(10),

@@ -9,7 +9,7 @@ use crate::seam::Bug;
 /// Worlds within which a planted bug must break the law of its case.
 const WORLDS: u64 = 40;
 
-/// A world in which the bug may show. Where nothing strikes, somebody forges objects.
+/// A world in which the bug may show. Without faults, a hostile writer forges objects in it.
 fn plan(seed: u64, bug: Bug, only: &'static [Fault]) -> Plan {
     Plan {
         seed,
@@ -20,8 +20,8 @@ fn plan(seed: u64, bug: Bug, only: &'static [Fault]) -> Plan {
     }
 }
 
-/// After the faults stands what the broken law says. The last number of a case is the world that the hunt begins with: worlds change
-/// with the simulation, and the hunt goes on from there.
+/// A case has the bug, the faults, words of the broken law, and the first world of the hunt: worlds change with the simulation, and
+/// the hunt goes on from there.
 #[rstest::rstest]
 #[case::steps_7_and_8_are_swapped(Bug::RemoveBeforeStoring, &[Fault::Crash], "before its verdict was stored", 0)]
 #[case::no_lease_check(Bug::NoLeaseCheck, &[Fault::Stop], "took effect after another had begun", 22)]

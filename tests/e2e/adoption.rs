@@ -331,8 +331,8 @@ async fn a_job_that_is_being_deleted_lets_the_original_s_flash_end_first() {
     );
 }
 
-/// Pods are started by the cluster's clocks. By one that is behind them, a Pod seems to have run for less time than it has, and a
-/// short deadline would end it at once.
+/// The cluster's clocks stamp the start of a Pod. To an operator whose clock is behind them, the Pod seems to have run for less time
+/// than it has, and a deadline made from that would end it at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_deadline_of_the_original_s_flash_goes_by_the_clock_of_the_api_server() {
     let space = Space::new("adoption-clock").await;

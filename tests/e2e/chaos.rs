@@ -89,7 +89,8 @@ async fn wave(asked: &Asked, seed: u64, most: usize) -> Tally {
     let names: Vec<_> = kinds.iter().map(|(name, ..)| *name).collect();
     let mallory = stage.hostile(random.random());
     if mallory.is_some() {
-        // What lost all its marks is not the operator's by the confinement either, which then refuses to give them back.
+        // The confinement knows a Service or Pod by its finalizer or its label. It refuses to give labels back to one that is being
+        // removed and has lost both.
         let plane = space.control_plane;
         plane.expect_refusals(&space.name, "patch", "services");
         plane.expect_refusals(&space.name, "patch", "pods");

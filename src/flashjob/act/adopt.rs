@@ -82,8 +82,8 @@ async fn adopt_pod(
     let deadline = effective.map_or(DEFAULT_ACTIVE_DEADLINE_SECONDS, |effective| {
         effective.active_deadline_seconds_per_device
     });
-    // When it was started is said by the cluster's clocks. By the operator's own it might be long past its deadline, and would be
-    // ended in the middle of its flash.
+    // The cluster's clocks say when the Pod started. By the operator's own clock it might seem long past its deadline, and the
+    // deadline would end it in the middle of its flash.
     let reader = Reader::new(ctx.read.clone(), PATIENCE);
     let now = reader.time().await?.unwrap_or_else(now);
     let patch = adoption::pod_patch(pod, identity.endpoint.as_deref(), marks, deadline, now);

@@ -28,7 +28,7 @@ pub struct Memory {
     pub lost: BTreeSet<String>,
     /// The latest trouble with an attempt, by attempt id.
     pub trouble: BTreeMap<String, Trouble>,
-    /// What was told last of the Service of a flash, by attempt id.
+    /// The reason last reported about the Service of a flash, by attempt id.
     pub told: BTreeMap<String, Reason>,
     /// Since when something of an attempt has been waited for, by attempt id.
     pub waits: BTreeMap<String, Waits>,

@@ -208,8 +208,7 @@ impl ObservedPod {
         matches!(self.phase.as_str(), "Succeeded" | "Failed")
     }
 
-    /// Whether the kubelet says that the flash container was never started: it refused the Pod, or a container that has to be done
-    /// before the flash failed.
+    /// Whether the kubelet says that the flash container was never started: it refused the Pod, or an init container failed.
     #[must_use]
     pub fn never_started(&self) -> bool {
         let ContainerSight::Waiting { reason, .. } = &self.container else {

@@ -140,7 +140,7 @@ fn container(spec: Option<&PodSpec>, status: &PodStatus) -> ContainerSight {
     }
 }
 
-/// A container that has to be done before the flash and failed: a mesh may have put it there.
+/// The init container that failed: a mesh may have injected it.
 fn failed_before(status: &PodStatus) -> Option<String> {
     let mut all = status.init_container_statuses.iter().flatten();
     let (name, code) = all.find_map(|one| {

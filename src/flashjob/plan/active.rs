@@ -72,7 +72,7 @@ pub(super) fn plan_attempt(
         let waiting = unless_paced(&plan.pace, index, waiting, now);
         plan.release.push((key.clone(), index, waiting));
     }
-    // What is being given up lets its Service go by itself.
+    // An attempt that is being given up releases its Service itself.
     if wish.ending.is_none() && !observed.memory.releasing.contains(&key.id) {
         plan.address_news.extend(address_news(attempt, index));
     }

@@ -75,7 +75,7 @@ fn turn(attempt: &Attempt) -> (bool, Timestamp, &AttemptKey) {
     (!launched, begun, &attempt.identity.key)
 }
 
-/// What became of the Service of a flash of which no verdict is stored yet.
+/// A change of the Service of a flash whose verdict is not stored yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressNews {
     /// Id of the attempt.
@@ -90,7 +90,7 @@ pub struct AddressNews {
     pub message: String,
 }
 
-/// Those that neither `told` nor the stored status of the job knows: by attempt id, what was told last.
+/// The news that were not reported yet. `told` has the reason last reported for each attempt id; the stored status may have it, too.
 pub fn untold<'a>(
     all: &'a [AddressNews],
     told: &BTreeMap<String, Reason>,
@@ -105,7 +105,7 @@ pub fn untold<'a>(
         .filter(move |news| told.get(&news.id) != Some(&news.reason) && !is_stored(news))
 }
 
-/// What became of the address that the device of a flash was told, if something did. Not that of somebody else's Pod.
+/// What happened to the address that the device of a flash was told, if anything did. Pods of the original operator are left out.
 #[must_use]
 pub fn lost(attempt: &Attempt) -> Option<(Reason, String)> {
     if adoption::pod_of(&attempt.identity).is_some() {

@@ -57,7 +57,7 @@ use crate::{
 /// What is to be done and said.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// Steps to start, each for one attempt.
+    /// Actions to start, each for one attempt.
     pub actions: Vec<(Identity, Action)>,
     /// Devices to begin, in order.
     pub begin: Vec<Begin>,
@@ -79,7 +79,7 @@ pub struct Plan {
     pub line: Vec<Waiter>,
     /// A device waits for a slot, which another job may hold.
     pub contended: bool,
-    /// What became of Services of flashes of which no verdict is stored yet.
+    /// Changes of the Services of flashes whose verdicts are not stored yet.
     pub address_news: Vec<AddressNews>,
     /// Since when what is left of attempts has been waited for, by attempt id.
     pub waits: Vec<(String, Waits)>,

@@ -2,7 +2,7 @@
 
 use crate::api::{StepState, StepStatus};
 
-/// What the stored step is doing; an unknown word runs.
+/// What the stored step is doing. An unknown word counts as running.
 #[must_use]
 pub fn state_of(stored: &StepStatus) -> StepState {
     stored.state.known().unwrap_or(StepState::Running)

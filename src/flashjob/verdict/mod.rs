@@ -41,7 +41,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// The same of a flash that lost its address, if it did: a device that cannot dial in has not failed by itself.
+    /// The verdict with the loss of its address in the message, if it lost it: a device that cannot dial in has not failed by itself.
     #[must_use]
     pub fn after(mut self, cause: Option<(Reason, String)>) -> Self {
         if let Some((Reason::AddressLost, what)) = cause
