@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::value::Value;
+use crate::text;
 
 /// The first byte of the characters that stand for bytes.
 const MARK: u8 = 0xf4;
@@ -131,12 +132,7 @@ pub(in crate::engine) fn replaced(text: &str) -> Cow<'_, str> {
     if !has(text) {
         return Cow::Borrowed(text);
     }
-    let mut valid = String::new();
-    for chunk in bytes(text).utf8_chunks() {
-        valid.push_str(chunk.valid());
-        valid.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
-    }
-    Cow::Owned(valid)
+    Cow::Owned(text::replaced(&bytes(text)))
 }
 
 /// The text for those outside. `None` if it is not UTF-8.

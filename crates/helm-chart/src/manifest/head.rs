@@ -48,17 +48,7 @@ impl Head {
     /// # Errors
     /// What is of another shape, with its place.
     pub(super) fn of(object: &Value) -> Result<Self, String> {
-        let head = match object {
-            Value::Object(fields) => {
-                let known = fields.iter().filter(|(name, _)| HEAD.knows(name));
-                Value::Object(
-                    known
-                        .map(|(name, value)| (name.clone(), short(value)))
-                        .collect(),
-                )
-            }
-            other => other.clone(),
-        };
+        let head = known(object, &HEAD, |value| known(value, &METADATA, Value::clone));
         let head = conform(head, &HEAD)?;
         let hook = head.pointer("/metadata/annotations/helm.sh~1hook");
         Ok(Self {
@@ -68,19 +58,14 @@ impl Head {
     }
 }
 
-/// Metadata without what Helm does not read: a copy of the rest is cheap.
-fn short(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let known = fields.iter().filter(|(name, _)| METADATA.knows(name));
-            Value::Object(
-                known
-                    .map(|(name, value)| (name.clone(), value.clone()))
-                    .collect(),
-            )
-        }
-        other => other.clone(),
-    }
+/// The fields of a map that a shape knows, each copied by `copy`; what Helm does not read need not be copied.
+fn known(value: &Value, shape: &Shape, copy: impl Fn(&Value) -> Value) -> Value {
+    let Value::Object(fields) = value else {
+        return value.clone();
+    };
+    let known = fields.iter().filter(|(name, _)| shape.knows(name));
+    let copies = known.map(|(name, value)| (name.clone(), copy(value)));
+    Value::Object(copies.collect())
 }
 
 fn text(value: &Value) -> String {

@@ -24,7 +24,7 @@ pub use number::{float_text, json_number};
 
 use serde_json::Value;
 
-pub(crate) use shape::{Shape, conform};
+pub(crate) use shape::{Shape, conform, kind};
 
 /// Why a text is not YAML that Helm would read, or a value cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -133,7 +133,8 @@ fn fields_of(fields: Map<String, Value>, shape: &Shape, at: &str) -> Result<Valu
     Ok(Value::Object(conformed))
 }
 
-fn kind(value: &Value) -> &'static str {
+/// What a value is, in the words of messages.
+pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a truth value",

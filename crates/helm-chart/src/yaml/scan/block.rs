@@ -71,16 +71,7 @@ impl Scanner<'_> {
                 chomping = self.chomping();
             }
         }
-        self.cursor.skip_blanks()?;
-        self.cursor.skip_comment()?;
-        if !self.cursor.is_break_or_end(0) {
-            let problem = "did not find expected comment or line break";
-            return Err(self.cursor.error(start, problem));
-        }
-        if self.cursor.is_break(0) {
-            self.cursor.need(2)?;
-            self.cursor.skip_line();
-        }
+        self.cursor.finish_line(start)?;
         Ok((chomping, increment))
     }
 

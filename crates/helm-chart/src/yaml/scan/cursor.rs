@@ -170,22 +170,19 @@ impl<'a> Cursor<'a> {
         self.skip();
     }
 
-    /// Goes beyond a line break, if there is one.
-    pub(super) fn skip_line(&mut self) {
-        self.read_line(&mut String::new());
+    /// Copies a line break, if there is one.
+    pub(super) fn read_line(&mut self, into: &mut String) {
+        into.push_str(self.skip_line());
     }
 
-    /// Copies a line break: each but the two of Unicode becomes a line feed.
-    pub(super) fn read_line(&mut self, into: &mut String) {
+    /// Skips a line break, if there is one. Returns what it counts as: a line feed, but for the two line breaks of Unicode.
+    pub(super) fn skip_line(&mut self) -> &'a str {
         let mut width = self.break_width(0);
-        if width == 0 {
-            return;
-        }
-        if width == 3 {
-            into.push_str(&self.text[self.at..self.at + width]);
-        } else {
-            into.push('\n');
-        }
+        let counts_as = match width {
+            0 => return "",
+            3 => &self.text[self.at..self.at + width],
+            _ => "\n",
+        };
         if self.byte(0) == b'\r' && self.byte(1) == b'\n' {
             width = 2;
             self.mark.index += 1;
@@ -196,6 +193,7 @@ impl<'a> Cursor<'a> {
         self.mark.column = 0;
         self.mark.line += 1;
         self.unread = self.unread.saturating_sub(1);
+        counts_as
     }
 
     /// Goes beyond blanks.
@@ -215,6 +213,20 @@ impl<'a> Cursor<'a> {
                 self.skip();
                 self.need(1)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Skips the rest of a line, which may hold blanks and a comment.
+    pub(super) fn finish_line(&mut self, context: Mark) -> Result<(), Error> {
+        self.skip_blanks()?;
+        self.skip_comment()?;
+        if !self.is_break_or_end(0) {
+            return Err(self.error(context, "did not find expected comment or line break"));
+        }
+        if self.is_break(0) {
+            self.need(2)?;
+            self.skip_line();
         }
         Ok(())
     }

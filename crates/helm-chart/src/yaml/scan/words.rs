@@ -29,16 +29,7 @@ impl Scanner<'_> {
             "TAG" => self.tag_directive(start)?,
             _ => return Err(self.cursor.error(start, "found unknown directive name")),
         };
-        self.cursor.skip_blanks()?;
-        self.cursor.skip_comment()?;
-        if !self.cursor.is_break_or_end(0) {
-            let problem = "did not find expected comment or line break";
-            return Err(self.cursor.error(start, problem));
-        }
-        if self.cursor.is_break(0) {
-            self.cursor.need(2)?;
-            self.cursor.skip_line();
-        }
+        self.cursor.finish_line(start)?;
         self.push(start, kind);
         Ok(())
     }
