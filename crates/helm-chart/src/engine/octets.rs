@@ -65,7 +65,7 @@ pub(in crate::engine) fn has(text: &str) -> bool {
 }
 
 /// The bytes of a string.
-pub(in crate::engine) fn bytes(text: &str) -> Cow<'_, [u8]> {
+pub(crate) fn bytes(text: &str) -> Cow<'_, [u8]> {
     if !has(text) {
         return Cow::Borrowed(text.as_bytes());
     }
@@ -89,7 +89,7 @@ pub(in crate::engine) fn len(text: &str) -> usize {
 }
 
 /// The string of these bytes. A character that would stand for a byte is kept as its own bytes.
-pub(in crate::engine) fn string(bytes: Vec<u8>) -> String {
+pub(crate) fn string(bytes: Vec<u8>) -> String {
     let bytes = match String::from_utf8(bytes) {
         Ok(text) if !has(&text) => return text,
         Ok(text) => text.into_bytes(),

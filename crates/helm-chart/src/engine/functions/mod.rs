@@ -21,7 +21,6 @@
 //! evaluator puts `error calling NAME:` and the position before it.
 //! What is not implemented exactly belongs in `refused.rs` with its reason: the chart is then refused when compiled.
 
-mod authority;
 mod builtin;
 mod cases;
 mod compare;
