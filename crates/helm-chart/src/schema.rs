@@ -17,7 +17,6 @@ use serde_json::{Value, json};
 
 use super::pointer::Pointer;
 use super::text::shorten;
-use dialect::Problem;
 
 /// Most violations that are reported.
 const MAX_REPORTED: usize = 20;
@@ -118,11 +117,7 @@ impl Schema {
             return Err(SchemaError::Unsupported { path, message });
         }
         let draft = Draft::default().detect(&document);
-        let rewritten = dialect::rewrite(&mut document, &Pointer::root(), draft);
-        rewritten.map_err(|problem| match problem {
-            Problem::Invalid { path, message } => SchemaError::Invalid { path, message },
-            Problem::Unsupported { path, message } => SchemaError::Unsupported { path, message },
-        })?;
+        dialect::rewrite(&mut document, &Pointer::root(), draft)?;
         check_structure(&document)?;
         let refused = |error: &ValidationError<'_>| refusal(&document, error);
         let registry = Registry::new()

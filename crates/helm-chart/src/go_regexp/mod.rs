@@ -15,7 +15,7 @@ mod translate;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use translate::{translate, translate_uncaptured};
+pub(crate) use translate::translate;
 
 /// A pattern for the `regex` crate.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use rstest::rstest;
 use super::translate;
 
 fn compiled(pattern: &str) -> Regex {
-    let translated = translate(pattern).unwrap();
+    let translated = translate(pattern, true).unwrap();
     Regex::new(&translated.pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"))
 }
 
@@ -74,13 +74,13 @@ fn a_pattern_finds_what_go_finds(
 #[case(r"\p{Alphabetic}", r"invalid character class range: `\p{Alphabetic}`")]
 #[case(r"\Z", r"invalid escape sequence: `\Z`")]
 fn what_go_refuses_is_refused_in_its_words(#[case] pattern: &str, #[case] words: &str) {
-    let error = translate(pattern).unwrap_err();
+    let error = translate(pattern, true).unwrap_err();
     assert_eq!(error.to_string(), format!("error parsing regexp: {words}"));
 }
 
 #[test]
 fn a_pattern_of_a_million_parentheses_needs_no_stack() {
-    let run = || translate(&"(".repeat(1_000_000)).map(|_| ());
+    let run = || translate(&"(".repeat(1_000_000), true).map(|_| ());
     let thread = std::thread::Builder::new()
         .stack_size(128 << 10)
         .spawn(run)

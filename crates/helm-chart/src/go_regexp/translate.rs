@@ -102,23 +102,11 @@ struct Translator<'a> {
     repetition: Option<&'a str>,
 }
 
-/// The same pattern for the `regex` crate.
+/// The same pattern for the `regex` crate. Groups that capture cost memory and time with every step of a search.
 ///
 /// # Errors
 /// If Go refuses it, in Go's words.
-pub(crate) fn translate(pattern: &str) -> Outcome<Translated> {
-    translated(pattern, true)
-}
-
-/// The same without groups that capture, which cost memory and time with every step of a search.
-///
-/// # Errors
-/// If Go refuses it, in Go's words.
-pub(crate) fn translate_uncaptured(pattern: &str) -> Outcome<Translated> {
-    translated(pattern, false)
-}
-
-fn translated(pattern: &str, capturing: bool) -> Outcome<Translated> {
+pub(crate) fn translate(pattern: &str, capturing: bool) -> Outcome<Translated> {
     let mut translator = Translator {
         whole: pattern,
         rest: pattern,
@@ -165,9 +153,9 @@ impl<'a> Translator<'a> {
                 self.rest = rest;
                 return Ok(());
             }
-            '*' => return self.repeat("*", 0, &self.rest[1..], before),
-            '+' => return self.repeat("+", 0, &self.rest[1..], before),
-            '?' => return self.repeat("?", 0, &self.rest[1..], before),
+            '*' => return self.repeat("*", 1, &self.rest[1..], before),
+            '+' => return self.repeat("+", 1, &self.rest[1..], before),
+            '?' => return self.repeat("?", 1, &self.rest[1..], before),
             '{' => return self.counted(before),
             '\\' => return self.escaped(),
             other => self.literal(u32::from(other)),
@@ -310,7 +298,7 @@ impl<'a> Translator<'a> {
         invalid("invalid or unsupported Perl syntax", part)
     }
 
-    /// `after` is what follows the operator; `copies` is how many times it repeats at most, 0 where that is not counted.
+    /// `copies` says how many times the operator repeats at most, 1 where that is not counted; `after` follows the operator.
     fn repeat(
         &mut self,
         operator: &str,
@@ -331,10 +319,7 @@ impl<'a> Translator<'a> {
         let Some(mut item) = self.group.items.pop() else {
             return invalid("missing argument to repetition operator", part);
         };
-        item.copies = match operator {
-            "*" | "+" | "?" => item.copies,
-            _ => copies.saturating_mul(item.copies.max(1)),
-        };
+        item.copies = copies.saturating_mul(item.copies.max(1));
         if item.copies > MAX_COPIES {
             return invalid("invalid repeat count", part);
         }

@@ -24,6 +24,7 @@ pub use number::{float_text, json_number};
 
 use serde_json::Value;
 
+pub(crate) use resolve::days_in_month;
 pub(crate) use shape::{Shape, conform, kind};
 
 /// Why a text is not YAML that Helm would read, or a value cannot be written.

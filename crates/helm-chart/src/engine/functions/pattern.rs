@@ -59,12 +59,8 @@ pub(super) fn compile(call: &mut Call<'_>, text: &Rc<str>, captures: bool) -> Ou
         return Ok(known);
     }
     call.work(pattern_steps(text.len()))?;
-    let translated = if captures {
-        go_regexp::translate(text)
-    } else {
-        go_regexp::translate_uncaptured(text)
-    };
-    let translated = translated.map_err(|error| FunctionError::new(error.to_string()))?;
+    let translated = go_regexp::translate(text, captures)
+        .map_err(|error| FunctionError::new(error.to_string()))?;
     for (index, limit) in PROGRAMS.into_iter().enumerate() {
         call.work(limit / PROGRAM_OF_STEP)?;
         call.charge(limit + CACHE)?;
