@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::support::{Outcome, done, list_of, out_of_range, strslice, strval, utf8};
+use super::support::{Outcome, done, list_of, out_of_range, strslice, strval};
 use super::{BYTES_OF_STEP, Call, Function, Param, integer, text};
 use crate::engine::octets;
 use crate::engine::value::{Dict, DictType, Entries, ListType, Value};
@@ -276,6 +276,6 @@ fn wrap(
     // A line may end within a character.
     done(
         call,
-        String::from_utf8(result).or_else(|error| utf8(error.into_bytes()))?,
+        String::from_utf8(result).unwrap_or_else(|error| octets::string(error.into_bytes())),
     )
 }

@@ -9,7 +9,7 @@ use regex::{Regex, RegexBuilder};
 
 use super::support::Outcome;
 use super::{Call, FunctionError};
-use crate::engine::error::{Bound, RenderError};
+use crate::engine::error::Bound;
 use crate::go_regexp;
 
 /// Limits of the size of a program, in bytes; one that needs more is refused.
@@ -90,9 +90,7 @@ pub(super) fn compile(call: &mut Call<'_>, text: &Rc<str>, captures: bool) -> Ou
             Err(error) => return Err(FunctionError::new(error.to_string())),
         }
     }
-    Err(FunctionError::Render(Box::new(RenderError::bound(
-        Bound::Size,
-    ))))
+    Err(FunctionError::bound(Bound::Size))
 }
 
 impl Pattern {

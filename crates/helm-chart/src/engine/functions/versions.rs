@@ -267,17 +267,12 @@ impl Version {
             )));
         };
         let mut changed = self.clone();
-        let part = if name == "SetMetadata" {
-            &mut changed.metadata
+        let (part, mark, what) = if name == "SetMetadata" {
+            (&mut changed.metadata, '+', "metadata")
         } else {
-            &mut changed.pre
+            (&mut changed.pre, '-', "prerelease")
         };
-        text.to_string().clone_into(part);
-        let (mark, what) = if name == "SetMetadata" {
-            ('+', "metadata")
-        } else {
-            ('-', "prerelease")
-        };
+        *part = text.to_string();
         let whole = format!("0.0.0{mark}{text}");
         if !text.is_empty() {
             match Self::parse(&whole) {

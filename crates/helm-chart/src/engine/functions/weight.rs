@@ -5,7 +5,7 @@
 use super::{Call, FunctionError};
 use crate::engine::evaluate::State;
 use crate::engine::value::{Dict, ListType, MAX_NESTING, Value};
-use crate::engine::{Bound, ELEMENT, ENTRY, RenderError};
+use crate::engine::{Bound, ELEMENT, ENTRY};
 
 /// What a byte of JSON may become in memory when it is parsed: `[[],[],[]` is a list every three bytes.
 pub(super) const JSON: usize = 48;
@@ -32,11 +32,10 @@ pub(in crate::engine) fn weigh(
     while let Some((value, depth)) = pending.pop() {
         if depth > MAX_NESTING {
             // Helm too refuses what contains itself; the conversion does in its own words.
-            let too_deep = || Box::new(RenderError::bound(Bound::Nesting));
             return if contains_itself(&path) {
                 Ok(())
             } else {
-                Err(FunctionError::Render(too_deep()))
+                Err(FunctionError::bound(Bound::Nesting))
             };
         }
         path.truncate(depth);

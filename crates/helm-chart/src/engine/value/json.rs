@@ -5,7 +5,6 @@ use std::rc::Rc;
 use serde_json::Value as Json;
 
 use super::{DictType, ListType, MAX_NESTING, Value};
-use crate::engine::error::{NO_MISTAKE, RenderError, RenderErrorKind};
 use crate::engine::functions::FunctionError;
 use crate::engine::octets;
 
@@ -97,14 +96,12 @@ impl Value {
                 }
                 json => json,
             },
-            // Not a message, which functions may swallow.
             Self::Object(object) => {
-                let message = format!(
-                    "encoding a {} says how the helm program was built; {NO_MISTAKE}",
+                let what = format!(
+                    "encoding a {} says how the helm program was built",
                     object.type_name()
                 );
-                let error = RenderError::new(RenderErrorKind::Evaluation, message);
-                return Err(FunctionError::Render(Box::new(error)));
+                return Err(FunctionError::limit(&what));
             }
         })
     }
