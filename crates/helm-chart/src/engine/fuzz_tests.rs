@@ -2,7 +2,6 @@
 //! nothing panics. `FUZZ_SECONDS=1800 cargo test -p helm-chart --lib fuzz -- --nocapture` looks longer.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -10,11 +9,9 @@ use proptest::test_runner::TestRunner;
 use rstest::rstest;
 use serde_json::json;
 
+use super::stack_tests::on_a_small_stack;
 use super::tests::{chart, release};
 use super::*;
-
-/// The stack of a worker of tokio.
-const STACK: usize = 2 << 20;
 
 /// Pieces of templates, whole ones and broken ones.
 const PIECES: &[&str] = &[
@@ -149,8 +146,11 @@ const PIECES: &[&str] = &[
 
 fn run(text: &str) -> Result<(), String> {
     let text = text.to_owned();
-    let thread = thread::Builder::new().stack_size(STACK).spawn(move || {
-        let limits = Limits { time: Duration::from_secs(2), ..Limits::default() };
+    let outcome = on_a_small_stack(move || {
+        let limits = Limits {
+            time: Duration::from_secs(2),
+            ..Limits::default()
+        };
         let values = json!({
             "text": text, "a": {"b": "1,2 x"}, "l": [1, "zwei", null, [3]], "m": {"k": "v", "n": {"o": 1.5}}, "t": "{{ .a }}é",
         });
@@ -159,16 +159,15 @@ fn run(text: &str) -> Result<(), String> {
                 continue;
             };
             match program.render(&values, &release(), &Arc::default(), &limits) {
-                Err(error) if error.kind == RenderErrorKind::Internal => return Err(error.to_string()),
+                Err(error) if error.kind == RenderErrorKind::Internal => {
+                    return Err(error.to_string());
+                }
                 _ => {}
             }
         }
         Ok(())
     });
-    thread
-        .expect("a thread")
-        .join()
-        .map_err(|_| "it panicked".to_owned())?
+    outcome.map_err(|_| "it panicked".to_owned())?
 }
 
 fn texts() -> impl Strategy<Value = String> {
