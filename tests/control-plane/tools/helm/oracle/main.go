@@ -63,7 +63,7 @@ func main() {
 	print := func(c Case) {
 		c.answer()
 		// What is chance with Helm (addresses in memory, the order of maps) is not asked.
-		if again := c; c.Op == "template" && (address.MatchString(text(c)) || again.again()) {
+		if c.Op == "template" && (address.MatchString(text(c)) || c.again()) {
 			return
 		}
 		if err := encoder.Encode(c); err != nil {
@@ -74,15 +74,7 @@ func main() {
 	case len(os.Args) == 2 && os.Args[1] == "suites":
 		suites(print)
 	case len(os.Args) == 4 && os.Args[1] == "mutations":
-		seed, err := strconv.ParseUint(os.Args[2], 10, 64)
-		if err != nil {
-			panic(err)
-		}
-		count, err := strconv.Atoi(os.Args[3])
-		if err != nil {
-			panic(err)
-		}
-		mutations(print, seed, count)
+		mutations(print, must(strconv.ParseUint(os.Args[2], 10, 64)), must(strconv.Atoi(os.Args[3])))
 	case len(os.Args) == 2 && os.Args[1] == "answer":
 		decoder := json.NewDecoder(bufio.NewReader(os.Stdin))
 		for {
@@ -98,6 +90,14 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: oracle suites | oracle mutations SEED COUNT | oracle answer <cases")
 		os.Exit(2)
 	}
+}
+
+// must is a value without its error, which would be a mistake in this program or its use.
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
 }
 
 // address is one in memory.

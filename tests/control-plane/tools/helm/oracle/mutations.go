@@ -47,7 +47,7 @@ func mutations(ask func(Case), seed uint64, count int) {
 		}
 		read := Case{Suite: "mutations", Op: "yaml", Text: string(text)}
 		ask(read)
-		written, _ := json.Marshal(map[string]string{"v": string(text)})
+		written := must(json.Marshal(map[string]string{"v": string(text)}))
 		ask(Case{Suite: "mutations", Op: "template", Text: "{{ toYaml .Values }}|{{ toYamlPretty .Values }}|{{ toJson .Values }}", Values: written})
 	}
 }

@@ -187,16 +187,10 @@ func chanceSchemas(ask func(Case), seed uint64, count int) {
 			root["$defs"] = map[string]any{"a": g.schema(1), "b": named, "c": map[string]any{"$anchor": "anchor", "type": "string"}}
 			root["definitions"] = map[string]any{"a": g.schema(1), "d": map[string]any{"$id": "#anchor", "type": "string"}}
 		}
-		text, err := json.Marshal(root)
-		if err != nil {
-			panic(err)
-		}
+		text := string(must(json.Marshal(root)))
 		for range 4 {
-			values, err := json.Marshal(map[string]any{"v": g.value(2)})
-			if err != nil {
-				panic(err)
-			}
-			ask(Case{Suite: "schemas", Op: "schema", Text: string(text), Values: values})
+			values := must(json.Marshal(map[string]any{"v": g.value(2)}))
+			ask(Case{Suite: "schemas", Op: "schema", Text: text, Values: values})
 		}
 	}
 }
