@@ -20,7 +20,7 @@ const BUILD: [&str; 4] = [
     "GoVersion",
     "KubeClientVersion",
 ];
-/// Functions that write all of a value.
+/// Functions that write a value as a whole.
 const WRITERS: [&str; 19] = [
     "cat",
     "html",
@@ -121,9 +121,9 @@ struct Checker<'t, 'f> {
     source: &'t Source,
     variables: Vec<&'t str>,
     findings: &'f mut Findings,
-    /// Whether `$` is what every template of a chart starts from.
+    /// Whether `$` is the root that every template of a chart starts from.
     at_root: bool,
-    /// Whether `.` is.
+    /// Whether `.` is that root.
     dot_is_root: bool,
 }
 
@@ -206,7 +206,7 @@ impl<'t> Checker<'t, '_> {
         }
     }
 
-    /// Looks at an expression of which all is written: `.Capabilities` says how the helm program was built.
+    /// Looks at an expression that is written as a whole: `.Capabilities` says how the helm program was built.
     fn written(&mut self, expression: &'t Expr) {
         let names: Vec<&str> = match expression {
             Expr::Dot(_) if self.dot_is_root => vec!["Capabilities"],

@@ -1,5 +1,5 @@
-//! Templates put together by chance, loaded and run by `tpl` on the stack of a worker: whatever they are, the process lives on, and
-//! nothing panics. `FUZZ_SECONDS=1800 cargo test -p helm-chart --lib fuzz -- --nocapture` looks longer.
+//! Random templates, loaded and run by `tpl` on the stack of a worker: the process survives each of them, and nothing panics.
+//! `FUZZ_SECONDS=1800 cargo test -p helm-chart --lib fuzz -- --nocapture` runs for longer.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -189,7 +189,7 @@ fn no_text_ends_the_process() {
     let (began, length) = (Instant::now(), Duration::from_secs(seconds.unwrap_or(0)));
     let mut tried = 0_u64;
     loop {
-        // A runner stops for good after its cases.
+        // A runner cannot run again.
         let mut runner = TestRunner::new(ProptestConfig {
             cases: 128,
             failure_persistence: None,
@@ -206,7 +206,7 @@ fn no_text_ends_the_process() {
     println!("{tried} texts in {:?}", began.elapsed());
 }
 
-/// What was found so.
+/// Texts that were found this way.
 #[rstest]
 #[case::a_comment_that_is_not_closed("{{/*/}}a: 1")]
 #[case::a_brace_before_an_action("{\n{{- 1 }}")]

@@ -102,7 +102,7 @@ impl Templates {
 /// Parses a text: the templates defined in it, the text's own last.
 ///
 /// # Errors
-/// If it is no Go template, with the line.
+/// If it is not a Go template, with the line.
 pub fn parse(name: &str, text: &str) -> Result<Vec<Arc<Template>>, SyntaxError> {
     let (normal, actions) = scan(text)?;
     structure::check(text, &actions)?;

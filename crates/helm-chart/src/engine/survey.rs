@@ -71,7 +71,7 @@ impl<'a> Survey<'a> {
     }
 
     fn text_of_values(&mut self, text: &str) {
-        // What is no template may be meant for another program.
+        // A text that is not a template may be meant for another program.
         let parsed = source::parse("gotpl", text).unwrap_or_default();
         for finding in check::check(&parsed).problems {
             if finding.is_unsupported_function {
@@ -232,7 +232,7 @@ fn inner(chart: &Chart) -> BTreeMap<&str, Inner<'_>> {
 fn read(name: &str, file: &File) -> (Vec<Arc<Template>>, Findings) {
     let Ok(text) = std::str::from_utf8(&file.data) else {
         let mut findings = unread(&String::from_utf8_lossy(&file.data));
-        let what = "is no UTF-8 text".to_owned();
+        let what = "is not UTF-8 text".to_owned();
         findings.problems.push(Finding::new(0, what));
         return (Vec::new(), findings);
     };
@@ -288,7 +288,7 @@ fn hooks(text: &str) -> Vec<Finding> {
     let lines = text.lines().enumerate().filter_map(|(index, line)| {
         let start = line.find(HOOK)?;
         let before = &line[..start];
-        // An action could end the comment.
+        // An action before it could end the comment.
         if before.trim_start().starts_with('#') && !before.contains("{{") {
             return None;
         }
@@ -309,7 +309,7 @@ fn hooks(text: &str) -> Vec<Finding> {
     lines.collect()
 }
 
-/// The value of an annotation on one line, which may stand in braces.
+/// The value of an annotation on one line. The annotation may stand in braces.
 fn events(text: &str) -> &str {
     let text = text.trim();
     for quote in ['"', '\''] {

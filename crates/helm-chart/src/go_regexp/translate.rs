@@ -1,4 +1,4 @@
-//! The parser: Go's, with a stack of open groups instead of a tree. Pure.
+//! Go's parser, with a stack of open groups instead of a tree. Pure.
 
 use std::fmt::Write as _;
 
@@ -6,20 +6,20 @@ use super::class::{self, NOTHING};
 use super::escape::escape;
 use super::{Flags, Outcome, Translated, invalid};
 
-/// Most copies of anything that repetitions within each other may ask for.
+/// Most copies that nested repetitions may ask for.
 const MAX_COPIES: u32 = 1000;
 /// Most levels of a pattern.
 const MAX_HEIGHT: u32 = 1000;
 
-/// Something that matches, as the crate writes it.
+/// A part of a pattern, as the crate writes it.
 #[derive(Debug, Default)]
 struct Item {
     text: String,
-    /// Whether an operator behind it would mean all of it.
+    /// Whether an operator behind it would apply to all of it.
     atom: bool,
-    /// Whether it can match at a place in one way only.
+    /// Whether it can match at a place in only one way.
     fixed: bool,
-    /// Copies of something in it.
+    /// Most copies that its repetitions ask for.
     copies: u32,
     height: u32,
 }
@@ -35,7 +35,7 @@ struct Group {
     flags: Flags,
     /// Alternatives that are complete.
     alternatives: Vec<Item>,
-    /// Of the alternative that is not.
+    /// The parts of the alternative that is not complete.
     items: Vec<Item>,
 }
 
@@ -54,7 +54,7 @@ impl Group {
         self.alternatives.push(joined);
     }
 
-    /// The whole of it.
+    /// The complete group as a part of the pattern around it.
     fn close(mut self) -> Item {
         self.next();
         let several = self.alternatives.len() > 1;
@@ -96,9 +96,9 @@ struct Translator<'a> {
     group: Group,
     captures: usize,
     names: Vec<(String, usize)>,
-    /// Whether anybody asks for what groups matched.
+    /// Whether groups capture.
     capturing: bool,
-    /// Where the repetition began that was read last, if that was the last thing read.
+    /// Where the last repetition began, if nothing was read after it.
     repetition: Option<&'a str>,
 }
 
@@ -402,7 +402,7 @@ impl<'a> Translator<'a> {
     }
 }
 
-/// The bounds of a repetition, and what follows it.
+/// The bounds of a repetition, and the text behind it.
 fn bounds(text: &str) -> Option<(u32, Option<u32>, &str)> {
     let (low, rest) = number(&text[1..])?;
     if let Some(after) = rest.strip_prefix('}') {

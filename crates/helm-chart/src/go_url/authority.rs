@@ -5,14 +5,14 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::{Outcome, escape, invalid, unescape};
 use crate::engine::octets;
 
-/// What a host may have beside letters, digits and `-_.~`.
+/// Characters of a host besides letters, digits and `-_.~`.
 pub(super) const HOST: &str = "!$&'()*+,;=:[]<>\"";
-/// What a user name or password may have without being escaped.
+/// Characters of a user name or password that are not escaped.
 const USER: &str = "$&+,;=";
-/// What user information may have when it is read.
+/// Characters that are allowed in user information when it is read.
 const USER_READ: &str = "-._:~!$&'()*+,;=%@";
 
-/// User information as it is written again, and the host.
+/// User information as Go writes it, and the host.
 pub(super) fn parse(scheme: &str, authority: &str) -> Outcome<(String, String)> {
     let (user, host) = match authority.rsplit_once('@') {
         Some((user, host)) => (Some(user), host),
@@ -46,7 +46,7 @@ fn parse_host(scheme: &str, host: &str) -> Outcome<String> {
         None => {}
     }
     if let Some(first) = host.find(':') {
-        // Lists of hosts are common in addresses of databases.
+        // Addresses of databases often hold a list of hosts.
         let colon = match scheme {
             "http" | "https" => first,
             _ => host.rfind(':').unwrap_or(first),
@@ -112,7 +112,7 @@ pub(super) fn hostname(host: &str) -> &str {
     inner.unwrap_or(name)
 }
 
-/// In a host only bytes beyond ASCII may be escaped; in a zone also spaces, and what needs no escape.
+/// Only bytes beyond ASCII may be escaped in a host; in a zone, spaces may be as well, and characters that need no escape.
 fn unescape_host(source: &str, zone: bool) -> Outcome<Vec<u8>> {
     let allowed = |byte: u8| {
         byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) || HOST.as_bytes().contains(&byte)

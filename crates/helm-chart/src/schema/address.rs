@@ -18,7 +18,7 @@ pub(super) fn template(text: &str) -> bool {
     let Some(url) = parse(text) else {
         return false;
     };
-    // Go keeps the path as it was written where it would write it in another way.
+    // Go keeps the path as it was read if it would write the path differently.
     url.escaped_path == url.written_path() || url.escaped_path.split('/').all(is_balanced)
 }
 

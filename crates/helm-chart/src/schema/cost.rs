@@ -128,7 +128,7 @@ impl<'a> Count<'a> {
         Ok(sum)
     }
 
-    /// What a reference means, if that can be told.
+    /// The subschema that a reference means, if it is found.
     fn target(&self, name: &str) -> Option<&'a Value> {
         if let Some(known) = self.names.get(name) {
             return Some(known);

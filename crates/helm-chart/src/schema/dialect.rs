@@ -23,7 +23,7 @@ pub(super) const NAMED: [&str; 6] = [
     "dependentSchemas",
     "dependencies",
 ];
-/// Keywords that Helm's library asks about beside a `$ref`: five of draft 6, and those of draft 7.
+/// Keywords that Helm's library checks beside a `$ref`: five of draft 6, and those of draft 7.
 const BESIDE: [&str; 8] = [
     "contains",
     "const",
@@ -34,20 +34,20 @@ const BESIDE: [&str; 8] = [
     "then",
     "else",
 ];
-/// Keywords that Helm's library leaves alone.
+/// Keywords that Helm's library ignores.
 const IGNORED: [&str; 3] = ["contentEncoding", "contentMediaType", "contentSchema"];
 
 /// Rewrites a schema.
 ///
 /// # Errors
-/// If Go refuses a pattern, or the crate would read a part of the schema in another way.
+/// If Go refuses a pattern, or the crate would read a part of the schema differently.
 pub(super) fn rewrite(schema: &mut Value, at: &Pointer, draft: Draft) -> Result<(), SchemaError> {
     match schema {
         Value::Object(keys) => {
             for name in IGNORED {
                 keys.remove(name);
             }
-            // The old drafts of Helm's library want each value of an `enum` once; whether it looks depends on the place.
+            // Helm's library refuses an `enum` of the old drafts that holds a value twice, but not in every place.
             let old = matches!(draft, Draft::Draft4 | Draft::Draft6 | Draft::Draft7);
             if old
                 && keys
@@ -55,7 +55,7 @@ pub(super) fn rewrite(schema: &mut Value, at: &Pointer, draft: Draft) -> Result<
                     .and_then(Value::as_array)
                     .is_some_and(|of| repeats(of))
             {
-                let (path, message) = (at.to_string(), "an enum says something twice".to_owned());
+                let (path, message) = (at.to_string(), "an enum holds a value twice".to_owned());
                 return Err(SchemaError::Unsupported { path, message });
             }
             spread_beside_reference(keys, draft);
@@ -90,7 +90,7 @@ pub(super) fn rewrite(schema: &mut Value, at: &Pointer, draft: Draft) -> Result<
     }
 }
 
-/// Beside a `$ref` of the old drafts nothing counts, but Helm's library asks about what drafts 6 and 7 brought.
+/// In the old drafts nothing beside a `$ref` counts, but Helm's library checks the keywords that drafts 6 and 7 added.
 fn spread_beside_reference(keys: &mut Map<String, Value>, draft: Draft) {
     let counted: &[&str] = match draft {
         Draft::Draft6 => &BESIDE[..5],
@@ -107,7 +107,7 @@ fn spread_beside_reference(keys: &mut Map<String, Value>, draft: Draft) {
     }
     let reference = keys.remove("$ref");
     let both = vec![json!({"$ref": reference}), Value::Object(beside)];
-    // The rest beside it did not count either.
+    // The other keywords beside it did not count either.
     keys.retain(|name, _| {
         name.starts_with('$') || matches!(name.as_str(), "definitions" | "dependentSchemas")
     });
@@ -137,7 +137,7 @@ fn repeats(values: &[Value]) -> bool {
         .all(|value| seen.insert(plain(value).to_string()))
 }
 
-/// Puts harmless patterns in the place of all: for a check of everything else.
+/// Replaces all patterns by harmless ones, for a check of everything else.
 pub(super) fn blank_patterns(schema: &mut Value) {
     match schema {
         Value::Object(keys) => {

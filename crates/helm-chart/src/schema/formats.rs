@@ -9,7 +9,7 @@ use crate::yaml::days_in_month;
 /// A check, by the name of the format.
 type Format = (&'static str, fn(&str) -> bool);
 
-/// All formats that it knows, and those that it does not but the crate does: anything is of those.
+/// All formats that Helm's library knows, and those that only the crate knows: any text passes those.
 pub(super) const FORMATS: [Format; 21] = [
     ("json-pointer", json_pointer),
     ("relative-json-pointer", relative_json_pointer),
@@ -212,7 +212,7 @@ fn time(text: &str) -> bool {
     in_range && (second < 60 || minutes == 23 * 60 + 59)
 }
 
-/// Minutes to be added for the time in Greenwich.
+/// Minutes to be added to get the time in Greenwich.
 fn offset(text: &str) -> Option<i64> {
     if matches!(text, "z" | "Z") {
         return Some(0);

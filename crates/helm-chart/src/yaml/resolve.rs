@@ -87,7 +87,7 @@ fn number_or_time(text: &str) -> Scalar {
         .unwrap_or(Scalar::Text)
 }
 
-/// go-yaml takes a sign between `0b` and the digits too.
+/// go-yaml also accepts a sign between `0b` and the digits.
 fn signed_bits(text: &str) -> Option<Scalar> {
     let digits = text.strip_prefix("0b")?;
     i64::from_str_radix(digits, 2).ok().map(Scalar::Int)

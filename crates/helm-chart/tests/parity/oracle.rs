@@ -33,11 +33,11 @@ pub struct Case {
     pub error: String,
 }
 
-/// What the native engine makes of a case.
+/// The native engine's answer to a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Native {
     Output(String),
-    /// It failed as Helm does, so it says.
+    /// It failed, and says that Helm fails, too.
     Failed(String),
     /// Refused when the chart was loaded: the chart is for the helm engine.
     Refused(String),
@@ -49,7 +49,7 @@ pub enum Verdict {
     Equal,
     /// Helm renders, and the chart is left to it.
     Refused,
-    /// Both print, and not the same.
+    /// Both print, but different texts.
     Mismatch,
     /// Helm prints, and the native engine fails while it renders.
     Fails,
@@ -57,7 +57,7 @@ pub enum Verdict {
     Accepts,
 }
 
-/// The program, built by Go where nothing has changed at once.
+/// The program. Go builds it only after a change.
 fn oracle() -> &'static Path {
     static ORACLE: OnceLock<PathBuf> = OnceLock::new();
     ORACLE.get_or_init(|| {
@@ -70,7 +70,7 @@ fn oracle() -> &'static Path {
     })
 }
 
-/// What the program prints for its arguments, with these cases on its input.
+/// Runs the program with these arguments and with these cases on its input.
 pub fn ask(arguments: &[&str], cases: &[Case]) -> Vec<Case> {
     let mut command = Command::new(oracle());
     command
@@ -127,7 +127,7 @@ fn same(case: &Case, helm: &str, native: &str) -> bool {
     helm == native
 }
 
-/// Every number as the float that it is to Helm.
+/// Turns every number into the float that Helm reads.
 fn floats(value: Value) -> Value {
     match value {
         Value::Number(number) => Value::from(number.as_f64()),

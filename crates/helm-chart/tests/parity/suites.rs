@@ -1,6 +1,6 @@
 //! The test suites of Go, of Helm and of Helm's libraries, asked of both programs.
 //!
-//! `known.txt` holds what is known to differ, one case a line. A difference that is not there fails the test, and so does a line
+//! `known.txt` lists the known differences, one case a line. A difference that is not there fails the test, and so does a line
 //! that no longer differs: the list gets shorter, never longer.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,13 +9,13 @@ use std::fs;
 use crate::oracle::{Case, Verdict, ask, judge};
 use crate::root;
 
-/// One in so many cases is judged in every run; the whole is judged where `FLASHJOB_SUITES` is `all`.
+/// Every run judges one in this many cases, and all of them if `FLASHJOB_SUITES` is `all`.
 const SAMPLE: usize = 10;
 
 /// How many cases of each suite had each verdict.
 type Counts = BTreeMap<String, BTreeMap<Verdict, usize>>;
 
-/// How a difference is named in `known.txt`.
+/// The name of a difference in `known.txt`.
 fn name(case: &Case, verdict: Verdict) -> String {
     let mut name = format!("{verdict:?} {} {:?}", case.suite, case.text);
     if !case.values.is_null() {
@@ -65,7 +65,7 @@ fn the_suites_of_go_and_helm_differ_only_where_it_is_known() {
     );
 }
 
-/// Texts of the YAML suites, changed by chance, and schemas by chance; `FLASHJOB_MUTATIONS` says how many, and with which seed: `5000:1`.
+/// Random changes of texts of the YAML suites, and random schemas. `FLASHJOB_MUTATIONS` holds their number and the seed: `5000:1`.
 #[test]
 fn yaml_and_schemas_by_chance_are_read_alike() {
     let asked = std::env::var("FLASHJOB_MUTATIONS").unwrap_or_else(|_| "500:1".to_owned());

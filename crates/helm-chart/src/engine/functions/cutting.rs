@@ -41,7 +41,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ),
 ];
 
-/// Bytes `from..to` of a text, which may be halves of characters.
+/// Bytes `from..to` of a text. Either end may lie within a character.
 fn cut(text: &str, from: usize, to: usize) -> Outcome<Cow<'_, str>> {
     if from > to || to > octets::len(text) {
         return Err(out_of_range());

@@ -138,7 +138,7 @@ fn from_yaml(call: &mut Call<'_>, text: &str, array: bool) -> Outcome {
     weigh_text(call, text, weight::YAML)?;
     let value = match yaml::parse(text) {
         Ok(value) => value,
-        // Helm hands its error over as a value.
+        // Helm returns its error as a value.
         Err(error) => {
             let words = error.as_helm_says().ok_or_else(|| {
                 FunctionError::new(format!("this engine does not read the text: {error}"))

@@ -24,7 +24,7 @@ const PROGRAMS: [usize; 7] = [
 ];
 /// What a program may need while it runs.
 const CACHE: usize = 256 << 10;
-/// Levels of groups and repetitions: twice what Go allows, because each is written as up to two.
+/// Levels of groups and repetitions: twice as many as in Go, because the translation writes up to two for one.
 const NEST_LIMIT: u32 = 2500;
 /// Steps of compiling anything at all.
 const COMPILED: usize = 200;
@@ -86,7 +86,7 @@ pub(super) fn compile(call: &mut Call<'_>, text: &Rc<str>, captures: bool) -> Ou
                 return Ok(pattern);
             }
             Err(regex::Error::CompiledTooBig(_)) => {}
-            // The translation writes nothing that the crate refuses; should it be wrong, the pattern is to blame for nothing.
+            // The crate accepts everything that the translation writes. If it does not, the translation is wrong and not the pattern.
             Err(error) => return Err(FunctionError::new(error.to_string())),
         }
     }

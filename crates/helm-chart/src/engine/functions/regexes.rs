@@ -56,7 +56,7 @@ fn compiled(call: &mut Call<'_>, arguments: &[Value]) -> Outcome<(Rc<Pattern>, R
 
 fn matches(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let (pattern, source) = match compiled(call, arguments) {
-        // Sprig drops the error of this one.
+        // Sprig drops the error of this function.
         Err(FunctionError::Message(_)) if call.name == "regexMatch" => return Ok(false.into()),
         compiled => compiled?,
     };
@@ -193,7 +193,7 @@ fn expand(template: &str, names: &[(String, usize)], found: &Captures<'_>, out: 
             && (name == "0" || !name.starts_with('0'));
         let group = match name.parse::<usize>() {
             Ok(index) if numeric => found.get(index),
-            // The first group of that name that took part.
+            // The first group of that name that matched.
             _ => names
                 .iter()
                 .filter(|(known, _)| known == name)

@@ -220,7 +220,7 @@ pub(in crate::engine) fn parse_float(text: &str) -> Option<f64> {
     Some(signed).filter(|number: &f64| number.is_finite())
 }
 
-/// Whether every underscore stands between digits, of which a base prefix counts as one.
+/// Whether every underscore stands between digits; a base prefix counts as a digit.
 fn underscores_separate(text: &str) -> bool {
     let hexadecimal = text.starts_with("0x");
     let digits = if hexadecimal { &text[2..] } else { text };
@@ -238,8 +238,8 @@ fn underscores_separate(text: &str) -> bool {
     last != '_'
 }
 
-/// The digits after `0x` of a float in hexadecimal, which has an exponent. More digits than a float holds are rounded to even.
-#[allow(clippy::cast_precision_loss)] // it is what rounds
+/// A float from its digits after `0x`, which end in an exponent. More digits than a float holds are rounded to even.
+#[allow(clippy::cast_precision_loss)] // the cast rounds
 fn hexadecimal_float(text: &str) -> Option<f64> {
     let (mantissa, exponent) = text.split_once('p')?;
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -256,7 +256,7 @@ fn hexadecimal_float(text: &str) -> Option<f64> {
         if number >> 100 == 0 {
             number = number * 16 + digit;
         } else {
-            // What is cut off still says on which side of a tie the number lies.
+            // A digit that is cut off still tells on which side of a tie the number lies.
             number |= u128::from(digit != 0);
             exponent += 4;
         }

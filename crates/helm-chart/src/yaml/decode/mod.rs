@@ -13,7 +13,7 @@ use super::resolve::Scalar;
 use super::shape::Shape;
 use typed::{Typed, float_key, json, typed};
 
-/// Nesting that is read, aliases included: what becomes of it is worked on by recursion. Helm reads ten times as much.
+/// Levels that are read, aliases included, because values are processed by recursion. Helm reads ten times as many.
 const MAX_DEPTH: usize = 1_000;
 /// Bytes that a document may take in memory once its aliases are expanded.
 const MAX_SIZE: usize = 128 << 20;
@@ -90,7 +90,7 @@ struct Decoder<'a> {
     document: &'a Document,
     /// Aliases that are being followed.
     expanding: HashSet<Id>,
-    /// What go-yaml counts: values that were read, and how many of them through an alias.
+    /// Values that were read, and how many of them through an alias, as go-yaml counts them.
     decoded: u64,
     aliased: u64,
     size: usize,
@@ -153,7 +153,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Reads what an alias stands for.
+    /// Reads the value that an alias stands for.
     fn follow<T>(
         &mut self,
         id: Id,
@@ -204,7 +204,7 @@ impl<'a> Decoder<'a> {
         let node = self.document.node(id);
         match node.content {
             Content::Sequence { at, length } => {
-                // The first of a list has the last word.
+                // The first map of a list wins.
                 for item in self.document.children(at, length).iter().rev() {
                     self.merge_map(*item, into, depth, shape)?;
                 }
@@ -303,7 +303,7 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// The part of a document of that many values that may come from aliases, by go-yaml.
+/// The share of values that may come from aliases in a document of that many values, as in go-yaml.
 #[allow(clippy::cast_precision_loss)]
 fn allowed_ratio(decoded: u64) -> f64 {
     const FROM: u64 = 400_000;

@@ -15,7 +15,7 @@ use super::super::resolve::{self, Scalar};
 use super::{at, go};
 use crate::text::replaced;
 
-/// As Go's, which does not mind bits that are left over.
+/// Go's base 64, which accepts bits that are left over.
 const BASE_64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
@@ -89,7 +89,7 @@ pub(super) fn typed<'a>(
     })
 }
 
-/// A scalar as JSON; where text is wanted, numbers and truth values are text, floats with the digits of a `float32`.
+/// A scalar as JSON. Where text is wanted, numbers and truth values become text, and floats have the digits of a `float32`.
 pub(super) fn json(node: &Node, typed: Typed<'_>, wants_text: bool) -> Result<Value, Error> {
     #[allow(clippy::cast_precision_loss)]
     Ok(match typed {

@@ -62,7 +62,7 @@ impl Parser<'_> {
         self.node_behind(State::BlockKey, ends_entry)
     }
 
-    /// Goes beyond the comma between entries; `Ok(false)` at the end of the collection.
+    /// Skips the comma between entries. `Ok(false)` at the end of the collection.
     fn entry(&mut self, first: bool, end: &Kind, otherwise: &str) -> Result<bool, Error> {
         if self.kind()? == end {
             return Ok(false);
@@ -98,7 +98,7 @@ impl Parser<'_> {
             Kind::Value | Kind::FlowEntry | Kind::FlowSequenceEnd
         );
         if absent {
-            // go-yaml goes beyond the token that says that there is no key.
+            // go-yaml skips the token in place of the key.
             self.scanner.take();
             self.state = State::FlowPairValue;
             return Ok(Self::empty(mark));

@@ -8,7 +8,7 @@ use super::scan::{Kind, Mark, Scanner};
 /// What `!!` stands for.
 pub(super) const NAMESPACE: &str = "tag:yaml.org,2002:";
 
-/// What a document consists of, one after the other.
+/// A part of a document.
 #[derive(Debug)]
 pub(super) enum Event {
     StreamEnd,
@@ -17,7 +17,7 @@ pub(super) enum Event {
     Alias(String),
     Scalar {
         text: String,
-        /// Whether the text decides about its type.
+        /// Whether the text decides its type.
         implicit: bool,
         properties: Properties,
     },
@@ -27,7 +27,7 @@ pub(super) enum Event {
     MappingEnd,
 }
 
-/// What stands before a value.
+/// Anchor and tag of a value.
 #[derive(Debug, Default)]
 pub(super) struct Properties {
     pub(super) anchor: Option<String>,
@@ -320,8 +320,8 @@ impl<'a> Parser<'a> {
         Ok((properties, tagged))
     }
 
-    /// The node behind the present token, which is an indicator; `next` follows. The node is empty if the token behind the
-    /// indicator is one of those that say so.
+    /// Reads the node behind an indicator, which is the present token, and goes on with `next`. The token behind the indicator may
+    /// say that the node is empty.
     fn node_behind(&mut self, next: State, says_empty: impl Fn(&Kind) -> bool) -> Next {
         let in_mapping = matches!(next, State::BlockKey | State::BlockValue);
         let in_block =
@@ -338,7 +338,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Go counts the line of an error from 0; for the first line it tells that of the context.
+/// An error of the grammar. Go counts its line from 0, and tells the line of the context if that is 0.
 fn error_at(mark: Mark, problem: &str, context: Mark) -> Error {
     let go_line = if mark.line == 0 {
         context.line

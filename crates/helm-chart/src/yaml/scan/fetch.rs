@@ -4,7 +4,7 @@ use super::super::Error;
 use super::{Kind, Scanner, SimpleKey, column};
 
 impl Scanner<'_> {
-    /// Makes the tokens that the next characters are.
+    /// Makes the next tokens.
     pub(super) fn fetch_next(&mut self) -> Result<(), Error> {
         self.cursor.need(1)?;
         self.skip_to_token()?;
@@ -174,7 +174,7 @@ impl Scanner<'_> {
         self.roll_indent(mark.column, None, mark, kind)
     }
 
-    /// Goes beyond spaces, comments and line breaks. Tabs count as spaces where no block can begin.
+    /// Skips spaces, comments and line breaks. Tabs count as spaces where no block can begin.
     fn skip_to_token(&mut self) -> Result<(), Error> {
         loop {
             self.cursor.need(1)?;

@@ -20,7 +20,7 @@ func moduleFolder(path string) string {
 	return strings.TrimSpace(run("go", "list", "-m", "-f", "{{.Dir}}", path))
 }
 
-// suites makes cases of the tests of others: each text in their sources that looks like a question.
+// suites makes a case of each text in the tests of Go and of Helm's modules that looks like a template, YAML or a schema.
 func suites(ask func(Case)) {
 	root := strings.TrimSpace(run("go", "env", "GOROOT"))
 	templates := func(suite string, folders ...string) {
