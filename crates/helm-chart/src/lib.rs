@@ -3,6 +3,7 @@
 pub mod engine;
 pub mod feature;
 mod go_regexp;
+mod go_url;
 mod ignore;
 pub mod load;
 pub mod manifest;

@@ -144,7 +144,7 @@ pub fn read(manifest: &str) -> Result<Vec<Document>, RenderError> {
 /// Builds the manifest from rendered files, by full name.
 ///
 /// # Errors
-/// If a document is not YAML, or its kind or metadata are of another shape than Helm reads.
+/// If a document is not YAML, or its kind or metadata do not have the shape that Helm reads.
 pub(super) fn assemble(
     chart: &str,
     files: BTreeMap<String, String>,

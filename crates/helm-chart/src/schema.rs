@@ -17,7 +17,6 @@ use serde_json::{Value, json};
 
 use super::pointer::Pointer;
 use super::text::shorten;
-use dialect::Problem;
 
 /// Most violations that are reported.
 const MAX_REPORTED: usize = 20;
@@ -48,7 +47,7 @@ pub enum SchemaError {
         /// To what.
         target: String,
     },
-    /// It is not a JSON Schema: Helm refuses it, too.
+    /// It is not a JSON Schema, and Helm refuses it as well.
     #[error("values.schema.json: {path}: {message}")]
     Invalid {
         /// Where.
@@ -56,7 +55,7 @@ pub enum SchemaError {
         /// Why.
         message: String,
     },
-    /// Helm may take it: it is not a mistake in the chart.
+    /// Helm may accept it: it is not a mistake in the chart.
     #[error(
         "values.schema.json: {path}: {message}: not a mistake in the chart; only the helm engine checks it"
     )]
@@ -69,7 +68,7 @@ pub enum SchemaError {
 }
 
 impl SchemaError {
-    /// Whether the helm engine may use the chart: what the schema asks for is only beyond this program.
+    /// Whether the helm engine may use the chart: only this program cannot check the schema.
     #[must_use]
     pub fn leaves_it_to_helm(&self) -> bool {
         matches!(self, Self::Unsupported { .. })
@@ -94,7 +93,7 @@ pub struct SchemaViolation {
     pub message: String,
 }
 
-/// Where Helm says that the schema lies.
+/// The address that Helm gives to the schema.
 const BASE: &str = "file:///values.schema.json";
 const FILE: &str = "values.schema.json";
 
@@ -118,11 +117,7 @@ impl Schema {
             return Err(SchemaError::Unsupported { path, message });
         }
         let draft = Draft::default().detect(&document);
-        let rewritten = dialect::rewrite(&mut document, &Pointer::root(), draft);
-        rewritten.map_err(|problem| match problem {
-            Problem::Invalid { path, message } => SchemaError::Invalid { path, message },
-            Problem::Unsupported { path, message } => SchemaError::Unsupported { path, message },
-        })?;
+        dialect::rewrite(&mut document, &Pointer::root(), draft)?;
         check_structure(&document)?;
         let refused = |error: &ValidationError<'_>| refusal(&document, error);
         let registry = Registry::new()
@@ -145,7 +140,7 @@ impl Schema {
         for (name, check) in formats::FORMATS {
             options = options.with_format(name, check);
         }
-        // Not the document itself: the crate would hold Go's patterns against those of ECMAScript.
+        // Not the document itself, in which the crate would read Go's patterns as those of ECMAScript.
         let built = options.build(&json!({"$ref": BASE}));
         built.map(Self).map_err(|error| refused(&error))
     }
@@ -175,7 +170,7 @@ impl Schema {
     }
 }
 
-/// Holds a schema against the one of its draft, which takes any pattern for this: they were looked at.
+/// Checks a schema against that of its draft, without its patterns, which were checked before.
 fn check_structure(document: &Value) -> Result<(), SchemaError> {
     let mut document = document.clone();
     dialect::blank_patterns(&mut document);
@@ -187,8 +182,8 @@ fn check_structure(document: &Value) -> Result<(), SchemaError> {
         .map_err(|error| refusal(&document, &error))
 }
 
-/// Why the crate does not take a schema. What refers to another document is refused for every engine: helm would read files and ask
-/// the network for it.
+/// Why the crate refuses a schema. A schema that refers to another document is refused for every engine: helm would read files and
+/// ask the network for it.
 fn refusal(document: &Value, error: &ValidationError<'_>) -> SchemaError {
     let path = error.instance_path().to_string();
     let message = shorten(&error.to_string(), MAX_MESSAGE);
@@ -198,7 +193,7 @@ fn refusal(document: &Value, error: &ValidationError<'_>) -> SchemaError {
         return SchemaError::Reference { path, target };
     }
     match error.kind() {
-        // Of a pattern that is too large, and of what the crate knows more or less of than Helm's library.
+        // A pattern that is too large, or a part of a schema that the crate and Helm's library read differently.
         ValidationErrorKind::Custom { .. }
         | ValidationErrorKind::Format { .. }
         | ValidationErrorKind::Referencing(_) => SchemaError::Unsupported { path, message },

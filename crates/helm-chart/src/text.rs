@@ -21,6 +21,16 @@ pub fn shorten(text: &str, limit: usize) -> String {
     }
 }
 
+/// The text of bytes. U+FFFD replaces each byte that is not UTF-8 on its own, as in Go.
+pub(crate) fn replaced(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    text
+}
+
 /// `a; b; c; and 5 more`.
 pub fn list<T: Display>(entries: &[T]) -> String {
     let mut shown: Vec<_> = entries

@@ -14,7 +14,7 @@ pub enum ReadError {
     /// It is not YAML.
     #[error(transparent)]
     Yaml(#[from] yaml::Error),
-    /// A document of it is something else than a map.
+    /// One of its documents is not a map.
     #[error("values have to be a map, and not {0}")]
     NotAMap(&'static str),
 }
@@ -29,10 +29,7 @@ pub fn parse(text: &str) -> Result<Map<String, Value>, ReadError> {
         match document {
             Value::Object(more) => lay_over(&mut values, more),
             Value::Null => {}
-            Value::Bool(_) => return Err(ReadError::NotAMap("a truth value")),
-            Value::Number(_) => return Err(ReadError::NotAMap("a number")),
-            Value::String(_) => return Err(ReadError::NotAMap("text")),
-            Value::Array(_) => return Err(ReadError::NotAMap("a list")),
+            other => return Err(ReadError::NotAMap(yaml::kind(&other))),
         }
     }
     Ok(values)

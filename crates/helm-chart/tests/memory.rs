@@ -1,4 +1,4 @@
-//! What the largest texts that are read cost in memory, in a process of its own: nothing else allocates meanwhile.
+//! Memory that the largest texts cost when they are read, measured in a process in which nothing else allocates.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use helm_chart::{Chart, File, schema::Schema, values, yaml};
 
-/// What reading may take, in MiB.
+/// Memory that reading may take, in MiB.
 const LIMIT: usize = 256;
 
-/// Memory of this process at most so far, in MiB.
+/// The most memory that this process has had so far, in MiB.
 fn most() -> usize {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status
@@ -33,7 +33,7 @@ fn costs(what: &str, run: impl FnOnce()) {
     assert!(most() < LIMIT, "{what} took {} MiB", most());
 }
 
-/// Five megabytes of values as charts have them.
+/// Five megabytes of values such as charts have.
 fn large() -> String {
     let mut text = String::new();
     let mut number = 0;

@@ -7,7 +7,7 @@ use gotmpl::parse::{BranchNode, Expr, ListNode, Node, PipeNode};
 use super::describe::Described;
 use super::error::NO_MISTAKE;
 use super::functions::{self, Refused};
-use super::source::Template;
+use super::source::{Source, Template};
 use crate::feature::Feature;
 
 /// Functions of the evaluator itself.
@@ -20,7 +20,7 @@ const BUILD: [&str; 4] = [
     "GoVersion",
     "KubeClientVersion",
 ];
-/// Functions that write all of a value.
+/// Functions that write a value as a whole.
 const WRITERS: [&str; 19] = [
     "cat",
     "html",
@@ -49,6 +49,20 @@ pub(super) struct Finding {
     pub(super) line: usize,
     pub(super) what: String,
     pub(super) feature: Option<Feature>,
+    /// Whether it is a function that this engine does not have.
+    pub(super) is_unsupported_function: bool,
+}
+
+impl Finding {
+    /// Something that no feature allows.
+    pub(super) fn new(line: usize, what: String) -> Self {
+        Self {
+            line,
+            what,
+            feature: None,
+            is_unsupported_function: false,
+        }
+    }
 }
 
 /// What was found in the templates of one text.
@@ -64,27 +78,15 @@ pub(super) struct Findings {
 pub(super) fn check(templates: &[Arc<Template>]) -> Findings {
     let mut findings = Findings::default();
     for template in templates {
+        let at_root = template.name == template.source.name && template.name != "gotpl";
         let mut checker = Checker {
+            source: &template.source,
             variables: vec!["$"],
-            problems: Vec::new(),
-            dynamic: Vec::new(),
-            at_root: template.name == template.source.name && template.name != "gotpl",
-            dot_is_root: template.name == template.source.name && template.name != "gotpl",
+            findings: &mut findings,
+            at_root,
+            dot_is_root: at_root,
         };
         checker.list(&template.body);
-        let line = |offset| template.source.line_column(offset).0;
-        let problems = checker.problems.into_iter();
-        findings
-            .problems
-            .extend(problems.map(|(offset, what, feature)| Finding {
-                line: line(offset),
-                what,
-                feature,
-            }));
-        let dynamic = checker.dynamic.into_iter();
-        findings
-            .dynamic
-            .extend(dynamic.map(|offset| runs_text(line(offset))));
     }
     findings.problems.sort();
     findings.problems.dedup();
@@ -93,34 +95,39 @@ pub(super) fn check(templates: &[Arc<Template>]) -> Findings {
 
 /// A call of `tpl`.
 pub(super) fn runs_text(line: usize) -> Finding {
+    let what =
+        "function \"tpl\" runs text that is not checked where only helm can render the chart";
     Finding {
-        line,
-        what: "function \"tpl\" runs text that is not checked where only helm can render the chart"
-            .to_owned(),
         feature: Some(Feature::Tpl),
+        ..Finding::new(line, what.to_owned())
     }
 }
 
 /// A function that this engine does not have.
-pub(super) fn unsupported(name: &str, refused: Refused) -> String {
-    let why = refused.why;
-    match refused.feature {
+pub(super) fn unsupported(line: usize, name: &str, refused: Refused) -> Finding {
+    let Refused { why, feature } = refused;
+    let what = match feature {
         Some(_) => format!("function {name:?} is not supported: {why}"),
         None => format!("function {name:?} is not supported: {why}; {NO_MISTAKE}"),
+    };
+    Finding {
+        feature,
+        is_unsupported_function: true,
+        ..Finding::new(line, what)
     }
 }
 
-struct Checker<'t> {
+struct Checker<'t, 'f> {
+    source: &'t Source,
     variables: Vec<&'t str>,
-    problems: Vec<(usize, String, Option<Feature>)>,
-    dynamic: Vec<usize>,
-    /// Whether `$` is what every template of a chart starts from.
+    findings: &'f mut Findings,
+    /// Whether `$` is the root that every template of a chart starts from.
     at_root: bool,
-    /// Whether `.` is.
+    /// Whether `.` is that root.
     dot_is_root: bool,
 }
 
-impl<'t> Checker<'t> {
+impl<'t> Checker<'t, '_> {
     fn list(&mut self, list: &'t ListNode) {
         for node in &list.nodes {
             match node {
@@ -199,7 +206,7 @@ impl<'t> Checker<'t> {
         }
     }
 
-    /// Looks at an expression of which all is written: `.Capabilities` says how the helm program was built.
+    /// Looks at an expression that is written as a whole: `.Capabilities` says how the helm program was built.
     fn written(&mut self, expression: &'t Expr) {
         let names: Vec<&str> = match expression {
             Expr::Dot(_) if self.dot_is_root => vec!["Capabilities"],
@@ -250,21 +257,26 @@ impl<'t> Checker<'t> {
 
     fn function(&mut self, node: &Expr, name: &str) {
         if name == "tpl" {
-            self.dynamic.push(node.offset());
+            self.findings.dynamic.push(runs_text(self.line(node)));
         }
         if JUNCTIONS.contains(&name) || functions::lookup(name).is_some() {
             return;
         }
         match functions::refused(name) {
             Some(refused) => {
-                let what = unsupported(name, refused);
-                self.problems.push((node.offset(), what, refused.feature));
+                let finding = unsupported(self.line(node), name, refused);
+                self.findings.problems.push(finding);
             }
             None => self.problem(node, format!("function {name:?} not defined")),
         }
     }
 
     fn problem(&mut self, node: &Expr, what: String) {
-        self.problems.push((node.offset(), what, None));
+        let finding = Finding::new(self.line(node), what);
+        self.findings.problems.push(finding);
+    }
+
+    fn line(&self, node: &Expr) -> usize {
+        self.source.line_column(node.offset()).0
     }
 }

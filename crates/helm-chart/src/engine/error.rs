@@ -5,7 +5,7 @@ use std::fmt;
 use crate::feature::{Feature, Features};
 use crate::text::list;
 
-/// What ends the words on a limit of this engine.
+/// The end of every message about a limit of this engine.
 pub(in crate::engine) const NO_MISTAKE: &str =
     "a limit of the native engine, not a mistake in the chart";
 

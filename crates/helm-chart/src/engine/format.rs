@@ -1,7 +1,7 @@
 //! Go's `fmt`: `print`, `println`, `printf` and what `{{ }}` writes.
 //!
-//! Pure; called by the evaluator and by function families. What cannot be had (the address that `%p` prints, how a helm program was
-//! built) is an error, never an approximation.
+//! Pure; called by the evaluator and by function families. A value that this engine cannot know (the address that `%p` prints, how a
+//! helm program was built) is an error, never an approximation.
 
 mod directive;
 mod printer;

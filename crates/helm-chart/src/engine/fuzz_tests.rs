@@ -1,8 +1,7 @@
-//! Templates put together by chance, loaded and run by `tpl` on the stack of a worker: whatever they are, the process lives on, and
-//! nothing panics. `FUZZ_SECONDS=1800 cargo test -p helm-chart --lib fuzz -- --nocapture` looks longer.
+//! Random templates, loaded and run by `tpl` on the stack of a worker: the process survives each of them, and nothing panics.
+//! `FUZZ_SECONDS=1800 cargo test -p helm-chart --lib fuzz -- --nocapture` runs for longer.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -10,11 +9,9 @@ use proptest::test_runner::TestRunner;
 use rstest::rstest;
 use serde_json::json;
 
+use super::stack_tests::on_a_small_stack;
 use super::tests::{chart, release};
 use super::*;
-
-/// The stack of a worker of tokio.
-const STACK: usize = 2 << 20;
 
 /// Pieces of templates, whole ones and broken ones.
 const PIECES: &[&str] = &[
@@ -149,8 +146,11 @@ const PIECES: &[&str] = &[
 
 fn run(text: &str) -> Result<(), String> {
     let text = text.to_owned();
-    let thread = thread::Builder::new().stack_size(STACK).spawn(move || {
-        let limits = Limits { time: Duration::from_secs(2), ..Limits::default() };
+    let outcome = on_a_small_stack(move || {
+        let limits = Limits {
+            time: Duration::from_secs(2),
+            ..Limits::default()
+        };
         let values = json!({
             "text": text, "a": {"b": "1,2 x"}, "l": [1, "zwei", null, [3]], "m": {"k": "v", "n": {"o": 1.5}}, "t": "{{ .a }}é",
         });
@@ -159,16 +159,15 @@ fn run(text: &str) -> Result<(), String> {
                 continue;
             };
             match program.render(&values, &release(), &Arc::default(), &limits) {
-                Err(error) if error.kind == RenderErrorKind::Internal => return Err(error.to_string()),
+                Err(error) if error.kind == RenderErrorKind::Internal => {
+                    return Err(error.to_string());
+                }
                 _ => {}
             }
         }
         Ok(())
     });
-    thread
-        .expect("a thread")
-        .join()
-        .map_err(|_| "it panicked".to_owned())?
+    outcome.map_err(|_| "it panicked".to_owned())?
 }
 
 fn texts() -> impl Strategy<Value = String> {
@@ -190,7 +189,7 @@ fn no_text_ends_the_process() {
     let (began, length) = (Instant::now(), Duration::from_secs(seconds.unwrap_or(0)));
     let mut tried = 0_u64;
     loop {
-        // A runner stops for good after its cases.
+        // A runner cannot run again.
         let mut runner = TestRunner::new(ProptestConfig {
             cases: 128,
             failure_persistence: None,
@@ -207,7 +206,7 @@ fn no_text_ends_the_process() {
     println!("{tried} texts in {:?}", began.elapsed());
 }
 
-/// What was found so.
+/// Texts that were found this way.
 #[rstest]
 #[case::a_comment_that_is_not_closed("{{/*/}}a: 1")]
 #[case::a_brace_before_an_action("{\n{{- 1 }}")]

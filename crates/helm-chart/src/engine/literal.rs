@@ -44,7 +44,7 @@ pub(super) fn escapes(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The byte beyond ASCII that an escape stands for: it may be a part of a character only.
+/// The byte beyond ASCII that an escape stands for. It may be only a part of a character.
 pub(super) fn high_byte(escape: &str) -> Option<u8> {
     let (digits, radix) = match escape.as_bytes().first()? {
         b'x' => (escape.get(1..3)?, 16),

@@ -109,14 +109,9 @@ fn content(state: &mut State, receiver: &Value, name: &str) -> Result<Vec<u8>, F
     Ok(list.bytes())
 }
 
-#[allow(clippy::unnecessary_wraps)] // the signature of the conversions
-fn utf8(_: &str, bytes: Vec<u8>) -> Result<String, FunctionError> {
-    Ok(octets::string(bytes))
-}
-
 fn get(state: &mut State, receiver: &Value, arguments: &[Value]) -> Outcome {
-    let name = text(arguments, 0);
-    utf8(&name, content(state, receiver, &name)?).map(Value::from)
+    let content = content(state, receiver, &text(arguments, 0))?;
+    Ok(Value::from(octets::string(content)))
 }
 
 fn get_bytes(state: &mut State, receiver: &Value, arguments: &[Value]) -> Outcome {
@@ -128,8 +123,7 @@ fn get_bytes(state: &mut State, receiver: &Value, arguments: &[Value]) -> Outcom
 }
 
 fn lines(state: &mut State, receiver: &Value, arguments: &[Value]) -> Outcome {
-    let name = text(arguments, 0);
-    let content = utf8(&name, content(state, receiver, &name)?)?;
+    let content = octets::string(content(state, receiver, &text(arguments, 0))?);
     let count = content.matches('\n').count() + 1;
     charge(state, count.saturating_mul(ELEMENT) + content.len())?;
     if content.is_empty() {
@@ -166,11 +160,7 @@ fn glob(state: &mut State, receiver: &Value, arguments: &[Value]) -> Outcome {
 }
 
 /// Files by base name. Two of one name would leave it to chance which one wins.
-fn by_base_name(
-    state: &mut State,
-    receiver: &Value,
-    convert: fn(&str, Vec<u8>) -> Result<String, FunctionError>,
-) -> Outcome {
+fn by_base_name(state: &mut State, receiver: &Value, convert: fn(Vec<u8>) -> String) -> Outcome {
     let mut entries = Entries::new();
     if let Value::Dict(dict) = receiver {
         // As text, as JSON, as YAML.
@@ -180,7 +170,7 @@ fn by_base_name(
     for (name, bytes) in files(receiver) {
         let base = name.rsplit('/').next().unwrap_or(&name);
         if entries
-            .insert(base.into(), Value::from(convert(&name, bytes)?))
+            .insert(base.into(), Value::from(convert(bytes)))
             .is_some()
         {
             return Err(FunctionError::new(format!(
@@ -194,11 +184,11 @@ fn by_base_name(
 }
 
 fn as_config(state: &mut State, receiver: &Value, _: &[Value]) -> Outcome {
-    by_base_name(state, receiver, utf8)
+    by_base_name(state, receiver, octets::string)
 }
 
 fn as_secrets(state: &mut State, receiver: &Value, _: &[Value]) -> Outcome {
-    by_base_name(state, receiver, |_, bytes| {
-        Ok(base64::engine::general_purpose::STANDARD.encode(bytes))
+    by_base_name(state, receiver, |bytes| {
+        base64::engine::general_purpose::STANDARD.encode(bytes)
     })
 }

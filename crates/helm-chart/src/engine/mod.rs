@@ -24,7 +24,7 @@ mod glob;
 mod literal;
 mod methods;
 pub mod number;
-mod octets;
+pub(crate) mod octets;
 mod pipeline;
 mod program;
 mod scan;

@@ -14,7 +14,7 @@ fn decimal(formatted: &str) -> Decimal {
     }
 }
 
-/// The fewest digits that read back as the same number, nearest to it; of two that are equally near, the even one.
+/// The fewest digits that read back as the same number, as near to it as possible; of two that are equally near, the even one.
 fn shortest(value: f64) -> String {
     let text = format!("{value:e}");
     let digits = text
@@ -155,7 +155,7 @@ pub fn binary(value: f64) -> String {
     })
 }
 
-/// `%x` with a precision (digits after the point), or as many as there are without.
+/// `%x` with a precision (digits after the point), or with all digits.
 #[must_use]
 pub fn hexadecimal(value: f64, precision: Option<usize>) -> String {
     if let Some(text) = special(value) {
@@ -182,7 +182,7 @@ pub fn hexadecimal(value: f64, precision: Option<usize>) -> String {
         }
     }
     let mut text = format!("0x{}", mantissa >> 60 & 1);
-    // Fifteen digits are all that there are.
+    // There are at most fifteen digits.
     let digits = format!("{:015x}", mantissa & ((1 << 60) - 1));
     let fraction = match precision {
         None => digits.trim_end_matches('0').to_owned(),

@@ -7,13 +7,14 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::value::Value;
+use crate::text;
 
 /// The first byte of the characters that stand for bytes.
 const MARK: u8 = 0xf4;
-/// What is added to a byte.
+/// The code of the character that stands for byte 0.
 const BASE: u32 = 0x10_ff00;
 
-/// Functions that compare and cut bytes: half of a character is found in a whole one.
+/// Functions that compare and cut bytes: they find half a character in a whole one.
 const BYTEWISE: [&str; 15] = [
     "contains",
     "hasPrefix",
@@ -32,7 +33,7 @@ const BYTEWISE: [&str; 15] = [
     "nindent",
 ];
 
-/// Functions that go through characters and write them anew: what is none becomes U+FFFD.
+/// Functions that write each character anew: U+FFFD replaces bytes that belong to no character.
 const BY_CHARACTER: [&str; 10] = [
     "camelcase",
     "kebabcase",
@@ -58,13 +59,13 @@ pub(in crate::engine) fn marked(byte: u8) -> char {
     char::from_u32(BASE + u32::from(byte)).unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
-/// Whether there is a byte in a text that belongs to no character.
+/// Whether a text holds a byte that belongs to no character.
 pub(in crate::engine) fn has(text: &str) -> bool {
     text.as_bytes().contains(&MARK) && text.chars().any(|character| byte(character).is_some())
 }
 
 /// The bytes of a string.
-pub(in crate::engine) fn bytes(text: &str) -> Cow<'_, [u8]> {
+pub(crate) fn bytes(text: &str) -> Cow<'_, [u8]> {
     if !has(text) {
         return Cow::Borrowed(text.as_bytes());
     }
@@ -88,7 +89,7 @@ pub(in crate::engine) fn len(text: &str) -> usize {
 }
 
 /// The string of these bytes. A character that would stand for a byte is kept as its own bytes.
-pub(in crate::engine) fn string(bytes: Vec<u8>) -> String {
+pub(crate) fn string(bytes: Vec<u8>) -> String {
     let bytes = match String::from_utf8(bytes) {
         Ok(text) if !has(&text) => return text,
         Ok(text) => text.into_bytes(),
@@ -108,7 +109,7 @@ pub(in crate::engine) fn string(bytes: Vec<u8>) -> String {
     text
 }
 
-/// A text from outside.
+/// A text from outside the engine.
 pub(in crate::engine) fn entered(text: &str) -> Cow<'_, str> {
     if has(text) {
         Cow::Owned(string(text.as_bytes().to_vec()))
@@ -126,20 +127,15 @@ pub(in crate::engine) fn normal(text: String) -> String {
     }
 }
 
-/// A text in which what is no character is U+FFFD.
+/// A text in which U+FFFD replaces every byte that belongs to no character.
 pub(in crate::engine) fn replaced(text: &str) -> Cow<'_, str> {
     if !has(text) {
         return Cow::Borrowed(text);
     }
-    let mut valid = String::new();
-    for chunk in bytes(text).utf8_chunks() {
-        valid.push_str(chunk.valid());
-        valid.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
-    }
-    Cow::Owned(valid)
+    Cow::Owned(text::replaced(&bytes(text)))
 }
 
-/// The text for those outside. `None` if it is not UTF-8.
+/// The text for the world outside the engine. `None` if it is not UTF-8.
 pub(in crate::engine) fn left(text: String) -> Option<String> {
     if has(&text) {
         String::from_utf8(bytes(&text).into_owned()).ok()
@@ -148,7 +144,7 @@ pub(in crate::engine) fn left(text: String) -> Option<String> {
     }
 }
 
-/// Arguments as a function wants them that does not know of bytes.
+/// Arguments for a function that knows nothing of bytes.
 pub(super) fn adapted(name: &str, values: Vec<Value>) -> Vec<Value> {
     let bytewise = BYTEWISE.contains(&name);
     let broken = |value: &Value| matches!(value, Value::String(text) if has(text));

@@ -38,7 +38,7 @@ pub struct Rendered {
     pub notes: String,
     /// The objects of the manifest, in its order.
     pub documents: Vec<Document>,
-    /// Objects that Helm creates at a point of a release's life, in their order; they are not part of the manifest.
+    /// Objects that Helm creates at certain points of a release's life, in order; they are not part of the manifest.
     pub hooks: Vec<Hook>,
 }
 
@@ -47,7 +47,7 @@ pub struct Rendered {
 pub struct Hook {
     /// The object.
     pub document: Document,
-    /// Whether nothing but `helm test` creates it.
+    /// Whether only `helm test` creates it.
     pub is_test: bool,
 }
 

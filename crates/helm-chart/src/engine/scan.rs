@@ -31,7 +31,7 @@ impl Normal {
         })
     }
 
-    /// Adds text before an action. A brace at its end, which white space kept apart from the action, would join it.
+    /// Adds text before an action. A brace at its end would join the action once the white space between them is gone.
     fn text(&mut self, text: &str, original: usize) {
         match text.strip_suffix('{') {
             Some(before) => {
@@ -151,7 +151,7 @@ fn opens_with_trim(source: &str, open: usize) -> bool {
 
 /// Skips a comment that starts at `start`; the position after it, and whether it trims what follows.
 fn comment(source: &str, start: usize) -> Result<(usize, bool), SyntaxError> {
-    // The star that opens it does not close it.
+    // The star that opens a comment does not close it.
     let Some(length) = source[start + 2..].find("*/") else {
         return Err(error(source, start, "unclosed comment"));
     };

@@ -2,6 +2,7 @@
 //!
 //! Pure; called when a chart is compiled, and by `tpl` while one is rendered.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
@@ -34,8 +35,11 @@ pub struct Source {
 }
 
 impl Source {
-    /// The text with blanks in place of its comments; lines stay where they are.
-    pub(super) fn without_comments(&self) -> String {
+    /// The text without its comments, but with the line breaks in them: lines stay where they are.
+    pub(super) fn without_comments(&self) -> Cow<'_, str> {
+        if self.normal.comments.is_empty() {
+            return Cow::Borrowed(&self.text);
+        }
         let mut kept = String::with_capacity(self.text.len());
         let mut from = 0;
         for (start, end) in &self.normal.comments {
@@ -43,7 +47,7 @@ impl Source {
             kept.extend(self.text[*start..*end].matches('\n'));
             from = *end;
         }
-        kept + &self.text[from..]
+        Cow::Owned(kept + &self.text[from..])
     }
 
     /// Line from 1 and column from 0, both as Go counts them, of an offset in the syntax tree.
@@ -98,7 +102,7 @@ impl Templates {
 /// Parses a text: the templates defined in it, the text's own last.
 ///
 /// # Errors
-/// If it is no Go template, with the line.
+/// If it is not a Go template, with the line.
 pub fn parse(name: &str, text: &str) -> Result<Vec<Arc<Template>>, SyntaxError> {
     let (normal, actions) = scan(text)?;
     structure::check(text, &actions)?;

@@ -13,9 +13,12 @@ use super::*;
 /// The stack of a worker of tokio.
 const STACK: usize = 2 << 20;
 
-fn on_a_small_stack<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
+/// The result of `run`, or its panic.
+pub(super) fn on_a_small_stack<T: Send + 'static>(
+    run: impl FnOnce() -> T + Send + 'static,
+) -> thread::Result<T> {
     let thread = thread::Builder::new().stack_size(STACK).spawn(run);
-    thread.expect("a thread").join().expect("it ended")
+    thread.expect("a thread").join()
 }
 
 /// Loads a chart of this text, and renders one that runs it. Words of the error, empty where there is none.
@@ -32,6 +35,7 @@ fn outcomes(text: String) -> (String, String) {
             words(rendered.err().map(|error| error.to_string())),
         )
     })
+    .expect("it ended")
 }
 
 #[rstest]

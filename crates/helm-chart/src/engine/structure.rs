@@ -6,7 +6,7 @@ use super::source::{SyntaxError, line_at};
 
 /// Blocks within each other, and their alternatives.
 const MAX_DEPTH: usize = 200;
-/// Blocks and parentheses within each other that the parser reads.
+/// Levels of blocks and parentheses that the parser reads.
 const PARSED: usize = 100;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Depth {
     }
 }
 
-/// Parentheses within each other.
+/// Levels of parentheses.
 fn parentheses(tokens: &[Token<'_>]) -> usize {
     let (mut open, mut most) = (0_usize, 0);
     for token in tokens {

@@ -71,10 +71,10 @@ impl<'a> Survey<'a> {
     }
 
     fn text_of_values(&mut self, text: &str) {
-        // What is no template may be meant for another program.
+        // A text that is not a template may be meant for another program.
         let parsed = source::parse("gotpl", text).unwrap_or_default();
         for finding in check::check(&parsed).problems {
-            if finding.what.starts_with("function ") && finding.what.contains("is not supported") {
+            if finding.is_unsupported_function {
                 let what = format!("{}, and \"tpl\" may run it", finding.what);
                 self.add("values.yaml", what, Remedy::Helm);
             }
@@ -230,15 +230,10 @@ fn inner(chart: &Chart) -> BTreeMap<&str, Inner<'_>> {
 
 /// Parses one template and looks through it.
 fn read(name: &str, file: &File) -> (Vec<Arc<Template>>, Findings) {
-    let plain = |line, what: String| Finding {
-        line,
-        what,
-        feature: None,
-    };
     let Ok(text) = std::str::from_utf8(&file.data) else {
         let mut findings = unread(&String::from_utf8_lossy(&file.data));
-        let what = "is no UTF-8 text".to_owned();
-        findings.problems.push(plain(0, what));
+        let what = "is not UTF-8 text".to_owned();
+        findings.problems.push(Finding::new(0, what));
         return (Vec::new(), findings);
     };
     let text = &octets::entered(text);
@@ -249,13 +244,16 @@ fn read(name: &str, file: &File) -> (Vec<Arc<Template>>, Findings) {
         }
         Err(error) => {
             let mut findings = unread(text);
-            findings.problems.push(plain(error.line, error.message));
+            findings
+                .problems
+                .push(Finding::new(error.line, error.message));
             (Vec::new(), findings)
         }
     };
-    let main = parsed.last().map(|template| &template.source);
-    let uncommented = main.map(|source| source.without_comments());
-    let hooks = hooks(uncommented.as_deref().unwrap_or(text));
+    let hooks = match parsed.last() {
+        Some(template) => hooks(&template.source.without_comments()),
+        None => hooks(text),
+    };
     findings.problems.extend(hooks);
     (parsed, findings)
 }
@@ -275,11 +273,8 @@ fn unread(text: &str) -> Findings {
         for word in actions.unwrap_or_default().split(|c| !is_part(c)) {
             let refused = functions::refused(word);
             if let Some(refused) = refused.filter(|refused| refused.feature.is_some()) {
-                findings.problems.push(Finding {
-                    line: index + 1,
-                    what: check::unsupported(word, refused),
-                    feature: refused.feature,
-                });
+                let finding = check::unsupported(index + 1, word, refused);
+                findings.problems.push(finding);
             } else if word == "tpl" {
                 findings.dynamic.push(check::runs_text(index + 1));
             }
@@ -293,7 +288,7 @@ fn hooks(text: &str) -> Vec<Finding> {
     let lines = text.lines().enumerate().filter_map(|(index, line)| {
         let start = line.find(HOOK)?;
         let before = &line[..start];
-        // An action could end the comment.
+        // An action before it could end the comment.
         if before.trim_start().starts_with('#') && !before.contains("{{") {
             return None;
         }
@@ -307,15 +302,14 @@ fn hooks(text: &str) -> Vec<Finding> {
             .split(',')
             .all(|event| matches!(event.trim(), "test" | "test-success"));
         (!only_tests).then(|| Finding {
-            line: index + 1,
-            what: "hooks are not supported".to_owned(),
             feature: Some(Feature::Hooks),
+            ..Finding::new(index + 1, "hooks are not supported".to_owned())
         })
     });
     lines.collect()
 }
 
-/// The value of an annotation on one line, which may stand in braces.
+/// The value of an annotation on one line. The annotation may stand in braces.
 fn events(text: &str) -> &str {
     let text = text.trim();
     for quote in ['"', '\''] {

@@ -115,7 +115,7 @@ pub trait Object {
     fn display(&self) -> String;
     /// As JSON and YAML encode it.
     fn to_json(&self) -> Json;
-    /// Whether Go prints it by a method of its own.
+    /// Whether Go prints it by its own `String` method.
     fn is_stringer(&self) -> bool {
         self.kind() == Kind::Ptr
     }

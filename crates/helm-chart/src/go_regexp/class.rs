@@ -5,14 +5,14 @@ use std::fmt::Write as _;
 use super::escape::escape;
 use super::{Outcome, invalid};
 
-/// A class that nothing is in.
+/// A class without any character.
 pub(super) const NOTHING: &str = r"[^\x00-\x{10FFFF}]";
-/// A class that everything is in.
+/// A class of every character.
 const EVERYTHING: &str = r"[\x00-\x{10FFFF}]";
 /// The characters that Go's tables know.
 const KNOWN: &str = r"\p{Age=15.0}";
 
-/// General categories by the names that Go looks for.
+/// Names of general categories that Go knows.
 const CATEGORIES: &[&str] = &[
     "C", "Cc", "Cf", "Co", "L", "Lc", "Ll", "Lm", "Lo", "Lt", "Lu", "M", "Mc", "Me", "Mn", "N",
     "Nd", "Nl", "No", "P", "Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "S", "Sc", "Sk", "Sm", "So",
@@ -63,7 +63,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("Uppercaseletter", "Lu"),
 ];
 
-/// Scripts of one word. Go's look-up does not find the others by any spelling.
+/// Scripts of one word. Go does not find the others, however they are spelled.
 const SCRIPTS: &[&str] = &[
     "Adlam",
     "Ahom",
@@ -184,7 +184,7 @@ const SCRIPTS: &[&str] = &[
     "Yi",
 ];
 
-/// `\d` and its like: the class, and what follows. `None` if the text is something else.
+/// `\d` and its like: the class, and the text behind it. `None` if the text is something else.
 pub(super) fn perl(text: &str) -> Option<(&'static str, &str)> {
     let class = match text.as_bytes() {
         [b'\\', b'd', ..] => "[0-9]",
@@ -198,14 +198,14 @@ pub(super) fn perl(text: &str) -> Option<(&'static str, &str)> {
     Some((class, &text[2..]))
 }
 
-/// `\pL`, `\P{Greek}`, `\p{^L}`: the class, and what follows. `None` if the text is something else.
+/// `\pL`, `\P{Greek}`, `\p{^L}`: the class, and the text behind it. `None` if the text is something else.
 pub(super) fn unicode(text: &str) -> Outcome<Option<(String, &str)>> {
     let negated = match text.as_bytes() {
         [b'\\', letter @ (b'p' | b'P'), ..] => *letter == b'P',
         _ => return Ok(None),
     };
     let Some(first) = text[2..].chars().next() else {
-        // Go takes the end of the text for no class, and then for no escape.
+        // At the end of the text Go finds neither a class nor an escape.
         return invalid("invalid character class range", text);
     };
     let (end, name) = if first == '{' {
@@ -228,7 +228,7 @@ pub(super) fn unicode(text: &str) -> Outcome<Option<(String, &str)>> {
     }
 }
 
-/// The first letter large, the others small, without `_`, `-` and spaces.
+/// The first letter in upper case, the others in lower case, without `_`, `-` and spaces.
 fn canonical(name: &str) -> String {
     let mut canonical = String::with_capacity(name.len());
     let mut first = true;
@@ -247,7 +247,7 @@ fn canonical(name: &str) -> String {
 
 fn table(name: &str) -> Option<String> {
     let of = |name: &str| match name {
-        // What is not assigned yet counts as `C`.
+        // A character that is not assigned yet counts as `C`.
         "C" => format!(r"[\p{{C}}[^{KNOWN}]]"),
         other => format!(r"[\p{{{other}}}&&{KNOWN}]"),
     };
@@ -270,7 +270,7 @@ fn table(name: &str) -> Option<String> {
     Some(of(category))
 }
 
-/// `[:alpha:]`: the class, and what follows. `None` if the text is something else.
+/// `[:alpha:]`: the class, and the text behind it. `None` if the text is something else.
 fn posix(text: &str) -> Outcome<Option<(String, &str)>> {
     let Some(end) = text.strip_prefix("[:").and_then(|rest| rest.find(":]")) else {
         return Ok(None);
@@ -301,7 +301,7 @@ fn posix(text: &str) -> Outcome<Option<(String, &str)>> {
     Ok(Some((format!("[{negated}{ranges}]"), rest)))
 }
 
-/// A class in brackets: as the crate writes it, and what follows.
+/// A class in brackets: as the crate writes it, and the text behind it.
 pub(super) fn bracketed(text: &str) -> Outcome<(String, &str)> {
     let mut rest = &text[1..];
     let mut opening = "[";
@@ -313,7 +313,7 @@ pub(super) fn bracketed(text: &str) -> Outcome<(String, &str)> {
     let mut first = true;
     while first || !rest.starts_with(']') {
         first = false;
-        // `[:` needs a third byte to be looked at.
+        // Go looks at `[:` only if a third byte follows.
         if rest.len() > 2
             && let Some((named, after)) = posix(rest)?
         {

@@ -2,9 +2,9 @@
 
 use super::{Outcome, invalid};
 
-/// The character that an escape stands for, and what follows it. `text` begins with a backslash.
+/// The character that an escape stands for, and the text behind it. `text` begins with a backslash.
 ///
-/// A number that is not a character (half of a surrogate pair) is a number here, too: it can be written, and never matches.
+/// Half of a surrogate pair is returned as well, although it is not a character: it may be written, and never matches.
 pub(super) fn escape(text: &str) -> Outcome<(u32, &str)> {
     let Some(character) = text[1..].chars().next() else {
         return invalid("trailing backslash at end of expression", "");

@@ -7,7 +7,7 @@ use rstest::rstest;
 use super::translate;
 
 fn compiled(pattern: &str) -> Regex {
-    let translated = translate(pattern).unwrap();
+    let translated = translate(pattern, true).unwrap();
     Regex::new(&translated.pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"))
 }
 
@@ -74,13 +74,13 @@ fn a_pattern_finds_what_go_finds(
 #[case(r"\p{Alphabetic}", r"invalid character class range: `\p{Alphabetic}`")]
 #[case(r"\Z", r"invalid escape sequence: `\Z`")]
 fn what_go_refuses_is_refused_in_its_words(#[case] pattern: &str, #[case] words: &str) {
-    let error = translate(pattern).unwrap_err();
+    let error = translate(pattern, true).unwrap_err();
     assert_eq!(error.to_string(), format!("error parsing regexp: {words}"));
 }
 
 #[test]
 fn a_pattern_of_a_million_parentheses_needs_no_stack() {
-    let run = || translate(&"(".repeat(1_000_000)).map(|_| ());
+    let run = || translate(&"(".repeat(1_000_000), true).map(|_| ());
     let thread = std::thread::Builder::new()
         .stack_size(128 << 10)
         .spawn(run)
@@ -94,7 +94,7 @@ fn testdata() -> PathBuf {
     PathBuf::from(String::from_utf8(asked.stdout).unwrap().trim()).join("src/regexp/testdata")
 }
 
-/// A string of Go's, without its quotes. `None` if it is not UTF-8.
+/// The text of a Go string, without its quotes. `None` if it is not UTF-8.
 fn unquoted(text: &str) -> Option<String> {
     if let Some(raw) = text.strip_prefix('`') {
         return Some(raw.strip_suffix('`').unwrap().to_owned());
@@ -137,7 +137,7 @@ fn groups(regex: &Regex, text: &str) -> String {
     places.join(" ")
 }
 
-/// Goes through a table: every `step`th pattern, against all the strings before it. How many results were compared.
+/// Goes through a table: every `step`th pattern, against all the strings before it. Returns how many results were compared.
 fn table(content: &str, step: usize) -> usize {
     let (mut strings, mut reading) = (Vec::new(), true);
     let (mut compared, mut patterns) = (0, 0);
@@ -197,7 +197,7 @@ fn gos_table_of_searches_holds() {
     assert!(table(&content, 1) > 1_000);
 }
 
-/// Prints what a file of bzip2 holds.
+/// Prints the content of a bzip2 file.
 const UNPACK: &str = r#"package main
 import ("compress/bzip2"; "io"; "os")
 func main() { io.Copy(os.Stdout, bzip2.NewReader(os.Stdin)) }

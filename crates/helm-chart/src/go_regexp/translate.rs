@@ -1,4 +1,4 @@
-//! The parser: Go's, with a stack of open groups instead of a tree. Pure.
+//! Go's parser, with a stack of open groups instead of a tree. Pure.
 
 use std::fmt::Write as _;
 
@@ -6,20 +6,20 @@ use super::class::{self, NOTHING};
 use super::escape::escape;
 use super::{Flags, Outcome, Translated, invalid};
 
-/// Most copies of anything that repetitions within each other may ask for.
+/// Most copies that nested repetitions may ask for.
 const MAX_COPIES: u32 = 1000;
 /// Most levels of a pattern.
 const MAX_HEIGHT: u32 = 1000;
 
-/// Something that matches, as the crate writes it.
+/// A part of a pattern, as the crate writes it.
 #[derive(Debug, Default)]
 struct Item {
     text: String,
-    /// Whether an operator behind it would mean all of it.
+    /// Whether an operator behind it would apply to all of it.
     atom: bool,
-    /// Whether it can match at a place in one way only.
+    /// Whether it can match at a place in only one way.
     fixed: bool,
-    /// Copies of something in it.
+    /// Most copies that its repetitions ask for.
     copies: u32,
     height: u32,
 }
@@ -35,7 +35,7 @@ struct Group {
     flags: Flags,
     /// Alternatives that are complete.
     alternatives: Vec<Item>,
-    /// Of the alternative that is not.
+    /// The parts of the alternative that is not complete.
     items: Vec<Item>,
 }
 
@@ -54,7 +54,7 @@ impl Group {
         self.alternatives.push(joined);
     }
 
-    /// The whole of it.
+    /// The complete group as a part of the pattern around it.
     fn close(mut self) -> Item {
         self.next();
         let several = self.alternatives.len() > 1;
@@ -96,29 +96,17 @@ struct Translator<'a> {
     group: Group,
     captures: usize,
     names: Vec<(String, usize)>,
-    /// Whether anybody asks for what groups matched.
+    /// Whether groups capture.
     capturing: bool,
-    /// Where the repetition began that was read last, if that was the last thing read.
+    /// Where the last repetition began, if nothing was read after it.
     repetition: Option<&'a str>,
 }
 
-/// The same pattern for the `regex` crate.
+/// The same pattern for the `regex` crate. Groups that capture cost memory and time with every step of a search.
 ///
 /// # Errors
 /// If Go refuses it, in Go's words.
-pub(crate) fn translate(pattern: &str) -> Outcome<Translated> {
-    translated(pattern, true)
-}
-
-/// The same without groups that capture, which cost memory and time with every step of a search.
-///
-/// # Errors
-/// If Go refuses it, in Go's words.
-pub(crate) fn translate_uncaptured(pattern: &str) -> Outcome<Translated> {
-    translated(pattern, false)
-}
-
-fn translated(pattern: &str, capturing: bool) -> Outcome<Translated> {
+pub(crate) fn translate(pattern: &str, capturing: bool) -> Outcome<Translated> {
     let mut translator = Translator {
         whole: pattern,
         rest: pattern,
@@ -165,9 +153,9 @@ impl<'a> Translator<'a> {
                 self.rest = rest;
                 return Ok(());
             }
-            '*' => return self.repeat("*", 0, &self.rest[1..], before),
-            '+' => return self.repeat("+", 0, &self.rest[1..], before),
-            '?' => return self.repeat("?", 0, &self.rest[1..], before),
+            '*' => return self.repeat("*", 1, &self.rest[1..], before),
+            '+' => return self.repeat("+", 1, &self.rest[1..], before),
+            '?' => return self.repeat("?", 1, &self.rest[1..], before),
             '{' => return self.counted(before),
             '\\' => return self.escaped(),
             other => self.literal(u32::from(other)),
@@ -310,7 +298,7 @@ impl<'a> Translator<'a> {
         invalid("invalid or unsupported Perl syntax", part)
     }
 
-    /// `after` is what follows the operator; `copies` is how many times it repeats at most, 0 where that is not counted.
+    /// `copies` says how many times the operator repeats at most, 1 where that is not counted; `after` follows the operator.
     fn repeat(
         &mut self,
         operator: &str,
@@ -331,10 +319,7 @@ impl<'a> Translator<'a> {
         let Some(mut item) = self.group.items.pop() else {
             return invalid("missing argument to repetition operator", part);
         };
-        item.copies = match operator {
-            "*" | "+" | "?" => item.copies,
-            _ => copies.saturating_mul(item.copies.max(1)),
-        };
+        item.copies = copies.saturating_mul(item.copies.max(1));
         if item.copies > MAX_COPIES {
             return invalid("invalid repeat count", part);
         }
@@ -417,7 +402,7 @@ impl<'a> Translator<'a> {
     }
 }
 
-/// The bounds of a repetition, and what follows it.
+/// The bounds of a repetition, and the text behind it.
 fn bounds(text: &str) -> Option<(u32, Option<u32>, &str)> {
     let (low, rest) = number(&text[1..])?;
     if let Some(after) = rest.strip_prefix('}') {

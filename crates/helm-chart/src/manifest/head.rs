@@ -13,7 +13,7 @@ const HEAD: Shape = Shape::Fields(&[
     ("kind", Shape::Text),
     ("metadata", METADATA),
 ]);
-/// The points of a release's life at which Helm runs hooks, but for the tests.
+/// The points of a release's life at which Helm runs hooks, without tests.
 const EVENTS: [&str; 8] = [
     "pre-install",
     "post-install",
@@ -25,14 +25,14 @@ const EVENTS: [&str; 8] = [
     "post-rollback",
 ];
 
-/// What an object is to Helm.
+/// The role of an object in a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     /// Part of the release.
     Object,
     /// Created at a point of the release's life.
     Hook { is_test: bool },
-    /// A hook of a point that Helm does not know: left out.
+    /// A hook at a point that Helm does not know: Helm leaves it out.
     Skipped,
 }
 
@@ -46,19 +46,9 @@ impl Head {
     /// Reads it as Helm does, whatever the case of the names.
     ///
     /// # Errors
-    /// What is of another shape, with its place.
+    /// If a part of it has another shape, with the place of that part.
     pub(super) fn of(object: &Value) -> Result<Self, String> {
-        let head = match object {
-            Value::Object(fields) => {
-                let known = fields.iter().filter(|(name, _)| HEAD.knows(name));
-                Value::Object(
-                    known
-                        .map(|(name, value)| (name.clone(), short(value)))
-                        .collect(),
-                )
-            }
-            other => other.clone(),
-        };
+        let head = known(object, &HEAD, |value| known(value, &METADATA, Value::clone));
         let head = conform(head, &HEAD)?;
         let hook = head.pointer("/metadata/annotations/helm.sh~1hook");
         Ok(Self {
@@ -68,19 +58,14 @@ impl Head {
     }
 }
 
-/// Metadata without what Helm does not read: a copy of the rest is cheap.
-fn short(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let known = fields.iter().filter(|(name, _)| METADATA.knows(name));
-            Value::Object(
-                known
-                    .map(|(name, value)| (name.clone(), value.clone()))
-                    .collect(),
-            )
-        }
-        other => other.clone(),
-    }
+/// The fields of a map that a shape knows, each copied by `copy`. Helm does not read the rest, so it is not copied.
+fn known(value: &Value, shape: &Shape, copy: impl Fn(&Value) -> Value) -> Value {
+    let Value::Object(fields) = value else {
+        return value.clone();
+    };
+    let known = fields.iter().filter(|(name, _)| shape.knows(name));
+    let copies = known.map(|(name, value)| (name.clone(), copy(value)));
+    Value::Object(copies.collect())
 }
 
 fn text(value: &Value) -> String {

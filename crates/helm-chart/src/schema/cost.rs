@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::dialect::{NAMED, VALUES};
+
 /// Subschemas that may be asked, for every place of that many levels of values.
 const MAX_ASKED: u64 = 200_000;
 /// Levels of values that are looked at: what multiplies at each level is found long before.
@@ -68,7 +70,7 @@ fn collect_names<'a>(schema: &'a Value, names: &mut BTreeMap<String, &'a Value>)
                 let name = match (key.as_str(), value) {
                     ("$id", Value::String(id)) => id.trim_end_matches('#').to_owned(),
                     ("$anchor" | "$dynamicAnchor", Value::String(anchor)) => format!("#{anchor}"),
-                    ("const" | "enum" | "default" | "examples", _) => continue,
+                    (key, _) if VALUES.contains(&key) => continue,
                     (_, inner) if collect_names(inner, names) => continue,
                     _ => return false,
                 };
@@ -126,7 +128,7 @@ impl<'a> Count<'a> {
         Ok(sum)
     }
 
-    /// What a reference means, if that can be told.
+    /// The subschema that a reference means, if it is found.
     fn target(&self, name: &str) -> Option<&'a Value> {
         if let Some(known) = self.names.get(name) {
             return Some(known);
@@ -142,15 +144,9 @@ impl<'a> Count<'a> {
 
     /// A key holds one subschema, a list of them, or a map of them.
     fn each(&mut self, key: &str, inner: &'a Value, levels: u8) -> Result<u64, &'static str> {
-        let named = [
-            "properties",
-            "patternProperties",
-            "dependentSchemas",
-            "dependencies",
-        ];
         let subschemas: Vec<&Value> = match inner {
             Value::Array(items) => items.iter().collect(),
-            Value::Object(map) if named.contains(&key) => map.values().collect(),
+            Value::Object(map) if NAMED.contains(&key) => map.values().collect(),
             other => vec![other],
         };
         // Each of these is about a place of its own.

@@ -6,15 +6,16 @@ use std::collections::BTreeSet;
 use jsonschema::Draft;
 use serde_json::{Map, Value, json};
 
+use super::SchemaError;
 use crate::go_regexp;
 use crate::pointer::Pointer;
 
 /// Stands for `pattern`, with the pattern as it is for the crate and as it was written.
 pub(super) const PATTERN: &str = "x-go-pattern";
 /// Keywords that hold values and not schemas.
-const VALUES: [&str; 4] = ["const", "enum", "default", "examples"];
+pub(super) const VALUES: [&str; 4] = ["const", "enum", "default", "examples"];
 /// Keywords that hold schemas by names that may be any.
-const NAMED: [&str; 6] = [
+pub(super) const NAMED: [&str; 6] = [
     "properties",
     "patternProperties",
     "definitions",
@@ -22,7 +23,7 @@ const NAMED: [&str; 6] = [
     "dependentSchemas",
     "dependencies",
 ];
-/// Keywords that Helm's library asks about beside a `$ref`: five of draft 6, and those of draft 7.
+/// Keywords that Helm's library checks beside a `$ref`: five of draft 6, and those of draft 7.
 const BESIDE: [&str; 8] = [
     "contains",
     "const",
@@ -33,28 +34,20 @@ const BESIDE: [&str; 8] = [
     "then",
     "else",
 ];
-/// Keywords that Helm's library leaves alone.
+/// Keywords that Helm's library ignores.
 const IGNORED: [&str; 3] = ["contentEncoding", "contentMediaType", "contentSchema"];
-
-/// What a schema cannot have, with its place.
-pub(super) enum Problem {
-    /// A pattern that Go does not take.
-    Invalid { path: String, message: String },
-    /// What the crate would read in another way.
-    Unsupported { path: String, message: String },
-}
 
 /// Rewrites a schema.
 ///
 /// # Errors
-/// If a pattern is not one of Go's.
-pub(super) fn rewrite(schema: &mut Value, at: &Pointer, draft: Draft) -> Result<(), Problem> {
+/// If Go refuses a pattern, or the crate would read a part of the schema differently.
+pub(super) fn rewrite(schema: &mut Value, at: &Pointer, draft: Draft) -> Result<(), SchemaError> {
     match schema {
         Value::Object(keys) => {
             for name in IGNORED {
                 keys.remove(name);
             }
-            // The old drafts of Helm's library want each value of an `enum` once; whether it looks depends on the place.
+            // Helm's library refuses an `enum` of the old drafts that holds a value twice, but not in every place.
             let old = matches!(draft, Draft::Draft4 | Draft::Draft6 | Draft::Draft7);
             if old
                 && keys
@@ -62,8 +55,8 @@ pub(super) fn rewrite(schema: &mut Value, at: &Pointer, draft: Draft) -> Result<
                     .and_then(Value::as_array)
                     .is_some_and(|of| repeats(of))
             {
-                let (path, message) = (at.to_string(), "an enum says something twice".to_owned());
-                return Err(Problem::Unsupported { path, message });
+                let (path, message) = (at.to_string(), "an enum holds a value twice".to_owned());
+                return Err(SchemaError::Unsupported { path, message });
             }
             spread_beside_reference(keys, draft);
             if let Some(Value::String(pattern)) = keys.get("pattern") {
@@ -97,7 +90,7 @@ pub(super) fn rewrite(schema: &mut Value, at: &Pointer, draft: Draft) -> Result<
     }
 }
 
-/// Beside a `$ref` of the old drafts nothing counts, but Helm's library asks about what drafts 6 and 7 brought.
+/// In the old drafts nothing beside a `$ref` counts, but Helm's library checks the keywords that drafts 6 and 7 added.
 fn spread_beside_reference(keys: &mut Map<String, Value>, draft: Draft) {
     let counted: &[&str] = match draft {
         Draft::Draft6 => &BESIDE[..5],
@@ -114,11 +107,10 @@ fn spread_beside_reference(keys: &mut Map<String, Value>, draft: Draft) {
     }
     let reference = keys.remove("$ref");
     let both = vec![json!({"$ref": reference}), Value::Object(beside)];
-    // The rest beside it did not count either.
-    keys.retain(|name, _| NAMED.contains(&name.as_str()) || name.starts_with('$'));
-    keys.remove("properties");
-    keys.remove("patternProperties");
-    keys.remove("dependencies");
+    // The other keywords beside it did not count either.
+    keys.retain(|name, _| {
+        name.starts_with('$') || matches!(name.as_str(), "definitions" | "dependentSchemas")
+    });
     keys.insert("allOf".to_owned(), Value::Array(both));
 }
 
@@ -145,7 +137,7 @@ fn repeats(values: &[Value]) -> bool {
         .all(|value| seen.insert(plain(value).to_string()))
 }
 
-/// Puts harmless patterns in the place of all: for a check of everything else.
+/// Replaces all patterns by harmless ones, for a check of everything else.
 pub(super) fn blank_patterns(schema: &mut Value) {
     match schema {
         Value::Object(keys) => {
@@ -161,11 +153,11 @@ pub(super) fn blank_patterns(schema: &mut Value) {
     }
 }
 
-fn rename(patterns: &mut Map<String, Value>, at: &Pointer) -> Result<(), Problem> {
+fn rename(patterns: &mut Map<String, Value>, at: &Pointer) -> Result<(), SchemaError> {
     for (pattern, schema) in std::mem::take(patterns) {
         let Some(mut name) = flat(&translated(&pattern, at)?) else {
             let (path, message) = (at.to_string(), format!("the pattern {pattern:?}"));
-            return Err(Problem::Unsupported { path, message });
+            return Err(SchemaError::Unsupported { path, message });
         };
         // Two patterns may become one.
         while patterns.contains_key(&name) {
@@ -203,10 +195,10 @@ fn flat(pattern: &str) -> Option<String> {
     Some(text)
 }
 
-fn translated(pattern: &str, at: &Pointer) -> Result<String, Problem> {
-    match go_regexp::translate(pattern) {
+fn translated(pattern: &str, at: &Pointer) -> Result<String, SchemaError> {
+    match go_regexp::translate(pattern, true) {
         Ok(translated) => Ok(translated.pattern),
-        Err(error) => Err(Problem::Invalid {
+        Err(error) => Err(SchemaError::Invalid {
             path: at.to_string(),
             message: error.to_string(),
         }),

@@ -4,11 +4,12 @@ use std::net::Ipv6Addr;
 
 use super::address;
 use crate::go_regexp;
+use crate::yaml::days_in_month;
 
 /// A check, by the name of the format.
 type Format = (&'static str, fn(&str) -> bool);
 
-/// All formats that it knows, and those that it does not but the crate does: anything is of those.
+/// All formats that Helm's library knows, and those that only the crate knows: any text passes those.
 pub(super) const FORMATS: [Format; 21] = [
     ("json-pointer", json_pointer),
     ("relative-json-pointer", relative_json_pointer),
@@ -28,7 +29,7 @@ pub(super) const FORMATS: [Format; 21] = [
     ("iri-reference", address::reference),
     ("uri-template", address::template),
     ("semver", semver),
-    ("regex", |text| go_regexp::translate(text).is_ok()),
+    ("regex", |text| go_regexp::translate(text, false).is_ok()),
     ("idn-email", |_| true),
     ("idn-hostname", |_| true),
 ];
@@ -176,14 +177,11 @@ fn date(text: &str) -> bool {
     let (Some(year), Some(month), Some(day)) = (part(0, 4), part(5, 7), part(8, 10)) else {
         return false;
     };
-    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let last = match month {
-        2 => 28 + u32::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return false,
-    };
-    bytes.len() == 10 && bytes[4] == b'-' && bytes[7] == b'-' && (1..=last).contains(&day)
+    bytes.len() == 10
+        && bytes[4] == b'-'
+        && bytes[7] == b'-'
+        && (1..=12).contains(&month)
+        && (1..=days_in_month(year, month)).contains(&day)
 }
 
 fn time(text: &str) -> bool {
@@ -214,7 +212,7 @@ fn time(text: &str) -> bool {
     in_range && (second < 60 || minutes == 23 * 60 + 59)
 }
 
-/// Minutes to be added for the time in Greenwich.
+/// Minutes to be added to get the time in Greenwich.
 fn offset(text: &str) -> Option<i64> {
     if matches!(text, "z" | "Z") {
         return Some(0);

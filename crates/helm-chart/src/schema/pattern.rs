@@ -14,7 +14,7 @@ struct Pattern {
 }
 
 impl Pattern {
-    /// Makes it of what `dialect` left in its place.
+    /// Reads the two patterns that `dialect` left in the place of `pattern`.
     fn new(both: &Value) -> Result<Self, String> {
         let text = |index: usize| both.get(index).and_then(Value::as_str).unwrap_or_default();
         let pattern = RegexBuilder::new(text(0))
@@ -42,7 +42,7 @@ impl<'i> Keyword<'i> for Pattern {
     }
 }
 
-/// Makes the keyword of what `dialect` left in the place of `pattern`.
+/// Makes the keyword from the two patterns that `dialect` left in the place of `pattern`.
 pub(super) fn pattern<'a>(
     _: &'a Map<String, Value>,
     both: &'a Value,

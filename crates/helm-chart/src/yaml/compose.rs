@@ -1,7 +1,7 @@
 //! From events to the nodes of a document, with its anchors. Pure.
 //!
-//! Nodes lie side by side in one list, texts in another: a document of millions of values stays small, and neither its depth nor
-//! its end takes stack.
+//! Nodes lie side by side in one list, texts in another: a document of millions of values stays small, and neither
+//! composing nor dropping it recurses.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -90,7 +90,7 @@ pub(super) fn first_document(text: &str) -> Result<Option<Document>, Error> {
     }
     let mut composer = Composer::default();
     while !composer.step(&mut parser)? {}
-    // What follows the first document counts as far as it has to be read to find that document's end.
+    // Errors behind the first document count as far as the text has to be read to find that document's end.
     parser.next()?;
     Ok(Some(composer.document))
 }
@@ -98,7 +98,7 @@ pub(super) fn first_document(text: &str) -> Result<Option<Document>, Error> {
 /// A collection that is not complete.
 struct Open {
     node: usize,
-    /// Where its children begin among those that are kept for open collections.
+    /// Where its children begin among those of all open collections.
     from: usize,
 }
 
@@ -113,7 +113,7 @@ struct Composer {
 }
 
 impl Composer {
-    /// Takes an event; whether the document is complete.
+    /// Takes an event. Returns whether the document is complete.
     fn step(&mut self, parser: &mut Parser<'_>) -> Result<bool, Error> {
         let (event, mark) = parser.next()?;
         let line = number(mark.line + 1)?;
@@ -124,7 +124,7 @@ impl Composer {
                     return Err(Error::go(Some(mark.line + 1), 0, &problem));
                 };
                 let content = Content::Alias(*target);
-                // Its name stands where others have their tag.
+                // The name of an alias takes the place of a tag.
                 let tag = name;
                 self.add(line, content, Properties { anchor: None, tag })?;
             }

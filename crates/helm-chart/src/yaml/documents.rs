@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::{Error, parse};
 
-/// Reads every document of a text that is separated by lines starting with `---`, as Helm splits values files: wherever such a
-/// line stands, and not where YAML says that a document ends.
+/// Reads every document of a text. As Helm splits values files, any line that starts with `---` separates two documents, even
+/// where YAML would go on with the first.
 ///
 /// # Errors
 /// As [`parse`], the line counted in the whole text; and if a separator is followed by anything but a comment.

@@ -24,7 +24,8 @@ pub use number::{float_text, json_number};
 
 use serde_json::Value;
 
-pub(crate) use shape::{Shape, conform};
+pub(crate) use resolve::days_in_month;
+pub(crate) use shape::{Shape, conform, kind};
 
 /// Why a text is not YAML that Helm would read, or a value cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,12 +33,12 @@ pub struct Error {
     /// Counted from 1.
     line: Option<usize>,
     message: String,
-    /// Go's words for it; none where only this reader refuses.
+    /// Go's message; `None` if only this reader refuses the text.
     go: Option<String>,
 }
 
 impl Error {
-    /// An error of go-yaml. It counts lines in ways of its own; `go_line` is 0 where it tells none.
+    /// An error of go-yaml, which counts lines in its own way; `go_line` is 0 if it tells no line.
     fn go(line: Option<usize>, go_line: usize, message: &str) -> Self {
         let go = if go_line == 0 {
             format!("yaml: {message}")
@@ -57,7 +58,7 @@ impl Error {
         Self { line, message, go }
     }
 
-    /// What only this reader refuses.
+    /// An error that only this reader has.
     fn ours(line: Option<usize>, message: String) -> Self {
         let go = None;
         Self { line, message, go }
@@ -69,7 +70,7 @@ impl Error {
         self.line
     }
 
-    /// The words of Helm for it, which `fromYaml` gives as a value; none where Helm reads the text.
+    /// Helm's message, which `fromYaml` returns as a value; `None` if Helm reads the text.
     #[must_use]
     pub fn as_helm_says(&self) -> Option<String> {
         let go = self.go.as_ref()?;
@@ -104,7 +105,7 @@ pub fn parse(text: &str) -> Result<Value, Error> {
     parse_as(text, &Shape::Any)
 }
 
-/// As [`parse`], of a document whose shape is known: what stands where text is wanted is text.
+/// As [`parse`], for a document of a known shape: where text is wanted, every scalar becomes text.
 pub(crate) fn parse_as(text: &str, shape: &Shape) -> Result<Value, Error> {
     match compose::first_document(text)? {
         Some(document) => decode::decode(&document, shape),

@@ -87,7 +87,7 @@ fn number_or_time(text: &str) -> Scalar {
         .unwrap_or(Scalar::Text)
 }
 
-/// go-yaml takes a sign between `0b` and the digits too.
+/// go-yaml also accepts a sign between `0b` and the digits.
 fn signed_bits(text: &str) -> Option<Scalar> {
     let digits = text.strip_prefix("0b")?;
     i64::from_str_radix(digits, 2).ok().map(Scalar::Int)
@@ -168,7 +168,7 @@ pub(super) fn is_timestamp(text: &str) -> bool {
     }
 }
 
-fn days_in_month(year: u32, month: u32) -> u32 {
+pub(crate) fn days_in_month(year: u32, month: u32) -> u32 {
     match month {
         2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => {
             29

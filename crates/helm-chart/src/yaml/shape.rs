@@ -1,16 +1,16 @@
 //! Documents whose structure Helm knows: the fields of `Chart.yaml`, the head of an object. Pure.
 //!
-//! Go's decoder finds fields whatever the case of their names, takes numbers and truth values for text where text is wanted, leaves
-//! alone what is null or unknown, and refuses everything else.
+//! Go's decoder finds fields whatever the case of their names, reads numbers and truth values as text where text is wanted, ignores
+//! nulls and unknown fields, and refuses everything else.
 
 use serde_json::{Map, Value};
 
-/// What a part of a document has to be.
+/// The shape that a part of a document must have.
 #[derive(Debug)]
 pub(crate) enum Shape {
     /// Anything.
     Any,
-    /// Text; numbers and truth values are taken for it.
+    /// Text; numbers and truth values are read as text.
     Text,
     /// A truth value.
     Flag,
@@ -63,10 +63,10 @@ impl Shape {
     }
 }
 
-/// Whether two names are the same but for their case, by Go's rule for the letters of field names.
+/// Whether two names differ only in case, by Go's rule for field names.
 fn folds(known: &str, name: &str) -> bool {
     let fold = |character: char| match character {
-        // The only two beyond ASCII that fold into it.
+        // The only two characters beyond ASCII that fold into ASCII.
         'ſ' => 's',
         '\u{212a}' => 'k',
         other => other.to_ascii_lowercase(),
@@ -77,7 +77,7 @@ fn folds(known: &str, name: &str) -> bool {
 /// The document with the proper names of its fields, nulls of known fields left out.
 ///
 /// # Errors
-/// What is of another shape, with its place.
+/// If a part of it has another shape, with the place of that part.
 pub(crate) fn conform(value: Value, shape: &Shape) -> Result<Value, String> {
     conform_at(value, shape, "")
 }
@@ -108,7 +108,7 @@ fn conform_at(value: Value, shape: &Shape, at: &str) -> Result<Value, String> {
     }
 }
 
-/// In the order of the names as JSON has them, so that `name` has the last word over `Name`.
+/// Takes the fields in the order of JSON, so that `name` wins over `Name`.
 fn fields_of(fields: Map<String, Value>, shape: &Shape, at: &str) -> Result<Value, String> {
     let mut fields: Vec<_> = fields.into_iter().collect();
     fields.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -133,7 +133,8 @@ fn fields_of(fields: Map<String, Value>, shape: &Shape, at: &str) -> Result<Valu
     Ok(Value::Object(conformed))
 }
 
-fn kind(value: &Value) -> &'static str {
+/// The kind of a value, as messages name it.
+pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a truth value",

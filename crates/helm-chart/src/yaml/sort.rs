@@ -17,7 +17,7 @@ pub(super) fn by_key<T>(entries: &[(String, T)], encoding: Encoding) -> Vec<&(St
         .map(|(key, _)| key.chars().collect())
         .collect();
     let mut order: Vec<usize> = (0..entries.len()).collect();
-    // Go's order is not a total one when numbers overflow. The sort of the standard library may panic on such, this cannot.
+    // Go's order is not total when numbers overflow. The sort of the standard library may then panic; this one cannot.
     let mut width = 1;
     while width < order.len() {
         let mut merged = Vec::with_capacity(order.len());

@@ -138,7 +138,7 @@ fn pretty_output_indents_lists_and_prints_floats() {
     assert_eq!(encode(&node, Encoding::Pretty), Ok(expected));
 }
 
-/// What go-yaml takes, and YAML 1.2 does not.
+/// Texts that go-yaml accepts and YAML 1.2 does not.
 #[rstest]
 #[case::quotes_continued_at_their_key("a:\n  b: \"x\n  y\"", json!({"a": {"b": "x y"}}))]
 #[case::quotes_continued_before_their_key("a:\n  b: 'x\n\n y'", json!({"a": {"b": "x\ny"}}))]

@@ -1,5 +1,5 @@
-//! Small charts, one for each kind of edge at which the two programs once differed: equal, or refused when they are loaded, with the
-//! words in `refused.txt` of their folder.
+//! Small charts, one for each kind of edge at which the two programs once differed. Both render it alike, or the native engine refuses
+//! to load it, with the words in `refused.txt` of its folder.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -3,7 +3,7 @@
 //!
 //! The binary is found in the directory that `FLASHJOB_TOOLS` names, else it is built by `tests/control-plane/build.sh`.
 
-#![allow(clippy::unwrap_used, clippy::format_push_string)] // a test may panic, and is no hot path
+#![allow(clippy::unwrap_used, clippy::format_push_string)] // a test may panic, and is not a hot path
 
 mod edges;
 mod failing;

@@ -1,6 +1,7 @@
 //! Helm's answers to many questions from one process, and the native engine's to the same.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -32,11 +33,11 @@ pub struct Case {
     pub error: String,
 }
 
-/// What the native engine makes of a case.
+/// The native engine's answer to a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Native {
     Output(String),
-    /// It failed as Helm does, so it says.
+    /// It failed, and says that Helm fails, too.
     Failed(String),
     /// Refused when the chart was loaded: the chart is for the helm engine.
     Refused(String),
@@ -48,7 +49,7 @@ pub enum Verdict {
     Equal,
     /// Helm renders, and the chart is left to it.
     Refused,
-    /// Both print, and not the same.
+    /// Both print, but different texts.
     Mismatch,
     /// Helm prints, and the native engine fails while it renders.
     Fails,
@@ -56,7 +57,7 @@ pub enum Verdict {
     Accepts,
 }
 
-/// The program, built by Go where nothing has changed at once.
+/// The program. Go builds it only after a change.
 fn oracle() -> &'static Path {
     static ORACLE: OnceLock<PathBuf> = OnceLock::new();
     ORACLE.get_or_init(|| {
@@ -69,7 +70,7 @@ fn oracle() -> &'static Path {
     })
 }
 
-/// What the program prints for its arguments, with these cases on its input.
+/// Runs the program with these arguments and with these cases on its input.
 pub fn ask(arguments: &[&str], cases: &[Case]) -> Vec<Case> {
     let mut command = Command::new(oracle());
     command
@@ -126,7 +127,7 @@ fn same(case: &Case, helm: &str, native: &str) -> bool {
     helm == native
 }
 
-/// Every number as the float that it is to Helm.
+/// Turns every number into the float that Helm reads.
 fn floats(value: Value) -> Value {
     match value {
         Value::Number(number) => Value::from(number.as_f64()),
@@ -140,83 +141,68 @@ fn floats(value: Value) -> Value {
 }
 
 fn native(case: &Case) -> Native {
-    match case.op.as_str() {
+    let answer = match case.op.as_str() {
         "yaml" => match yaml::parse(&case.text) {
-            Ok(value) => Native::Output(value.to_string()),
-            Err(error) => match error.as_helm_says() {
-                Some(words) => Native::Failed(words),
-                None => Native::Refused(error.to_string()),
-            },
+            Ok(value) => Ok(value.to_string()),
+            Err(error) => Err(error
+                .as_helm_says()
+                .map_or_else(|| refused(&error), Native::Failed)),
         },
-        "schema" => match Schema::compile(case.text.as_bytes()) {
-            Err(error) => Native::Refused(error.to_string()),
-            Ok(schema) => match schema.validate(&case.values) {
-                Ok(()) => Native::Output(String::new()),
-                Err(error) => Native::Failed(error.to_string()),
-            },
-        },
+        "schema" => Schema::compile(case.text.as_bytes())
+            .map_err(refused)
+            .and_then(|schema| schema.validate(&case.values).map_err(failed))
+            .map(|()| String::new()),
         "template" => template(case),
         "chart" => chart(case),
         op => panic!("unknown op {op}"),
+    };
+    answer.map_or_else(|other| other, Native::Output)
+}
+
+fn refused(error: impl Display) -> Native {
+    Native::Refused(error.to_string())
+}
+
+fn failed(error: impl Display) -> Native {
+    Native::Failed(error.to_string())
+}
+
+fn file(name: &str, text: &str) -> File {
+    File {
+        name: name.to_owned(),
+        data: text.as_bytes().to_vec(),
     }
 }
 
-fn template(case: &Case) -> Native {
-    let file = |name: &str, text: &str| File {
-        name: name.to_owned(),
-        data: text.as_bytes().to_vec(),
-    };
+fn template(case: &Case) -> Result<String, Native> {
     let chart = Chart::from_files(vec![
         file("Chart.yaml", "apiVersion: v2\nname: c\nversion: 0.1.0\n"),
         file("templates/NOTES.txt", &case.text),
     ])
     .unwrap();
-    let program = match Program::compile(&chart) {
-        Ok(program) => program,
-        Err(error) => return Native::Refused(error.to_string()),
-    };
+    let program = Program::compile(&chart).map_err(refused)?;
     let values = match &case.values {
         Value::Null => Value::Object(Map::new()),
         values => values.clone(),
     };
-    match program.render(&values, &release(), &Arc::default(), &Limits::default()) {
-        Ok(rendered) => Native::Output(rendered.notes),
-        Err(error) => Native::Failed(error.to_string()),
-    }
+    let rendered = program.render(&values, &release(), &Arc::default(), &Limits::default());
+    Ok(rendered.map_err(failed)?.notes)
 }
 
-fn chart(case: &Case) -> Native {
-    let files = case.files.iter().map(|(name, text)| File {
-        name: name.clone(),
-        data: text.as_bytes().to_vec(),
-    });
-    let chart = match Chart::from_files(files.collect()) {
-        Ok(chart) => chart,
-        Err(error) => return Native::Refused(error.to_string()),
-    };
-    let program = match Program::compile(&chart) {
-        Ok(program) => program,
-        Err(error) => return Native::Refused(error.to_string()),
-    };
-    let schema = match chart.schema.as_ref().map(|text| Schema::compile(text)) {
-        None => None,
-        Some(Ok(schema)) => Some(schema),
-        Some(Err(error)) => return Native::Refused(error.to_string()),
-    };
+fn chart(case: &Case) -> Result<String, Native> {
+    let files = case.files.iter().map(|(name, text)| file(name, text));
+    let chart = Chart::from_files(files.collect()).map_err(refused)?;
+    let program = Program::compile(&chart).map_err(refused)?;
+    let schema = chart.schema.as_ref().map(|text| Schema::compile(text));
+    let schema = schema.transpose().map_err(refused)?;
     let mut user = Map::new();
     for text in &case.user {
-        match values::parse(text) {
-            Ok(more) => values::lay_over(&mut user, more),
-            Err(error) => return Native::Failed(error.to_string()),
-        }
+        values::lay_over(&mut user, values::parse(text).map_err(failed)?);
     }
     let defaults = chart.values.as_object().unwrap();
     let merged = Value::Object(values::coalesce(defaults, user));
-    if let Some(Err(error)) = schema.map(|schema| schema.validate(&merged)) {
-        return Native::Failed(error.to_string());
+    if let Some(schema) = schema {
+        schema.validate(&merged).map_err(failed)?;
     }
-    match crate::render(&program, &merged) {
-        Ok(text) => Native::Output(text),
-        Err(error) => Native::Failed(error.to_string()),
-    }
+    crate::render(&program, &merged).map_err(failed)
 }

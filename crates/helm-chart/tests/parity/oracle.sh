@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the program that answers for Helm from its libraries, at the version that the control plane's helm has, and prints its
-# path. Kept in the cache by its sources.
+# Builds the program that answers for Helm from its libraries, at the version of the control plane's helm, and prints its path.
+# The cache keeps it by a hash of its sources.
 set -euo pipefail
 tools=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../../../tests/control-plane/tools/helm" && pwd)
 cache=${FLASHJOB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/flashjob}

@@ -1,23 +1,21 @@
 //! The test suites of Go, of Helm and of Helm's libraries, asked of both programs.
 //!
-//! `known.txt` holds what is known to differ, one case a line. A difference that is not there fails the test, and so does a line
+//! `known.txt` lists the known differences, one case a line. A difference that is not there fails the test, and so does a line
 //! that no longer differs: the list gets shorter, never longer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use crate::oracle::{Case, Native, Verdict, ask, judge};
+use crate::oracle::{Case, Verdict, ask, judge};
 use crate::root;
 
-/// One in so many cases is judged in every run; the whole is judged where `FLASHJOB_SUITES` is `all`.
+/// Every run judges one in this many cases, and all of them if `FLASHJOB_SUITES` is `all`.
 const SAMPLE: usize = 10;
 
-#[derive(Default)]
-struct Count {
-    by: BTreeMap<Verdict, usize>,
-}
+/// How many cases of each suite had each verdict.
+type Counts = BTreeMap<String, BTreeMap<Verdict, usize>>;
 
-/// How a difference is named in `known.txt`.
+/// The name of a difference in `known.txt`.
 fn name(case: &Case, verdict: Verdict) -> String {
     let mut name = format!("{verdict:?} {} {:?}", case.suite, case.text);
     if !case.values.is_null() {
@@ -35,21 +33,17 @@ fn the_suites_of_go_and_helm_differ_only_where_it_is_known() {
         .lines()
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .collect();
-    let (mut counts, mut found) = (BTreeMap::<String, Count>::new(), BTreeSet::new());
+    let (mut counts, mut found) = (Counts::new(), BTreeSet::new());
     let mut problems = Vec::new();
     for (index, case) in ask(&["suites"], &[]).iter().enumerate() {
         if case.error == "takes too long" || !all && index % SAMPLE != 0 {
             continue;
         }
-        let (verdict, native) = judge(case);
-        let count = counts.entry(case.suite.clone()).or_default();
-        *count.by.entry(verdict).or_default() += 1;
-        if matches!(verdict, Verdict::Equal | Verdict::Refused) {
+        let Some((name, difference)) = differs(case, &mut counts) else {
             continue;
-        }
-        let name = name(case, verdict);
+        };
         if !known.contains(name.as_str()) {
-            problems.push(format!("{name}\n{}", difference(case, &native)));
+            problems.push(format!("{name}\n{difference}"));
         }
         found.insert(name);
     }
@@ -71,21 +65,17 @@ fn the_suites_of_go_and_helm_differ_only_where_it_is_known() {
     );
 }
 
-/// Texts of the YAML suites, changed by chance, and schemas by chance; `FLASHJOB_MUTATIONS` says how many, and with which seed: `5000:1`.
+/// Random changes of texts of the YAML suites, and random schemas. `FLASHJOB_MUTATIONS` holds their number and the seed: `5000:1`.
 #[test]
 fn yaml_and_schemas_by_chance_are_read_alike() {
     let asked = std::env::var("FLASHJOB_MUTATIONS").unwrap_or_else(|_| "500:1".to_owned());
     let (count, seed) = asked.split_once(':').unwrap_or((&asked, "1"));
     let mut problems = Vec::new();
     let cases = ask(&["mutations", seed, count], &[]);
-    let mut counts = BTreeMap::<String, Count>::new();
+    let mut counts = Counts::new();
     for case in &cases {
-        let (verdict, native) = judge(case);
-        let count = counts.entry(case.suite.clone()).or_default();
-        *count.by.entry(verdict).or_default() += 1;
-        if !matches!(verdict, Verdict::Equal | Verdict::Refused) {
-            let name = name(case, verdict);
-            problems.push(format!("{name}\n{}", difference(case, &native)));
+        if let Some((name, difference)) = differs(case, &mut counts) {
+            problems.push(format!("{name}\n{difference}"));
         }
     }
     print(&counts);
@@ -98,21 +88,30 @@ fn yaml_and_schemas_by_chance_are_read_alike() {
     );
 }
 
-fn difference(case: &Case, native: &Native) -> String {
+/// Judges a case and counts it. The name of a difference, and both answers; `None` if the native engine is equal or leaves the
+/// case to helm.
+fn differs(case: &Case, counts: &mut Counts) -> Option<(String, String)> {
+    let (verdict, native) = judge(case);
+    let suite = counts.entry(case.suite.clone()).or_default();
+    *suite.entry(verdict).or_default() += 1;
+    if matches!(verdict, Verdict::Equal | Verdict::Refused) {
+        return None;
+    }
     let helm = match &case.output {
         Some(output) => format!("{output:?}"),
         None => format!("error: {}", case.error),
     };
-    format!("  helm:   {helm}\n  native: {native:?}")
+    let answers = format!("  helm:   {helm}\n  native: {native:?}");
+    Some((name(case, verdict), answers))
 }
 
 /// The table of `docs/parity.md`.
-fn print(counts: &BTreeMap<String, Count>) {
+fn print(counts: &Counts) {
     println!("| suite | cases | equal | refused at load | printed differently | fails | accepts |");
     println!("|---|---|---|---|---|---|---|");
     for (suite, count) in counts {
-        let of = |verdict| count.by.get(&verdict).copied().unwrap_or(0);
-        let cases: usize = count.by.values().sum();
+        let of = |verdict| count.get(&verdict).copied().unwrap_or(0);
+        let cases: usize = count.values().sum();
         println!(
             "| {suite} | {cases} | {} | {} | {} | {} | {} |",
             of(Verdict::Equal),

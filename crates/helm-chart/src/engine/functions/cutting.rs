@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::support::{Outcome, done, list_of, out_of_range, strslice, strval, utf8};
+use super::support::{Outcome, done, list_of, out_of_range, strslice, strval};
 use super::{BYTES_OF_STEP, Call, Function, Param, integer, text};
 use crate::engine::octets;
 use crate::engine::value::{Dict, DictType, Entries, ListType, Value};
@@ -41,7 +41,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ),
 ];
 
-/// Bytes `from..to` of a text, which may be halves of characters.
+/// Bytes `from..to` of a text. Either end may lie within a character.
 fn cut(text: &str, from: usize, to: usize) -> Outcome<Cow<'_, str>> {
     if from > to || to > octets::len(text) {
         return Err(out_of_range());
@@ -276,6 +276,6 @@ fn wrap(
     // A line may end within a character.
     done(
         call,
-        String::from_utf8(result).or_else(|error| utf8(error.into_bytes()))?,
+        String::from_utf8(result).unwrap_or_else(|error| octets::string(error.into_bytes())),
     )
 }

@@ -11,7 +11,6 @@ use super::support::{Outcome, done};
 use super::weight::{self, weigh, weigh_text};
 use super::{Call, Function, FunctionError, Param, text};
 use crate::engine::ELEMENT;
-use crate::engine::error::{NO_MISTAKE, RenderError, RenderErrorKind};
 use crate::engine::value::{
     Dict, DictType, Entries, List, ListType, MAX_NESTING, Value, field_name,
 };
@@ -139,7 +138,7 @@ fn from_yaml(call: &mut Call<'_>, text: &str, array: bool) -> Outcome {
     weigh_text(call, text, weight::YAML)?;
     let value = match yaml::parse(text) {
         Ok(value) => value,
-        // Helm hands its error over as a value.
+        // Helm returns its error as a value.
         Err(error) => {
             let words = error.as_helm_says().ok_or_else(|| {
                 FunctionError::new(format!("this engine does not read the text: {error}"))
@@ -230,16 +229,13 @@ fn node(value: &Value, depth: usize) -> Outcome<Node> {
         }
         Value::Object(object) => match object.to_json() {
             Json::String(text) => Node::Text(text),
-            _ => return Err(only_helm(object.type_name())),
+            _ => return Err(unwritten(object.type_name())),
         },
     })
 }
 
-/// What only the helm program can write. Not a message, which functions may swallow.
-fn only_helm(what: &str) -> FunctionError {
-    let message = format!("a {what} is not written as YAML; {NO_MISTAKE}");
-    let error = RenderError::new(RenderErrorKind::Evaluation, message);
-    FunctionError::Render(Box::new(error))
+fn unwritten(kind: &str) -> FunctionError {
+    FunctionError::limit(&format!("a {kind} is not written as YAML"))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

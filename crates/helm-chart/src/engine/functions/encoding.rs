@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::Digest as _;
 
-use super::support::{Outcome, done, utf8};
+use super::support::{Outcome, done};
 use super::{Call, Function, FunctionError, Param, text};
 use crate::engine::octets;
 use crate::engine::value::Value;
@@ -92,7 +92,7 @@ fn b64dec(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let bytes = lenient
         .decode(compact)
         .map_err(|_| FunctionError::new("illegal base64 data"))?;
-    done(call, utf8(bytes)?)
+    done(call, octets::string(bytes))
 }
 
 fn b32enc(bytes: &[u8]) -> String {
@@ -140,5 +140,5 @@ fn b32dec(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
             bits &= (1 << held) - 1;
         }
     }
-    done(call, utf8(bytes)?)
+    done(call, octets::string(bytes))
 }

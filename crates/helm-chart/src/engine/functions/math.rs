@@ -131,8 +131,8 @@ fn divided(arguments: &[Value], operation: fn(i64, i64) -> i64) -> Outcome {
     }
 }
 
-/// `strconv.Atoi`, whose error is dropped: zero for no number, the nearest for one out of range.
-/// `strconv.Atoi`, with what it returns beside an error: the nearest number where the text leaves the range before it stops being one.
+/// `strconv.Atoi`, whose error is dropped. Beside an error it returns the nearest number, if the digits leave the range before
+/// another character follows, and otherwise zero.
 fn atoi(text: &str) -> i64 {
     let negative = text.starts_with('-');
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text).bytes();

@@ -21,7 +21,6 @@
 //! evaluator puts `error calling NAME:` and the position before it.
 //! What is not implemented exactly belongs in `refused.rs` with its reason: the chart is then refused when compiled.
 
-mod authority;
 mod builtin;
 mod cases;
 mod compare;
@@ -51,6 +50,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::LazyLock;
 
+use super::error::{Bound, NO_MISTAKE, RenderError, RenderErrorKind};
 use super::evaluate::State;
 use super::value::{Dict, List, Value};
 use super::{ELEMENT, ENTRY};
@@ -68,13 +68,25 @@ pub enum FunctionError {
     /// The function's own message.
     Message(String),
     /// A template run by the function failed (`include`, `tpl`), or a bound was reached.
-    Render(Box<super::error::RenderError>),
+    Render(Box<RenderError>),
 }
 
 impl FunctionError {
     /// A plain message, worded as Helm words it.
     pub fn new(message: impl Into<String>) -> Self {
         Self::Message(message.into())
+    }
+
+    /// A limit of this engine. It is not a message, because functions may swallow those.
+    pub(super) fn limit(what: &str) -> Self {
+        let message = format!("{what}; {NO_MISTAKE}");
+        let error = RenderError::new(RenderErrorKind::Evaluation, message);
+        Self::Render(Box::new(error))
+    }
+
+    /// A bound that a function would go beyond.
+    pub(super) fn bound(bound: Bound) -> Self {
+        Self::Render(Box::new(RenderError::bound(bound)))
     }
 }
 

@@ -9,7 +9,7 @@ use regex::{Regex, RegexBuilder};
 
 use super::support::Outcome;
 use super::{Call, FunctionError};
-use crate::engine::error::{Bound, RenderError};
+use crate::engine::error::Bound;
 use crate::go_regexp;
 
 /// Limits of the size of a program, in bytes; one that needs more is refused.
@@ -24,7 +24,7 @@ const PROGRAMS: [usize; 7] = [
 ];
 /// What a program may need while it runs.
 const CACHE: usize = 256 << 10;
-/// Levels of groups and repetitions: twice what Go allows, because each is written as up to two.
+/// Levels of groups and repetitions: twice as many as in Go, because the translation writes up to two for one.
 const NEST_LIMIT: u32 = 2500;
 /// Steps of compiling anything at all.
 const COMPILED: usize = 200;
@@ -59,12 +59,8 @@ pub(super) fn compile(call: &mut Call<'_>, text: &Rc<str>, captures: bool) -> Ou
         return Ok(known);
     }
     call.work(pattern_steps(text.len()))?;
-    let translated = if captures {
-        go_regexp::translate(text)
-    } else {
-        go_regexp::translate_uncaptured(text)
-    };
-    let translated = translated.map_err(|error| FunctionError::new(error.to_string()))?;
+    let translated = go_regexp::translate(text, captures)
+        .map_err(|error| FunctionError::new(error.to_string()))?;
     for (index, limit) in PROGRAMS.into_iter().enumerate() {
         call.work(limit / PROGRAM_OF_STEP)?;
         call.charge(limit + CACHE)?;
@@ -90,13 +86,11 @@ pub(super) fn compile(call: &mut Call<'_>, text: &Rc<str>, captures: bool) -> Ou
                 return Ok(pattern);
             }
             Err(regex::Error::CompiledTooBig(_)) => {}
-            // The translation writes nothing that the crate refuses; should it be wrong, the pattern is to blame for nothing.
+            // The crate accepts everything that the translation writes. If it does not, the translation is wrong and not the pattern.
             Err(error) => return Err(FunctionError::new(error.to_string())),
         }
     }
-    Err(FunctionError::Render(Box::new(RenderError::bound(
-        Bound::Size,
-    ))))
+    Err(FunctionError::bound(Bound::Size))
 }
 
 impl Pattern {

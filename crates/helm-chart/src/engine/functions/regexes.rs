@@ -48,23 +48,15 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
 
 /// The pattern, and the text that it is about to look through.
 fn compiled(call: &mut Call<'_>, arguments: &[Value]) -> Outcome<(Rc<Pattern>, Rc<str>)> {
-    looked(call, arguments, false)
-}
-
-fn looked(
-    call: &mut Call<'_>,
-    arguments: &[Value],
-    captures: bool,
-) -> Outcome<(Rc<Pattern>, Rc<str>)> {
     let source = text(arguments, 1);
-    let pattern = compile(call, &text(arguments, 0), captures)?;
+    let pattern = compile(call, &text(arguments, 0), false)?;
     pattern.look(call, &source)?;
     Ok((pattern, source))
 }
 
 fn matches(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let (pattern, source) = match compiled(call, arguments) {
-        // Sprig drops the error of this one.
+        // Sprig drops the error of this function.
         Err(FunctionError::Message(_)) if call.name == "regexMatch" => return Ok(false.into()),
         compiled => compiled?,
     };
@@ -143,26 +135,30 @@ fn replace(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let most = |found: &Captures<'_>| {
         template.len() + template.matches('$').count() * found.get_match().len()
     };
-    let names = compile(call, &text(arguments, 0), true)?;
-    rewrite(call, arguments, most, |found, out| {
-        expand(&template, &names.names, found, out);
+    let pattern = compile(call, &text(arguments, 0), true)?;
+    rewrite(call, arguments, &pattern, most, |found, out| {
+        expand(&template, &pattern.names, found, out);
     })
 }
 
 fn replace_literal(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let literal = text(arguments, 2);
     let most = |_: &Captures<'_>| literal.len();
-    rewrite(call, arguments, most, |_, out| out.push_str(&literal))
+    let pattern = compile(call, &text(arguments, 0), false)?;
+    rewrite(call, arguments, &pattern, most, |_, out| {
+        out.push_str(&literal);
+    })
 }
 
 fn rewrite(
     call: &mut Call<'_>,
     arguments: &[Value],
+    pattern: &Pattern,
     most: impl Fn(&Captures<'_>) -> usize,
     mut write: impl FnMut(&Captures<'_>, &mut String),
 ) -> Outcome {
-    let captures = !call.name.ends_with("Literal");
-    let (pattern, source) = looked(call, arguments, captures)?;
+    let source = text(arguments, 1);
+    pattern.look(call, &source)?;
     let mut out = String::new();
     let mut copied = 0;
     for found in pattern.regex.captures_iter(&source) {
@@ -197,7 +193,7 @@ fn expand(template: &str, names: &[(String, usize)], found: &Captures<'_>, out: 
             && (name == "0" || !name.starts_with('0'));
         let group = match name.parse::<usize>() {
             Ok(index) if numeric => found.get(index),
-            // The first group of that name that took part.
+            // The first group of that name that matched.
             _ => names
                 .iter()
                 .filter(|(known, _)| known == name)

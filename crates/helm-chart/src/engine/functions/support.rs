@@ -25,12 +25,6 @@ pub(super) fn list_of(kind: ListType, items: Vec<Value>) -> Outcome {
     Ok(Value::List(List::new(kind, items)))
 }
 
-/// The string of these bytes.
-#[allow(clippy::unnecessary_wraps)] // the end of many functions
-pub(super) fn utf8(bytes: Vec<u8>) -> Outcome<String> {
-    Ok(octets::string(bytes))
-}
-
 /// What Go's run time says of an index outside of a string or list.
 pub(super) fn out_of_range() -> FunctionError {
     FunctionError::new("runtime error: slice bounds out of range")
@@ -50,7 +44,7 @@ pub(super) fn strval(call: &mut Call<'_>, value: &Value) -> Outcome<String> {
         }
         Value::List(list) if list.kind() == ListType::Bytes => {
             call.charge(list.len())?;
-            utf8(list.bytes())
+            Ok(octets::string(list.bytes()))
         }
         other => printed(call, other),
     }
@@ -226,7 +220,7 @@ pub(in crate::engine) fn parse_float(text: &str) -> Option<f64> {
     Some(signed).filter(|number: &f64| number.is_finite())
 }
 
-/// Whether every underscore stands between digits, of which a base prefix counts as one.
+/// Whether every underscore stands between digits; a base prefix counts as a digit.
 fn underscores_separate(text: &str) -> bool {
     let hexadecimal = text.starts_with("0x");
     let digits = if hexadecimal { &text[2..] } else { text };
@@ -244,8 +238,8 @@ fn underscores_separate(text: &str) -> bool {
     last != '_'
 }
 
-/// The digits after `0x` of a float in hexadecimal, which has an exponent. More digits than a float holds are rounded to even.
-#[allow(clippy::cast_precision_loss)] // it is what rounds
+/// A float from its digits after `0x`, which end in an exponent. More digits than a float holds are rounded to even.
+#[allow(clippy::cast_precision_loss)] // the cast rounds
 fn hexadecimal_float(text: &str) -> Option<f64> {
     let (mantissa, exponent) = text.split_once('p')?;
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -262,7 +256,7 @@ fn hexadecimal_float(text: &str) -> Option<f64> {
         if number >> 100 == 0 {
             number = number * 16 + digit;
         } else {
-            // What is cut off still says on which side of a tie the number lies.
+            // A digit that is cut off still tells on which side of a tie the number lies.
             number |= u128::from(digit != 0);
             exponent += 4;
         }
@@ -270,17 +264,14 @@ fn hexadecimal_float(text: &str) -> Option<f64> {
             exponent -= 4;
         }
     }
-    // In two steps the power of a small number would be rounded twice.
-    let mut float = number as f64;
-    let halves = exponent.clamp(-1200, 1200);
-    if float != 0.0 && exponent < -1200 || float == 0.0 {
+    if number == 0 || exponent < -1200 {
         return Some(0.0);
     }
-    let exact = i32::try_from(halves).ok()?;
+    let exponent = i32::try_from(exponent.min(1200)).ok()?;
     let bits = 128 - i32::try_from(number.leading_zeros()).ok()?;
-    if bits + exact < -1021 {
-        // A number without its full precision: shifted before it is rounded.
-        let shift = u32::try_from(-1074 - exact).ok()?;
+    if bits + exponent < -1021 {
+        // A float this small lacks some of its precision: multiplication would round it twice, so it is shifted.
+        let shift = u32::try_from(-1074 - exponent).ok()?;
         if shift >= 128 {
             return Some(0.0);
         }
@@ -289,8 +280,8 @@ fn hexadecimal_float(text: &str) -> Option<f64> {
         let up = cut > tie || cut == tie && kept & 1 == 1;
         return Some(f64::from_bits(u64::try_from(kept).ok()? + u64::from(up)));
     }
-    float *= 2_f64.powi(exact / 2);
-    Some(float * 2_f64.powi(exact - exact / 2))
+    let half = exponent / 2;
+    Some(number as f64 * 2_f64.powi(half) * 2_f64.powi(exponent - half))
 }
 
 /// `reflect.DeepEqual`.

@@ -45,7 +45,7 @@ pub(super) struct Version {
     pub(super) pre: String,
     metadata: String,
     original: String,
-    /// Whether it is a structure rather than a pointer to one, as what methods return is.
+    /// Whether it is a structure rather than a pointer to one: methods return structures.
     detached: bool,
 }
 
@@ -182,7 +182,7 @@ impl Object for Version {
             ("Patch", []) => Value::Uint64(self.patch),
             ("Prerelease", []) => Value::string(&self.pre),
             ("Metadata", []) => Value::string(&self.metadata),
-            // Methods of the pointer.
+            // Only a pointer has these methods.
             (
                 "Original" | "Compare" | "Equal" | "LessThan" | "GreaterThan" | "LessThanEqual"
                 | "GreaterThanEqual",
@@ -233,7 +233,7 @@ impl Object for Version {
 }
 
 impl Version {
-    /// The next version of a kind.
+    /// The next major, minor or patch version.
     fn increased(&self, name: &str) -> Outcome {
         let plus = |number: u64, what: &str| {
             let message = format!("{what} version increment would overflow uint64");
@@ -244,7 +244,7 @@ impl Version {
         let (major, minor, patch) = match name {
             "IncMajor" => (plus(self.major, "major")?, 0, 0),
             "IncMinor" => (self.major, plus(self.minor, "minor")?, 0),
-            // The version that a pre-release leads to is the next one.
+            // A pre-release is followed by its release.
             _ if !self.pre.is_empty() => (self.major, self.minor, self.patch),
             _ => (self.major, self.minor, plus(self.patch, "patch")?),
         };
@@ -267,17 +267,12 @@ impl Version {
             )));
         };
         let mut changed = self.clone();
-        let part = if name == "SetMetadata" {
-            &mut changed.metadata
+        let (part, mark, what) = if name == "SetMetadata" {
+            (&mut changed.metadata, '+', "metadata")
         } else {
-            &mut changed.pre
+            (&mut changed.pre, '-', "prerelease")
         };
-        text.to_string().clone_into(part);
-        let (mark, what) = if name == "SetMetadata" {
-            ('+', "metadata")
-        } else {
-            ('-', "prerelease")
-        };
+        *part = text.to_string();
         let whole = format!("0.0.0{mark}{text}");
         if !text.is_empty() {
             match Self::parse(&whole) {

@@ -5,11 +5,11 @@
 use super::{Call, FunctionError};
 use crate::engine::evaluate::State;
 use crate::engine::value::{Dict, ListType, MAX_NESTING, Value};
-use crate::engine::{Bound, ELEMENT, ENTRY, RenderError};
+use crate::engine::{Bound, ELEMENT, ENTRY};
 
 /// What a byte of JSON may become in memory when it is parsed: `[[],[],[]` is a list every three bytes.
 pub(super) const JSON: usize = 48;
-/// What a byte of YAML may become before it has a type.
+/// Bytes of memory for a byte of YAML that has no type yet.
 pub(super) const YAML: usize = 32;
 
 /// Accounts for everything in a value, as often as it occurs; for each byte of text in it that of `factor` bytes.
@@ -31,12 +31,11 @@ pub(in crate::engine) fn weigh(
     let mut path = Vec::new();
     while let Some((value, depth)) = pending.pop() {
         if depth > MAX_NESTING {
-            // Helm too refuses what contains itself; the conversion does in its own words.
-            let too_deep = || Box::new(RenderError::bound(Bound::Nesting));
+            // Helm refuses a value that contains itself, too; the conversion does so in its own words.
             return if contains_itself(&path) {
                 Ok(())
             } else {
-                Err(FunctionError::Render(too_deep()))
+                Err(FunctionError::bound(Bound::Nesting))
             };
         }
         path.truncate(depth);
@@ -67,7 +66,7 @@ pub(in crate::engine) fn weigh(
     Ok(())
 }
 
-/// Whether a dictionary lies within itself: only those can be changed after they were made.
+/// Whether a dictionary lies within itself. Lists cannot: they never change once they are made.
 fn contains_itself(path: &[Option<Dict>]) -> bool {
     let mut dicts = path.iter().flatten().enumerate();
     dicts.any(|(index, dict)| {

@@ -10,11 +10,11 @@ pub(super) struct Lexer<'a> {
     pub(super) tokens: Vec<Token<'a>>,
     /// The previous token ended right here and was an operand: another operand needs a space.
     pub(super) joined: bool,
-    /// Where the parser needs other text: offset, length, and what stands there instead.
+    /// Replacements that the parser needs: offset, length and new text.
     pub(super) edits: Vec<(usize, usize, String)>,
 }
 
-/// Words after which the parser wants a space, Go does not.
+/// Words after which the parser wants a space and Go does not.
 const OPENING: [&str; 4] = ["if", "with", "range", "else"];
 
 impl<'a> Lexer<'a> {
@@ -84,7 +84,7 @@ impl<'a> Lexer<'a> {
         follows && (after.starts_with(')') || after.starts_with("}}") || after.starts_with("-}}"))
     }
 
-    /// Lets an operand follow without a space, which the parser then finds there.
+    /// Lets an operand follow without a space, and adds the space for the parser.
     fn part(&mut self) {
         self.edits.push((self.position, 0, " ".to_owned()));
         self.joined = false;
@@ -135,7 +135,7 @@ impl<'a> Lexer<'a> {
         Err(self.fail("unterminated quoted string or character constant"))
     }
 
-    /// Has the parser read bytes beyond ASCII as what stands for them.
+    /// Gives the parser the characters that stand for bytes beyond ASCII.
     fn high_bytes(&mut self, literal: &str) {
         let mut at = 1;
         while let Some(found) = literal[at..].find('\\') {
@@ -148,7 +148,7 @@ impl<'a> Lexer<'a> {
             let length = 4;
             at = escape + length;
             if literal.starts_with('\'') {
-                // More than one character is no constant; the parser says so.
+                // The parser refuses a constant of more than one character.
                 if literal.len() != length + 2 {
                     return;
                 }
@@ -163,7 +163,7 @@ impl<'a> Lexer<'a> {
 
     fn string(&mut self, text: &'a str) -> Result<(), SyntaxError> {
         self.operand(Token::Quoted(text))?;
-        // The name of a template is no operand.
+        // The name of a template is not an operand.
         if matches!(self.tokens[..], [Token::Word("template" | "block"), _]) {
             self.part();
         }
@@ -229,7 +229,7 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Whether a text begins with a keyword to which a field or parenthesis is joined.
+/// Whether a text begins with this keyword, and a field or parenthesis right behind it.
 fn opens(text: &str, word: &str) -> bool {
     text.strip_prefix(word)
         .is_some_and(|rest| rest.starts_with(['.', '(']))

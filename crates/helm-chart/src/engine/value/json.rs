@@ -5,7 +5,6 @@ use std::rc::Rc;
 use serde_json::Value as Json;
 
 use super::{DictType, ListType, MAX_NESTING, Value};
-use crate::engine::error::{NO_MISTAKE, RenderError, RenderErrorKind};
 use crate::engine::functions::FunctionError;
 use crate::engine::octets;
 
@@ -36,7 +35,7 @@ impl Value {
         self.to_json_at(0, false)
     }
 
-    /// The same for who writes it as JSON, where the fields of structures keep their order: they are marked, see [`field_name`].
+    /// The same for writing JSON, where the fields of structures keep their order: each is marked, see [`field_name`].
     ///
     /// # Errors
     /// As [`Value::to_json`].
@@ -97,14 +96,12 @@ impl Value {
                 }
                 json => json,
             },
-            // Not a message, which functions may swallow.
             Self::Object(object) => {
-                let message = format!(
-                    "encoding a {} says how the helm program was built; {NO_MISTAKE}",
+                let what = format!(
+                    "encoding a {} says how the helm program was built",
                     object.type_name()
                 );
-                let error = RenderError::new(RenderErrorKind::Evaluation, message);
-                return Err(FunctionError::Render(Box::new(error)));
+                return Err(FunctionError::limit(&what));
             }
         })
     }
@@ -128,7 +125,7 @@ fn float_to_json(value: f64) -> Result<Json, FunctionError> {
     Ok(Json::from(value))
 }
 
-/// The name of a field without the mark that keeps it in its place: a zero byte and a digit.
+/// The name of a field without the zero byte and the digit that keep it in its place.
 pub(in crate::engine) fn field_name(key: &str) -> &str {
     match key.as_bytes() {
         [0, b'0'..=b'9', ..] => &key[2..],

@@ -8,19 +8,19 @@ use serde_json::{Map, Value};
 
 use super::Error;
 use super::compose::{Content, Document, Id, Node};
+use super::parse::NAMESPACE;
 use super::resolve::Scalar;
 use super::shape::Shape;
 use typed::{Typed, float_key, json, typed};
 
-/// Nesting that is read, aliases included: what becomes of it is worked on by recursion. Helm reads ten times as much.
-pub(super) const MAX_DEPTH: usize = 1_000;
+/// Levels that are read, aliases included, because values are processed by recursion. Helm reads ten times as many.
+const MAX_DEPTH: usize = 1_000;
 /// Bytes that a document may take in memory once its aliases are expanded.
 const MAX_SIZE: usize = 128 << 20;
 /// Bytes that a value takes besides its text.
 const SIZE_OF_VALUE: usize = 32;
 /// Bytes that an entry of a map takes besides key and value.
 const SIZE_OF_ENTRY: usize = 40;
-const NAMESPACE: &str = "tag:yaml.org,2002:";
 
 /// A key with its YAML type: `1` and `"1"` are different keys until they become strings.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -90,7 +90,7 @@ struct Decoder<'a> {
     document: &'a Document,
     /// Aliases that are being followed.
     expanding: HashSet<Id>,
-    /// What go-yaml counts: values that were read, and how many of them through an alias.
+    /// Values that were read, and how many of them through an alias, as go-yaml counts them.
     decoded: u64,
     aliased: u64,
     size: usize,
@@ -141,42 +141,44 @@ impl<'a> Decoder<'a> {
                 }
                 Ok(Value::Array(values))
             }
-            Content::Mapping { .. } => {
+            Content::Mapping { at, length } => {
                 let mut entries = Entries::default();
-                self.fill(&node, &mut entries, depth, shape)?;
+                let pairs = self.document.children(at, length);
+                self.fill(pairs, &mut entries, depth, shape)?;
                 Ok(Value::Object(entries.fields))
             }
             Content::Alias(target) => {
-                self.enter(id, &node)?;
-                let value = self.value(target, depth, shape);
-                self.expanding.remove(&id);
-                value
+                self.follow(id, &node, |decoder| decoder.value(target, depth, shape))
             }
         }
     }
 
-    /// Begins to follow an alias; the caller takes it out of `expanding` when it is done.
-    fn enter(&mut self, id: Id, node: &Node) -> Result<(), Error> {
-        if self.expanding.insert(id) {
-            return Ok(());
+    /// Reads the value that an alias stands for.
+    fn follow<T>(
+        &mut self,
+        id: Id,
+        alias: &Node,
+        read: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if !self.expanding.insert(id) {
+            let name = self.document.tag(alias);
+            let problem = format!("anchor '{name}' value contains itself");
+            return Err(go(alias.line, &problem));
         }
-        let name = self.document.tag(node);
-        let problem = format!("anchor '{name}' value contains itself");
-        Err(go(node.line, &problem))
+        let read = read(self);
+        self.expanding.remove(&id);
+        read
     }
 
-    /// A merge key counts where it stands.
+    /// Reads the keys and values of a map. A merge key counts where it stands.
     fn fill(
         &mut self,
-        mapping: &Node,
+        pairs: &[Id],
         into: &mut Entries,
         depth: usize,
         shape: &Shape,
     ) -> Result<(), Error> {
-        let Content::Mapping { at, length } = mapping.content else {
-            return Err(merge_error(mapping));
-        };
-        for pair in self.document.children(at, length).chunks_exact(2) {
+        for pair in pairs.chunks_exact(2) {
             let (key, value) = (pair[0], pair[1]);
             let key_node = self.document.node(key);
             if self.is_merge(&key_node) {
@@ -202,7 +204,7 @@ impl<'a> Decoder<'a> {
         let node = self.document.node(id);
         match node.content {
             Content::Sequence { at, length } => {
-                // The first of a list has the last word.
+                // The first map of a list wins.
                 for item in self.document.children(at, length).iter().rev() {
                     self.merge_map(*item, into, depth, shape)?;
                 }
@@ -221,24 +223,23 @@ impl<'a> Decoder<'a> {
         shape: &Shape,
     ) -> Result<(), Error> {
         let node = self.document.node(id);
-        let Content::Alias(target) = node.content else {
-            if !matches!(node.content, Content::Mapping { .. }) {
-                return Err(merge_error(&node));
-            }
-            self.count(&node, depth)?;
-            return self.fill(&node, into, depth, shape);
+        let (mapping, is_alias) = match node.content {
+            Content::Alias(target) => (self.document.node(target), true),
+            _ => (node, false),
         };
-        let target = self.document.node(target);
-        if !matches!(target.content, Content::Mapping { .. }) {
-            return Err(merge_error(&node));
-        }
+        let Content::Mapping { at, length } = mapping.content else {
+            let problem = "map merge requires map or sequence of maps as the value";
+            return Err(go(node.line, problem));
+        };
+        let pairs = self.document.children(at, length);
         self.count(&node, depth)?;
-        self.enter(id, &node)?;
-        let merged = self
-            .count(&target, depth)
-            .and_then(|()| self.fill(&target, into, depth, shape));
-        self.expanding.remove(&id);
-        merged
+        if !is_alias {
+            return self.fill(pairs, into, depth, shape);
+        }
+        self.follow(id, &node, |decoder| {
+            decoder.count(&mapping, depth)?;
+            decoder.fill(pairs, into, depth, shape)
+        })
     }
 
     fn key(&mut self, id: Id, depth: usize) -> Result<(String, KeyType), Error> {
@@ -252,10 +253,7 @@ impl<'a> Decoder<'a> {
                 let message = "invalid map key: it must be a scalar".to_owned();
                 return Err(Error::ours(at(node.line), message));
             };
-            self.enter(id, &node)?;
-            let key = self.key(target, depth);
-            self.expanding.remove(&id);
-            return key;
+            return self.follow(id, &node, |decoder| decoder.key(target, depth));
         };
         match self.typed(&node)? {
             Typed::Text(text) => Ok((text.into_owned(), KeyType::Text)),
@@ -305,7 +303,7 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// The part of a document of that many values that may come from aliases, by go-yaml.
+/// The share of values that may come from aliases in a document of that many values, as in go-yaml.
 #[allow(clippy::cast_precision_loss)]
 fn allowed_ratio(decoded: u64) -> f64 {
     const FROM: u64 = 400_000;
@@ -315,11 +313,4 @@ fn allowed_ratio(decoded: u64) -> f64 {
         TO.. => 0.10,
         _ => 0.99 - 0.89 * ((decoded - FROM) as f64 / (TO - FROM) as f64),
     }
-}
-
-fn merge_error(node: &Node) -> Error {
-    go(
-        node.line,
-        "map merge requires map or sequence of maps as the value",
-    )
 }

@@ -10,10 +10,12 @@ use serde_json::{Number, Value};
 use super::super::Error;
 use super::super::compose::Node;
 use super::super::number::{float_text, float32_text};
+use super::super::parse::NAMESPACE;
 use super::super::resolve::{self, Scalar};
-use super::{NAMESPACE, at, go};
+use super::{at, go};
+use crate::text::replaced;
 
-/// As Go's, which does not mind bits that are left over.
+/// Go's base 64, which accepts bits that are left over.
 const BASE_64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
@@ -53,7 +55,7 @@ pub(super) fn typed<'a>(
             let bytes = BASE_64
                 .decode(text.replace(['\n', '\r'], ""))
                 .map_err(|_| go(line, "!!binary value contains invalid base64 data"))?;
-            return Ok(Typed::Text(Cow::Owned(lossy(&bytes))));
+            return Ok(Typed::Text(Cow::Owned(replaced(&bytes))));
         }
         "" | "timestamp" => resolve::plain(text),
         "bool" | "int" | "float" | "null" => match resolve::plain(text) {
@@ -87,17 +89,7 @@ pub(super) fn typed<'a>(
     })
 }
 
-/// Text of bytes, each byte that is not UTF-8 replaced on its own, as Go's JSON encoder does.
-fn lossy(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        text.extend(chunk.invalid().iter().map(|_| '\u{fffd}'));
-    }
-    text
-}
-
-/// A scalar as JSON; where text is wanted, numbers and truth values are text, floats with the digits of a `float32`.
+/// A scalar as JSON. Where text is wanted, numbers and truth values become text, and floats have the digits of a `float32`.
 pub(super) fn json(node: &Node, typed: Typed<'_>, wants_text: bool) -> Result<Value, Error> {
     #[allow(clippy::cast_precision_loss)]
     Ok(match typed {

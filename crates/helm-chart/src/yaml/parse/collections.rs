@@ -13,19 +13,20 @@ impl Parser<'_> {
         Ok((event, mark))
     }
 
+    /// An error of the innermost collection.
+    fn misplaced(&mut self, problem: &str) -> Error {
+        let context = self.marks.pop();
+        self.error(problem, context)
+    }
+
     pub(super) fn block_sequence(&mut self) -> Next {
-        let mark = self.mark()?;
         match self.kind()? {
             Kind::BlockEntry => {
-                self.scanner.take();
                 let absent = |kind: &Kind| matches!(kind, Kind::BlockEntry | Kind::BlockEnd);
-                self.node_or_empty(State::BlockSequence, false, absent, false, Some(mark))
+                self.node_behind(State::BlockSequence, absent)
             }
             Kind::BlockEnd => self.end(Event::SequenceEnd),
-            _ => {
-                let context = self.marks.pop();
-                Err(self.error("did not find expected '-' indicator", context))
-            }
+            _ => Err(self.misplaced("did not find expected '-' indicator")),
         }
     }
 
@@ -35,28 +36,20 @@ impl Parser<'_> {
             self.pop();
             return Ok((Event::SequenceEnd, mark));
         }
-        self.scanner.take();
         let absent = |kind: &Kind| {
             matches!(
                 kind,
                 Kind::BlockEntry | Kind::Key | Kind::Value | Kind::BlockEnd
             )
         };
-        self.node_or_empty(State::IndentlessSequence, false, absent, false, Some(mark))
+        self.node_behind(State::IndentlessSequence, absent)
     }
 
     pub(super) fn block_key(&mut self) -> Next {
-        let mark = self.mark()?;
         match self.kind()? {
-            Kind::Key => {
-                self.scanner.take();
-                self.node_or_empty(State::BlockValue, false, ends_entry, true, Some(mark))
-            }
+            Kind::Key => self.node_behind(State::BlockValue, ends_entry),
             Kind::BlockEnd => self.end(Event::MappingEnd),
-            _ => {
-                let context = self.marks.pop();
-                Err(self.error("did not find expected key", context))
-            }
+            _ => Err(self.misplaced("did not find expected key")),
         }
     }
 
@@ -66,19 +59,17 @@ impl Parser<'_> {
             self.state = State::BlockKey;
             return Ok(Self::empty(mark));
         }
-        self.scanner.take();
-        self.node_or_empty(State::BlockKey, false, ends_entry, true, Some(mark))
+        self.node_behind(State::BlockKey, ends_entry)
     }
 
-    /// Goes beyond the comma between entries; `Ok(false)` at the end of the collection.
+    /// Skips the comma between entries. `Ok(false)` at the end of the collection.
     fn entry(&mut self, first: bool, end: &Kind, otherwise: &str) -> Result<bool, Error> {
         if self.kind()? == end {
             return Ok(false);
         }
         if !first {
             if *self.kind()? != Kind::FlowEntry {
-                let context = self.marks.pop();
-                return Err(self.error(otherwise, context));
+                return Err(self.misplaced(otherwise));
             }
             self.scanner.take();
         }
@@ -107,7 +98,7 @@ impl Parser<'_> {
             Kind::Value | Kind::FlowEntry | Kind::FlowSequenceEnd
         );
         if absent {
-            // go-yaml goes beyond the token that says that there is no key.
+            // go-yaml skips the token in place of the key.
             self.scanner.take();
             self.state = State::FlowPairValue;
             return Ok(Self::empty(mark));
@@ -118,9 +109,8 @@ impl Parser<'_> {
 
     pub(super) fn flow_pair_value(&mut self) -> Next {
         if *self.kind()? == Kind::Value {
-            self.scanner.take();
             let absent = |kind: &Kind| matches!(kind, Kind::FlowEntry | Kind::FlowSequenceEnd);
-            return self.node_or_empty(State::FlowPairEnd, true, absent, false, None);
+            return self.node_behind(State::FlowPairEnd, absent);
         }
         self.state = State::FlowPairEnd;
         Ok(Self::empty(self.mark()?))
@@ -132,11 +122,9 @@ impl Parser<'_> {
             return self.end(Event::MappingEnd);
         }
         if *self.kind()? == Kind::Key {
-            self.scanner.take();
             let absent =
                 |kind: &Kind| matches!(kind, Kind::Value | Kind::FlowEntry | Kind::FlowMappingEnd);
-            let next = State::FlowValue { empty: false };
-            return self.node_or_empty(next, true, absent, false, None);
+            return self.node_behind(State::FlowValue { empty: false }, absent);
         }
         self.states.push(State::FlowValue { empty: true });
         self.node(false, false)
@@ -145,9 +133,8 @@ impl Parser<'_> {
     pub(super) fn flow_value(&mut self, empty: bool) -> Next {
         let next = State::FlowKey { first: false };
         if !empty && *self.kind()? == Kind::Value {
-            self.scanner.take();
             let absent = |kind: &Kind| matches!(kind, Kind::FlowEntry | Kind::FlowMappingEnd);
-            return self.node_or_empty(next, true, absent, false, None);
+            return self.node_behind(next, absent);
         }
         self.state = next;
         Ok(Self::empty(self.mark()?))

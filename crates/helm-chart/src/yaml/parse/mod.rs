@@ -5,9 +5,10 @@ mod collections;
 use super::Error;
 use super::scan::{Kind, Mark, Scanner};
 
-const NAMESPACE: &str = "tag:yaml.org,2002:";
+/// What `!!` stands for.
+pub(super) const NAMESPACE: &str = "tag:yaml.org,2002:";
 
-/// What a document consists of, one after the other.
+/// A part of a document.
 #[derive(Debug)]
 pub(super) enum Event {
     StreamEnd,
@@ -16,7 +17,7 @@ pub(super) enum Event {
     Alias(String),
     Scalar {
         text: String,
-        /// Whether the text decides about its type.
+        /// Whether the text decides its type.
         implicit: bool,
         properties: Properties,
     },
@@ -26,7 +27,7 @@ pub(super) enum Event {
     MappingEnd,
 }
 
-/// What stands before a value.
+/// Anchor and tag of a value.
 #[derive(Debug, Default)]
 pub(super) struct Properties {
     pub(super) anchor: Option<String>,
@@ -117,15 +118,10 @@ impl<'a> Parser<'a> {
         self.state = self.states.pop().unwrap_or(State::End);
     }
 
-    /// An error of the grammar at the present token; Go counts its line from 0, and tells the beginning for a first line.
+    /// An error of the grammar at the present token.
     fn error(&mut self, problem: &str, context: Option<Mark>) -> Error {
-        let line = self.mark().unwrap_or_default().line;
-        let go_line = if line == 0 {
-            context.unwrap_or_default().line
-        } else {
-            line
-        };
-        Error::go(Some(line + 1), go_line, problem)
+        let mark = self.mark().unwrap_or_default();
+        error_at(mark, problem, context.unwrap_or_default())
     }
 
     fn empty(mark: Mark) -> (Event, Mark) {
@@ -317,37 +313,37 @@ impl<'a> Parser<'a> {
             let known = self.tags.iter().find(|(known, _)| *known == handle);
             properties.tag = known.map_or(String::new(), |(_, prefix)| format!("{prefix}{suffix}"));
             if properties.tag.is_empty() {
-                let go_line = if mark.line == 0 {
-                    start.line
-                } else {
-                    mark.line
-                };
-                let problem = "found undefined tag handle";
-                return Err(Error::go(Some(mark.line + 1), go_line, problem));
+                return Err(error_at(mark, "found undefined tag handle", start));
             }
         }
         let tagged = !properties.tag.is_empty();
         Ok((properties, tagged))
     }
 
-    /// A value that `next` follows, unless one of those tokens says that there is none.
-    fn node_or_empty(
-        &mut self,
-        next: State,
-        flow: bool,
-        absent: impl Fn(&Kind) -> bool,
-        indentless: bool,
-        mark: Option<Mark>,
-    ) -> Next {
-        if absent(self.kind()?) {
-            let mark = match mark {
-                Some(mark) => mark,
-                None => self.mark()?,
-            };
+    /// Reads the node behind an indicator, which is the present token, and goes on with `next`. The token behind the indicator may
+    /// say that the node is empty.
+    fn node_behind(&mut self, next: State, says_empty: impl Fn(&Kind) -> bool) -> Next {
+        let in_mapping = matches!(next, State::BlockKey | State::BlockValue);
+        let in_block =
+            in_mapping || matches!(next, State::BlockSequence | State::IndentlessSequence);
+        let indicator = self.mark()?;
+        self.scanner.take();
+        if says_empty(self.kind()?) {
+            let mark = if in_block { indicator } else { self.mark()? };
             self.state = next;
             return Ok(Self::empty(mark));
         }
         self.states.push(next);
-        self.node(!flow, indentless)
+        self.node(in_block, in_mapping)
     }
+}
+
+/// An error of the grammar. Go counts its line from 0, and tells the line of the context if that is 0.
+fn error_at(mark: Mark, problem: &str, context: Mark) -> Error {
+    let go_line = if mark.line == 0 {
+        context.line
+    } else {
+        mark.line
+    };
+    Error::go(Some(mark.line + 1), go_line, problem)
 }

@@ -49,7 +49,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// What follows `|` in its line: whether line breaks at the end are kept or dropped, and by how much the text is indented.
+    /// Reads the line of `|`: whether line breaks at the end of the text are kept or dropped, and how far the text is indented.
     fn block_header(&mut self, start: Mark) -> Result<(Option<bool>, isize), Error> {
         self.cursor.skip();
         self.cursor.need(1)?;
@@ -71,16 +71,7 @@ impl Scanner<'_> {
                 chomping = self.chomping();
             }
         }
-        self.cursor.skip_blanks()?;
-        self.cursor.skip_comment()?;
-        if !self.cursor.is_break_or_end(0) {
-            let problem = "did not find expected comment or line break";
-            return Err(self.cursor.error(start, problem));
-        }
-        if self.cursor.is_break(0) {
-            self.cursor.need(2)?;
-            self.cursor.skip_line();
-        }
+        self.cursor.finish_line(start)?;
         Ok((chomping, increment))
     }
 
@@ -94,7 +85,7 @@ impl Scanner<'_> {
         Some(keep)
     }
 
-    /// Blank lines of a block, and its indentation where that is still 0: it is not known.
+    /// Reads blank lines of a block, and finds its indentation where that is still 0.
     fn block_breaks(
         &mut self,
         indent: &mut isize,

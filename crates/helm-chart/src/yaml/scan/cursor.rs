@@ -1,7 +1,7 @@
 //! The place in the text where the scanner stands. Pure.
 //!
 //! go-yaml reads ahead in pieces of 512 bytes and refuses a forbidden character as soon as its piece is read, so the pieces are
-//! the same here: which of two errors is told depends on them.
+//! the same here: they decide which of two errors is reported.
 
 use super::super::Error;
 
@@ -81,14 +81,14 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// The byte `offset` bytes on; NUL beyond the end.
+    /// The byte at this distance; NUL beyond the end.
     #[inline]
     pub(super) fn byte(&self, offset: usize) -> u8 {
         let bytes = self.text.as_bytes();
         bytes.get(self.at + offset).copied().unwrap_or(0)
     }
 
-    /// Whether the text that go-yaml holds begins with a byte order mark; it never asks about the place where it stands.
+    /// Whether the text that go-yaml holds in memory begins with a byte order mark. It does not look at the place where it stands.
     pub(super) fn holds_mark(&self) -> bool {
         self.text.as_bytes()[self.held_from..].starts_with("\u{feff}".as_bytes())
     }
@@ -133,7 +133,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Whether a line holds nothing but `---` or `...` and what may follow it.
+    /// Whether a line begins with `---` or `...` and white space.
     pub(super) fn is_document_indicator(&self) -> bool {
         let dashes = (0..3).all(|offset| self.byte(offset) == b'-');
         let points = (0..3).all(|offset| self.byte(offset) == b'.');
@@ -170,22 +170,19 @@ impl<'a> Cursor<'a> {
         self.skip();
     }
 
-    /// Goes beyond a line break, if there is one.
-    pub(super) fn skip_line(&mut self) {
-        self.read_line(&mut String::new());
+    /// Copies a line break, if there is one.
+    pub(super) fn read_line(&mut self, into: &mut String) {
+        into.push_str(self.skip_line());
     }
 
-    /// Copies a line break: each but the two of Unicode becomes a line feed.
-    pub(super) fn read_line(&mut self, into: &mut String) {
+    /// Skips a line break, if there is one. Returns it as a line feed, unless it is one of the two line breaks of Unicode.
+    pub(super) fn skip_line(&mut self) -> &'a str {
         let mut width = self.break_width(0);
-        if width == 0 {
-            return;
-        }
-        if width == 3 {
-            into.push_str(&self.text[self.at..self.at + width]);
-        } else {
-            into.push('\n');
-        }
+        let counts_as = match width {
+            0 => return "",
+            3 => &self.text[self.at..self.at + width],
+            _ => "\n",
+        };
         if self.byte(0) == b'\r' && self.byte(1) == b'\n' {
             width = 2;
             self.mark.index += 1;
@@ -196,9 +193,10 @@ impl<'a> Cursor<'a> {
         self.mark.column = 0;
         self.mark.line += 1;
         self.unread = self.unread.saturating_sub(1);
+        counts_as
     }
 
-    /// Goes beyond blanks.
+    /// Skips blanks.
     pub(super) fn skip_blanks(&mut self) -> Result<(), Error> {
         self.need(1)?;
         while self.is_blank(0) {
@@ -208,13 +206,27 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Goes beyond a comment, up to its line break.
+    /// Skips a comment, up to its line break.
     pub(super) fn skip_comment(&mut self) -> Result<(), Error> {
         if self.byte(0) == b'#' {
             while !self.is_break_or_end(0) {
                 self.skip();
                 self.need(1)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Skips the rest of a line, which may hold blanks and a comment.
+    pub(super) fn finish_line(&mut self, context: Mark) -> Result<(), Error> {
+        self.skip_blanks()?;
+        self.skip_comment()?;
+        if !self.is_break_or_end(0) {
+            return Err(self.error(context, "did not find expected comment or line break"));
+        }
+        if self.is_break(0) {
+            self.need(2)?;
+            self.skip_line();
         }
         Ok(())
     }

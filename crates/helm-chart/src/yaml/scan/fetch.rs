@@ -4,7 +4,7 @@ use super::super::Error;
 use super::{Kind, Scanner, SimpleKey, column};
 
 impl Scanner<'_> {
-    /// Makes the tokens that the next characters are.
+    /// Makes the next tokens.
     pub(super) fn fetch_next(&mut self) -> Result<(), Error> {
         self.cursor.need(1)?;
         self.skip_to_token()?;
@@ -14,9 +14,7 @@ impl Scanner<'_> {
             return self.stream_end();
         }
         if self.cursor.mark.column == 0 && self.cursor.byte(0) == b'%' {
-            self.unroll_indent(-1);
-            self.remove_simple_key()?;
-            self.simple_key_allowed = false;
+            self.end_blocks()?;
             return self.directive();
         }
         if self.cursor.is_document_indicator() {
@@ -75,10 +73,16 @@ impl Scanner<'_> {
             self.cursor.mark.column = 0;
             self.cursor.mark.line += 1;
         }
+        self.end_blocks()?;
+        self.push(self.cursor.mark, Kind::StreamEnd);
+        Ok(())
+    }
+
+    /// Closes all blocks, and forgets the key that may have begun.
+    fn end_blocks(&mut self) -> Result<(), Error> {
         self.unroll_indent(-1);
         self.remove_simple_key()?;
         self.simple_key_allowed = false;
-        self.push(self.cursor.mark, Kind::StreamEnd);
         Ok(())
     }
 
@@ -88,9 +92,7 @@ impl Scanner<'_> {
         } else {
             Kind::DocumentEnd
         };
-        self.unroll_indent(-1);
-        self.remove_simple_key()?;
-        self.simple_key_allowed = false;
+        self.end_blocks()?;
         let mark = self.cursor.mark;
         (0..3).for_each(|_| self.cursor.skip());
         self.push(mark, kind);
@@ -125,12 +127,8 @@ impl Scanner<'_> {
     }
 
     fn block_entry(&mut self) -> Result<(), Error> {
-        if self.flow == 0 {
-            self.begin_block(
-                Kind::BlockSequenceStart,
-                "block sequence entries are not allowed in this context",
-            )?;
-        }
+        let refusal = "block sequence entries are not allowed in this context";
+        self.begin_block(Kind::BlockSequenceStart, refusal)?;
         self.remove_simple_key()?;
         self.simple_key_allowed = true;
         self.indicator(Kind::BlockEntry);
@@ -138,12 +136,8 @@ impl Scanner<'_> {
     }
 
     fn key(&mut self) -> Result<(), Error> {
-        if self.flow == 0 {
-            self.begin_block(
-                Kind::BlockMappingStart,
-                "mapping keys are not allowed in this context",
-            )?;
-        }
+        let refusal = "mapping keys are not allowed in this context";
+        self.begin_block(Kind::BlockMappingStart, refusal)?;
         self.remove_simple_key()?;
         self.simple_key_allowed = self.flow == 0;
         self.indicator(Kind::Key);
@@ -160,27 +154,27 @@ impl Scanner<'_> {
             self.simple_keys_by_token.remove(&token);
             self.simple_key_allowed = false;
         } else {
-            if self.flow == 0 {
-                self.begin_block(
-                    Kind::BlockMappingStart,
-                    "mapping values are not allowed in this context",
-                )?;
-            }
+            let refusal = "mapping values are not allowed in this context";
+            self.begin_block(Kind::BlockMappingStart, refusal)?;
             self.simple_key_allowed = self.flow == 0;
         }
         self.indicator(Kind::Value);
         Ok(())
     }
 
-    fn begin_block(&mut self, kind: Kind, otherwise: &str) -> Result<(), Error> {
+    /// Opens a block for an indicator outside of brackets, or refuses the indicator where no block can begin.
+    fn begin_block(&mut self, kind: Kind, refusal: &str) -> Result<(), Error> {
         let mark = self.cursor.mark;
+        if self.flow > 0 {
+            return Ok(());
+        }
         if !self.simple_key_allowed {
-            return Err(self.cursor.error(mark, otherwise));
+            return Err(self.cursor.error(mark, refusal));
         }
         self.roll_indent(mark.column, None, mark, kind)
     }
 
-    /// Goes beyond spaces, comments and line breaks. Tabs count as spaces where no block can begin.
+    /// Skips spaces, comments and line breaks. Tabs count as spaces where no block can begin.
     fn skip_to_token(&mut self) -> Result<(), Error> {
         loop {
             self.cursor.need(1)?;

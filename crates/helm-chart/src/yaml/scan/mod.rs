@@ -1,6 +1,6 @@
 //! From text to tokens, as go-yaml 2 does it: YAML 1.1 with the liberties that it takes. Pure.
 //!
-//! Function by function the scanner of go-yaml, because every liberty is read by somebody's chart: text continued at the
+//! This is the scanner of go-yaml, function by function, because some chart relies on every liberty: text continued at the
 //! indentation of its key, `{x:}`, anchors before a colon, tabs, Unicode's line breaks.
 
 mod block;
@@ -15,7 +15,7 @@ use super::Error;
 use cursor::Cursor;
 pub(super) use cursor::Mark;
 
-/// Brackets, and indented blocks, within each other.
+/// Levels of brackets, and levels of indented blocks.
 const MAX_NESTING: usize = 10_000;
 /// The longest key, in characters.
 const MAX_KEY: usize = 1024;
@@ -27,7 +27,7 @@ pub(super) struct Token {
     pub(super) kind: Kind,
 }
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     StreamEnd,
@@ -56,7 +56,7 @@ pub(super) enum Kind {
     Scalar(String, bool),
 }
 
-/// Where a key may have begun that is known by the `:` after it only.
+/// A place where a key may have begun: only the `:` behind a key tells.
 #[derive(Clone, Copy, Default)]
 struct SimpleKey {
     possible: bool,
@@ -102,7 +102,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The next token, which stays.
+    /// Shows the next token.
     pub(super) fn peek(&mut self) -> Result<&Token, Error> {
         if !self.available {
             self.fetch_more()?;

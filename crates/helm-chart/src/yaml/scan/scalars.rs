@@ -1,4 +1,4 @@
-//! Texts on their own: in quotes, and plain. Pure.
+//! Texts in quotes, and plain texts. Pure.
 
 use super::super::Error;
 use super::{Kind, Mark, Scanner, column};
@@ -17,7 +17,7 @@ struct Gap {
 }
 
 impl Gap {
-    /// Writes the gap as it counts within a text: one line break is a space.
+    /// Folds the gap into a text: a single line break becomes a space.
     fn fold_into(&mut self, text: &mut String) {
         if !self.breaks {
             text.push_str(&self.blanks);
@@ -32,7 +32,7 @@ impl Gap {
         self.clear();
     }
 
-    /// Forgets what it was. What an unfinished gap leaves behind belongs to the next one.
+    /// Forgets the blanks or the line breaks that were folded. As in go-yaml, the others stay for the next gap.
     fn clear(&mut self) {
         if self.breaks {
             self.first.clear();
@@ -154,7 +154,7 @@ impl Scanner<'_> {
         Ok(character)
     }
 
-    /// White space within a text; `indented` refuses tabs before that column, with the place where the text began.
+    /// Reads white space within a text. `indented` refuses tabs before its column, and holds the place where the text began.
     fn gap(&mut self, gap: &mut Gap, indented: Option<(isize, Mark)>) -> Result<(), Error> {
         loop {
             if self.cursor.is_blank(0) {

@@ -29,16 +29,7 @@ impl Scanner<'_> {
             "TAG" => self.tag_directive(start)?,
             _ => return Err(self.cursor.error(start, "found unknown directive name")),
         };
-        self.cursor.skip_blanks()?;
-        self.cursor.skip_comment()?;
-        if !self.cursor.is_break_or_end(0) {
-            let problem = "did not find expected comment or line break";
-            return Err(self.cursor.error(start, problem));
-        }
-        if self.cursor.is_break(0) {
-            self.cursor.need(2)?;
-            self.cursor.skip_line();
-        }
+        self.cursor.finish_line(start)?;
         self.push(start, kind);
         Ok(())
     }
@@ -102,7 +93,7 @@ impl Scanner<'_> {
         Ok(Kind::TagDirective(handle, prefix))
     }
 
-    /// `&name` or `*name`. A name ends at a `:`, which then begins the text.
+    /// `&name` or `*name`. A `:` ends the name and begins the text.
     pub(super) fn anchor(&mut self, kind: impl Fn(String) -> Kind) -> Result<(), Error> {
         self.save_simple_key()?;
         self.simple_key_allowed = false;
@@ -203,7 +194,7 @@ impl Scanner<'_> {
         Ok(String::from_utf8_lossy(&uri).into_owned())
     }
 
-    /// One character as the escapes of its bytes.
+    /// One character, whose bytes are escaped.
     fn uri_escapes(&mut self, start: Mark, uri: &mut Vec<u8>) -> Result<(), Error> {
         let mut left = None;
         while left != Some(0) {

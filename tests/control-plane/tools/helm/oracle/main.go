@@ -1,7 +1,7 @@
-// Oracle answers for Helm: what its libraries make of texts, templates, charts and schemas, thousands in one process.
+// Oracle answers for Helm: it asks Helm's libraries about texts, templates, charts and schemas, thousands in one process.
 //
 //	oracle suites    prints the cases of the test suites in the Go distribution and in Helm's modules, with Helm's answers
-//	oracle mutations SEED COUNT    changes texts of the YAML suites by chance
+//	oracle mutations SEED COUNT    prints cases of random schemas, and of random changes of texts of the YAML suites, with Helm's answers
 //	oracle answer    reads cases, one JSON object a line, and prints them with Helm's answers
 package main
 
@@ -48,7 +48,7 @@ type Case struct {
 	Error  string  `json:"error,omitempty"`
 }
 
-// Time after which a case counts as failed: some of a suite's templates never end.
+// A case counts as failed after this time: some templates of the suites never end.
 const (
 	patience = 5 * time.Second
 	tooLong  = "takes too long"
@@ -62,8 +62,8 @@ func main() {
 	encoder.SetEscapeHTML(false)
 	print := func(c Case) {
 		c.answer()
-		// What is chance with Helm (addresses in memory, the order of maps) is not asked.
-		if again := c; c.Op == "template" && (address.MatchString(text(c)) || again.again()) {
+		// Answers that Helm leaves to chance (addresses in memory, the order of maps) are not printed.
+		if c.Op == "template" && (address.MatchString(text(c)) || c.again()) {
 			return
 		}
 		if err := encoder.Encode(c); err != nil {
@@ -74,15 +74,7 @@ func main() {
 	case len(os.Args) == 2 && os.Args[1] == "suites":
 		suites(print)
 	case len(os.Args) == 4 && os.Args[1] == "mutations":
-		seed, err := strconv.ParseUint(os.Args[2], 10, 64)
-		if err != nil {
-			panic(err)
-		}
-		count, err := strconv.Atoi(os.Args[3])
-		if err != nil {
-			panic(err)
-		}
-		mutations(print, seed, count)
+		mutations(print, must(strconv.ParseUint(os.Args[2], 10, 64)), must(strconv.Atoi(os.Args[3])))
 	case len(os.Args) == 2 && os.Args[1] == "answer":
 		decoder := json.NewDecoder(bufio.NewReader(os.Stdin))
 		for {
@@ -100,7 +92,15 @@ func main() {
 	}
 }
 
-// address is one in memory.
+// must returns the value. An error would be a mistake in this program or its use.
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+// address matches an address in memory.
 var address = regexp.MustCompile("0x[0-9a-f]{8,}|0xc[0-9a-f]+")
 
 func text(c Case) string {
@@ -110,7 +110,7 @@ func text(c Case) string {
 	return *c.Output
 }
 
-// again tells whether another answer is not the same.
+// again tells whether a second answer differs from the first.
 func (c Case) again() bool {
 	output, err := c.Output, c.Error
 	if err == tooLong {

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// What YAML gives a meaning to.
+// fragments are texts that mean something in YAML.
 var fragments = []string{
 	": ", ":", "- ", "-", "\n", "\n  ", " ", "\t", "\r\n", "\r", "[", "]", "{", "}", ",", "#", " #", "&a", "&a ", "*a", "*a ", "!!str ", "!!int ", "!!float ",
 	"!!binary ", "!t ", "! ", "'", "\"", "|", "|-\n", "|+2\n", ">", "> \n", "? ", "?", "---\n", "--- ", "...\n", "\u2028", "\u0085", "\u00a0", "\ufeff", "\ufffd", "é",
@@ -14,7 +14,7 @@ var fragments = []string{
 	"2001-01-01", "12:30:00", "@", "`", "%", "=", "/", "a", "b: 1\n", "\x01", "😀", "%41", "!<x> ", ".inf", ".nan",
 }
 
-// mutations asks about schemas by chance, and about texts of the YAML suites after some changes by chance.
+// mutations asks about random schemas, and about texts of the YAML suites after random changes.
 func mutations(ask func(Case), seed uint64, count int) {
 	chanceSchemas(ask, seed, count/4)
 	chance := rand.New(rand.NewPCG(seed, 0))
@@ -47,7 +47,7 @@ func mutations(ask func(Case), seed uint64, count int) {
 		}
 		read := Case{Suite: "mutations", Op: "yaml", Text: string(text)}
 		ask(read)
-		written, _ := json.Marshal(map[string]string{"v": string(text)})
+		written := must(json.Marshal(map[string]string{"v": string(text)}))
 		ask(Case{Suite: "mutations", Op: "template", Text: "{{ toYaml .Values }}|{{ toYamlPretty .Values }}|{{ toJson .Values }}", Values: written})
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// Texts that some pattern or format takes, and others that are nearly such.
+// texts are texts that some pattern or format accepts, and others that it nearly accepts.
 var texts = []string{
 	"", "a", "abc", "A", "é", "x y", "\v", " ", "\n", "1", "foo", "foobar", "bar1", "%", "aGk=", "{}", "a/b", "a@b.c", "a@b", "\"a b\"@x.org", "a..b@c", "a@[1.2.3.4]",
 	"a@[IPv6:::1]", "example.", "example.org", "-a.org", "a_b.org", "1.2.3.4", "01.2.3.4", "+1.2.3.4", "256.1.1.1", "::1", "fe80::1%eth0", "1::2::3", "::ffff:1.2.3.4",
@@ -40,7 +40,7 @@ type generator struct{ *rand.Rand }
 
 func pick[T any](g generator, of []T) T { return of[g.IntN(len(of))] }
 
-// value is a value of JSON.
+// value makes a random JSON value.
 func (g generator) value(depth int) any {
 	switch kind := g.IntN(9); {
 	case kind == 0:
@@ -174,7 +174,7 @@ func (g generator) schema(depth int) any {
 	return schema
 }
 
-// chanceSchemas asks about schemas and values by chance.
+// chanceSchemas asks about random schemas and values.
 func chanceSchemas(ask func(Case), seed uint64, count int) {
 	g := generator{rand.New(rand.NewPCG(seed, 1))}
 	for range count {
@@ -187,16 +187,10 @@ func chanceSchemas(ask func(Case), seed uint64, count int) {
 			root["$defs"] = map[string]any{"a": g.schema(1), "b": named, "c": map[string]any{"$anchor": "anchor", "type": "string"}}
 			root["definitions"] = map[string]any{"a": g.schema(1), "d": map[string]any{"$id": "#anchor", "type": "string"}}
 		}
-		text, err := json.Marshal(root)
-		if err != nil {
-			panic(err)
-		}
+		text := string(must(json.Marshal(root)))
 		for range 4 {
-			values, err := json.Marshal(map[string]any{"v": g.value(2)})
-			if err != nil {
-				panic(err)
-			}
-			ask(Case{Suite: "schemas", Op: "schema", Text: string(text), Values: values})
+			values := must(json.Marshal(map[string]any{"v": g.value(2)}))
+			ask(Case{Suite: "schemas", Op: "schema", Text: text, Values: values})
 		}
 	}
 }
@@ -222,7 +216,7 @@ func schemas(ask func(Case), folder string) {
 			if len(group.Schema) == 0 {
 				continue
 			}
-			// Values are an object: the schema is the one of a value in it.
+			// Values are an object, so the schema is used for a value in it.
 			wrapped := fmt.Sprintf(`{"properties":{"v":%s}}`, group.Schema)
 			var head struct {
 				Schema string `json:"$schema"`

@@ -20,10 +20,9 @@ func moduleFolder(path string) string {
 	return strings.TrimSpace(run("go", "list", "-m", "-f", "{{.Dir}}", path))
 }
 
-// suites makes cases of the tests of others: each text in their sources that looks like a question.
+// suites makes a case of each text in the tests of Go and of Helm's modules that looks like a template, YAML or a schema.
 func suites(ask func(Case)) {
 	root := strings.TrimSpace(run("go", "env", "GOROOT"))
-	module := moduleFolder
 	templates := func(suite string, folders ...string) {
 		for _, folder := range folders {
 			for _, text := range literals(folder) {
@@ -34,12 +33,12 @@ func suites(ask func(Case)) {
 		}
 	}
 	templates("text/template", root+"/src/text/template", root+"/src/text/template/parse")
-	templates("sprig", module("github.com/Masterminds/sprig/v3"))
-	helm := module("helm.sh/helm/v4")
+	templates("sprig", moduleFolder("github.com/Masterminds/sprig/v3"))
+	helm := moduleFolder("helm.sh/helm/v4")
 	templates("helm", helm+"/pkg/engine", helm+"/pkg/chart/common/util", helm+"/pkg/chart/v2/util")
 
 	for _, suite := range yamlModules {
-		for _, text := range literals(module(suite)) {
+		for _, text := range literals(moduleFolder(suite)) {
 			read := Case{Suite: suite, Op: "yaml", Text: text}
 			ask(read)
 			read.answer()
@@ -53,20 +52,16 @@ func suites(ask func(Case)) {
 			}
 		}
 	}
-	fromTables(ask, "semver", module("github.com/Masterminds/semver/v3"), versions)
+	fromTables(ask, "semver", moduleFolder("github.com/Masterminds/semver/v3"), versions)
 	fromTables(ask, "net/url", root+"/src/net/url", addresses)
 	fromTables(ask, "strconv", root+"/src/strconv", numbers)
-	schemas(ask, module("github.com/santhosh-tekuri/jsonschema/v6")+"/testdata")
+	schemas(ask, moduleFolder("github.com/santhosh-tekuri/jsonschema/v6")+"/testdata")
 }
 
 func run(name string, arguments ...string) string {
 	command := exec.Command(name, arguments...)
 	command.Stderr = os.Stderr
-	output, err := command.Output()
-	if err != nil {
-		panic(err)
-	}
-	return string(output)
+	return string(must(command.Output()))
 }
 
 // literals are the texts in the tests of a folder, each once, in order.
@@ -89,10 +84,7 @@ func walk(folder string, visit func(ast.Node)) {
 		panic(fmt.Sprintf("no tests in %s: %v", folder, err))
 	}
 	for _, file := range files {
-		tree, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
-		if err != nil {
-			panic(err)
-		}
+		tree := must(parser.ParseFile(token.NewFileSet(), file, nil, 0))
 		ast.Inspect(tree, func(node ast.Node) bool {
 			if _, is := node.(*ast.ImportSpec); is {
 				return false
@@ -149,16 +141,14 @@ func fromTables(ask func(Case), suite, folder string, questions func(row []strin
 	})
 }
 
-func quoted(text string) string { return strconv.Quote(text) }
-
 func versions(row []string) []string {
 	var questions []string
 	for _, text := range row {
-		questions = append(questions, fmt.Sprintf(`{{ semver %s }}`, quoted(text)))
-		questions = append(questions, fmt.Sprintf(`{{ $v := semver %s }}{{ $v.Major }} {{ $v.Minor }} {{ $v.Patch }} {{ $v.Prerelease }} {{ $v.Metadata }} {{ $v.Original }}`, quoted(text)))
+		questions = append(questions, fmt.Sprintf(`{{ semver %q }}`, text))
+		questions = append(questions, fmt.Sprintf(`{{ $v := semver %q }}{{ $v.Major }} {{ $v.Minor }} {{ $v.Patch }} {{ $v.Prerelease }} {{ $v.Metadata }} {{ $v.Original }}`, text))
 	}
 	for index := 1; index < len(row); index++ {
-		questions = append(questions, fmt.Sprintf(`{{ semverCompare %s %s }}`, quoted(row[index-1]), quoted(row[index])))
+		questions = append(questions, fmt.Sprintf(`{{ semverCompare %q %q }}`, row[index-1], row[index]))
 	}
 	return questions
 }
@@ -166,8 +156,8 @@ func versions(row []string) []string {
 func addresses(row []string) []string {
 	var questions []string
 	for _, text := range row {
-		questions = append(questions, fmt.Sprintf(`{{ urlParse %s | toJson }}`, quoted(text)))
-		questions = append(questions, fmt.Sprintf(`{{ urlParse %s | urlJoin }}`, quoted(text)))
+		questions = append(questions, fmt.Sprintf(`{{ urlParse %q | toJson }}`, text))
+		questions = append(questions, fmt.Sprintf(`{{ urlParse %q | urlJoin }}`, text))
 	}
 	return questions
 }
@@ -176,7 +166,7 @@ func numbers(row []string) []string {
 	var questions []string
 	for _, text := range row {
 		for _, function := range []string{"int", "int64", "float64", "atoi", "toDecimal", "quote", "toJson"} {
-			questions = append(questions, fmt.Sprintf(`{{ %s %s }}`, function, quoted(text)))
+			questions = append(questions, fmt.Sprintf(`{{ %s %q }}`, function, text))
 		}
 	}
 	return questions

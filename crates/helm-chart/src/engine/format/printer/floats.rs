@@ -63,7 +63,7 @@ fn float_name(float: f64) -> String {
     if float.is_nan() { "NaN" } else { "Inf" }.to_owned()
 }
 
-/// `#`: a decimal point, and the zeros at the end that it would otherwise lack.
+/// `#`: with a decimal point, and with the trailing zeros that are otherwise left out.
 fn pointed(text: &str, verb: char, precision: Option<usize>) -> String {
     let hexadecimal = matches!(verb, 'x' | 'X');
     let counted = matches!(verb, 'v' | 'g' | 'G' | 'x');

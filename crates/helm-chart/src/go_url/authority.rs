@@ -1,18 +1,18 @@
-//! User information and host of a URL, as Go's `net/url` reads them. Pure; used by `urls.rs`.
+//! User information and host of an address. Pure.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::support::{Outcome, utf8};
-use super::urls::{escape, unescape, unsupported};
+use super::{Outcome, escape, invalid, unescape};
+use crate::engine::octets;
 
-/// What a host may have beside letters, digits and `-_.~`.
+/// Characters of a host besides letters, digits and `-_.~`.
 pub(super) const HOST: &str = "!$&'()*+,;=:[]<>\"";
-/// What a user name or password may have without being escaped.
+/// Characters of a user name or password that are not escaped.
 const USER: &str = "$&+,;=";
-/// What user information may have when it is read.
+/// Characters that are allowed in user information when it is read.
 const USER_READ: &str = "-._:~!$&'()*+,;=%@";
 
-/// User information as it is written again, and the host.
+/// User information as Go writes it, and the host.
 pub(super) fn parse(scheme: &str, authority: &str) -> Outcome<(String, String)> {
     let (user, host) = match authority.rsplit_once('@') {
         Some((user, host)) => (Some(user), host),
@@ -30,7 +30,7 @@ fn parse_user(user: &str) -> Outcome<String> {
     let plain =
         |character: char| character.is_ascii_alphanumeric() || USER_READ.contains(character);
     if !user.chars().all(plain) {
-        return Err(unsupported("net/url: invalid userinfo"));
+        return Err(invalid("net/url: invalid userinfo"));
     }
     let again = |part: &str| Ok(escape(&unescape(part)?, USER));
     match user.split_once(':') {
@@ -42,24 +42,24 @@ fn parse_user(user: &str) -> Outcome<String> {
 fn parse_host(scheme: &str, host: &str) -> Outcome<String> {
     match host.rfind('[') {
         Some(0) => return literal(host),
-        Some(_) => return Err(unsupported("invalid IP-literal")),
+        Some(_) => return Err(invalid("invalid IP-literal")),
         None => {}
     }
     if let Some(first) = host.find(':') {
-        // Lists of hosts are common in addresses of databases.
+        // Addresses of databases often hold a list of hosts.
         let colon = match scheme {
             "http" | "https" => first,
             _ => host.rfind(':').unwrap_or(first),
         };
         check_port(&host[colon..])?;
     }
-    utf8(unescape_host(host, false)?)
+    Ok(octets::string(unescape_host(host, false)?))
 }
 
 /// `[fe80::1%25en0]:80`
 fn literal(host: &str) -> Outcome<String> {
     let Some(close) = host.rfind(']') else {
-        return Err(unsupported("missing ']' in host"));
+        return Err(invalid("missing ']' in host"));
     };
     let port = &host[close + 1..];
     check_port(port)?;
@@ -72,16 +72,16 @@ fn literal(host: &str) -> Outcome<String> {
         }
         None => unescape_host(name, false)?,
     };
-    let name = utf8(bytes)?;
+    let name = octets::string(bytes);
     let (address, zone) = match name.split_once('%') {
         Some((address, zone)) => (address, Some(zone)),
         None => (name.as_str(), None),
     };
     if address.parse::<Ipv4Addr>().is_ok() && zone.is_none() {
-        return Err(unsupported("invalid IP-literal"));
+        return Err(invalid("invalid IP-literal"));
     }
     if address.parse::<Ipv6Addr>().is_err() || zone == Some("") {
-        return Err(unsupported(&format!("invalid host: ParseAddr({name:?})")));
+        return Err(invalid(format!("invalid host: ParseAddr({name:?})")));
     }
     Ok(format!("[{name}]{port}"))
 }
@@ -90,7 +90,7 @@ fn check_port(port: &str) -> Outcome<()> {
     if is_port(port) {
         return Ok(());
     }
-    Err(unsupported(&format!("invalid port {port:?} after host")))
+    Err(invalid(format!("invalid port {port:?} after host")))
 }
 
 fn is_port(port: &str) -> bool {
@@ -112,7 +112,7 @@ pub(super) fn hostname(host: &str) -> &str {
     inner.unwrap_or(name)
 }
 
-/// In a host only bytes beyond ASCII may be escaped; in a zone also spaces, and what needs no escape.
+/// Only bytes beyond ASCII may be escaped in a host; in a zone, spaces may be as well, and characters that need no escape.
 fn unescape_host(source: &str, zone: bool) -> Outcome<Vec<u8>> {
     let allowed = |byte: u8| {
         byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) || HOST.as_bytes().contains(&byte)
@@ -128,15 +128,12 @@ fn unescape_host(source: &str, zone: bool) -> Outcome<Vec<u8>> {
                 code < 0x80
             };
             if refused && &rest[..3] != "%25" {
-                return Err(unsupported(&format!(
-                    "invalid URL escape \"{}\"",
-                    &rest[..3]
-                )));
+                return Err(invalid(format!("invalid URL escape \"{}\"", &rest[..3])));
             }
             rest = &rest[3..];
         } else if byte.is_ascii() && !allowed(byte) {
             let character = char::from(byte).to_string();
-            return Err(unsupported(&format!(
+            return Err(invalid(format!(
                 "invalid character {character:?} in host name"
             )));
         } else {
