@@ -264,6 +264,9 @@ impl World {
     /// A process of a replica ended.
     pub fn ended(&mut self, place: usize) {
         self.cuts[place] += 1;
+        if self.shape.unlabels && !self.weather.calm {
+            self.unlabel_all();
+        }
         self.news.notify_waiters();
     }
 }

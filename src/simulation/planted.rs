@@ -20,6 +20,7 @@ fn plan(seed: u64, bug: Bug, only: Option<Fault>) -> Plan {
         bug: Some(bug),
         only,
         hostile: only.is_none(),
+        unlabels: bug == Bug::LabelsTellAll,
         ..Plan::default()
     }
 }
@@ -42,6 +43,8 @@ fn plan(seed: u64, bug: Bug, only: Option<Fault>) -> Plan {
 #[case::a_service_without_a_seal(Bug::ServiceNotSealed, None, 0)]
 #[case::a_pod_without_a_seal(Bug::PodNotSealed, None, 0)]
 #[case::delete_without_uid(Bug::DeleteWithoutUid, Some(Fault::User), 0)]
+#[case::deleting_is_gone(Bug::DeletingIsGone, Some(Fault::Hand), 25)]
+#[case::labels_tell_all(Bug::LabelsTellAll, Some(Fault::Crash), 14)]
 #[case::status_skips_ledger(Bug::StatusSkipsLedger, Some(Fault::Hand), 0)]
 #[case::retry_counted_twice(Bug::RetryCountedTwice, Some(Fault::Hand), 2)]
 #[case::lease_by_wall_clock(Bug::LeaseByWallClock, Some(Fault::Stop), 22)]

@@ -49,6 +49,8 @@ pub struct Plan {
     pub only: Option<Fault>,
     /// Nothing strikes at all.
     pub calm: bool,
+    /// Whenever a process ends, a person takes all of our labels off whatever bears them.
+    pub unlabels: bool,
 }
 
 /// Lives through one world.
@@ -78,6 +80,7 @@ async fn live(plan: Plan) -> Outcome {
         world.weather = Weather::only(plan.only, &mut world.chance);
     }
     world.weather.calm = plan.calm;
+    world.shape.unlabels = plan.unlabels;
     let steps = if plan.calm {
         0
     } else {

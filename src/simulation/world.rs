@@ -52,6 +52,8 @@ pub struct Shape {
     pub shares: bool,
     /// Somebody writes objects with the labels of ours.
     pub hostile: bool,
+    /// Whenever a process ends, a person takes the labels off everything.
+    pub unlabels: bool,
 }
 
 /// See the module's documentation.
@@ -100,6 +102,7 @@ impl World {
             verified: chance.one_in(2),
             shares: seed % 7 == 3,
             hostile,
+            unlabels: false,
         };
         let mut world = Self {
             api: Api::new(Timestamp::from_second(BEGINNING).unwrap()),

@@ -48,7 +48,7 @@ pub struct Repair {
 }
 
 /// The text in `labels` or `annotations` under a key.
-fn text<'a>(map: Option<&'a BTreeMap<String, String>>, key: &str) -> &'a str {
+pub(super) fn text<'a>(map: Option<&'a BTreeMap<String, String>>, key: &str) -> &'a str {
     map.and_then(|map| map.get(key)).map_or("", String::as_str)
 }
 
@@ -71,14 +71,20 @@ pub fn subject(meta: &ObjectMeta, kind: ObjectKind) -> Option<Subject<'_>> {
     })
 }
 
-/// Whether the object bears the seal of what its own labels say.
+/// The seal that an object bears, whatever it is worth; empty where it bears none.
 #[must_use]
-pub fn is_sealed(meta: &ObjectMeta, kind: ObjectKind, seals: &Seals) -> bool {
-    let seal = match kind {
+pub fn seal_of(meta: &ObjectMeta, kind: ObjectKind) -> &str {
+    match kind {
         ObjectKind::Secret => text(meta.labels.as_ref(), LABEL_SEAL),
         ObjectKind::Service => text(meta.annotations.as_ref(), ANNOTATION_SERVICE_SEAL),
         ObjectKind::Pod => text(meta.annotations.as_ref(), ANNOTATION_POD_SEAL),
-    };
+    }
+}
+
+/// Whether the object bears the seal of what its own labels say.
+#[must_use]
+pub fn is_sealed(meta: &ObjectMeta, kind: ObjectKind, seals: &Seals) -> bool {
+    let seal = seal_of(meta, kind);
     subject(meta, kind).is_some_and(|subject| seals.is_valid(seal, &subject))
 }
 
@@ -186,7 +192,7 @@ impl State {
         self.take_service(parse::service_of(service, identity.clone())?)
     }
 
-    fn take_service(&mut self, sight: ObservedService) -> Option<AttemptKey> {
+    pub(super) fn take_service(&mut self, sight: ObservedService) -> Option<AttemptKey> {
         let key = sight.sight.identity.key.clone();
         self.ledger.see_service(sight).then_some(key)
     }
@@ -246,7 +252,12 @@ impl State {
         Some(identity)
     }
 
-    fn ask_for_repair(&mut self, meta: &ObjectMeta, kind: ObjectKind, identity: &Identity) {
+    pub(super) fn ask_for_repair(
+        &mut self,
+        meta: &ObjectMeta,
+        kind: ObjectKind,
+        identity: &Identity,
+    ) {
         let (Some(seals), Some(name), Some(uid)) = (&self.seals, &meta.name, &meta.uid) else {
             return;
         };
@@ -294,7 +305,7 @@ impl State {
 }
 
 /// What a seal of an object must say that belongs to this attempt, whatever its labels say now.
-fn expected<'a>(
+pub(super) fn expected<'a>(
     meta: &'a ObjectMeta,
     kind: ObjectKind,
     identity: &'a Identity,

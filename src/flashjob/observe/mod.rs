@@ -16,6 +16,7 @@ pub(crate) mod pruned;
 pub mod selection;
 pub(crate) mod status_locks;
 pub mod stored;
+mod unlabelled;
 pub mod wait_queue;
 pub mod waits;
 
