@@ -170,7 +170,8 @@ impl Reader {
         let mut found = Vec::new();
         let mut asked = ListParams::default().labels(labels).limit(PAGE);
         loop {
-            let page = self.bounded(what.to_owned(), list(asked.clone())).await?;
+            let page = Box::pin(list(asked.clone()));
+            let page = self.bounded(what.to_owned(), page).await?;
             found.extend(page.items);
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => asked = asked.continue_token(&token),

@@ -40,6 +40,10 @@ pub struct Outcome {
 
 /// A world that is to be lived through.
 #[derive(Clone, Copy, Debug, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "a world may have each without the others"
+)]
 pub struct Plan {
     pub seed: u64,
     pub hostile: bool,

@@ -9,7 +9,7 @@ use crate::{
 use super::is_failed;
 
 impl World {
-    /// Whether every job is finished, and says so of every device that it names.
+    /// Whether every job is finished, and says so of every device that it names, in the round that its user asks for.
     pub fn is_finished(&self) -> bool {
         self.laws.jobs.values().all(|job| {
             let round = job.status.round.as_ref();
@@ -20,7 +20,8 @@ impl World {
                 let index = selection.iter().position(|device| device.uuid == *named);
                 index.is_some_and(|index| job.finals.contains(index))
             });
-            all && conditions::holds(&job.status.conditions, ConditionType::Finished)
+            let current = job.round_is_current();
+            current && all && conditions::holds(&job.status.conditions, ConditionType::Finished)
         })
     }
 
