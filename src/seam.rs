@@ -51,6 +51,10 @@ pub enum Bug {
     DeleteWithoutUid,
     /// A watch does not tell of objects that were deleted.
     DeletionsUntold,
+    /// An object of ours that leaves its watch while somebody deletes it is taken for gone.
+    DeletingIsGone,
+    /// A new leader looks for nothing but what bears its labels.
+    LabelsTellAll,
     /// A status that was stored is not taken into the ledger.
     StatusSkipsLedger,
     /// A failure counts twice against the retries of its device.

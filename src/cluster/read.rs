@@ -4,12 +4,15 @@ use std::{collections::BTreeSet, future::Future, time::Duration};
 
 use http::{Request, header};
 use jiff::{Timestamp, fmt::rfc2822::DateTimeParser};
-use k8s_openapi::api::{apps::v1::ControllerRevision, core::v1::Pod};
+use k8s_openapi::{
+    api::{apps::v1::ControllerRevision, core::v1::Pod},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use kube::{
     Api, Client, Resource,
-    api::{ListParams, LogParams},
+    api::{ListParams, LogParams, ObjectList},
     client::Body,
-    core::NamespaceResourceScope,
+    core::{NamespaceResourceScope, PartialObjectMeta},
     discovery::Discovery,
 };
 use serde::de::DeserializeOwned;
@@ -107,9 +110,42 @@ impl Reader {
         let mut found = Vec::new();
         for namespace in scope.parts() {
             let api: Api<K> = self.api(namespace.as_deref());
-            found.extend(self.pages(&api, namespace.as_deref(), labels).await?);
+            let page = |asked: ListParams| {
+                let api = api.clone();
+                async move { api.list(&asked).await }
+            };
+            let what = listed::<K>(namespace.as_deref());
+            found.extend(self.pages(&what, labels, page).await?);
         }
         Ok(found)
+    }
+
+    /// Metadata of every object of a kind, whatever its labels, page by page, from etcd; others than those to keep are dropped
+    /// with their page.
+    ///
+    /// # Errors
+    /// When a page cannot be read.
+    pub async fn list_metadata<K>(
+        &self,
+        namespace: Option<&str>,
+        keep: fn(&ObjectMeta) -> bool,
+    ) -> Result<Vec<PartialObjectMeta<K>>, ApiError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + DeserializeOwned
+            + Clone
+            + std::fmt::Debug,
+    {
+        let api: Api<K> = self.api(namespace);
+        let page = |asked: ListParams| {
+            let api = api.clone();
+            async move {
+                let mut page = api.list_metadata(&asked).await?;
+                page.items.retain(|object| keep(&object.metadata));
+                Ok(page)
+            }
+        };
+        self.pages(&listed::<K>(namespace), "", page).await
     }
 
     /// Every object of a kind that has no namespace, page by page.
@@ -121,32 +157,27 @@ impl Reader {
         K: Resource<DynamicType = ()> + DeserializeOwned + Clone + std::fmt::Debug,
     {
         let api: Api<K> = Api::all(self.client.clone());
-        self.pages(&api, None, "").await
+        let page = |asked: ListParams| {
+            let api = api.clone();
+            async move { api.list(&asked).await }
+        };
+        self.pages(&listed::<K>(None), "", page).await
     }
 
-    async fn pages<K>(
+    async fn pages<T: Clone, F: Future<Output = kube::Result<ObjectList<T>>>>(
         &self,
-        api: &Api<K>,
-        namespace: Option<&str>,
+        what: &str,
         labels: &str,
-    ) -> Result<Vec<K>, ApiError>
-    where
-        K: Resource<DynamicType = ()> + DeserializeOwned + Clone + std::fmt::Debug,
-    {
+        list: impl Fn(ListParams) -> F,
+    ) -> Result<Vec<T>, ApiError> {
         let mut found = Vec::new();
-        let mut parameters = ListParams::default().labels(labels).limit(PAGE);
+        let mut asked = ListParams::default().labels(labels).limit(PAGE);
         loop {
-            let what = format!(
-                "list {} in {}",
-                K::plural(&()),
-                namespace.unwrap_or("the cluster")
-            );
-            let page = self
-                .bounded(what, async { api.list(&parameters).await })
-                .await?;
+            let page = Box::pin(list(asked.clone()));
+            let page = self.bounded(what.to_owned(), page).await?;
             found.extend(page.items);
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => parameters = parameters.continue_token(&token),
+                Some(token) => asked = asked.continue_token(&token),
                 None => return Ok(found),
             }
         }
@@ -290,6 +321,12 @@ impl Reader {
 /// The time of an HTTP date.
 fn date_of(text: &str) -> Option<Timestamp> {
     DateTimeParser::new().parse_timestamp(text).ok()
+}
+
+/// A list of a kind, in words.
+fn listed<K: Resource<DynamicType = ()>>(namespace: Option<&str>) -> String {
+    let place = namespace.unwrap_or("the cluster");
+    format!("list {} in {place}", K::plural(&()))
 }
 
 #[cfg(test)]

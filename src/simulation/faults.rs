@@ -73,8 +73,7 @@ pub struct Weather {
 impl Weather {
     pub fn new(chance: &mut Chance) -> Self {
         Self {
-            // Label strikes only in worlds made for it: a new leader does not count what lost its labels and its record.
-            kinds: chance.draw(1 << Fault::ALL.len()) & !(1 << Fault::Label as usize),
+            kinds: chance.draw(1 << Fault::ALL.len()),
             only: &[],
             rarity: 1 + chance.draw(10),
             calm: false,
@@ -295,6 +294,9 @@ impl World {
     /// A process of a replica ended.
     pub fn ended(&mut self, place: usize) {
         self.cuts[place] += 1;
+        if self.shape.unlabels && !self.weather.calm {
+            self.unlabel_all();
+        }
         self.news.notify_waiters();
     }
 }

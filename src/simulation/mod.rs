@@ -139,3 +139,14 @@ fn no_law_is_broken_beside_a_hostile_writer() {
     };
     expect_unbroken(&run::worlds(first, WORLDS / 4, || true));
 }
+
+#[test]
+fn labels_that_are_taken_off_while_nobody_leads_hide_nothing_that_is_in_flight() {
+    let first = Plan {
+        seed: 500,
+        only: Some(&[faults::Fault::Crash]),
+        unlabels: true,
+        ..Plan::default()
+    };
+    expect_unbroken(&run::worlds(first, WORLDS / 5, || true));
+}

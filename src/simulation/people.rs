@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use super::{
     DEVICES, JOBS,
     api::{Actor, Key},
-    attempt::{is_deleting, uid},
+    attempt::uid,
     laws::is_labelled,
     world::{LAB, World},
 };
 use crate::{
     flashjob::fixtures::{endpoint, uuid},
-    names::{LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_ROUND, TRACKING_FINALIZER},
+    names::{LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_ROUND, LABEL_UUID, TRACKING_FINALIZER},
 };
 
 /// A Pod that is younger may not have been seen by those who watch.
@@ -54,19 +54,27 @@ impl World {
     pub fn relabel(&mut self) {
         let plural = ["pods", "services", "secrets"][self.chance.draw(3)];
         let label = [LABEL_JOB_UID, LABEL_ATTEMPT, LABEL_ROUND][self.chance.draw(3)];
-        let recorded: BTreeSet<_> = self
-            .own("secrets")
-            .map(|(own, _)| own.who.key.clone())
-            .collect();
-        let own = self
-            .own(plural)
-            .filter(|(own, object)| !is_deleting(object) && recorded.contains(&own.who.key));
-        let keys: Vec<Key> = own.map(|(own, _)| own.key.clone()).collect();
+        let keys = self.keys_of(plural);
         if let Some(key) = self.chance.pick(keys) {
             self.note(|| format!("HAND    takes {label} off {plural} {}", key.name));
             self.api.edit(&key, Actor::Person, |object| {
                 if let Some(labels) = object["metadata"]["labels"].as_object_mut() {
                     labels.remove(label);
+                }
+            });
+        }
+    }
+
+    /// A person takes all of our labels off whatever bears them.
+    pub fn unlabel_all(&mut self) {
+        self.note(|| "HAND    takes all labels off everything".into());
+        let plurals = ["pods", "services", "secrets"].into_iter();
+        let keys: Vec<Key> = plurals.flat_map(|plural| self.keys_of(plural)).collect();
+        for key in keys {
+            self.api.edit(&key, Actor::Person, |object| {
+                if let Some(labels) = object["metadata"]["labels"].as_object_mut() {
+                    let ours = [LABEL_JOB_UID, LABEL_ATTEMPT, LABEL_ROUND, LABEL_UUID];
+                    labels.retain(|label, _| !ours.contains(&label.as_str()));
                 }
             });
         }

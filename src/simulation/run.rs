@@ -43,6 +43,10 @@ pub struct Outcome {
 
 /// A world that is to be lived through.
 #[derive(Clone, Copy, Debug, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "a world may have each without the others"
+)]
 pub struct Plan {
     pub seed: u64,
     pub hostile: bool,
@@ -52,6 +56,8 @@ pub struct Plan {
     pub only: Option<&'static [Fault]>,
     /// Nothing strikes at all.
     pub calm: bool,
+    /// Whenever a process ends, a person takes all of our labels off whatever bears them.
+    pub unlabels: bool,
 }
 
 /// Lives through one world.
@@ -83,6 +89,7 @@ async fn live(plan: Plan) -> Outcome {
         world.weather = Weather::only(only, &mut world.chance);
     }
     world.weather.calm = plan.calm;
+    world.shape.unlabels = plan.unlabels;
     let steps = if plan.calm {
         0
     } else {

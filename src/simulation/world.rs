@@ -54,6 +54,8 @@ pub struct Shape {
     pub hostile: bool,
     /// Seconds that the load balancer takes, at least.
     pub address_seconds: i64,
+    /// Whenever a process ends, a person takes the labels off everything.
+    pub unlabels: bool,
 }
 
 /// See the module's documentation.
@@ -109,6 +111,7 @@ impl World {
             shares: seed % 7 == 3,
             hostile,
             address_seconds: 0,
+            unlabels: false,
         };
         let mut world = Self {
             api: Api::new(Timestamp::from_second(BEGINNING).unwrap()),

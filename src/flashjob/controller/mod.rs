@@ -2,7 +2,6 @@
 //!
 //! Every watch feeds the state and queues a pass of the jobs concerned. A pass runs once at a time for one job.
 
-mod bare;
 pub(crate) mod classes;
 mod namespaces;
 mod objects;
@@ -11,6 +10,7 @@ mod queue;
 mod reconcile;
 pub(crate) mod remember;
 mod takeover;
+mod unlabelled;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -123,8 +123,8 @@ pub async fn run(
             ),
         }
     }
+    unlabelled::find(&ctx, &scope).await;
     takeover::find(&ctx, &scope).await;
-    bare::find(&ctx).await;
     ctx.state().listed = true;
     attend(&ctx);
     let (jobs, slots) = {

@@ -9,11 +9,12 @@ use std::{
 };
 
 use futures::StreamExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
-use super::namespaces::went_with_it;
+use super::namespaces::{unless_it_ends, went_with_it};
 use crate::{
     cluster::{
         ApiError, Reader,
@@ -130,7 +131,8 @@ fn nudge_all_of(ctx: &Context, namespace: &str) {
     }
 }
 
-/// An object left the watch. One that was deleted says when; one that does not may only have lost the label that it is watched by.
+/// An object left the watch. Unless the event shows that it is gone, one of ours may only have lost the label that it is watched by,
+/// though somebody deletes it, too: then the API server is asked.
 fn deleted<K>(ctx: &Arc<Context>, kind: &'static str, see: See<K>, object: &K)
 where
     K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
@@ -141,12 +143,9 @@ where
 {
     let Some(uid) = object.uid() else { return };
     let is_ours = ctx.state().ledger.identity_of(&uid).is_some();
-    if !is_ours || object.meta().deletion_timestamp.is_some() {
-        let key = ctx.state().ledger.see_gone(&uid);
-        nudge(ctx, key.as_ref());
-        if !is_ours {
-            nudge_all_of(ctx, &object.namespace().unwrap_or_default());
-        }
+    if !is_ours || is_gone(object.meta()) {
+        ctx.state().ledger.see_gone(&uid);
+        nudge_all_of(ctx, &object.namespace().unwrap_or_default());
         return;
     }
     let at = (
@@ -164,6 +163,14 @@ where
     });
 }
 
+/// Whether nothing keeps an object that is being deleted: such an object does not outlive the write that made it so. The event of a
+/// lost label shows the object as it was before.
+fn is_gone(meta: &ObjectMeta) -> bool {
+    let kept = meta.finalizers.as_ref().is_some_and(|all| !all.is_empty())
+        || meta.deletion_grace_period_seconds.unwrap_or(0) > 0;
+    meta.deletion_timestamp.is_some() && (!kept || planted(Bug::DeletingIsGone))
+}
+
 /// Asks whether an object of ours still exists: if so it is taken in as it is now, else it is gone.
 async fn confirm<K>(
     ctx: &Arc<Context>,
@@ -177,7 +184,9 @@ where
         + std::fmt::Debug
         + DeserializeOwned,
 {
-    let found = reader.get::<K>(namespace, name).await?;
+    let found = reader.get::<K>(namespace, name).await;
+    // Where the right to ask went with the namespace, everything in it goes, too.
+    let found = unless_it_ends(ctx, Some(namespace), found)?.flatten();
     let key = match found.filter(|found| found.uid().as_ref() == Some(uid)) {
         Some(found) => see(&mut ctx.state(), &found),
         None => ctx.state().ledger.see_gone(uid),

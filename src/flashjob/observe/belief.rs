@@ -99,7 +99,7 @@ pub fn is_sealed(meta: &ObjectMeta, kind: ObjectKind, seals: &Seals) -> bool {
 }
 
 /// The seal that an object bears.
-pub(super) fn seal_of(meta: &ObjectMeta, kind: ObjectKind) -> &str {
+pub(crate) fn seal_of(meta: &ObjectMeta, kind: ObjectKind) -> &str {
     match kind {
         ObjectKind::Secret => text(meta.labels.as_ref(), LABEL_SEAL),
         ObjectKind::Service => text(meta.annotations.as_ref(), ANNOTATION_SERVICE_SEAL),

@@ -22,6 +22,8 @@ use helm_release::{ApplyMethod, Info, Stamp, secret};
 mod foreign;
 #[path = "belief_tests/own.rs"]
 mod own;
+#[path = "belief_tests/unlabelled.rs"]
+mod unlabelled;
 
 fn state() -> State {
     let mut state = State::default();

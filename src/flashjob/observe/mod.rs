@@ -4,7 +4,6 @@
 //! This room parses and keeps; it calls nothing, and decides only what is believed. An object is ours because it bears our seal or
 //! because we know its uid, never because of its labels.
 
-pub(crate) mod bare;
 pub(crate) mod belief;
 pub mod bounds;
 pub mod cache;
@@ -17,6 +16,7 @@ pub(crate) mod pruned;
 pub mod selection;
 pub(crate) mod status_locks;
 pub mod stored;
+pub(crate) mod unlabelled;
 pub mod wait_queue;
 pub mod waits;
 

@@ -66,18 +66,14 @@ impl Observed<'_> {
         })
     }
 
-    /// Indexes of devices that were missing when they were selected, and of which only their record tells that they were at this
-    /// endpoint.
-    pub(crate) fn recorded_at(&self, roster: &Selection, endpoint: &str) -> &[usize] {
+    /// Indexes of devices of which their record tells that they were at this endpoint: some were missing when they were selected,
+    /// others were found elsewhere since.
+    pub(crate) fn recorded_at(&self, endpoint: &str) -> &[usize] {
         let recorded = self.derived.recorded.get_or_init(|| {
             let mut recorded: HashMap<String, Vec<usize>> = HashMap::new();
             for device in &self.job.status.devices {
-                let Some(index) = stored::index_of(device) else {
-                    continue;
-                };
-                let selected = roster.devices().get(index);
-                if let Some(endpoint) = &device.host_endpoint
-                    && selected.is_some_and(|selected| selected.endpoint.is_none())
+                if let (Some(index), Some(endpoint)) =
+                    (stored::index_of(device), &device.host_endpoint)
                 {
                     recorded.entry(endpoint.clone()).or_default().push(index);
                 }

@@ -323,7 +323,7 @@ fn sight_of(meta: &ObjectMeta, identity: Identity) -> Option<ObservedObject> {
     })
 }
 
-fn normalised(endpoint: &str) -> Option<String> {
+pub(super) fn normalised(endpoint: &str) -> Option<String> {
     endpoint
         .parse::<Endpoint>()
         .ok()

@@ -266,7 +266,7 @@ fn flashed_already<'a>(
     endpoint: &str,
 ) -> Option<&'a str> {
     let job = observed.job;
-    let recorded = observed.recorded_at(roster, endpoint).iter().copied();
+    let recorded = observed.recorded_at(endpoint).iter().copied();
     let recorded = recorded.filter(|other| *other != index);
     let mut others = roster.twins(index, endpoint).chain(recorded);
     let first = others.find(|other| job.finals.succeeded.contains(*other))?;

@@ -179,14 +179,17 @@ fn the_second_uuid_is_flashed_where_the_first_failed() {
     assert!(considering(&scene, 1, 1).is_ok());
 }
 
-#[test]
-fn a_device_that_was_missing_when_it_was_selected_counts_by_the_endpoint_in_its_record() {
+#[rstest]
+#[case::which_was_missing_when_it_was_selected(None)]
+#[case::which_was_elsewhere_when_it_was_selected(Some(endpoint(7)))]
+fn a_device_counts_by_the_endpoint_in_its_record_too(#[case] selected: Option<String>) {
     let mut scene = duplicates();
     scene.roster = Some(Selection::new(
         1,
         ["one", "two"]
             .map(|uuid| SelectedDevice {
                 uuid: uuid.into(),
+                endpoint: selected.clone(),
                 ..SelectedDevice::default()
             })
             .into(),

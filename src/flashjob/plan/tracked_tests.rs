@@ -266,6 +266,7 @@ fn without_akri_nothing_is_concluded() {
     let mut scene = scene("Version", "Verifying");
     scene.world.akri_installed = false;
     assert_eq!(ends(&scene, 1_000), None);
+    assert_eq!(scene.plan(200).wake_at, None, "no time changes that");
 }
 
 #[test]
@@ -452,4 +453,28 @@ fn a_device_that_comes_back_as_the_selection_knows_it_is_the_one_that_was_flashe
     scene.inventory.apply(&found);
     let want = ended_as("Succeeded", "Verified", Some("0.2.0"));
     assert_eq!(ends(&scene, 160), want);
+}
+
+#[rstest]
+#[case::when_its_time_comes(399, 400)]
+#[case::then_when_it_is_said_anew_who_holds_the_slots(500, 530)]
+fn a_retry_that_waits_for_a_slot_is_looked_at_again(#[case] second: i64, #[case] wake_at: i64) {
+    let mut scene = scene("None", "Verifying");
+    waiting(&mut scene);
+    scene.world.max_in_flight = 0;
+    let plan = scene.plan(second);
+    assert!(plan.begin.is_empty());
+    assert_eq!(plan.wake_at, Some(at(wake_at)));
+}
+
+#[rstest]
+#[case::before_its_time(200)]
+#[case::when_its_time_has_come(401)]
+fn a_device_that_is_not_tried_again_neither_begins_nor_is_looked_at_again(#[case] second: i64) {
+    let mut scene = scene("None", "Verifying");
+    waiting(&mut scene);
+    scene.edit(|spec| spec.backoff_limit_per_device = Some(0));
+    let plan = scene.plan(second);
+    assert_eq!((plan.concluded.len(), plan.begin.len()), (1, 0));
+    assert_eq!(plan.wake_at, None);
 }

@@ -9,7 +9,7 @@ use crate::{
 use super::is_failed;
 
 impl World {
-    /// Whether every job is finished, and says so of every device that it names.
+    /// Whether every job is finished, and says so of every device that it names, in the round that its user asks for.
     pub fn is_finished(&self) -> bool {
         self.laws.jobs.values().all(|job| {
             let round = job.status.round.as_ref();

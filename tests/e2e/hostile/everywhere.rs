@@ -1,4 +1,5 @@
-//! The same attacks on an operator that sees all namespaces, with the confinement and without.
+//! The same attacks on an operator that sees all namespaces, with the confinement and without; and without it on one that is told which
+//! to see, its attackers' among them.
 //!
 //! On a control plane of their own: such an operator would carry out the jobs of other tests, and policies are the whole server's.
 
@@ -52,40 +53,63 @@ async fn confine(space: &Space, confined: bool) {
     space.eventually(&what, PATIENCE, as_wanted).await;
 }
 
-/// The operator, its victims so far, and where the audit log begins that is about them.
+/// What the operator sees.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sees {
+    /// All namespaces.
+    All,
+    /// Those of the victims and of the attackers, by `--watch-namespaces`.
+    Named,
+}
+
+/// Attacks of a trial, each on a victim of its own.
+const ATTACKS: usize = 4;
+/// Attacks that come from another namespace.
+const FROM_ELSEWHERE: usize = 2;
+
+/// The operator, its victims so far, who comes next, and where the audit log begins that is about them.
 struct Trial {
     lab: Lab,
-    engine: String,
     victims: Vec<String>,
+    coming: Vec<Space>,
+    attackers: Vec<Space>,
     since: usize,
 }
 
 impl Trial {
-    async fn begin(plane: &'static ControlPlane, engine: &str, confined: bool) -> Self {
+    async fn begin(plane: &'static ControlPlane, engine: &str, confined: bool, sees: Sees) -> Self {
         confine(&Space::on(plane, "all").await, confined).await;
         let since = plane.audit().0.len();
-        let name = format!("all-{engine}");
-        let few = ["--max-in-flight=2"];
-        let lab = Lab::everywhere(plane, &name, engine, one_slow(6.0), &few).await;
+        let (name, evil) = (format!("all-{engine}"), format!("all-{engine}-evil"));
+        let mut coming = spaces(plane, &name, ATTACKS).await;
+        let attackers = spaces(plane, &evil, FROM_ELSEWHERE).await;
+        let all = coming.iter().chain(&attackers);
+        let named: Vec<&str> = all.map(|space| space.name.as_str()).collect();
+        let named = named.join(",");
+        let watched = ["--watch-namespaces", &named, "--akri-namespaces", &named];
+        let mut more = vec!["--max-in-flight=2"];
+        more.extend(watched.iter().filter(|_| sees == Sees::Named));
+        let first = coming.pop().unwrap();
+        let lab = Lab::on(first, engine, one_slow(6.0), &more).await;
         let victims = vec![lab.space.name.clone()];
         Self {
             lab,
-            engine: engine.to_owned(),
             victims,
+            coming,
+            attackers,
             since,
         }
     }
 
-    async fn attacker(&self) -> Space {
-        let name = format!("all-{}-evil", self.engine);
-        Space::on(self.lab.space.control_plane, &name).await
+    fn attacker(&mut self) -> Space {
+        self.attackers.pop().unwrap()
     }
 
     /// Ends what was about this victim, and takes another.
     async fn next(&mut self) {
         self.end();
-        let name = format!("all-{}", self.engine);
-        self.lab.next_victim(&name, one_slow(0.5)).await;
+        let next = self.coming.pop().unwrap();
+        self.lab.next_victim(next, one_slow(0.5)).await;
         self.victims.push(self.lab.space.name.clone());
     }
 
@@ -114,6 +138,15 @@ impl Trial {
     }
 }
 
+/// So many namespaces on this control plane.
+async fn spaces(plane: &'static ControlPlane, name: &str, many: usize) -> Vec<Space> {
+    let mut spaces = Vec::new();
+    for _ in 0..many {
+        spaces.push(Space::on(plane, name).await);
+    }
+    spaces
+}
+
 /// Asserts that no object which the operator wrote on this control plane holds anything of a forgery.
 fn assert_nothing_of_a_forgery_was_written(plane: &ControlPlane) {
     let log = std::fs::read_to_string(plane.audit_log()).unwrap();
@@ -124,20 +157,25 @@ fn assert_nothing_of_a_forgery_was_written(plane: &ControlPlane) {
 }
 
 #[rstest]
-#[case::native_unconfined("native", false)]
-#[case::helm_unconfined("helm", false)]
-#[case::native_confined("native", true)]
-#[case::helm_confined("helm", true)]
+#[case::native_unconfined("native", false, Sees::All)]
+#[case::helm_unconfined("helm", false, Sees::All)]
+#[case::native_confined("native", true, Sees::All)]
+#[case::helm_confined("helm", true, Sees::All)]
+#[case::native_unconfined_of_named_namespaces("native", false, Sees::Named)]
+#[case::helm_unconfined_of_named_namespaces("helm", false, Sees::Named)]
 #[tokio::test]
-async fn no_forgery_is_believed_by_an_operator_of_all_namespaces_confined_or_not(
+async fn no_forgery_is_believed_whatever_the_operator_sees_confined_or_not(
     #[case] engine: &str,
     #[case] confined: bool,
+    #[case] sees: Sees,
 ) {
     let (plane, _alone) = alone().await;
-    let mut trial = Trial::begin(plane, engine, confined).await;
-    elsewhere::copied_objects(&trial.lab, &trial.attacker().await).await;
+    let mut trial = Trial::begin(plane, engine, confined, sees).await;
+    let mallory = trial.attacker();
+    elsewhere::copied_objects(&trial.lab, &mallory).await;
     trial.next().await;
-    elsewhere::labelled_pods(&trial.lab, &trial.attacker().await).await;
+    let mallory = trial.attacker();
+    elsewhere::labelled_pods(&trial.lab, &mallory).await;
     trial.next().await;
     records::record_of_a_job(&trial.lab).await;
     trial.next().await;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 pub use super::{editor::Editor, forgery::copied};
 use testbed::{
-    ControlPlane, Fleet, Operator, Params, Space,
+    Fleet, Operator, Params, Space,
     job::{Seen, job},
     seconds,
 };
@@ -35,15 +35,8 @@ impl Lab {
         Self::of(space, engine, params, more).await
     }
 
-    /// An operator for all namespaces of this control plane.
-    pub async fn everywhere(
-        plane: &'static ControlPlane,
-        name: &str,
-        engine: &str,
-        params: Params,
-        more: &[&str],
-    ) -> Self {
-        let space = Space::on(plane, name).await;
+    /// An operator that these arguments tell what it watches: all namespaces, where they name none.
+    pub async fn on(space: Space, engine: &str, params: Params, more: &[&str]) -> Self {
         Self::of(space, engine, params, own(more)).await
     }
 
@@ -85,8 +78,8 @@ impl Lab {
     }
 
     /// Gives the same operator another victim: another namespace with devices.
-    pub async fn next_victim(&mut self, name: &str, params: Params) {
-        self.space = Space::on(self.space.control_plane, name).await;
+    pub async fn next_victim(&mut self, space: Space, params: Params) {
+        self.space = space;
         self.fleet = self.space.fleet(params).await;
     }
 

@@ -7,6 +7,14 @@ use serde_json::json;
 use super::lab::{Editor, Lab, PATIENCE, one_slow, text};
 use testbed::Params;
 
+/// What takes every label of the operator's off an object.
+const ALL_LABELS: [&str; 4] = [
+    "flashjob.nbfc.io/job-uid-",
+    "flashjob.nbfc.io/attempt-",
+    "flashjob.nbfc.io/round-",
+    "uuid-",
+];
+
 #[rstest]
 #[case::while_it_runs(false)]
 #[case::while_no_operator_runs(true)]
@@ -147,4 +155,40 @@ async fn what_else_of_a_flash_lost_its_labels_while_no_operator_ran_is_found_and
     lab.space.delete_job("job", 60).await;
     let left = lab.space.try_kubectl(&["get", kind, &name]);
     assert!(left.is_err(), "{left:?}");
+}
+
+#[rstest]
+#[case::native("native")]
+#[case::helm("helm")]
+#[tokio::test]
+async fn a_flash_that_lost_all_labels_while_no_operator_ran_holds_its_slot(#[case] engine: &str) {
+    let two = Params {
+        devices: 2,
+        ..one_slow(45.0)
+    };
+    let name = format!("slot-{engine}");
+    let mut lab = Lab::new(&name, engine, two, &["--max-in-flight=1"]).await;
+    let uuids = lab.fleet.uuids();
+    lab.flash("first", &uuids[..1]);
+    lab.stands("first", &uuids[0], "Flashing").await;
+    lab.meanwhile(|lab| {
+        let mallory = Editor::of(&lab.space);
+        for kind in ["pods", "services", "secrets"] {
+            let strip = [&["label", kind, "--all"][..], &ALL_LABELS].concat();
+            mallory.does(&strip).unwrap();
+        }
+        lab.flash("second", &uuids[1..]);
+    });
+    lab.space
+        .eventually("a job that waits for a slot", PATIENCE, async || {
+            let job = lab.space.find_job("second")?;
+            (job["status"]["reason"] == "SlotsFull").then_some(())
+        })
+        .await;
+    assert_eq!(lab.births("pods").len(), 1);
+    for (job, uuid) in [("first", &uuids[0]), ("second", &uuids[1])] {
+        let done = lab.space.finished(job, 180).await;
+        assert_eq!(done.device(uuid)["reason"], "FirmwareSent", "{:#}", done.0);
+    }
+    lab.space.assert_flashed(&lab.fleet, 1);
 }

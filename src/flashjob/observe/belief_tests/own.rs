@@ -181,7 +181,7 @@ fn a_record_without_its_label_is_of_the_attempt_that_its_seal_says(
     state.ledger.see_pod(pod);
     let mut bare = record(1, |_| ());
     bare.metadata.labels.as_mut().unwrap().remove(LABEL_JOB_UID);
-    assert_eq!(state.see_bare_record(&bare).is_some(), taken);
+    assert_eq!(state.see_unlabelled_record(&bare).is_some(), taken);
     assert_eq!(only(&state).record().is_some(), taken);
     assert_eq!(
         state.repairs.len(),

@@ -1,5 +1,6 @@
 mod gates;
 mod kept;
+mod waiting;
 
 use std::sync::Arc;
 

@@ -1,7 +1,11 @@
 //! What is planned and said of single attempts.
 
 use super::*;
-use crate::flashjob::observe::memory::Trouble;
+use crate::flashjob::{
+    fixtures::BOUNDS,
+    observe::{memory::Trouble, waits::Deadlines},
+    plan::attempt::adoption,
+};
 
 fn stored_failed(scene: &mut Scene) {
     scene.stored(|status| status.failed_indexes = Some("0".into()));
@@ -141,4 +145,74 @@ fn a_device_that_was_refused_does_not_begin() {
         .map(|begin| begin.index)
         .collect();
     assert_eq!(begun, [1]);
+}
+
+#[rstest]
+#[case::before_its_ending_is_stored(false, 290)]
+#[case::once_it_is(true, 160)]
+fn the_cool_down_of_an_attempt_is_counted_from_when_its_ending_was_seen_stored(
+    #[case] ended: bool,
+    #[case] until: i64,
+) {
+    let mut scene = Scene::new(1);
+    fly(&mut scene, 0);
+    if ended {
+        stored_failed(&mut scene);
+    }
+    let (_, waits) = scene.plan(70).waits.remove(0);
+    let later = Deadlines::new(&BOUNDS, Now::from(at(200)), waits);
+    assert_eq!(later.cool_down(), at(until));
+}
+
+/// Nothing of it holds lock or slot, but its Pod may be there.
+#[test]
+fn a_flash_of_a_failed_release_keeps_its_device_until_the_api_server_was_asked_for_its_pod() {
+    let mut scene = Scene::new(1);
+    let failed = record_of(0, Status::Failed, true);
+    take_in(&mut scene.ledger, failed, None, None);
+    let asked = [(identity(0, "a0"), Action::ConfirmInterrupted)];
+    assert_eq!(scene.plan(1).actions, asked);
+    let trouble = Trouble {
+        reason: Reason::ApiError,
+        message: "no answer".into(),
+        until: at(100),
+        tries: 1,
+    };
+    scene.memory.trouble.insert("a0".into(), trouble);
+    let plan = scene.plan(50);
+    assert!(plan.actions.is_empty() && plan.begin.is_empty(), "{plan:?}");
+}
+
+#[rstest]
+#[case::that_runs(true, Reason::Adopted)]
+#[case::that_has_not_started(false, Reason::PodPending)]
+fn a_flash_of_the_original_operator_is_told_only_while_it_runs(
+    #[case] runs: bool,
+    #[case] reason: Reason,
+) {
+    let mut scene = Scene::new(1);
+    let who = identity(0, adoption::attempt_id(&uuid(0)));
+    let mut original = if runs { running(&who) } else { pod(&who) };
+    original.sight.name = adoption::pod_name("lamps", &uuid(0));
+    take_in(&mut scene.ledger, None, None, Some(original));
+    assert_eq!(scene.plan(1).views[0].reason, reason);
+}
+
+#[rstest]
+#[case::in_time(119, true)]
+#[case::too_late(120, false)]
+fn a_service_that_somebody_deletes_before_its_flash_is_made_again_or_its_attempt_given_up(
+    #[case] second: i64,
+    #[case] freed: bool,
+) {
+    let mut scene = Scene::new(1);
+    let who = identity(0, "a0");
+    let mut doomed = service(&who, address());
+    doomed.sight.deleting = Some(at(0));
+    let pending = record_of(0, Status::PendingInstall, false);
+    take_in(&mut scene.ledger, pending, Some(doomed), None);
+    let plan = scene.plan(second);
+    let frees = matches!(plan.actions.as_slice(), [(_, Action::Remove(due))] if due.free);
+    assert_eq!((frees, plan.actions.len()), (freed, usize::from(freed)));
+    assert_eq!(plan.release.len(), usize::from(!freed));
 }
