@@ -74,11 +74,3 @@ fn a_planted_bug_breaks_a_law(
         "world {seed} without the bug"
     );
 }
-
-#[rstest::rstest]
-#[case(&[Fault::Watch, Fault::Label], 48)]
-#[case(&[Fault::Hand, Fault::Label, Fault::Watch], 138)]
-fn hunt(#[case] only: &'static [Fault], #[case] seed: u64) {
-    let plan = Plan { bug: None, ..plan(seed, Bug::InterruptedWithoutLiveGet, only) };
-    println!("HUNT {only:?} {seed}: {:?}", run::world(plan).broken);
-}
