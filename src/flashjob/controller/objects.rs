@@ -15,23 +15,21 @@ use tokio::sync::mpsc;
 
 use crate::{
     cluster::{
-        ApiError, ErrorKind, Reader,
+        ApiError, ErrorKind,
         watch::{Watch, WatchEvent},
     },
     flashjob::{
-        act::{context::Context, repair::attend},
-        observe::{cache::State, objects::AttemptKey},
+        act::{
+            context::Context,
+            repair::{See, ask_for, attend},
+        },
+        observe::objects::AttemptKey,
     },
     seam::{self, Bug, planted},
 };
 
-/// How long it is waited for an answer whether an object exists.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// Wait before it is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-
-/// How an object of a kind is taken into the state.
-pub(super) type See<K> = fn(&mut State, &K) -> Option<AttemptKey>;
 
 /// Says once of each part of a source that everything of it is known.
 pub(super) struct Parts {
@@ -156,8 +154,7 @@ where
     );
     let ctx = Arc::clone(ctx);
     seam::spawn(async move {
-        let reader = Reader::new(ctx.read.clone(), PATIENCE);
-        while let Err(error) = confirm::<K>(&ctx, &reader, see, &at).await {
+        while let Err(error) = confirm::<K>(&ctx, see, &at).await {
             tracing::warn!(kind, name = at.1, error = %error, "cannot see whether it is gone, asking again");
             tokio::time::sleep(ASK_AGAIN).await;
         }
@@ -167,7 +164,6 @@ where
 /// Asks whether an object of ours still exists: if so it is taken in as it is now, else it is gone.
 async fn confirm<K>(
     ctx: &Arc<Context>,
-    reader: &Reader,
     see: See<K>,
     (namespace, name, uid): &(String, String, String),
 ) -> Result<(), ApiError>
@@ -177,11 +173,7 @@ where
         + std::fmt::Debug
         + DeserializeOwned,
 {
-    let found = reader.get::<K>(namespace, name).await?;
-    let key = match found.filter(|found| found.uid().as_ref() == Some(uid)) {
-        Some(found) => see(&mut ctx.state(), &found),
-        None => ctx.state().ledger.see_gone(uid),
-    };
+    let key = ask_for(ctx, see, (namespace, name, uid)).await?;
     nudge(ctx, key.as_ref());
     if key.is_none() {
         nudge_all_of(ctx, namespace);
@@ -203,9 +195,8 @@ async fn confirm_absent<K>(
         + DeserializeOwned,
 {
     let known = ctx.state().ledger.uids(kind, part);
-    let reader = Reader::new(ctx.read.clone(), PATIENCE);
     for at in known.into_iter().filter(|(_, _, uid)| !seen.contains(uid)) {
-        if let Err(error) = confirm::<K>(ctx, &reader, see, &at).await {
+        if let Err(error) = confirm::<K>(ctx, see, &at).await {
             tracing::warn!(kind, name = at.1, error = %error, "cannot see whether it is gone; its lock stays");
         }
     }
