@@ -113,7 +113,7 @@ async fn act(writer: &Writer, step: &Step) -> Result<&'static str, crate::cluste
         } => writer
             .remove_finalizer(key, uid, finalizers, finalizer)
             .await
-            .map(|()| ""),
+            .map(|_| ""),
     }
 }
 

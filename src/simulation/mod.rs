@@ -150,3 +150,18 @@ fn labels_that_are_taken_off_while_nobody_leads_hide_nothing_that_is_in_flight()
     };
     expect_unbroken(&run::worlds(first, WORLDS / 5, || true));
 }
+
+#[rstest::rstest]
+#[case::beside_watches_that_end(&[faults::Fault::Watch, faults::Fault::Label], 30)]
+#[case::beside_deletions(&[faults::Fault::Hand, faults::Fault::Label, faults::Fault::Watch], 120)]
+fn labels_that_are_taken_off_hide_no_deletion(
+    #[case] only: &'static [faults::Fault],
+    #[case] seed: u64,
+) {
+    let first = Plan {
+        seed,
+        only: Some(only),
+        ..Plan::default()
+    };
+    expect_unbroken(&run::worlds(first, WORLDS / 5, || true));
+}

@@ -15,7 +15,8 @@ use crate::{
 
 impl Writer {
     /// Takes a finalizer off the object with this uid. `finalizers` are those it was last seen with; where they differ
-    /// from the object's, nothing is written and the error is a `Conflict`. An object that is gone is not an error.
+    /// from the object's, nothing is written and the error is a `Conflict`. Returns whether the object was there: one that is gone is
+    /// not an error.
     ///
     /// # Errors
     /// When the object has another uid or other finalizers, or the API server refuses.
@@ -25,9 +26,9 @@ impl Writer {
         uid: &str,
         finalizers: &[String],
         finalizer: &str,
-    ) -> Result<(), ApiError> {
+    ) -> Result<bool, ApiError> {
         if !finalizers.iter().any(|one| one == finalizer) {
-            return Ok(());
+            return Ok(true);
         }
         let rest: Vec<_> = finalizers.iter().filter(|one| *one != finalizer).collect();
         let patch = json!([
@@ -36,8 +37,8 @@ impl Writer {
             {"op": "replace", "path": "/metadata/finalizers", "value": rest},
         ]);
         match self.json_patch(key, patch).await {
-            Err(error) if error.is_not_found() => Ok(()),
-            other => other,
+            Err(error) if error.is_not_found() => Ok(false),
+            other => other.map(|()| true),
         }
     }
 

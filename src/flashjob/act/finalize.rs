@@ -10,7 +10,7 @@ use k8s_openapi::{
 };
 use kube::{Api, Resource, ResourceExt, core::NamespaceResourceScope};
 
-use super::job::{delete_revisions_before, ignore_gone, key, of_job, revisions};
+use super::job::{delete_revisions_before, key, of_job, revisions};
 use crate::{
     cluster::{ApiError, ErrorKind},
     crash::Write,
@@ -66,7 +66,7 @@ pub async fn finish_deletion(ctx: &Context, job: &Job) -> Result<Deletion, ApiEr
     let request = ctx
         .writer
         .remove_finalizer(&key, &job.uid, finalizers, FINALIZER);
-    ignore_gone(ctx.crash.around(Write::FinalizerOff, request).await)?;
+    ctx.crash.around(Write::FinalizerOff, request).await?;
     Ok(Deletion::Done)
 }
 

@@ -5,6 +5,8 @@
 use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::{ObjectReference, Pod, Secret, Service};
+use kube::{Resource, ResourceExt};
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::lookup::get_secret;
@@ -15,7 +17,9 @@ use crate::{
         act::context::Context,
         observe::{
             belief::Repair,
+            cache::State,
             ledger::{ObjectKind, UnsealedObject},
+            objects::AttemptKey,
         },
     },
     names::TRACKING_FINALIZER,
@@ -26,6 +30,34 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Wait before marks that could not be put back are looked at again.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
+
+/// How an object of a kind is taken into the state.
+pub type See<K> = fn(&mut State, &K) -> Option<AttemptKey>;
+
+/// Asks for an object of ours by namespace, name and uid: it is taken in as it is now, or it is gone. Returns its attempt.
+///
+/// # Errors
+/// When the API server cannot be asked.
+pub async fn ask_for<K>(
+    ctx: &Context,
+    see: See<K>,
+    (namespace, name, uid): (&str, &str, &str),
+) -> Result<Option<AttemptKey>, ApiError>
+where
+    K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned,
+{
+    let reader = Reader::new(ctx.read.clone(), PATIENCE);
+    let found = reader.get::<K>(namespace, name).await?;
+    let found = found.filter(|found| found.uid().as_deref() == Some(uid));
+    let mut state = ctx.state();
+    Ok(match found {
+        Some(found) => see(&mut state, &found),
+        None => state.ledger.see_gone(uid),
+    })
+}
 
 /// Sees to everything that the latest events brought up.
 pub fn attend(ctx: &Arc<Context>) {
@@ -123,30 +155,17 @@ async fn look_again(ctx: &Arc<Context>, repair: &Repair) {
         uid,
         ..
     } = repair;
-    let reader = Reader::new(ctx.read.clone(), PATIENCE);
-    let found = match kind {
-        ObjectKind::Pod => {
-            let found = reader.get::<Pod>(namespace, name).await;
-            found.map(|pod| pod.map(|pod| ctx.state().see_pod(&pod)))
-        }
-        ObjectKind::Service => {
-            let found = reader.get::<Service>(namespace, name).await;
-            found.map(|service| service.map(|service| ctx.state().see_service(&service)))
-        }
-        ObjectKind::Secret => {
-            let found = reader.get::<Secret>(namespace, name).await;
-            found.map(|secret| secret.map(|secret| ctx.state().see_secret(&secret)))
-        }
+    let at = (namespace.as_str(), name.as_str(), uid.as_str());
+    let asked = match kind {
+        ObjectKind::Pod => ask_for::<Pod>(ctx, State::see_pod, at).await,
+        ObjectKind::Service => ask_for::<Service>(ctx, State::see_service, at).await,
+        ObjectKind::Secret => ask_for::<Secret>(ctx, State::see_secret, at).await,
     };
-    let key = match found {
-        Ok(Some(key)) => key,
-        Ok(None) => ctx.state().ledger.see_gone(uid),
-        // Whoever cannot read it either tries the same again.
-        Err(_) => {
-            ctx.state().repairs.push(repair.clone());
-            None
-        }
-    };
+    // Whoever cannot read it either tries the same again.
+    let key = asked.unwrap_or_else(|_| {
+        ctx.state().repairs.push(repair.clone());
+        None
+    });
     if let Some(key) = key {
         ctx.nudge(&key.job_uid);
     }

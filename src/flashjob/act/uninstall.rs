@@ -137,7 +137,9 @@ async fn untrack(ctx: &Context, attempt: &Attempt) -> Result<(), ActionError> {
     let request = ctx
         .writer
         .remove_finalizer(&key, uid, finalizers, TRACKING_FINALIZER);
-    ctx.crash.around(Write::PodUntrack, request).await?;
+    if !ctx.crash.around(Write::PodUntrack, request).await? {
+        ctx.state().ledger.see_gone(uid);
+    }
     Ok(())
 }
 
@@ -151,7 +153,9 @@ async fn free_service(ctx: &Context, attempt: &Attempt) -> Result<(), ActionErro
     let request = ctx
         .writer
         .remove_finalizer(&key, uid, finalizers, TRACKING_FINALIZER);
-    ctx.crash.around(Write::ServiceFree, request).await?;
+    if !ctx.crash.around(Write::ServiceFree, request).await? {
+        ctx.state().ledger.see_gone(uid);
+    }
     Ok(())
 }
 

@@ -23,8 +23,8 @@ use k8s_openapi::api::core::v1::{Pod, Secret, Service};
 use kube::{Resource, core::DeserializeGuard};
 use tokio::{sync::mpsc, task::JoinSet};
 
-use self::objects::{Parts, See, objects};
-use super::act::repair::attend;
+use self::objects::{Parts, objects};
+use super::act::repair::{See, attend};
 use crate::flashjob::{
     act::context::Context, controller::queue::passes, observe::cache::State,
     plan::triggers::Sighting, spec::job::Job,

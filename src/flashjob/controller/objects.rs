@@ -17,23 +17,21 @@ use tokio::sync::mpsc;
 use super::namespaces::{unless_it_ends, went_with_it};
 use crate::{
     cluster::{
-        ApiError, Reader,
+        ApiError,
         watch::{Watch, WatchEvent},
     },
     flashjob::{
-        act::{context::Context, repair::attend},
-        observe::{cache::State, objects::AttemptKey},
+        act::{
+            context::Context,
+            repair::{See, ask_for, attend},
+        },
+        observe::objects::AttemptKey,
     },
     seam::{self, Bug, planted},
 };
 
-/// How long it is waited for an answer whether an object exists.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// Wait before it is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-
-/// How an object of a kind is taken into the state.
-pub(super) type See<K> = fn(&mut State, &K) -> Option<AttemptKey>;
 
 /// Says once of each part of a source that everything of it is known.
 pub(super) struct Parts {
@@ -153,10 +151,20 @@ where
         object.name_any(),
         uid,
     );
-    let ctx = Arc::clone(ctx);
+    ask_on(Arc::clone(ctx), kind, see, at);
+}
+
+/// Asks for an object of ours, as [`confirm`] does, until the API server answers.
+fn ask_on<K>(ctx: Arc<Context>, kind: &'static str, see: See<K>, at: (String, String, String))
+where
+    K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned
+        + 'static,
+{
     seam::spawn(async move {
-        let reader = Reader::new(ctx.read.clone(), PATIENCE);
-        while let Err(error) = confirm::<K>(&ctx, &reader, see, &at).await {
+        while let Err(error) = confirm::<K>(&ctx, see, &at).await {
             tracing::warn!(kind, name = at.1, error = %error, "cannot see whether it is gone, asking again");
             tokio::time::sleep(ASK_AGAIN).await;
         }
@@ -174,7 +182,6 @@ fn is_gone(meta: &ObjectMeta) -> bool {
 /// Asks whether an object of ours still exists: if so it is taken in as it is now, else it is gone.
 async fn confirm<K>(
     ctx: &Arc<Context>,
-    reader: &Reader,
     see: See<K>,
     (namespace, name, uid): &(String, String, String),
 ) -> Result<(), ApiError>
@@ -184,13 +191,10 @@ where
         + std::fmt::Debug
         + DeserializeOwned,
 {
-    let found = reader.get::<K>(namespace, name).await;
+    let asked = ask_for(ctx, see, (namespace, name, uid)).await;
     // Where the right to ask went with the namespace, everything in it goes, too.
-    let found = unless_it_ends(ctx, Some(namespace), found)?.flatten();
-    let key = match found.filter(|found| found.uid().as_ref() == Some(uid)) {
-        Some(found) => see(&mut ctx.state(), &found),
-        None => ctx.state().ledger.see_gone(uid),
-    };
+    let answer = unless_it_ends(ctx, Some(namespace), asked)?;
+    let key = answer.unwrap_or_else(|| ctx.state().ledger.see_gone(uid));
     nudge(ctx, key.as_ref());
     if key.is_none() {
         nudge_all_of(ctx, namespace);
@@ -199,23 +203,25 @@ where
     Ok(())
 }
 
-/// What a new list does not hold may have been created since: only a 404, or another uid, frees a lock.
+/// What a new list does not hold may have been created since: only a 404, or another uid, frees a lock. Until there is an answer, the
+/// lock stays.
 async fn confirm_absent<K>(
     ctx: &Arc<Context>,
-    (kind, see): (&str, See<K>),
+    (kind, see): (&'static str, See<K>),
     part: Option<&str>,
     seen: &HashSet<String>,
 ) where
     K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
         + Clone
         + std::fmt::Debug
-        + DeserializeOwned,
+        + DeserializeOwned
+        + 'static,
 {
     let known = ctx.state().ledger.uids(kind, part);
-    let reader = Reader::new(ctx.read.clone(), PATIENCE);
     for at in known.into_iter().filter(|(_, _, uid)| !seen.contains(uid)) {
-        if let Err(error) = confirm::<K>(ctx, &reader, see, &at).await {
+        if let Err(error) = confirm::<K>(ctx, see, &at).await {
             tracing::warn!(kind, name = at.1, error = %error, "cannot see whether it is gone; its lock stays");
+            ask_on(Arc::clone(ctx), kind, see, at);
         }
     }
 }
