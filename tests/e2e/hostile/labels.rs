@@ -192,3 +192,37 @@ async fn a_flash_that_lost_all_labels_while_no_operator_ran_holds_its_slot(#[cas
     }
     lab.space.assert_flashed(&lab.fleet, 1);
 }
+
+/// What is left is its seal: the confinement lets the operator put back the rest.
+#[tokio::test]
+async fn a_service_that_lost_its_labels_and_its_finalizer_gets_its_labels_back() {
+    let lab = Lab::new("seal-alone", "native", one_slow(30.0), &[]).await;
+    let uuid = lab.fleet.uuids().remove(0);
+    lab.flash("job", std::slice::from_ref(&uuid));
+    lab.stands("job", &uuid, "Flashing").await;
+    let service = lab.object("services", &format!("flash-{uuid}")).await;
+    let name = text(&service["metadata"]["name"]);
+    let nothing = json!({"metadata": {"finalizers": null, "labels": null}}).to_string();
+    Editor::of(&lab.space)
+        .does(&["patch", "service", name, "--type=merge", "-p", &nothing])
+        .unwrap();
+    let label = "-o=jsonpath={.metadata.labels.flashjob\\.nbfc\\.io/job-uid}";
+    let wanted = lab.job_uid("job");
+    lab.space
+        .eventually("labels that are put back", PATIENCE, async || {
+            let found = lab.space.try_kubectl(&["get", "service", name, label]);
+            (found.ok()? == wanted).then_some(())
+        })
+        .await;
+    let done = lab.space.finished("job", 120).await;
+    assert_eq!(done.device(&uuid)["reason"], "FirmwareSent", "{:#}", done.0);
+    lab.space.assert_flashed(&lab.fleet, 1);
+    lab.space.delete_job("job", 60).await;
+    let audit = lab.space.control_plane.audit();
+    let refused = audit.0.iter().filter(|request| {
+        request.namespace == lab.space.name
+            && request.code == 403
+            && request.user.contains("flashjob-operator")
+    });
+    assert_eq!(refused.collect::<Vec<_>>(), Vec::<&_>::new());
+}
