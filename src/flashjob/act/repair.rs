@@ -30,6 +30,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Wait before marks that could not be put back are looked at again.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// The same where the object changed meanwhile, or a webhook says so.
+const AFTER_CONFLICT: Duration = Duration::from_secs(1);
 
 /// How an object of a kind is taken into the state.
 pub type See<K> = fn(&mut State, &K) -> Option<AttemptKey>;
@@ -76,15 +78,20 @@ pub fn attend(ctx: &Arc<Context>) {
     for repair in repairs {
         let ctx = Arc::clone(ctx);
         seam::spawn(async move {
-            if let Err(error) = put_back(&ctx, &repair).await {
+            let answer = put_back(&ctx, &repair).await;
+            attend(&ctx);
+            if let Err(error) = answer {
                 let Repair {
                     namespace, name, ..
                 } = &repair;
-                // It changed meanwhile: what it is like now is asked for, as no watch may say so.
-                if error.kind != ErrorKind::Conflict {
+                let wait = if error.kind == ErrorKind::Conflict {
+                    AFTER_CONFLICT
+                } else {
                     tracing::warn!(object.namespace = namespace, object.name = name, error = %error, "labels of ours are missing and could not be put back, trying again");
-                    tokio::time::sleep(ASK_AGAIN).await;
-                }
+                    ASK_AGAIN
+                };
+                tokio::time::sleep(wait).await;
+                // What it is like now is asked for, as no watch may say so.
                 look_again(&ctx, &repair).await;
             }
         });
@@ -159,7 +166,7 @@ async fn look_again(ctx: &Arc<Context>, repair: &Repair) {
     let asked = match kind {
         ObjectKind::Pod => ask_for::<Pod>(ctx, State::see_pod, at).await,
         ObjectKind::Service => ask_for::<Service>(ctx, State::see_service, at).await,
-        ObjectKind::Secret => ask_for::<Secret>(ctx, State::see_secret, at).await,
+        ObjectKind::Secret => ask_for::<Secret>(ctx, State::see_secret_again, at).await,
     };
     // Whoever cannot read it either tries the same again.
     let key = asked.unwrap_or_else(|_| {
@@ -172,17 +179,18 @@ async fn look_again(ctx: &Arc<Context>, repair: &Repair) {
     attend(ctx);
 }
 
-/// A Secret is replaced: the operator has no right to patch one.
+/// A Secret is replaced: the operator has no right to patch one. One that changed since it was seen is taken in as it is now.
 async fn relabel_secret(ctx: &Context, repair: &Repair) -> Result<(), ApiError> {
     let found = get_secret(ctx, &repair.namespace, &repair.name).await?;
-    let same = |secret: &Secret| {
-        let meta = &secret.metadata;
-        meta.uid.as_deref() == Some(&repair.uid)
-            && meta.resource_version.as_deref() == Some(&repair.version.to_string())
-    };
-    let Some(mut secret) = found.filter(same) else {
+    let same_object = |secret: &Secret| secret.metadata.uid.as_deref() == Some(&repair.uid);
+    let Some(mut secret) = found.filter(same_object) else {
+        ctx.state().ledger.see_gone(&repair.uid);
         return Ok(());
     };
+    if secret.metadata.resource_version.as_deref() != Some(&repair.version.to_string()) {
+        ctx.state().see_secret_again(&secret);
+        return Ok(());
+    }
     let labels = repair.labels.clone();
     secret
         .metadata

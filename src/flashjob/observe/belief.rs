@@ -195,6 +195,15 @@ impl State {
         self.see_record(parse::record_of(meta, identity, stored)?)
     }
 
+    /// Takes in a release Secret whose labels could not be put back: where they are still missing, they are asked for again.
+    pub fn see_secret_again(&mut self, secret: &Secret) -> Option<AttemptKey> {
+        let seen = self.see_secret(secret);
+        if seen.is_none() {
+            self.believed(&secret.metadata, ObjectKind::Secret);
+        }
+        seen
+    }
+
     /// Takes in a release Secret that was just written: what it holds, and whether the Pod stands in its manifest.
     pub fn see_written(
         &mut self,

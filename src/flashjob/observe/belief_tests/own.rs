@@ -48,6 +48,19 @@ fn an_older_event_of_a_record_that_is_known_asks_for_no_repair() {
 }
 
 #[test]
+fn a_record_whose_labels_could_not_be_put_back_asks_for_them_again() {
+    let mut state = state();
+    let mut bare = record(1, |_| ());
+    state.see_secret(&bare);
+    bare.metadata.labels = None;
+    bare.metadata.resource_version = Some("6".into());
+    state.see_secret(&bare);
+    state.repairs.clear();
+    state.see_secret_again(&bare);
+    assert_eq!(state.repairs.len(), 1);
+}
+
+#[test]
 fn what_the_original_operator_made_is_not_marked_before_it_is_taken_over() {
     let mut state = state();
     let mut bare = object(ObjectKind::Pod, 1);
