@@ -68,7 +68,13 @@ pub async fn put(
         .replace(&record, now())
         .map_err(|error| altered(&format!("cannot be written: {error}")))?;
     let request = ctx.writer.replace_secret(&replacement);
-    let answer = ctx.crash.around(write, request).await?;
+    let answer = ctx.crash.around(write, request).await;
+    if let (Err(error), Some(uid)) = (&answer, &replacement.metadata.uid)
+        && error.is_not_found()
+    {
+        ctx.state().ledger.see_gone(uid);
+    }
+    let answer = answer?;
     see_written(ctx, &answer, &replacement, (record, has_pod));
     Ok(())
 }
