@@ -21,6 +21,7 @@ use flashjob_operator::{
         status::compose,
         verdict::{Ended, Markers, judge},
     },
+    seal::{SealKey, Seals, Subject},
 };
 use helm_release::{ApplyMethod, Info, Stamp, Status, decode, encode, secret};
 use jiff::Timestamp;
@@ -149,5 +150,26 @@ fn verdicts(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, planning, rendering, records, verdicts);
+fn seals(criterion: &mut Criterion) {
+    let seals = Seals::new(SealKey::new(&[7; 32]), None);
+    let subject = Subject {
+        kind: "Pod",
+        namespace: "lab",
+        name: "flash-0123456789-abcdefghij",
+        job_uid: "00000000-0000-4000-8000-000000000000",
+        attempt_id: "abcdefghij",
+        round: 1,
+        uuid: "0123456789",
+        endpoint: "192.0.2.1:80",
+    };
+    criterion.bench_function("seal an object", |bencher| {
+        bencher.iter(|| seals.seal(black_box(&subject)));
+    });
+    let seal = seals.seal(&subject);
+    criterion.bench_function("check a seal", |bencher| {
+        bencher.iter(|| seals.is_valid(black_box(&seal), &subject));
+    });
+}
+
+criterion_group!(benches, planning, rendering, records, verdicts, seals);
 criterion_main!(benches);

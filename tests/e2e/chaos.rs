@@ -89,8 +89,8 @@ async fn wave(asked: &Asked, seed: u64, most: usize) -> Tally {
     let names: Vec<_> = kinds.iter().map(|(name, ..)| *name).collect();
     let mallory = stage.hostile(random.random());
     if mallory.is_some() {
-        // The confinement knows a Service or Pod by its finalizer or its label. It refuses to give labels back to one that is being
-        // removed and has lost both.
+        // The confinement knows a Service or Pod by its label, its finalizer or its seal. It refuses to give labels back to one that
+        // has lost them all.
         let plane = space.control_plane;
         plane.expect_refusals(&space.name, "patch", "services");
         plane.expect_refusals(&space.name, "patch", "pods");
