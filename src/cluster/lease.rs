@@ -111,7 +111,7 @@ pub fn decide(
     }
 }
 
-/// Who holds the Lease; empty where nobody does.
+/// Identity of the holder of the Lease; empty where nobody holds it.
 #[must_use]
 pub fn holder(lease: &Lease) -> &str {
     lease

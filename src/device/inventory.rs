@@ -22,7 +22,7 @@ pub struct Inventory {
     devices: HashMap<String, Result<Device, DeviceError>>,
     /// By normalised endpoint: creation time and uid, oldest first.
     by_endpoint: HashMap<String, BTreeSet<(Option<Timestamp>, String)>>,
-    /// Of Instances that are no device that can be flashed: what a selector asks for.
+    /// What a selector asks for, of Instances that stand for no device that can be flashed.
     unusable: HashMap<String, Traits>,
     /// Addresses of the cluster itself: no device is there.
     cluster: BTreeSet<Ipv4Addr>,
@@ -236,7 +236,7 @@ impl Traits {
     }
 }
 
-/// Akri empties properties between two probes: an empty property is no news, so what was known of it stays.
+/// Akri empties properties between two probes: an empty property says nothing, so its last value stays.
 fn with_known(instance: &Instance, before: &Device) -> Instance {
     let mut instance = instance.clone();
     for (property, value) in &mut instance.spec.broker_properties {

@@ -1,7 +1,7 @@
 //! Which devices a selector means: by Configuration, namespace and what Akri says of the device. Pure.
 //!
 //! Read once, then asked for every device; called where a round selects its devices, and by a class for those it allows.
-//! An empty property is no news from Akri, so here as elsewhere it counts as absent.
+//! Akri empties properties between two probes, so an empty property counts as absent, here as elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 

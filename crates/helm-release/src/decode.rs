@@ -27,7 +27,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// Why stored bytes are no record.
+/// Why stored bytes are not a record.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     /// The outer layer is not base64.

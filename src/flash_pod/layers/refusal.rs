@@ -39,7 +39,7 @@ pub enum Refusal {
         /// How much there is.
         bytes: usize,
     },
-    /// The values are no map.
+    /// The values are not a map.
     #[error("values must be a map")]
     NotAMap,
 }

@@ -195,7 +195,7 @@ impl Context {
         if let Ok(flash_pod) = flash_pod
             && !flash_pod.used.is_empty()
         {
-            // Whoever reads the status sees that the chart does what charts may not do by themselves.
+            // The status shows that the chart does what charts may not do by themselves.
             engine.extend([" --chart-allow=", &flash_pod.used.to_string()]);
         }
         state.world(

@@ -43,7 +43,7 @@ pub(crate) async fn write(
     let probe = {
         let mut state = ctx.state();
         let memory = state.memory(&job.uid);
-        // What is not stored is no news in every pass, but tried again from time to time.
+        // A status that could not be stored is not tried in every pass, but again from time to time.
         let stored = pruned::without(&wanted, &memory.pruned);
         let news = !conditions::same_but_times(&current.status, &stored);
         if job.spec.is_err() || (!news && memory.pruned.is_empty()) {

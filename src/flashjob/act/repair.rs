@@ -168,7 +168,7 @@ async fn look_again(ctx: &Arc<Context>, repair: &Repair) {
         ObjectKind::Service => ask_for::<Service>(ctx, State::see_service, at).await,
         ObjectKind::Secret => ask_for::<Secret>(ctx, State::see_secret_again, at).await,
     };
-    // Whoever cannot read it either tries the same again.
+    // If the object cannot be read either, the same repair is tried again.
     let key = asked.unwrap_or_else(|_| {
         ctx.state().repairs.push(repair.clone());
         None

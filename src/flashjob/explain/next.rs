@@ -57,7 +57,7 @@ pub(super) fn next(known: &Known<'_>, explanation: &Explanation) -> Vec<Next> {
             next.push(Next { at: Some(at), what });
         }
     }
-    // To a person a look of the operator is no end of what somebody else has to end.
+    // When the operator looks again does not tell a person when something ends that somebody else has to end.
     let held = [Reason::Suspended, Reason::ClassSuspended];
     let held = held
         .iter()

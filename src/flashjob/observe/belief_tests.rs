@@ -1,4 +1,4 @@
-//! Who may be believed: what each kind of forgery and of damage comes to.
+//! Which objects are believed: what each kind of forgery and of damage comes to.
 
 use std::{collections::BTreeMap, sync::Arc};
 

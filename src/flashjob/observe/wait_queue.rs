@@ -1,6 +1,6 @@
 //! Devices that wait for a place under a limit, of all jobs, so that none waits for ever. Pure; lost in a crash without harm.
 //!
-//! Whoever finds a place takes it, so that nobody is held up by a device that cannot begin anyway. But a device that has waited
+//! A device that finds a place takes it, so that none is held up by a device that cannot begin anyway. But a device that has waited
 //! for long, because it needs several places at once or because others are quicker, has its places kept: those that came later
 //! do not take them, and so they come free.
 

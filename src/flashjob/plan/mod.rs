@@ -161,7 +161,7 @@ pub fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
             plan_pending(observed, &active, now, &mut plan);
         }
     }
-    // Who fails without a flash, or by what was read back, counts before anybody else begins.
+    // Devices that fail without a flash, or by what was read back, count before another begins.
     let failed =
         |found: &Found| matches!(found.verdict.outcome, Outcome::Failed | Outcome::Unknown);
     let refused = plan.refuse.iter().any(|(_, found)| failed(found));

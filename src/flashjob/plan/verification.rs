@@ -1,6 +1,6 @@
 //! What a device that was flashed says of itself when Akri finds it again, and what that makes of its flash. Pure.
 //!
-//! A device comes back with another uid at the same endpoint. What Akri showed before the flash ended is no evidence; a VERSION
+//! A device comes back with another uid at the same endpoint. What Akri showed before the flash ended proves nothing; a VERSION
 //! may lag behind the device, and may be empty between two probes. So the expected version is believed at once, anything else
 //! only when the time is over. Called by `plan` for every device whose version is being read back.
 
@@ -73,7 +73,7 @@ pub fn read_back(flashed: &Flashed<'_>, shown: Option<Shown<'_>>, now: Timestamp
     }
 }
 
-/// The version that the device reports since its flash, or why what Akri shows is no evidence of one.
+/// The version that the device reports since its flash, or why the Instance that Akri shows proves none.
 fn evidence<'a>(flashed: &Flashed<'_>, shown: Option<Shown<'a>>) -> Result<&'a str, &'static str> {
     let Some(Shown {
         device,

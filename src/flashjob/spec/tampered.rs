@@ -1,6 +1,6 @@
 //! What of a stored status nobody but another writer can have written. Pure; called where a FlashJob is parsed.
 //!
-//! Whoever may write `flashjobs/status` may write anything that the schema admits. What is read back decides which devices are
+//! A user who may write `flashjobs/status` may write anything that the schema admits. What is read back decides which devices are
 //! flashed, so a status that cannot be the operator's is neither acted upon nor replaced; the rest is bounded and said anew.
 
 use crate::flashjob::spec::{bounded_text, intervals::Intervals};

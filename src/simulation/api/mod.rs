@@ -1,6 +1,6 @@
 //! An API server in memory: objects with versions, and the history that watches are told.
 //!
-//! Whoever writes goes by the same rules: deletions wait for finalizers and for the kubelet, and what nothing holds is gone.
+//! All writes go by the same rules: deletions wait for finalizers and for the kubelet, and what nothing holds is gone.
 
 mod asked;
 mod serve;

@@ -261,7 +261,7 @@ impl Failure {
     }
 }
 
-/// The error in helm's output: from `Error:` on, else whatever is no log line.
+/// The error in helm's output: from `Error:` on, else every line that is not one of its log.
 fn message(stderr: &str) -> String {
     let noise =
         |line: &str| line.is_empty() || line.starts_with("WARNING:") || line.contains("level=");

@@ -272,7 +272,7 @@ impl History {
         }
     }
 
-    /// Once everything was read: what strangers made is no flash, and what was stored is put in order.
+    /// Once everything was read: objects that strangers made are not flashes, and what was stored is put in order.
     fn settle(&mut self, terms: &Terms) {
         let by_stranger = |creator: &Option<String>| {
             let creator = creator.as_deref();

@@ -63,7 +63,7 @@ fn seen(world: &Arc<World>, pod: Pod) {
             });
             world.follow(&uid, task.abort_handle());
         }
-        // Whoever ended it, the device is alone now.
+        // However it ended, nothing flashes the device now.
         Some("Succeeded" | "Failed") => world.interrupted(&uid),
         _ => {}
     }

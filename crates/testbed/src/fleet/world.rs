@@ -211,7 +211,7 @@ impl World {
         let outcome = self.next_outcome(endpoint)?;
         {
             let mut tasks = self.tasks.lock();
-            // Who plays it stays known: a pod that is being deleted is seen running again.
+            // The task that plays it stays known: a pod that is being deleted is seen running again.
             if tasks.contains_key(pod_uid) {
                 return None;
             }

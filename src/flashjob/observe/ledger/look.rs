@@ -57,7 +57,7 @@ impl Ledger {
             && believed.is_none_or(|uid| *uid == sight.uid)
     }
 
-    /// Whether this version of a record, or a later one, was taken in, or the record is gone: it is no news.
+    /// Whether this version of a record, or a later one, was taken in, or the record is gone: then it tells nothing new.
     #[must_use]
     pub fn knows_record(&self, uid: &str, version: u64) -> bool {
         if self.gone.contains(uid) {

@@ -1,4 +1,4 @@
-//! Who uses the slots of the operator while a job waits for one. Pure.
+//! Which devices use the slots of the operator while a job waits for one. Pure.
 //!
 //! Made by `plan` where nothing of the job is in flight and all slots are taken by others.
 

@@ -64,7 +64,7 @@ pub fn closed(
 /// A group to which the device belongs now and did not when it was recorded.
 fn moved(limit: &Limit, recorded: &[Group], live: &Footprint) -> Option<Group> {
     let now = limit.groups(live).into_iter();
-    // What is not known now is no news.
+    // A property that Akri does not show now has not changed.
     let mut now = now.filter(|group| group.value.is_some());
     now.find(|group| !recorded.contains(group))
 }
