@@ -5,7 +5,9 @@ mod cost;
 use std::error::Error;
 use std::fmt;
 
-use jsonschema::{PatternOptions, Retrieve, Uri, Validator};
+use jsonschema::{
+    PatternOptions, Retrieve, Uri, ValidationError, Validator, error::ValidationErrorKind,
+};
 use serde_json::Value;
 
 use super::pointer::Pointer;
@@ -19,6 +21,23 @@ const MAX_COLLECTED: usize = 1_000;
 const MAX_PATTERN: usize = 256 << 10;
 /// Longest message of one violation, in characters.
 const MAX_MESSAGE: usize = 300;
+
+/// Keywords that look at the form of a value and not at the texts in it.
+const OF_FORM: [&str; 11] = [
+    "type",
+    "required",
+    "additionalProperties",
+    "unevaluatedProperties",
+    "propertyNames",
+    "minProperties",
+    "maxProperties",
+    "additionalItems",
+    "unevaluatedItems",
+    "minItems",
+    "maxItems",
+];
+/// Keywords whose subschemas hold where a value is like another schema.
+const CONDITIONAL: [&str; 4] = ["then", "else", "dependentSchemas", "dependencies"];
 
 /// A chart's schema, ready to be asked.
 #[derive(Debug)]
@@ -66,6 +85,10 @@ pub struct SchemaViolation {
     pub path: String,
     /// What is wrong with it.
     pub message: String,
+    /// The keys of it that the schema does not know, where that is what is wrong.
+    pub unknown_keys: Vec<String>,
+    /// Whether its own form is wrong (its type, its keys, how many parts it has), whatever the texts in it are.
+    pub by_form: bool,
 }
 
 struct Refuse;
@@ -106,28 +129,44 @@ impl Schema {
         Ok(Self(validator))
     }
 
+    /// Every place where values break the schema, in order; none where they keep to it. Bounded, but not to what people read.
+    #[must_use]
+    pub fn violations(&self, values: &Value) -> Vec<SchemaViolation> {
+        let errors = self.0.iter_errors(values).take(MAX_COLLECTED);
+        let mut violations: Vec<_> = errors.map(|error| violation(&error)).collect();
+        violations.sort();
+        violations.dedup();
+        violations
+    }
+
     /// Asks whether values keep to the schema.
     ///
     /// # Errors
     /// Where they do not.
     pub fn validate(&self, values: &Value) -> Result<(), SchemaViolations> {
-        let mut violations: Vec<_> = self
-            .0
-            .iter_errors(values)
-            .take(MAX_COLLECTED)
-            .map(|error| SchemaViolation {
-                path: error.instance_path().to_string(),
-                message: shorten(&error.masked().to_string(), MAX_MESSAGE),
-            })
-            .collect();
+        let mut violations = self.violations(values);
         if violations.is_empty() {
             return Ok(());
         }
-        violations.sort();
-        violations.dedup();
         let more = violations.len().saturating_sub(MAX_REPORTED);
         violations.truncate(MAX_REPORTED);
         Err(SchemaViolations { violations, more })
+    }
+}
+
+fn violation(error: &ValidationError<'_>) -> SchemaViolation {
+    let unknown_keys = match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected }
+        | ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected.clone(),
+        _ => Vec::new(),
+    };
+    let depends = |step: &str| CONDITIONAL.contains(&step);
+    let conditional = error.schema_path().as_str().split('/').any(depends);
+    SchemaViolation {
+        path: error.instance_path().to_string(),
+        message: shorten(&error.masked().to_string(), MAX_MESSAGE),
+        unknown_keys,
+        by_form: !conditional && OF_FORM.contains(&error.kind().keyword()),
     }
 }
 
@@ -153,7 +192,7 @@ fn outside_reference(value: &Value, at: &Pointer) -> Option<(String, String)> {
 impl fmt::Display for SchemaViolations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("values don't meet the specifications of the chart's values.schema.json:")?;
-        for SchemaViolation { path, message } in &self.violations {
+        for SchemaViolation { path, message, .. } in &self.violations {
             write!(f, "\n- at '{path}': {message}")?;
         }
         if self.more > 0 {
