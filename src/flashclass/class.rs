@@ -9,6 +9,7 @@ use kube::Resource;
 use super::rules::Rules;
 use crate::{
     api::{FlashClass, FlashClassRef, FlashClassSpec, FlashClassStatus, Guarded},
+    flash_pod::device_values::DeviceValues,
     names::ANNOTATION_DEFAULT_CLASS,
 };
 
@@ -27,6 +28,8 @@ pub struct Class {
     pub spec: FlashClassSpec,
     /// The spec made ready to be asked, or why it cannot be used.
     pub rules: Result<Arc<Rules>, String>,
+    /// The same before the flash chart was asked about its values.
+    compiled: Result<Arc<Rules>, String>,
     /// Where its status goes, and what it is. None where it cannot be read.
     pub stored: Option<StoredStatus>,
 }
@@ -67,12 +70,26 @@ impl Class {
                 .and_then(|annotations| annotations.get(ANNOTATION_DEFAULT_CLASS))
                 .is_some_and(|value| value == "true"),
             spec,
+            compiled: rules.clone(),
             rules,
             stored: object.ok().map(|object| StoredStatus {
                 metadata: metadata.clone(),
                 status: object.status.clone().unwrap_or_default(),
             }),
         })
+    }
+
+    /// Takes in what the flash chart makes of its values: a class whose values the chart refuses cannot be used. `ask` says what
+    /// is wrong with values, each with its path.
+    #[must_use]
+    pub fn checked(mut self, ask: impl Fn(&DeviceValues) -> Option<String>) -> Self {
+        self.rules = self.compiled.clone().and_then(|rules| {
+            let fault = rules.values.as_deref().and_then(ask);
+            fault.map_or(Ok(rules), |fault| {
+                Err(format!("spec.defaults.values: {fault}"))
+            })
+        });
+        self
     }
 
     /// Its name.
@@ -102,6 +119,13 @@ impl Classes {
         self.by_name
             .insert(class.name().to_owned(), Arc::new(class));
         news
+    }
+
+    /// The flash chart or the values below those of the classes changed: asks about each class anew.
+    pub fn check(&mut self, ask: impl Fn(&DeviceValues) -> Option<String>) {
+        for class in self.by_name.values_mut() {
+            *class = Arc::new((**class).clone().checked(&ask));
+        }
     }
 
     /// The class of this uid is gone.

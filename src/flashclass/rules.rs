@@ -2,7 +2,7 @@
 //!
 //! What the schema cannot check is checked here: a class that fails is not accepted, and nothing of its jobs starts.
 
-use std::fmt::Display;
+use std::{fmt::Display, sync::Arc};
 
 use jiff::tz::TimeZone;
 use kube::core::Selector;
@@ -41,6 +41,8 @@ pub struct Rules {
     pub devices: Requirements,
     /// Most devices in flight that share something.
     pub in_flight_limits: Vec<Limit>,
+    /// The chart values of its defaults.
+    pub values: Option<Arc<DeviceValues>>,
 }
 
 /// Which namespaces are meant.
@@ -111,6 +113,10 @@ impl Rules {
             ),
             devices: problems.take("deviceFilter", devices).unwrap_or_default(),
             in_flight_limits: limits(class, &spec.in_flight_limits, &mut problems),
+            values: problems
+                .take("defaults.values", layer(class, defaults))
+                .flatten()
+                .map(|(values, _)| Arc::new(values)),
         };
         for (index, volume) in workload.volume_types.iter().enumerate() {
             if volume == "hostPath" {
@@ -121,7 +127,6 @@ impl Rules {
         for (index, window) in spec.windows.iter().enumerate() {
             check_window(index, window, &mut problems);
         }
-        problems.take("defaults.values", layer(class, defaults));
         let image = defaults.flash_image.as_ref();
         if let Some(image) = image.filter(|image| !allows(&rules.flash_images, image)) {
             let problem = format!("{image} is not among the class's own allowedFlashImages");

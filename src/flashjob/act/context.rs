@@ -34,6 +34,7 @@ use crate::{
     api::{DevicePhase, FlashJobStatus, Reason},
     cluster::{Events, Fact, Writer, clock},
     crash::Crash,
+    flashclass::Class,
     seal::Seals,
     telemetry::Metrics,
 };
@@ -150,14 +151,28 @@ impl Context {
         Ok(Arc::new(flash_pod.under(&terms)))
     }
 
-    /// Replaces the flash chart; every job is looked at again.
+    /// Replaces the flash chart; every class is checked against it, and every job is looked at again.
     pub fn set_flash_pod(&self, flash_pod: Result<Arc<FlashPod>, Refusal>) {
+        let chart = flash_pod.as_ref().ok().cloned();
         *self
             .flash_pod
             .write()
             .unwrap_or_else(PoisonError::into_inner) = flash_pod;
-        self.state().news_of_classes = true;
+        {
+            let mut state = self.state();
+            state.news_of_classes = true;
+            state
+                .classes
+                .check(|values| chart.as_ref()?.class_fault(values));
+        }
         self.nudge_all();
+    }
+
+    /// A class as the flash chart sees it. Call it with the state locked, or a chart that is replaced meanwhile does not see it.
+    #[must_use]
+    pub fn checked(&self, class: Class) -> Class {
+        let chart = self.flash_pod().ok();
+        class.checked(|values| chart.as_ref()?.class_fault(values))
     }
 
     /// Queues a pass of every job that a device concerns: its Instance came, went or changed.
@@ -277,6 +292,29 @@ impl Context {
             warning,
             reason,
             action: "Reconcile",
+            note,
+        });
+    }
+
+    /// Publishes a warning about an object that administrators keep: a class, or the values for all devices. `version` is that of
+    /// the object: warnings about several mistakes stay apart by it.
+    pub fn warn_administrators(
+        &self,
+        about: ObjectReference,
+        version: &str,
+        reason: Reason,
+        note: String,
+    ) {
+        let related = ObjectReference {
+            field_path: Some(format!("metadata{{{version}}}")),
+            ..about.clone()
+        };
+        self.events.publish(Fact {
+            about,
+            related: Some(related),
+            warning: true,
+            reason: reason.as_str(),
+            action: "Load",
             note,
         });
     }

@@ -9,17 +9,20 @@ pub(crate) mod plan;
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures::StreamExt;
+use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::ResourceExt;
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 
 use self::{act::write_status, observe::observe, plan::plan};
 use crate::{
+    api::{ConditionType, Reason},
     cluster::{
         clock::now,
         watch::{self, WatchEvent},
     },
-    flashclass::Class,
+    flashclass::{Class, StoredStatus},
     flashjob::Context,
+    names::{GROUP, VERSION},
 };
 
 /// How often it is looked whether a class has something new to say.
@@ -40,7 +43,9 @@ pub async fn classes(ctx: Arc<Context>, listed_tx: mpsc::Sender<&'static str>) {
                     if let Some(seen) = &mut listing {
                         seen.insert(class.reference.uid.clone());
                     }
-                    ctx.state().classes.see(class)
+                    let mut state = ctx.state();
+                    let class = ctx.checked(class);
+                    state.classes.see(class)
                 }
                 None => false,
             },
@@ -97,6 +102,8 @@ pub async fn statuses(ctx: Arc<Context>) {
             }
             observe(&state, granted)
         };
+        let refused = classes.iter().filter(|one| one.class.rules.is_err());
+        ctx.metrics.refused_settings("flashclass", refused.count());
         let now = now();
         for observed in &classes {
             let (Some(stored), Some(status)) = (&observed.class.stored, plan(observed, now)) else {
@@ -105,7 +112,36 @@ pub async fn statuses(ctx: Arc<Context>) {
             if let Err(error) = write_status(&ctx, &stored.metadata, &status).await {
                 tracing::warn!(object.name = observed.class.name(), error = %error, "status of a FlashClass was not written, trying again");
                 ctx.state().news_of_classes = true;
+            } else {
+                warn(&ctx, &observed.class, stored);
             }
         }
     }
+}
+
+/// Says once, beside the condition, that a class cannot be used.
+fn warn(ctx: &Context, class: &Class, before: &StoredStatus) {
+    let Err(problem) = &class.rules else { return };
+    let told = |condition: &Condition| {
+        condition.type_ == ConditionType::Accepted.as_str() && condition.message == *problem
+    };
+    if before.status.conditions.iter().any(told) {
+        return;
+    }
+    let name = class.name();
+    tracing::error!(
+        object.name = name,
+        error = problem,
+        "FlashClass cannot be used; nothing of its FlashJobs starts"
+    );
+    let about = ObjectReference {
+        api_version: Some(format!("{GROUP}/{VERSION}")),
+        kind: Some("FlashClass".into()),
+        name: Some(name.to_owned()),
+        uid: Some(class.reference.uid.clone()),
+        ..ObjectReference::default()
+    };
+    let note = format!("nothing of its FlashJobs starts: {problem}");
+    let version = class.version.to_string();
+    ctx.warn_administrators(about, &version, Reason::FlashClassInvalid, note);
 }
