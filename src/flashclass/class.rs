@@ -9,9 +9,13 @@ use kube::Resource;
 use super::rules::Rules;
 use crate::{
     api::{FlashClass, FlashClassRef, FlashClassSpec, FlashClassStatus, Guarded},
+    display,
     flash_pod::device_values::DeviceValues,
-    names::ANNOTATION_DEFAULT_CLASS,
+    names::{ANNOTATION_DEFAULT_CLASS, ANNOTATION_SUSPENDED_BY},
 };
+
+/// Longest name of a user that is shown, in bytes.
+const MAX_USER: usize = 128;
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
@@ -24,6 +28,8 @@ pub struct Class {
     pub created: Timestamp,
     /// Whether it is marked as the class of jobs that name none.
     pub is_default: bool,
+    /// Who ordered its suspension, by what the order says; only of one by `flashjob-operator stop` it is known.
+    suspended_by: Option<String>,
     /// The spec; empty where it cannot be read.
     pub spec: FlashClassSpec,
     /// The spec made ready to be asked, or why it cannot be used.
@@ -69,6 +75,9 @@ impl Class {
             is_default: annotations
                 .and_then(|annotations| annotations.get(ANNOTATION_DEFAULT_CLASS))
                 .is_some_and(|value| value == "true"),
+            suspended_by: annotations
+                .and_then(|annotations| annotations.get(ANNOTATION_SUSPENDED_BY))
+                .map(|by| display::line(by, MAX_USER).into_owned()),
             spec,
             compiled: rules.clone(),
             rules,
@@ -90,6 +99,20 @@ impl Class {
             })
         });
         self
+    }
+
+    /// That it is suspended, by whom, and what ends that; none where it is not.
+    #[must_use]
+    pub fn suspension(&self) -> Option<String> {
+        let name = self.name();
+        let by = self.suspended_by.as_ref();
+        let by = by.map_or_else(String::new, |user| format!(" by {user}"));
+        (self.spec.suspend == Some(true)).then(|| {
+            format!(
+                "FlashClass {name} is suspended{by}: nothing new starts; let it go on with: \
+                 flashjob-operator resume {name}"
+            )
+        })
     }
 
     /// Its name.

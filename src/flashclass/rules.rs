@@ -12,7 +12,7 @@ use super::limit::Limit;
 use crate::{
     api::{
         ClassDefaults, FlashClassSpec, InFlightLimit, NamespaceRule, NamespacesFrom, Window,
-        rule::TIME_OF_DAY,
+        rule::{self, TIME_OF_DAY},
     },
     device::Requirements,
     flash_pod::{
@@ -120,8 +120,7 @@ impl Rules {
         };
         for (index, volume) in workload.volume_types.iter().enumerate() {
             if volume == "hostPath" {
-                let problem = "hostPath reaches the node: no class can allow it";
-                problems.say(format!("workload.volumeTypes[{index}]"), problem);
+                problems.say(format!("workload.volumeTypes[{index}]"), rule::HOST_PATH);
             }
         }
         for (index, window) in spec.windows.iter().enumerate() {
@@ -178,18 +177,18 @@ fn kind(name: &str) -> Result<Kind, String> {
     let (api_version, kind) = name
         .rsplit_once('/')
         .filter(|(api_version, kind)| !api_version.is_empty() && !kind.is_empty())
-        .ok_or_else(|| format!("{name:?} is not a kind: write group/version/Kind or v1/Kind"))?;
+        .ok_or_else(|| format!("{name:?} {}", rule::NOT_A_KIND))?;
     Ok(Kind {
         api_version: api_version.to_owned(),
         kind: kind.to_owned(),
     })
 }
 
-fn namespaces(field: &str, rule: Option<&NamespaceRule>, problems: &mut Problems) -> NamespacePick {
-    let Some(rule) = rule else {
+fn namespaces(field: &str, of: Option<&NamespaceRule>, problems: &mut Problems) -> NamespacePick {
+    let Some(of) = of else {
         return NamespacePick::All;
     };
-    match (rule.from, &rule.selector) {
+    match (of.from, &of.selector) {
         (NamespacesFrom::All, None) => NamespacePick::All,
         (NamespacesFrom::Same, None) => NamespacePick::Same,
         (NamespacesFrom::Selector, Some(selector)) => {
@@ -198,12 +197,11 @@ fn namespaces(field: &str, rule: Option<&NamespaceRule>, problems: &mut Problems
             parsed.map_or(NamespacePick::Same, NamespacePick::Matching)
         }
         (NamespacesFrom::Selector, None) => {
-            problems.say(format!("{field}.selector"), "from: Selector needs one");
+            problems.say(format!("{field}.selector"), rule::SELECTOR_NEEDED);
             NamespacePick::Same
         }
-        (from, Some(_)) => {
-            let problem = format!("from: {from:?} takes none; write from: Selector");
-            problems.say(format!("{field}.selector"), problem);
+        (NamespacesFrom::All | NamespacesFrom::Same, Some(_)) => {
+            problems.say(format!("{field}.selector"), rule::SELECTOR_NEEDLESS);
             NamespacePick::Same
         }
     }

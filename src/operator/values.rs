@@ -75,7 +75,7 @@ fn carry_out(ctx: &Context, followed: &Followed, change: Change) {
     ctx.metrics.refused_settings("values", usize::from(refused));
     let warn = |note: String| {
         let (about, version) = (followed.reference(), &followed.version);
-        ctx.warn_administrators(about, version, Reason::ChartInvalid, note);
+        ctx.tell_administrators(about, version, (true, Reason::ChartInvalid), note);
     };
     match change {
         Change::Use(flash_pod) => {

@@ -3,6 +3,7 @@
 mod address;
 mod administrators;
 mod api_refusals;
+mod classes;
 mod deletion;
 mod devices;
 mod disturbances;

@@ -159,7 +159,7 @@ async fn every_way_to_fail_has_its_reason_and_stays_listed_until_the_job_goes() 
     };
     let fleet = space.fleet(params).await;
     let _operator = space.operator(&["--engine", "native", "--cool-down-seconds", "1"]);
-    let spec = json!({"activeDeadlineSecondsPerDevice": 5});
+    let spec = json!({"activeDeadlineSecondsPerDevice": 20});
     space.apply(&job("faults", &fleet.uuids(), &spec).to_string());
     let done = space.finished("faults", 120).await;
     space.assert_verdicts(&done, &fleet);

@@ -296,13 +296,13 @@ impl Context {
         });
     }
 
-    /// Publishes a warning about an object that administrators keep: a class, or the values for all devices. `version` is that of
-    /// the object: warnings about several mistakes stay apart by it.
-    pub fn warn_administrators(
+    /// Publishes an event about an object that administrators keep: a class, or the values for all devices. `version` is that of
+    /// the object: events about several changes stay apart by it.
+    pub fn tell_administrators(
         &self,
         about: ObjectReference,
         version: &str,
-        reason: Reason,
+        (warning, reason): (bool, Reason),
         note: String,
     ) {
         let related = ObjectReference {
@@ -312,7 +312,7 @@ impl Context {
         self.events.publish(Fact {
             about,
             related: Some(related),
-            warning: true,
+            warning,
             reason: reason.as_str(),
             action: "Load",
             note,

@@ -12,12 +12,23 @@ const ARGUMENTS: [&str; 2] = ["--flash-pod-values-configmap", CONFIG_MAP];
 
 /// A warning about that object whose note has all of these words.
 async fn warned(space: &Space, kind: &str, namespace: &str, words: &[&str]) {
+    told(space, "Warning", kind, namespace, words).await;
+}
+
+/// An event of that type about that object whose note has all of these words.
+pub(super) async fn told(
+    space: &Space,
+    severity: &str,
+    kind: &str,
+    namespace: &str,
+    words: &[&str],
+) {
     let says_all = |event: &Value| {
         let note = event["message"].as_str().unwrap_or_default();
         let about = &event["involvedObject"]["kind"];
-        event["type"] == "Warning" && about == kind && words.iter().all(|word| note.contains(word))
+        event["type"] == severity && about == kind && words.iter().all(|word| note.contains(word))
     };
-    let what = format!("warning about a {kind} that says {words:?}");
+    let what = format!("{severity} about a {kind} that says {words:?}");
     space
         .eventually(&what, PATIENCE, async || {
             let listed = space

@@ -15,7 +15,7 @@ use tokio::{sync::mpsc, time::MissedTickBehavior};
 
 use self::{act::write_status, observe::observe, plan::plan};
 use crate::{
-    api::{ConditionType, Reason},
+    api::{ConditionType, Reason, conditions},
     cluster::{
         clock::now,
         watch::{self, WatchEvent},
@@ -113,35 +113,57 @@ pub async fn statuses(ctx: Arc<Context>) {
                 tracing::warn!(object.name = observed.class.name(), error = %error, "status of a FlashClass was not written, trying again");
                 ctx.state().news_of_classes = true;
             } else {
-                warn(&ctx, &observed.class, stored);
+                tell(&ctx, &observed.class, stored);
             }
         }
     }
 }
 
-/// Says once, beside the condition, that a class cannot be used.
-fn warn(ctx: &Context, class: &Class, before: &StoredStatus) {
-    let Err(problem) = &class.rules else { return };
-    let told = |condition: &Condition| {
-        condition.type_ == ConditionType::Accepted.as_str() && condition.message == *problem
-    };
-    if before.status.conditions.iter().any(told) {
-        return;
+/// Says once, beside the conditions, that a class cannot be used, was suspended, or goes on.
+fn tell(ctx: &Context, class: &Class, before: &StoredStatus) {
+    let version = class.version.to_string();
+    for (warning, reason, note) in news(class, before) {
+        ctx.tell_administrators(reference(class), &version, (warning, reason), note);
     }
-    let name = class.name();
-    tracing::error!(
-        object.name = name,
-        error = problem,
-        "FlashClass cannot be used; nothing of its FlashJobs starts"
-    );
-    let about = ObjectReference {
+}
+
+/// What the stored status does not say yet: whether it is a warning, the reason, and words.
+fn news(class: &Class, before: &StoredStatus) -> Vec<(bool, Reason, String)> {
+    let mut news = Vec::new();
+    let conditions = &before.status.conditions;
+    let told = |problem: &String| {
+        let accepted = |known: &&Condition| known.type_ == ConditionType::Accepted.as_str();
+        let known = conditions.iter().find(accepted);
+        known.is_some_and(|known| known.message == *problem)
+    };
+    if let Some(problem) = class.rules.as_ref().err().filter(|problem| !told(problem)) {
+        tracing::error!(
+            object.name = class.name(),
+            error = problem,
+            "FlashClass cannot be used; nothing of its FlashJobs starts"
+        );
+        let note = format!("nothing of its FlashJobs starts: {problem}");
+        news.push((true, Reason::FlashClassInvalid, note));
+    }
+    let was = conditions::holds(conditions, ConditionType::Suspended);
+    match class.suspension() {
+        Some(words) if !was => news.push((false, Reason::Suspended, words)),
+        None if was => {
+            let name = class.name();
+            let note = format!("FlashClass {name} goes on: spec.suspend is not set any more");
+            news.push((false, Reason::Resumed, note));
+        }
+        Some(_) | None => {}
+    }
+    news
+}
+
+fn reference(class: &Class) -> ObjectReference {
+    ObjectReference {
         api_version: Some(format!("{GROUP}/{VERSION}")),
         kind: Some("FlashClass".into()),
-        name: Some(name.to_owned()),
+        name: Some(class.name().to_owned()),
         uid: Some(class.reference.uid.clone()),
         ..ObjectReference::default()
-    };
-    let note = format!("nothing of its FlashJobs starts: {problem}");
-    let version = class.version.to_string();
-    ctx.warn_administrators(about, &version, Reason::FlashClassInvalid, note);
+    }
 }
