@@ -7,7 +7,7 @@ use std::{
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Client, Resource};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{Notify, mpsc::UnboundedSender};
 
 use super::{engine::Engine, workshop::Workshop};
 use crate::{
@@ -82,6 +82,8 @@ pub struct Context {
     pub leader: String,
     /// Where charts are rendered.
     pub workshop: Workshop,
+    /// Wakes what writes the statuses of classes: one of them is new.
+    pub class_changed: Notify,
     events: Events,
     state: Mutex<State>,
     flash_pod: RwLock<Result<Arc<FlashPod>, Refusal>>,
@@ -116,6 +118,7 @@ impl Context {
             engine,
             seals,
             leader,
+            class_changed: Notify::new(),
             workshop: Workshop::default(),
             events,
             state,
@@ -165,6 +168,7 @@ impl Context {
                 .classes
                 .check(|values| chart.as_ref()?.class_fault(values));
         }
+        self.class_changed.notify_one();
         self.nudge_all();
     }
 

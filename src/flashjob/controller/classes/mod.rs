@@ -81,6 +81,7 @@ pub async fn classes(ctx: Arc<Context>, listed_tx: mpsc::Sender<&'static str>) {
         };
         ctx.state().news_of_classes = true;
         if news && listing.is_none() {
+            ctx.class_changed.notify_one();
             ctx.nudge_all();
         }
     }
@@ -92,7 +93,12 @@ pub async fn statuses(ctx: Arc<Context>) {
     // After a write that took long, not once for every second that has passed.
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tick.tick().await;
+        // A class that is new does not wait for the next look.
+        tokio::select! {
+            biased;
+            () = ctx.class_changed.notified() => {}
+            _ = tick.tick() => {}
+        }
         let flash_pod = ctx.flash_pod().ok();
         let granted = flash_pod.as_ref().map(|chart| &*chart.policy.extra_kinds);
         let classes = {
