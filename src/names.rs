@@ -23,6 +23,9 @@ pub const APPROVAL_MANAGER: &str = "flashjob-operator-approve";
 /// Field manager of `spec.suspend` of classes, where a person has ordered it.
 pub const SUSPEND_MANAGER: &str = "flashjob-operator-stop";
 
+/// Annotation of a class: the user who ordered its suspension, as the API server names that user. Written with the order.
+pub const ANNOTATION_SUSPENDED_BY: &str = "flashjob.nbfc.io/suspended-by";
+
 /// Label: uid of the `FlashJob`, on every object of an attempt and on release Secrets.
 pub const LABEL_JOB_UID: &str = "flashjob.nbfc.io/job-uid";
 /// Label: attempt id, on every object of an attempt and on release Secrets.

@@ -32,7 +32,7 @@ fn check(schema: &Value, value: &Value, path: &str, found: &mut Vec<String>) {
         say(format!("must be {expected}, not {}", kind_of(value)));
         return;
     }
-    if let Some(problem) = out_of_bounds(schema, value).or_else(|| breaks_rule(schema, value)) {
+    if let Some(problem) = breaks_rule(schema, value).or_else(|| out_of_bounds(schema, value)) {
         say(problem);
         return;
     }
@@ -259,6 +259,10 @@ mod tests {
         json!({"notBefore": 1}),
         &["spec.notBefore: Invalid value: 1: must be a time such as 2026-03-01T22:00:00Z, not a number; write it in quotes if it is \
            meant as a text"]
+    )]
+    #[case::a_deadline_in_which_no_flash_ends(
+        json!({"activeDeadlineSecondsPerDevice": 5}),
+        &[&*format!("spec.activeDeadlineSecondsPerDevice: Invalid value: 5: {}", crate::api::rule::DEADLINE_TOO_SHORT)]
     )]
     #[case::bounds(
         json!({"parallelism": 0, "device": "x".repeat(254), "deviceSelector": {}}),

@@ -181,6 +181,7 @@ pub struct ClassDefaults {
 /// Namespaces that are meant.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(transform = schema::namespace_rule)]
 pub struct NamespaceRule {
     /// Same: the job's own (of jobs: the operator's). All: every one. Selector: those whose labels match.
     #[serde(deserialize_with = "null_is_default")]
@@ -226,6 +227,7 @@ pub struct DeviceFilter {
 /// Most devices in flight that share something.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(transform = schema::in_flight_limit, extend("required" = ["max"]))]
 pub struct InFlightLimit {
     /// What they share: the Configuration that found them, a node that sees them, or the value of a property.
     #[serde(deserialize_with = "null_is_default")]
@@ -332,7 +334,7 @@ pub struct Workload {
         deserialize_with = "null_is_default",
         skip_serializing_if = "Vec::is_empty"
     )]
-    #[schemars(schema_with = "schema::texts")]
+    #[schemars(schema_with = "schema::kinds")]
     pub kinds: Vec<String>,
     /// Service accounts that the flash pod may run as, beside the namespace's default.
     #[serde(
@@ -353,7 +355,7 @@ pub struct Workload {
         deserialize_with = "null_is_default",
         skip_serializing_if = "Vec::is_empty"
     )]
-    #[schemars(schema_with = "schema::names")]
+    #[schemars(schema_with = "schema::volume_types")]
     pub volume_types: Vec<String>,
 }
 
@@ -367,7 +369,7 @@ pub struct FlashClassStatus {
     /// Jobs of the class that are not finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_jobs: Option<i64>,
-    /// Accepted: whether the class can be used.
+    /// Accepted: whether the class can be used. Suspended: whether nothing of its jobs starts, since when, and by whom.
     #[serde(
         default,
         deserialize_with = "null_is_default",

@@ -122,7 +122,7 @@ pub struct FlashJobSpec {
     pub parallelism: Option<i32>,
     /// Seconds from the start of a flash pod after which it is ended and the device fails. Unset: 600.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 86_400))]
+    #[schemars(schema_with = "schema::deadline")]
     pub active_deadline_seconds_per_device: Option<i64>,
     /// Seconds that a named device may be missing before it fails. Unset: 300.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -17,10 +17,10 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::names::ANNOTATION_DEFAULT_CLASS;
+use crate::names::{ANNOTATION_DEFAULT_CLASS, ANNOTATION_SUSPENDED_BY};
 
 /// Annotations that are read.
-const ANNOTATIONS: [&str; 1] = [ANNOTATION_DEFAULT_CLASS];
+const ANNOTATIONS: [&str; 2] = [ANNOTATION_DEFAULT_CLASS, ANNOTATION_SUSPENDED_BY];
 
 /// An object, or why it cannot be read. See the module's documentation.
 #[derive(Clone, Debug)]
@@ -244,7 +244,7 @@ mod tests {
         let mut all = json!({
             "name": "lamps", "namespace": "lab", "uid": "u-1", "resourceVersion": "12", "generation": 3,
             "finalizers": ["example.com/kept"], "deletionTimestamp": "2026-01-02T03:04:05Z",
-            "labels": {"a": "b"}, "annotations": {"c": "d", ANNOTATION_DEFAULT_CLASS: "true"},
+            "labels": {"a": "b"}, "annotations": {"c": "d", ANNOTATION_DEFAULT_CLASS: "true", ANNOTATION_SUSPENDED_BY: "ann"},
             "ownerReferences": [{"apiVersion": "v1", "kind": "K", "name": "n", "uid": "u"}],
         });
         for (key, value) in metadata.as_object().into_iter().flatten() {

@@ -5,9 +5,9 @@ use strum::{EnumString, IntoStaticStr};
 /// The phases of the original operator, for display only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
 pub enum Phase {
-    /// Nothing is in flight and the job is not finished.
+    /// Nothing has begun, or something keeps the job from going on, and nothing is in flight.
     InProgress,
-    /// At least one device is in flight.
+    /// Devices are flashed, read back, or tried again.
     Running,
     /// Every device succeeded.
     Completed,

@@ -23,6 +23,12 @@ pub const MAX_CONDITIONS: usize = 100;
 /// Most keys at the top of a job's chart values.
 pub const MAX_VALUES_KEYS: usize = 256;
 
+/// Shortest time that a flash is given, in seconds.
+pub const MIN_DEADLINE_SECONDS: i64 = 20;
+
+/// What is said of a time in which no flash can end.
+pub const DEADLINE_TOO_SHORT: &str = "must be at least 20: a flash takes from 20 s to some minutes, and one that is ended before can \
+    leave its device half-written";
 /// What is said of steps that do not grow.
 pub const STEPS_GROW: &str = "sizes are cumulative and have to grow";
 /// What is said of times between which nothing can start.
@@ -38,6 +44,19 @@ pub const EMPTY_VALUE: &str =
 pub const NOT_A_RANGE: &str = "is not a range of versions; write one such as \">=1.2.0, <2.0.0\"";
 /// What is said of a version without an operator.
 pub const BARE_VERSION: &str = "does not say which versions; write";
+/// What is said of a choice by labels that names none.
+pub const SELECTOR_NEEDED: &str = "from: Selector needs one";
+/// What is said of labels that nothing asks for.
+pub const SELECTOR_NEEDLESS: &str = "goes with from: Selector alone; write that, or leave it out";
+/// What is said of a limit by a property that names none.
+pub const PROPERTY_NEEDED: &str = "by: Property needs property, the name of a broker property";
+/// What is said of a limit that names a property and is by something else.
+pub const PROPERTY_NEEDLESS: &str =
+    "property goes with by: Property alone; write that, or leave property out";
+/// What is said of volumes of the node.
+pub const HOST_PATH: &str = "hostPath reaches the node: no class can allow it";
+/// What is said of a kind without its version.
+pub const NOT_A_KIND: &str = "is not a kind: write group/version/Kind or v1/Kind";
 
 /// What a text must match, and the sentence that says so to a person.
 #[derive(Debug)]

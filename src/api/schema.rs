@@ -3,7 +3,7 @@
 //! None says `nullable`: `crd` says it of every field that may be left out.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{rollout::RolloutStep, rule};
 
@@ -123,6 +123,77 @@ pub fn class_name(_: &mut SchemaGenerator) -> Schema {
 /// Names of objects.
 pub fn names(_: &mut SchemaGenerator) -> Schema {
     list(100, &json_schema!({ "type": "string", "maxLength": 253 }))
+}
+
+/// Seconds that a flash may take.
+pub fn deadline(_: &mut SchemaGenerator) -> Schema {
+    let least = rule::MIN_DEADLINE_SECONDS;
+    json_schema!({
+        "type": "integer",
+        "format": "int64",
+        "minimum": least,
+        "maximum": 86_400,
+        // Beside the minimum, to say why.
+        "x-kubernetes-validations": [{"rule": format!("self >= {least}"), "message": rule::DEADLINE_TOO_SHORT}],
+    })
+}
+
+/// Kinds of volumes that a class may allow.
+pub fn volume_types(_: &mut SchemaGenerator) -> Schema {
+    let rule = json!({"rule": "self != 'hostPath'", "message": rule::HOST_PATH});
+    list(
+        100,
+        &json_schema!({ "type": "string", "maxLength": 253, "x-kubernetes-validations": [rule] }),
+    )
+}
+
+/// Kinds with their versions.
+pub fn kinds(_: &mut SchemaGenerator) -> Schema {
+    let rule = json!({"rule": "self.matches('^.+/[^/]+$')", "message": rule::NOT_A_KIND});
+    list(
+        20,
+        &json_schema!({
+            "type": "string", "minLength": 1, "maxLength": 253, "x-kubernetes-validations": [rule],
+        }),
+    )
+}
+
+/// A selector goes with `from: Selector`, and that with a selector.
+pub fn namespace_rule(schema: &mut Schema) {
+    let (needed, needless) = (rule::SELECTOR_NEEDED, rule::SELECTOR_NEEDLESS);
+    together(schema, ("from", "Selector"), "selector", (needed, needless));
+    for rule in rules_of(schema) {
+        rule["fieldPath"] = json!(".selector");
+    }
+}
+
+/// A property goes with `by: Property`, and that with a property.
+pub fn in_flight_limit(schema: &mut Schema) {
+    let texts = (rule::PROPERTY_NEEDED, rule::PROPERTY_NEEDLESS);
+    together(schema, ("by", "Property"), "property", texts);
+}
+
+fn together(
+    schema: &mut Schema,
+    (field, word): (&str, &str),
+    other: &str,
+    (needed, needless): (&str, &str),
+) {
+    let set = |field: &str| format!("has(self.{field}) && dyn(self.{field}) != null");
+    let (chosen, given) = (
+        format!("({} && self.{field} == '{word}')", set(field)),
+        format!("({})", set(other)),
+    );
+    let rules = json!([
+        {"rule": format!("!{chosen} || {given}"), "message": needed},
+        {"rule": format!("!{given} || {chosen}"), "message": needless},
+    ]);
+    schema.insert("x-kubernetes-validations".into(), rules);
+}
+
+fn rules_of(schema: &mut Schema) -> impl Iterator<Item = &mut Value> {
+    let rules = schema.get_mut("x-kubernetes-validations");
+    rules.and_then(Value::as_array_mut).into_iter().flatten()
 }
 
 /// Texts of a bounded length.

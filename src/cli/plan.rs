@@ -114,7 +114,9 @@ impl Plan {
         let own = clients.own_addresses;
         let reader = Reader::new(clients.read, PATIENCE);
         let cluster = self.cluster(&reader, own).await;
-        let cluster = cluster.map_err(|error| unreachable(error.into()))?;
+        let mut cluster = cluster.map_err(|error| unreachable(error.into()))?;
+        let ask = |values: &_| flash_pod.class_fault(values);
+        cluster.classes.check(ask);
         let existing = existing(&reader, &job).await;
         let wanted = job.wanted_round(0);
         let before = existing.as_ref().and_then(|(_, before)| before.as_ref());

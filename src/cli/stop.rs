@@ -10,8 +10,8 @@ use super::{Failure, complain, print};
 use crate::{
     api::{FlashJob, Guarded},
     cluster::{
-        ApiError, Clients, Fence, Reader, Scope, Suspension, list_classes, other_holders,
-        suspend_class,
+        ApiError, Clients, Fence, Order, Reader, Scope, Suspension, list_classes, other_holders,
+        own_name, suspend_class,
     },
     flashjob::spec::job::Job,
 };
@@ -99,9 +99,18 @@ async fn order(which: &Which, suspension: Suspension) -> Result<ExitCode, Failur
         print("there is no FlashClass: without one nothing starts\n")?;
         return Ok(ExitCode::SUCCESS);
     }
+    let by = match suspension {
+        Suspension::Stop => own_name(&clients.read).await,
+        Suspension::Release | Suspension::Overrule => None,
+    };
+    let order = Order {
+        suspension,
+        by: by.as_deref(),
+        dry_run: which.dry_run,
+    };
     let carried_out = classes
         .iter()
-        .map(async |class| suspend_class(&clients.write, class, suspension, which.dry_run).await);
+        .map(async |class| suspend_class(&clients.write, class, order).await);
     let answers = join_all(carried_out).await;
     let in_flight = match suspension {
         // Counted after the order was given: it does not wait for that.

@@ -42,7 +42,7 @@ pub use others::{Others, Traces};
 #[cfg(test)]
 pub(crate) use patience::PatienceLayer;
 pub use read::{ClusterVersion, Reader, Scope};
-pub use review::{Review, Reviewer};
-pub use suspend::{Suspension, list_classes, other_holders, suspend_class};
+pub use review::{Review, Reviewer, own_name};
+pub use suspend::{Order, Suspension, list_classes, other_holders, suspend_class};
 pub use watch::{WatchEvent, Watched};
 pub use write::{DeleteCondition, Deleted, Writer};

@@ -4,13 +4,21 @@
 use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::{
-    authentication::v1::{TokenReview, TokenReviewSpec, UserInfo},
+    authentication::v1::{SelfSubjectReview, TokenReview, TokenReviewSpec, UserInfo},
     authorization::v1::{NonResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec},
 };
 use kube::{Api, Client, api::PostParams};
 use tokio::time::timeout;
 
 use super::{ApiError, ClientError, Clients, Fence};
+
+/// The user that the API server takes a client for; none where it does not say.
+pub async fn own_name(client: &Client) -> Option<String> {
+    let reviews: Api<SelfSubjectReview> = Api::all(client.clone());
+    let review = SelfSubjectReview::default();
+    let answer = reviews.create(&PostParams::default(), &review).await;
+    answer.ok()?.status?.user_info?.username
+}
 
 /// What the API server said of somebody who showed a token.
 #[derive(Debug, Clone, PartialEq, Eq)]

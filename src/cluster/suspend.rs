@@ -1,5 +1,5 @@
-//! The suspension of classes, as a person orders it: claims `spec.suspend` of a FlashClass, or gives the claim up, and touches
-//! nothing else.
+//! The suspension of classes, as a person orders it: claims `spec.suspend` of a FlashClass, and an annotation that says who it was, or
+//! gives the claim up, and touches nothing else.
 //!
 //! Classes are read and answered as they are, whatever is in them: one that this version cannot read can still be stopped.
 
@@ -24,6 +24,17 @@ pub enum Suspension {
     Overrule,
 }
 
+/// What is ordered, and by whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// What.
+    pub suspension: Suspension,
+    /// The user who orders it, where the API server says.
+    pub by: Option<&'a str>,
+    /// Nothing is changed.
+    pub dry_run: bool,
+}
+
 fn api(client: &Client) -> Api<DynamicObject> {
     Api::all_with(client.clone(), &ApiResource::erase::<FlashClass>(&()))
 }
@@ -46,8 +57,7 @@ pub async fn list_classes(client: &Client) -> Result<Vec<DynamicObject>, ApiErro
 pub async fn suspend_class(
     client: &Client,
     class: &DynamicObject,
-    suspension: Suspension,
-    dry_run: bool,
+    order: Order<'_>,
 ) -> Result<DynamicObject, ApiError> {
     let meta = class.meta();
     let name = meta.name.as_deref().unwrap_or_default();
@@ -58,15 +68,20 @@ pub async fn suspend_class(
         "kind": types.kind,
         "metadata": {"name": name, "uid": meta.uid},
     });
-    match suspension {
-        Suspension::Stop => body["spec"]["suspend"] = json!(true),
+    match order.suspension {
+        Suspension::Stop => {
+            body["spec"]["suspend"] = json!(true);
+            if let Some(by) = order.by {
+                body["metadata"]["annotations"] = json!({ names::ANNOTATION_SUSPENDED_BY: by });
+            }
+        }
         Suspension::Overrule => body["spec"]["suspend"] = json!(false),
         // A spec that loses its last field to a server-side apply is none at all, which is refused.
         Suspension::Release if is_last_field(class) => body["spec"]["suspend"] = json!(false),
         Suspension::Release => {}
     }
     let mut parameters = PatchParams::apply(names::SUSPEND_MANAGER).force();
-    parameters.dry_run = dry_run;
+    parameters.dry_run = order.dry_run;
     let answer = api(client)
         .patch(name, &parameters, &Patch::Apply(&body))
         .await;

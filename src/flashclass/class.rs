@@ -9,8 +9,13 @@ use kube::Resource;
 use super::rules::Rules;
 use crate::{
     api::{FlashClass, FlashClassRef, FlashClassSpec, FlashClassStatus, Guarded},
-    names::ANNOTATION_DEFAULT_CLASS,
+    display,
+    flash_pod::device_values::DeviceValues,
+    names::{ANNOTATION_DEFAULT_CLASS, ANNOTATION_SUSPENDED_BY},
 };
+
+/// Longest name of a user that is shown, in bytes.
+const MAX_USER: usize = 128;
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
@@ -23,10 +28,14 @@ pub struct Class {
     pub created: Timestamp,
     /// Whether it is marked as the class of jobs that name none.
     pub is_default: bool,
+    /// Who ordered its suspension, by what the order says; only of one by `flashjob-operator stop` it is known.
+    suspended_by: Option<String>,
     /// The spec; empty where it cannot be read.
     pub spec: FlashClassSpec,
     /// The spec made ready to be asked, or why it cannot be used.
     pub rules: Result<Arc<Rules>, String>,
+    /// The same before the flash chart was asked about its values.
+    compiled: Result<Arc<Rules>, String>,
     /// Where its status goes, and what it is. None where it cannot be read.
     pub stored: Option<StoredStatus>,
 }
@@ -66,12 +75,43 @@ impl Class {
             is_default: annotations
                 .and_then(|annotations| annotations.get(ANNOTATION_DEFAULT_CLASS))
                 .is_some_and(|value| value == "true"),
+            suspended_by: annotations
+                .and_then(|annotations| annotations.get(ANNOTATION_SUSPENDED_BY))
+                .map(|by| display::line(by, MAX_USER).into_owned()),
             spec,
+            compiled: rules.clone(),
             rules,
             stored: object.ok().map(|object| StoredStatus {
                 metadata: metadata.clone(),
                 status: object.status.clone().unwrap_or_default(),
             }),
+        })
+    }
+
+    /// Takes in what the flash chart makes of its values: a class whose values the chart refuses cannot be used. `ask` says what
+    /// is wrong with values, each with its path.
+    #[must_use]
+    pub fn checked(mut self, ask: impl Fn(&DeviceValues) -> Option<String>) -> Self {
+        self.rules = self.compiled.clone().and_then(|rules| {
+            let fault = rules.values.as_deref().and_then(ask);
+            fault.map_or(Ok(rules), |fault| {
+                Err(format!("spec.defaults.values: {fault}"))
+            })
+        });
+        self
+    }
+
+    /// That it is suspended, by whom, and what ends that; none where it is not.
+    #[must_use]
+    pub fn suspension(&self) -> Option<String> {
+        let name = self.name();
+        let by = self.suspended_by.as_ref();
+        let by = by.map_or_else(String::new, |user| format!(" by {user}"));
+        (self.spec.suspend == Some(true)).then(|| {
+            format!(
+                "FlashClass {name} is suspended{by}: nothing new starts; let it go on with: \
+                 flashjob-operator resume {name}"
+            )
         })
     }
 
@@ -102,6 +142,13 @@ impl Classes {
         self.by_name
             .insert(class.name().to_owned(), Arc::new(class));
         news
+    }
+
+    /// The flash chart or the values below those of the classes changed: asks about each class anew.
+    pub fn check(&mut self, ask: impl Fn(&DeviceValues) -> Option<String>) {
+        for class in self.by_name.values_mut() {
+            *class = Arc::new((**class).clone().checked(&ask));
+        }
     }
 
     /// The class of this uid is gone.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt};
 
 use crate::{
-    api::{InFlightLimit, LimitBy},
+    api::{InFlightLimit, LimitBy, rule},
     device::Footprint,
 };
 
@@ -42,12 +42,10 @@ impl Limit {
         let property = property.as_deref().filter(|name| !name.is_empty());
         match (by, property) {
             (LimitBy::Property, None) => {
-                return Err("by: Property needs property, the name of a broker property".into());
+                return Err(rule::PROPERTY_NEEDED.into());
             }
             (LimitBy::Configuration | LimitBy::Node, Some(_)) => {
-                return Err(format!(
-                    "by: {by:?} takes no property; write by: Property, or leave property out"
-                ));
+                return Err(rule::PROPERTY_NEEDLESS.into());
             }
             (LimitBy::Property, Some(_)) | (LimitBy::Configuration | LimitBy::Node, None) => {}
         }
@@ -114,7 +112,7 @@ mod tests {
     #[case::property(json!({"by": "Property", "property": "GATEWAY", "max": 3}), None)]
     #[case::which_property(json!({"by": "Property", "max": 3}), Some("needs property"))]
     #[case::property_without_a_name(json!({"by": "Property", "property": "", "max": 3}), Some("needs property"))]
-    #[case::node_has_no_property(json!({"by": "Node", "property": "GATEWAY", "max": 3}), Some("takes no property"))]
+    #[case::node_has_no_property(json!({"by": "Node", "property": "GATEWAY", "max": 3}), Some("goes with by: Property alone"))]
     #[case::zero(json!({"by": "Node", "max": 0}), Some("at least 1"))]
     #[case::less(json!({"by": "Node", "max": -1}), Some("at least 1"))]
     fn what_a_limit_has_to_say(#[case] spec: serde_json::Value, #[case] wrong: Option<&str>) {

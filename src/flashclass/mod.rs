@@ -25,7 +25,7 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
-pub use class::{Class, Classes};
+pub use class::{Class, Classes, StoredStatus};
 pub use effective::{DEFAULT_ACTIVE_DEADLINE_SECONDS, DEFAULT_PARALLELISM};
 pub use freeze::{Frozen, freeze, is_frozen_class, revision, thaw};
 pub use limit::{Group, Limit};

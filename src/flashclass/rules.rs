@@ -2,7 +2,7 @@
 //!
 //! What the schema cannot check is checked here: a class that fails is not accepted, and nothing of its jobs starts.
 
-use std::fmt::Display;
+use std::{fmt::Display, sync::Arc};
 
 use jiff::tz::TimeZone;
 use kube::core::Selector;
@@ -12,7 +12,7 @@ use super::limit::Limit;
 use crate::{
     api::{
         ClassDefaults, FlashClassSpec, InFlightLimit, NamespaceRule, NamespacesFrom, Window,
-        rule::TIME_OF_DAY,
+        rule::{self, TIME_OF_DAY},
     },
     device::Requirements,
     flash_pod::{
@@ -41,6 +41,8 @@ pub struct Rules {
     pub devices: Requirements,
     /// Most devices in flight that share something.
     pub in_flight_limits: Vec<Limit>,
+    /// The chart values of its defaults.
+    pub values: Option<Arc<DeviceValues>>,
 }
 
 /// Which namespaces are meant.
@@ -111,17 +113,19 @@ impl Rules {
             ),
             devices: problems.take("deviceFilter", devices).unwrap_or_default(),
             in_flight_limits: limits(class, &spec.in_flight_limits, &mut problems),
+            values: problems
+                .take("defaults.values", layer(class, defaults))
+                .flatten()
+                .map(|(values, _)| Arc::new(values)),
         };
         for (index, volume) in workload.volume_types.iter().enumerate() {
             if volume == "hostPath" {
-                let problem = "hostPath reaches the node: no class can allow it";
-                problems.say(format!("workload.volumeTypes[{index}]"), problem);
+                problems.say(format!("workload.volumeTypes[{index}]"), rule::HOST_PATH);
             }
         }
         for (index, window) in spec.windows.iter().enumerate() {
             check_window(index, window, &mut problems);
         }
-        problems.take("defaults.values", layer(class, defaults));
         let image = defaults.flash_image.as_ref();
         if let Some(image) = image.filter(|image| !allows(&rules.flash_images, image)) {
             let problem = format!("{image} is not among the class's own allowedFlashImages");
@@ -173,18 +177,18 @@ fn kind(name: &str) -> Result<Kind, String> {
     let (api_version, kind) = name
         .rsplit_once('/')
         .filter(|(api_version, kind)| !api_version.is_empty() && !kind.is_empty())
-        .ok_or_else(|| format!("{name:?} is not a kind: write group/version/Kind or v1/Kind"))?;
+        .ok_or_else(|| format!("{name:?} {}", rule::NOT_A_KIND))?;
     Ok(Kind {
         api_version: api_version.to_owned(),
         kind: kind.to_owned(),
     })
 }
 
-fn namespaces(field: &str, rule: Option<&NamespaceRule>, problems: &mut Problems) -> NamespacePick {
-    let Some(rule) = rule else {
+fn namespaces(field: &str, of: Option<&NamespaceRule>, problems: &mut Problems) -> NamespacePick {
+    let Some(of) = of else {
         return NamespacePick::All;
     };
-    match (rule.from, &rule.selector) {
+    match (of.from, &of.selector) {
         (NamespacesFrom::All, None) => NamespacePick::All,
         (NamespacesFrom::Same, None) => NamespacePick::Same,
         (NamespacesFrom::Selector, Some(selector)) => {
@@ -193,12 +197,11 @@ fn namespaces(field: &str, rule: Option<&NamespaceRule>, problems: &mut Problems
             parsed.map_or(NamespacePick::Same, NamespacePick::Matching)
         }
         (NamespacesFrom::Selector, None) => {
-            problems.say(format!("{field}.selector"), "from: Selector needs one");
+            problems.say(format!("{field}.selector"), rule::SELECTOR_NEEDED);
             NamespacePick::Same
         }
-        (from, Some(_)) => {
-            let problem = format!("from: {from:?} takes none; write from: Selector");
-            problems.say(format!("{field}.selector"), problem);
+        (NamespacesFrom::All | NamespacesFrom::Same, Some(_)) => {
+            problems.say(format!("{field}.selector"), rule::SELECTOR_NEEDLESS);
             NamespacePick::Same
         }
     }

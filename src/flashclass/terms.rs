@@ -55,14 +55,7 @@ pub fn terms(asks: &Asks<'_>, frozen: Option<&Arc<Frozen>>, facts: &Facts<'_>) -
     terms.namespaces = namespaces.collect();
     terms.refusal = refusal;
     let mut classes = terms.classes.iter();
-    let suspended = classes.find(|class| class.spec.suspend == Some(true));
-    terms.suspended = suspended.map(|class| {
-        let name = class.name();
-        format!(
-            "FlashClass {name} is suspended: nothing new starts; let it go on with: \
-             flashjob-operator resume {name}"
-        )
-    });
+    terms.suspended = classes.find_map(|class| class.suspension());
     terms
 }
 

@@ -6,7 +6,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
 
 use super::source::{ChartSource, VALUES_KEY};
 use crate::{
@@ -60,29 +60,41 @@ async fn follow(
         if let WatchEvent::Failed(error) = &watched.event {
             tracing::warn!(kind = "ConfigMap", error = %error, "watch failed, trying again");
         }
-        let change = followed.take(watched.event);
-        let configmap = followed.config_map.as_str();
-        match change {
-            None => {}
-            Some(Change::Use(flash_pod)) => {
-                tracing::info!(configmap, "chart values were loaded");
-                ctx.set_flash_pod(Ok(Arc::new(*flash_pod)));
-            }
-            Some(Change::Refuse(refusal)) => {
-                tracing::error!(configmap, error = refusal.message, "nothing begins");
-                ctx.set_flash_pod(Err(refusal));
-            }
-            Some(Change::Keep(why)) => {
-                tracing::error!(
-                    configmap,
-                    error = why,
-                    "chart values cannot be used; the last good ones are kept"
-                );
-                ctx.metrics.release("chart", "load values", "refused");
-            }
+        if let Some(change) = followed.take(watched.event) {
+            carry_out(ctx, followed, change);
         }
         if listed && until_listed {
             return;
+        }
+    }
+}
+
+fn carry_out(ctx: &Context, followed: &Followed, change: Change) {
+    let configmap = followed.config_map.as_str();
+    let refused = !matches!(change, Change::Use(_));
+    ctx.metrics.refused_settings("values", usize::from(refused));
+    let warn = |note: String| {
+        let (about, version) = (followed.reference(), &followed.version);
+        ctx.tell_administrators(about, version, (true, Reason::ChartInvalid), note);
+    };
+    match change {
+        Change::Use(flash_pod) => {
+            tracing::info!(configmap, "chart values were loaded");
+            ctx.set_flash_pod(Ok(Arc::new(*flash_pod)));
+        }
+        Change::Refuse(refusal) => {
+            tracing::error!(configmap, error = refusal.message, "nothing begins");
+            warn(format!("no device starts: {}", refusal.message));
+            ctx.set_flash_pod(Err(refusal));
+        }
+        Change::Keep(why) => {
+            tracing::error!(
+                configmap,
+                error = why,
+                "chart values cannot be used; the last good ones are kept"
+            );
+            ctx.metrics.release("chart", "load values", "refused");
+            warn(format!("the last good values are kept: {why}"));
         }
     }
 }
@@ -102,6 +114,10 @@ struct Followed {
     source: ChartSource,
     /// Namespace and name.
     config_map: String,
+    /// Its uid, where it was seen.
+    uid: Option<String>,
+    /// Its resource version then.
+    version: String,
     /// Good values are in force.
     good: bool,
     /// The `ConfigMap` exists, by the list that is being read, or was read last.
@@ -113,6 +129,8 @@ impl Followed {
         Self {
             source,
             config_map,
+            uid: None,
+            version: String::new(),
             good: false,
             exists: false,
         }
@@ -123,6 +141,8 @@ impl Followed {
             WatchEvent::Restarted => self.exists = false,
             WatchEvent::Seen(object) => {
                 self.exists = true;
+                self.uid = object.metadata.uid;
+                self.version = object.metadata.resource_version.unwrap_or_default();
                 let values = object.data.and_then(|mut data| data.remove(VALUES_KEY));
                 return Some(self.load(values.as_deref()));
             }
@@ -152,6 +172,19 @@ impl Followed {
                 reason: Reason::ChartInvalid,
                 message: format!("{}; fix ConfigMap {}", refusal.message, self.config_map),
             }),
+        }
+    }
+
+    /// The `ConfigMap`, for events.
+    fn reference(&self) -> ObjectReference {
+        let (namespace, name) = self.config_map.split_once('/').unwrap_or_default();
+        ObjectReference {
+            api_version: Some("v1".into()),
+            kind: Some("ConfigMap".into()),
+            namespace: Some(namespace.to_owned()),
+            name: Some(name.to_owned()),
+            uid: self.uid.clone(),
+            ..ObjectReference::default()
         }
     }
 

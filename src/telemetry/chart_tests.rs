@@ -28,6 +28,7 @@ fn exported() -> BTreeMap<String, BTreeSet<String>> {
     metrics.release("native", "reserve", "ok");
     metrics.watch_failed("Pod");
     metrics.other_operators("leader", 1);
+    metrics.refused_settings("values", 1);
     let text = metrics.encode().expect("text");
     let sample = Regex::new(r"(?m)^(\w+)(?:\{(.*)\})? \S+$").expect("a pattern");
     let label = Regex::new(r#"(\w+)=""#).expect("a pattern");

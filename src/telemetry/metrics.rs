@@ -42,6 +42,7 @@ pub struct Metrics {
     releases: Family<Labels<3>, Counter>,
     watch_failures: Family<Labels<1>, Counter>,
     unsealed: Family<Labels<1>, Counter>,
+    refused_settings: Family<Labels<1>, Gauge>,
     leader: Gauge,
     other_operators: Family<Labels<1>, Gauge>,
     status_bytes: Counter,
@@ -70,6 +71,7 @@ impl Default for Metrics {
             releases: Family::default(),
             watch_failures: Family::default(),
             unsealed: Family::default(),
+            refused_settings: Family::default(),
             leader: Gauge::default(),
             other_operators: Family::default(),
             status_bytes: Counter::default(),
@@ -118,6 +120,11 @@ impl Metrics {
             "unsealed_objects",
             "Objects with the operator's labels and without its seal that were seen, by kind",
             self.unsealed.clone(),
+        );
+        registry.register(
+            "refused_settings",
+            "What administrators set and cannot be used: the values for all devices, and classes",
+            self.refused_settings.clone(),
         );
         registry.register("leader", "1 while this process leads", self.leader.clone());
         registry.register(
@@ -255,6 +262,14 @@ impl Metrics {
     /// An object that claims to be the operator's and is not was seen for the first time.
     pub fn unsealed(&self, kind: &'static str) {
         self.unsealed.get_or_create(&[word("kind", kind)]).inc();
+    }
+
+    /// So much of what administrators set cannot be used: `values` for all devices, or `flashclass`.
+    pub fn refused_settings(&self, setting: &'static str, count: usize) {
+        let gauge = self
+            .refused_settings
+            .get_or_create(&[word("setting", setting)]);
+        gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// A watch failed and tries again.

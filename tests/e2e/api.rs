@@ -379,6 +379,11 @@ async fn what_can_never_run_is_refused_at_once_in_the_words_of_the_operator() {
         "spec.deviceSelector.matchProperties",
         "must not be empty",
     );
+    for deadline in [1, 19] {
+        let deadline = json!({"activeDeadlineSecondsPerDevice": deadline});
+        let field = "spec.activeDeadlineSecondsPerDevice";
+        kind.refuses(&deadline, field, rule::DEADLINE_TOO_SHORT);
+    }
     let of_akri = "must be the metadata.uid of an Akri Instance";
     kind.refuses(&json!({"uuid": ["lamp-1"]}), "spec.uuid[0]", of_akri);
     kind.refuses(
@@ -397,6 +402,7 @@ async fn what_can_run_is_accepted_however_odd_it_looks() {
         json!({"steps": [{"devices": 1}, {"devices": "10%"}, {"devices": 60}, {"devices": "80%"}]}),
         json!({"windows": [{"start": "22:00", "durationSeconds": 3600}]}),
         json!({"rerun": {"id": "again"}}),
+        json!({"activeDeadlineSecondsPerDevice": 20}),
         ranges(">=1.0.0, <1.4.0"),
         ranges("~0.9"),
         ranges("^ 1.2"),
@@ -418,6 +424,7 @@ async fn a_stored_job_that_can_never_run_may_still_be_changed_elsewhere() {
         "firmware": "f", "version": "1", "uuid": ["lamp-1"],
         "notBefore": "2026-12-02T00:00:00Z", "notAfter": "2026-12-01T00:00:00Z",
         "steps": [{"devices": 5}, {"devices": 5}], "windows": [{"start": "22:00"}], "rerun": {},
+        "activeDeadlineSecondsPerDevice": 5,
         "deviceSelector": {"matchExpressions": [{"property": "A", "operator": "In"}]},
     });
     kind.feed(&["create"], &kind.job("never", never)).unwrap();
@@ -438,6 +445,10 @@ async fn a_stored_job_that_can_never_run_may_still_be_changed_elsewhere() {
     let complaint = patch(r#"{"spec": {"notAfter": "2026-11-01T00:00:00Z"}}"#).unwrap_err();
     assert!(complaint.contains(rule::TIMES_ORDER), "{complaint}");
     patch(r#"{"spec": {"notAfter": null}}"#).unwrap();
+    let deadline = r#"{"spec": {"activeDeadlineSecondsPerDevice": 6}}"#;
+    let complaint = patch(deadline).unwrap_err();
+    assert!(complaint.contains(rule::DEADLINE_TOO_SHORT), "{complaint}");
+    patch(&deadline.replace('6', "60")).unwrap();
 }
 
 #[tokio::test]

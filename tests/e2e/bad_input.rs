@@ -1,7 +1,9 @@
 //! What bad input gets: each test is one rule, on its own namespace with its own operator and devices.
 
 mod address;
+mod administrators;
 mod api_refusals;
+mod classes;
 mod deletion;
 mod devices;
 mod disturbances;

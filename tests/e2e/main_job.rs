@@ -159,7 +159,7 @@ async fn every_way_to_fail_has_its_reason_and_stays_listed_until_the_job_goes() 
     };
     let fleet = space.fleet(params).await;
     let _operator = space.operator(&["--engine", "native", "--cool-down-seconds", "1"]);
-    let spec = json!({"activeDeadlineSecondsPerDevice": 5});
+    let spec = json!({"activeDeadlineSecondsPerDevice": 20});
     space.apply(&job("faults", &fleet.uuids(), &spec).to_string());
     let done = space.finished("faults", 120).await;
     space.assert_verdicts(&done, &fleet);
@@ -224,6 +224,9 @@ async fn every_way_to_fail_has_its_reason_and_stays_listed_until_the_job_goes() 
         .to_owned();
     let description = status["info"]["description"].as_str().unwrap();
     assert!(description.contains(&reason), "{description}");
+    let notes = status["info"]["notes"].as_str().unwrap();
+    let says = notes.contains(&reason) && notes.contains("flashjob-operator explain -n");
+    assert!(says && !notes.contains("kubectl logs"), "{notes}");
     space.helm(&["uninstall", &release]);
     space.delete_job("faults", 60).await;
     assert!(space.releases().is_empty());

@@ -18,7 +18,7 @@ fn job(name: &str, fleet: &Fleet) -> String {
             "firmware": "registry.example/firmware/esp32s3:0.2.0",
             "version": "0.2.0",
             "uuid": fleet.uuids(),
-            "activeDeadlineSecondsPerDevice": 10,
+            "activeDeadlineSecondsPerDevice": 20,
         },
     })
     .to_string()
@@ -115,7 +115,7 @@ async fn a_device_whose_property_says_that_it_was_flashed_fails_before_its_flash
     };
     let fleet = space.fleet(params).await;
     let _operator = space.operator(&["--engine", "native"]);
-    let spec = json!({"activeDeadlineSecondsPerDevice": 5});
+    let spec = json!({"activeDeadlineSecondsPerDevice": 20});
     space.apply(&job_with("liar", &fleet.uuids(), &spec).to_string());
     let done = space.finished("liar", 60).await;
     let device = done.device(&fleet.uuids()[0]);

@@ -27,6 +27,21 @@ const MAX_PATTERN: usize = 256 << 10;
 /// Longest message of one violation, in characters.
 const MAX_MESSAGE: usize = 300;
 
+/// Keywords that look at the form of a value and not at the texts in it.
+const OF_FORM: [&str; 7] = [
+    "type",
+    "additionalProperties",
+    "propertyNames",
+    "maxProperties",
+    "additionalItems",
+    "minItems",
+    "maxItems",
+];
+/// Keywords that more values could satisfy.
+const OF_WANT: [&str; 3] = ["required", "minProperties", "dependentRequired"];
+/// Keywords whose subschemas hold where a value, perhaps elsewhere, is like another schema.
+const CONDITIONAL: [&str; 4] = ["then", "else", "dependentSchemas", "dependencies"];
+
 /// A chart's schema, ready to be asked.
 #[derive(Debug)]
 pub struct Schema(Validator);
@@ -91,6 +106,21 @@ pub struct SchemaViolation {
     pub path: String,
     /// What is wrong with it.
     pub message: String,
+    /// The keys of it that the schema does not know, where that is what is wrong.
+    pub unknown_keys: Vec<String>,
+    /// What could mend it.
+    pub depends: Dependence,
+}
+
+/// What else decides whether a value breaks a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dependence {
+    /// Nothing: its own form is wrong (its type, its keys, how many parts it has), whatever the texts in it are.
+    None,
+    /// The texts in it.
+    OnTexts,
+    /// Other values, anywhere: they are missing, or say which schema holds.
+    OnOthers,
 }
 
 /// The address that Helm gives to the schema.
@@ -145,25 +175,25 @@ impl Schema {
         built.map(Self).map_err(|error| refused(&error))
     }
 
+    /// Every place where values break the schema, in order; none where they keep to it. Bounded, but not to what people read.
+    #[must_use]
+    pub fn violations(&self, values: &Value) -> Vec<SchemaViolation> {
+        let errors = self.0.iter_errors(values).take(MAX_COLLECTED);
+        let mut violations: Vec<_> = errors.map(|error| violation(&error)).collect();
+        violations.sort();
+        violations.dedup();
+        violations
+    }
+
     /// Asks whether values keep to the schema.
     ///
     /// # Errors
     /// Where they do not.
     pub fn validate(&self, values: &Value) -> Result<(), SchemaViolations> {
-        let mut violations: Vec<_> = self
-            .0
-            .iter_errors(values)
-            .take(MAX_COLLECTED)
-            .map(|error| SchemaViolation {
-                path: error.instance_path().to_string(),
-                message: shorten(&error.masked().to_string(), MAX_MESSAGE),
-            })
-            .collect();
+        let mut violations = self.violations(values);
         if violations.is_empty() {
             return Ok(());
         }
-        violations.sort();
-        violations.dedup();
         let more = violations.len().saturating_sub(MAX_REPORTED);
         violations.truncate(MAX_REPORTED);
         Err(SchemaViolations { violations, more })
@@ -198,6 +228,32 @@ fn refusal(document: &Value, error: &ValidationError<'_>) -> SchemaError {
         | ValidationErrorKind::Format { .. }
         | ValidationErrorKind::Referencing(_) => SchemaError::Unsupported { path, message },
         _ => SchemaError::Invalid { path, message },
+    }
+}
+
+fn violation(error: &ValidationError<'_>) -> SchemaViolation {
+    let unknown_keys = match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected }
+        | ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected.clone(),
+        _ => Vec::new(),
+    };
+    SchemaViolation {
+        path: error.instance_path().to_string(),
+        message: shorten(&error.masked().to_string(), MAX_MESSAGE),
+        unknown_keys,
+        depends: dependence(error),
+    }
+}
+
+fn dependence(error: &ValidationError<'_>) -> Dependence {
+    let keyword = error.kind().keyword();
+    let conditional = |step: &str| CONDITIONAL.contains(&step);
+    if OF_WANT.contains(&keyword) || error.schema_path().as_str().split('/').any(conditional) {
+        Dependence::OnOthers
+    } else if OF_FORM.contains(&keyword) {
+        Dependence::None
+    } else {
+        Dependence::OnTexts
     }
 }
 
@@ -245,7 +301,7 @@ fn collect(value: &Value, at: &Pointer, visit: &mut dyn FnMut(&Pointer, &str, &s
 impl fmt::Display for SchemaViolations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("values don't meet the specifications of the chart's values.schema.json:")?;
-        for SchemaViolation { path, message } in &self.violations {
+        for SchemaViolation { path, message, .. } in &self.violations {
             write!(f, "\n- at '{path}': {message}")?;
         }
         if self.more > 0 {

@@ -10,15 +10,20 @@ use crate::{
     cli::Failure,
     device::Device,
     flashclass::{Class, Classes, Facts, Namespaces, Terms, beginning},
-    flashjob::spec::job::Job,
+    flashjob::{blueprint::FlashPod, spec::job::Job},
 };
 
 /// The terms of a job that begins under the class of a file, whose one device is this.
 ///
 /// # Errors
 /// When the file cannot be used, the job names another class, or the class does not allow job or device.
-pub(super) fn terms(path: &Path, job: &Job, device: &Device) -> Result<Terms, Failure> {
-    let class = read(path)?;
+pub(super) fn terms(
+    path: &Path,
+    job: &Job,
+    device: &Device,
+    flash_pod: &FlashPod,
+) -> Result<Terms, Failure> {
+    let class = read(path)?.checked(|values| flash_pod.class_fault(values));
     let asks = job.asks().ok_or("the FlashJob cannot be used")?;
     if let Some(named) = asks.spec.flash_class_name.as_deref()
         && named != class.name()
@@ -147,6 +152,11 @@ mod tests {
         "{workload: {volumeTypes: [hostPath]}}",
         "",
         "FlashClassInvalid: FlashClass esp32"
+    )]
+    #[case::a_class_whose_values_the_chart_does_not_know(
+        "{defaults: {values: {nodeSelectr: {zone: lab}}}}",
+        "",
+        "spec.defaults.values: /nodeSelectr: the chart's values.schema.json has no such key"
     )]
     #[case::another_class(
         "{}",

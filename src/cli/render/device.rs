@@ -46,9 +46,11 @@ impl Render {
         let device = Device::parse(&instance)
             .map_err(|error| format!("the Instance cannot be used: {error}"))?;
         let flash_pod = match &self.flash_class {
-            Some(class) => self
-                .flash_pod()?
-                .under(&class::terms(class, &job, &device)?),
+            Some(class) => {
+                let flash_pod = self.flash_pod()?;
+                let terms = class::terms(class, &job, &device, &flash_pod)?;
+                flash_pod.under(&terms)
+            }
             None => self.flash_pod()?,
         };
         let round = job

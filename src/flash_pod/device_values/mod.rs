@@ -7,6 +7,7 @@ mod cause;
 mod context;
 mod error;
 mod leaf;
+mod sample;
 mod scan;
 mod tera;
 
@@ -16,6 +17,7 @@ pub use self::context::{DeviceContext, DeviceFacts, JobFacts, ReleaseFacts};
 pub use self::error::{DeviceValuesError, LeafProblem, RenderError};
 pub use self::leaf::LeafError;
 use self::leaf::Variable;
+pub use self::sample::Sample;
 use self::tera::Templates;
 use helm_chart::pointer::Pointer;
 use helm_chart::values::leaves;

@@ -3,6 +3,7 @@
 //! Chart, operator and class give defaults. A job sets only paths that are open to it and that nobody after it sets: anything
 //! else is refused with path and owner, never overridden in silence. Called by plans and by the `render` subcommand.
 
+mod check;
 mod overlay;
 mod refusal;
 
@@ -11,6 +12,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+pub use self::check::Administered;
 use self::overlay::Overlay;
 pub use self::refusal::{LayersError, MAX_JOB_VALUES, Refusal};
 use super::device_values::{DeviceContext, DeviceValues};
@@ -36,7 +38,8 @@ pub enum Layer {
 
 impl Layer {
     /// What sets the value, in a sentence.
-    const fn words(self) -> &'static str {
+    #[must_use]
+    pub const fn words(self) -> &'static str {
         match self {
             Self::Chart => "the flash chart",
             Self::Operator => "flashPod.values of the operator",

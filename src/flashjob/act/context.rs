@@ -7,7 +7,7 @@ use std::{
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Client, Resource};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{Notify, mpsc::UnboundedSender};
 
 use super::{engine::Engine, workshop::Workshop};
 use crate::{
@@ -34,6 +34,7 @@ use crate::{
     api::{DevicePhase, FlashJobStatus, Reason},
     cluster::{Events, Fact, Writer, clock},
     crash::Crash,
+    flashclass::Class,
     seal::Seals,
     telemetry::Metrics,
 };
@@ -81,6 +82,8 @@ pub struct Context {
     pub leader: String,
     /// Where charts are rendered.
     pub workshop: Workshop,
+    /// Wakes what writes the statuses of classes: one of them is new.
+    pub class_changed: Notify,
     events: Events,
     state: Mutex<State>,
     flash_pod: RwLock<Result<Arc<FlashPod>, Refusal>>,
@@ -115,6 +118,7 @@ impl Context {
             engine,
             seals,
             leader,
+            class_changed: Notify::new(),
             workshop: Workshop::default(),
             events,
             state,
@@ -150,14 +154,29 @@ impl Context {
         Ok(Arc::new(flash_pod.under(&terms)))
     }
 
-    /// Replaces the flash chart; every job is looked at again.
+    /// Replaces the flash chart; every class is checked against it, and every job is looked at again.
     pub fn set_flash_pod(&self, flash_pod: Result<Arc<FlashPod>, Refusal>) {
+        let chart = flash_pod.as_ref().ok().cloned();
         *self
             .flash_pod
             .write()
             .unwrap_or_else(PoisonError::into_inner) = flash_pod;
-        self.state().news_of_classes = true;
+        {
+            let mut state = self.state();
+            state.news_of_classes = true;
+            state
+                .classes
+                .check(|values| chart.as_ref()?.class_fault(values));
+        }
+        self.class_changed.notify_one();
         self.nudge_all();
+    }
+
+    /// A class as the flash chart sees it. Call it with the state locked, or a chart that is replaced meanwhile does not see it.
+    #[must_use]
+    pub fn checked(&self, class: Class) -> Class {
+        let chart = self.flash_pod().ok();
+        class.checked(|values| chart.as_ref()?.class_fault(values))
     }
 
     /// Queues a pass of every job that a device concerns: its Instance came, went or changed.
@@ -277,6 +296,29 @@ impl Context {
             warning,
             reason,
             action: "Reconcile",
+            note,
+        });
+    }
+
+    /// Publishes an event about an object that administrators keep: a class, or the values for all devices. `version` is that of
+    /// the object: events about several changes stay apart by it.
+    pub fn tell_administrators(
+        &self,
+        about: ObjectReference,
+        version: &str,
+        (warning, reason): (bool, Reason),
+        note: String,
+    ) {
+        let related = ObjectReference {
+            field_path: Some(format!("metadata{{{version}}}")),
+            ..about.clone()
+        };
+        self.events.publish(Fact {
+            about,
+            related: Some(related),
+            warning,
+            reason: reason.as_str(),
+            action: "Load",
             note,
         });
     }

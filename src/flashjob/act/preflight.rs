@@ -112,9 +112,11 @@ fn conclude(outcomes: impl Iterator<Item = Option<Refusal>>) -> Option<Outcome> 
         match outcome {
             None => return Some(Outcome::Proven),
             Some(refusal) if refusal.reason == Reason::DeviceInvalid => {}
-            // What a chart takes, it takes with the next device as well.
+            // What a chart takes, it takes with the next device as well: one more is tried, not all.
             Some(refusal) if refusal.reason == Reason::ChartInvalid => {
-                return Some(Outcome::Refused(refusal));
+                if refused.replace(refusal).is_some() {
+                    break;
+                }
             }
             Some(refusal) => drop(refused.get_or_insert(refusal)),
         }
@@ -138,13 +140,18 @@ mod tests {
         refused(Reason::ValuesInvalid)
     }
 
+    fn chart() -> Refusal {
+        refused(Reason::ChartInvalid)
+    }
+
     fn device() -> Refusal {
         refused(Reason::DeviceInvalid)
     }
 
     #[rstest]
     #[case::no_device_is_known(&[], None)]
-    #[case::a_chart_s_mistake(&[Some(refused(Reason::ChartInvalid)), None], Some(Outcome::Refused(refused(Reason::ChartInvalid))))]
+    #[case::a_chart_s_mistake(&[Some(chart()), Some(chart()), None], Some(Outcome::Refused(chart())))]
+    #[case::a_chart_that_one_device_is_too_much_for(&[Some(chart()), None], Some(Outcome::Proven))]
     #[case::accepted(&[None, Some(job())], Some(Outcome::Proven))]
     #[case::a_job_s_mistake(&[Some(job())], Some(Outcome::Refused(job())))]
     #[case::a_job_s_mistake_after_an_odd_device(&[Some(device()), Some(job())], Some(Outcome::Refused(job())))]

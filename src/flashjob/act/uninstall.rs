@@ -5,7 +5,7 @@ use crate::{
     cluster::{DeleteCondition, Deleted, ErrorKind, ObjectKey},
     crash::Write,
     display,
-    flash_pod::intent::Stored,
+    flash_pod::intent::{FrozenDevice, JobRef, Stored},
     flashjob::{
         act::context::Context,
         observe::{ledger::Attempt, objects::Identity},
@@ -260,10 +260,51 @@ async fn fail_record(
     record.info.status = Status::Failed;
     record.info.last_deployed = Some(crate::cluster::clock::now());
     record.info.description = display::prose(description, MAX_DESCRIPTION).into_owned();
+    if let Some(intent) = &record.attachment {
+        record.info.notes = failed_notes(&intent.job, &intent.device, &record.info.description);
+    }
     put(ctx, Write::RecordFailed, &stored, (record, newest.has_pod)).await?;
     if let Some(key) = Key::parse(&newest.sight.name) {
         delete_secrets(ctx, attempt, revisions_by_hand(ctx, attempt, &key)).await?;
     }
     ctx.metrics.release(ctx.engine(), "fail", "ok");
     Ok(())
+}
+
+/// What `helm status` shows of a failed release: the chart's own notes name a Pod that is gone.
+fn failed_notes(job: &JobRef, device: &FrozenDevice, description: &str) -> String {
+    format!(
+        "The flash of {} failed: {description}\n\n\
+         Its Pod and Service are gone. The end of its log is in the status of the FlashJob:\n  \
+         flashjob-operator explain -n {} {} {}\n\n\
+         The release stays listed until the device is flashed again or the FlashJob is deleted.\n",
+        device.endpoint, job.namespace, job.name, device.uuid
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_notes_of_a_failed_release_name_what_is_still_there() {
+        let job = JobRef {
+            name: "lamps".into(),
+            namespace: "lab".into(),
+            uid: "u".into(),
+        };
+        let device = FrozenDevice {
+            uuid: "uuid-1".into(),
+            endpoint: "192.0.2.7:80".into(),
+            ..FrozenDevice::default()
+        };
+        let notes = failed_notes(&job, &device, "TransferFailed");
+        for words in [
+            "192.0.2.7:80 failed: TransferFailed",
+            "explain -n lab lamps uuid-1",
+        ] {
+            assert!(notes.contains(words), "{notes}");
+        }
+        assert!(!notes.contains("kubectl logs"), "{notes}");
+    }
 }

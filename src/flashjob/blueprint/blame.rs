@@ -1,20 +1,45 @@
-//! Whose fault it is that values break the schema: a device's own text fails that device alone, anything else the job. Pure.
+//! Whose fault it is that values break the schema: a device's own text fails that device alone, what an administrator set keeps
+//! the job waiting for him, anything else fails the job. Pure.
 
-use super::FlashPod;
+use super::{FlashPod, facts::sample_owned};
 use crate::{
     api::{Reason, Refusal},
     device::Device,
     flash_pod::{
-        device_values::DeviceValues,
-        layers::{Layer, Merged},
+        device_values::{DeviceContext, DeviceValues},
+        layers::{Administered, Layer, Layers, Merged, resolve},
     },
 };
 use helm_chart::{
     pointer::Pointer,
-    schema::{SchemaViolation, SchemaViolations},
+    schema::{Schema, SchemaViolation, SchemaViolations},
 };
 
 impl FlashPod {
+    /// What of the administrator's values for all devices breaks the schema, whatever the device.
+    pub(super) fn operator_fault(&self) -> Option<String> {
+        let source = self.operator.as_ref()?.source();
+        let found = self.fault(None, Layer::Operator)?;
+        Some(format!("{} ({source}): {found}", Layer::Operator.words()))
+    }
+
+    /// What of the values of a class breaks the schema, whatever the device; each with its path.
+    #[must_use]
+    pub fn class_fault(&self, class: &DeviceValues) -> Option<String> {
+        self.fault(Some(class), Layer::Class)
+    }
+
+    fn fault(&self, class: Option<&DeviceValues>, layer: Layer) -> Option<String> {
+        let administered = Administered {
+            chart: &self.chart.values,
+            operator: self.operator.as_deref(),
+            class,
+            device: self.device_values.as_deref(),
+            owned: &sample_owned(),
+        };
+        administered.fault_of(layer, self.schema.as_ref()?)
+    }
+
     /// Why these values of a device are refused: `DeviceInvalid`, naming its properties, where nothing but its own text breaks
     /// the schema.
     pub(super) fn blame(
@@ -22,15 +47,13 @@ impl FlashPod {
         broken: &SchemaViolations,
         merged: &Merged,
         device: &Device,
+        layer_of: impl Fn(&SchemaViolation) -> Layer,
     ) -> Refusal {
         let mut properties = Vec::new();
         for violation in &broken.violations {
             let found = self.device_properties(violation, merged);
             if found.is_empty() || broken.more > 0 {
-                return Refusal {
-                    reason: Reason::ValuesInvalid,
-                    message: format!("values.schema.json: {broken}"),
-                };
+                return self.at_fault(layer_of(violation), broken);
             }
             properties.extend(found);
         }
@@ -49,6 +72,34 @@ impl FlashPod {
         }
     }
 
+    /// Why values are refused that no device's own text explains.
+    fn at_fault(&self, layer: Layer, broken: &SchemaViolations) -> Refusal {
+        let (reason, message) = match layer {
+            Layer::Operator => {
+                let words = Layer::Operator.words();
+                let source = self.operator.as_deref().map_or("", DeviceValues::source);
+                let message = format!(
+                    "{words} ({source}) cannot be used for this job: values.schema.json: {broken}; an administrator can fix \
+                     them, and the job goes on by itself"
+                );
+                (Reason::ChartInvalid, message)
+            }
+            Layer::Class => {
+                let source = self.class_values().map_or("", DeviceValues::source);
+                let message = format!(
+                    "{source}, as the round froze it, cannot be used: values.schema.json: {broken}; an administrator can fix \
+                     the class; then begin anew with spec.rerun {{id: NEW, devices: All}}"
+                );
+                (Reason::FlashClassInvalid, message)
+            }
+            Layer::Chart | Layer::Job | Layer::DeviceValues | Layer::Attempt => (
+                Reason::ValuesInvalid,
+                format!("values.schema.json: {broken}"),
+            ),
+        };
+        Refusal { reason, message }
+    }
+
     /// The properties of the device that make the value at fault; none where the device is not to blame for it.
     fn device_properties(&self, violation: &SchemaViolation, merged: &Merged) -> Vec<String> {
         let Ok(place) = violation.path.parse::<Pointer>() else {
@@ -65,6 +116,38 @@ impl FlashPod {
             Some(Layer::Class) => properties(self.class_values(), place),
             Some(Layer::Chart | Layer::Job | Layer::Attempt) | None => Vec::new(),
         }
+    }
+}
+
+/// The administrator's layer with which this begins to break the schema; the job's where neither is to blame.
+pub(super) fn first_broken(
+    layers: &Layers<'_>,
+    context: &DeviceContext,
+    schema: &Schema,
+    violation: &SchemaViolation,
+) -> Layer {
+    let breaks = |layers: Layers<'_>| {
+        let resolved = resolve(&layers, context);
+        resolved.is_ok_and(|(merged, _)| schema.violations(&merged.values).contains(violation))
+    };
+    let administered = Layers {
+        job: None,
+        ..*layers
+    };
+    let without_class = Layers {
+        class: None,
+        ..administered
+    };
+    let chart_alone = Layers {
+        operator: None,
+        ..without_class
+    };
+    if !breaks(administered) || breaks(chart_alone) {
+        Layer::Job
+    } else if breaks(without_class) {
+        Layer::Operator
+    } else {
+        Layer::Class
     }
 }
 

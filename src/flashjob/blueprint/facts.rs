@@ -101,24 +101,48 @@ pub(super) fn owned(job: &Job, round: &Round, intent: &Intent) -> Value {
         |_| intent.device.endpoint.clone(),
         |endpoint| endpoint.to_string(),
     );
-    let mut owned = json!({
+    let mut owned = owned_values(
+        &intent.job,
+        (&intent.attempt_id, intent.round),
+        &endpoint,
+        job.active_deadline_seconds(),
+    );
+    if let Some(image) = &round.flashjob_pod_image {
+        owned["image"] = json!({ "reference": image });
+    }
+    owned
+}
+
+/// The same for an attempt that nobody makes.
+pub(super) fn sample_owned() -> Value {
+    let job = JobRef {
+        name: "sample".into(),
+        namespace: "sample".into(),
+        uid: "00000000-0000-4000-8000-000000000000".into(),
+    };
+    owned_values(&job, ("0123456789", 1), "192.0.2.1", 600)
+}
+
+fn owned_values(
+    job: &JobRef,
+    (attempt, round): (&str, u32),
+    endpoint: &str,
+    deadline_seconds: i64,
+) -> Value {
+    json!({
         "operator": {
-            "attempt": intent.attempt_id,
+            "attempt": attempt,
             "app": label_value(&job.name),
             "ownerReferences": [{
                 "apiVersion": format!("{GROUP}/{VERSION}"), "kind": "FlashJob", "name": job.name, "uid": job.uid,
                 "controller": true, "blockOwnerDeletion": false,
             }],
             "finalizers": [TRACKING_FINALIZER],
-            "labels": { LABEL_JOB_UID: job.uid, LABEL_ROUND: intent.round.to_string() },
+            "labels": { LABEL_JOB_UID: job.uid, LABEL_ROUND: round.to_string() },
             "annotations": { ANNOTATION_ENDPOINT: endpoint, ANNOTATION_JOB: job.name },
         },
-        "activeDeadlineSeconds": job.active_deadline_seconds(),
-    });
-    if let Some(image) = &round.flashjob_pod_image {
-        owned["image"] = json!({ "reference": image });
-    }
-    owned
+        "activeDeadlineSeconds": deadline_seconds,
+    })
 }
 
 /// A name as a label value: as it is, or shortened with a hash where it is too long.

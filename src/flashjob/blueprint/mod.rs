@@ -158,7 +158,7 @@ impl FlashPod {
             .err()
             .map(CompileError::used)
             .unwrap_or_default();
-        Ok(Self {
+        let loaded = Self {
             chart: Arc::new(chart),
             program: compiled
                 .ok()
@@ -177,7 +177,11 @@ impl FlashPod {
             markers: settings.markers.clone(),
             capabilities: Arc::new(settings.capabilities.clone()),
             version,
-        })
+        };
+        match loaded.operator_fault() {
+            Some(fault) => Err(invalid(fault)),
+            None => Ok(loaded),
+        }
     }
 
     /// The same chart as it is for the jobs of a class: its defaults are a layer of the values, its rules are the guard's.
@@ -213,7 +217,13 @@ impl FlashPod {
         self.no_markers(&merged, attempt.device)?;
         if let Some(schema) = &self.schema {
             let checked = schema.validate(&merged.values);
-            checked.map_err(|broken| self.blame(&broken, &merged, attempt.device))?;
+            checked.map_err(|broken| {
+                self.blame(&broken, &merged, attempt.device, |violation| {
+                    self.layered(job, round, &intent, &release, |layers, context| {
+                        blame::first_broken(layers, context, schema, violation)
+                    })
+                })
+            })?;
         }
         Ok(Blueprint {
             release,

@@ -130,16 +130,43 @@ fn a_device_s_own_text_that_breaks_the_schema_is_the_device_s_fault_and_names_th
 
 #[rstest]
 #[case::the_job_s_values(None, json!({"resources": "plenty"}))]
-#[case::the_administrator_s_values(Some("tls: {secretName: 'A!'}"), json!({}))]
-#[case::where_the_job_has_a_part_in_it(Some("tls: {secretName: '{{ job.name }} {{ device.type }}'}"), json!({}))]
-fn a_mistake_that_is_not_the_device_s_is_the_job_s_also_where_the_device_is_odd(
+#[case::the_administrator_s_template(Some("tls: {secretName: '{{ job.name }} {{ device.type }}'}"), json!({}))]
+fn a_mistake_that_is_not_the_device_s_is_not_its_fault_where_it_is_odd_as_well(
     #[case] operator: Option<&str>,
     #[case] values: Value,
 ) {
     let flash_pod = flash_pod_with(operator, |_| {}).unwrap();
+    let reason = if operator.is_some() {
+        Reason::ChartInvalid
+    } else {
+        Reason::ValuesInvalid
+    };
     for device in [device(), device_with("APPLICATION_TYPE", "lamp\u{1}")] {
         let refusal = blueprint_for(&flash_pod, &values, None, &device).unwrap_err();
-        assert_eq!(refusal.reason, Reason::ValuesInvalid, "{refusal:?}");
+        assert_eq!(refusal.reason, reason, "{refusal:?}");
+        let named = refusal
+            .message
+            .starts_with("flashPod.values of the operator (");
+        assert_eq!(named, operator.is_some(), "{refusal:?}");
+    }
+}
+
+#[rstest]
+#[case::an_unknown_key(
+    "nodeSelectr: {zone: lab}",
+    "/nodeSelectr: the chart's values.schema.json has no such key"
+)]
+#[case::a_value("tls: {secretName: 'A!'}", "/tls/secretName: value does not match")]
+#[case::another_type("resources: much", "/resources: value is not of type \"object\"")]
+fn administrator_s_values_that_break_the_schema_are_found_when_they_are_loaded(
+    #[case] operator: &str,
+    #[case] says: &str,
+) {
+    let refusal = flash_pod_with(Some(operator), |_| {}).unwrap_err();
+    assert_eq!(refusal.reason, Reason::ChartInvalid);
+    let layer = "flashPod.values of the operator (";
+    for words in [layer, says] {
+        assert!(refusal.message.contains(words), "{}", refusal.message);
     }
 }
 

@@ -151,6 +151,10 @@ fn of_reason(reason: Reason, about: &About<'_>) -> Option<Advice> {
             "to see the quota",
             format!("kubectl describe resourcequota -n {namespace}"),
         ),
+        Reason::ChartInvalid => advice(
+            "for an administrator, to see what is wrong with the flash chart or its values; the job goes on by itself",
+            "kubectl get events -A --field-selector reason=ChartInvalid".into(),
+        ),
         Reason::AkriNotInstalled => advice(
             "to see whether Akri's kind exists",
             "kubectl get crd instances.akri.sh".into(),

@@ -113,6 +113,7 @@ pub(super) fn describe(
         Some(End::Failed) => Phase::Failed,
         // A device that is read back is still worked on.
         None if tally.in_flight + tally.verifying > 0 => Phase::Running,
+        None if was_running(job) && verdict.goes_on() => Phase::Running,
         None => Phase::InProgress,
     };
     status.phase = Some(phase.into());
@@ -122,6 +123,11 @@ pub(super) fn describe(
         (Some(_), None) => Some(Time(now)),
     };
     set_conditions(status, job, &verdict, tally, now);
+}
+
+/// Whether the stored status says so of this round.
+fn was_running(job: &Job) -> bool {
+    job.round_is_current() && job.status.phase.as_deref() == Some(Phase::Running.as_str())
 }
 
 fn set_conditions(

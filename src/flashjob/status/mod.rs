@@ -250,6 +250,8 @@ pub fn json_size(value: &impl Serialize) -> usize {
 }
 
 #[cfg(test)]
+mod phase_tests;
+#[cfg(test)]
 mod size_tests;
 #[cfg(test)]
 mod tests;

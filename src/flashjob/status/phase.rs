@@ -41,6 +41,16 @@ impl JobVerdict {
         }
     }
 
+    /// Whether devices are started as they come, or the rest of them ends: between two of them the job runs, too.
+    pub(super) const fn goes_on(&self) -> bool {
+        let free = matches!(self.reason, Reason::InProgress | Reason::DeviceNotFound);
+        let stopped = matches!(
+            self.reason,
+            Reason::StepFailed | Reason::MaxFailedDevicesExceeded
+        );
+        self.end.is_none() && !self.stalled && (free || stopped)
+    }
+
     fn ended(end: End, reason: Reason, message: String) -> Self {
         Self {
             end: Some(end),

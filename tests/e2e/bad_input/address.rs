@@ -224,7 +224,7 @@ async fn an_address_that_a_flash_loses_is_told_though_it_ends_before_a_status_ma
     let arguments = ["--cool-down-seconds=0"];
     let mut stage = Stage::new("address-overtaken", params, &arguments).await;
     let uuid = stage.fleet.uuids().remove(0);
-    let spec = json!({"activeDeadlineSecondsPerDevice": 10});
+    let spec = json!({"activeDeadlineSecondsPerDevice": 20});
     stage.flash("job", std::slice::from_ref(&uuid), spec).await;
     stage.stands("job", &uuid, "Flashing", "Flashing").await;
     let (service, _) = served(&stage).await;

@@ -46,7 +46,7 @@ async fn a_pod_long_past_its_deadline_is_left_alone_on_a_ready_node_and_is_lost_
         .flash(
             "job",
             std::slice::from_ref(&uuid),
-            json!({"activeDeadlineSecondsPerDevice": 15}),
+            json!({"activeDeadlineSecondsPerDevice": 20}),
         )
         .await;
     let pod = stage.flashing(&uuid).await;

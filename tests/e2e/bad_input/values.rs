@@ -108,7 +108,7 @@ async fn values_that_may_not_be_are_refused_with_path_and_reason_before_anything
         .await;
 }
 
-fn config_map(stage: &Stage, values: &str) {
+pub(super) fn config_map(stage: &Stage, values: &str) {
     stage.space.apply(
         &json!({
             "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": CONFIG_MAP},

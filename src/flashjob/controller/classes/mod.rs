@@ -9,17 +9,20 @@ pub(crate) mod plan;
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures::StreamExt;
+use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::ResourceExt;
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 
 use self::{act::write_status, observe::observe, plan::plan};
 use crate::{
+    api::{ConditionType, Reason, conditions},
     cluster::{
         clock::now,
         watch::{self, WatchEvent},
     },
-    flashclass::Class,
+    flashclass::{Class, StoredStatus},
     flashjob::Context,
+    names::{GROUP, VERSION},
 };
 
 /// How often it is looked whether a class has something new to say.
@@ -40,7 +43,9 @@ pub async fn classes(ctx: Arc<Context>, listed_tx: mpsc::Sender<&'static str>) {
                     if let Some(seen) = &mut listing {
                         seen.insert(class.reference.uid.clone());
                     }
-                    ctx.state().classes.see(class)
+                    let mut state = ctx.state();
+                    let class = ctx.checked(class);
+                    state.classes.see(class)
                 }
                 None => false,
             },
@@ -76,6 +81,7 @@ pub async fn classes(ctx: Arc<Context>, listed_tx: mpsc::Sender<&'static str>) {
         };
         ctx.state().news_of_classes = true;
         if news && listing.is_none() {
+            ctx.class_changed.notify_one();
             ctx.nudge_all();
         }
     }
@@ -87,7 +93,12 @@ pub async fn statuses(ctx: Arc<Context>) {
     // After a write that took long, not once for every second that has passed.
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tick.tick().await;
+        // A class that is new does not wait for the next look.
+        tokio::select! {
+            biased;
+            () = ctx.class_changed.notified() => {}
+            _ = tick.tick() => {}
+        }
         let flash_pod = ctx.flash_pod().ok();
         let granted = flash_pod.as_ref().map(|chart| &*chart.policy.extra_kinds);
         let classes = {
@@ -97,6 +108,8 @@ pub async fn statuses(ctx: Arc<Context>) {
             }
             observe(&state, granted)
         };
+        let refused = classes.iter().filter(|one| one.class.rules.is_err());
+        ctx.metrics.refused_settings("flashclass", refused.count());
         let now = now();
         for observed in &classes {
             let (Some(stored), Some(status)) = (&observed.class.stored, plan(observed, now)) else {
@@ -105,7 +118,58 @@ pub async fn statuses(ctx: Arc<Context>) {
             if let Err(error) = write_status(&ctx, &stored.metadata, &status).await {
                 tracing::warn!(object.name = observed.class.name(), error = %error, "status of a FlashClass was not written, trying again");
                 ctx.state().news_of_classes = true;
+            } else {
+                tell(&ctx, &observed.class, stored);
             }
         }
+    }
+}
+
+/// Says once, beside the conditions, that a class cannot be used, was suspended, or goes on.
+fn tell(ctx: &Context, class: &Class, before: &StoredStatus) {
+    let version = class.version.to_string();
+    for (warning, reason, note) in news(class, before) {
+        ctx.tell_administrators(reference(class), &version, (warning, reason), note);
+    }
+}
+
+/// What the stored status does not say yet: whether it is a warning, the reason, and words.
+fn news(class: &Class, before: &StoredStatus) -> Vec<(bool, Reason, String)> {
+    let mut news = Vec::new();
+    let conditions = &before.status.conditions;
+    let told = |problem: &String| {
+        let accepted = |known: &&Condition| known.type_ == ConditionType::Accepted.as_str();
+        let known = conditions.iter().find(accepted);
+        known.is_some_and(|known| known.message == *problem)
+    };
+    if let Some(problem) = class.rules.as_ref().err().filter(|problem| !told(problem)) {
+        tracing::error!(
+            object.name = class.name(),
+            error = problem,
+            "FlashClass cannot be used; nothing of its FlashJobs starts"
+        );
+        let note = format!("nothing of its FlashJobs starts: {problem}");
+        news.push((true, Reason::FlashClassInvalid, note));
+    }
+    let was = conditions::holds(conditions, ConditionType::Suspended);
+    match class.suspension() {
+        Some(words) if !was => news.push((false, Reason::Suspended, words)),
+        None if was => {
+            let name = class.name();
+            let note = format!("FlashClass {name} goes on: spec.suspend is not set any more");
+            news.push((false, Reason::Resumed, note));
+        }
+        Some(_) | None => {}
+    }
+    news
+}
+
+fn reference(class: &Class) -> ObjectReference {
+    ObjectReference {
+        api_version: Some(format!("{GROUP}/{VERSION}")),
+        kind: Some("FlashClass".into()),
+        name: Some(class.name().to_owned()),
+        uid: Some(class.reference.uid.clone()),
+        ..ObjectReference::default()
     }
 }

@@ -35,5 +35,19 @@ pub fn plan(observed: &Observed, now: Timestamp) -> Option<FlashClassStatus> {
         generation,
         now,
     );
+    let suspension = class.suspension();
+    let reason = match suspension {
+        Some(_) => Reason::Suspended,
+        None => Reason::NotRequested,
+    };
+    conditions::set(
+        &mut wanted.conditions,
+        ConditionType::Suspended,
+        suspension.is_some(),
+        reason,
+        suspension.unwrap_or_default(),
+        generation,
+        now,
+    );
     (wanted != stored).then_some(wanted)
 }
