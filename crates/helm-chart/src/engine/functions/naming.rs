@@ -56,7 +56,7 @@ fn pascal(source: &str) -> Outcome<String> {
         return Ok(result);
     };
     let mut first_is_upper = UPPER.has(first);
-    let mut current = upper(first)?;
+    let mut current = upper(first);
     for character in characters {
         let previous = std::mem::replace(&mut current, character);
         if is_connector(current) && is_connector(previous) {
@@ -65,7 +65,7 @@ fn pascal(source: &str) -> Outcome<String> {
         }
         if is_connector(previous) {
             first_is_upper = UPPER.has(current);
-            current = upper(current)?;
+            current = upper(current);
             continue;
         }
         if first_is_upper {
