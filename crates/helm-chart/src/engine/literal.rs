@@ -45,6 +45,13 @@ pub(super) fn escapes(text: &str) -> Result<(), String> {
         let escape = &rest[start + 1..];
         let length =
             escape_length(escape, quote).ok_or_else(|| format!("invalid escape in {text}"))?;
+        // These stand for bytes inside of the engine.
+        let code = escape.get(1..9).filter(|_| escape.starts_with('U'));
+        if code
+            .is_some_and(|code| u32::from_str_radix(code, 16).is_ok_and(|code| code >= 0x10_ff80))
+        {
+            return Err(format!("the character in {text} is not read; {NO_MISTAKE}"));
+        }
         rest = &escape[length..];
     }
     Ok(())

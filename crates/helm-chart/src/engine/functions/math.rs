@@ -164,6 +164,7 @@ fn to_decimal(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     Ok(Value::Int64(i64::from_str_radix(&text, 8).unwrap_or(0)))
 }
 
+#[allow(clippy::unnecessary_wraps)] // the signature of the table
 fn round(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let places = integer(arguments, 1);
     let half = match arguments.get(2) {
