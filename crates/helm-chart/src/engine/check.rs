@@ -141,7 +141,16 @@ impl<'t> Checker<'t, '_> {
                     }
                 }
                 Node::If(branch) => self.branch(branch, self.dot_is_root),
-                Node::With(branch) | Node::Range(branch) => self.branch(branch, false),
+                Node::With(branch) => self.branch(branch, false),
+                Node::Range(branch) => {
+                    // One after the other is the whole, too.
+                    if let [command] = &branch.pipe.commands[..]
+                        && let [only] = &command.args[..]
+                    {
+                        self.written(only);
+                    }
+                    self.branch(branch, false);
+                }
                 Node::Template(call) => {
                     if let Some(pipe) = &call.pipe {
                         self.pipe(pipe);

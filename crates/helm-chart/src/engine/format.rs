@@ -8,13 +8,18 @@ mod printer;
 
 use self::directive::Directive;
 use self::printer::Printer;
+use super::error::Bound;
 use super::functions::FunctionError;
 use super::value::Value;
 
 /// Text longer than this from one call is refused.
 const MAX_OUTPUT: usize = 4 << 20;
-/// Widths and precisions above this are refused.
-const MAX_WIDTH: usize = 100_000;
+/// Widths and precisions above this are too large for Go.
+const MAX_WIDTH: usize = 1_000_000;
+
+fn too_long() -> FunctionError {
+    FunctionError::bound(Bound::Size)
+}
 
 type Outcome<T = ()> = Result<T, FunctionError>;
 
@@ -72,8 +77,4 @@ pub fn sprintf(format: &str, values: &[Value]) -> Outcome<String> {
     let mut printer = Printer::default();
     Directive::new(format, values).run(&mut printer)?;
     Ok(printer.out)
-}
-
-fn refuse(what: &str) -> FunctionError {
-    FunctionError::new(format!("{what} is not supported by this engine"))
 }

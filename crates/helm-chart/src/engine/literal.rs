@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::error::NO_MISTAKE;
+
 /// Integers, decimal floats and hexadecimal floats, as Go's parser accepts them.
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
     let integer =
@@ -17,10 +19,14 @@ static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
 /// Checks a number.
 ///
 /// # Errors
-/// If Go refuses it, or it is a complex number, which nothing in a chart needs.
+/// If Go refuses it, or it is the lowest or a complex number, which nothing in a chart needs.
 pub(super) fn number(text: &str) -> Result<(), String> {
     let decimal = !text.contains(['x', 'X']) && text.contains(['.', 'e', 'E']);
     let overflows = decimal && !text.parse::<f64>().is_ok_and(f64::is_finite);
+    // Go reads them. The parser here does not.
+    if text == "-9223372036854775808" || NUMBER.is_match(text.strip_suffix('i').unwrap_or("")) {
+        return Err(format!("the number {text} is not read; {NO_MISTAKE}"));
+    }
     if overflows || !NUMBER.is_match(text) {
         Err(format!("bad number syntax: {text:?}"))
     } else {
@@ -39,6 +45,13 @@ pub(super) fn escapes(text: &str) -> Result<(), String> {
         let escape = &rest[start + 1..];
         let length =
             escape_length(escape, quote).ok_or_else(|| format!("invalid escape in {text}"))?;
+        // These stand for bytes inside of the engine.
+        let code = escape.get(1..9).filter(|_| escape.starts_with('U'));
+        if code
+            .is_some_and(|code| u32::from_str_radix(code, 16).is_ok_and(|code| code >= 0x10_ff80))
+        {
+            return Err(format!("the character in {text} is not read; {NO_MISTAKE}"));
+        }
         rest = &escape[length..];
     }
     Ok(())

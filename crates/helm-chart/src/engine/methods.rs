@@ -1,5 +1,7 @@
 //! Methods of maps and lists that templates can call: `.Files.Get`, `.Capabilities.APIVersions.Has`. Pure.
 
+mod tables;
+
 use base64::Engine as _;
 
 use super::evaluate::State;
@@ -27,9 +29,10 @@ pub(super) fn find(receiver: &Value, name: &str) -> Option<Method> {
         }
         Value::Dict(dict) if dict.kind() == DictType::Values => match name {
             "AsMap" => method(&[], as_map),
-            "YAML" => method(&[], refused),
-            "Table" | "PathValue" => method(NAME, refused),
-            "Encode" => method(&[Param::Any], refused),
+            "YAML" => method(&[], tables::yaml),
+            "Table" => method(NAME, tables::table),
+            "PathValue" => method(NAME, tables::path_value),
+            "Encode" => method(&[Param::Any], tables::encode),
             _ => None,
         },
         Value::Dict(dict) if dict.kind() == DictType::Files => match name {
@@ -43,12 +46,6 @@ pub(super) fn find(receiver: &Value, name: &str) -> Option<Method> {
         },
         _ => None,
     }
-}
-
-fn refused(_: &mut State, _: &Value, _: &[Value]) -> Outcome {
-    Err(FunctionError::new(
-        "this method of .Values is not supported by this engine",
-    ))
 }
 
 #[allow(clippy::unnecessary_wraps)] // the signature of the table
@@ -138,11 +135,11 @@ fn glob(state: &mut State, receiver: &Value, arguments: &[Value]) -> Outcome {
     let pattern = text(arguments, 0);
     let weight = pattern_steps(pattern.len());
     state.spend(weight).map_err(FunctionError::Render)?;
-    let Some(glob) = Glob::new(&pattern) else {
-        return Err(FunctionError::new(format!(
-            "glob pattern {pattern:?} is not supported by this engine"
-        )));
-    };
+    let glob = Glob::new(&pattern).ok_or_else(|| {
+        FunctionError::limit(&format!(
+            "the pattern {pattern:?} is too large or has empty braces"
+        ))
+    })?;
     let Value::Dict(dict) = receiver else {
         return Ok(Value::Nil);
     };
@@ -173,8 +170,8 @@ fn by_base_name(state: &mut State, receiver: &Value, convert: fn(Vec<u8>) -> Str
             .insert(base.into(), Value::from(convert(bytes)))
             .is_some()
         {
-            return Err(FunctionError::new(format!(
-                "several files are called {base:?}; which one counts would be chance"
+            return Err(FunctionError::limit(&format!(
+                "several files are called {base:?}, and helm takes one of them by chance"
             )));
         }
     }

@@ -38,6 +38,8 @@ mod budget_tests;
 #[cfg(test)]
 mod fuzz_tests;
 #[cfg(test)]
+mod limits_tests;
+#[cfg(test)]
 mod stack_tests;
 #[cfg(test)]
 mod tests;

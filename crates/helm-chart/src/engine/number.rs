@@ -1,5 +1,8 @@
 //! Floats and quoted strings as Go's `strconv` writes them. Pure; used by printing, functions and YAML output.
 
+/// No float has more digits than this, before or behind its point.
+const PLACES: usize = 1_100;
+
 /// Sign, decimal digits and exponent of a finite float: `d.ddd × 10^exponent`.
 struct Decimal {
     digits: String,
@@ -60,7 +63,7 @@ pub fn general(value: f64, precision: Option<usize>) -> String {
     let digits = precision.map(|precision| precision.max(1));
     let scientific = match digits {
         None => shortest(value.abs()),
-        Some(digits) => format!("{:.*e}", digits - 1, value.abs()),
+        Some(digits) => format!("{:.*e}", (digits - 1).min(PLACES), value.abs()),
     };
     let Decimal {
         digits: text,
@@ -124,14 +127,59 @@ pub fn exponential(value: f64, precision: usize) -> String {
     if let Some(text) = special(value) {
         return text;
     }
-    let Decimal { digits, exponent } = decimal(&format!("{:.*e}", precision, value.abs()));
+    let exact = precision.min(PLACES);
+    let Decimal {
+        mut digits,
+        exponent,
+    } = decimal(&format!("{:.*e}", exact, value.abs()));
+    digits.push_str(&"0".repeat(precision - exact));
     sign(value, &scientific_form(&digits, exponent))
 }
 
 /// `%f` with a precision.
 #[must_use]
 pub fn fixed(value: f64, precision: usize) -> String {
-    special(value).unwrap_or_else(|| format!("{value:.precision$}"))
+    special(value).unwrap_or_else(|| {
+        let exact = precision.min(PLACES);
+        let zeros = "0".repeat(precision - exact);
+        format!("{value:.exact$}{zeros}")
+    })
+}
+
+/// `math.Pow(10, places)`, step by step: beyond 22 places a power is not exact, and what is left out depends on the steps.
+#[must_use]
+pub fn power_of_ten(places: i64) -> f64 {
+    if places == 0 {
+        return 1.0;
+    }
+    let (mut power, mut exponent) = (1.0, 0);
+    // Ten is 0.625 * 2^4.
+    let (mut factor, mut of_factor) = (0.625, 4);
+    let mut left = places.unsigned_abs();
+    while left != 0 {
+        if of_factor > 1 << 12 {
+            exponent += of_factor;
+            break;
+        }
+        if left & 1 == 1 {
+            power *= factor;
+            exponent += of_factor;
+        }
+        factor *= factor;
+        of_factor <<= 1;
+        if factor < 0.5 {
+            factor += factor;
+            of_factor -= 1;
+        }
+        left >>= 1;
+    }
+    if places < 0 {
+        (power, exponent) = (1.0 / power, -exponent);
+    }
+    // In two steps, so that a power of two on the way is not out of range; only the last one rounds.
+    let half = exponent.clamp(-2200, 2200) / 2;
+    let rest = exponent.clamp(-2200, 2200) - half;
+    power * 2_f64.powi(half) * 2_f64.powi(rest)
 }
 
 /// Mantissa and exponent of a float: (`m`, `e`) for `m × 2^e`.
@@ -186,7 +234,8 @@ pub fn hexadecimal(value: f64, precision: Option<usize>) -> String {
     let digits = format!("{:015x}", mantissa & ((1 << 60) - 1));
     let fraction = match precision {
         None => digits.trim_end_matches('0').to_owned(),
-        Some(precision) => format!("{digits:0<precision$}")[..precision].to_owned(),
+        Some(precision) if precision <= digits.len() => digits[..precision].to_owned(),
+        Some(precision) => format!("{digits}{}", "0".repeat(precision - digits.len())),
     };
     if !fraction.is_empty() {
         text.push('.');

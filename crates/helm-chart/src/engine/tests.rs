@@ -54,7 +54,7 @@ fn render_with(chart: &Chart, limits: &Limits) -> Result<Rendered, RenderError> 
 }
 
 /// The text of a template, by way of NOTES.txt, which has to be no YAML.
-fn text(template: &str) -> Result<String, RenderError> {
+pub(super) fn text(template: &str) -> Result<String, RenderError> {
     render_with(&chart(&[("NOTES.txt", template)]), &Limits::default())
         .map(|rendered| rendered.notes)
 }

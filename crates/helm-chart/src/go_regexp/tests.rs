@@ -39,6 +39,7 @@ fn compiled(pattern: &str) -> Regex {
 #[case("[#-&]", "%", Some("%"))]
 #[case(r"[\-\]]+", "]-", Some("]-"))]
 #[case("[]a]+", "]a", Some("]a"))]
+#[case("(a){0}b", "ab", Some("b"))]
 fn a_pattern_finds_what_go_finds(
     #[case] pattern: &str,
     #[case] text: &str,
@@ -50,6 +51,13 @@ fn a_pattern_finds_what_go_finds(
         found,
         "{regex}"
     );
+}
+
+#[test]
+fn groups_that_are_repeated_no_times_keep_their_numbers() {
+    let regex = compiled("((?P<x>a){0,0}|y)(b)");
+    assert_eq!(regex.captures_len(), 4);
+    assert_eq!(groups(&regex, "b"), "0-1 0-0 - 0-1");
 }
 
 #[rstest]

@@ -326,9 +326,12 @@ impl<'a> Translator<'a> {
         if !item.atom {
             item.text = format!("(?:{})", item.text);
         }
-        item.text.push_str(operator);
-        if lazy {
-            item.text.push('?');
+        if operator.ends_with(",0}") {
+            // The crate forgets the groups of what is repeated no times; those of what cannot match it keeps.
+            item.text = format!("(?:|{NOTHING}{})", item.text);
+        } else {
+            item.text.push_str(operator);
+            item.text.push_str(if lazy { "?" } else { "" });
         }
         (item.atom, item.fixed) = (false, false);
         item.height += 1;

@@ -44,6 +44,8 @@ pub enum Node {
     List(Vec<Node>),
     /// A map in any order.
     Map(Vec<(String, Node)>),
+    /// The fields of a structure, which keep their order.
+    Fields(Vec<(String, Node)>),
 }
 
 impl From<&Value> for Node {
@@ -145,7 +147,8 @@ impl Emitter {
             Node::List(items) if items.is_empty() => self.writer.empty("[]"),
             Node::Map(entries) if entries.is_empty() => self.writer.empty("{}"),
             Node::List(items) => self.list(items, place, depth)?,
-            Node::Map(entries) => self.map(entries, depth)?,
+            Node::Map(entries) => self.map(&sort::by_key(entries, self.encoding), depth)?,
+            Node::Fields(entries) => self.map(&entries.iter().collect::<Vec<_>>(), depth)?,
         }
         Ok(())
     }
@@ -191,10 +194,10 @@ impl Emitter {
         Ok(())
     }
 
-    fn map(&mut self, entries: &[(String, Node)], depth: usize) -> Result<(), Error> {
+    fn map(&mut self, entries: &[&(String, Node)], depth: usize) -> Result<(), Error> {
         let before = self.writer.indent;
         self.writer.increase_indent(false, false);
-        for (key, value) in sort::by_key(entries, self.encoding) {
+        for (key, value) in entries.iter().copied() {
             self.writer.write_indent();
             let simple = key.len() <= SIMPLE_KEY && !scalar::analyze(key, self.encoding).multiline;
             if !simple {

@@ -9,11 +9,6 @@ use crate::engine::Capabilities;
 use crate::engine::functions::FunctionError;
 use crate::engine::value::{Kind, List, ListType, Object, Value};
 
-fn unsupported(what: &str) -> Result<Value, FunctionError> {
-    let message = format!("{what} is not supported by this engine");
-    Err(FunctionError::new(message))
-}
-
 pub(super) struct CapabilitiesValue(pub(super) Arc<Capabilities>);
 
 impl Object for CapabilitiesValue {
@@ -42,7 +37,8 @@ impl Object for CapabilitiesValue {
     }
 
     fn call(&self, name: &str, _: &[Value]) -> Option<Result<Value, FunctionError>> {
-        (name == "Copy").then(|| unsupported("this method"))
+        let copy = || Ok(Value::Object(Rc::new(Self(Arc::clone(&self.0)))));
+        (name == "Copy").then(copy)
     }
 
     fn display(&self) -> String {
@@ -158,7 +154,10 @@ impl Object for HelmVersion {
             name,
             "GitCommit" | "GitTreeState" | "GoVersion" | "KubeClientVersion"
         )
-        .then(|| unsupported("this field of .Capabilities.HelmVersion"))
+        .then(|| {
+            let what = format!("{name} says how the helm program was built");
+            Err(FunctionError::limit(&what))
+        })
     }
 
     fn display(&self) -> String {

@@ -1,8 +1,7 @@
 //! Directives of a format string: flags, width, precision, argument indexes. Pure.
 
 use super::printer::{Flags, Printer};
-use super::{MAX_OUTPUT, MAX_WIDTH, Outcome};
-use crate::engine::functions::FunctionError;
+use super::{MAX_OUTPUT, MAX_WIDTH, Outcome, too_long};
 use crate::engine::value::Value;
 
 /// Position in a format string, as Go's `doPrintf` keeps it.
@@ -43,7 +42,7 @@ impl<'a> Directive<'a> {
             self.position += 1;
             self.one(printer)?;
             if printer.out.len() > MAX_OUTPUT {
-                return Err(FunctionError::new("printf: the result is too long"));
+                return Err(too_long());
             }
         }
         if !self.reordered && self.next < self.values.len() {
@@ -126,17 +125,24 @@ impl<'a> Directive<'a> {
     fn number(&mut self) -> Outcome<Option<usize>> {
         let rest = &self.format[self.position..];
         let length = rest.bytes().take_while(u8::is_ascii_digit).count();
-        self.position += length;
-        match rest[..length].parse::<usize>() {
-            Ok(number) if number <= MAX_WIDTH => Ok(Some(number)),
-            _ if length == 0 => Ok(None),
-            _ => Err(FunctionError::new(
-                "printf: a width or precision is too large",
-            )),
+        // Go looks at the size of a number before it reads the next digit.
+        let mut number = 0_usize;
+        for digit in rest[..length].bytes() {
+            if number > MAX_WIDTH {
+                self.position = self.format.len();
+                return Ok(None);
+            }
+            number = number * 10 + usize::from(digit - b'0');
         }
+        self.position += length;
+        if number > MAX_OUTPUT {
+            return Err(too_long());
+        }
+        Ok((length > 0).then_some(number))
     }
 
-    fn star(&mut self) -> Outcome<Option<i64>> {
+    /// The number of a `*`; `None` if the argument is not one, or is too large.
+    fn star(&mut self) -> Option<i64> {
         self.position += 1;
         self.after_index = false;
         let number = match self.values.get(self.next) {
@@ -148,17 +154,12 @@ impl<'a> Directive<'a> {
         if self.next < self.values.len() {
             self.next += 1;
         }
-        match number {
-            Some(number) if number.unsigned_abs() > MAX_WIDTH as u64 => Err(FunctionError::new(
-                "printf: a width or precision is too large",
-            )),
-            other => Ok(other),
-        }
+        number.filter(|number| number.unsigned_abs() <= MAX_WIDTH as u64)
     }
 
     fn width(&mut self, printer: &mut Printer) -> Outcome {
         if self.peek() == Some(b'*') {
-            match self.star()? {
+            match self.star() {
                 None => printer.out.push_str("%!(BADWIDTH)"),
                 Some(width) => {
                     printer.flags.minus |= width < 0;
@@ -181,7 +182,7 @@ impl<'a> Directive<'a> {
         self.good &= !self.after_index;
         self.index();
         if self.peek() == Some(b'*') {
-            match self.star()? {
+            match self.star() {
                 None => printer.out.push_str("%!(BADPREC)"),
                 Some(precision) => printer.flags.precision = usize::try_from(precision).ok(),
             }

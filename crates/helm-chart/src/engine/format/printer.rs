@@ -3,10 +3,14 @@
 mod digits;
 mod floats;
 
-use super::{MAX_OUTPUT, Outcome, refuse};
+use super::{MAX_OUTPUT, Outcome, too_long};
 use crate::engine::functions::FunctionError;
 use crate::engine::value::{Dict, DictType, Kind, List, ListType, MAX_NESTING, Object, Value};
 use crate::engine::{number, octets};
+
+fn address() -> FunctionError {
+    FunctionError::limit("an address in memory differs from run to run")
+}
 
 /// Flags, width and precision of a directive.
 #[derive(Clone, Copy, Default)]
@@ -70,9 +74,7 @@ impl Printer {
         }
         match verb {
             'T' => self.string(value.type_name(), 's', value),
-            'p' if matches!(value.kind(), Kind::Map | Kind::Slice | Kind::Ptr) => Err(refuse(
-                "an address in memory, which differs from run to run,",
-            )),
+            'p' if matches!(value.kind(), Kind::Map | Kind::Slice | Kind::Ptr) => Err(address()),
             'p' => self.bad_verb(verb, value),
             _ => self.value(value, verb),
         }
@@ -102,24 +104,33 @@ impl Printer {
         let stringer = object.printable() && object.is_stringer() && !self.flags.sharp_v;
         match verb {
             'x' | 'X' | 's' | 'q' | 'v' if stringer => self.string(&object.display(), verb, value),
-            _ if object.kind() == Kind::Struct && !self.flags.sharp_v => {
-                self.structure(&object.members(), verb)
-            }
-            _ => Err(refuse(&format!(
-                "printing a {} with %{verb}",
+            _ if !object.printable() => Err(FunctionError::limit(&format!(
+                "a {} says how the helm program was built",
                 object.type_name()
             ))),
+            _ if object.kind() == Kind::Ptr && self.depth > 0 => Err(address()),
+            _ => {
+                if object.kind() == Kind::Ptr {
+                    self.out.push('&');
+                }
+                self.structure(object, verb)
+            }
         }
     }
 
-    /// `{a b}`, and with the names of fields for `%+v`.
-    fn structure(&mut self, members: &[(&'static str, Value)], verb: char) -> Outcome {
+    /// `{a b}`, with the names of fields for `%+v`, and with the type for `%#v`.
+    fn structure(&mut self, object: &dyn Object, verb: char) -> Outcome {
+        let sharp = self.flags.sharp_v;
+        if sharp {
+            self.out
+                .push_str(object.type_name().trim_start_matches('*'));
+        }
         self.out.push('{');
-        for (index, (name, value)) in members.iter().enumerate() {
+        for (index, (name, value)) in object.members().iter().enumerate() {
             if index > 0 {
-                self.out.push(' ');
+                self.out.push_str(if sharp { ", " } else { " " });
             }
-            if self.flags.plus_v {
+            if self.flags.plus_v || sharp {
                 self.out.extend([*name, ":"]);
             }
             self.nested(value, verb, false)?;
@@ -189,9 +200,11 @@ impl Printer {
 
     fn nested(&mut self, value: &Value, verb: char, any: bool) -> Outcome {
         if self.depth > MAX_NESTING || self.out.len() > MAX_OUTPUT {
-            return Err(FunctionError::new(
-                "a value is nested too deeply, contains itself or is too long to print",
-            ));
+            return Err(if self.depth > MAX_NESTING {
+                FunctionError::new("a value is nested too deeply or contains itself")
+            } else {
+                too_long()
+            });
         }
         if value.is_nil() {
             self.out.push_str(if self.flags.sharp_v && any {

@@ -32,10 +32,7 @@ pub(super) fn heavy(call: &mut Call<'_>, source: &str) -> Outcome<()> {
 
 fn to_upper(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     heavy(call, &text(arguments, 0))?;
-    let upper: String = text(arguments, 0)
-        .chars()
-        .map(upper)
-        .collect::<Outcome<_>>()?;
+    let upper: String = text(arguments, 0).chars().map(upper).collect();
     done(call, upper)
 }
 
@@ -85,9 +82,9 @@ fn swapcase(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
             gap = false;
         } else if LOWER.has(character) {
             result.push(if std::mem::take(&mut gap) {
-                title(character)?
+                title(character)
             } else {
-                upper(character)?
+                upper(character)
             });
         } else {
             result.push(character);
@@ -103,7 +100,7 @@ fn title_words(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let mut result = String::new();
     for character in text(arguments, 0).chars() {
         result.push(if separates(previous) {
-            title(character)?
+            title(character)
         } else {
             character
         });

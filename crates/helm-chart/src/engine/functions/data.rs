@@ -140,9 +140,9 @@ fn from_yaml(call: &mut Call<'_>, text: &str, array: bool) -> Outcome {
         Ok(value) => value,
         // Helm returns its error as a value.
         Err(error) => {
-            let words = error.as_helm_says().ok_or_else(|| {
-                FunctionError::new(format!("this engine does not read the text: {error}"))
-            })?;
+            let words = error
+                .as_helm_says()
+                .ok_or_else(|| FunctionError::limit(&format!("the text is not read: {error}")))?;
             return Ok(problem(words, array));
         }
     };
@@ -229,6 +229,16 @@ fn node(value: &Value, depth: usize) -> Outcome<Node> {
         }
         Value::Object(object) => match object.to_json() {
             Json::String(text) => Node::Text(text),
+            // Names of fields become small letters here.
+            Json::Object(_) => {
+                let written = object
+                    .members()
+                    .into_iter()
+                    .filter(|(name, _)| name.starts_with(|first: char| first.is_ascii_uppercase()));
+                let entries = written
+                    .map(|(name, value)| Ok((name.to_lowercase(), node(&value, depth + 1)?)));
+                Node::Fields(entries.collect::<Outcome<_>>()?)
+            }
             _ => return Err(unwritten(object.type_name())),
         },
     })

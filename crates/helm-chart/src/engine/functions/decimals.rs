@@ -1,5 +1,7 @@
 //! Float arithmetic in decimals, so that 0.1 + 0.2 is 0.3. Pure.
 
+use num_bigint::{BigInt, Sign};
+
 use super::support::{Outcome, to_float64};
 use super::{Call, Function, FunctionError, Param};
 use crate::engine::number;
@@ -7,59 +9,72 @@ use crate::engine::value::Value;
 
 use Param::Any;
 
+/// Bits of a number that is computed with for the price of a step.
+const BITS_OF_STEP: u64 = 4096;
+
 /// The functions of this family.
 pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     (
         "add1f",
-        Function::new(&[Any], |_, a| {
-            decimals(&[a[0].clone(), Value::Int(1)], Decimal::add)
+        Function::new(&[Any], |call, a| {
+            decimals(call, &[a[0].clone(), Value::Int(1)], Decimal::add)
         }),
     ),
     (
         "addf",
-        Function::variadic(&[], Any, |_, a| {
-            decimals(&[&[Value::Float(0.0)], a].concat(), Decimal::add)
+        Function::variadic(&[], Any, |call, a| {
+            decimals(call, &[&[Value::Float(0.0)], a].concat(), Decimal::add)
         }),
     ),
     ("divf", Function::variadic(&[Any], Any, divf)),
     (
         "mulf",
-        Function::variadic(&[Any], Any, |_, a| decimals(a, Decimal::mul)),
+        Function::variadic(&[Any], Any, |call, a| decimals(call, a, Decimal::mul)),
     ),
     (
         "subf",
-        Function::variadic(&[Any], Any, |_, a| decimals(a, Decimal::sub)),
+        Function::variadic(&[Any], Any, |call, a| decimals(call, a, Decimal::sub)),
     ),
 ];
 
-fn divf(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
+fn divf(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     if arguments[1..]
         .iter()
         .any(|divisor| to_float64(divisor) == 0.0)
     {
         return Err(FunctionError::new("decimal division by 0"));
     }
-    decimals(arguments, Decimal::div)
+    decimals(call, arguments, Decimal::div)
 }
 
 /// A decimal number, `digits * 10^exponent`: what the float functions compute with, so that 0.1 + 0.2 is 0.3.
-#[derive(Clone, Copy)]
 struct Decimal {
-    digits: i128,
+    digits: BigInt,
     exponent: i32,
 }
 
-fn decimals(arguments: &[Value], operation: fn(Decimal, Decimal) -> Option<Decimal>) -> Outcome {
+fn decimals(
+    call: &mut Call<'_>,
+    arguments: &[Value],
+    operation: fn(&Decimal, &Decimal) -> Decimal,
+) -> Outcome {
     let mut result: Option<Decimal> = None;
     for argument in arguments {
         let next = Decimal::of(to_float64(argument))?;
         result = Some(match result {
             None => next,
-            Some(result) => operation(result, next)
-                .ok_or_else(|| FunctionError::new("this engine computes with at most 38 digits"))?,
+            Some(result) => {
+                // Each factor makes a product longer; everything else has the length of two floats.
+                call.work(1 + usize::try_from(result.digits.bits() / BITS_OF_STEP).unwrap_or(0))?;
+                operation(&result, &next)
+            }
         });
     }
-    Ok(Value::Float(result.map_or(0.0, Decimal::float)))
+    Ok(Value::Float(result.map_or(0.0, |result| result.float())))
+}
+
+fn power_of_ten(exponent: u32) -> BigInt {
+    BigInt::from(10).pow(exponent)
 }
 
 impl Decimal {
@@ -74,66 +89,63 @@ impl Decimal {
         let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let places = i32::try_from(fraction.len()).unwrap_or(0);
-        let digits = format!("{whole}{fraction}").parse().unwrap_or(0);
+        let digits: i64 = format!("{whole}{fraction}").parse().unwrap_or(0);
         Ok(Self {
-            digits,
+            digits: digits.into(),
             exponent: exponent.parse::<i32>().unwrap_or(0) - places,
         })
     }
 
-    fn float(self) -> f64 {
+    fn float(&self) -> f64 {
         format!("{}e{}", self.digits, self.exponent)
             .parse()
             .unwrap_or(f64::NAN)
     }
 
-    fn scaled(self, exponent: i32) -> Option<i128> {
-        let places = u32::try_from(self.exponent.checked_sub(exponent)?).ok()?;
-        if self.digits == 0 {
-            return Some(0);
-        }
-        self.digits.checked_mul(10_i128.checked_pow(places)?)
+    /// The digits for an exponent that is not larger.
+    fn scaled(&self, exponent: i32) -> BigInt {
+        &self.digits * power_of_ten(self.exponent.abs_diff(exponent))
     }
 
-    fn add(self, other: Self) -> Option<Self> {
+    fn add(&self, other: &Self) -> Self {
         let exponent = self.exponent.min(other.exponent);
-        Some(Self {
-            digits: self
-                .scaled(exponent)?
-                .checked_add(other.scaled(exponent)?)?,
+        Self {
+            digits: self.scaled(exponent) + other.scaled(exponent),
             exponent,
-        })
+        }
     }
 
-    fn sub(self, other: Self) -> Option<Self> {
-        self.add(Self {
-            digits: -other.digits,
-            ..other
-        })
+    fn sub(&self, other: &Self) -> Self {
+        let exponent = self.exponent.min(other.exponent);
+        Self {
+            digits: self.scaled(exponent) - other.scaled(exponent),
+            exponent,
+        }
     }
 
-    fn mul(self, other: Self) -> Option<Self> {
-        Some(Self {
-            digits: self.digits.checked_mul(other.digits)?,
-            exponent: self.exponent + other.exponent,
-        })
+    fn mul(&self, other: &Self) -> Self {
+        Self {
+            digits: &self.digits * &other.digits,
+            exponent: self.exponent.saturating_add(other.exponent),
+        }
     }
 
-    /// Sixteen places, halves away from zero.
-    fn div(self, other: Self) -> Option<Self> {
+    /// Sixteen places, halves away from zero. The divisor is not zero.
+    fn div(&self, other: &Self) -> Self {
         let shift = self.exponent - other.exponent + 16;
-        let power = 10_i128.checked_pow(shift.unsigned_abs())?;
+        let power = power_of_ten(shift.unsigned_abs());
         let (above, below) = if shift < 0 {
-            (self.digits, other.digits.checked_mul(power)?)
+            (self.digits.clone(), &other.digits * power)
         } else {
-            (self.digits.checked_mul(power)?, other.digits)
+            (&self.digits * power, other.digits.clone())
         };
-        let (quotient, remainder) = (above.checked_div(below)?, above.checked_rem(below)?);
-        let up = remainder.unsigned_abs() >= below.unsigned_abs() - remainder.unsigned_abs();
-        let sign = if (above < 0) == (below < 0) { 1 } else { -1 };
-        Some(Self {
+        let (quotient, remainder) = (&above / &below, &above % &below);
+        let up = remainder.magnitude() * 2_u32 >= *below.magnitude();
+        let negative = (above.sign() == Sign::Minus) != (below.sign() == Sign::Minus);
+        let sign = if negative { -1 } else { 1 };
+        Self {
             digits: quotient + if up { sign } else { 0 },
             exponent: -16,
-        })
+        }
     }
 }

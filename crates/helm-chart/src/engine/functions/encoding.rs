@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha1::Digest as _;
 
 use super::support::{Outcome, done};
-use super::{Call, Function, FunctionError, Param, text};
+use super::{Call, Function, Param, text};
 use crate::engine::octets;
 use crate::engine::value::Value;
 
@@ -78,7 +78,7 @@ fn adler32(bytes: &[u8]) -> u32 {
     high << 16 | low
 }
 
-/// Go hands the error's text back as if it were the decoded text; here it ends the rendering.
+/// Sprig hands the text of an error over in place of what was decoded.
 fn b64dec(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let source = text(arguments, 0);
     call.charge(source.len().saturating_mul(2))?;
@@ -89,10 +89,48 @@ fn b64dec(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
         &base64::alphabet::STANDARD,
         base64::engine::GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
     );
-    let bytes = lenient
-        .decode(compact)
-        .map_err(|_| FunctionError::new("illegal base64 data"))?;
-    done(call, octets::string(bytes))
+    match lenient.decode(compact) {
+        Ok(bytes) => done(call, octets::string(bytes)),
+        Err(_) => illegal(call, 64, corrupt(&octets::bytes(&source))),
+    }
+}
+
+fn illegal(call: &mut Call<'_>, base: usize, place: usize) -> Outcome {
+    done(
+        call,
+        format!("illegal base{base} data at input byte {place}"),
+    )
+}
+
+/// Where Go finds that a text is not base 64, step by step as Go looks for it. The text is known not to be.
+fn corrupt(source: &[u8]) -> usize {
+    let is_break = |at: usize| matches!(source.get(at), Some(b'\r' | b'\n'));
+    let (mut at, mut digits) = (0, 0);
+    while let Some(byte) = source.get(at) {
+        at += 1;
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' => digits = (digits + 1) % 4,
+            b'\r' | b'\n' => {}
+            b'=' if digits >= 2 => {
+                while is_break(at) {
+                    at += 1;
+                }
+                if digits == 2 {
+                    match source.get(at) {
+                        None => return source.len(),
+                        Some(b'=') => at += 1,
+                        Some(_) => return at - 1,
+                    }
+                }
+                while is_break(at) {
+                    at += 1;
+                }
+                return at;
+            }
+            _ => return at - 1,
+        }
+    }
+    at - digits
 }
 
 fn b32enc(bytes: &[u8]) -> String {
@@ -120,25 +158,53 @@ fn b32dec(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     call.charge(source.len().saturating_mul(2))?;
     call.work(source.len() / 8)?;
     let source = source.replace(['\r', '\n'], "");
-    let digits = source.trim_end_matches('=');
-    let padding = source.len() - digits.len();
-    let wrong = || FunctionError::new("illegal base32 data");
-    if !source.len().is_multiple_of(8) || ![0, 1, 3, 4, 6].contains(&padding) {
-        return Err(wrong());
+    match base_32(&octets::bytes(&source)) {
+        Ok(bytes) => done(call, octets::string(bytes)),
+        Err(place) => illegal(call, 32, place),
     }
-    let (mut bits, mut held, mut bytes) = (0_u32, 0_u32, Vec::new());
-    for digit in digits.bytes() {
-        let value = BASE_32
-            .iter()
-            .position(|known| *known == digit)
-            .and_then(|value| u32::try_from(value).ok());
-        bits = bits << 5 | value.ok_or_else(wrong)?;
-        held += 5;
-        if held >= 8 {
-            held -= 8;
-            bytes.push((bits >> held & 0xff) as u8);
-            bits &= (1 << held) - 1;
+}
+
+/// What a text in base 32 stands for, or where it is wrong, as Go finds it. What follows the padding is not looked at.
+fn base_32(source: &[u8]) -> Result<Vec<u8>, usize> {
+    let mut bytes = Vec::new();
+    for start in (0..source.len()).step_by(8) {
+        let (mut bits, mut digits) = (0_u64, 0);
+        while digits < 8 {
+            let at = start + digits;
+            let Some(byte) = source.get(at) else {
+                return Err(start);
+            };
+            let rest = source.len() - at - 1;
+            if *byte == b'=' && digits >= 2 && rest < 8 {
+                padded(source, at, digits)?;
+                break;
+            }
+            let value = BASE_32.iter().position(|known| known == byte).ok_or(at)?;
+            bits = bits << 5 | value as u64;
+            digits += 1;
+        }
+        let whole = digits * 5 / 8;
+        let aligned = bits << (64 - 5 * digits);
+        bytes.extend_from_slice(&aligned.to_be_bytes()[..whole]);
+        if digits < 8 {
+            break;
         }
     }
-    done(call, octets::string(bytes))
+    Ok(bytes)
+}
+
+/// Checks the padding that begins at `at`, after that many digits.
+fn padded(source: &[u8], at: usize, digits: usize) -> Result<(), usize> {
+    let rest = &source[at + 1..];
+    if rest.len() + digits < 7 {
+        return Err(source.len());
+    }
+    let padding = rest.iter().take(7 - digits);
+    if let Some(wrong) = padding.into_iter().position(|byte| *byte != b'=') {
+        return Err(at + wrong);
+    }
+    if matches!(digits, 3 | 6) {
+        return Err(at);
+    }
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::support::{Outcome, done, list_of, printed, to_float64, to_int64};
 use super::{Call, Function, FunctionError, Param, integer, text};
+use crate::engine::number;
 use crate::engine::value::{ListType, Value};
 
 use Param::{Any, Float, Int, String as Text};
@@ -163,23 +164,14 @@ fn to_decimal(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     Ok(Value::Int64(i64::from_str_radix(&text, 8).unwrap_or(0)))
 }
 
+#[allow(clippy::unnecessary_wraps)] // the signature of the table
 fn round(_: &mut Call<'_>, arguments: &[Value]) -> Outcome {
     let places = integer(arguments, 1);
     let half = match arguments.get(2) {
         Some(Value::Float(given)) => *given,
         _ => 0.5,
     };
-    // Powers beyond these are not exact in a float.
-    let power = i32::try_from(places.abs())
-        .ok()
-        .filter(|places| *places <= 22)
-        .map(|places| 10_f64.powi(places));
-    let Some(power) = power else {
-        return Err(FunctionError::new(
-            "round: this engine rounds to at most 22 places",
-        ));
-    };
-    let power = if places < 0 { 1.0 / power } else { power };
+    let power = number::power_of_ten(places);
     let digits = power * to_float64(&arguments[0]);
     let rounded = if digits.fract() >= half {
         digits.ceil()

@@ -57,6 +57,7 @@ use super::{ELEMENT, ENTRY};
 
 pub(super) use pattern::{Pattern, pattern_steps};
 pub use refused::{Refused, refused};
+pub(super) use support::nil_pointer;
 pub(super) use weight::weigh;
 
 /// Bytes of text that a function looks at for the price of a step.

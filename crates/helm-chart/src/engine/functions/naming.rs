@@ -1,7 +1,7 @@
 //! `snakecase`, `kebabcase`, `camelcase`: words found by the rules of the library that Helm uses. Pure.
 
 use super::cases::heavy;
-use super::support::{LETTER, NUMBER, Outcome, PUNCTUATION, UPPER, done, lower, upper};
+use super::support::{LETTER, NUMBER, PUNCTUATION, UPPER, done, lower, upper};
 use super::{Function, Param, text};
 
 /// The functions of this family.
@@ -10,7 +10,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
         "camelcase",
         Function::new(&[Param::String], |call, a| {
             heavy(call, &text(a, 0))?;
-            pascal(&text(a, 0)).and_then(|text| done(call, text))
+            done(call, pascal(&text(a, 0)))
         }),
     ),
     (
@@ -39,7 +39,7 @@ fn is_alphabet(character: char) -> bool {
     LETTER.has(character) && !ideograph
 }
 
-fn pascal(source: &str) -> Outcome<String> {
+fn pascal(source: &str) -> String {
     let mut characters = source.chars();
     let mut result = String::new();
     let mut current = None;
@@ -53,10 +53,10 @@ fn pascal(source: &str) -> Outcome<String> {
     let Some(first) = current else {
         // The library repeats the last connector of a text that has nothing else.
         result.extend(source.chars().next_back());
-        return Ok(result);
+        return result;
     };
     let mut first_is_upper = UPPER.has(first);
-    let mut current = upper(first)?;
+    let mut current = upper(first);
     for character in characters {
         let previous = std::mem::replace(&mut current, character);
         if is_connector(current) && is_connector(previous) {
@@ -65,7 +65,7 @@ fn pascal(source: &str) -> Outcome<String> {
         }
         if is_connector(previous) {
             first_is_upper = UPPER.has(current);
-            current = upper(current)?;
+            current = upper(current);
             continue;
         }
         if first_is_upper {
@@ -78,7 +78,7 @@ fn pascal(source: &str) -> Outcome<String> {
         result.push(previous);
     }
     result.push(current);
-    Ok(result)
+    result
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

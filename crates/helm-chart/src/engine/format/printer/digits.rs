@@ -88,7 +88,7 @@ impl Printer {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let code = number as u64;
         let digits = self.flags.precision.unwrap_or(4).max(4);
-        let mut text = format!("U+{code:0digits$X}");
+        let mut text = format!("U+{}", zero_filled(format!("{code:X}"), digits));
         let character = u32::try_from(code).ok().and_then(char::from_u32);
         if let Some(character) = character.filter(|one| self.flags.sharp && number::is_print(*one))
         {

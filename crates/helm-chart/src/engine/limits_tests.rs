@@ -1,0 +1,98 @@
+//! What this engine does not render is told when a chart is loaded. Few things can be known only later; they are counted here and
+//! explained in `docs/parity.md`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rstest::rstest;
+
+use super::tests::text;
+
+/// Where what an engine lacks is told: the modules that look through a chart when it is loaded.
+const OF_LOADING: [&str; 4] = ["check.rs", "error.rs", "refused.rs", "survey.rs"];
+
+/// Limits that are met while a chart is rendered, by file.
+const WHILE_RENDERING: [(&str, usize); 6] = [
+    // A field that says how the helm program was built, behind a variable.
+    ("cluster.rs", 1),
+    // YAML that nests too deeply or has a key that Helm refuses with an address; `.Capabilities` as YAML.
+    ("data.rs", 2),
+    // `.Capabilities` as JSON, behind a variable.
+    ("json.rs", 1),
+    // Files of one base name; a pattern that is too large or has empty braces.
+    ("methods.rs", 2),
+    // The constructor.
+    ("mod.rs", 0),
+    // An address in memory; `.Capabilities` as text, behind a variable.
+    ("printer.rs", 2),
+];
+
+fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if !path.to_string_lossy().ends_with("tests.rs") {
+            into.push(path);
+        }
+    }
+}
+
+/// The name and the code of each file of the engine.
+fn code() -> Vec<(String, String)> {
+    let mut paths = Vec::new();
+    sources(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src/engine"),
+        &mut paths,
+    );
+    let read = |path: PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let lines = fs::read_to_string(&path).unwrap();
+        let code: Vec<&str> = lines
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
+        (name, code.join("\n"))
+    };
+    paths.into_iter().map(read).collect()
+}
+
+#[test]
+fn evaluation_does_not_say_that_something_is_not_supported() {
+    for (name, code) in code() {
+        if OF_LOADING.contains(&name.as_str()) {
+            continue;
+        }
+        for words in ["not supported", "this engine", "native engine"] {
+            assert!(!code.contains(words), "{name} says {words:?}");
+        }
+    }
+}
+
+#[test]
+fn limits_that_are_met_while_rendering_are_counted() {
+    for (name, code) in code() {
+        let met = code.matches("FunctionError::limit(").count();
+        let known: usize = WHILE_RENDERING
+            .iter()
+            .filter(|(file, _)| *file == name)
+            .map(|(_, count)| count)
+            .sum();
+        assert_eq!(met, known, "{name}");
+    }
+}
+
+#[rstest]
+#[case::an_address("{{ printf \"%p\" .Values }}")]
+#[case::how_helm_was_built("{{ $c := .Capabilities }}{{ $c }}")]
+#[case::how_helm_was_built_in_json("{{ $c := .Capabilities }}{{ toJson $c }}")]
+#[case::a_commit("{{ $v := .Capabilities.HelmVersion }}{{ with $v }}{{ .GitCommit }}{{ end }}")]
+#[case::braces_around_nothing("{{ .Files.Glob \"a{}\" }}")]
+fn a_limit_says_that_the_chart_is_not_to_blame(#[case] template: &str) {
+    let error = text(template).expect_err("a limit");
+    assert!(
+        error.message.ends_with("not a mistake in the chart"),
+        "{error}"
+    );
+    assert!(!error.frames.is_empty(), "{error}");
+}
