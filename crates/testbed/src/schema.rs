@@ -20,6 +20,7 @@ fn required(name: &str) -> Value {
         "operator" => json!("Exists"),
         "start" => json!("22:00"),
         "durationSeconds" => json!(3600),
+        "max" => json!(1),
         _ => json!("f"),
     }
 }
@@ -46,6 +47,9 @@ fn with_null(schema: &Value, path: &[&str]) -> Value {
     let mut document: serde_json::Map<String, Value> = needed
         .map(|name| (name.to_owned(), required(name)))
         .collect();
+    if name == "selector" && !inner.is_null() {
+        document.insert("from".to_owned(), json!("Selector"));
+    }
     let value = if list { json!([inner]) } else { inner };
     document.insert(name.to_owned(), value);
     Value::Object(document)
