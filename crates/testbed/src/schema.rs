@@ -16,11 +16,10 @@ pub fn walk(path: &str, schema: &Value, found: &mut Vec<(String, Value)>) {
 /// What a spec needs beside the field that is looked at.
 fn required(name: &str) -> Value {
     match name {
-        "devices" => json!(1),
+        "devices" | "max" => json!(1),
         "operator" => json!("Exists"),
         "start" => json!("22:00"),
         "durationSeconds" => json!(3600),
-        "max" => json!(1),
         _ => json!("f"),
     }
 }
