@@ -16,7 +16,7 @@ pub fn walk(path: &str, schema: &Value, found: &mut Vec<(String, Value)>) {
 /// What a spec needs beside the field that is looked at.
 fn required(name: &str) -> Value {
     match name {
-        "devices" => json!(1),
+        "devices" | "max" => json!(1),
         "operator" => json!("Exists"),
         "start" => json!("22:00"),
         "durationSeconds" => json!(3600),
@@ -46,6 +46,9 @@ fn with_null(schema: &Value, path: &[&str]) -> Value {
     let mut document: serde_json::Map<String, Value> = needed
         .map(|name| (name.to_owned(), required(name)))
         .collect();
+    if name == "selector" && !inner.is_null() {
+        document.insert("from".to_owned(), json!("Selector"));
+    }
     let value = if list { json!([inner]) } else { inner };
     document.insert(name.to_owned(), value);
     Value::Object(document)

@@ -47,8 +47,7 @@ fn next(before: Option<FlashJobStatus>, devices: [Stands; 3], suspended: bool) -
                 continue;
             }
             Flashing => running(&who),
-            Succeeded => ended(&who),
-            Failed => ended(&who),
+            Succeeded | Failed => ended(&who),
         };
         let verdict = match stands {
             Succeeded => Some((Outcome::Succeeded, Reason::FirmwareSent)),

@@ -94,7 +94,7 @@ async fn a_class_says_who_stopped_it_and_since_when_and_that_it_goes_on() {
         let output = command.args([what, &class]).output().unwrap();
         assert!(output.status.success(), "{output:?}");
     };
-    let shows = async |suspended: &str| {
+    let until = async |suspended: &str| {
         let what = format!("Suspended: {suspended} of its last generation");
         let seen = space.eventually(&what, PATIENCE, async || {
             let class = space.kubectl(&["get", "flashclass", &class, "-o", "json"]);
@@ -107,21 +107,21 @@ async fn a_class_says_who_stopped_it_and_since_when_and_that_it_goes_on() {
         });
         seen.await
     };
-    shows("False").await;
+    until("False").await;
     let who =
         space
             .control_plane
             .kubectl(&["auth", "whoami", "-o=jsonpath={.status.userInfo.username}"]);
     let by = format!("suspended by {who}");
     order("stop");
-    let shown = shows("True").await;
+    let shown = until("True").await;
     let resume = format!("flashjob-operator resume {class}");
     says(&shown, &[&class, &by, &resume]);
     assert_eq!(shown["reason"], "Suspended");
     assert!(shown["lastTransitionTime"].is_string(), "{shown}");
     told(&space, "Normal", "FlashClass", "default", &[&class, &by]).await;
     order("resume");
-    shows("False").await;
+    until("False").await;
     let goes_on = format!("FlashClass {class} goes on");
     told(&space, "Normal", "FlashClass", "default", &[&goes_on]).await;
     let class = space.kubectl(&["get", "flashclass", &class, "-o", "json"]);
