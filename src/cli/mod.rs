@@ -95,7 +95,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Run(settings) => Box::pin(run::run(*settings)).await,
         Command::Crds(crds) => crds.run().map(|()| ExitCode::SUCCESS),
         Command::Render(render) => render.run().map(|()| ExitCode::SUCCESS),
-        Command::Plan(plan) => plan.run().await,
+        Command::Plan(plan) => Box::pin(plan.run()).await,
         Command::Explain(explain) => explain.run().await.map(|()| ExitCode::SUCCESS),
         Command::Approve(approve) => approve.run().await,
         Command::Stop(stop) => stop.run().await,

@@ -3,6 +3,7 @@
 
 mod operator;
 mod seen;
+mod told;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::{
     api::{FlashJob, Guarded, Round, crd::Kind},
-    cluster::{Clients, Reader, Scope, clock::now},
+    cluster::{Clients, Reader, clock::now},
     flashjob::{
         blueprint::FlashPod,
         forecast::{self, Answer, Cluster, Forecast, Part, Refused},
@@ -23,8 +24,8 @@ use crate::{
     settings::{EngineChoice, FlashPodSettings},
 };
 use helm_chart::engine::Capabilities;
-use operator::Operator;
 use seen::Seeing;
+use told::Told;
 
 /// How long one request may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -85,19 +86,6 @@ pub struct Plan {
     settings: FlashPodSettings,
 }
 
-/// How the operator runs, as far as it is known.
-#[derive(Debug)]
-struct Told {
-    settings: FlashPodSettings,
-    values: Values,
-    max_in_flight: u32,
-    cool_down_seconds: u64,
-    address_seconds: u64,
-    engine: EngineChoice,
-    watched: Scope,
-    instances: Scope,
-}
-
 impl Plan {
     /// Prints what would happen.
     ///
@@ -134,10 +122,8 @@ impl Plan {
             .into()
         };
         let clients = clients.map_err(|error| unreachable(error.into()))?;
-        let foretold = self
-            .foretell(clients, job, given)
-            .await
-            .map_err(unreachable)?;
+        let foretold = Box::pin(self.foretell(clients, job, given)).await;
+        let foretold = foretold.map_err(unreachable)?;
         print(&self.output.show(&foretold, forecast::text)?)?;
         Ok(match foretold.answer() {
             Answer::WouldRun => ExitCode::SUCCESS,
@@ -203,36 +189,6 @@ impl Plan {
         Ok(foretold)
     }
 
-    /// How the operator runs: as its Deployment says, but for what was given here.
-    async fn told(&self, seeing: &mut Seeing<'_>, given: Values) -> Told {
-        let found = operator::find(seeing.reader, &self.operator_namespace).await;
-        let mut told = match found {
-            Ok(operator) => Told::of(operator),
-            Err(why) => {
-                if given.is_none() && !self.says_settings() {
-                    let words = format!(
-                        "{why}. What the operator's settings and the administrator's chart values open, refuse and set is not known; \
-                         --values and the other options can say it"
-                    );
-                    seeing.miss(Part::Settings, words);
-                }
-                Told::unknown()
-            }
-        };
-        overrule(&mut told.settings, &self.settings);
-        told.values = given.or(told.values);
-        told.max_in_flight = self.max_in_flight.unwrap_or(told.max_in_flight);
-        told.cool_down_seconds = self
-            .cool_down_seconds
-            .map_or(told.cool_down_seconds, u64::from);
-        told
-    }
-
-    /// Whether settings of the operator were given here.
-    fn says_settings(&self) -> bool {
-        self.settings != unset() || self.max_in_flight.is_some() || self.cool_down_seconds.is_some()
-    }
-
     /// The flash chart of the operator.
     async fn chart(&self, seeing: &mut Seeing<'_>, told: &Told) -> Result<FlashPod, Failure> {
         let mut settings = told.settings.clone();
@@ -261,121 +217,7 @@ impl Plan {
     }
 }
 
-impl Told {
-    fn of(Operator { settings, values }: Operator) -> Self {
-        Self {
-            max_in_flight: settings.max_in_flight,
-            cool_down_seconds: settings.cool_down_seconds,
-            address_seconds: settings.address_timeout_seconds,
-            engine: settings.engine,
-            watched: settings.scope(),
-            instances: settings.instance_scope(),
-            settings: settings.flash_pod,
-            values,
-        }
-    }
-
-    /// As an operator runs of which nothing is known.
-    fn unknown() -> Self {
-        Self {
-            settings: unset(),
-            values: None,
-            max_in_flight: 100,
-            cool_down_seconds: 90,
-            address_seconds: 120,
-            engine: EngineChoice::Auto,
-            watched: Scope::All,
-            instances: Scope::All,
-        }
-    }
-}
-
-/// Settings of which none was given.
-fn unset() -> FlashPodSettings {
-    FlashPodSettings {
-        flash_pod_chart: None,
-        chart_allow: Vec::new(),
-        allowed_value_paths: Vec::new(),
-        allowed_flash_images: vec!["*".into()],
-        allowed_service_accounts: Vec::new(),
-        allowed_secret_names: Vec::new(),
-        allowed_extra_kinds: Vec::new(),
-    }
-}
-
-/// Puts what was given in the place of what the operator has.
-fn overrule(settings: &mut FlashPodSettings, given: &FlashPodSettings) {
-    let FlashPodSettings {
-        flash_pod_chart,
-        chart_allow,
-        allowed_value_paths,
-        allowed_flash_images,
-        allowed_service_accounts,
-        allowed_secret_names,
-        allowed_extra_kinds,
-    } = given;
-    if flash_pod_chart.is_some() {
-        settings.flash_pod_chart.clone_from(flash_pod_chart);
-    }
-    if !chart_allow.is_empty() {
-        settings.chart_allow.clone_from(chart_allow);
-    }
-    if *allowed_flash_images != unset().allowed_flash_images {
-        settings
-            .allowed_flash_images
-            .clone_from(allowed_flash_images);
-    }
-    for (ours, given) in [
-        (&mut settings.allowed_value_paths, allowed_value_paths),
-        (
-            &mut settings.allowed_service_accounts,
-            allowed_service_accounts,
-        ),
-        (&mut settings.allowed_secret_names, allowed_secret_names),
-        (&mut settings.allowed_extra_kinds, allowed_extra_kinds),
-    ] {
-        if !given.is_empty() {
-            ours.clone_from(given);
-        }
-    }
-}
-
 fn refused(words: &str) -> ExitCode {
     complain(words);
     ExitCode::from(REFUSED)
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        plan: Plan,
-    }
-
-    fn plan(arguments: &[&str]) -> Plan {
-        Line::parse_from([&["plan", "-f", "job.yaml"], arguments].concat()).plan
-    }
-
-    #[test]
-    fn only_what_is_given_takes_the_place_of_what_the_operator_has() {
-        assert_eq!(plan(&[]).settings, unset());
-        assert!(!plan(&[]).says_settings());
-        let mut settings = FlashPodSettings {
-            allowed_value_paths: vec!["/a".into()],
-            allowed_secret_names: vec!["pull".into()],
-            allowed_flash_images: vec!["registry.example.com/*".into()],
-            ..unset()
-        };
-        let given = plan(&["--allowed-value-paths", "/b"]);
-        assert!(given.says_settings());
-        overrule(&mut settings, &given.settings);
-        assert_eq!(settings.allowed_value_paths, ["/b"]);
-        assert_eq!(settings.allowed_secret_names, ["pull"]);
-        assert_eq!(settings.allowed_flash_images, ["registry.example.com/*"]);
-    }
 }

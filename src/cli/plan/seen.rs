@@ -69,20 +69,16 @@ impl Seeing<'_> {
                         akri_installed: false,
                     });
                 }
-                Err(error) if error.kind == ErrorKind::Forbidden => match namespace {
-                    Some(namespace) => drop(forbidden.insert(namespace)),
-                    None => {
-                        self.miss(
-                            Part::Instances,
-                            format!(
-                                "you may not list instances.akri.sh in the whole cluster: of the devices, only those of namespace {} \
-                                 are looked at",
-                                self.namespace
-                            ),
-                        );
-                        parts.push(Some(self.namespace.to_owned()));
+                Err(error) if error.kind == ErrorKind::Forbidden => {
+                    if let Some(namespace) = namespace {
+                        forbidden.insert(namespace);
+                        continue;
                     }
-                },
+                    let own = self.namespace.to_owned();
+                    let words = "you may not list instances.akri.sh in the whole cluster: of the devices, only those of namespace";
+                    self.miss(Part::Instances, format!("{words} {own} are looked at"));
+                    parts.push(Some(own));
+                }
                 Err(error) => return Err(error),
             }
         }
