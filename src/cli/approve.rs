@@ -1,12 +1,12 @@
 //! `flashjob-operator approve`: lets a rollout go on after a step that somebody has to look at. Run by a person, with that
 //! person's rights.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
-use super::{Failure, job::find_job, print};
+use super::{Failure, connection::Connection, job::find_job, print};
 use crate::{
     api::{FlashJobStatus, StepState},
-    cluster::{Clients, Fence, Reader, approve_step},
+    cluster::{Reader, approve_step},
     flashjob::{
         plan::rollout::steps::title,
         spec::step_state::{parse_id, state_of},
@@ -21,11 +21,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[command(after_help = "Examples:\n  \
     flashjob-operator approve my-job -n demo\n  \
     flashjob-operator approve my-job -n demo --step 1.2\n\n\
+    Rights: get and patch flashjobs in the namespace; the ClusterRole flashjob-editor gives them.\n\n\
     Exit codes: 0 approved, 1 nothing waits for approval or something failed.")]
 pub struct Approve {
     /// Name of the FlashJob.
     #[arg(value_name = "JOB")]
     job: String,
+
+    #[command(flatten)]
+    connection: Connection,
 
     /// Namespace. Unset: that of the kubeconfig's context.
     #[arg(long, short)]
@@ -50,7 +54,7 @@ impl Approve {
     /// # Errors
     /// When nothing waits for approval, or the cluster refuses.
     pub async fn run(&self) -> Result<ExitCode, Failure> {
-        let clients = Clients::connect(Arc::new(Fence::always_open()), PATIENCE).await?;
+        let clients = self.connection.writing(PATIENCE).await?;
         let namespace = clients.namespace(self.namespace.as_deref()).to_owned();
         let name = &self.job;
         let job = find_job(&Reader::new(clients.read, PATIENCE), &namespace, name).await?;

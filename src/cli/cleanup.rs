@@ -5,11 +5,11 @@
 mod find;
 mod plan;
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
-use super::{Failure, print};
+use super::{Failure, connection::Connection, print};
 use crate::{
-    cluster::{Clients, DeleteCondition, Deleted, Fence, Kinds, Reader, Writer},
+    cluster::{DeleteCondition, Deleted, Kinds, Reader, Writer},
     telemetry::Metrics,
 };
 use plan::{Plan, Step};
@@ -23,11 +23,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
     flashjob-operator cleanup my-job -n demo --dry-run\n  \
     flashjob-operator cleanup my-job -n demo --now\n  \
     flashjob-operator cleanup -n demo\n\n\
+    Rights: in the namespace, list, patch and delete flashjobs, pods, services, secrets, controllerrevisions and networkpolicies; of \
+    the built-in roles admin has all but the FlashJobs and ControllerRevisions.\n\n\
     Exit codes: 0 everything is freed, 1 flashes in progress were left or something failed.")]
 pub struct Cleanup {
     /// Name of the FlashJob, which may be gone already. Unset: all of the namespace.
     #[arg(value_name = "JOB")]
     job: Option<String>,
+
+    #[command(flatten)]
+    connection: Connection,
 
     /// Namespace. Unset: that of the kubeconfig's context.
     #[arg(long, short)]
@@ -49,7 +54,7 @@ impl Cleanup {
     /// # Errors
     /// When the cluster cannot be read.
     pub async fn run(&self) -> Result<ExitCode, Failure> {
-        let clients = Clients::connect(Arc::new(Fence::always_open()), PATIENCE).await?;
+        let clients = self.connection.writing(PATIENCE).await?;
         let namespace = clients.namespace(self.namespace.as_deref()).to_owned();
         let reader = Reader::new(clients.read, PATIENCE);
         let found = find::find(&reader, &namespace, self.job.as_deref()).await?;

@@ -7,6 +7,7 @@ use crate::api;
 
 /// Options of `crds`.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "Rights: none; it asks no cluster.")]
 pub struct Crds {
     /// Directory to write one file a CRD to. Unset: print them.
     #[arg(long, value_name = "DIR")]

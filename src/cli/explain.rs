@@ -1,14 +1,14 @@
 //! `flashjob-operator explain`: a FlashJob, or one device of it, in plain words. Reads only; run by a person, with that person's
 //! rights.
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, time::Duration};
 
 use kube::{Api, core::DeserializeGuard};
 
-use super::{Failure, Output, job::find_job, print};
+use super::{Failure, Output, connection::Connection, job::find_job, print};
 use crate::{
     api::{FlashClass, Instance, SelectedDevice},
-    cluster::{Clients, Fence, Reader, Scope, clock::now},
+    cluster::{ErrorKind, Reader, Scope, clock::now},
     device::{self, Inventory},
     flashjob::{
         explain::{self, Known, Present},
@@ -24,7 +24,10 @@ const PATIENCE: Duration = Duration::from_secs(15);
 #[command(after_help = "Examples:\n  \
     flashjob-operator explain my-job -n demo\n  \
     flashjob-operator explain my-job 7e4a6e7b-bee6-4fac-bdea-43d671baaa15 -n demo\n  \
-    flashjob-operator explain my-job -n demo -o json")]
+    flashjob-operator explain my-job -n demo -o yaml\n\n\
+    Rights: get flashjobs in the namespace. To say of each device what it waits for, list controllerrevisions there; to show the \
+    device as it is now, list instances.akri.sh; to know the class, get flashclasses. The ClusterRole flashjob-user gives them; what \
+    may not be read is said to be unknown.")]
 pub struct Explain {
     /// Name of the FlashJob.
     #[arg(value_name = "JOB")]
@@ -33,6 +36,9 @@ pub struct Explain {
     /// UUID of one of its devices: as the job names it, or that of its Instance now.
     #[arg(value_name = "UUID")]
     uuid: Option<String>,
+
+    #[command(flatten)]
+    connection: Connection,
 
     /// Namespace. Unset: that of the kubeconfig's context.
     #[arg(long, short)]
@@ -49,7 +55,7 @@ impl Explain {
     /// # Errors
     /// When the job cannot be read. What else cannot be read is left out.
     pub async fn run(&self) -> Result<(), Failure> {
-        let clients = Clients::connect(Arc::new(Fence::default()), PATIENCE).await?;
+        let clients = self.connection.reading(PATIENCE).await?;
         let namespace = clients.namespace(self.namespace.as_deref()).to_owned();
         let own = clients.own_addresses;
         let reader = Reader::new(clients.read, PATIENCE);
@@ -65,10 +71,14 @@ impl Explain {
         let text = match &self.uuid {
             None => self.output.show(&explain::job(&known), explain::job_text)?,
             Some(uuid) => {
-                let inventory = inventory(&reader, own).await;
+                let (inventory, missed) = inventory(&reader, &namespace, own).await;
                 let known_as = known_as(known.selection.unwrap_or_default(), uuid, &inventory);
                 let present = present(known.selection.unwrap_or_default(), known_as, &inventory);
                 let explanation = explain::device(&known, known_as, present.as_ref());
+                let explanation = match missed {
+                    Some(why) => explanation.without_instances(&why),
+                    None => explanation,
+                };
                 self.output.show(&explanation, explain::device_text)?
             }
         };
@@ -93,10 +103,27 @@ async fn class(reader: &Reader, job: &Job) -> Option<FlashClass> {
     api.get_opt(name).await.ok().flatten()
 }
 
-/// Akri's devices, as far as they can be read.
-async fn inventory(reader: &Reader, own: Vec<Ipv4Addr>) -> Inventory {
+/// Akri's devices, as far as they can be read: of a person without rights to all of them, those of the job's namespace. Why not all, where
+/// it is not all.
+async fn inventory(
+    reader: &Reader,
+    namespace: &str,
+    own: Vec<Ipv4Addr>,
+) -> (Inventory, Option<String>) {
     let listed = reader.list::<DeserializeGuard<Instance>>(&Scope::All, "");
-    Inventory::of(&listed.await.unwrap_or_default(), own)
+    let error = match listed.await {
+        Ok(listed) => return (Inventory::of(&listed, own), None),
+        Err(error) if error.is_not_found() => return (Inventory::of(&[], own), None),
+        Err(error) => error,
+    };
+    let within = Scope::Namespaces([namespace.to_owned()].into());
+    let listed = reader.list::<DeserializeGuard<Instance>>(&within, "");
+    let why = match error.kind {
+        ErrorKind::Forbidden => "you may not list instances.akri.sh in the whole cluster".into(),
+        _ => error.to_string(),
+    };
+    let inventory = Inventory::of(&listed.await.unwrap_or_default(), own);
+    (inventory, Some(why))
 }
 
 /// The UUID under which the job knows the device: after a flash its Instance has another one.

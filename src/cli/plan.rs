@@ -1,29 +1,31 @@
-//! `flashjob-operator plan`: what a FlashJob would do if it were created now. Reads only; run by a person, with that person's
-//! rights.
+//! `flashjob-operator plan`: what a FlashJob would do if it were created now, as the operator of the cluster sees it. Reads only; run
+//! by a person, with that person's rights.
 
-use std::{net::Ipv4Addr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+mod operator;
+mod seen;
+mod told;
 
-use k8s_openapi::api::{apps::v1::ControllerRevision, core::v1::Namespace};
-use kube::core::DeserializeGuard;
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use super::{
-    Failure, Output, complain, print,
-    render::device::{InvalidSpec, checked, flash_pod},
+    Failure, Output, complain,
+    connection::Connection,
+    input, print,
+    render::device::{InvalidSpec, Values, checked, flash_pod, values_of},
 };
 use crate::{
-    api::{FlashClass, FlashJob, Guarded, Instance, Round, crd::Kind},
-    cluster::{ApiError, Clients, ErrorKind, Fence, Reader, Scope, clock::now},
-    device::{self, Inventory},
-    flashclass::{Class, Classes, Namespaces},
+    api::{FlashJob, Guarded, Round, crd::Kind},
+    cluster::{Clients, Reader, clock::now},
     flashjob::{
-        forecast::{self, Cluster},
-        observe::selection::Selection,
+        blueprint::FlashPod,
+        forecast::{self, Answer, Cluster, Forecast, Part, Refused},
         spec::job::Job,
     },
-    names::LABEL_JOB_UID,
-    settings::FlashPodSettings,
+    settings::{EngineChoice, FlashPodSettings},
 };
 use helm_chart::engine::Capabilities;
+use seen::Seeing;
+use told::Told;
 
 /// How long one request may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -35,17 +37,26 @@ const REFUSED: u8 = 3;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  \
     flashjob-operator plan -f job.yaml -n demo\n  \
+    kustomize build . | flashjob-operator plan -f - -n demo\n  \
     flashjob-operator plan -f job.yaml -n demo --values operator-values.yaml --allowed-value-paths /resources\n  \
     flashjob-operator plan -f job.yaml -o json\n\n\
+    The operator's settings and the administrator's chart values are those of the cluster. What is given here takes their place.\n\n\
     Exit codes:\n  \
     0  every device would be flashed, or needs no flash\n  \
-    1  it cannot be told: the file or the cluster cannot be read\n  \
+    1  it cannot be told: the file or the cluster cannot be read, or nothing that you may read stops the job, but you may not read all\n  \
     2  wrong usage\n  \
-    3  something would be refused, is not discovered, or nothing would start until somebody acts")]
+    3  something would be refused, is not discovered, or nothing would start until somebody acts\n\n\
+    Rights: in the namespace of the job, get flashjobs and namespaces, list controllerrevisions and instances.akri.sh: the ClusterRole \
+    flashjob-user, by a RoleBinding there. To tell all of it, also list instances.akri.sh where the devices are; list flashclasses, \
+    which the ClusterRole flashclass-viewer gives by a ClusterRoleBinding; and get the operator's Deployment and ConfigMap, which the Role \
+    flashjob-settings-viewer in its namespace gives. What you may not read is said, and the rest is told.")]
 pub struct Plan {
-    /// File of the FlashJob.
+    /// File of the FlashJob; - for standard input.
     #[arg(long = "file", short = 'f', value_name = "FILE")]
     file: PathBuf,
+
+    #[command(flatten)]
+    connection: Connection,
 
     /// Namespace, where the file names none. Unset: that of the kubeconfig's context.
     #[arg(long, short)]
@@ -55,17 +66,17 @@ pub struct Plan {
     #[arg(long, short, value_enum, default_value_t)]
     output: Output,
 
-    /// Chart values of the administrator for all devices. Later files win.
+    /// Chart values of the administrator for all devices. Later files win. Unset: those of the operator.
     #[arg(long, value_name = "FILE")]
     values: Vec<PathBuf>,
 
-    /// Devices in flight at the same time, over all FlashJobs: the operator's --max-in-flight.
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), value_name = "COUNT")]
-    max_in_flight: u32,
+    /// Devices in flight at the same time, over all FlashJobs. Unset: as the operator has it.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..), value_name = "COUNT")]
+    max_in_flight: Option<u32>,
 
-    /// Seconds that an address is kept after a transfer that was cut off: the operator's --cool-down-seconds.
-    #[arg(long, default_value_t = 90, value_name = "SECONDS")]
-    cool_down_seconds: u32,
+    /// Seconds that an address is kept after a transfer that was cut off. Unset: as the operator has it.
+    #[arg(long, value_name = "SECONDS")]
+    cool_down_seconds: Option<u32>,
 
     /// Namespace of the operator, which a class may mean.
     #[arg(long, default_value = "flashjob-system", value_name = "NAMESPACE")]
@@ -81,20 +92,18 @@ impl Plan {
     /// # Errors
     /// When it cannot be told: a file cannot be read, or the cluster.
     pub async fn run(&self) -> Result<ExitCode, Failure> {
-        let clients = Clients::connect(Arc::new(Fence::default()), PATIENCE).await;
+        input::only_one(std::iter::once(&self.file).chain(&self.values))?;
+        let clients = self.connection.reading(PATIENCE).await;
         let here = clients.as_ref().ok();
         let here = here.map(|clients| clients.namespace(self.namespace.as_deref()).to_owned());
         let namespace = here.or_else(|| self.namespace.clone());
-        let guard = checked(
-            Kind::FlashJob,
-            namespace.as_deref().unwrap_or("default"),
-            &self.file,
-        );
+        let namespace = namespace.as_deref().unwrap_or("default");
+        let guard = checked(Kind::FlashJob, namespace, &self.file);
         let guard: Guarded<FlashJob> = match guard {
             Err(error) if error.is::<InvalidSpec>() => return Ok(refused(&error.to_string())),
             other => other?,
         };
-        let file = self.file.display();
+        let file = input::name(&self.file);
         let job = Job::parse(&guard)
             .ok_or_else(|| format!("{file}: the FlashJob lacks metadata.name"))?;
         let invalid = job.spec.as_ref().err().or(job.invalid.as_ref());
@@ -102,7 +111,9 @@ impl Plan {
             let words = format!("{file}: the FlashJob cannot be used: {error}");
             return Ok(refused(&words));
         }
-        let flash_pod = flash_pod(&self.settings, &self.values, Capabilities::default())?;
+        let given = values_of(&self.values)?;
+        // What was given has to be right whatever the cluster says.
+        flash_pod(&self.settings, given.clone(), Capabilities::default())?;
         let unreachable = |error: Failure| -> Failure {
             format!(
                 "{file} is valid by itself. Not checked, for that needs a cluster that can be read: its class, its devices, and what \
@@ -111,110 +122,110 @@ impl Plan {
             .into()
         };
         let clients = clients.map_err(|error| unreachable(error.into()))?;
-        let own = clients.own_addresses;
-        let reader = Reader::new(clients.read, PATIENCE);
-        let cluster = self.cluster(&reader, own).await;
-        let mut cluster = cluster.map_err(|error| unreachable(error.into()))?;
-        let ask = |values: &_| flash_pod.class_fault(values);
-        cluster.classes.check(ask);
-        let existing = existing(&reader, &job).await;
-        let wanted = job.wanted_round(0);
-        let before = existing.as_ref().and_then(|(_, before)| before.as_ref());
-        let mut foretold = forecast::imagine(job, before, &cluster, &flash_pod, now());
-        foretold.exists = existing.is_some();
-        let round = existing.and_then(|(existing, _)| existing.status.round);
-        let same = |round: &Round| {
-            let number = round.number;
-            wanted.as_ref().is_some_and(|wanted| {
-                Round {
-                    number,
-                    ..wanted.clone()
-                } == *round
-            })
-        };
-        foretold.current_round = round.filter(same).map(|round| round.number);
+        let foretold = Box::pin(self.foretell(clients, job, given)).await;
+        let foretold = foretold.map_err(unreachable)?;
         print(&self.output.show(&foretold, forecast::text)?)?;
-        Ok(if foretold.would_run() {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::from(REFUSED)
+        Ok(match foretold.answer() {
+            Answer::WouldRun => ExitCode::SUCCESS,
+            Answer::CannotTell => ExitCode::FAILURE,
+            Answer::Refused => ExitCode::from(REFUSED),
         })
     }
 
-    async fn cluster(&self, reader: &Reader, own: Vec<Ipv4Addr>) -> Result<Cluster, ApiError> {
-        let listed = reader
-            .list::<DeserializeGuard<Instance>>(&Scope::All, "")
-            .await;
-        let akri_installed = !matches!(&listed, Err(error) if error.is_not_found());
-        let listed = match listed {
-            Err(error) if error.is_not_found() => Vec::new(),
-            other => other?,
+    async fn foretell(
+        &self,
+        clients: Clients,
+        job: Job,
+        given: Values,
+    ) -> Result<Forecast, Failure> {
+        let own = clients.own_addresses;
+        let reader = Reader::new(clients.read, PATIENCE);
+        let namespace = job.namespace.clone();
+        let mut seeing = Seeing {
+            reader: &reader,
+            namespace: &namespace,
+            not_seen: Vec::new(),
+            by_labels: (false, false),
         };
-        Ok(Cluster {
-            inventory: Inventory::of(&listed, own),
-            akri_installed,
-            max_in_flight: usize::try_from(self.max_in_flight).unwrap_or(usize::MAX),
-            cool_down_seconds: i64::from(self.cool_down_seconds),
-            classes: classes(reader).await?,
-            namespaces: namespaces(reader).await?,
+        let told = self.told(&mut seeing, given).await;
+        let devices = seeing.devices(&told.instances, own).await?;
+        let mut classes = seeing.classes(&job).await?;
+        let namespaces = seeing.namespaces().await?;
+        let stored = seeing.stored(&job).await?;
+        let flash_pod = self.chart(&mut seeing, &told).await?;
+        classes.check(|values| flash_pod.class_fault(values));
+        let helm = told.engine == EngineChoice::Helm || !flash_pod.native();
+        let cluster = Cluster {
+            inventory: devices.inventory,
+            akri_installed: devices.akri_installed,
+            max_in_flight: usize::try_from(told.max_in_flight).unwrap_or(usize::MAX),
+            cool_down_seconds: i64::try_from(told.cool_down_seconds).unwrap_or(i64::MAX),
+            classes,
+            namespaces,
             own_namespace: self.operator_namespace.clone(),
-        })
+            engine: if helm { "helm" } else { "native" }.into(),
+            address_seconds: i64::try_from(told.address_seconds).unwrap_or(i64::MAX),
+            not_seen: seeing.not_seen,
+        };
+        let wanted = job.wanted_round(0);
+        let before = stored.as_ref().and_then(|(_, before)| before.as_ref());
+        let mut foretold = forecast::imagine(job, before, &cluster, &flash_pod, now());
+        foretold.exists = stored.is_some();
+        let round = stored.and_then(|(stored, _)| stored.status.round);
+        let current = round.filter(|round| is_round_of(wanted, round));
+        foretold.current_round = current.map(|round| round.number);
+        if !told.watched.contains(&namespace) {
+            foretold.refusal = Some(unwatched(&namespace));
+        }
+        Ok(foretold)
+    }
+
+    /// The flash chart of the operator.
+    async fn chart(&self, seeing: &mut Seeing<'_>, told: &Told) -> Result<FlashPod, Failure> {
+        let mut settings = told.settings.clone();
+        // A chart of the operator's own is in its container, and the path of it means nothing here.
+        if let (Some(path), None) = (&settings.flash_pod_chart, &self.settings.flash_pod_chart) {
+            let message = format!(
+                "the flash chart of the operator is in its container, at {}: give a copy of it with --flash-pod-chart; what it makes of the \
+                 values is not known",
+                path.display()
+            );
+            seeing.miss(Part::Settings, message);
+            settings.flash_pod_chart = None;
+            return flash_pod(&settings, None, Capabilities::default());
+        }
+        let version = seeing.reader.cluster_version().await;
+        let capabilities = version.map(|version| Capabilities {
+            kube_version: version.kube_version,
+            api_versions: version.api_versions,
+            ..Capabilities::default()
+        });
+        flash_pod(
+            &settings,
+            told.values.clone(),
+            capabilities.unwrap_or_default(),
+        )
+    }
+}
+
+/// Whether a stored round is the one that a job asks for, whatever its number.
+fn is_round_of(wanted: Option<Round>, stored: &Round) -> bool {
+    let number = stored.number;
+    wanted.is_some_and(|wanted| Round { number, ..wanted } == *stored)
+}
+
+/// Nothing starts in a namespace that the operator does not watch.
+fn unwatched(namespace: &str) -> Refused {
+    Refused {
+        reason: "NamespaceNotWatched".into(),
+        message: format!(
+            "the operator does not look at namespace {namespace}: an administrator can add it to watchNamespaces of the \
+             operator's chart"
+        ),
     }
 }
 
 fn refused(words: &str) -> ExitCode {
     complain(words);
     ExitCode::from(REFUSED)
-}
-
-/// The job of that name as it is stored, with the devices that its round froze, as far as they can be read.
-async fn existing(reader: &Reader, job: &Job) -> Option<(Job, Option<Selection>)> {
-    let found = reader.get::<Guarded<FlashJob>>(&job.namespace, &job.name);
-    let stored = Job::parse(&found.await.ok()??)?;
-    let round = stored.status.round.as_ref().map(|round| round.number);
-    let scope = Scope::of(std::slice::from_ref(&job.namespace));
-    let selector = format!("{LABEL_JOB_UID}={}", stored.uid);
-    let slices = reader.list::<ControllerRevision>(&scope, &selector).await;
-    let devices = slices.ok().zip(round).and_then(|(slices, round)| {
-        let devices = device::gather(&slices, round).ok()?;
-        let named = Selection::named_by(&stored.status, round, devices);
-        // Not those of a slice that somebody altered; which of them bear a seal only the operator can tell.
-        let hash = device::hash(named.devices());
-        let intact = stored
-            .status
-            .selection
-            .as_ref()
-            .is_some_and(|known| known.hash == hash);
-        intact.then_some(named)
-    });
-    Some((stored, devices))
-}
-
-/// Every FlashClass.
-async fn classes(reader: &Reader) -> Result<Classes, ApiError> {
-    let listed = reader.list_all::<Guarded<FlashClass>>().await;
-    let mut classes = Classes::default();
-    let listed = match listed {
-        Err(error) if error.is_not_found() => return Ok(classes),
-        other => other?,
-    };
-    classes.installed = true;
-    for class in listed.iter().filter_map(Class::parse) {
-        classes.see(class);
-    }
-    Ok(classes)
-}
-
-/// Labels of all namespaces: classes choose namespaces by them. Whoever may not list namespaces sees none of them, and a class
-/// that chooses by labels is then said not to admit the job.
-async fn namespaces(reader: &Reader) -> Result<Namespaces, ApiError> {
-    let listed = match reader.list_all::<Namespace>().await {
-        Err(error) if error.kind == ErrorKind::Forbidden => Vec::new(),
-        other => other?,
-    };
-    let labels = |namespace: Namespace| {
-        let name = namespace.metadata.name?;
-        Some((name, namespace.metadata.labels.unwrap_or_default()))
-    };
-    Ok(listed.into_iter().filter_map(labels).collect())
 }

@@ -7,7 +7,7 @@ mod values;
 
 use std::path::PathBuf;
 
-use super::{Failure, write_out};
+use super::{Failure, input, write_out};
 use crate::settings::FlashPodSettings;
 use helm_chart::engine::Capabilities;
 
@@ -16,7 +16,10 @@ use helm_chart::engine::Capabilities;
 #[command(after_help = "Examples:\n  \
     flashjob-operator render --chart ./my-chart --name test --namespace demo -f values.yaml\n  \
     flashjob-operator render --flashjob job.yaml --instance instance.yaml -f operator-values.yaml\n  \
-    flashjob-operator render --flashjob job.yaml --instance instance.yaml --flash-class class.yaml --explain-values")]
+    flashjob-operator render --flashjob job.yaml --instance instance.yaml --flash-class class.yaml --explain-values\n  \
+    kustomize build . | flashjob-operator render --flashjob - --instance instance.yaml\n\n\
+    A file named - is standard input.\n\n\
+    Rights: none; it asks no cluster.")]
 pub struct Render {
     /// Chart to render as it is: a directory or a .tgz archive.
     #[arg(
@@ -78,6 +81,8 @@ impl Render {
     /// # Errors
     /// When a file cannot be used, or chart, schema or guard refuse: with file, key and reason.
     pub fn run(&self) -> Result<(), Failure> {
+        let files = [&self.flashjob, &self.instance, &self.flash_class];
+        input::only_one(files.into_iter().flatten().chain(&self.values))?;
         let text = match (&self.chart, &self.flashjob, &self.instance) {
             (Some(path), ..) => self.render_chart(path)?,
             (None, Some(job), Some(instance)) => self.render_device(job, instance)?,

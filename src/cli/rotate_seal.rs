@@ -3,14 +3,14 @@
 //! The key before it stays good, so that flashes in flight are not lost. It is not dropped while an object bears its seal: whatever
 //! is still sealed by it would be nobody's after another rotation.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
 use kube::{Resource, ResourceExt};
 
-use super::{Failure, print};
+use super::{Failure, connection::Connection, print};
 use crate::{
-    cluster::{Clients, Fence, Kinds, Reader, Scope, Writer},
+    cluster::{Kinds, Reader, Scope, Writer},
     names::{ANNOTATION_POD_SEAL, ANNOTATION_SERVICE_SEAL, LABEL_JOB_UID, LABEL_SEAL},
     operator::seal_key::SealKeys,
     seal::SealKey,
@@ -24,8 +24,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  \
     flashjob-operator rotate-seal -n flashjob-system\n\n\
-    The operator notices within half a minute, ends in good order, and starts over with the new key.")]
+    The operator notices within half a minute, ends in good order, and starts over with the new key.\n\n\
+    Rights: get and update the Secret in the namespace of the operator; list pods, services and secrets in the whole cluster.")]
 pub struct RotateSeal {
+    #[command(flatten)]
+    connection: Connection,
+
     /// Namespace of the operator. Unset: that of the kubeconfig's context.
     #[arg(long, short)]
     namespace: Option<String>,
@@ -41,7 +45,7 @@ impl RotateSeal {
     /// # Errors
     /// When there is no key yet, objects bear the seal of the key that would be dropped, or the API server refuses.
     pub async fn run(&self) -> Result<(), Failure> {
-        let clients = Clients::connect(Arc::new(Fence::always_open()), PATIENCE).await?;
+        let clients = self.connection.writing(PATIENCE).await?;
         let namespace = clients.namespace(self.namespace.as_deref()).to_owned();
         let reader = Reader::new(clients.read, PATIENCE);
         let (place, name) = (

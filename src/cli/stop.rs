@@ -1,17 +1,17 @@
 //! `flashjob-operator stop` and `resume`: suspends classes, all of them in an emergency, and lets them go on. Run by a person, with
 //! that person's rights.
 
-use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
 use futures::future::join_all;
 use kube::core::DynamicObject;
 
-use super::{Failure, complain, print};
+use super::{Failure, complain, connection::Connection, print};
 use crate::{
     api::{FlashJob, Guarded},
     cluster::{
-        ApiError, Clients, Fence, Order, Reader, Scope, Suspension, list_classes, other_holders,
-        own_name, suspend_class,
+        ApiError, Order, Reader, Scope, Suspension, list_classes, other_holders, own_name,
+        suspend_class,
     },
     flashjob::spec::job::Job,
 };
@@ -25,8 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
     flashjob-operator stop --all\n  \
     flashjob-operator stop esp32 linux-boards\n  \
     flashjob-operator stop --all --dry-run\n\n\
-    Nothing new of any FlashJob of these classes starts; flashes that are under way end. Needs the rights of the ClusterRole \
-    flashclass-admin, and to say how many devices are in flight those of flashjob-viewer.\n\n\
+    Nothing new of any FlashJob of these classes starts; flashes that are under way end.\n\n\
+    Rights: list and patch flashclasses, which the ClusterRole flashclass-admin gives; to say how many devices are in flight, list \
+    flashjobs in the whole cluster.\n\n\
     Exit codes: 0 all of them are suspended, 1 at least one is not or something failed.")]
 pub struct Stop {
     #[command(flatten)]
@@ -38,8 +39,8 @@ pub struct Stop {
 #[command(after_help = "Examples:\n  \
     flashjob-operator resume --all\n  \
     flashjob-operator resume esp32\n\n\
-    Takes back what `stop` has set. A class that somebody else has suspended, too, stays so unless --force is given. Needs the \
-    rights of the ClusterRole flashclass-admin.\n\n\
+    Takes back what `stop` has set. A class that somebody else has suspended, too, stays so unless --force is given.\n\n\
+    Rights: list and patch flashclasses, which the ClusterRole flashclass-admin gives.\n\n\
     Exit codes: 0 none of them is suspended, 1 at least one is or something failed.")]
 pub struct Resume {
     #[command(flatten)]
@@ -56,6 +57,9 @@ struct Which {
     /// Names of FlashClasses.
     #[arg(value_name = "CLASS", required_unless_present = "all")]
     classes: Vec<String>,
+
+    #[command(flatten)]
+    connection: Connection,
 
     /// Every FlashClass.
     #[arg(long, conflicts_with = "classes")]
@@ -92,7 +96,7 @@ impl Resume {
 }
 
 async fn order(which: &Which, suspension: Suspension) -> Result<ExitCode, Failure> {
-    let clients = Clients::connect(Arc::new(Fence::always_open()), PATIENCE).await?;
+    let clients = which.connection.writing(PATIENCE).await?;
     let classes = list_classes(&clients.read).await?;
     let (classes, missing) = chosen(classes, which);
     if classes.is_empty() && missing.is_empty() {

@@ -1,13 +1,9 @@
 //! `flashjob-operator version`: which versions meet here. Reads the cluster's version if there is a cluster.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use super::{Failure, print};
-use crate::{
-    cluster::{Clients, Fence, Reader},
-    names::HELM_DIRECTORY_PREFIX,
-    operator::flash_chart,
-};
+use super::{Failure, connection::Connection, print};
+use crate::{cluster::Reader, names::HELM_DIRECTORY_PREFIX, operator::flash_chart};
 use helm_release::command;
 
 /// How long the cluster may take to answer.
@@ -15,7 +11,11 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Options of `version`.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "Rights: none beyond those of every user.")]
 pub struct Version {
+    #[command(flatten)]
+    connection: Connection,
+
     /// Do not ask the cluster.
     #[arg(long)]
     client: bool,
@@ -31,7 +31,7 @@ impl Version {
         let kubernetes = if self.client {
             String::new()
         } else {
-            format!("kubernetes  {}\n", kubernetes().await)
+            format!("kubernetes  {}\n", kubernetes(&self.connection).await)
         };
         let text = format!(
             "operator    {}\n{:<11} {} (built in)\nhelm        {}\n{kubernetes}",
@@ -61,9 +61,8 @@ async fn helm() -> String {
     }
 }
 
-async fn kubernetes() -> String {
-    let fence = Arc::new(Fence::default());
-    let clients = match Clients::connect(fence, PATIENCE).await {
+async fn kubernetes(connection: &Connection) -> String {
+    let clients = match connection.reading(PATIENCE).await {
         Ok(clients) => clients,
         Err(error) => return format!("none: {error}"),
     };

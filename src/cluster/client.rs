@@ -1,11 +1,12 @@
 //! The clients: one that reads, one that writes behind the fence, one for the lease. Nothing else makes a client.
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
 
 use hyper_util::rt::TokioExecutor;
 use kube::{
     Client, Config,
     client::{ClientBuilder, ConfigExt},
+    config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
 use tower::{BoxError, ServiceBuilder};
 
@@ -26,6 +27,9 @@ pub enum ClientError {
         "no cluster to connect to: set KUBECONFIG, or run in a Pod with a service account token"
     )]
     Config(#[source] Box<kube::config::InferConfigError>),
+    /// The kubeconfig, or the context of it, that was named cannot be used.
+    #[error("cannot use {0}")]
+    Kubeconfig(String, #[source] Box<KubeconfigError>),
     /// The configuration names a proxy, which the writing client does not speak to.
     #[error(
         "the kubeconfig names a proxy ({0}), which is not supported: connect to the API server directly"
@@ -34,6 +38,47 @@ pub enum ClientError {
     /// The configuration's credentials or certificates cannot be used.
     #[error("cannot use the credentials or certificates of the cluster configuration")]
     Build(#[source] Box<kube::Error>),
+}
+
+/// Which cluster is meant, and as whom, where somebody names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// The kubeconfig. None: the usual one.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context of it. None: its current one.
+    pub context: Option<String>,
+}
+
+impl Target {
+    async fn config(&self) -> Result<Config, ClientError> {
+        if *self == Self::default() {
+            let config = Config::infer().await;
+            return config.map_err(|error| ClientError::Config(Box::new(error)));
+        }
+        let unusable = |error| ClientError::Kubeconfig(self.words(), Box::new(error));
+        let kubeconfig = match &self.kubeconfig {
+            Some(path) => Kubeconfig::read_from(path),
+            None => Kubeconfig::read(),
+        };
+        let options = KubeConfigOptions {
+            context: self.context.clone(),
+            ..KubeConfigOptions::default()
+        };
+        let config = Config::from_custom_kubeconfig(kubeconfig.map_err(unusable)?, &options).await;
+        config.map_err(unusable)
+    }
+
+    fn words(&self) -> String {
+        let context = self.context.as_ref();
+        let context = context.map(|name| format!("context {name} of "));
+        let file = self.kubeconfig.as_ref();
+        let file = file.map(|path| format!(" {}", path.display()));
+        format!(
+            "{}the kubeconfig{}",
+            context.unwrap_or_default(),
+            file.unwrap_or_default()
+        )
+    }
 }
 
 /// The three clients of a process.
@@ -63,10 +108,19 @@ impl Clients {
     /// # Errors
     /// When there is no usable configuration.
     pub async fn connect(fence: Arc<Fence>, timeout: Duration) -> Result<Self, ClientError> {
-        let config = Config::infer()
-            .await
-            .map_err(|error| ClientError::Config(Box::new(error)))?;
-        Self::new(config, fence, timeout)
+        Self::connect_to(&Target::default(), fence, timeout).await
+    }
+
+    /// Connects to the cluster that is meant.
+    ///
+    /// # Errors
+    /// When there is no usable configuration.
+    pub async fn connect_to(
+        target: &Target,
+        fence: Arc<Fence>,
+        timeout: Duration,
+    ) -> Result<Self, ClientError> {
+        Self::new(target.config().await?, fence, timeout)
     }
 
     /// Clients of a known configuration.

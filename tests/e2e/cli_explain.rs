@@ -1,76 +1,9 @@
 //! What a person asks the command line about a job: it answers from what is stored, and writes nothing.
 
-use std::process::Command;
-
 use serde_json::{Value, json};
 
-use testbed::{Outcome, Params, Space, control_plane::answer, job::job, seconds};
-
-/// Runs the program with a token of its own; what it printed, and the id of that token in the audit log.
-struct Asking<'a> {
-    space: &'a Space,
-    kubeconfig: std::path::PathBuf,
-    credential: String,
-}
-
-impl<'a> Asking<'a> {
-    fn new(space: &'a Space) -> Self {
-        let name = format!("asking-{}", space.name);
-        let (kubeconfig, credential) = space.control_plane.another_token(&name);
-        Self {
-            space,
-            kubeconfig,
-            credential,
-        }
-    }
-
-    fn ask(&self, arguments: &[&str]) -> Result<String, String> {
-        let output = Command::new(env!("CARGO_BIN_EXE_flashjob-operator"))
-            .env("KUBECONFIG", &self.kubeconfig)
-            .args(arguments)
-            .args(["-n", &self.space.name])
-            .output()
-            .unwrap();
-        answer(&output)
-    }
-
-    /// What `plan` says, as JSON, and its exit code.
-    fn plan(&self, arguments: &[&str]) -> (Value, i32) {
-        let output = Command::new(env!("CARGO_BIN_EXE_flashjob-operator"))
-            .env("KUBECONFIG", &self.kubeconfig)
-            .arg("plan")
-            .args(arguments)
-            .args(["-o", "json", "-n", &self.space.name])
-            .output()
-            .unwrap();
-        let said = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
-            Value::String(String::from_utf8_lossy(&output.stderr).into_owned())
-        });
-        (said, output.status.code().unwrap())
-    }
-
-    fn text(&self, arguments: &[&str]) -> String {
-        self.ask(arguments).unwrap()
-    }
-
-    fn json(&self, arguments: &[&str]) -> Value {
-        let text = self.text(&[arguments, &["-o", "json"]].concat());
-        serde_json::from_str(&text).unwrap()
-    }
-
-    fn assert_wrote_nothing(&self) {
-        let audit = self.space.control_plane.audit();
-        let asked: Vec<_> = audit
-            .0
-            .iter()
-            .filter(|request| request.credential == self.credential)
-            .collect();
-        assert!(!asked.is_empty(), "the token is not in the audit log");
-        for request in asked {
-            assert!(!request.is_write(), "{request:?}");
-        }
-    }
-}
+use super::asking::Asking;
+use testbed::{Outcome, Params, Space, job::job, seconds};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn explain_says_what_is_in_flight_what_waits_and_what_failed_and_writes_nothing() {
@@ -252,8 +185,10 @@ async fn plan_foretells_order_refusals_and_bounds_by_its_exit_code_too_and_write
     );
     // Without a cluster the file is checked all the same.
     let nowhere = Asking {
+        space: &space,
+        account: String::new(),
         kubeconfig: "/nonexistent".into(),
-        ..Asking::new(&space)
+        credential: String::new(),
     };
     assert_eq!(nowhere.plan(&["-f", path]).1, 3);
     job_of(&uuids, &json!({}));

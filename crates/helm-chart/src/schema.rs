@@ -24,6 +24,8 @@ const MAX_REPORTED: usize = 20;
 const MAX_COLLECTED: usize = 1_000;
 /// Largest program that a pattern may become, in bytes.
 const MAX_PATTERN: usize = 256 << 10;
+/// Most characters of a line that a message shows.
+const MAX_SHOWN: usize = 80;
 /// Longest message of one violation, in characters.
 const MAX_MESSAGE: usize = 300;
 
@@ -50,8 +52,8 @@ pub struct Schema(Validator);
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
     /// It is not JSON.
-    #[error("values.schema.json: cannot be read as JSON")]
-    Json(#[source] serde_json::Error),
+    #[error("values.schema.json: cannot be read as JSON: {0}")]
+    Json(String),
     /// It refers to another document.
     #[error(
         "values.schema.json: {path}: $ref to {target}: only references inside the file are resolved; copy it in"
@@ -135,13 +137,30 @@ impl Retrieve for Refuse {
     }
 }
 
+/// What is wrong with a text that is not JSON, and where.
+fn place(error: &serde_json::Error, text: &[u8]) -> String {
+    let (line, column) = (error.line(), error.column());
+    let words = error.to_string();
+    let words = words
+        .strip_suffix(&format!(" at line {line} column {column}"))
+        .unwrap_or(&words);
+    let text = String::from_utf8_lossy(text);
+    let shown = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    let shown = shorten(shown.trim(), MAX_SHOWN);
+    format!(
+        "line {line}, column {column}: {words}, at {shown:?}; JSON has no comments, no commas before a closing bracket, and quotes \
+         every key"
+    )
+}
+
 impl Schema {
     /// Reads a schema.
     ///
     /// # Errors
     /// Not JSON, not a schema, or one that refers to another document.
     pub fn compile(text: &[u8]) -> Result<Self, SchemaError> {
-        let mut document: Value = serde_json::from_slice(text).map_err(SchemaError::Json)?;
+        let mut document: Value =
+            serde_json::from_slice(text).map_err(|error| SchemaError::Json(place(&error, text)))?;
         if let Some(message) = cost::excess(&document) {
             let (path, message) = (String::new(), message.to_owned());
             return Err(SchemaError::Unsupported { path, message });

@@ -31,7 +31,7 @@ pub(crate) fn replaced(bytes: &[u8]) -> String {
     text
 }
 
-/// `a; b; c; and 5 more`.
+/// `a; b; c; and 5 more`, each on a line of its own: what has to be on one line is shown by [`prose`].
 pub fn list<T: Display>(entries: &[T]) -> String {
     let mut shown: Vec<_> = entries
         .iter()
@@ -41,7 +41,7 @@ pub fn list<T: Display>(entries: &[T]) -> String {
     if entries.len() > MAX_LISTED {
         shown.push(format!("and {} more", entries.len() - MAX_LISTED));
     }
-    shown.join("; ")
+    shown.join(";\n")
 }
 
 /// The text on one line of at most `limit` bytes: what cannot be seen, or would change how other text is seen, is escaped, and a
@@ -121,8 +121,9 @@ mod tests {
             .collect();
         let text = list(&entries);
         assert!(text.chars().count() < 3200);
-        assert!(text.ends_with("; and 990 more"), "{text}");
-        assert_eq!(list(&["a", "b"]), "a; b");
+        assert!(text.ends_with(";\nand 990 more"), "{text}");
+        assert_eq!(list(&["a", "b"]), "a;\nb");
+        assert_eq!(prose(&list(&["a", "b"]), 9), "a; b");
     }
 
     #[rstest]

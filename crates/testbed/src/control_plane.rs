@@ -222,14 +222,13 @@ impl ControlPlane {
 
     /// A kubeconfig with another token of the operator's ServiceAccount, and the id by which the audit log names that token.
     pub fn another_token(&self, name: &str) -> (PathBuf, String) {
+        self.token_of(OPERATOR_NAMESPACE, "flashjob-operator", name)
+    }
+
+    /// A kubeconfig with a token of a ServiceAccount, and the id by which the audit log names that token.
+    pub fn token_of(&self, namespace: &str, account: &str, name: &str) -> (PathBuf, String) {
         let kubeconfig = std::fs::read_to_string(self.operator_kubeconfig()).unwrap();
-        let token = self.kubectl(&[
-            "-n",
-            OPERATOR_NAMESPACE,
-            "create",
-            "token",
-            "flashjob-operator",
-        ]);
+        let token = self.kubectl(&["-n", namespace, "create", "token", account]);
         let (file, path) = (
             self.directory.join(format!("{name}.token")),
             self.directory.join(format!("{name}.kubeconfig")),

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::device::checked;
 use crate::{
     api::{FlashClass, Guarded, Reason, Refusal, crd::Kind},
-    cli::Failure,
+    cli::{Failure, input},
     device::Device,
     flashclass::{Class, Classes, Facts, Namespaces, Terms, beginning},
     flashjob::{blueprint::FlashPod, spec::job::Job},
@@ -28,7 +28,7 @@ pub(super) fn terms(
     if let Some(named) = asks.spec.flash_class_name.as_deref()
         && named != class.name()
     {
-        let (path, holds) = (path.display(), class.name());
+        let (path, holds) = (input::name(path), class.name());
         return Err(format!(
             "{path}: holds FlashClass {holds}, but spec.flashClassName of the FlashJob is {named}"
         )
@@ -63,7 +63,7 @@ fn read(path: &Path) -> Result<Class, Failure> {
         class.spec.device_namespaces = None;
     }
     let mut class = Class::parse(&guard)
-        .ok_or_else(|| format!("{}: the FlashClass lacks metadata.name", path.display()))?;
+        .ok_or_else(|| format!("{}: the FlashClass lacks metadata.name", input::name(path)))?;
     class.is_default = true;
     Ok(class)
 }
@@ -207,6 +207,33 @@ mod tests {
             said.ends_with("job.yaml: kind: Invalid value: \"FlashJob\": must be \"Instance\""),
             "{said}"
         );
+    }
+
+    #[test]
+    fn what_the_guard_refuses_has_a_line_for_each_finding() {
+        let class = "{allowedValuePaths: [/securityContext, /extraVolumes]}";
+        let job = "values: {securityContext: {privileged: true, capabilities: {add: [SYS_ADMIN]}}, \
+                   extraVolumes: [{name: node, hostPath: {path: /}}]}";
+        let error = render(class, job, false).unwrap_err();
+        assert!(error.starts_with("GuardRefused: "), "{error}");
+        let findings: Vec<&str> = error.lines().collect();
+        assert!(findings.len() >= 3, "{error}");
+        for finding in findings {
+            assert!(finding.contains("/spec/"), "{finding} in\n{error}");
+        }
+    }
+
+    #[test]
+    fn another_version_of_the_kind_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("job.yaml");
+        let of_tomorrow = "apiVersion: application.flashjob.nbfc.io/v9\nkind: FlashJob\n";
+        std::fs::write(&file, format!("{of_tomorrow}{}", JOB.replace("MORE", ""))).unwrap();
+        let line = ["render", "--flashjob", "x", "--instance", "y"];
+        let rendered = Line::parse_from(line).render.render_device(&file, &file);
+        let error = rendered.unwrap_err().to_string();
+        let words = "apiVersion: Invalid value: \"application.flashjob.nbfc.io/v9\": must be";
+        assert!(error.contains(words), "{error}");
     }
 
     #[test]

@@ -11,17 +11,18 @@ use crate::{
         FlashJob, Guarded, Instance, Refusal, conform,
         crd::{Kind, spec_schema},
     },
-    cli::Failure,
+    cli::{Failure, input},
     device::Device,
     flashjob::{
         blueprint::{AttemptOf, FlashPod, Settings as ChartSettings},
         spec::job::Job,
         verdict::Markers,
     },
+    names::{GROUP, VERSION},
     operator::flash_chart,
     settings::{FlashPodSettings, policy},
 };
-use helm_chart::engine::Capabilities;
+use helm_chart::{engine::Capabilities, yaml};
 
 /// What a file cannot know and the API server would have set.
 const UNKNOWN_UID: &str = "00000000-0000-4000-8000-000000000000";
@@ -39,8 +40,8 @@ impl Render {
         if let Some(invalid) = &job.invalid {
             return Err(format!("the FlashJob cannot be used: {invalid}").into());
         }
-        let file = instance.display();
-        is_kind("Instance", &values::read_yaml(instance)?)
+        let file = input::name(instance);
+        is_kind("Instance", &input::document(instance)?)
             .map_err(|error| format!("{file}: {error}"))?;
         let instance: Instance = object(instance)?;
         let device = Device::parse(&instance)
@@ -91,35 +92,53 @@ impl Render {
     }
 
     fn flash_pod(&self) -> Result<FlashPod, Failure> {
-        flash_pod(&self.settings, &self.values, self.capabilities()?)
+        flash_pod(
+            &self.settings,
+            values_of(&self.values)?,
+            self.capabilities()?,
+        )
     }
 }
 
-/// The flash chart with the administrator's values in these files around it.
+/// Chart values of the administrator, as text, and the name of their source.
+pub(in crate::cli) type Values = Option<(String, String)>;
+
+/// Values files as one; none where there is no file.
 ///
 /// # Errors
-/// When a file, the chart or a setting cannot be used.
+/// When one cannot be used.
+pub(in crate::cli) fn values_of(files: &[PathBuf]) -> Result<Values, Failure> {
+    let source: Vec<_> = files.iter().map(|path| input::name(path)).collect();
+    // Of one file the text, with the places in it.
+    let merged = values::merged(files)?;
+    let text = match files {
+        [] => return Ok(None),
+        [one] => input::text(one)?,
+        _ => serde_json::to_string(&merged)?,
+    };
+    Ok(Some((text, source.join(", "))))
+}
+
+/// The flash chart with the administrator's values around it.
+///
+/// # Errors
+/// When the chart, the values or a setting cannot be used.
 pub(in crate::cli) fn flash_pod(
     settings: &FlashPodSettings,
-    files: &[PathBuf],
+    values: Values,
     capabilities: Capabilities,
 ) -> Result<FlashPod, Failure> {
     let chart = flash_chart(settings.flash_pod_chart.as_deref())?;
-    let operator = values::merged(files)?;
-    let source: Vec<_> = files
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
-    let text = match files {
-        [] => None,
-        [one] => Some(values::read(one)?),
-        _ => Some(serde_json::to_string(&operator)?),
-    };
+    // What cannot be read is refused with its place when it is compiled.
+    let operator = values
+        .as_ref()
+        .and_then(|(text, _)| yaml::parse(text).ok())
+        .unwrap_or_default();
     let settings = ChartSettings {
-        operator_values: text.map(|text| (text, source.join(", "))),
+        policy: policy(settings, [&chart.values, &operator])?,
+        operator_values: values,
         allowed_value_paths: settings.allowed_value_paths.clone(),
         features: settings.features(),
-        policy: policy(settings, [&chart.values, &Value::Object(operator)])?,
         markers: Markers::default(),
         capabilities,
     };
@@ -143,12 +162,14 @@ pub(in crate::cli) fn object_in<K: DeserializeOwned>(
     namespace: &str,
     path: &Path,
 ) -> Result<K, Failure> {
-    let mut value = values::read_yaml(path)?;
+    let mut value = input::document(path)?;
     read_object(namespace, &mut value)
         .and_then(|()| serde_json::from_value(value).map_err(|error| error.to_string()))
-        .map_err(|error| format!("{}: {error}", path.display()).into())
+        .map_err(|error| format!("{}: {error}", input::name(path)).into())
 }
 
+/// Group and version of Akri's Instances.
+const INSTANCE_VERSION: &str = "akri.sh/v0";
 /// What an object consists of.
 const PARTS: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
 
@@ -166,12 +187,12 @@ pub(in crate::cli) fn checked<K: DeserializeOwned>(
     namespace: &str,
     path: &Path,
 ) -> Result<K, Failure> {
-    let mut value = values::read_yaml(path)?;
+    let mut value = input::document(path)?;
     let name = match kind {
         Kind::FlashJob => "FlashJob",
         Kind::FlashClass => "FlashClass",
     };
-    let file = path.display();
+    let file = input::name(path);
     is_kind(name, &value).map_err(|error| format!("{file}: {error}"))?;
     let unknown = value.as_object().into_iter().flatten().map(|(key, _)| key);
     let unknown = unknown.filter(|key| !PARTS.contains(&key.as_str()));
@@ -193,6 +214,17 @@ pub(in crate::cli) fn checked<K: DeserializeOwned>(
 
 /// Whether a file holds this kind of object, as far as it says.
 fn is_kind(name: &str, value: &Value) -> Result<(), String> {
+    let version = value["apiVersion"].as_str();
+    let known = if name == "Instance" {
+        INSTANCE_VERSION.to_owned()
+    } else {
+        format!("{GROUP}/{VERSION}")
+    };
+    if let Some(other) = version.filter(|other| *other != known) {
+        return Err(format!(
+            "apiVersion: Invalid value: {other:?}: must be {known:?}"
+        ));
+    }
     match value["kind"].as_str().filter(|other| *other != name) {
         Some(other) => Err(format!("kind: Invalid value: {other:?}: must be {name:?}")),
         None => Ok(()),

@@ -2,7 +2,6 @@
 
 use helm_chart::pointer::Pointer;
 use helm_chart::text::list;
-use helm_chart::yaml;
 
 use super::leaf::LeafError;
 
@@ -10,13 +9,12 @@ use super::leaf::LeafError;
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceValuesError {
     /// It is no YAML.
-    #[error("{file}: cannot be read as YAML")]
+    #[error("{file}: cannot be read as YAML: {problem}")]
     Yaml {
         /// Name of the document.
         file: String,
-        /// What the parser says.
-        #[source]
-        source: yaml::Error,
+        /// What the parser says, with the line, and what is usually wrong with such a line.
+        problem: String,
     },
     /// It is not a map.
     #[error("{file}: must be a map of values")]

@@ -64,9 +64,9 @@ impl DeviceValues {
                 limit: MAX_TEXT,
             });
         }
-        let document = yaml::parse(text).map_err(|source| DeviceValuesError::Yaml {
+        let document = yaml::parse(text).map_err(|error| DeviceValuesError::Yaml {
             file: file.to_owned(),
-            source,
+            problem: error.in_text(text),
         })?;
         Self::from_document(document, file)
     }

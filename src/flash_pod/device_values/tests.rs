@@ -192,7 +192,11 @@ fn yaml_keeps_its_types_and_its_structure() {
 }
 
 #[rstest]
-#[case("a: [", "f.yaml: cannot be read as YAML")]
+#[case("a: [", "f.yaml: cannot be read as YAML: line 2, column 1: ")]
+#[case(
+    "a:\n  b: {{ device.type }} lamp\n",
+    "f.yaml: cannot be read as YAML: line 2, column 24: "
+)]
 #[case("[1]", "f.yaml: must be a map")]
 #[case("text", "f.yaml: must be a map")]
 fn other_documents_are_refused(#[case] text: &str, #[case] message: &str) {

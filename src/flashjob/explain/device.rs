@@ -135,6 +135,22 @@ pub fn device(known: &Known<'_>, uuid: &str, present: Option<&Present>) -> Devic
     explanation
 }
 
+impl DeviceExplanation {
+    /// The same where not all Instances can be read, for this reason: a UUID that the job does not know may be the one that a device of it
+    /// has now.
+    #[must_use]
+    pub fn without_instances(mut self, why: &str) -> Self {
+        if self.index.is_none() && self.reason == Reason::NotRequested.as_str() {
+            self.reason = "Unknown".into();
+            self.message = format!(
+                "FlashJob {} names no device with this UUID; whether a device of it has this uid now is not known: {why}",
+                self.job
+            );
+        }
+        self
+    }
+}
+
 struct Stands {
     phase: String,
     reason: String,

@@ -208,6 +208,18 @@ fn a_job_that_nobody_looked_at_says_so() {
 }
 
 #[test]
+fn a_uuid_that_cannot_be_placed_without_instances_is_not_said_to_be_of_no_device() {
+    let stranger = one(&under_way(), "stranger", None);
+    assert_eq!(stranger.reason, "NotRequested");
+    let unsure = stranger.without_instances("you may not list instances.akri.sh");
+    assert_eq!(unsure.reason, "Unknown");
+    let words = "not known: you may not list instances.akri.sh";
+    assert!(unsure.message.ends_with(words), "{}", unsure.message);
+    let known = one(&under_way(), &uuid(0), None);
+    assert_eq!(known.clone().without_instances("why"), known);
+}
+
+#[test]
 fn the_json_form_holds_the_same() {
     insta::assert_json_snapshot!(explained(&under_way()));
 }

@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
-    Asked, Forecast, forecast,
+    Asked, Forecast, NotSeen, Part, forecast,
     rungs::{limit, rungs},
+    sight::lacks,
 };
 use crate::{
     api::{Effective, Reason, Refusal},
@@ -44,12 +45,18 @@ pub struct Cluster {
     pub namespaces: Namespaces,
     /// Namespace of the operator.
     pub own_namespace: String,
+    /// What renders and applies releases: `native` or `helm`.
+    pub engine: String,
+    /// Seconds that a Service may wait for its address.
+    pub address_seconds: i64,
+    /// What could not be read of all that.
+    pub not_seen: Vec<NotSeen>,
 }
 
 impl Cluster {
     /// What its class makes of a job that begins now, and with its defaults as they are now.
     fn terms(&self, job: &Job) -> Terms {
-        let Some(asks) = job.asks() else {
+        let Some(asks) = job.asks().filter(|_| !self.lacks(Part::Classes)) else {
             return Terms::default();
         };
         let facts = Facts {
@@ -57,7 +64,28 @@ impl Cluster {
             namespaces: &self.namespaces,
             own_namespace: &self.own_namespace,
         };
-        beginning(&asks, &facts)
+        let terms = beginning(&asks, &facts);
+        let unsure = self.lacks(Part::Namespaces)
+            && terms
+                .refusal
+                .as_ref()
+                .is_some_and(|refusal| refusal.reason == Reason::NamespaceNotAllowed);
+        if unsure { Terms::default() } else { terms }
+    }
+
+    /// Whether what could not be seen may take this refusal back.
+    fn doubts(&self, reason: Reason) -> bool {
+        match reason {
+            Reason::NoDevicesSelected => self.lacks(Part::Instances),
+            Reason::ValueNotAllowed | Reason::ValueConflict => {
+                lacks(&self.not_seen, &[Part::Settings, Part::Classes])
+            }
+            _ => false,
+        }
+    }
+
+    fn lacks(&self, part: Part) -> bool {
+        lacks(&self.not_seen, &[part])
     }
 }
 
@@ -94,7 +122,7 @@ pub fn imagine(
         akri_installed: cluster.akri_installed,
         chart: None,
         max_in_flight: cluster.max_in_flight,
-        engine: "native".into(),
+        engine: cluster.engine.clone(),
         bounds: Bounds {
             cool_down_seconds: cluster.cool_down_seconds,
             ..BOUNDS
@@ -105,7 +133,7 @@ pub fn imagine(
     let effective = terms.effective(
         &job.spec.clone().unwrap_or_default(),
         &world.engine,
-        BOUNDS.address_seconds,
+        cluster.address_seconds,
     );
     let job = begun(job, &roster, &choice, effective.clone(), now);
     let (ledger, line, memory) = (Ledger::default(), Line::default(), Memory::default());
@@ -125,7 +153,9 @@ pub fn imagine(
         Some(refusal) => (Some(refusal), None),
         None => pace_of(&observed, now),
     };
-    let refusal = refusal.or_else(|| closed(&observed, &flash_pod));
+    let refusal = refusal
+        .or_else(|| closed(&observed, &flash_pod))
+        .filter(|refusal| !cluster.doubts(refusal.reason));
     let classes: Vec<String> = terms
         .classes
         .iter()
@@ -137,6 +167,7 @@ pub fn imagine(
         observed: &observed,
         flash_pod: &flash_pod,
         classes: &classes,
+        not_seen: &cluster.not_seen,
         refusal: refusal.as_ref(),
         waits: waits.as_ref(),
         not_selectable: choice.not_selectable.as_ref(),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Cluster, Fate, Forecast, imagine, text};
+use super::{Answer, Cluster, Fate, Forecast, NotSeen, Part, imagine, text};
 use crate::{
     api::SelectedDevice,
     device::Inventory,
@@ -41,6 +41,9 @@ fn cluster() -> Cluster {
         namespaces: std::iter::once(("lab".to_owned(), std::collections::BTreeMap::new()))
             .collect(),
         own_namespace: "sys".into(),
+        engine: "native".into(),
+        address_seconds: 0,
+        not_seen: Vec::new(),
     }
 }
 
@@ -69,7 +72,7 @@ fn foretold(more: &Value, before: Option<&Selection>, cluster: &Cluster) -> Fore
 #[test]
 fn a_job_that_nothing_stops_would_run() {
     let foretold = foretold(&json!({}), None, &cluster());
-    assert!(foretold.would_run(), "{}", text(&foretold));
+    assert_eq!(foretold.answer(), Answer::WouldRun, "{}", text(&foretold));
 }
 
 #[rstest::rstest]
@@ -99,7 +102,7 @@ fn what_stops_the_whole_job_is_its_refusal(
     #[case] words: &str,
 ) {
     let foretold = foretold(&more, None, &cluster());
-    assert!(!foretold.would_run());
+    assert_eq!(foretold.answer(), Answer::Refused);
     let refusal = foretold.refusal.as_ref().expect("a refusal");
     assert_eq!(refusal.reason, reason, "{refusal:?}");
     assert!(refusal.message.contains(words), "{refusal:?}");
@@ -128,7 +131,10 @@ fn a_closed_value_is_refused_though_no_device_is_discovered() {
     let words = "/resources/limits/memory: a FlashJob may not set this (the flash chart does)";
     assert!(refusal.message.starts_with(words), "{refusal:?}");
     let open = foretold(&json!({}), None, &cluster);
-    assert_eq!((open.refusal.as_ref(), open.would_run()), (None, false));
+    assert_eq!(
+        (open.refusal.as_ref(), open.answer()),
+        (None, Answer::Refused)
+    );
     assert!(
         open.devices
             .iter()
@@ -143,7 +149,7 @@ fn a_job_that_waits_for_its_time_would_run_and_says_when() {
         None,
         &cluster(),
     );
-    assert!(foretold.would_run());
+    assert_eq!(foretold.answer(), Answer::WouldRun);
     let text = text(&foretold);
     let words = "Nothing of it would start now\n  NotBefore: nothing starts before 2026-12-02T00:00:00Z (spec.notBefore)";
     assert!(text.contains(words), "{text}");
@@ -169,7 +175,7 @@ fn a_device_that_has_another_uid_since_the_round_before_is_found_by_its_endpoint
     );
     let before = Selection::new(1, frozen.clone());
     let known = foretold(&of_old, Some(&before), &cluster());
-    assert!(known.would_run(), "{}", text(&known));
+    assert_eq!(known.answer(), Answer::WouldRun, "{}", text(&known));
 }
 
 #[test]
@@ -192,4 +198,40 @@ fn numbers_are_plain() {
         assert!(one.contains(words), "{words} in\n{one}");
     }
     assert!(!one.contains("at most 0 s"), "{one}");
+}
+
+fn without(part: Part) -> Cluster {
+    let message = format!("you may not read {part:?}");
+    Cluster {
+        not_seen: vec![NotSeen { part, message }],
+        ..cluster()
+    }
+}
+
+#[rstest::rstest]
+#[case::settings(Part::Settings, json!({"values": {"resources": {"limits": {"memory": "1Gi"}}}}))]
+#[case::classes(Part::Classes, json!({"flashClassName": "nobody"}))]
+#[case::instances(Part::Instances, json!({"uuid": ["00000000-0000-4000-8000-00000000abcd"]}))]
+#[case::a_selector_without_instances(Part::Instances, json!({"uuid": [], "deviceSelector": {"matchProperties": {"DEVICE": "other"}}}))]
+#[case::the_round_before(Part::Stored, json!({"uuid": ["00000000-0000-4000-8000-00000000abcd"]}))]
+fn what_only_seems_refused_because_something_may_not_be_read_is_not_told_as_refused(
+    #[case] part: Part,
+    #[case] more: Value,
+) {
+    let certain = foretold(&more, None, &cluster());
+    assert_eq!(certain.answer(), Answer::Refused, "{}", text(&certain));
+    let unsure = foretold(&more, None, &without(part));
+    let words = text(&unsure);
+    assert_eq!(unsure.answer(), Answer::CannotTell, "{words}");
+    for said in ["Not seen, and so not told", "you may not read"] {
+        assert!(words.contains(said), "{said} in\n{words}");
+    }
+    assert!(!words.contains("would start"), "{words}");
+}
+
+#[test]
+fn what_is_refused_for_certain_is_refused_whatever_may_not_be_read() {
+    let expired = json!({"notAfter": "1970-01-01T00:00:00Z"});
+    let foretold = foretold(&expired, None, &without(Part::Classes));
+    assert_eq!(foretold.answer(), Answer::Refused, "{}", text(&foretold));
 }

@@ -11,6 +11,7 @@ mod imagined;
 mod prospects;
 mod rungs;
 mod sharing;
+mod sight;
 mod steps;
 mod text;
 
@@ -41,6 +42,7 @@ pub use self::{
     imagined::{Cluster, imagine},
     prospects::{Fate, Prospect},
     sharing::LimitForecast,
+    sight::{Answer, NotSeen, Part},
     steps::StepForecast,
     text::text,
 };
@@ -66,6 +68,9 @@ pub struct Forecast {
     pub current_round: Option<i64>,
     /// Classes whose rules hold.
     pub classes: Vec<String>,
+    /// What could not be seen, and is not told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_seen: Vec<NotSeen>,
     /// Why nothing of the job would start, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Refused>,
@@ -87,15 +92,6 @@ pub struct Forecast {
     pub failures: Failures,
     /// How long it takes.
     pub duration: Duration,
-}
-
-impl Forecast {
-    /// Whether every device would be flashed, or needs no flash: nothing is refused, and nobody is waited for.
-    #[must_use]
-    pub fn would_run(&self) -> bool {
-        let runs = |device: &Prospect| matches!(device.fate, Fate::Flashed | Fate::Skipped);
-        self.refusal.is_none() && self.devices.iter().all(runs)
-    }
 }
 
 /// Why something is refused.
@@ -141,6 +137,8 @@ pub struct Asked<'a> {
     pub flash_pod: &'a FlashPod,
     /// Classes whose rules hold.
     pub classes: &'a [String],
+    /// What could not be seen.
+    pub not_seen: &'a [NotSeen],
     /// Why nothing of the job would start, if so.
     pub refusal: Option<&'a Refusal>,
     /// Until when nothing starts, if nothing does now.
@@ -184,6 +182,7 @@ pub fn forecast(asked: &Asked<'_>) -> Forecast {
         exists: false,
         current_round: None,
         classes: asked.classes.to_vec(),
+        not_seen: asked.not_seen.to_vec(),
         refusal: asked.refusal.map(Refused::of),
         waits: asked.waits.map(|hold| Refused {
             reason: hold.reason.as_str().to_owned(),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Asked, steps::step_of};
+use super::{Asked, Part, sight::lacks, steps::step_of};
 use crate::{
     api::{Reason, SelectedDevice},
     device::{Device, Footprint},
@@ -82,6 +82,12 @@ pub(super) fn prospects(asked: &Asked<'_>) -> Vec<Prospect> {
             }
             Err(verdictless) => foretold(verdictless),
         };
+        // Whether the class allows the namespace of the device is not known then.
+        let unknown = lacks(asked.not_seen, &[Part::Namespaces]);
+        let (fate, reason, message) = match reason {
+            Some(Reason::DeviceNotAllowed) if unknown => (Fate::Flashed, None, None),
+            _ => (fate, reason, message),
+        };
         prospects.push(Prospect {
             index,
             step: step_of(asked.rungs, index),
@@ -99,6 +105,10 @@ type Foretold = (Fate, Option<Reason>, Option<String>);
 /// What chart, schema and guard make of the device's values.
 fn values_of(asked: &Asked<'_>, uuid: &str, device: &Device) -> Foretold {
     let job = asked.observed.job;
+    // What may be set, and what is, settings and classes say.
+    if lacks(asked.not_seen, &[Part::Settings, Part::Classes]) {
+        return (Fate::Flashed, None, None);
+    }
     let Some(round) = job.status.round.as_ref() else {
         return (Fate::Flashed, None, None);
     };

@@ -37,6 +37,7 @@ fn asking(scene: &Scene, rungs: &[Rung], limit: Option<usize>) -> Forecast {
     let effective = scene.observed().effective().clone();
     let flash_pod = flash_pod();
     forecast(&Asked {
+        not_seen: &[],
         observed: &scene.observed(),
         flash_pod: &flash_pod,
         classes: &["esp32".into()],

@@ -1,7 +1,10 @@
 //! A forecast as text for a terminal. Pure.
 
-use super::{Failures, Fate, Forecast, LimitForecast, Prospect, StepForecast};
-use crate::flashjob::explain::{heading, line, span};
+use super::{Answer, Failures, Fate, Forecast, LimitForecast, Prospect, StepForecast};
+use crate::{
+    display,
+    flashjob::explain::{heading, line, span},
+};
 
 /// Widest name of a step.
 const NAME: usize = 16;
@@ -59,7 +62,12 @@ pub fn text(of: &Forecast) -> String {
         of,
         Fate::Skipped,
     );
-    list(&mut text, "Not discovered now", of, Fate::Awaited);
+    let title = if of.may_be_discovered() {
+        "Not among what you may read: whether they are discovered is not known"
+    } else {
+        "Not discovered now"
+    };
+    list(&mut text, title, of, Fate::Awaited);
     heading(&mut text, "Devices, in order");
     for device in &of.devices {
         line(
@@ -74,6 +82,7 @@ pub fn text(of: &Forecast) -> String {
     let duration = &of.duration;
     if duration.seconds_at_most == 0 {
         line(&mut text, "Nothing of it is flashed.");
+        unsure(&mut text, of);
         return text;
     }
     line(
@@ -86,14 +95,32 @@ pub fn text(of: &Forecast) -> String {
             duration.not_counted.join("; ")
         ),
     );
+    unsure(&mut text, of);
     text
+}
+
+/// Says last how far the answer goes.
+fn unsure(text: &mut String, of: &Forecast) {
+    if of.answer() == Answer::CannotTell {
+        line(
+            text,
+            "Nothing that can be seen stops it. What could not be seen may.",
+        );
+    }
 }
 
 /// What is said of the job as a whole: what stops it, what it leaves out, what takes turns.
 fn whole(text: &mut String, of: &Forecast) {
+    if !of.not_seen.is_empty() {
+        heading(text, "Not seen, and so not told");
+        for one in &of.not_seen {
+            line(text, &format!("  {}", prose(&one.message)));
+        }
+    }
     if let Some(refusal) = &of.refusal {
         heading(text, "Nothing of it would start");
-        line(text, &format!("  {}: {}", refusal.reason, refusal.message));
+        let words = prose(&refusal.message);
+        line(text, &format!("  {}: {words}", refusal.reason));
     }
     if let Some(waits) = &of.waits {
         heading(text, "Nothing of it would start now");
@@ -126,6 +153,10 @@ fn whole(text: &mut String, of: &Forecast) {
             line(text, &format!("  and {more} more groups"));
         }
     }
+}
+
+fn prose(message: &str) -> std::borrow::Cow<'_, str> {
+    display::prose(message, display::LINE)
 }
 
 fn devices(count: usize) -> String {
@@ -193,7 +224,7 @@ fn list(text: &mut String, title: &str, of: &Forecast, fate: Fate) {
                 device.index,
                 device.selected.uuid,
                 device.reason.as_deref().unwrap_or("-"),
-                device.message.as_deref().unwrap_or_default()
+                prose(device.message.as_deref().unwrap_or_default())
             ),
         );
     }

@@ -151,7 +151,14 @@ fn what_only_helm_can_check_is_left_to_it_by_name(#[case] document: Value) {
 #[case::a_pattern_that_becomes_too_large(r#"{"pattern": "((a{100}){100}){100}"}"#, "")]
 #[case::subschemas_that_never_end(r##"{"anyOf": [{"$ref": "#"}]}"##, "leads back to itself")]
 #[case(r#"{"$schema": "http://example.org/meta.json"}"#, "example.org")]
-#[case("nope", "cannot be read as JSON")]
+#[case(
+    "nope",
+    "cannot be read as JSON: line 1, column 2: expected ident, at \"nope\"; "
+)]
+#[case(
+    "{\n  \"type\": \"object\",\n}",
+    "cannot be read as JSON: line 3, column 1: trailing comma, at \"}\"; JSON has no comments"
+)]
 fn a_schema_that_cannot_be_used_is_refused(#[case] text: &str, #[case] why: &str) {
     let message = Schema::compile(text.as_bytes()).unwrap_err().to_string();
     assert!(message.contains(why), "{message}");

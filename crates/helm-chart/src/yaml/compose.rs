@@ -121,7 +121,8 @@ impl Composer {
             Event::Alias(name) => {
                 let Some(target) = self.anchors.get(&name) else {
                     let problem = format!("unknown anchor '{name}' referenced");
-                    return Err(Error::go(Some(mark.line + 1), 0, &problem));
+                    let error = Error::go(Some(mark.line + 1), 0, &problem);
+                    return Err(error.at_column(mark.column));
                 };
                 let content = Content::Alias(*target);
                 // The name of an alias takes the place of a tag.

@@ -32,6 +32,8 @@ pub(crate) use shape::{Shape, conform, kind};
 pub struct Error {
     /// Counted from 1.
     line: Option<usize>,
+    /// Counted from 1, where the scanner or the grammar stopped.
+    column: Option<usize>,
     message: String,
     /// Go's message; `None` if only this reader refuses the text.
     go: Option<String>,
@@ -47,6 +49,7 @@ impl Error {
         };
         Self {
             line,
+            column: None,
             message: message.to_owned(),
             go: Some(go),
         }
@@ -55,13 +58,41 @@ impl Error {
     /// An error of Go's JSON encoder, which sees what go-yaml has read.
     fn json(line: Option<usize>, message: String) -> Self {
         let go = Some(message.clone());
-        Self { line, message, go }
+        Self {
+            line,
+            column: None,
+            message,
+            go,
+        }
     }
 
     /// An error that only this reader has.
     fn ours(line: Option<usize>, message: String) -> Self {
-        let go = None;
-        Self { line, message, go }
+        Self {
+            line,
+            column: None,
+            message,
+            go: None,
+        }
+    }
+
+    /// The same, at a column that is counted from 0.
+    fn at_column(mut self, column: usize) -> Self {
+        self.column = Some(column + 1);
+        self
+    }
+
+    /// The error with what may help in this text: the line as it stands, and what is usually wrong with such a line.
+    #[must_use]
+    pub fn in_text(&self, text: &str) -> String {
+        let line = self.line.and_then(|line| text.lines().nth(line - 1));
+        match line.map(str::trim).filter(|line| !line.is_empty()) {
+            None => self.to_string(),
+            Some(shown) => {
+                let hint = line.and_then(hint).unwrap_or_default();
+                format!("{self}, at {:?}{hint}", crate::text::shorten(shown, SHOWN))
+            }
+        }
     }
 
     /// The line, if the error has one.
@@ -85,10 +116,35 @@ impl Error {
 
 impl std::error::Error for Error {}
 
+/// Most characters of a line that a message shows.
+const SHOWN: usize = 80;
+
+/// What is usually wrong with a line that cannot be read.
+fn hint(line: &str) -> Option<&'static str> {
+    let value = line.split_once(": ").map_or(line, |(_, value)| value);
+    let value = value.trim_start().trim_start_matches("- ");
+    let indent: &str = &line[..line.len() - line.trim_start().len()];
+    let is_quoted = value.starts_with(['"', '\'']);
+    if indent.contains('\t') {
+        Some("; indent with blanks, a tab cannot")
+    } else if value.starts_with("{{") {
+        Some("; put a text that begins with {{ in quotes")
+    } else if !is_quoted && value.contains(": ") {
+        Some("; put a text that holds a colon and a blank in quotes")
+    } else if value.starts_with(['%', '@', '`', '*', '&', '!']) {
+        Some("; put a text that begins so in quotes")
+    } else {
+        None
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
-            Some(line) => write!(formatter, "line {line}: {}", self.message),
+            Some(line) => match self.column {
+                Some(column) => write!(formatter, "line {line}, column {column}: {}", self.message),
+                None => write!(formatter, "line {line}: {}", self.message),
+            },
             None => formatter.write_str(&self.message),
         }
     }

@@ -345,5 +345,5 @@ fn error_at(mark: Mark, problem: &str, context: Mark) -> Error {
     } else {
         mark.line
     };
-    Error::go(Some(mark.line + 1), go_line, problem)
+    Error::go(Some(mark.line + 1), go_line, problem).at_column(mark.column)
 }

@@ -238,7 +238,7 @@ impl<'a> Cursor<'a> {
         } else {
             self.mark.line + 1
         };
-        Error::go(Some(self.mark.line + 1), go_line, problem)
+        Error::go(Some(self.mark.line + 1), go_line, problem).at_column(self.mark.column)
     }
 }
 
