@@ -27,7 +27,7 @@ fn plan(seed: u64, bug: Bug, only: &'static [Fault]) -> Plan {
 #[case::steps_7_and_8_are_swapped(Bug::RemoveBeforeStoring, &[Fault::Crash], "before its verdict was stored", 0)]
 #[case::no_lease_check(Bug::NoLeaseCheck, &[Fault::Stop], "took effect after another had begun", 22)]
 #[case::slots_from_the_cache(Bug::CountSlotsFromCache, &[Fault::Crash], "than its limit", 6)]
-#[case::unlocked_too_early(Bug::UnlockOnDeleteAccepted, &[Fault::Hand], "than its limit", 21)]
+#[case::unlocked_too_early(Bug::UnlockOnDeleteAccepted, &[Fault::Hand], "more slots are in use", 21)]
 #[case::sent_is_enough(Bug::SentIsEnough, &[Fault::Crash], "without the version", 19)]
 #[case::unknown_is_failed(Bug::UnknownIsFailed, &[Fault::Hand], "before its retries were used up", 5)]
 #[case::all_steps_at_once(Bug::AllStepsAtOnce, &[Fault::Crash], "before the first step", 0)]
@@ -39,7 +39,7 @@ fn plan(seed: u64, bug: Bug, only: &'static [Fault]) -> Plan {
 #[case::a_service_without_a_seal(Bug::ServiceNotSealed, &[], "which no leader wrote", 0)]
 #[case::a_pod_without_a_seal(Bug::PodNotSealed, &[], "which no leader wrote", 0)]
 #[case::delete_without_uid(Bug::DeleteWithoutUid, &[Fault::User], "names no uid", 0)]
-#[case::deleting_is_gone(Bug::DeletingIsGone, &[Fault::Hand], "is left behind", 25)]
+#[case::deleting_is_gone(Bug::DeletingIsGone, &[Fault::Hand, Fault::Label], "more slots are in use", 0)]
 #[case::labels_tell_all(Bug::LabelsTellAll, &[Fault::Crash], "than its limit", 14)]
 #[case::status_skips_ledger(Bug::StatusSkipsLedger, &[Fault::Hand], "does not come to rest", 2)]
 #[case::retry_counted_twice(Bug::RetryCountedTwice, &[Fault::Hand], "before its retries were used up", 2)]
@@ -48,7 +48,7 @@ fn plan(seed: u64, bug: Bug, only: &'static [Fault]) -> Plan {
 #[case::conflict_is_gone(Bug::ConflictIsGone, &[Fault::Webhook], "more slots are in use", 7)]
 #[case::interrupted_without_a_look(Bug::InterruptedWithoutLiveGet, &[Fault::Stop, Fault::Label], "before its verdict was stored", 75)]
 #[case::not_counted_on_what_it_shares(Bug::NotCountedOnWhatItShares, &[Fault::Crash], "than its limit", 8)]
-#[case::deletions_untold(Bug::DeletionsUntold, &[Fault::Hand], "and no end of them", 0)]
+#[case::deletions_untold(Bug::DeletionsUntold, &[Fault::Hand], "does not come to rest", 0)]
 fn a_planted_bug_breaks_a_law(
     #[case] bug: Bug,
     #[case] only: &'static [Fault],
