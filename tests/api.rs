@@ -140,7 +140,11 @@ fn every_text_and_list_of_a_spec_is_bounded_and_rules_stand_on_leaves_or_on_what
  {
     // An item of a list, or a list, that nobody changes is not looked at again; and the rule about times looks at the stored ones.
     let whole = |path: &str| {
-        path == "spec" || path.ends_with("steps") || path.ends_with("matchExpressions[]")
+        let pairs = ["JobNamespaces", "deviceNamespaces", "inFlightLimits[]"];
+        path == "spec"
+            || path.ends_with("steps")
+            || path.ends_with("matchExpressions[]")
+            || pairs.iter().any(|pair| path.ends_with(pair))
     };
     // Kubernetes' own label selector comes as it is; only administrators write it.
     let own = |(path, _): &(String, Value)| !path.contains(".selector.");
