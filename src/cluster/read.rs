@@ -110,12 +110,7 @@ impl Reader {
         let mut found = Vec::new();
         for namespace in scope.parts() {
             let api: Api<K> = self.api(namespace.as_deref());
-            let page = |asked: ListParams| {
-                let api = api.clone();
-                async move { api.list(&asked).await }
-            };
-            let what = listed::<K>(namespace.as_deref());
-            found.extend(self.pages(&what, labels, page).await?);
+            found.extend(self.list_from(api, namespace.as_deref(), labels).await?);
         }
         Ok(found)
     }
@@ -156,12 +151,24 @@ impl Reader {
     where
         K: Resource<DynamicType = ()> + DeserializeOwned + Clone + std::fmt::Debug,
     {
-        let api: Api<K> = Api::all(self.client.clone());
+        self.list_from(Api::all(self.client.clone()), None, "")
+            .await
+    }
+
+    async fn list_from<K>(
+        &self,
+        api: Api<K>,
+        namespace: Option<&str>,
+        labels: &str,
+    ) -> Result<Vec<K>, ApiError>
+    where
+        K: Resource<DynamicType = ()> + DeserializeOwned + Clone + std::fmt::Debug,
+    {
         let page = |asked: ListParams| {
             let api = api.clone();
             async move { api.list(&asked).await }
         };
-        self.pages(&listed::<K>(None), "", page).await
+        self.pages(&listed::<K>(namespace), labels, page).await
     }
 
     async fn pages<T: Clone, F: Future<Output = kube::Result<ObjectList<T>>>>(

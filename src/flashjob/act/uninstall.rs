@@ -128,19 +128,29 @@ async fn delete_pod(ctx: &Context, attempt: &Attempt, how: PodRemoval) -> Result
     Ok(())
 }
 
+/// Takes our finalizer off an object with this uid and these finalizers. One that is not there any more is gone.
+async fn take_off_finalizer(
+    ctx: &Context,
+    write: Write,
+    key: &ObjectKey,
+    (uid, finalizers): (&str, &[String]),
+) -> Result<(), ActionError> {
+    let request = ctx
+        .writer
+        .remove_finalizer(key, uid, finalizers, TRACKING_FINALIZER);
+    if !ctx.crash.around(write, request).await? {
+        ctx.state().ledger.see_gone(uid);
+    }
+    Ok(())
+}
+
 async fn untrack(ctx: &Context, attempt: &Attempt) -> Result<(), ActionError> {
     let Some(pod) = &attempt.pod else {
         return Ok(());
     };
     let key = ObjectKey::pod(&attempt.identity.namespace, &pod.sight.name);
-    let (uid, finalizers) = (&pod.sight.uid, &pod.finalizers);
-    let request = ctx
-        .writer
-        .remove_finalizer(&key, uid, finalizers, TRACKING_FINALIZER);
-    if !ctx.crash.around(Write::PodUntrack, request).await? {
-        ctx.state().ledger.see_gone(uid);
-    }
-    Ok(())
+    let held = (&*pod.sight.uid, &*pod.finalizers);
+    take_off_finalizer(ctx, Write::PodUntrack, &key, held).await
 }
 
 /// Before its DELETE, whose answer then says that it is gone.
@@ -149,14 +159,8 @@ async fn free_service(ctx: &Context, attempt: &Attempt) -> Result<(), ActionErro
         return Ok(());
     };
     let key = ObjectKey::service(&attempt.identity.namespace, &service.sight.name);
-    let (uid, finalizers) = (&service.sight.uid, &service.finalizers);
-    let request = ctx
-        .writer
-        .remove_finalizer(&key, uid, finalizers, TRACKING_FINALIZER);
-    if !ctx.crash.around(Write::ServiceFree, request).await? {
-        ctx.state().ledger.see_gone(uid);
-    }
-    Ok(())
+    let held = (&*service.sight.uid, &*service.finalizers);
+    take_off_finalizer(ctx, Write::ServiceFree, &key, held).await
 }
 
 async fn delete_service(ctx: &Context, attempt: &Attempt) -> Result<(), ActionError> {

@@ -5,7 +5,6 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
-    time::Duration,
 };
 
 use futures::StreamExt;
@@ -22,6 +21,7 @@ use crate::{
     },
     flashjob::{
         act::{
+            self,
             context::Context,
             repair::{See, ask_for, attend},
         },
@@ -29,9 +29,6 @@ use crate::{
     },
     seam::{self, Bug, planted},
 };
-
-/// Wait before it is asked again.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Says once of each part of a source that everything of it is known.
 pub(super) struct Parts {
@@ -93,7 +90,7 @@ pub(super) async fn objects<K>(
                 attend(&ctx);
             }
             WatchEvent::Deleted(_) if planted(Bug::DeletionsUntold) => {}
-            WatchEvent::Deleted(object) => deleted(&ctx, kind, see, &object),
+            WatchEvent::Deleted(object) => deleted(&ctx, see, &object),
             WatchEvent::Listed => {
                 let seen = listing.remove(&watched.part).unwrap_or_default();
                 confirm_absent::<K>(&ctx, (kind, see), watched.part.as_deref(), &seen).await;
@@ -117,8 +114,13 @@ fn nudge(ctx: &Context, key: Option<&AttemptKey>) {
     }
 }
 
-/// Any job of the namespace may have waited for an object that was not ours.
-fn nudge_all_of(ctx: &Context, namespace: &str) {
+/// An object is gone or not ours: its attempt's job looks again. Where it is of no attempt, any job of the namespace may have waited for
+/// it.
+fn nudge_about(ctx: &Context, namespace: &str, key: Option<&AttemptKey>) {
+    if key.is_some() {
+        nudge(ctx, key);
+        return;
+    }
     let uids: Vec<String> = {
         let state = ctx.state();
         let jobs = state.jobs().filter(|job| job.namespace == namespace);
@@ -131,7 +133,7 @@ fn nudge_all_of(ctx: &Context, namespace: &str) {
 
 /// An object left the watch. Unless the event shows that it is gone, one of ours may only have lost the label that it is watched by,
 /// though somebody deletes it, too: then the API server is asked.
-fn deleted<K>(ctx: &Arc<Context>, kind: &'static str, see: See<K>, object: &K)
+fn deleted<K>(ctx: &Arc<Context>, see: See<K>, object: &K)
 where
     K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
         + Clone
@@ -142,8 +144,8 @@ where
     let Some(uid) = object.uid() else { return };
     let is_ours = ctx.state().ledger.identity_of(&uid).is_some();
     if !is_ours || is_gone(object.meta()) {
-        ctx.state().ledger.see_gone(&uid);
-        nudge_all_of(ctx, &object.namespace().unwrap_or_default());
+        let key = ctx.state().ledger.see_gone(&uid);
+        nudge_about(ctx, &object.namespace().unwrap_or_default(), key.as_ref());
         return;
     }
     let at = (
@@ -151,11 +153,11 @@ where
         object.name_any(),
         uid,
     );
-    ask_on(Arc::clone(ctx), kind, see, at);
+    confirm_in_the_end(Arc::clone(ctx), see, at);
 }
 
 /// Asks for an object of ours, as [`confirm`] does, until the API server answers.
-fn ask_on<K>(ctx: Arc<Context>, kind: &'static str, see: See<K>, at: (String, String, String))
+fn confirm_in_the_end<K>(ctx: Arc<Context>, see: See<K>, at: (String, String, String))
 where
     K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
         + Clone
@@ -164,10 +166,8 @@ where
         + 'static,
 {
     seam::spawn(async move {
-        while let Err(error) = confirm::<K>(&ctx, see, &at).await {
-            tracing::warn!(kind, name = at.1, error = %error, "cannot see whether it is gone, asking again");
-            tokio::time::sleep(ASK_AGAIN).await;
-        }
+        let unanswered = "cannot see whether an object is gone, asking again";
+        act::ask_on(unanswered, || confirm::<K>(&ctx, see, &at)).await;
     });
 }
 
@@ -195,10 +195,7 @@ where
     // Where the right to ask went with the namespace, everything in it goes, too.
     let answer = unless_it_ends(ctx, Some(namespace), asked)?;
     let key = answer.unwrap_or_else(|| ctx.state().ledger.see_gone(uid));
-    nudge(ctx, key.as_ref());
-    if key.is_none() {
-        nudge_all_of(ctx, namespace);
-    }
+    nudge_about(ctx, namespace, key.as_ref());
     attend(ctx);
     Ok(())
 }
@@ -221,7 +218,7 @@ async fn confirm_absent<K>(
     for at in known.into_iter().filter(|(_, _, uid)| !seen.contains(uid)) {
         if let Err(error) = confirm::<K>(ctx, see, &at).await {
             tracing::warn!(kind, name = at.1, error = %error, "cannot see whether it is gone; its lock stays");
-            ask_on(Arc::clone(ctx), kind, see, at);
+            confirm_in_the_end(Arc::clone(ctx), see, at);
         }
     }
 }
