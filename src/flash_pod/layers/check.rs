@@ -6,29 +6,13 @@ use std::{collections::BTreeSet, fmt};
 
 use serde_json::Value;
 
-use super::{Layer, overlay::Overlay};
-use crate::flash_pod::device_values::DeviceValues;
+use super::{Layer, Layers, overlay::Overlay};
 use helm_chart::{
     pointer::Pointer,
     schema::{Dependence, Schema, SchemaViolation},
     text::list,
     values::coalesce,
 };
-
-/// All layers but the job's.
-#[derive(Clone, Copy, Debug)]
-pub struct Administered<'a> {
-    /// The chart's values.
-    pub chart: &'a Value,
-    /// The administrator's values for all devices.
-    pub operator: Option<&'a DeviceValues>,
-    /// The values of a class.
-    pub class: Option<&'a DeviceValues>,
-    /// The chart's `device-values.yaml`, if it has one.
-    pub device: Option<&'a DeviceValues>,
-    /// What the operator itself sets for an attempt.
-    pub owned: &'a Value,
-}
 
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,8 +24,9 @@ struct Fault {
     depends: Dependence,
 }
 
-impl Administered<'_> {
-    /// What the uppermost of these layers breaks in the schema that the others do not, whatever the device; each with its path.
+impl Layers<'_> {
+    /// What a layer of the administrator breaks in the schema that those below it do not, whatever the device and the job; each with
+    /// its path.
     #[must_use]
     pub fn fault_of(&self, layer: Layer, schema: &Schema) -> Option<String> {
         let below = match layer {
@@ -137,6 +122,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::flash_pod::device_values::DeviceValues;
 
     fn schema() -> Schema {
         let document = json!({
@@ -165,14 +151,17 @@ mod tests {
     fn fault(values: &str) -> Option<String> {
         let compiled = DeviceValues::compile(values, "test").unwrap();
         let device = DeviceValues::compile("device: {type: '{{ device.type }}'}", "test").unwrap();
-        let administered = Administered {
+        let layers = Layers {
             chart: &json!({"mode": "c"}),
             operator: None,
             class: Some(&compiled),
+            job: None,
             device: Some(&device),
             owned: &json!({}),
+            allowed: &[],
+            opens: "",
         };
-        administered.fault_of(Layer::Class, &schema())
+        layers.fault_of(Layer::Class, &schema())
     }
 
     #[rstest]

@@ -12,7 +12,6 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-pub use self::check::Administered;
 use self::overlay::Overlay;
 pub use self::refusal::{LayersError, MAX_JOB_VALUES, Refusal};
 use super::device_values::{DeviceContext, DeviceValues};

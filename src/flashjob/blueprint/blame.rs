@@ -7,7 +7,7 @@ use crate::{
     device::Device,
     flash_pod::{
         device_values::{DeviceContext, DeviceValues},
-        layers::{Administered, Layer, Layers, Merged, resolve},
+        layers::{Layer, Layers, Merged, resolve},
     },
 };
 use helm_chart::{
@@ -30,14 +30,17 @@ impl FlashPod {
     }
 
     fn fault(&self, class: Option<&DeviceValues>, layer: Layer) -> Option<String> {
-        let administered = Administered {
+        let layers = Layers {
             chart: &self.chart.values,
             operator: self.operator.as_deref(),
             class,
+            job: None,
             device: self.device_values.as_deref(),
             owned: &sample_owned(),
+            allowed: &[],
+            opens: "",
         };
-        administered.fault_of(layer, self.schema.as_ref()?)
+        layers.fault_of(layer, self.schema.as_ref()?)
     }
 
     /// Why these values of a device are refused: `DeviceInvalid`, naming its properties, where nothing but its own text breaks
