@@ -84,5 +84,7 @@ pub const ANNOTATION_SEAL: &str = "flashjob.nbfc.io/seal";
 pub const LABEL_SEAL: &str = "flashjob.nbfc.io/seal";
 /// Type of the Secret that holds the key of the seals.
 pub const SEAL_KEY_TYPE: &str = "flashjob.nbfc.io/seal-key";
+/// Key of the administrator's values in their `ConfigMap`.
+pub const VALUES_KEY: &str = "values.yaml";
 /// Policy of the operator's chart, and its binding, by which the API server refuses a deposed leader's Pods.
 pub const FENCE_POLICY: &str = "flashjob-operator-fence";

@@ -9,12 +9,11 @@ use crate::{
         blueprint::{self, FlashPod},
         verdict::Markers,
     },
+    names::VALUES_KEY,
     settings::{FlashPodSettings, Settings, policy},
 };
 use helm_chart::{Chart, engine::Capabilities, yaml};
 
-/// Key of the administrator's values in their `ConfigMap`.
-pub(super) const VALUES_KEY: &str = "values.yaml";
 /// Numbers the chart settings of this process.
 static NEXT_VERSION: AtomicU64 = AtomicU64::new(1);
 

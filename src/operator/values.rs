@@ -8,11 +8,12 @@ use std::{future::Future, sync::Arc, time::Duration};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
 
-use super::source::{ChartSource, VALUES_KEY};
+use super::source::ChartSource;
 use crate::{
     api::{Reason, Refusal},
     cluster::watch::{self, Watch, WatchEvent},
     flashjob::{Context, blueprint::FlashPod},
+    names::VALUES_KEY,
 };
 
 /// How long jobs are not looked at at all, so that none says that values are missing which are about to come.

@@ -8,13 +8,12 @@ use k8s_openapi::api::{
 
 use crate::{
     cluster::{ErrorKind, Reader},
+    names::VALUES_KEY,
     settings::Settings,
 };
 
 /// Name of the operator's Deployment.
 const DEPLOYMENT: &str = "flashjob-operator";
-/// Key of the administrator's values in their `ConfigMap`.
-const VALUES_KEY: &str = "values.yaml";
 
 /// An operator as it was started.
 #[derive(Debug)]
