@@ -16,7 +16,7 @@ use jsonschema::{
 use serde_json::{Value, json};
 
 use super::pointer::Pointer;
-use super::text::shorten;
+use super::text::{quoted, shorten};
 
 /// Most violations that are reported.
 const MAX_REPORTED: usize = 20;
@@ -24,8 +24,6 @@ const MAX_REPORTED: usize = 20;
 const MAX_COLLECTED: usize = 1_000;
 /// Largest program that a pattern may become, in bytes.
 const MAX_PATTERN: usize = 256 << 10;
-/// Most characters of a line that a message shows.
-const MAX_SHOWN: usize = 80;
 /// Longest message of one violation, in characters.
 const MAX_MESSAGE: usize = 300;
 
@@ -110,7 +108,7 @@ pub struct SchemaViolation {
     pub message: String,
     /// The keys of it that the schema does not know, where that is what is wrong.
     pub unknown_keys: Vec<String>,
-    /// What could mend it.
+    /// What else decides whether the value breaks the schema.
     pub depends: Dependence,
 }
 
@@ -145,8 +143,7 @@ fn place(error: &serde_json::Error, text: &[u8]) -> String {
         .strip_suffix(&format!(" at line {line} column {column}"))
         .unwrap_or(&words);
     let text = String::from_utf8_lossy(text);
-    let shown = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
-    let shown = shorten(shown.trim(), MAX_SHOWN);
+    let shown = quoted(text.lines().nth(line.saturating_sub(1)).unwrap_or_default());
     format!(
         "line {line}, column {column}: {words}, at {shown:?}; JSON has no comments, no commas before a closing bracket, and quotes \
          every key"

@@ -6,6 +6,8 @@ use std::{borrow::Cow, fmt::Display};
 const MAX_LISTED: usize = 10;
 /// Longest entry, in characters.
 const MAX_ENTRY: usize = 300;
+/// Most characters of a line that a message quotes.
+const MAX_QUOTED: usize = 80;
 
 /// What ends a line, or a column.
 const BREAKS: [char; 3] = ['\n', '\r', '\t'];
@@ -19,6 +21,11 @@ pub fn shorten(text: &str, limit: usize) -> String {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
+}
+
+/// A line as messages quote it: trimmed and not long.
+pub(crate) fn quoted(line: &str) -> String {
+    shorten(line.trim(), MAX_QUOTED)
 }
 
 /// The text of bytes. U+FFFD replaces each byte that is not UTF-8 on its own, as in Go.

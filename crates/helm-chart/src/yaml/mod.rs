@@ -86,11 +86,11 @@ impl Error {
     #[must_use]
     pub fn in_text(&self, text: &str) -> String {
         let line = self.line.and_then(|line| text.lines().nth(line - 1));
-        match line.map(str::trim).filter(|line| !line.is_empty()) {
+        match line.filter(|line| !line.trim().is_empty()) {
             None => self.to_string(),
-            Some(shown) => {
-                let hint = line.and_then(hint).unwrap_or_default();
-                format!("{self}, at {:?}{hint}", crate::text::shorten(shown, SHOWN))
+            Some(line) => {
+                let hint = hint(line).unwrap_or_default();
+                format!("{self}, at {:?}{hint}", crate::text::quoted(line))
             }
         }
     }
@@ -115,9 +115,6 @@ impl Error {
 }
 
 impl std::error::Error for Error {}
-
-/// Most characters of a line that a message shows.
-const SHOWN: usize = 80;
 
 /// What is usually wrong with a line that cannot be read.
 fn hint(line: &str) -> Option<&'static str> {

@@ -8,8 +8,8 @@ use crate::engine::value::{Dict, DictType, Value};
 /// What a byte of text may become when it is escaped.
 const ESCAPED: usize = 6;
 
-fn is_table(value: &Value) -> bool {
-    matches!(value, Value::Dict(dict) if matches!(dict.kind(), DictType::Any | DictType::Nil))
+fn is_table(dict: &Dict) -> bool {
+    matches!(dict.kind(), DictType::Any | DictType::Nil)
 }
 
 /// The table at the end of these names.
@@ -24,7 +24,7 @@ fn found<'n>(
             _ => None,
         };
         table = match inner {
-            Some(Value::Dict(dict)) if is_table(&Value::Dict(dict.clone())) || of_values(&dict) => {
+            Some(Value::Dict(dict)) if is_table(&dict) || of_values(&dict) => {
                 Value::Dict(dict.retyped(DictType::Values))
             }
             _ => return Err(FunctionError::new(format!("{name:?} is not a table"))),
@@ -54,7 +54,7 @@ pub(super) fn path_value(_: &mut State, receiver: &Value, arguments: &[Value]) -
         Some(Value::Dict(dict)) => dict.get(key),
         _ => None,
     }
-    .filter(|value| !is_table(value))
+    .filter(|value| !matches!(value, Value::Dict(dict) if is_table(dict)))
     .ok_or_else(|| FunctionError::new(format!("{key:?} is not a value")))
 }
 
