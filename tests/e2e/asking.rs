@@ -28,6 +28,13 @@ impl<'a> Asking<'a> {
         asking
     }
 
+    /// A person who may read all, and two of that namespace alone: with the ClusterRole `flashjob-user`, and with `flashjob-viewer`.
+    pub fn three(space: &'a Space) -> [Self; 3] {
+        let [user, viewer] =
+            ["flashjob-user", "flashjob-viewer"].map(|role| Self::ordinary(space, role));
+        [Self::new(space), user, viewer]
+    }
+
     /// As a person of that namespace alone, with that one ClusterRole there.
     pub fn ordinary(space: &'a Space, role: &str) -> Self {
         let asking = Self::of_no_rights(space, role);
@@ -64,15 +71,19 @@ impl<'a> Asking<'a> {
         space.control_plane.kubectl(&arguments);
     }
 
-    /// What it printed, its complaint as `Err`.
-    pub fn ask(&self, arguments: &[&str]) -> Result<String, String> {
-        let output = Command::new(env!("CARGO_BIN_EXE_flashjob-operator"))
+    /// The program with these arguments, in that person's namespace.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_flashjob-operator"));
+        command
             .env("KUBECONFIG", &self.kubeconfig)
             .args(arguments)
-            .args(["-n", &self.space.name])
-            .output()
-            .unwrap();
-        answer(&output)
+            .args(["-n", &self.space.name]);
+        command
+    }
+
+    /// What it printed, its complaint as `Err`.
+    pub fn ask(&self, arguments: &[&str]) -> Result<String, String> {
+        answer(&self.command(arguments).output().unwrap())
     }
 
     /// What `plan` says, as JSON, and its exit code.
@@ -82,14 +93,8 @@ impl<'a> Asking<'a> {
 
     /// The same, with that for standard input.
     pub fn plan_of(&self, input: Stdio, arguments: &[&str]) -> (Value, i32) {
-        let output = Command::new(env!("CARGO_BIN_EXE_flashjob-operator"))
-            .env("KUBECONFIG", &self.kubeconfig)
-            .arg("plan")
-            .args(arguments)
-            .args(["-o", "json", "-n", &self.space.name])
-            .stdin(input)
-            .output()
-            .unwrap();
+        let arguments = [&["plan"], arguments, &["-o", "json"]].concat();
+        let output = self.command(&arguments).stdin(input).output().unwrap();
         let said = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
             Value::String(String::from_utf8_lossy(&output.stderr).into_owned())
         });
@@ -98,12 +103,7 @@ impl<'a> Asking<'a> {
 
     /// What the program printed, whatever its exit code.
     pub fn text_of(&self, arguments: &[&str]) -> String {
-        let output = Command::new(env!("CARGO_BIN_EXE_flashjob-operator"))
-            .env("KUBECONFIG", &self.kubeconfig)
-            .args(arguments)
-            .args(["-n", &self.space.name])
-            .output()
-            .unwrap();
+        let output = self.command(arguments).output().unwrap();
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 

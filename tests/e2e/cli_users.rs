@@ -50,9 +50,7 @@ async fn plan_of_a_job_that_has_run_finds_its_devices_again_as_the_operator_does
             ..Params::default()
         })
         .await;
-    let all = Asking::new(&space);
-    let user = Asking::ordinary(&space, "flashjob-user");
-    let viewer = Asking::ordinary(&space, "flashjob-viewer");
+    let [all, user, viewer] = Asking::three(&space);
     let _operator = space.operator(&["--engine", "native"]);
     let uuids = fleet.uuids();
     let again = job("again", &uuids, &json!({}));
@@ -200,9 +198,7 @@ async fn explain_tells_ordinary_people_the_same_reasons_or_that_they_may_not_kno
             ..Params::default()
         })
         .await;
-    let all = Asking::new(&space);
-    let user = Asking::ordinary(&space, "flashjob-user");
-    let viewer = Asking::ordinary(&space, "flashjob-viewer");
+    let [all, user, viewer] = Asking::three(&space);
     let _operator = space.operator(&["--engine", "native"]);
     let uuids = fleet.uuids();
     let spec = json!({"steps": [{"devices": 1}], "activeDeadlineSecondsPerDevice": 900});

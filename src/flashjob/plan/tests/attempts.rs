@@ -7,6 +7,17 @@ use crate::flashjob::{
     plan::attempt::adoption,
 };
 
+/// The API server did not answer when something was done about the attempt; it is tried again at second 100.
+fn troubled(scene: &mut Scene) {
+    let trouble = Trouble {
+        reason: Reason::ApiError,
+        message: "no answer".into(),
+        until: at(100),
+        tries: 1,
+    };
+    scene.memory.trouble.insert("a0".into(), trouble);
+}
+
 fn stored_failed(scene: &mut Scene) {
     scene.stored(|status| status.failed_indexes = Some("0".into()));
 }
@@ -46,13 +57,7 @@ fn the_api_server_is_asked_again_when_trouble_is_over(
 ) {
     let mut scene = Scene::new(1);
     flashing_status(&mut scene, 0);
-    let trouble = Trouble {
-        reason: Reason::ApiError,
-        message: "no answer".into(),
-        until: at(100),
-        tries: 1,
-    };
-    scene.memory.trouble.insert("a0".into(), trouble);
+    troubled(&mut scene);
     let plan = scene.plan(second);
     assert_eq!(plan.actions.len(), usize::from(asked));
     assert_eq!(plan.wake_at, wake_at);
@@ -172,13 +177,7 @@ fn a_flash_of_a_failed_release_keeps_its_device_until_the_api_server_was_asked_f
     take_in(&mut scene.ledger, failed, None, None);
     let asked = [(identity(0, "a0"), Action::ConfirmInterrupted)];
     assert_eq!(scene.plan(1).actions, asked);
-    let trouble = Trouble {
-        reason: Reason::ApiError,
-        message: "no answer".into(),
-        until: at(100),
-        tries: 1,
-    };
-    scene.memory.trouble.insert("a0".into(), trouble);
+    troubled(&mut scene);
     let plan = scene.plan(50);
     assert!(plan.actions.is_empty() && plan.begin.is_empty(), "{plan:?}");
 }
