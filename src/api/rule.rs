@@ -26,36 +26,36 @@ pub const MAX_VALUES_KEYS: usize = 256;
 /// Shortest time that a flash is given, in seconds.
 pub const MIN_DEADLINE_SECONDS: i64 = 20;
 
-/// What is said of a time in which no flash can end.
+/// Message for a deadline that is too short for any flash.
 pub const DEADLINE_TOO_SHORT: &str = "must be at least 20: a flash takes from 20 s to some minutes, and one that is ended before can \
     leave its device half-written";
-/// What is said of steps that do not grow.
+/// Message for steps that do not grow.
 pub const STEPS_GROW: &str = "sizes are cumulative and have to grow";
-/// What is said of times between which nothing can start.
+/// Message for a start and an end between which nothing can start.
 pub const TIMES_ORDER: &str = "must be after spec.notBefore: no device could ever start";
-/// What is said of a requirement that compares with nothing.
+/// Message for a requirement without the values that its operator needs.
 pub const NO_VALUES: &str = "has no values; add at least one";
-/// What is said of a requirement whose operator does not compare.
+/// Message for a requirement with values that its operator does not take.
 pub const NEEDLESS_VALUES: &str = "has values, which its operator does not take; remove them";
-/// What is said of a requirement that compares with the empty text.
+/// Message for a requirement that compares with an empty value.
 pub const EMPTY_VALUE: &str =
     "names an empty value, but an empty property counts as absent; use Exists or DoesNotExist";
-/// What is said of a value that is not a range of versions.
+/// Message for a value that is not a range of versions.
 pub const NOT_A_RANGE: &str = "is not a range of versions; write one such as \">=1.2.0, <2.0.0\"";
-/// What is said of a version without an operator.
+/// Message for a version without a comparison operator.
 pub const BARE_VERSION: &str = "does not say which versions; write";
-/// What is said of a choice by labels that names none.
+/// Message for `from: Selector` without a selector.
 pub const SELECTOR_NEEDED: &str = "from: Selector needs one";
-/// What is said of labels that nothing asks for.
+/// Message for a selector without `from: Selector`.
 pub const SELECTOR_NEEDLESS: &str = "goes with from: Selector alone; write that, or leave it out";
-/// What is said of a limit by a property that names none.
+/// Message for `by: Property` without a property.
 pub const PROPERTY_NEEDED: &str = "by: Property needs property, the name of a broker property";
-/// What is said of a limit that names a property and is by something else.
+/// Message for a property without `by: Property`.
 pub const PROPERTY_NEEDLESS: &str =
     "property goes with by: Property alone; write that, or leave property out";
-/// What is said of volumes of the node.
+/// Message for a hostPath volume, which reaches the node.
 pub const HOST_PATH: &str = "hostPath reaches the node: no class can allow it";
-/// What is said of a kind without its version.
+/// Message for a kind without its API version.
 pub const NOT_A_KIND: &str = "is not a kind: write group/version/Kind or v1/Kind";
 
 /// What a text must match, and the sentence that says so to a person.

@@ -26,8 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
     flashjob-operator explain my-job 7e4a6e7b-bee6-4fac-bdea-43d671baaa15 -n demo\n  \
     flashjob-operator explain my-job -n demo -o yaml\n\n\
     Rights: get flashjobs in the namespace. To say of each device what it waits for, list controllerrevisions there; to show the \
-    device as it is now, list instances.akri.sh; to know the class, get flashclasses. The ClusterRole flashjob-user gives them; what \
-    may not be read is said to be unknown.")]
+    device as it is now, list instances.akri.sh; to know the class, get flashclasses. The ClusterRole flashjob-user gives them; \
+    explain says \"unknown\" where you may not read something.")]
 pub struct Explain {
     /// Name of the FlashJob.
     #[arg(value_name = "JOB")]

@@ -49,7 +49,7 @@ const REFUSED: u8 = 3;
     Rights: in the namespace of the job, get flashjobs and namespaces, list controllerrevisions and instances.akri.sh: the ClusterRole \
     flashjob-user, by a RoleBinding there. To tell all of it, also list instances.akri.sh where the devices are; list flashclasses, \
     which the ClusterRole flashclass-viewer gives by a ClusterRoleBinding; and get the operator's Deployment and ConfigMap, which the Role \
-    flashjob-settings-viewer in its namespace gives. What you may not read is said, and the rest is told.")]
+    flashjob-settings-viewer in its namespace gives. The plan names what you may not read, and covers the rest.")]
 pub struct Plan {
     /// File of the FlashJob; - for standard input.
     #[arg(long = "file", short = 'f', value_name = "FILE")]
