@@ -95,7 +95,7 @@ impl Explain {
 impl Explain {
     /// Whether the operator watches the namespace of the job; asked only of one without a status.
     async fn watched(&self, reader: &Reader, job: &Job) -> Option<bool> {
-        if job.status.observed_generation.is_some() {
+        if !job.is_unseen() {
             return None;
         }
         let operator = operator::find(reader, &self.operator_namespace)

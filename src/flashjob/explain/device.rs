@@ -367,7 +367,7 @@ pub(super) fn wait_of_all(known: &Known<'_>) -> Group {
         let words = "the job is being deleted; nothing new starts";
         return group(Reason::Deleting, words.into());
     }
-    if status.observed_generation.is_none() {
+    if known.job.is_unseen() {
         return group(Reason::Queued, unseen(known));
     }
     if job_waits(status.reason.as_ref()) {

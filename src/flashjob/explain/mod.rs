@@ -177,7 +177,7 @@ pub fn job(known: &Known<'_>) -> Explanation {
 
 /// Why the job has no status, where it has none.
 fn unseen_yet(known: &Known<'_>) -> Option<String> {
-    let unseen = known.job.status.observed_generation.is_none() && !known.job.deleting;
+    let unseen = known.job.is_unseen() && !known.job.deleting;
     unseen.then(|| device::unseen(known))
 }
 

@@ -496,7 +496,11 @@ fn a_job_without_a_status_says_whether_its_namespace_is_watched(
     #[case] watched: Option<bool>,
     #[case] words: &str,
 ) {
-    let job_of = job_of(&spec(10), None);
+    let as_the_api_server_makes_it = FlashJobStatus {
+        observed_generation: Some(-1),
+        ..FlashJobStatus::default()
+    };
+    let job_of = job_of(&spec(10), Some(&as_the_api_server_makes_it));
     let explanation = job(&Known {
         job: &job_of,
         selection: None,
