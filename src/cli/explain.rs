@@ -5,7 +5,7 @@ use std::{net::Ipv4Addr, time::Duration};
 
 use kube::{Api, core::DeserializeGuard};
 
-use super::{Failure, Output, connection::Connection, job::find_job, print};
+use super::{Failure, Output, connection::Connection, job::find_job, operator, print};
 use crate::{
     api::{FlashClass, Instance, SelectedDevice},
     cluster::{ErrorKind, Reader, Scope, clock::now},
@@ -26,8 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
     flashjob-operator explain my-job 7e4a6e7b-bee6-4fac-bdea-43d671baaa15 -n demo\n  \
     flashjob-operator explain my-job -n demo -o yaml\n\n\
     Rights: get flashjobs in the namespace. To say of each device what it waits for, list controllerrevisions there; to show the \
-    device as it is now, list instances.akri.sh; to know the class, get flashclasses. The ClusterRole flashjob-user gives them; \
-    explain says \"unknown\" where you may not read something.")]
+     device as it is now, list instances.akri.sh; to know the class, get flashclasses; to see whether the operator \
+     watches the namespace, get its Deployment and ConfigMap. The ClusterRole flashjob-user gives them; explain says \
+     \"unknown\" where you may not read something.")]
 pub struct Explain {
     /// Name of the FlashJob.
     #[arg(value_name = "JOB")]
@@ -47,6 +48,10 @@ pub struct Explain {
     /// How it is printed.
     #[arg(long, short, value_enum, default_value_t)]
     output: Output,
+
+    /// Namespace of the operator, whose settings say whether it watches the job's.
+    #[arg(long, default_value = "flashjob-system", value_name = "NAMESPACE")]
+    operator_namespace: String,
 }
 
 impl Explain {
@@ -66,6 +71,7 @@ impl Explain {
             job: &job,
             selection: selection.as_deref(),
             class: class.as_ref(),
+            watched: self.watched(&reader, &job).await,
             now: now(),
         };
         let text = match &self.uuid {
@@ -83,6 +89,19 @@ impl Explain {
             }
         };
         print(&text)
+    }
+}
+
+impl Explain {
+    /// Whether the operator watches the namespace of the job; asked only of one without a status.
+    async fn watched(&self, reader: &Reader, job: &Job) -> Option<bool> {
+        if !job.is_unseen() {
+            return None;
+        }
+        let operator = operator::find(reader, &self.operator_namespace)
+            .await
+            .ok()?;
+        Some(operator.settings.scope().contains(&job.namespace))
     }
 }
 

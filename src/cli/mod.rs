@@ -12,6 +12,7 @@ mod documents_tests;
 mod explain;
 mod input;
 mod job;
+mod operator;
 mod plan;
 mod reference;
 mod render;

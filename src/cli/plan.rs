@@ -1,7 +1,6 @@
 //! `flashjob-operator plan`: what a FlashJob would do if it were created now, as the operator of the cluster sees it. Reads only; run
 //! by a person, with that person's rights.
 
-mod operator;
 mod seen;
 mod told;
 

@@ -186,6 +186,10 @@ async fn plan_takes_settings_and_values_from_the_operator_of_the_cluster() {
         foretold["refusal"]["reason"], "NamespaceNotWatched",
         "{foretold:#}"
     );
+    space.apply(&future.to_string());
+    let text = asking.text(&["explain", "future", "--operator-namespace", &space.name]);
+    let words = format!("the operator does not look at namespace {}", space.name);
+    assert!(text.contains(&words), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

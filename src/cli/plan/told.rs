@@ -1,12 +1,11 @@
 //! How the operator of a cluster runs: as its Deployment and its `ConfigMap` say, but for what a person gives instead. Reads only.
 
-use super::{
-    Plan,
-    operator::{self, Operator},
-    seen::Seeing,
-};
+use super::{Plan, seen::Seeing};
 use crate::{
-    cli::render::device::Values,
+    cli::{
+        operator::{self, Operator},
+        render::device::Values,
+    },
     cluster::Scope,
     flashjob::forecast::Part,
     settings::{EngineChoice, FlashPodSettings},

@@ -78,8 +78,30 @@ fn blueprint_of(
 /// When the record was altered or a write failed.
 pub async fn apply_service(ctx: &Context, identity: &Identity) -> Result<(), ActionError> {
     admitted_still(ctx, identity)?;
+    has_room(ctx, identity)?;
     let recorded = recorded(ctx, identity)?;
     ctx.engine.reserve_again(ctx, recorded).await
+}
+
+/// Whether the attempt still has its slot.
+///
+/// # Errors
+/// Who has it.
+fn has_room(ctx: &Context, identity: &Identity) -> Result<(), ActionError> {
+    let state = ctx.state();
+    let crowded = || {
+        let job = state.job(&identity.key.job_uid)?;
+        let attempt = state.ledger.attempt(&identity.key)?;
+        let parallelism = job.status.effective.as_ref()?.parallelism;
+        let parallelism = usize::try_from(parallelism).unwrap_or(usize::MAX);
+        recheck::crowded(
+            &state.ledger,
+            attempt,
+            parallelism,
+            ctx.limits.max_in_flight,
+        )
+    };
+    crowded().map_or(Ok(()), |refusal| Err(ActionError::NotAdmitted(refusal)))
 }
 
 /// The classes are asked once more right before a flash begins: one may have been edited since the plan was made.

@@ -206,7 +206,7 @@ pub(super) fn of_job(known: &Known<'_>, explanation: &Explanation) -> Vec<Advice
             ),
         ));
     }
-    if known.job.status.observed_generation.is_none() {
+    if known.job.is_unseen() {
         all.push(advice(
             "to see whether the operator runs",
             "kubectl get deployments -A -l app.kubernetes.io/name=flashjob-operator".into(),

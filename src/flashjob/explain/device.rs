@@ -345,6 +345,21 @@ fn job_waits(reason: Option<&Word<Reason>>) -> bool {
     reason.is_some_and(|reason| !going.iter().any(|one| reason == one))
 }
 
+/// Why a job has no status yet.
+pub(super) fn unseen(known: &Known<'_>) -> String {
+    let namespace = &known.job.namespace;
+    match known.watched {
+        Some(true) => "the operator has not looked at the job yet".into(),
+        Some(false) => format!(
+            "the operator does not look at namespace {namespace}: an administrator can add it to watchNamespaces of the operator's \
+             chart"
+        ),
+        None => format!(
+            "the operator has not looked at the job yet; it never does if namespace {namespace} is not among those that it watches"
+        ),
+    }
+}
+
 /// What every device waits for that has not begun: the job's own reason, or a slot.
 pub(super) fn wait_of_all(known: &Known<'_>) -> Group {
     let status = &known.job.status;
@@ -352,9 +367,8 @@ pub(super) fn wait_of_all(known: &Known<'_>) -> Group {
         let words = "the job is being deleted; nothing new starts";
         return group(Reason::Deleting, words.into());
     }
-    if status.observed_generation.is_none() {
-        let words = "the operator has not looked at the job yet";
-        return group(Reason::Queued, words.into());
+    if known.job.is_unseen() {
+        return group(Reason::Queued, unseen(known));
     }
     if job_waits(status.reason.as_ref()) {
         // Of any other reason the time is only that of the operator's next look.

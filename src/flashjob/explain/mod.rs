@@ -40,6 +40,8 @@ pub struct Known<'a> {
     pub selection: Option<&'a [SelectedDevice]>,
     /// Its class; none where there is none, or it may not be read.
     pub class: Option<&'a FlashClass>,
+    /// Whether the operator watches the namespace of the job; none where its settings may not be read.
+    pub watched: Option<bool>,
     /// The current time.
     pub now: Timestamp,
 }
@@ -152,7 +154,7 @@ pub fn job(known: &Known<'_>) -> Explanation {
         time: known.now,
         phase: status.phase.as_ref().map(Word::to_string),
         reason: status.reason.as_ref().map(Word::to_string),
-        message: status.message.clone(),
+        message: status.message.clone().or_else(|| unseen_yet(known)),
         outdated: status.observed_generation != Some(known.job.generation),
         deleting: known.job.deleting,
         draining: draining(known.job),
@@ -171,6 +173,12 @@ pub fn job(known: &Known<'_>) -> Explanation {
     explanation.next = next(known, &explanation);
     explanation.advice = advice::of_job(known, &explanation);
     explanation
+}
+
+/// Why the job has no status, where it has none.
+fn unseen_yet(known: &Known<'_>) -> Option<String> {
+    let unseen = known.job.is_unseen() && !known.job.deleting;
+    unseen.then(|| device::unseen(known))
 }
 
 struct Lists {

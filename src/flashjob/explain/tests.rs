@@ -153,6 +153,7 @@ fn explained(status: &FlashJobStatus) -> Explanation {
         job: &job_of,
         selection: Some(&selection),
         class: None,
+        watched: None,
         now: at(1000),
     })
 }
@@ -164,6 +165,7 @@ fn one(status: &FlashJobStatus, uuid: &str, present: Option<&Present>) -> Device
         job: &job_of,
         selection: Some(&selection),
         class: None,
+        watched: None,
         now: at(1000),
     };
     device(&known, uuid, present)
@@ -202,6 +204,7 @@ fn a_job_that_nobody_looked_at_says_so() {
         job: &job_of,
         selection: None,
         class: None,
+        watched: None,
         now: at(1000),
     };
     insta::assert_snapshot!(job_text(&job(&known)));
@@ -237,6 +240,7 @@ fn a_class_that_is_suspended_or_refused_is_said_with_the_command_of_its_administ
             job: &job_of,
             selection: None,
             class: Some(class),
+            watched: None,
             now: at(1000),
         })
     };
@@ -291,6 +295,7 @@ fn a_device_that_is_not_the_job_s_is_told_from_one_that_is_not_selected_yet() {
         job: &job_of,
         selection: Some(&selection),
         class: None,
+        watched: None,
         now: at(1000),
     };
     let soon = device(&known, "new", None);
@@ -437,6 +442,7 @@ fn without_the_selection_the_groups_are_the_same_or_said_to_be_unknown() {
         job: &job_of,
         selection: None,
         class: None,
+        watched: None,
         now: at(1000),
     };
     let with = Known {
@@ -474,4 +480,33 @@ fn a_job_that_is_suspended_waits_for_no_time_and_one_that_ended_has_no_step_in_p
     status.completion_time = Some(Time(at(900)));
     let text = job_text(&explained(&status));
     assert!(text.contains("Step 1.2 (half) of 3: Ended,"), "{text}");
+}
+
+#[rstest]
+#[case::it_may_not_be_known(
+    None,
+    "the operator has not looked at the job yet; it never does if namespace lab is not among those that it watches"
+)]
+#[case::it_is_watched(Some(true), "the operator has not looked at the job yet")]
+#[case::it_is_not_watched(
+    Some(false),
+    "the operator does not look at namespace lab: an administrator can add it to watchNamespaces of the operator's chart"
+)]
+fn a_job_without_a_status_says_whether_its_namespace_is_watched(
+    #[case] watched: Option<bool>,
+    #[case] words: &str,
+) {
+    let as_the_api_server_makes_it = FlashJobStatus {
+        observed_generation: Some(-1),
+        ..FlashJobStatus::default()
+    };
+    let job_of = job_of(&spec(10), Some(&as_the_api_server_makes_it));
+    let explanation = job(&Known {
+        job: &job_of,
+        selection: None,
+        class: None,
+        watched,
+        now: at(1000),
+    });
+    assert_eq!(explanation.message.as_deref(), Some(words));
 }

@@ -228,6 +228,12 @@ impl Job {
         })
     }
 
+    /// Whether the operator has never stored a status: the CRD gives a new job the generation -1.
+    #[must_use]
+    pub fn is_unseen(&self) -> bool {
+        self.status.observed_generation.is_none_or(|seen| seen < 0)
+    }
+
     /// Whether the stored round is the one that the spec asks for.
     #[must_use]
     pub fn round_is_current(&self) -> bool {

@@ -12,7 +12,10 @@ use crate::{
     api::{Reason, Refusal},
     device::Footprint,
     flashclass::{Group, Limit, Terms},
-    flashjob::observe::ledger::{Attempt, Ledger},
+    flashjob::observe::{
+        ledger::{Attempt, Ledger},
+        objects::AttemptKey,
+    },
 };
 
 /// Why the attempt must not be launched, if so. `live` says what its device shares now, where that is known; it is asked only
@@ -61,6 +64,44 @@ pub fn closed(
     None
 }
 
+/// Why the Service of an attempt must not be made yet, if so: as many devices as may be in flight come before it. A record that lost
+/// its labels while nobody led is found only when others may have taken its slot.
+#[must_use]
+pub fn crowded(
+    ledger: &Ledger,
+    own: &Attempt,
+    parallelism: usize,
+    max_in_flight: usize,
+) -> Option<Refusal> {
+    let place = place(own);
+    let (true, ..) = place else { return None };
+    let ahead = ledger
+        .in_flight()
+        .filter(|other| self::place(other) < place);
+    let (mut of_job, mut of_all) = (0, 0);
+    for other in ahead {
+        of_all += 1;
+        of_job += usize::from(other.identity.key.job_uid == own.identity.key.job_uid);
+    }
+    let whose = if of_job >= parallelism.max(1) {
+        format!("{of_job} devices of this FlashJob, as many as spec.parallelism allows,")
+    } else if of_all >= max_in_flight.max(1) {
+        format!("{of_all} devices of all FlashJobs, as many as the operator flashes at a time,")
+    } else {
+        return None;
+    };
+    Some(Refusal {
+        reason: Reason::SlotsFull,
+        message: format!("{whose} are in flight; this one goes on when one of them has ended"),
+    })
+}
+
+/// The order in which attempts keep their slots: those with objects beside their record first.
+fn place(attempt: &Attempt) -> (bool, Timestamp, &AttemptKey) {
+    let alone = attempt.service.is_none() && attempt.pod.is_none();
+    (alone, begun(attempt), &attempt.identity.key)
+}
+
 /// A group to which the device belongs now and did not when it was recorded.
 fn moved(limit: &Limit, recorded: &[Group], live: &Footprint) -> Option<Group> {
     let now = limit.groups(live).into_iter();
@@ -85,15 +126,13 @@ fn before(ledger: &Ledger, own: &Attempt, limit: &Limit, group: &Group) -> (usiz
     (used + unknown, unknown)
 }
 
-fn turn(
-    attempt: &Attempt,
-) -> (
-    bool,
-    Timestamp,
-    &crate::flashjob::observe::objects::AttemptKey,
-) {
+fn turn(attempt: &Attempt) -> (bool, Timestamp, &AttemptKey) {
     let recorded = attempt.record();
     let launched = attempt.pod_seen || recorded.is_some_and(|record| record.has_pod);
-    let begun = recorded.map_or(Timestamp::MAX, |record| record.sight.created);
-    (!launched, begun, &attempt.identity.key)
+    (!launched, begun(attempt), &attempt.identity.key)
+}
+
+fn begun(attempt: &Attempt) -> Timestamp {
+    let recorded = attempt.record();
+    recorded.map_or(Timestamp::MAX, |record| record.sight.created)
 }

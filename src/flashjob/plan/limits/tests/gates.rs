@@ -6,7 +6,7 @@ use crate::flashjob::{
         ledger::{Attempt, Ledger},
         objects::ObservedRecord,
     },
-    plan::limits::recheck::closed,
+    plan::limits::recheck::{closed, crowded},
 };
 
 fn at_gateway(gateway: &str) -> Footprint {
@@ -102,4 +102,44 @@ fn an_attempt_whose_device_is_found_elsewhere_is_not_launched(
     let terms = terms("esp32", &by_gateway(1));
     let found = closed(&terms, &ledger, attempt, || live);
     assert_eq!(found.is_some(), refused, "{found:?}");
+}
+
+/// Somebody had taken the labels off its record while nobody led.
+#[rstest]
+#[case::of_its_job(
+    2,
+    10,
+    Some("2 devices of this FlashJob, as many as spec.parallelism allows,")
+)]
+#[case::of_all_jobs(
+    3,
+    2,
+    Some("2 devices of all FlashJobs, as many as the operator flashes at a time,")
+)]
+#[case::there_is_room(3, 3, None)]
+fn a_record_that_is_found_when_others_have_its_slot_waits(
+    #[case] parallelism: usize,
+    #[case] max_in_flight: usize,
+    #[case] refused: Option<&str>,
+) {
+    let own = who(0, "gw-a");
+    let mut ledger = Ledger::default();
+    for (index, second) in [(1, 10), (2, 15)] {
+        let other = who(index, "gw-b");
+        ledger.see_record(recorded(&other, second, false));
+        ledger.see_service(service(&other, address()));
+    }
+    ledger.see_record(recorded(&own, 5, false));
+    let attempt = |who: &Identity| ledger.attempt(&who.key).unwrap();
+    let found = crowded(&ledger, attempt(&own), parallelism, max_in_flight);
+    let message = found.as_ref().map(|refusal| refusal.message.as_str());
+    assert_eq!(message.is_some(), refused.is_some());
+    assert!(
+        message
+            .zip(refused)
+            .is_none_or(|(message, words)| message.starts_with(words)),
+        "{message:?}"
+    );
+    let other = crowded(&ledger, attempt(&who(1, "gw-b")), 1, 1);
+    assert_eq!(other, None, "what has its Service keeps its slot");
 }
