@@ -146,9 +146,7 @@ fn every_text_and_list_of_a_spec_is_bounded_and_rules_stand_on_leaves_or_on_what
             || path.ends_with("matchExpressions[]")
             || pairs.iter().any(|pair| path.ends_with(pair))
     };
-    // Kubernetes' own label selector comes as it is; only administrators write it.
-    let own = |(path, _): &(String, Value)| !path.contains(".selector.");
-    for (path, schema) in all_schemas("spec").into_iter().filter(own) {
+    for (path, schema) in all_schemas("spec") {
         let bounded = match schema["type"].as_str().unwrap_or("int-or-string") {
             "int-or-string" => {
                 schema["x-kubernetes-int-or-string"] == true && schema["maxLength"].is_number()

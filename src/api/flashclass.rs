@@ -189,6 +189,7 @@ pub struct NamespaceRule {
     pub from: NamespacesFrom,
     /// Labels of the namespaces, with Selector.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::namespace_selector")]
     pub selector: Option<LabelSelector>,
 }
 

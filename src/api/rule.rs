@@ -48,6 +48,9 @@ pub const BARE_VERSION: &str = "does not say which versions; write";
 pub const SELECTOR_NEEDED: &str = "from: Selector needs one";
 /// Message for a selector without `from: Selector`.
 pub const SELECTOR_NEEDLESS: &str = "goes with from: Selector alone; write that, or leave it out";
+/// Message for a requirement on labels with another operator.
+pub const LABEL_OPERATOR: &str =
+    "the operator must be one of \"In\", \"NotIn\", \"Exists\", \"DoesNotExist\"";
 /// Message for `by: Property` without a property.
 pub const PROPERTY_NEEDED: &str = "by: Property needs property, the name of a broker property";
 /// Message for a property without `by: Property`.

@@ -5,6 +5,8 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
 use super::{rollout::RolloutStep, rule};
 
 /// A JSON object whose fields the API server keeps as they are.
@@ -165,6 +167,31 @@ pub fn namespace_rule(schema: &mut Schema) {
     for rule in rules_of(schema) {
         rule["fieldPath"] = json!(".selector");
     }
+}
+
+/// Labels of namespaces, bounded, with the rules that `metav1.LabelSelector` states in words alone.
+pub fn namespace_selector(generator: &mut SchemaGenerator) -> Schema {
+    const SET: &str = "has(self.values) && dyn(self.values) != null && size(self.values) > 0";
+    let mut schema = LabelSelector::json_schema(generator);
+    let Some(fields) = schema.get_mut("properties") else {
+        return schema;
+    };
+    fields["matchLabels"]["maxProperties"] = json!(20);
+    fields["matchLabels"]["additionalProperties"]["maxLength"] = json!(63);
+    fields["matchExpressions"]["maxItems"] = json!(20);
+    let item = &mut fields["matchExpressions"]["items"];
+    item["properties"]["key"]["maxLength"] = json!(317);
+    item["properties"]["operator"]["maxLength"] = json!(12);
+    item["properties"]["values"]["maxItems"] = json!(100);
+    item["properties"]["values"]["items"]["maxLength"] = json!(63);
+    let word = "['In', 'NotIn', 'Exists', 'DoesNotExist']";
+    let compares = "self.operator in ['In', 'NotIn']";
+    item["x-kubernetes-validations"] = json!([
+        {"rule": format!("self.operator in {word}"), "message": rule::LABEL_OPERATOR},
+        {"rule": format!("!({compares}) || ({SET})"), "message": format!("the requirement {}", rule::NO_VALUES)},
+        {"rule": format!("{compares} || !({SET})"), "message": format!("the requirement {}", rule::NEEDLESS_VALUES)},
+    ]);
+    schema
 }
 
 /// A property goes with `by: Property`, and that with a property.

@@ -108,6 +108,52 @@ async fn a_time_to_live_on_what_a_gitops_tool_tracks_is_accepted_with_a_warning(
     }
 }
 
+/// The objects of this template of the operator's chart, with these values.
+fn rendered(space: &Space, template: &str, values: &[&str]) -> Vec<Value> {
+    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/flashjob-operator");
+    let show = ["--show-only", template];
+    let rendered = space.helm(&[&["template", "op", chart], &show[..], values].concat());
+    serde_saphyr::from_multiple(&rendered).unwrap()
+}
+
+#[tokio::test]
+async fn whoever_creates_a_job_where_no_operator_watches_is_warned_and_not_refused() {
+    let space = Space::new("unwatched").await;
+    space.control_plane.operator_kubeconfig(); // its chart brings the CRDs
+    let values = ["--set", "watchNamespaces={fleet,lab}"];
+    let mut objects = rendered(&space, "templates/watch-warning.yaml", &values);
+    let name = format!("flashjob-watch-warning-{}", space.name);
+    for object in &mut objects {
+        object["metadata"]["name"] = json!(name);
+        if object["kind"] == "ValidatingAdmissionPolicyBinding" {
+            object["spec"]["policyName"] = json!(name);
+            // Other tests create FlashJobs in namespaces of their own.
+            let here = json!({"matchLabels": {"kubernetes.io/metadata.name": space.name}});
+            object["spec"]["matchResources"] = json!({"namespaceSelector": here});
+        }
+        space.apply(&object.to_string());
+    }
+    let said = space
+        .eventually("the policy in force", seconds(60), async || {
+            let said = create(&space, "probe", "kubectl", &json!({}), &Value::Null);
+            space.kubectl(&["delete", "flashjob", "probe"]);
+            (!said.is_empty()).then_some(said)
+        })
+        .await;
+    for kind in ["binding", ""] {
+        space.kubectl(&["delete", &format!("validatingadmissionpolicy{kind}"), &name]);
+    }
+    let expected = format!(
+        "the operator does not watch namespace {0}: this FlashJob stays as it is, without a phase. The operator watches fleet, lab: \
+         create the FlashJob there, or have an administrator add the namespace to watchNamespaces of release op in namespace {0}.",
+        space.name
+    );
+    assert!(
+        said.starts_with("Warning:") && said.contains(&expected),
+        "{said}"
+    );
+}
+
 /// `kubectl ARGUMENTS` with the token of the operator's ServiceAccount.
 fn as_operator(space: &Space, arguments: &[&str]) -> Result<String, String> {
     let kubeconfig = space.control_plane.operator_kubeconfig();
@@ -302,10 +348,7 @@ async fn the_operator_s_token_creates_no_pod_that_reaches_the_node_or_is_in_a_na
 
 /// The Pod of the operator's Deployment, as these values of its chart make it.
 fn operator_pod(space: &Space, values: &[&str]) -> Value {
-    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/flashjob-operator");
-    let show = ["--show-only", "templates/deployment.yaml"];
-    let rendered = space.helm(&[&["template", "op", chart], &show[..], values].concat());
-    let deployment: Value = serde_saphyr::from_str(&rendered).unwrap();
+    let deployment = &rendered(space, "templates/deployment.yaml", values)[0];
     let template = &deployment["spec"]["template"];
     let mut pod = json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "operator", "labels": template["metadata"]["labels"]},

@@ -7,6 +7,13 @@ use testbed::{ControlPlane, Space};
 
 use super::{PATIENCE, administrators::told, condition, says};
 
+/// A class for the namespaces whose label `team` meets a requirement.
+fn selecting(requirement: &Value) -> Value {
+    let mut requirement = requirement.clone();
+    requirement["key"] = json!("team");
+    json!({"allowedJobNamespaces": {"from": "Selector", "selector": {"matchExpressions": [requirement]}}})
+}
+
 #[tokio::test]
 async fn what_no_class_can_mean_is_refused_at_once_in_the_words_of_the_operator() {
     let plane = ControlPlane::shared();
@@ -33,6 +40,21 @@ async fn what_no_class_can_mean_is_refused_at_once_in_the_words_of_the_operator(
             json!({"deviceNamespaces": {"selector": labels}}),
             "spec.deviceNamespaces.selector",
             rule::SELECTOR_NEEDLESS,
+        ),
+        (
+            selecting(&json!({"operator": "Maybe"})),
+            "spec.allowedJobNamespaces.selector.matchExpressions[0]",
+            rule::LABEL_OPERATOR,
+        ),
+        (
+            selecting(&json!({"operator": "NotIn", "values": []})),
+            "spec.allowedJobNamespaces.selector.matchExpressions[0]",
+            rule::NO_VALUES,
+        ),
+        (
+            selecting(&json!({"operator": "Exists", "values": ["red"]})),
+            "spec.allowedJobNamespaces.selector.matchExpressions[0]",
+            rule::NEEDLESS_VALUES,
         ),
         (
             json!({"inFlightLimits": [{"by": "Property", "max": 3}]}),
@@ -79,7 +101,14 @@ async fn what_no_class_can_mean_is_refused_at_once_in_the_words_of_the_operator(
         "inFlightLimits": [{"by": "Property", "property": "GATEWAY", "max": 3}, {"by": null, "property": null, "max": 1}],
         "workload": {"volumeTypes": ["persistentVolumeClaim"], "kinds": ["v1/ConfigMap", "batch/v1/Job"]},
     });
-    apply(&meant).unwrap_or_else(|complaint| panic!("{complaint}"));
+    for meant in [
+        meant,
+        selecting(&json!({"operator": "In", "values": ["red", "blue"]})),
+        selecting(&json!({"operator": "Exists"})),
+        selecting(&json!({"operator": "DoesNotExist", "values": null})),
+    ] {
+        apply(&meant).unwrap_or_else(|complaint| panic!("{meant}: {complaint}"));
+    }
 }
 
 #[tokio::test]
