@@ -11,7 +11,7 @@ use crate::{
         FlashJob, Guarded, Instance, Refusal, conform,
         crd::{Kind, spec_schema},
     },
-    cli::{Failure, input},
+    cli::{Failure, complain, input},
     device::Device,
     flashjob::{
         blueprint::{AttemptOf, FlashPod, Settings as ChartSettings},
@@ -41,8 +41,13 @@ impl Render {
             return Err(format!("the FlashJob cannot be used: {invalid}").into());
         }
         let file = input::name(instance);
-        is_kind("Instance", &input::document(instance)?)
-            .map_err(|error| format!("{file}: {error}"))?;
+        let document = input::document(instance)?;
+        is_kind("Instance", &document).map_err(|error| format!("{file}: {error}"))?;
+        for field in unknown_to_akri(&document) {
+            complain(&format!(
+                "warning: {file}: {field}: unknown field, which is ignored"
+            ));
+        }
         let instance: Instance = object(instance)?;
         let device = Device::parse(&instance)
             .map_err(|error| format!("the Instance cannot be used: {error}"))?;
@@ -173,6 +178,29 @@ const INSTANCE_VERSION: &str = "akri.sh/v0";
 /// What an object consists of.
 const PARTS: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
 
+/// What the spec of an Instance consists of, as Akri 0.13 has it.
+const INSTANCE_SPEC: [&str; 7] = [
+    "brokerProperties",
+    "capacity",
+    "cdiName",
+    "configurationName",
+    "deviceUsage",
+    "nodes",
+    "shared",
+];
+
+/// Fields of an Instance that Akri's definition does not have: misspelt, or of another release of Akri.
+fn unknown_to_akri(instance: &Value) -> Vec<String> {
+    let unknown = |value: &Value, known: &[&str], path: &str| -> Vec<String> {
+        let keys = value.as_object().into_iter().flatten().map(|(key, _)| key);
+        let keys = keys.filter(|key| !known.contains(&key.as_str()));
+        keys.map(|key| format!("{path}{key}")).collect()
+    };
+    let mut found = unknown(instance, &PARTS, "");
+    found.extend(unknown(&instance["spec"], &INSTANCE_SPEC, "spec."));
+    found
+}
+
 /// A spec that the API server would refuse.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -249,4 +277,26 @@ fn read_object(namespace: &str, value: &mut Value) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::unknown_to_akri;
+
+    #[test]
+    fn a_misspelt_field_of_an_instance_is_named_with_its_place() {
+        let instance = json!({
+            "apiVersion": "akri.sh/v0", "kind": "Instance", "metadata": {"name": "lamp", "labels": {"anything": "goes"}},
+            "spec": {"configurationName": "lamps", "brokerPropertys": {}, "nodes": [], "cdiName": "akri.sh/lamps=1", "capacity": 1,
+                     "shared": true, "deviceUsage": {}, "brokerProperties": {"ANYTHING": "goes"}},
+            "specs": {},
+        });
+        assert_eq!(
+            unknown_to_akri(&instance),
+            ["specs", "spec.brokerPropertys"]
+        );
+        assert!(unknown_to_akri(&json!({"spec": {"nodes": ["a"]}})).is_empty());
+    }
 }
