@@ -12,6 +12,7 @@ pub mod flashjob;
 pub mod http;
 pub mod names;
 pub mod operator;
+pub mod provenance;
 #[cfg(test)]
 mod rooms_tests;
 pub mod seal;

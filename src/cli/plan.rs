@@ -20,6 +20,7 @@ use crate::{
         forecast::{self, Answer, Cluster, Forecast, Part, Refused},
         spec::job::Job,
     },
+    provenance::{FirmwareImage, ImageReference, Registry, RegistryError},
     settings::{EngineChoice, FlashPodSettings},
 };
 use helm_chart::engine::Capabilities;
@@ -39,7 +40,8 @@ const REFUSED: u8 = 3;
     kustomize build . | flashjob-operator plan -f - -n demo\n  \
     flashjob-operator plan -f job.yaml -n demo --values operator-values.yaml --allowed-value-paths /resources\n  \
     flashjob-operator plan -f job.yaml -o json\n\n\
-    The operator's settings and the administrator's chart values are those of the cluster. What is given here takes their place.\n\n\
+    The operator's settings and the administrator's chart values are those of the cluster. What is given here takes their place. The \
+    registry of the firmware is asked, without credentials, which image it serves and for which kinds of device.\n\n\
     Exit codes:\n  \
     0  every device would be flashed, or needs no flash\n  \
     1  it cannot be told: the file or the cluster cannot be read, or nothing that you may read stops the job, but you may not read all\n  \
@@ -80,6 +82,10 @@ pub struct Plan {
     /// Namespace of the operator, which a class may mean.
     #[arg(long, default_value = "flashjob-system", value_name = "NAMESPACE")]
     operator_namespace: String,
+
+    /// Leave the registry of the firmware alone: it is not asked which image it serves, and for which kinds of device.
+    #[arg(long)]
+    no_registry: bool,
 
     #[command(flatten)]
     settings: FlashPodSettings,
@@ -122,7 +128,11 @@ impl Plan {
         };
         let clients = clients.map_err(|error| unreachable(error.into()))?;
         let foretold = Box::pin(self.foretell(clients, job, given)).await;
-        let foretold = foretold.map_err(unreachable)?;
+        let mut foretold = foretold.map_err(unreachable)?;
+        if !self.no_registry {
+            let found = image(&foretold.firmware).await;
+            foretold.image = Some(forecast::firmware(&found, &foretold.devices));
+        }
         print(&self.output.show(&foretold, forecast::text)?)?;
         Ok(match foretold.answer() {
             Answer::WouldRun => ExitCode::SUCCESS,
@@ -205,6 +215,16 @@ impl Plan {
             capabilities.unwrap_or_default(),
         )
     }
+}
+
+/// What the registry serves for this firmware, to anybody who asks.
+async fn image(firmware: &str) -> Result<FirmwareImage, RegistryError> {
+    let reference = firmware.parse::<ImageReference>();
+    let reference = reference.map_err(|error| RegistryError::Unreachable {
+        host: "-".into(),
+        cause: error.to_string(),
+    })?;
+    Registry::new()?.image(&reference).await
 }
 
 /// Whether a stored round is the one that a job asks for, whatever its number.

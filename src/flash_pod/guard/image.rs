@@ -1,23 +1,8 @@
 //! Patterns of OCI references, matched on the full reference: `esp32` means `docker.io/library/esp32:latest`, as it does to a kubelet.
 
-use std::fmt;
-use std::str::FromStr;
-use std::sync::LazyLock;
+use std::{fmt, str::FromStr};
 
-use regex::Regex;
-
-/// What a reference consists of: host, path, tag, digest.
-static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
-    let host = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][-a-zA-Z0-9.]*[a-zA-Z0-9])(?::[0-9]{1,5})?";
-    let name = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*";
-    let pattern = format!(
-        r"\A(?:(?P<host>{host})/)??(?P<path>{name}(?:/{name})*)(?P<tag>:[A-Za-z0-9_][-A-Za-z0-9_.]{{0,127}})?(?P<digest>@sha256:[0-9a-f]{{64}})?\z"
-    );
-    Regex::new(&pattern).expect("the pattern is constant")
-});
-
-/// Longest reference.
-const MAX_REFERENCE: usize = 512;
+use crate::provenance::reference::{ImageReference, MAX_REFERENCE, with_host};
 
 /// References that are allowed: one, or all that begin alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,17 +65,8 @@ impl FromStr for ImagePattern {
 
 /// The full form of a reference: with host, and with a tag unless it has a digest.
 fn full(reference: &str) -> Option<String> {
-    if reference.len() > MAX_REFERENCE {
-        return None;
-    }
-    let parts = REFERENCE.captures(reference)?;
-    let rest = |name: &str| parts.name(name).map_or("", |part| part.as_str());
-    let name = with_host(&reference[..parts.name("path")?.end()]);
-    let tag = match (rest("tag"), rest("digest")) {
-        ("", "") => ":latest",
-        (tag, _) => tag,
-    };
-    Some(format!("{name}{tag}{}", rest("digest")))
+    let reference: ImageReference = reference.parse().ok()?;
+    Some(reference.to_string())
 }
 
 /// The full form of the beginning of a reference.
@@ -99,22 +75,6 @@ fn full_prefix(prefix: &str) -> Option<String> {
     let is_path = prefix.split('/').all(|part| part != "." && part != "..");
     (prefix.len() <= MAX_REFERENCE && is_path && prefix.chars().all(is_allowed))
         .then(|| with_host(prefix))
-}
-
-/// Puts the default host before a name that has none.
-fn with_host(name: &str) -> String {
-    match name.split_once('/') {
-        Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => {
-            let is_default = matches!(host, "docker.io" | "index.docker.io");
-            match (is_default, rest.contains('/')) {
-                (false, _) => name.to_owned(),
-                (true, true) => format!("docker.io/{rest}"),
-                (true, false) => format!("docker.io/library/{rest}"),
-            }
-        }
-        Some(_) => format!("docker.io/{name}"),
-        None => format!("docker.io/library/{name}"),
-    }
 }
 
 #[cfg(test)]

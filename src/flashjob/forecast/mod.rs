@@ -7,6 +7,7 @@
 pub mod bounds;
 mod duration;
 mod failures;
+mod firmware;
 mod imagined;
 mod prospects;
 mod rungs;
@@ -39,6 +40,7 @@ use crate::{
 pub use self::{
     duration::Duration,
     failures::Failures,
+    firmware::{FirmwareForecast, firmware},
     imagined::{Cluster, imagine},
     prospects::{Fate, Prospect},
     sharing::LimitForecast,
@@ -61,6 +63,9 @@ pub struct Forecast {
     pub firmware: String,
     /// Its version.
     pub version: String,
+    /// The image that its registry serves, where the registry was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<FirmwareForecast>,
     /// A job of this name exists: this is what a new round of it would do.
     pub exists: bool,
     /// Round of that job, if it has this very firmware: applying the file opens no other one.
@@ -179,6 +184,7 @@ pub fn forecast(asked: &Asked<'_>) -> Forecast {
         time: asked.now,
         firmware: spec.map(|spec| spec.firmware.clone()).unwrap_or_default(),
         version: spec.map(|spec| spec.version.clone()).unwrap_or_default(),
+        image: None,
         exists: false,
         current_round: None,
         classes: asked.classes.to_vec(),

@@ -52,7 +52,9 @@ impl Forecast {
     pub fn answer(&self) -> Answer {
         let any = |fate: Fate| self.devices.iter().any(|device| device.fate == fate);
         let awaited = any(Fate::Awaited) && !self.may_be_discovered();
-        if self.refusal.is_some() || any(Fate::Refused) || awaited {
+        let image = self.image.as_ref();
+        let unfit = image.is_some_and(|image| image.refusal.is_some());
+        if self.refusal.is_some() || unfit || any(Fate::Refused) || awaited {
             Answer::Refused
         } else if self.not_seen.is_empty() {
             Answer::WouldRun

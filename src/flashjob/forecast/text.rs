@@ -1,6 +1,8 @@
 //! A forecast as text for a terminal. Pure.
 
-use super::{Answer, Failures, Fate, Forecast, LimitForecast, Prospect, StepForecast};
+use super::{
+    Answer, Failures, Fate, FirmwareForecast, Forecast, LimitForecast, Prospect, StepForecast,
+};
 use crate::{
     display,
     flashjob::explain::{heading, line, span},
@@ -30,6 +32,9 @@ pub fn text(of: &Forecast) -> String {
         &mut text,
         &format!("Firmware {}, version {}", of.firmware, of.version),
     );
+    if let Some(image) = &of.image {
+        firmware_words(&mut text, image);
+    }
     if of.exists {
         let words = match of.current_round {
             Some(round) => format!(
@@ -97,6 +102,30 @@ pub fn text(of: &Forecast) -> String {
     );
     unsure(&mut text, of);
     text
+}
+
+/// The image of the firmware, and what is wrong with it.
+fn firmware_words(text: &mut String, image: &FirmwareForecast) {
+    if let Some(digest) = &image.digest {
+        let kinds = match image.platforms.as_slice() {
+            [] => "for every kind of device".to_owned(),
+            kinds => format!("for {}", kinds.join(", ")),
+        };
+        line(text, &format!("  which is {digest} now, {}", prose(&kinds)));
+    }
+    if let Some(pinned) = &image.pinned {
+        let words = "A tag can come to mean another image. To flash this one and no other, write";
+        line(text, &format!("  {words} spec.firmware: {pinned}"));
+    }
+    if let Some(unknown) = &image.unknown {
+        let words = format!("which image that is, is not known here: {unknown}");
+        line(text, &format!("  {}", prose(&words)));
+    }
+    if let Some(refusal) = &image.refusal {
+        heading(text, "Flashes would fail for their firmware");
+        let words = prose(&refusal.message);
+        line(text, &format!("  {}: {words}", refusal.reason));
+    }
 }
 
 /// Says last how far the answer goes.

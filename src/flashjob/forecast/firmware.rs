@@ -1,0 +1,181 @@
+//! What the registry serves for the firmware of a FlashJob, held against its devices. Pure.
+
+use serde::Serialize;
+
+use super::{Fate, Prospect, Refused};
+use crate::provenance::{FirmwareImage, RegistryError, Shortage};
+
+/// The image behind the firmware's reference, as it was when the registry was asked.
+#[derive(Serialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct FirmwareForecast {
+    /// Its digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The reference that means this image and no other, where the FlashJob's may come to mean another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<String>,
+    /// Kinds of device that it is for; none of an image that is for all of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<String>,
+    /// Why flashes would fail, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refused>,
+    /// Why it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
+}
+
+/// Holds what the registry said against the devices that would be flashed.
+#[must_use]
+pub fn firmware(
+    found: &Result<FirmwareImage, RegistryError>,
+    devices: &[Prospect],
+) -> FirmwareForecast {
+    let nothing = FirmwareForecast {
+        digest: None,
+        pinned: None,
+        platforms: Vec::new(),
+        refusal: None,
+        unknown: None,
+    };
+    let refused = |reason: &str, message: String| {
+        Some(Refused {
+            reason: reason.into(),
+            message,
+        })
+    };
+    match found {
+        Ok(image) => {
+            let flashed = devices.iter().filter(|device| device.fate == Fate::Flashed);
+            let kinds = flashed.filter_map(|device| device.selected.device_type.as_deref());
+            let shortage = image.shortage(kinds);
+            let pinned = image.reference.pinned(&image.digest);
+            FirmwareForecast {
+                digest: Some(image.digest.clone()),
+                pinned: image.reference.digest.is_none().then_some(pinned),
+                platforms: image
+                    .platforms
+                    .iter()
+                    .map(|(kind, _)| kind.into())
+                    .collect(),
+                refusal: shortage.and_then(|shortage| refused("PlatformMissing", words(&shortage))),
+                ..nothing
+            }
+        }
+        Err(missing @ RegistryError::Missing { .. }) => FirmwareForecast {
+            refusal: refused("FirmwareMissing", missing.to_string()),
+            ..nothing
+        },
+        Err(unusable @ RegistryError::Unusable { .. }) => FirmwareForecast {
+            refusal: refused("FirmwareUnusable", unusable.to_string()),
+            ..nothing
+        },
+        Err(unreachable @ RegistryError::Unreachable { .. }) => FirmwareForecast {
+            unknown: Some(unreachable.to_string()),
+            ..nothing
+        },
+    }
+}
+
+fn words(shortage: &Shortage) -> String {
+    let kinds = shortage.missing.iter().map(|(kind, count)| {
+        let devices = if *count == 1 { "device" } else { "devices" };
+        format!("custom/{kind} ({count} {devices})")
+    });
+    let missing = kinds.collect::<Vec<_>>().join(", ");
+    let present = match shortage.present.as_slice() {
+        [] => "no platform of devices".to_owned(),
+        present => format!("custom/{}", present.join(", custom/")),
+    };
+    format!("the image has no {missing}; it has {present}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{api::SelectedDevice, provenance::Platforms};
+
+    fn prospect(kind: &str, fate: Fate) -> Prospect {
+        let selected = json!({"uuid": "5f0c9a6e-0000-4000-8000-000000000001", "type": kind});
+        let selected: SelectedDevice = serde_json::from_value(selected).unwrap();
+        Prospect {
+            index: 0,
+            step: 1,
+            selected,
+            fate,
+            reason: None,
+            message: None,
+        }
+    }
+
+    fn image(reference: &str) -> FirmwareImage {
+        let of = |kind: &str| json!({"digest": "sha256:1", "platform": {"os": "custom", "architecture": kind}});
+        let index = json!({"manifests": [of("esp32s3"), of("esp32s2")]}).to_string();
+        FirmwareImage {
+            reference: reference.parse().unwrap(),
+            digest: DIGEST.into(),
+            platforms: Platforms::parse(index.as_bytes(), None).unwrap(),
+        }
+    }
+
+    const DIGEST: &str = "sha256:0e4f1ba5bb4d7c80bd3b6ae1c5a3f4e6e0b1cb1ab0bb09ddb5e5b7e7ae1ff42c";
+
+    #[test]
+    fn a_tag_is_told_with_the_reference_that_pins_it() {
+        let found = Ok(image("registry.example.com/esp32:1"));
+        let told = firmware(&found, &[prospect("esp32s3", Fate::Flashed)]);
+        assert_eq!(
+            told.pinned,
+            Some(format!("registry.example.com/esp32@{DIGEST}"))
+        );
+        assert_eq!((told.digest.as_deref(), told.refusal), (Some(DIGEST), None));
+        assert_eq!(told.platforms, ["esp32s2", "esp32s3"]);
+        let exact = Ok(image(&format!("registry.example.com/esp32:1@{DIGEST}")));
+        assert_eq!(firmware(&exact, &[]).pinned, None);
+    }
+
+    #[test]
+    fn devices_that_would_be_flashed_and_have_no_platform_are_told_by_kind() {
+        let devices = [
+            prospect("esp32c3", Fate::Flashed),
+            prospect("esp32c3", Fate::Flashed),
+            prospect("esp32", Fate::Flashed),
+            prospect("esp32h2", Fate::Skipped),
+        ];
+        let told = firmware(&Ok(image("r.io/esp32:1")), &devices)
+            .refusal
+            .unwrap();
+        let message = "the image has no custom/esp32 (1 device), custom/esp32c3 (2 devices); it has custom/esp32s2, custom/esp32s3";
+        assert_eq!(
+            (told.reason.as_str(), told.message.as_str()),
+            ("PlatformMissing", message)
+        );
+    }
+
+    #[test]
+    fn only_a_registry_that_answers_says_that_an_image_is_missing() {
+        let host = || "registry.example.com".to_owned();
+        let missing = RegistryError::Missing {
+            host: host(),
+            reference: "registry.example.com/esp32:1".into(),
+        };
+        let told = firmware(&Err(missing), &[]).refusal.unwrap();
+        let message = "registry registry.example.com has no image registry.example.com/esp32:1";
+        assert_eq!(
+            (told.reason.as_str(), told.message.as_str()),
+            ("FirmwareMissing", message)
+        );
+        let away = RegistryError::Unreachable {
+            host: host(),
+            cause: "no connection".into(),
+        };
+        let told = firmware(&Err(away), &[]);
+        assert_eq!(
+            (told.unknown.as_deref(), told.refusal),
+            (Some("registry registry.example.com: no connection"), None)
+        );
+    }
+}

@@ -1,0 +1,98 @@
+//! What a registry serves for a FlashJob, held against the devices that are to be flashed with it. Pure.
+
+use std::collections::BTreeMap;
+
+use super::{platforms::Platforms, reference::ImageReference};
+
+/// Characters of a digest that people are shown.
+const SHORT: usize = 12;
+
+/// An image, exactly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirmwareImage {
+    /// Under which name it was found.
+    pub reference: ImageReference,
+    /// Digest of its index, or of its manifest where it is one image alone.
+    pub digest: String,
+    /// Kinds of device that it is for.
+    pub platforms: Platforms,
+}
+
+/// Kinds of device for which an image has nothing, each with the number of its devices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shortage {
+    /// The kinds, in order.
+    pub missing: Vec<(String, usize)>,
+    /// The kinds that the image has.
+    pub present: Vec<String>,
+}
+
+impl FirmwareImage {
+    /// Kinds among these devices that the image is not for.
+    #[must_use]
+    pub fn shortage<'a>(
+        &self,
+        device_types: impl IntoIterator<Item = &'a str>,
+    ) -> Option<Shortage> {
+        let mut missing = BTreeMap::new();
+        for kind in device_types {
+            if !self.platforms.serves(kind) {
+                *missing.entry(kind.to_owned()).or_insert(0) += 1;
+            }
+        }
+        (!missing.is_empty()).then(|| Shortage {
+            missing: missing.into_iter().collect(),
+            present: self
+                .platforms
+                .iter()
+                .map(|(kind, _)| kind.to_owned())
+                .collect(),
+        })
+    }
+
+    /// The digest as people are shown it: its first 12 digits.
+    #[must_use]
+    pub fn short_digest(&self) -> String {
+        let (algorithm, digits) = self.digest.split_once(':').unwrap_or(("", &self.digest));
+        let digits: String = digits.chars().take(SHORT).collect();
+        format!("{algorithm}:{digits}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn image(kinds: &[&str]) -> FirmwareImage {
+        let manifests: Vec<_> = kinds
+            .iter()
+            .map(|kind| json!({"digest": "sha256:1", "platform": {"os": "custom", "architecture": kind}}))
+            .collect();
+        let index = json!({"manifests": manifests}).to_string();
+        FirmwareImage {
+            reference: "registry.example.com/esp32:1".parse().unwrap(),
+            digest: "sha256:0e4f1ba5bb4d7c80bd3b6ae1c5a3f4e6e0b1cb1ab0bb09ddb5e5b7e7ae1ff42c"
+                .into(),
+            platforms: Platforms::parse(index.as_bytes(), None).unwrap(),
+        }
+    }
+
+    #[test]
+    fn devices_that_the_image_is_not_for_are_counted_by_kind() {
+        let shortage =
+            image(&["esp32s3", "esp32s2"]).shortage(["esp32", "esp32s3", "esp32c3", "esp32"]);
+        let expected = Shortage {
+            missing: vec![("esp32".into(), 2), ("esp32c3".into(), 1)],
+            present: vec!["esp32s2".into(), "esp32s3".into()],
+        };
+        assert_eq!(shortage, Some(expected));
+        assert_eq!(image(&["esp32-s3"]).shortage(["esp32s3"]), None);
+    }
+
+    #[test]
+    fn people_are_shown_the_first_twelve_digits_of_a_digest() {
+        assert_eq!(image(&[]).short_digest(), "sha256:0e4f1ba5bb4d");
+    }
+}

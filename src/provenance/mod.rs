@@ -1,0 +1,21 @@
+//! Which firmware exactly: what a registry serves under a reference, by digest, and for which kinds of device.
+//!
+//! In comes the reference of a FlashJob; out goes the digest with the platforms of the image index, or why it is not known.
+//! Everything but [`registry`] is pure over bytes. It never writes to a registry, and never asks a host that the reference does not
+//! name, but for the registry's own token service.
+
+pub mod image;
+pub mod platforms;
+pub mod reference;
+pub mod registry;
+
+mod challenge;
+#[cfg(test)]
+mod registry_tests;
+
+pub use self::{
+    image::{FirmwareImage, Shortage},
+    platforms::Platforms,
+    reference::ImageReference,
+    registry::{Registry, RegistryError},
+};

@@ -1,0 +1,165 @@
+//! The client against registries that answer well, badly, too much and never.
+
+use std::{convert::Infallible, net::SocketAddr};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    http::{HeaderMap, StatusCode, Uri},
+    response::{IntoResponse, Response},
+};
+use futures::stream;
+use rstest::rstest;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::{FirmwareImage, Registry, RegistryError};
+
+fn index() -> String {
+    let of = |kind: &str| json!({"digest": format!("sha256:{kind}"), "platform": {"os": "custom", "architecture": kind}});
+    json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [of("esp32s2"), of("esp32s3")]}).to_string()
+}
+
+fn digest(text: &str) -> String {
+    format!("sha256:{}", hex::encode(Sha256::digest(text)))
+}
+
+/// A registry that answers each path in its own way, on a loopback port of its own; it ends with the test's runtime.
+async fn registry() -> SocketAddr {
+    async fn answer(uri: Uri, headers: HeaderMap) -> Response {
+        let host = headers["host"].to_str().unwrap_or_default();
+        let token = headers
+            .get("authorization")
+            .and_then(|token| token.to_str().ok());
+        let challenge = |realm: String| {
+            let header = format!(r#"Bearer realm="{realm}",service="registry""#);
+            (StatusCode::UNAUTHORIZED, [("www-authenticate", header)]).into_response()
+        };
+        match uri.path() {
+            "/v2/fleet/esp32/manifests/1.2.0" => index().into_response(),
+            "/token"
+                if uri.query()
+                    == Some("service=registry&scope=repository%3Ashut%2Fesp32%3Apull") =>
+            {
+                json!({"access_token": "for-anybody"})
+                    .to_string()
+                    .into_response()
+            }
+            "/v2/shut/esp32/manifests/1" if token == Some("Bearer for-anybody") => {
+                index().into_response()
+            }
+            "/v2/shut/esp32/manifests/1" => challenge(format!("http://{host}/token")),
+            "/v2/elsewhere/esp32/manifests/1" => challenge("http://192.0.2.1/token".into()),
+            "/v2/private/esp32/manifests/1" => challenge(format!("http://{host}/no-token")),
+            "/v2/moved/esp32/manifests/1" => (
+                StatusCode::TEMPORARY_REDIRECT,
+                [("location", "http://192.0.2.1/")],
+            )
+                .into_response(),
+            "/v2/busy/esp32/manifests/1" => StatusCode::TOO_MANY_REQUESTS.into_response(),
+            "/v2/broken/esp32/manifests/1" => StatusCode::BAD_GATEWAY.into_response(),
+            "/v2/chart/esp32/manifests/1" => "{}".into_response(),
+            "/v2/endless/esp32/manifests/1" => {
+                let chunks = stream::repeat_with(|| {
+                    Ok::<_, Infallible>(Bytes::from_static(&[b' '; 65_536]))
+                });
+                Body::from_stream(chunks).into_response()
+            }
+            path if path.starts_with("/v2/fleet/esp32/manifests/sha256:") => {
+                index().into_response()
+            }
+            _ => StatusCode::NOT_FOUND.into_response(),
+        }
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = Router::new().fallback(answer);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+/// What is found under a name of that registry, and errors with its address replaced.
+async fn found(name: &str) -> Result<FirmwareImage, String> {
+    let address = registry().await.to_string();
+    let reference = format!("{address}/{name}").parse().unwrap();
+    let found = Registry::new().unwrap().image(&reference).await;
+    found.map_err(|error| error.to_string().replace(&address, "REGISTRY"))
+}
+
+#[rstest]
+#[case::open("fleet/esp32:1.2.0")]
+#[case::with_a_token_for_anybody("shut/esp32:1")]
+#[case::by_digest(&format!("fleet/esp32@{}", digest(&index())))]
+#[tokio::test]
+async fn the_image_is_found_by_the_digest_of_what_was_sent(#[case] name: &str) {
+    let image = found(name).await.unwrap();
+    assert_eq!(image.digest, digest(&index()));
+    let kinds: Vec<_> = image.platforms.iter().map(|(kind, _)| kind).collect();
+    assert_eq!(kinds, ["esp32s2", "esp32s3"]);
+}
+
+#[rstest]
+#[case(
+    "fleet/esp32:9",
+    "registry REGISTRY has no image REGISTRY/fleet/esp32:9"
+)]
+#[case(
+    "elsewhere/esp32:1",
+    "registry REGISTRY: its token service \"http://192.0.2.1/token\" is not one of the registry; it is not asked"
+)]
+#[case("private/esp32:1", "registry REGISTRY: it answered 404 Not Found")]
+#[case(
+    "moved/esp32:1",
+    "registry REGISTRY: it answered 307 Temporary Redirect: it sends elsewhere, which is not followed"
+)]
+#[case(
+    "busy/esp32:1",
+    "registry REGISTRY: it answered 429 Too Many Requests: it has had too many requests"
+)]
+#[case("broken/esp32:1", "registry REGISTRY: it answered 502 Bad Gateway")]
+#[case(
+    "chart/esp32:1",
+    "registry REGISTRY: the image REGISTRY/chart/esp32:1 cannot be used: it is not an image but \"text/plain; charset=utf-8\""
+)]
+#[case(
+    "endless/esp32:1",
+    "registry REGISTRY: the image REGISTRY/endless/esp32:1 cannot be used: its answer is longer than 4194304 bytes"
+)]
+#[tokio::test]
+async fn what_cannot_be_had_is_said_with_the_registry_and_the_cause(
+    #[case] name: &str,
+    #[case] said: &str,
+) {
+    assert_eq!(found(name).await.unwrap_err(), said);
+}
+
+#[tokio::test]
+async fn bytes_that_do_not_hash_to_what_was_asked_for_are_refused() {
+    let asked = digest("another index");
+    let error = found(&format!("fleet/esp32@{asked}")).await.unwrap_err();
+    let sent = digest(&index());
+    let cause =
+        format!("the image REGISTRY/fleet/esp32@{asked} cannot be used: what it sent is {sent}");
+    assert_eq!(error, format!("registry REGISTRY: {cause}"));
+}
+
+#[tokio::test]
+async fn a_registry_that_is_not_there_is_unreachable() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let reference = format!("{address}/esp32:1").parse().unwrap();
+    let error = Registry::new()
+        .unwrap()
+        .image(&reference)
+        .await
+        .unwrap_err();
+    let RegistryError::Unreachable { host, cause } = error else {
+        panic!("{error}");
+    };
+    assert_eq!(host, address.to_string());
+    assert!(
+        cause.starts_with("no connection: Connection refused"),
+        "{cause}"
+    );
+}
