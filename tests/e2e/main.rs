@@ -16,6 +16,7 @@ mod asking;
 mod bad_input;
 mod chaos;
 mod cli_explain;
+mod cli_firmware;
 mod cli_users;
 mod cluster;
 mod compat;
