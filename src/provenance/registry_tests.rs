@@ -60,9 +60,8 @@ async fn registry() -> SocketAddr {
             "/v2/broken/esp32/manifests/1" => StatusCode::BAD_GATEWAY.into_response(),
             "/v2/chart/esp32/manifests/1" => "{}".into_response(),
             "/v2/endless/esp32/manifests/1" => {
-                let chunks = stream::repeat_with(|| {
-                    Ok::<_, Infallible>(Bytes::from_static(&[b' '; 65_536]))
-                });
+                let chunks =
+                    stream::repeat_with(|| Ok::<_, Infallible>(Bytes::from_static(&[b' '; 8_192])));
                 Body::from_stream(chunks).into_response()
             }
             path if path.starts_with("/v2/fleet/esp32/manifests/sha256:") => {
