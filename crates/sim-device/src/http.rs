@@ -1,7 +1,7 @@
 //! A small HTTP server: one thread a connection, one request each.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
@@ -10,6 +10,8 @@ use std::{
     thread::JoinHandle,
     time::Duration,
 };
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// A request, as far as devices read it.
 #[derive(Debug)]
@@ -37,6 +39,15 @@ impl Server {
         address: SocketAddr,
         handler: impl Fn(&Request) -> Answer + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
+        Self::start_with(address, None, handler)
+    }
+
+    /// The same, over TLS where it has a configuration for that.
+    pub fn start_with(
+        address: SocketAddr,
+        tls: Option<Arc<ServerConfig>>,
+        handler: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
         // The thread has to notice that it is to end.
@@ -45,7 +56,7 @@ impl Server {
         let handler: Handler = Arc::new(handler);
         let thread = std::thread::spawn({
             let stop = stop.clone();
-            move || accept(&listener, &stop, &handler)
+            move || accept(&listener, &stop, tls.as_ref(), &handler)
         });
         Ok(Self {
             address,
@@ -64,29 +75,45 @@ impl Drop for Server {
     }
 }
 
-fn accept(listener: &TcpListener, stop: &AtomicBool, handler: &Handler) {
+fn accept(
+    listener: &TcpListener,
+    stop: &AtomicBool,
+    tls: Option<&Arc<ServerConfig>>,
+    handler: &Handler,
+) {
     while !stop.load(Ordering::Relaxed) {
         if let Ok((stream, _)) = listener.accept() {
-            let handler = handler.clone();
-            std::thread::spawn(move || serve(stream, &handler));
+            let (handler, tls) = (handler.clone(), tls.cloned());
+            std::thread::spawn(move || greet(stream, tls, &handler));
         } else {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 }
 
-fn serve(mut stream: TcpStream, handler: &Handler) -> Option<()> {
+fn greet(stream: TcpStream, tls: Option<Arc<ServerConfig>>, handler: &Handler) -> Option<()> {
     stream.set_nonblocking(false).ok()?;
     stream
         .set_read_timeout(Some(Duration::from_secs(10)))
         .ok()?;
-    let request = read(&mut BufReader::new(&stream))?;
+    let Some(tls) = tls else {
+        return serve(stream, handler);
+    };
+    let mut stream = StreamOwned::new(ServerConnection::new(tls).ok()?, stream);
+    serve(&mut stream, handler)?;
+    stream.conn.send_close_notify();
+    stream.flush().ok()
+}
+
+fn serve(mut stream: impl Read + Write, handler: &Handler) -> Option<()> {
+    let request = read(&mut BufReader::new(&mut stream))?;
     let (status, kind, body) = handler(&request)?;
     let head = format!(
         "HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
-    stream.write_all(&[head.as_bytes(), &body].concat()).ok()
+    stream.write_all(&[head.as_bytes(), &body].concat()).ok()?;
+    stream.flush().ok()
 }
 
 fn read(stream: &mut impl BufRead) -> Option<Request> {

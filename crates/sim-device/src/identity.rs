@@ -1,8 +1,13 @@
 //! Certificates: the agent's, which devices pin, and those by which devices attest.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use rcgen::{CertificateParams, CustomExtension, DnType, IsCa, KeyPair};
+use rustls::{
+    ServerConfig,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
 
 /// Name by which devices know the agent.
 pub const AGENT: &str = "ota-agent";
@@ -19,15 +24,32 @@ pub struct AgentIdentity {
 impl AgentIdentity {
     /// A new one.
     pub fn generate() -> Self {
+        Self::of(AGENT)
+    }
+
+    /// One of another server, such as a registry, under its name or address.
+    pub fn of(name: &str) -> Self {
         let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec![AGENT.to_owned()]).unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.is_ca = IsCa::ExplicitNoCa;
-        params.distinguished_name.push(DnType::CommonName, AGENT);
+        params.distinguished_name.push(DnType::CommonName, name);
         let certificate = params.self_signed(&key).unwrap();
         Self {
             certificate: certificate.pem(),
             key: key.serialize_pem(),
         }
+    }
+
+    /// How a server has it.
+    pub fn server(&self) -> Arc<ServerConfig> {
+        let chain = CertificateDer::pem_slice_iter(self.certificate.as_bytes());
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain.map(Result::unwrap).collect(), key);
+        Arc::new(config.unwrap())
     }
 
     /// Writes `server.crt` and `server.key`.

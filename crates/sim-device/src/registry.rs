@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::{
     firmware::hash,
     http::{Request, Server},
+    identity::AgentIdentity,
 };
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -20,9 +21,10 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Serves an image of that tag, with the firmware of each board.
+    /// Serves an image of that tag, with the firmware of each board; over TLS where it has a certificate.
     pub fn start(
         address: SocketAddr,
+        tls: Option<&AgentIdentity>,
         repository: &str,
         tag: &str,
         boards: &[(&str, &[u8])],
@@ -54,7 +56,10 @@ impl Registry {
             format!("/v2/{repository}/manifests/{tag}"),
             (INDEX, bytes(&index)),
         );
-        let server = Server::start(address, move |request| Some(answer(&contents, request)))?;
+        let tls = tls.map(AgentIdentity::server);
+        let server = Server::start_with(address, tls, move |request| {
+            Some(answer(&contents, request))
+        })?;
         Ok(Self { server })
     }
 

@@ -69,7 +69,8 @@ impl World {
         let firmware = firmware::build("2.0.0", size, 7);
         let other = firmware::build("2.0.0", 100, 8);
         let boards: [(&str, &[u8]); 2] = [("esp32", &other), ("esp32s3", &firmware)];
-        let registry = Registry::start(at(address, 0), "fw/sensor", "2.0.0", &boards).unwrap();
+        let registry =
+            Registry::start(at(address, 0), None, "fw/sensor", "2.0.0", &boards).unwrap();
         let mut settings = Settings::new(at(address, 0), identity.certificate.clone(), own);
         settings.redial = Duration::from_millis(20);
         settings.reboot = Duration::from_millis(50);
