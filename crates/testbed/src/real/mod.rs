@@ -2,6 +2,7 @@
 //! Tests that use it run in what `tests/control-plane/enclosed.sh` makes: `make test-real`.
 
 pub mod board;
+pub mod discovery;
 pub mod image;
 pub mod load_balancer;
 
