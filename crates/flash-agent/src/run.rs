@@ -1,6 +1,12 @@
 //! The order of a flash, and its exit code.
 
-use std::{error::Error, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    error::Error,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use crate::{
     Log,
@@ -23,6 +29,27 @@ pub struct Place {
     pub certificates: PathBuf,
     /// How long a device may be silent.
     pub patience: Duration,
+    /// Whether a device receives firmware.
+    pub transfer: Transfer,
+}
+
+/// Whether a device receives firmware, for those who would end the program meanwhile.
+#[derive(Clone, Debug, Default)]
+pub struct Transfer(Arc<Mutex<bool>>);
+
+impl Transfer {
+    /// From now on one does.
+    pub(crate) fn begin(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    }
+
+    /// Does this while none does; none begins meanwhile.
+    pub fn unless_under_way(&self, then: impl FnOnce()) {
+        let is_under_way = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*is_under_way {
+            then();
+        }
+    }
 }
 
 /// Flashes a device; the exit code. It is 0 too where the device was refused or the transfer failed: the log tells.
@@ -59,8 +86,7 @@ fn flash(variables: &[(String, String)], place: &Place, log: &mut Log) -> Result
     log.say(format!("Firmware downloaded, {} bytes", firmware.len()));
     let agent_failed = |error| format!("Error waiting for ota-agent: {}", words(&error));
     // Before the device is told to dial in.
-    let agent =
-        Agent::listen(place.listen, &place.certificates, place.patience).map_err(agent_failed)?;
+    let agent = Agent::listen(place).map_err(agent_failed)?;
     log.say(format!("Server is listening on {}", place.listen));
     contact(&options, log)
         .map_err(|error| format!("Error performing POST request: {}", words(error.as_ref())))?;

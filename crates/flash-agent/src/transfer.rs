@@ -3,7 +3,6 @@
 use std::{
     io::{self, ErrorKind, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,7 +14,7 @@ use thiserror::Error;
 use crate::{
     Log, attestation,
     protocol::{Arrival, MAX_CERTIFICATE, arrival},
-    run::words,
+    run::{Place, Transfer, words},
     tls,
 };
 
@@ -47,21 +46,20 @@ pub struct Agent {
     listener: TcpListener,
     config: Arc<ServerConfig>,
     patience: Duration,
+    transfer: Transfer,
 }
 
 impl Agent {
     /// Listens for a device.
-    pub fn listen(
-        address: SocketAddr,
-        certificates: &Path,
-        patience: Duration,
-    ) -> Result<Self, AgentError> {
-        let config = tls::server(certificates)?;
-        let listener = bind(address).map_err(|error| AgentError::Listen(address, error))?;
+    pub fn listen(place: &Place) -> Result<Self, AgentError> {
+        let config = tls::server(&place.certificates)?;
+        let listener =
+            bind(place.listen).map_err(|error| AgentError::Listen(place.listen, error))?;
         Ok(Self {
             listener,
             config,
-            patience,
+            patience: place.patience,
+            transfer: place.transfer.clone(),
         })
     }
 
@@ -107,6 +105,7 @@ impl Agent {
         log.say(format!("Received certificate, {} bytes", certificate.len()));
         match attestation::is_known(authority, &certificate) {
             Ok(true) => {
+                self.transfer.begin();
                 log.say("Verified device");
                 if !send(device, firmware, log) {
                     log.say("Could not apply OTA");

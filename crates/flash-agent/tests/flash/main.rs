@@ -187,7 +187,7 @@ fn an_agent_waits_for_ever_for_a_device_that_does_not_get_through(
     #[case] dials: u32,
 ) {
     let world = World::new(fault, 1000);
-    let lines = lines(&world, PATIENT);
+    let lines = lines(&world, &world.place(PATIENT));
     world.until(|device| (device.proof().updates, device.proof().dials) == (1, dials));
     let silence = Duration::from_millis(500);
     let all: Vec<_> = std::iter::from_fn(|| lines.recv_timeout(silence).ok()).collect();
@@ -225,4 +225,21 @@ fn an_address_that_is_too_long_crashes_the_device_and_is_never_sent_by_the_agent
         PATIENT,
     );
     assert_eq!((code, world.device.proof().updates), (1, 1));
+}
+
+#[rstest]
+#[case::while_it_waits(Fault::Dumb, "Waiting for a connection...", true)]
+#[case::while_it_sends(Fault::Slow(4000), "Verified device", false)]
+fn an_agent_may_be_ended_until_its_device_is_verified(
+    #[case] fault: Fault,
+    #[case] word: &str,
+    #[case] may: bool,
+) {
+    let world = World::new(fault, 2000);
+    let place = world.place(PATIENT);
+    let lines = lines(&world, &place);
+    assert!(lines.iter().any(|line| line.trim_end().ends_with(word)));
+    let mut ended = false;
+    place.transfer.unless_under_way(|| ended = true);
+    assert_eq!(ended, may);
 }

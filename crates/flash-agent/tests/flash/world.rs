@@ -14,7 +14,7 @@ use std::{
 
 use flash_agent::{
     Log,
-    run::{Place, run},
+    run::{Place, Transfer, run},
 };
 use sim_device::{
     attestation::Attestation,
@@ -115,11 +115,12 @@ impl World {
         variables
     }
 
-    fn place(&self, patience: Duration) -> Place {
+    pub fn place(&self, patience: Duration) -> Place {
         Place {
             listen: at(self.address, 4433),
             certificates: self.certificates.clone(),
             patience,
+            transfer: Transfer::default(),
         }
     }
 
@@ -197,7 +198,7 @@ pub fn owned(markers: &[&str]) -> Vec<String> {
 }
 
 /// Runs an agent that may never end; its lines as they come.
-pub fn lines(world: &World, patience: Duration) -> Receiver<String> {
+pub fn lines(world: &World, place: &Place) -> Receiver<String> {
     struct Lines(std::sync::mpsc::Sender<String>);
     impl Write for Lines {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -209,7 +210,7 @@ pub fn lines(world: &World, patience: Duration) -> Receiver<String> {
         }
     }
     let (sender, receiver) = channel();
-    let (variables, place) = (world.variables(), world.place(patience));
+    let (variables, place) = (world.variables(), place.clone());
     std::thread::spawn(move || run(&variables, &place, &mut Log::new(Box::new(Lines(sender)))));
     receiver
 }
