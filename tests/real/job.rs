@@ -1,5 +1,6 @@
 //! The whole: an operator, a FlashJob, and devices that receive real bytes.
 
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use testbed::{
@@ -19,7 +20,7 @@ struct Site {
 }
 
 impl Site {
-    async fn new(name: &str, faults: &[&str]) -> Self {
+    async fn new(name: &str, engine: &str, faults: &[&str]) -> Self {
         let world = World::shared();
         let space = Space::on(world.plane, name).await;
         let boards: Vec<_> = faults
@@ -41,7 +42,7 @@ impl Site {
         space.apply(&values.to_string());
         let arguments = [
             "--engine",
-            "native",
+            engine,
             "--flash-pod-values-configmap",
             "flash-values",
         ];
@@ -87,7 +88,7 @@ impl Site {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flashjob_flashes_a_device_for_real_and_reads_the_new_version_back() {
-    let site = Site::new("whole", &["none"]).await;
+    let site = Site::new("whole", "native", &["none"]).await;
     let more = json!({"verification": {"mode": "Version", "timeoutSeconds": 60}});
     let (done, uuids) = site.flash(more).await;
     let device = done.device(&uuids[0]);
@@ -107,4 +108,55 @@ async fn a_flashjob_flashes_a_device_for_real_and_reads_the_new_version_back() {
             site.space.is_at_rest().then_some(())
         })
         .await;
+}
+
+/// A fault, how the job judges its device, and whether the device has the firmware in its memory then.
+const FAULTS: [(&str, &str, &str, bool); 11] = [
+    ("none", "Succeeded", "Verified", true),
+    ("slow:400000", "Succeeded", "Verified", true),
+    ("cut:0", "Failed", "TransferFailed", false),
+    ("cut:600000", "Failed", "TransferFailed", false),
+    ("mute", "Failed", "TransferFailed", false),
+    ("garbage", "Failed", "AgentFailed", false),
+    ("stranger", "Failed", "AttestationRefused", false),
+    ("dumb", "Failed", "DeadlineExceeded", false),
+    ("other-pin", "Failed", "DeadlineExceeded", false),
+    ("old-version", "Failed", "VersionMismatch", true),
+    // Nothing but the device's own word says which version it runs.
+    ("lying", "Succeeded", "Verified", false),
+];
+
+#[rstest]
+#[case::native("native")]
+#[case::helm("helm")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_fault_of_a_device_gets_its_verdict_and_no_device_is_touched_twice(
+    #[case] engine: &str,
+) {
+    let site = Site::new("faults", engine, &FAULTS.map(|fault| fault.0)).await;
+    let more = json!({
+        "parallelism": FAULTS.len(), "activeDeadlineSecondsPerDevice": 45,
+        "verification": {"mode": "Version", "timeoutSeconds": 60},
+    });
+    let (done, uuids) = site.flash(more).await;
+    let all = std::iter::zip(FAULTS, std::iter::zip(&uuids, &site.boards));
+    let (wanted, found): (Vec<_>, Vec<_>) = all
+        .map(|((fault, phase, reason, kept), (uuid, board))| {
+            let device = done.device(uuid);
+            let proof = board.proof().unwrap();
+            let memory = kept.then(|| site.world.hash.clone());
+            (
+                json!([fault, phase, reason, memory, 1, 0]),
+                json!([
+                    fault,
+                    device["phase"],
+                    device["reason"],
+                    proof["memory"],
+                    proof["updates"],
+                    proof["overlaps"]
+                ]),
+            )
+        })
+        .unzip();
+    assert_eq!(wanted, found, "{}", site.space.dump());
 }

@@ -23,7 +23,7 @@ pub struct Board {
 }
 
 impl Board {
-    /// A device that the attestation service knows, with a fault of `sim-device`.
+    /// A device with a fault of `sim-device`. The attestation service knows all of them but a `stranger`.
     pub fn start(world: &World, fault: &str) -> Self {
         static COUNT: AtomicU8 = AtomicU8::new(10);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -35,7 +35,12 @@ impl Board {
         world.identity.write(&folder);
         let own = identity::attestation(&namespace);
         std::fs::write(folder.join("device.der"), &own).unwrap();
-        world.attestation.know(own);
+        let fault = if fault == "stranger" {
+            "none"
+        } else {
+            world.attestation.know(own);
+            fault
+        };
         let mut command = inside(&namespace, &program("sim-device").to_string_lossy());
         command
             .args(["--listen", &format!("{address}:80"), "--fault", fault])
