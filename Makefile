@@ -8,7 +8,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 STATE ?= $(TARGET)/control-plane
 export FLASHJOB_CACHE
 
-.PHONY: help demo up down test unit sim rollout-proof chaos chaos-api nightly e2e bench bench-micro mutants lines lint checkov sbom reproducible generate site ci tools
+.PHONY: help demo up down test unit sim test-real rollout-proof chaos chaos-api nightly e2e bench bench-micro mutants lines lint checkov sbom reproducible generate site ci tools
 help: ## Show this list.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
@@ -51,6 +51,9 @@ nightly: ## Run what takes too long for every change: chaos-api, chaos HOSTILE=1
 
 e2e: ## Run the end-to-end tests alone (TEST=part-of-a-name).
 	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test e2e $(TEST)
+
+test-real: ## Flash simulated devices over real TLS from a real kubelet and containerd, as root on Debian (TEST=part-of-a-name).
+	@hack/test-real.sh $(TEST)
 
 bench: bench-micro ## Measure speed and cost, 20 minutes; KEEP=1 into docs (BENCH=raw,native… DEVICES= REPEAT= GROWTH= ORIGINAL_OPERATOR=).
 	PATH="$$(tests/control-plane/build.sh etcd kwok kubernetes helm helm3):$$PATH" cargo bench --locked --bench speed

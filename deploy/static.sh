@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds the operator as one static program, the same bytes wherever the sources lie, and prints its path.
-#   usage: deploy/static.sh [amd64|arm64]     (default: this machine's architecture)
+# Builds the operator, or the reference flash image's program, as one static program, the same bytes wherever the sources lie, and
+# prints its path.
+#   usage: deploy/static.sh [amd64|arm64] [flashjob-operator|flash-agent]     (default: this machine's architecture, the operator)
 # Needs a C compiler for the target: gcc or musl-gcc, for the other architecture a cross compiler of Debian's name.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -13,6 +14,7 @@ case $arch in
   arm64) machine=aarch64 ;;
   *) echo "unknown architecture $arch: expected amd64 or arm64" >&2; exit 2 ;;
 esac
+package=${2:-flashjob-operator}
 target=$machine-unknown-linux-musl
 name=${target//-/_}
 
@@ -38,8 +40,8 @@ cargo_home=${CARGO_HOME:-$HOME/.cargo}
 # No path of this machine in the program: it must not depend on the directory that it is built in. Of two that match, the last holds.
 RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }--remap-path-prefix=$root=/flashjob-operator --remap-path-prefix=$cargo_home=/cargo --remap-path-prefix=$built=/target" \
   CFLAGS="${CFLAGS:+$CFLAGS }-ffile-prefix-map=$root=/flashjob-operator -ffile-prefix-map=$cargo_home=/cargo -ffile-prefix-map=$built=/target" \
-  env "CC_$name=$cc" cargo build --locked --release --target "$target" --bin flashjob-operator >&2
-program=$built/$target/release/flashjob-operator
+  env "CC_$name=$cc" cargo build --locked --release --target "$target" --package "$package" --bin "$package" >&2
+program=$built/$target/release/$package
 if readelf --program-headers "$program" | grep -q INTERP; then
   echo "$program is dynamically linked: an image without a C library cannot run it" >&2
   exit 1

@@ -18,7 +18,7 @@ rooms() {
   local file room
   while IFS= read -r file; do
     case $file in
-      */tests/* | */tests.rs | *_tests.rs | */fixtures/* | */fixtures.rs | */simulation/* | crates/testbed/*) continue ;;
+      */tests/* | */tests.rs | *_tests.rs | */fixtures/* | */fixtures.rs | */simulation/* | crates/testbed/* | crates/sim-device/*) continue ;;
     esac
     case $file in
       crates/*) room=$(cut -d/ -f1,2 <<<"$file") ;;

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Builds the control plane's programs from Go modules into a cache outside the checkout and prints their directory.
 # The cache is keyed by every go.mod and go.sum, so a second run costs nothing.
-#   usage: build.sh [TOOL…]     (default: all of helm etcd kwok kubernetes helm3 helm-unittest)
+#   usage: build.sh [TOOL…]     (default: all of helm etcd kwok kubernetes helm3 helm-unittest; `node`, what a real node runs, is extra)
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${FLASHJOB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/flashjob}
-key=$(cd "$here" && cat build.sh tools/*/go.mod tools/*/go.sum | sha256sum | cut -c1-16)
+key=$(cd "$here" && cat build.sh tools/*/go.mod tools/*/go.sum node/*/main.go | sha256sum | cut -c1-16)
 bin=$cache/tools/$key
 mkdir -p "$bin"
 exec 9>"$bin/.lock"
@@ -30,14 +30,20 @@ for tool in "${tools[@]}"; do
     etcd) build etcd etcd go.etcd.io/etcd/server/v3 ;;
     kwok) build kwok kwok sigs.k8s.io/kwok/cmd/kwok ;;
     helm-unittest) build helm-unittest helm-unittest github.com/helm-unittest/helm-unittest/cmd/helm-unittest ;;
-    kubernetes)
+    kubernetes | node)
       v=$(version_of kubernetes k8s.io/kubernetes)
       minor=${v#v1.}
       stamp="-X k8s.io/component-base/version.gitVersion=$v -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=${minor%%.*} -X k8s.io/client-go/pkg/version.gitVersion=$v"
-      for program in kube-apiserver kube-controller-manager kube-scheduler kubectl; do
+      programs=(kube-apiserver kube-controller-manager kube-scheduler kubectl)
+      [ "$tool" = kubernetes ] || programs=(kubelet kube-proxy)
+      for program in "${programs[@]}"; do
         build kubernetes $program k8s.io/kubernetes/cmd/$program "$stamp"
-      done ;;
-    *) echo "unknown tool $tool: expected helm, helm3, etcd, kwok, kubernetes or helm-unittest" >&2; exit 2 ;;
+      done
+      if [ "$tool" = node ]; then
+        build ../node pause ./pause
+        build ../node oci-image ./oci-image
+      fi ;;
+    *) echo "unknown tool $tool: expected helm, helm3, etcd, kwok, kubernetes, node or helm-unittest" >&2; exit 2 ;;
   esac
 done
 echo "$bin"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Stops what up.sh started, and what was registered with it since (an operator, a fleet): those first, then kwok, scheduler
+# Stops what up.sh started, and what was registered with it since (an operator, a fleet): those first, then the node, scheduler
 # and controller-manager, then the API server, then etcd (the other way round takes a minute).
 #   usage: down.sh STATE-DIRECTORY
 set -uo pipefail
@@ -13,8 +13,8 @@ directory=$1
 if [ -z "${WATCHDOG:-}" ] && watchdog=$(cat "$directory/watchdog.pid" 2>/dev/null); then
   grep -qsaF "$directory" "/proc/$watchdog/cmdline" && kill "$watchdog" 2>/dev/null
 fi
-programs=(kwok kube-scheduler kube-controller-manager)
-others=$(awk '{print $1}' "$directory/pids" | sort -u | grep -vE '^(etcd|kube-apiserver|kwok|kube-scheduler|kube-controller-manager)$')
+programs=(kwok kubelet kube-proxy containerd kube-scheduler kube-controller-manager)
+others=$(awk '{print $1}' "$directory/pids" | sort -u | grep -vE '^(etcd|kube-apiserver|kwok|kubelet|kube-proxy|containerd|kube-scheduler|kube-controller-manager)$')
 # shellcheck disable=SC2086
 [ -z "$others" ] || stop "$directory" "${STOP_SECONDS:-15}" $others
 stop "$directory" 5 "${programs[@]}"

@@ -3,10 +3,18 @@
 # node. All ports are free ones, so that any number of them can run beside each other.
 #   usage: up.sh STATE-DIRECTORY      (made anew; writes admin.kubeconfig, audit.log, pids and a log per program into it)
 #   AUDIT_BODIES=1: the audit log holds what was written, too, for an auditor; costs the API server time and disk.
+#   NODE=real: the node is a kubelet with containerd and kube-proxy instead of kwok; runs in what enclosed.sh makes, as root.
 #   OWNER_PID: everything stops within seconds of that process's end, however it ended; unset: down.sh stops it.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=real-node.sh
+. "$here/real-node.sh"
+node=${NODE:-kwok}
+case $node in
+  kwok | real) ;;
+  *) echo "NODE=$node: expected kwok or real" >&2; exit 2 ;;
+esac
 [ $# -eq 1 ] || { echo "usage: up.sh STATE-DIRECTORY" >&2; exit 2; }
 mkdir -p "$1"
 directory=$(cd "$1" && pwd)
@@ -25,7 +33,7 @@ elif [ -n "$(ls -A "$directory")" ]; then
   exit 1
 fi
 
-bin=${BIN:-$("$here/build.sh" etcd kwok kubernetes)}
+bin=${BIN:-$("$here/build.sh" etcd kubernetes "${node/real/node}")}
 certs=$(dirname "$bin")/certs-$(cat "$here"/certs/* | sha256sum | cut -c1-16)
 if [ ! -x "$certs" ]; then
   (cd "$here/certs" && CGO_ENABLED=0 go build -o "$certs.$$" . && mv "$certs.$$" "$certs")
@@ -51,6 +59,16 @@ else
 fi
 kubectl() { "$bin/kubectl" --kubeconfig admin.kubeconfig "$@"; }
 
+# start_kwok: a node that kwok keeps ready.
+start_kwok() {
+  kubectl create -f "$here/node.yaml" >/dev/null
+  kubectl wait --for=condition=Established crd/logs.kwok.x-k8s.io --timeout=30s >/dev/null
+  launch . kwok "$bin/kwok" --kubeconfig kwok.kubeconfig --manage-all-nodes --config stages.yaml --enable-crds=Logs \
+    --server-address "127.0.0.1:$kwok_port" --node-port "$kwok_port" --node-lease-duration-seconds 0 \
+    --tls-cert-file server.crt --tls-private-key-file server.key
+  await . kwok 60 "ready node" kubectl wait --for=condition=Ready node/flash-node --timeout=1s
+}
+
 # The data is gone when the control plane stops: nothing needs to reach the disk.
 launch . etcd "$bin/etcd" --data-dir etcd --unsafe-no-fsync --quota-backend-bytes 4294967296 \
   --listen-client-urls "http://127.0.0.1:$etcd_port" --advertise-client-urls "http://127.0.0.1:$etcd_port" \
@@ -59,7 +77,7 @@ launch . etcd "$bin/etcd" --data-dir etcd --unsafe-no-fsync --quota-backend-byte
 launch . kube-apiserver "$bin/kube-apiserver" --etcd-servers="http://127.0.0.1:$etcd_port" \
   --secure-port="$api_port" --bind-address=127.0.0.1 --advertise-address=127.0.0.1 --endpoint-reconciler-type=none \
   --tls-cert-file=server.crt --tls-private-key-file=server.key --client-ca-file=ca.crt \
-  --kubelet-client-certificate=admin.crt --kubelet-client-key=admin.key \
+  --kubelet-client-certificate=admin.crt --kubelet-client-key=admin.key --kubelet-preferred-address-types=InternalIP \
   --service-account-key-file=tokens.key --service-account-signing-key-file=tokens.key \
   --service-account-issuer=https://kubernetes.default.svc --service-cluster-ip-range=10.96.0.0/12 \
   --authorization-mode=Node,RBAC --allow-privileged=true \
@@ -76,12 +94,11 @@ launch . kube-controller-manager "$bin/kube-controller-manager" --kubeconfig=con
 launch . kube-scheduler "$bin/kube-scheduler" --kubeconfig=scheduler.kubeconfig \
   --authentication-kubeconfig=scheduler.kubeconfig --authorization-kubeconfig=scheduler.kubeconfig \
   --secure-port=0 --leader-elect=false --kube-api-qps=300 --kube-api-burst=600
-kubectl create -f "$here/node.yaml" >/dev/null
-kubectl wait --for=condition=Established crd/logs.kwok.x-k8s.io --timeout=30s >/dev/null
-launch . kwok "$bin/kwok" --kubeconfig kwok.kubeconfig --manage-all-nodes --config stages.yaml --enable-crds=Logs \
-  --server-address "127.0.0.1:$kwok_port" --node-port "$kwok_port" --node-lease-duration-seconds 0 \
-  --tls-cert-file server.crt --tls-private-key-file server.key
-await . kwok 60 "ready node" kubectl wait --for=condition=Ready node/flash-node --timeout=1s
+if [ "$node" = real ]; then
+  start_real_node "$directory"
+else
+  start_kwok
+fi
 await . kube-controller-manager 60 "default ServiceAccount" kubectl get serviceaccount default
 runs . kube-scheduler || await . kube-scheduler 0 "scheduler" false
 echo "$directory/admin.kubeconfig"

@@ -65,19 +65,28 @@ impl ControlPlane {
 
     /// One of its own, for a test that stops parts of it.
     pub fn start(name: &str) -> Self {
-        let bin = run(Command::new(script("build.sh")).args([
-            "etcd",
-            "kwok",
-            "kubernetes",
-            "helm",
-            "helm3",
-        ]));
+        Self::start_with(name, "kwok")
+    }
+
+    /// One with a real node, in what `enclosed.sh` made.
+    pub fn real() -> &'static Self {
+        static SHARED: OnceLock<ControlPlane> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start_with("real", "real"))
+    }
+
+    fn start_with(name: &str, node: &str) -> Self {
+        let tools = match node {
+            "real" => &["etcd", "kubernetes", "helm", "node"][..],
+            _ => &["etcd", "kwok", "kubernetes", "helm", "helm3"],
+        };
+        let bin = run(Command::new(script("build.sh")).args(tools));
         let directory = scratch().join(format!("control-plane-{}-{name}", std::process::id()));
         remove_leftovers(directory.parent().unwrap());
         let mut command = Command::new(script("up.sh"));
         command
             .arg(&directory)
             .env("BIN", bin.trim())
+            .env("NODE", node)
             .env("AUDIT_BODIES", "1")
             .env("OWNER_PID", std::process::id().to_string());
         run(&mut command);

@@ -23,6 +23,7 @@ pub mod job;
 pub mod operator;
 pub mod paths;
 pub mod proxy;
+pub mod real;
 pub mod schema;
 pub mod space;
 pub mod supervised;

@@ -32,6 +32,8 @@ var users = []struct {
 	{"admin", pkix.Name{CommonName: "admin", Organization: []string{"system:masters"}}},
 	{"controller-manager", pkix.Name{CommonName: "system:kube-controller-manager"}},
 	{"scheduler", pkix.Name{CommonName: "system:kube-scheduler"}},
+	{"kubelet", pkix.Name{CommonName: "system:node:flash-node", Organization: []string{"system:nodes"}}},
+	{"kube-proxy", pkix.Name{CommonName: "system:kube-proxy"}},
 	// Users of their own, so that the audit log tells the simulation from people.
 	{"kwok", pkix.Name{CommonName: "simulation:kwok", Organization: []string{"system:masters"}}},
 	{"fleet", pkix.Name{CommonName: "simulation:fleet", Organization: []string{"system:masters"}}},
@@ -116,7 +118,7 @@ func write(directory string, port int) error {
 		}
 		files[user.file+".kubeconfig"] = kubeconfig(port, user.file, ca.pem, certificate, key)
 		if user.file == "admin" {
-			// The API server asks kwok for logs as this user.
+			// The API server asks the node for logs as this user.
 			files["admin.crt"], files["admin.key"] = certificate, key
 		}
 	}

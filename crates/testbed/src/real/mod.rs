@@ -1,0 +1,77 @@
+//! A real node: kubelet, containerd and kube-proxy instead of kwok, devices in network namespaces of their own, and a load balancer.
+//! Tests that use it run in what `tests/control-plane/enclosed.sh` makes: `make test-real`.
+
+pub mod board;
+pub mod discovery;
+pub mod image;
+pub mod load_balancer;
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    process::Command,
+    sync::OnceLock,
+};
+
+use sim_device::{attestation::Attestation, firmware, identity::AgentIdentity, registry::Registry};
+
+use super::{ControlPlane, control_plane::run};
+
+/// The node's address in the network of devices. Registry and attestation service have it too.
+pub const NODE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+
+/// The bridge of that network.
+const LAN: &str = "lan0";
+
+/// Everything that flashes need besides devices and a control plane: one firmware, and those who hand it out and check devices.
+pub struct World {
+    /// The control plane with a real node.
+    pub plane: &'static ControlPlane,
+    /// What devices pin.
+    pub identity: AgentIdentity,
+    /// Knows the devices that are told to it.
+    pub attestation: Attestation,
+    /// Name of the flash image, which the node has.
+    pub image: String,
+    /// Hash of the firmware.
+    pub hash: String,
+    _registry: Registry,
+}
+
+/// Version of the firmware.
+pub const VERSION: &str = "2.0.0";
+
+impl World {
+    /// The one of this process.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<World> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    fn start() -> Self {
+        let plane = ControlPlane::real();
+        let identity = AgentIdentity::generate();
+        let firmware = firmware::build(VERSION, 1_200_000, 11);
+        let at = |port| SocketAddr::from((IpAddr::V4(NODE), port));
+        let boards: [(&str, &[u8]); 1] = [("esp32s3", &firmware)];
+        let tls = AgentIdentity::of(&NODE.to_string());
+        let registry = Registry::start(at(443), Some(&tls), "fw/sensor", VERSION, &boards);
+        Self {
+            plane,
+            attestation: Attestation::start(at(8000)).unwrap(),
+            image: image::flash_agent(plane, &identity, &tls),
+            identity,
+            hash: firmware::hash(&firmware),
+            _registry: registry.unwrap(),
+        }
+    }
+
+    /// Reference of the firmware.
+    pub fn firmware() -> String {
+        format!("{NODE}:443/fw/sensor:{VERSION}")
+    }
+}
+
+/// `ip ARGUMENTS`, or a panic with its complaint.
+fn ip(arguments: &str) {
+    run(Command::new("ip").args(arguments.split(' ')));
+}

@@ -1,0 +1,3 @@
+module flashjob.test/node
+
+go 1.26.0

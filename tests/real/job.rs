@@ -1,0 +1,162 @@
+//! The whole: an operator, a FlashJob, and devices that receive real bytes.
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use testbed::{
+    Operator, Space,
+    job::{Seen, job},
+    real::{NODE, VERSION, World, board::Board, discovery::Discovery, load_balancer::LoadBalancer},
+    seconds,
+};
+
+/// A namespace with devices that are discovered, a load balancer, and an operator.
+struct Site {
+    world: &'static World,
+    space: Space,
+    boards: Vec<Board>,
+    _operator: Operator,
+    _services: (LoadBalancer, Discovery),
+}
+
+impl Site {
+    async fn new(name: &str, engine: &str, faults: &[&str]) -> Self {
+        let world = World::shared();
+        let space = Space::on(world.plane, name).await;
+        let boards: Vec<_> = faults
+            .iter()
+            .map(|fault| Board::start(world, fault))
+            .collect();
+        let client = world.plane.client("fleet").await;
+        let addresses = boards.iter().map(|board| board.address).collect();
+        let discovery = Discovery::start(client.clone(), &space.name, addresses).await;
+        let values = json!({
+            "diceAuth": {"host": NODE.to_string()},
+            "image": {"pullPolicy": "Never"},
+            "podSecurityContext": {"runAsNonRoot": true, "runAsUser": 65532},
+        });
+        let values = json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "flash-values"},
+            "data": {"values.yaml": values.to_string()},
+        });
+        space.apply(&values.to_string());
+        let arguments = [
+            "--engine",
+            engine,
+            "--flash-pod-values-configmap",
+            "flash-values",
+        ];
+        Self {
+            world,
+            boards,
+            _operator: space.operator(&arguments),
+            _services: (LoadBalancer::start(client), discovery),
+            space,
+        }
+    }
+
+    /// Uids of the devices, in their order, once all have been discovered.
+    async fn uuids(&self) -> Vec<String> {
+        let path = format!("/apis/akri.sh/v0/namespaces/{}/instances", self.space.name);
+        let found = self.space.eventually("all devices", seconds(30), async || {
+            let list = self.world.plane.get(&path)?;
+            let instances = list["items"].as_array()?;
+            let of = |board: &Board| {
+                let is_its = |instance: &&Value| {
+                    instance["spec"]["brokerProperties"]["HOST_ENDPOINT"]
+                        == board.address.to_string()
+                };
+                let uid = &instances.iter().find(is_its)?["metadata"]["uid"];
+                uid.as_str().map(str::to_owned)
+            };
+            self.boards.iter().map(of).collect::<Option<Vec<_>>>()
+        });
+        found.await
+    }
+
+    /// Flashes all of them; the job at its end, and the uids that it named.
+    async fn flash(&self, more: Value) -> (Seen, Vec<String>) {
+        let uuids = self.uuids().await;
+        let mut job = job("real", &uuids, &more);
+        job["spec"]["firmware"] = World::firmware().into();
+        job["spec"]["version"] = VERSION.into();
+        job["spec"]["flashjobPodImage"] = self.world.image.clone().into();
+        self.space.apply(&job.to_string());
+        (self.space.finished("real", 240).await, uuids)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flashjob_flashes_a_device_for_real_and_reads_the_new_version_back() {
+    let site = Site::new("whole", "native", &["none"]).await;
+    let more = json!({"verification": {"mode": "Version", "timeoutSeconds": 60}});
+    let (done, uuids) = site.flash(more).await;
+    let device = done.device(&uuids[0]);
+    let said = (&device["phase"], &device["reason"]);
+    assert_eq!(
+        said,
+        (&json!("Succeeded"), &json!("Verified")),
+        "{}",
+        site.space.dump()
+    );
+    let proof = site.boards[0].proof().unwrap();
+    assert_eq!(proof["memory"], json!(site.world.hash));
+    let times = (&proof["updates"], &proof["overlaps"], &proof["boots"]);
+    assert_eq!(times, (&json!(1), &json!(0), &json!(1)));
+    site.space
+        .eventually("nothing of the flash", seconds(60), async || {
+            site.space.is_at_rest().then_some(())
+        })
+        .await;
+}
+
+/// A fault, how the job judges its device, and whether the device has the firmware in its memory then.
+const FAULTS: [(&str, &str, &str, bool); 11] = [
+    ("none", "Succeeded", "Verified", true),
+    ("slow:400000", "Succeeded", "Verified", true),
+    ("cut:0", "Failed", "TransferFailed", false),
+    ("cut:600000", "Failed", "TransferFailed", false),
+    ("mute", "Failed", "TransferFailed", false),
+    ("garbage", "Failed", "AgentFailed", false),
+    ("stranger", "Failed", "AttestationRefused", false),
+    ("dumb", "Failed", "DeadlineExceeded", false),
+    ("other-pin", "Failed", "DeadlineExceeded", false),
+    ("old-version", "Failed", "VersionMismatch", true),
+    // Nothing but the device's own word says which version it runs.
+    ("lying", "Succeeded", "Verified", false),
+];
+
+#[rstest]
+#[case::native("native")]
+#[case::helm("helm")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_fault_of_a_device_gets_its_verdict_and_no_device_is_touched_twice(
+    #[case] engine: &str,
+) {
+    let site = Site::new("faults", engine, &FAULTS.map(|fault| fault.0)).await;
+    let more = json!({
+        "parallelism": FAULTS.len(), "activeDeadlineSecondsPerDevice": 45,
+        "verification": {"mode": "Version", "timeoutSeconds": 60},
+    });
+    let (done, uuids) = site.flash(more).await;
+    let all = std::iter::zip(FAULTS, std::iter::zip(&uuids, &site.boards));
+    let (wanted, found): (Vec<_>, Vec<_>) = all
+        .map(|((fault, phase, reason, kept), (uuid, board))| {
+            let device = done.device(uuid);
+            let proof = board.proof().unwrap();
+            let memory = kept.then(|| site.world.hash.clone());
+            (
+                json!([fault, phase, reason, memory, 1, 0]),
+                json!([
+                    fault,
+                    device["phase"],
+                    device["reason"],
+                    proof["memory"],
+                    proof["updates"],
+                    proof["overlaps"]
+                ]),
+            )
+        })
+        .unzip();
+    assert_eq!(wanted, found, "{}", site.space.dump());
+}
