@@ -29,7 +29,7 @@ pub mod watch;
 mod write;
 
 pub use approve::approve_step;
-pub use client::{ClientError, Clients, Target};
+pub use client::{ClientError, Clients, Identity, Target};
 pub use election::{Election, Leadership, Lost};
 pub use error::{ApiError, ErrorKind};
 pub use events::{Events, Fact};

@@ -1,0 +1,9 @@
+//! The cluster as the person sees it: the only room that makes clients and sends requests.
+
+mod connection;
+mod right;
+mod watch;
+
+pub use connection::{Cluster, Connection};
+pub use right::missing_right;
+pub use watch::{Seen, watch_job};
