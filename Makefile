@@ -50,7 +50,8 @@ nightly: ## Run what takes too long for every change: chaos-api, chaos HOSTILE=1
 	@hack/nightly.sh
 
 e2e: ## Run the end-to-end tests alone (TEST=part-of-a-name).
-	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test e2e $(TEST)
+	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked -p flashjob-operator -p kubectl-flashjob \
+		--test e2e --test e2e_plugin $(TEST)
 
 bench: bench-micro ## Measure speed and cost, 20 minutes; KEEP=1 into docs (BENCH=raw,native… DEVICES= REPEAT= GROWTH= ORIGINAL_OPERATOR=).
 	PATH="$$(tests/control-plane/build.sh etcd kwok kubernetes helm helm3):$$PATH" cargo bench --locked --bench speed

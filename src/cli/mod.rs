@@ -2,7 +2,6 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage; 3 of `plan`: something would be refused, or wait for somebody.
 
-mod approve;
 mod cleanup;
 pub mod completion;
 mod connection;
@@ -52,8 +51,6 @@ enum Command {
     Plan(Box<plan::Plan>),
     /// Say in plain words what a FlashJob, or one of its devices, is doing, what it waits for and what comes next.
     Explain(explain::Explain),
-    /// Approve a step of a rollout that waits for somebody to look at it; run by a person, with that person's rights.
-    Approve(approve::Approve),
     /// Suspend classes, all of them in an emergency: nothing new of their FlashJobs starts, and what is in flight ends.
     Stop(stop::Stop),
     /// Let classes go on that `stop` suspended.
@@ -98,7 +95,6 @@ async fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Render(render) => render.run().map(|()| ExitCode::SUCCESS),
         Command::Plan(plan) => Box::pin(plan.run()).await,
         Command::Explain(explain) => explain.run().await.map(|()| ExitCode::SUCCESS),
-        Command::Approve(approve) => approve.run().await,
         Command::Stop(stop) => stop.run().await,
         Command::Resume(resume) => resume.run().await,
         Command::Cleanup(cleanup) => cleanup.run().await,

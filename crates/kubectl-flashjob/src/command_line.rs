@@ -7,7 +7,9 @@ use flashjob_operator::cli::terminal::{Failure, complain, words};
 
 use crate::{
     cluster::{Connection, missing_right},
-    commands::{complete, completion, get, list, reference, status, version},
+    commands::{
+        approve, complete, completion, get, list, reference, rerun, status, suspend, version,
+    },
     show::ColorChoice,
 };
 
@@ -57,6 +59,18 @@ enum Command {
     Get(get::Get),
     /// Wait until a FlashJob ends, with a line for each change; made for CI.
     Status(status::Status),
+    /// Approve a step of a rollout that waits for somebody to look at it.
+    Approve(approve::Approve),
+    /// Start nothing new of a FlashJob; what is in flight ends.
+    Suspend(suspend::Suspend),
+    /// Let a FlashJob go on that was suspended.
+    Resume(suspend::Resume),
+    /// Flash those devices of a FlashJob again that failed or never started.
+    Retry(rerun::Retry),
+    /// Flash all devices of a FlashJob again, in a new round.
+    Rerun(rerun::Rerun),
+    /// Suspend a FlashJob and say what is in flight, or end that, too.
+    Abort(suspend::Abort),
     /// Print the versions of this program and of the cluster.
     Version(version::Version),
     /// Print a script by which a shell, or kubectl itself, completes this command line.
@@ -120,6 +134,12 @@ async fn dispatch(line: CommandLine) -> Result<Exit, Failure> {
         Command::List(list) => list.run(common).await,
         Command::Get(get) => get.run(common).await,
         Command::Status(status) => status.run(common).await,
+        Command::Approve(approve) => approve.run(common).await,
+        Command::Suspend(suspend) => suspend.run(common).await,
+        Command::Resume(resume) => resume.run(common).await,
+        Command::Retry(retry) => retry.run(common).await,
+        Command::Rerun(rerun) => rerun.run(common).await,
+        Command::Abort(abort) => abort.run(common).await,
         Command::Version(version) => version.run(common).await,
         Command::Completion(completion) => completion.run(CommandLine::command()),
         Command::Complete(complete) => complete.run(CommandLine::command(), common).await,

@@ -1,18 +1,19 @@
 //! The options by which kubectl is told which cluster is meant, and as whom; and the clients made of them.
 
-use std::{net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use flashjob_operator::{
     cli::terminal::Failure,
     cluster::{Clients, Fence, Identity, Reader, Target},
 };
+use kube::Client;
 
 use crate::show::duration;
 
 /// How long one request may take where nobody says.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// As good as no limit.
-const FOR_EVER: Duration = Duration::from_secs(7 * 86_400);
+const FOR_EVER: Duration = Duration::from_hours(168);
 
 /// Which cluster is meant, and as whom: the options that kubectl has.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -66,8 +67,8 @@ pub struct Cluster {
     pub reader: Reader,
     /// Namespace that is meant.
     pub namespace: String,
-    /// Addresses of the cluster itself: no device is there.
-    pub own_addresses: Vec<Ipv4Addr>,
+    pub(super) write: Client,
+    pub(super) patience: Duration,
 }
 
 impl Connection {
@@ -87,7 +88,8 @@ impl Connection {
         Ok(Cluster {
             reader: Reader::new(clients.read, patience),
             namespace,
-            own_addresses: clients.own_addresses,
+            write: clients.write,
+            patience,
         })
     }
 

@@ -3,6 +3,7 @@
 mod connection;
 mod right;
 mod watch;
+mod write;
 
 pub use connection::{Cluster, Connection};
 pub use right::missing_right;

@@ -10,7 +10,7 @@ use flashjob_operator::{
 use crate::command_line::{Common, Exit};
 
 /// No file is meant.
-const NO_FILES: &str = ":4\n";
+const NO_FILES: &str = ":4";
 
 /// What follows which words.
 #[derive(clap::Args, Debug)]
@@ -45,8 +45,8 @@ impl Complete {
                 matching.collect()
             }
         };
-        let text: String = words.iter().map(|word| format!("{word}\n")).collect();
-        write_out(&format!("{text}{NO_FILES}"))?;
+        let lines = words.iter().map(String::as_str).chain([NO_FILES]);
+        write_out(&(lines.collect::<Vec<_>>().join("\n") + "\n"))?;
         Ok(Exit::Done)
     }
 }
@@ -121,16 +121,12 @@ fn candidates(root: &Command, words: &[String]) -> Candidates {
 
 fn option<'a>(command: &'a Command, word: &str) -> Option<&'a Arg> {
     let mut options = command.get_arguments();
-    match word.strip_prefix("--") {
-        Some(long) => {
-            let long = long.split('=').next();
-            options.find(|option| option.get_long() == long)
-        }
-        None => {
-            let short = word.chars().nth(1);
-            options.find(|option| option.get_short() == short)
-        }
+    if let Some(long) = word.strip_prefix("--") {
+        let long = long.split('=').next();
+        return options.find(|option| option.get_long() == long);
     }
+    let short = word.chars().nth(1);
+    options.find(|option| option.get_short() == short)
 }
 
 fn takes_value(option: &Arg) -> bool {

@@ -60,7 +60,8 @@ impl Get {
         let document = One::of(KIND, tree);
         if !self.output.print(&document, [self.job.as_str()])? {
             let wide = self.output == Output::Wide;
-            Screen::of(common.color).print(lines(&document.value, wide, now))?;
+            let screen = Screen::of(common.color);
+            screen.print(lines(&document.value, wide, screen.columns, now))?;
         }
         Ok(Exit::Done)
     }

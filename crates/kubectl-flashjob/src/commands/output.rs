@@ -38,7 +38,7 @@ impl Output {
             Self::Yaml => terminal::Output::Yaml.show(document, |_| String::new())?,
             Self::Name => names
                 .into_iter()
-                .map(|name| format!("flashjob.{}/{name}\n", names::GROUP))
+                .flat_map(|name| ["flashjob.", names::GROUP, "/", name, "\n"])
                 .collect(),
         };
         write_out(&text).map(|()| true)

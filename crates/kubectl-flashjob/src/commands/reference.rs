@@ -1,5 +1,7 @@
 //! `kubectl flashjob reference`: the command line and the documents as Markdown, for `docs/kubectl-flashjob.md`. Touches no cluster.
 
+use std::fmt::Write as _;
+
 use clap::Command;
 use flashjob_operator::cli::{
     reference::markdown,
@@ -43,9 +45,11 @@ fn page(command: Command) -> String {
          that is there stays and keeps its meaning; new ones may come.\n",
     );
     for (kind, of, what, fields) in documents {
-        page.push_str(&format!(
+        // Writing to a string does not fail.
+        let _ = write!(
+            page,
             "\n### {kind}\n\nOf `kubectl flashjob {of} -o json`; {what}:\n\n{fields}"
-        ));
+        );
     }
     page
 }

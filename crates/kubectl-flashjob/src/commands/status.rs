@@ -64,7 +64,7 @@ impl Status {
             };
             let Ok(next) = next else {
                 let limit = self.timeout;
-                self.advise(&cluster, &format!("not finished within {limit:?}"), "get")?;
+                self.advise(&cluster, &format!("not finished within {limit:?}"), "get");
                 return Ok(Exit::TimedOut);
             };
             let job = match next {
@@ -81,37 +81,36 @@ impl Status {
                 screen.print([line(&job, &words, now())])?;
                 said = Some(words);
             }
-            if let Some(exit) = self.exit(&cluster, &job)? {
+            if let Some(exit) = self.exit(&cluster, &job) {
                 return Ok(exit);
             }
         }
     }
 
     /// What the program ends with, if the job stands so that it does, and what to do next.
-    fn exit(&self, cluster: &Cluster, job: &Job) -> Result<Option<Exit>, Failure> {
+    fn exit(&self, cluster: &Cluster, job: &Job) -> Option<Exit> {
         let exit = match standing(job) {
             Standing::Complete => Exit::Done,
             Standing::Failed => {
-                self.advise(cluster, "failed", "get")?;
+                self.advise(cluster, "failed", "get");
                 Exit::Failed
             }
             Standing::Waits => {
                 let command = super::next_for_a_person(job);
-                self.advise(cluster, "waits for a person", command)?;
+                self.advise(cluster, "waits for a person", command);
                 Exit::Waits
             }
-            Standing::Goes if self.watch => return Ok(None),
+            Standing::Goes if self.watch => return None,
             Standing::Goes => Exit::TimedOut,
         };
-        Ok(Some(exit))
+        Some(exit)
     }
 
-    fn advise(&self, cluster: &Cluster, why: &str, command: &str) -> Result<(), Failure> {
+    fn advise(&self, cluster: &Cluster, why: &str, command: &str) {
         let (job, namespace) = (&self.job, &cluster.namespace);
         complain(&format!(
             "FlashJob {namespace}/{job} {why}; next: {PROGRAM} {command} {job} -n {namespace}"
         ));
-        Ok(())
     }
 
     fn gone(&self, cluster: &Cluster, was_there: bool) -> Failure {

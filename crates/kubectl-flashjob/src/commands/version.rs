@@ -64,10 +64,10 @@ impl Version {
         )];
         match asked {
             Some(Ok(version)) => {
-                lines.push(Line::of(Tone::Plain, &format!("kubernetes  {version}")))
+                lines.push(Line::of(Tone::Plain, &format!("kubernetes  {version}")));
             }
             Some(Err(error)) => {
-                lines.push(Line::of(Tone::Bad, &format!("kubernetes  none: {error}")))
+                lines.push(Line::of(Tone::Bad, &format!("kubernetes  none: {error}")));
             }
             None => {}
         }

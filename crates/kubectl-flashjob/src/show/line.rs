@@ -3,6 +3,8 @@
 //! Whatever others wrote gets into a line through [`Line::add`] alone, which shows it as the operator does: nothing of it acts on a
 //! terminal or begins a line.
 
+use std::fmt::Write as _;
+
 use flashjob_operator::display;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -12,6 +14,7 @@ use super::Tone;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Line {
     pieces: Vec<(Tone, String)>,
+    whole: bool,
 }
 
 impl Line {
@@ -20,6 +23,14 @@ impl Line {
         let mut line = Self::default();
         line.add(tone, text);
         line
+    }
+
+    /// A command, which is never cut: people copy it.
+    pub fn command(text: &str) -> Self {
+        Self {
+            whole: true,
+            ..Self::of(Tone::Plain, text)
+        }
     }
 
     /// Adds a piece.
@@ -58,7 +69,7 @@ impl Line {
     /// The same in so many columns at most; a mark stands for what was left out.
     #[must_use]
     pub fn fit(self, columns: usize) -> Self {
-        if self.width() <= columns {
+        if self.whole || self.width() <= columns {
             return self;
         }
         let mut left = columns.saturating_sub(1);
@@ -88,13 +99,13 @@ impl Line {
 
     /// Its text with the escape sequences of its tones.
     pub fn colored(&self) -> String {
-        let pieces = self.pieces.iter();
-        pieces
-            .map(|(tone, text)| {
-                let style = tone.style();
-                format!("{style}{text}{style:#}")
-            })
-            .collect()
+        let mut colored = String::new();
+        for (tone, text) in &self.pieces {
+            let style = tone.style();
+            // Writing to a string does not fail.
+            let _ = write!(colored, "{style}{text}{style:#}");
+        }
+        colored
     }
 }
 
@@ -112,6 +123,12 @@ mod tests {
             line.colored(),
             "\u{1b}[31ma\\u{1b}[2J\\nb\\u{202e}\u{1b}[0m"
         );
+    }
+
+    #[test]
+    fn a_command_is_never_cut() {
+        let line = Line::command("kubectl flashjob get thermo").fit(10);
+        assert_eq!(line.text(), "kubectl flashjob get thermo");
     }
 
     #[rstest]

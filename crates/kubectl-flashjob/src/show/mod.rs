@@ -8,7 +8,9 @@ mod line;
 pub mod progress;
 mod screen;
 pub mod table;
+mod wrap;
 
 pub use color::{ColorChoice, Tone};
 pub use line::Line;
 pub use screen::Screen;
+pub use wrap::wrap;

@@ -71,7 +71,7 @@ pub struct Summary {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds_left: Option<i64>,
     #[serde(skip)]
-    created_at: Option<Timestamp>,
+    pub(super) created_at: Option<Timestamp>,
 }
 
 impl Summary {

@@ -127,13 +127,17 @@ impl Tree {
             next,
             advice,
             counts,
+            message,
             ..
         } = explain::job(known);
         let listed = i64::try_from(failed.len()).unwrap_or(i64::MAX);
         let leaf = |device: &DeviceLine| leaf(known, device);
         let time = |time: Option<Timestamp>| time.map(display::time);
         Self {
-            job: Summary::of(known.job),
+            job: Summary {
+                message,
+                ..Summary::of(known.job)
+            },
             failures: branches(failed.iter().map(leaf)),
             failed_unlisted: (counts.failed - listed).max(0),
             in_flight: in_flight.iter().map(leaf).collect(),

@@ -11,10 +11,11 @@ use crate::show::{
     Line, Tone, age,
     icon::{self, Icon},
     progress::bar,
+    wrap,
 };
 
 /// Columns of the job's bar.
-const BAR: usize = 30;
+const BAR: usize = 20;
 /// Most devices of one branch that are shown.
 const MOST: usize = 10;
 /// Where the columns of the tree begin.
@@ -45,9 +46,9 @@ impl Node {
     }
 }
 
-/// What is shown of a job: a head, the tree, what comes next, and what a person can do.
-pub fn lines(tree: &Tree, wide: bool, now: Timestamp) -> Vec<Line> {
-    let mut lines = head(tree);
+/// What is shown of a job: a head, the tree, what comes next, and what a person can do. Sentences are wrapped to so many columns.
+pub fn lines(tree: &Tree, wide: bool, columns: usize, now: Timestamp) -> Vec<Line> {
+    let mut lines = head(tree, columns);
     lines.push(Line::default());
     let mut titles = Line::of(Tone::Strong, "NAME");
     for (column, title) in [(STATE, "STATE"), (AGE, "AGE"), (INFO, "INFO")] {
@@ -60,21 +61,21 @@ pub fn lines(tree: &Tree, wide: bool, now: Timestamp) -> Vec<Line> {
         lines.extend([Line::default(), Line::of(Tone::Strong, "Next")]);
         for next in &tree.next {
             let at = next.at.as_ref().map(|at| format!("{at}  "));
-            let words = format!("  {}{}", at.unwrap_or_default(), next.what);
-            lines.push(Line::of(Tone::Plain, &words));
+            let words = format!("{}{}", at.unwrap_or_default(), next.what);
+            lines.extend(wrap(&words, columns, "  "));
         }
     }
     if !tree.advice.is_empty() {
         lines.extend([Line::default(), Line::of(Tone::Strong, "What you can do")]);
         for advice in &tree.advice {
             lines.push(Line::of(Tone::Faint, &format!("  {}:", advice.why)));
-            lines.push(Line::of(Tone::Plain, &format!("    {}", advice.command)));
+            lines.push(Line::command(&format!("    {}", advice.command)));
         }
     }
     lines
 }
 
-fn head(tree: &Tree) -> Vec<Line> {
+fn head(tree: &Tree, columns: usize) -> Vec<Line> {
     let job = &tree.job;
     let icon = job.icon();
     let mut title = Line::of(
@@ -112,12 +113,16 @@ fn head(tree: &Tree) -> Vec<Line> {
         progress.add(Tone::Plain, &words);
     }
     field("Devices", progress);
-    if let Some(message) = &job.message {
-        field("Message", Line::of(Tone::Plain, message));
-    }
-    if job.outdated {
+    if job.outdated && job.phase.is_some() {
         let words = "the spec was changed; the operator has not looked at it yet";
         field("Status", Line::of(Tone::Patient, words));
+    }
+    if let Some(message) = &job.message {
+        let mut wrapped = wrap(message, columns, "            ").into_iter();
+        if let Some(first) = wrapped.next() {
+            field("Message", Line::of(Tone::Plain, first.text().trim_start()));
+        }
+        lines.extend(wrapped);
     }
     lines
 }
@@ -172,10 +177,10 @@ fn branches(tree: &Tree, wide: bool, now: Timestamp) -> Vec<Node> {
         let name = if tree.failures.is_empty() {
             "Failed"
         } else {
-            "Failed before"
+            "Failed: others"
         };
         let mut node = Node::of(icon::BAD, name, devices(tree.failed_unlisted));
-        node.info = "not in the status".to_owned();
+        node.info.push_str("not in the status");
         nodes.push(node);
     }
     if !tree.in_flight.is_empty() {
@@ -252,9 +257,8 @@ fn leaf(icon: Icon, device: &Leaf, wide: bool, now: Timestamp) -> Node {
 
 fn draw(node: &Node, before: &str, below: &str, lines: &mut Vec<Line>) {
     let mut line = Line::of(Tone::Faint, before);
-    if !node.icon.sign.is_empty() {
-        line.add(node.icon.tone, &format!("{} ", node.icon.sign));
-    }
+    line.add(node.icon.tone, node.icon.sign);
+    line.add(Tone::Plain, " ");
     line.add(Tone::Plain, &node.name);
     let cells = [(STATE, &node.state), (AGE, &node.age), (INFO, &node.info)];
     for (column, text) in cells {
@@ -299,7 +303,7 @@ mod tests {
 
     /// On a terminal of 80 columns.
     fn text(job: &Job, wide: bool) -> String {
-        let lines = lines(&tree(job), wide, at(720));
+        let lines = lines(&tree(job), wide, 80, at(720));
         let lines = lines.into_iter().map(|line| line.fit(80));
         lines.map(|line| line.text() + "\n").collect()
     }
