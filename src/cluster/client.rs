@@ -30,6 +30,9 @@ pub enum ClientError {
     /// The kubeconfig, or the context of it, that was named cannot be used.
     #[error("cannot use {0}")]
     Kubeconfig(String, #[source] Box<KubeconfigError>),
+    /// The kubeconfig has no user of the name that was given: kube would go on as nobody.
+    #[error("cannot use {0}: there is no user of that name")]
+    NoUser(String),
     /// The configuration names a proxy, which the writing client does not speak to.
     #[error(
         "the kubeconfig names a proxy ({0}), which is not supported: connect to the API server directly"
@@ -117,7 +120,14 @@ impl Target {
             cluster: self.cluster.clone(),
             user: self.user.clone(),
         };
-        let config = Config::from_custom_kubeconfig(kubeconfig.map_err(unusable)?, &options).await;
+        let kubeconfig = kubeconfig.map_err(unusable)?;
+        let mut users = kubeconfig.auth_infos.iter();
+        if let Some(user) = &self.user
+            && !users.any(|known| known.name == *user)
+        {
+            return Err(ClientError::NoUser(self.words()));
+        }
+        let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
         config.map_err(unusable)
     }
 

@@ -8,7 +8,8 @@ use flashjob_operator::cli::terminal::{Failure, complain, words};
 use crate::{
     cluster::{Connection, missing_right},
     commands::{
-        approve, complete, completion, get, list, reference, rerun, status, suspend, version,
+        approve, complete, completion, device, devices, get, list, reference, releases, rerun,
+        status, suspend, version,
     },
     show::ColorChoice,
 };
@@ -71,6 +72,14 @@ enum Command {
     Rerun(rerun::Rerun),
     /// Suspend a FlashJob and say what is in flight, or end that, too.
     Abort(suspend::Abort),
+    /// List devices: what each runs, which FlashJob is busy with it, and how its last flash ended.
+    Devices(devices::Devices),
+    /// Print the log of a device's flash.
+    Logs(device::Logs),
+    /// Show what FlashJobs and Helm's records tell of a device: verdicts and attempts.
+    History(device::HistoryOf),
+    /// List the Helm releases of devices: those in flight, and those that failed.
+    Releases(releases::Releases),
     /// Print the versions of this program and of the cluster.
     Version(version::Version),
     /// Print a script by which a shell, or kubectl itself, completes this command line.
@@ -140,6 +149,10 @@ async fn dispatch(line: CommandLine) -> Result<Exit, Failure> {
         Command::Retry(retry) => retry.run(common).await,
         Command::Rerun(rerun) => rerun.run(common).await,
         Command::Abort(abort) => abort.run(common).await,
+        Command::Devices(devices) => devices.run(common).await,
+        Command::Logs(logs) => logs.run(common).await,
+        Command::History(history) => history.run(common).await,
+        Command::Releases(releases) => releases.run(common).await,
         Command::Version(version) => version.run(common).await,
         Command::Completion(completion) => completion.run(CommandLine::command()),
         Command::Complete(complete) => complete.run(CommandLine::command(), common).await,

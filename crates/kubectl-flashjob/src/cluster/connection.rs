@@ -1,6 +1,6 @@
 //! The options by which kubectl is told which cluster is meant, and as whom; and the clients made of them.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
 
 use flashjob_operator::{
     cli::terminal::Failure,
@@ -67,7 +67,10 @@ pub struct Cluster {
     pub reader: Reader,
     /// Namespace that is meant.
     pub namespace: String,
+    /// Addresses of the cluster itself: no device is there.
+    pub own_addresses: Vec<Ipv4Addr>,
     pub(super) write: Client,
+    pub(super) follow: Client,
     pub(super) patience: Duration,
 }
 
@@ -88,7 +91,10 @@ impl Connection {
         Ok(Cluster {
             reader: Reader::new(clients.read, patience),
             namespace,
+            own_addresses: clients.own_addresses,
             write: clients.write,
+            // The only one that does not give up an answer that goes on and on.
+            follow: clients.lease,
             patience,
         })
     }

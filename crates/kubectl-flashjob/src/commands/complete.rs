@@ -148,7 +148,7 @@ mod tests {
     use crate::command_line::CommandLine;
 
     #[rstest]
-    #[case::subcommands(&["l"], &["list"])]
+    #[case::subcommands(&["l"], &["list", "logs"])]
     #[case::options(&["list", "--as"], &["--as", "--as-group"])]
     #[case::values_of_an_option(&["list", "-o", ""], &["text", "wide", "json", "yaml", "name"])]
     #[case::values_of_a_place(&["completion", "k"], &["kubectl"])]

@@ -3,10 +3,13 @@
 pub mod approve;
 pub mod complete;
 pub mod completion;
+pub mod device;
+pub mod devices;
 pub mod get;
 pub mod list;
 mod output;
 pub mod reference;
+pub mod releases;
 pub mod rerun;
 pub mod status;
 mod steered;

@@ -11,7 +11,12 @@ use flashjob_operator::cli::{
 use super::version::Versions;
 use crate::{
     command_line::Exit,
-    view::{Summary, Tree, document_fields},
+    view::{
+        Summary, Tree,
+        device::DeviceRow,
+        document_fields,
+        release::{History, ReleaseRow},
+    },
 };
 
 /// Prints the page.
@@ -32,6 +37,24 @@ fn page(command: Command) -> String {
             document_fields::<Summary>(),
         ),
         ("FlashJobTree", "get", "fields", document_fields::<Tree>()),
+        (
+            "DeviceList",
+            "devices",
+            "items, each",
+            document_fields::<DeviceRow>(),
+        ),
+        (
+            "DeviceHistory",
+            "history",
+            "fields",
+            document_fields::<History>(),
+        ),
+        (
+            "ReleaseList",
+            "releases",
+            "items, each",
+            document_fields::<ReleaseRow>(),
+        ),
         (
             "Version",
             "version",

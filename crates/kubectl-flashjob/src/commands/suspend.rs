@@ -121,7 +121,7 @@ impl Abort {
             }
             match cluster.end_pod(&job, pod).await {
                 Ok(true) => print(&format!(
-                    "  device {} {endpoint}: Pod {pod} deleted\n",
+                    "  device {} {endpoint}: Pod {pod} is being deleted\n",
                     device.index
                 ))?,
                 Ok(false) => {}
@@ -132,7 +132,7 @@ impl Abort {
             }
         }
         let words = if self.now {
-            "suspended, and its flashes are ended"
+            "suspended; the Pods of its flashes end within their grace period"
         } else {
             &words
         };

@@ -1,10 +1,13 @@
 //! What is shown of FlashJobs: values made of what the operator's library says, and their lines. Pure.
 
+pub mod device;
 pub mod document;
 mod fields;
 #[cfg(test)]
 pub mod fixtures;
 mod outlook;
+pub mod place;
+pub mod release;
 mod standing;
 mod summary;
 mod tree;

@@ -106,6 +106,8 @@ async fn a_refusal_names_the_right_that_is_missing_and_whom_to_ask_for_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_options_of_kubectl_say_which_cluster_and_as_whom() {
     let space = Space::new("plugin-options").await;
+    // The operator's chart brings the kinds and the roles.
+    space.control_plane.operator_kubeconfig();
     let admin = space.control_plane.kubeconfig("admin");
     let nowhere = Asking {
         space: &space,
@@ -150,9 +152,13 @@ async fn the_options_of_kubectl_say_which_cluster_and_as_whom() {
             (nowhere.run(&jane).2 == 0).then_some(())
         })
         .await;
-    let token = ["list", "--kubeconfig", path, "--token", "nobody-s"];
-    let (_, complaint) = ends(&nowhere, &token, 1);
-    assert!(complaint.contains("Unauthorized"), "{complaint}");
+    // The administrator's certificate does not count beside a token.
+    space.kubectl(&["create", "serviceaccount", "robot"]);
+    let token = space.kubectl(&["create", "token", "robot"]);
+    let robot = ["list", "--kubeconfig", path, "--token", token.trim()];
+    let (_, complaint) = ends(&nowhere, &robot, 1);
+    let account = format!("--serviceaccount={}:robot", space.name);
+    assert!(complaint.contains(&account), "{complaint}");
     for (option, name) in [
         ("--context", "other"),
         ("--cluster", "other"),

@@ -152,9 +152,9 @@ async fn retry_flashes_the_failed_devices_again_and_abort_ends_what_is_in_flight
         })
         .await;
     space
-        .eventually("the end of the flash", seconds(60), async || {
-            let devices = space.job("long").0["status"]["devices"].clone();
-            (devices[0]["reason"] == "Interrupted").then_some(())
+        .eventually("the end of the Pod", seconds(60), async || {
+            let pods = space.kubectl(&["get", "pods", "-o", "json"]);
+            pods.contains("\"deletionTimestamp\"").then_some(())
         })
         .await;
 }
