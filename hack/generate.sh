@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Writes the files that are generated: the CRDs from the Rust types, for people (crds/) and for the operator's chart, with what of
 # them is in the schema of that chart's values; deploy/install.yaml and default-class.yaml from that chart; the reference of the
-# command line and of the API; the tables of the charts' values; and the pictures of the pages.
+# command lines and of the API; the tables of the charts' values; and the pictures of the pages.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bin=$(tests/control-plane/build.sh helm)
@@ -45,6 +45,8 @@ HELM=$bin/helm deploy/generate.sh
 mkdir -p docs
 cargo run --locked --quiet --bin flashjob-operator -- reference >"$temporary/cli.md"
 cp "$temporary/cli.md" docs/cli.md
+cargo run --locked --quiet --package flashjob-operator --package kubectl-flashjob --bin kubectl-flashjob -- reference >"$temporary/kubectl-flashjob.md"
+cp "$temporary/kubectl-flashjob.md" docs/kubectl-flashjob.md
 
 cargo run --locked --quiet --package reference
 

@@ -18,8 +18,6 @@ pub const ORIGINAL_NAMESPACE: &str = "operator-system";
 pub const TRACKING_FINALIZER: &str = "flashjob.nbfc.io/tracking";
 /// Field manager of every write.
 pub const FIELD_MANAGER: &str = "flashjob-operator";
-/// Field manager of approvals, which a person gives.
-pub const APPROVAL_MANAGER: &str = "flashjob-operator-approve";
 /// Field manager of `spec.suspend` of classes, where a person has ordered it.
 pub const SUSPEND_MANAGER: &str = "flashjob-operator-stop";
 

@@ -176,7 +176,7 @@ pub struct FlashJobSpec {
     )]
     #[schemars(schema_with = "schema::steps")]
     pub steps: Vec<RolloutStep>,
-    /// ROUND.STEP that is approved, with the steps before it, as status.step.id shows it; set by: flashjob-operator approve.
+    /// ROUND.STEP that is approved, with the steps before it, as status.step.id shows it; set by: kubectl flashjob approve.
     #[serde(
         default,
         deserialize_with = "empty_is_absent",

@@ -201,7 +201,7 @@ pub struct RolloutStep {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 31_536_000))]
     pub soak_seconds: Option<i64>,
-    /// Whether the next step waits until somebody approves this one: flashjob-operator approve. Unset: false.
+    /// Whether the next step waits until somebody approves this one: kubectl flashjob approve. Unset: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::boolean")]
     pub require_approval: Option<bool>,

@@ -1,15 +1,12 @@
-//! `flashjob-operator completion`: what a shell completes on this command line. Touches no cluster.
+//! `completion`: what a shell completes on a command line. Touches no cluster.
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use clap_complete::{
     Generator,
     shells::{Bash, Fish, Zsh},
 };
 
-use super::{CommandLine, Failure, write_out};
-
-/// Name by which shells know the program.
-const PROGRAM: &str = "flashjob-operator";
+use super::{CommandLine, Failure, PROGRAM, write_out};
 
 /// Options of `completion`.
 #[derive(clap::Args, Debug)]
@@ -26,9 +23,12 @@ pub struct Completion {
 
 /// A shell that can complete.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-enum Shell {
+pub enum Shell {
+    /// bash.
     Bash,
+    /// zsh.
     Zsh,
+    /// fish.
     Fish,
 }
 
@@ -38,18 +38,28 @@ impl Completion {
     /// # Errors
     /// When it cannot be written.
     pub fn run(&self) -> Result<(), Failure> {
-        let script = match self.shell {
-            Shell::Bash => script(&Bash),
-            Shell::Zsh => script(&Zsh),
-            Shell::Fish => script(&Fish),
-        }?;
-        write_out(&script)
+        write_out(&script(self.shell, CommandLine::command(), PROGRAM)?)
     }
 }
 
-fn script(shell: &impl Generator) -> Result<String, Failure> {
-    let mut command = CommandLine::command();
-    command.set_bin_name(PROGRAM);
+/// The script by which a shell completes a command line, known to it by that name.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn script(shell: Shell, command: Command, program: &str) -> Result<String, Failure> {
+    match shell {
+        Shell::Bash => generate(&Bash, command, program),
+        Shell::Zsh => generate(&Zsh, command, program),
+        Shell::Fish => generate(&Fish, command, program),
+    }
+}
+
+fn generate(
+    shell: &impl Generator,
+    mut command: Command,
+    program: &str,
+) -> Result<String, Failure> {
+    command.set_bin_name(program);
     command.build();
     let mut script = Vec::new();
     shell.try_generate(&command, &mut script)?;
@@ -62,8 +72,8 @@ mod tests {
 
     #[test]
     fn every_shell_completes_subcommands_and_their_options() {
-        for script in [script(&Bash), script(&Zsh), script(&Fish)] {
-            let script = script.unwrap();
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+            let script = script(shell, CommandLine::command(), PROGRAM).unwrap();
             for word in ["explain", "rotate-seal", "max-in-flight"] {
                 assert!(script.contains(word), "{word} in\n{script}");
             }

@@ -37,6 +37,7 @@ impl Connection {
         let target = Target {
             kubeconfig: self.kubeconfig.clone(),
             context: self.context.clone(),
+            ..Target::default()
         };
         Clients::connect_to(&target, Arc::new(fence), patience).await
     }

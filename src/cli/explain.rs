@@ -1,17 +1,18 @@
 //! `flashjob-operator explain`: a FlashJob, or one device of it, in plain words. Reads only; run by a person, with that person's
 //! rights.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::time::Duration;
 
-use kube::{Api, core::DeserializeGuard};
-
-use super::{Failure, Output, connection::Connection, job::find_job, operator, print};
+use super::{
+    Failure, Output,
+    connection::Connection,
+    job::{class, find_job, inventory, known_as, present, selection},
+    operator, print,
+};
 use crate::{
-    api::{FlashClass, Instance, SelectedDevice},
-    cluster::{ErrorKind, Reader, Scope, clock::now},
-    device::{self, Inventory},
+    cluster::{Reader, clock::now},
     flashjob::{
-        explain::{self, Known, Present},
+        explain::{self, Known},
         spec::job::Job,
     },
 };
@@ -103,76 +104,4 @@ impl Explain {
             .ok()?;
         Some(operator.settings.scope().contains(&job.namespace))
     }
-}
-
-/// The frozen selection, if it can be read whole.
-async fn selection(reader: &Reader, job: &Job) -> Option<Vec<SelectedDevice>> {
-    let round = job.status.round.as_ref()?;
-    let slices = reader.revisions(&job.namespace, &job.uid).await.ok()?;
-    device::gather(&slices, round.number).ok()
-}
-
-async fn class(reader: &Reader, job: &Job) -> Option<FlashClass> {
-    let stamped = job.status.flash_class.as_ref();
-    let spec = job.spec.as_ref().ok();
-    let name = stamped
-        .map(|class| class.name.as_str())
-        .or_else(|| spec?.flash_class_name.as_deref())?;
-    let api: Api<FlashClass> = Api::all(reader.client().clone());
-    api.get_opt(name).await.ok().flatten()
-}
-
-/// Akri's devices, as far as they can be read: of a person without rights to all of them, those of the job's namespace. Why not all, where
-/// it is not all.
-async fn inventory(
-    reader: &Reader,
-    namespace: &str,
-    own: Vec<Ipv4Addr>,
-) -> (Inventory, Option<String>) {
-    let listed = reader.list::<DeserializeGuard<Instance>>(&Scope::All, "");
-    let error = match listed.await {
-        Ok(listed) => return (Inventory::of(&listed, own), None),
-        Err(error) if error.is_not_found() => return (Inventory::of(&[], own), None),
-        Err(error) => error,
-    };
-    let within = Scope::Namespaces([namespace.to_owned()].into());
-    let listed = reader.list::<DeserializeGuard<Instance>>(&within, "");
-    let why = match error.kind {
-        ErrorKind::Forbidden => "you may not list instances.akri.sh in the whole cluster".into(),
-        _ => error.to_string(),
-    };
-    let inventory = Inventory::of(&listed.await.unwrap_or_default(), own);
-    (inventory, Some(why))
-}
-
-/// The UUID under which the job knows the device: after a flash its Instance has another one.
-fn known_as<'a>(selection: &'a [SelectedDevice], uuid: &'a str, inventory: &Inventory) -> &'a str {
-    if selection.iter().any(|selected| selected.uuid == uuid) {
-        return uuid;
-    }
-    let device = inventory
-        .by_uuid(uuid)
-        .and_then(|device| device.as_ref().ok());
-    let endpoint = device.map(|device| device.endpoint.to_string());
-    let same = selection
-        .iter()
-        .find(|selected| endpoint.is_some() && selected.endpoint == endpoint);
-    same.map_or(uuid, |selected| &selected.uuid)
-}
-
-/// The device as it is now: by its uid, else by the endpoint at which it was selected.
-fn present(selection: &[SelectedDevice], uuid: &str, inventory: &Inventory) -> Option<Present> {
-    let by_uuid = inventory
-        .by_uuid(uuid)
-        .and_then(|device| device.as_ref().ok());
-    let by_endpoint = || {
-        let selected = selection.iter().find(|selected| selected.uuid == uuid)?;
-        inventory.by_endpoint(selected.endpoint.as_deref()?)
-    };
-    let device = by_uuid.or_else(by_endpoint)?;
-    Some(Present {
-        instance: format!("{}/{}", device.namespace, device.name),
-        uuid: device.uuid.clone(),
-        version: device.version.clone(),
-    })
 }

@@ -1,17 +1,22 @@
-//! Reading the one FlashJob that a subcommand is about. Reads only.
+//! Reading the one FlashJob that a subcommand is about, and what is around it. Reads only.
+
+use std::net::Ipv4Addr;
+
+use kube::{Api, core::DeserializeGuard};
 
 use super::Failure;
 use crate::{
-    api::{FlashJob, Guarded},
-    cluster::Reader,
-    flashjob::spec::job::Job,
+    api::{FlashClass, FlashJob, Guarded, Instance, SelectedDevice},
+    cluster::{ErrorKind, Reader, Scope},
+    device::{self, Inventory},
+    flashjob::{explain::Present, spec::job::Job},
 };
 
 /// The job of this name.
 ///
 /// # Errors
 /// When there is none, or it cannot be read.
-pub(super) async fn find_job(reader: &Reader, namespace: &str, name: &str) -> Result<Job, Failure> {
+pub async fn find_job(reader: &Reader, namespace: &str, name: &str) -> Result<Job, Failure> {
     let found = reader.get::<Guarded<FlashJob>>(namespace, name).await?;
     let guard = found.ok_or_else(|| {
         format!(
@@ -19,4 +24,83 @@ pub(super) async fn find_job(reader: &Reader, namespace: &str, name: &str) -> Re
         )
     })?;
     Job::parse(&guard).ok_or_else(|| format!("FlashJob {namespace}/{name} has no uid").into())
+}
+
+/// The frozen selection, if it can be read whole.
+pub async fn selection(reader: &Reader, job: &Job) -> Option<Vec<SelectedDevice>> {
+    let round = job.status.round.as_ref()?;
+    let slices = reader.revisions(&job.namespace, &job.uid).await.ok()?;
+    device::gather(&slices, round.number).ok()
+}
+
+/// The class of a job, if it can be read.
+pub async fn class(reader: &Reader, job: &Job) -> Option<FlashClass> {
+    let stamped = job.status.flash_class.as_ref();
+    let spec = job.spec.as_ref().ok();
+    let name = stamped
+        .map(|class| class.name.as_str())
+        .or_else(|| spec?.flash_class_name.as_deref())?;
+    let api: Api<FlashClass> = Api::all(reader.client().clone());
+    api.get_opt(name).await.ok().flatten()
+}
+
+/// Akri's devices, as far as they can be read: of a person without rights to all of them, those of the job's namespace. Why not all, where
+/// it is not all.
+pub async fn inventory(
+    reader: &Reader,
+    namespace: &str,
+    own: Vec<Ipv4Addr>,
+) -> (Inventory, Option<String>) {
+    let listed = reader.list::<DeserializeGuard<Instance>>(&Scope::All, "");
+    let error = match listed.await {
+        Ok(listed) => return (Inventory::of(&listed, own), None),
+        Err(error) if error.is_not_found() => return (Inventory::of(&[], own), None),
+        Err(error) => error,
+    };
+    let within = Scope::Namespaces([namespace.to_owned()].into());
+    let listed = reader.list::<DeserializeGuard<Instance>>(&within, "");
+    let why = match error.kind {
+        ErrorKind::Forbidden => "you may not list instances.akri.sh in the whole cluster".into(),
+        _ => error.to_string(),
+    };
+    let inventory = Inventory::of(&listed.await.unwrap_or_default(), own);
+    (inventory, Some(why))
+}
+
+/// The UUID under which the job knows the device: after a flash its Instance has another one.
+#[must_use]
+pub fn known_as<'a>(
+    selection: &'a [SelectedDevice],
+    uuid: &'a str,
+    inventory: &Inventory,
+) -> &'a str {
+    if selection.iter().any(|selected| selected.uuid == uuid) {
+        return uuid;
+    }
+    let device = inventory
+        .by_uuid(uuid)
+        .and_then(|device| device.as_ref().ok());
+    let endpoint = device.map(|device| device.endpoint.to_string());
+    let same = selection
+        .iter()
+        .find(|selected| endpoint.is_some() && selected.endpoint == endpoint);
+    same.map_or(uuid, |selected| &selected.uuid)
+}
+
+/// The device as it is now: by its uid, else by the endpoint at which it was selected.
+#[must_use]
+pub fn present(selection: &[SelectedDevice], uuid: &str, inventory: &Inventory) -> Option<Present> {
+    let by_uuid = inventory
+        .by_uuid(uuid)
+        .and_then(|device| device.as_ref().ok());
+    let by_endpoint = || {
+        let selected = selection.iter().find(|selected| selected.uuid == uuid)?;
+        inventory.by_endpoint(selected.endpoint.as_deref()?)
+    };
+    let device = by_uuid.or_else(by_endpoint)?;
+    Some(Present {
+        instance: format!("{}/{}", device.namespace, device.name),
+        uuid: device.uuid.clone(),
+        version: device.version.clone(),
+    })
 }

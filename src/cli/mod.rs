@@ -2,32 +2,31 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage; 3 of `plan`: something would be refused, or wait for somebody.
 
-mod approve;
 mod cleanup;
-mod completion;
+pub mod completion;
 mod connection;
 mod crds;
 #[cfg(test)]
 mod documents_tests;
 mod explain;
 mod input;
-mod job;
+pub mod job;
 mod operator;
 mod plan;
-mod reference;
+pub mod reference;
 mod render;
 mod rotate_seal;
 mod run;
 mod stop;
+pub mod terminal;
 mod values_schema;
 mod version;
 
-use std::{error::Error, io::Write, process::ExitCode};
+use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::display;
-use helm_chart::yaml;
+use self::terminal::{Failure, Output, complain, print, report, write_out};
 
 /// Flashes firmware to fleets of devices, one Helm release per device.
 #[derive(Parser, Debug)]
@@ -52,8 +51,6 @@ enum Command {
     Plan(Box<plan::Plan>),
     /// Say in plain words what a FlashJob, or one of its devices, is doing, what it waits for and what comes next.
     Explain(explain::Explain),
-    /// Approve a step of a rollout that waits for somebody to look at it; run by a person, with that person's rights.
-    Approve(approve::Approve),
     /// Suspend classes, all of them in an emergency: nothing new of their FlashJobs starts, and what is in flight ends.
     Stop(stop::Stop),
     /// Let classes go on that `stop` suspended.
@@ -74,8 +71,8 @@ enum Command {
     ValuesSchema(values_schema::ValuesSchema),
 }
 
-/// What a subcommand fails with; its chain is printed once.
-type Failure = Box<dyn Error + Send + Sync>;
+/// Name of the program.
+const PROGRAM: &str = "flashjob-operator";
 
 /// Runs the program.
 #[must_use]
@@ -83,11 +80,11 @@ pub fn main() -> ExitCode {
     let line = CommandLine::parse();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return report(&error),
+        Err(error) => return report(PROGRAM, &error),
     };
     match runtime.block_on(dispatch(line.command)) {
         Ok(code) => code,
-        Err(error) => report(error.as_ref()),
+        Err(error) => report(PROGRAM, error.as_ref()),
     }
 }
 
@@ -98,7 +95,6 @@ async fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Render(render) => render.run().map(|()| ExitCode::SUCCESS),
         Command::Plan(plan) => Box::pin(plan.run()).await,
         Command::Explain(explain) => explain.run().await.map(|()| ExitCode::SUCCESS),
-        Command::Approve(approve) => approve.run().await,
         Command::Stop(stop) => stop.run().await,
         Command::Resume(resume) => resume.run().await,
         Command::Cleanup(cleanup) => cleanup.run().await,
@@ -106,140 +102,19 @@ async fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Version(version) => version.run().await.map(|()| ExitCode::SUCCESS),
         Command::Completion(completion) => completion.run().map(|()| ExitCode::SUCCESS),
         Command::ValuesSchema(schema) => schema.run().map(|()| ExitCode::SUCCESS),
-        Command::Reference => write_out(&reference::markdown()).map(|()| ExitCode::SUCCESS),
-    }
-}
-
-/// How something is printed.
-#[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Output {
-    /// For people.
-    #[default]
-    Text,
-    /// For programs.
-    Json,
-    /// The same as YAML.
-    Yaml,
-}
-
-impl Output {
-    /// The value, as text or as a document.
-    fn show<T: serde::Serialize>(
-        self,
-        value: &T,
-        text: impl Fn(&T) -> String,
-    ) -> Result<String, Failure> {
-        match self {
-            Self::Text => Ok(text(value)),
-            Self::Json => json(value),
-            Self::Yaml => {
-                let seen = |letter: char| letter == '\n' || !display::is_hidden(letter);
-                match yaml::try_emit(&serde_json::to_value(value)?) {
-                    Ok(document) if document.chars().all(seen) => Ok(document),
-                    // JSON is YAML too, and can escape everything.
-                    _ => json(value),
-                }
-            }
+        Command::Reference => {
+            write_out(&reference::markdown(CommandLine::command())).map(|()| ExitCode::SUCCESS)
         }
     }
-}
-
-fn json<T: serde::Serialize>(value: &T) -> Result<String, Failure> {
-    let document = serde_json::to_string_pretty(value)?;
-    Ok(format!("{}\n", display::json(&document)))
-}
-
-/// Prints to a person: whatever others wrote into it, a line is a line and a terminal is not told anything.
-fn print(text: &str) -> Result<(), Failure> {
-    write_out(&display::block(text))
-}
-
-/// Says on standard error what went wrong: one finding a line. What follows the first line is indented, so that nothing that others
-/// wrote passes for words of the program.
-fn complain(text: &str) {
-    eprintln!("{}", findings(text));
-}
-
-fn findings(text: &str) -> String {
-    let lines = text.lines().filter(|line| !line.trim().is_empty());
-    let lines = lines.map(|line| display::line(line.trim_end(), display::LINE));
-    lines.collect::<Vec<_>>().join("\n  ")
-}
-
-/// Writes a document to standard output as it is; a reader that has seen enough is not an error.
-fn write_out(text: &str) -> Result<(), Failure> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
-/// Prints an error with its causes, each once.
-fn report(error: &(dyn Error + 'static)) -> ExitCode {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        cause = error.source();
-    }
-    complain(&format!("flashjob-operator: {text}"));
-    ExitCode::FAILURE
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
         CommandLine::command().debug_assert();
-    }
-
-    #[test]
-    fn json_for_a_terminal_holds_nothing_that_a_terminal_acts_upon_and_means_the_same() {
-        let value = serde_json::json!({"version": "1\u{9b}2J\u{1b}[2J\u{202e}"});
-        let text = Output::Json.show(&value, |_| String::new()).unwrap();
-        assert!(
-            !text
-                .chars()
-                .any(|letter| letter != '\n' && display::is_hidden(letter)),
-            "{text:?}"
-        );
-        assert_eq!(
-            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
-            value
-        );
-    }
-
-    #[rstest::rstest]
-    #[case::json(Output::Json)]
-    #[case::yaml(Output::Yaml)]
-    fn a_document_for_a_terminal_means_the_same_in_either_form(#[case] output: Output) {
-        for value in [
-            serde_json::json!({"list": [1, "2", null], "text": "a\nb"}),
-            serde_json::json!({"version": "1\u{9b}2J\u{202e}"}),
-        ] {
-            let text = output.show(&value, |_| String::new()).unwrap();
-            assert!(
-                text.chars()
-                    .all(|letter| letter == '\n' || !display::is_hidden(letter)),
-                "{text:?}"
-            );
-            assert_eq!(yaml::parse(&text).unwrap(), value, "{text}");
-        }
-    }
-
-    #[test]
-    fn findings_have_a_line_each_and_none_passes_for_the_first() {
-        assert_eq!(
-            findings("refused: a;\nflashjob-operator: b\u{1b}[2J\n\n"),
-            "refused: a;\n  flashjob-operator: b\\u{1b}[2J"
-        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::{
         suspend_class,
     },
     flashjob::spec::job::Job,
+    names::SUSPEND_MANAGER,
 };
 
 /// How long one request may take.
@@ -184,7 +185,7 @@ fn outcome(before: &DynamicObject, now: &DynamicObject, suspension: Suspension) 
         some => some.join(" and "),
     };
     let overruled = || {
-        let managers = other_holders(before);
+        let managers = other_holders(before, SUSPEND_MANAGER);
         if managers.is_empty() {
             String::new()
         } else {
@@ -200,7 +201,7 @@ fn outcome(before: &DynamicObject, now: &DynamicObject, suspension: Suspension) 
         (Suspension::Overrule, true, false) => format!("resumed{}", overruled()),
         (Suspension::Release | Suspension::Overrule, _, true) => format!(
             "stays suspended by {}; let it go on with: flashjob-operator resume {name} --force",
-            by(other_holders(now))
+            by(other_holders(now, SUSPEND_MANAGER))
         ),
     }
 }
@@ -248,7 +249,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::names::SUSPEND_MANAGER;
 
     fn class(suspend: &Value, managers: &[&str]) -> DynamicObject {
         let managers: Vec<Value> = managers

@@ -6,7 +6,7 @@ use hyper_util::rt::TokioExecutor;
 use kube::{
     Client, Config,
     client::{ClientBuilder, ConfigExt},
-    config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
+    config::{AuthInfo, KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
 use tower::{BoxError, ServiceBuilder};
 
@@ -30,6 +30,9 @@ pub enum ClientError {
     /// The kubeconfig, or the context of it, that was named cannot be used.
     #[error("cannot use {0}")]
     Kubeconfig(String, #[source] Box<KubeconfigError>),
+    /// The kubeconfig has no user of the name that was given: kube would go on as nobody.
+    #[error("cannot use {0}: there is no user of that name")]
+    NoUser(String),
     /// The configuration names a proxy, which the writing client does not speak to.
     #[error(
         "the kubeconfig names a proxy ({0}), which is not supported: connect to the API server directly"
@@ -47,11 +50,63 @@ pub struct Target {
     pub kubeconfig: Option<PathBuf>,
     /// The context of it. None: its current one.
     pub context: Option<String>,
+    /// The cluster of it. None: that of the context.
+    pub cluster: Option<String>,
+    /// The user of it. None: that of the context.
+    pub user: Option<String>,
+    /// Who somebody is instead of that user.
+    pub identity: Identity,
+}
+
+/// Who somebody is, beside what the kubeconfig says.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// A token, which takes the place of all other credentials.
+    pub token: Option<String>,
+    /// The user that is impersonated.
+    pub impersonated: Option<String>,
+    /// The groups that are impersonated.
+    pub groups: Vec<String>,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Identity")
+            .field("impersonated", &self.impersonated)
+            .field("groups", &self.groups)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Identity {
+    fn assume(&self, known: &mut AuthInfo) {
+        if let Some(token) = &self.token {
+            // A client certificate would go before a token.
+            *known = AuthInfo {
+                token: Some(token.clone().into()),
+                ..AuthInfo::default()
+            };
+        }
+        if let Some(user) = &self.impersonated {
+            known.impersonate = Some(user.clone());
+        }
+        if !self.groups.is_empty() {
+            known.impersonate_groups = Some(self.groups.clone());
+        }
+    }
 }
 
 impl Target {
     async fn config(&self) -> Result<Config, ClientError> {
-        if *self == Self::default() {
+        let mut config = self.stored().await?;
+        self.identity.assume(&mut config.auth_info);
+        Ok(config)
+    }
+
+    /// As the kubeconfig, or the Pod, has it.
+    async fn stored(&self) -> Result<Config, ClientError> {
+        let named = [&self.context, &self.cluster, &self.user];
+        if self.kubeconfig.is_none() && named.iter().all(|name| name.is_none()) {
             let config = Config::infer().await;
             return config.map_err(|error| ClientError::Config(Box::new(error)));
         }
@@ -62,20 +117,36 @@ impl Target {
         };
         let options = KubeConfigOptions {
             context: self.context.clone(),
-            ..KubeConfigOptions::default()
+            cluster: self.cluster.clone(),
+            user: self.user.clone(),
         };
-        let config = Config::from_custom_kubeconfig(kubeconfig.map_err(unusable)?, &options).await;
+        let kubeconfig = kubeconfig.map_err(unusable)?;
+        let mut users = kubeconfig.auth_infos.iter();
+        if let Some(user) = &self.user
+            && !users.any(|known| known.name == *user)
+        {
+            return Err(ClientError::NoUser(self.words()));
+        }
+        let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
         config.map_err(unusable)
     }
 
     fn words(&self) -> String {
-        let context = self.context.as_ref();
-        let context = context.map(|name| format!("context {name} of "));
+        let named = [
+            ("context", &self.context),
+            ("cluster", &self.cluster),
+            ("user", &self.user),
+        ];
+        let named: Vec<_> = named
+            .into_iter()
+            .filter_map(|(kind, name)| Some(format!("{kind} {}", name.as_ref()?)))
+            .collect();
+        let of = if named.is_empty() { "" } else { " of " };
         let file = self.kubeconfig.as_ref();
         let file = file.map(|path| format!(" {}", path.display()));
         format!(
-            "{}the kubeconfig{}",
-            context.unwrap_or_default(),
+            "{}{of}the kubeconfig{}",
+            named.join(" and "),
             file.unwrap_or_default()
         )
     }
@@ -164,4 +235,48 @@ fn direct(config: &Config, fence: Option<FenceLayer>) -> kube::Result<Client> {
         .map_err(Into::<BoxError>::into)
         .service(connection);
     Ok(Client::new(service, config.default_namespace.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_takes_the_place_of_all_credentials_and_impersonation_is_added() {
+        let mut known = AuthInfo {
+            client_certificate: Some("cert".into()),
+            impersonate: Some("old".into()),
+            ..AuthInfo::default()
+        };
+        let identity = Identity {
+            impersonated: Some("jane".into()),
+            groups: vec!["flashers".into()],
+            ..Identity::default()
+        };
+        identity.assume(&mut known);
+        assert_eq!(known.client_certificate.as_deref(), Some("cert"));
+        assert_eq!(known.impersonate.as_deref(), Some("jane"));
+        assert_eq!(known.impersonate_groups, Some(vec!["flashers".into()]));
+        let identity = Identity {
+            token: Some("secret".into()),
+            ..Identity::default()
+        };
+        identity.assume(&mut known);
+        assert!(known.client_certificate.is_none() && known.token.is_some());
+        assert!(!format!("{identity:?}").contains("secret"));
+    }
+
+    #[test]
+    fn what_was_named_of_the_kubeconfig_is_named_in_its_refusal() {
+        let target = Target {
+            kubeconfig: Some("/etc/k".into()),
+            context: Some("lab".into()),
+            user: Some("jane".into()),
+            ..Target::default()
+        };
+        assert_eq!(
+            target.words(),
+            "context lab and user jane of the kubeconfig /etc/k"
+        );
+    }
 }

@@ -9,7 +9,6 @@
 //!                                              └─ others.rs, review.rs
 //! ```
 
-mod approve;
 mod client;
 pub mod clock;
 mod election;
@@ -28,8 +27,7 @@ mod suspend;
 pub mod watch;
 mod write;
 
-pub use approve::approve_step;
-pub use client::{ClientError, Clients, Target};
+pub use client::{ClientError, Clients, Identity, Target};
 pub use election::{Election, Leadership, Lost};
 pub use error::{ApiError, ErrorKind};
 pub use events::{Events, Fact};

@@ -92,20 +92,20 @@ pub async fn suspend_class(
 fn is_last_field(class: &DynamicObject) -> bool {
     let spec = class.data["spec"].as_object();
     let alone = spec.is_some_and(|spec| spec.keys().all(|field| field == "suspend"));
-    alone && other_holders(class).is_empty()
+    alone && other_holders(class, names::SUSPEND_MANAGER).is_empty()
 }
 
-/// Field managers but our own that have set `spec.suspend`, sorted.
+/// Field managers but this one that have set `spec.suspend` of a class or a job, sorted.
 #[must_use]
-pub fn other_holders(class: &DynamicObject) -> Vec<&str> {
-    let entries = class.metadata.managed_fields.iter().flatten();
+pub fn other_holders<'a>(of: &'a DynamicObject, own: &str) -> Vec<&'a str> {
+    let entries = of.metadata.managed_fields.iter().flatten();
     let mut managers: Vec<&str> = entries
         .filter(|entry| {
             let fields = entry.fields_v1.as_ref();
             fields.is_some_and(|fields| fields.0.pointer("/f:spec/f:suspend").is_some())
         })
         .filter_map(|entry| entry.manager.as_deref())
-        .filter(|manager| *manager != names::SUSPEND_MANAGER)
+        .filter(|manager| *manager != own)
         .collect();
     managers.sort_unstable();
     managers.dedup();

@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::asking::Asking;
-use testbed::{Outcome, Params, Space, job::job, seconds};
+use testbed::{Asking, Outcome, Params, Space, job::job, seconds};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn explain_says_what_is_in_flight_what_waits_and_what_failed_and_writes_nothing() {
@@ -189,6 +188,7 @@ async fn plan_foretells_order_refusals_and_bounds_by_its_exit_code_too_and_write
         account: String::new(),
         kubeconfig: "/nonexistent".into(),
         credential: String::new(),
+        program: "flashjob-operator",
     };
     assert_eq!(nowhere.plan(&["-f", path]).1, 3);
     job_of(&uuids, &json!({}));

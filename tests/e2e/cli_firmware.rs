@@ -5,9 +5,7 @@ use std::{io::Write as _, net::SocketAddr};
 use axum::{Router, http::Uri, response::IntoResponse as _};
 use serde_json::{Value, json};
 
-use testbed::{Params, Space, job::job};
-
-use super::asking::Asking;
+use testbed::{Asking, Params, Space, job::job};
 
 /// An image index for these kinds of device.
 fn index(kinds: &[&str]) -> String {

@@ -7,8 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::asking::Asking;
-use testbed::{Fleet, Params, Space, job::job, seconds};
+use testbed::{Asking, Fleet, Params, Space, job::job, seconds};
 
 /// The parts that could not be seen, sorted.
 fn not_seen(foretold: &Value) -> Vec<&str> {

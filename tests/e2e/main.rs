@@ -12,7 +12,6 @@ mod admission;
 mod adoption;
 mod api;
 mod api_nulls;
-mod asking;
 mod bad_input;
 mod chaos;
 mod cli_explain;

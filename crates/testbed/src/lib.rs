@@ -13,6 +13,7 @@
 //! ```
 
 pub mod ask;
+mod asking;
 pub mod audit;
 pub mod auditor;
 pub mod control_plane;
@@ -30,6 +31,7 @@ pub mod supervised;
 
 use std::time::Duration;
 
+pub use asking::Asking;
 pub use control_plane::ControlPlane;
 pub use fleet::{Fleet, Outcome, Params};
 pub use operator::Operator;

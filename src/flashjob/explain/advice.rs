@@ -51,9 +51,9 @@ impl About<'_> {
         name(self.class.unwrap_or_default(), "CLASS")
     }
 
-    fn patch(&self, spec: &str) -> String {
+    fn plugin(&self, subcommand: &str) -> String {
         format!(
-            "kubectl patch flashjob {} -n {} --type=merge -p '{{\"spec\":{{{spec}}}}}'",
+            "kubectl flashjob {subcommand} {} -n {}",
             self.job, self.namespace
         )
     }
@@ -84,9 +84,9 @@ fn of_reason(reason: Reason, about: &About<'_>) -> Option<Advice> {
     Some(match reason {
         Reason::AwaitingApproval | Reason::ApprovalForOtherRound => advice(
             "to approve the step",
-            format!("flashjob-operator approve {} -n {namespace}", about.job),
+            about.plugin("approve"),
         ),
-        Reason::Suspended => advice("to let it go on", about.patch("\"suspend\":false")),
+        Reason::Suspended => advice("to let it go on", about.plugin("resume")),
         Reason::ClassSuspended => advice(
             "for an administrator, to let all jobs of the class go on",
             format!("flashjob-operator resume {}", about.class()),
@@ -124,7 +124,7 @@ fn of_reason(reason: Reason, about: &About<'_>) -> Option<Advice> {
         | Reason::MaxFailedDevicesExceeded
         | Reason::Expired => advice(
             "to flash those again that failed or never started",
-            about.patch("\"rerun\":{\"id\":\"ANY-NEW-TEXT\",\"devices\":\"Failed\"}"),
+            about.plugin("retry"),
         ),
         Reason::DeviceNotFound | Reason::DeviceInvalid | Reason::NotSeen => advice(
             "to see what Akri has discovered",

@@ -318,7 +318,7 @@ fn after_step(step: &StepStatus, job: &str, namespace: &str) -> Group {
         StepState::AwaitingApproval => group(
             Reason::AwaitingApproval,
             format!(
-                "step {title} waits for somebody to approve it: flashjob-operator approve {job} -n {namespace}"
+                "step {title} waits for somebody to approve it: kubectl flashjob approve {job} -n {namespace}"
             ),
         ),
         StepState::Running => group(

@@ -19,13 +19,13 @@ use crate::api::{
 };
 use crate::flashjob::spec::job::Job;
 
-pub(crate) use self::text::{heading, line, span};
+pub(crate) use self::text::{heading, line};
 pub use self::{
     advice::Advice,
     device::{DeviceExplanation, Present, device},
     group::Group,
     next::Next,
-    text::{device_text, job_text},
+    text::{device_text, job_text, span},
 };
 
 /// Most devices of one list that are named one by one.

@@ -254,7 +254,8 @@ fn moment(at: Timestamp, now: Timestamp) -> String {
 }
 
 /// Seconds in the two largest units that they have.
-pub(crate) fn span(seconds: i64) -> String {
+#[must_use]
+pub fn span(seconds: i64) -> String {
     let units = [("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)];
     let mut rest = seconds.max(0);
     let mut parts = Vec::new();

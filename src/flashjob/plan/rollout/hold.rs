@@ -33,7 +33,7 @@ impl Hold {
     #[must_use]
     pub fn suspended(job: &Job) -> Self {
         let message = format!(
-            "suspended by spec.suspend; go on with: kubectl patch flashjob {} -n {} --type=merge -p '{{\"spec\":{{\"suspend\":false}}}}'",
+            "suspended by spec.suspend; go on with: kubectl flashjob resume {} -n {}",
             job.name, job.namespace
         );
         Self::new(Reason::Suspended, message, None)
@@ -73,7 +73,7 @@ impl Hold {
         match (state, ends_at) {
             (StepState::AwaitingApproval, _) => {
                 let message = format!(
-                    "step {title} is done, {} of {} devices failed; approve it with: flashjob-operator approve {} -n {} --step {}",
+                    "step {title} is done, {} of {} devices failed; approve it with: kubectl flashjob approve {} -n {} --step {}",
                     step.failed, step.devices, job.name, job.namespace, step.id
                 );
                 Self::new(Reason::AwaitingApproval, message, None)

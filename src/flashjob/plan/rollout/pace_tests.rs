@@ -139,7 +139,7 @@ fn a_step_that_waits_for_approval_says_how_to_give_it() {
     assert_eq!(reason(status), "AwaitingApproval");
     let message = status.message.as_deref().unwrap();
     assert!(
-        message.ends_with("flashjob-operator approve lamps -n lab --step 1.1"),
+        message.ends_with("kubectl flashjob approve lamps -n lab --step 1.1"),
         "{message}"
     );
     assert!(message.contains("1.1 (canary)"), "{message}");
@@ -304,9 +304,7 @@ fn a_suspended_job_starts_nothing_uninstalls_what_is_reserved_and_ends_what_flas
         (true, "Suspended".to_owned())
     );
     let message = scene.job.status.message.as_deref().unwrap();
-    assert!(message.ends_with(
-        "kubectl patch flashjob lamps -n lab --type=merge -p '{\"spec\":{\"suspend\":false}}'"
-    ));
+    assert!(message.ends_with("kubectl flashjob resume lamps -n lab"));
     scene.edit(|spec| spec.suspend = None);
     settle(&mut scene, 6);
     assert!(!condition(&scene, ConditionType::Suspended).0);

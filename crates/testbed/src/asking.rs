@@ -4,14 +4,20 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use testbed::{Space, control_plane::answer};
+use super::{Space, control_plane::answer, paths::program};
 
 /// Runs the program with a token of its own; what it printed, and the id of that token in the audit log.
 pub struct Asking<'a> {
+    /// Where.
     pub space: &'a Space,
+    /// Name of the person's ServiceAccount.
     pub account: String,
+    /// Kubeconfig with the token.
     pub kubeconfig: std::path::PathBuf,
+    /// Id of the token in the audit log.
     pub credential: String,
+    /// The program.
+    pub program: &'static str,
 }
 
 impl<'a> Asking<'a> {
@@ -43,7 +49,14 @@ impl<'a> Asking<'a> {
         asking
     }
 
-    fn of_no_rights(space: &'a Space, account: &str) -> Self {
+    /// The same person, at another program.
+    #[must_use]
+    pub fn at(self, program: &'static str) -> Self {
+        Self { program, ..self }
+    }
+
+    /// As a person without rights.
+    pub fn of_no_rights(space: &'a Space, account: &str) -> Self {
         let plane = space.control_plane;
         // Its chart brings the roles.
         plane.operator_kubeconfig();
@@ -55,6 +68,7 @@ impl<'a> Asking<'a> {
             account: account.to_owned(),
             kubeconfig,
             credential,
+            program: "flashjob-operator",
         }
     }
 
@@ -73,7 +87,7 @@ impl<'a> Asking<'a> {
 
     /// The program with these arguments, in that person's namespace.
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_flashjob-operator"));
+        let mut command = Command::new(program(self.program));
         command
             .env("KUBECONFIG", &self.kubeconfig)
             .args(arguments)
@@ -99,6 +113,20 @@ impl<'a> Asking<'a> {
             Value::String(String::from_utf8_lossy(&output.stderr).into_owned())
         });
         (said, output.status.code().unwrap())
+    }
+
+    /// What it printed, what it complained of, and its exit code; of a program that takes the namespace before its subcommand.
+    pub fn run(&self, arguments: &[&str]) -> (String, String, i32) {
+        let output = Command::new(program(self.program))
+            .env("KUBECONFIG", &self.kubeconfig)
+            .args(["-n", &self.space.name])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let code = output.status.code().unwrap();
+        (text(&output.stdout), text(&output.stderr), code)
     }
 
     /// What the program printed, whatever its exit code.

@@ -1,73 +1,27 @@
-//! `flashjob-operator approve`: lets a rollout go on after a step that somebody has to look at. Run by a person, with that
-//! person's rights.
+//! The approval of a step of a rollout that somebody has to look at. Pure.
 
-use std::{process::ExitCode, time::Duration};
-
-use super::{Failure, connection::Connection, job::find_job, print};
-use crate::{
+use flashjob_operator::{
     api::{FlashJobStatus, StepState},
-    cluster::{Reader, approve_step},
     flashjob::{
         plan::rollout::steps::title,
         spec::step_state::{parse_id, state_of},
     },
 };
 
-/// How long one request may take.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Options of `approve`.
-#[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  \
-    flashjob-operator approve my-job -n demo\n  \
-    flashjob-operator approve my-job -n demo --step 1.2\n\n\
-    Rights: get and patch flashjobs in the namespace; the ClusterRole flashjob-editor gives them.\n\n\
-    Exit codes: 0 approved, 1 nothing waits for approval or something failed.")]
-pub struct Approve {
-    /// Name of the FlashJob.
-    #[arg(value_name = "JOB")]
-    job: String,
-
-    #[command(flatten)]
-    connection: Connection,
-
-    /// Namespace. Unset: that of the kubeconfig's context.
-    #[arg(long, short)]
-    namespace: Option<String>,
-
-    /// ROUND.STEP to approve, with the steps before it, as status.step.id shows it. It may be a later step of the round in
-    /// progress. Unset: the step that waits.
-    #[arg(long, value_name = "ROUND.STEP")]
-    step: Option<String>,
-}
-
 /// What is to be approved, and what is said of it.
 #[derive(Debug, PartialEq, Eq)]
-struct Approval {
-    step: String,
-    note: String,
-}
-
-impl Approve {
-    /// Approves the step.
-    ///
-    /// # Errors
-    /// When nothing waits for approval, or the cluster refuses.
-    pub async fn run(&self) -> Result<ExitCode, Failure> {
-        let clients = self.connection.writing(PATIENCE).await?;
-        let namespace = clients.namespace(self.namespace.as_deref()).to_owned();
-        let name = &self.job;
-        let job = find_job(&Reader::new(clients.read, PATIENCE), &namespace, name).await?;
-        let approval = decide(&job.status, self.step.as_deref())?;
-        let of = (namespace.as_str(), name.as_str(), job.uid.as_str());
-        approve_step(&clients.write, of, &approval.step).await?;
-        print(&format!("{namespace}/{name}: {}\n", approval.note))?;
-        Ok(ExitCode::SUCCESS)
-    }
+pub struct Approval {
+    /// `ROUND.STEP`.
+    pub step: String,
+    /// What is said of it.
+    pub note: String,
 }
 
 /// What may be approved of this job.
-fn decide(status: &FlashJobStatus, wanted: Option<&str>) -> Result<Approval, String> {
+///
+/// # Errors
+/// Why nothing is.
+pub fn decide(status: &FlashJobStatus, wanted: Option<&str>) -> Result<Approval, String> {
     let Some(step) = &status.step else {
         return Err("nothing waits for approval: the job has no step in progress".to_owned());
     };
@@ -130,10 +84,10 @@ fn decide(status: &FlashJobStatus, wanted: Option<&str>) -> Result<Approval, Str
 
 #[cfg(test)]
 mod tests {
+    use flashjob_operator::api::StepStatus;
     use rstest::rstest;
 
     use super::*;
-    use crate::api::StepStatus;
 
     fn status(state: &str) -> FlashJobStatus {
         let step = StepStatus {

@@ -1,0 +1,13 @@
+//! The cluster as the person sees it: the only room that makes clients and sends requests.
+
+mod connection;
+mod fleet;
+mod log;
+mod right;
+mod watch;
+mod write;
+
+pub use connection::{Cluster, Connection};
+pub use fleet::{Fleet, Unseen};
+pub use right::missing_right;
+pub use watch::{Seen, watch_job};

@@ -1,0 +1,231 @@
+//! The command line: what every subcommand is told, which one runs, and what the program ends with.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use flashjob_operator::cli::terminal::{Failure, complain, words};
+
+use crate::{
+    cluster::{Connection, missing_right},
+    commands::{
+        approve, complete, completion, device, devices, get, list, reference, releases, rerun,
+        status, suspend, version,
+    },
+    show::ColorChoice,
+};
+
+/// The program as people call it.
+pub const PROGRAM: &str = "kubectl flashjob";
+
+/// See FlashJobs and steer them: which devices are flashed, which failed and why, and what comes next.
+#[derive(Parser, Debug)]
+#[command(
+    name = "kubectl-flashjob",
+    bin_name = PROGRAM,
+    version,
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a person is waited for, 124 the time is over.\n\n\
+        Whatever is asked of the cluster is asked with the rights of the person that the kubeconfig names."
+)]
+pub struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What every subcommand is told.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Common {
+    #[command(flatten)]
+    pub connection: Connection,
+
+    /// Colours: auto has them on a terminal, unless NO_COLOR is set.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = false
+    )]
+    pub color: ColorChoice,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// List FlashJobs: where each stands, how far it is, and what failed.
+    List(list::List),
+    /// Show a FlashJob as a tree: its step, failures by reason, devices in flight with their Pods, and what comes next.
+    Get(get::Get),
+    /// Wait until a FlashJob ends, with a line for each change; made for CI.
+    Status(status::Status),
+    /// Approve a step of a rollout that waits for somebody to look at it.
+    Approve(approve::Approve),
+    /// Start nothing new of a FlashJob; what is in flight ends.
+    Suspend(suspend::Suspend),
+    /// Let a FlashJob go on that was suspended.
+    Resume(suspend::Resume),
+    /// Flash those devices of a FlashJob again that failed or never started.
+    Retry(rerun::Retry),
+    /// Flash all devices of a FlashJob again, in a new round.
+    Rerun(rerun::Rerun),
+    /// Suspend a FlashJob and say what is in flight, or end that, too.
+    Abort(suspend::Abort),
+    /// List devices: what each runs, which FlashJob is busy with it, and how its last flash ended.
+    Devices(devices::Devices),
+    /// Print the log of a device's flash.
+    Logs(device::Logs),
+    /// Show what FlashJobs and Helm's records tell of a device: verdicts and attempts.
+    History(device::HistoryOf),
+    /// List the Helm releases of devices: those in flight, and those that failed.
+    Releases(releases::Releases),
+    /// Print the versions of this program and of the cluster.
+    Version(version::Version),
+    /// Print a script by which a shell, or kubectl itself, completes this command line.
+    Completion(completion::Completion),
+    /// Print what may follow these words.
+    #[command(name = "__complete", hide = true)]
+    Complete(complete::Complete),
+    /// Print this command line as Markdown.
+    #[command(hide = true)]
+    Reference,
+}
+
+/// What the program ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// All was done.
+    Done,
+    /// Something failed, or the FlashJob did.
+    Failed,
+    /// The command line cannot be carried out.
+    Usage,
+    /// A person is waited for.
+    Waits,
+    /// The time is over.
+    TimedOut,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Waits => 3,
+            // As of timeout(1).
+            Exit::TimedOut => 124,
+        })
+    }
+}
+
+/// The command line cannot be carried out, for this reason.
+#[derive(thiserror::Error, Debug)]
+#[error("{0}")]
+pub struct Misused(pub String);
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return report(&error.into()).into(),
+    };
+    let exit = runtime.block_on(dispatch(line));
+    exit.unwrap_or_else(|error| report(&error)).into()
+}
+
+async fn dispatch(line: CommandLine) -> Result<Exit, Failure> {
+    let common = &line.common;
+    match line.command {
+        Command::List(list) => list.run(common).await,
+        Command::Get(get) => get.run(common).await,
+        Command::Status(status) => status.run(common).await,
+        Command::Approve(approve) => approve.run(common).await,
+        Command::Suspend(suspend) => suspend.run(common).await,
+        Command::Resume(resume) => resume.run(common).await,
+        Command::Retry(retry) => retry.run(common).await,
+        Command::Rerun(rerun) => rerun.run(common).await,
+        Command::Abort(abort) => abort.run(common).await,
+        Command::Devices(devices) => devices.run(common).await,
+        Command::Logs(logs) => logs.run(common).await,
+        Command::History(history) => history.run(common).await,
+        Command::Releases(releases) => releases.run(common).await,
+        Command::Version(version) => version.run(common).await,
+        Command::Completion(completion) => completion.run(CommandLine::command()),
+        Command::Complete(complete) => complete.run(CommandLine::command(), common).await,
+        Command::Reference => reference::run(CommandLine::command()),
+    }
+}
+
+/// Says what went wrong, which right is missing where one is, and what to do.
+fn report(error: &Failure) -> Exit {
+    let mut text = format!("{PROGRAM}: {}", words(error.as_ref()));
+    if let Some(right) = missing_right(error.as_ref()) {
+        text = format!("{text}\n{right}");
+    }
+    complain(&text);
+    if error.is::<Misused>() {
+        Exit::Usage
+    } else {
+        Exit::Failed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[rstest]
+    #[case::before_the_subcommand(&["-n", "lab", "list"])]
+    #[case::after_it(&["list", "-n", "lab"])]
+    fn the_options_of_kubectl_stand_anywhere(#[case] words: &[&str]) {
+        let line = CommandLine::try_parse_from([&["kubectl-flashjob"], words].concat()).unwrap();
+        assert_eq!(line.common.connection.namespace.as_deref(), Some("lab"));
+    }
+
+    #[test]
+    fn every_option_of_kubectl_is_taken() {
+        let words = "kubectl-flashjob list --kubeconfig f --context a --cluster b --user c --as d --as-group e --as-group f \
+                     --token g --request-timeout 5s -n lab --color never";
+        let parsed = CommandLine::try_parse_from(words.split_whitespace());
+        assert!(parsed.is_ok(), "{}", parsed.unwrap_err());
+    }
+
+    #[test]
+    fn a_group_is_impersonated_with_a_user_alone() {
+        let words = ["kubectl-flashjob", "list", "--as-group", "flashers"];
+        let refused = CommandLine::try_parse_from(words).unwrap_err().to_string();
+        assert!(refused.contains("--as <USER>"), "{refused}");
+    }
+
+    #[test]
+    fn usage_speaks_of_kubectl() {
+        let refused = CommandLine::try_parse_from(["kubectl-flashjob", "get"]).unwrap_err();
+        let text = refused.to_string();
+        assert!(text.contains("Usage: kubectl flashjob get"), "{text}");
+        assert_eq!(refused.exit_code(), 2);
+    }
+
+    #[test]
+    fn every_subcommand_says_what_it_is_for_and_which_rights_it_needs() {
+        for command in CommandLine::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string);
+            let says = help.is_some_and(|help| help.contains("Rights: "));
+            assert!(
+                command.is_hide_set() || (says && command.get_about().is_some()),
+                "{} does not",
+                command.get_name()
+            );
+        }
+    }
+}

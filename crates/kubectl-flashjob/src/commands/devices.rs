@@ -1,0 +1,172 @@
+//! `kubectl flashjob devices`.
+
+use std::collections::BTreeMap;
+
+use flashjob_operator::{
+    api::{DeviceSelector, PropertyOperator, PropertyRequirement},
+    cli::terminal::{Failure, complain, write_out},
+    cluster::clock::now,
+    device::Selector,
+};
+
+use super::output::Output;
+use crate::{
+    cluster::{Fleet, Unseen},
+    command_line::{Common, Exit, Misused, PROGRAM},
+    show::{Line, Screen, Tone},
+    view::{device, document::List},
+};
+
+/// What the list is called.
+const KIND: &str = "DeviceList";
+
+/// Options of `devices`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    kubectl flashjob devices -A\n  \
+    kubectl flashjob devices --device esp32s3 --version '<1.2.0'\n  \
+    kubectl flashjob devices -p SITE=roof -o uuid\n\n\
+    The filters are those of spec.deviceSelector.\n\n\
+    Rights: list instances.akri.sh in the namespace, with -A in the whole cluster; to say which job is busy with a device, list \
+    flashjobs. The ClusterRole flashjob-user gives both. What may not be read is said.")]
+pub struct Devices {
+    /// In all namespaces.
+    #[arg(long, short = 'A')]
+    all_namespaces: bool,
+
+    /// Devices of this type, their property DEVICE.
+    #[arg(long, value_name = "TYPE", help_heading = "Filters")]
+    device: Option<String>,
+
+    /// Devices that run this application, their property APPLICATION_TYPE.
+    #[arg(long, value_name = "TYPE", help_heading = "Filters")]
+    app: Option<String>,
+
+    /// Devices of this UUID; may be given several times.
+    #[arg(long, value_name = "UUID", help_heading = "Filters")]
+    uuid: Vec<String>,
+
+    /// Devices whose version lies in this range, such as '<1.2.0'.
+    #[arg(long, value_name = "RANGE", help_heading = "Filters")]
+    version: Option<String>,
+
+    /// Devices that this Akri Configuration found; may be given several times.
+    #[arg(long, value_name = "NAME", help_heading = "Filters")]
+    configuration: Vec<String>,
+
+    /// Devices with this property; may be given several times.
+    #[arg(long, short, value_name = "KEY=VALUE", help_heading = "Filters", value_parser = property)]
+    property: Vec<(String, String)>,
+
+    /// How it is printed.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Form,
+}
+
+/// How devices are printed.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Form {
+    /// For people.
+    #[default]
+    Text,
+    /// For people, with more in it.
+    Wide,
+    /// For programs.
+    Json,
+    /// The same as YAML.
+    Yaml,
+    /// Names of the Instances, as kubectl takes them.
+    Name,
+    /// UUIDs alone.
+    Uuid,
+}
+
+fn property(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+impl Devices {
+    /// Prints the devices.
+    ///
+    /// # Errors
+    /// When Instances cannot be read, or a filter cannot.
+    pub async fn run(&self, common: &Common) -> Result<Exit, Failure> {
+        let selector = self.selector()?;
+        let cluster = common.connection.connect().await?;
+        let scope = cluster.scope(self.all_namespaces);
+        let fleet = cluster.fleet(&scope).await?;
+        let Fleet {
+            instances,
+            inventory,
+            jobs,
+            unseen,
+        } = &fleet;
+        let known = (instances.as_slice(), inventory);
+        let rows = device::rows(known, jobs, selector.as_ref(), &self.uuid);
+        if let Some(Unseen(words)) = unseen {
+            complain(&format!("{PROGRAM}: {words}"));
+        }
+        let screen = Screen::of(common.color);
+        match self.output {
+            Form::Text | Form::Wide if rows.is_empty() => {
+                screen.print([self.none(&cluster.namespace)])?;
+            }
+            Form::Text | Form::Wide => {
+                let wide = self.output == Form::Wide;
+                screen.print(device::table(&rows, wide, now()))?;
+            }
+            Form::Json => drop(Output::Json.print(&List::of(KIND, rows), [])?),
+            Form::Yaml => drop(Output::Yaml.print(&List::of(KIND, rows), [])?),
+            Form::Name => {
+                let names = rows
+                    .iter()
+                    .map(|row| format!("instance.akri.sh/{}\n", row.instance));
+                write_out(&names.collect::<String>())?;
+            }
+            Form::Uuid => {
+                let uuids = rows.iter().map(|row| row.uuid.clone() + "\n");
+                write_out(&uuids.collect::<String>())?;
+            }
+        }
+        Ok(Exit::Done)
+    }
+
+    fn none(&self, namespace: &str) -> Line {
+        let words = if self.all_namespaces {
+            "There is no such device in the cluster.".to_owned()
+        } else {
+            format!(
+                "Namespace {namespace} has no such device. Look everywhere: {PROGRAM} devices -A"
+            )
+        };
+        Line::of(Tone::Plain, &words)
+    }
+
+    /// What the filters mean; none where there is none.
+    fn selector(&self) -> Result<Option<Selector>, Failure> {
+        let mut exact: BTreeMap<String, String> = self.property.iter().cloned().collect();
+        let named = [("DEVICE", &self.device), ("APPLICATION_TYPE", &self.app)];
+        for (property, value) in named {
+            if let Some(value) = value {
+                exact.insert(property.to_owned(), value.clone());
+            }
+        }
+        let version = self.version.as_ref().map(|range| PropertyRequirement {
+            property: "VERSION".to_owned(),
+            operator: PropertyOperator::VersionIn,
+            values: vec![range.clone()],
+        });
+        let selector = DeviceSelector {
+            configurations: self.configuration.clone(),
+            match_properties: exact,
+            match_expressions: version.into_iter().collect(),
+            ..DeviceSelector::default()
+        };
+        if selector == DeviceSelector::default() {
+            return Ok(None);
+        }
+        let parsed = Selector::parse(&selector);
+        Ok(Some(parsed.map_err(|error| Misused(error.to_string()))?))
+    }
+}

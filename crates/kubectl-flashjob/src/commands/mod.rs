@@ -1,0 +1,34 @@
+//! The subcommands, one file each.
+
+pub mod approve;
+pub mod complete;
+pub mod completion;
+pub mod device;
+pub mod devices;
+pub mod get;
+pub mod list;
+mod output;
+pub mod reference;
+pub mod releases;
+pub mod rerun;
+pub mod status;
+mod steered;
+pub mod suspend;
+pub mod version;
+
+use flashjob_operator::{
+    api::{ConditionType, Reason, conditions::holds},
+    flashjob::spec::job::Job,
+};
+
+/// The subcommand that helps a job that waits for a person.
+fn next_for_a_person(job: &Job) -> &'static str {
+    let status = &job.status;
+    if status.is_for(Reason::AwaitingApproval) {
+        "approve"
+    } else if holds(&status.conditions, ConditionType::Suspended) && job.suspended() {
+        "resume"
+    } else {
+        "get"
+    }
+}

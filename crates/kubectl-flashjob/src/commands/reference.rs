@@ -1,0 +1,100 @@
+//! `kubectl flashjob reference`: the command line and the documents as Markdown, for `docs/kubectl-flashjob.md`. Touches no cluster.
+
+use std::fmt::Write as _;
+
+use clap::Command;
+use flashjob_operator::cli::{
+    reference::markdown,
+    terminal::{Failure, write_out},
+};
+
+use super::version::Versions;
+use crate::{
+    command_line::Exit,
+    view::{
+        Summary, Tree,
+        device::DeviceRow,
+        document_fields,
+        release::{History, ReleaseRow},
+    },
+};
+
+/// Prints the page.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub fn run(command: Command) -> Result<Exit, Failure> {
+    write_out(&page(command))?;
+    Ok(Exit::Done)
+}
+
+fn page(command: Command) -> String {
+    let documents = [
+        (
+            "FlashJobSummaryList",
+            "list",
+            "items, each",
+            document_fields::<Summary>(),
+        ),
+        ("FlashJobTree", "get", "fields", document_fields::<Tree>()),
+        (
+            "DeviceList",
+            "devices",
+            "items, each",
+            document_fields::<DeviceRow>(),
+        ),
+        (
+            "DeviceHistory",
+            "history",
+            "fields",
+            document_fields::<History>(),
+        ),
+        (
+            "ReleaseList",
+            "releases",
+            "items, each",
+            document_fields::<ReleaseRow>(),
+        ),
+        (
+            "Version",
+            "version",
+            "fields",
+            document_fields::<Versions>(),
+        ),
+    ];
+    let mut page = markdown(command).replacen("# Command line", "# kubectl flashjob", 1);
+    page.push_str(
+        "\n## Documents\n\nWhat `-o json` and `-o yaml` print has `apiVersion: cli.flashjob.nbfc.io/v1alpha1` and a `kind`. A field \
+         that is there stays and keeps its meaning; new ones may come.\n",
+    );
+    for (kind, of, what, fields) in documents {
+        // Writing to a string does not fail.
+        let _ = write!(
+            page,
+            "\n### {kind}\n\nOf `kubectl flashjob {of} -o json`; {what}:\n\n{fields}"
+        );
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::command_line::CommandLine;
+
+    #[test]
+    fn the_page_names_every_subcommand_and_every_field() {
+        let page = page(CommandLine::command());
+        for words in [
+            "\n## kubectl flashjob status\n",
+            "### FlashJobTree",
+            "| `waitsForAPerson` | boolean |",
+            "| `failures[].devices[].endpoint` | string |",
+        ] {
+            assert!(page.contains(words), "{words} in\n{page}");
+        }
+        assert!(!page.contains("__complete"));
+    }
+}

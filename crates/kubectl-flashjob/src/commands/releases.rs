@@ -1,0 +1,57 @@
+//! `kubectl flashjob releases`.
+
+use flashjob_operator::{cli::terminal::Failure, cluster::clock::now};
+
+use super::output::Output;
+use crate::{
+    command_line::{Common, Exit},
+    show::{Line, Screen, Tone},
+    view::{
+        document::List,
+        release::{ReleaseRow, newest, table},
+    },
+};
+
+/// What the list is called.
+const KIND: &str = "ReleaseList";
+
+/// Options of `releases`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    kubectl flashjob releases\n  \
+    kubectl flashjob releases -o wide\n\n\
+    As `helm list`, with the device and the FlashJob of each release: devices in flight, and those that failed.\n\n\
+    Rights: list secrets in the namespace, in which Helm keeps its records; no role of the chart gives that.")]
+pub struct Releases {
+    /// How it is printed.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
+}
+
+impl Releases {
+    /// Prints the releases.
+    ///
+    /// # Errors
+    /// When the records cannot be read.
+    pub async fn run(&self, common: &Common) -> Result<Exit, Failure> {
+        let cluster = common.connection.connect().await?;
+        let records = cluster.releases().await?;
+        let rows = newest(records.iter().filter_map(ReleaseRow::of).collect());
+        let document = List::of(KIND, rows);
+        if self.output.print(&document, [])? {
+            return Ok(Exit::Done);
+        }
+        let screen = Screen::of(common.color);
+        if document.items.is_empty() {
+            let words = format!(
+                "Namespace {} has no release of a device.",
+                cluster.namespace
+            );
+            screen.print([Line::of(Tone::Plain, &words)])?;
+        } else {
+            let wide = self.output == Output::Wide;
+            screen.print(table(&document.items, wide, now()))?;
+        }
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,23 @@
+//! `kubectl flashjob`: shows FlashJobs and steers them, with the rights of the person who runs it.
+//!
+//! | room | for |
+//! |---|---|
+//! | `command_line` | the subcommands and the options that all of them have; exit codes |
+//! | `commands` | one file a subcommand: asks, shows, writes; decides nothing |
+//! | `cluster` | the only room that makes clients and sends requests |
+//! | `order` | what a person may order of a job, and what is said of it; pure |
+//! | `view` | what is shown of a job: made of what the operator's library says; pure |
+//! | `show` | lines, tables, colours and words for a terminal; pure |
+
+mod cluster;
+mod command_line;
+mod commands;
+mod order;
+mod show;
+mod view;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    command_line::main()
+}

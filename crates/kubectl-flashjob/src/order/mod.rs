@@ -1,0 +1,5 @@
+//! What a person may order of a job, what is written for it, and what is said of it. Pure.
+
+pub mod approve;
+pub mod rerun;
+pub mod suspend;

@@ -1,0 +1,20 @@
+//! What is shown of FlashJobs: values made of what the operator's library says, and their lines. Pure.
+
+pub mod device;
+pub mod document;
+mod fields;
+#[cfg(test)]
+pub mod fixtures;
+mod outlook;
+pub mod place;
+pub mod release;
+mod standing;
+mod summary;
+mod tree;
+mod tree_lines;
+
+pub use fields::document_fields;
+pub use standing::{Standing, standing};
+pub use summary::{Summary, table};
+pub use tree::Tree;
+pub use tree_lines::lines;

@@ -1,0 +1,59 @@
+//! How long the flashes of a job go on: as long as those took that have ended. Pure.
+
+use flashjob_operator::{
+    api::{DevicePhase, DeviceStatus, Phase},
+    flashjob::spec::job::Job,
+};
+
+/// Seconds that the flashes left over take, going by those that have ended. None where nothing is under way, or nothing has ended
+/// that it could be reckoned from. What a job waits for (soaks, approvals, windows) is not in it.
+pub fn seconds_left(job: &Job) -> Option<i64> {
+    let status = &job.status;
+    let running = status.phase.as_ref()? == &Phase::Running;
+    let slots = status.effective.as_ref()?.parallelism.max(1);
+    let counts = status.counts?;
+    let left = counts.selected - counts.succeeded - counts.failed - counts.skipped;
+    let taken: Vec<i64> = status.devices.iter().filter_map(taken).collect();
+    let ended = i64::try_from(taken.len()).ok()?;
+    if !running || left <= 0 || ended == 0 {
+        return None;
+    }
+    let mean = taken.iter().sum::<i64>() / ended;
+    let rounds = left.saturating_add(slots - 1) / slots;
+    Some(mean.saturating_mul(rounds)).filter(|seconds| *seconds > 0)
+}
+
+/// Seconds that a flash took.
+fn taken(device: &DeviceStatus) -> Option<i64> {
+    let flashed = device.is(DevicePhase::Succeeded) || device.is(DevicePhase::Failed);
+    let (start, end) = (
+        device.start_time.as_ref()?,
+        device.completion_time.as_ref()?,
+    );
+    let seconds = end.0.duration_since(start.0).as_secs();
+    (flashed && seconds >= 0).then_some(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::fixtures::rollout;
+
+    #[test]
+    fn what_is_left_takes_as_long_as_what_has_ended() {
+        // 112 devices, three at a time, a minute each.
+        assert_eq!(seconds_left(&rollout()), Some(38 * 60));
+    }
+
+    #[test]
+    fn nothing_is_foretold_where_nothing_has_ended_or_nothing_runs() {
+        let mut job = rollout();
+        job.status
+            .devices
+            .retain(|device| device.completion_time.is_none());
+        assert_eq!(seconds_left(&job), None);
+        let mut job = rollout();
+        job.status.phase = Some(Phase::InProgress.into());
+        assert_eq!(seconds_left(&job), None);
+    }
+}
