@@ -829,3 +829,56 @@ fn what_only_a_jobs_values_make_too_much_is_the_jobs_fault(
         }
     }
 }
+
+/// A chart that runs the text of a value.
+fn runs_text(chart: &mut Chart) {
+    chart.schema = None;
+    let text = "kind: ConfigMap\na: {{ tpl (.Values.podLabels.text | default \"\") . }}\n";
+    add_template(chart, "text.yaml", text);
+}
+
+/// Values of the administrator that `tpl` turns into the call of a function that only helm has.
+const OF_HELM: &str = "podLabels: {text: '{% raw %}{{ toToml .Values }}{% endraw %}'}";
+
+#[test]
+fn a_chart_that_only_helm_renders_with_the_administrators_values_is_left_to_helm_when_it_is_loaded()
+{
+    let flash_pod = flash_pod_allowing(&[Feature::Tpl], Some(OF_HELM), runs_text).unwrap();
+    assert!(!flash_pod.native());
+    let words = flash_pod.unsupported.unwrap();
+    for part in [
+        "values: /podLabels/text: function \"toToml\" is not supported",
+        "not a mistake in the chart",
+    ] {
+        assert!(words.contains(part), "{words}");
+    }
+    assert!(flash_pod_with(None, runs_text).unwrap().native());
+}
+
+#[test]
+fn helm_is_not_given_text_to_run_that_nobody_checked_unless_that_is_allowed() {
+    let refusal = flash_pod_with(Some(OF_HELM), runs_text).unwrap_err();
+    assert_eq!(refusal.reason, Reason::ChartInvalid);
+    for part in [
+        "templates/text.yaml:2: function \"tpl\"",
+        "--chart-allow=tpl",
+    ] {
+        assert!(refusal.message.contains(part), "{}", refusal.message);
+    }
+}
+
+#[test]
+fn a_job_whose_value_calls_a_function_of_helm_is_refused_by_name_when_it_is_tried() {
+    let flash_pod = flash_pod_with(None, runs_text).unwrap();
+    let values = json!({"podLabels": {"text": "{{ toToml .Values }}"}});
+    let blueprint = blueprint_of(&flash_pod, &values, None).unwrap();
+    let refusal = complete(&flash_pod, &blueprint).unwrap_err();
+    assert_eq!(refusal.reason, Reason::RenderFailed);
+    for part in [
+        "templates/text.yaml:2",
+        "function \"toToml\" is not supported",
+        "not a mistake in the chart",
+    ] {
+        assert!(refusal.message.contains(part), "{}", refusal.message);
+    }
+}
