@@ -49,11 +49,12 @@ fn flash_pod() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charts/flash-pod");
     let chart = Chart::load(&path).unwrap();
     let program = Program::compile(&chart).unwrap();
-    let user = json!({"externalIP": "192.0.2.1"});
-    let merged = values::coalesce(
-        chart.values.as_object().unwrap(),
-        user.as_object().unwrap().clone(),
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/charts/flash-pod/yes-and-no.yaml"
     );
+    let user = values::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let merged = values::coalesce(chart.values.as_object().unwrap(), user);
     let merged = Value::Object(merged);
     let bound = Duration::from_micros(350);
     least("flash-pod rendered", bound, 2_000, || {
