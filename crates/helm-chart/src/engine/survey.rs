@@ -62,7 +62,7 @@ impl<'a> Survey<'a> {
     /// Looks at all templates of the chart together, and at the texts that they may read. What they may read of values.
     pub(super) fn together(&mut self, chart: &Chart, templates: &[Arc<Template>]) -> Readers {
         let shown = check::shown(templates, |template| template.name == template.source.name);
-        let (readers, mut found) = texts::of_templates(templates);
+        let (readers, mut found) = texts::of_templates(templates, files::of_all(&chart.files));
         found.extend(shown);
         found.extend(files::of_one_base_name(templates, &chart.files));
         for (name, finding) in found {

@@ -56,10 +56,7 @@ pub(super) fn of_one_base_name(
         let twice = among.iter().find_map(|of| twice(files, *of));
         if let Some(base) = twice {
             let (line, _) = source.line_column(node.pos().offset);
-            let what = format!(
-                "a map of files is not supported where several are called {base:?}: helm takes one of them by chance; {NO_MISTAKE}"
-            );
-            found.push((source.name.clone(), Finding::new(line, what)));
+            found.push((source.name.clone(), Finding::new(line, by_chance(base))));
         }
     }
     found
@@ -81,7 +78,7 @@ fn selected(arguments: &[Expr]) -> Option<Files<'_>> {
 /// The files that an expression makes a map of.
 fn map(node: &Expr) -> Option<Files<'_>> {
     let (last, before) = names(node).split_last()?;
-    if !matches!(last.as_str(), "AsConfig" | "AsSecrets") {
+    if !is_map(last) {
         return None;
     }
     if before.last().is_some_and(|name| name == "Files") {
@@ -106,6 +103,22 @@ fn names(node: &Expr) -> &[SmolStr] {
         Expr::Field(_, names) | Expr::Variable(_, _, names) | Expr::Chain(_, _, names) => names,
         _ => &[],
     }
+}
+
+/// Whether a method makes a map of files.
+pub(super) fn is_map(name: &str) -> bool {
+    matches!(name, "AsConfig" | "AsSecrets")
+}
+
+pub(super) fn by_chance(base: &str) -> String {
+    format!(
+        "a map of files is not supported where several are called {base:?}: helm takes one of them by chance; {NO_MISTAKE}"
+    )
+}
+
+/// A base name that two of all files have.
+pub(super) fn of_all(files: &[File]) -> Option<&str> {
+    twice(files, Files::All)
 }
 
 /// A base name that two of the files have.

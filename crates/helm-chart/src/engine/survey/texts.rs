@@ -9,6 +9,7 @@ use base64::Engine as _;
 use gotmpl::parse::Expr;
 use serde_json::Value as Json;
 
+use super::files;
 use crate::engine::check::{self, Finding, Place, commands};
 use crate::engine::error::NO_MISTAKE;
 use crate::engine::functions;
@@ -46,6 +47,10 @@ pub(in crate::engine) struct Readers {
     globs: bool,
     /// Files of the chart are read.
     pub(super) opens: bool,
+    /// Maps are made of files.
+    maps: bool,
+    /// A base name that several of the chart's files have.
+    twice: Option<String>,
     /// A constant is a part of an action, which `tpl` could run together with other texts.
     joins: bool,
 }
@@ -64,9 +69,13 @@ struct Constant<'t> {
 /// What was found in a chart's templates, by the name of the text.
 type Found = Vec<(String, Finding)>;
 
-/// Looks through all templates of a chart.
-pub(super) fn of_templates(templates: &[Arc<Template>]) -> (Readers, Found) {
-    let (mut readers, mut found) = (Readers::default(), Vec::new());
+/// Looks through templates, the chart's or those of a text. `twice` is a base name that several of the chart's files have.
+pub(super) fn of_templates(templates: &[Arc<Template>], twice: Option<&str>) -> (Readers, Found) {
+    let mut readers = Readers {
+        twice: twice.map(str::to_owned),
+        ..Readers::default()
+    };
+    let mut found = Vec::new();
     let mut constants = Vec::new();
     for template in templates {
         commands(&template.body, &mut |place| {
@@ -142,7 +151,9 @@ impl Readers {
         let arguments = &place.command.args;
         let is_constant = matches!(arguments.get(1), Some(Expr::String(..)));
         for node in arguments {
-            self.opens |= fields(node).iter().any(|name| name == "Files");
+            let names = fields(node);
+            self.opens |= names.iter().any(|name| name == "Files");
+            self.maps |= names.last().is_some_and(|name| files::is_map(name));
             if let Expr::Identifier(_, name) = node {
                 self.runs |= name == "tpl";
                 self.decodes |= matches!(name.as_str(), "b64dec" | "b32dec");
@@ -155,7 +166,7 @@ impl Readers {
     fn of_constants(&mut self, constants: &[Constant<'_>]) -> Found {
         let mut found = Vec::new();
         for one in constants.iter().filter(|one| one.text.contains("{{")) {
-            let (whats, is_whole) = run(one.text);
+            let (whats, is_whole) = self.run(one.text);
             found.extend(whats.into_iter().map(|what| at(one.source, one.node, what)));
             self.joins |= one.is_used && (!is_whole || one.text.contains('%'));
         }
@@ -171,7 +182,11 @@ impl Readers {
     /// What in a text of the chart's own files `tpl` may run that this engine does not have.
     pub(super) fn of_file(&self, text: &str) -> Vec<String> {
         let is_read = self.runs && self.opens && text.contains("{{");
-        if is_read { run(text).0 } else { Vec::new() }
+        if is_read {
+            self.run(text).0
+        } else {
+            Vec::new()
+        }
     }
 
     /// What of values this engine does not do, each with its path.
@@ -195,9 +210,15 @@ impl Readers {
                 _ => {}
             }
         }
+        let mut readers = self.clone();
+        if self.runs {
+            for (_, text) in &texts {
+                readers.read_by(text);
+            }
+        }
         let (mut found, mut joins) = (Vec::new(), self.joins);
         for (path, text) in &texts {
-            let (whats, is_whole) = self.of_value(text);
+            let (whats, is_whole) = readers.of_value(text);
             joins |= !is_whole;
             found.extend(whats.into_iter().map(|what| (path.clone(), what)));
         }
@@ -224,31 +245,50 @@ impl Readers {
         let decoded = (self.runs && self.decodes).then(|| decoded(text));
         for text in decoded.into_iter().flatten().chain([text.to_owned()]) {
             if self.runs && text.contains("{{") {
-                let (whats, whole) = run(&octets::entered(&text));
+                let (whats, whole) = self.run(&octets::entered(&text));
                 found.extend(whats);
                 is_whole &= whole;
             }
         }
         (found, is_whole)
     }
-}
 
-/// What `tpl` would run in a text that this engine does not have, and whether the text is a template.
-fn run(text: &str) -> (Vec<String>, bool) {
-    let may = |what: &str| format!("{what}, and \"tpl\" may run it; {NO_MISTAKE}");
-    match source::parse("gotpl", text) {
-        Ok(parsed) => {
-            let problems = check::check(&parsed).problems.into_iter();
-            let unsupported = problems.filter(|finding| finding.is_unsupported_function);
-            let mut found: Vec<String> = unsupported
-                .map(|finding| may(&finding.without_blame()))
-                .collect();
-            let shown = check::shown(&parsed, |template| template.name == "gotpl");
-            found.extend(shown.into_iter().map(|(_, finding)| finding.what));
-            (found, true)
+    /// What `tpl` would run in a text that this engine does not have, and whether the text is a template.
+    fn run(&self, text: &str) -> (Vec<String>, bool) {
+        let parsed = match source::parse("gotpl", text) {
+            Ok(parsed) => parsed,
+            Err(error) if error.message.contains(NO_MISTAKE) => return (vec![error.message], true),
+            Err(_) => return (words(text).collect(), false),
+        };
+        let problems = check::check(&parsed).problems.into_iter();
+        let mut found: Vec<String> = problems
+            .filter(|finding| finding.is_unsupported_function)
+            .map(|finding| {
+                let what = finding.without_blame();
+                format!("{what}, and \"tpl\" may run it; {NO_MISTAKE}")
+            })
+            .collect();
+        let shown = check::shown(&parsed, |template| template.name == "gotpl");
+        let (readers, more) = of_templates(&parsed, self.twice.as_deref());
+        found.extend(
+            shown
+                .into_iter()
+                .chain(more)
+                .map(|(_, finding)| finding.what),
+        );
+        if let (true, Some(base)) = (readers.maps, &self.twice) {
+            found.push(files::by_chance(base));
         }
-        Err(error) if error.message.contains(NO_MISTAKE) => (vec![error.message], true),
-        Err(_) => (words(text).collect(), false),
+        (found, true)
+    }
+
+    /// Takes in what a text would read where `tpl` runs it.
+    fn read_by(&mut self, text: &str) {
+        if text.contains("{{") {
+            for template in source::parse("gotpl", text).unwrap_or_default() {
+                commands(&template.body, &mut |place| self.follow(place));
+            }
+        }
     }
 }
 

@@ -130,6 +130,8 @@ fn refused(files: &[(&str, &str)]) -> String {
 )]
 #[case::the_root("{{ tpl \"{{ toYaml . }}\" . }}", "all of . is")]
 #[case::a_number("{{ tpl \"{{ 1i }}\" . }}", "the number 1i is")]
+#[case::an_address_in_a_text("{{ tpl \"{{ printf `%p` . }}\" . }}", "%p is")]
+#[case::a_pattern_in_a_text("{{ tpl \"{{ .Files.Glob `a{}` }}\" . }}", "the pattern \"a{}\" is")]
 #[case::an_address("{{ printf \"a %-5p\" .Values }}", "%p is")]
 #[case::a_format_in_a_variable("{{ $f := \"%p\" }}{{ printf $f .Values }}", "%p is")]
 #[case::a_pattern_of_files("{{ .Files.Glob \"a{}\" }}", "the pattern \"a{}\" is")]
@@ -162,6 +164,14 @@ fn what_a_template_says_only_to_the_rendering_is_refused_when_the_chart_is_loade
 #[case::a_format_in_values(
     &[("templates/a.yaml", "{{ printf .Values.a . }}"), ("values.yaml", "a: '%p'\n")],
     "values.yaml: /a: %p is not supported"
+)]
+#[case::a_format_in_values_for_a_text_in_values(
+    &[("templates/a.yaml", "{{ tpl .Values.a . }}"), ("values.yaml", "a: '{{ printf .Values.b . }}'\nb: '%p'\n")],
+    "values.yaml: /b: %p is not supported"
+)]
+#[case::two_files_of_one_name_for_a_text_in_values(
+    &[("templates/a.yaml", "{{ tpl .Values.a . }}"), ("values.yaml", "a: '{{ .Files.AsConfig }}'\n"), ("a/x", ""), ("b/x", "")],
+    "values.yaml: /a: a map of files is not supported where several are called \"x\""
 )]
 #[case::a_pattern_of_files_in_values(
     &[("templates/a.yaml", "{{ .Files.Glob .Values.a }}"), ("values.yaml", "a: 'a{}'\n")],
