@@ -24,7 +24,7 @@ fn least(what: &str, bound: Duration, (runs, times): (usize, u32), mut run: impl
     let all = (0..runs).map(|_| {
         let begun = on_processor();
         (0..times).for_each(|_| run());
-        (on_processor() - begun) / times
+        on_processor().saturating_sub(begun) / times
     });
     let time = all.min().unwrap();
     let verdict = if time <= bound { "within" } else { "BEYOND" };
