@@ -830,34 +830,35 @@ fn what_only_a_jobs_values_make_too_much_is_the_jobs_fault(
     }
 }
 
-/// A chart that runs the text of a value.
-fn runs_text(chart: &mut Chart) {
+/// A chart that runs the text of a value, and prints by the format of another one.
+fn reads_texts(chart: &mut Chart) {
     chart.schema = None;
-    let text = "kind: ConfigMap\na: {{ tpl (.Values.podLabels.text | default \"\") . }}\n";
+    let text = "kind: ConfigMap\na: {{ tpl (.Values.podLabels.text | default \"\") . }}\n\
+                b: {{ printf (.Values.podLabels.format | default \"%v\") .Values.podLabels | len }}\n";
     add_template(chart, "text.yaml", text);
 }
 
-/// Values of the administrator that `tpl` turns into the call of a function that only helm has.
-const OF_HELM: &str = "podLabels: {text: '{% raw %}{{ toToml .Values }}{% endraw %}'}";
+/// Values of the administrator with a format that only helm has.
+const OF_HELM: &str = "podLabels: {format: '%p'}";
 
 #[test]
 fn a_chart_that_only_helm_renders_with_the_administrators_values_is_left_to_helm_when_it_is_loaded()
 {
-    let flash_pod = flash_pod_allowing(&[Feature::Tpl], Some(OF_HELM), runs_text).unwrap();
+    let flash_pod = flash_pod_allowing(&[Feature::Tpl], Some(OF_HELM), reads_texts).unwrap();
     assert!(!flash_pod.native());
     let words = flash_pod.unsupported.unwrap();
     for part in [
-        "values: /podLabels/text: function \"toToml\" is not supported",
+        "values: /podLabels/format: %p is not supported",
         "not a mistake in the chart",
     ] {
         assert!(words.contains(part), "{words}");
     }
-    assert!(flash_pod_with(None, runs_text).unwrap().native());
+    assert!(flash_pod_with(None, reads_texts).unwrap().native());
 }
 
 #[test]
 fn helm_is_not_given_text_to_run_that_nobody_checked_unless_that_is_allowed() {
-    let refusal = flash_pod_with(Some(OF_HELM), runs_text).unwrap_err();
+    let refusal = flash_pod_with(Some(OF_HELM), reads_texts).unwrap_err();
     assert_eq!(refusal.reason, Reason::ChartInvalid);
     for part in [
         "templates/text.yaml:2: function \"tpl\"",
@@ -869,7 +870,7 @@ fn helm_is_not_given_text_to_run_that_nobody_checked_unless_that_is_allowed() {
 
 #[test]
 fn a_job_whose_value_calls_a_function_of_helm_is_refused_by_name_when_it_is_tried() {
-    let flash_pod = flash_pod_with(None, runs_text).unwrap();
+    let flash_pod = flash_pod_with(None, reads_texts).unwrap();
     let values = json!({"podLabels": {"text": "{{ toToml .Values }}"}});
     let blueprint = blueprint_of(&flash_pod, &values, None).unwrap();
     let refusal = complete(&flash_pod, &blueprint).unwrap_err();

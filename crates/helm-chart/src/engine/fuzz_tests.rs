@@ -248,6 +248,7 @@ fn no_text_ends_the_process() {
 #[case::half_a_character("{{ trunc 1 \"é\" }}{{ \"\\xc3\" }}")]
 #[case::a_pipe_to_nothing("{{ ( 1 | ) | }}{{ | }}")]
 #[case::an_address_that_a_text_asks_for("{{ printf \"%p\" list 1 \"a\"  }}")]
+#[case::a_number_of_the_root("{{ toDecimal . }}")]
 #[case::a_name_without_a_space("{{ template \"x\".}}{{ block \"y\"$ }}{{ end }}")]
 fn what_was_found_does_not_end_it_again(#[case] text: &str) {
     assert_eq!(run(text), Ok(()));

@@ -3,11 +3,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rstest::rstest;
 
-use super::RenderErrorKind;
-use super::tests::text;
+use super::functions;
+use super::tests::{chart, release, text};
+use super::{Limits, Program, RenderErrorKind};
 
 /// Where what an engine lacks is told: the modules that look through a chart when it is loaded.
 const OF_LOADING: [&str; 8] = [
@@ -123,4 +125,38 @@ fn a_limit_that_only_a_rendering_meets_says_that_the_chart_is_not_to_blame(
         "{error}"
     );
     assert!(!error.frames.is_empty(), "{error}");
+}
+
+/// Arguments with the root, or how helm was built, among them.
+const WITH_THE_ROOT: [&str; 8] = [
+    ".",
+    ". .",
+    "1 .",
+    ". 1",
+    "\"a\" .",
+    ". \"a\"",
+    "\"a\" . \"b\"",
+    "\"a\" \"b\" .",
+];
+
+#[test]
+fn no_function_shows_the_root_unless_the_chart_is_refused_when_it_is_loaded() {
+    let mut found = Vec::new();
+    for name in functions::names() {
+        for arguments in WITH_THE_ROOT {
+            for arguments in [arguments.to_owned(), arguments.replace('.', "(list .)")] {
+                let chart = chart(&[("NOTES.txt", &format!("{{{{ {name} {arguments} }}}}"))]);
+                let Ok(program) = Program::compile(&chart) else {
+                    continue;
+                };
+                let values = serde_json::json!({});
+                let limits = Limits::default();
+                let rendered = program.render(&values, &release(), &Arc::default(), &limits);
+                if rendered.is_err_and(|error| error.kind == RenderErrorKind::Unsupported) {
+                    found.push(format!("{name} {arguments}"));
+                }
+            }
+        }
+    }
+    assert_eq!(found, [""; 0]);
 }

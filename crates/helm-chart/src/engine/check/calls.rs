@@ -60,7 +60,7 @@ impl Positions {
 pub(super) fn effect(name: &str) -> Effect {
     match name {
         "cat" | "html" | "join" | "js" | "print" | "printf" | "println" | "quote" | "sortAlpha"
-        | "squote" | "toString" | "toStrings" | "urlquery" => Effect::Writes,
+        | "squote" | "toDecimal" | "toString" | "toStrings" | "urlquery" => Effect::Writes,
         "include" => Effect::Runs,
         "dict" | "set" => Effect::Pairs,
         "list" | "tuple" => Effect::List,

@@ -15,6 +15,7 @@ use crate::engine::error::NO_MISTAKE;
 use crate::engine::functions;
 use crate::engine::glob::Glob;
 use crate::engine::octets;
+use crate::engine::scan::scan;
 use crate::engine::source::{self, Source, Template};
 
 /// Functions that look for a text in another one, and make nothing of it.
@@ -253,12 +254,13 @@ impl Readers {
         (found, is_whole)
     }
 
-    /// What `tpl` would run in a text that this engine does not have, and whether the text is a template.
+    /// What `tpl` would run in a text that this engine does not have, and whether every action ends in it.
     fn run(&self, text: &str) -> (Vec<String>, bool) {
         let parsed = match source::parse("gotpl", text) {
             Ok(parsed) => parsed,
             Err(error) if error.message.contains(NO_MISTAKE) => return (vec![error.message], true),
-            Err(_) => return (words(text).collect(), false),
+            // A block that another text closes does not make that text a part of an action.
+            Err(_) => return (words(text).collect(), scan(text).is_ok()),
         };
         let problems = check::check(&parsed).problems.into_iter();
         let mut found: Vec<String> = problems

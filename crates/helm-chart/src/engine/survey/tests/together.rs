@@ -128,6 +128,10 @@ fn refused(files: &[(&str, &str)]) -> String {
     "{{ tpl (printf \"{{ %s }}\" \"now\") . }}",
     "function \"now\" is not supported, and \"tpl\" may run it, for this is a part"
 )]
+#[case::a_block_around_a_text(
+    "{{ tpl (cat \"{{ with now }}\" .Values.a \"{{ end }}\") . }}",
+    "function \"now\" is not supported, and \"tpl\" may run it"
+)]
 #[case::the_root("{{ tpl \"{{ toYaml . }}\" . }}", "all of . is")]
 #[case::a_number("{{ tpl \"{{ 1i }}\" . }}", "the number 1i is")]
 #[case::an_address_in_a_text("{{ tpl \"{{ printf `%p` . }}\" . }}", "%p is")]
@@ -197,6 +201,10 @@ fn what_files_and_values_say_only_to_the_rendering_is_refused_when_the_chart_is_
     "a: now"
 )]
 #[case::a_text_that_is_printed("{{ \"{{\" }}{{ tpl .Values.a . }}", "a: now")]
+#[case::a_block_around_a_text(
+    "{{ tpl (cat \"{{ with .a }}\" .Values.a \"{{ end }}\") . }}",
+    "a: now"
+)]
 #[case::one_file_of_each_name(
     "{{ (.Files.Glob \"a/*\").AsConfig }}{{ .Files.Glob \"*/x\" }}",
     "a: b"
