@@ -1,6 +1,4 @@
-//! Every function at its worst: what it is charged grows with what it makes and with what it looks at, and it ends.
-//!
-//! Nothing here is timed. A function that is new fails the first test until it has an entry in the table.
+//! Every function at its worst: what it is charged grows with what it makes and with what it looks at, and it ends. Nothing here is timed.
 
 mod worst;
 

@@ -1,5 +1,6 @@
 //! What is checked before anything runs: every function is known, every variable declared; `root` follows the root context. Pure.
 
+mod argument;
 mod calls;
 mod root;
 mod visit;
