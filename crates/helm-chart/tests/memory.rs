@@ -1,14 +1,18 @@
-//! Memory that the largest texts cost when they are read, measured in a process in which nothing else allocates.
+//! Memory that the largest texts cost when they are read, and the edges when they are rendered, measured in a process in which nothing else allocates.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
+use helm_chart::engine::{Limits, Program, Release};
 use helm_chart::{Chart, File, schema::Schema, values, yaml};
+use serde_json::{Map, Value};
 
-/// Memory that reading may take, in MiB.
+/// Memory that reading and rendering may take, in MiB.
 const LIMIT: usize = 256;
 
 /// The most memory that this process has had so far, in MiB.
@@ -48,8 +52,41 @@ fn large() -> String {
     text
 }
 
+/// Templates that make as much as they can.
+const HOSTILE: [&str; 6] = [
+    "{{ $l := list 1 }}{{ range 64 }}{{ $l = concat $l $l }}{{ end }}",
+    "{{ $t := \"ab\" }}{{ range 64 }}{{ $t = print $t $t }}{{ end }}",
+    "{{ $d := dict \"a\" 1 }}{{ range 64 }}{{ $d = dict \"x\" $d \"y\" $d }}{{ end }}{{ toJson $d }}",
+    "{{ $d := dict \"a\" 1 }}{{ range 64 }}{{ $d = dict \"x\" $d \"y\" $d }}{{ end }}{{ deepCopy $d | len }}",
+    "{{ tpl (print \"{{ if 0 }}\" (repeat 130000 \"{{ else if 0 }}\") \"{{ end }}\") . }}",
+    "{{ range 1000000 }}{{ printf \"%01000d\" 1 }}{{ end }}",
+];
+
+fn chart(files: &[(&str, &str)]) -> Chart {
+    let metadata = ("Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
+    let files = files.iter().chain([&metadata]).map(|(name, text)| File {
+        name: (*name).to_owned(),
+        data: text.as_bytes().to_vec(),
+    });
+    Chart::from_files(files.collect()).unwrap()
+}
+
+fn render(chart: &Chart, user: Map<String, Value>) -> Result<(), String> {
+    let program = Program::compile(chart).map_err(|error| error.to_string())?;
+    let values = Value::Object(values::coalesce(chart.values.as_object().unwrap(), user));
+    let release = Release {
+        name: "flash-1".to_owned(),
+        namespace: "lab".to_owned(),
+        revision: 1,
+        is_install: true,
+        is_upgrade: false,
+    };
+    let rendered = program.render(&values, &release, &Arc::default(), &Limits::default());
+    rendered.map(drop).map_err(|error| error.to_string())
+}
+
 #[test]
-fn whatever_is_read_stays_within_bounds() {
+fn whatever_is_read_or_rendered_stays_within_bounds() {
     let text = large();
     costs("5 MB of values", || {
         let read = values::parse(&text).unwrap();
@@ -57,13 +94,7 @@ fn whatever_is_read_stays_within_bounds() {
         assert_eq!(merged.len(), read.len());
     });
     costs("a chart with 5 MB of values", || {
-        let file = |name: &str, text: &str| File {
-            name: name.to_owned(),
-            data: text.as_bytes().to_vec(),
-        };
-        let chart = file("Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
-        let chart = Chart::from_files(vec![chart, file("values.yaml", &text)]).unwrap();
-        assert!(chart.values.is_object());
+        assert!(chart(&[("values.yaml", &text)]).values.is_object());
     });
     costs("YAML of 5 MB", || {
         let read = yaml::parse(&text).unwrap();
@@ -94,4 +125,43 @@ fn whatever_is_read_stays_within_bounds() {
         let text = r##"{"anyOf": [{"properties": {"a": {"$ref": "#"}}}, {"properties": {"a": {"$ref": "#"}}}]}"##;
         assert!(Schema::compile(text.as_bytes()).is_err());
     });
+    rendering();
+    edges();
+}
+
+fn rendering() {
+    costs("templates that take all they may", || {
+        for template in HOSTILE {
+            let ended = render(&chart(&[("templates/a.yaml", template)]), Map::new());
+            let error = ended.unwrap_err();
+            assert!(
+                error.contains("the templates") || error.contains("nesting depth"),
+                "{error}"
+            );
+        }
+    });
+    costs("forty thousand definitions", || {
+        let define = "{{ define \"t{}\" }}{{ .Values.a }}{{ end }}";
+        let text: String = (0..40_000)
+            .map(|number: usize| define.replace("{}", &number.to_string()))
+            .collect();
+        assert_eq!(
+            render(&chart(&[("templates/_a.tpl", &text)]), Map::new()),
+            Ok(())
+        );
+    });
+}
+
+fn edges() {
+    let edges = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/edges");
+    for folder in fs::read_dir(edges).unwrap() {
+        let folder = folder.unwrap().path();
+        costs(&folder.display().to_string(), || {
+            let user = fs::read_to_string(folder.join("user.yaml")).unwrap_or_default();
+            if let (Ok(chart), Ok(user)) = (Chart::load(&folder.join("c")), values::parse(&user)) {
+                // Some are refused: what that costs counts, too.
+                let _ = render(&chart, user);
+            }
+        });
+    }
 }

@@ -47,8 +47,22 @@ impl Layers<'_> {
         (!found.is_empty()).then(|| list(&found))
     }
 
+    /// The values of a device, with an example in the place of what only a device says.
+    #[must_use]
+    pub fn example(&self) -> Value {
+        self.sample().0
+    }
+
     /// What breaks the schema whatever the device is.
     fn faults(&self, schema: &Schema) -> BTreeSet<Fault> {
+        let (values, open) = self.sample();
+        let violations = schema.violations(&values);
+        let faults = violations.iter().flat_map(split);
+        faults.filter(|fault| is_certain(fault, &open)).collect()
+    }
+
+    /// Values without a device, and the places where one would say more.
+    fn sample(&self) -> (Value, Vec<Pointer>) {
         let mut overlay = Overlay::default();
         let mut open = Vec::new();
         for (layer, values) in [
@@ -64,13 +78,11 @@ impl Layers<'_> {
         }
         let owned = self.owned.as_object().cloned().unwrap_or_default();
         overlay.lay(owned, Layer::Attempt);
-        let Some(chart) = self.chart.as_object() else {
-            return BTreeSet::new();
+        let values = match self.chart.as_object() {
+            Some(chart) => coalesce(chart, overlay.values()),
+            None => overlay.values(),
         };
-        let values = Value::Object(coalesce(chart, overlay.values()));
-        let violations = schema.violations(&values);
-        let faults = violations.iter().flat_map(split);
-        faults.filter(|fault| is_certain(fault, &open)).collect()
+        (Value::Object(values), open)
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use self::facts::{context, intent, owned};
+use self::facts::{context, intent, owned, sample_owned};
 pub use self::{facts::label_value, parts::Parts};
 use super::verdict::Markers;
 use crate::{api::Refusal, flashjob::spec::job::Job};
@@ -143,7 +143,11 @@ impl FlashPod {
         let allowed =
             allowed.map_err(|error| invalid(format!("--allowed-value-paths: {error}")))?;
         let features = settings.features.clone();
-        let compiled = Program::compile_allowing(&chart, &features);
+        let compiled = compiled(
+            &chart,
+            [operator.as_ref(), device_values.as_ref()],
+            &features,
+        );
         if let Some(forbidden) = compiled
             .as_ref()
             .err()
@@ -312,6 +316,27 @@ impl FlashPod {
             ..(*self.chart).clone()
         }
     }
+}
+
+/// The chart's templates, checked with the values that the administrator and the chart give every device.
+fn compiled(
+    chart: &Chart,
+    [operator, device]: [Option<&DeviceValues>; 2],
+    features: &Features,
+) -> Result<Program, CompileError> {
+    let program = Program::compile_allowing(chart, features)?;
+    let layers = Layers {
+        chart: &chart.values,
+        operator,
+        class: None,
+        job: None,
+        device,
+        owned: &sample_owned(),
+        allowed: &[],
+        opens: "",
+    };
+    program.check_values(&layers.example())?;
+    Ok(program)
 }
 
 /// Release name and intent of an attempt.

@@ -829,3 +829,57 @@ fn what_only_a_jobs_values_make_too_much_is_the_jobs_fault(
         }
     }
 }
+
+/// A chart that runs the text of a value, and prints by the format of another one.
+fn reads_texts(chart: &mut Chart) {
+    chart.schema = None;
+    let text = "kind: ConfigMap\na: {{ tpl (.Values.podLabels.text | default \"\") . }}\n\
+                b: {{ printf (.Values.podLabels.format | default \"%v\") .Values.podLabels | len }}\n";
+    add_template(chart, "text.yaml", text);
+}
+
+/// Values of the administrator with a format that only helm has.
+const OF_HELM: &str = "podLabels: {format: '%p'}";
+
+#[test]
+fn a_chart_that_only_helm_renders_with_the_administrators_values_is_left_to_helm_when_it_is_loaded()
+{
+    let flash_pod = flash_pod_allowing(&[Feature::Tpl], Some(OF_HELM), reads_texts).unwrap();
+    assert!(!flash_pod.native());
+    let words = flash_pod.unsupported.unwrap();
+    for part in [
+        "values: /podLabels/format: %p is not supported",
+        "not a mistake in the chart",
+    ] {
+        assert!(words.contains(part), "{words}");
+    }
+    assert!(flash_pod_with(None, reads_texts).unwrap().native());
+}
+
+#[test]
+fn helm_is_not_given_text_to_run_that_nobody_checked_unless_that_is_allowed() {
+    let refusal = flash_pod_with(Some(OF_HELM), reads_texts).unwrap_err();
+    assert_eq!(refusal.reason, Reason::ChartInvalid);
+    for part in [
+        "templates/text.yaml:2: function \"tpl\"",
+        "--chart-allow=tpl",
+    ] {
+        assert!(refusal.message.contains(part), "{}", refusal.message);
+    }
+}
+
+#[test]
+fn a_job_whose_value_calls_a_function_of_helm_is_refused_by_name_when_it_is_tried() {
+    let flash_pod = flash_pod_with(None, reads_texts).unwrap();
+    let values = json!({"podLabels": {"text": "{{ toToml .Values }}"}});
+    let blueprint = blueprint_of(&flash_pod, &values, None).unwrap();
+    let refusal = complete(&flash_pod, &blueprint).unwrap_err();
+    assert_eq!(refusal.reason, Reason::RenderFailed);
+    for part in [
+        "templates/text.yaml:2",
+        "function \"toToml\" is not supported",
+        "not a mistake in the chart",
+    ] {
+        assert!(refusal.message.contains(part), "{}", refusal.message);
+    }
+}

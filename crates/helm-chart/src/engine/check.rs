@@ -1,4 +1,9 @@
-//! What is checked before anything runs: every function is known, every variable declared. Pure.
+//! What is checked before anything runs: every function is known, every variable declared; `root` follows the root context. Pure.
+
+mod argument;
+mod calls;
+mod root;
+mod visit;
 
 use std::sync::Arc;
 
@@ -10,38 +15,11 @@ use super::functions::{self, Refused};
 use super::source::{Source, Template};
 use crate::feature::Feature;
 
+pub(super) use root::shown;
+pub(super) use visit::{Place, commands};
+
 /// Functions of the evaluator itself.
 const JUNCTIONS: [&str; 2] = ["and", "or"];
-
-/// Fields of `.Capabilities.HelmVersion` that depend on the program.
-const BUILD: [&str; 4] = [
-    "GitCommit",
-    "GitTreeState",
-    "GoVersion",
-    "KubeClientVersion",
-];
-/// Functions that write a value as a whole.
-const WRITERS: [&str; 19] = [
-    "cat",
-    "html",
-    "js",
-    "mustToJson",
-    "mustToPrettyJson",
-    "mustToRawJson",
-    "mustToYaml",
-    "print",
-    "printf",
-    "println",
-    "quote",
-    "squote",
-    "toJson",
-    "toPrettyJson",
-    "toRawJson",
-    "toString",
-    "toYaml",
-    "toYamlPretty",
-    "urlquery",
-];
 
 /// What was found in a text: the line, what it is, and what has to be allowed for it, if that is what it takes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +41,13 @@ impl Finding {
             is_unsupported_function: false,
         }
     }
+
+    /// What it is, for a sentence that says later whose limit it is.
+    pub(super) fn without_blame(&self) -> String {
+        let what = self.what.strip_suffix(NO_MISTAKE);
+        let what = what.map_or(&*self.what, |what| what.trim_end_matches("; "));
+        what.to_owned()
+    }
 }
 
 /// What was found in the templates of one text.
@@ -78,13 +63,10 @@ pub(super) struct Findings {
 pub(super) fn check(templates: &[Arc<Template>]) -> Findings {
     let mut findings = Findings::default();
     for template in templates {
-        let at_root = template.name == template.source.name && template.name != "gotpl";
         let mut checker = Checker {
             source: &template.source,
             variables: vec!["$"],
             findings: &mut findings,
-            at_root,
-            dot_is_root: at_root,
         };
         checker.list(&template.body);
     }
@@ -121,10 +103,6 @@ struct Checker<'t, 'f> {
     source: &'t Source,
     variables: Vec<&'t str>,
     findings: &'f mut Findings,
-    /// Whether `$` is the root that every template of a chart starts from.
-    at_root: bool,
-    /// Whether `.` is that root.
-    dot_is_root: bool,
 }
 
 impl<'t> Checker<'t, '_> {
@@ -132,25 +110,8 @@ impl<'t> Checker<'t, '_> {
         for node in &list.nodes {
             match node {
                 Node::Text(_) | Node::Break(_) | Node::Continue(_) => {}
-                Node::Action(action) => {
-                    self.pipe(&action.pipe);
-                    if let ([command], []) = (&action.pipe.commands[..], &action.pipe.decl[..])
-                        && let [only] = &command.args[..]
-                    {
-                        self.written(only);
-                    }
-                }
-                Node::If(branch) => self.branch(branch, self.dot_is_root),
-                Node::With(branch) => self.branch(branch, false),
-                Node::Range(branch) => {
-                    // One after the other is the whole, too.
-                    if let [command] = &branch.pipe.commands[..]
-                        && let [only] = &command.args[..]
-                    {
-                        self.written(only);
-                    }
-                    self.branch(branch, false);
-                }
+                Node::Action(action) => self.pipe(&action.pipe),
+                Node::If(branch) | Node::With(branch) | Node::Range(branch) => self.branch(branch),
                 Node::Template(call) => {
                     if let Some(pipe) = &call.pipe {
                         self.pipe(pipe);
@@ -162,12 +123,10 @@ impl<'t> Checker<'t, '_> {
         }
     }
 
-    fn branch(&mut self, branch: &'t BranchNode, dot_is_root: bool) {
+    fn branch(&mut self, branch: &'t BranchNode) {
         let mark = self.variables.len();
         self.pipe(&branch.pipe);
-        let outside = std::mem::replace(&mut self.dot_is_root, dot_is_root);
         self.list(&branch.body);
-        self.dot_is_root = outside;
         if let Some(alternative) = &branch.else_body {
             self.list(alternative);
         }
@@ -198,61 +157,10 @@ impl<'t> Checker<'t, '_> {
             for argument in &command.args {
                 self.expression(argument);
             }
-            if let Some(Expr::Identifier(_, name)) = command.args.first()
-                && WRITERS.contains(&name.as_str())
-            {
-                let before = stage
-                    .checked_sub(1)
-                    .map(|index| &pipe.commands[index].args[..]);
-                let piped = before.and_then(|arguments| match arguments {
-                    [only] => Some(only),
-                    _ => None,
-                });
-                for argument in command.args[1..].iter().chain(piped) {
-                    self.written(argument);
-                }
-            }
         }
-    }
-
-    /// Looks at an expression that is written as a whole: `.Capabilities` says how the helm program was built.
-    fn written(&mut self, expression: &'t Expr) {
-        let names: Vec<&str> = match expression {
-            Expr::Dot(_) if self.dot_is_root => vec!["Capabilities"],
-            Expr::Variable(_, name, names) if names.is_empty() && name == "$" && self.at_root => {
-                vec!["Capabilities"]
-            }
-            Expr::Field(_, names) | Expr::Variable(_, _, names) => {
-                names.iter().map(gotmpl::parse::SmolStr::as_str).collect()
-            }
-            _ => Vec::new(),
-        };
-        if matches!(
-            names[..],
-            ["Capabilities"] | ["Capabilities", "HelmVersion"]
-        ) {
-            self.build_of_helm(expression);
-        }
-    }
-
-    fn build_of_helm(&mut self, expression: &'t Expr) {
-        let shown = expression.describe();
-        let what = format!(
-            "all of {shown} is not supported: it says how the helm program was built; {NO_MISTAKE}"
-        );
-        self.problem(expression, what);
     }
 
     fn expression(&mut self, expression: &'t Expr) {
-        if let Expr::Field(_, names) | Expr::Variable(_, _, names) | Expr::Chain(_, _, names) =
-            expression
-            && let Some(index) = names.iter().position(|name| name == "HelmVersion")
-            && names
-                .get(index + 1)
-                .is_some_and(|name| BUILD.contains(&name.as_str()))
-        {
-            self.build_of_helm(expression);
-        }
         match expression {
             Expr::Identifier(_, name) => self.function(expression, name),
             Expr::Variable(_, name, _) if !self.variables.contains(&name.as_str()) => {

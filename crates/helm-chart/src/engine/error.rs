@@ -177,6 +177,8 @@ pub enum RenderErrorKind {
     Chart,
     /// Evaluation failed: a nil pointer, a wrong type, a function's error.
     Evaluation,
+    /// The native engine does not have it, and Helm does: only the rendering met it.
+    Unsupported,
     /// A bound of [`super::Limits`] was reached.
     Bound(Bound),
     /// The rendered text is not what Helm accepts: no YAML, or a hook that this engine does not run.

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::blocks::Execution;
 use super::check;
-use super::error::{Bound, RenderError};
+use super::error::{Bound, NO_MISTAKE, RenderError};
 use super::functions::{FunctionError, Pattern};
 use super::source::{self, Template, Templates};
 use super::value::Value;
@@ -158,14 +158,23 @@ impl State {
                 .problems
                 .into_iter()
                 .next()
-                .map(|problem| (problem.line, problem.what)),
-            Err(error) => Some((error.line, error.message.clone())),
+                .map(|problem| {
+                    let is_ours = problem.is_unsupported_function;
+                    (problem.line, problem.without_blame(), is_ours)
+                }),
+            Err(error) => match error.message.strip_suffix(NO_MISTAKE) {
+                Some(what) => Some((error.line, what.trim_end_matches("; ").to_owned(), true)),
+                None => Some((error.line, error.message.clone(), false)),
+            },
         };
-        if let Some((line, message)) = problem {
+        if let Some((line, message, is_ours)) = problem {
             let text = shorten(text, MAX_QUOTED);
-            return Err(FunctionError::new(format!(
-                "cannot parse template {text:?}: template: gotpl:{line}: {message}"
-            )));
+            let what = format!("cannot parse template {text:?}: template: gotpl:{line}: {message}");
+            return Err(if is_ours {
+                FunctionError::limit(&what)
+            } else {
+                FunctionError::new(what)
+            });
         }
         let templates = parsed.unwrap_or_default();
         let Some(main) = templates.last().map(Arc::clone) else {

@@ -7,7 +7,7 @@ use super::blocks::Execution;
 use super::describe::Described;
 use super::evaluate::Outcome;
 use super::methods;
-use super::value::{DictType, Value};
+use super::value::{DictType, Object, Value};
 
 impl<'t> Execution<'_, 't> {
     /// The value of a pipeline; what it declares stays until the block ends.
@@ -184,35 +184,48 @@ impl<'t> Execution<'_, 't> {
                 (Some(value), _) => value,
             }),
             Value::Object(object) => {
-                let values = self.objects_arguments(node, arguments, dot, last)?;
-                if let Some(outcome) = object.call(name, &values) {
-                    return self.returned(node, name, outcome);
-                }
-                match object.field(name) {
-                    Some(_) if has_arguments => Err(self.error(
-                        node,
-                        format!("{name} has arguments but cannot be invoked as function"),
-                    )),
-                    Some(value) => {
-                        // A field of an object is made anew each time.
-                        let size = if let Value::List(list) = &value {
-                            list.len() * ELEMENT
-                        } else {
-                            ELEMENT
-                        };
-                        let charged = self.state.charge(size);
-                        charged.map_err(|error| self.place(node, *error))?;
-                        Ok(value)
-                    }
-                    None => Err(self.error(
-                        node,
-                        format!("can't evaluate field {name} in type {}", object.type_name()),
-                    )),
-                }
+                self.object_field(node, name, object.as_ref(), arguments, dot, last)
             }
             other => Err(self.error(
                 node,
                 format!("can't evaluate field {name} in type {}", other.type_name()),
+            )),
+        }
+    }
+
+    fn object_field(
+        &mut self,
+        node: &'t Expr,
+        name: &str,
+        object: &dyn Object,
+        arguments: &'t [Expr],
+        dot: &Value,
+        last: Option<Value>,
+    ) -> Outcome<Value> {
+        let has_arguments = !arguments.is_empty() || last.is_some();
+        let values = self.objects_arguments(node, arguments, dot, last)?;
+        if let Some(outcome) = object.call(name, &values) {
+            return self.returned(node, name, outcome);
+        }
+        match object.field(name) {
+            Some(_) if has_arguments => Err(self.error(
+                node,
+                format!("{name} has arguments but cannot be invoked as function"),
+            )),
+            Some(value) => {
+                // A field of an object is made anew each time.
+                let size = if let Value::List(list) = &value {
+                    list.len() * ELEMENT
+                } else {
+                    ELEMENT
+                };
+                let charged = self.state.charge(size);
+                charged.map_err(|error| self.place(node, *error))?;
+                Ok(value)
+            }
+            None => Err(self.error(
+                node,
+                format!("can't evaluate field {name} in type {}", object.type_name()),
             )),
         }
     }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::context;
-use super::error::{CompileError, RenderError, RenderErrorKind};
+use super::error::{CompileError, Problem, Remedy, RenderError, RenderErrorKind};
 use super::evaluate::State;
 use super::functions::{self, Call};
 use super::octets;
 use super::source::Templates;
-use super::survey::Survey;
+use super::survey::{Readers, Survey};
 use super::value::{Value, break_cycles};
 use super::{Capabilities, Limits, Release};
 use crate::feature::Features;
@@ -27,6 +27,15 @@ pub struct Program {
     templates: Arc<Templates>,
     /// Full names of the templates to run, in Helm's order.
     order: Arc<Vec<String>>,
+    texts: Arc<Texts>,
+}
+
+/// What the templates do with texts that only a rendering knows.
+#[derive(Debug)]
+struct Texts {
+    readers: Readers,
+    /// Calls of `tpl`, which are problems where helm has to render.
+    calls: Vec<Problem>,
 }
 
 /// The result of a rendering.
@@ -79,11 +88,17 @@ impl Program {
         let mut survey = Survey::of(chart, allowed);
         let mut templates = Templates::default();
         let mut order: Vec<String> = Vec::new();
+        let mut all = Vec::new();
         for (name, file) in in_order(chart) {
-            templates.add(survey.template(&name, file));
+            let parsed = survey.template(&name, file);
+            all.extend(parsed.iter().map(Arc::clone));
+            templates.add(parsed);
             order.push(name);
         }
-        survey.texts_of_values(&chart.values);
+        let texts = Texts {
+            readers: survey.together(chart, &all),
+            calls: survey.calls_of_tpl(),
+        };
         survey.concluded(&chart.metadata.name)?;
         order.retain(|name| !base_name(name).starts_with('_'));
         Ok(Self {
@@ -91,6 +106,30 @@ impl Program {
             files: Arc::clone(&chart.files),
             templates: Arc::new(templates),
             order: Arc::new(order),
+            texts: Arc::new(texts),
+        })
+    }
+
+    /// Whether this engine renders the chart with these values, which are already merged: it does not have every function that a
+    /// text for `tpl` may call. A text counts wherever it stands, so that more may be refused than would be met.
+    ///
+    /// # Errors
+    /// What stands in the values, by path. As with the errors of [`Program::compile`], the helm engine may render it instead.
+    pub fn check_values(&self, values: &Json) -> Result<(), CompileError> {
+        let Texts { readers, calls } = &*self.texts;
+        let found = readers.of_values(values);
+        if found.is_empty() {
+            return Ok(());
+        }
+        let problems = found.into_iter().map(|(path, what)| Problem {
+            file: "values".to_owned(),
+            line: 0,
+            what: format!("{path}: {what}"),
+            remedy: Remedy::Helm,
+        });
+        Err(CompileError {
+            chart: self.metadata.name.clone(),
+            problems: problems.chain(calls.iter().cloned()).collect(),
         })
     }
 

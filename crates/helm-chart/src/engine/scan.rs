@@ -6,6 +6,8 @@
 
 mod lexer;
 
+use std::ops::Range;
+
 use self::lexer::Lexer;
 use super::source::{SyntaxError, line_at};
 
@@ -40,6 +42,17 @@ impl Normal {
             }
             None => self.push(text, original),
         }
+    }
+
+    /// Adds a part of the original with what is put in the place of some of it: offset, length, text.
+    fn edited(&mut self, source: &str, part: Range<usize>, edits: Vec<(usize, usize, String)>) {
+        let mut from = part.start;
+        for (at, length, instead) in edits {
+            self.push(&source[from..at], from);
+            self.push(&instead, at);
+            from = at + length;
+        }
+        self.push(&source[from..part.end], from);
     }
 
     fn push(&mut self, part: &str, original: usize) {
@@ -126,13 +139,7 @@ pub fn scan(source: &str) -> Result<(Normal, Vec<Action<'_>>), SyntaxError> {
             };
             let (content_end, next, trims_right) = lexer.action()?;
             normal.push("{{", open);
-            let mut from = inside;
-            for (at, length, instead) in lexer.edits {
-                normal.push(&source[from..at], from);
-                normal.push(&instead, at);
-                from = at + length;
-            }
-            normal.push(&source[from..content_end], from);
+            normal.edited(source, inside..content_end, lexer.edits);
             normal.push("}}", content_end);
             actions.push(Action {
                 offset: open,

@@ -2,12 +2,17 @@
 //!
 //! Called by `program` when a chart is compiled. Where subcharts are allowed, they are looked through, too.
 
+mod files;
+mod hooks;
+mod texts;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use self::hooks::hooks;
 use super::check::{self, Finding, Findings};
 use super::error::{CompileError, Problem, Remedy};
 use super::functions;
@@ -18,10 +23,10 @@ use crate::feature::{Feature, Features};
 use crate::schema::Schema;
 use crate::{Chart, File};
 
+pub(super) use texts::Readers;
+
 /// Charts within charts that are looked through.
 const MAX_CHART_DEPTH: usize = 8;
-/// The annotation that makes an object a hook.
-const HOOK: &str = "helm.sh/hook";
 
 /// What was found so far.
 pub(super) struct Survey<'a> {
@@ -54,31 +59,34 @@ impl<'a> Survey<'a> {
         parsed
     }
 
-    /// Looks through the chart's own values for functions that `tpl` would run and this engine does not have.
-    pub(super) fn texts_of_values(&mut self, values: &Json) {
-        if self.dynamic.is_empty() {
-            return;
+    /// Looks at all templates of the chart together, and at the texts that they may read. What they may read of values.
+    pub(super) fn together(&mut self, chart: &Chart, templates: &[Arc<Template>]) -> Readers {
+        let shown = check::shown(templates, |template| template.name == template.source.name);
+        let (readers, mut found) = texts::of_templates(templates, files::of_all(&chart.files));
+        found.extend(shown);
+        found.extend(files::of_one_base_name(templates, &chart.files));
+        for (name, finding) in found {
+            let within = name.strip_prefix(&chart.metadata.name);
+            let file = within.and_then(|name| name.strip_prefix('/'));
+            let mut findings = Findings::default();
+            findings.problems.push(finding);
+            self.take(file.unwrap_or(&name), findings);
         }
-        let mut pending = vec![values];
-        while let Some(value) = pending.pop() {
-            match value {
-                Json::Array(items) => pending.extend(items),
-                Json::Object(fields) => pending.extend(fields.values()),
-                Json::String(text) if text.contains("{{") => self.text_of_values(text),
-                _ => {}
+        for (path, what) in readers.of_values(&chart.values) {
+            self.add("values.yaml", format!("{path}: {what}"), Remedy::Helm);
+        }
+        for file in chart.files.iter() {
+            for what in readers.of_file(&String::from_utf8_lossy(&file.data)) {
+                self.add(&file.name, what, Remedy::Helm);
             }
         }
+        self.problems.dedup();
+        readers
     }
 
-    fn text_of_values(&mut self, text: &str) {
-        // A text that is not a template may be meant for another program.
-        let parsed = source::parse("gotpl", text).unwrap_or_default();
-        for finding in check::check(&parsed).problems {
-            if finding.is_unsupported_function {
-                let what = format!("{}, and \"tpl\" may run it", finding.what);
-                self.add("values.yaml", what, Remedy::Helm);
-            }
-        }
+    /// Calls of `tpl`.
+    pub(super) fn calls_of_tpl(&self) -> Vec<Problem> {
+        self.dynamic.clone()
     }
 
     /// Whether this engine renders the chart.
@@ -281,47 +289,6 @@ fn unread(text: &str) -> Findings {
         }
     }
     findings
-}
-
-/// Hooks other than tests would have to be run in order and waited for.
-fn hooks(text: &str) -> Vec<Finding> {
-    let lines = text.lines().enumerate().filter_map(|(index, line)| {
-        let start = line.find(HOOK)?;
-        let before = &line[..start];
-        // An action before it could end the comment.
-        if before.trim_start().starts_with('#') && !before.contains("{{") {
-            return None;
-        }
-        let tail = &line[start + HOOK.len()..];
-        let rest = tail
-            .strip_prefix(['"', '\''])
-            .unwrap_or(tail)
-            .trim_start()
-            .strip_prefix(':')?;
-        let only_tests = events(rest)
-            .split(',')
-            .all(|event| matches!(event.trim(), "test" | "test-success"));
-        (!only_tests).then(|| Finding {
-            feature: Some(Feature::Hooks),
-            ..Finding::new(index + 1, "hooks are not supported".to_owned())
-        })
-    });
-    lines.collect()
-}
-
-/// The value of an annotation on one line. The annotation may stand in braces.
-fn events(text: &str) -> &str {
-    let text = text.trim();
-    for quote in ['"', '\''] {
-        if let Some((value, _)) = text
-            .strip_prefix(quote)
-            .and_then(|rest| rest.split_once(quote))
-        {
-            return value;
-        }
-    }
-    let plain = text.split_once(" #").map_or(text, |(value, _)| value);
-    plain.trim_end_matches([' ', '}'])
 }
 
 #[cfg(test)]

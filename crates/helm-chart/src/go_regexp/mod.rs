@@ -10,6 +10,7 @@
 
 mod class;
 mod escape;
+mod group;
 mod translate;
 
 #[cfg(test)]

@@ -4,89 +4,13 @@ use std::fmt::Write as _;
 
 use super::class::{self, NOTHING};
 use super::escape::escape;
+use super::group::{Group, Item};
 use super::{Flags, Outcome, Translated, invalid};
 
 /// Most copies that nested repetitions may ask for.
 const MAX_COPIES: u32 = 1000;
 /// Most levels of a pattern.
 const MAX_HEIGHT: u32 = 1000;
-
-/// A part of a pattern, as the crate writes it.
-#[derive(Debug, Default)]
-struct Item {
-    text: String,
-    /// Whether an operator behind it would apply to all of it.
-    atom: bool,
-    /// Whether it can match at a place in only one way.
-    fixed: bool,
-    /// Most copies that its repetitions ask for.
-    copies: u32,
-    height: u32,
-}
-
-/// An open group, or the whole pattern.
-#[derive(Debug, Default)]
-struct Group {
-    /// `(` or `(?:`
-    opening: &'static str,
-    /// Whether Go counts it as a level.
-    level: bool,
-    /// Flags to return to.
-    flags: Flags,
-    /// Alternatives that are complete.
-    alternatives: Vec<Item>,
-    /// The parts of the alternative that is not complete.
-    items: Vec<Item>,
-}
-
-impl Group {
-    /// Completes an alternative.
-    fn next(&mut self) {
-        let height = self.items.iter().map(|item| item.height).max().unwrap_or(0);
-        let joined = Item {
-            text: self.items.iter().map(|item| item.text.as_str()).collect(),
-            atom: false,
-            fixed: self.items.iter().all(|item| item.fixed),
-            copies: self.items.iter().map(|item| item.copies).max().unwrap_or(0),
-            height: height + u32::from(self.items.len() != 1),
-        };
-        self.items.clear();
-        self.alternatives.push(joined);
-    }
-
-    /// The complete group as a part of the pattern around it.
-    fn close(mut self) -> Item {
-        self.next();
-        let several = self.alternatives.len() > 1;
-        let fixed = self.alternatives.iter().all(|item| item.fixed);
-        let texts: Vec<&str> = self
-            .alternatives
-            .iter()
-            .map(|item| item.text.as_str())
-            .collect();
-        let mut text = format!("{}{}", self.opening, texts.join("|"));
-        if several && !fixed {
-            text.push('|');
-            text.push_str(NOTHING);
-        }
-        if !self.opening.is_empty() {
-            text.push(')');
-        }
-        let height = self.alternatives.iter().map(|item| item.height).max();
-        Item {
-            text,
-            atom: !self.opening.is_empty(),
-            fixed: fixed && !several,
-            copies: self
-                .alternatives
-                .iter()
-                .map(|item| item.copies)
-                .max()
-                .unwrap_or(0),
-            height: height.unwrap_or(0) + u32::from(several) + u32::from(self.level),
-        }
-    }
-}
 
 struct Translator<'a> {
     whole: &'a str,

@@ -82,6 +82,8 @@ fn native(directory: &Path, files: &[PathBuf]) -> Result<String, String> {
         &object(chart.values.as_ref().clone()),
         user,
     ));
+    let checked = program.check_values(&merged);
+    checked.map_err(|error| error.to_string())?;
     render(&program, &merged).map_err(|error| format!("{error}\n{error:?}"))
 }
 

@@ -185,6 +185,7 @@ fn template(case: &Case) -> Result<String, Native> {
         Value::Null => Value::Object(Map::new()),
         values => values.clone(),
     };
+    program.check_values(&values).map_err(refused)?;
     let rendered = program.render(&values, &release(), &Arc::default(), &Limits::default());
     Ok(rendered.map_err(failed)?.notes)
 }
@@ -201,6 +202,7 @@ fn chart(case: &Case) -> Result<String, Native> {
     }
     let defaults = chart.values.as_object().unwrap();
     let merged = Value::Object(values::coalesce(defaults, user));
+    program.check_values(&merged).map_err(refused)?;
     if let Some(schema) = schema {
         schema.validate(&merged).map_err(failed)?;
     }

@@ -1,6 +1,7 @@
 //! Text: upper and lower case, initials, white space. Pure.
 
-use super::support::{DIGIT, LETTER, LOWER, Outcome, TITLE, UPPER, done, lower, title, upper};
+use super::letters::{DIGIT, LETTER, LOWER, TITLE, UPPER, lower, title, upper};
+use super::support::{Outcome, done};
 use super::{Call, Function, Param, text};
 use crate::engine::octets;
 use crate::engine::value::Value;

@@ -2,7 +2,8 @@
 
 use num_bigint::{BigInt, Sign};
 
-use super::support::{Outcome, to_float64};
+use super::numbers::to_float64;
+use super::support::Outcome;
 use super::{Call, Function, FunctionError, Param};
 use crate::engine::number;
 use crate::engine::value::Value;

@@ -1,6 +1,7 @@
 //! Defaults, choices, types. Pure.
 
-use super::support::{deep_equal, done, kind_name};
+use super::equality::deep_equal;
+use super::support::{done, kind_name};
 use super::{Function, Param, text};
 use crate::engine::value::Value;
 

@@ -1,6 +1,6 @@
 //! Helm's durations in numbers: text such as `1h30m`, or a number of seconds. Pure.
 
-use super::support::parse_float;
+use super::numbers::parse_float;
 use super::{Function, Param};
 use crate::engine::value::Value;
 

@@ -165,7 +165,7 @@ fn b32dec(call: &mut Call<'_>, arguments: &[Value]) -> Outcome {
 }
 
 /// What a text in base 32 stands for, or where it is wrong, as Go finds it. What follows the padding is not looked at.
-fn base_32(source: &[u8]) -> Result<Vec<u8>, usize> {
+pub(in crate::engine) fn base_32(source: &[u8]) -> Result<Vec<u8>, usize> {
     let mut bytes = Vec::new();
     for start in (0..source.len()).step_by(8) {
         let (mut bits, mut digits) = (0_u64, 0);

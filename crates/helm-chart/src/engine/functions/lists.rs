@@ -1,6 +1,8 @@
 //! Lists. Pure. The `must` form of a function differs in nothing but how Go reports its error.
 
-use super::support::{Outcome, deep_equal, elements, kind_name, list_of, nil_pointer, to_int64};
+use super::equality::deep_equal;
+use super::numbers::to_int64;
+use super::support::{Outcome, elements, kind_name, list_of, nil_pointer};
 use super::{Call, Function, FunctionError, Param, integer};
 use crate::engine::value::{List, ListType, Value};
 

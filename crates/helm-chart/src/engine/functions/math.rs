@@ -1,6 +1,7 @@
 //! Numbers: integers, rounding, ranges. Pure.
 
-use super::support::{Outcome, done, list_of, printed, to_float64, to_int64};
+use super::numbers::{to_float64, to_int64};
+use super::support::{Outcome, done, list_of, printed};
 use super::{Call, Function, FunctionError, Param, integer, text};
 use crate::engine::number;
 use crate::engine::value::{ListType, Value};

@@ -32,9 +32,12 @@ mod defaults;
 mod dicts;
 mod durations;
 mod encoding;
+mod equality;
+mod letters;
 mod lists;
 mod math;
 mod naming;
+mod numbers;
 mod paths;
 mod pattern;
 mod ranges;
@@ -55,6 +58,7 @@ use super::evaluate::State;
 use super::value::{Dict, List, Value};
 use super::{ELEMENT, ENTRY};
 
+pub(super) use encoding::base_32;
 pub(super) use pattern::{Pattern, pattern_steps};
 pub use refused::{Refused, refused};
 pub(super) use support::nil_pointer;
@@ -81,7 +85,7 @@ impl FunctionError {
     /// A limit of this engine. It is not a message, because functions may swallow those.
     pub(super) fn limit(what: &str) -> Self {
         let message = format!("{what}; {NO_MISTAKE}");
-        let error = RenderError::new(RenderErrorKind::Evaluation, message);
+        let error = RenderError::new(RenderErrorKind::Unsupported, message);
         Self::Render(Box::new(error))
     }
 

@@ -1,7 +1,8 @@
 //! `snakecase`, `kebabcase`, `camelcase`: words found by the rules of the library that Helm uses. Pure.
 
 use super::cases::heavy;
-use super::support::{LETTER, NUMBER, PUNCTUATION, UPPER, done, lower, upper};
+use super::letters::{LETTER, NUMBER, PUNCTUATION, UPPER, lower, upper};
+use super::support::done;
 use super::{Function, Param, text};
 
 /// The functions of this family.

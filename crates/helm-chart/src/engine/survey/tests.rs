@@ -1,5 +1,7 @@
 //! What no engine may render, and what only helm may, with what has to be allowed for it.
 
+mod together;
+
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -188,66 +190,4 @@ fn packed_subcharts_are_unpacked(#[case] data: Vec<u8>, #[case] says: &str) {
     Arc::make_mut(&mut chart.files).push(File { name, data });
     let refused = forbidden(&chart, &[Feature::Subcharts]).expect("it is refused");
     assert!(refused.contains(says), "{refused}");
-}
-
-#[rstest]
-#[case::the_root("{{ toJson . | len }}", "all of . is")]
-#[case::the_root_by_its_name("{{ with .Values }}{{ toYaml $ }}{{ end }}", "all of $ is")]
-#[case::the_root_in_a_pipe("{{ if true }}{{ . | toYaml | sha256sum }}{{ end }}", "all of . is")]
-#[case::the_root_itself("{{ . }}", "all of . is")]
-#[case::capabilities(
-    "{{ define \"x\" }}{{ print .Capabilities }}{{ end }}",
-    "all of .Capabilities is"
-)]
-#[case::its_helm_version(
-    "{{ $.Capabilities.HelmVersion | quote }}",
-    "all of $.Capabilities.HelmVersion is"
-)]
-#[case::go_version(
-    "{{ .Capabilities.HelmVersion.GoVersion }}",
-    "all of .Capabilities.HelmVersion.GoVersion is"
-)]
-fn how_the_helm_program_was_built_is_refused_by_name(#[case] template: &str, #[case] words: &str) {
-    let error = Program::compile(&chart(&[(
-        "templates/a.yaml",
-        &format!("a: 1\nb: {template}"),
-    )]))
-    .unwrap_err();
-    let error = error.to_string();
-    for words in [
-        &format!("templates/a.yaml:2: {words} not supported"),
-        "not a mistake in the chart",
-    ] {
-        assert!(error.contains(words), "{error}");
-    }
-}
-
-#[rstest]
-#[case::a_value("{{ with .Values.x }}{{ toYaml . }}{{ end }}")]
-#[case::what_a_template_is_given("{{ define \"x\" }}{{ toYaml . }}{{ toYaml $ }}{{ end }}")]
-#[case::what_another_map_calls_so("{{ toYaml .Values.Capabilities }}")]
-#[case::the_version(
-    "{{ .Capabilities.HelmVersion.Version }}{{ toJson .Capabilities.KubeVersion }}"
-)]
-fn what_is_not_how_helm_was_built_is_not(#[case] template: &str) {
-    Program::compile(&chart(&[("templates/a.yaml", template)])).unwrap();
-}
-
-#[test]
-fn a_function_that_only_tpl_reaches_is_refused_by_name_where_the_charts_values_hold_it() {
-    let values = (
-        "values.yaml",
-        "a: [\"{{ now }}\"]\nb: {c: \"{{ fromToml .x }}{{ $labels.x }}\"}\n",
-    );
-    let error = Program::compile(&chart(&[
-        values,
-        ("templates/a.yaml", "a: {{ tpl .Values.a . }}"),
-    ]));
-    let error = error.unwrap_err().to_string();
-    assert!(
-        error.contains("values.yaml: function \"now\" is not supported"),
-        "{error}"
-    );
-    let without_tpl = chart(&[values, ("templates/a.yaml", "a: {{ .Values.a }}")]);
-    assert!(Program::compile(&without_tpl).is_ok());
 }

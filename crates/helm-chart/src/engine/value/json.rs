@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use serde_json::Value as Json;
 
-use super::{DictType, ListType, MAX_NESTING, Value};
+use super::{DictType, ListType, MAX_NESTING, Object, Value};
 use crate::engine::functions::FunctionError;
 use crate::engine::octets;
 
@@ -86,25 +86,29 @@ impl Value {
                 });
                 Json::Object(fields.collect::<Result<_, FunctionError>>()?)
             }
-            Self::Object(object) if object.printable() => match object.to_json() {
-                Json::Object(fields) if ordered => {
-                    let places = object.members().into_iter().map(|(name, _)| name).zip(0..);
-                    let marked = places.filter_map(|(name, place)| {
-                        Some((format!("\0{place}{name}"), fields.get(name)?.clone()))
-                    });
-                    Json::Object(marked.collect())
-                }
-                json => json,
-            },
-            Self::Object(object) => {
-                let what = format!(
-                    "encoding a {} says how the helm program was built",
-                    object.type_name()
-                );
-                return Err(FunctionError::limit(&what));
-            }
+            Self::Object(object) => object_to_json(object.as_ref(), ordered)?,
         })
     }
+}
+
+fn object_to_json(object: &dyn Object, ordered: bool) -> Result<Json, FunctionError> {
+    if !object.printable() {
+        let what = format!(
+            "a {} says how the helm program was built",
+            object.type_name()
+        );
+        return Err(FunctionError::limit(&what));
+    }
+    Ok(match object.to_json() {
+        Json::Object(fields) if ordered => {
+            let places = object.members().into_iter().map(|(name, _)| name).zip(0..);
+            let marked = places.filter_map(|(name, place)| {
+                Some((format!("\0{place}{name}"), fields.get(name)?.clone()))
+            });
+            Json::Object(marked.collect())
+        }
+        json => json,
+    })
 }
 
 /// A whole number in the range of `i64` becomes an integer, because Go's encoder prints it without fraction.

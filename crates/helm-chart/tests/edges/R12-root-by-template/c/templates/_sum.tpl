@@ -1,0 +1,3 @@
+{{ define "sum" }}
+{{ toJson .context | sha256sum }}
+{{ end }}
