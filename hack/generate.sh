@@ -45,7 +45,7 @@ HELM=$bin/helm deploy/generate.sh
 mkdir -p docs
 cargo run --locked --quiet --bin flashjob-operator -- reference >"$temporary/cli.md"
 cp "$temporary/cli.md" docs/cli.md
-cargo run --locked --quiet --package flashjob-operator --package kubectl-flashjob --bin kubectl-flashjob -- reference >"$temporary/kubectl-flashjob.md"
+cargo run --locked --quiet --package kubectl-flashjob -- reference >"$temporary/kubectl-flashjob.md"
 cp "$temporary/kubectl-flashjob.md" docs/kubectl-flashjob.md
 
 cargo run --locked --quiet --package reference
