@@ -6,7 +6,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use flashjob_operator::cli::terminal::{Failure, complain, words};
 
 use crate::{
-    cluster::{Connection, missing_right},
+    cluster::{Connection, help},
     commands::{
         approve, complete, completion, create, device, devices, get, list, reference, releases,
         rerun, status, suspend, version,
@@ -166,8 +166,8 @@ async fn dispatch(line: CommandLine) -> Result<Exit, Failure> {
 /// Says what went wrong, which right is missing where one is, and what to do.
 fn report(error: &Failure) -> Exit {
     let mut text = format!("{PROGRAM}: {}", words(error.as_ref()));
-    if let Some(right) = missing_right(error.as_ref()) {
-        text = format!("{text}\n{right}");
+    if let Some(help) = help(error.as_ref()) {
+        text = format!("{text}\n{help}");
     }
     complain(&text);
     if error.is::<Misused>() {
