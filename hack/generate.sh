@@ -45,7 +45,9 @@ HELM=$bin/helm deploy/generate.sh
 mkdir -p docs
 cargo run --locked --quiet --bin flashjob-operator -- reference >"$temporary/cli.md"
 cp "$temporary/cli.md" docs/cli.md
-cargo run --locked --quiet --package kubectl-flashjob -- reference >"$temporary/kubectl-flashjob.md"
+# Built with the operator, so that both have the features of their dependencies in common, and none is built twice.
+cargo build --locked --quiet --package flashjob-operator --package kubectl-flashjob --bin kubectl-flashjob
+"${CARGO_TARGET_DIR:-target}/debug/kubectl-flashjob" reference >"$temporary/kubectl-flashjob.md"
 cp "$temporary/kubectl-flashjob.md" docs/kubectl-flashjob.md
 
 cargo run --locked --quiet --package reference

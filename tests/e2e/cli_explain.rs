@@ -90,7 +90,7 @@ async fn explain_says_what_is_in_flight_what_waits_and_what_failed_and_writes_no
     for part in [
         "Failed (DevicesFailed)",
         "ContactFailed",
-        "\"rerun\":",
+        "kubectl flashjob retry asked -n",
         &format!("explain asked {}", failing.uuid),
     ] {
         assert!(text.contains(part), "{part} in\n{text}");

@@ -354,10 +354,8 @@ async fn a_suspended_job_drains_and_goes_on_and_no_device_is_selected_before() {
         (3, 0, 0)
     );
     let message = job.0["status"]["message"].as_str().unwrap();
-    assert!(
-        message.ends_with("-p '{\"spec\":{\"suspend\":false}}'"),
-        "{message}"
-    );
+    let command = format!("kubectl flashjob resume calm -n {}", space.name);
+    assert!(message.ends_with(&command), "{message}");
     tokio::time::sleep(seconds(4)).await;
     assert_eq!(fleet.journal().len(), 1, "nothing starts");
     space.patch_spec("calm", &json!({"suspend": false}));

@@ -6,10 +6,10 @@ use clap::{CommandFactory, Parser, Subcommand};
 use flashjob_operator::cli::terminal::{Failure, complain, words};
 
 use crate::{
-    cluster::{Connection, missing_right},
+    cluster::{Connection, help},
     commands::{
-        approve, complete, completion, device, devices, get, list, reference, releases, rerun,
-        status, suspend, version,
+        approve, complete, completion, create, device, devices, get, list, reference, releases,
+        rerun, status, suspend, version,
     },
     show::ColorChoice,
 };
@@ -47,7 +47,7 @@ pub struct Common {
         value_enum,
         value_name = "WHEN",
         default_value_t,
-        hide_possible_values = false
+        help_heading = "Options of all commands"
     )]
     pub color: ColorChoice,
 }
@@ -60,6 +60,8 @@ enum Command {
     Get(get::Get),
     /// Wait until a FlashJob ends, with a line for each change; made for CI.
     Status(status::Status),
+    /// Create a FlashJob: devices that are found by filters, in batches.
+    Create(create::Create),
     /// Approve a step of a rollout that waits for somebody to look at it.
     Approve(approve::Approve),
     /// Start nothing new of a FlashJob; what is in flight ends.
@@ -143,6 +145,7 @@ async fn dispatch(line: CommandLine) -> Result<Exit, Failure> {
         Command::List(list) => list.run(common).await,
         Command::Get(get) => get.run(common).await,
         Command::Status(status) => status.run(common).await,
+        Command::Create(create) => Box::pin(create.run(common)).await,
         Command::Approve(approve) => approve.run(common).await,
         Command::Suspend(suspend) => suspend.run(common).await,
         Command::Resume(resume) => resume.run(common).await,
@@ -163,8 +166,8 @@ async fn dispatch(line: CommandLine) -> Result<Exit, Failure> {
 /// Says what went wrong, which right is missing where one is, and what to do.
 fn report(error: &Failure) -> Exit {
     let mut text = format!("{PROGRAM}: {}", words(error.as_ref()));
-    if let Some(right) = missing_right(error.as_ref()) {
-        text = format!("{text}\n{right}");
+    if let Some(help) = help(error.as_ref()) {
+        text = format!("{text}\n{help}");
     }
     complain(&text);
     if error.is::<Misused>() {

@@ -12,6 +12,8 @@
 mod cluster;
 mod command_line;
 mod commands;
+#[cfg(test)]
+mod documents_tests;
 mod order;
 mod show;
 mod view;

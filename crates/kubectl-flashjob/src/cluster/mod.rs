@@ -9,5 +9,5 @@ mod write;
 
 pub use connection::{Cluster, Connection};
 pub use fleet::{Fleet, Unseen};
-pub use right::missing_right;
+pub use right::help;
 pub use watch::{Seen, watch_job};

@@ -1,4 +1,4 @@
-//! Which right a refusal names, and how an administrator gives it. Pure.
+//! What helps where the cluster refuses: which right is missing and how an administrator gives it, or what is not installed. Pure.
 
 use std::{error::Error, fmt};
 
@@ -15,17 +15,33 @@ pub struct MissingRight {
     namespace: Option<String>,
 }
 
-/// The right that is missing, where an error comes from one.
-pub fn missing_right<'a>(error: &'a (dyn Error + 'static)) -> Option<MissingRight> {
+/// What helps where the cluster refused: which right is missing, or what is not installed.
+pub fn help<'a>(error: &'a (dyn Error + 'static)) -> Option<String> {
     let mut cause: Option<&'a (dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(refused) = error.downcast_ref::<ApiError>() {
-            let forbidden = refused.kind == ErrorKind::Forbidden;
-            return forbidden.then(|| parse(&refused.message)).flatten();
+            return match refused.kind {
+                ErrorKind::Forbidden => parse(&refused.message).map(|right| right.to_string()),
+                ErrorKind::NotFound => not_installed(&refused.request),
+                _ => None,
+            };
         }
         cause = error.source();
     }
     None
+}
+
+/// What brings a kind that the cluster does not have, going by a list that was refused.
+fn not_installed(request: &str) -> Option<String> {
+    let plural = request.strip_prefix("list ")?.split(' ').next()?;
+    let by = match plural {
+        "flashjobs" | "flashclasses" => "the operator's chart",
+        "instances" => "Akri",
+        _ => return None,
+    };
+    Some(format!(
+        "The cluster has no kind {plural}: {by} brings it. See what it has with: kubectl api-resources"
+    ))
 }
 
 /// Reads `User "jane" cannot list resource "flashjobs" in API group "…" in the namespace "lab"`.
@@ -147,6 +163,13 @@ mod tests {
             namespace: None,
         };
         assert!(right.to_string().ends_with(" --user=USER"), "{right}");
+    }
+
+    #[test]
+    fn a_kind_that_is_not_there_is_told_from_an_object_that_is_not() {
+        let said = not_installed("list flashjobs in lab").unwrap();
+        assert!(said.contains("the operator's chart brings it"), "{said}");
+        assert_eq!(not_installed("patch FlashJob lab/a"), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use flashjob_operator::{
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api,
-    api::{DynamicObject, Patch, PatchParams, TypeMeta},
+    api::{DynamicObject, Patch, PatchParams, PostParams, TypeMeta},
     core::ApiResource,
 };
 use serde_json::{Value, json};
@@ -49,6 +49,24 @@ impl Cluster {
         answer.map_err(|error| {
             let what = format!("patch FlashJob {}/{}", job.namespace, job.name);
             ApiError::new(what, &error)
+        })
+    }
+
+    /// Creates a job, or asks whether it could be; one that is there is left as it is.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub async fn create(&self, job: &FlashJob, dry_run: bool) -> Result<FlashJob, ApiError> {
+        let namespace = job.metadata.namespace.as_deref().unwrap_or_default();
+        let api: Api<FlashJob> = Api::namespaced(self.write.clone(), namespace);
+        let parameters = PostParams {
+            dry_run,
+            field_manager: Some("kubectl-flashjob".to_owned()),
+        };
+        let answer = api.create(&parameters, job).await;
+        answer.map_err(|error| {
+            let name = job.metadata.name.as_deref().unwrap_or_default();
+            ApiError::new(format!("create FlashJob {namespace}/{name}"), &error)
         })
     }
 

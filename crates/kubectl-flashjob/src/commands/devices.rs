@@ -1,18 +1,14 @@
 //! `kubectl flashjob devices`.
 
-use std::collections::BTreeMap;
-
 use flashjob_operator::{
-    api::{DeviceSelector, PropertyOperator, PropertyRequirement},
     cli::terminal::{Failure, complain, write_out},
     cluster::clock::now,
-    device::Selector,
 };
 
-use super::output::Output;
+use super::{filters::Filters, output::Output};
 use crate::{
     cluster::{Fleet, Unseen},
-    command_line::{Common, Exit, Misused, PROGRAM},
+    command_line::{Common, Exit, PROGRAM},
     show::{Line, Screen, Tone},
     view::{device, document::List},
 };
@@ -34,13 +30,8 @@ pub struct Devices {
     #[arg(long, short = 'A')]
     all_namespaces: bool,
 
-    /// Devices of this type, their property DEVICE.
-    #[arg(long, value_name = "TYPE", help_heading = "Filters")]
-    device: Option<String>,
-
-    /// Devices that run this application, their property APPLICATION_TYPE.
-    #[arg(long, value_name = "TYPE", help_heading = "Filters")]
-    app: Option<String>,
+    #[command(flatten)]
+    filters: Filters,
 
     /// Devices of this UUID; may be given several times.
     #[arg(long, value_name = "UUID", help_heading = "Filters")]
@@ -49,14 +40,6 @@ pub struct Devices {
     /// Devices whose version lies in this range, such as '<1.2.0'.
     #[arg(long, value_name = "RANGE", help_heading = "Filters")]
     version: Option<String>,
-
-    /// Devices that this Akri Configuration found; may be given several times.
-    #[arg(long, value_name = "NAME", help_heading = "Filters")]
-    configuration: Vec<String>,
-
-    /// Devices with this property; may be given several times.
-    #[arg(long, short, value_name = "KEY=VALUE", help_heading = "Filters", value_parser = property)]
-    property: Vec<(String, String)>,
 
     /// How it is printed.
     #[arg(long, short, value_enum, default_value_t)]
@@ -81,18 +64,13 @@ enum Form {
     Uuid,
 }
 
-fn property(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
-    Ok((key.to_owned(), value.to_owned()))
-}
-
 impl Devices {
     /// Prints the devices.
     ///
     /// # Errors
     /// When Instances cannot be read, or a filter cannot.
     pub async fn run(&self, common: &Common) -> Result<Exit, Failure> {
-        let selector = self.selector()?;
+        let selector = self.filters.selector(self.version.as_deref())?;
         let cluster = common.connection.connect().await?;
         let scope = cluster.scope(self.all_namespaces);
         let fleet = cluster.fleet(&scope).await?;
@@ -141,32 +119,5 @@ impl Devices {
             )
         };
         Line::of(Tone::Plain, &words)
-    }
-
-    /// What the filters mean; none where there is none.
-    fn selector(&self) -> Result<Option<Selector>, Failure> {
-        let mut exact: BTreeMap<String, String> = self.property.iter().cloned().collect();
-        let named = [("DEVICE", &self.device), ("APPLICATION_TYPE", &self.app)];
-        for (property, value) in named {
-            if let Some(value) = value {
-                exact.insert(property.to_owned(), value.clone());
-            }
-        }
-        let version = self.version.as_ref().map(|range| PropertyRequirement {
-            property: "VERSION".to_owned(),
-            operator: PropertyOperator::VersionIn,
-            values: vec![range.clone()],
-        });
-        let selector = DeviceSelector {
-            configurations: self.configuration.clone(),
-            match_properties: exact,
-            match_expressions: version.into_iter().collect(),
-            ..DeviceSelector::default()
-        };
-        if selector == DeviceSelector::default() {
-            return Ok(None);
-        }
-        let parsed = Selector::parse(&selector);
-        Ok(Some(parsed.map_err(|error| Misused(error.to_string()))?))
     }
 }

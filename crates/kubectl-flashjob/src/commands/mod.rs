@@ -3,8 +3,10 @@
 pub mod approve;
 pub mod complete;
 pub mod completion;
+pub mod create;
 pub mod device;
 pub mod devices;
+mod filters;
 pub mod get;
 pub mod list;
 mod output;

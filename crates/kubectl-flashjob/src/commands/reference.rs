@@ -62,7 +62,22 @@ fn page(command: Command) -> String {
             document_fields::<Versions>(),
         ),
     ];
-    let mut page = markdown(command).replacen("# Command line", "# kubectl flashjob", 1);
+    let help = command.clone().term_width(100).render_long_help();
+    let help: Vec<_> = help
+        .to_string()
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
+    // What every subcommand is told is described once.
+    let own = command.mut_args(|argument| {
+        let common = argument.is_global_set();
+        argument.hide(common)
+    });
+    let help = format!(
+        "# kubectl flashjob\n\n```text\n{}\n```",
+        help.join("\n").trim_end()
+    );
+    let mut page = markdown(own).replacen("# Command line", &help, 1);
     page.push_str(
         "\n## Documents\n\nWhat `-o json` and `-o yaml` print has `apiVersion: cli.flashjob.nbfc.io/v1alpha1` and a `kind`. A field \
          that is there stays and keeps its meaning; new ones may come.\n",
@@ -96,5 +111,6 @@ mod tests {
             assert!(page.contains(words), "{words} in\n{page}");
         }
         assert!(!page.contains("__complete"));
+        assert_eq!(page.matches("--as-group").count(), 1);
     }
 }

@@ -46,6 +46,15 @@ pub struct Status {
 }
 
 impl Status {
+    /// Waits for the end of a job, this long.
+    pub fn of(job: &str, timeout: Duration) -> Self {
+        Self {
+            job: job.to_owned(),
+            watch: true,
+            timeout,
+        }
+    }
+
     /// Prints lines until the job has ended.
     ///
     /// # Errors

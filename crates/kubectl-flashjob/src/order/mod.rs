@@ -1,5 +1,6 @@
 //! What a person may order of a job, what is written for it, and what is said of it. Pure.
 
 pub mod approve;
+pub mod create;
 pub mod rerun;
 pub mod suspend;

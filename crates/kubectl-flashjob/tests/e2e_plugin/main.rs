@@ -1,6 +1,7 @@
 //! `kubectl flashjob` on a real control plane, as people with different rights run it. The operator's program has to be built beside
 //! this test: `make e2e TEST=plugin` does it.
 
+mod plugin_creates;
 mod plugin_devices;
 mod plugin_shows;
 mod plugin_steers;

@@ -1,0 +1,200 @@
+//! `kubectl flashjob create`.
+
+use std::{
+    io::{IsTerminal, Write as _},
+    time::Duration,
+};
+
+use flashjob_operator::{
+    api::FlashJob,
+    cli::terminal::{Failure, Output, complain, print, write_out},
+};
+
+use super::{filters::Filters, status::Status};
+use crate::{
+    cluster::Cluster,
+    command_line::{Common, Exit, Misused, PROGRAM},
+    order::create::{Wanted, chosen, job, words},
+    show::duration,
+    view::device,
+};
+
+/// Options of `create`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    kubectl flashjob create thermo-1-2-0 --device esp32 --app thermo --all --firmware registry.example.com/thermo:1.2.0 \
+    --version 1.2.0 --batch 5 --delay 60s --yes --wait\n  \
+    kubectl flashjob create one --uuid 7e4a6e7b-bee6-4fac-bdea-43d671baaa15 --firmware registry.example.com/thermo:1.2.0 --version 1.2.0 \
+    --dry-run=client\n\n\
+    A batch begins when every device of the one before has succeeded and --delay has passed. A FlashJob of that name is left as it is: \
+    creating it again is refused.\n\n\
+    Rights: create flashjobs in the namespace, which the ClusterRole flashjob-editor gives; list instances.akri.sh, in the whole cluster \
+    with -A, which flashjob-user gives. --wait needs those of status.\n\n\
+    Exit codes: 0 created, 1 refused or failed, 2 wrong usage or something is missing; with --wait those of status.")]
+pub struct Create {
+    /// Name of the FlashJob.
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+
+    #[command(flatten)]
+    meant: Meant,
+
+    /// Firmware image.
+    #[arg(long, value_name = "IMAGE")]
+    firmware: Option<String>,
+
+    /// Version of the firmware.
+    #[arg(long, value_name = "VERSION")]
+    version: Option<String>,
+
+    /// Devices that are flashed at the same time.
+    #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    batch: u16,
+
+    /// Wait between two batches, such as 60s.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
+    delay: Duration,
+
+    /// Print the FlashJob and create nothing: client asks no more of the cluster, server has it checked.
+    #[arg(long, value_name = "WHERE", value_enum)]
+    dry_run: Option<DryRun>,
+
+    /// Wait for the end of the FlashJob, as `status` does.
+    #[arg(long, conflicts_with = "dry_run")]
+    wait: bool,
+
+    /// How long --wait waits; 0 is for ever.
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration::parse, requires = "wait")]
+    timeout: Duration,
+
+    /// Do not ask.
+    #[arg(long, short)]
+    yes: bool,
+}
+
+/// Which devices are flashed.
+#[derive(clap::Args, Debug)]
+struct Meant {
+    #[command(flatten)]
+    filters: Filters,
+
+    /// Every device that the filters mean.
+    #[arg(long, conflicts_with = "uuid", help_heading = "Filters")]
+    all: bool,
+
+    /// Devices of this UUID; may be given several times.
+    #[arg(long, value_name = "UUID", help_heading = "Filters")]
+    uuid: Vec<String>,
+
+    /// Devices of all namespaces.
+    #[arg(long, short = 'A', help_heading = "Filters")]
+    all_namespaces: bool,
+}
+
+/// Where it is tried.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum DryRun {
+    Client,
+    Server,
+}
+
+impl Create {
+    /// Creates the job.
+    ///
+    /// # Errors
+    /// When something is missing, no such device exists, or the cluster refuses.
+    pub async fn run(&self, common: &Common) -> Result<Exit, Failure> {
+        let asks = self.dry_run.is_none() && !self.yes && std::io::stdin().is_terminal();
+        let (name, firmware, version) = self.given(asks)?;
+        let cluster = common.connection.connect().await?;
+        let wanted = Wanted {
+            name: name.to_owned(),
+            namespace: cluster.namespace.clone(),
+            firmware: firmware.to_owned(),
+            version: version.to_owned(),
+            device: self.meant.filters.device.clone(),
+            app: self.meant.filters.app.clone(),
+            uuids: self.meant.uuids(&cluster).await?,
+            batch: usize::from(self.batch),
+            delay: self.delay,
+        };
+        let job = job(&wanted).map_err(Misused)?;
+        if self.dry_run == Some(DryRun::Client) {
+            return show(&job);
+        }
+        if asks && !confirmed(&wanted)? {
+            complain(&format!("{PROGRAM}: nothing was created"));
+            return Ok(Exit::Failed);
+        }
+        let dry = self.dry_run.is_some();
+        let created = cluster.create(&job, dry).await?;
+        if dry {
+            return show(&created);
+        }
+        let namespace = &cluster.namespace;
+        let words = words(&wanted);
+        print(&format!(
+            "FlashJob {namespace}/{name} created: it {words}; next: {PROGRAM} status {name} -n {namespace}\n"
+        ))?;
+        if self.wait {
+            return Status::of(name, self.timeout).run(common).await;
+        }
+        Ok(Exit::Done)
+    }
+
+    /// What has to be given. All that is missing is said at once.
+    fn given(&self, asks: bool) -> Result<(&str, &str, &str), Failure> {
+        let mut missing = Vec::new();
+        let mut text = |value: &'_ Option<String>, name: &'static str| {
+            let given = value.as_deref().filter(|value| !value.is_empty());
+            if given.is_none() {
+                missing.push(name);
+            }
+        };
+        text(&self.name, "NAME");
+        text(&self.firmware, "--firmware");
+        text(&self.version, "--version");
+        if !self.meant.all && self.meant.uuid.is_empty() {
+            missing.push("--all or --uuid");
+        }
+        if !self.yes && !asks && self.dry_run.is_none() {
+            missing.push("--yes or --dry-run");
+        }
+        match (&self.name, &self.firmware, &self.version) {
+            (Some(name), Some(firmware), Some(version)) if missing.is_empty() => {
+                Ok((name, firmware, version))
+            }
+            _ => Err(Box::new(Misused(format!(
+                "something is missing: {}; see: {PROGRAM} create --help",
+                missing.join(", ")
+            )))),
+        }
+    }
+}
+
+impl Meant {
+    /// The devices that are meant, in the order of flashing.
+    async fn uuids(&self, cluster: &Cluster) -> Result<Vec<String>, Failure> {
+        let selector = self.filters.selector(None)?;
+        let fleet = cluster.fleet(&cluster.scope(self.all_namespaces)).await?;
+        let known = (fleet.instances.as_slice(), &fleet.inventory);
+        let found = device::rows(known, &fleet.jobs, selector.as_ref(), &self.uuid);
+        Ok(chosen(&found, &self.uuid)?)
+    }
+}
+
+fn show(job: &FlashJob) -> Result<Exit, Failure> {
+    write_out(&Output::Yaml.show(job, |_| String::new())?)?;
+    Ok(Exit::Done)
+}
+
+/// Asks a person to type how many devices are flashed.
+fn confirmed(wanted: &Wanted) -> Result<bool, Failure> {
+    let devices = wanted.uuids.len();
+    eprintln!("This {}.", words(wanted));
+    eprint!("Type {devices} to go on: ");
+    std::io::stderr().flush()?;
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(line.trim() == devices.to_string())
+}
