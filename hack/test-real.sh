@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests on a real node. Everything is built before: there is no network where they run.
-#   usage: hack/test-real.sh [PART-OF-A-NAME]
+#   usage: hack/test-real.sh [PART-OF-A-NAME] [TEST-ARGUMENT…]
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"

@@ -7,6 +7,9 @@
 /// Length of a date as Go's logger writes it, `2026/11/28 12:00:00`.
 const DATE: &[u8] = b"0000/00/00 00:00:00";
 
+/// Whose words they are, where the image passes on what its agent prints: behind the date.
+const STREAMS: [&str; 2] = ["[AGENT STDOUT] ", "[AGENT STDERR] "];
+
 /// What a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Line<'a> {
@@ -42,7 +45,7 @@ impl Reader {
     }
 }
 
-/// The line without the date of Go's logger, if it has one.
+/// The line without the date of Go's logger, if it has one, and the agent's stream behind that.
 fn undated(line: &str) -> (bool, &str) {
     let line = line.trim_end_matches('\r');
     let is_date = |text: &[u8]| {
@@ -64,11 +67,11 @@ fn undated(line: &str) -> (bool, &str) {
         .count();
     let end = DATE.len() + fraction;
     if is_date(date) && matches!(rest.get(fraction), None | Some(b' ')) {
-        (
-            true,
-            line.get(end..)
-                .map_or("", |rest| rest.strip_prefix(' ').unwrap_or(rest)),
-        )
+        let rest = line
+            .get(end..)
+            .map_or("", |rest| rest.strip_prefix(' ').unwrap_or(rest));
+        let words = STREAMS.iter().find_map(|stream| rest.strip_prefix(stream));
+        (true, words.unwrap_or(rest))
     } else {
         (false, line)
     }
@@ -136,6 +139,9 @@ mod tests {
     #[case::no_name("2026/11/28 12:00:00 =x", Line::Said("=x"))]
     #[case::two_words("2026/11/28 12:00:00 A B=x", Line::Said("A B=x"))]
     #[case::said("2026/11/28 12:00:00 Done!\r", Line::Said("Done!"))]
+    #[case::said_by_the_agent("2026/11/28 12:00:00 [AGENT STDERR] Done!", Line::Said("Done!"))]
+    #[case::given_to_the_agent("2026/11/28 12:00:00 [AGENT STDOUT] DEVICE=x", Line::Given)]
+    #[case::a_stream_without_a_date("[AGENT STDOUT] Done!", Line::Said("[AGENT STDOUT] Done!"))]
     #[case::said_without_a_date("  \rSent: 100%\r", Line::Said("Sent: 100%"))]
     #[case::a_date_alone("2026/11/28 12:00:00", Line::Said(""))]
     #[case::no_date("2026/11/28 12:00:0x DEVICE", Line::Said("2026/11/28 12:00:0x DEVICE"))]

@@ -12,9 +12,9 @@ const ANY: char = '*';
 
 /// What the flash image writes in which situation. Matching is exact; an empty marker matches nothing.
 ///
-/// What proves success (`verified`, `sent`) is a whole line: nothing may stand before it but the date of Go's logger, nothing
-/// behind it. An image that writes more on such a line is told of by a `*` at the beginning or the end of the marker. What
-/// proves failure may stand anywhere in a line, as whole words: images add addresses and causes to it.
+/// What proves success (`verified`, `sent`) is a whole line: nothing may stand before it but the date of Go's logger and the
+/// agent's stream, nothing behind it. An image that writes more on such a line is told of by a `*` at the beginning or the end of
+/// the marker. What proves failure may stand anywhere in a line, as whole words: images add addresses and causes to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Markers {

@@ -34,6 +34,31 @@ fn a_container_s_reason_is_told_only_where_it_explains_the_exit_code(
     assert!(message.contains(words), "{message}");
 }
 
+#[rstest]
+#[case::verified_and_sent("Verified device", "Firmware sent to IoT", Reason::FirmwareSent)]
+#[case::refused("", "Not verified device", Reason::AttestationRefused)]
+#[case::broken_off("Verified device", "Could not apply OTA", Reason::TransferFailed)]
+fn a_log_that_names_the_stream_of_the_agent_in_each_line_is_read_as_one_that_does_not(
+    #[case] first: &str,
+    #[case] last: &str,
+    #[case] want: Reason,
+) {
+    let date = "2026/11/28 12:00:00";
+    let log = format!(
+        "{date} DEVICE=esp32s3\n{date} \t- Device: esp32s3\n{date} Executing ota-agent with env\n\
+         {date} [AGENT STDOUT] Server is listening on port 4433\n{date} [AGENT STDOUT] {first}\n\
+         {date} [AGENT STDOUT] \rSent: 50%\rSent: 100%\n{date} [AGENT STDOUT] {last}\n\
+         {date} OTA Agent exited gracefully\n{date} Done!\n"
+    );
+    assert_eq!(judged(&ended(Some(0), &log)).1, want);
+}
+
+#[test]
+fn a_stream_that_is_named_without_a_date_is_not_the_image_s_word() {
+    let log = "[AGENT STDOUT] Verified device\n[AGENT STDOUT] Firmware sent to IoT\n";
+    assert_eq!(judged(&ended(Some(0), log)).1, Reason::VerdictUnknown);
+}
+
 #[test]
 fn an_empty_message_of_the_pod_is_not_quoted() {
     let end = Ended {
