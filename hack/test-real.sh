@@ -6,7 +6,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 tests/control-plane/packages.sh
 tests/control-plane/build.sh etcd kubernetes helm node >/dev/null
-deploy/static.sh "$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')" flash-agent >/dev/null
+agent=$(deploy/static.sh "$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')" flash-agent)
+size=$(stat -c %s "$agent")
+[ "$size" -lt 5000000 ] || { echo "$agent has $size bytes: a flash image is pulled for each device, keep it below 5 MB" >&2; exit 1; }
 cargo build --locked --package flashjob-operator --package sim-device --bins
 host=$(rustc -vV | sed -n 's/^host: //p')
 host=${host^^}
