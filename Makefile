@@ -61,6 +61,7 @@ bench: bench-micro ## Measure speed and cost, 20 minutes; KEEP=1 into docs (BENC
 
 bench-micro: ## Measure the pure parts alone, one minute.
 	cargo bench --locked --bench micro -- --warm-up-time 1 --measurement-time 2
+	cargo bench --locked --package helm-chart --bench speed
 
 mutants: ## Change the pure rooms one small thing at a time and say what no unit test notices (ARGS="--file src/…", "--shard 1/40").
 	@hack/mutants.sh $(ARGS)
