@@ -19,7 +19,7 @@ const KINDS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oc
 const MAX_DOCUMENT: u64 = 4 << 20;
 const MAX_REDIRECTS: usize = 5;
 
-/// Why there is no firmware.
+/// Why the firmware could not be pulled.
 #[derive(Debug, Error)]
 pub enum PullError {
     /// The registry was not reached.

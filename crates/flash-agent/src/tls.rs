@@ -21,7 +21,7 @@ pub enum TlsError {
     /// A file is missing, or not in PEM.
     #[error("cannot read {0}")]
     Pem(String, #[source] pem::Error),
-    /// The key does not fit, or there is no common version.
+    /// The key does not match the certificate, or both sides have no TLS version in common.
     #[error("TLS cannot be set up")]
     Setup(#[from] rustls::Error),
     /// The host's name is not one.

@@ -34,7 +34,7 @@ pub struct Request<'a> {
     pub body: &'a [u8],
 }
 
-/// Why there is no answer.
+/// Why a request failed.
 #[derive(Debug, Error)]
 pub enum HttpError {
     /// The name has no address, or nobody listens there.

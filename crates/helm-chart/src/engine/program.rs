@@ -114,7 +114,7 @@ impl Program {
     /// text for `tpl` may call. A text counts wherever it stands, so that more may be refused than would be met.
     ///
     /// # Errors
-    /// What stands in the values, by path. As with the errors of [`Program::compile`], the helm engine may render it instead.
+    /// What the values contain, by path. As with the errors of [`Program::compile`], the helm engine may render it instead.
     pub fn check_values(&self, values: &Json) -> Result<(), CompileError> {
         let Texts { readers, calls } = &*self.texts;
         let found = readers.of_values(values);

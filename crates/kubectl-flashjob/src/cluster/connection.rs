@@ -52,7 +52,7 @@ pub struct Connection {
     #[arg(long, global = true, value_name = "TOKEN", hide_env_values = true)]
     token: Option<String>,
 
-    /// How long one request may take, such as 30s; 0 is no limit.
+    /// How long one request may take, such as 30s; 0 means no limit.
     #[arg(long, global = true, value_name = "TIME", value_parser = duration::parse)]
     request_timeout: Option<Duration>,
 
@@ -78,7 +78,7 @@ impl Connection {
     /// Connects as the options say.
     ///
     /// # Errors
-    /// When there is no usable configuration.
+    /// When no configuration can be used.
     pub async fn connect(&self) -> Result<Cluster, Failure> {
         let patience = match self.request_timeout {
             Some(Duration::ZERO) => FOR_EVER,

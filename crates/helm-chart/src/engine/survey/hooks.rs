@@ -32,7 +32,7 @@ pub(super) fn hooks(text: &str) -> Vec<Finding> {
     lines.collect()
 }
 
-/// The value of an annotation on one line. The annotation may stand in braces.
+/// The value of an annotation on one line. The annotation may be in a map in braces.
 fn events(text: &str) -> &str {
     let text = text.trim();
     for quote in ['"', '\''] {
