@@ -1,5 +1,5 @@
-//! What a person writes to a job: single fields of its spec, each with a field manager of its own, so that whoever applies the rest
-//! of the spec does not take them away; and the end of its Pods.
+//! Writes of a person to a job: single fields of its spec, each with its own field manager, so that an apply of the rest of the spec
+//! does not remove them; and the deletion of its Pods.
 
 use flashjob_operator::{
     api::FlashJob,
