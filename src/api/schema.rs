@@ -171,7 +171,6 @@ pub fn namespace_rule(schema: &mut Schema) {
 
 /// Labels of namespaces, bounded, with the rules that `metav1.LabelSelector` states in words alone.
 pub fn namespace_selector(generator: &mut SchemaGenerator) -> Schema {
-    const SET: &str = "has(self.values) && dyn(self.values) != null && size(self.values) > 0";
     let mut schema = LabelSelector::json_schema(generator);
     let Some(fields) = schema.get_mut("properties") else {
         return schema;
@@ -185,13 +184,38 @@ pub fn namespace_selector(generator: &mut SchemaGenerator) -> Schema {
     item["properties"]["values"]["maxItems"] = json!(100);
     item["properties"]["values"]["items"]["maxLength"] = json!(63);
     let word = "['In', 'NotIn', 'Exists', 'DoesNotExist']";
-    let compares = "self.operator in ['In', 'NotIn']";
-    item["x-kubernetes-validations"] = json!([
-        {"rule": format!("self.operator in {word}"), "message": rule::LABEL_OPERATOR},
-        {"rule": format!("!({compares}) || ({SET})"), "message": format!("the requirement {}", rule::NO_VALUES)},
-        {"rule": format!("{compares} || !({SET})"), "message": format!("the requirement {}", rule::NEEDLESS_VALUES)},
-    ]);
+    let [needed, needless] = values_where("self.operator in ['In', 'NotIn']");
+    let operator = (
+        format!("self.operator in {word}"),
+        rule::LABEL_OPERATOR.to_owned(),
+    );
+    item["x-kubernetes-validations"] = rules([operator, needed, needless]);
     schema
+}
+
+/// Whether a requirement has a field `values`.
+const VALUES_SET: &str = "has(self.values) && dyn(self.values) != null";
+
+/// Rules with their messages: a requirement has values where its operator compares with them, and nowhere else.
+fn values_where(compares: &str) -> [(String, String); 2] {
+    let some = format!("{VALUES_SET} && size(self.values) > 0");
+    [
+        (
+            format!("!({compares}) || {some}"),
+            format!("the requirement {}", rule::NO_VALUES),
+        ),
+        (
+            format!("{compares} || !({some})"),
+            format!("the requirement {}", rule::NEEDLESS_VALUES),
+        ),
+    ]
+}
+
+/// Rules with their messages, as a schema has them.
+fn rules(rules: impl IntoIterator<Item = (String, String)>) -> Value {
+    let all = rules.into_iter();
+    all.map(|(rule, message)| json!({"rule": rule, "message": message}))
+        .collect()
 }
 
 /// A property goes with `by: Property`, and that with a property.
@@ -302,21 +326,13 @@ pub fn steps(generator: &mut SchemaGenerator) -> Schema {
 
 /// Rules over the fields of a requirement on a property.
 pub fn requirement(schema: &mut Schema) {
-    const SET: &str = "has(self.values) && dyn(self.values) != null";
-    let some = format!("{SET} && size(self.values) > 0");
-    let compares = "self.operator in ['In', 'NotIn', 'VersionIn']";
-    let values = |test: &str| format!("!({SET}) || self.values.all(v, {test})");
+    let [needed, needless] = values_where("self.operator in ['In', 'NotIn', 'VersionIn']");
+    let values = |test: &str| format!("!({VALUES_SET}) || self.values.all(v, {test})");
     let ranges = |test: &str| format!("self.operator != 'VersionIn' || {}", values(test));
     let part = r"[ ]*(=|>=?|<=?|~|\\^)?[ ]*([*xX]|[0-9]+(\\.([0-9]+|[*xX])){0,2})([-+][0-9A-Za-z.+-]*)?[ ]*";
-    let rules = [
-        (
-            format!("!({compares}) || {some}"),
-            format!("the requirement {}", rule::NO_VALUES),
-        ),
-        (
-            format!("{compares} || !({some})"),
-            format!("the requirement {}", rule::NEEDLESS_VALUES),
-        ),
+    let all = [
+        needed,
+        needless,
         (
             values("v.trim() != ''"),
             format!("the requirement {}", rule::EMPTY_VALUE),
@@ -333,8 +349,7 @@ pub fn requirement(schema: &mut Schema) {
             ),
         ),
     ];
-    let rules = rules.map(|(rule, message)| json!({"rule": rule, "message": message}));
-    schema.insert("x-kubernetes-validations".into(), json!(rules));
+    schema.insert("x-kubernetes-validations".into(), rules(all));
 }
 
 /// A number of devices from 1, or a percentage from 1 %.

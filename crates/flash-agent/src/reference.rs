@@ -22,7 +22,7 @@ pub enum InvalidReference {
     #[error("it has an empty part")]
     Empty,
     /// A letter that no part may hold.
-    #[error("{0:?} cannot stand in it")]
+    #[error("{0:?} is not allowed in it")]
     Letter(char),
 }
 

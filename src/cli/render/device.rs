@@ -191,14 +191,15 @@ const INSTANCE_SPEC: [&str; 7] = [
 
 /// Fields of an Instance that Akri's definition does not have: misspelt, or of another release of Akri.
 fn unknown_to_akri(instance: &Value) -> Vec<String> {
-    let unknown = |value: &Value, known: &[&str], path: &str| -> Vec<String> {
-        let keys = value.as_object().into_iter().flatten().map(|(key, _)| key);
-        let keys = keys.filter(|key| !known.contains(&key.as_str()));
-        keys.map(|key| format!("{path}{key}")).collect()
-    };
-    let mut found = unknown(instance, &PARTS, "");
-    found.extend(unknown(&instance["spec"], &INSTANCE_SPEC, "spec."));
-    found
+    let whole = unknown_keys(instance, &PARTS).cloned();
+    let spec = unknown_keys(&instance["spec"], &INSTANCE_SPEC);
+    whole.chain(spec.map(|key| format!("spec.{key}"))).collect()
+}
+
+/// Keys of a map beside those that are known.
+fn unknown_keys<'a>(value: &'a Value, known: &'a [&str]) -> impl Iterator<Item = &'a String> {
+    let keys = value.as_object().into_iter().flatten().map(|(key, _)| key);
+    keys.filter(|key| !known.contains(&key.as_str()))
 }
 
 /// A spec that the API server would refuse.
@@ -222,8 +223,7 @@ pub(in crate::cli) fn checked<K: DeserializeOwned>(
     };
     let file = input::name(path);
     is_kind(name, &value).map_err(|error| format!("{file}: {error}"))?;
-    let unknown = value.as_object().into_iter().flatten().map(|(key, _)| key);
-    let unknown = unknown.filter(|key| !PARTS.contains(&key.as_str()));
+    let unknown = unknown_keys(&value, &PARTS);
     let mut problems: Vec<String> = unknown.map(|key| format!("{key}: unknown field")).collect();
     problems.extend(conform::problems(
         &spec_schema(kind),
