@@ -2,15 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on panics")]
 
-use std::fmt::Write as _;
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use helm_chart::engine::{Limits, Program, Release};
-use helm_chart::{Chart, File, values};
+use helm_chart::engine::{Limits, Program};
+use helm_chart::{Chart, values};
 use serde_json::{Map, Value, json};
+
+#[path = "../tests/large/mod.rs"]
+mod large;
+
+use large::{chart, release};
 
 /// Time that this thread had a processor.
 fn on_processor() -> Duration {
@@ -31,24 +35,8 @@ fn least(what: &str, bound: Duration, (runs, times): (usize, u32), mut run: impl
     println!("{what}: {time:?}, {verdict} {bound:?}");
 }
 
-fn chart(files: &[(&str, &str)]) -> Chart {
-    let metadata = ("Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
-    let files = files.iter().chain([&metadata]).map(|(name, text)| File {
-        name: (*name).to_owned(),
-        data: text.as_bytes().to_vec(),
-    });
-    Chart::from_files(files.collect()).unwrap()
-}
-
 fn render(program: &Program, values: &Value) {
-    let release = Release {
-        name: "flash-1".to_owned(),
-        namespace: "lab".to_owned(),
-        revision: 1,
-        is_install: true,
-        is_upgrade: false,
-    };
-    let rendered = program.render(values, &release, &Arc::default(), &Limits::default());
+    let rendered = program.render(values, &release(), &Arc::default(), &Limits::default());
     black_box(rendered.unwrap());
 }
 
@@ -70,13 +58,7 @@ fn flash_pod() {
 }
 
 fn defines() {
-    let mut text = String::new();
-    for number in 0..40_000 {
-        let _ = write!(
-            text,
-            "{{{{ define \"t{number}\" }}}}{{{{ .Values.a }}}}{{{{ end }}}}"
-        );
-    }
+    let text = large::defines();
     let files = [
         ("templates/_defines.tpl", text.as_str()),
         ("templates/a.yaml", "a: {{ include \"t39999\" . }}\n"),
@@ -89,16 +71,7 @@ fn defines() {
 }
 
 fn five_megabytes() {
-    let mut text = String::new();
-    let mut number = 0;
-    while text.len() < 5_000_000 {
-        number += 1;
-        let _ = write!(
-            text,
-            "service{number}:\n  image: \"registry.example.org/some/image:1.{number}\"\n  replicas: {number}\n  enabled: yes\n  \
-             ports: [80, 443]\n  labels: {{app: a{number}, tier: backend}}\n"
-        );
-    }
+    let text = large::five_megabytes();
     let bound = Duration::from_millis(600);
     least("5 MB of values read and merged", bound, (9, 1), || {
         let read = values::parse(&text).unwrap();

@@ -2,15 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use helm_chart::engine::{Limits, Program, Release};
-use helm_chart::{Chart, File, schema::Schema, values, yaml};
+use helm_chart::engine::{Limits, Program};
+use helm_chart::{Chart, schema::Schema, values, yaml};
 use serde_json::{Map, Value};
+
+mod large;
+
+use large::{chart, release};
 
 /// Memory that reading and rendering may take, in MiB.
 const LIMIT: usize = 256;
@@ -37,21 +40,6 @@ fn costs(what: &str, run: impl FnOnce()) {
     assert!(most() < LIMIT, "{what} took {} MiB", most());
 }
 
-/// Five megabytes of values such as charts have.
-fn large() -> String {
-    let mut text = String::new();
-    let mut number = 0;
-    while text.len() < 5_000_000 {
-        number += 1;
-        let _ = write!(
-            text,
-            "service{number}:\n  image: \"registry.example.org/some/image:1.{number}\"\n  replicas: {number}\n  enabled: yes\n  \
-             ports: [80, 443]\n  labels: {{app: a{number}, tier: backend}}\n"
-        );
-    }
-    text
-}
-
 /// Templates that make as much as they can.
 const HOSTILE: [&str; 6] = [
     "{{ $l := list 1 }}{{ range 64 }}{{ $l = concat $l $l }}{{ end }}",
@@ -62,32 +50,16 @@ const HOSTILE: [&str; 6] = [
     "{{ range 1000000 }}{{ printf \"%01000d\" 1 }}{{ end }}",
 ];
 
-fn chart(files: &[(&str, &str)]) -> Chart {
-    let metadata = ("Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
-    let files = files.iter().chain([&metadata]).map(|(name, text)| File {
-        name: (*name).to_owned(),
-        data: text.as_bytes().to_vec(),
-    });
-    Chart::from_files(files.collect()).unwrap()
-}
-
 fn render(chart: &Chart, user: Map<String, Value>) -> Result<(), String> {
     let program = Program::compile(chart).map_err(|error| error.to_string())?;
     let values = Value::Object(values::coalesce(chart.values.as_object().unwrap(), user));
-    let release = Release {
-        name: "flash-1".to_owned(),
-        namespace: "lab".to_owned(),
-        revision: 1,
-        is_install: true,
-        is_upgrade: false,
-    };
-    let rendered = program.render(&values, &release, &Arc::default(), &Limits::default());
+    let rendered = program.render(&values, &release(), &Arc::default(), &Limits::default());
     rendered.map(drop).map_err(|error| error.to_string())
 }
 
 #[test]
 fn whatever_is_read_or_rendered_stays_within_bounds() {
-    let text = large();
+    let text = large::five_megabytes();
     costs("5 MB of values", || {
         let read = values::parse(&text).unwrap();
         let merged = values::coalesce(&read, serde_json::Map::new());
@@ -141,10 +113,7 @@ fn rendering() {
         }
     });
     costs("forty thousand definitions", || {
-        let define = "{{ define \"t{}\" }}{{ .Values.a }}{{ end }}";
-        let text: String = (0..40_000)
-            .map(|number: usize| define.replace("{}", &number.to_string()))
-            .collect();
+        let text = large::defines();
         assert_eq!(
             render(&chart(&[("templates/_a.tpl", &text)]), Map::new()),
             Ok(())
