@@ -1,42 +1,17 @@
 //! The documents show commands that exist, with options that exist.
 
-use std::path::{Path, PathBuf};
-
 use clap::{CommandFactory, Parser};
+use testbed::documents::{commands, pages};
 
 use crate::command_line::{CommandLine, PROGRAM};
-
-/// Every page for people but the reference, which is generated.
-fn pages() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let folders = ["", "docs", "deploy", "charts/flashjob-operator"];
-    let files = folders.iter().flat_map(|folder| {
-        let files = std::fs::read_dir(root.join(folder)).unwrap();
-        files.map(|file| file.unwrap().path())
-    });
-    files
-        .filter(|file| file.extension().is_some_and(|end| end == "md"))
-        .filter(|file| !file.ends_with("kubectl-flashjob.md"))
-        .collect()
-}
-
-/// The commands of this program on a line: at its beginning, or between backticks.
-fn commands(line: &str) -> Vec<&str> {
-    let begins = line.trim_start().trim_start_matches("$ ");
-    if begins.starts_with(PROGRAM) {
-        return vec![begins];
-    }
-    let inline = line.split('`').skip(1).step_by(2);
-    inline.filter(|code| code.starts_with(PROGRAM)).collect()
-}
 
 #[test]
 fn every_command_of_the_documents_is_one_that_the_program_takes() {
     let mut seen = 0;
-    for page in pages() {
+    for page in pages("kubectl-flashjob.md") {
         let text = std::fs::read_to_string(&page).unwrap();
         for (number, line) in text.lines().enumerate() {
-            for command in commands(line) {
+            for command in commands(PROGRAM, line) {
                 let words = command.split_whitespace().skip(2);
                 let words = words.take_while(|word| !matches!(*word, "#" | "|" | "\\|" | ">"));
                 let words: Vec<String> = words

@@ -17,6 +17,7 @@ mod asking;
 pub mod audit;
 pub mod auditor;
 pub mod control_plane;
+pub mod documents;
 pub mod etcd;
 pub mod fleet;
 pub mod history;
