@@ -4,9 +4,6 @@ use std::collections::BTreeMap;
 
 use super::{platforms::Platforms, reference::ImageReference};
 
-/// Characters of a digest that people are shown.
-const SHORT: usize = 12;
-
 /// An image, exactly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FirmwareImage {
@@ -49,34 +46,15 @@ impl FirmwareImage {
                 .collect(),
         })
     }
-
-    /// The digest as people are shown it: its first 12 digits.
-    #[must_use]
-    pub fn short_digest(&self) -> String {
-        let (algorithm, digits) = self.digest.split_once(':').unwrap_or(("", &self.digest));
-        let digits: String = digits.chars().take(SHORT).collect();
-        format!("{algorithm}:{digits}")
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+    use crate::provenance::fixtures;
 
     fn image(kinds: &[&str]) -> FirmwareImage {
-        let manifests: Vec<_> = kinds
-            .iter()
-            .map(|kind| json!({"digest": "sha256:1", "platform": {"os": "custom", "architecture": kind}}))
-            .collect();
-        let index = json!({"manifests": manifests}).to_string();
-        FirmwareImage {
-            reference: "registry.example.com/esp32:1".parse().unwrap(),
-            digest: "sha256:0e4f1ba5bb4d7c80bd3b6ae1c5a3f4e6e0b1cb1ab0bb09ddb5e5b7e7ae1ff42c"
-                .into(),
-            platforms: Platforms::parse(index.as_bytes(), None).unwrap(),
-        }
+        fixtures::image("registry.example.com/esp32:1", kinds)
     }
 
     #[test]
@@ -89,10 +67,5 @@ mod tests {
         };
         assert_eq!(shortage, Some(expected));
         assert_eq!(image(&["esp32-s3"]).shortage(["esp32s3"]), None);
-    }
-
-    #[test]
-    fn people_are_shown_the_first_twelve_digits_of_a_digest() {
-        assert_eq!(image(&[]).short_digest(), "sha256:0e4f1ba5bb4d");
     }
 }

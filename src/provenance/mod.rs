@@ -11,6 +11,8 @@ pub mod registry;
 
 mod challenge;
 #[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
 mod registry_tests;
 
 pub use self::{

@@ -13,11 +13,10 @@ use rstest::rstest;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{FirmwareImage, Registry, RegistryError};
+use super::{FirmwareImage, Registry, RegistryError, fixtures};
 
 fn index() -> String {
-    let of = |kind: &str| json!({"digest": format!("sha256:{kind}"), "platform": {"os": "custom", "architecture": kind}});
-    json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [of("esp32s2"), of("esp32s3")]}).to_string()
+    fixtures::index(&["esp32s2", "esp32s3"])
 }
 
 fn digest(text: &str) -> String {

@@ -96,7 +96,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{api::SelectedDevice, provenance::Platforms};
+    use crate::{
+        api::SelectedDevice,
+        provenance::fixtures::{self, DIGEST},
+    };
 
     fn prospect(kind: &str, fate: Fate) -> Prospect {
         let selected = json!({"uuid": "5f0c9a6e-0000-4000-8000-000000000001", "type": kind});
@@ -112,16 +115,8 @@ mod tests {
     }
 
     fn image(reference: &str) -> FirmwareImage {
-        let of = |kind: &str| json!({"digest": "sha256:1", "platform": {"os": "custom", "architecture": kind}});
-        let index = json!({"manifests": [of("esp32s3"), of("esp32s2")]}).to_string();
-        FirmwareImage {
-            reference: reference.parse().unwrap(),
-            digest: DIGEST.into(),
-            platforms: Platforms::parse(index.as_bytes(), None).unwrap(),
-        }
+        fixtures::image(reference, &["esp32s3", "esp32s2"])
     }
-
-    const DIGEST: &str = "sha256:0e4f1ba5bb4d7c80bd3b6ae1c5a3f4e6e0b1cb1ab0bb09ddb5e5b7e7ae1ff42c";
 
     #[test]
     fn a_tag_is_told_with_the_reference_that_pins_it() {
