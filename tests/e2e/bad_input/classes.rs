@@ -17,6 +17,7 @@ fn selecting(requirement: &Value) -> Value {
 #[tokio::test]
 async fn what_no_class_can_mean_is_refused_at_once_in_the_words_of_the_operator() {
     let plane = ControlPlane::shared();
+    plane.operator_kubeconfig(); // its chart brings the CRDs
     let apply = |spec: &Value| {
         let name = "never-meant";
         let class = json!({
