@@ -3,20 +3,27 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io::Write,
     net::Ipv4Addr,
+    time::Duration,
 };
 
-use futures::StreamExt;
 use k8s_openapi::api::core::v1::Service;
 use kube::{
     Api, Client, ResourceExt,
-    api::{Patch, PatchParams},
-    runtime::{WatchStreamExt, watcher},
+    api::{ListParams, Patch, PatchParams},
 };
 use serde_json::json;
+use tokio::time::{sleep, timeout};
 
-use super::{LAN, ip};
+use super::{LAN, try_ip};
 use crate::ask::background;
+
+/// How often it looks at all Services: it starts from what is there each time, so nothing that went wrong before lasts.
+const PERIOD: Duration = Duration::from_millis(200);
+
+/// How long one answer of the API server may take. Tests kill the server, and a connection to the old one may never say so.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// Addresses that it hands out.
 fn pool() -> BTreeSet<Ipv4Addr> {
@@ -53,7 +60,7 @@ struct Addresses {
 impl Drop for Addresses {
     fn drop(&mut self) {
         for address in self.taken.values() {
-            ip(&format!("address delete {address}/32 dev {LAN}"));
+            withdraw(*address);
         }
     }
 }
@@ -64,49 +71,71 @@ async fn run(client: Client) {
         taken: BTreeMap::new(),
     };
     let services = Api::<Service>::all(client.clone());
-    let mut events = watcher(services, watcher::Config::default())
-        .default_backoff()
-        .boxed();
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(watcher::Event::Apply(service) | watcher::Event::InitApply(service)) => {
-                if let Some(address) = addresses.assign(&service) {
-                    tell(&client, &service, address).await;
-                }
+    loop {
+        match timeout(ANSWER, services.list(&ListParams::default())).await {
+            Ok(Ok(list)) => serve(&client, &mut addresses, &list.items).await,
+            Ok(Err(error)) => complain(&format!("sees no Services, trying again: {error}")),
+            Err(_) => complain("no list of Services in time, trying again"),
+        }
+        sleep(PERIOD).await;
+    }
+}
+
+/// Takes back what Services had that are gone, and gives each that waits its address.
+async fn serve(client: &Client, addresses: &mut Addresses, services: &[Service]) {
+    let wanting: Vec<&Service> = services.iter().filter(|service| wants(service)).collect();
+    addresses.release_all_but(&wanting);
+    for service in wanting {
+        let told = service.status.as_ref().and_then(|status| {
+            let ingress = status.load_balancer.as_ref()?.ingress.as_ref()?.first()?;
+            ingress.ip.clone()
+        });
+        match addresses.assign(service) {
+            Some(address) if told != Some(address.to_string()) => {
+                tell(client, service, address).await;
             }
-            Ok(watcher::Event::Delete(service)) => addresses.release(&service),
-            Ok(watcher::Event::Init | watcher::Event::InitDone) => {}
-            Err(error) => eprintln!("load balancer: sees no Services, trying again: {error}"),
+            Some(_) => {}
+            None => complain(&format!("no address for {}", service.name_any())),
         }
     }
 }
 
+fn wants(service: &Service) -> bool {
+    let kind = service.spec.as_ref().and_then(|spec| spec.type_.as_deref());
+    kind == Some("LoadBalancer") && service.metadata.deletion_timestamp.is_none()
+}
+
 impl Addresses {
-    /// The address of a Service that has none yet. The node answers for it from now on.
+    /// The address of a Service: the one that it has, or the lowest free one. The node answers for it from now on.
     fn assign(&mut self, service: &Service) -> Option<Ipv4Addr> {
-        let kind = service.spec.as_ref()?.type_.as_deref();
         let uid = service.uid()?;
-        let is_going = service.metadata.deletion_timestamp.is_some();
-        if kind != Some("LoadBalancer") || is_going || self.taken.contains_key(&uid) {
+        if let Some(address) = self.taken.get(&uid) {
+            return Some(*address);
+        }
+        let address = *self.free.first()?;
+        if let Err(complaint) = try_ip(&format!("address replace {address}/32 dev {LAN}")) {
+            complain(&complaint);
             return None;
         }
-        let Some(address) = self.free.pop_first() else {
-            eprintln!(
-                "load balancer: no address is free for {}",
-                service.name_any()
-            );
-            return None;
-        };
-        ip(&format!("address add {address}/32 dev {LAN}"));
+        self.free.remove(&address);
         self.taken.insert(uid, address);
         Some(address)
     }
 
-    fn release(&mut self, service: &Service) {
-        if let Some(address) = self.taken.remove(&service.uid().unwrap_or_default()) {
-            ip(&format!("address delete {address}/32 dev {LAN}"));
+    fn release_all_but(&mut self, wanting: &[&Service]) {
+        let there: BTreeSet<String> = wanting.iter().filter_map(|service| service.uid()).collect();
+        let gone = self.taken.extract_if(.., |uid, _| !there.contains(uid));
+        for (_, address) in gone {
+            withdraw(address);
             self.free.insert(address);
         }
+    }
+}
+
+/// The node does not answer for the address any more.
+fn withdraw(address: Ipv4Addr) {
+    if let Err(complaint) = try_ip(&format!("address delete {address}/32 dev {LAN}")) {
+        complain(&complaint);
     }
 }
 
@@ -117,14 +146,17 @@ async fn tell(client: &Client, service: &Service, address: Ipv4Addr) {
         "metadata": {"uid": service.uid()},
         "status": {"loadBalancer": {"ingress": [{"ip": address.to_string(), "ipMode": "VIP"}]}},
     });
-    let patched = api
-        .patch_status(
-            &service.name_any(),
-            &PatchParams::default(),
-            &Patch::Merge(&patch),
-        )
-        .await;
-    if let Err(error) = patched {
-        eprintln!("load balancer: {namespace}/{}: {error}", service.name_any());
+    let (name, params) = (service.name_any(), PatchParams::default());
+    let patch = Patch::Merge(&patch);
+    let patched = timeout(ANSWER, api.patch_status(&name, &params, &patch)).await;
+    match patched {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => complain(&format!("{namespace}/{name}, trying again: {error}")),
+        Err(_) => complain(&format!("{namespace}/{name}: no answer, trying again")),
     }
+}
+
+/// Past the capture of tests: threads in the background have that of the test that started them, which is over long since.
+fn complain(what: &str) {
+    let _ = writeln!(std::io::stderr(), "load balancer: {what}");
 }

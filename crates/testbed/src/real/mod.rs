@@ -75,3 +75,12 @@ impl World {
 fn ip(arguments: &str) {
     run(Command::new("ip").args(arguments.split(' ')));
 }
+
+/// `ip ARGUMENTS`, or its complaint.
+fn try_ip(arguments: &str) -> Result<(), String> {
+    let output = Command::new("ip").args(arguments.split(' ')).output();
+    let output = output.map_err(|error| format!("ip {arguments}: {error}"))?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    let failed = || format!("ip {arguments}: {complaint}");
+    output.status.success().then_some(()).ok_or_else(failed)
+}
