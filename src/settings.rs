@@ -30,6 +30,16 @@ pub enum EngineChoice {
     Helm,
 }
 
+/// What becomes of the tag of a firmware.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FirmwareDigest {
+    /// All devices of a round get the image that the tag meant when the round began. Where the registry does not answer, or not to
+    /// everybody, the tag stays.
+    Pin,
+    /// No registry is asked; flash Pods get the reference as the job names it.
+    Never,
+}
+
 /// Settings of the flash chart and of what it may render: those of `render` too.
 #[derive(Args, Debug, Clone, PartialEq)]
 pub struct FlashPodSettings {
@@ -175,6 +185,16 @@ pub struct Settings {
         help_heading = "Flash chart"
     )]
     pub flash_pod_values_configmap: Option<String>,
+
+    /// Whether the registry of a job's firmware is asked, once a round, which image its tag means.
+    #[arg(
+        long,
+        env = "FLASHJOB_FIRMWARE_DIGEST",
+        value_enum,
+        default_value = "pin",
+        help_heading = "Firmware"
+    )]
+    pub firmware_digest: FirmwareDigest,
 
     /// Devices in flight at the same time, over all jobs.
     #[arg(long, env = "FLASHJOB_MAX_IN_FLIGHT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000), value_name = "COUNT", help_heading = "Pace")]

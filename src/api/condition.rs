@@ -36,6 +36,8 @@ pub enum ConditionType {
     Finished,
     /// The job cannot go on until somebody acts, or has failed (kstatus takes this word for a failure).
     Stalled,
+    /// The round flashes one image, known by its digest.
+    FirmwareResolved,
 }
 
 /// Why a condition or a device is as it is.
@@ -111,6 +113,16 @@ pub enum Reason {
     ImageNotAllowed,
     /// The class does not allow this firmware.
     FirmwareNotAllowed,
+    /// The digest of the firmware is known, and flashed whatever becomes of its tag.
+    DigestPinned,
+    /// The registry of the firmware did not answer, or not to everybody.
+    FirmwareUnreachable,
+    /// The registry has no such firmware.
+    FirmwareMissing,
+    /// What the registry serves under the firmware's name is not an image that can be flashed.
+    FirmwareUnusable,
+    /// The firmware has no image for the type of a selected device.
+    PlatformMissing,
     /// A device failed in a step that allows no more failures.
     StepFailed,
     /// More devices failed than the job allows.

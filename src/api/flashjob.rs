@@ -42,6 +42,7 @@ use super::{
     printcolumn(name = "Version", type_ = "string", json_path = ".spec.version", description = "Version of the firmware"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", description = "Time since the job was created"),
     printcolumn(name = "Firmware", type_ = "string", json_path = ".spec.firmware", priority = "1", description = "Firmware image"),
+    printcolumn(name = "Digest", type_ = "string", json_path = ".status.provenance.shortDigest", priority = "1", description = "First digits of the firmware's digest"),
     printcolumn(name = "Class", type_ = "string", json_path = ".status.flashClass.name", priority = "1", description = "Class the round began with"),
     printcolumn(name = "Round", type_ = "integer", json_path = ".status.round.number", priority = "1", description = "Number of the round"),
     // No date: kubectl prints a time to come as <invalid>.

@@ -18,6 +18,7 @@ mod lenient;
 #[cfg(test)]
 mod links_tests;
 mod phase;
+mod provenance;
 mod refusal;
 mod rollout;
 pub mod rule;
@@ -31,13 +32,15 @@ pub use chart_values::{ChartValues, ClassValues, JobValues, ValuesFault};
 pub use condition::{ConditionType, Reason};
 pub use device_status::DeviceStatus;
 pub use flashclass::{
-    ClassDefaults, DeviceFilter, FlashClass, FlashClassSpec, FlashClassStatus, InFlightLimit,
-    LimitBy, NamespaceRule, NamespacesFrom, VerdictMarkers, Workload,
+    ClassDefaults, DeviceFilter, FirmwareVerification, FlashClass, FlashClassSpec,
+    FlashClassStatus, InFlightLimit, LimitBy, NamespaceRule, NamespacesFrom, RegistryAccess,
+    VerdictMarkers, Workload,
 };
 pub use flashjob::{FlashJob, FlashJobSpec, MismatchPolicy};
 pub use guarded::{Guarded, RawObject, Unreadable, read_part};
 pub use instance::{Instance, InstanceSpec};
 pub use phase::{DevicePhase, Phase, StepState};
+pub use provenance::Provenance;
 pub use refusal::Refusal;
 pub use rollout::{
     AlreadyAtVersion, Amount, Day, DeviceSelector, PropertyOperator, PropertyRequirement, Rerun,

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AlreadyAtVersion, LimitBy, MismatchPolicy, Phase, Reason, StepState, VerificationMode, Word,
-    condition,
+    AlreadyAtVersion, LimitBy, MismatchPolicy, Phase, Provenance, Reason, StepState,
+    VerificationMode, Word, condition,
     device_status::DeviceStatus,
     lenient::at_most,
     rule::{MAX_CONDITIONS, MAX_DEVICES},
@@ -56,6 +56,9 @@ pub struct FlashJobStatus {
     /// The frozen selection. Read back: a selection that does not match it is lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selection: Option<SelectionStatus>,
+    /// The image that the round flashes, where its digest is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
     /// The current round. Read back: a change of these fields in the spec opens the next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round: Option<Round>,

@@ -20,7 +20,7 @@ use crate::{
         forecast::{self, Answer, Cluster, Forecast, Part, Refused},
         spec::job::Job,
     },
-    provenance::{FirmwareImage, ImageReference, Registry, RegistryError},
+    provenance::{Access, FirmwareImage, Registry, RegistryError},
     settings::{EngineChoice, FlashPodSettings},
 };
 use helm_chart::engine::Capabilities;
@@ -219,12 +219,7 @@ impl Plan {
 
 /// What the registry serves for this firmware, to anybody who asks.
 async fn image(firmware: &str) -> Result<FirmwareImage, RegistryError> {
-    let reference = firmware.parse::<ImageReference>();
-    let reference = reference.map_err(|error| RegistryError::Unreachable {
-        host: "-".into(),
-        cause: error.to_string(),
-    })?;
-    Registry::new()?.image(&reference).await
+    Registry::new()?.named(firmware, &Access::default()).await
 }
 
 /// Whether a stored round is the one that a job asks for, whatever its number.

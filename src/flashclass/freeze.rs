@@ -1,4 +1,4 @@
-//! The defaults that a round began with, frozen: stored in a `ControllerRevision` beside the selection, read back whole or not
+//! What a round began with, frozen, the defaults of its class and the digest of its firmware: stored in a `ControllerRevision` beside the selection, read back whole or not
 //! at all. Pure.
 //!
 //! An edit of the class is for rounds to come. The status holds the hash: what somebody altered or deleted is lost, never
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{class::Class, rules::layer};
 use crate::{
-    api::{ClassDefaults, FlashClassRef, VerdictMarkers},
+    api::{ClassDefaults, FlashClassRef, Provenance, VerdictMarkers},
     device::{JobRef, revision_metadata},
     flash_pod::device_values::DeviceValues,
     names::{FROZEN_CLASS, LABEL_FROZEN},
@@ -35,6 +35,9 @@ pub struct Stored {
     /// Its words of the log: they belong to the flash image, which is one of its defaults.
     #[serde(default)]
     pub verdict_markers: VerdictMarkers,
+    /// The image that the round flashes, where its digest is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firmware: Option<Provenance>,
 }
 
 /// What of a class is frozen, ready for use.
@@ -50,6 +53,13 @@ impl Frozen {
     fn of(stored: Stored) -> Result<Self, String> {
         let values = layer(&stored.name, &stored.defaults)?;
         Ok(Self { stored, values })
+    }
+
+    /// The same, with the image that the round flashes.
+    #[must_use]
+    pub fn with_firmware(mut self, firmware: Option<Provenance>) -> Self {
+        self.stored.firmware = firmware;
+        self
     }
 
     /// What the status says of it.
@@ -88,6 +98,7 @@ pub fn freeze(class: &Class, round: i64) -> Result<Frozen, String> {
         generation,
         defaults: class.spec.defaults.clone().unwrap_or_default(),
         verdict_markers: class.spec.verdict_markers.clone().unwrap_or_default(),
+        firmware: None,
     })
 }
 

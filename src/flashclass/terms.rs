@@ -14,7 +14,10 @@ use super::{
     rules::{Rules, allows},
 };
 use crate::{
-    api::{ClassDefaults, Effective, FlashJobSpec, Reason, Refusal, VerdictMarkers, Window},
+    api::{
+        ClassDefaults, Effective, FlashJobSpec, Provenance, Reason, Refusal, RegistryAccess,
+        VerdictMarkers, Window,
+    },
     device::Device,
     flashclass::ClassPace,
 };
@@ -37,6 +40,16 @@ pub struct Terms {
 /// What its classes make of a job; `frozen` are the defaults of its current round.
 #[must_use]
 pub fn terms(asks: &Asks<'_>, frozen: Option<&Arc<Frozen>>, facts: &Facts<'_>) -> Terms {
+    let tag = frozen.is_some_and(|frozen| frozen.stored.firmware.is_none());
+    terms_of(asks, (frozen, tag), facts)
+}
+
+/// `tag` says that the round goes by the firmware's tag: before it has begun, its registry may still tell the digest.
+fn terms_of(
+    asks: &Asks<'_>,
+    (frozen, tag): (Option<&Arc<Frozen>>, bool),
+    facts: &Facts<'_>,
+) -> Terms {
     let resolved = resolve(asks, facts);
     let mut terms = Terms {
         classes: resolved.classes,
@@ -46,7 +59,7 @@ pub fn terms(asks: &Asks<'_>, frozen: Option<&Arc<Frozen>>, facts: &Facts<'_>) -
     let image = terms.effective(asks.spec, "", 0).flash_image;
     let refused = || {
         let mut rules = terms.rules();
-        rules.find_map(|(class, rules)| refuse(class, rules, asks.spec, image.as_deref()))
+        rules.find_map(|(class, rules)| refuse(class, rules, (asks.spec, tag), image.as_deref()))
     };
     let refusal = resolved.refusal.or_else(refused);
     let namespaces = terms
@@ -65,7 +78,7 @@ pub fn beginning(asks: &Asks<'_>, facts: &Facts<'_>) -> Terms {
     let begun = terms(asks, None, facts);
     let frozen = begun.classes.first();
     match frozen.and_then(|class| freeze(class, 1).ok()) {
-        Some(frozen) => terms(asks, Some(&Arc::new(frozen)), facts),
+        Some(frozen) => terms_of(asks, (Some(&Arc::new(frozen)), false), facts),
         None => begun,
     }
 }
@@ -74,7 +87,7 @@ pub fn beginning(asks: &Asks<'_>, facts: &Facts<'_>) -> Terms {
 fn refuse(
     class: &Class,
     rules: &Rules,
-    spec: &FlashJobSpec,
+    (spec, tag): (&FlashJobSpec, bool),
     image: Option<&str>,
 ) -> Option<Refusal> {
     let name = class.name();
@@ -93,7 +106,9 @@ fn refuse(
         );
         return refusal(Reason::FirmwareNotAllowed, message);
     }
-    if class.spec.require_firmware_digest == Some(true) && !has_digest(firmware) {
+    // Where the class says what it asks of the image, a digest that the registry tells is as good.
+    let told = class.spec.firmware_verification.is_some() && !tag;
+    if class.spec.require_firmware_digest == Some(true) && !told && !has_digest(firmware) {
         let message = format!(
             "FlashClass {name} asks for firmware by digest: write spec.firmware as NAME@sha256:DIGEST, not {firmware}"
         );
@@ -119,6 +134,39 @@ impl Terms {
         self.classes
             .iter()
             .filter_map(|class| Some((class.as_ref(), class.rules.as_deref().ok()?)))
+    }
+
+    /// Whether a round begins only with a digest.
+    #[must_use]
+    pub fn requires_digest(&self) -> bool {
+        let mut classes = self.classes.iter();
+        classes.any(|class| class.spec.require_firmware_digest == Some(true))
+    }
+
+    /// Whether a round begins only with an image that has a platform for each device.
+    #[must_use]
+    pub fn requires_platform(&self) -> bool {
+        let mut asked = self
+            .classes
+            .iter()
+            .filter_map(|class| class.spec.firmware_verification.as_ref());
+        asked.any(|asked| asked.require_platform == Some(true))
+    }
+
+    /// How the registry of the firmware is reached: by the first class that says it, which is that of the round.
+    #[must_use]
+    pub fn registry(&self) -> Option<&RegistryAccess> {
+        let mut asked = self
+            .classes
+            .iter()
+            .filter_map(|class| class.spec.firmware_verification.as_ref());
+        asked.find_map(|asked| asked.registry.as_ref())
+    }
+
+    /// The image that the round flashes, where its digest is known.
+    #[must_use]
+    pub fn firmware(&self) -> Option<&Provenance> {
+        self.frozen.as_ref()?.stored.firmware.as_ref()
     }
 
     /// What holds of a job with this spec; `engine` and `address_seconds` are the operator's.

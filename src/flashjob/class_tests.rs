@@ -6,7 +6,7 @@ use serde_json::json;
 use super::fixtures::{
     JOB, Scene, address, classes, identity, record, running, service, spec, take_in, uuid,
 };
-use crate::{api::Refusal, flashjob::observe::cache::State};
+use crate::{api::Refusal, flashjob::observe::cache::Cache};
 use crate::{
     api::{ConditionType, Reason, conditions::holds},
     flashclass::Terms,
@@ -96,9 +96,9 @@ fn what_a_class_refuses_stalls_the_job_and_ends_nothing(#[case] reason: Reason) 
 fn resolved(scene: &Scene, rules: &serde_json::Value) -> Terms {
     let name =
         json!({"name": "c", "annotations": {crate::names::ANNOTATION_DEFAULT_CLASS: "true"}});
-    let mut state = State::default();
-    state.classes = classes(&[json!({"metadata": name, "spec": rules})]);
-    state.terms(&scene.job)
+    let mut cache = Cache::default();
+    cache.classes = classes(&[json!({"metadata": name, "spec": rules})]);
+    cache.terms(&scene.job)
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::flashjob::{
     observe::{
         bounds::Bounds,
         ledger::{Attempt, Ledger},
-        memory::Found,
+        memory::{Found, ValuesOf, ValuesTrial},
         objects::{
             Address, AttemptKey, ContainerSight, Identity, ObservedObject, ObservedPod,
             ObservedRecord, ObservedService,
@@ -21,7 +21,7 @@ use crate::flashjob::{
     spec::job::Job,
 };
 use crate::{
-    api::{Effective, FlashClassRef, FlashJobStatus, Instance, Reason},
+    api::{Effective, FlashClassRef, FlashJobStatus, Instance, Reason, Refusal},
     flash_pod::intent::{FrozenDevice, Intent, JobRef, Record, Stored, attempt_id},
     flashclass::{Class, Classes, Terms},
     names::{FINALIZER, TRACKING_FINALIZER},
@@ -33,6 +33,16 @@ pub use self::scene::Scene;
 
 /// uid of the job that fixtures are about.
 pub const JOB: &str = "job-1";
+
+/// A trial of values that ended with this refusal.
+pub fn refused_trial(refusal: Refusal) -> ValuesTrial {
+    let of = ValuesOf {
+        generation: 1,
+        chart: 1,
+    };
+    let refusal = Some(refusal);
+    ValuesTrial { of, refusal }
+}
 
 /// Seconds after the epoch.
 pub fn at(second: i64) -> Timestamp {

@@ -21,8 +21,9 @@ use crate::{
         verdict::Markers,
     },
     http::Readiness,
+    provenance::{Lookup, Registry},
     seal::Seals,
-    settings::Settings,
+    settings::{FirmwareDigest, Settings},
 };
 
 /// How long running steps get to end when the process stops.
@@ -175,14 +176,26 @@ fn context(
         engine(prepared),
         prepared.source.load(None).map(Arc::new),
         nudge_tx,
-    );
+    )
+    .asking(registry(prepared.settings.firmware_digest));
     {
-        let mut state = ctx.state();
-        state.own_namespace.clone_from(&prepared.namespace);
+        let mut cache = ctx.cache();
+        cache.own_namespace.clone_from(&prepared.namespace);
         let own = prepared.clients.own_addresses.iter().copied();
-        state.inventory.refuse(own);
+        cache.inventory.refuse(own);
     }
     ctx
+}
+
+/// Who tells the digests of firmware.
+fn registry(digest: FirmwareDigest) -> Option<Lookup> {
+    if digest == FirmwareDigest::Never {
+        return None;
+    }
+    let client = Registry::new().map_err(
+        |error| tracing::error!(error = %error, "no registry is asked: rounds go on with tags"),
+    );
+    client.ok().map(Lookup::new)
 }
 
 /// Lets the next leader begin at once. Call it once no write is under way.

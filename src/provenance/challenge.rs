@@ -54,6 +54,14 @@ impl TokenRequest {
     }
 }
 
+/// Whether a registry takes a login as it is.
+pub(super) fn takes_logins(header: &str) -> bool {
+    let challenges = http_auth::parse_challenges(header).unwrap_or_default();
+    challenges
+        .iter()
+        .any(|challenge| challenge.scheme.eq_ignore_ascii_case("basic"))
+}
+
 /// Whether a token service is one of a registry: at the same place, or, by TLS alone, in the domain that the registry is in.
 fn is_of(realm: &Url, registry: &Url) -> bool {
     if !realm.username().is_empty() || realm.password().is_some() {

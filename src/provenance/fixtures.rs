@@ -10,7 +10,7 @@ pub(crate) const DIGEST: &str =
 
 /// An image index for these kinds of device.
 pub(crate) fn index(kinds: &[&str]) -> String {
-    let of = |kind: &&str| json!({"digest": format!("sha256:{kind}"), "platform": {"os": "custom", "architecture": kind}});
+    let of = |kind: &&str| json!({"digest": format!("sha256:{:0>64}", hex::encode(kind)), "platform": {"os": "custom", "architecture": kind}});
     let manifests: Vec<Value> = kinds.iter().map(of).collect();
     json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests}).to_string()
 }

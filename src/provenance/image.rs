@@ -1,6 +1,6 @@
 //! What a registry serves for a FlashJob, held against the devices that are to be flashed with it. Pure.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use super::{platforms::Platforms, reference::ImageReference};
 
@@ -22,6 +22,21 @@ pub struct Shortage {
     pub missing: Vec<(String, usize)>,
     /// The kinds that the image has.
     pub present: Vec<String>,
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = self.missing.iter().map(|(kind, count)| {
+            let devices = if *count == 1 { "device" } else { "devices" };
+            format!("custom/{kind} ({count} {devices})")
+        });
+        let missing = kinds.collect::<Vec<_>>().join(", ");
+        let present = match self.present.as_slice() {
+            [] => "no platform of devices".to_owned(),
+            present => format!("custom/{}", present.join(", custom/")),
+        };
+        write!(f, "the image has no {missing}; it has {present}")
+    }
 }
 
 impl FirmwareImage {

@@ -4,7 +4,10 @@
 //! Everything but [`registry`] is pure over bytes. It never writes to a registry, and never asks a host that the reference does not
 //! name, but for the registry's own token service.
 
+mod access;
+pub mod credentials;
 pub mod image;
+pub mod lookup;
 pub mod platforms;
 pub mod reference;
 pub mod registry;
@@ -16,8 +19,11 @@ pub(crate) mod fixtures;
 mod registry_tests;
 
 pub use self::{
+    access::Access,
+    credentials::{Credentials, Login},
     image::{FirmwareImage, Shortage},
+    lookup::Lookup,
     platforms::Platforms,
-    reference::ImageReference,
+    reference::{ImageReference, pin},
     registry::{Registry, RegistryError},
 };

@@ -80,6 +80,16 @@ impl Platforms {
         platforms.contains_key(&folded(device_type))
     }
 
+    /// The image for this kind of device: the kind as it is compared, and its digest, if that is one.
+    #[must_use]
+    pub fn of(&self, device_type: &str) -> Option<(&str, &str)> {
+        let kind = folded(device_type);
+        let (kind, digest) = self.0.as_ref()?.get_key_value(&kind)?;
+        let digits = digest.strip_prefix("sha256:")?;
+        let is_digest = digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_digest.then_some((kind, digest))
+    }
+
     /// The kinds of device in the index, each with the digest of its manifest, in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let platforms = self.0.iter().flatten();

@@ -51,6 +51,22 @@ impl ImageReference {
     }
 }
 
+/// A reference with a digest instead of its tag, its name as it is written: rules about names mean it as before. One that has a digest
+/// stays as it is.
+#[must_use]
+pub fn pin(reference: &str, digest: &str) -> String {
+    if reference.contains('@') {
+        return reference.to_owned();
+    }
+    let name = match reference.rsplit_once(':') {
+        // The port of a registry.
+        Some((_, after)) if after.contains('/') => reference,
+        Some((name, _)) => name,
+        None => reference,
+    };
+    format!("{name}@{digest}")
+}
+
 impl FromStr for ImageReference {
     type Err = NotAReference;
 
@@ -145,6 +161,19 @@ mod tests {
         assert_eq!((bare.tag, bare.digest.as_deref()), (None, Some(DIGEST)));
         let pinned = format!("registry.example.com/esp32@{DIGEST}");
         assert_eq!(reference.pinned(DIGEST), pinned);
+    }
+
+    #[rstest]
+    #[case("esp32", "esp32@sha256:0")]
+    #[case("esp32:1", "esp32@sha256:0")]
+    #[case("localhost:5000/esp32", "localhost:5000/esp32@sha256:0")]
+    #[case("r.io:5000/team/esp32:1.2", "r.io:5000/team/esp32@sha256:0")]
+    #[case("r.io/esp32:1@sha256:1", "r.io/esp32:1@sha256:1")]
+    fn a_pinned_reference_keeps_the_name_as_it_is_written(
+        #[case] text: &str,
+        #[case] pinned: &str,
+    ) {
+        assert_eq!(pin(text, "sha256:0"), pinned);
     }
 
     #[rstest]

@@ -6,15 +6,19 @@
 use std::{error::Error, net::IpAddr, time::Duration};
 
 use reqwest::{
-    Client, Response, StatusCode, Url,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, WWW_AUTHENTICATE},
+    Certificate, Client, ClientBuilder, Response, StatusCode, Url,
+    header::{ACCEPT, CONTENT_TYPE, HeaderMap, WWW_AUTHENTICATE},
     redirect,
 };
 use serde::Deserialize;
 use sha2::{Digest, Sha256, Sha512};
 
 use super::{
-    challenge::TokenRequest, image::FirmwareImage, platforms::Platforms, reference::ImageReference,
+    Access, Login,
+    challenge::{self, TokenRequest},
+    image::FirmwareImage,
+    platforms::Platforms,
+    reference::ImageReference,
 };
 
 /// Time for all requests that one image needs.
@@ -25,6 +29,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const MAX_MANIFEST: usize = 4 * 1024 * 1024;
 /// Most bytes of an answer with a token.
 const MAX_TOKEN: usize = 64 * 1024;
+/// Stands for a registry where all are meant.
+const ANY: &str = "(any)";
 /// Kinds of manifests, of OCI and of Docker.
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, \
      application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
@@ -66,6 +72,12 @@ pub struct Registry {
     http: Client,
 }
 
+/// What shows a registry that whoever asks may pull.
+enum Proof {
+    Token(String),
+    Login(Login),
+}
+
 #[derive(Deserialize)]
 struct Token {
     token: Option<String>,
@@ -80,36 +92,79 @@ impl Registry {
     pub fn new() -> Result<Self, RegistryError> {
         // Another part of the process may have chosen it already: it is the same one.
         let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
-        let http = Client::builder()
-            .connect_timeout(CONNECT)
-            .redirect(redirect::Policy::none())
-            .user_agent(concat!("flashjob-operator/", env!("CARGO_PKG_VERSION")))
-            .build();
-        let http = http.map_err(|error| RegistryError::Unreachable {
-            host: "(any)".into(),
-            cause: words(&error),
-        })?;
+        Self::of(builder())
+    }
+
+    /// The same, which trusts these authorities, too: certificates in PEM.
+    ///
+    /// # Errors
+    /// When they are not certificates.
+    pub fn trusting(authorities: &[u8]) -> Result<Self, RegistryError> {
+        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+        let authorities =
+            Certificate::from_pem_bundle(authorities).map_err(|error| no_client(&error))?;
+        if authorities.is_empty() {
+            return Err(RegistryError::Unreachable {
+                host: ANY.into(),
+                cause: "no certificate".into(),
+            });
+        }
+        Self::of(builder().tls_certs_merge(authorities))
+    }
+
+    fn of(builder: ClientBuilder) -> Result<Self, RegistryError> {
+        let http = builder.build().map_err(|error| no_client(&error))?;
         Ok(Self { http })
+    }
+
+    /// The same, of a reference in words.
+    ///
+    /// # Errors
+    /// The same; what is not a reference is at no registry.
+    pub async fn named(
+        &self,
+        reference: &str,
+        access: &Access,
+    ) -> Result<FirmwareImage, RegistryError> {
+        let parsed = reference.parse::<ImageReference>();
+        let parsed = parsed.map_err(|error| RegistryError::Unreachable {
+            host: "-".into(),
+            cause: error.to_string(),
+        })?;
+        self.image(&parsed, access).await
     }
 
     /// What the registry serves under a reference now.
     ///
     /// # Errors
     /// When the registry cannot be asked, has no such image, or its answer cannot be used.
-    pub async fn image(&self, reference: &ImageReference) -> Result<FirmwareImage, RegistryError> {
-        let Ok(answer) = tokio::time::timeout(PATIENCE, self.read(reference)).await else {
+    pub async fn image(
+        &self,
+        reference: &ImageReference,
+        access: &Access,
+    ) -> Result<FirmwareImage, RegistryError> {
+        let client = access.client.as_ref().unwrap_or(self);
+        let Ok(answer) = tokio::time::timeout(PATIENCE, client.read(reference, access)).await
+        else {
             let cause = format!("no whole answer within {} s", PATIENCE.as_secs());
             return Err(unreachable(reference, cause));
         };
         answer
     }
 
-    async fn read(&self, reference: &ImageReference) -> Result<FirmwareImage, RegistryError> {
-        let base = base(reference).map_err(|cause| unreachable(reference, cause))?;
+    async fn read(
+        &self,
+        reference: &ImageReference,
+        access: &Access,
+    ) -> Result<FirmwareImage, RegistryError> {
+        let base = base(reference, access).map_err(|cause| unreachable(reference, cause))?;
+        let login = access.credentials.login(reference);
         let response = self.ask(reference, &base, None).await?;
         let response = if response.status() == StatusCode::UNAUTHORIZED {
-            let token = self.token(reference, &base, response.headers()).await?;
-            self.ask(reference, &base, Some(&token)).await?
+            let proof = self
+                .proof(reference, &base, response.headers(), login)
+                .await?;
+            self.ask(reference, &base, Some(&proof)).await?
         } else {
             response
         };
@@ -141,7 +196,7 @@ impl Registry {
         &self,
         reference: &ImageReference,
         base: &Url,
-        token: Option<&str>,
+        proof: Option<&Proof>,
     ) -> Result<Response, RegistryError> {
         let path = format!(
             "/v2/{}/manifests/{}",
@@ -150,29 +205,43 @@ impl Registry {
         );
         let url = base.join(&path);
         let url = url.map_err(|error| unreachable(reference, error.to_string()))?;
-        let mut request = self.http.get(url).header(ACCEPT, MANIFESTS);
-        if let Some(token) = token {
-            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
-        }
+        let request = self.http.get(url).header(ACCEPT, MANIFESTS);
+        let request = match proof {
+            Some(Proof::Token(token)) => request.bearer_auth(token),
+            Some(Proof::Login(Login { user, password })) => {
+                request.basic_auth(user, Some(password))
+            }
+            None => request,
+        };
         let answer = request.send().await;
         answer.map_err(|error| unreachable(reference, words(&error)))
     }
 
-    /// A token for anybody, of the service that the registry names.
-    async fn token(
+    /// What the registry asks for: the login itself, or a token of the service that it names.
+    async fn proof(
         &self,
         reference: &ImageReference,
         base: &Url,
         headers: &HeaderMap,
-    ) -> Result<String, RegistryError> {
+        login: Option<&Login>,
+    ) -> Result<Proof, RegistryError> {
         let fail = |cause: String| unreachable(reference, cause);
         let asked = headers.get(WWW_AUTHENTICATE);
         let asked = asked
             .and_then(|header| header.to_str().ok())
             .unwrap_or_default();
         let request = TokenRequest::parse(asked, base, &reference.repository).map_err(fail)?;
-        let request = request.ok_or_else(|| fail(refusal(StatusCode::UNAUTHORIZED)))?;
-        let response = self.http.get(request.url).send().await;
+        let Some(request) = request else {
+            let login = login.filter(|_| challenge::takes_logins(asked)).cloned();
+            let refused = || fail(refusal(StatusCode::UNAUTHORIZED));
+            return login.map(Proof::Login).ok_or_else(refused);
+        };
+        let ask = self.http.get(request.url);
+        let ask = match login {
+            Some(Login { user, password }) => ask.basic_auth(user, Some(password)),
+            None => ask,
+        };
+        let response = ask.send().await;
         let response = response.map_err(|error| fail(words(&error)))?;
         if response.status() != StatusCode::OK {
             return Err(fail(refusal(response.status())));
@@ -180,12 +249,27 @@ impl Registry {
         let bytes = body(response, MAX_TOKEN).await.map_err(fail)?;
         let token: Option<Token> = serde_json::from_slice(&bytes).ok();
         let token = token.and_then(|token| token.token.or(token.access_token));
-        token.ok_or_else(|| fail("its token service answered without a token".into()))
+        let token = token.ok_or_else(|| fail("its token service answered without a token".into()));
+        token.map(Proof::Token)
     }
 }
 
-/// Where a registry answers: by TLS, unless it is on this machine's loopback.
-fn base(reference: &ImageReference) -> Result<Url, String> {
+fn builder() -> ClientBuilder {
+    Client::builder()
+        .connect_timeout(CONNECT)
+        .redirect(redirect::Policy::none())
+        .user_agent(concat!("flashjob-operator/", env!("CARGO_PKG_VERSION")))
+}
+
+fn no_client(error: &reqwest::Error) -> RegistryError {
+    RegistryError::Unreachable {
+        host: ANY.into(),
+        cause: words(error),
+    }
+}
+
+/// Where a registry answers: by TLS, unless it is on this machine's loopback, or a class says that it has none.
+fn base(reference: &ImageReference, access: &Access) -> Result<Url, String> {
     let host = match reference.host.as_str() {
         "docker.io" => "registry-1.docker.io",
         host => host,
@@ -194,7 +278,7 @@ fn base(reference: &ImageReference) -> Result<Url, String> {
     let name = secure.host_str().unwrap_or_default();
     let address = name.trim_matches(['[', ']']).parse::<IpAddr>();
     let loopback = name == "localhost" || address.is_ok_and(|address| address.is_loopback());
-    if loopback {
+    if loopback || access.plain_http {
         return Url::parse(&format!("http://{host}/")).map_err(|error| error.to_string());
     }
     Ok(secure)

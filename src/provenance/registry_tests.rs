@@ -13,7 +13,7 @@ use rstest::rstest;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{FirmwareImage, Registry, RegistryError, fixtures};
+use super::{Access, FirmwareImage, Registry, RegistryError, fixtures};
 
 fn index() -> String {
     fixtures::index(&["esp32s2", "esp32s3"])
@@ -48,6 +48,22 @@ async fn registry() -> SocketAddr {
                 index().into_response()
             }
             "/v2/shut/esp32/manifests/1" => challenge(format!("http://{host}/token")),
+            // me:secret
+            "/v2/basic/esp32/manifests/1" if token == Some("Basic bWU6c2VjcmV0") => {
+                index().into_response()
+            }
+            "/v2/basic/esp32/manifests/1" => {
+                let header = [("www-authenticate", "Basic realm=\"fleet\"")];
+                (StatusCode::UNAUTHORIZED, header).into_response()
+            }
+            "/members" if token == Some("Basic bWU6c2VjcmV0") => {
+                json!({"token": "for-members"}).to_string().into_response()
+            }
+            "/members" => StatusCode::FORBIDDEN.into_response(),
+            "/v2/members/esp32/manifests/1" if token == Some("Bearer for-members") => {
+                index().into_response()
+            }
+            "/v2/members/esp32/manifests/1" => challenge(format!("http://{host}/members")),
             "/v2/elsewhere/esp32/manifests/1" => challenge("http://192.0.2.1/token".into()),
             "/v2/private/esp32/manifests/1" => challenge(format!("http://{host}/no-token")),
             "/v2/moved/esp32/manifests/1" => (
@@ -78,9 +94,20 @@ async fn registry() -> SocketAddr {
 
 /// What is found under a name of that registry, and errors with its address replaced.
 async fn found(name: &str) -> Result<FirmwareImage, String> {
+    found_with(name, None).await
+}
+
+/// The same, with a password of `me`.
+async fn found_with(name: &str, password: Option<&str>) -> Result<FirmwareImage, String> {
     let address = registry().await.to_string();
     let reference = format!("{address}/{name}").parse().unwrap();
-    let found = Registry::new().unwrap().image(&reference).await;
+    let mut access = Access::default();
+    if let Some(password) = password {
+        let login = json!({"username": "me", "password": password});
+        let file = json!({"auths": {&address: login}}).to_string();
+        access.credentials.add(file.as_bytes()).unwrap();
+    }
+    let found = Registry::new().unwrap().image(&reference, &access).await;
     found.map_err(|error| error.to_string().replace(&address, "REGISTRY"))
 }
 
@@ -131,6 +158,43 @@ async fn what_cannot_be_had_is_said_with_the_registry_and_the_cause(
     assert_eq!(found(name).await.unwrap_err(), said);
 }
 
+#[rstest]
+#[case::as_it_is(
+    "basic",
+    "it answered 401 Unauthorized: it does not show this image to everybody"
+)]
+#[case::for_a_token(
+    "members",
+    "it answered 403 Forbidden: it does not show this image to everybody"
+)]
+#[tokio::test]
+async fn a_registry_gets_the_login_that_it_asks_for(
+    #[case] repository: &str,
+    #[case] refused: &str,
+) {
+    let name = format!("{repository}/esp32:1");
+    let image = found_with(&name, Some("secret")).await.unwrap();
+    assert_eq!(image.digest, digest(&index()));
+    let refused = format!("registry REGISTRY: {refused}");
+    assert_eq!(found(&name).await.unwrap_err(), refused);
+    let wrong = found_with(&name, Some("another")).await.unwrap_err();
+    assert_eq!(wrong, refused);
+}
+
+#[test]
+fn what_is_not_a_certificate_is_no_authority() {
+    for text in [
+        "",
+        "-----BEGIN CERTIFICATE-----\nsecret\n-----END CERTIFICATE-----",
+    ] {
+        let error = Registry::trusting(text.as_bytes()).unwrap_err().to_string();
+        assert!(
+            error.starts_with("registry (any): ") && !error.contains("secret"),
+            "{error}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn bytes_that_do_not_hash_to_what_was_asked_for_are_refused() {
     let asked = digest("another index");
@@ -149,7 +213,7 @@ async fn a_registry_that_is_not_there_is_unreachable() {
     let reference = format!("{address}/esp32:1").parse().unwrap();
     let error = Registry::new()
         .unwrap()
-        .image(&reference)
+        .image(&reference, &Access::default())
         .await
         .unwrap_err();
     let RegistryError::Unreachable { host, cause } = error else {

@@ -30,6 +30,7 @@ fn settings() -> Settings {
     let words = [
         "simulation",
         "--engine=native",
+        "--firmware-digest=never",
         "--max-in-flight",
         &slots,
         "--lost-grace-seconds=100",

@@ -540,7 +540,7 @@ async fn kubectl_shows_a_job_in_one_line_and_explains_its_fields() {
     let mut job = kind.get("shown");
     job["status"] = json!({
         "phase": "Running", "reason": "InProgress", "progress": "37/500", "counts": {"failed": 3},
-        "round": {"number": 2}, "flashClass": {"name": "esp32"}, "nextTime": "2099-01-02T03:04:05Z",
+        "round": {"number": 2}, "flashClass": {"name": "esp32"}, "provenance": {"shortDigest": "0e4f1ba5bb4d"}, "nextTime": "2099-01-02T03:04:05Z",
     });
     kind.feed(&["replace", "--subresource=status"], &job)
         .unwrap();
@@ -568,11 +568,15 @@ async fn kubectl_shows_a_job_in_one_line_and_explains_its_fields() {
         ["shown", "Running", "37/500", "3", "InProgress", "1.2.0"]
     );
     let wide = rows(&["-o", "wide"]);
-    assert_eq!(wide[0][7..], ["FIRMWARE", "CLASS", "ROUND", "NEXT"]);
+    assert_eq!(
+        wide[0][7..],
+        ["FIRMWARE", "DIGEST", "CLASS", "ROUND", "NEXT"]
+    );
     assert_eq!(
         wide[1][7..],
         [
             "registry.example.com/f:1",
+            "0e4f1ba5bb4d",
             "esp32",
             "2",
             "2099-01-02T03:04:05Z"

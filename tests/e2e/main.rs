@@ -23,6 +23,7 @@ mod crash_points;
 mod documents;
 mod faults;
 mod fence;
+mod firmware;
 mod flash_pod_values;
 mod helm_engine;
 mod hostile;

@@ -37,8 +37,8 @@ pub async fn adopt(
     identity: &Identity,
 ) -> Result<(), ActionError> {
     let (pod, service) = {
-        let state = ctx.state();
-        let Some(attempt) = state.ledger.attempt(&identity.key) else {
+        let cache = ctx.cache();
+        let Some(attempt) = cache.ledger.attempt(&identity.key) else {
             return Ok(());
         };
         let pod = attempt.pod.as_ref().map(|pod| pod.sight.clone());
@@ -100,7 +100,7 @@ async fn adopt_pod(
     .await?
     {
         if let Ok(pod) = answer.try_parse() {
-            ctx.state().see_pod(&pod);
+            ctx.cache().see_pod(&pod);
         }
         if let Some(job) = job {
             let words = (false, Reason::Adopted.as_str());
@@ -132,7 +132,7 @@ async fn adopt_service(
     if let Some(answer) = merge(ctx, Write::AdoptService, &key, Some(&sight.uid), &patch).await?
         && let Ok(service) = answer.try_parse()
     {
-        ctx.state().see_service(&service);
+        ctx.cache().see_service(&service);
     }
     Ok(())
 }
@@ -146,7 +146,7 @@ async fn live<K: Resource>(
     let found = get.await?;
     let same = found.filter(|found| found.meta().uid.as_deref() == Some(&sight.uid));
     if same.is_none() {
-        ctx.state().ledger.see_gone(&sight.uid);
+        ctx.cache().ledger.see_gone(&sight.uid);
     }
     Ok(same)
 }
@@ -161,7 +161,7 @@ async fn merge(
 ) -> Result<Option<DynamicObject>, ApiError> {
     match ctx.crash.around(write, ctx.writer.merge(key, patch)).await {
         Err(error) if error.kind == ErrorKind::NotFound => {
-            uid.map(|uid| ctx.state().ledger.see_gone(uid));
+            uid.map(|uid| ctx.cache().ledger.see_gone(uid));
             Ok(None)
         }
         other => other.map(Some),

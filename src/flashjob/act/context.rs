@@ -17,7 +17,7 @@ use crate::{
         observe::{
             World,
             bounds::Bounds,
-            cache::State,
+            cache::Cache,
             waits::{Moment, Now},
         },
         plan::triggers::{self, Sighting},
@@ -35,6 +35,7 @@ use crate::{
     cluster::{Events, Fact, Writer, clock},
     crash::Crash,
     flashclass::Class,
+    provenance::Lookup,
     seal::Seals,
     telemetry::Metrics,
 };
@@ -80,12 +81,14 @@ pub struct Context {
     pub seals: Arc<Seals>,
     /// Holder identity under which this process leads: every Pod that it creates bears it.
     pub leader: String,
+    /// Knows the digests of firmware; none where no registry is asked.
+    pub registry: Option<Lookup>,
     /// Where charts are rendered.
     pub workshop: Workshop,
     /// Wakes what writes the statuses of classes: one of them is new.
     pub class_changed: Notify,
     events: Events,
-    state: Mutex<State>,
+    cache: Mutex<Cache>,
     flash_pod: RwLock<Result<Arc<FlashPod>, Refusal>>,
     nudge_tx: UnboundedSender<String>,
 }
@@ -102,9 +105,9 @@ impl Context {
         flash_pod: Result<Arc<FlashPod>, Refusal>,
         nudge_tx: UnboundedSender<String>,
     ) -> Self {
-        let mut state = State::default();
-        state.seals = Some(Arc::clone(&seals));
-        let state = Mutex::new(state);
+        let mut cache = Cache::default();
+        cache.seals = Some(Arc::clone(&seals));
+        let cache = Mutex::new(cache);
         metrics.expect_verdicts(
             DevicePhase::Failed.as_str(),
             metrics::FAILURES.map(Reason::as_str),
@@ -118,19 +121,27 @@ impl Context {
             engine,
             seals,
             leader,
+            registry: None,
             class_changed: Notify::new(),
             workshop: Workshop::default(),
             events,
-            state,
+            cache,
             flash_pod: RwLock::new(flash_pod),
             nudge_tx,
         }
     }
 
-    /// The state, locked. Never held across a wait.
-    pub fn state(&self) -> MutexGuard<'_, State> {
-        // A panic while it was held leaves a state that is rebuilt from events; stopping all jobs would be worse.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The same, which asks registries before rounds begin.
+    #[must_use]
+    pub fn asking(mut self, registry: Option<Lookup>) -> Self {
+        self.registry = registry;
+        self
+    }
+
+    /// The cache, locked. Never held across a wait.
+    pub fn cache(&self) -> MutexGuard<'_, Cache> {
+        // A panic while it was held leaves a cache that is rebuilt from events; stopping all jobs would be worse.
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The flash chart, or why it cannot be used.
@@ -150,7 +161,7 @@ impl Context {
     /// Why it cannot be used.
     pub fn flash_pod_of(&self, job: &Job) -> Result<Arc<FlashPod>, Refusal> {
         let flash_pod = self.flash_pod()?;
-        let terms = self.state().terms(job);
+        let terms = self.cache().terms(job);
         Ok(Arc::new(flash_pod.under(&terms)))
     }
 
@@ -162,9 +173,9 @@ impl Context {
             .write()
             .unwrap_or_else(PoisonError::into_inner) = flash_pod;
         {
-            let mut state = self.state();
-            state.news_of_classes = true;
-            state
+            let mut cache = self.cache();
+            cache.news_of_classes = true;
+            cache
                 .classes
                 .check(|values| chart.as_ref()?.class_fault(values));
         }
@@ -172,7 +183,7 @@ impl Context {
         self.nudge_all();
     }
 
-    /// A class as the flash chart sees it. Call it with the state locked, or a chart that is replaced meanwhile does not see it.
+    /// A class as the flash chart sees it. Call it with the cache locked, or a chart that is replaced meanwhile does not see it.
     #[must_use]
     pub fn checked(&self, class: Class) -> Class {
         let chart = self.flash_pod().ok();
@@ -181,7 +192,7 @@ impl Context {
 
     /// Queues a pass of every job that a device concerns: its Instance came, went or changed.
     pub fn nudge_concerned(&self, seen: &Sighting) {
-        let uids = triggers::concerned(&self.state(), seen);
+        let uids = triggers::concerned(&self.cache(), seen);
         for uid in &uids {
             self.nudge(uid);
         }
@@ -189,7 +200,7 @@ impl Context {
 
     /// Queues a pass of every job that may wait for what another job holds; how many those are.
     pub fn nudge_contending(&self) -> usize {
-        let uids = triggers::contending(&self.state());
+        let uids = triggers::contending(&self.cache());
         for uid in &uids {
             self.nudge(uid);
         }
@@ -204,7 +215,7 @@ impl Context {
 
     /// What is true for all jobs; `flash_pod` is the chart of the job that is looked at.
     #[must_use]
-    pub fn world(&self, state: &State, flash_pod: &Result<Arc<FlashPod>, Refusal>) -> World {
+    pub fn world(&self, cache: &Cache, flash_pod: &Result<Arc<FlashPod>, Refusal>) -> World {
         let chart = flash_pod.as_ref().err().cloned();
         let fixed = flash_pod
             .as_ref()
@@ -217,7 +228,7 @@ impl Context {
             // The status shows that the chart does what charts may not do by themselves.
             engine.extend([" --chart-allow=", &flash_pod.used.to_string()]);
         }
-        state.world(
+        cache.world(
             chart,
             max_in_flight,
             engine,
@@ -236,7 +247,7 @@ impl Context {
     /// next leader trusts that no write is under way.
     pub async fn drained(&self, limit: Duration) {
         let mut waited = Duration::ZERO;
-        let acting = || self.state().ledger.all().any(|(_, attempt)| attempt.acting);
+        let acting = || self.cache().ledger.all().any(|(_, attempt)| attempt.acting);
         while waited < limit && (acting() || self.writer.is_under_way()) {
             tokio::time::sleep(DRAIN_POLL).await;
             waited += DRAIN_POLL;
@@ -245,7 +256,7 @@ impl Context {
 
     /// Queues a pass of every job.
     pub fn nudge_all(&self) {
-        let uids: Vec<String> = self.state().jobs().map(|job| job.uid.clone()).collect();
+        let uids: Vec<String> = self.cache().jobs().map(|job| job.uid.clone()).collect();
         for uid in uids {
             self.nudge(&uid);
         }
@@ -254,7 +265,7 @@ impl Context {
     /// Selected devices of a job, for messages.
     #[must_use]
     pub fn selected(&self, job_uid: &str) -> i64 {
-        self.state()
+        self.cache()
             .rosters
             .get(job_uid)
             .map_or(0, |roster| count(roster.devices().len()))

@@ -38,12 +38,12 @@ pub enum Deletion {
 /// When the API server refuses.
 pub async fn finish_deletion(ctx: &Context, job: &Job) -> Result<Deletion, ApiError> {
     let ends = {
-        let mut state = ctx.state();
-        if state.ledger.of_job(&job.uid).next().is_some() {
-            state.memory(&job.uid).left.clear();
+        let mut cache = ctx.cache();
+        if cache.ledger.of_job(&job.uid).next().is_some() {
+            cache.memory(&job.uid).left.clear();
             return Ok(Deletion::Draining);
         }
-        state.terminating.contains(&job.namespace)
+        cache.terminating.contains(&job.namespace)
     };
     let left = match left(ctx, job).await {
         // The right to ask went with the namespace, which takes everything in it.
@@ -51,8 +51,8 @@ pub async fn finish_deletion(ctx: &Context, job: &Job) -> Result<Deletion, ApiEr
         answer => answer?,
     };
     if !left.is_empty() {
-        let mut state = ctx.state();
-        let known = &mut state.memory(&job.uid).left;
+        let mut cache = ctx.cache();
+        let known = &mut cache.memory(&job.uid).left;
         let news = *known != left;
         *known = left;
         return Ok(Deletion::Kept { news });
@@ -81,8 +81,8 @@ async fn left(ctx: &Context, job: &Job) -> Result<Vec<String>, ApiError> {
         meta.deletion_timestamp.is_none() || finalizers.any(|one| one == TRACKING_FINALIZER)
     };
     left.extend(of_kind::<Service>(ctx, job, stays).await?);
-    let state = ctx.state();
-    let foreign = state.ledger.unsealed.all().filter(|object| {
+    let cache = ctx.cache();
+    let foreign = cache.ledger.unsealed.all().filter(|object| {
         let over = match object.kind {
             ObjectKind::Secret => false,
             ObjectKind::Service => true,

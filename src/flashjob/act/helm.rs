@@ -186,7 +186,7 @@ fn recorded<'a>(
         chart,
         ..
     } = &stored.record;
-    let revision = ctx.state().next_revision(namespace, name);
+    let revision = ctx.cache().next_revision(namespace, name);
     Plan {
         chart: chart.clone(),
         intent,

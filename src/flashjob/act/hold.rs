@@ -21,8 +21,8 @@ use crate::{
 /// When it changed since it was seen, or the API server refuses.
 pub async fn hold(ctx: &Context, identity: &Identity) -> Result<(), ActionError> {
     let service = {
-        let state = ctx.state();
-        let attempt = state.ledger.attempt(&identity.key);
+        let cache = ctx.cache();
+        let attempt = cache.ledger.attempt(&identity.key);
         attempt.and_then(|attempt| attempt.service.clone())
     };
     let Some(service) = service.filter(ObservedService::may_be_held) else {
@@ -34,12 +34,12 @@ pub async fn hold(ctx: &Context, identity: &Identity) -> Result<(), ActionError>
     match ctx.crash.around(Write::ServiceHold, request).await {
         Ok(answer) => {
             if let Ok(held) = answer.try_parse::<Service>() {
-                ctx.state().see_service(&held);
+                ctx.cache().see_service(&held);
             }
             Ok(())
         }
         Err(error) if error.kind == ErrorKind::NotFound => {
-            ctx.state().ledger.see_gone(&service.sight.uid);
+            ctx.cache().ledger.see_gone(&service.sight.uid);
             Ok(())
         }
         Err(error) => Err(error.into()),

@@ -98,7 +98,7 @@ async fn put_status(
         stored.and_then(|object| object.status.as_ref()),
     );
     if let Some(job) = Job::parse(&answer) {
-        ctx.state().see_written_job(job);
+        ctx.cache().see_written_job(job);
     }
     Ok(size)
 }
@@ -106,8 +106,8 @@ async fn put_status(
 /// Remembers, and says once, what of a status was not stored.
 fn see_pruned(ctx: &Context, job: &Job, written: &FlashJobStatus, stored: Option<&FlashJobStatus>) {
     let news = {
-        let mut state = ctx.state();
-        let memory = state.memory(&job.uid);
+        let mut cache = ctx.cache();
+        let memory = cache.memory(&job.uid);
         let known = std::mem::take(&mut memory.pruned);
         memory.pruned = pruned::after(&known, written, stored);
         memory.probed = Some(now());
@@ -254,7 +254,7 @@ pub async fn expire(
     job: &Job,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, ApiError> {
-    let Some(current) = ctx.state().job(&job.uid).cloned() else {
+    let Some(current) = ctx.cache().job(&job.uid).cloned() else {
         return Ok(None);
     };
     let ttl = current

@@ -45,7 +45,7 @@ pub async fn mark_deployed(ctx: &Context, identity: &Identity) -> Result<(), Act
         .await;
     }
     let name = ctx
-        .state()
+        .cache()
         .ledger
         .attempt(&identity.key)
         .and_then(|attempt| Some(attempt.pod.as_ref()?.sight.name.clone()));

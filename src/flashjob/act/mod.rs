@@ -7,6 +7,7 @@ mod adopt;
 pub(crate) mod context;
 pub(crate) mod engine;
 pub mod finalize;
+pub(crate) mod firmware;
 pub(crate) mod helm;
 mod hold;
 pub mod job;
@@ -263,8 +264,8 @@ async fn run(
 /// Ends an action: remembers its trouble, clears its mark and queues a pass of its job.
 fn end(ctx: &Context, key: &AttemptKey, done: &Result<(), ActionError>) {
     {
-        let mut state = ctx.state();
-        let memory = state.memory(&key.job_uid);
+        let mut cache = ctx.cache();
+        let memory = cache.memory(&key.job_uid);
         match done {
             Ok(()) => drop(memory.trouble.remove(&key.id)),
             Err(error) => {
@@ -289,7 +290,7 @@ fn end(ctx: &Context, key: &AttemptKey, done: &Result<(), ActionError>) {
                 memory.trouble.insert(key.id.clone(), trouble);
             }
         }
-        state.ledger.end_action(key);
+        cache.ledger.end_action(key);
     }
     if let Err(error) = done {
         tracing::warn!(reason = %error.reason(), error = %error, "step failed, trying again");

@@ -172,15 +172,15 @@ async fn apply_service_object(
         }
         answer => answer?,
     };
-    ctx.state().see_own_service(&applied, identity);
+    ctx.cache().see_own_service(&applied, identity);
     Ok(())
 }
 
 /// Where a class of the job opened the kind of the object, its refusal names the class.
 fn explained(ctx: &Context, identity: &Identity, object: &Value, error: ApiError) -> ApiError {
-    let state = ctx.state();
-    match state.job(&identity.key.job_uid) {
-        Some(job) => flashclass::explained(error, object, &state.terms(job)),
+    let cache = ctx.cache();
+    match cache.job(&identity.key.job_uid) {
+        Some(job) => flashclass::explained(error, object, &cache.terms(job)),
         None => error,
     }
 }
@@ -267,7 +267,7 @@ async fn create_pod(
         }
         Err(error) => return Err(error.into()),
     };
-    ctx.state().see_own_pod(&created, identity);
+    ctx.cache().see_own_pod(&created, identity);
     ctx.metrics.release("native", "launch", "ok");
     Ok(())
 }

@@ -11,8 +11,14 @@ use super::context::Context;
 use crate::{
     api::Refusal,
     flashjob::{
-        act::{self, NextPass},
-        observe::selection::Selection,
+        act::{
+            self, NextPass,
+            firmware::{self, Firmware},
+        },
+        observe::{
+            memory::{ValuesOf, ValuesTrial},
+            selection::Selection,
+        },
         plan::{
             rerun,
             select_devices::{self, Choice, Selecting, TooMany},
@@ -35,7 +41,7 @@ pub(crate) async fn load_selection(ctx: &Context, job: &Job) -> Result<(), ApiEr
         return Ok(());
     };
     if ctx
-        .state()
+        .cache()
         .rosters
         .get(&job.uid)
         .is_some_and(|roster| roster.round == round.number)
@@ -64,27 +70,27 @@ pub(crate) async fn load_selection(ctx: &Context, job: &Job) -> Result<(), ApiEr
         });
     let stamp = job.status.flash_class.as_ref();
     let thawed = stamp.map(|stamp| flashclass::thaw(&revisions.believed, stamp, round.number));
-    let version = ctx.flash_pod_of(job).map_or(0, |chart| chart.version);
-    let mut state = ctx.state();
+    let chart = ctx.flash_pod_of(job).map_or(0, |chart| chart.version);
+    let mut cache = ctx.cache();
     let lost = match gathered {
         Ok(devices) => {
             let roster = Selection::named_by(&job.status, round.number, devices);
-            let before = state.rosters.insert(job.uid.clone(), Arc::new(roster));
+            let before = cache.rosters.insert(job.uid.clone(), Arc::new(roster));
             if before.is_some_and(|before| before.round != round.number) {
-                state.memory(&job.uid).begin_round();
+                cache.memory(&job.uid).begin_round();
             }
             None
         }
         Err(message) => {
             let roster = Selection::new(round.number, Vec::new());
-            state.rosters.insert(job.uid.clone(), Arc::new(roster));
+            cache.rosters.insert(job.uid.clone(), Arc::new(roster));
             Some(message)
         }
     };
     // Without the class's defaults nothing starts either, but what is in flight still has its place in the selection.
     let lost = match thawed {
         Some(Ok(frozen)) => {
-            state.frozen.insert(job.uid.clone(), Arc::new(frozen));
+            cache.frozen.insert(job.uid.clone(), Arc::new(frozen));
             lost
         }
         Some(Err(message)) => lost.or(Some(message)),
@@ -96,7 +102,12 @@ pub(crate) async fn load_selection(ctx: &Context, job: &Job) -> Result<(), ApiEr
             reason: Reason::SelectionLost,
             message,
         };
-        state.memory(&job.uid).refusal = Some((job.generation, version, Some(refusal)));
+        let of = ValuesOf {
+            generation: job.generation,
+            chart,
+        };
+        let refusal = Some(refusal);
+        cache.memory(&job.uid).trial = Some(ValuesTrial { of, refusal });
     }
     Ok(())
 }
@@ -116,13 +127,13 @@ fn lost_words(why: &str, job: &Job) -> String {
 pub(crate) fn wants_round(ctx: &Context, job: &Job) -> bool {
     let possible = job.spec.is_ok() && job.invalid.is_none() && !job.names_nothing();
     let refused = select_devices::refusal(job).is_some();
-    let state = ctx.state();
+    let cache = ctx.cache();
     // What the original operator has in flight is followed whoever is suspended.
-    let takes_over = job.status.round.is_none() && state.ledger.of_job(&job.uid).next().is_some();
+    let takes_over = job.status.round.is_none() && cache.ledger.of_job(&job.uid).next().is_some();
     let open = !job.deleting && (!job.suspended() || takes_over) && !refused;
-    let terms = state.terms(job);
+    let terms = cache.terms(job);
     let classed = has_class(&terms) || (takes_over && !terms.classes.is_empty());
-    possible && open && classed && !job.round_is_current() && state.akri_installed
+    possible && open && classed && !job.round_is_current() && cache.akri_installed
 }
 
 /// How the selection of the job follows its spec, where a selection `roster` of it is known.
@@ -138,9 +149,9 @@ fn choose(
         Some(selector) => Some(Selector::parse(selector).ok()?),
         None => None,
     };
-    let state = ctx.state();
+    let cache = ctx.cache();
     let (before, selecting) = if recalled {
-        let before = state.rosters.get(&job.uid).map(Arc::as_ref);
+        let before = cache.rosters.get(&job.uid).map(Arc::as_ref);
         (before, Selecting::Anew(parsed.as_ref()))
     } else if selector::selector_is_current(job) {
         let left_out = job.status.selection.as_ref();
@@ -149,7 +160,7 @@ fn choose(
     } else {
         (None, Selecting::Anew(parsed.as_ref()))
     };
-    let chosen = select_devices::choose(roster, before, &spec.uuid, selecting, &state.inventory);
+    let chosen = select_devices::choose(roster, before, &spec.uuid, selecting, &cache.inventory);
     Some(chosen)
 }
 
@@ -169,7 +180,7 @@ fn has_class(terms: &Terms) -> bool {
 /// Whether the stored round began without a class: under an operator that had none.
 pub(crate) fn class_is_due(ctx: &Context, job: &Job) -> bool {
     let begun = job.round_is_current() && job.status.flash_class.is_none();
-    begun && !job.deleting && job.invalid.is_none() && has_class(&ctx.state().terms(job))
+    begun && !job.deleting && job.invalid.is_none() && has_class(&ctx.cache().terms(job))
 }
 
 /// Gives such a round its class. Nothing more of it starts before.
@@ -184,21 +195,25 @@ pub(crate) async fn freeze_class(ctx: &Context, job: &Job) -> Result<NextPass, A
     let mut status = job.status.clone();
     status.flash_class = Some(frozen.stamp());
     act::job::replace_status(ctx, Write::RoundStatus, job, &status).await?;
-    let mut state = ctx.state();
-    state.frozen.insert(job.uid.clone(), Arc::new(frozen));
+    let mut cache = ctx.cache();
+    cache.frozen.insert(job.uid.clone(), Arc::new(frozen));
     Ok(Some(Duration::from_millis(1)))
 }
 
 /// The defaults of the job's class as they are now; none where it has no class that can be used.
 fn frozen(ctx: &Context, job: &Job, round: i64) -> Option<Frozen> {
-    let terms = ctx.state().terms(job);
+    let terms = ctx.cache().terms(job);
     let class = terms.classes.first()?;
     // What cannot be frozen was not accepted either, and such a class is not among these.
     flashclass::freeze(class, round).ok()
 }
 
 /// Freezes the selection of the next round and stores that the round has begun; nothing starts before.
-pub(crate) async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> {
+pub(crate) async fn open_round(
+    ctx: &Arc<Context>,
+    job: &Arc<Job>,
+    firmware: Firmware,
+) -> Result<NextPass, ApiError> {
     let Ok(spec) = &job.spec else { return Ok(None) };
     let number = job.status.round.as_ref().map_or(0, |round| round.number) + 1;
     let Some(frozen) = frozen(ctx, job, number) else {
@@ -216,12 +231,18 @@ pub(crate) async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<Nex
         }
         None => return Ok(None),
     };
-    act::job::store_selection(ctx, job, number, devices.len(), &choice.more).await?;
+    let first = devices.len();
     devices.extend(choice.more.iter().cloned());
+    let Ok(pinned) = firmware::freeze(ctx, job, &firmware, &devices) else {
+        // The next pass says why.
+        return Ok(Some(Duration::from_millis(1)));
+    };
+    let frozen = frozen.with_firmware(pinned);
+    act::job::store_selection(ctx, job, number, first, &choice.more).await?;
     act::job::store_class(ctx, job, &frozen).await?;
     let roster = Selection::new(number, devices);
     let effective =
-        ctx.state()
+        ctx.cache()
             .terms(job)
             .effective(spec, ctx.engine(), ctx.limits.bounds.address_seconds);
     let mut status = status::open_round(job, &roster, "", (effective, Some(frozen.stamp())), now());
@@ -229,21 +250,35 @@ pub(crate) async fn open_round(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<Nex
         time: Some(Time(now())),
         ..select_devices::selection_status(job, roster.devices(), &choice)
     });
+    status::say_firmware(&mut status, job, frozen.stored.firmware.as_ref(), now());
+    if let Firmware::Unresolved(why) = &firmware {
+        status::say_unresolved(&mut status, job, why, now());
+    }
+    let reference = frozen.stored.firmware.as_ref();
+    let reference = reference.map_or_else(|| spec.firmware.clone(), |pin| pin.reference.clone());
     act::job::replace_status(ctx, Write::RoundStatus, job, &status).await?;
     {
-        let mut state = ctx.state();
-        state.rosters.insert(job.uid.clone(), Arc::new(roster));
-        state.frozen.insert(job.uid.clone(), Arc::new(frozen));
-        state.memory(&job.uid).begin_round();
+        let mut cache = ctx.cache();
+        cache.rosters.insert(job.uid.clone(), Arc::new(roster));
+        cache.frozen.insert(job.uid.clone(), Arc::new(frozen));
+        cache.memory(&job.uid).begin_round();
     }
     act::job::delete_revisions_before(ctx, &left, number).await;
     let note = format!(
-        "round {number}: {} devices, firmware {}",
-        ctx.selected(&job.uid),
-        spec.firmware
+        "round {number}: {} devices, firmware {reference}",
+        ctx.selected(&job.uid)
     );
     let part = format!("status.round[{number}]");
     ctx.event_of_part(job, part, Reason::RoundStarted, note);
+    if let Firmware::Unresolved(why) = &firmware {
+        let note = format!("{why}; {}", status::GOES_ON);
+        ctx.event(
+            job,
+            None,
+            (true, Reason::FirmwareUnreachable.as_str()),
+            note,
+        );
+    }
     say_left_out(ctx, job, &choice);
     say_rerun(ctx, job, number);
     Ok(Some(Duration::from_millis(1)))
@@ -289,7 +324,7 @@ pub(crate) async fn follow_spec(ctx: &Arc<Context>, job: &Job) -> Result<bool, A
     {
         return Ok(false);
     }
-    let Some(roster) = ctx.state().rosters.get(&job.uid).cloned() else {
+    let Some(roster) = ctx.cache().rosters.get(&job.uid).cloned() else {
         return Ok(false);
     };
     let stored = job
@@ -299,7 +334,7 @@ pub(crate) async fn follow_spec(ctx: &Arc<Context>, job: &Job) -> Result<bool, A
         .map_or(0, |stored| stored.count);
     let lost = status::count(roster.devices().len()) < stored;
     let current = selector::selector_is_current(job);
-    let anew = !current && ctx.state().akri_installed;
+    let anew = !current && ctx.cache().akri_installed;
     let listed = job.spec.iter().flat_map(|spec| &spec.uuid);
     let more = listed
         .into_iter()
@@ -326,7 +361,7 @@ pub(crate) async fn follow_spec(ctx: &Arc<Context>, job: &Job) -> Result<bool, A
     if anew {
         say_left_out(ctx, job, &choice);
     }
-    ctx.state().rosters.insert(
+    ctx.cache().rosters.insert(
         job.uid.clone(),
         Arc::new(Selection::new(roster.round, devices)),
     );
@@ -343,14 +378,14 @@ pub(crate) async fn rerun_failed(ctx: &Arc<Context>, job: &Job) -> Result<bool, 
         return Ok(false);
     }
     let settled = {
-        let state = ctx.state();
-        let roster = state.rosters.get(&job.uid);
-        roster.is_some_and(|roster| rerun::failures_are_settled(job, roster, &state.ledger))
+        let cache = ctx.cache();
+        let roster = cache.rosters.get(&job.uid);
+        roster.is_some_and(|roster| rerun::failures_are_settled(job, roster, &cache.ledger))
     };
     if !settled {
         return Ok(false);
     }
-    ctx.state().memory(&job.uid).send_again(&job.finals.failed);
+    ctx.cache().memory(&job.uid).send_again(&job.finals.failed);
     let status = status::send_again(job, rerun, now());
     act::job::replace_status(ctx, Write::RerunStatus, job, &status).await?;
     let note = format!(

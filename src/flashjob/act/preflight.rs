@@ -9,7 +9,11 @@ use std::sync::Arc;
 use super::context::Context;
 use crate::{
     api::Refusal,
-    flashjob::{blueprint::FlashPod, spec::job::Job},
+    flashjob::{
+        blueprint::FlashPod,
+        observe::memory::{ValuesOf, ValuesTrial},
+        spec::job::Job,
+    },
 };
 use crate::{
     api::{Reason, Round},
@@ -40,16 +44,19 @@ pub(crate) async fn try_values(ctx: &Context, job: &Arc<Job>) {
     let Some(outcome) = tried.unwrap_or_else(|refusal| Some(Outcome::Refused(refusal))) else {
         return;
     };
-    let mut state = ctx.state();
-    let memory = state.memory(&job.uid);
-    let of = (job.generation, flash_pod.version);
+    let mut cache = ctx.cache();
+    let memory = cache.memory(&job.uid);
+    let of = ValuesOf {
+        generation: job.generation,
+        chart: flash_pod.version,
+    };
     // Where only helm can render, a trial sees no more than the values.
     memory.proven = (outcome == Outcome::Proven && flash_pod.native()).then_some(of);
     let refusal = match outcome {
         Outcome::Refused(refusal) => Some(refusal),
         Outcome::Proven | Outcome::Unproven => None,
     };
-    memory.refusal = Some((of.0, of.1, refusal));
+    memory.trial = Some(ValuesTrial { of, refusal });
 }
 
 /// The devices on which the values are to be tried now, if that is due.
@@ -58,30 +65,28 @@ fn to_try(
     job: &Job,
     flash_pod: &FlashPod,
 ) -> Option<(Round, Vec<(String, Device)>)> {
-    let mut state = ctx.state();
+    let mut cache = ctx.cache();
     // What is refused as a whole, or not frozen yet, is not tried.
-    if state.terms(job).refusal.is_some() || state.frozen_of(job).is_none() {
+    if cache.terms(job).refusal.is_some() || cache.frozen_of(job).is_none() {
         return None;
     }
-    let tried =
-        state
-            .memory(&job.uid)
-            .refusal
-            .as_ref()
-            .is_some_and(|(generation, version, refusal)| {
-                let lost = refusal
-                    .as_ref()
-                    .is_some_and(|refusal| refusal.reason == Reason::SelectionLost);
-                lost || (*generation, *version) == (job.generation, flash_pod.version)
-            });
+    let of = ValuesOf {
+        generation: job.generation,
+        chart: flash_pod.version,
+    };
+    let tried = cache.memory(&job.uid).trial.as_ref().is_some_and(|trial| {
+        let refusal = trial.refusal.as_ref();
+        let lost = refusal.is_some_and(|refusal| refusal.reason == Reason::SelectionLost);
+        lost || trial.of == of
+    });
     let round = job.status.round.as_ref()?;
     if tried || !job.round_is_current() {
         return None;
     }
-    let roster = state.rosters.get(&job.uid).cloned()?;
+    let roster = cache.rosters.get(&job.uid).cloned()?;
     let known = roster.devices().iter().filter_map(|selected| {
-        let by_endpoint = || state.inventory.by_endpoint(selected.endpoint.as_deref()?);
-        let by_uuid = state
+        let by_endpoint = || cache.inventory.by_endpoint(selected.endpoint.as_deref()?);
+        let by_uuid = cache
             .inventory
             .by_uuid(&selected.uuid)
             .and_then(|device| device.as_ref().ok());

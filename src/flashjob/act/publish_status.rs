@@ -16,7 +16,7 @@ use crate::{
     api::conditions,
     flashjob::{
         act,
-        observe::{cache::State, memory::Memory, pruned},
+        observe::{cache::Cache, memory::Memory, pruned},
         spec::job::Job,
         status::metrics,
     },
@@ -35,14 +35,14 @@ pub(crate) async fn write(
     wanted: FlashJobStatus,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, ApiError> {
-    let current = ctx.state().job(&job.uid).cloned();
+    let current = ctx.cache().job(&job.uid).cloned();
     let Some(current) = current.filter(|current| current.version == job.version) else {
         // A newer object arrived meanwhile; its pass is already queued.
         return Ok(Some(now));
     };
     let probe = {
-        let mut state = ctx.state();
-        let memory = state.memory(&job.uid);
+        let mut cache = ctx.cache();
+        let memory = cache.memory(&job.uid);
         // A status that could not be stored is not tried in every pass, but again from time to time.
         let stored = pruned::without(&wanted, &memory.pruned);
         let news = !conditions::same_but_times(&current.status, &stored);
@@ -55,20 +55,20 @@ pub(crate) async fn write(
         return Ok(Some(due));
     }
     // Another job may have used the common budget since.
-    let due = due(&mut ctx.state(), &job.uid, now);
+    let due = due(&mut ctx.cache(), &job.uid, now);
     if due.is_some() {
         return Ok(due);
     }
     let size = act::job::replace_status(ctx, Write::Status, &current, &wanted).await;
-    let mut state = ctx.state();
-    let memory = state.memory(&job.uid);
+    let mut cache = ctx.cache();
+    let memory = cache.memory(&job.uid);
     match size {
         Ok(size) => {
             memory.written = Some((now, size));
             memory.too_large = false;
-            state.status_free_at =
+            cache.status_free_at =
                 Some(later(now, approximate(size) / ALL_STATUS_BYTES_PER_SECOND));
-            drop(state);
+            drop(cache);
             ctx.metrics
                 .verdicts(metrics::verdicts(&current.status, &wanted));
             ctx.transitions(&current, &wanted);
@@ -87,9 +87,9 @@ pub(crate) async fn write(
 }
 
 /// When the budgets of the job and of all jobs allow the job's next status write; absent where they allow it now.
-pub(crate) fn due(state: &mut State, job_uid: &str, now: Timestamp) -> Option<Timestamp> {
-    let free_at = state.status_free_at;
-    let own = state.memory(job_uid).written.map(|(at, size)| {
+pub(crate) fn due(cache: &mut Cache, job_uid: &str, now: Timestamp) -> Option<Timestamp> {
+    let free_at = cache.status_free_at;
+    let own = cache.memory(job_uid).written.map(|(at, size)| {
         let seconds = STATUS_SECONDS.max(approximate(size) / STATUS_BYTES_PER_SECOND);
         later(at, seconds)
     });

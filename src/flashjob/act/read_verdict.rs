@@ -44,11 +44,11 @@ pub async fn read(
     identity: &Identity,
 ) -> Result<(), ActionError> {
     let (pod, lost, ends, cause) = {
-        let mut state = ctx.state();
-        let ends = state.terminating.contains(&identity.namespace);
-        let memory = state.memory(&identity.key.job_uid);
+        let mut cache = ctx.cache();
+        let ends = cache.terminating.contains(&identity.namespace);
+        let memory = cache.memory(&identity.key.job_uid);
         let lost = memory.lost.contains(&identity.key.id);
-        let attempt = state.ledger.attempt(&identity.key);
+        let attempt = cache.ledger.attempt(&identity.key);
         let cause = attempt.and_then(addresses::lost);
         let pod = attempt.and_then(|attempt| attempt.pod.clone());
         let Some(pod) = pod else { return Ok(()) };
@@ -129,8 +129,8 @@ fn may_heal(error: &ApiError, unread: SignedDuration, is_kept: bool, ends: bool)
 
 /// How long the log of this attempt has been asked for in vain.
 fn unread_for(ctx: &Context, identity: &Identity) -> SignedDuration {
-    let (mut state, now) = (ctx.state(), now());
-    let unread = &mut state.memory(&identity.key.job_uid).unread;
+    let (mut cache, now) = (ctx.cache(), now());
+    let unread = &mut cache.memory(&identity.key.job_uid).unread;
     let since = *unread.entry(identity.key.id.clone()).or_insert(now);
     now.duration_since(since)
 }
@@ -143,8 +143,8 @@ async fn log(ctx: &Context, pod: &ObservedPod) -> Result<String, ApiError> {
 
 /// What the log means: the operator's words, with those of the class that the attempt's round began with.
 fn markers(ctx: &Context, identity: &Identity) -> Markers {
-    let state = ctx.state();
-    let frozen = state.frozen.get(&identity.key.job_uid);
+    let cache = ctx.cache();
+    let frozen = cache.frozen.get(&identity.key.job_uid);
     let frozen = frozen.filter(|frozen| frozen.stored.round == identity.round);
     let words = frozen.map(|frozen| &frozen.stored.verdict_markers);
     words.map_or_else(
@@ -168,8 +168,8 @@ fn keep(ctx: &Context, job: Option<&Job>, identity: &Identity, mut verdict: Verd
         (verdict.outcome, verdict.reason) = (Outcome::Failed, Reason::FlashFailed);
     }
     tracing::info!(reason = %verdict.reason, "flash ended");
-    let mut state = ctx.state();
-    let roster = state
+    let mut cache = ctx.cache();
+    let roster = cache
         .rosters
         .get(&identity.key.job_uid)
         .filter(|roster| roster.round == identity.round);
@@ -189,11 +189,11 @@ fn keep(ctx: &Context, job: Option<&Job>, identity: &Identity, mut verdict: Verd
         verdict,
         at: now(),
     };
-    state
+    cache
         .memory(&identity.key.job_uid)
         .verdicts
         .insert(identity.key.id.clone(), found);
-    drop(state);
+    drop(cache);
     if let Some(job) = job.filter(|_| index.is_none()) {
         ctx.event(job, Some(uuid), (true, reason), note);
     }
@@ -209,7 +209,7 @@ pub async fn confirm_interrupted(
     identity: &Identity,
 ) -> Result<(), ActionError> {
     let name = ctx
-        .state()
+        .cache()
         .ledger
         .attempt(&identity.key)
         .and_then(|attempt| {
@@ -231,7 +231,7 @@ pub async fn confirm_interrupted(
         });
     if !planted(Bug::InterruptedWithoutLiveGet)
         && let Some(pod) = get_pod(ctx, &identity.namespace, &name).await?
-        && ctx.state().see_pod_of(&pod, identity)
+        && ctx.cache().see_pod_of(&pod, identity)
     {
         return Ok(());
     }
@@ -258,9 +258,9 @@ pub async fn confirm_unlaunched(ctx: &Context, identity: &Identity) -> Result<()
         identity.key.id
     );
     let found = get_pod(ctx, &identity.namespace, &name).await?;
-    let mut state = ctx.state();
-    if !found.is_some_and(|pod| state.see_pod_of(&pod, identity)) {
-        let memory = state.memory(&identity.key.job_uid);
+    let mut cache = ctx.cache();
+    if !found.is_some_and(|pod| cache.see_pod_of(&pod, identity)) {
+        let memory = cache.memory(&identity.key.job_uid);
         memory.unlaunched.insert(identity.key.id.clone());
     }
     Ok(())
@@ -272,7 +272,7 @@ pub async fn confirm_unlaunched(ctx: &Context, identity: &Identity) -> Result<()
 /// When the API server cannot be asked.
 pub async fn check_node(ctx: &Context, identity: &Identity) -> Result<(), ActionError> {
     let node = ctx
-        .state()
+        .cache()
         .ledger
         .attempt(&identity.key)
         .and_then(|attempt| attempt.pod.as_ref()?.node.clone());
@@ -291,7 +291,7 @@ pub async fn check_node(ctx: &Context, identity: &Identity) -> Result<(), Action
             message,
         });
     }
-    ctx.state()
+    ctx.cache()
         .memory(&identity.key.job_uid)
         .lost
         .insert(identity.key.id.clone());

@@ -72,7 +72,7 @@ pub async fn put(
     if let (Err(error), Some(uid)) = (&answer, &replacement.metadata.uid)
         && error.is_not_found()
     {
-        ctx.state().ledger.see_gone(uid);
+        ctx.cache().ledger.see_gone(uid);
     }
     let answer = answer?;
     see_written(ctx, &answer, &replacement, (record, has_pod));
@@ -86,7 +86,7 @@ fn pod_uid(ctx: &Context, stored: &Stored) -> Option<String> {
         job_uid: intent.job.uid.clone(),
         id: intent.attempt_id.clone(),
     };
-    ctx.state().ledger.attempt(&key)?.pod_uid.clone()
+    ctx.cache().ledger.attempt(&key)?.pod_uid.clone()
 }
 
 /// Takes in the answer to a write of a record. What it became on the way is read like any other Secret.
@@ -98,8 +98,8 @@ pub fn see_written(
 ) {
     if sent.data == answer.data {
         let stored = Stored::written(answer, record);
-        ctx.state().see_written(answer, stored, has_pod);
+        ctx.cache().see_written(answer, stored, has_pod);
     } else {
-        ctx.state().see_secret(answer);
+        ctx.cache().see_secret(answer);
     }
 }

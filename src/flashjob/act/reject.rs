@@ -10,7 +10,7 @@ use crate::{
     flashjob::{
         act::context::Context,
         observe::{
-            memory::{Found, Waiting},
+            memory::{Found, ValuesOf, ValuesTrial, Waiting},
             objects::Identity,
         },
         plan::Begin,
@@ -35,20 +35,24 @@ pub fn give_up(
     error: &ActionError,
 ) {
     let index = begin.index;
-    let mut state = ctx.state();
-    let same_round = state
+    let mut cache = ctx.cache();
+    let same_round = cache
         .rosters
         .get(&job.uid)
         .is_some_and(|roster| roster.round == identity.round);
-    let recorded = state
+    let recorded = cache
         .ledger
         .attempt(&identity.key)
         .and_then(|attempt| attempt.record().map(|record| record.status));
     let goes_on = recorded.is_some_and(|status| status != Status::Failed);
-    let memory = state.memory(&job.uid);
+    let memory = cache.memory(&job.uid);
     match error {
         ActionError::Refused(refusal) if refusal.reason != Reason::ForeignRevision => {
-            let proven = memory.proven == Some((job.generation, version));
+            let of = ValuesOf {
+                generation: job.generation,
+                chart: version,
+            };
+            let proven = memory.proven == Some(of);
             match own_fault(refusal, &begin.device, proven) {
                 Some(found) if same_round => {
                     let found = Found {
@@ -61,7 +65,10 @@ pub fn give_up(
                 }
                 // Indexes of another round mean other devices.
                 Some(_) => {}
-                None => memory.refusal = Some((job.generation, version, Some(refusal.clone()))),
+                None => {
+                    let refusal = Some(refusal.clone());
+                    memory.trial = Some(ValuesTrial { of, refusal });
+                }
             }
         }
         ActionError::Refused(_)

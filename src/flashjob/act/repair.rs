@@ -17,7 +17,7 @@ use crate::{
         act::context::Context,
         observe::{
             belief::Repair,
-            cache::State,
+            cache::Cache,
             ledger::{ObjectKind, UnsealedObject},
             objects::AttemptKey,
         },
@@ -33,8 +33,8 @@ const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// The same where the object changed meanwhile, or a webhook says so.
 const AFTER_CONFLICT: Duration = Duration::from_secs(1);
 
-/// How an object of a kind is taken into the state.
-pub type See<K> = fn(&mut State, &K) -> Option<AttemptKey>;
+/// How an object of a kind is taken into the cache.
+pub type See<K> = fn(&mut Cache, &K) -> Option<AttemptKey>;
 
 /// Asks for an object of ours by namespace, name and uid: it is taken in as it is now, or it is gone. Returns its attempt.
 ///
@@ -54,23 +54,23 @@ where
     let reader = Reader::new(ctx.read.clone(), PATIENCE);
     let found = reader.get::<K>(namespace, name).await?;
     let found = found.filter(|found| found.uid().as_deref() == Some(uid));
-    let mut state = ctx.state();
+    let mut cache = ctx.cache();
     Ok(match found {
-        Some(found) => see(&mut state, &found),
-        None => state.ledger.see_gone(uid),
+        Some(found) => see(&mut cache, &found),
+        None => cache.ledger.see_gone(uid),
     })
 }
 
 /// Sees to everything that the latest events brought up.
 pub fn attend(ctx: &Arc<Context>) {
     let (repairs, met) = {
-        let mut state = ctx.state();
+        let mut cache = ctx.cache();
         // Whose job an object names is known once everything was listed.
-        if !state.listed || (state.repairs.is_empty() && state.met.is_empty()) {
+        if !cache.listed || (cache.repairs.is_empty() && cache.met.is_empty()) {
             return;
         }
-        let repairs = std::mem::take(&mut state.repairs);
-        (repairs, std::mem::take(&mut state.met))
+        let repairs = std::mem::take(&mut cache.repairs);
+        (repairs, std::mem::take(&mut cache.met))
     };
     for object in met {
         tell(ctx, &object);
@@ -113,7 +113,7 @@ fn tell(ctx: &Context, object: &UnsealedObject) {
         object.name = name,
         "an object with this operator's labels bears no seal of it: not believed, not touched"
     );
-    let job = ctx.state().job(&object.job_uid).cloned();
+    let job = ctx.cache().job(&object.job_uid).cloned();
     let Some(job) = job.filter(|job| job.namespace == *namespace) else {
         return;
     };
@@ -164,13 +164,13 @@ async fn look_again(ctx: &Arc<Context>, repair: &Repair) {
     } = repair;
     let at = (namespace.as_str(), name.as_str(), uid.as_str());
     let asked = match kind {
-        ObjectKind::Pod => ask_for::<Pod>(ctx, State::see_pod, at).await,
-        ObjectKind::Service => ask_for::<Service>(ctx, State::see_service, at).await,
-        ObjectKind::Secret => ask_for::<Secret>(ctx, State::see_secret_again, at).await,
+        ObjectKind::Pod => ask_for::<Pod>(ctx, Cache::see_pod, at).await,
+        ObjectKind::Service => ask_for::<Service>(ctx, Cache::see_service, at).await,
+        ObjectKind::Secret => ask_for::<Secret>(ctx, Cache::see_secret_again, at).await,
     };
     // If the object cannot be read either, the same repair is tried again.
     let key = asked.unwrap_or_else(|_| {
-        ctx.state().repairs.push(repair.clone());
+        ctx.cache().repairs.push(repair.clone());
         None
     });
     if let Some(key) = key {
@@ -184,11 +184,11 @@ async fn relabel_secret(ctx: &Context, repair: &Repair) -> Result<(), ApiError> 
     let found = get_secret(ctx, &repair.namespace, &repair.name).await?;
     let same_object = |secret: &Secret| secret.metadata.uid.as_deref() == Some(&repair.uid);
     let Some(mut secret) = found.filter(same_object) else {
-        ctx.state().ledger.see_gone(&repair.uid);
+        ctx.cache().ledger.see_gone(&repair.uid);
         return Ok(());
     };
     if secret.metadata.resource_version.as_deref() != Some(&repair.version.to_string()) {
-        ctx.state().see_secret_again(&secret);
+        ctx.cache().see_secret_again(&secret);
         return Ok(());
     }
     let labels = repair.labels.clone();
@@ -198,7 +198,7 @@ async fn relabel_secret(ctx: &Context, repair: &Repair) -> Result<(), ApiError> 
         .get_or_insert_default()
         .extend(labels);
     let answer = ctx.writer.replace_secret(&secret).await?;
-    ctx.state().see_secret(&answer);
+    ctx.cache().see_secret(&answer);
     Ok(())
 }
 
@@ -213,8 +213,8 @@ pub fn let_go(ctx: &Arc<Context>) {
         held && object.deleting && (object.ended || object.kind != ObjectKind::Pod)
     };
     let kept: Vec<UnsealedObject> = {
-        let state = ctx.state();
-        let kept = state.ledger.unsealed.all().filter(kept);
+        let cache = ctx.cache();
+        let kept = cache.ledger.unsealed.all().filter(kept);
         kept.cloned().collect()
     };
     for object in kept {

@@ -36,7 +36,7 @@ pub async fn begin(
         return Ok(());
     };
     let named = release_name(&begin.uuid).unwrap_or_default();
-    let revision = ctx.state().next_revision(&job.namespace, &named);
+    let revision = ctx.cache().next_revision(&job.namespace, &named);
     let blueprint = {
         let (flash_pod, job, round) = (Arc::clone(&flash_pod), Arc::clone(job), round.clone());
         let (begin, nonce) = (begin.clone(), nonce.to_owned());
@@ -88,14 +88,14 @@ pub async fn apply_service(ctx: &Context, identity: &Identity) -> Result<(), Act
 /// # Errors
 /// Who has it.
 fn has_room(ctx: &Context, identity: &Identity) -> Result<(), ActionError> {
-    let state = ctx.state();
+    let cache = ctx.cache();
     let crowded = || {
-        let job = state.job(&identity.key.job_uid)?;
-        let attempt = state.ledger.attempt(&identity.key)?;
+        let job = cache.job(&identity.key.job_uid)?;
+        let attempt = cache.ledger.attempt(&identity.key)?;
         let parallelism = job.status.effective.as_ref()?.parallelism;
         let parallelism = usize::try_from(parallelism).unwrap_or(usize::MAX);
         recheck::crowded(
-            &state.ledger,
+            &cache.ledger,
             attempt,
             parallelism,
             ctx.limits.max_in_flight,
@@ -109,15 +109,15 @@ fn has_room(ctx: &Context, identity: &Identity) -> Result<(), ActionError> {
 /// # Errors
 /// Why nothing of the job may start now.
 fn admitted(ctx: &Context, job: &Job, identity: &Identity) -> Result<(), ActionError> {
-    let state = ctx.state();
-    let terms = state.terms(job);
+    let cache = ctx.cache();
+    let terms = cache.terms(job);
     let suspended = terms.suspended.as_ref().map(|message| Refusal {
         reason: Reason::ClassSuspended,
         message: message.clone(),
     });
     let limited = || {
-        let attempt = state.ledger.attempt(&identity.key)?;
-        recheck::closed(&terms, &state.ledger, attempt, || None)
+        let attempt = cache.ledger.attempt(&identity.key)?;
+        recheck::closed(&terms, &cache.ledger, attempt, || None)
     };
     match terms.refusal.clone().or(suspended).or_else(limited) {
         Some(refusal) => Err(ActionError::NotAdmitted(refusal)),
@@ -130,7 +130,7 @@ fn admitted(ctx: &Context, job: &Job, identity: &Identity) -> Result<(), ActionE
 /// # Errors
 /// Why nothing of the job may start now.
 pub fn admitted_still(ctx: &Context, identity: &Identity) -> Result<(), ActionError> {
-    let job = ctx.state().job(&identity.key.job_uid).cloned();
+    let job = ctx.cache().job(&identity.key.job_uid).cloned();
     job.map_or(Ok(()), |job| admitted(ctx, &job, identity))
 }
 
@@ -139,12 +139,12 @@ pub fn admitted_still(ctx: &Context, identity: &Identity) -> Result<(), ActionEr
 /// # Errors
 /// If the record cannot be read or was edited, or the chart cannot be used.
 pub fn recorded<'a>(ctx: &Context, identity: &'a Identity) -> Result<Recorded<'a>, ActionError> {
-    let job = ctx.state().job(&identity.key.job_uid).cloned();
+    let job = ctx.cache().job(&identity.key.job_uid).cloned();
     let flash_pod = job.map_or_else(|| ctx.flash_pod(), |job| ctx.flash_pod_of(&job));
     let flash_pod = flash_pod.map_err(ActionError::Refused)?;
     let found = {
-        let state = ctx.state();
-        let attempt = state.ledger.attempt(&identity.key);
+        let cache = ctx.cache();
+        let attempt = cache.ledger.attempt(&identity.key);
         let record = attempt.and_then(Attempt::record);
         record.and_then(|record| Some((record.stored.clone()?, record.chart_proven)))
     };

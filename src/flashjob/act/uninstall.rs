@@ -26,7 +26,7 @@ const SIDECAR_GRACE_SECONDS: u32 = 10;
 /// # Errors
 /// When the API server or helm refuses one; the rest is due again in the next pass.
 pub async fn remove(ctx: &Context, identity: &Identity, due: &Removal) -> Result<(), ActionError> {
-    let Some(attempt) = ctx.state().ledger.attempt(&identity.key).cloned() else {
+    let Some(attempt) = ctx.cache().ledger.attempt(&identity.key).cloned() else {
         return Ok(());
     };
     if attempt.may_have_unseen_pod() && find_pod(ctx, &attempt).await? {
@@ -88,7 +88,7 @@ async fn find_pod(ctx: &Context, attempt: &Attempt) -> Result<bool, ActionError>
     let found = get_pod(ctx, &attempt.identity.namespace, &name).await;
     let found = found.map_err(ActionError::Read)?;
     // Its event may have come first; there is a Pod all the same.
-    Ok(found.is_some_and(|pod| ctx.state().see_pod_of(&pod, &attempt.identity)))
+    Ok(found.is_some_and(|pod| ctx.cache().see_pod_of(&pod, &attempt.identity)))
 }
 
 async fn delete_pod(ctx: &Context, attempt: &Attempt, how: PodRemoval) -> Result<(), ActionError> {
@@ -114,10 +114,10 @@ async fn delete_pod(ctx: &Context, attempt: &Attempt, how: PodRemoval) -> Result
     let request = ctx.writer.delete(&key, &condition);
     match ctx.crash.around(Write::PodDelete, request).await {
         Ok(Deleted::Deleting) if !planted(Bug::UnlockOnDeleteAccepted) => {}
-        Ok(_) => drop(ctx.state().ledger.see_gone(&pod.sight.uid)),
+        Ok(_) => drop(ctx.cache().ledger.see_gone(&pod.sight.uid)),
         Err(error) if how == PodRemoval::Unstarted && error.kind == ErrorKind::Conflict => {
             // It started after all: it is followed to its end.
-            ctx.state()
+            ctx.cache()
                 .memory(&attempt.identity.key.job_uid)
                 .releasing
                 .remove(&attempt.identity.key.id);
@@ -139,7 +139,7 @@ async fn take_off_finalizer(
         .writer
         .remove_finalizer(key, uid, finalizers, TRACKING_FINALIZER);
     if !ctx.crash.around(write, request).await? {
-        ctx.state().ledger.see_gone(uid);
+        ctx.cache().ledger.see_gone(uid);
     }
     Ok(())
 }
@@ -171,7 +171,7 @@ async fn delete_service(ctx: &Context, attempt: &Attempt) -> Result<(), ActionEr
     let condition = DeleteCondition::uid(&service.sight.uid);
     let request = ctx.writer.delete(&key, &condition);
     if ctx.crash.around(Write::ServiceDelete, request).await? == Deleted::Gone {
-        ctx.state().ledger.see_gone(&service.sight.uid);
+        ctx.cache().ledger.see_gone(&service.sight.uid);
     }
     Ok(())
 }
@@ -187,8 +187,8 @@ async fn delete_records(ctx: &Context, attempt: &Attempt) -> Result<(), ActionEr
         return Ok(());
     };
     let doomed: Vec<(String, String)> = {
-        let state = ctx.state();
-        let records = state
+        let cache = ctx.cache();
+        let records = cache
             .ledger
             .all()
             .flat_map(|(_, other)| other.records.values());
@@ -229,15 +229,15 @@ async fn delete_secrets(
             Err(error) if error.is_conflict() && planted(Bug::ConflictIsGone) => {}
             answer => drop(answer?),
         }
-        ctx.state().ledger.see_gone(&uid);
+        ctx.cache().ledger.see_gone(&uid);
     }
     Ok(())
 }
 
 /// Revisions that a person's helm made of this release, with the labels of its attempt: history of the release, and over with it.
 fn revisions_by_hand(ctx: &Context, attempt: &Attempt, key: &Key) -> Vec<(String, String)> {
-    let state = ctx.state();
-    let unsealed = &state.ledger.unsealed;
+    let cache = ctx.cache();
+    let unsealed = &cache.ledger.unsealed;
     let of_release = unsealed.of_release(&attempt.identity.namespace, &key.release);
     let of_job = of_release.filter(|object| object.job_uid == attempt.identity.key.job_uid);
     of_job

@@ -24,7 +24,13 @@ use crate::{
 /// Longest label value.
 const MAX_LABEL: usize = 63;
 
-pub(super) fn intent(job: &Job, round: &Round, attempt: &AttemptOf<'_>) -> Intent {
+/// `firmware` is what Pods pull where the digest of the round's firmware is known.
+pub(super) fn intent(
+    job: &Job,
+    round: &Round,
+    firmware: Option<&str>,
+    attempt: &AttemptOf<'_>,
+) -> Intent {
     let number = u32::try_from(round.number).unwrap_or(u32::MAX);
     let device = attempt.device;
     let own = Footprint::from_iter([device]);
@@ -39,7 +45,7 @@ pub(super) fn intent(job: &Job, round: &Round, attempt: &AttemptOf<'_>) -> Inten
         nonce: attempt.nonce.to_owned(),
         attempt_id: attempt_id(&job.uid, number, attempt.number, attempt.nonce),
         index: u32::try_from(attempt.index).unwrap_or(u32::MAX),
-        firmware: round.firmware.clone(),
+        firmware: firmware.unwrap_or(&round.firmware).to_owned(),
         version: round.version.clone(),
         device: FrozenDevice {
             uuid: attempt.uuid.to_owned(),

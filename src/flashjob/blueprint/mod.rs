@@ -214,7 +214,7 @@ impl FlashPod {
         round: &Round,
         attempt: &AttemptOf<'_>,
     ) -> Result<Blueprint, Refusal> {
-        let (release, intent) = named(job, round, attempt)?;
+        let (release, intent) = self.named(job, round, attempt)?;
         let merged = self
             .layered(job, round, &intent, &release, merge)
             .map_err(|error| refused(&error))?;
@@ -246,9 +246,28 @@ impl FlashPod {
         round: &Round,
         attempt: &AttemptOf<'_>,
     ) -> Result<Explanation, Refusal> {
-        let (release, intent) = named(job, round, attempt)?;
+        let (release, intent) = self.named(job, round, attempt)?;
         self.layered(job, round, &intent, &release, explain)
             .map_err(|error| refused(&error))
+    }
+
+    /// Release name and intent of an attempt.
+    fn named(
+        &self,
+        job: &Job,
+        round: &Round,
+        attempt: &AttemptOf<'_>,
+    ) -> Result<(String, Intent), Refusal> {
+        let release = release_name(attempt.uuid).map_err(|error| Refusal {
+            reason: Reason::DeviceInvalid,
+            message: format!("spec.uuid: {error}"),
+        })?;
+        let pinned = self
+            .class
+            .as_ref()
+            .and_then(|class| class.stored.firmware.as_ref());
+        let firmware = pinned.map(|pinned| pinned.reference.as_str());
+        Ok((release, intent(job, round, firmware, attempt)))
     }
 
     /// Hands the layers of an attempt to what makes something of them.
@@ -337,15 +356,6 @@ fn compiled(
     };
     program.check_values(&layers.example())?;
     Ok(program)
-}
-
-/// Release name and intent of an attempt.
-fn named(job: &Job, round: &Round, attempt: &AttemptOf<'_>) -> Result<(String, Intent), Refusal> {
-    let release = release_name(attempt.uuid).map_err(|error| Refusal {
-        reason: Reason::DeviceInvalid,
-        message: format!("spec.uuid: {error}"),
-    })?;
-    Ok((release, intent(job, round, attempt)))
 }
 
 /// Which attempt at which device.

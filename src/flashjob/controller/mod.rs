@@ -1,6 +1,6 @@
 //! Watches and wiring of the FlashJob controller, for as long as this process leads. Decides nothing.
 //!
-//! Every watch feeds the state and queues a pass of the jobs concerned. A pass runs once at a time for one job.
+//! Every watch feeds the cache and queues a pass of the jobs concerned. A pass runs once at a time for one job.
 
 pub(crate) mod classes;
 mod namespaces;
@@ -26,7 +26,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use self::objects::{Parts, objects};
 use super::act::repair::{See, attend};
 use crate::flashjob::{
-    act::context::Context, controller::queue::passes, observe::cache::State,
+    act::context::Context, controller::queue::passes, observe::cache::Cache,
     plan::triggers::Sighting, spec::job::Job,
 };
 use crate::{
@@ -71,7 +71,7 @@ pub async fn run(
         Arc::clone(&ctx),
         secrets,
         "Secret",
-        State::see_secret as See<Secret>,
+        Cache::see_secret as See<Secret>,
         listed_tx.clone(),
     )));
     let pods = watch::pods(client, &scope);
@@ -79,7 +79,7 @@ pub async fn run(
         Arc::clone(&ctx),
         pods,
         "Pod",
-        State::see_pod as See<Pod>,
+        Cache::see_pod as See<Pod>,
         listed_tx.clone(),
     )));
     let services = watch::services(client, &scope);
@@ -87,7 +87,7 @@ pub async fn run(
         Arc::clone(&ctx),
         services,
         "Service",
-        State::see_service as See<Service>,
+        Cache::see_service as See<Service>,
         listed_tx.clone(),
     )));
     let akri = watch::instances(client, &instance_scope);
@@ -125,13 +125,13 @@ pub async fn run(
     }
     unlabelled::find(&ctx, &scope).await;
     takeover::find(&ctx, &scope).await;
-    ctx.state().listed = true;
+    ctx.cache().listed = true;
     attend(&ctx);
     let (jobs, slots) = {
-        let state = ctx.state();
-        (state.jobs().count(), state.ledger.slots())
+        let cache = ctx.cache();
+        (cache.jobs().count(), cache.ledger.slots())
     };
-    tracing::info!(jobs, slots, "state was built from lists");
+    tracing::info!(jobs, slots, "the cache was built from lists");
     tasks.spawn(seam::within(sweeps(Arc::clone(&ctx))));
     tasks.spawn(seam::within(classes::statuses(Arc::clone(&ctx))));
     tasks.spawn(seam::within(passes(ctx, nudge_rx)));
@@ -158,14 +158,14 @@ async fn jobs(
                     seen.insert(job.uid.clone());
                 }
                 let uid = job.uid.clone();
-                if ctx.state().see_job(job) {
+                if ctx.cache().see_job(job) {
                     ctx.nudge(&uid);
                 }
             }
             WatchEvent::Deleted(guard) => gone(&ctx, guard.meta().uid.as_deref()),
             WatchEvent::Listed => {
                 let seen = listing.take().unwrap_or_default();
-                let known: Vec<String> = ctx.state().jobs().map(|job| job.uid.clone()).collect();
+                let known: Vec<String> = ctx.cache().jobs().map(|job| job.uid.clone()).collect();
                 for uid in known.iter().filter(|uid| !seen.contains(*uid)) {
                     gone(&ctx, Some(uid));
                 }
@@ -184,7 +184,7 @@ async fn jobs(
 
 fn gone(ctx: &Context, uid: Option<&str>) {
     if let Some(uid) = uid {
-        ctx.state().see_job_gone(uid);
+        ctx.cache().see_job_gone(uid);
         ctx.metrics.forget_devices(uid);
     }
 }
@@ -226,16 +226,16 @@ async fn instances(
                 let seen = listing.remove(&watched.part).unwrap_or_default();
                 let part = watched.part.clone();
                 let known = known_in.insert(part, seen.clone()).unwrap_or_default();
-                let mut state = ctx.state();
+                let mut cache = ctx.cache();
                 known
                     .difference(&seen)
-                    .for_each(|uid| state.inventory.delete(uid));
-                state.akri_installed = true;
-                drop(state);
+                    .for_each(|uid| cache.inventory.delete(uid));
+                cache.akri_installed = true;
+                drop(cache);
                 parts.listed(watched.part);
             }
             WatchEvent::NotInstalled => {
-                ctx.state().akri_installed = false;
+                ctx.cache().akri_installed = false;
                 parts.listed(watched.part);
             }
             WatchEvent::Failed(error) => {
@@ -254,14 +254,14 @@ async fn instances(
 
 /// Changes the inventory; where the device of this uid was and is.
 fn change(ctx: &Context, uid: &str, change: impl FnOnce(&mut Inventory)) -> Sighting {
-    let mut state = ctx.state();
+    let mut cache = ctx.cache();
     let endpoint = |inventory: &Inventory| {
         let device = inventory.by_uuid(uid)?.as_ref().ok()?;
         Some(device.endpoint.to_string())
     };
-    let before = endpoint(&state.inventory);
-    change(&mut state.inventory);
-    let after = endpoint(&state.inventory);
+    let before = endpoint(&cache.inventory);
+    change(&mut cache.inventory);
+    let after = endpoint(&cache.inventory);
     Sighting {
         uid: uid.to_owned(),
         endpoints: before.into_iter().chain(after).collect(),

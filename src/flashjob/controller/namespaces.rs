@@ -26,7 +26,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Whether the right to read went with the namespace, whose deletion takes the rest.
 pub(super) fn went_with_it(ctx: &Context, namespace: Option<&str>, error: &ApiError) -> bool {
-    error.kind == ErrorKind::Forbidden && namespace.is_some_and(|name| ctx.state().is_ending(name))
+    error.kind == ErrorKind::Forbidden && namespace.is_some_and(|name| ctx.cache().is_ending(name))
 }
 
 /// What was read, or nothing where the right to read it went with its namespace.
@@ -65,16 +65,16 @@ pub(crate) async fn follow(ctx: Arc<Context>, scope: Scope, listed_tx: mpsc::Sen
                 }
                 WatchEvent::Deleted(namespace) => {
                     let name = namespace.name_any();
-                    ctx.state().namespaces.remove(&name);
+                    ctx.cache().namespaces.remove(&name);
                     gone.insert(name);
                 }
                 WatchEvent::Listed => {
-                    let mut state = ctx.state();
-                    state.namespaces.retain(|name, _| listing.contains(name));
-                    state.namespaces_listed = true;
-                    let unlisted = state.terminating.iter().filter(|name| !listing.contains(*name));
+                    let mut cache = ctx.cache();
+                    cache.namespaces.retain(|name, _| listing.contains(name));
+                    cache.namespaces_listed = true;
+                    let unlisted = cache.terminating.iter().filter(|name| !listing.contains(*name));
                     gone.extend(unlisted.cloned());
-                    drop(state);
+                    drop(cache);
                     // The receiver is gone once everything was listed.
                     let _ = listed_tx.try_send("Namespace");
                 }
@@ -92,17 +92,17 @@ fn see(ctx: &Context, scope: &Scope, namespace: &Namespace) {
     let name = namespace.name_any();
     let ends = namespace.metadata.deletion_timestamp.is_some() && scope.contains(&name);
     let labels = namespace.metadata.labels.clone().unwrap_or_default();
-    let mut state = ctx.state();
-    let before = state.namespaces.insert(name.clone(), labels.clone());
+    let mut cache = ctx.cache();
+    let before = cache.namespaces.insert(name.clone(), labels.clone());
     if before.as_ref() != Some(&labels) {
-        drop(state);
+        drop(cache);
         // What a class says of the namespace may be otherwise now.
         ctx.nudge_all();
-        state = ctx.state();
+        cache = ctx.cache();
     }
     if !ends {
-        state.terminating.remove(&name);
-    } else if state.terminating.insert(name.clone()) {
+        cache.terminating.remove(&name);
+    } else if cache.terminating.insert(name.clone()) {
         tracing::info!(
             object.namespace = name,
             "namespace is being deleted: nothing starts in it"
@@ -111,16 +111,16 @@ fn see(ctx: &Context, scope: &Scope, namespace: &Namespace) {
 }
 
 async fn look_at_all(ctx: &Context, gone: &mut HashSet<String>) {
-    let ending: Vec<String> = ctx.state().terminating.iter().cloned().collect();
+    let ending: Vec<String> = ctx.cache().terminating.iter().cloned().collect();
     for namespace in ending {
         look::<Pod>(ctx, "Pod", &namespace).await;
         look::<Service>(ctx, "Service", &namespace).await;
         look::<Secret>(ctx, "Secret", &namespace).await;
-        let mut state = ctx.state();
-        let known = |kind| !state.ledger.uids(kind, Some(&namespace)).is_empty();
+        let mut cache = ctx.cache();
+        let known = |kind| !cache.ledger.uids(kind, Some(&namespace)).is_empty();
         let left = ["Pod", "Service", "Secret"].into_iter().any(known);
         if !left && gone.remove(&namespace) {
-            state.terminating.remove(&namespace);
+            cache.terminating.remove(&namespace);
         }
     }
 }
@@ -137,7 +137,7 @@ where
         + 'static,
 {
     let reader = Reader::new(ctx.read.clone(), TIMEOUT);
-    let known = ctx.state().ledger.uids(kind, Some(namespace));
+    let known = ctx.cache().ledger.uids(kind, Some(namespace));
     for (namespace, name, uid) in known {
         let left = match reader.get::<K>(&namespace, &name).await {
             Ok(found) => found.filter(|found| found.uid().as_deref() == Some(&uid)),
@@ -148,13 +148,13 @@ where
             }
         };
         let concerns = match left {
-            None => ctx.state().ledger.see_gone(&uid),
+            None => ctx.cache().ledger.see_gone(&uid),
             Some(found) => {
                 let found: &dyn std::any::Any = &found;
-                let mut state = ctx.state();
+                let mut cache = ctx.cache();
                 match (found.downcast_ref(), found.downcast_ref()) {
-                    (Some(pod), _) => state.see_pod(pod),
-                    (_, Some(service)) => state.see_service(service),
+                    (Some(pod), _) => cache.see_pod(pod),
+                    (_, Some(service)) => cache.see_service(service),
                     (None, None) => None,
                 }
             }

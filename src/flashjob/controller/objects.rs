@@ -1,4 +1,4 @@
-//! The watches of what attempts are made of: Secrets, Services, Pods. Feeds the state; decides nothing.
+//! The watches of what attempts are made of: Secrets, Services, Pods. Feeds the cache; decides nothing.
 //!
 //! Run by the controller, one watch a kind.
 
@@ -62,7 +62,7 @@ impl Parts {
     }
 }
 
-/// Takes the objects of a kind into the state. Says the kind once all of it is listed.
+/// Takes the objects of a kind into the cache. Says the kind once all of it is listed.
 pub(super) async fn objects<K>(
     ctx: Arc<Context>,
     mut events: Watch<K>,
@@ -85,7 +85,7 @@ pub(super) async fn objects<K>(
                 if let (Some(seen), Some(uid)) = (listing.get_mut(&watched.part), object.uid()) {
                     seen.insert(uid);
                 }
-                let key = see(&mut ctx.state(), &object);
+                let key = see(&mut ctx.cache(), &object);
                 nudge(&ctx, key.as_ref());
                 attend(&ctx);
             }
@@ -122,8 +122,8 @@ fn nudge_about(ctx: &Context, namespace: &str, key: Option<&AttemptKey>) {
         return;
     }
     let uids: Vec<String> = {
-        let state = ctx.state();
-        let jobs = state.jobs().filter(|job| job.namespace == namespace);
+        let cache = ctx.cache();
+        let jobs = cache.jobs().filter(|job| job.namespace == namespace);
         jobs.map(|job| job.uid.clone()).collect()
     };
     for uid in uids {
@@ -142,9 +142,9 @@ where
         + 'static,
 {
     let Some(uid) = object.uid() else { return };
-    let is_ours = ctx.state().ledger.identity_of(&uid).is_some();
+    let is_ours = ctx.cache().ledger.identity_of(&uid).is_some();
     if !is_ours || is_gone(object.meta()) {
-        let key = ctx.state().ledger.see_gone(&uid);
+        let key = ctx.cache().ledger.see_gone(&uid);
         nudge_about(ctx, &object.namespace().unwrap_or_default(), key.as_ref());
         return;
     }
@@ -194,7 +194,7 @@ where
     let asked = ask_for(ctx, see, (namespace, name, uid)).await;
     // Where the right to ask went with the namespace, everything in it goes, too.
     let answer = unless_it_ends(ctx, Some(namespace), asked)?;
-    let key = answer.unwrap_or_else(|| ctx.state().ledger.see_gone(uid));
+    let key = answer.unwrap_or_else(|| ctx.cache().ledger.see_gone(uid));
     nudge_about(ctx, namespace, key.as_ref());
     attend(ctx);
     Ok(())
@@ -214,7 +214,7 @@ async fn confirm_absent<K>(
         + DeserializeOwned
         + 'static,
 {
-    let known = ctx.state().ledger.uids(kind, part);
+    let known = ctx.cache().ledger.uids(kind, part);
     for at in known.into_iter().filter(|(_, _, uid)| !seen.contains(uid)) {
         if let Err(error) = confirm::<K>(ctx, see, &at).await {
             tracing::warn!(kind, name = at.1, error = %error, "cannot see whether it is gone; its lock stays");

@@ -9,7 +9,7 @@ use crate::flashjob::{
     },
     observe::{
         bounds::Bounds,
-        cache::State,
+        cache::Cache,
         memory::Memory,
         objects::Identity,
         stored::Stage,
@@ -21,29 +21,29 @@ use crate::flashjob::{
 
 /// Decides about every attempt without a job, and starts what is to be done.
 pub fn sweep(ctx: &Arc<Context>) {
-    let mut state = ctx.state();
-    for (identity, action) in plan_orphans(&mut state, &ctx.limits.bounds, both_clocks()) {
-        state.ledger.begin_action(&identity);
+    let mut cache = ctx.cache();
+    for (identity, action) in plan_orphans(&mut cache, &ctx.limits.bounds, both_clocks()) {
+        cache.ledger.begin_action(&identity);
         act::spawn_orphan(ctx, identity, action);
     }
-    state.tidy();
-    drop(state);
+    cache.tidy();
+    drop(cache);
     act::repair::attend(ctx);
     act::repair::let_go(ctx);
 }
 
 /// What is to be done about attempts without a job. Pure, but that it remembers which ones are given up.
 pub(crate) fn plan_orphans(
-    state: &mut State,
+    cache: &mut Cache,
     bounds: &Bounds,
     now: Now,
 ) -> Vec<(Identity, Action)> {
     let mut actions = Vec::new();
-    for (job_uid, keys) in state.orphaned() {
+    for (job_uid, keys) in cache.orphaned() {
         let forgotten = Memory::default();
         for key in keys {
-            let memory = state.memories.get(&job_uid).unwrap_or(&forgotten);
-            let Some(attempt) = state.ledger.attempt(&key) else {
+            let memory = cache.memories.get(&job_uid).unwrap_or(&forgotten);
+            let Some(attempt) = cache.ledger.attempt(&key) else {
                 continue;
             };
             let ending = memory.verdicts.get(&key.id).map(|found| StoredVerdict {
@@ -71,7 +71,7 @@ pub(crate) fn plan_orphans(
             if let Some(action) = decision.action {
                 actions.push((attempt.identity.clone(), action));
             }
-            let memory = state.memory(&job_uid);
+            let memory = cache.memory(&job_uid);
             if releases {
                 memory.releasing.insert(key.id.clone());
             }

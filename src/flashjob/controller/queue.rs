@@ -61,10 +61,10 @@ pub(crate) async fn passes(ctx: Arc<Context>, nudge_rx: mpsc::UnboundedReceiver<
             }
             Some(uid) = due.next() => {
                 // Whatever frees a device or a slot queues a pass of its own job; others may have waited for it.
-                if ctx.state().take_freed() {
+                if ctx.cache().take_freed() {
                     others.get_or_insert(rested);
                 }
-                if ctx.state().job(&uid).is_none() {
+                if ctx.cache().job(&uid).is_none() {
                     orphans::sweep(&ctx);
                 } else if busy.insert(uid.clone()) {
                     running.spawn(seam::within(one_pass(Arc::clone(&ctx), uid)));

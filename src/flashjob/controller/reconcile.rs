@@ -5,7 +5,7 @@
 use crate::flashjob::act::NextPass;
 use std::{sync::Arc, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tracing::Instrument;
 
 use super::remember::remember;
@@ -14,6 +14,7 @@ use crate::flashjob::{
         self,
         context::Context,
         finalize::Deletion,
+        firmware::{self, Readiness},
         open_round::{
             class_is_due, follow_spec, freeze_class, load_selection, open_round, rerun_failed,
             wants_round,
@@ -22,7 +23,7 @@ use crate::flashjob::{
         publish_status::{self, later},
     },
     observe::{
-        cache::State,
+        cache::Cache,
         objects::{AttemptKey, Identity},
     },
     plan::{
@@ -47,9 +48,12 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The same where an object is too large: what makes it so is not gone in a second, and each try sends all of it.
 const RETRY_LARGE: Duration = Duration::from_secs(30);
 
+/// How long nothing is said of a registry that is being asked.
+const SOON: Duration = Duration::from_secs(1);
+
 /// Makes one pass over the job with this uid. The word says how it went.
 pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> (NextPass, &'static str) {
-    let Some(job) = ctx.state().job(uid).cloned() else {
+    let Some(job) = ctx.cache().job(uid).cloned() else {
         return (None, "gone");
     };
     let round = job.status.round.as_ref().map(|round| round.number);
@@ -65,7 +69,7 @@ async fn outcome(ctx: &Arc<Context>, job: &Arc<Job>) -> (NextPass, &'static str)
         Ok(next) => (next, "ok"),
         Err(error) => {
             // What could not be planned keeps no place from others.
-            ctx.state().line.stand(&job.uid, Vec::new());
+            ctx.cache().line.stand(&job.uid, Vec::new());
             tracing::warn!(error = %error, "pass failed, trying again");
             let retry = if error.kind == ErrorKind::TooLarge {
                 say_too_large(ctx, job, &error);
@@ -107,15 +111,21 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
         return Ok(None);
     }
     load_selection(ctx, job).await?;
+    let mut asks_again = None;
     // What is not stored would be carried out again and again.
     if may_change_round(ctx, job) {
         if class_is_due(ctx, job) {
             return freeze_class(ctx, job).await;
         }
         if wants_round(ctx, job) {
-            return open_round(ctx, job).await;
-        }
-        if follow_spec(ctx, job).await? || rerun_failed(ctx, job).await? {
+            match firmware::readiness(ctx, job) {
+                Readiness::Ready(firmware) => return open_round(ctx, job, firmware).await,
+                // Most answer before a status is worth a write.
+                Readiness::Waiting(since) if is_soon(since) => return Ok(Some(SOON)),
+                Readiness::Waiting(_) => {}
+                Readiness::Refused(until) => asks_again = Some(until),
+            }
+        } else if follow_spec(ctx, job).await? || rerun_failed(ctx, job).await? {
             // The next pass goes by the status that was just stored.
             return Ok(Some(Duration::from_millis(1)));
         }
@@ -124,18 +134,18 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
     let now = now();
     let flash_pod = ctx.flash_pod_of(job);
     let (plan, wanted, due) = {
-        let mut state = ctx.state();
-        let Some(job) = state.job(&job.uid).cloned() else {
+        let mut cache = ctx.cache();
+        let Some(job) = cache.job(&job.uid).cloned() else {
             return Ok(None);
         };
-        state.note_read_back(&job);
-        let world = ctx.world(&state, &flash_pod);
-        let plan = state.observed(&job, &world, |observed| plan::plan(observed, now));
-        remember(&mut state, &job, &plan, now);
+        cache.note_read_back(&job);
+        let world = ctx.world(&cache, &flash_pod);
+        let plan = cache.observed(&job, &world, |observed| plan::plan(observed, now));
+        remember(&mut cache, &job, &plan, now);
         // Composing costs more than planning, and most passes of a large job come before its next status may be written.
-        let due = publish_status::due(&mut state, &job.uid, now);
+        let due = publish_status::due(&mut cache, &job.uid, now);
         let wanted = due.is_none().then(|| {
-            let wanted = state.observed(&job, &world, |observed| {
+            let wanted = cache.observed(&job, &world, |observed| {
                 status::compose(observed, &plan, now)
             });
             // Under the lock: what is forgotten with the job must not come back.
@@ -143,9 +153,9 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
             ctx.metrics.devices(&job.uid, shares);
             wanted
         });
-        tell_uninstalled(ctx, &state, &job, &plan);
-        tell_of_services(ctx, &mut state, &job, &plan);
-        start(ctx, &mut state, &job, &plan);
+        tell_uninstalled(ctx, &cache, &job, &plan);
+        tell_of_services(ctx, &mut cache, &job, &plan);
+        start(ctx, &mut cache, &job, &plan);
         (plan, wanted, due)
     };
     let status_due = match wanted {
@@ -164,7 +174,7 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
         }
     }
     let expires = act::job::expire(ctx, job, now).await?;
-    let wake = [plan.wake_at, status_due, expires, kept]
+    let wake = [plan.wake_at, status_due, expires, kept, asks_again]
         .into_iter()
         .flatten()
         .min();
@@ -173,24 +183,29 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
     Ok(repeat.or_else(|| wake.map(|at| until(at, now))))
 }
 
+/// Whether something was begun so lately that it may be over before anybody looks.
+fn is_soon(since: Timestamp) -> bool {
+    now().duration_since(since) < SignedDuration::try_from(SOON).unwrap_or_default()
+}
+
 /// Whether the round and its selection may change: not while the stored status is not the operator's, or the API server stores
 /// only a part of it. Whether it still does is tried from time to time.
 fn may_change_round(ctx: &Context, job: &Job) -> bool {
     if job.tampered.is_some() {
         return false;
     }
-    let mut state = ctx.state();
-    let memory = state.memory(&job.uid);
+    let mut cache = ctx.cache();
+    let memory = cache.memory(&job.uid);
     memory.pruned.is_empty() || publish_status::probe_due(memory).is_some_and(|due| due <= now())
 }
 
 /// Nothing of a job that cannot be read is started, and its status, which was not read either, is only added to.
 async fn report_unreadable(ctx: &Context, job: &Job, error: &str) -> Result<NextPass, ApiError> {
-    if ctx.state().memory(&job.uid).unreadable == Some(job.version) {
+    if ctx.cache().memory(&job.uid).unreadable == Some(job.version) {
         return Ok(None);
     }
     let news = act::job::amend_status(ctx, job, error).await?;
-    ctx.state().memory(&job.uid).unreadable = Some(job.version);
+    ctx.cache().memory(&job.uid).unreadable = Some(job.version);
     if news {
         tracing::error!(error, "FlashJob cannot be read; nothing of it is started");
         ctx.event(
@@ -209,19 +224,19 @@ fn until(at: Timestamp, now: Timestamp) -> Duration {
 }
 
 /// What somebody uninstalled before its Pod was created begins anew, sooner than a status may say so.
-fn tell_uninstalled(ctx: &Context, state: &State, job: &Job, plan: &Plan) {
+fn tell_uninstalled(ctx: &Context, cache: &Cache, job: &Job, plan: &Plan) {
     let reason = Reason::Uninstalled;
     let told = plan.release.iter();
     for (key, _, waiting) in told.filter(|(_, _, waiting)| waiting.reason == reason) {
-        let attempt = state.ledger.attempt(key);
+        let attempt = cache.ledger.attempt(key);
         let uuid = attempt.map(|attempt| attempt.identity.uuid.as_str());
         ctx.event(job, uuid, (true, reason.as_str()), waiting.message.clone());
     }
 }
 
 /// Reports at once, and once, that a flash lost its Service or its address: the flash may end before a status says so.
-fn tell_of_services(ctx: &Context, state: &mut State, job: &Job, plan: &Plan) {
-    let told = &mut state.memory(&job.uid).told;
+fn tell_of_services(ctx: &Context, cache: &mut Cache, job: &Job, plan: &Plan) {
+    let told = &mut cache.memory(&job.uid).told;
     for news in addresses::untold(&plan.address_news, told, job) {
         let index = news
             .index
@@ -234,15 +249,15 @@ fn tell_of_services(ctx: &Context, state: &mut State, job: &Job, plan: &Plan) {
 }
 
 /// Starts the plan's actions; each holds its lock and slot from here on.
-fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
-    let ends = state.terminating.contains(&job.namespace);
+fn start(ctx: &Arc<Context>, cache: &mut Cache, job: &Arc<Job>, plan: &Plan) {
+    let ends = cache.terminating.contains(&job.namespace);
     let starts = |action: &Action| matches!(action, Action::ApplyService | Action::Launch { .. });
     let actions = plan.actions.iter();
     for (identity, action) in actions.filter(|(_, action)| !(ends && starts(action))) {
-        state.ledger.begin_action(identity);
+        cache.ledger.begin_action(identity);
         act::spawn(ctx, job, identity.clone(), action.clone());
     }
-    free_what_is_deleted(ctx, state, job);
+    free_what_is_deleted(ctx, cache, job);
     let (Some(round), Ok(spec)) = (&job.status.round, &job.spec) else {
         return;
     };
@@ -250,7 +265,7 @@ fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
         return;
     }
     let number = u32::try_from(round.number).unwrap_or(u32::MAX);
-    let effective = state.terms(job).effective(spec, "", 0);
+    let effective = cache.terms(job).effective(spec, "", 0);
     let warns = effective.mismatch_policy == MismatchPolicy::Warn;
     for begin in &plan.begin {
         let nonce = act::nonce();
@@ -266,7 +281,7 @@ fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
             endpoint: Some(begin.device.endpoint.to_string()),
             footprint: Some(Arc::new(begin.shared.clone())),
         };
-        hold(state, &identity);
+        hold(cache, &identity);
         if warns {
             warn_of_mismatch(ctx, job, begin);
         }
@@ -275,25 +290,25 @@ fn start(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>, plan: &Plan) {
 }
 
 /// An attempt begins: from here on it holds its lock, its slot, and its place under limits.
-fn hold(state: &mut State, identity: &Identity) {
+fn hold(cache: &mut Cache, identity: &Identity) {
     if planted(Bug::NotCountedOnWhatItShares) {
         let footprint = Some(Arc::default());
         let identity = Identity {
             footprint,
             ..identity.clone()
         };
-        state.ledger.begin_action(&identity);
+        cache.ledger.begin_action(&identity);
     } else if !planted(Bug::CountSlotsFromCache) {
-        state.ledger.begin_action(identity);
+        cache.ledger.begin_action(identity);
     }
 }
 
 /// For a planted bug: a Service that is being deleted is let go.
-fn free_what_is_deleted(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>) {
+fn free_what_is_deleted(ctx: &Arc<Context>, cache: &mut Cache, job: &Arc<Job>) {
     if !planted(Bug::FreeWhatIsDeleted) {
         return;
     }
-    let attempts = state.ledger.of_job(&job.uid);
+    let attempts = cache.ledger.of_job(&job.uid);
     let doomed = attempts.filter(|(_, attempt)| {
         let service = attempt.service.as_ref();
         let deleting = service.is_some_and(|one| one.tracked() && one.sight.deleting.is_some());
@@ -301,7 +316,7 @@ fn free_what_is_deleted(ctx: &Arc<Context>, state: &mut State, job: &Arc<Job>) {
     });
     let doomed: Vec<Identity> = doomed.map(|(_, one)| one.identity.clone()).collect();
     for identity in doomed {
-        state.ledger.begin_action(&identity);
+        cache.ledger.begin_action(&identity);
         let free = Removal {
             free: true,
             ..Removal::default()

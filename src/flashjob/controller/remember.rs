@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::api::Reason;
 use crate::flashjob::{
     observe::{
-        cache::State,
+        cache::Cache,
         memory::Memory,
         stored::{self, Stage},
     },
@@ -18,14 +18,14 @@ use crate::flashjob::{
 };
 
 /// Keeps what the plan says is to be remembered until the next pass.
-pub(crate) fn remember(state: &mut State, job: &Job, plan: &Plan, now: Timestamp) {
-    let live: HashSet<String> = state
+pub(crate) fn remember(cache: &mut Cache, job: &Job, plan: &Plan, now: Timestamp) {
+    let live: HashSet<String> = cache
         .ledger
         .of_job(&job.uid)
         .map(|(key, _)| key.id.clone())
         .collect();
-    state.line.stand(&job.uid, plan.line.clone());
-    let memory = state.memory(&job.uid);
+    cache.line.stand(&job.uid, plan.line.clone());
+    let memory = cache.memory(&job.uid);
     memory.waits = plan.waits.iter().cloned().collect();
     memory.content = triggers::is_content(plan);
     let crowd = plan.pace.crowd.as_ref();

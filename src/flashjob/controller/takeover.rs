@@ -33,8 +33,8 @@ async fn look(ctx: &Context, scope: &Scope) -> Result<(), ApiError> {
     let reader = Reader::new(ctx.read.clone(), PATIENCE);
     let services = list::<Service>(ctx, &reader, scope).await?;
     let pods = list::<Pod>(ctx, &reader, scope).await?;
-    let mut state = ctx.state();
-    let jobs: HashMap<(String, String), Arc<Job>> = state
+    let mut cache = ctx.cache();
+    let jobs: HashMap<(String, String), Arc<Job>> = cache
         .jobs()
         .map(|job| ((job.namespace.clone(), job.name.clone()), Arc::clone(job)))
         .collect();
@@ -46,14 +46,14 @@ async fn look(ctx: &Context, scope: &Scope) -> Result<(), ApiError> {
     for service in &services {
         let meta = &service.metadata;
         match adoption::service(service, job_of(meta)) {
-            Ok(sight) => drop(state.ledger.see_service(sight)),
+            Ok(sight) => drop(cache.ledger.see_service(sight)),
             Err(why) => left_alone("Service", meta, why),
         }
     }
     for pod in &pods {
         let meta = &pod.metadata;
         match adoption::pod(pod, job_of(meta)) {
-            Ok(sight) => drop(state.ledger.see_pod(sight)),
+            Ok(sight) => drop(cache.ledger.see_pod(sight)),
             Err(why) => left_alone("Pod", meta, why),
         }
     }

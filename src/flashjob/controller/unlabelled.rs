@@ -16,7 +16,7 @@ use crate::{
     flashjob::{
         act::{self, context::Context},
         observe::{
-            belief::seal_of, cache::State, ledger::ObjectKind, objects::Identity,
+            belief::seal_of, cache::Cache, ledger::ObjectKind, objects::Identity,
             unlabelled::record_selector,
         },
         plan::attempt::adoption,
@@ -33,7 +33,7 @@ struct Lost<K> {
     /// Whether an object bears a seal of this kind.
     is_sealed: fn(&ObjectMeta) -> bool,
     /// Takes in an object that is proved to be of an attempt; whether it was taken.
-    see: fn(&mut State, &K, &Identity) -> bool,
+    see: fn(&mut Cache, &K, &Identity) -> bool,
 }
 
 /// Takes Pods, Services and records without labels into the ledger. Asks until the API server answers.
@@ -50,13 +50,13 @@ async fn look(ctx: &Context, reader: &Reader, scope: &Scope) -> Result<(), ApiEr
     let pods = Lost {
         kind: ObjectKind::Pod,
         is_sealed: |meta| !seal_of(meta, ObjectKind::Pod).is_empty(),
-        see: State::see_pod_of,
+        see: Cache::see_pod_of,
     };
     objects(ctx, reader, scope, pods).await?;
     let services = Lost {
         kind: ObjectKind::Service,
         is_sealed: |meta| !seal_of(meta, ObjectKind::Service).is_empty(),
-        see: State::see_service_of,
+        see: Cache::see_service_of,
     };
     objects(ctx, reader, scope, services).await?;
     records(ctx, reader).await
@@ -82,7 +82,7 @@ where
         for (name, identity) in proved(ctx, lost.kind, sealed.iter().map(|one| &one.metadata)) {
             let found = reader.get::<K>(&identity.namespace, &name).await;
             let found = unless_it_ends(ctx, Some(&identity.namespace), found)?.flatten();
-            let taken = found.is_some_and(|found| (lost.see)(&mut ctx.state(), &found, &identity));
+            let taken = found.is_some_and(|found| (lost.see)(&mut ctx.cache(), &found, &identity));
             tracing::warn!(
                 kind = lost.kind.as_str(),
                 object.namespace = identity.namespace,
@@ -101,9 +101,9 @@ fn proved<'a>(
     kind: ObjectKind,
     sealed: impl Iterator<Item = &'a ObjectMeta>,
 ) -> Vec<(String, Identity)> {
-    let state = ctx.state();
+    let cache = ctx.cache();
     let proved =
-        sealed.filter_map(|meta| Some((meta.name.clone()?, state.sealed_identity(meta, kind)?)));
+        sealed.filter_map(|meta| Some((meta.name.clone()?, cache.sealed_identity(meta, kind)?)));
     proved.collect()
 }
 
@@ -114,7 +114,7 @@ async fn records(ctx: &Context, reader: &Reader) -> Result<(), ApiError> {
         let found = reader.list::<Secret>(&scope, &record_selector(&uuid)).await;
         let found = unless_it_ends(ctx, Some(&namespace), found)?;
         for secret in found.iter().flatten() {
-            ctx.state().see_unlabelled_record(secret);
+            ctx.cache().see_unlabelled_record(secret);
         }
     }
     Ok(())
@@ -122,8 +122,8 @@ async fn records(ctx: &Context, reader: &Reader) -> Result<(), ApiError> {
 
 /// Namespace and device of each attempt of which no record is known. The original operator wrote none.
 fn without_record(ctx: &Context) -> BTreeSet<(String, String)> {
-    let state = ctx.state();
-    let attempts = state.ledger.all().map(|(_, attempt)| attempt);
+    let cache = ctx.cache();
+    let attempts = cache.ledger.all().map(|(_, attempt)| attempt);
     let without = attempts.filter(|attempt| {
         attempt.records.is_empty() && adoption::pod_of(&attempt.identity).is_none()
     });

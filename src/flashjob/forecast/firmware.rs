@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Fate, Prospect, Refused};
-use crate::provenance::{FirmwareImage, RegistryError, Shortage};
+use crate::provenance::{FirmwareImage, RegistryError};
 
 /// The image behind the firmware's reference, as it was when the registry was asked.
 #[derive(Serialize, Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,8 @@ pub fn firmware(
                     .iter()
                     .map(|(kind, _)| kind.into())
                     .collect(),
-                refusal: shortage.and_then(|shortage| refused("PlatformMissing", words(&shortage))),
+                refusal: shortage
+                    .and_then(|shortage| refused("PlatformMissing", shortage.to_string())),
                 ..nothing
             }
         }
@@ -76,19 +77,6 @@ pub fn firmware(
             ..nothing
         },
     }
-}
-
-fn words(shortage: &Shortage) -> String {
-    let kinds = shortage.missing.iter().map(|(kind, count)| {
-        let devices = if *count == 1 { "device" } else { "devices" };
-        format!("custom/{kind} ({count} {devices})")
-    });
-    let missing = kinds.collect::<Vec<_>>().join(", ");
-    let present = match shortage.present.as_slice() {
-        [] => "no platform of devices".to_owned(),
-        present => format!("custom/{}", present.join(", custom/")),
-    };
-    format!("the image has no {missing}; it has {present}")
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use k8s_openapi::{
 
 use super::ledger::{ObjectKind, UnsealedObject};
 use crate::flashjob::observe::{
-    cache::State,
+    cache::Cache,
     objects::{AttemptKey, Identity, ObservedObject, ObservedPod, ObservedRecord, ObservedService},
     parse,
 };
@@ -127,7 +127,7 @@ pub fn sealed_intent<'a>(stored: &'a Stored, seals: &Seals) -> Option<&'a Intent
     })
 }
 
-impl State {
+impl Cache {
     /// Takes in a Pod; returns the attempt it concerns.
     pub fn see_pod(&mut self, pod: &Pod) -> Option<AttemptKey> {
         let meta = &pod.metadata;

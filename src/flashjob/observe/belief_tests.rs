@@ -25,10 +25,10 @@ mod own;
 #[path = "belief_tests/unlabelled.rs"]
 mod unlabelled;
 
-fn state() -> State {
-    let mut state = State::default();
-    state.seals = Some(Arc::new(seals(1, None)));
-    state
+fn cache() -> Cache {
+    let mut cache = Cache::default();
+    cache.seals = Some(Arc::new(seals(1, None)));
+    cache
 }
 
 /// The object of an attempt at device 0, sealed by that key.
@@ -127,19 +127,19 @@ fn written(key: u8) -> Secret {
     secret
 }
 
-fn key_of(state: &State) -> Vec<String> {
-    state.ledger.all().map(|(key, _)| key.id.clone()).collect()
+fn key_of(cache: &Cache) -> Vec<String> {
+    cache.ledger.all().map(|(key, _)| key.id.clone()).collect()
 }
 
 #[test]
 fn what_bears_its_seal_is_taken_in() {
-    let mut state = state();
-    assert!(state.see_pod(&pod(&object(ObjectKind::Pod, 1))).is_some());
+    let mut cache = cache();
+    assert!(cache.see_pod(&pod(&object(ObjectKind::Pod, 1))).is_some());
     let service = service(&object(ObjectKind::Service, 1));
-    assert!(state.see_service(&service).is_some());
-    let (_, attempt) = state.ledger.all().next().unwrap();
+    assert!(cache.see_service(&service).is_some());
+    let (_, attempt) = cache.ledger.all().next().unwrap();
     assert!(attempt.pod.is_some() && attempt.service.is_some());
-    assert_eq!(state.met, []);
+    assert_eq!(cache.met, []);
 }
 
 #[rstest]
@@ -160,38 +160,38 @@ fn what_bears_no_seal_of_its_own_is_no_attempt_and_keeps_its_device_in_its_names
     #[case] key: u8,
     #[case] edit: fn(&mut Value),
 ) {
-    let mut state = state();
+    let mut cache = cache();
     let mut object = object(kind, key);
     edit(&mut object);
     let seen = match kind {
-        ObjectKind::Pod => state.see_pod(&pod(&object)),
-        _ => state.see_service(&service(&object)),
+        ObjectKind::Pod => cache.see_pod(&pod(&object)),
+        _ => cache.see_service(&service(&object)),
     };
-    assert_eq!((seen, key_of(&state)), (None, Vec::new()));
+    assert_eq!((seen, key_of(&cache)), (None, Vec::new()));
     let namespace = object["metadata"]["namespace"].as_str().unwrap();
-    let kept = state.ledger.unsealed.at(namespace, &uuid(0), None);
+    let kept = cache.ledger.unsealed.at(namespace, &uuid(0), None);
     assert_eq!(kept.map(|object| object.kind), Some(kind));
     assert!(
-        namespace == "lab" || state.ledger.unsealed.at("lab", &uuid(0), None).is_none(),
+        namespace == "lab" || cache.ledger.unsealed.at("lab", &uuid(0), None).is_none(),
         "it means nothing elsewhere"
     );
-    assert_eq!(state.met.len(), 1, "it is spoken of once");
-    assert_eq!(state.ledger.slots(), 0, "it holds no slot");
+    assert_eq!(cache.met.len(), 1, "it is spoken of once");
+    assert_eq!(cache.ledger.slots(), 0, "it holds no slot");
 }
 
 #[test]
 fn a_pod_with_a_copied_seal_is_not_believed_beside_the_one_whose_uid_is_known() {
-    let mut state = state();
-    state.see_pod(&pod(&object(ObjectKind::Pod, 1)));
-    state.ledger.see_gone("uid-Pod");
+    let mut cache = cache();
+    cache.see_pod(&pod(&object(ObjectKind::Pod, 1)));
+    cache.ledger.see_gone("uid-Pod");
     // The attempt lives on in its Service.
-    state.see_service(&service(&object(ObjectKind::Service, 1)));
-    state.see_own_pod(&pod(&object(ObjectKind::Pod, 1)), &identity(0, "a0"));
+    cache.see_service(&service(&object(ObjectKind::Service, 1)));
+    cache.see_own_pod(&pod(&object(ObjectKind::Pod, 1)), &identity(0, "a0"));
     let mut copy = object(ObjectKind::Pod, 1);
     copy["metadata"]["uid"] = json!("uid-copy");
     copy["metadata"]["resourceVersion"] = json!("9");
     copy["status"] = json!({"phase": "Succeeded"});
-    let mut known = state;
+    let mut known = cache;
     known.see_pod(&pod(&{
         let mut again = object(ObjectKind::Pod, 1);
         again["metadata"]["uid"] = json!("uid-own");
@@ -214,21 +214,21 @@ fn a_pod_with_a_copied_seal_is_not_believed_beside_the_one_whose_uid_is_known() 
 
 #[test]
 fn an_object_of_ours_that_lost_its_marks_is_still_ours_and_gets_them_back() {
-    let mut state = state();
+    let mut cache = cache();
     let whole = object(ObjectKind::Pod, 1);
-    state.see_pod(&pod(&whole));
+    cache.see_pod(&pod(&whole));
     let mut bare = whole.clone();
     bare["metadata"]["labels"] = json!({});
     bare["metadata"]["annotations"] = json!({"flashjob.nbfc.io/endpoint": "192.0.2.66:80"});
     bare["metadata"]["resourceVersion"] = json!("6");
     bare["status"] = json!({"phase": "Running"});
-    assert!(state.see_pod(&pod(&bare)).is_some());
-    let (_, attempt) = state.ledger.all().next().unwrap();
+    assert!(cache.see_pod(&pod(&bare)).is_some());
+    let (_, attempt) = cache.ledger.all().next().unwrap();
     let seen = attempt.pod.as_ref().unwrap();
     assert_eq!((seen.phase.as_str(), seen.sight.version), ("Running", 6));
     assert_eq!(attempt.identity, identity(0, "a0"), "whatever it says now");
-    let [repair] = &state.repairs[..] else {
-        panic!("{:?}", state.repairs)
+    let [repair] = &cache.repairs[..] else {
+        panic!("{:?}", cache.repairs)
     };
     assert_eq!((repair.uid.as_str(), repair.version), ("uid-Pod", 6));
     let texts = |map: &BTreeMap<String, String>| json!(map);
@@ -243,18 +243,18 @@ fn a_pod_that_is_found_by_its_name_is_ours_by_its_seal_alone(
     #[case] lost: &str,
     #[case] believed: bool,
 ) {
-    let mut state = state();
+    let mut cache = cache();
     let mut found = object(ObjectKind::Pod, 1);
     found["metadata"][lost] = json!({});
-    assert_eq!(state.see_pod_of(&pod(&found), &identity(0, "a0")), believed);
-    assert_eq!(state.repairs.len(), usize::from(believed));
+    assert_eq!(cache.see_pod_of(&pod(&found), &identity(0, "a0")), believed);
+    assert_eq!(cache.repairs.len(), usize::from(believed));
 }
 
 #[test]
 fn a_record_bears_its_content_and_only_the_pod_that_it_names_is_believed() {
-    let mut state = state();
-    assert!(state.see_secret(&record(1, |_| ())).is_some());
-    let (_, attempt) = state.ledger.all().next().unwrap();
+    let mut cache = cache();
+    assert!(cache.see_secret(&record(1, |_| ())).is_some());
+    let (_, attempt) = cache.ledger.all().next().unwrap();
     let id = attempt.identity.key.id.clone();
     assert!(attempt.record().unwrap().chart_proven);
     assert_eq!(attempt.number(), Some(1));
@@ -268,8 +268,8 @@ fn a_record_bears_its_content_and_only_the_pod_that_it_names_is_believed() {
         });
         pod(&json!({"metadata": meta}))
     };
-    assert_eq!(state.see_pod(&with_uid("another")), None);
-    assert!(state.see_pod(&with_uid("uid-Pod")).is_some());
+    assert_eq!(cache.see_pod(&with_uid("another")), None);
+    assert!(cache.see_pod(&with_uid("uid-Pod")).is_some());
 }
 
 #[rstest]
@@ -290,33 +290,33 @@ fn a_record_bears_its_content_and_only_the_pod_that_it_names_is_believed() {
 fn a_record_that_somebody_edited_keeps_its_lock_and_nothing_is_made_from_it(
     #[case] edit: fn(&mut Record),
 ) {
-    let mut state = state();
-    assert!(state.see_secret(&record(1, edit)).is_some());
-    let (_, attempt) = state.ledger.all().next().unwrap();
+    let mut cache = cache();
+    assert!(cache.see_secret(&record(1, edit)).is_some());
+    let (_, attempt) = cache.ledger.all().next().unwrap();
     assert!(attempt.locks());
     assert_eq!(attempt.record().unwrap().stored, None);
 }
 
 #[test]
 fn a_record_with_another_chart_is_known_not_to_prove_its_chart() {
-    let mut state = state();
-    state.see_secret(&record(1, |record| {
+    let mut cache = cache();
+    cache.see_secret(&record(1, |record| {
         record.chart.values = json!({"externalIP": "192.0.2.66"}).into();
     }));
-    let (_, attempt) = state.ledger.all().next().unwrap();
+    let (_, attempt) = cache.ledger.all().next().unwrap();
     let record = attempt.record().unwrap();
     assert!(record.stored.is_some() && !record.chart_proven);
 }
 
 #[test]
 fn an_unproven_chart_stays_unproven_when_the_operator_writes_its_record_again() {
-    let mut state = state();
+    let mut cache = cache();
     let altered = record(1, |record| {
         record.chart.values = json!({"externalIP": "192.0.2.66"}).into();
     });
     let written = Stored::from_secret(&altered).unwrap();
-    assert!(state.see_written(&altered, written, false).is_some());
-    let (_, attempt) = state.ledger.all().next().unwrap();
+    assert!(cache.see_written(&altered, written, false).is_some());
+    let (_, attempt) = cache.ledger.all().next().unwrap();
     assert!(!attempt.record().unwrap().chart_proven);
     assert_eq!(attempt.given_address(), None);
 }
@@ -329,14 +329,14 @@ fn an_unproven_chart_stays_unproven_when_the_operator_writes_its_record_again() 
 })]
 #[case::copied_to_another_namespace(|secret: &mut Secret| secret.metadata.namespace = Some("evil".into()))]
 fn a_record_that_is_not_ours_is_never_unpacked(#[case] edit: fn(&mut Secret)) {
-    let mut state = state();
+    let mut cache = cache();
     let mut secret = record(1, |_| ());
     edit(&mut secret);
     // What cannot be unpacked is not noticed: nobody tries.
     secret.data = Some([("release".to_owned(), ByteString(b"nonsense".to_vec()))].into());
-    assert_eq!(state.see_secret(&secret), None);
-    assert_eq!(key_of(&state), Vec::<String>::new());
-    let object = &state.met[0];
+    assert_eq!(cache.see_secret(&secret), None);
+    assert_eq!(key_of(&cache), Vec::<String>::new());
+    let object = &cache.met[0];
     assert_eq!(
         (object.kind, object.uuid.as_str(), object.locks),
         (ObjectKind::Secret, uuid(0).as_str(), true)
@@ -353,14 +353,14 @@ fn an_unsealed_record_keeps_its_device_unless_helm_says_that_it_is_over(
     #[case] status: &str,
     #[case] keeps: bool,
 ) {
-    let mut state = state();
+    let mut cache = cache();
     let mut secret = record(2, |_| ());
     let labels = secret.metadata.labels.as_mut().unwrap();
     labels.insert("status".into(), status.into());
-    state.see_secret(&secret);
+    cache.see_secret(&secret);
     assert_eq!(
-        state.ledger.unsealed.at("lab", &uuid(0), None).is_some(),
+        cache.ledger.unsealed.at("lab", &uuid(0), None).is_some(),
         keeps
     );
-    assert_eq!(state.next_revision("lab", &format!("flash-{}", uuid(0))), 2);
+    assert_eq!(cache.next_revision("lab", &format!("flash-{}", uuid(0))), 2);
 }

@@ -42,7 +42,7 @@ const GONE_JOBS: usize = 10_000;
     clippy::struct_excessive_bools,
     reason = "each says of something else whether it was listed or changed"
 )]
-pub struct State {
+pub struct Cache {
     /// FlashJobs by uid, as last read or written.
     jobs: BTreeMap<String, Arc<Job>>,
     /// uids of FlashJobs that were deleted lately: answers to writes that were under way may still come.
@@ -85,7 +85,7 @@ pub struct State {
     pub status_free_at: Option<Timestamp>,
 }
 
-impl State {
+impl Cache {
     /// Takes in a FlashJob that a watch brings. Returns false where it is older than what is known.
     pub fn see_job(&mut self, job: Job) -> bool {
         self.gone_jobs.remove(&job.uid);
@@ -299,14 +299,14 @@ mod tests {
 
     #[test]
     fn an_answer_that_comes_after_its_job_was_deleted_does_not_bring_the_job_back() {
-        let mut state = State::default();
+        let mut cache = Cache::default();
         let job = Scene::new(1).job;
-        assert!(state.see_job(job.clone()));
-        state.see_job_gone(JOB);
+        assert!(cache.see_job(job.clone()));
+        cache.see_job_gone(JOB);
         let mut answer = job.clone();
         answer.version += 1;
-        assert!(!state.see_written_job(answer));
-        assert!(state.job(JOB).is_none());
-        assert!(state.see_job(job), "a watch knows that it exists");
+        assert!(!cache.see_written_job(answer));
+        assert!(cache.job(JOB).is_none());
+        assert!(cache.see_job(job), "a watch knows that it exists");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::waits::Waits;
+use super::{firmware::FirmwareLookup, waits::Waits};
 use crate::api::Reason;
 use crate::flashjob::{spec::intervals::Intervals, verdict::Verdict};
 
@@ -46,8 +46,8 @@ pub struct Memory {
     pub probed: Option<Timestamp>,
     /// The resource version of which it was said that it cannot be read.
     pub unreadable: Option<u64>,
-    /// The generation and chart settings of which one device's values were accepted: others are refused for what they are.
-    pub proven: Option<(i64, u64)>,
+    /// The values of which one device's were accepted: others are refused for what they are.
+    pub proven: Option<ValuesOf>,
     /// What the API server has of the job, as `Kind name`, though the operator knows of nothing any more: it keeps a job that is
     /// being deleted.
     pub left: Vec<String>,
@@ -55,11 +55,37 @@ pub struct Memory {
     pub slots_said: Option<(Timestamp, String)>,
     /// The latest plan waits for nothing that another job holds.
     pub content: bool,
-    /// The values of this spec cannot be used, with the generation and chart settings that this was found for.
-    pub refusal: Option<(i64, u64, Option<Refusal>)>,
+    /// What the job's values came to when they were tried last.
+    pub trial: Option<ValuesTrial>,
+    /// What the registry was asked about the firmware of the next round.
+    pub firmware: Option<FirmwareLookup>,
+}
+
+/// Which values: of which spec, under which chart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ValuesOf {
+    /// Generation of the job.
+    pub generation: i64,
+    /// Version of the flash chart with its settings.
+    pub chart: u64,
+}
+
+/// What the values of a job came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValuesTrial {
+    /// Which values were tried.
+    pub of: ValuesOf,
+    /// Why they cannot be used, if so.
+    pub refusal: Option<Refusal>,
 }
 
 impl Memory {
+    /// Why the job's values cannot be used, if so.
+    #[must_use]
+    pub fn values_refusal(&self) -> Option<&Refusal> {
+        self.trial.as_ref()?.refusal.as_ref()
+    }
+
     /// Another round has begun: indexes of the one before mean other devices now.
     pub fn begin_round(&mut self) {
         self.verdicts
@@ -68,8 +94,9 @@ impl Memory {
         self.refused.clear();
         self.waiting.clear();
         self.missing_since.clear();
-        self.refusal = None;
+        self.trial = None;
         self.proven = None;
+        self.firmware = None;
     }
 
     /// Devices that had failed begin again: what was found of them is over.

@@ -7,6 +7,7 @@
 pub(crate) mod belief;
 pub mod bounds;
 pub mod cache;
+pub mod firmware;
 pub mod ledger;
 pub mod memory;
 pub mod objects;

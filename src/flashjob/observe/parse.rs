@@ -83,15 +83,15 @@ fn flash_container(status: &PodStatus) -> Option<&ContainerStatus> {
 }
 
 fn finished(status: &PodStatus) -> Option<Timestamp> {
-    let state = flash_container(status)?.state.as_ref()?;
-    let finished = state.terminated.as_ref()?.finished_at.as_ref()?;
+    let cache = flash_container(status)?.state.as_ref()?;
+    let finished = cache.terminated.as_ref()?.finished_at.as_ref()?;
     Some(finished.0)
 }
 
 fn container(spec: Option<&PodSpec>, status: &PodStatus) -> ContainerSight {
     let flash = flash_container(status);
-    let state = flash.and_then(|container| container.state.as_ref());
-    if let Some(terminated) = state.and_then(|state| state.terminated.as_ref()) {
+    let cache = flash.and_then(|container| container.state.as_ref());
+    if let Some(terminated) = cache.and_then(|cache| cache.terminated.as_ref()) {
         let made_up = terminated.reason.as_deref() == Some("ContainerStatusUnknown")
             && terminated.started_at.is_none();
         if made_up
@@ -120,10 +120,10 @@ fn container(spec: Option<&PodSpec>, status: &PodStatus) -> ContainerSight {
             reason: terminated.reason.clone(),
         };
     }
-    if state.is_some_and(|state| state.running.is_some()) {
+    if cache.is_some_and(|cache| cache.running.is_some()) {
         return ContainerSight::Running;
     }
-    if let Some(waiting) = state.and_then(|state| state.waiting.as_ref()) {
+    if let Some(waiting) = cache.and_then(|cache| cache.waiting.as_ref()) {
         return ContainerSight::Waiting {
             reason: waiting.reason.clone(),
             message: waiting.message.clone().or_else(|| failed_before(status)),

@@ -88,9 +88,9 @@ fn a_pod_that_lost_its_annotation_is_locked_by_the_endpoint_in_its_environment()
 #[rstest]
 #[case::ended(json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}), ContainerSight::Terminated { exit_code: 137, reason: Some("OOMKilled".into()) })]
 #[case::waiting(json!({"waiting": {"reason": "ErrImagePull", "message": "no"}}), ContainerSight::Waiting { reason: Some("ErrImagePull".into()), message: Some("no".into()) })]
-fn only_the_flash_container_counts(#[case] state: Value, #[case] want: ContainerSight) {
-    let container = |name: &str, state: Value| json!({"name": name, "image": "", "imageID": "", "ready": true, "restartCount": 0, "state": state});
-    let status = json!({"phase": "Running", "containerStatuses": [container("sidecar", json!({"running": {}})), container(FLASH_CONTAINER, state)]});
+fn only_the_flash_container_counts(#[case] cache: Value, #[case] want: ContainerSight) {
+    let container = |name: &str, cache: Value| json!({"name": name, "image": "", "imageID": "", "ready": true, "restartCount": 0, "state": cache});
+    let status = json!({"phase": "Running", "containerStatuses": [container("sidecar", json!({"running": {}})), container(FLASH_CONTAINER, cache)]});
     assert_eq!(pod_of(&flash_spec(), &status).unwrap().container, want);
 }
 
@@ -195,7 +195,7 @@ fn a_flash_container_has_ended_for_good_where_it_is_not_started_again(
 ) {
     let mut spec = flash_spec();
     spec["restartPolicy"] = json!(policy);
-    let container = |name: &str, state: Value| json!({"name": name, "image": "", "imageID": "", "ready": true, "restartCount": 0, "state": state});
+    let container = |name: &str, cache: Value| json!({"name": name, "image": "", "imageID": "", "ready": true, "restartCount": 0, "state": cache});
     let status = json!({"phase": phase, "containerStatuses": [
         container(FLASH_CONTAINER, json!({"terminated": {"exitCode": 0}})),
         container("istio-proxy", json!({"running": {}})),
@@ -209,7 +209,7 @@ fn a_flash_container_has_ended_for_good_where_it_is_not_started_again(
 
 #[test]
 fn a_sidecar_s_end_is_not_the_flash_s() {
-    let container = |name: &str, state: Value| json!({"name": name, "image": "", "imageID": "", "ready": true, "restartCount": 0, "state": state});
+    let container = |name: &str, cache: Value| json!({"name": name, "image": "", "imageID": "", "ready": true, "restartCount": 0, "state": cache});
     let status = json!({"phase": "Running", "initContainerStatuses": [
         container("istio-proxy", json!({"running": {}})),
     ], "containerStatuses": [
@@ -232,12 +232,12 @@ fn a_flash_ends_in_time_by_its_node_s_clock(
 ) {
     let mut spec = flash_spec();
     spec["activeDeadlineSeconds"] = json!(deadline);
-    let state = finished.map_or_else(
+    let cache = finished.map_or_else(
         || json!({"running": {}}),
         |finished| json!({"terminated": {"exitCode": 0, "finishedAt": finished}}),
     );
     let status = json!({"phase": "Running", "startTime": "1970-01-01T00:00:09Z", "containerStatuses": [
-        {"name": FLASH_CONTAINER, "image": "", "imageID": "", "ready": true, "restartCount": 0, "state": state}]});
+        {"name": FLASH_CONTAINER, "image": "", "imageID": "", "ready": true, "restartCount": 0, "state": cache}]});
     let seen = pod_of(&spec, &status).unwrap();
     assert_eq!(seen.ended_in_time(), in_time);
 }

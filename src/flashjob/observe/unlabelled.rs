@@ -11,7 +11,7 @@ use k8s_openapi::{
 
 use super::{
     belief::{is_sealed, marks, seal_of, subject_of, text},
-    cache::State,
+    cache::Cache,
     ledger::ObjectKind,
     objects::{AttemptKey, Identity},
     parse,
@@ -30,7 +30,7 @@ pub fn record_selector(uuid: &str) -> String {
     format!("owner=helm,name={RELEASE_PREFIX}{uuid},!{LABEL_JOB_UID}")
 }
 
-impl State {
+impl Cache {
     /// Takes in the Pod that was found under the name of an attempt; whether it is the attempt's. Its labels may be missing: it is
     /// asked whether the seal says what they must have said.
     pub fn see_pod_of(&mut self, pod: &Pod, identity: &Identity) -> bool {

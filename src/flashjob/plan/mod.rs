@@ -8,6 +8,7 @@ pub mod addresses;
 pub(crate) mod admission;
 pub mod attempt;
 mod cooling;
+pub mod firmware;
 mod gates;
 pub mod limits;
 mod queue;
@@ -194,7 +195,6 @@ fn is_counting(observed: &Observed<'_>, pace: &Pace) -> bool {
 #[must_use]
 pub fn may_begin(observed: &Observed<'_>) -> bool {
     let job = observed.job;
-    let refused = matches!(&observed.memory.refusal, Some((_, _, Some(_))));
     !job.deleting
         && job.has_finalizer
         && job.spec.is_ok()
@@ -206,7 +206,7 @@ pub fn may_begin(observed: &Observed<'_>) -> bool {
         && select_devices::refusal(job).is_none()
         && !observed.memory.too_large
         && observed.memory.pruned.is_empty()
-        && !refused
+        && observed.memory.values_refusal().is_none()
         && observed.terms.refusal.is_none()
         && observed.terms.suspended.is_none()
         && observed.world.chart.is_none()

@@ -8,8 +8,8 @@ use crate::{
     api::{DeviceStatus, FlashJobStatus, Refusal},
     flashjob::{
         fixtures::{
-            Scene, address, at, ended, endpoint, found, identity, instance, pod, record, running,
-            service, take_in, uuid,
+            Scene, address, at, ended, endpoint, found, identity, instance, pod, record,
+            refused_trial, running, service, take_in, uuid,
         },
         observe::memory::Memory,
         verdict::Outcome,
@@ -97,7 +97,7 @@ fn refused_values(scene: &mut Scene) {
         reason: Reason::ValuesInvalid,
         message: "no".into(),
     };
-    scene.memory.refusal = Some((1, 1, Some(refusal)));
+    scene.memory.trial = Some(refused_trial(refusal));
 }
 fn too_large(scene: &mut Scene) {
     scene.memory.too_large = true;

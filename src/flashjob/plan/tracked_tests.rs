@@ -9,7 +9,7 @@ use crate::{
             Scene, address, at, ended, endpoint, identity, instance, record, service, spec,
             take_in, uuid,
         },
-        observe::cache::State,
+        observe::cache::Cache,
         plan::attempt::{Action, RecordRemoval},
     },
 };
@@ -123,11 +123,11 @@ fn the_next_device_begins_in_the_slot_of_one_that_is_read_back_once_nothing_but_
         Some(service(&who, address())),
         Some(ended(&who)),
     );
-    let mut state = State::default();
+    let mut cache = Cache::default();
     let mut begin = |scene: &mut Scene| {
-        std::mem::swap(&mut state.ledger, &mut scene.ledger);
-        state.note_read_back(&scene.job);
-        std::mem::swap(&mut state.ledger, &mut scene.ledger);
+        std::mem::swap(&mut cache.ledger, &mut scene.ledger);
+        cache.note_read_back(&scene.job);
+        std::mem::swap(&mut cache.ledger, &mut scene.ledger);
         let plan = scene.plan(120);
         plan.begin
             .iter()

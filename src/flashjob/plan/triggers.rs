@@ -6,7 +6,7 @@
 use crate::api::{ConditionType, Reason};
 use crate::{
     api::conditions,
-    flashjob::{observe::cache::State, plan::Plan, spec::job::Job},
+    flashjob::{observe::cache::Cache, plan::Plan, spec::job::Job},
 };
 
 /// What an event says of a device: its uid, and where it listens or listened before.
@@ -20,9 +20,9 @@ pub struct Sighting {
 
 /// uids of the unfinished jobs that a device concerns: it is selected, in flight or read back, or the selection is not known.
 #[must_use]
-pub fn concerned(state: &State, seen: &Sighting) -> Vec<String> {
+pub fn concerned(cache: &Cache, seen: &Sighting) -> Vec<String> {
     let concerns = |job: &Job| {
-        let Some(roster) = state.rosters.get(&job.uid) else {
+        let Some(roster) = cache.rosters.get(&job.uid) else {
             return true;
         };
         let at = |endpoint: &String| {
@@ -30,23 +30,23 @@ pub fn concerned(state: &State, seen: &Sighting) -> Vec<String> {
             let mut devices = job.status.devices.iter();
             !roster.at_endpoint(endpoint).is_empty()
                 || devices.any(|device| recorded(&device.host_endpoint))
-                || state.ledger.jobs_at(endpoint).any(|uid| uid == job.uid)
+                || cache.ledger.jobs_at(endpoint).any(|uid| uid == job.uid)
         };
         roster.index_of(&seen.uid).is_some() || seen.endpoints.iter().any(at)
     };
-    let jobs = unfinished(state).filter(|job| concerns(job));
+    let jobs = unfinished(cache).filter(|job| concerns(job));
     jobs.map(|job| job.uid.clone()).collect()
 }
 
 /// uids of the unfinished jobs that may wait for a lock or a slot which another job gives up: all but those of which the latest
 /// plan says that they do not.
 #[must_use]
-pub fn contending(state: &State) -> Vec<String> {
+pub fn contending(cache: &Cache) -> Vec<String> {
     let contends = |job: &Job| {
-        let memory = state.memories.get(&job.uid);
+        let memory = cache.memories.get(&job.uid);
         memory.is_none_or(|memory| !memory.content)
     };
-    let jobs = unfinished(state).filter(|job| contends(job));
+    let jobs = unfinished(cache).filter(|job| contends(job));
     jobs.map(|job| job.uid.clone()).collect()
 }
 
@@ -60,9 +60,9 @@ pub fn is_content(plan: &Plan) -> bool {
     !plan.contended && !busy
 }
 
-fn unfinished(state: &State) -> impl Iterator<Item = &Job> {
+fn unfinished(cache: &Cache) -> impl Iterator<Item = &Job> {
     let finished = |job: &Job| conditions::holds(&job.status.conditions, ConditionType::Finished);
-    let jobs = state.jobs().map(AsRef::as_ref);
+    let jobs = cache.jobs().map(AsRef::as_ref);
     jobs.filter(move |job| !finished(job))
 }
 
@@ -73,15 +73,15 @@ mod tests {
     use super::*;
     use crate::flashjob::fixtures::{JOB, Scene, endpoint, identity, uuid};
 
-    fn state(devices: usize) -> State {
+    fn cache(devices: usize) -> Cache {
         let scene = Scene::new(devices);
-        let mut state = State::default();
-        state.see_job(scene.job);
+        let mut cache = Cache::default();
+        cache.see_job(scene.job);
         let roster = scene.roster.map(std::sync::Arc::new);
-        state
+        cache
             .rosters
             .extend(roster.map(|roster| (JOB.to_owned(), roster)));
-        state
+        cache
     }
 
     fn sighting(uid: &str, endpoints: &[String]) -> Sighting {
@@ -101,31 +101,31 @@ mod tests {
         #[case] endpoints: &[String],
         #[case] concerned_: bool,
     ) {
-        let uids = concerned(&state(2), &sighting(uid, endpoints));
+        let uids = concerned(&cache(2), &sighting(uid, endpoints));
         assert_eq!(uids == [JOB], concerned_);
     }
 
     #[test]
     fn a_device_concerns_the_job_that_has_an_attempt_where_it_is_now() {
-        let mut state = state(1);
+        let mut cache = cache(1);
         let seen = sighting("other", &[endpoint(7)]);
-        state.ledger.begin_action(&identity(7, "a"));
-        assert_eq!(concerned(&state, &seen), [JOB]);
+        cache.ledger.begin_action(&identity(7, "a"));
+        assert_eq!(concerned(&cache, &seen), [JOB]);
     }
 
     #[test]
     fn a_device_concerns_a_job_whose_selection_is_not_known() {
-        let mut state = state(1);
-        state.rosters.clear();
-        assert_eq!(concerned(&state, &sighting("other", &[])), [JOB]);
+        let mut cache = cache(1);
+        cache.rosters.clear();
+        assert_eq!(concerned(&cache, &sighting("other", &[])), [JOB]);
     }
 
     #[test]
     fn a_job_contends_until_a_plan_says_that_it_has_all_that_it_needs() {
-        let mut state = state(1);
-        assert_eq!(contending(&state), [JOB]);
-        state.memory(JOB).content = true;
-        assert!(contending(&state).is_empty());
+        let mut cache = cache(1);
+        assert_eq!(contending(&cache), [JOB]);
+        cache.memory(JOB).content = true;
+        assert!(contending(&cache).is_empty());
     }
 
     #[test]

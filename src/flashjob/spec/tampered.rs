@@ -5,7 +5,7 @@
 
 use crate::flashjob::spec::{bounded_text, intervals::Intervals};
 use crate::{
-    api::{DeviceStatus, FlashJobStatus, Word, rule::MAX_DEVICES},
+    api::{DeviceStatus, FlashJobStatus, Provenance, Word, rule::MAX_DEVICES},
     display,
 };
 
@@ -17,6 +17,10 @@ const MAX_SELECTED: i64 = 1_000_000;
 const MAX_CONDITIONS: usize = 32;
 /// Most examples of Instances that were not selected.
 const MAX_EXAMPLES: usize = 5;
+/// Most platforms of a firmware.
+const MAX_PLATFORMS: usize = 50;
+/// Longest reference of an image with its digest, in bytes.
+const MAX_REFERENCE: usize = 1_024;
 /// Longest name or word, in bytes.
 const MAX_NAME: usize = 253;
 
@@ -150,6 +154,23 @@ fn bound(status: &mut FlashJobStatus) {
         ];
         for number in numbers {
             *number = (*number).clamp(0, MAX_SELECTED);
+        }
+    }
+    if let Some(provenance) = &mut status.provenance {
+        let Provenance {
+            reference,
+            digest,
+            short_digest,
+            platforms,
+            ..
+        } = provenance;
+        display::shorten(reference, MAX_REFERENCE);
+        display::shorten(digest, MAX_NAME);
+        display::shorten(short_digest, MAX_NAME);
+        // The operator writes the frozen ones again.
+        platforms.retain(|kind, digest| kind.len() <= MAX_NAME && digest.len() <= MAX_NAME);
+        while platforms.len() > MAX_PLATFORMS {
+            platforms.pop_last();
         }
     }
     if let Some(effective) = &mut status.effective {

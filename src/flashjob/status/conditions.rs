@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{count, draining::draining};
+use super::{count, draining::draining, firmware};
 use crate::flashjob::status::{
     counts::Tally,
     phase::{End, JobVerdict, judge},
@@ -45,8 +45,10 @@ pub(super) fn trouble(observed: &Observed<'_>) -> Option<Refusal> {
     if let Some(refused) = select_devices::refusal(observed.job) {
         return Some(refused);
     }
-    let refused = observed.memory.refusal.as_ref();
-    let refused = refused.and_then(|(_, _, refused)| refused.clone());
+    if let Some(refused) = firmware::refusal(observed) {
+        return Some(refused);
+    }
+    let refused = observed.memory.values_refusal().cloned();
     // What was found wrong with the values was found under the class as it was then; a selection that is lost stays so.
     let of_class = observed.terms.refusal.clone();
     let lost = |refused: &Refusal| refused.reason == Reason::SelectionLost;

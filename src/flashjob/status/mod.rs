@@ -7,6 +7,7 @@ mod counts;
 mod devices;
 mod draining;
 pub(crate) mod events;
+mod firmware;
 mod held;
 pub(crate) mod metrics;
 mod outcomes;
@@ -21,6 +22,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::Serialize;
 
 use self::devices::{Ended, devices, named};
+pub(crate) use self::firmware::{GOES_ON, say_firmware, say_unresolved};
 use super::plan::Plan;
 use crate::api::{
     DevicePhase, DeviceStatus, Effective, FlashClassRef, FlashJobStatus, PreviousRound, Reason,
@@ -192,6 +194,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     tally.missing = plan.missing.len();
     tally.left.clone_from(&observed.memory.left);
     status.next_time = plan.wake_at.map(Time);
+    firmware::follow(&mut status, observed, now);
     describe(&mut status, job, &tally, trouble, &pace, now);
     status
 }

@@ -131,14 +131,19 @@ fn troubled(refusal: Refusal, tally: &Tally) -> JobVerdict {
             | Reason::SelectionLost
             | Reason::StatusTooLarge
             | Reason::CRDOutdated
+            | Reason::FirmwareMissing
+            | Reason::FirmwareUnusable
+            | Reason::PlatformMissing
     );
+    // A registry that is away comes back by itself.
+    let away = reason == Reason::FirmwareUnreachable;
     // An edit puts it right, and the round goes on.
     let stalls = matches!(reason, Reason::StepAlreadyStarted | Reason::WindowTooShort);
     let under_way = tally.in_flight + tally.verifying;
-    let ends = !waits && !stalls && !of_class && !suspended && under_way == 0;
+    let ends = !waits && !away && !stalls && !of_class && !suspended && under_way == 0;
     JobVerdict {
         end: ends.then_some(End::Failed),
-        accepted: waits || suspended,
+        accepted: waits || away || suspended,
         stalled: waits || stalls || of_class,
         reason,
         message,

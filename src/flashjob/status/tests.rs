@@ -7,8 +7,8 @@ use crate::{
     api::{Refusal, conditions},
     flashjob::{
         fixtures::{
-            Scene, address, at, effective_of, ended, endpoint, found, identity, record, running,
-            service, spec, take_in, uuid,
+            Scene, address, at, effective_of, ended, endpoint, found, identity, record,
+            refused_trial, running, service, spec, take_in, uuid,
         },
         observe::memory::{Found, Waiting},
         verdict::Outcome,
@@ -323,7 +323,7 @@ fn what_can_heal_stalls_the_job_and_what_cannot_fails_it(
         Reason::AkriNotInstalled => scene.world.akri_installed = false,
         Reason::ChartInvalid => scene.world.chart = Some(refusal),
         Reason::StatusTooLarge => scene.memory.too_large = true,
-        _ => scene.memory.refusal = Some((1, 1, Some(refusal))),
+        _ => scene.memory.trial = Some(refused_trial(refusal)),
     }
     let status = scene.status(1);
     assert_eq!(status.reason.as_deref(), Some(why.as_str()));
@@ -373,7 +373,7 @@ fn a_lost_selection_takes_nothing_back() {
         message: "altered".into(),
     };
     scene.memory = crate::flashjob::observe::memory::Memory {
-        refusal: Some((1, 1, Some(refusal))),
+        trial: Some(refused_trial(refusal)),
         ..Default::default()
     };
     let after = scene.status(61);

@@ -63,15 +63,15 @@ pub(super) async fn look(
     let pod = pods.get_opt(&name).await.map_err(failed)?;
     let services: Api<Service> = Api::namespaced(ctx.read.clone(), namespace);
     let service = services.get_opt(&name).await.map_err(failed)?;
-    let mut state = ctx.state();
+    let mut cache = ctx.cache();
     for secret in &secrets {
-        state.see_secret(secret);
+        cache.see_secret(secret);
     }
     if let Some(pod) = &pod {
-        state.see_pod_of(pod, identity);
+        cache.see_pod_of(pod, identity);
     }
     if let Some(service) = &service {
-        state.see_service_of(service, identity);
+        cache.see_service_of(service, identity);
     }
     Ok(revision)
 }
@@ -107,8 +107,8 @@ pub(super) async fn repair(
 
 /// The newest record of an attempt, and whether its Pod exists.
 fn newest(ctx: &Context, identity: &Identity) -> (Option<ObservedRecord>, bool) {
-    let state = ctx.state();
-    let attempt = state.ledger.attempt(&identity.key);
+    let cache = ctx.cache();
+    let attempt = cache.ledger.attempt(&identity.key);
     (
         attempt.and_then(|attempt| attempt.record().cloned()),
         attempt.is_some_and(|attempt| attempt.pod.is_some()),
@@ -126,7 +126,7 @@ pub async fn never_launched(
     identity: &Identity,
 ) -> Result<bool, ActionError> {
     let seen = ctx
-        .state()
+        .cache()
         .ledger
         .attempt(&identity.key)
         .is_some_and(|attempt| attempt.pod_seen);

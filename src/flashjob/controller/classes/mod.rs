@@ -43,30 +43,30 @@ pub async fn classes(ctx: Arc<Context>, listed_tx: mpsc::Sender<&'static str>) {
                     if let Some(seen) = &mut listing {
                         seen.insert(class.reference.uid.clone());
                     }
-                    let mut state = ctx.state();
+                    let mut cache = ctx.cache();
                     let class = ctx.checked(class);
-                    state.classes.see(class)
+                    cache.classes.see(class)
                 }
                 None => false,
             },
             WatchEvent::Deleted(guard) => {
                 if let Some(uid) = guard.uid() {
-                    ctx.state().classes.see_gone(&uid);
+                    ctx.cache().classes.see_gone(&uid);
                 }
                 true
             }
             WatchEvent::Listed => {
                 let seen = listing.take().unwrap_or_default();
-                let mut state = ctx.state();
-                state.classes.keep(|uid| seen.contains(uid));
-                state.classes.installed = true;
+                let mut cache = ctx.cache();
+                cache.classes.keep(|uid| seen.contains(uid));
+                cache.classes.installed = true;
                 let _ = listed_tx.try_send("FlashClass");
                 true
             }
             WatchEvent::NotInstalled => {
-                let mut state = ctx.state();
-                let before = std::mem::take(&mut state.classes);
-                drop(state);
+                let mut cache = ctx.cache();
+                let before = std::mem::take(&mut cache.classes);
+                drop(cache);
                 if before.installed || listed_tx.try_send("FlashClass").is_ok() {
                     tracing::error!(
                         "the API server does not know FlashClasses: install the CRDs of this version; nothing starts before"
@@ -79,7 +79,7 @@ pub async fn classes(ctx: Arc<Context>, listed_tx: mpsc::Sender<&'static str>) {
                 false
             }
         };
-        ctx.state().news_of_classes = true;
+        ctx.cache().news_of_classes = true;
         if news && listing.is_none() {
             ctx.class_changed.notify_one();
             ctx.nudge_all();
@@ -102,11 +102,11 @@ pub async fn statuses(ctx: Arc<Context>) {
         let flash_pod = ctx.flash_pod().ok();
         let granted = flash_pod.as_ref().map(|chart| &*chart.policy.extra_kinds);
         let classes = {
-            let mut state = ctx.state();
-            if !state.take_news_of_classes() {
+            let mut cache = ctx.cache();
+            if !cache.take_news_of_classes() {
                 continue;
             }
-            observe(&state, granted)
+            observe(&cache, granted)
         };
         let refused = classes.iter().filter(|one| one.class.rules.is_err());
         ctx.metrics.refused_settings("flashclass", refused.count());
@@ -117,7 +117,7 @@ pub async fn statuses(ctx: Arc<Context>) {
             };
             if let Err(error) = write_status(&ctx, &stored.metadata, &status).await {
                 tracing::warn!(object.name = observed.class.name(), error = %error, "status of a FlashClass was not written, trying again");
-                ctx.state().news_of_classes = true;
+                ctx.cache().news_of_classes = true;
             } else {
                 tell(&ctx, &observed.class, stored);
             }

@@ -1,4 +1,4 @@
-//! What the status of a class is made from, picked out of the state. Reads memory only; called by `controller`.
+//! What the status of a class is made from, picked out of the cache. Reads memory only; called by `controller`.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -6,7 +6,7 @@ use crate::flashclass::{Class, named_class, rights::warning};
 use crate::{
     api::{ConditionType, conditions},
     flash_pod::guard::Kind,
-    flashjob::observe::cache::State,
+    flashjob::observe::cache::Cache,
 };
 
 /// A class and how many of its jobs are not finished.
@@ -22,20 +22,20 @@ pub struct Observed {
 
 /// All classes that can be read.
 #[must_use]
-pub fn observe(state: &State, granted: Option<&[Kind]>) -> Vec<Observed> {
+pub fn observe(cache: &Cache, granted: Option<&[Kind]>) -> Vec<Observed> {
     let mut active: BTreeMap<&str, usize> = BTreeMap::new();
-    for job in state.jobs() {
+    for job in cache.jobs() {
         let finished = conditions::holds(&job.status.conditions, ConditionType::Finished);
         let class = job
             .asks()
-            .and_then(|asks| named_class(&asks, &state.classes));
+            .and_then(|asks| named_class(&asks, &cache.classes));
         // The name is looked up again: it has to live as long as the classes do.
-        let class = class.and_then(|name| state.classes.get(name));
+        let class = class.and_then(|name| cache.classes.get(name));
         if let Some(class) = class.filter(|_| !finished) {
             *active.entry(class.name()).or_default() += 1;
         }
     }
-    let classes = state.classes.all();
+    let classes = cache.classes.all();
     classes
         .map(|class| Observed {
             active_jobs: active.get(class.name()).copied().unwrap_or_default(),

@@ -9,9 +9,9 @@ fn foreign(kind: ObjectKind) -> Value {
     object
 }
 
-fn met(state: &State) -> &UnsealedObject {
-    let [object] = &state.met[..] else {
-        panic!("{:?}", state.met)
+fn met(cache: &Cache) -> &UnsealedObject {
+    let [object] = &cache.met[..] else {
+        panic!("{:?}", cache.met)
     };
     object
 }
@@ -20,21 +20,21 @@ fn met(state: &State) -> &UnsealedObject {
 #[case::that_runs("Running", false)]
 #[case::that_has_ended("Failed", true)]
 fn whether_a_foreign_pod_has_ended_is_kept(#[case] phase: &str, #[case] ended: bool) {
-    let mut state = state();
+    let mut cache = cache();
     let mut object = foreign(ObjectKind::Pod);
     object["status"] = json!({"phase": phase});
-    state.see_pod(&pod(&object));
-    assert_eq!(met(&state).ended, ended);
+    cache.see_pod(&pod(&object));
+    assert_eq!(met(&cache).ended, ended);
 }
 
 #[test]
 fn only_a_foreign_pod_can_have_ended() {
-    let mut state = state();
-    state.see_service(&service(&foreign(ObjectKind::Service)));
-    assert!(!met(&state).ended);
-    state.met.clear();
-    state.see_secret(&record(2, |_| ()));
-    assert!(!met(&state).ended);
+    let mut cache = cache();
+    cache.see_service(&service(&foreign(ObjectKind::Service)));
+    assert!(!met(&cache).ended);
+    cache.met.clear();
+    cache.see_secret(&record(2, |_| ()));
+    assert!(!met(&cache).ended);
 }
 
 #[rstest]
@@ -44,24 +44,24 @@ fn whether_a_foreign_object_is_being_deleted_is_kept(
     #[case] at: Option<&str>,
     #[case] deleting: bool,
 ) {
-    let mut state = state();
+    let mut cache = cache();
     let mut object = foreign(ObjectKind::Service);
     object["metadata"]["deletionTimestamp"] = json!(at);
-    state.see_service(&service(&object));
-    assert_eq!(met(&state).deleting, deleting);
+    cache.see_service(&service(&object));
+    assert_eq!(met(&cache).deleting, deleting);
 }
 
 #[test]
 fn a_foreign_pod_is_not_a_record_whatever_its_name_and_labels_say() {
-    let mut state = state();
+    let mut cache = cache();
     let mut object = foreign(ObjectKind::Pod);
     object["metadata"]["name"] = json!(format!("sh.helm.release.v1.flash-{}.v7", uuid(0)));
     object["metadata"]["labels"]["status"] = json!("failed");
-    state.see_pod(&pod(&object));
-    assert_eq!(met(&state).release, None);
+    cache.see_pod(&pod(&object));
+    assert_eq!(met(&cache).release, None);
     assert!(
-        met(&state).locks,
+        met(&cache).locks,
         "a Pod is not over because a label says so"
     );
-    assert_eq!(state.next_revision("lab", &format!("flash-{}", uuid(0))), 1);
+    assert_eq!(cache.next_revision("lab", &format!("flash-{}", uuid(0))), 1);
 }

@@ -20,44 +20,44 @@ fn bare(kind: ObjectKind, round: i64) -> Value {
     object
 }
 
-fn known(state: &State, kind: ObjectKind, object: &Value) -> Option<Identity> {
+fn known(cache: &Cache, kind: ObjectKind, object: &Value) -> Option<Identity> {
     let meta: ObjectMeta = serde_json::from_value(object["metadata"].clone()).unwrap();
-    state.sealed_identity(&meta, kind)
+    cache.sealed_identity(&meta, kind)
 }
 
 /// A new leader that has listed the job, which is in its first round.
-fn new_leader() -> State {
-    let mut state = state();
-    state.see_job(Scene::new(1).job);
-    state
+fn new_leader() -> Cache {
+    let mut cache = cache();
+    cache.see_job(Scene::new(1).job);
+    cache
 }
 
 #[rstest]
 fn what_lost_all_labels_is_known_by_its_seal_and_gets_them_back(
     #[values(ObjectKind::Pod, ObjectKind::Service)] kind: ObjectKind,
 ) {
-    let (mut state, lost) = (new_leader(), bare(kind, 1));
-    let who = known(&state, kind, &lost).unwrap();
+    let (mut cache, lost) = (new_leader(), bare(kind, 1));
+    let who = known(&cache, kind, &lost).unwrap();
     assert_eq!(who, identity(0, "a0"));
     let taken = match kind {
-        ObjectKind::Pod => state.see_pod_of(&pod(&lost), &who),
-        _ => state.see_service_of(&service(&lost), &who),
+        ObjectKind::Pod => cache.see_pod_of(&pod(&lost), &who),
+        _ => cache.see_service_of(&service(&lost), &who),
     };
     assert!(taken);
     assert_eq!(
-        state.ledger.slots_of(JOB),
+        cache.ledger.slots_of(JOB),
         1,
         "it counts against every limit"
     );
     assert_eq!(
-        state.ledger.holder_of(&endpoint(0)).is_some(),
+        cache.ledger.holder_of(&endpoint(0)).is_some(),
         kind == ObjectKind::Pod
     );
-    let [repair] = state.repairs.as_slice() else {
-        panic!("{:?}", state.repairs)
+    let [repair] = cache.repairs.as_slice() else {
+        panic!("{:?}", cache.repairs)
     };
     assert_eq!(repair.labels[LABEL_JOB_UID], JOB);
-    assert_eq!(known(&state, kind, &lost), None, "its uid is known now");
+    assert_eq!(known(&cache, kind, &lost), None, "its uid is known now");
 }
 
 #[rstest]
@@ -89,34 +89,34 @@ fn the_rounds_of_the_job_are_tried(
 ) {
     let mut scene = Scene::new(1);
     scene.stored(|status| status.round.as_mut().unwrap().number = newest);
-    let mut state = state();
-    state.see_job(scene.job);
+    let mut cache = cache();
+    cache.see_job(scene.job);
     let mut lost = bare(ObjectKind::Pod, round);
     if let Some(label) = label {
         lost["metadata"]["labels"] = json!({LABEL_ROUND: label});
     }
-    let who = known(&state, ObjectKind::Pod, &lost);
+    let who = known(&cache, ObjectKind::Pod, &lost);
     assert_eq!(who.map(|who| who.round), found.then_some(round));
 }
 
 #[test]
 fn what_is_left_of_a_job_that_is_gone_is_known_by_its_owner_or_its_label() {
     let mut lost = bare(ObjectKind::Pod, 3);
-    assert!(known(&state(), ObjectKind::Pod, &lost).is_some());
+    assert!(known(&cache(), ObjectKind::Pod, &lost).is_some());
     lost["metadata"]["ownerReferences"] = json!([]);
-    assert_eq!(known(&state(), ObjectKind::Pod, &lost), None);
+    assert_eq!(known(&cache(), ObjectKind::Pod, &lost), None);
     lost["metadata"]["labels"] = json!({LABEL_JOB_UID: JOB});
-    assert!(known(&state(), ObjectKind::Pod, &lost).is_some());
+    assert!(known(&cache(), ObjectKind::Pod, &lost).is_some());
 }
 
 #[test]
 fn a_copy_of_a_service_is_not_believed_beside_the_one_whose_uid_is_known() {
-    let mut state = new_leader();
-    state.see_service(&service(&object(ObjectKind::Service, 1)));
+    let mut cache = new_leader();
+    cache.see_service(&service(&object(ObjectKind::Service, 1)));
     let mut copy = bare(ObjectKind::Service, 1);
     copy["metadata"]["uid"] = json!("uid-copy");
     copy["metadata"]["resourceVersion"] = json!("9");
-    let who = known(&state, ObjectKind::Service, &copy).unwrap();
-    assert!(!state.see_service_of(&service(&copy), &who));
-    assert_eq!(state.repairs, []);
+    let who = known(&cache, ObjectKind::Service, &copy).unwrap();
+    assert!(!cache.see_service_of(&service(&copy), &who));
+    assert_eq!(cache.repairs, []);
 }

@@ -23,7 +23,7 @@ use crate::{
             spec, take_in, uuid,
         },
         observe::{
-            cache::State,
+            cache::Cache,
             objects::{AttemptKey, Identity},
             selection::Selection,
         },
@@ -39,7 +39,7 @@ type Place = (Option<&'static str>, &'static [&'static str]);
 
 /// Jobs that share a cluster: each has its own devices and class; ledger, line and inventory are of all.
 struct Lab {
-    state: State,
+    cache: Cache,
     scenes: Vec<Scene>,
     begun: usize,
     now: i64,
@@ -78,10 +78,10 @@ fn by_node(max: usize) -> Value {
 
 impl Lab {
     fn new() -> Self {
-        let mut state = State::default();
-        state.akri_installed = true;
+        let mut cache = Cache::default();
+        cache.akri_installed = true;
         Self {
-            state,
+            cache,
             scenes: Vec::new(),
             begun: 0,
             now: 100,
@@ -97,7 +97,7 @@ impl Lab {
             .map(|scene| scene.roster.as_ref().unwrap().devices().len());
         let first: usize = first.sum();
         for (index, place) in places.iter().enumerate() {
-            self.state.inventory.apply(&instance(first + index, *place));
+            self.cache.inventory.apply(&instance(first + index, *place));
         }
         let uuids: Vec<String> = (first..first + places.len()).map(uuid).collect();
         let mut wanted = spec(0);
@@ -108,7 +108,7 @@ impl Lab {
         object.metadata.uid = Some(format!("job-{number}"));
         object.metadata.name = Some(format!("lamps-{number}"));
         let fresh = Job::of_answer(object.clone()).unwrap();
-        let roster = Selection::new(1, select(&uuids, &self.state.inventory));
+        let roster = Selection::new(1, select(&uuids, &self.cache.inventory));
         let effective = crate::flashjob::fixtures::effective_of(&fresh);
         object.status = Some(status::open_round(
             &fresh,
@@ -131,13 +131,13 @@ impl Lab {
     /// Brings the scene up to what all jobs share.
     fn plan(&mut self, job: usize) -> Plan {
         let scene = &mut self.scenes[job];
-        std::mem::swap(&mut scene.ledger, &mut self.state.ledger);
-        std::mem::swap(&mut scene.inventory, &mut self.state.inventory);
-        scene.line = self.state.line.clone();
+        std::mem::swap(&mut scene.ledger, &mut self.cache.ledger);
+        std::mem::swap(&mut scene.inventory, &mut self.cache.inventory);
+        scene.line = self.cache.line.clone();
         let plan = scene.plan(self.now);
-        std::mem::swap(&mut scene.ledger, &mut self.state.ledger);
-        std::mem::swap(&mut scene.inventory, &mut self.state.inventory);
-        remember(&mut self.state, &scene.job, &plan, at(self.now));
+        std::mem::swap(&mut scene.ledger, &mut self.cache.ledger);
+        std::mem::swap(&mut scene.inventory, &mut self.cache.inventory);
+        remember(&mut self.cache, &scene.job, &plan, at(self.now));
         plan
     }
 
@@ -145,7 +145,7 @@ impl Lab {
     fn pass(&mut self, job: usize) -> Vec<String> {
         let plan = self.plan(job);
         for (key, ..) in &plan.release {
-            self.state.ledger.see_gone(&format!("record/{}", key.id));
+            self.cache.ledger.see_gone(&format!("record/{}", key.id));
         }
         for begin in &plan.begin {
             self.begun += 1;
@@ -159,7 +159,7 @@ impl Lab {
                 footprint: Some(Arc::new(begin.shared.clone())),
                 ..crate::flashjob::fixtures::identity(0, "")
             };
-            self.state.ledger.begin_action(&identity);
+            self.cache.ledger.begin_action(&identity);
         }
         plan.begin.into_iter().map(|begin| begin.uuid).collect()
     }
@@ -167,7 +167,7 @@ impl Lab {
     /// Every step becomes a Pod that runs.
     fn launch(&mut self) {
         let steps: Vec<Identity> = self
-            .state
+            .cache
             .ledger
             .all()
             .filter(|(_, attempt)| attempt.acting)
@@ -175,18 +175,18 @@ impl Lab {
             .collect();
         for who in steps {
             take_in(
-                &mut self.state.ledger,
+                &mut self.cache.ledger,
                 Some(record(&who, Status::Deployed, true)),
                 Some(service(&who, address())),
                 Some(running(&who)),
             );
-            self.state.ledger.end_action(&who.key);
+            self.cache.ledger.end_action(&who.key);
         }
     }
 
     fn in_flight(&self) -> Vec<String> {
         let mut uuids: Vec<String> = self
-            .state
+            .cache
             .ledger
             .in_flight()
             .map(|attempt| attempt.identity.uuid.clone())
@@ -198,7 +198,7 @@ impl Lab {
     /// A device ended and succeeded: nothing is left of it.
     fn end(&mut self, uuid: &str) {
         let found = self
-            .state
+            .cache
             .ledger
             .all()
             .find(|(_, attempt)| attempt.identity.uuid == uuid);
@@ -212,9 +212,9 @@ impl Lab {
         let service = attempt.service.map(|service| service.sight.uid);
         let pod = attempt.pod.map(|pod| pod.sight.uid);
         for uid in records.chain(service).chain(pod) {
-            self.state.ledger.see_gone(&uid);
+            self.cache.ledger.see_gone(&uid);
         }
-        self.state.ledger.end_action(&key);
+        self.cache.ledger.end_action(&key);
         let job = self
             .scenes
             .iter_mut()
@@ -280,12 +280,12 @@ fn a_device_in_flight_counts_where_it_was_when_it_began_whatever_became_of_its_i
     let job = lab.job(&by_gateway(1), 10, &[A, A, B]);
     assert_eq!(lab.pass(job), uuids(&[0, 2]));
     lab.launch();
-    lab.state.inventory.delete(&uuid(0));
+    lab.cache.inventory.delete(&uuid(0));
     assert!(
         lab.pass(job).is_empty(),
         "its Instance is gone, its flash is not"
     );
-    lab.state.inventory.apply(&instance(0, B));
+    lab.cache.inventory.apply(&instance(0, B));
     assert!(
         lab.pass(job).is_empty(),
         "found elsewhere, it is still counted"
@@ -300,9 +300,9 @@ fn a_device_with_several_instances_counts_on_what_each_of_them_shows() {
     let job = lab.job(&by_node(1), 10, &[A, B, A]);
     let mut other = instance(0, B);
     other.metadata.uid = Some("of-another-node".into());
-    lab.state.inventory.apply(&other);
+    lab.cache.inventory.apply(&other);
     assert_eq!(lab.pass(job), uuids(&[0]), "n1 and n2 are both in use");
-    let attempt = lab.state.ledger.in_flight().next().unwrap();
+    let attempt = lab.cache.ledger.in_flight().next().unwrap();
     let nodes = &attempt.identity.footprint.as_ref().unwrap().nodes;
     assert_eq!(nodes.iter().collect::<Vec<_>>(), ["n1", "n2"]);
 }
@@ -319,7 +319,7 @@ fn an_attempt_of_which_nothing_is_known_counts_on_everything() {
         footprint: None,
         ..crate::flashjob::fixtures::identity(90, "x")
     };
-    lab.state.ledger.see_pod(running(&unknown));
+    lab.cache.ledger.see_pod(running(&unknown));
     assert_eq!(lab.pass(job), uuids(&[0]));
     let said = lab.plan(job).pace.crowd.unwrap();
     assert!(
@@ -350,7 +350,7 @@ fn of_those_that_are_not_launched_a_lowered_limit_gives_the_last_ones_up_without
     let job = lab.job(&by_gateway(3), 10, &[A, A, A]);
     lab.pass(job);
     let reserved: Vec<Identity> = lab
-        .state
+        .cache
         .ledger
         .in_flight()
         .map(|attempt| attempt.identity.clone())
@@ -364,12 +364,12 @@ fn of_those_that_are_not_launched_a_lowered_limit_gives_the_last_ones_up_without
         };
         let records = Some(record(who, status, pod.is_some()));
         take_in(
-            &mut lab.state.ledger,
+            &mut lab.cache.ledger,
             records,
             Some(service(who, address())),
             pod,
         );
-        lab.state.ledger.end_action(&who.key);
+        lab.cache.ledger.end_action(&who.key);
     }
     lab.limit(job, &by_gateway(2));
     let plan = lab.plan(job);
@@ -392,7 +392,7 @@ fn a_device_that_is_found_at_another_gateway_before_its_pod_begins_anew() {
     let job = lab.job(&by_gateway(1), 10, &[A, B]);
     lab.pass(job);
     let who = lab
-        .state
+        .cache
         .ledger
         .in_flight()
         .next()
@@ -400,18 +400,18 @@ fn a_device_that_is_found_at_another_gateway_before_its_pod_begins_anew() {
         .identity
         .clone();
     take_in(
-        &mut lab.state.ledger,
+        &mut lab.cache.ledger,
         Some(record(&who, Status::PendingInstall, false)),
         Some(service(&who, address())),
         None,
     );
-    lab.state.ledger.end_action(&who.key);
-    lab.state.inventory.apply(&instance(0, (Some(""), &["n1"])));
+    lab.cache.ledger.end_action(&who.key);
+    lab.cache.inventory.apply(&instance(0, (Some(""), &["n1"])));
     assert!(
         lab.plan(job).release.is_empty(),
         "an empty property is no news"
     );
-    lab.state
+    lab.cache
         .inventory
         .apply(&instance(0, (Some("gw-c"), &["n1"])));
     let plan = lab.plan(job);
@@ -573,10 +573,10 @@ fn who_leaves_the_line_keeps_no_place_and_the_others_are_told() {
     lab.now += PATIENCE.as_secs();
     lab.end(&uuid(1));
     assert!(lab.pass(quick).is_empty());
-    lab.state.take_freed();
+    lab.cache.take_freed();
     lab.scenes[patient].edit(|spec| spec.suspend = Some(true));
     lab.pass(patient);
-    assert!(lab.state.take_freed(), "others may begin now");
+    assert!(lab.cache.take_freed(), "others may begin now");
     assert_eq!(lab.pass(quick), uuids(&[3]));
 }
 
@@ -589,11 +589,11 @@ fn a_device_that_waits_for_a_slot_meanwhile_keeps_its_turn() {
     assert_eq!(lab.pass(other).len(), 1);
     lab.end(&uuid(2));
     lab.pass(job);
-    let since = lab.state.line.find("job-0", 1).unwrap().since;
+    let since = lab.cache.line.find("job-0", 1).unwrap().since;
     lab.now += 30;
     lab.pass(job);
     assert_eq!(lab.in_flight().len(), 3, "both slots are in use again");
-    assert_eq!(lab.state.line.find("job-0", 1).unwrap().since, since);
+    assert_eq!(lab.cache.line.find("job-0", 1).unwrap().since, since);
 }
 
 #[rstest]
@@ -663,7 +663,7 @@ fn both(max: usize) -> Value {
 impl Lab {
     /// Devices in flight in the fullest group of a limit that a device belongs to, and how many may be.
     fn load(&self, job: usize, uuid: &str) -> Vec<(usize, usize)> {
-        let in_flight: Vec<_> = self.state.ledger.in_flight().collect();
+        let in_flight: Vec<_> = self.cache.ledger.in_flight().collect();
         let own = in_flight
             .iter()
             .find(|attempt| attempt.identity.uuid == uuid);
@@ -704,8 +704,8 @@ impl Lab {
             }
             Happening::Limit(job, max) => self.limit(*job, &both(*max)),
             Happening::Vanish(index) => {
-                self.state.inventory.delete(&uuid(*index));
-                self.state
+                self.cache.inventory.delete(&uuid(*index));
+                self.cache
                     .inventory
                     .apply(&instance(*index, PLACES[index % PLACES.len()]));
             }

@@ -1,0 +1,37 @@
+//! Which image exactly a round flashes. Types only.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Digits of a digest that are shown where all of it does not fit.
+const SHORT: usize = 12;
+
+/// The firmware of a round, as the registry served it before the round's first device.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Provenance {
+    /// What flash Pods pull: the repository of spec.firmware with the digest.
+    pub reference: String,
+    /// Digest of the image index, or of the image where it is one alone.
+    pub digest: String,
+    /// First 12 digits of it.
+    pub short_digest: String,
+    /// Digests of the images for the types of the selected devices, at most 50.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub platforms: BTreeMap<String, String>,
+    /// When the registry was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolved_at: Option<Time>,
+}
+
+impl Provenance {
+    /// The first digits of a digest such as `sha256:…`.
+    #[must_use]
+    pub fn short(digest: &str) -> String {
+        let digits = digest.split_once(':').map_or(digest, |(_, digits)| digits);
+        digits.chars().take(SHORT).collect()
+    }
+}

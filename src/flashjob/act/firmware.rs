@@ -1,0 +1,211 @@
+//! Asks the registry of a firmware, aside: a pass waits for nothing but the API server's answers, and a registry may take its time.
+//!
+//! Called by `reconcile` before a round is opened, and by `open_round`.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::{context::Context, lookup::get_secret};
+use crate::{
+    api::{FlashJobSpec, Provenance, Reason, RegistryAccess, SelectedDevice},
+    cluster::clock::{self, now},
+    flashjob::{
+        observe::firmware::{FirmwareLookup, Question},
+        plan::firmware::{self, Step},
+        spec::job::Job,
+    },
+    provenance::{Access, FirmwareImage, RegistryError},
+    seam,
+};
+
+/// Key of a Secret that holds logins.
+const DOCKER_CONFIG: &str = ".dockerconfigjson";
+/// Key of a Secret that holds certificates of authorities.
+const AUTHORITIES: &str = "ca.crt";
+
+/// What a round begins with.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Firmware {
+    /// The reference as the job names it, because no registry is asked.
+    AsWritten,
+    /// The same, because the registry did not say what it means.
+    Unresolved(String),
+    /// This image.
+    Image(Box<FirmwareImage>),
+}
+
+/// Whether the round may begin.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Readiness {
+    /// It may.
+    Ready(Firmware),
+    /// The registry is being asked, since then; its answer brings the next pass.
+    Waiting(Timestamp),
+    /// Not before that time.
+    Refused(Timestamp),
+}
+
+/// Whether the next round of the job may begin, and with which image. Asks the registry where that is due.
+pub(crate) fn readiness(ctx: &Arc<Context>, job: &Arc<Job>) -> Readiness {
+    let Ok(spec) = &job.spec else {
+        return Readiness::Ready(Firmware::AsWritten);
+    };
+    let question = question(ctx, job, spec);
+    if ctx.registry.is_none() && !question.requires_digest {
+        return Readiness::Ready(Firmware::AsWritten);
+    }
+    let step = {
+        let mut cache = ctx.cache();
+        firmware::next(cache.memory(&job.uid).firmware.as_ref(), &question, now())
+    };
+    match step {
+        Step::Ask => {
+            let now = now();
+            ask(ctx, job, question, now);
+            Readiness::Waiting(now)
+        }
+        Step::Wait(since) => Readiness::Waiting(since),
+        Step::Refuse(until) => Readiness::Refused(until),
+        Step::Pin(image) => Readiness::Ready(Firmware::Image(image)),
+        Step::TakeTag(why) => Readiness::Ready(Firmware::Unresolved(why)),
+    }
+}
+
+fn question(ctx: &Context, job: &Job, spec: &FlashJobSpec) -> Question {
+    let terms = ctx.cache().terms(job);
+    Question {
+        generation: job.generation,
+        firmware: spec.firmware.clone(),
+        requires_digest: terms.requires_digest() && !spec.firmware.contains('@'),
+        requires_platform: terms.requires_platform(),
+        access: terms.registry().cloned().unwrap_or_default(),
+    }
+}
+
+fn ask(ctx: &Arc<Context>, job: &Arc<Job>, question: Question, now: Timestamp) {
+    {
+        let mut cache = ctx.cache();
+        let memory = cache.memory(&job.uid);
+        let before = memory.firmware.take();
+        memory.firmware = Some(FirmwareLookup::asked(question.clone(), before, now));
+    }
+    let (ctx, uid) = (Arc::clone(ctx), job.uid.clone());
+    seam::spawn(async move {
+        let answer = answer(&ctx, &question).await;
+        if let Err(error) = &answer {
+            tracing::warn!(job.uid = uid, error = %error, "the digest of the firmware is not known");
+        }
+        {
+            let mut cache = ctx.cache();
+            if cache.job(&uid).is_none() {
+                return;
+            }
+            let lookup = cache.memory(&uid).firmware.as_mut();
+            // Of an older spec: the newer one has been asked about, too.
+            let Some(lookup) = lookup.filter(|lookup| lookup.question == question) else {
+                return;
+            };
+            let now = clock::now();
+            lookup.refusal = firmware::refusal(&answer, &question, lookup.tries, now);
+            lookup.answer = Some((now, answer));
+            lookup.tries = lookup.tries.saturating_add(1);
+        }
+        ctx.nudge(&uid);
+    });
+}
+
+async fn answer(ctx: &Context, question: &Question) -> Result<FirmwareImage, RegistryError> {
+    let firmware = &question.firmware;
+    let unreachable = |cause: String| RegistryError::Unreachable {
+        host: firmware.clone(),
+        cause,
+    };
+    let Some(registry) = &ctx.registry else {
+        let cause = "the operator asks no registry: --firmware-digest=never";
+        return Err(unreachable(cause.to_owned()));
+    };
+    let access = access(ctx, &question.access).await.map_err(unreachable)?;
+    let name = format!("{:?}", question.access);
+    registry.image(firmware, (&name, &access)).await
+}
+
+/// What the Secrets hold that a class names.
+async fn access(ctx: &Context, asked: &RegistryAccess) -> Result<Access, String> {
+    let mut access = Access {
+        plain_http: asked.plain_http.unwrap_or_default(),
+        ..Access::default()
+    };
+    for name in &asked.pull_secret_names {
+        let (file, what) = secret_data(ctx, name, DOCKER_CONFIG).await?;
+        let added = access.credentials.add(&file);
+        added.map_err(|fault| format!("{what}: {fault}"))?;
+    }
+    let Some(name) = &asked.ca_secret_name else {
+        return Ok(access);
+    };
+    let (authorities, what) = secret_data(ctx, name, AUTHORITIES).await?;
+    access
+        .trusting(&authorities)
+        .map_err(|_| format!("{what}: data[{AUTHORITIES:?}] has to be certificates in PEM"))
+}
+
+/// The bytes under a key of a Secret of the operator's namespace, and the Secret in words.
+async fn secret_data(ctx: &Context, name: &str, key: &str) -> Result<(Vec<u8>, String), String> {
+    let namespace = ctx.cache().own_namespace.clone();
+    let what = format!("Secret {namespace}/{name}, which a FlashClass names for the registry");
+    let secret = get_secret(ctx, &namespace, name).await;
+    let secret = secret.map_err(|error| format!("{what}: {error}"))?;
+    let secret = secret.ok_or_else(|| format!("{what}, does not exist"))?;
+    let data = secret.data.unwrap_or_default().remove(key);
+    let bytes = data.ok_or_else(|| format!("{what}: it has no data[{key:?}]"))?;
+    Ok((bytes.0, what))
+}
+
+/// A class asks for platforms that the image does not have: the round does not begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooFewPlatforms;
+
+/// What is frozen of the firmware for these devices; nothing where the round goes on with the tag.
+pub(crate) fn freeze(
+    ctx: &Context,
+    job: &Job,
+    found: &Firmware,
+    devices: &[SelectedDevice],
+) -> Result<Option<Provenance>, TooFewPlatforms> {
+    let (Firmware::Image(image), Ok(spec)) = (found, &job.spec) else {
+        return Ok(None);
+    };
+    let now = now();
+    let short = firmware::shortage(image, devices);
+    if let Some(short) = &short
+        && ctx.cache().terms(job).requires_platform()
+    {
+        let mut cache = ctx.cache();
+        if let Some(lookup) = &mut cache.memory(&job.uid).firmware {
+            lookup.refusal = Some(firmware::short(short, now));
+        }
+        return Err(TooFewPlatforms);
+    }
+    if let Some(short) = short {
+        ctx.event(
+            job,
+            None,
+            (true, Reason::PlatformMissing.as_str()),
+            format!("{short}; the others are flashed"),
+        );
+    }
+    let pinned = firmware::frozen(&spec.firmware, image, devices, now);
+    Ok(Some(Provenance {
+        // The answer may be older than the round.
+        resolved_at: answered(ctx, job).map(Time).or(pinned.resolved_at),
+        ..pinned
+    }))
+}
+
+fn answered(ctx: &Context, job: &Job) -> Option<Timestamp> {
+    let mut cache = ctx.cache();
+    let lookup = cache.memory(&job.uid).firmware.as_ref()?;
+    lookup.answer.as_ref().map(|(at, _)| *at)
+}

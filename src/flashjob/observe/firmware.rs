@@ -1,0 +1,55 @@
+//! What a registry was asked about the firmware of a round that wants to begin, and what it answered. Kept by the memory of a job:
+//! a new leader asks anew.
+
+use jiff::Timestamp;
+
+use crate::{
+    api::{Refusal, RegistryAccess},
+    provenance::{FirmwareImage, RegistryError},
+};
+
+/// What an answer depends on: where any of it changes, the registry is asked anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Generation of the job.
+    pub generation: i64,
+    /// The firmware's reference, as the job names it.
+    pub firmware: String,
+    /// A class asks for a digest, and the reference has none.
+    pub requires_digest: bool,
+    /// A class asks for a platform for each device.
+    pub requires_platform: bool,
+    /// How a class says that the registry is reached.
+    pub access: RegistryAccess,
+}
+
+/// A question with its answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FirmwareLookup {
+    /// What was asked.
+    pub question: Question,
+    /// When it was asked.
+    pub since: Timestamp,
+    /// When it was answered, and what; none while the registry is being asked.
+    pub answer: Option<(Timestamp, Result<FirmwareImage, RegistryError>)>,
+    /// Why the round does not begin, and until when that stands. It stays while the registry is asked again.
+    pub refusal: Option<(Refusal, Timestamp)>,
+    /// Answers so far.
+    pub tries: u32,
+}
+
+impl FirmwareLookup {
+    /// A question that was just asked, perhaps again.
+    #[must_use]
+    pub fn asked(question: Question, before: Option<Self>, since: Timestamp) -> Self {
+        let before = before.filter(|before| before.question == question);
+        let (refusal, tries) = before.map_or((None, 0), |before| (before.refusal, before.tries));
+        Self {
+            question,
+            since,
+            answer: None,
+            refusal,
+            tries,
+        }
+    }
+}
