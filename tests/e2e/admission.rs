@@ -4,7 +4,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use testbed::{Space, job::job, seconds};
+use testbed::{Asking, Space, job::job, seconds};
 
 fn uuids() -> [String; 1] {
     ["5f0c9a6e-0000-4000-8000-000000000001".to_owned()]
@@ -383,4 +383,58 @@ async fn the_operator_s_pod_is_accepted_where_pod_security_is_restricted() {
             "{refusal}"
         );
     }
+}
+
+/// kubectl, as somebody.
+fn kubectl(person: &Asking<'_>, arguments: &[&str]) -> Result<String, String> {
+    let own = ["--kubeconfig", person.kubeconfig.to_str().unwrap()];
+    person.space.try_kubectl(&[&own, arguments].concat())
+}
+
+/// What somebody is told who sets this of a FlashJob.
+fn patched(person: &Asking<'_>, name: &str, spec: &Value) -> Result<String, String> {
+    let patch = json!({ "spec": spec }).to_string();
+    kubectl(
+        person,
+        &["patch", "flashjob", name, "--type=merge", "-p", &patch],
+    )
+}
+
+#[tokio::test]
+async fn whoever_may_change_a_job_may_not_approve_its_steps_and_who_approves_is_asked_for_a_right_of_its_own()
+ {
+    let space = with_policies("approvals").await;
+    let editor = Asking::ordinary(&space, "flashjob-editor");
+    let approver = Asking::ordinary(&space, "flashjob-approver");
+    let steps = json!({"steps": [{"devices": 1, "requireApproval": true}]});
+    space.apply(&job("gated", &uuids(), &steps).to_string());
+
+    let refused = patched(&editor, "gated", &json!({"approvedStep": "1.1"})).unwrap_err();
+    let words = format!(
+        "step 1.1 of FlashJob gated is approved by those who have the verb approve on flashjobs.application.flashjob.nbfc.io in \
+         namespace {0}, and system:serviceaccount:{0}:flashjob-editor does not: it comes with the ClusterRole flashjob-approver.",
+        space.name
+    );
+    assert!(refused.contains(&words), "{refused}");
+    // What is approved from the beginning is approved, too.
+    let early = job(
+        "early",
+        &uuids(),
+        &json!({"approvedStep": "1.1", "steps": steps["steps"]}),
+    );
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), early.to_string()).unwrap();
+    let create = ["create", "-f", file.path().to_str().unwrap()];
+    let refused = kubectl(&editor, &create).unwrap_err();
+    assert!(
+        refused.contains("step 1.1 of FlashJob early is approved by"),
+        "{refused}"
+    );
+
+    patched(&approver, "gated", &json!({"approvedStep": "1.1"})).unwrap();
+    // The rest of the job is the editor's, and so is taking an approval back.
+    patched(&editor, "gated", &json!({"version": "0.3.0"})).unwrap();
+    patched(&editor, "gated", &json!({"approvedStep": "2.1"})).unwrap_err();
+    patched(&editor, "gated", &json!({"approvedStep": null})).unwrap();
+    patched(&editor, "gated", &json!({"approvedStep": "1.1"})).unwrap_err();
 }
