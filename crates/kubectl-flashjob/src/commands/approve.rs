@@ -18,7 +18,7 @@ const MANAGER: &str = "kubectl-flashjob-approve";
     kubectl flashjob approve my-job\n  \
     kubectl flashjob approve my-job --step 1.2\n\n\
     A step of another round, or one that is over, is refused.\n\n\
-    Rights: get and patch flashjobs in the namespace; the ClusterRole flashjob-editor gives them.\n\n\
+    Rights: get, patch and approve flashjobs in the namespace; the ClusterRole flashjob-approver gives them.\n\n\
     Exit codes: 0 approved, 1 nothing waits for approval or something failed.")]
 pub struct Approve {
     #[command(flatten)]

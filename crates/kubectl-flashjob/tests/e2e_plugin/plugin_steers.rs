@@ -17,11 +17,12 @@ fn fields(space: &Space, job: &str, manager: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rollout_is_suspended_resumed_approved_and_run_again_by_an_editor() {
+async fn a_rollout_is_suspended_resumed_and_run_again_by_an_editor_and_approved_by_an_approver() {
     let space = Space::new("plugin-steers").await;
     let fleet = space.fleet(healthy(3, 0.5)).await;
     let editor = person(&space, "flashjob-editor");
     let viewer = person(&space, "flashjob-viewer");
+    let releaser = person(&space, "flashjob-approver");
     let _operator = space.operator(&["--engine", "native"]);
     let steps = json!({"steps": [{"name": "canary", "devices": 1, "requireApproval": true}]});
     space.apply(&job("rollout", &fleet.uuids(), &steps).to_string());
@@ -73,7 +74,13 @@ async fn a_rollout_is_suspended_resumed_approved_and_run_again_by_an_editor() {
         complaint.contains("--clusterrole=flashjob-editor"),
         "{complaint}"
     );
-    let (said, _) = ends(&editor, &["approve", "rollout"], 0);
+    // To change a job is not to approve it.
+    let (_, complaint) = ends(&editor, &["approve", "rollout"], 1);
+    assert!(
+        complaint.contains("it comes with the ClusterRole flashjob-approver"),
+        "{complaint}"
+    );
+    let (said, _) = ends(&releaser, &["approve", "rollout"], 0);
     let words = "approved step 1.1 (canary): 1 of 1 devices done, 0 failed";
     assert!(said.contains(words), "{said}");
     let approved = fields(&space, "rollout", "kubectl-flashjob-approve");
