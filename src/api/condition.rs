@@ -125,6 +125,8 @@ pub enum Reason {
     PlatformMissing,
     /// A device failed in a step that allows no more failures.
     StepFailed,
+    /// Somebody denied a step.
+    StepDenied,
     /// More devices failed than the job allows.
     MaxFailedDevicesExceeded,
     /// The time in which devices may start has passed.

@@ -9,7 +9,10 @@ use strum::{EnumString, IntoStaticStr};
 use super::{
     chart_values::JobValues,
     lenient::{empty_is_absent, null_is_default},
-    rollout::{AlreadyAtVersion, Amount, DeviceSelector, Rerun, RolloutStep, Verification, Window},
+    rollout::{
+        AlreadyAtVersion, Amount, Approval, DeviceSelector, Rerun, RolloutStep, Verification,
+        Window,
+    },
     schema,
     status::FlashJobStatus,
 };
@@ -185,6 +188,10 @@ pub struct FlashJobSpec {
     )]
     #[schemars(schema_with = "schema::approved_step")]
     pub approved_step: Option<String>,
+    /// What was decided about a step, for or against it; set by: kubectl flashjob approve, kubectl flashjob deny. A denial outranks
+    /// approvedStep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
     /// Devices that may fail: a number, or a percentage of all that are selected, rounded down. More stop the job; what is
     /// in flight ends. Unset: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -43,8 +43,8 @@ pub use phase::{DevicePhase, Phase, StepState};
 pub use provenance::Provenance;
 pub use refusal::Refusal;
 pub use rollout::{
-    AlreadyAtVersion, Amount, Day, DeviceSelector, PropertyOperator, PropertyRequirement, Rerun,
-    RerunDevices, RolloutStep, Verification, VerificationMode, Window,
+    AlreadyAtVersion, Amount, Approval, Day, Decision, DeviceSelector, PropertyOperator,
+    PropertyRequirement, Rerun, RerunDevices, RolloutStep, Verification, VerificationMode, Window,
 };
 pub use selection::{SelectedDevice, SelectionSlice};
 pub use status::{

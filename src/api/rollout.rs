@@ -9,7 +9,10 @@ use serde::{
 };
 use strum::{EnumString, IntoStaticStr};
 
-use super::{lenient::null_is_default, schema};
+use super::{
+    lenient::{empty_is_absent, null_is_default},
+    schema,
+};
 
 /// Devices chosen by what Akri says of them. All parts have to match; a part that is left out matches every device.
 // Exact emptiness is all that a schema can refuse here; the operator refuses a selector whose parts are all empty.
@@ -275,6 +278,38 @@ pub enum AlreadyAtVersion {
     Flash,
     /// It is skipped.
     Skip,
+}
+
+/// What somebody decided about a step.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["step", "decision"]))]
+pub struct Approval {
+    /// `ROUND.STEP` that it is about, as status.step.id shows it. In another round it means nothing.
+    #[serde(deserialize_with = "null_is_default")]
+    #[schemars(schema_with = "schema::approval_step")]
+    pub step: String,
+    /// Approve: the step and those before it are approved. Deny: the round stops; it goes on when the step is approved after all.
+    #[schemars(schema_with = "schema::decision")]
+    pub decision: Decision,
+    /// Why, in the words of whoever decided.
+    #[serde(
+        deserialize_with = "empty_is_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(length(max = 1024))]
+    pub reason: Option<String>,
+}
+
+/// Whether a step is approved.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Decision {
+    /// It is.
+    Approve,
+    /// It is not, and nothing new of the round starts.
+    // What cannot be told lets nothing start.
+    #[default]
+    Deny,
 }
 
 /// Asks once for devices to be flashed again.

@@ -309,6 +309,18 @@ pub fn approved_step(_: &mut SchemaGenerator) -> Schema {
     rule::APPROVED_STEP.schema()
 }
 
+/// The same, where it has to be there.
+pub fn approval_step(_: &mut SchemaGenerator) -> Schema {
+    let mut schema = rule::APPROVED_STEP.schema();
+    schema.insert("minLength".into(), json!(3));
+    schema
+}
+
+/// For or against.
+pub fn decision(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": ["Approve", "Deny"] })
+}
+
 /// Steps of a rollout.
 pub fn steps(generator: &mut SchemaGenerator) -> Schema {
     let mut schema = list(20, &RolloutStep::json_schema(generator));

@@ -287,7 +287,7 @@ pub struct StepStatus {
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct StopStatus {
-    /// `MaxFailedDevicesExceeded`, StepFailed or Expired.
+    /// `MaxFailedDevicesExceeded`, StepFailed, StepDenied or Expired.
     pub reason: Word<Reason>,
     /// Why, in words.
     pub message: String,

@@ -411,8 +411,9 @@ async fn whoever_may_change_a_job_may_not_approve_its_steps_and_who_approves_is_
 
     let refused = patched(&editor, "gated", &json!({"approvedStep": "1.1"})).unwrap_err();
     let words = format!(
-        "step 1.1 of FlashJob gated is approved by those who have the verb approve on flashjobs.application.flashjob.nbfc.io in \
-         namespace {0}, and system:serviceaccount:{0}:flashjob-editor does not: it comes with the ClusterRole flashjob-approver.",
+        "steps of FlashJob gated are approved and denied by those who have the verb approve on \
+         flashjobs.application.flashjob.nbfc.io in namespace {0}, and system:serviceaccount:{0}:flashjob-editor does not: it comes \
+         with the ClusterRole flashjob-approver.",
         space.name
     );
     assert!(refused.contains(&words), "{refused}");
@@ -427,7 +428,7 @@ async fn whoever_may_change_a_job_may_not_approve_its_steps_and_who_approves_is_
     let create = ["create", "-f", file.path().to_str().unwrap()];
     let refused = kubectl(&editor, &create).unwrap_err();
     assert!(
-        refused.contains("step 1.1 of FlashJob early is approved by"),
+        refused.contains("steps of FlashJob early are approved"),
         "{refused}"
     );
 
@@ -437,4 +438,13 @@ async fn whoever_may_change_a_job_may_not_approve_its_steps_and_who_approves_is_
     patched(&editor, "gated", &json!({"approvedStep": "2.1"})).unwrap_err();
     patched(&editor, "gated", &json!({"approvedStep": null})).unwrap();
     patched(&editor, "gated", &json!({"approvedStep": "1.1"})).unwrap_err();
+
+    let deny = json!({"approval": {"step": "1.1", "decision": "Deny", "reason": "it hums"}});
+    patched(&editor, "gated", &deny).unwrap_err();
+    patched(&approver, "gated", &deny).unwrap();
+    let other = json!({"approval": {"reason": "it does not"}});
+    for change in [&json!({"approval": null}), &other] {
+        patched(&editor, "gated", change).unwrap_err();
+    }
+    patched(&editor, "gated", &json!({"version": "0.4.0"})).unwrap();
 }

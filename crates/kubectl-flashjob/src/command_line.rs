@@ -64,6 +64,8 @@ enum Command {
     Create(create::Create),
     /// Approve a step of a rollout that waits for somebody to look at it.
     Approve(approve::Approve),
+    /// Decide against a step of a rollout: nothing new of the round starts.
+    Deny(approve::Deny),
     /// Start nothing new of a FlashJob; what is in flight ends.
     Suspend(suspend::Suspend),
     /// Let a FlashJob go on that was suspended.
@@ -147,6 +149,7 @@ async fn dispatch(line: CommandLine) -> Result<Exit, Failure> {
         Command::Status(status) => status.run(common).await,
         Command::Create(create) => Box::pin(create.run(common)).await,
         Command::Approve(approve) => approve.run(common).await,
+        Command::Deny(deny) => deny.run(common).await,
         Command::Suspend(suspend) => suspend.run(common).await,
         Command::Resume(resume) => resume.run(common).await,
         Command::Retry(retry) => retry.run(common).await,

@@ -114,6 +114,9 @@ fn of_reason(reason: Reason, about: &About<'_>) -> Option<Advice> {
         | Reason::ValuesInvalid
         | Reason::StepAlreadyStarted
         | Reason::WindowTooShort
+        | Reason::FirmwareMissing
+        | Reason::FirmwareUnusable
+        | Reason::PlatformMissing
         | Reason::DeviceMismatch => advice("to change the job", about.edit()),
         Reason::SelectionLost => advice(
             "to select anew, apply the job again after",
@@ -125,6 +128,10 @@ fn of_reason(reason: Reason, about: &About<'_>) -> Option<Advice> {
         | Reason::Expired => advice(
             "to flash those again that failed or never started",
             about.plugin("retry"),
+        ),
+        Reason::StepDenied => advice(
+            "to let it go on after all",
+            about.plugin("approve"),
         ),
         Reason::DeviceNotFound | Reason::DeviceInvalid | Reason::NotSeen => advice(
             "to see what Akri has discovered",

@@ -46,7 +46,7 @@ impl JobVerdict {
         let free = matches!(self.reason, Reason::InProgress | Reason::DeviceNotFound);
         let stopped = matches!(
             self.reason,
-            Reason::StepFailed | Reason::MaxFailedDevicesExceeded
+            Reason::StepFailed | Reason::StepDenied | Reason::MaxFailedDevicesExceeded
         );
         self.end.is_none() && !self.stalled && (free || stopped)
     }

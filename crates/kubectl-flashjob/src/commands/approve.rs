@@ -1,4 +1,4 @@
-//! `kubectl flashjob approve`.
+//! `kubectl flashjob approve` and `deny`.
 
 use flashjob_operator::cli::terminal::Failure;
 use serde_json::json;
@@ -6,10 +6,10 @@ use serde_json::json;
 use super::steered::{Steered, Subject, done, refused};
 use crate::{
     command_line::{Common, Exit},
-    order::approve::decide,
+    order::approve::{decide, decide_against},
 };
 
-/// Field manager of `spec.approvedStep`.
+/// Field manager of `spec.approval`: of both, so that the later decision takes the place of the one before.
 const MANAGER: &str = "kubectl-flashjob-approve";
 
 /// Options of `approve`.
@@ -28,6 +28,47 @@ pub struct Approve {
     /// progress. Unset: the step that waits.
     #[arg(long, value_name = "ROUND.STEP")]
     step: Option<String>,
+
+    /// Why, for those who look at the job later.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+/// Options of `deny`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    kubectl flashjob deny my-job --reason \"3 of 10 devices answer late\"\n\n\
+    The round stops with the reason StepDenied; what is in flight ends. To let it go on after all, approve the step.\n\n\
+    Rights: get, patch and approve flashjobs in the namespace; the ClusterRole flashjob-approver gives them.\n\n\
+    Exit codes: 0 denied, 1 there is no such step or something failed.")]
+pub struct Deny {
+    #[command(flatten)]
+    subject: Subject,
+
+    /// ROUND.STEP to deny, as status.step.id shows it. Unset: the step that the round has reached.
+    #[arg(long, value_name = "ROUND.STEP")]
+    step: Option<String>,
+
+    /// Why; the job's status says it.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+impl Deny {
+    /// Decides against the step.
+    ///
+    /// # Errors
+    /// When there is no such step in this round, or the cluster refuses.
+    pub async fn run(&self, common: &Common) -> Result<Exit, Failure> {
+        let Steered { cluster, job } = self.subject.find(common).await?;
+        let denial = decide_against(&job.status, self.step.as_deref())
+            .map_err(|why| refused(&job, &why, "get"))?;
+        let approval = json!({"step": denial.step, "decision": "Deny", "reason": self.reason});
+        cluster
+            .claim(&job, MANAGER, &json!({ "approval": approval }))
+            .await?;
+        done(&job, &denial.note, "status")
+    }
 }
 
 impl Approve {
@@ -39,8 +80,13 @@ impl Approve {
         let Steered { cluster, job } = self.subject.find(common).await?;
         let approval =
             decide(&job.status, self.step.as_deref()).map_err(|why| refused(&job, &why, "get"))?;
-        let spec = json!({"approvedStep": approval.step});
-        cluster.claim(&job, MANAGER, &spec).await?;
+        let mut decision = json!({"step": approval.step, "decision": "Approve"});
+        if let Some(reason) = &self.reason {
+            decision["reason"] = json!(reason);
+        }
+        cluster
+            .claim(&job, MANAGER, &json!({ "approval": decision }))
+            .await?;
         done(&job, &approval.note, "status")
     }
 }

@@ -82,6 +82,23 @@ pub fn decide(status: &FlashJobStatus, wanted: Option<&str>) -> Result<Approval,
     })
 }
 
+/// What may be denied of this job: any step of the round in progress that is not over.
+///
+/// # Errors
+/// Why nothing is.
+pub fn decide_against(status: &FlashJobStatus, wanted: Option<&str>) -> Result<Approval, String> {
+    let reached = status.step.as_ref().map(|step| step.id.clone());
+    let wanted = wanted.map(str::to_owned).or(reached);
+    let decided = decide(status, wanted.as_deref());
+    let decided = decided
+        .map_err(|why| why.replace("nothing waits for approval", "nothing can be denied"))?;
+    let step = decided.step;
+    Ok(Approval {
+        note: format!("denied step {step}: nothing new of the round starts"),
+        step,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use flashjob_operator::api::StepStatus;
@@ -152,5 +169,23 @@ mod tests {
     fn a_job_without_steps_has_nothing_to_approve() {
         let error = decide(&FlashJobStatus::default(), None).unwrap_err();
         assert!(error.starts_with("nothing waits for approval"), "{error}");
+        let error = decide_against(&FlashJobStatus::default(), None).unwrap_err();
+        assert_eq!(
+            error,
+            "nothing can be denied: the job has no step in progress"
+        );
+    }
+
+    #[rstest]
+    #[case::the_one_that_runs(None, Ok("2.2"))]
+    #[case::one_to_come(Some("2.3"), Ok("2.3"))]
+    #[case::one_that_is_over(
+        Some("2.1"),
+        Err("step 2.1 is over: the job has reached step 2.2 (tenth), Running")
+    )]
+    fn what_may_be_denied(#[case] wanted: Option<&str>, #[case] answer: Result<&str, &str>) {
+        let decided = decide_against(&status("Running"), wanted);
+        let step = decided.map(|denial| denial.step);
+        assert_eq!(step.as_deref().map_err(String::as_str), answer, "{step:?}");
     }
 }

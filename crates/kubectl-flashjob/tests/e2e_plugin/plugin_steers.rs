@@ -80,11 +80,24 @@ async fn a_rollout_is_suspended_resumed_and_run_again_by_an_editor_and_approved_
         complaint.contains("it comes with the ClusterRole flashjob-approver"),
         "{complaint}"
     );
+    // Who decides against it is asked why, and may decide otherwise later.
+    let (_, complaint) = ends(&releaser, &["deny", "rollout"], 2);
+    assert!(complaint.contains("--reason <TEXT>"), "{complaint}");
+    let deny = ["deny", "rollout", "--reason", "it hums"];
+    ends(&editor, &deny, 1);
+    let (said, _) = ends(&releaser, &deny, 0);
+    assert!(
+        said.contains("denied step 1.1: nothing new of the round starts"),
+        "{said}"
+    );
+    let (said, _) = ends(&viewer, &["status", "rollout", "--timeout", "1m"], 1);
+    assert!(said.contains("step 1.1 was denied: it hums"), "{said}");
     let (said, _) = ends(&releaser, &["approve", "rollout"], 0);
     let words = "approved step 1.1 (canary): 1 of 1 devices done, 0 failed";
     assert!(said.contains(words), "{said}");
     let approved = fields(&space, "rollout", "kubectl-flashjob-approve");
-    assert_eq!(approved, json!({"f:spec": {"f:approvedStep": {}}}));
+    let decided = json!({"f:step": {}, "f:decision": {}});
+    assert_eq!(approved, json!({"f:spec": {"f:approval": decided}}));
     let (said, _) = ends(&viewer, &status, 0);
     assert!(
         said.lines().last().unwrap().contains("Completed 3/3"),

@@ -6,8 +6,11 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::api::{Amount, Reason, StopStatus};
-use crate::flashjob::spec::int_or_percent;
+use crate::{
+    api::{Amount, Approval, Reason, StopStatus},
+    display,
+    flashjob::spec::int_or_percent,
+};
 
 /// What is counted against the limits.
 #[derive(Clone, Debug)]
@@ -105,7 +108,27 @@ pub fn expired(
     }
 }
 
-/// Whether a stored stop still holds: nobody asked for a rerun since, nor changed the limit that was exceeded.
+/// The stop because somebody denied a step of the round.
+#[must_use]
+pub fn denied(approval: &Approval, rerun: Option<&str>, now: Timestamp) -> StopStatus {
+    let why = approval.reason.as_deref().map(|reason| {
+        let reason = display::prose(reason, display::PHRASE);
+        format!(": {reason}")
+    });
+    StopStatus {
+        reason: Reason::StepDenied.into(),
+        message: format!(
+            "step {} was denied{}",
+            approval.step,
+            why.unwrap_or_default()
+        ),
+        limit: approval.step.clone(),
+        rerun_id: rerun.map(str::to_owned),
+        time: Some(Time(now)),
+    }
+}
+
+/// Whether a stored stop still holds, as far as its limit tells: nobody asked for a rerun since, nor changed the limit that was exceeded.
 #[must_use]
 pub fn holds(
     stop: &StopStatus,

@@ -25,7 +25,7 @@ use crate::flashjob::{
     },
 };
 use crate::{
-    api::{FlashJobSpec, Reason, Refusal, StepStatus, StopStatus},
+    api::{Approval, Decision, FlashJobSpec, Reason, Refusal, StepStatus, StopStatus},
     flashjob::{
         observe::{Observed, stored},
         spec::job::{Finals, Job},
@@ -207,16 +207,47 @@ impl By<'_> {
         })
     }
 
+    /// What somebody decided against a step of this round.
+    fn denial(&self) -> Option<&Approval> {
+        let approval = self.spec.approval.as_ref()?;
+        let of_round = parse_id(&approval.step).is_some_and(|(round, _)| round == self.round);
+        let denied = approval.decision == Decision::Deny && !self.ladder.is_empty();
+        (of_round && denied).then_some(approval)
+    }
+
+    /// The newest step that the spec approves: by either field.
+    fn approved(&self) -> Option<&str> {
+        let of_round = |id: &&str| parse_id(id).is_some_and(|(round, _)| round == self.round);
+        let approval = self.spec.approval.as_ref();
+        let approval = approval.filter(|approval| approval.decision == Decision::Approve);
+        let either = [
+            self.spec.approved_step.as_deref(),
+            approval.map(|approval| approval.step.as_str()),
+        ];
+        let either = either.into_iter().flatten().filter(of_round);
+        either.max_by_key(|id| parse_id(id))
+    }
+
     /// The stop that holds, stored or found now.
     fn stop(&self) -> Option<StopStatus> {
         let rerun = self.job.status.last_rerun_id.as_deref();
         let limit = self.spec.max_failed_devices.as_ref();
         let not_after = self.spec.not_after.as_ref().map(|time| time.0);
         let stored = self.job.status.stop.as_ref();
-        if let Some(stop) =
-            stored.filter(|stop| failure_limits::holds(stop, limit, not_after, rerun))
-        {
+        let denial = self.denial();
+        // A denial stands in the spec, and holds for as long as it stands there.
+        let denied = |stop: &StopStatus| failure_limits::reason(stop) == Reason::StepDenied;
+        let stands = |stop: &StopStatus| {
+            !denied(stop) || denial.is_some_and(|denial| denial.step == stop.limit)
+        };
+        let holds = |stop: &&StopStatus| {
+            stands(stop) && failure_limits::holds(stop, limit, not_after, rerun)
+        };
+        if let Some(stop) = stored.filter(holds) {
             return Some(stop.clone());
+        }
+        if let Some(denial) = denial {
+            return Some(failure_limits::denied(denial, rerun, self.now));
         }
         let step = self.stored.and_then(|step| {
             let number = number_of(step);
@@ -254,7 +285,7 @@ impl By<'_> {
             ladder: &self.ladder,
             course: &self.course,
             round: self.round,
-            approved: self.spec.approved_step.as_deref(),
+            approved: self.approved(),
             stopped: pace.stop.is_some(),
             now: self.now,
         };
@@ -291,14 +322,23 @@ fn first_hold(job: &Job, spec: &FlashJobSpec, pace: &Pace) -> Option<Hold> {
 pub fn approval_for_other_round(job: &Job) -> Option<String> {
     let spec = job.spec.as_ref().ok()?;
     let round = job.status.round.as_ref()?.number;
-    let approved = spec.approved_step.as_deref()?;
-    let (of, _) = parse_id(approved).filter(|(of, _)| *of != round)?;
+    let approval = spec.approval.as_ref();
+    let fields = [
+        (
+            "spec.approval.step",
+            approval.map(|approval| approval.step.as_str()),
+        ),
+        ("spec.approvedStep", spec.approved_step.as_deref()),
+    ];
+    let mut others = fields.into_iter().filter_map(|(field, step)| {
+        let step = step?;
+        let (of, _) = parse_id(step).filter(|(of, _)| *of != round)?;
+        Some(format!(
+            "{field} {step} is of round {of} and is ignored: this is round {round}"
+        ))
+    });
     let has_steps = !spec.steps.is_empty() || job.status.step.is_some();
-    has_steps.then(|| {
-        format!(
-            "spec.approvedStep {approved} is of round {of} and is ignored: this is round {round}"
-        )
-    })
+    others.next().filter(|_| has_steps)
 }
 
 #[cfg(test)]

@@ -163,6 +163,61 @@ fn an_approval_of_another_round_is_ignored_and_said() {
     assert_eq!(condition(&scene, ConditionType::Accepted).1, "SpecAccepted");
 }
 
+fn decides(scene: &mut Scene, step: &str, decision: Decision, reason: Option<&str>) {
+    let approval = Approval {
+        step: step.into(),
+        decision,
+        reason: reason.map(str::to_owned),
+    };
+    scene.edit(|spec| spec.approval = Some(approval));
+}
+
+#[test]
+fn a_denied_step_stops_the_round_whatever_else_approves_it_until_it_is_approved_after_all() {
+    let steps = json!([{"devices": 1, "requireApproval": true}]);
+    let mut scene = scene(3, &json!({ "steps": steps }));
+    end(&mut scene, 1, "0", "");
+    scene.edit(|spec| spec.approved_step = Some("1.1".into()));
+    decides(&mut scene, "1.1", Decision::Deny, Some("it hums\u{7}"));
+    settle(&mut scene, 2);
+    let status = &scene.job.status;
+    assert_eq!(reason(status), "StepDenied");
+    let stop = status.stop.clone().unwrap();
+    assert_eq!(stop.message, "step 1.1 was denied: it hums\\u{7}");
+    assert_eq!(
+        condition(&scene, ConditionType::Failed),
+        (true, "StepDenied".to_owned())
+    );
+    assert!(begins(&scene, 9_999).is_empty());
+    // Another rerun does not undo what somebody decided.
+    scene.edit(|spec| {
+        spec.rerun = Some(crate::api::Rerun {
+            id: "again".into(),
+            devices: None,
+        });
+    });
+    settle(&mut scene, 3);
+    assert_eq!(reason(&scene.job.status), "StepDenied");
+    decides(&mut scene, "1.1", Decision::Approve, None);
+    settle(&mut scene, 4);
+    assert_eq!(scene.job.status.stop, None);
+    assert_eq!(begins(&scene, 4), [1, 2]);
+}
+
+#[test]
+fn a_decision_about_another_round_is_ignored_and_said() {
+    let steps = json!([{"devices": 1, "requireApproval": true}]);
+    let approval = json!({"step": "2.1", "decision": "Deny"});
+    let mut scene = scene(2, &json!({"steps": steps, "approval": approval}));
+    end(&mut scene, 1, "0", "");
+    assert_eq!(reason(&scene.job.status), "AwaitingApproval");
+    let accepted = condition(&scene, ConditionType::Accepted);
+    assert_eq!(accepted, (true, "ApprovalForOtherRound".to_owned()));
+    decides(&mut scene, "1.1", Decision::Approve, None);
+    settle(&mut scene, 2);
+    assert_eq!(begins(&scene, 2), [1]);
+}
+
 #[test]
 fn a_failed_canary_stops_the_job_in_two_moves() {
     let mut scene = scene(6, &json!({"steps": [{"devices": 2}]}));
