@@ -11,7 +11,7 @@ mod documents_tests;
 mod explain;
 mod input;
 pub mod job;
-mod operator;
+pub mod operator;
 mod plan;
 pub mod reference;
 mod render;

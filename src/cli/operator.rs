@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Name of the operator's Deployment.
-const DEPLOYMENT: &str = "flashjob-operator";
+pub const DEPLOYMENT: &str = "flashjob-operator";
 
 /// An operator as it was started.
 #[derive(Debug)]
@@ -42,11 +42,8 @@ pub(super) async fn find(reader: &Reader, namespace: &str) -> Result<Operator, S
         }
         Err(error) => return Err(error.to_string()),
     };
-    let container = container(&deployment);
-    let container = container.ok_or_else(|| format!("Deployment {place} has no container"))?;
-    let settings = settings(container).map_err(|error| {
-        format!("the arguments of Deployment {place} are not understood: {error}")
-    })?;
+    let settings =
+        settings_of(&deployment).map_err(|error| format!("Deployment {place}: {error}"))?;
     let values = match &settings.flash_pod_values_configmap {
         Some(name) => {
             let namespace = settings.lease_namespace.as_deref().unwrap_or(namespace);
@@ -55,6 +52,15 @@ pub(super) async fn find(reader: &Reader, namespace: &str) -> Result<Operator, S
         None => None,
     };
     Ok(Operator { settings, values })
+}
+
+/// The settings with which a Deployment runs the operator.
+///
+/// # Errors
+/// Why they are not known.
+pub fn settings_of(deployment: &Deployment) -> Result<Settings, String> {
+    let container = container(deployment).ok_or("it has no container")?;
+    settings(container).map_err(|error| format!("its arguments are not understood: {error}"))
 }
 
 fn container(deployment: &Deployment) -> Option<&Container> {

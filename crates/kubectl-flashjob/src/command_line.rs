@@ -8,8 +8,8 @@ use flashjob_operator::cli::terminal::{Failure, complain, words};
 use crate::{
     cluster::{Connection, help},
     commands::{
-        approve, complete, completion, create, device, devices, get, list, reference, releases,
-        rerun, status, suspend, version,
+        approve, complete, completion, create, device, devices, doctor, get, list, reference,
+        releases, rerun, status, suspend, version,
     },
     show::ColorChoice,
 };
@@ -84,6 +84,8 @@ enum Command {
     History(device::HistoryOf),
     /// List the Helm releases of devices: those in flight, and those that failed.
     Releases(releases::Releases),
+    /// Look at all that a flash needs, and say of each thing whether it is in order and what to do.
+    Doctor(doctor::Doctor),
     /// Print the versions of this program and of the cluster.
     Version(version::Version),
     /// Print a script by which a shell, or kubectl itself, completes this command line.
@@ -159,6 +161,7 @@ async fn dispatch(line: CommandLine) -> Result<Exit, Failure> {
         Command::Logs(logs) => logs.run(common).await,
         Command::History(history) => history.run(common).await,
         Command::Releases(releases) => releases.run(common).await,
+        Command::Doctor(doctor) => doctor.run(common).await,
         Command::Version(version) => version.run(common).await,
         Command::Completion(completion) => completion.run(CommandLine::command()),
         Command::Complete(complete) => complete.run(CommandLine::command(), common).await,

@@ -1,6 +1,7 @@
 //! The cluster as the person sees it: the only room that makes clients and sends requests.
 
 mod connection;
+mod examine;
 mod fleet;
 mod log;
 mod right;
@@ -8,6 +9,7 @@ mod watch;
 mod write;
 
 pub use connection::{Cluster, Connection};
+pub use examine::ATTESTATION;
 pub use fleet::{Fleet, Unseen};
-pub use right::help;
+pub use right::{help, missing_right};
 pub use watch::{Seen, watch_job};

@@ -21,7 +21,7 @@ pub fn help<'a>(error: &'a (dyn Error + 'static)) -> Option<String> {
     while let Some(error) = cause {
         if let Some(refused) = error.downcast_ref::<ApiError>() {
             return match refused.kind {
-                ErrorKind::Forbidden => parse(&refused.message).map(|right| right.to_string()),
+                ErrorKind::Forbidden => missing_right(refused).map(|right| right.to_string()),
                 ErrorKind::NotFound => not_installed(&refused.request),
                 _ => None,
             };
@@ -29,6 +29,12 @@ pub fn help<'a>(error: &'a (dyn Error + 'static)) -> Option<String> {
         cause = error.source();
     }
     None
+}
+
+/// The right that was missing, where that is why a request was refused.
+pub fn missing_right(refused: &ApiError) -> Option<MissingRight> {
+    let forbidden = refused.kind == ErrorKind::Forbidden;
+    parse(&refused.message).filter(|_| forbidden)
 }
 
 /// What brings a kind that the cluster does not have, going by a list that was refused.
@@ -90,10 +96,9 @@ impl MissingRight {
             _ => "--user=USER".to_owned(),
         }
     }
-}
 
-impl fmt::Display for MissingRight {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The right in words, such as `get secrets in namespace lab`.
+    pub fn name(&self) -> String {
         let group = if self.group.is_empty() {
             String::new()
         } else {
@@ -103,25 +108,33 @@ impl fmt::Display for MissingRight {
             Some(namespace) => format!("in namespace {namespace}"),
             None => "in the whole cluster".to_owned(),
         };
-        let Self { verb, resource, .. } = self;
-        writeln!(
-            out,
-            "You lack the right to {verb} {resource}{group} {place}."
-        )?;
+        format!("{} {}{group} {place}", self.verb, self.resource)
+    }
+
+    /// Whom to ask for it, and what that person runs.
+    pub fn remedy(&self) -> String {
         let Some(role) = self.role() else {
-            return write!(out, "Ask an administrator for it.");
+            return "Ask an administrator for it.".to_owned();
+        };
+        let (binding, place) = match &self.namespace {
+            Some(namespace) => ("rolebinding", format!(" -n {namespace}")),
+            None => ("clusterrolebinding", String::new()),
         };
         let subject = self.subject();
-        match &self.namespace {
-            Some(namespace) => write!(
-                out,
-                "Ask an administrator for it: kubectl create rolebinding NAME -n {namespace} --clusterrole={role} {subject}"
-            ),
-            None => write!(
-                out,
-                "Ask an administrator for it: kubectl create clusterrolebinding NAME --clusterrole={role} {subject}"
-            ),
-        }
+        format!(
+            "Ask an administrator for it: kubectl create {binding} NAME{place} --clusterrole={role} {subject}"
+        )
+    }
+}
+
+impl fmt::Display for MissingRight {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "You lack the right to {}.\n{}",
+            self.name(),
+            self.remedy()
+        )
     }
 }
 

@@ -6,6 +6,7 @@ pub mod completion;
 pub mod create;
 pub mod device;
 pub mod devices;
+pub mod doctor;
 mod filters;
 pub mod get;
 pub mod list;

@@ -14,6 +14,7 @@ use crate::{
     view::{
         Summary, Tree,
         device::DeviceRow,
+        doctor::Finding,
         document_fields,
         release::{History, ReleaseRow},
     },
@@ -54,6 +55,12 @@ fn page(command: Command) -> String {
             "releases",
             "items, each",
             document_fields::<ReleaseRow>(),
+        ),
+        (
+            "FindingList",
+            "doctor",
+            "items, each",
+            document_fields::<Finding>(),
         ),
         (
             "Version",

@@ -1,6 +1,7 @@
 //! What is shown of FlashJobs: values made of what the operator's library says, and their lines. Pure.
 
 pub mod device;
+pub mod doctor;
 pub mod document;
 mod fields;
 #[cfg(test)]

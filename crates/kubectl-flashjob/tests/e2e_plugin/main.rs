@@ -3,6 +3,7 @@
 
 mod plugin_creates;
 mod plugin_devices;
+mod plugin_doctor;
 mod plugin_shows;
 mod plugin_steers;
 
