@@ -73,6 +73,7 @@ impl MissingRight {
     fn role(&self) -> Option<&'static str> {
         let reads = ["get", "list", "watch"].contains(&self.verb.as_str());
         match (self.resource.as_str(), reads) {
+            ("flashjobs", _) if self.verb == "approve" => Some("flashjob-approver"),
             ("flashjobs", true) => Some("flashjob-viewer"),
             ("flashjobs", false) => Some("flashjob-editor"),
             ("flashclasses", true) => Some("flashclass-viewer"),
@@ -157,6 +158,11 @@ mod tests {
         "pods is forbidden: User \"system:serviceaccount:ci:robot\" cannot list resource \"pods\" in API group \"\" at the cluster scope",
         "You lack the right to list pods in the whole cluster.\n\
          Ask an administrator for it: kubectl create clusterrolebinding NAME --clusterrole=flashjob-user --serviceaccount=ci:robot"
+    )]
+    #[case::to_approve(
+        "User \"jane\" cannot approve resource \"flashjobs\" in API group \"application.flashjob.nbfc.io\" in the namespace \"lab\"",
+        "You lack the right to approve flashjobs.application.flashjob.nbfc.io in namespace lab.\n\
+         Ask an administrator for it: kubectl create rolebinding NAME -n lab --clusterrole=flashjob-approver --user=jane"
     )]
     #[case::of_no_role(
         "secrets is forbidden: User \"jane\" cannot list resource \"secrets\" in API group \"\" in the namespace \"lab\"",
