@@ -174,8 +174,11 @@ pub(crate) fn freeze(
     found: &Firmware,
     devices: &[SelectedDevice],
 ) -> Result<Option<Provenance>, TooFewPlatforms> {
-    let (Firmware::Image(image), Ok(spec)) = (found, &job.spec) else {
+    let Ok(spec) = &job.spec else {
         return Ok(None);
+    };
+    let Firmware::Image(image) = found else {
+        return Ok(firmware::named_by_digest(&spec.firmware));
     };
     let now = now();
     let short = firmware::shortage(image, devices);

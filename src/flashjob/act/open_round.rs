@@ -251,11 +251,15 @@ pub(crate) async fn open_round(
         ..select_devices::selection_status(job, roster.devices(), &choice)
     });
     status::say_firmware(&mut status, job, frozen.stored.firmware.as_ref(), now());
-    if let Firmware::Unresolved(why) = &firmware {
+    let pinned = frozen.stored.firmware.clone();
+    if let (Firmware::Unresolved(why), None) = (&firmware, &pinned) {
         status::say_unresolved(&mut status, job, why, now());
     }
-    let reference = frozen.stored.firmware.as_ref();
-    let reference = reference.map_or_else(|| spec.firmware.clone(), |pin| pin.reference.clone());
+    let comes_to = match &pinned {
+        Some(_) => "its digest is known, but not for which types of device it is",
+        None => status::GOES_ON,
+    };
+    let reference = pinned.map_or_else(|| spec.firmware.clone(), |pinned| pinned.reference);
     act::job::replace_status(ctx, Write::RoundStatus, job, &status).await?;
     {
         let mut cache = ctx.cache();
@@ -271,7 +275,7 @@ pub(crate) async fn open_round(
     let part = format!("status.round[{number}]");
     ctx.event_of_part(job, part, Reason::RoundStarted, note);
     if let Firmware::Unresolved(why) = &firmware {
-        let note = format!("{why}; {}", status::GOES_ON);
+        let note = format!("{why}; {comes_to}");
         ctx.event(
             job,
             None,

@@ -77,11 +77,17 @@ pub fn refusal(
     };
     match answer {
         Ok(_) => None,
-        Err(RegistryError::Unreachable { .. }) if !question.requires_digest => None,
         Err(error @ RegistryError::Unreachable { .. }) => {
-            let message = format!(
-                "{error}; a FlashClass asks for firmware by digest: it is asked again, or write spec.firmware as NAME@sha256:DIGEST"
-            );
+            let asks = match (question.requires_digest, question.requires_platform) {
+                (false, false) => return None,
+                (_, true) => {
+                    "a FlashClass asks for platforms (firmwareVerification.requirePlatform): the registry is asked again"
+                }
+                (true, false) => {
+                    "a FlashClass asks for firmware by digest: the registry is asked again, or write spec.firmware as NAME@sha256:DIGEST"
+                }
+            };
+            let message = format!("{error}; {asks}");
             let pause = AGAIN.saturating_mul(1 << tries.min(4)).min(SLOWLY);
             refused(Reason::FirmwareUnreachable, message, pause)
         }
@@ -117,6 +123,18 @@ pub fn short(shortage: &str, now: Timestamp) -> (Refusal, Timestamp) {
         message,
     };
     (refusal, now.checked_add(SLOWLY).unwrap_or(Timestamp::MAX))
+}
+
+/// What is frozen of firmware that is named by its digest, where the registry did not say what is in it.
+#[must_use]
+pub fn named_by_digest(firmware: &str) -> Option<Provenance> {
+    let (_, digest) = firmware.split_once('@')?;
+    Some(Provenance {
+        reference: firmware.to_owned(),
+        digest: digest.to_owned(),
+        short_digest: Provenance::short(digest),
+        ..Provenance::default()
+    })
 }
 
 /// What is frozen of an image; `firmware` is the reference as the job names it.
@@ -260,6 +278,33 @@ mod tests {
             until
         });
         assert_eq!(pauses, [at(15), at(30), at(240), at(240)]);
+    }
+
+    #[test]
+    fn a_registry_that_is_away_keeps_a_round_from_beginning_whose_class_asks_for_platforms() {
+        let strict = Question {
+            requires_platform: true,
+            ..question()
+        };
+        let silent = answered(1, Err(away()), strict.clone());
+        assert_eq!(next(Some(&silent), &strict, at(2)), Step::Refuse(at(16)));
+        let (refusal, _) = silent.refusal.unwrap();
+        assert_eq!(
+            refusal.message,
+            "registry registry.example.com: no connection; a FlashClass asks for platforms (firmwareVerification.requirePlatform): the \
+             registry is asked again"
+        );
+    }
+
+    #[test]
+    fn a_digest_in_the_spec_is_known_without_a_registry() {
+        let reference = format!("registry.example.com/esp32@{DIGEST}");
+        let known = named_by_digest(&reference).unwrap();
+        assert_eq!(
+            (&known.reference, known.digest.as_str()),
+            (&reference, DIGEST)
+        );
+        assert_eq!(named_by_digest("registry.example.com/esp32:1"), None);
     }
 
     #[test]
