@@ -11,7 +11,7 @@ use strum::{EnumString, IntoStaticStr};
 use super::{
     chart_values::ClassValues,
     flashjob::MismatchPolicy,
-    lenient::null_is_default,
+    lenient::{empty_is_absent, null_is_default},
     rollout::{AlreadyAtVersion, PropertyRequirement, Verification, Window},
     schema,
 };
@@ -167,10 +167,14 @@ pub struct RegistryAccess {
         deserialize_with = "null_is_default",
         skip_serializing_if = "Vec::is_empty"
     )]
-    #[schemars(length(max = 8))]
+    #[schemars(schema_with = "schema::names")]
     pub pull_secret_names: Vec<String>,
     /// Secret whose key ca.crt holds certificates of authorities, in PEM, that are trusted, too.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "empty_is_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(schema_with = "schema::name")]
     pub ca_secret_name: Option<String>,
     /// Whether it is asked without TLS. Unset: false.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -147,7 +147,7 @@ pub struct FlashJobSpec {
         deserialize_with = "empty_is_absent",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schemars(schema_with = "schema::class_name")]
+    #[schemars(schema_with = "schema::name")]
     pub flash_class_name: Option<String>,
     /// Devices chosen by what Akri says of them, beside those named in uuid. Taken when a round begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -117,8 +117,8 @@ pub fn time(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// Name of a `FlashClass`.
-pub fn class_name(_: &mut SchemaGenerator) -> Schema {
+/// Name of an object.
+pub fn name(_: &mut SchemaGenerator) -> Schema {
     rule::NAME.schema()
 }
 

@@ -20,6 +20,8 @@ fn required(name: &str) -> Value {
         "operator" => json!("Exists"),
         "start" => json!("22:00"),
         "durationSeconds" => json!(3600),
+        "step" => json!("1.1"),
+        "decision" => json!("Deny"),
         _ => json!("f"),
     }
 }
