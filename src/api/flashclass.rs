@@ -177,8 +177,7 @@ pub struct RegistryAccess {
     #[schemars(schema_with = "schema::name")]
     pub ca_secret_name: Option<String>,
     /// Whether it is asked without TLS. Unset: false.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[serde(rename = "plainHTTP")]
+    #[serde(rename = "plainHTTP", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::boolean")]
     pub plain_http: Option<bool>,
 }

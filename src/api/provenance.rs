@@ -28,10 +28,15 @@ pub struct Provenance {
 }
 
 impl Provenance {
-    /// The first digits of a digest such as `sha256:…`.
+    /// An image by its digest, such as `sha256:…`, of which no more is known.
     #[must_use]
-    pub fn short(digest: &str) -> String {
+    pub fn of(reference: String, digest: &str) -> Self {
         let digits = digest.split_once(':').map_or(digest, |(_, digits)| digits);
-        digits.chars().take(SHORT).collect()
+        Self {
+            reference,
+            digest: digest.to_owned(),
+            short_digest: digits.chars().take(SHORT).collect(),
+            ..Self::default()
+        }
     }
 }

@@ -292,7 +292,7 @@ pub struct Approval {
     /// Approve: the step and those before it are approved. Deny: the round stops; it goes on when the step is approved after all.
     #[schemars(schema_with = "schema::decision")]
     pub decision: Decision,
-    /// Why, in the words of whoever decided.
+    /// Why the step was approved or denied, in free text.
     #[serde(
         deserialize_with = "empty_is_absent",
         skip_serializing_if = "Option::is_none"

@@ -20,6 +20,8 @@ pub const MAX_CLASS_VALUES_BYTES: usize = 64 * 1024;
 pub const MAX_VALUES_DEPTH: usize = 64;
 /// Most conditions of a status that is read.
 pub const MAX_CONDITIONS: usize = 100;
+/// Most platforms of its firmware that a status names.
+pub const MAX_PLATFORMS: usize = 50;
 /// Most keys at the top of a job's chart values.
 pub const MAX_VALUES_KEYS: usize = 256;
 

@@ -318,7 +318,7 @@ pub fn approval_step(_: &mut SchemaGenerator) -> Schema {
 
 /// For or against.
 pub fn decision(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "string", "enum": ["Approve", "Deny"] })
+    words(&["Approve", "Deny"])
 }
 
 /// Steps of a rollout.

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     api::{
-        ClassDefaults, Effective, FlashJobSpec, Provenance, Reason, Refusal, RegistryAccess,
-        VerdictMarkers, Window,
+        ClassDefaults, Effective, FirmwareVerification, FlashJobSpec, Provenance, Reason, Refusal,
+        RegistryAccess, VerdictMarkers, Window,
     },
     device::Device,
     flashclass::ClassPace,
@@ -146,21 +146,20 @@ impl Terms {
     /// Whether a round begins only with an image that has a platform for each device.
     #[must_use]
     pub fn requires_platform(&self) -> bool {
-        let mut asked = self
-            .classes
-            .iter()
-            .filter_map(|class| class.spec.firmware_verification.as_ref());
+        let mut asked = self.verifications();
         asked.any(|asked| asked.require_platform == Some(true))
     }
 
     /// How the registry of the firmware is reached: by the first class that says it, which is that of the round.
     #[must_use]
     pub fn registry(&self) -> Option<&RegistryAccess> {
-        let mut asked = self
-            .classes
-            .iter()
-            .filter_map(|class| class.spec.firmware_verification.as_ref());
-        asked.find_map(|asked| asked.registry.as_ref())
+        self.verifications()
+            .find_map(|asked| asked.registry.as_ref())
+    }
+
+    fn verifications(&self) -> impl Iterator<Item = &FirmwareVerification> {
+        let classes = self.classes.iter();
+        classes.filter_map(|class| class.spec.firmware_verification.as_ref())
     }
 
     /// The image that the round flashes, where its digest is known.

@@ -24,6 +24,6 @@ pub use self::{
     image::{FirmwareImage, Shortage},
     lookup::Lookup,
     platforms::Platforms,
-    reference::{ImageReference, pin},
+    reference::{ImageReference, digest_of, pin},
     registry::{Registry, RegistryError},
 };

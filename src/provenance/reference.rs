@@ -51,11 +51,17 @@ impl ImageReference {
     }
 }
 
+/// The digest of a reference, if it has one.
+#[must_use]
+pub fn digest_of(reference: &str) -> Option<&str> {
+    reference.split_once('@').map(|(_, digest)| digest)
+}
+
 /// A reference with a digest instead of its tag, its name as it is written: rules about names mean it as before. One that has a digest
 /// stays as it is.
 #[must_use]
 pub fn pin(reference: &str, digest: &str) -> String {
-    if reference.contains('@') {
+    if digest_of(reference).is_some() {
         return reference.to_owned();
     }
     let name = match reference.rsplit_once(':') {

@@ -90,8 +90,6 @@ impl Registry {
     /// # Errors
     /// When the system's certificates cannot be used.
     pub fn new() -> Result<Self, RegistryError> {
-        // Another part of the process may have chosen it already: it is the same one.
-        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         Self::of(builder())
     }
 
@@ -100,7 +98,6 @@ impl Registry {
     /// # Errors
     /// When they are not certificates.
     pub fn trusting(authorities: &[u8]) -> Result<Self, RegistryError> {
-        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let authorities =
             Certificate::from_pem_bundle(authorities).map_err(|error| no_client(&error))?;
         if authorities.is_empty() {
@@ -113,6 +110,8 @@ impl Registry {
     }
 
     fn of(builder: ClientBuilder) -> Result<Self, RegistryError> {
+        // Another part of the process may have chosen it already: it is the same one.
+        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let http = builder.build().map_err(|error| no_client(&error))?;
         Ok(Self { http })
     }

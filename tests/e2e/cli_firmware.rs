@@ -1,31 +1,12 @@
 //! What `plan` says of the image behind a FlashJob's firmware, as a registry on loopback serves it.
 
-use std::{io::Write as _, net::SocketAddr};
+use std::io::Write as _;
 
-use axum::{Router, http::Uri, response::IntoResponse as _};
 use serde_json::{Value, json};
 
 use testbed::{Asking, Params, Space, job::job};
 
-/// An image index for these kinds of device.
-fn index(kinds: &[&str]) -> String {
-    let of = |kind: &&str| json!({"digest": format!("sha256:{}", "0".repeat(64)), "platform": {"os": "custom", "architecture": kind}});
-    let manifests: Vec<Value> = kinds.iter().map(of).collect();
-    json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests}).to_string()
-}
-
-/// A registry with `esp32:all` and `esp32:other`, on a loopback port of its own; it ends with the test.
-async fn registry() -> SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let router = Router::new().fallback(async |uri: Uri| match uri.path() {
-        "/v2/fleet/esp32/manifests/all" => index(&["esp32", "esp32s3"]).into_response(),
-        "/v2/fleet/esp32/manifests/other" => index(&["stm32"]).into_response(),
-        _ => axum::http::StatusCode::NOT_FOUND.into_response(),
-    });
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    address
-}
+use crate::firmware::Registry;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn plan_says_which_image_the_firmware_is_and_which_devices_it_is_not_for() {
@@ -36,7 +17,10 @@ async fn plan_says_which_image_the_firmware_is_and_which_devices_it_is_not_for()
     };
     let fleet = space.fleet(params).await;
     let asking = Asking::new(&space);
-    let registry = registry().await;
+    let served = Registry::start().await;
+    served.push("all", 0, &["esp32", "esp32s3"]);
+    served.push("other", 0, &["stm32"]);
+    let registry = served.address;
     let mut file = tempfile::NamedTempFile::new().unwrap();
     let path = file.path().to_str().unwrap().to_owned();
     let mut plan = |firmware: &str, more: &[&str]| {

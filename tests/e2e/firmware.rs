@@ -23,13 +23,15 @@ use testbed::{
 const PIN: &str = "--firmware-digest=pin";
 
 /// A registry on a loopback port of its own, which serves what it is told to; it ends with the test.
-struct Registry {
-    address: SocketAddr,
+pub struct Registry {
+    /// Where it listens.
+    pub address: SocketAddr,
     manifests: Arc<Mutex<HashMap<String, String>>>,
 }
 
 impl Registry {
-    async fn start() -> Self {
+    /// Starts it, empty.
+    pub async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let manifests = Arc::<Mutex<HashMap<String, String>>>::default();
@@ -54,7 +56,7 @@ impl Registry {
     }
 
     /// Moves a tag to an index for these kinds of device, one like no other. Returns the reference.
-    fn push(&self, tag: &str, build: u32, kinds: &[&str]) -> String {
+    pub fn push(&self, tag: &str, build: u32, kinds: &[&str]) -> String {
         self.push_to("fleet", tag, build, kinds)
     }
 

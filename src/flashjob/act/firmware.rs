@@ -5,18 +5,17 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{context::Context, lookup::get_secret};
 use crate::{
     api::{FlashJobSpec, Provenance, Reason, RegistryAccess, SelectedDevice},
-    cluster::clock::{self, now},
+    cluster::clock::now,
     flashjob::{
         observe::firmware::{FirmwareLookup, Question},
         plan::firmware::{self, Step},
         spec::job::Job,
     },
-    provenance::{Access, FirmwareImage, RegistryError},
+    provenance::{Access, FirmwareImage, RegistryError, digest_of},
     seam,
 };
 
@@ -62,9 +61,9 @@ pub(crate) fn readiness(ctx: &Arc<Context>, job: &Arc<Job>) -> Readiness {
     };
     match step {
         Step::Ask => {
-            let now = now();
-            ask(ctx, job, question, now);
-            Readiness::Waiting(now)
+            let since = now();
+            ask(ctx, job, question, since);
+            Readiness::Waiting(since)
         }
         Step::Wait(since) => Readiness::Waiting(since),
         Step::Refuse(until) => Readiness::Refused(until),
@@ -78,18 +77,18 @@ fn question(ctx: &Context, job: &Job, spec: &FlashJobSpec) -> Question {
     Question {
         generation: job.generation,
         firmware: spec.firmware.clone(),
-        requires_digest: terms.requires_digest() && !spec.firmware.contains('@'),
+        requires_digest: terms.requires_digest() && digest_of(&spec.firmware).is_none(),
         requires_platform: terms.requires_platform(),
         access: terms.registry().cloned().unwrap_or_default(),
     }
 }
 
-fn ask(ctx: &Arc<Context>, job: &Arc<Job>, question: Question, now: Timestamp) {
+fn ask(ctx: &Arc<Context>, job: &Arc<Job>, question: Question, since: Timestamp) {
     {
         let mut cache = ctx.cache();
         let memory = cache.memory(&job.uid);
         let before = memory.firmware.take();
-        memory.firmware = Some(FirmwareLookup::asked(question.clone(), before, now));
+        memory.firmware = Some(FirmwareLookup::asked(question.clone(), before, since));
     }
     let (ctx, uid) = (Arc::clone(ctx), job.uid.clone());
     seam::spawn(async move {
@@ -107,7 +106,7 @@ fn ask(ctx: &Arc<Context>, job: &Arc<Job>, question: Question, now: Timestamp) {
             let Some(lookup) = lookup.filter(|lookup| lookup.question == question) else {
                 return;
             };
-            let now = clock::now();
+            let now = now();
             lookup.refusal = firmware::refusal(&answer, &question, lookup.tries, now);
             lookup.answer = Some((now, answer));
             lookup.tries = lookup.tries.saturating_add(1);
@@ -180,14 +179,13 @@ pub(crate) fn freeze(
     let Firmware::Image(image) = found else {
         return Ok(firmware::named_by_digest(&spec.firmware));
     };
-    let now = now();
     let short = firmware::shortage(image, devices);
     if let Some(short) = &short
         && ctx.cache().terms(job).requires_platform()
     {
         let mut cache = ctx.cache();
         if let Some(lookup) = &mut cache.memory(&job.uid).firmware {
-            lookup.refusal = Some(firmware::short(short, now));
+            lookup.refusal = Some(firmware::short(short, now()));
         }
         return Err(TooFewPlatforms);
     }
@@ -199,12 +197,9 @@ pub(crate) fn freeze(
             format!("{short}; the others are flashed"),
         );
     }
-    let pinned = firmware::frozen(&spec.firmware, image, devices, now);
-    Ok(Some(Provenance {
-        // The answer may be older than the round.
-        resolved_at: answered(ctx, job).map(Time).or(pinned.resolved_at),
-        ..pinned
-    }))
+    // The answer may be older than the round.
+    let at = answered(ctx, job).unwrap_or_else(now);
+    Ok(Some(firmware::frozen(&spec.firmware, image, devices, at)))
 }
 
 fn answered(ctx: &Context, job: &Job) -> Option<Timestamp> {

@@ -9,9 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
-    api::{Provenance, Reason, Refusal, SelectedDevice},
+    api::{Provenance, Reason, Refusal, SelectedDevice, rule::MAX_PLATFORMS},
     flashjob::observe::firmware::{FirmwareLookup, Question},
-    provenance::{FirmwareImage, RegistryError, pin},
+    provenance::{FirmwareImage, RegistryError, digest_of, pin},
 };
 
 /// How old an answer may be when its round begins.
@@ -20,8 +20,6 @@ const FRESH: SignedDuration = SignedDuration::from_secs(60);
 const AGAIN: SignedDuration = SignedDuration::from_secs(15);
 /// How long an answer that keeps a round from beginning stands.
 const SLOWLY: SignedDuration = SignedDuration::from_secs(300);
-/// Most platforms that are kept.
-const MAX_PLATFORMS: usize = 50;
 
 /// What is to be done about the firmware of a round that wants to begin.
 #[derive(Clone, Debug, PartialEq)]
@@ -128,22 +126,17 @@ pub fn short(shortage: &str, now: Timestamp) -> (Refusal, Timestamp) {
 /// What is frozen of firmware that is named by its digest, where the registry did not say what is in it.
 #[must_use]
 pub fn named_by_digest(firmware: &str) -> Option<Provenance> {
-    let (_, digest) = firmware.split_once('@')?;
-    Some(Provenance {
-        reference: firmware.to_owned(),
-        digest: digest.to_owned(),
-        short_digest: Provenance::short(digest),
-        ..Provenance::default()
-    })
+    let digest = digest_of(firmware)?;
+    Some(Provenance::of(firmware.to_owned(), digest))
 }
 
-/// What is frozen of an image; `firmware` is the reference as the job names it.
+/// What is frozen of an image that the registry served at that time; `firmware` is the reference as the job names it.
 #[must_use]
 pub fn frozen(
     firmware: &str,
     image: &FirmwareImage,
     devices: &[SelectedDevice],
-    now: Timestamp,
+    at: Timestamp,
 ) -> Provenance {
     let mut platforms = BTreeMap::new();
     for kind in types(devices) {
@@ -155,11 +148,9 @@ pub fn frozen(
         }
     }
     Provenance {
-        reference: pin(firmware, &image.digest),
-        digest: image.digest.clone(),
-        short_digest: Provenance::short(&image.digest),
         platforms,
-        resolved_at: Some(Time(now)),
+        resolved_at: Some(Time(at)),
+        ..Provenance::of(pin(firmware, &image.digest), &image.digest)
     }
 }
 

@@ -5,7 +5,10 @@
 
 use crate::flashjob::spec::{bounded_text, intervals::Intervals};
 use crate::{
-    api::{DeviceStatus, FlashJobStatus, Provenance, Word, rule::MAX_DEVICES},
+    api::{
+        DeviceStatus, FlashJobStatus, Provenance, Word,
+        rule::{MAX_DEVICES, MAX_PLATFORMS},
+    },
     display,
 };
 
@@ -17,8 +20,6 @@ const MAX_SELECTED: i64 = 1_000_000;
 const MAX_CONDITIONS: usize = 32;
 /// Most examples of Instances that were not selected.
 const MAX_EXAMPLES: usize = 5;
-/// Most platforms of a firmware.
-const MAX_PLATFORMS: usize = 50;
 /// Longest reference of an image with its digest, in bytes.
 const MAX_REFERENCE: usize = 1_024;
 /// Longest name or word, in bytes.

@@ -40,7 +40,7 @@ pub struct Approve {
     kubectl flashjob deny my-job --reason \"3 of 10 devices answer late\"\n\n\
     The round stops with the reason StepDenied; what is in flight ends. To let it go on after all, approve the step.\n\n\
     Rights: get, patch and approve flashjobs in the namespace; the ClusterRole flashjob-approver gives them.\n\n\
-    Exit codes: 0 denied, 1 there is no such step or something failed.")]
+    Exit codes: 0 denied, 1 the round has no such step or something failed.")]
 pub struct Deny {
     #[command(flatten)]
     subject: Subject,
@@ -58,7 +58,7 @@ impl Deny {
     /// Decides against the step.
     ///
     /// # Errors
-    /// When there is no such step in this round, or the cluster refuses.
+    /// When the round has no such step, or the cluster refuses.
     pub async fn run(&self, common: &Common) -> Result<Exit, Failure> {
         let Steered { cluster, job } = self.subject.find(common).await?;
         let denial = decide_against(&job.status, self.step.as_deref())

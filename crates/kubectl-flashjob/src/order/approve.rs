@@ -87,12 +87,10 @@ pub fn decide(status: &FlashJobStatus, wanted: Option<&str>) -> Result<Approval,
 /// # Errors
 /// Why nothing is.
 pub fn decide_against(status: &FlashJobStatus, wanted: Option<&str>) -> Result<Approval, String> {
-    let reached = status.step.as_ref().map(|step| step.id.clone());
-    let wanted = wanted.map(str::to_owned).or(reached);
-    let decided = decide(status, wanted.as_deref());
-    let decided = decided
-        .map_err(|why| why.replace("nothing waits for approval", "nothing can be denied"))?;
-    let step = decided.step;
+    let Some(reached) = &status.step else {
+        return Err("nothing can be denied: the job has no step in progress".to_owned());
+    };
+    let step = decide(status, Some(wanted.unwrap_or(&reached.id)))?.step;
     Ok(Approval {
         note: format!("denied step {step}: nothing new of the round starts"),
         step,

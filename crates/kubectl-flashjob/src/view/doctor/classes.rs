@@ -21,7 +21,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     };
     if classes.all().next().is_none() {
         let next = "let the operator's chart create the class default: flashClass.create=true";
-        let message = "there is no FlashClass: without one nothing is flashed".to_owned();
+        let message = "there is no FlashClass, so nothing is flashed".to_owned();
         return vec![Finding::fail(Check::Classes, message, next.to_owned())];
     }
     let mut all = vec![default_one(classes)];
@@ -79,7 +79,7 @@ fn problem(class: &Class, is_default: bool) -> Option<Finding> {
     }
     accepted.is_none().then(|| {
         let message = format!("no operator has looked at FlashClass {name} as it is now");
-        let next = "see what is said of the operator below".to_owned();
+        let next = "look at the lines about the operator below".to_owned();
         Finding::warn(Check::Classes, message, next)
     })
 }

@@ -73,7 +73,7 @@ impl Values {
     }
 }
 
-/// A right that is asked for.
+/// A right that `doctor` asks the API server about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// What it is good for.

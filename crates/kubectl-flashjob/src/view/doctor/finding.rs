@@ -96,7 +96,7 @@ impl Verdict {
     }
 }
 
-/// What is said of one thing that a flash needs.
+/// The result of one check.
 #[derive(Serialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
