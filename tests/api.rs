@@ -140,7 +140,14 @@ fn every_text_and_list_of_a_spec_is_bounded_and_rules_stand_on_leaves_or_on_what
  {
     // An item of a list, or a list, that nobody changes is not looked at again; and the rule about times looks at the stored ones.
     let whole = |path: &str| {
-        let pairs = ["JobNamespaces", "deviceNamespaces", "inFlightLimits[]"];
+        let pairs = [
+            "JobNamespaces",
+            "deviceNamespaces",
+            "inFlightLimits[]",
+            "firmwareVerification",
+            "authorities[]",
+            "identities[]",
+        ];
         path == "spec"
             || path.ends_with("steps")
             || path.ends_with("matchExpressions[]")

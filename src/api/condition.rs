@@ -38,6 +38,8 @@ pub enum ConditionType {
     Stalled,
     /// The round flashes one image, known by its digest.
     FirmwareResolved,
+    /// Somebody signed the image that the round flashes whom the class trusts.
+    FirmwareVerified,
 }
 
 /// Why a condition or a device is as it is.
@@ -123,6 +125,14 @@ pub enum Reason {
     FirmwareUnusable,
     /// The firmware has no image for the type of a selected device.
     PlatformMissing,
+    /// Somebody signed the firmware whom the class trusts.
+    SignatureVerified,
+    /// Nobody signed the firmware.
+    SignatureMissing,
+    /// No signature of the firmware holds.
+    SignatureInvalid,
+    /// The firmware is signed by somebody whom the class does not trust.
+    IdentityMismatch,
     /// A device failed in a step that allows no more failures.
     StepFailed,
     /// Somebody denied a step.

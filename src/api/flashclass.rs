@@ -10,8 +10,9 @@ use strum::{EnumString, IntoStaticStr};
 
 use super::{
     chart_values::ClassValues,
+    firmware_verification::FirmwareVerification,
     flashjob::MismatchPolicy,
-    lenient::{empty_is_absent, null_is_default},
+    lenient::null_is_default,
     rollout::{AlreadyAtVersion, PropertyRequirement, Verification, Window},
     schema,
 };
@@ -143,43 +144,6 @@ pub struct FlashClassSpec {
     /// What the flash chart may render beyond a plain Pod and its Service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload: Option<Workload>,
-}
-
-/// What is asked of the image that the firmware's registry serves.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "camelCase", default)]
-pub struct FirmwareVerification {
-    /// The image has to have a platform custom/TYPE for the type of every selected device, or the round does not begin. Unset: false.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::boolean")]
-    pub require_platform: Option<bool>,
-    /// How the registry is reached. Unset: anonymously, by TLS with a certificate of a public authority.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub registry: Option<RegistryAccess>,
-}
-
-/// How the registry of firmware is reached. Secrets are those of the operator's namespace.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "camelCase", default)]
-pub struct RegistryAccess {
-    /// Secrets of type kubernetes.io/dockerconfigjson with the login. It is sent to the registry that the Secret names, and to no other.
-    #[serde(
-        deserialize_with = "null_is_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    #[schemars(schema_with = "schema::names")]
-    pub pull_secret_names: Vec<String>,
-    /// Secret whose key ca.crt holds certificates of authorities, in PEM, that are trusted, too.
-    #[serde(
-        deserialize_with = "empty_is_absent",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[schemars(schema_with = "schema::name")]
-    pub ca_secret_name: Option<String>,
-    /// Whether it is asked without TLS. Unset: false.
-    #[serde(rename = "plainHTTP", skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::boolean")]
-    pub plain_http: Option<bool>,
 }
 
 /// What holds where a job says nothing.

@@ -10,6 +10,7 @@ pub mod crd;
 mod device_status;
 #[cfg(test)]
 mod docs_tests;
+mod firmware_verification;
 mod flashclass;
 mod flashjob;
 mod guarded;
@@ -31,16 +32,19 @@ mod word;
 pub use chart_values::{ChartValues, ClassValues, JobValues, ValuesFault};
 pub use condition::{ConditionType, Reason};
 pub use device_status::DeviceStatus;
+pub use firmware_verification::{
+    FirmwareVerification, KeylessSigner, RegistryAccess, SignatureAuthority, SignatureMode,
+    SignerIdentity, SigningKeys,
+};
 pub use flashclass::{
-    ClassDefaults, DeviceFilter, FirmwareVerification, FlashClass, FlashClassSpec,
-    FlashClassStatus, InFlightLimit, LimitBy, NamespaceRule, NamespacesFrom, RegistryAccess,
-    VerdictMarkers, Workload,
+    ClassDefaults, DeviceFilter, FlashClass, FlashClassSpec, FlashClassStatus, InFlightLimit,
+    LimitBy, NamespaceRule, NamespacesFrom, VerdictMarkers, Workload,
 };
 pub use flashjob::{FlashJob, FlashJobSpec, MismatchPolicy};
 pub use guarded::{Guarded, RawObject, Unreadable, read_part};
 pub use instance::{Instance, InstanceSpec};
 pub use phase::{DevicePhase, Phase, StepState};
-pub use provenance::Provenance;
+pub use provenance::{Provenance, Unverified};
 pub use refusal::Refusal;
 pub use rollout::{
     AlreadyAtVersion, Amount, Approval, Day, Decision, DeviceSelector, PropertyOperator,

@@ -6,6 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{Reason, Word};
+
 /// Digits of a digest that are shown where all of it does not fit.
 const SHORT: usize = 12;
 
@@ -25,6 +27,36 @@ pub struct Provenance {
     /// When the registry was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolved_at: Option<Time>,
+    /// Who of the class's authorities signed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
+    /// The key that signed, or subject and issuer of the certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// When the signature was checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<Time>,
+    /// Why it is flashed without a signature that the class trusts: the class only warns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unverified: Option<Unverified>,
+}
+
+/// Why an image counts as signed by nobody.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Unverified {
+    /// In one word.
+    pub reason: Word<Reason>,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl Unverified {
+    /// The reason; of one that this version does not know, that no signature holds.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason.known().unwrap_or(Reason::SignatureInvalid)
+    }
 }
 
 impl Provenance {

@@ -58,6 +58,15 @@ pub const PROPERTY_NEEDED: &str = "by: Property needs property, the name of a br
 /// Message for a property without `by: Property`.
 pub const PROPERTY_NEEDLESS: &str =
     "property goes with by: Property alone; write that, or leave property out";
+/// Message for signatures that are asked of nobody.
+pub const AUTHORITY_NEEDED: &str =
+    "mode Warn or Enforce needs authorities: name who may sign, or leave mode out";
+/// Message for an authority that does not sign in exactly one way.
+pub const ONE_MEANS: &str = "an authority has either key or keyless";
+/// Message for an identity with no issuer, or with two.
+pub const ONE_ISSUER: &str = "an identity has either issuer or issuerRegExp";
+/// Message for an identity with no subject, or with two.
+pub const ONE_SUBJECT: &str = "an identity has either subject or subjectRegExp";
 /// Message for a hostPath volume, which reaches the node.
 pub const HOST_PATH: &str = "hostPath reaches the node: no class can allow it";
 /// Message for a kind without its API version.

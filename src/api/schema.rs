@@ -90,6 +90,11 @@ pub fn limit_by(_: &mut SchemaGenerator) -> Schema {
     words(&["Configuration", "Node", "Property"])
 }
 
+/// The words of `SignatureMode`.
+pub fn signature_mode(_: &mut SchemaGenerator) -> Schema {
+    words(&["Off", "Warn", "Enforce"])
+}
+
 /// Days of the week, once each.
 pub fn days(_: &mut SchemaGenerator) -> Schema {
     list(
@@ -120,6 +125,16 @@ pub fn time(_: &mut SchemaGenerator) -> Schema {
 /// Name of an object.
 pub fn name(_: &mut SchemaGenerator) -> Schema {
     rule::NAME.schema()
+}
+
+/// Name of one who may sign.
+pub fn authority_name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "minLength": 1, "maxLength": 63 })
+}
+
+/// Text of a certificate, or an expression of one.
+pub fn identity_text(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "minLength": 1, "maxLength": 253 })
 }
 
 /// Names of objects.
@@ -218,6 +233,38 @@ fn rules(rules: impl IntoIterator<Item = (String, String)>) -> Value {
         .collect()
 }
 
+/// Whether a field is there.
+fn set(field: &str) -> String {
+    format!("(has(self.{field}) && dyn(self.{field}) != null)")
+}
+
+/// Who asks for signatures says whose.
+pub fn firmware_verification(schema: &mut Schema) {
+    let off = format!("!{} || self.mode == 'Off'", set("mode"));
+    let some = format!("{} && size(self.authorities) > 0", set("authorities"));
+    let all = [(format!("{off} || ({some})"), rule::AUTHORITY_NEEDED.into())];
+    schema.insert("x-kubernetes-validations".into(), rules(all));
+}
+
+/// An authority signs in one way.
+pub fn signature_authority(schema: &mut Schema) {
+    let all = [(one_of("key", "keyless"), rule::ONE_MEANS.into())];
+    schema.insert("x-kubernetes-validations".into(), rules(all));
+}
+
+/// Issuer and subject are each named in one way.
+pub fn signer_identity(schema: &mut Schema) {
+    let all = [
+        (one_of("issuer", "issuerRegExp"), rule::ONE_ISSUER.into()),
+        (one_of("subject", "subjectRegExp"), rule::ONE_SUBJECT.into()),
+    ];
+    schema.insert("x-kubernetes-validations".into(), rules(all));
+}
+
+fn one_of(one: &str, other: &str) -> String {
+    format!("{} != {}", set(one), set(other))
+}
+
 /// A property goes with `by: Property`, and that with a property.
 pub fn in_flight_limit(schema: &mut Schema) {
     let texts = (rule::PROPERTY_NEEDED, rule::PROPERTY_NEEDLESS);
@@ -230,10 +277,9 @@ fn together(
     other: &str,
     (needed, needless): (&str, &str),
 ) {
-    let set = |field: &str| format!("has(self.{field}) && dyn(self.{field}) != null");
     let (chosen, given) = (
         format!("({} && self.{field} == '{word}')", set(field)),
-        format!("({})", set(other)),
+        set(other),
     );
     let rules = json!([
         {"rule": format!("!{chosen} || {given}"), "message": needed},

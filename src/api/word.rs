@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
     AlreadyAtVersion, ConditionType, DevicePhase, LimitBy, MismatchPolicy, Phase, PropertyOperator,
-    Reason, StepState, VerificationMode,
+    Reason, SignatureMode, StepState, VerificationMode,
 };
 
 /// A closed set of words.
@@ -41,6 +41,7 @@ vocabularies!(
     Phase,
     PropertyOperator,
     Reason,
+    SignatureMode,
     StepState,
     VerificationMode,
 );

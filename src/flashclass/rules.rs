@@ -9,9 +9,11 @@ use kube::core::Selector;
 use serde_json::{Value, json};
 
 use super::limit::Limit;
+use crate::provenance::signatures::Identity;
 use crate::{
     api::{
-        ClassDefaults, FlashClassSpec, InFlightLimit, NamespaceRule, NamespacesFrom, Window,
+        ClassDefaults, FirmwareVerification, FlashClassSpec, InFlightLimit, NamespaceRule,
+        NamespacesFrom, SignatureMode, Window,
         rule::{self, TIME_OF_DAY},
     },
     device::Requirements,
@@ -126,6 +128,9 @@ impl Rules {
         for (index, window) in spec.windows.iter().enumerate() {
             check_window(index, window, &mut problems);
         }
+        if let Some(asked) = &spec.firmware_verification {
+            check_signers(asked, &mut problems);
+        }
         let image = defaults.flash_image.as_ref();
         if let Some(image) = image.filter(|image| !allows(&rules.flash_images, image)) {
             let problem = format!("{image} is not among the class's own allowedFlashImages");
@@ -217,6 +222,27 @@ fn limits(class: &str, specs: &[InFlightLimit], problems: &mut Problems) -> Vec<
             )
         })
         .collect()
+}
+
+/// What the schema says of authorities, again for objects of an older schema, and expressions, which it cannot check.
+fn check_signers(asked: &FirmwareVerification, problems: &mut Problems) {
+    let field = "firmwareVerification";
+    let mode = asked.mode.unwrap_or_default();
+    if mode != SignatureMode::Off && asked.authorities.is_empty() {
+        problems.say(format!("{field}.authorities"), rule::AUTHORITY_NEEDED);
+    }
+    for (index, authority) in asked.authorities.iter().enumerate() {
+        let field = format!("{field}.authorities[{index}]");
+        if authority.key.is_some() == authority.keyless.is_some() {
+            problems.say(&field, rule::ONE_MEANS);
+        }
+        let keyless = authority.keyless.iter();
+        let identities = keyless.flat_map(|keyless| &keyless.identities);
+        for (index, identity) in identities.enumerate() {
+            let field = format!("{field}.keyless.identities[{index}]");
+            problems.take(field, Identity::of(identity));
+        }
+    }
 }
 
 fn check_window(index: usize, window: &Window, problems: &mut Problems) {

@@ -16,10 +16,11 @@ use super::{
 use crate::{
     api::{
         ClassDefaults, Effective, FirmwareVerification, FlashJobSpec, Provenance, Reason, Refusal,
-        RegistryAccess, VerdictMarkers, Window,
+        RegistryAccess, SignatureMode, VerdictMarkers, Window,
     },
     device::Device,
     flashclass::ClassPace,
+    provenance::{digest_of, is_sha256},
 };
 
 /// See the module's documentation. The default is that of a job that no class says anything about.
@@ -40,14 +41,32 @@ pub struct Terms {
 /// What its classes make of a job; `frozen` are the defaults of its current round.
 #[must_use]
 pub fn terms(asks: &Asks<'_>, frozen: Option<&Arc<Frozen>>, facts: &Facts<'_>) -> Terms {
-    let tag = frozen.is_some_and(|frozen| frozen.stored.firmware.is_none());
-    terms_of(asks, (frozen, tag), facts)
+    let begun = frozen.map(|frozen| Begun::of(frozen));
+    terms_of(asks, (frozen, begun.unwrap_or_default()), facts)
 }
 
-/// `tag` says that the round goes by the firmware's tag: before it has begun, its registry may still tell the digest.
+/// What is known of the firmware of a round that has begun. Before that its registry may still tell what a class asks for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Begun {
+    /// It goes by the firmware's tag.
+    by_tag: bool,
+    /// Nobody is known to have signed its firmware.
+    unsigned: bool,
+}
+
+impl Begun {
+    fn of(frozen: &Frozen) -> Self {
+        let firmware = frozen.stored.firmware.as_ref();
+        Self {
+            by_tag: firmware.is_none(),
+            unsigned: firmware.is_none_or(|firmware| firmware.verified_at.is_none()),
+        }
+    }
+}
+
 fn terms_of(
     asks: &Asks<'_>,
-    (frozen, tag): (Option<&Arc<Frozen>>, bool),
+    (frozen, begun): (Option<&Arc<Frozen>>, Begun),
     facts: &Facts<'_>,
 ) -> Terms {
     let resolved = resolve(asks, facts);
@@ -59,7 +78,7 @@ fn terms_of(
     let image = terms.effective(asks.spec, "", 0).flash_image;
     let refused = || {
         let mut rules = terms.rules();
-        rules.find_map(|(class, rules)| refuse(class, rules, (asks.spec, tag), image.as_deref()))
+        rules.find_map(|(class, rules)| refuse(class, rules, (asks.spec, begun), image.as_deref()))
     };
     let refusal = resolved.refusal.or_else(refused);
     let namespaces = terms
@@ -78,7 +97,7 @@ pub fn beginning(asks: &Asks<'_>, facts: &Facts<'_>) -> Terms {
     let begun = terms(asks, None, facts);
     let frozen = begun.classes.first();
     match frozen.and_then(|class| freeze(class, 1).ok()) {
-        Some(frozen) => terms_of(asks, (Some(&Arc::new(frozen)), false), facts),
+        Some(frozen) => terms_of(asks, (Some(&Arc::new(frozen)), Begun::default()), facts),
         None => begun,
     }
 }
@@ -87,7 +106,7 @@ pub fn beginning(asks: &Asks<'_>, facts: &Facts<'_>) -> Terms {
 fn refuse(
     class: &Class,
     rules: &Rules,
-    (spec, tag): (&FlashJobSpec, bool),
+    (spec, begun): (&FlashJobSpec, Begun),
     image: Option<&str>,
 ) -> Option<Refusal> {
     let name = class.name();
@@ -107,10 +126,19 @@ fn refuse(
         return refusal(Reason::FirmwareNotAllowed, message);
     }
     // Where the class says what it asks of the image, a digest that the registry tells is as good.
-    let told = class.spec.firmware_verification.is_some() && !tag;
+    let asked = class.spec.firmware_verification.as_ref();
+    let told = asked.is_some() && !begun.by_tag;
     if class.spec.require_firmware_digest == Some(true) && !told && !has_digest(firmware) {
         let message = format!(
             "FlashClass {name} asks for firmware by digest: write spec.firmware as NAME@sha256:DIGEST, not {firmware}"
+        );
+        return refusal(Reason::FirmwareNotAllowed, message);
+    }
+    let enforces = asked.is_some_and(|asked| asked.mode == Some(SignatureMode::Enforce));
+    if enforces && begun.unsigned {
+        let message = format!(
+            "FlashClass {name} asks for a signature of the firmware (spec.firmwareVerification.mode: Enforce), and the round began without \
+             one: nothing more of it starts; a new round is checked first: set spec.rerun"
         );
         return refusal(Reason::FirmwareNotAllowed, message);
     }
@@ -118,14 +146,7 @@ fn refuse(
 }
 
 fn has_digest(reference: &str) -> bool {
-    reference
-        .rsplit_once("@sha256:")
-        .is_some_and(|(_, digest)| {
-            digest.len() == 64
-                && digest
-                    .bytes()
-                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        })
+    digest_of(reference).is_some_and(is_sha256)
 }
 
 impl Terms {
@@ -155,6 +176,16 @@ impl Terms {
     pub fn registry(&self) -> Option<&RegistryAccess> {
         self.verifications()
             .find_map(|asked| asked.registry.as_ref())
+    }
+
+    /// Classes that ask whose signature an image has, with what they ask.
+    pub fn signatures(&self) -> impl Iterator<Item = (&str, &FirmwareVerification)> {
+        let classes = self.classes.iter();
+        classes.filter_map(|class| {
+            let asked = class.spec.firmware_verification.as_ref()?;
+            let mode = asked.mode.unwrap_or_default();
+            (mode != SignatureMode::Off).then_some((class.name(), asked))
+        })
     }
 
     fn verifications(&self) -> impl Iterator<Item = &FirmwareVerification> {

@@ -1,6 +1,9 @@
 //! The rules of a class, one table each.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -10,7 +13,7 @@ use super::{
 };
 use crate::flashjob::controller::classes::{observe::Observed, plan::plan};
 use crate::{
-    api::{FlashClassRef, FlashJobSpec, Reason},
+    api::{FlashClassRef, FlashJobSpec, Provenance, Reason},
     device::{Device, JobRef},
     flash_pod::guard::Policy,
     flashjob::fixtures::{classes, instance_with},
@@ -274,6 +277,12 @@ fn devices_outside_namespaces_and_filter_are_forbidden(
 }
 
 #[rstest]
+#[case::authorities(json!({"firmwareVerification": {"mode": "Warn"}}), "spec.firmwareVerification.authorities: mode Warn or Enforce needs authorities")]
+#[case::means(json!({"firmwareVerification": {"authorities": [{"name": "a"}]}}), "spec.firmwareVerification.authorities[0]: an authority has either key or keyless")]
+#[case::identity(
+    json!({"firmwareVerification": {"authorities": [{"name": "a", "keyless": {"trustedRootSecretName": "root", "identities": [{"issuer": "a", "subjectRegExp": "("}]}}]}}),
+    "spec.firmwareVerification.authorities[0].keyless.identities[0]: subjectRegExp \"(\": unclosed group"
+)]
 #[case::pattern(json!({"allowedFlashImages": ["a b"]}), "spec.allowedFlashImages[0]")]
 #[case::pointer(json!({"allowedValuePaths": ["resources"]}), "spec.allowedValuePaths[0]")]
 #[case::kind(json!({"workload": {"kinds": ["ConfigMap"]}}), "spec.workload.kinds[0]")]
@@ -369,6 +378,39 @@ fn frozen_defaults_are_read_back_only_if_they_are_what_the_status_says() {
     let error = thaw(&[altered], &one.stamp(), 1).unwrap_err();
     assert!(error.contains("FlashClass c"), "{error}");
     assert!(thaw(&stored[..1], &one.stamp(), 1).is_err(), "deleted");
+}
+
+#[rstest]
+#[case::without_a_digest(None, false)]
+#[case::with_a_digest_alone(Some(Provenance::default()), false)]
+#[case::with_a_signature(Some(Provenance { verified_at: Some(Time(Timestamp::UNIX_EPOCH)), ..Provenance::default() }), true)]
+fn a_class_that_enforces_signatures_lets_only_a_round_go_on_whose_firmware_is_signed(
+    #[case] firmware: Option<Provenance>,
+    #[case] may: bool,
+) {
+    let authority = json!({"name": "a", "key": {"secretName": "keys"}});
+    let of =
+        |mode: &str| json!({"firmwareVerification": {"mode": mode, "authorities": [authority]}});
+    let begun = Arc::new(frozen(&json!({}), 1).with_firmware(firmware));
+    let (spec, stamp, namespaces) = (spec(&json!({})), stamp("c"), namespaces());
+    let asks = Asks {
+        namespace: "lab",
+        spec: &spec,
+        stamped: Some(&stamp),
+    };
+    let refusal = |mode: &str| {
+        let classes = classes(&[class("c", &of(mode))]);
+        let facts = Facts {
+            classes: &classes,
+            namespaces: &namespaces,
+            own_namespace: "operator",
+        };
+        terms(&asks, Some(&begun), &facts).refusal
+    };
+    assert_eq!(refusal("Warn"), None);
+    let refusal = refusal("Enforce");
+    assert_eq!(refusal.is_none(), may, "{refusal:?}");
+    assert!(refusal.is_none_or(|refusal| refusal.message.ends_with("set spec.rerun")));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{Access, FirmwareImage, Registry, RegistryError};
+use super::{Access, FirmwareImage, Registry, RegistryError, signatures::Signature};
 
 /// How long an answer is good for other jobs: each round asks anew.
 const FRESH: Duration = Duration::from_secs(5);
@@ -60,6 +60,21 @@ impl Lookup {
         recent.retain(|_, (at, answer)| now.duration_since(*at) < good_for(answer));
         recent.insert(key, (now, answer.clone()));
         answer
+    }
+
+    /// The signatures of digests of an image, as [`Registry::signatures`] says.
+    ///
+    /// # Errors
+    /// As that.
+    pub async fn signatures(
+        &self,
+        image: &FirmwareImage,
+        digests: &[&str],
+        access: &Access,
+    ) -> Result<Vec<Vec<Signature>>, RegistryError> {
+        let _turn = self.turns.acquire().await;
+        let reference = &image.reference;
+        self.registry.signatures(reference, digests, access).await
     }
 
     fn recent(&self, key: &str) -> Option<Answer> {

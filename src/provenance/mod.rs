@@ -17,6 +17,8 @@ mod challenge;
 pub(crate) mod fixtures;
 #[cfg(test)]
 mod registry_tests;
+mod session;
+pub mod signatures;
 
 pub use self::{
     access::Access,
@@ -24,6 +26,6 @@ pub use self::{
     image::{FirmwareImage, Shortage},
     lookup::Lookup,
     platforms::Platforms,
-    reference::{ImageReference, digest_of, pin},
+    reference::{ImageReference, digest_of, is_sha256, pin},
     registry::{Registry, RegistryError},
 };

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::reference::is_sha256;
+
 /// Most manifests of one index that are read.
 const MAX_MANIFESTS: usize = 1_000;
 /// Operating system of the platforms of devices, as the flash pod asks for them.
@@ -85,9 +87,7 @@ impl Platforms {
     pub fn of(&self, device_type: &str) -> Option<(&str, &str)> {
         let kind = folded(device_type);
         let (kind, digest) = self.0.as_ref()?.get_key_value(&kind)?;
-        let digits = digest.strip_prefix("sha256:")?;
-        let is_digest = digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_digest.then_some((kind, digest))
+        is_sha256(digest).then_some((kind, digest))
     }
 
     /// The kinds of device in the index, each with the digest of its manifest, in their order.

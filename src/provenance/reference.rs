@@ -57,6 +57,16 @@ pub fn digest_of(reference: &str) -> Option<&str> {
     reference.split_once('@').map(|(_, digest)| digest)
 }
 
+/// Whether a text is a digest by SHA-256: what a registry says is asked for again only then.
+#[must_use]
+pub fn is_sha256(text: &str) -> bool {
+    let digits = text.strip_prefix("sha256:").unwrap_or_default();
+    digits.len() == 64
+        && digits
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// A reference with a digest instead of its tag, its name as it is written: rules about names mean it as before. One that has a digest
 /// stays as it is.
 #[must_use]

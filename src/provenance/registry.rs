@@ -1,38 +1,33 @@
-//! The one client that talks to registries, by the OCI distribution protocol: it reads manifests, and nothing else.
+//! The one client that talks to registries, by the OCI distribution protocol: it reads manifests and signatures, and nothing else.
 //!
-//! Whatever a registry answers costs a bounded time and a bounded memory. Redirects are not followed, and only token services of the
-//! registry itself are asked.
+//! Whatever a registry answers costs a bounded time and a bounded memory; `session` says where a question may go.
 
-use std::{error::Error, net::IpAddr, time::Duration};
+use std::time::Duration;
 
-use reqwest::{
-    Certificate, Client, ClientBuilder, Response, StatusCode, Url,
-    header::{ACCEPT, CONTENT_TYPE, HeaderMap, WWW_AUTHENTICATE},
-    redirect,
-};
-use serde::Deserialize;
+use reqwest::{Certificate, Client, ClientBuilder, redirect};
 use sha2::{Digest, Sha256, Sha512};
 
 use super::{
-    Access, Login,
-    challenge::{self, TokenRequest},
+    Access,
     image::FirmwareImage,
     platforms::Platforms,
     reference::ImageReference,
+    session::{Answer, Session, words},
+    signatures::{Signature, fetch},
 };
 
 /// Time for all requests that one image needs.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Time for all requests that the signatures of one image need.
+const SIGNATURES_PATIENCE: Duration = Duration::from_secs(60);
 /// Time until a registry accepts a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Most bytes of a manifest, as the distribution specification advises registries to accept.
-const MAX_MANIFEST: usize = 4 * 1024 * 1024;
-/// Most bytes of an answer with a token.
-const MAX_TOKEN: usize = 64 * 1024;
+pub(super) const MAX_MANIFEST: usize = 4 * 1024 * 1024;
 /// Stands for a registry where all are meant.
 const ANY: &str = "(any)";
 /// Kinds of manifests, of OCI and of Docker.
-const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, \
+pub(super) const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, \
      application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
 
 /// Why it is not known what a registry serves.
@@ -70,18 +65,6 @@ pub enum RegistryError {
 #[derive(Clone, Debug)]
 pub struct Registry {
     http: Client,
-}
-
-/// What shows a registry that whoever asks may pull.
-enum Proof {
-    Token(String),
-    Login(Login),
-}
-
-#[derive(Deserialize)]
-struct Token {
-    token: Option<String>,
-    access_token: Option<String>,
 }
 
 impl Registry {
@@ -143,114 +126,69 @@ impl Registry {
         access: &Access,
     ) -> Result<FirmwareImage, RegistryError> {
         let client = access.client.as_ref().unwrap_or(self);
-        let Ok(answer) = tokio::time::timeout(PATIENCE, client.read(reference, access)).await
-        else {
-            let cause = format!("no whole answer within {} s", PATIENCE.as_secs());
-            return Err(unreachable(reference, cause));
-        };
-        answer
-    }
-
-    async fn read(
-        &self,
-        reference: &ImageReference,
-        access: &Access,
-    ) -> Result<FirmwareImage, RegistryError> {
-        let base = base(reference, access).map_err(|cause| unreachable(reference, cause))?;
-        let login = access.credentials.login(reference);
-        let response = self.ask(reference, &base, None).await?;
-        let response = if response.status() == StatusCode::UNAUTHORIZED {
-            let proof = self
-                .proof(reference, &base, response.headers(), login)
-                .await?;
-            self.ask(reference, &base, Some(&proof)).await?
-        } else {
-            response
-        };
-        let status = response.status();
-        if status == StatusCode::NOT_FOUND {
-            return Err(RegistryError::Missing {
-                host: reference.host.clone(),
-                reference: reference.to_string(),
-            });
-        }
-        if status != StatusCode::OK {
-            return Err(unreachable(reference, refusal(status)));
-        }
-        let kind = response.headers().get(CONTENT_TYPE);
-        let kind = kind.and_then(|kind| kind.to_str().ok()).map(str::to_owned);
-        let unusable = |cause| unusable(reference, cause);
-        let bytes = body(response, MAX_MANIFEST).await.map_err(unusable)?;
-        let digest = digest(&bytes, reference.digest.as_deref()).map_err(unusable)?;
-        let platforms = Platforms::parse(&bytes, kind.as_deref());
-        let platforms = platforms.map_err(|error| unusable(error.to_string()))?;
-        Ok(FirmwareImage {
-            reference: reference.clone(),
-            digest,
-            platforms,
+        in_time(reference, PATIENCE, async {
+            let mut session = Session::begin(&client.http, reference, access)?;
+            read(&mut session).await
         })
+        .await
     }
 
-    async fn ask(
+    /// The signatures of an image, or of one of its platforms, by its digest.
+    ///
+    /// # Errors
+    /// When the registry cannot be asked. What is there and is not a signature is left out.
+    pub async fn signatures(
         &self,
         reference: &ImageReference,
-        base: &Url,
-        proof: Option<&Proof>,
-    ) -> Result<Response, RegistryError> {
-        let path = format!(
-            "/v2/{}/manifests/{}",
-            reference.repository,
-            reference.asked()
-        );
-        let url = base.join(&path);
-        let url = url.map_err(|error| unreachable(reference, error.to_string()))?;
-        let request = self.http.get(url).header(ACCEPT, MANIFESTS);
-        let request = match proof {
-            Some(Proof::Token(token)) => request.bearer_auth(token),
-            Some(Proof::Login(Login { user, password })) => {
-                request.basic_auth(user, Some(password))
+        digests: &[&str],
+        access: &Access,
+    ) -> Result<Vec<Vec<Signature>>, RegistryError> {
+        let client = access.client.as_ref().unwrap_or(self);
+        in_time(reference, SIGNATURES_PATIENCE, async {
+            let mut session = Session::begin(&client.http, reference, access)?;
+            let mut found = Vec::new();
+            for digest in digests {
+                found.push(fetch::signatures(&mut session, digest).await?);
             }
-            None => request,
-        };
-        let answer = request.send().await;
-        answer.map_err(|error| unreachable(reference, words(&error)))
+            Ok(found)
+        })
+        .await
     }
+}
 
-    /// What the registry asks for: the login itself, or a token of the service that it names.
-    async fn proof(
-        &self,
-        reference: &ImageReference,
-        base: &Url,
-        headers: &HeaderMap,
-        login: Option<&Login>,
-    ) -> Result<Proof, RegistryError> {
-        let fail = |cause: String| unreachable(reference, cause);
-        let asked = headers.get(WWW_AUTHENTICATE);
-        let asked = asked
-            .and_then(|header| header.to_str().ok())
-            .unwrap_or_default();
-        let request = TokenRequest::parse(asked, base, &reference.repository).map_err(fail)?;
-        let Some(request) = request else {
-            let login = login.filter(|_| challenge::takes_logins(asked)).cloned();
-            let refused = || fail(refusal(StatusCode::UNAUTHORIZED));
-            return login.map(Proof::Login).ok_or_else(refused);
-        };
-        let ask = self.http.get(request.url);
-        let ask = match login {
-            Some(Login { user, password }) => ask.basic_auth(user, Some(password)),
-            None => ask,
-        };
-        let response = ask.send().await;
-        let response = response.map_err(|error| fail(words(&error)))?;
-        if response.status() != StatusCode::OK {
-            return Err(fail(refusal(response.status())));
-        }
-        let bytes = body(response, MAX_TOKEN).await.map_err(fail)?;
-        let token: Option<Token> = serde_json::from_slice(&bytes).ok();
-        let token = token.and_then(|token| token.token.or(token.access_token));
-        let token = token.ok_or_else(|| fail("its token service answered without a token".into()));
-        token.map(Proof::Token)
-    }
+/// What is asked within a bounded time.
+async fn in_time<T>(
+    reference: &ImageReference,
+    patience: Duration,
+    asked: impl Future<Output = Result<T, RegistryError>>,
+) -> Result<T, RegistryError> {
+    let Ok(answer) = tokio::time::timeout(patience, asked).await else {
+        let cause = format!("no whole answer within {} s", patience.as_secs());
+        return Err(unreachable(reference, cause));
+    };
+    answer
+}
+
+/// What the session's reference means.
+async fn read(session: &mut Session<'_>) -> Result<FirmwareImage, RegistryError> {
+    let reference = session.reference;
+    let path = Session::manifest(reference.asked());
+    let answer = session.get(&path, MANIFESTS, MAX_MANIFEST).await?;
+    let Some(Answer { bytes, media_type }) = answer else {
+        return Err(RegistryError::Missing {
+            host: reference.host.clone(),
+            reference: reference.to_string(),
+        });
+    };
+    let unusable = |cause| unusable(reference, cause);
+    let digest = digest(&bytes, reference.digest.as_deref()).map_err(unusable)?;
+    let platforms = Platforms::parse(&bytes, media_type.as_deref());
+    let platforms = platforms.map_err(|error| unusable(error.to_string()))?;
+    Ok(FirmwareImage {
+        reference: reference.clone(),
+        digest,
+        platforms,
+    })
 }
 
 fn builder() -> ClientBuilder {
@@ -267,48 +205,8 @@ fn no_client(error: &reqwest::Error) -> RegistryError {
     }
 }
 
-/// Where a registry answers: by TLS, unless it is on this machine's loopback, or a class says that it has none.
-fn base(reference: &ImageReference, access: &Access) -> Result<Url, String> {
-    let host = match reference.host.as_str() {
-        "docker.io" => "registry-1.docker.io",
-        host => host,
-    };
-    let secure = Url::parse(&format!("https://{host}/")).map_err(|error| error.to_string())?;
-    let name = secure.host_str().unwrap_or_default();
-    let address = name.trim_matches(['[', ']']).parse::<IpAddr>();
-    let loopback = name == "localhost" || address.is_ok_and(|address| address.is_loopback());
-    if loopback || access.plain_http {
-        return Url::parse(&format!("http://{host}/")).map_err(|error| error.to_string());
-    }
-    Ok(secure)
-}
-
-fn refusal(status: StatusCode) -> String {
-    let more = match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            ": it does not show this image to everybody"
-        }
-        StatusCode::TOO_MANY_REQUESTS => ": it has had too many requests",
-        status if status.is_redirection() => ": it sends elsewhere, which is not followed",
-        _ => "",
-    };
-    format!("it answered {status}{more}")
-}
-
-/// Reads an answer, and no more than so many bytes of it.
-async fn body(mut response: Response, most: usize) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| words(&error))? {
-        if bytes.len() + chunk.len() > most {
-            return Err(format!("its answer is longer than {most} bytes"));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
-}
-
-/// The digest of a manifest, which must be the one that was asked for, if any.
-fn digest(bytes: &[u8], asked: Option<&str>) -> Result<String, String> {
+/// The digest of bytes, which must be the one that was asked for, if any.
+pub(super) fn digest(bytes: &[u8], asked: Option<&str>) -> Result<String, String> {
     let found = match asked {
         Some(asked) if asked.starts_with("sha512:") => {
             format!("sha512:{}", hex::encode(Sha512::digest(bytes)))
@@ -321,36 +219,17 @@ fn digest(bytes: &[u8], asked: Option<&str>) -> Result<String, String> {
     }
 }
 
-fn unreachable(reference: &ImageReference, cause: String) -> RegistryError {
+pub(super) fn unreachable(reference: &ImageReference, cause: String) -> RegistryError {
     RegistryError::Unreachable {
         host: reference.host.clone(),
         cause,
     }
 }
 
-fn unusable(reference: &ImageReference, cause: String) -> RegistryError {
+pub(super) fn unusable(reference: &ImageReference, cause: String) -> RegistryError {
     RegistryError::Unusable {
         host: reference.host.clone(),
         reference: reference.to_string(),
         cause,
     }
-}
-
-/// An error with its causes, without the address: that is named already, and may hold what a token service was asked.
-fn words(error: &reqwest::Error) -> String {
-    let mut text = if error.is_timeout() {
-        "no answer in time".to_owned()
-    } else if error.is_connect() {
-        "no connection".to_owned()
-    } else {
-        "the request failed".to_owned()
-    };
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        if inner.source().is_none() {
-            text = format!("{text}: {inner}");
-        }
-        cause = inner.source();
-    }
-    text
 }

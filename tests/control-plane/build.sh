@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the control plane's programs from Go modules into a cache outside the checkout and prints their directory.
 # The cache is keyed by every go.mod and go.sum, so a second run costs nothing.
-#   usage: build.sh [TOOL…]     (default: all of helm etcd kwok kubernetes helm3 helm-unittest; `node`, what a real node runs, is extra)
+#   usage: build.sh [TOOL…]     (default: all but `node`, what a real node runs)
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${FLASHJOB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/flashjob}
@@ -22,7 +22,7 @@ build() {
 }
 
 tools=("$@")
-[ ${#tools[@]} -gt 0 ] || tools=(helm etcd kwok kubernetes helm3 helm-unittest)
+[ ${#tools[@]} -gt 0 ] || tools=(helm etcd kwok kubernetes helm3 helm-unittest registry cosign2 cosign3)
 for tool in "${tools[@]}"; do
   case $tool in
     helm) build helm helm helm.sh/helm/v4/cmd/helm "-X helm.sh/helm/v4/internal/version.version=$(version_of helm helm.sh/helm/v4)" ;;
@@ -30,6 +30,9 @@ for tool in "${tools[@]}"; do
     etcd) build etcd etcd go.etcd.io/etcd/server/v3 ;;
     kwok) build kwok kwok sigs.k8s.io/kwok/cmd/kwok ;;
     helm-unittest) build helm-unittest helm-unittest github.com/helm-unittest/helm-unittest/cmd/helm-unittest ;;
+    registry) build registry registry github.com/distribution/distribution/v3/cmd/registry ;;
+    cosign2) build cosign2 cosign2 github.com/sigstore/cosign/v2/cmd/cosign ;;
+    cosign3) build cosign3 cosign3 github.com/sigstore/cosign/v3/cmd/cosign ;;
     kubernetes | node)
       v=$(version_of kubernetes k8s.io/kubernetes)
       minor=${v#v1.}
@@ -43,7 +46,7 @@ for tool in "${tools[@]}"; do
         build ../node pause ./pause
         build ../node oci-image ./oci-image
       fi ;;
-    *) echo "unknown tool $tool: expected helm, helm3, etcd, kwok, kubernetes, node or helm-unittest" >&2; exit 2 ;;
+    *) echo "unknown tool $tool: expected helm, helm3, etcd, kwok, kubernetes, node, helm-unittest, registry, cosign2 or cosign3" >&2; exit 2 ;;
   esac
 done
 echo "$bin"

@@ -254,7 +254,7 @@ async fn the_login_of_a_class_opens_its_registry_and_shows_up_nowhere() {
     one("without", "not-there", 0);
     let seen = space.waits_for("without", "FirmwareUnreachable").await;
     let secret = format!(
-        "Secret {}/not-there, which a FlashClass names for the registry, does not exist",
+        "Secret {}/not-there, which a FlashClass names, does not exist",
         space.name
     );
     let message = resolved(&seen).2;

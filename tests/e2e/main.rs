@@ -43,5 +43,6 @@ mod rollout_schedule;
 mod rollout_selection;
 mod rollout_steps;
 mod rollout_verification;
+mod signatures;
 mod simulation;
 mod verdicts;

@@ -13,6 +13,13 @@ pub fn walk(path: &str, schema: &Value, found: &mut Vec<(String, Value)>) {
     }
 }
 
+/// Fields of which an object has exactly one.
+const ONE_OF: [[&str; 2]; 3] = [
+    ["key", "keyless"],
+    ["issuer", "issuerRegExp"],
+    ["subject", "subjectRegExp"],
+];
+
 /// What a spec needs beside the field that is looked at.
 fn required(name: &str) -> Value {
     match name {
@@ -22,6 +29,7 @@ fn required(name: &str) -> Value {
         "durationSeconds" => json!(3600),
         "step" => json!("1.1"),
         "decision" => json!("Deny"),
+        "identities" => json!([{"issuer": "f", "subject": "f"}]),
         _ => json!("f"),
     }
 }
@@ -50,6 +58,20 @@ fn with_null(schema: &Value, path: &[&str]) -> Value {
         .collect();
     if name == "selector" && !inner.is_null() {
         document.insert("from".to_owned(), json!("Selector"));
+    }
+    for pair in ONE_OF {
+        let given = pair.contains(&name) && !inner.is_null();
+        let other = pair.into_iter().find(|field| *field != name);
+        if let Some(other) = other.filter(|_| schema["properties"][pair[1]].is_object() && !given) {
+            let value = match other {
+                "key" => json!({"secretName": "f"}),
+                "keyless" => {
+                    json!({"trustedRootSecretName": "f", "identities": required("identities")})
+                }
+                _ => json!("f"),
+            };
+            document.insert(other.to_owned(), value);
+        }
     }
     let value = if list { json!([inner]) } else { inner };
     document.insert(name.to_owned(), value);

@@ -2,20 +2,21 @@
 //!
 //! Called by `reconcile` before a round is opened, and by `open_round`.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{context::Context, lookup::get_secret};
+use super::{context::Context, lookup::get_secret, signatures};
 use crate::{
-    api::{FlashJobSpec, Provenance, Reason, RegistryAccess, SelectedDevice},
+    api::{FlashJobSpec, Provenance, Reason, RegistryAccess, SelectedDevice, SignatureMode},
     cluster::clock::now,
+    flashclass::Terms,
     flashjob::{
-        observe::firmware::{FirmwareLookup, Question},
+        observe::firmware::{FirmwareLookup, Question, Resolved, SignatureCheck},
         plan::firmware::{self, Step},
         spec::job::Job,
     },
-    provenance::{Access, FirmwareImage, RegistryError, digest_of},
+    provenance::{Access, RegistryError, digest_of},
     seam,
 };
 
@@ -32,7 +33,7 @@ pub(crate) enum Firmware {
     /// The same, because the registry did not say what it means.
     Unresolved(String),
     /// This image.
-    Image(Box<FirmwareImage>),
+    Image(Box<Resolved>, Box<Question>),
 }
 
 /// Whether the round may begin.
@@ -52,7 +53,7 @@ pub(crate) fn readiness(ctx: &Arc<Context>, job: &Arc<Job>) -> Readiness {
         return Readiness::Ready(Firmware::AsWritten);
     };
     let question = question(ctx, job, spec);
-    if ctx.registry.is_none() && !question.requires_digest {
+    if ctx.registry.is_none() && !question.is_strict() {
         return Readiness::Ready(Firmware::AsWritten);
     }
     let step = {
@@ -67,7 +68,7 @@ pub(crate) fn readiness(ctx: &Arc<Context>, job: &Arc<Job>) -> Readiness {
         }
         Step::Wait(since) => Readiness::Waiting(since),
         Step::Refuse(until) => Readiness::Refused(until),
-        Step::Pin(image) => Readiness::Ready(Firmware::Image(image)),
+        Step::Pin(resolved) => Readiness::Ready(Firmware::Image(resolved, Box::new(question))),
         Step::TakeTag(why) => Readiness::Ready(Firmware::Unresolved(why)),
     }
 }
@@ -79,8 +80,20 @@ fn question(ctx: &Context, job: &Job, spec: &FlashJobSpec) -> Question {
         firmware: spec.firmware.clone(),
         requires_digest: terms.requires_digest() && digest_of(&spec.firmware).is_none(),
         requires_platform: terms.requires_platform(),
+        checks: checks(&terms),
         access: terms.registry().cloned().unwrap_or_default(),
     }
+}
+
+fn checks(terms: &Terms) -> Vec<SignatureCheck> {
+    let asked = terms.signatures();
+    asked
+        .map(|(class, asked)| SignatureCheck {
+            class: class.to_owned(),
+            enforced: asked.mode == Some(SignatureMode::Enforce),
+            authorities: asked.authorities.clone(),
+        })
+        .collect()
 }
 
 fn ask(ctx: &Arc<Context>, job: &Arc<Job>, question: Question, since: Timestamp) {
@@ -115,7 +128,7 @@ fn ask(ctx: &Arc<Context>, job: &Arc<Job>, question: Question, since: Timestamp)
     });
 }
 
-async fn answer(ctx: &Context, question: &Question) -> Result<FirmwareImage, RegistryError> {
+async fn answer(ctx: &Context, question: &Question) -> Result<Resolved, RegistryError> {
     let firmware = &question.firmware;
     let unreachable = |cause: String| RegistryError::Unreachable {
         host: firmware.clone(),
@@ -127,7 +140,9 @@ async fn answer(ctx: &Context, question: &Question) -> Result<FirmwareImage, Reg
     };
     let access = access(ctx, &question.access).await.map_err(unreachable)?;
     let name = format!("{:?}", question.access);
-    registry.image(firmware, (&name, &access)).await
+    let image = registry.image(firmware, (&name, &access)).await?;
+    let signed = signatures::signed(ctx, question, (registry, &access), &image).await?;
+    Ok(Resolved { image, signed })
 }
 
 /// What the Secrets hold that a class names.
@@ -151,15 +166,30 @@ async fn access(ctx: &Context, asked: &RegistryAccess) -> Result<Access, String>
 }
 
 /// The bytes under a key of a Secret of the operator's namespace, and the Secret in words.
-async fn secret_data(ctx: &Context, name: &str, key: &str) -> Result<(Vec<u8>, String), String> {
+pub(super) async fn secret_data(
+    ctx: &Context,
+    name: &str,
+    key: &str,
+) -> Result<(Vec<u8>, String), String> {
+    let (mut data, what) = secret(ctx, name).await?;
+    let bytes = data.remove(key);
+    let bytes = bytes.ok_or_else(|| format!("{what}: it has no data[{key:?}]"))?;
+    Ok((bytes, what))
+}
+
+/// What a Secret of the operator's namespace holds, and the Secret in words.
+pub(super) async fn secret(
+    ctx: &Context,
+    name: &str,
+) -> Result<(BTreeMap<String, Vec<u8>>, String), String> {
     let namespace = ctx.cache().own_namespace.clone();
-    let what = format!("Secret {namespace}/{name}, which a FlashClass names for the registry");
+    let what = format!("Secret {namespace}/{name}, which a FlashClass names");
     let secret = get_secret(ctx, &namespace, name).await;
     let secret = secret.map_err(|error| format!("{what}: {error}"))?;
     let secret = secret.ok_or_else(|| format!("{what}, does not exist"))?;
-    let data = secret.data.unwrap_or_default().remove(key);
-    let bytes = data.ok_or_else(|| format!("{what}: it has no data[{key:?}]"))?;
-    Ok((bytes.0, what))
+    let data = secret.data.unwrap_or_default();
+    let data = data.into_iter().map(|(key, bytes)| (key, bytes.0));
+    Ok((data.collect(), what))
 }
 
 /// A class asks for platforms that the image does not have: the round does not begin.
@@ -176,10 +206,10 @@ pub(crate) fn freeze(
     let Ok(spec) = &job.spec else {
         return Ok(None);
     };
-    let Firmware::Image(image) = found else {
-        return Ok(firmware::named_by_digest(&spec.firmware));
+    let Firmware::Image(resolved, question) = found else {
+        return Ok(unresolved(ctx, job, &spec.firmware, found));
     };
-    let short = firmware::shortage(image, devices);
+    let short = firmware::shortage(&resolved.image, devices);
     if let Some(short) = &short
         && ctx.cache().terms(job).requires_platform()
     {
@@ -199,7 +229,29 @@ pub(crate) fn freeze(
     }
     // The answer may be older than the round.
     let at = answered(ctx, job).unwrap_or_else(now);
-    Ok(Some(firmware::frozen(&spec.firmware, image, devices, at)))
+    let frozen = firmware::frozen(&spec.firmware, (resolved, question), devices, at);
+    if let Some(unverified) = &frozen.unverified {
+        let reason = unverified.reason().as_str();
+        ctx.event(job, None, (true, reason), unverified.message.clone());
+    }
+    Ok(Some(frozen))
+}
+
+/// What is known of firmware whose registry did not answer: the digest that the job names, if it does.
+fn unresolved(ctx: &Context, job: &Job, named: &str, found: &Firmware) -> Option<Provenance> {
+    let mut known = firmware::named_by_digest(named)?;
+    if let Firmware::Unresolved(why) = found
+        && warns(ctx, job)
+    {
+        known.unverified = Some(firmware::not_checked(why));
+    }
+    Some(known)
+}
+
+/// Whether a class asks whose signature the firmware has.
+pub(crate) fn warns(ctx: &Context, job: &Job) -> bool {
+    let terms = ctx.cache().terms(job);
+    terms.signatures().next().is_some()
 }
 
 fn answered(ctx: &Context, job: &Job) -> Option<Timestamp> {

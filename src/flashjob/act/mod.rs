@@ -23,6 +23,7 @@ mod reject;
 pub mod repair;
 mod reserve;
 mod seal;
+mod signatures;
 mod uninstall;
 pub(crate) mod workshop;
 

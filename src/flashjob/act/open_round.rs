@@ -20,6 +20,7 @@ use crate::{
             selection::Selection,
         },
         plan::{
+            firmware::not_checked,
             rerun,
             select_devices::{self, Choice, Selecting, TooMany},
         },
@@ -254,6 +255,9 @@ pub(crate) async fn open_round(
     let pinned = frozen.stored.firmware.clone();
     if let (Firmware::Unresolved(why), None) = (&firmware, &pinned) {
         status::say_unresolved(&mut status, job, why, now());
+        if firmware::warns(ctx, job) {
+            status::say_unverified(&mut status, job, &not_checked(why), now());
+        }
     }
     let comes_to = match &pinned {
         Some(_) => "its digest is known, but not for which types of device it is",

@@ -117,6 +117,9 @@ fn of_reason(reason: Reason, about: &About<'_>) -> Option<Advice> {
         | Reason::FirmwareMissing
         | Reason::FirmwareUnusable
         | Reason::PlatformMissing
+        | Reason::SignatureMissing
+        | Reason::SignatureInvalid
+        | Reason::IdentityMismatch
         | Reason::DeviceMismatch => advice("to change the job", about.edit()),
         Reason::SelectionLost => advice(
             "to select anew, apply the job again after",

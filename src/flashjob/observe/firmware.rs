@@ -4,8 +4,8 @@
 use jiff::Timestamp;
 
 use crate::{
-    api::{Refusal, RegistryAccess},
-    provenance::{FirmwareImage, RegistryError},
+    api::{Refusal, RegistryAccess, SignatureAuthority},
+    provenance::{FirmwareImage, RegistryError, signatures::Signed},
 };
 
 /// What an answer depends on: where any of it changes, the registry is asked anew.
@@ -19,8 +19,44 @@ pub struct Question {
     pub requires_digest: bool,
     /// A class asks for a platform for each device.
     pub requires_platform: bool,
+    /// Whose signatures the classes ask for.
+    pub checks: Vec<SignatureCheck>,
     /// How a class says that the registry is reached.
     pub access: RegistryAccess,
+}
+
+impl Question {
+    /// Whether a round does not begin where its registry does not answer.
+    #[must_use]
+    pub fn is_strict(&self) -> bool {
+        self.requires_digest || self.requires_platform || self.enforces()
+    }
+
+    /// Whether a class lets no round begin without a signature.
+    #[must_use]
+    pub fn enforces(&self) -> bool {
+        self.checks.iter().any(|check| check.enforced)
+    }
+}
+
+/// Whose signature one class asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignatureCheck {
+    /// Name of the class.
+    pub class: String,
+    /// A round does not begin without one; else that is only said.
+    pub enforced: bool,
+    /// Who may sign.
+    pub authorities: Vec<SignatureAuthority>,
+}
+
+/// What a registry answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolved {
+    /// The image.
+    pub image: FirmwareImage,
+    /// What came of each check of signatures, in their order.
+    pub signed: Vec<Signed>,
 }
 
 /// A question with its answer.
@@ -31,7 +67,7 @@ pub struct FirmwareLookup {
     /// When it was asked.
     pub since: Timestamp,
     /// When it was answered, and what; none while the registry is being asked.
-    pub answer: Option<(Timestamp, Result<FirmwareImage, RegistryError>)>,
+    pub answer: Option<(Timestamp, Result<Resolved, RegistryError>)>,
     /// Why the round does not begin, and until when that stands. It stays while the registry is asked again.
     pub refusal: Option<(Refusal, Timestamp)>,
     /// Answers so far.

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use crate::{
-    api::{ConditionType, FlashJobStatus, Provenance, Reason, Refusal, conditions},
+    api::{ConditionType, FlashJobStatus, Provenance, Reason, Refusal, Unverified, conditions},
     flashjob::{observe::Observed, spec::job::Job},
 };
 
@@ -14,6 +14,7 @@ pub const GOES_ON: &str =
     "the round goes on with the tag: what it means is decided anew for each device";
 
 const KIND: ConditionType = ConditionType::FirmwareResolved;
+const SIGNED: ConditionType = ConditionType::FirmwareVerified;
 
 /// Says which image the round flashes; nothing where no registry was asked.
 pub(crate) fn say_firmware(
@@ -25,32 +26,65 @@ pub(crate) fn say_firmware(
     status.provenance = pinned.cloned();
     if let Some(pinned) = pinned {
         let message = format!("every device gets {}", pinned.reference);
-        set(status, job, (true, Reason::DigestPinned), message, now);
+        let reason = Reason::DigestPinned;
+        set(status, job, KIND, (true, reason), message, now);
     } else {
-        let kind = KIND.as_str();
-        status
-            .conditions
-            .retain(|condition| condition.type_ != kind);
+        take_away(status, KIND);
     }
+    say_signed(status, job, pinned, now);
+}
+
+/// Says who signed the image, or that nobody did whom a class trusts; nothing where no class asks.
+fn say_signed(status: &mut FlashJobStatus, job: &Job, pinned: Option<&Provenance>, now: Timestamp) {
+    let unverified = pinned.and_then(|pinned| pinned.unverified.as_ref());
+    let authority = pinned.and_then(|pinned| pinned.authority.as_ref());
+    if let Some(unverified) = unverified {
+        say_unverified(status, job, unverified, now);
+    } else if let Some(authority) = authority {
+        let identity = pinned.and_then(|pinned| pinned.identity.as_deref());
+        let message = format!("{authority} signed it: {}", identity.unwrap_or("unnamed"));
+        let reason = Reason::SignatureVerified;
+        set(status, job, SIGNED, (true, reason), message, now);
+    } else {
+        take_away(status, SIGNED);
+    }
+}
+
+/// Says why the image counts as signed by nobody.
+pub(crate) fn say_unverified(
+    status: &mut FlashJobStatus,
+    job: &Job,
+    unverified: &Unverified,
+    now: Timestamp,
+) {
+    let reason = (false, unverified.reason());
+    set(status, job, SIGNED, reason, unverified.message.clone(), now);
+}
+
+fn take_away(status: &mut FlashJobStatus, kind: ConditionType) {
+    let kind = kind.as_str();
+    let conditions = &mut status.conditions;
+    conditions.retain(|condition| condition.type_ != kind);
 }
 
 /// Says why it is not known which image the round flashes.
 pub(crate) fn say_unresolved(status: &mut FlashJobStatus, job: &Job, why: &str, now: Timestamp) {
     let message = format!("{why}; {GOES_ON}");
-    set(
-        status,
-        job,
-        (false, Reason::FirmwareUnreachable),
-        message,
-        now,
-    );
+    let reason = Reason::FirmwareUnreachable;
+    set(status, job, KIND, (false, reason), message, now);
 }
 
 /// What holds of the firmware of the stored round, whatever somebody wrote into its status, or why the next one does not begin.
 pub(super) fn follow(status: &mut FlashJobStatus, observed: &Observed<'_>, now: Timestamp) {
     let job = observed.job;
     if let Some(Refusal { reason, message }) = refusal(observed) {
-        set(status, job, (false, reason), message, now);
+        let kind = match reason {
+            Reason::SignatureMissing | Reason::SignatureInvalid | Reason::IdentityMismatch => {
+                SIGNED
+            }
+            _ => KIND,
+        };
+        set(status, job, kind, (false, reason), message, now);
         return;
     }
     let pinned = observed.terms.firmware();
@@ -72,13 +106,14 @@ pub(super) fn refusal(observed: &Observed<'_>) -> Option<Refusal> {
 fn set(
     status: &mut FlashJobStatus,
     job: &Job,
+    kind: ConditionType,
     (holds, reason): (bool, Reason),
     message: String,
     now: Timestamp,
 ) {
     conditions::set(
         &mut status.conditions,
-        KIND,
+        kind,
         holds,
         reason,
         message,

@@ -22,7 +22,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::Serialize;
 
 use self::devices::{Ended, devices, named};
-pub(crate) use self::firmware::{GOES_ON, say_firmware, say_unresolved};
+pub(crate) use self::firmware::{GOES_ON, say_firmware, say_unresolved, say_unverified};
 use super::plan::Plan;
 use crate::api::{
     DevicePhase, DeviceStatus, Effective, FlashClassRef, FlashJobStatus, PreviousRound, Reason,

@@ -134,6 +134,9 @@ fn troubled(refusal: Refusal, tally: &Tally) -> JobVerdict {
             | Reason::FirmwareMissing
             | Reason::FirmwareUnusable
             | Reason::PlatformMissing
+            | Reason::SignatureMissing
+            | Reason::SignatureInvalid
+            | Reason::IdentityMismatch
     );
     // A registry that is away comes back by itself.
     let away = reason == Reason::FirmwareUnreachable;

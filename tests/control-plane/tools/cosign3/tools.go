@@ -1,0 +1,8 @@
+//go:build tools
+
+// Package tools pins what the control plane of the tests is built from.
+package tools
+
+import (
+	_ "github.com/sigstore/cosign/v3/cmd/cosign"
+)

@@ -1,0 +1,241 @@
+//! Who signed what a round flashes: a real registry, signatures by real cosign, both formats.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use testbed::{
+    Cosign, Fleet, ImageRegistry, Space, healthy,
+    job::{Seen, job},
+};
+
+/// Operators of these tests ask registries.
+const PIN: &str = "--firmware-digest=pin";
+const KINDS: [&str; 3] = ["esp32", "esp32s2", "esp32s3"];
+
+/// A class that trusts the keys of a Secret, with what they have to write into a signature.
+fn rules(mode: &str, annotations: &Value) -> Value {
+    let authority =
+        json!({"name": "release", "key": {"secretName": "keys"}, "annotations": annotations});
+    json!({"firmwareVerification": {"mode": mode, "authorities": [authority]}})
+}
+
+/// Stores public keys as the Secret that the class names.
+fn trust(space: &Space, keys: &[(&str, &str)]) {
+    let data: BTreeMap<_, _> = keys
+        .iter()
+        .map(|(name, pem)| (*name, STANDARD.encode(pem)))
+        .collect();
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}, "data": data,
+    });
+    space.apply(&secret.to_string());
+}
+
+/// A job of this firmware for all devices of a fleet under a class with these rules.
+fn begin(space: &Space, name: &str, firmware: &str, fleet: &Fleet, rules: &Value) {
+    let class = format!("{}-{name}", space.name);
+    space.put_class(&class, rules);
+    let spec = json!({"firmware": firmware, "flashClassName": class, "parallelism": 1});
+    space.apply(&job(name, &fleet.uuids(), &spec).to_string());
+}
+
+/// The condition FirmwareVerified of a job: status, reason, message.
+fn verified(seen: &Seen) -> (String, String, String) {
+    let conditions = seen.0["status"]["conditions"].as_array().unwrap();
+    let mut named = conditions
+        .iter()
+        .filter(|one| one["type"] == "FirmwareVerified");
+    let condition = named.next().cloned().unwrap_or_default();
+    let text = |field: &str| condition[field].as_str().unwrap_or_default().to_owned();
+    (text("status"), text("reason"), text("message"))
+}
+
+#[rstest]
+#[case::of_cosign_2("two", Cosign::Two)]
+#[case::of_cosign_3("three", Cosign::Three)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_class_that_enforces_signatures_begins_a_round_with_a_signed_image_alone(
+    #[case] name: &str,
+    #[case] cosign: Cosign,
+) {
+    let space = Space::new(&format!("signatures-{name}")).await;
+    let fleet = space.fleet(healthy(2, 0.2)).await;
+    let registry = ImageRegistry::start(space.control_plane);
+    let image = registry.push("fleet/esp32", "1", 1, &KINDS);
+    let (old, new, other) = (
+        registry.key("old"),
+        registry.key("new"),
+        registry.key("other"),
+    );
+    trust(&space, &[("old.pub", &old.1), ("new.pub", &new.1)]);
+    let _operator = space.operator(&[PIN]);
+    let reference = registry.reference("fleet/esp32", "1");
+    let rules = rules("Enforce", &json!({"author": "Example"}));
+
+    begin(&space, "flash", &reference, &fleet, &rules);
+    let seen = space.waits_for("flash", "SignatureMissing").await;
+    assert!(seen.is("Stalled"), "{seen:?}");
+    let (status, _, message) = verified(&seen);
+    assert_eq!(status, "False");
+    let words = format!(
+        "{reference}: it has no signature; nothing starts: spec.firmwareVerification of FlashClass {}-flash; sign {}, or correct spec.firmware",
+        space.name, image.digest
+    );
+    assert_eq!(message, words);
+
+    let about = ("fleet/esp32", image.digest.as_str());
+    registry.sign(cosign, about, &other.0, &["author=Example"]);
+    space.patch_spec("flash", &json!({"version": "0.3.0"}));
+    let seen = space.waits_for("flash", "SignatureInvalid").await;
+    let message = verified(&seen).2;
+    assert!(
+        message.contains("it was not made with new.pub (sha256 "),
+        "{message}"
+    );
+
+    registry.sign(cosign, about, &new.0, &["author=Somebody"]);
+    space.patch_spec("flash", &json!({"version": "0.4.0"}));
+    let seen = space.waits_for("flash", "IdentityMismatch").await;
+    let message = verified(&seen).2;
+    assert!(
+        message.contains("without the annotation author=Example"),
+        "{message}"
+    );
+    assert_eq!(space.births(), 0);
+
+    registry.sign(cosign, about, &new.0, &["author=Example"]);
+    space.patch_spec("flash", &json!({"version": "0.5.0"}));
+    let done = space.finished("flash", 60).await;
+    assert!(done.is("Complete"), "{done:?}");
+    let provenance = &done.0["status"]["provenance"];
+    assert_eq!(provenance["digest"], image.digest);
+    assert_eq!(provenance["authority"], "release");
+    let identity = provenance["identity"].as_str().unwrap();
+    assert!(identity.starts_with("new.pub (sha256 "), "{identity}");
+    let (status, reason, message) = verified(&done);
+    assert_eq!((&*status, &*reason), ("True", "SignatureVerified"));
+    assert_eq!(message, format!("release signed it: {identity}"));
+    let journal = fleet.journal();
+    let pulled: Vec<_> = journal.iter().map(|flash| &flash.firmware).collect();
+    let pinned = format!("{}/fleet/esp32@{}", registry.address, image.digest);
+    assert_eq!(pulled, [&pinned, &pinned]);
+}
+
+#[rstest]
+#[case::of_cosign_2("two", Cosign::Two)]
+#[case::of_cosign_3("three", Cosign::Three)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_counts_as_signed_once_each_of_its_platforms_is(
+    #[case] name: &str,
+    #[case] cosign: Cosign,
+) {
+    let space = Space::new(&format!("signatures-platforms-{name}")).await;
+    let fleet = space.fleet(healthy(1, 0.2)).await;
+    let registry = ImageRegistry::start(space.control_plane);
+    let image = registry.push("fleet/esp32", "1", 1, &["esp32", "esp32s3"]);
+    let (key, public) = registry.key("key");
+    trust(&space, &[("cosign.pub", &public)]);
+    let _operator = space.operator(&[PIN]);
+    let sign = |kind: &str| {
+        let about = ("fleet/esp32", image.platforms[kind].as_str());
+        registry.sign(cosign, about, &key, &[]);
+    };
+    sign("esp32");
+    let reference = registry.reference("fleet/esp32", "1");
+    begin(
+        &space,
+        "flash",
+        &reference,
+        &fleet,
+        &rules("Enforce", &json!({})),
+    );
+    let seen = space.waits_for("flash", "SignatureInvalid").await;
+    let message = verified(&seen).2;
+    let words = "of its platforms some are signed, and of custom/esp32s3: it has no signature";
+    assert!(message.contains(words), "{message}");
+    sign("esp32s3");
+    space.patch_spec("flash", &json!({"version": "0.3.0"}));
+    let done = space.finished("flash", 60).await;
+    assert!(done.is("Complete"), "{done:?}");
+    assert_eq!(done.0["status"]["provenance"]["authority"], "release");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_class_that_warns_flashes_an_unsigned_image_and_says_so_until_it_enforces() {
+    let space = Space::new("signatures-warn").await;
+    let fleet = space.fleet(healthy(2, 3.0)).await;
+    let registry = ImageRegistry::start(space.control_plane);
+    registry.push("fleet/esp32", "1", 1, &KINDS);
+    let (_, public) = registry.key("key");
+    trust(&space, &[("cosign.pub", &public)]);
+    let mut operator = space.operator(&[PIN]);
+    let reference = registry.reference("fleet/esp32", "1");
+    begin(
+        &space,
+        "flash",
+        &reference,
+        &fleet,
+        &rules("Warn", &json!({})),
+    );
+    let running = |seen: &Seen| seen.0["status"]["phase"] == "Running";
+    let seen = space.becomes("flash", "Running", 60, running).await;
+    let (status, reason, message) = verified(&seen);
+    assert_eq!((&*status, &*reason), ("False", "SignatureMissing"));
+    let class = format!("{}-flash", space.name);
+    assert_eq!(
+        message,
+        format!("{reference}: it has no signature; FlashClass {class} warns of it")
+    );
+    let events = space.kubectl(&["get", "events", "-o", "json"]);
+    assert!(events.contains("SignatureMissing"), "{events}");
+
+    // A new leader knows it from what is frozen; and the class ends what began without a signature.
+    space.replace(&mut operator, &[PIN]);
+    space.put_class(&class, &rules("Enforce", &json!({})));
+    let seen = space.waits_for("flash", "FirmwareNotAllowed").await;
+    assert_eq!(verified(&seen).1, "SignatureMissing");
+    let stalled = space
+        .becomes("flash", "first device to end", 60, |seen| {
+            seen.0["status"]["completedIndexes"] == "0"
+        })
+        .await;
+    assert!(stalled.is("Stalled"), "{stalled:?}");
+    assert_eq!(space.births(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_that_are_not_there_or_are_not_keys_keep_a_round_from_beginning_and_are_named() {
+    let space = Space::new("signatures-keys").await;
+    let fleet = space.fleet(healthy(1, 0.2)).await;
+    let registry = ImageRegistry::start(space.control_plane);
+    let image = registry.push("fleet/esp32", "1", 1, &KINDS);
+    let (key, public) = registry.key("key");
+    registry.sign(Cosign::Three, ("fleet/esp32", &image.digest), &key, &[]);
+    let operator = space.operator(&[PIN]);
+    let reference = registry.reference("fleet/esp32", "1");
+    begin(
+        &space,
+        "flash",
+        &reference,
+        &fleet,
+        &rules("Enforce", &json!({})),
+    );
+    let says = async |words: &str| {
+        let said = |seen: &Seen| seen.0.to_string().contains(words);
+        space.becomes("flash", words, 90, said).await
+    };
+    let secret = format!("Secret {}/keys, which a FlashClass names", space.name);
+    says(&format!("{secret}, does not exist")).await;
+    trust(&space, &[("cosign.pub", "not a key")]);
+    says(&format!(
+        "{secret}: data[\\\"cosign.pub\\\"] has to be a public key in PEM"
+    ))
+    .await;
+    assert!(!operator.log().contains("not a key"));
+    trust(&space, &[("cosign.pub", &public)]);
+    let done = space.finished("flash", 90).await;
+    assert!(done.is("Complete"), "{done:?}");
+}
