@@ -19,7 +19,7 @@ use super::{
 /// Time for all requests that one image needs.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Time for all requests that the signatures of one image need.
-const SIGNATURES_PATIENCE: Duration = Duration::from_secs(60);
+const SIGNATURES_PATIENCE: Duration = Duration::from_mins(1);
 /// Time until a registry accepts a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Most bytes of a manifest, as the distribution specification advises registries to accept.

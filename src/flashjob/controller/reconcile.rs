@@ -119,7 +119,9 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
         }
         if wants_round(ctx, job) {
             match firmware::readiness(ctx, job) {
-                Readiness::Ready(firmware) => return open_round(ctx, job, firmware).await,
+                Readiness::Ready(firmware) => {
+                    return Box::pin(open_round(ctx, job, firmware)).await;
+                }
                 // Most answer before a status is worth a write.
                 Readiness::Waiting(since) if is_soon(since) => return Ok(Some(SOON)),
                 Readiness::Waiting(_) => {}

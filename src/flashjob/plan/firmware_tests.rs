@@ -200,11 +200,11 @@ fn check(class: &str, enforced: bool) -> SignatureCheck {
     }
 }
 
-fn signer(authority: &str) -> Signed {
-    Ok(Signer {
+fn signer(authority: &str) -> Signer {
+    Signer {
         authority: authority.into(),
         identity: format!("{authority}.pub"),
-    })
+    }
 }
 
 #[rstest]
@@ -228,7 +228,7 @@ fn an_image_without_a_trusted_signature_keeps_a_round_from_beginning_where_a_cla
         checks: vec![check("fleet", false), check("plant", true)],
         ..question()
     };
-    let found = resolved(vec![signer("release"), Err(fault)]);
+    let found = resolved(vec![Ok(signer("release")), Err(fault)]);
     let lookup = answered(1, Ok(found), strict.clone());
     assert_eq!(next(Some(&lookup), &strict, at(300)), Step::Refuse(at(301)));
     let (refusal, _) = lookup.refusal.unwrap();
@@ -266,7 +266,7 @@ fn what_is_frozen_names_everybody_whose_signature_a_class_asked_for() {
         checks: vec![check("fleet", true), check("plant", true)],
         ..question()
     };
-    let found = resolved(vec![signer("release"), signer("plant")]);
+    let found = resolved(vec![Ok(signer("release")), Ok(signer("plant"))]);
     let frozen = frozen("esp32:1", (&found, &strict), &[], at(3));
     assert_eq!(frozen.authority.as_deref(), Some("release, plant"));
     assert_eq!(frozen.identity.as_deref(), Some("release.pub, plant.pub"));

@@ -70,7 +70,9 @@ impl Means {
         data: impl IntoIterator<Item = (&'a str, &'a [u8])>,
     ) -> Result<Self, AuthorityError> {
         let named = data.into_iter();
-        let named: Vec<_> = named.filter(|(name, _)| name.ends_with(".pub")).collect();
+        let named: Vec<_> = named
+            .filter(|(name, _)| name.strip_suffix(".pub").is_some())
+            .collect();
         match named.len() {
             0 => return Err(AuthorityError::NoKey),
             count if count > MAX_KEYS => return Err(AuthorityError::TooManyKeys(count)),
