@@ -239,3 +239,44 @@ async fn keys_that_are_not_there_or_are_not_keys_keep_a_round_from_beginning_and
     let done = space.finished("flash", 90).await;
     assert!(done.is("Complete"), "{done:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tag_that_moves_after_the_canary_to_an_unsigned_image_changes_nothing_for_50_devices() {
+    let space = Space::new("signatures-moved").await;
+    let fleet = space.fleet(healthy(50, 0.2)).await;
+    let registry = ImageRegistry::start(space.control_plane);
+    let image = registry.push("fleet/esp32", "1", 1, &KINDS);
+    let (key, public) = registry.key("key");
+    trust(&space, &[("cosign.pub", &public)]);
+    registry.sign(Cosign::Three, ("fleet/esp32", &image.digest), &key, &[]);
+    let mut operator = space.operator(&[PIN]);
+    let class = format!("{}-flash", space.name);
+    space.put_class(&class, &rules("Enforce", &json!({})));
+    let reference = registry.reference("fleet/esp32", "1");
+    let spec = json!({
+        "firmware": reference, "flashClassName": class, "parallelism": 10,
+        "steps": [{"name": "canary", "devices": 1, "requireApproval": true}],
+    });
+    space.apply(&job("flash", &fleet.uuids(), &spec).to_string());
+    let canary = |seen: &Seen| seen.0["status"]["completedIndexes"] == "0";
+    let seen = space.becomes("flash", "canary to end", 60, canary).await;
+    let first = seen.0["status"]["provenance"].clone();
+
+    let moved = registry.push("fleet/esp32", "1", 2, &KINDS);
+    assert_ne!(moved.digest, image.digest);
+    space.replace(&mut operator, &[PIN]);
+    space.patch_spec("flash", &json!({"approvedStep": "1.1"}));
+    let done = space.finished("flash", 180).await;
+    assert!(done.is("Complete"), "{done:?}");
+    assert_eq!(done.0["status"]["provenance"], first);
+    let journal = fleet.journal();
+    let pinned = format!("{}/fleet/esp32@{}", registry.address, image.digest);
+    assert!(journal.iter().all(|flash| flash.firmware == pinned));
+    assert_eq!(journal.len(), 50);
+
+    // The next round asks anew, and nobody signed what the tag means now.
+    space.patch_spec("flash", &json!({"version": "0.3.0"}));
+    let seen = space.waits_for("flash", "SignatureMissing").await;
+    assert!(verified(&seen).2.contains(&moved.digest), "{seen:?}");
+    assert_eq!(fleet.journal().len(), 50);
+}
