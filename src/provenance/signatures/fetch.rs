@@ -143,3 +143,7 @@ async fn simple(
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "fetch_tests.rs"]
+mod tests;
