@@ -12,8 +12,8 @@ export FLASHJOB_CACHE
 help: ## Show this list.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
-demo: ## Flash twelve simulated devices, on a control plane of its own that is gone afterwards (ENGINE=native|helm).
-	@tests/control-plane/demo.sh demo $(ENGINE)
+demo: ## Flash twelve simulated devices, on a control plane of its own that is gone afterwards (ENGINE=native|helm; NODE=real, as root: six real transfers).
+	@$(if $(filter real,$(NODE)),hack/demo-real.sh,tests/control-plane/demo.sh demo $(ENGINE))
 
 up: ## Start a control plane, the operator and twelve devices, and leave them running (ENGINE=native|helm|auto).
 	@tests/control-plane/demo.sh up $(ENGINE) $(STATE)

@@ -5,7 +5,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${FLASHJOB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/flashjob}
-key=$(cd "$here" && cat build.sh tools/*/go.mod tools/*/go.sum node/*/main.go | sha256sum | cut -c1-16)
+key=$(cd "$here" && cat build.sh tools/*/go.mod tools/*/go.sum node/*/*.go | sha256sum | cut -c1-16)
 bin=$cache/tools/$key
 mkdir -p "$bin"
 exec 9>"$bin/.lock"
@@ -45,6 +45,7 @@ for tool in "${tools[@]}"; do
       if [ "$tool" = node ]; then
         build ../node pause ./pause
         build ../node oci-image ./oci-image
+        build ../node wget ./wget
       fi ;;
     *) echo "unknown tool $tool: expected helm, helm3, etcd, kwok, kubernetes, node, helm-unittest, registry, cosign2 or cosign3" >&2; exit 2 ;;
   esac

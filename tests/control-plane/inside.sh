@@ -7,7 +7,11 @@ set -uo pipefail
 for folder in /run /var/log /var/lib/kubelet /var/lib/cni /var/lib/containerd /opt /usr/libexec; do
   mkdir -p "$folder" && mount -t tmpfs -o mode=755 enclosed "$folder"
 done
+# A mount of its own from the start: the first `ip netns add` makes it one, and would mount a second time what containerd has in it
+# by then, so that those Pods could not be taken down.
 mkdir -p /run/netns
+mount --bind /run/netns /run/netns
+mount --make-shared /run/netns
 # The kubelet sets these for the whole machine unless they have the value already.
 while read -r name value; do
   echo "$value" >"/run/${name//\//-}" && mount --bind "/run/${name//\//-}" "/proc/sys/$name"

@@ -79,6 +79,8 @@ failSwapOn: false
 enforceNodeAllocatable: []
 evictionHard: {}
 resolvConf: ""
+clusterDomain: cluster.local
+clusterDNS: [$node_address]
 serializeImagePulls: false
 C
   cat >kube-proxy.yaml <<C

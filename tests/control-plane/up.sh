@@ -58,6 +58,9 @@ else
   cp "$here/audit-policy.yaml" .
 fi
 kubectl() { "$bin/kubectl" --kubeconfig admin.kubeconfig "$@"; }
+# Programs beside it reach the API server on loopback; Pods that really run, by the Service `kubernetes` at the address of the node.
+bind=127.0.0.1 advertise=127.0.0.1 endpoints=none
+[ "$node" = kwok ] || bind=0.0.0.0 advertise=$node_address endpoints=lease
 
 # start_kwok: a node that kwok keeps ready.
 start_kwok() {
@@ -75,7 +78,7 @@ launch . etcd "$bin/etcd" --data-dir etcd --unsafe-no-fsync --quota-backend-byte
   --listen-peer-urls "http://127.0.0.1:$etcd_peer_port" --initial-advertise-peer-urls "http://127.0.0.1:$etcd_peer_port" \
   --initial-cluster "default=http://127.0.0.1:$etcd_peer_port"
 launch . kube-apiserver "$bin/kube-apiserver" --etcd-servers="http://127.0.0.1:$etcd_port" \
-  --secure-port="$api_port" --bind-address=127.0.0.1 --advertise-address=127.0.0.1 --endpoint-reconciler-type=none \
+  --secure-port="$api_port" --bind-address="$bind" --advertise-address="$advertise" --endpoint-reconciler-type="$endpoints" \
   --tls-cert-file=server.crt --tls-private-key-file=server.key --client-ca-file=ca.crt \
   --kubelet-client-certificate=admin.crt --kubelet-client-key=admin.key --kubelet-preferred-address-types=InternalIP \
   --service-account-key-file=tokens.key --service-account-signing-key-file=tokens.key \

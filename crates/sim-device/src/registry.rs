@@ -21,7 +21,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Serves an image of that tag, with the firmware of each board; over TLS where it has a certificate.
+    /// Serves an image of that tag and by its digest, with the firmware of each board; over TLS where it has a certificate.
     pub fn start(
         address: SocketAddr,
         tls: Option<&AgentIdentity>,
@@ -52,10 +52,13 @@ impl Registry {
             manifests.push(manifest);
         }
         let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests});
-        contents.insert(
-            format!("/v2/{repository}/manifests/{tag}"),
-            (INDEX, bytes(&index)),
-        );
+        let digest = hash(&bytes(&index));
+        for version in [tag, &format!("sha256:{digest}")] {
+            contents.insert(
+                format!("/v2/{repository}/manifests/{version}"),
+                (INDEX, bytes(&index)),
+            );
+        }
         let tls = tls.map(AgentIdentity::server);
         let server = Server::start_with(address, tls, move |request| {
             Some(answer(&contents, request))

@@ -1,6 +1,9 @@
-//! Images for the node: written by the project's own program, and imported without a registry.
+//! Images for the node: written by the project's own programs, and imported without a registry.
 
-use std::process::Command;
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use sim_device::identity::AgentIdentity;
 
@@ -21,7 +24,10 @@ pub fn flash_agent(
     identity.write(&folder);
     let archive = folder.join("image.tar");
     let mut write = Command::new(plane.tool("oci-image"));
-    write.arg(name).arg(&archive).arg(static_program());
+    write
+        .arg(name)
+        .arg(&archive)
+        .arg(static_program("flash-agent"));
     for file in ["server.crt", "server.key"] {
         let source = folder.join(file);
         write.arg(format!("/ota/certs/{file}={}", source.display()));
@@ -33,21 +39,56 @@ pub fn flash_agent(
         authorities.display()
     ));
     run(&mut write);
-    run(Command::new("ctr")
-        .args(["--address", "/run/containerd/containerd.sock"])
-        .args(["--namespace", "k8s.io", "images", "import"])
-        .arg(&archive));
+    import(&archive);
     name.to_owned()
 }
 
+/// The operator's image, by `deploy/image.sh` and its Dockerfile, under this name.
+pub fn operator(plane: &ControlPlane, name: &str) {
+    let archive = plane.directory().join("operator.tar");
+    let builder = format!(
+        "{} build {}",
+        plane.tool("oci-image").display(),
+        archive.display()
+    );
+    let mut build = Command::new(root().join("deploy/image.sh"));
+    build
+        .env("IMAGE", name)
+        .env("BUILDER", builder)
+        .env("OPERATOR_BINARY", static_program("flashjob-operator"));
+    run(&mut build);
+    import(&archive);
+}
+
+/// An image with `wget`, which is all that `helm test` needs, under this name.
+pub fn wget(plane: &ControlPlane, name: &str) {
+    let (archive, program) = (plane.directory().join("wget.tar"), plane.tool("wget"));
+    let mut write = Command::new(plane.tool("oci-image"));
+    let inside = format!("/bin/wget={}", program.display());
+    run(write.arg(name).arg(&archive).arg(&program).arg(inside));
+    import(&archive);
+}
+
+fn import(archive: &Path) {
+    run(ctr().args(["images", "import"]).arg(archive));
+}
+
+/// containerd's own client, where the kubelet's images and containers are.
+pub(super) fn ctr() -> Command {
+    let mut ctr = Command::new("ctr");
+    ctr.args(["--address", "/run/containerd/containerd.sock"])
+        .args(["--namespace", "k8s.io"]);
+    ctr
+}
+
 /// As `deploy/static.sh` built it.
-fn static_program() -> std::path::PathBuf {
+fn static_program(name: &str) -> PathBuf {
     let target = program("x").ancestors().nth(2).unwrap().to_owned();
     let machine = std::env::consts::ARCH;
-    let built = target.join(format!("{machine}-unknown-linux-musl/release/flash-agent"));
+    let built = target.join(format!("{machine}-unknown-linux-musl/release/{name}"));
     assert!(
         built.exists(),
-        "{} is not there: {}/deploy/static.sh amd64 flash-agent builds it",
+        "{} is not there: {}/deploy/static.sh amd64 {name} builds it",
         built.display(),
         root().display()
     );

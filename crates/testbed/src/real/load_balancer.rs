@@ -1,10 +1,11 @@
-//! A load balancer: Services of the type get an address in the devices' network, the lowest free one at once, as MetalLB does.
+//! A load balancer: Services of the type get an address in the devices' network, a free one at once, as from MetalLB.
 //! kube-proxy does the rest.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::Write,
     net::Ipv4Addr,
+    sync::atomic::{AtomicU8, Ordering},
     time::Duration,
 };
 
@@ -25,11 +26,19 @@ const PERIOD: Duration = Duration::from_millis(200);
 /// How long one answer of the API server may take. Tests kill the server, and a connection to the old one may never say so.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// Where the next one begins in the pool: an operator that outlives a test keeps an address for a while after an interrupted transfer.
+static NEXT: AtomicU8 = AtomicU8::new(200);
+
+/// How far apart they begin.
+const STRIDE: u8 = 7;
+
 /// Addresses that it hands out.
 fn pool() -> BTreeSet<Ipv4Addr> {
-    (200..=250)
-        .map(|last| Ipv4Addr::new(198, 51, 100, last))
-        .collect()
+    (200..=250).map(address).collect()
+}
+
+fn address(last: u8) -> Ipv4Addr {
+    Ipv4Addr::new(198, 51, 100, last)
 }
 
 /// Runs until it is dropped, and takes its addresses back then.
@@ -53,6 +62,7 @@ impl Drop for LoadBalancer {
 
 /// Who has which address.
 struct Addresses {
+    first: Ipv4Addr,
     free: BTreeSet<Ipv4Addr>,
     taken: BTreeMap<String, Ipv4Addr>,
 }
@@ -66,7 +76,10 @@ impl Drop for Addresses {
 }
 
 async fn run(client: Client) {
+    let next = |last: u8| Some(200 + (last - 200 + STRIDE) % 51);
+    let first = NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
     let mut addresses = Addresses {
+        first: address(first.unwrap_or(200)),
         free: pool(),
         taken: BTreeMap::new(),
     };
@@ -106,13 +119,14 @@ fn wants(service: &Service) -> bool {
 }
 
 impl Addresses {
-    /// The address of a Service: the one that it has, or the lowest free one. The node answers for it from now on.
+    /// The address of a Service: the one that it has, or the next free one. The node answers for it from now on.
     fn assign(&mut self, service: &Service) -> Option<Ipv4Addr> {
         let uid = service.uid()?;
         if let Some(address) = self.taken.get(&uid) {
             return Some(*address);
         }
-        let address = *self.free.first()?;
+        let from_first = self.free.range(self.first..).next();
+        let address = *from_first.or_else(|| self.free.first())?;
         if let Err(complaint) = try_ip(&format!("address replace {address}/32 dev {LAN}")) {
             complain(&complaint);
             return None;

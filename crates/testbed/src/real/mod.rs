@@ -2,9 +2,13 @@
 //! Tests that use it run in what `tests/control-plane/enclosed.sh` makes: `make test-real`.
 
 pub mod board;
+pub mod container;
 pub mod discovery;
+pub mod dns;
 pub mod image;
+pub mod installation;
 pub mod load_balancer;
+pub mod site;
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -34,6 +38,10 @@ pub struct World {
     pub image: String,
     /// Hash of the firmware.
     pub hash: String,
+    /// Its length in bytes.
+    pub size: usize,
+    /// Certificate and key of registries.
+    pub tls: AgentIdentity,
     _registry: Registry,
 }
 
@@ -55,14 +63,27 @@ impl World {
         let boards: [(&str, &[u8]); 1] = [("esp32s3", &firmware)];
         let tls = AgentIdentity::of(&NODE.to_string());
         let registry = Registry::start(at(443), Some(&tls), "fw/sensor", VERSION, &boards);
+        dns::start(plane);
         Self {
             plane,
             attestation: Attestation::start(at(8000)).unwrap(),
             image: image::flash_agent(plane, &identity, &tls),
             identity,
             hash: firmware::hash(&firmware),
+            size: firmware.len(),
+            tls,
             _registry: registry.unwrap(),
         }
+    }
+
+    /// Another registry, on that port of the node, with firmware of that size; what serves it, and its reference.
+    pub fn serve(&self, port: u16, size: usize) -> (Registry, String) {
+        let firmware = firmware::build(VERSION, size, 5);
+        let boards: [(&str, &[u8]); 1] = [("esp32s3", &firmware)];
+        let at = SocketAddr::from((IpAddr::V4(NODE), port));
+        let registry = Registry::start(at, Some(&self.tls), "fw/other", VERSION, &boards);
+        let reference = format!("{at}/fw/other:{VERSION}");
+        (registry.unwrap(), reference)
     }
 
     /// Reference of the firmware.

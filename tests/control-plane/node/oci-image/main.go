@@ -1,6 +1,8 @@
-// Command oci-image writes an image of one layer, as a tar that containerd imports: a static program, and files beside it.
+// Command oci-image writes an image of one layer, as a tar that containerd imports: a static program, and files beside it; or what a
+// Dockerfile says that starts from nothing and runs nothing.
 //
 //	usage: oci-image NAME OUTPUT PROGRAM [PATH=FILE…]
+//	       oci-image build OUTPUT --file DOCKERFILE --tag NAME [--platform OS/ARCH] [--build-arg NAME=VALUE]… CONTEXT
 package main
 
 import (
@@ -22,63 +24,76 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("oci-image: ")
 	if len(os.Args) < 4 {
-		log.Fatal("usage: oci-image NAME OUTPUT PROGRAM [PATH=FILE…]")
+		log.Fatal("usage: oci-image NAME OUTPUT PROGRAM [PATH=FILE…], or oci-image build OUTPUT --file DOCKERFILE --tag NAME CONTEXT")
+	}
+	if os.Args[1] == "build" {
+		check(build(os.Args[2], os.Args[3:]))
+		return
 	}
 	name, output, program := os.Args[1], os.Args[2], os.Args[3]
 	entry := "/" + path.Base(program)
-	files := [][2]string{{entry, program}}
+	layer := newLayer()
+	layer.copy(program, entry, 0o755)
 	for _, argument := range os.Args[4:] {
 		inside, file, found := strings.Cut(argument, "=")
 		if !found {
 			log.Fatalf("%q is not PATH=FILE", argument)
 		}
-		files = append(files, [2]string{inside, file})
+		layer.copy(file, inside, 0o755)
 	}
-	if err := os.WriteFile(output, image(name, entry, layer(files)), 0o644); err != nil {
+	platform := object{"os": "linux", "architecture": runtime.GOARCH}
+	check(os.WriteFile(output, image(name, platform, object{"Entrypoint": []string{entry}}, layer.end()), 0o644))
+}
+
+func check(err error) {
+	if err != nil {
 		log.Fatal(err)
 	}
 }
 
-// layer is a tar of the files and of the folders above them.
-func layer(files [][2]string) []byte {
-	var buffer bytes.Buffer
-	archive := tar.NewWriter(&buffer)
-	made := map[string]bool{"/": true}
-	var folder func(string)
-	folder = func(name string) {
-		if made[name] {
-			return
-		}
-		folder(path.Dir(name))
-		made[name] = true
-		write(archive, name[1:]+"/", tar.TypeDir, 0o755, nil)
+// layer is a tar of files and of the folders above them.
+type layer struct {
+	buffer  bytes.Buffer
+	archive *tar.Writer
+	made    map[string]bool
+}
+
+func newLayer() *layer {
+	layer := &layer{made: map[string]bool{"/": true}}
+	layer.archive = tar.NewWriter(&layer.buffer)
+	return layer
+}
+
+func (l *layer) folder(name string, mode os.FileMode) {
+	if l.made[name] {
+		return
 	}
-	for _, file := range files {
-		content, err := os.ReadFile(file[1])
-		if err != nil {
-			log.Fatal(err)
-		}
-		folder(path.Dir(file[0]))
-		write(archive, file[0][1:], tar.TypeReg, 0o755, content)
-	}
-	if err := archive.Close(); err != nil {
-		log.Fatal(err)
-	}
-	return buffer.Bytes()
+	l.folder(path.Dir(name), 0o755)
+	l.made[name] = true
+	write(l.archive, name[1:]+"/", tar.TypeDir, int64(mode), nil)
+}
+
+func (l *layer) copy(file, inside string, mode os.FileMode) {
+	content, err := os.ReadFile(file)
+	check(err)
+	l.folder(path.Dir(inside), 0o755)
+	write(l.archive, inside[1:], tar.TypeReg, int64(mode), content)
+}
+
+func (l *layer) end() []byte {
+	check(l.archive.Close())
+	return l.buffer.Bytes()
 }
 
 func write(archive *tar.Writer, name string, kind byte, mode int64, content []byte) {
 	header := &tar.Header{Name: name, Typeflag: kind, Mode: mode, Size: int64(len(content))}
-	if err := archive.WriteHeader(header); err != nil {
-		log.Fatal(err)
-	}
-	if _, err := archive.Write(content); err != nil {
-		log.Fatal(err)
-	}
+	check(archive.WriteHeader(header))
+	_, err := archive.Write(content)
+	check(err)
 }
 
 // image is an OCI layout with one manifest, in a tar.
-func image(name, entry string, layer []byte) []byte {
+func image(name string, platform, config object, layer []byte) []byte {
 	var buffer bytes.Buffer
 	archive := tar.NewWriter(&buffer)
 	add := func(kind string, content []byte) object {
@@ -86,31 +101,25 @@ func image(name, entry string, layer []byte) []byte {
 		write(archive, "blobs/sha256/"+digest, tar.TypeReg, 0o644, content)
 		return object{"mediaType": "application/vnd.oci.image." + kind, "digest": "sha256:" + digest, "size": len(content)}
 	}
-	platform := object{"os": "linux", "architecture": runtime.GOARCH}
 	layers := add("layer.v1.tar", layer)
-	config := add("config.v1+json", encode(object{
-		"os": "linux", "architecture": runtime.GOARCH,
-		"config": object{"Entrypoint": []string{entry}},
+	described := add("config.v1+json", encode(object{
+		"os": platform["os"], "architecture": platform["architecture"], "config": config,
 		"rootfs": object{"type": "layers", "diff_ids": []any{layers["digest"]}},
 	}))
 	manifest := add("manifest.v1+json", encode(object{
 		"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-		"config": config, "layers": []any{layers},
+		"config": described, "layers": []any{layers},
 	}))
 	manifest["platform"] = platform
 	manifest["annotations"] = object{"io.containerd.image.name": name}
 	write(archive, "index.json", tar.TypeReg, 0o644, encode(object{"schemaVersion": 2, "manifests": []any{manifest}}))
 	write(archive, "oci-layout", tar.TypeReg, 0o644, encode(object{"imageLayoutVersion": "1.0.0"}))
-	if err := archive.Close(); err != nil {
-		log.Fatal(err)
-	}
+	check(archive.Close())
 	return buffer.Bytes()
 }
 
 func encode(value object) []byte {
 	encoded, err := json.Marshal(value)
-	if err != nil {
-		log.Fatal(err)
-	}
+	check(err)
 	return encoded
 }
