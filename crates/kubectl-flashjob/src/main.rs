@@ -7,6 +7,7 @@
 //! | `cluster` | the only room that makes clients and sends requests |
 //! | `order` | what a person may order of a job, and what is said of it; pure |
 //! | `view` | what is shown of a job: made of what the operator's library says; pure |
+//! | `live` | a job on a terminal that is redrawn as the job changes; pure but for the terminal itself |
 //! | `show` | lines, tables, colours and words for a terminal; pure |
 
 mod cluster;
@@ -14,6 +15,7 @@ mod command_line;
 mod commands;
 #[cfg(test)]
 mod documents_tests;
+mod live;
 mod order;
 mod show;
 mod view;

@@ -18,6 +18,7 @@ pub mod status;
 mod steered;
 pub mod suspend;
 pub mod version;
+mod watch;
 
 use flashjob_operator::{
     api::{ConditionType, Reason, conditions::holds},

@@ -6,6 +6,8 @@ mod plugin_devices;
 mod plugin_doctor;
 mod plugin_shows;
 mod plugin_steers;
+mod plugin_watches;
+mod terminal;
 
 use testbed::{Asking, Space};
 
