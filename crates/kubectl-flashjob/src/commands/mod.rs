@@ -13,6 +13,7 @@ pub mod list;
 mod output;
 pub mod reference;
 pub mod releases;
+pub mod report;
 pub mod rerun;
 pub mod status;
 mod steered;
