@@ -9,7 +9,7 @@ use crate::{
     cluster::{Connection, help},
     commands::{
         approve, complete, completion, create, device, devices, doctor, get, list, reference,
-        releases, rerun, status, suspend, version,
+        releases, report, rerun, status, suspend, version,
     },
     show::ColorChoice,
 };
@@ -86,6 +86,8 @@ enum Command {
     Releases(releases::Releases),
     /// Look at all that a flash needs, and say of each thing whether it is in order and what to do.
     Doctor(doctor::Doctor),
+    /// Write a zip for a bug report: objects, events, logs, versions and what the doctor says, without secrets.
+    Report(report::Report),
     /// Print the versions of this program and of the cluster.
     Version(version::Version),
     /// Print a script by which a shell, or kubectl itself, completes this command line.
@@ -137,10 +139,10 @@ pub fn main() -> ExitCode {
     let line = CommandLine::parse();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return report(&error.into()).into(),
+        Err(error) => return complain_of(&error.into()).into(),
     };
     let exit = runtime.block_on(dispatch(line));
-    exit.unwrap_or_else(|error| report(&error)).into()
+    exit.unwrap_or_else(|error| complain_of(&error)).into()
 }
 
 async fn dispatch(line: CommandLine) -> Result<Exit, Failure> {
@@ -162,6 +164,7 @@ async fn dispatch(line: CommandLine) -> Result<Exit, Failure> {
         Command::History(history) => history.run(common).await,
         Command::Releases(releases) => releases.run(common).await,
         Command::Doctor(doctor) => doctor.run(common).await,
+        Command::Report(report) => Box::pin(report.run(common)).await,
         Command::Version(version) => version.run(common).await,
         Command::Completion(completion) => completion.run(CommandLine::command()),
         Command::Complete(complete) => complete.run(CommandLine::command(), common).await,
@@ -170,7 +173,7 @@ async fn dispatch(line: CommandLine) -> Result<Exit, Failure> {
 }
 
 /// Says what went wrong, which right is missing where one is, and what to do.
-fn report(error: &Failure) -> Exit {
+fn complain_of(error: &Failure) -> Exit {
     let mut text = format!("{PROGRAM}: {}", words(error.as_ref()));
     if let Some(help) = help(error.as_ref()) {
         text = format!("{text}\n{help}");

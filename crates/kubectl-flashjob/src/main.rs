@@ -6,7 +6,9 @@
 //! | `commands` | one file a subcommand: asks, shows, writes; decides nothing |
 //! | `cluster` | the only room that makes clients and sends requests |
 //! | `order` | what a person may order of a job, and what is said of it; pure |
+//! | `report` | what a report for a bug holds, redacted; pure |
 //! | `view` | what is shown of a job: made of what the operator's library says; pure |
+//! | `live` | a job on a terminal that is redrawn as the job changes; pure but for the terminal itself |
 //! | `show` | lines, tables, colours and words for a terminal; pure |
 
 mod cluster;
@@ -14,7 +16,9 @@ mod command_line;
 mod commands;
 #[cfg(test)]
 mod documents_tests;
+mod live;
 mod order;
+mod report;
 mod show;
 mod view;
 

@@ -1,6 +1,7 @@
 //! The cluster as the person sees it: the only room that makes clients and sends requests.
 
 mod connection;
+mod evidence;
 mod examine;
 mod fleet;
 mod log;
@@ -9,6 +10,7 @@ mod watch;
 mod write;
 
 pub use connection::{Cluster, Connection};
+pub use evidence::Chosen;
 pub use examine::ATTESTATION;
 pub use fleet::{Fleet, Unseen};
 pub use right::{help, missing_right};

@@ -1,10 +1,11 @@
 //! `kubectl flashjob approve` and `deny`.
 
-use flashjob_operator::cli::terminal::Failure;
+use flashjob_operator::{cli::terminal::Failure, flashjob::spec::job::Job};
 use serde_json::json;
 
 use super::steered::{Steered, Subject, done, refused};
 use crate::{
+    cluster::Cluster,
     command_line::{Common, Exit},
     order::approve::{decide, decide_against},
 };
@@ -67,7 +68,7 @@ impl Deny {
         cluster
             .claim(&job, MANAGER, &json!({ "approval": approval }))
             .await?;
-        done(&job, &denial.note, "status")
+        done(&job, &format!("denied {}", denial.what), "status")
     }
 }
 
@@ -78,15 +79,27 @@ impl Approve {
     /// When nothing waits for approval, or the cluster refuses.
     pub async fn run(&self, common: &Common) -> Result<Exit, Failure> {
         let Steered { cluster, job } = self.subject.find(common).await?;
-        let approval =
-            decide(&job.status, self.step.as_deref()).map_err(|why| refused(&job, &why, "get"))?;
-        let mut decision = json!({"step": approval.step, "decision": "Approve"});
-        if let Some(reason) = &self.reason {
-            decision["reason"] = json!(reason);
-        }
-        cluster
-            .claim(&job, MANAGER, &json!({ "approval": decision }))
-            .await?;
-        done(&job, &approval.note, "status")
+        let words = approve(&cluster, &job, self.step.as_deref(), self.reason.as_deref()).await?;
+        done(&job, &words, "status")
     }
+}
+
+/// Approves a step of the job, the one that waits where none is named; returns what is said of it.
+///
+/// # Errors
+/// When nothing waits for approval, or the cluster refuses.
+pub(super) async fn approve(
+    cluster: &Cluster,
+    job: &Job,
+    step: Option<&str>,
+    reason: Option<&str>,
+) -> Result<String, Failure> {
+    let approval = decide(&job.status, step).map_err(|why| refused(job, &why, "get"))?;
+    let mut decision = json!({"step": approval.step, "decision": "Approve"});
+    if let Some(reason) = reason {
+        decision["reason"] = json!(reason);
+    }
+    let spec = json!({ "approval": decision });
+    cluster.claim(job, MANAGER, &spec).await?;
+    Ok(format!("approved {}", approval.what))
 }

@@ -1,7 +1,9 @@
 //! `kubectl flashjob create`.
 
+mod wizard;
+
 use std::{
-    io::{IsTerminal, Write as _},
+    io::{IsTerminal, Write as _, stderr, stdin},
     time::Duration,
 };
 
@@ -14,18 +16,26 @@ use super::{filters::Filters, status::Status};
 use crate::{
     cluster::Cluster,
     command_line::{Common, Exit, Misused, PROGRAM},
-    order::create::{Wanted, chosen, job, words},
+    order::create::{Wanted, chosen, job, loss, words},
     show::duration,
     view::device,
 };
 
+/// Devices that are flashed at the same time where nobody says.
+const BATCH: u16 = 5;
+/// Wait between two batches where nobody says.
+const DELAY: Duration = Duration::from_mins(1);
+
 /// Options of `create`.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  \
     kubectl flashjob create thermo-1-2-0 --device esp32 --app thermo --all --firmware registry.example.com/thermo:1.2.0 \
     --version 1.2.0 --batch 5 --delay 60s --yes --wait\n  \
     kubectl flashjob create one --uuid 7e4a6e7b-bee6-4fac-bdea-43d671baaa15 --firmware registry.example.com/thermo:1.2.0 --version 1.2.0 \
     --dry-run=client\n\n\
+    On a terminal, whatever is missing is asked for: device type, application type, filter, devices, firmware, version, batch, delay and \
+    name. At the end the FlashJob is shown with what it can cost, and the number of devices is to be typed. Elsewhere nobody is asked, and \
+    what is missing is listed.\n\n\
     A batch begins when every device of the one before has succeeded and --delay has passed. A FlashJob of that name is left as it is: \
     creating it again is refused.\n\n\
     Rights: create flashjobs in the namespace, which the ClusterRole flashjob-editor gives; list instances.akri.sh, in the whole cluster \
@@ -47,13 +57,13 @@ pub struct Create {
     #[arg(long, value_name = "VERSION")]
     version: Option<String>,
 
-    /// Devices that are flashed at the same time.
-    #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=10_000))]
-    batch: u16,
+    /// Devices that are flashed at the same time. Unset: 5.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    batch: Option<u16>,
 
-    /// Wait between two batches, such as 60s.
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
-    delay: Duration,
+    /// Wait between two batches, such as 60s. Unset: 60s.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    delay: Option<Duration>,
 
     /// Print the FlashJob and create nothing: client asks no more of the cluster, server has it checked.
     #[arg(long, value_name = "WHERE", value_enum)]
@@ -73,7 +83,7 @@ pub struct Create {
 }
 
 /// Which devices are flashed.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 struct Meant {
     #[command(flatten)]
     filters: Filters,
@@ -104,7 +114,20 @@ impl Create {
     /// # Errors
     /// When something is missing, no such device exists, or the cluster refuses.
     pub async fn run(&self, common: &Common) -> Result<Exit, Failure> {
-        let asks = self.dry_run.is_none() && !self.yes && std::io::stdin().is_terminal();
+        let person = !self.yes && stdin().is_terminal() && stderr().is_terminal();
+        if person && !self.missing(true).is_empty() {
+            let cluster = common.connection.connect().await?;
+            return match wizard::ask(self, &cluster).await? {
+                Some(answered) => Box::pin(answered.carry_out(common, true)).await,
+                None => Ok(nothing()),
+            };
+        }
+        self.carry_out(common, person).await
+    }
+
+    /// Creates the job; a person is asked before.
+    async fn carry_out(&self, common: &Common, person: bool) -> Result<Exit, Failure> {
+        let asks = person && self.dry_run.is_none();
         let (name, firmware, version) = self.given(asks)?;
         let cluster = common.connection.connect().await?;
         let wanted = Wanted {
@@ -115,16 +138,15 @@ impl Create {
             device: self.meant.filters.device.clone(),
             app: self.meant.filters.app.clone(),
             uuids: self.meant.uuids(&cluster).await?,
-            batch: usize::from(self.batch),
-            delay: self.delay,
+            batch: usize::from(self.batch.unwrap_or(BATCH)),
+            delay: self.delay.unwrap_or(DELAY),
         };
         let job = job(&wanted).map_err(Misused)?;
         if self.dry_run == Some(DryRun::Client) {
             return show(&job);
         }
-        if asks && !confirmed(&wanted)? {
-            complain(&format!("{PROGRAM}: nothing was created"));
-            return Ok(Exit::Failed);
+        if asks && !confirmed(&wanted, &job)? {
+            return Ok(nothing());
         }
         let dry = self.dry_run.is_some();
         let created = cluster.create(&job, dry).await?;
@@ -144,22 +166,7 @@ impl Create {
 
     /// What has to be given. All that is missing is said at once.
     fn given(&self, asks: bool) -> Result<(&str, &str, &str), Failure> {
-        let mut missing = Vec::new();
-        let mut text = |value: &'_ Option<String>, name: &'static str| {
-            let given = value.as_deref().filter(|value| !value.is_empty());
-            if given.is_none() {
-                missing.push(name);
-            }
-        };
-        text(&self.name, "NAME");
-        text(&self.firmware, "--firmware");
-        text(&self.version, "--version");
-        if !self.meant.all && self.meant.uuid.is_empty() {
-            missing.push("--all or --uuid");
-        }
-        if !self.yes && !asks && self.dry_run.is_none() {
-            missing.push("--yes or --dry-run");
-        }
+        let missing = self.missing(asks);
         match (&self.name, &self.firmware, &self.version) {
             (Some(name), Some(firmware), Some(version)) if missing.is_empty() => {
                 Ok((name, firmware, version))
@@ -169,6 +176,25 @@ impl Create {
                 missing.join(", ")
             )))),
         }
+    }
+
+    fn missing(&self, asks: bool) -> Vec<&'static str> {
+        let lacks = |value: &Option<String>| value.as_deref().is_none_or(str::is_empty);
+        let mut missing = Vec::new();
+        for (value, name) in [
+            (&self.name, "NAME"),
+            (&self.firmware, "--firmware"),
+            (&self.version, "--version"),
+        ] {
+            missing.extend(lacks(value).then_some(name));
+        }
+        if !self.meant.all && self.meant.uuid.is_empty() {
+            missing.push("--all or --uuid");
+        }
+        if !self.yes && !asks && self.dry_run.is_none() {
+            missing.push("--yes or --dry-run");
+        }
+        missing
     }
 }
 
@@ -188,13 +214,25 @@ fn show(job: &FlashJob) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Asks a person to type how many devices are flashed.
-fn confirmed(wanted: &Wanted) -> Result<bool, Failure> {
+/// The person does not want it.
+fn nothing() -> Exit {
+    complain(&format!("{PROGRAM}: nothing was created"));
+    Exit::Failed
+}
+
+/// Shows what is going to happen, and asks a person to type how many devices are flashed.
+fn confirmed(wanted: &Wanted, job: &FlashJob) -> Result<bool, Failure> {
     let devices = wanted.uuids.len();
-    eprintln!("This {}.", words(wanted));
-    eprint!("Type {devices} to go on: ");
-    std::io::stderr().flush()?;
+    show(job)?;
+    eprintln!("This {}. {}", words(wanted), loss(wanted));
+    let many = if devices == 1 {
+        "1 device"
+    } else {
+        &format!("{devices} devices")
+    };
+    eprint!("Type {devices} to flash {many}: ");
+    stderr().flush()?;
     let mut line = String::new();
-    std::io::stdin().read_line(&mut line)?;
+    stdin().read_line(&mut line)?;
     Ok(line.trim() == devices.to_string())
 }

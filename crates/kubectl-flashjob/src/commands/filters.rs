@@ -27,10 +27,14 @@ pub struct Filters {
 
     /// Devices with this property; may be given several times.
     #[arg(long, short, value_name = "KEY=VALUE", help_heading = "Filters", value_parser = property)]
-    property: Vec<(String, String)>,
+    pub property: Vec<(String, String)>,
 }
 
-fn property(text: &str) -> Result<(String, String), String> {
+/// Reads `KEY=VALUE`.
+///
+/// # Errors
+/// When it is none.
+pub fn property(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
     Ok((key.to_owned(), value.to_owned()))
 }

@@ -1,5 +1,10 @@
 //! `kubectl flashjob get`.
 
+use std::{
+    io::{IsTerminal, stdin, stdout},
+    time::Duration,
+};
+
 use flashjob_operator::{
     cli::{
         job::{class, find_job, selection},
@@ -9,11 +14,11 @@ use flashjob_operator::{
     flashjob::explain::Known,
 };
 
-use super::output::Output;
+use super::{output::Output, status::Status, watch::watch};
 use crate::{
-    command_line::{Common, Exit},
+    command_line::{Common, Exit, Misused},
     show::Screen,
-    view::{Tree, document::One, lines},
+    view::{Look, Tree, document::One, lines},
 };
 
 /// What the document is called.
@@ -24,10 +29,14 @@ const KIND: &str = "FlashJobTree";
 #[command(after_help = "Examples:\n  \
     kubectl flashjob get my-job\n  \
     kubectl flashjob get my-job -o wide\n  \
+    kubectl flashjob get my-job -w\n  \
     kubectl flashjob get my-job -o json | jq '.failures[].devices[].uuid'\n\n\
+    With -w the tree is drawn anew as the FlashJob changes, five times a second at most. Keys: q quits and leaves the FlashJob as it is, p \
+    suspends it or lets it go on, a approves the step that waits, l reads the log of a device in flight, ? names all keys. Without a \
+    terminal -w prints a line for each change and ends as `status --timeout 0` does.\n\n\
     Rights: get flashjobs in the namespace, which the ClusterRole flashjob-viewer gives. To say of each device what it waits \
     for, list controllerrevisions there; to know the class, get flashclasses: the ClusterRole flashjob-user gives both. What may not \
-    be read is left out.")]
+    be read is left out. -w also needs list and watch flashjobs, and its keys need what `suspend`, `approve` and `logs` do.")]
 pub struct Get {
     /// Name of the FlashJob.
     #[arg(value_name = "JOB")]
@@ -36,6 +45,10 @@ pub struct Get {
     /// How it is printed.
     #[arg(long, short, value_enum, default_value_t)]
     output: Output,
+
+    /// Draw it anew whenever it changes, until q is pressed.
+    #[arg(long, short)]
+    watch: bool,
 }
 
 impl Get {
@@ -44,6 +57,9 @@ impl Get {
     /// # Errors
     /// When the job cannot be read.
     pub async fn run(&self, common: &Common) -> Result<Exit, Failure> {
+        if self.watch {
+            return self.watch(common).await;
+        }
         let cluster = common.connection.connect().await?;
         let reader = &cluster.reader;
         let job = find_job(reader, &cluster.namespace, &self.job).await?;
@@ -61,8 +77,21 @@ impl Get {
         if !self.output.print(&document, [self.job.as_str()])? {
             let wide = self.output == Output::Wide;
             let screen = Screen::of(common.color);
-            screen.print(lines(&document.value, wide, screen.columns, now))?;
+            screen.print(lines(&document.value, Look::of(wide, screen.columns), now))?;
         }
         Ok(Exit::Done)
+    }
+
+    async fn watch(&self, common: &Common) -> Result<Exit, Failure> {
+        let wide = self.output == Output::Wide;
+        if !wide && self.output != Output::Text {
+            let words = "-w is for people: it goes with -o text and -o wide alone";
+            return Err(Misused(words.to_owned()).into());
+        }
+        if !(stdin().is_terminal() && stdout().is_terminal()) {
+            return Status::of(&self.job, Duration::ZERO).run(common).await;
+        }
+        let cluster = common.connection.connect().await?;
+        watch(&cluster, &self.job, wide, Screen::of(common.color)).await
     }
 }

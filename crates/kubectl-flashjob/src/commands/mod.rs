@@ -13,11 +13,13 @@ pub mod list;
 mod output;
 pub mod reference;
 pub mod releases;
+pub mod report;
 pub mod rerun;
 pub mod status;
 mod steered;
 pub mod suspend;
 pub mod version;
+mod watch;
 
 use flashjob_operator::{
     api::{ConditionType, Reason, conditions::holds},

@@ -78,7 +78,9 @@ impl Status {
             };
             let job = match next {
                 Some(Ok(Seen::Job(job))) => job,
-                Some(Ok(Seen::Gone)) | None => return Err(self.gone(&cluster, said.is_some())),
+                Some(Ok(Seen::Gone)) | None => {
+                    return Err(gone(&cluster, &self.job, said.is_some()));
+                }
                 Some(Ok(Seen::Lost(words))) => {
                     complain(&format!("{PROGRAM}: {words}; trying again"));
                     continue;
@@ -121,18 +123,18 @@ impl Status {
             "FlashJob {namespace}/{job} {why}; next: {PROGRAM} {command} {job} -n {namespace}"
         ));
     }
+}
 
-    fn gone(&self, cluster: &Cluster, was_there: bool) -> Failure {
-        let namespace = &cluster.namespace;
-        if was_there {
-            format!("FlashJob {namespace}/{} was deleted", self.job).into()
-        } else {
-            format!(
-                "namespace {namespace} has no FlashJob {}; list those that it has: {PROGRAM} list -n {namespace}",
-                self.job
-            )
-            .into()
-        }
+/// There is no such job, or no longer.
+pub(super) fn gone(cluster: &Cluster, job: &str, was_there: bool) -> Failure {
+    let namespace = &cluster.namespace;
+    if was_there {
+        format!("FlashJob {namespace}/{job} was deleted").into()
+    } else {
+        format!(
+            "namespace {namespace} has no FlashJob {job}; list those that it has: {PROGRAM} list -n {namespace}"
+        )
+        .into()
     }
 }
 

@@ -37,7 +37,11 @@ impl Suspend {
     }
 }
 
-async fn suspend(cluster: &Cluster, job: &Job) -> Result<String, Failure> {
+/// Suspends the job; returns what is said of it.
+///
+/// # Errors
+/// When the cluster refuses.
+pub(super) async fn suspend(cluster: &Cluster, job: &Job) -> Result<String, Failure> {
     let spec = json!({"suspend": true});
     let now = cluster.claim(job, MANAGER, &spec).await?;
     suspended(job, &now).map_err(|why| refused(job, &why, "get"))
@@ -66,15 +70,23 @@ impl Resume {
     /// When the cluster refuses, or the job stays suspended.
     pub async fn run(&self, common: &Common) -> Result<Exit, Failure> {
         let Steered { cluster, job } = self.subject.find(common).await?;
-        let spec = if self.force {
-            json!({"suspend": false})
-        } else {
-            Value::Null
-        };
-        let now = cluster.claim(&job, MANAGER, &spec).await?;
-        let words = resumed(&job, &now).map_err(|why| refused(&job, &why, "get"))?;
+        let words = resume(&cluster, &job, self.force).await?;
         done(&job, &words, "status")
     }
+}
+
+/// Lets the job go on; returns what is said of it.
+///
+/// # Errors
+/// When the cluster refuses, or the job stays suspended.
+pub(super) async fn resume(cluster: &Cluster, job: &Job, force: bool) -> Result<String, Failure> {
+    let spec = if force {
+        json!({"suspend": false})
+    } else {
+        Value::Null
+    };
+    let now = cluster.claim(job, MANAGER, &spec).await?;
+    resumed(job, &now).map_err(|why| refused(job, &why, "get"))
 }
 
 /// Options of `abort`.

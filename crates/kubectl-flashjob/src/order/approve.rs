@@ -13,8 +13,8 @@ use flashjob_operator::{
 pub struct Approval {
     /// `ROUND.STEP`.
     pub step: String,
-    /// What is said of it.
-    pub note: String,
+    /// The step, and how far it is.
+    pub what: String,
 }
 
 /// What may be approved of this job.
@@ -34,10 +34,10 @@ pub fn decide(status: &FlashJobStatus, wanted: Option<&str>) -> Result<Approval,
     let waits = state_of(step) == StepState::AwaitingApproval;
     let Some(wanted) = wanted else {
         return if waits {
-            let note = format!("approved step {}: {done}", title(step));
+            let what = format!("step {}: {done}", title(step));
             Ok(Approval {
                 step: step.id.clone(),
-                note,
+                what,
             })
         } else {
             Err(format!(
@@ -67,18 +67,18 @@ pub fn decide(status: &FlashJobStatus, wanted: Option<&str>) -> Result<Approval,
             step.of
         ));
     }
-    let note = if asked == number && waits {
-        format!("approved step {}: {done}", title(step))
+    let what = if asked == number && waits {
+        format!("step {}: {done}", title(step))
     } else {
         format!(
-            "approved step {wanted} ahead: step {} is {}, {done}",
+            "step {wanted} ahead: step {} is {}, {done}",
             title(step),
             step.state
         )
     };
     Ok(Approval {
         step: wanted.to_owned(),
-        note,
+        what,
     })
 }
 
@@ -92,7 +92,7 @@ pub fn decide_against(status: &FlashJobStatus, wanted: Option<&str>) -> Result<A
     };
     let step = decide(status, Some(wanted.unwrap_or(&reached.id)))?.step;
     Ok(Approval {
-        note: format!("denied step {step}: nothing new of the round starts"),
+        what: format!("step {step}: nothing new of the round starts"),
         step,
     })
 }
@@ -122,10 +122,10 @@ mod tests {
     }
 
     #[rstest]
-    #[case::the_step_that_waits("AwaitingApproval", None, Ok(("2.2", "approved step 2.2 (tenth): 50 of 50 devices done, 1 failed")))]
-    #[case::the_same_by_its_id("AwaitingApproval", Some("2.2"), Ok(("2.2", "approved step 2.2 (tenth): 50 of 50 devices done, 1 failed")))]
-    #[case::a_later_one("AwaitingApproval", Some("2.3"), Ok(("2.3", "approved step 2.3 ahead: step 2.2 (tenth) is AwaitingApproval")))]
-    #[case::one_that_runs("Running", Some("2.2"), Ok(("2.2", "approved step 2.2 ahead: step 2.2 (tenth) is Running")))]
+    #[case::the_step_that_waits("AwaitingApproval", None, Ok(("2.2", "step 2.2 (tenth): 50 of 50 devices done, 1 failed")))]
+    #[case::the_same_by_its_id("AwaitingApproval", Some("2.2"), Ok(("2.2", "step 2.2 (tenth): 50 of 50 devices done, 1 failed")))]
+    #[case::a_later_one("AwaitingApproval", Some("2.3"), Ok(("2.3", "step 2.3 ahead: step 2.2 (tenth) is AwaitingApproval")))]
+    #[case::one_that_runs("Running", Some("2.2"), Ok(("2.2", "step 2.2 ahead: step 2.2 (tenth) is Running")))]
     #[case::none_waits(
         "Soaking",
         None,
@@ -154,9 +154,9 @@ mod tests {
     ) {
         let decided = decide(&status(state), wanted);
         match (&decided, answer) {
-            (Ok(approval), Ok((step, note))) => {
+            (Ok(approval), Ok((step, what))) => {
                 assert_eq!(approval.step, step);
-                assert!(approval.note.starts_with(note), "{approval:?}");
+                assert!(approval.what.starts_with(what), "{approval:?}");
             }
             (Err(error), Err(says)) => assert!(error.starts_with(says), "{error}"),
             _ => panic!("{decided:?} is not {answer:?}"),

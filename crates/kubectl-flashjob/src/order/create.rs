@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use flashjob_operator::api::{Amount, FlashJob, FlashJobSpec, MismatchPolicy, RolloutStep};
+use flashjob_operator::{
+    api::{Amount, FlashJob, FlashJobSpec, MismatchPolicy, RolloutStep},
+    flashjob::forecast::bounds::{Stage, most_failures},
+};
 
 use crate::view::device::DeviceRow;
 
@@ -137,6 +140,24 @@ pub fn words(wanted: &Wanted) -> String {
     )
 }
 
+/// How many devices a bad firmware can cost at most, in a sentence.
+pub fn loss(wanted: &Wanted) -> String {
+    let devices = wanted.uuids.len();
+    let batch = wanted.batch.max(1);
+    let last = devices.div_ceil(batch).saturating_sub(1);
+    let stage = |number: usize| Stage {
+        devices: batch.min(devices - number * batch),
+        // A step that says nothing allows no failure; what follows the last step is held by the job alone.
+        limit: (number < last).then_some(0),
+        soak_seconds: 0,
+    };
+    let stages: Vec<Stage> = (0..=last).map(stage).collect();
+    match most_failures(&stages, None, batch) {
+        1 => "Should the firmware be bad, it costs at most 1 device.".to_owned(),
+        most => format!("Should the firmware be bad, it costs at most {most} devices."),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -193,6 +214,23 @@ mod tests {
         if let Err(refused) = made {
             assert!(refused.ends_with("use --batch 6 or more"), "{refused}");
         }
+    }
+
+    #[rstest]
+    #[case::one(1, 5, "1 device.")]
+    #[case::one_batch(5, 5, "5 devices.")]
+    #[case::many(120, 5, "5 devices.")]
+    #[case::one_after_the_other(7, 1, "1 device.")]
+    fn the_loss_is_that_of_a_batch(
+        #[case] devices: usize,
+        #[case] batch: usize,
+        #[case] most: &str,
+    ) {
+        let words = loss(&wanted(devices, batch));
+        assert_eq!(
+            words,
+            format!("Should the firmware be bad, it costs at most {most}")
+        );
     }
 
     #[rstest]

@@ -69,7 +69,13 @@ impl Line {
     /// The same in so many columns at most; a mark stands for what was left out.
     #[must_use]
     pub fn fit(self, columns: usize) -> Self {
-        if self.whole || self.width() <= columns {
+        if self.whole { self } else { self.cut(columns) }
+    }
+
+    /// The same in so many columns at most, a command too: for a screen that has no more.
+    #[must_use]
+    pub fn cut(self, columns: usize) -> Self {
+        if self.width() <= columns {
             return self;
         }
         let mut left = columns.saturating_sub(1);
@@ -89,6 +95,13 @@ impl Line {
             fitted.pieces.push((tone, kept));
         }
         fitted
+    }
+
+    /// Its pieces.
+    pub fn pieces(&self) -> impl Iterator<Item = (Tone, &str)> {
+        self.pieces
+            .iter()
+            .map(|(tone, text)| (*tone, text.as_str()))
     }
 
     /// Its text, without blanks at its end.
@@ -126,9 +139,10 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_never_cut() {
+    fn a_command_is_cut_by_a_screen_alone() {
         let line = Line::command("kubectl flashjob get thermo").fit(10);
         assert_eq!(line.text(), "kubectl flashjob get thermo");
+        assert_eq!(line.cut(10).text(), "kubectl f…");
     }
 
     #[rstest]

@@ -14,7 +14,8 @@ const ENDLESS: usize = usize::MAX;
 pub struct Screen {
     /// Columns of a line.
     pub columns: usize,
-    colored: bool,
+    /// Whether they have colours.
+    pub colored: bool,
 }
 
 impl Screen {

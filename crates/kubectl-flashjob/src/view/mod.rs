@@ -1,5 +1,6 @@
 //! What is shown of FlashJobs: values made of what the operator's library says, and their lines. Pure.
 
+mod branch;
 pub mod device;
 pub mod doctor;
 pub mod document;
@@ -17,5 +18,5 @@ mod tree_lines;
 pub use fields::document_fields;
 pub use standing::{Standing, standing};
 pub use summary::{Summary, table};
-pub use tree::Tree;
-pub use tree_lines::lines;
+pub use tree::{Leaf, Tree};
+pub use tree_lines::{Look, draw, lines};

@@ -2,7 +2,10 @@
 //!
 //! Made of what `explain` of the operator's library says: nothing is decided anew.
 
+use std::collections::HashMap;
+
 use flashjob_operator::{
+    api::DeviceStatus,
     display,
     flashjob::explain::{self, DeviceLine, Explanation, Known},
 };
@@ -131,7 +134,10 @@ impl Tree {
             ..
         } = explain::job(known);
         let listed = i64::try_from(failed.len()).unwrap_or(i64::MAX);
-        let leaf = |device: &DeviceLine| leaf(known, device);
+        let entries = known.job.status.devices.iter();
+        let entries: HashMap<i64, &DeviceStatus> =
+            entries.map(|entry| (entry.index, entry)).collect();
+        let leaf = |device: &DeviceLine| leaf(entries.get(&device.index).copied(), device);
         let time = |time: Option<Timestamp>| time.map(display::time);
         Self {
             job: Summary {
@@ -169,9 +175,7 @@ impl Tree {
     }
 }
 
-fn leaf(known: &Known<'_>, device: &DeviceLine) -> Leaf {
-    let entry = known.job.status.devices.iter();
-    let entry = entry.clone().find(|entry| entry.index == device.index);
+fn leaf(entry: Option<&DeviceStatus>, device: &DeviceLine) -> Leaf {
     let time = |time: Option<Timestamp>| time.map(display::time);
     Leaf {
         index: device.index,

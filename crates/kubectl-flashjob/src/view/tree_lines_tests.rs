@@ -19,7 +19,7 @@ fn tree(job: &Job) -> Tree {
 
 /// On a terminal of 80 columns.
 fn text(job: &Job, wide: bool) -> String {
-    let lines = lines(&tree(job), wide, 80, at(720));
+    let lines = lines(&tree(job), Look::of(wide, 80), at(720));
     let lines = lines.into_iter().map(|line| line.fit(80));
     lines.map(|line| line.text() + "\n").collect()
 }

@@ -4,8 +4,11 @@
 mod plugin_creates;
 mod plugin_devices;
 mod plugin_doctor;
+mod plugin_reports;
 mod plugin_shows;
 mod plugin_steers;
+mod plugin_watches;
+mod terminal;
 
 use testbed::{Asking, Space};
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 use testbed::{Space, healthy, job::FIRMWARE};
 
-use super::{ends, person};
+use super::{ends, person, terminal::Terminal};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn create_flashes_a_fleet_in_batches_and_waits_for_its_end() {
@@ -70,4 +70,70 @@ async fn create_flashes_a_fleet_in_batches_and_waits_for_its_end() {
     // A job that is there is left as it is.
     let (_, complaint) = ends(&editor, &with(&["--yes"]), 1);
     assert!(complaint.contains("already exists"), "{complaint}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_terminal_create_asks_for_what_is_missing_and_for_the_number_of_devices() {
+    let space = Space::new("plugin-wizard").await;
+    let fleet = space.fleet(healthy(3, 0.5)).await;
+    let editor = person(&space, "flashjob-editor");
+    let user = "--clusterrole=flashjob-user";
+    editor.bind_as("reads-devices", "rolebinding", user, &space.name);
+    let uuids = fleet.uuids();
+    let mut terminal = Terminal::start(&space, &editor.kubeconfig, &["create", "--batch", "2"]);
+    let answers = |terminal: &mut Terminal, confirmed: &str| {
+        terminal.shows("Device type:");
+        terminal.shows("esp32s3 (3 devices)");
+        terminal.press("esp32s3\r");
+        terminal.shows("Application type:");
+        terminal.press("fmnist\r");
+        terminal.shows("Filter:");
+        terminal.press("no property\r");
+        terminal.shows("expected KEY=VALUE");
+        terminal.press(&"\u{7f}".repeat("no property".len()));
+        terminal.press("\r");
+        // Nothing is picked, then one by what is typed, then all.
+        terminal.shows("Devices:");
+        terminal.press("\r");
+        terminal.shows("pick a device");
+        terminal.press(&uuids[1]);
+        terminal.hides(&uuids[0]);
+        terminal.press(" ");
+        terminal.press("\r");
+        terminal.shows("1 picked");
+        terminal.shows("Firmware image:");
+        terminal.press(&format!("{FIRMWARE}\r"));
+        terminal.shows("Version:");
+        terminal.shows("0.2.0");
+        terminal.press("\r");
+        // The batch was given as an option.
+        terminal.shows("Delay between two batches:");
+        terminal.press("\r");
+        terminal.shows("Name of the FlashJob:");
+        terminal.press("\r");
+        terminal.shows("it costs at most 1 device.");
+        terminal.shows("Type 1 to flash 1 device:");
+        terminal.press(confirmed);
+    };
+    answers(&mut terminal, "yes\r");
+    terminal.shows("nothing was created");
+    assert_eq!(terminal.ends(), 1);
+    assert!(space.find_job("fmnist-0.2.0").is_none());
+
+    let mut terminal = Terminal::start(&space, &editor.kubeconfig, &["create", "--batch", "2"]);
+    answers(&mut terminal, "1\r");
+    terminal.shows("created: it flashes 1 device");
+    assert_eq!(terminal.ends(), 0);
+    let spec = space.job("fmnist-0.2.0").0["spec"].clone();
+    assert_eq!(spec["uuid"], json!([uuids[1]]), "{spec:#}");
+    assert_eq!(spec["parallelism"], json!(2), "{spec:#}");
+    assert_eq!(spec["device"], "esp32s3", "{spec:#}");
+    assert_eq!(spec["applicationType"], "fmnist", "{spec:#}");
+
+    // Whoever breaks off has created nothing, and has the terminal back.
+    let mut terminal = Terminal::start(&space, &editor.kubeconfig, &["create", "--batch", "2"]);
+    terminal.shows("Device type:");
+    terminal.press("\u{3}");
+    terminal.shows("nothing was created");
+    assert_eq!(terminal.ends(), 1);
 }
