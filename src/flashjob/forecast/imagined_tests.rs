@@ -235,3 +235,23 @@ fn what_is_refused_for_certain_is_refused_whatever_may_not_be_read() {
     let foretold = foretold(&expired, None, &without(Part::Classes));
     assert_eq!(foretold.answer(), Answer::Refused, "{}", text(&foretold));
 }
+
+#[test]
+fn what_a_class_asks_of_signatures_is_told_as_not_checked_where_it_can_stop_a_round() {
+    let of = |mode: &str| {
+        let authority = json!({"name": "release", "key": {"secretName": "keys"}});
+        let rules = json!({"firmwareVerification": {"mode": mode, "authorities": [authority]}});
+        let class = json!({"metadata": {"name": "c"}, "spec": rules});
+        let cluster = Cluster {
+            classes: classes(&[class]),
+            ..cluster()
+        };
+        foretold(&json!({"flashClassName": "c"}), None, &cluster)
+    };
+    assert_eq!(of("Warn").answer(), Answer::WouldRun);
+    let enforced = of("Enforce");
+    let words = text(&enforced);
+    assert_eq!(enforced.answer(), Answer::CannotTell, "{words}");
+    let said = "FlashClass c lets a round begin only with firmware that is signed by release: the operator checks that, plan does not";
+    assert!(words.replace('\n', " ").contains(said), "{words}");
+}

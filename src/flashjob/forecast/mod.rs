@@ -25,6 +25,7 @@ use self::{
     failures::failures,
     prospects::{footprints, prospects},
     sharing::limited,
+    sight::unchecked_signatures,
     steps::steps,
 };
 use super::blueprint::FlashPod;
@@ -188,7 +189,12 @@ pub fn forecast(asked: &Asked<'_>) -> Forecast {
         exists: false,
         current_round: None,
         classes: asked.classes.to_vec(),
-        not_seen: asked.not_seen.to_vec(),
+        not_seen: asked
+            .not_seen
+            .iter()
+            .cloned()
+            .chain(unchecked_signatures(asked.observed.terms))
+            .collect(),
         refusal: asked.refusal.map(Refused::of),
         waits: asked.waits.map(|hold| Refused {
             reason: hold.reason.as_str().to_owned(),

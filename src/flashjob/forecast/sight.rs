@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{Fate, Forecast};
+use crate::{api::SignatureMode, flashclass::Terms};
 
 /// Something that decides about a job, and that a person may not be allowed to read.
 #[derive(Serialize, Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub enum Part {
     Instances,
     /// The job of that name as it is stored, with the devices that its round froze.
     Stored,
+    /// Who signed the firmware: keys and trusted roots are Secrets of the operator's namespace.
+    Signatures,
 }
 
 /// A part that could not be seen, or not all of it.
@@ -39,6 +42,26 @@ pub enum Answer {
     Refused,
     /// Nothing that can be seen stops it, and not everything can be seen.
     CannotTell,
+}
+
+/// Classes that let no round begin without a signature, which a forecast does not look for.
+pub(super) fn unchecked_signatures(terms: &Terms) -> impl Iterator<Item = NotSeen> {
+    let asked = terms.signatures();
+    let enforced = asked.filter(|(_, asked)| asked.mode == Some(SignatureMode::Enforce));
+    enforced.map(|(class, asked)| {
+        let names: Vec<_> = asked
+            .authorities
+            .iter()
+            .map(|authority| authority.name.as_str())
+            .collect();
+        NotSeen {
+            part: Part::Signatures,
+            message: format!(
+                "FlashClass {class} lets a round begin only with firmware that is signed by {}: the operator checks that, plan does not",
+                names.join(" or ")
+            ),
+        }
+    })
 }
 
 /// Whether one of these parts was not seen.

@@ -184,6 +184,22 @@ fn what_says_something_else_of_an_image_is_not_a_signature() {
     );
 }
 
+#[test]
+fn what_a_stranger_wrote_is_shown_in_few_words_and_without_control_characters() {
+    let key = fixtures::key();
+    let mut payload = fixtures::payload(DIGEST, &json!({}));
+    payload["critical"]["image"]["docker-manifest-digest"] =
+        json!({"\u{1b}[31m": "x".repeat(100_000)});
+    let odd = Signature::Simple(fixtures::simple_of(&key, &payload));
+    payload["critical"]["type"] = json!("\u{1b}[31m".repeat(10_000));
+    payload["critical"]["image"]["docker-manifest-digest"] = json!(DIGEST);
+    let long = Signature::Simple(fixtures::simple_of(&key, &payload));
+    for signature in [odd, long] {
+        let why = invalid(verify(&[signature], keys(&[&key])));
+        assert!(why.len() <= 1_024 && !why.contains('\u{1b}'), "{why}");
+    }
+}
+
 #[rstest]
 fn a_certificate_of_a_trusted_identity_holds(
     #[values(Format::Bundle, Format::Simple)] format: Format,

@@ -17,6 +17,10 @@ use super::{
     authority::{Root, key_in_words},
     bundle::ImageBundle,
 };
+use crate::display;
+
+/// Longest name of a signer, in bytes.
+const MAX_IDENTITY: usize = 512;
 
 /// Who signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +60,22 @@ impl fmt::Display for Fault {
     }
 }
 
+impl Fault {
+    /// The same in words of a bounded length, without what cannot be seen: whoever signed may have written them.
+    fn shortened(self) -> Self {
+        let short = |mut words: String| {
+            display::shorten(&mut words, display::MESSAGE);
+            words
+        };
+        match self {
+            Self::Missing => Self::Missing,
+            Self::Invalid(why) => Self::Invalid(short(why)),
+            Self::Stranger(who) => Self::Stranger(short(who)),
+            Self::Unknown(why) => Self::Unknown(short(why)),
+        }
+    }
+}
+
 /// Who of the authorities signed the image of this digest; the first in their order.
 ///
 /// # Errors
@@ -71,13 +91,15 @@ pub fn verify(digest: &str, signatures: &[Signature], authorities: &[Authority])
         for signature in signatures {
             match image.signer(signature, authority) {
                 Ok(Some(identity)) => {
+                    let identity = display::line(&identity, MAX_IDENTITY).into_owned();
+                    let authority = authority.name.clone();
                     return Ok(Signer {
-                        authority: authority.name.clone(),
+                        authority,
                         identity,
                     });
                 }
                 Ok(None) => {}
-                Err(fault) => nearest = nearest.max(fault),
+                Err(fault) => nearest = nearest.max(fault.shortened()),
             }
         }
     }
