@@ -24,6 +24,7 @@ fn exported() -> BTreeMap<String, BTreeSet<String>> {
     metrics.devices("uid", [(("Flashing", "Flashing"), 1)].into());
     metrics.verdicts([(("Failed", "Evicted"), 1)].into());
     metrics.flashed("succeeded", Duration::ZERO);
+    metrics.firmware_looked_up("pinned", Duration::ZERO);
     metrics.api_write("create", "Pod", "ok");
     metrics.release("native", "reserve", "ok");
     metrics.watch_failed("Pod");

@@ -38,6 +38,7 @@ pub struct Metrics {
     shares: Arc<Mutex<HashMap<String, Devices>>>,
     verdicts: Family<Labels<2>, Counter>,
     flash_seconds: Family<Labels<1>, Histogram>,
+    firmware_lookup_seconds: Family<Labels<1>, Histogram>,
     api_writes: Family<Labels<3>, Counter>,
     releases: Family<Labels<3>, Counter>,
     watch_failures: Family<Labels<1>, Counter>,
@@ -66,6 +67,9 @@ impl Default for Metrics {
                 Histogram::new([
                     5.0, 10.0, 20.0, 30.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 1200.0,
                 ])
+            }),
+            firmware_lookup_seconds: Family::new_with_constructor(|| {
+                Histogram::new([0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0])
             }),
             api_writes: Family::default(),
             releases: Family::default(),
@@ -149,6 +153,12 @@ impl Metrics {
             "Duration of a flash by outcome, from the Pod's start to its end",
             Unit::Seconds,
             self.flash_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "firmware_lookup",
+            "Duration of a look at the firmware of a round in its registry, by outcome",
+            Unit::Seconds,
+            self.firmware_lookup_seconds.clone(),
         );
         registry.register_with_unit(
             "start_time",
@@ -235,6 +245,13 @@ impl Metrics {
     /// A flash ended.
     pub fn flashed(&self, outcome: &'static str, took: Duration) {
         self.flash_seconds
+            .get_or_create(&[word("outcome", outcome)])
+            .observe(took.as_secs_f64());
+    }
+
+    /// The registry of a round's firmware was asked what it serves and who signed it.
+    pub fn firmware_looked_up(&self, outcome: &'static str, took: Duration) {
+        self.firmware_lookup_seconds
             .get_or_create(&[word("outcome", outcome)])
             .observe(took.as_secs_f64());
     }

@@ -71,7 +71,7 @@ async fn a_class_that_enforces_signatures_begins_a_round_with_a_signed_image_alo
         registry.key("other"),
     );
     trust(&space, &[("old.pub", &old.1), ("new.pub", &new.1)]);
-    let _operator = space.operator(&[PIN]);
+    let operator = space.operator(&[PIN]);
     let reference = registry.reference("fleet/esp32", "1");
     let rules = rules("Enforce", &json!({"author": "Example"}));
 
@@ -122,6 +122,12 @@ async fn a_class_that_enforces_signatures_begins_a_round_with_a_signed_image_alo
     let pulled: Vec<_> = journal.iter().map(|flash| &flash.firmware).collect();
     let pinned = format!("{}/fleet/esp32@{}", registry.address, image.digest);
     assert_eq!(pulled, [&pinned, &pinned]);
+    let metrics = operator.page("/metrics").unwrap().1;
+    for (outcome, count) in [("unsigned", 3), ("verified", 1)] {
+        let sample =
+            format!("flashjob_firmware_lookup_seconds_count{{outcome=\"{outcome}\"}} {count}\n");
+        assert!(metrics.contains(&sample), "{sample}{metrics}");
+    }
 }
 
 #[rstest]

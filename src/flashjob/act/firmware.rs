@@ -106,6 +106,9 @@ fn ask(ctx: &Arc<Context>, job: &Arc<Job>, question: Question, since: Timestamp)
     let (ctx, uid) = (Arc::clone(ctx), job.uid.clone());
     seam::spawn(async move {
         let answer = answer(&ctx, &question).await;
+        let outcome = firmware::outcome(&answer);
+        let took = now().duration_since(since).unsigned_abs();
+        ctx.metrics.firmware_looked_up(outcome, took);
         if let Err(error) = &answer {
             tracing::warn!(job.uid = uid, error = %error, "the digest of the firmware is not known");
         }

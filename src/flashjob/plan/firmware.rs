@@ -115,6 +115,19 @@ pub fn refusal(
     }
 }
 
+/// What came of a question, in one word, as metrics tell it.
+#[must_use]
+pub fn outcome(answer: &Result<Resolved, RegistryError>) -> &'static str {
+    match answer {
+        Ok(resolved) if resolved.signed.iter().any(Result::is_err) => "unsigned",
+        Ok(resolved) if resolved.signed.is_empty() => "pinned",
+        Ok(_) => "verified",
+        Err(RegistryError::Unreachable { .. }) => "unreachable",
+        Err(RegistryError::Missing { .. }) => "missing",
+        Err(RegistryError::Unusable { .. }) => "unusable",
+    }
+}
+
 /// Checks that found no signature, each with why.
 fn unsigned<'a>(
     resolved: &'a Resolved,

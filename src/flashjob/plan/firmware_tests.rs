@@ -297,3 +297,16 @@ fn a_registry_that_is_away_keeps_a_round_from_beginning_whose_class_enforces_sig
     let tag = "registry registry.example.com: no connection".to_owned();
     assert_eq!(step, Step::TakeTag(tag));
 }
+
+#[rstest]
+#[case(Ok(resolved(vec![])), "pinned")]
+#[case(Ok(resolved(vec![Ok(signer("release"))])), "verified")]
+#[case(Ok(resolved(vec![Ok(signer("release")), Err(Fault::Missing)])), "unsigned")]
+#[case(Err(missing()), "missing")]
+#[case(Err(away()), "unreachable")]
+fn what_came_of_a_question_is_one_word(
+    #[case] answer: Result<Resolved, RegistryError>,
+    #[case] word: &str,
+) {
+    assert_eq!(outcome(&answer), word);
+}
