@@ -37,6 +37,14 @@ pub struct FirmwareVerification {
     pub authorities: Vec<SignatureAuthority>,
 }
 
+impl FirmwareVerification {
+    /// What a missing signature means; Off where the class does not say.
+    #[must_use]
+    pub fn signature_mode(&self) -> SignatureMode {
+        self.mode.unwrap_or_default()
+    }
+}
+
 /// What a missing signature means.
 #[derive(
     Serialize,

@@ -227,8 +227,7 @@ fn limits(class: &str, specs: &[InFlightLimit], problems: &mut Problems) -> Vec<
 /// What the schema says of authorities, again for objects of an older schema, and expressions, which it cannot check.
 fn check_signers(asked: &FirmwareVerification, problems: &mut Problems) {
     let field = "firmwareVerification";
-    let mode = asked.mode.unwrap_or_default();
-    if mode != SignatureMode::Off && asked.authorities.is_empty() {
+    if asked.signature_mode() != SignatureMode::Off && asked.authorities.is_empty() {
         problems.say(format!("{field}.authorities"), rule::AUTHORITY_NEEDED);
     }
     for (index, authority) in asked.authorities.iter().enumerate() {

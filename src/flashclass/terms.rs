@@ -134,7 +134,7 @@ fn refuse(
         );
         return refusal(Reason::FirmwareNotAllowed, message);
     }
-    let enforces = asked.is_some_and(|asked| asked.mode == Some(SignatureMode::Enforce));
+    let enforces = asked.is_some_and(|asked| asked.signature_mode() == SignatureMode::Enforce);
     if enforces && begun.unsigned {
         let message = format!(
             "FlashClass {name} asks for a signature of the firmware (spec.firmwareVerification.mode: Enforce), and the round began without \
@@ -183,8 +183,7 @@ impl Terms {
         let classes = self.classes.iter();
         classes.filter_map(|class| {
             let asked = class.spec.firmware_verification.as_ref()?;
-            let mode = asked.mode.unwrap_or_default();
-            (mode != SignatureMode::Off).then_some((class.name(), asked))
+            (asked.signature_mode() != SignatureMode::Off).then_some((class.name(), asked))
         })
     }
 

@@ -20,7 +20,7 @@ use testbed::{
 };
 
 /// Operators of these tests ask registries.
-const PIN: &str = "--firmware-digest=pin";
+pub const PIN: &str = "--firmware-digest=pin";
 
 /// A registry on a loopback port of its own, which serves what it is told to; it ends with the test.
 pub struct Registry {
@@ -79,7 +79,7 @@ impl Registry {
 }
 
 /// A job of this firmware for all devices of a fleet, one after the other, under a class with these rules.
-fn begin(space: &Space, name: &str, firmware: &str, fleet: &Fleet, rules: &Value) {
+pub fn begin(space: &Space, name: &str, firmware: &str, fleet: &Fleet, rules: &Value) {
     let class = format!("{}-{name}", space.name);
     space.put_class(&class, rules);
     let spec = json!({"firmware": firmware, "flashClassName": class, "parallelism": 1});
@@ -94,16 +94,11 @@ fn pulled(fleet: &Fleet) -> Vec<String> {
 
 /// The condition FirmwareResolved of a job: status, reason, message.
 fn resolved(seen: &Seen) -> (String, String, String) {
-    let conditions = seen.0["status"]["conditions"].as_array().unwrap();
-    let mut named = conditions
-        .iter()
-        .filter(|one| one["type"] == "FirmwareResolved");
-    let condition = named.next().cloned().unwrap_or_default();
-    let text = |field: &str| condition[field].as_str().unwrap_or_default().to_owned();
-    (text("status"), text("reason"), text("message"))
+    seen.condition("FirmwareResolved")
 }
 
-const KINDS: [&str; 3] = ["esp32", "esp32s2", "esp32s3"];
+/// Kinds of device that the images of these tests are for.
+pub const KINDS: [&str; 3] = ["esp32", "esp32s2", "esp32s3"];
 
 #[rstest]
 #[case::native("native")]

@@ -7,13 +7,11 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use testbed::{
-    Cosign, Fleet, ImageRegistry, Space, healthy,
+    Cosign, ImageRegistry, Space, healthy,
     job::{Seen, job},
 };
 
-/// Operators of these tests ask registries.
-const PIN: &str = "--firmware-digest=pin";
-const KINDS: [&str; 3] = ["esp32", "esp32s2", "esp32s3"];
+use crate::firmware::{KINDS, PIN, begin};
 
 /// A class that trusts the keys of a Secret, with what they have to write into a signature.
 fn rules(mode: &str, annotations: &Value) -> Value {
@@ -34,23 +32,9 @@ fn trust(space: &Space, keys: &[(&str, &str)]) {
     space.apply(&secret.to_string());
 }
 
-/// A job of this firmware for all devices of a fleet under a class with these rules.
-fn begin(space: &Space, name: &str, firmware: &str, fleet: &Fleet, rules: &Value) {
-    let class = format!("{}-{name}", space.name);
-    space.put_class(&class, rules);
-    let spec = json!({"firmware": firmware, "flashClassName": class, "parallelism": 1});
-    space.apply(&job(name, &fleet.uuids(), &spec).to_string());
-}
-
 /// The condition FirmwareVerified of a job: status, reason, message.
 fn verified(seen: &Seen) -> (String, String, String) {
-    let conditions = seen.0["status"]["conditions"].as_array().unwrap();
-    let mut named = conditions
-        .iter()
-        .filter(|one| one["type"] == "FirmwareVerified");
-    let condition = named.next().cloned().unwrap_or_default();
-    let text = |field: &str| condition[field].as_str().unwrap_or_default().to_owned();
-    (text("status"), text("reason"), text("message"))
+    seen.condition("FirmwareVerified")
 }
 
 #[rstest]

@@ -39,6 +39,17 @@ impl Seen {
         })
     }
 
+    /// A condition, of whatever generation: status, reason, message; empty where the job does not have it.
+    pub fn condition(&self, kind: &str) -> (String, String, String) {
+        let conditions = self.0["status"]["conditions"].as_array().unwrap();
+        let found = conditions.iter().find(|found| found["type"] == kind);
+        let text = |field: &str| {
+            let text = found.and_then(|found| found[field].as_str());
+            text.unwrap_or_default().to_owned()
+        };
+        (text("status"), text("reason"), text("message"))
+    }
+
     /// Why it is as it is, in one word.
     pub fn reason(&self) -> &str {
         self.0["status"]["reason"].as_str().unwrap_or_default()

@@ -90,7 +90,7 @@ fn checks(terms: &Terms) -> Vec<SignatureCheck> {
     asked
         .map(|(class, asked)| SignatureCheck {
             class: class.to_owned(),
-            enforced: asked.mode == Some(SignatureMode::Enforce),
+            enforced: asked.signature_mode() == SignatureMode::Enforce,
             authorities: asked.authorities.clone(),
         })
         .collect()
@@ -244,7 +244,7 @@ pub(crate) fn freeze(
 fn unresolved(ctx: &Context, job: &Job, named: &str, found: &Firmware) -> Option<Provenance> {
     let mut known = firmware::named_by_digest(named)?;
     if let Firmware::Unresolved(why) = found
-        && warns(ctx, job)
+        && asks_for_signatures(ctx, job)
     {
         known.unverified = Some(firmware::not_checked(why));
     }
@@ -252,7 +252,7 @@ fn unresolved(ctx: &Context, job: &Job, named: &str, found: &Firmware) -> Option
 }
 
 /// Whether a class asks whose signature the firmware has.
-pub(crate) fn warns(ctx: &Context, job: &Job) -> bool {
+pub(crate) fn asks_for_signatures(ctx: &Context, job: &Job) -> bool {
     let terms = ctx.cache().terms(job);
     terms.signatures().next().is_some()
 }

@@ -255,7 +255,7 @@ pub(crate) async fn open_round(
     let pinned = frozen.stored.firmware.clone();
     if let (Firmware::Unresolved(why), None) = (&firmware, &pinned) {
         status::say_unresolved(&mut status, job, why, now());
-        if firmware::warns(ctx, job) {
+        if firmware::asks_for_signatures(ctx, job) {
             status::say_unverified(&mut status, job, &not_checked(why), now());
         }
     }

@@ -47,7 +47,7 @@ pub enum Answer {
 /// Classes that let no round begin without a signature, which a forecast does not look for.
 pub(super) fn unchecked_signatures(terms: &Terms) -> impl Iterator<Item = NotSeen> {
     let asked = terms.signatures();
-    let enforced = asked.filter(|(_, asked)| asked.mode == Some(SignatureMode::Enforce));
+    let enforced = asked.filter(|(_, asked)| asked.signature_mode() == SignatureMode::Enforce);
     enforced.map(|(class, asked)| {
         let names: Vec<_> = asked
             .authorities

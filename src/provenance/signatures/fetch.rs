@@ -2,7 +2,7 @@
 //!
 //! Formats: the referrers API and its fallback tag (OCI distribution specification 1.1), the tag of cosign's signature specification.
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{Signature, SimpleSignature};
 use crate::provenance::{
@@ -75,12 +75,12 @@ async fn referrers(
     digest: &str,
     digits: &str,
 ) -> Result<Vec<Referrer>, RegistryError> {
-    let told = index(session, &format!("referrers/{digest}")).await?;
+    let told: Option<Index> = read(session, &format!("referrers/{digest}")).await?;
     let mut found = match told {
         Some(index) if !index.manifests.is_empty() => index.manifests,
         _ => {
             let tag = Session::manifest(&format!("sha256-{digits}"));
-            let index = index(session, &tag).await?;
+            let index: Option<Index> = read(session, &tag).await?;
             index.map(|index| index.manifests).unwrap_or_default()
         }
     };
@@ -89,17 +89,12 @@ async fn referrers(
     Ok(found)
 }
 
-async fn index(session: &mut Session<'_>, path: &str) -> Result<Option<Index>, RegistryError> {
-    let answer = session.get(path, MANIFESTS, MAX_MANIFEST).await?;
-    Ok(answer.and_then(|answer| serde_json::from_slice(&answer.bytes).ok()))
-}
-
-async fn manifest(
+/// What is under a path of the repository; none where nothing is, or something else.
+async fn read<T: DeserializeOwned>(
     session: &mut Session<'_>,
-    asked: &str,
-) -> Result<Option<Manifest>, RegistryError> {
-    let path = Session::manifest(asked);
-    let answer = session.get(&path, MANIFESTS, MAX_MANIFEST).await?;
+    path: &str,
+) -> Result<Option<T>, RegistryError> {
+    let answer = session.get(path, MANIFESTS, MAX_MANIFEST).await?;
     Ok(answer.and_then(|answer| serde_json::from_slice(&answer.bytes).ok()))
 }
 
@@ -108,7 +103,8 @@ async fn bundles(
     referrer: &str,
     found: &mut Vec<Signature>,
 ) -> Result<(), RegistryError> {
-    let Some(manifest) = manifest(session, referrer).await? else {
+    let path = Session::manifest(referrer);
+    let Some(manifest) = read::<Manifest>(session, &path).await? else {
         return Ok(());
     };
     let bundles = manifest
@@ -128,7 +124,8 @@ async fn simple(
     digits: &str,
     found: &mut Vec<Signature>,
 ) -> Result<(), RegistryError> {
-    let Some(manifest) = manifest(session, &format!("sha256-{digits}.sig")).await? else {
+    let path = Session::manifest(&format!("sha256-{digits}.sig"));
+    let Some(manifest) = read::<Manifest>(session, &path).await? else {
         return Ok(());
     };
     let layers = manifest

@@ -84,7 +84,7 @@ impl Approve {
     }
 }
 
-/// Approves a step of the job, the one that waits where none is named; returns what is said of it.
+/// Approves the named step of the job, or else the step that waits for approval; returns the message for the user.
 ///
 /// # Errors
 /// When nothing waits for approval, or the cluster refuses.

@@ -33,9 +33,9 @@ const DELAY: Duration = Duration::from_mins(1);
     --version 1.2.0 --batch 5 --delay 60s --yes --wait\n  \
     kubectl flashjob create one --uuid 7e4a6e7b-bee6-4fac-bdea-43d671baaa15 --firmware registry.example.com/thermo:1.2.0 --version 1.2.0 \
     --dry-run=client\n\n\
-    On a terminal, whatever is missing is asked for: device type, application type, filter, devices, firmware, version, batch, delay and \
-    name. At the end the FlashJob is shown with what it can cost, and the number of devices is to be typed. Elsewhere nobody is asked, and \
-    what is missing is listed.\n\n\
+    On a terminal, create asks for whatever is missing: device type, application type, filter, devices, firmware, version, batch, delay and \
+    name. At the end it shows the FlashJob and what it can cost, and you type the number of devices. Elsewhere it asks nothing, and lists \
+    what is missing.\n\n\
     A batch begins when every device of the one before has succeeded and --delay has passed. A FlashJob of that name is left as it is: \
     creating it again is refused.\n\n\
     Rights: create flashjobs in the namespace, which the ClusterRole flashjob-editor gives; list instances.akri.sh, in the whole cluster \

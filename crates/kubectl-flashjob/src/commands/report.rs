@@ -46,7 +46,7 @@ const COLUMNS: usize = 120;
     A file has at most 1 MiB, all files 64 MiB together, a kind 500 objects, and there are logs of 100 Pods.\n\n\
     Rights: none are needed to begin with. What you may not read is left out, and missing.txt in the zip names each right that you lack. \
     The ClusterRole flashjob-user gives most of those in the namespace.\n\n\
-    Exit codes: 0 the zip is written, 1 there is no such FlashJob, or the zip cannot be written.")]
+    Exit codes: 0 the zip was written, 1 the FlashJob does not exist or the zip cannot be written.")]
 pub struct Report {
     /// Name of the FlashJob that it is about. Unset: all of the namespace.
     #[arg(value_name = "JOB")]
@@ -65,7 +65,7 @@ impl Report {
     /// Writes the zip.
     ///
     /// # Errors
-    /// When there is no such job, or the zip cannot be written.
+    /// When the job does not exist, or the zip cannot be written.
     pub async fn run(&self, common: &Common) -> Result<Exit, Failure> {
         let cluster = common.connection.connect().await?;
         let mut collection = Collection {

@@ -125,7 +125,7 @@ impl Status {
     }
 }
 
-/// There is no such job, or no longer.
+/// The job does not exist, or was deleted.
 pub(super) fn gone(cluster: &Cluster, job: &str, was_there: bool) -> Failure {
     let namespace = &cluster.namespace;
     if was_there {

@@ -37,7 +37,7 @@ impl Suspend {
     }
 }
 
-/// Suspends the job; returns what is said of it.
+/// Suspends the job; returns the message for the user.
 ///
 /// # Errors
 /// When the cluster refuses.
@@ -75,7 +75,7 @@ impl Resume {
     }
 }
 
-/// Lets the job go on; returns what is said of it.
+/// Resumes the job; returns the message for the user.
 ///
 /// # Errors
 /// When the cluster refuses, or the job stays suspended.

@@ -50,7 +50,7 @@ impl Live {
         }
     }
 
-    /// The rows of the tree that are looked at, and the first of them.
+    /// The visible rows of the tree, and the number of the first one.
     fn shown(
         &self,
         tree: &Tree,

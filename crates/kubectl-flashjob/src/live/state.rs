@@ -14,7 +14,7 @@ use crate::{
     view::Tree,
 };
 
-/// Most lines of what is said below the tree.
+/// Most lines of the message below the tree.
 const MOST_WORDS: usize = 3;
 
 /// What is read around a job once a round.
@@ -152,7 +152,7 @@ impl Live {
         })
     }
 
-    /// What is said below the tree, in lines of so many columns.
+    /// The message below the tree, wrapped to this many columns.
     pub(super) fn words(&self, columns: usize) -> Vec<Line> {
         let said = match (&self.over, &self.lost, &self.notice) {
             (Over::Question(question, _), _, _) => Some((Tone::Strong, question.clone())),

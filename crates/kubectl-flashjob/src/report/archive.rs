@@ -10,7 +10,7 @@ use super::Redaction;
 const FILE: usize = 1 << 20;
 /// All files together, in bytes.
 const ALL: usize = 64 << 20;
-/// Where it is said what is missing.
+/// The file that lists what is missing.
 const MISSING: &str = "missing.txt";
 
 /// See the module's documentation.

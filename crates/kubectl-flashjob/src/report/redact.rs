@@ -57,7 +57,7 @@ impl Redaction {
     /// All rules.
     ///
     /// # Errors
-    /// When one of them is no regular expression; a test compiles them.
+    /// When one of them is not a valid regular expression; a test compiles them all.
     pub fn new() -> Result<Self, Box<regex::Error>> {
         let compiled: Result<_, _> = TEXT.iter().map(|rule| Regex::new(rule)).collect();
         Ok(Self { text: compiled? })
