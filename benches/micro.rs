@@ -21,6 +21,10 @@ use flashjob_operator::{
         status::compose,
         verdict::{Ended, Markers, judge},
     },
+    provenance::receipts::{
+        FlashPredicate, FlashResult, FlashStatement, FlashedDevice, FlashedFirmware, JobReference,
+        Signer, tree,
+    },
     seal::{SealKey, Seals, Subject},
 };
 use helm_release::{ApplyMethod, Info, Stamp, Status, decode, encode, secret};
@@ -53,6 +57,41 @@ fn planning(criterion: &mut Criterion) {
             },
         );
     }
+}
+
+fn signing(criterion: &mut Criterion) {
+    let random = aws_lc_rs::rand::SystemRandom::new();
+    let der = aws_lc_rs::signature::Ed25519KeyPair::generate_pkcs8(&random).unwrap();
+    let pem = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der.as_ref())
+    );
+    let signer = Signer::from_pem(pem.as_bytes()).unwrap();
+    let statement = |index| {
+        FlashStatement::of(
+            "sha256:0e4f1ba5bb4d7c80bd3b6ae1c5a3f4e6e0b1cb1ab0bb09ddb5e5b7e7ae1ff42c",
+            FlashPredicate {
+                job: JobReference::default(),
+                round: 1,
+                index,
+                device: FlashedDevice {
+                    uuid: format!("5f0c9a6e-0000-4000-8000-{index:012}"),
+                    ..FlashedDevice::default()
+                },
+                firmware: FlashedFirmware::default(),
+                result: FlashResult::Succeeded,
+                details: None,
+            },
+        )
+    };
+    criterion.bench_function("a receipt is signed", |bencher| {
+        let one = statement(7);
+        bencher.iter(|| signer.sign(black_box(&one)).unwrap());
+    });
+    let all: Vec<_> = (0..DEVICES).map(statement).collect();
+    criterion.bench_function(&format!("the root over {DEVICES} receipts"), |bencher| {
+        bencher.iter(|| tree::root(black_box(&all).iter().map(FlashStatement::leaf)));
+    });
 }
 
 fn rendering(criterion: &mut Criterion) {
@@ -171,5 +210,7 @@ fn seals(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, planning, rendering, records, verdicts, seals);
+criterion_group!(
+    benches, planning, signing, rendering, records, verdicts, seals
+);
 criterion_main!(benches);

@@ -23,6 +23,11 @@ use self::lines::Lines;
 pub use filter::LogLevelError;
 pub use metrics::Metrics;
 
+/// Target of the lines that hold receipts of flashes.
+pub const RECEIPTS: &str = "receipts";
+/// What no filter keeps out of the log: receipts are nowhere else.
+const ALWAYS: &str = "receipts=info";
+
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
@@ -49,9 +54,10 @@ impl LogLevel {
     /// The filter in force.
     #[must_use]
     pub fn get(&self) -> String {
-        self.handle
-            .with_current(ToString::to_string)
-            .unwrap_or_default()
+        let filter = self.handle.with_current(ToString::to_string);
+        let filter = filter.unwrap_or_default();
+        let asked = filter.split(',').filter(|part| *part != ALWAYS);
+        asked.collect::<Vec<_>>().join(",")
     }
 
     /// Puts another filter in force.
@@ -74,8 +80,9 @@ pub fn log_filter(filter: &str) -> Result<String, LogLevelError> {
 }
 
 fn parse(filter: &str) -> Result<EnvFilter, LogLevelError> {
+    let checked = filter::check(filter)?;
     EnvFilter::builder()
-        .parse(filter::check(filter)?)
+        .parse(format!("{checked},{ALWAYS}"))
         .map_err(|error| refuse(filter, &error))
 }
 

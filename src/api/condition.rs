@@ -133,6 +133,8 @@ pub enum Reason {
     SignatureInvalid,
     /// The firmware is signed by somebody whom the class does not trust.
     IdentityMismatch,
+    /// The key that signs receipts cannot be used.
+    ReceiptKeyUnusable,
     /// A device failed in a step that allows no more failures.
     StepFailed,
     /// Somebody denied a step.

@@ -13,6 +13,7 @@ use super::{
     firmware_verification::FirmwareVerification,
     flashjob::MismatchPolicy,
     lenient::null_is_default,
+    receipts::ReceiptKey,
     rollout::{AlreadyAtVersion, PropertyRequirement, Verification, Window},
     schema,
 };
@@ -96,6 +97,10 @@ pub struct FlashClassSpec {
     /// the registry told before the round began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firmware_verification: Option<FirmwareVerification>,
+    /// Every device that is final gets a signed receipt in the operator's log, and every finished round a root over them in the status. A
+    /// round begins only with firmware whose digest is known. Unset: there are no receipts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipts: Option<ReceiptKey>,
     /// Most devices of one job in flight at the same time. Unset: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]

@@ -20,6 +20,7 @@ mod lenient;
 mod links_tests;
 mod phase;
 mod provenance;
+mod receipts;
 mod refusal;
 mod rollout;
 pub mod rule;
@@ -45,6 +46,7 @@ pub use guarded::{Guarded, RawObject, Unreadable, read_part};
 pub use instance::{Instance, InstanceSpec};
 pub use phase::{DevicePhase, Phase, StepState};
 pub use provenance::{Provenance, Unverified};
+pub use receipts::{ReceiptKey, RoundReceipts};
 pub use refusal::Refusal;
 pub use rollout::{
     AlreadyAtVersion, Amount, Approval, Day, Decision, DeviceSelector, PropertyOperator,

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Reason, Word};
+use super::{Reason, RoundReceipts, Word};
 
 /// Digits of a digest that are shown where all of it does not fit.
 const SHORT: usize = 12;
@@ -39,6 +39,9 @@ pub struct Provenance {
     /// Why it is flashed without a signature that the class trusts: the class only warns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unverified: Option<Unverified>,
+    /// What proves how the round ended, where a class asks for receipts. Unset while it goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipts: Option<RoundReceipts>,
 }
 
 /// Why an image counts as signed by nobody.

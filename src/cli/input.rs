@@ -57,6 +57,20 @@ pub fn text(path: &Path) -> Result<String, Failure> {
         .map_err(|error| format!("cannot read {}: {error}", path.display()).into())
 }
 
+/// The bytes of a file.
+///
+/// # Errors
+/// When it cannot be read; the message names it.
+pub fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
+    if path == Path::new(STANDARD_INPUT) {
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().lock().read_to_end(&mut bytes);
+        read.map_err(|error| format!("cannot read standard input: {error}"))?;
+        return Ok(bytes);
+    }
+    std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()).into())
+}
+
 /// A YAML file as JSON.
 ///
 /// # Errors

@@ -20,6 +20,7 @@ mod run;
 mod stop;
 pub mod terminal;
 mod values_schema;
+mod verify_receipt;
 mod version;
 
 use std::process::ExitCode;
@@ -59,6 +60,8 @@ enum Command {
     Cleanup(cleanup::Cleanup),
     /// Make a new key for the seals by which the operator knows its own objects; run by an administrator.
     RotateSeal(rotate_seal::RotateSeal),
+    /// Check receipts of flashes: that they are signed, and that none of a round is missing.
+    VerifyReceipt(verify_receipt::VerifyReceipt),
     /// Print a script by which a shell completes this command line.
     Completion(completion::Completion),
     /// Print the versions of the operator, its flash chart, helm and the cluster.
@@ -100,6 +103,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Cleanup(cleanup) => cleanup.run().await,
         Command::RotateSeal(rotate) => rotate.run().await.map(|()| ExitCode::SUCCESS),
         Command::Version(version) => version.run().await.map(|()| ExitCode::SUCCESS),
+        Command::VerifyReceipt(verify) => verify.run(),
         Command::Completion(completion) => completion.run().map(|()| ExitCode::SUCCESS),
         Command::ValuesSchema(schema) => schema.run().map(|()| ExitCode::SUCCESS),
         Command::Reference => {

@@ -187,6 +187,14 @@ impl Terms {
         })
     }
 
+    /// Name of the Secret whose key signs receipts, where a class asks for them.
+    #[must_use]
+    pub fn receipt_key(&self) -> Option<&str> {
+        let mut classes = self.classes.iter();
+        let asked = classes.find_map(|class| class.spec.receipts.as_ref())?;
+        Some(&asked.key_secret_name)
+    }
+
     fn verifications(&self) -> impl Iterator<Item = &FirmwareVerification> {
         let classes = self.classes.iter();
         classes.filter_map(|class| class.spec.firmware_verification.as_ref())

@@ -9,6 +9,7 @@ pub mod credentials;
 pub mod image;
 pub mod lookup;
 pub mod platforms;
+pub mod receipts;
 pub mod reference;
 pub mod registry;
 
@@ -25,7 +26,7 @@ pub use self::{
     credentials::{Credentials, Login},
     image::{FirmwareImage, Shortage},
     lookup::Lookup,
-    platforms::Platforms,
+    platforms::{Platforms, folded},
     reference::{ImageReference, digest_of, is_sha256, pin},
     registry::{Registry, RegistryError},
 };

@@ -119,7 +119,8 @@ fn of_devices(manifests: Vec<Descriptor>) -> BTreeMap<String, String> {
 }
 
 /// A kind of device as it is compared: `esp32-s3` is `esp32s3`.
-fn folded(device_type: &str) -> String {
+#[must_use]
+pub fn folded(device_type: &str) -> String {
     device_type.replace('-', "").to_lowercase()
 }
 

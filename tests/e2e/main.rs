@@ -33,6 +33,7 @@ mod leadership;
 mod main_job;
 mod migration;
 mod outdated_crd;
+mod receipts;
 mod rivals;
 mod rollout_class;
 mod rollout_class_rules;

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{context::Context, lookup::get_secret, signatures};
+use super::{context::Context, lookup::get_secret, receipts, signatures};
 use crate::{
     api::{FlashJobSpec, Provenance, Reason, RegistryAccess, SelectedDevice, SignatureMode},
     cluster::clock::now,
@@ -78,9 +78,11 @@ fn question(ctx: &Context, job: &Job, spec: &FlashJobSpec) -> Question {
     Question {
         generation: job.generation,
         firmware: spec.firmware.clone(),
-        requires_digest: terms.requires_digest() && digest_of(&spec.firmware).is_none(),
+        requires_digest: (terms.requires_digest() || terms.receipt_key().is_some())
+            && digest_of(&spec.firmware).is_none(),
         requires_platform: terms.requires_platform(),
         checks: checks(&terms),
+        receipt_key: terms.receipt_key().map(str::to_owned),
         access: terms.registry().cloned().unwrap_or_default(),
     }
 }
@@ -145,7 +147,15 @@ async fn answer(ctx: &Context, question: &Question) -> Result<Resolved, Registry
     let name = format!("{:?}", question.access);
     let image = registry.image(firmware, (&name, &access)).await?;
     let signed = signatures::signed(ctx, question, (registry, &access), &image).await?;
-    Ok(Resolved { image, signed })
+    let receipt_fault = match &question.receipt_key {
+        Some(name) => receipts::signer(ctx, name).await.err(),
+        None => None,
+    };
+    Ok(Resolved {
+        image,
+        signed,
+        receipt_fault,
+    })
 }
 
 /// What the Secrets hold that a class names.

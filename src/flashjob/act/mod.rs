@@ -18,6 +18,7 @@ pub(crate) mod open_round;
 pub(crate) mod preflight;
 pub(crate) mod publish_status;
 mod read_verdict;
+pub(crate) mod receipts;
 mod record;
 mod reject;
 pub mod repair;

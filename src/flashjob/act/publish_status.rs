@@ -6,12 +6,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::context::Context;
-use crate::{
-    api::FlashJobStatus,
-    cluster::{ApiError, ErrorKind},
-    crash::Write,
-};
+use super::{context::Context, receipts};
 use crate::{
     api::conditions,
     flashjob::{
@@ -20,6 +15,11 @@ use crate::{
         spec::job::Job,
         status::metrics,
     },
+};
+use crate::{
+    api::{DeviceStatus, FlashJobStatus},
+    cluster::{ApiError, ErrorKind},
+    crash::Write,
 };
 
 /// Seconds between two status writes of one job, at least.
@@ -32,7 +32,7 @@ const ALL_STATUS_BYTES_PER_SECOND: f64 = 800_000.0;
 pub(crate) async fn write(
     ctx: &Arc<Context>,
     job: &Arc<Job>,
-    wanted: FlashJobStatus,
+    (wanted, ended): (FlashJobStatus, Vec<DeviceStatus>),
     now: Timestamp,
 ) -> Result<Option<Timestamp>, ApiError> {
     let current = ctx.cache().job(&job.uid).cloned();
@@ -40,16 +40,18 @@ pub(crate) async fn write(
         // A newer object arrived meanwhile; its pass is already queued.
         return Ok(Some(now));
     };
-    let probe = {
+    let unsigned = receipts::due(ctx, job, &wanted, now);
+    let signs = unsigned.is_some_and(|due| due <= now);
+    let (news, probe) = {
         let mut cache = ctx.cache();
         let memory = cache.memory(&job.uid);
         // A status that could not be stored is not tried in every pass, but again from time to time.
         let stored = pruned::without(&wanted, &memory.pruned);
         let news = !conditions::same_but_times(&current.status, &stored);
-        if job.spec.is_err() || (!news && memory.pruned.is_empty()) {
-            return Ok(None);
+        if job.spec.is_err() || (!news && !signs && memory.pruned.is_empty()) {
+            return Ok(unsigned);
         }
-        probe_due(memory).filter(|_| !news)
+        (news, probe_due(memory).filter(|_| !news && !signs))
     };
     if let Some(due) = probe.filter(|due| *due > now) {
         return Ok(Some(due));
@@ -58,6 +60,11 @@ pub(crate) async fn write(
     let due = due(&mut ctx.cache(), &job.uid, now);
     if due.is_some() {
         return Ok(due);
+    }
+    let wanted = receipts::issue(ctx, &current, wanted, ended).await;
+    if signs && !news && conditions::same_but_times(&current.status, &wanted) {
+        // The key still cannot be used.
+        return Ok(receipts::due(ctx, job, &wanted, now));
     }
     let size = act::job::replace_status(ctx, Write::Status, &current, &wanted).await;
     let mut cache = ctx.cache();

@@ -153,7 +153,12 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
             // Under the lock: what is forgotten with the job must not come back.
             let shares = metrics::shares(&wanted, &plan.views);
             ctx.metrics.devices(&job.uid, shares);
-            wanted
+            let ended = cache.observed(&job, &world, |observed| {
+                let asked = observed.terms.receipt_key().is_some();
+                let ended = asked.then(|| status::ended(observed, &plan, now));
+                ended.unwrap_or_default()
+            });
+            (wanted, ended)
         });
         tell_uninstalled(ctx, &cache, &job, &plan);
         tell_of_services(ctx, &mut cache, &job, &plan);

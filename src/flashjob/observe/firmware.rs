@@ -21,6 +21,8 @@ pub struct Question {
     pub requires_platform: bool,
     /// Whose signatures the classes ask for.
     pub checks: Vec<SignatureCheck>,
+    /// Name of the Secret whose key signs receipts, where a class asks for them.
+    pub receipt_key: Option<String>,
     /// How a class says that the registry is reached.
     pub access: RegistryAccess,
 }
@@ -29,7 +31,10 @@ impl Question {
     /// Whether a round does not begin where its registry does not answer.
     #[must_use]
     pub fn is_strict(&self) -> bool {
-        self.requires_digest || self.requires_platform || self.enforces()
+        self.requires_digest
+            || self.requires_platform
+            || self.enforces()
+            || self.receipt_key.is_some()
     }
 
     /// Whether a class lets no round begin without a signature.
@@ -57,6 +62,8 @@ pub struct Resolved {
     pub image: FirmwareImage,
     /// What came of each check of signatures, in their order.
     pub signed: Vec<Signed>,
+    /// Why receipts cannot be signed, if so.
+    pub receipt_fault: Option<String>,
 }
 
 /// A question with its answer.

@@ -1,13 +1,17 @@
 //! What the leader remembers of a job between two passes and may forget in a crash: everything in it is found again or harmless.
 
 use crate::api::Refusal;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
 use super::{firmware::FirmwareLookup, waits::Waits};
 use crate::api::Reason;
 use crate::flashjob::{spec::intervals::Intervals, verdict::Verdict};
+use crate::provenance::receipts::Signer;
 
 /// See the module's documentation.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +63,24 @@ pub struct Memory {
     pub trial: Option<ValuesTrial>,
     /// What the registry was asked about the firmware of the next round.
     pub firmware: Option<FirmwareLookup>,
+    /// The key that signs receipts, as it was read last.
+    pub signing_key: Option<SigningKey>,
+    /// Receipts of the round could not be signed, and are written at its end.
+    pub owes_receipts: bool,
+}
+
+/// A key that signs receipts.
+#[derive(Clone, Debug)]
+pub struct SigningKey {
+    /// Name of its Secret.
+    pub secret: String,
+    /// When it was read.
+    pub read_at: Timestamp,
+    /// The key.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub signer: Result<Arc<Signer>, String>,
 }
 
 /// Which values: of which spec, under which chart.
@@ -97,6 +119,7 @@ impl Memory {
         self.trial = None;
         self.proven = None;
         self.firmware = None;
+        self.owes_receipts = false;
     }
 
     /// Devices that had failed begin again: what was found of them is over.

@@ -77,6 +77,14 @@ pub fn refusal(
         Some((Refusal { reason, message }, until))
     };
     match answer {
+        Ok(Resolved {
+            receipt_fault: Some(fault),
+            ..
+        }) => {
+            let message =
+                format!("{fault}; nothing starts: a FlashClass asks for receipts (spec.receipts)");
+            refused(Reason::ReceiptKeyUnusable, message, again(tries))
+        }
         Ok(resolved) => {
             let (check, fault) = unsigned(resolved, question).find(|(check, _)| check.enforced)?;
             let message = format!(
@@ -94,13 +102,15 @@ pub fn refusal(
                 question if question.requires_platform => {
                     "a FlashClass asks for platforms (firmwareVerification.requirePlatform): the registry is asked again"
                 }
+                question if question.receipt_key.is_some() => {
+                    "a FlashClass asks for receipts (spec.receipts), which name a digest: the registry is asked again"
+                }
                 _ => {
                     "a FlashClass asks for firmware by digest: the registry is asked again, or write spec.firmware as NAME@sha256:DIGEST"
                 }
             };
             let message = format!("{error}; {asks}");
-            let pause = AGAIN.saturating_mul(1 << tries.min(4)).min(SLOWLY);
-            refused(Reason::FirmwareUnreachable, message, pause)
+            refused(Reason::FirmwareUnreachable, message, again(tries))
         }
         Err(error @ RegistryError::Missing { .. }) => refused(
             Reason::FirmwareMissing,
@@ -113,6 +123,11 @@ pub fn refusal(
             SLOWLY,
         ),
     }
+}
+
+/// The pause after so many tries.
+fn again(tries: u32) -> SignedDuration {
+    AGAIN.saturating_mul(1 << tries.min(4)).min(SLOWLY)
 }
 
 /// What came of a question, in one word, as metrics tell it.

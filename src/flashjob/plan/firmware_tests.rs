@@ -23,6 +23,7 @@ fn question() -> Question {
         requires_digest: false,
         requires_platform: false,
         checks: Vec::new(),
+        receipt_key: None,
         access: RegistryAccess::default(),
     }
 }
@@ -33,7 +34,11 @@ fn image() -> FirmwareImage {
 
 fn resolved(signed: Vec<Signed>) -> Resolved {
     let image = image();
-    Resolved { image, signed }
+    Resolved {
+        image,
+        signed,
+        receipt_fault: None,
+    }
 }
 
 fn away() -> RegistryError {

@@ -140,7 +140,7 @@ pub(super) fn devices(
 }
 
 /// What the frozen selection says of devices that were begun: the version they had, and what the job expects otherwise.
-fn annotate<'a>(
+pub(super) fn annotate<'a>(
     devices: impl Iterator<Item = &'a mut DeviceStatus>,
     job: &Job,
     roster: &Selection,
@@ -243,7 +243,12 @@ fn release_of(job: &Job, view: &DeviceView) -> Option<String> {
     (!original).then(|| release_name(&view.uuid).ok()).flatten()
 }
 
-fn entry_of_found(job: &Job, found: &Found, plan: &Plan, now: Timestamp) -> DeviceStatus {
+pub(super) fn entry_of_found(
+    job: &Job,
+    found: &Found,
+    plan: &Plan,
+    now: Timestamp,
+) -> DeviceStatus {
     let known = known(job, found, plan);
     let phase = match found.verdict.outcome {
         Outcome::Succeeded => DevicePhase::Succeeded,

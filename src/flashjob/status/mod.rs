@@ -12,6 +12,7 @@ mod held;
 pub(crate) mod metrics;
 mod outcomes;
 mod phase;
+mod receipts;
 pub(crate) mod rollout_events;
 pub(crate) mod undecodable;
 
@@ -23,6 +24,7 @@ use serde::Serialize;
 
 use self::devices::{Ended, devices, named};
 pub(crate) use self::firmware::{GOES_ON, say_firmware, say_unresolved, say_unverified};
+pub(crate) use self::receipts::{all_ended, ended, receipt, round_receipt};
 use super::plan::Plan;
 use crate::api::{
     DevicePhase, DeviceStatus, Effective, FlashClassRef, FlashJobStatus, PreviousRound, Reason,
@@ -148,6 +150,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     let mut trouble = trouble(observed);
     let mut pace = plan.pace.clone();
     let roster = observed.roster;
+    let mut ended_by_now = None;
     let lost = trouble
         .as_ref()
         .is_some_and(|trouble| trouble.reason == Reason::SelectionLost)
@@ -165,6 +168,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
         let finals = with_found(&job.finals, &found);
         tally = tally_of(job, roster, &finals, &plan.views, &tracked);
         write_finals(&mut status, job, roster, &finals);
+        ended_by_now = Some((roster, finals.clone()));
         pace = pace::pace(observed, &finals, &observed.class_pace(), now);
         pace.crowd.clone_from(&plan.pace.crowd);
         status.step.clone_from(&pace.step);
@@ -196,6 +200,9 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     status.next_time = plan.wake_at.map(Time);
     firmware::follow(&mut status, observed, now);
     describe(&mut status, job, &tally, trouble, &pace, now);
+    if let Some((roster, finals)) = &ended_by_now {
+        receipts::follow(&mut status, observed, roster, finals);
+    }
     status
 }
 

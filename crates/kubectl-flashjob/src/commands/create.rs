@@ -122,7 +122,7 @@ impl Create {
                 None => Ok(nothing()),
             };
         }
-        self.carry_out(common, person).await
+        Box::pin(self.carry_out(common, person)).await
     }
 
     /// Creates the job; a person is asked before.

@@ -1,0 +1,34 @@
+//! Receipts of flashes: what a `FlashClass` asks for, and what the status keeps of them. Types only.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{lenient::null_is_default, schema};
+
+/// What signs the receipts of the flashes of a class.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["keySecretName"]))]
+pub struct ReceiptKey {
+    /// Secret of the operator's namespace whose key receipt.key holds a private key in PEM (PKCS #8, without a password): ECDSA P-256 or
+    /// Ed25519.
+    #[serde(deserialize_with = "null_is_default")]
+    #[schemars(schema_with = "schema::name")]
+    pub key_secret_name: String,
+}
+
+/// What the receipts of a finished round come to. The receipts themselves are in the operator's log.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RoundReceipts {
+    /// Devices that are final: one receipt for each.
+    pub count: i64,
+    /// Tree head by RFC 6962 over them in the order of their indexes, SHA-256 in hexadecimal digits.
+    pub merkle_root: String,
+    /// Signature of the receipt of the round, in Base64; absent while the key cannot be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+    /// SHA-256 of the public key in DER, in hexadecimal digits.
+    #[serde(rename = "keyID", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+}

@@ -1,0 +1,160 @@
+//! Signs receipts and writes them into the log, before the status is stored that makes their devices final: a crash in between
+//! repeats them, and loses none.
+//!
+//! Called by `publish_status`. A key that cannot be used keeps no flash from ending: the receipts are owed, and written once it can.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{context::Context, firmware};
+use crate::{
+    api::{DeviceStatus, FlashJobStatus, Reason},
+    cluster::clock::now,
+    flashjob::{
+        observe::{memory::SigningKey, selection::Selection, stored},
+        spec::job::{Finals, Job},
+        status::{all_ended, receipt, round_receipt},
+    },
+    provenance::receipts::Signer,
+    telemetry::RECEIPTS,
+};
+
+/// Key of a Secret that holds the private key.
+const KEY: &str = "receipt.key";
+/// How long a key that was read is used before it is read again, and how soon one that could not be used is tried again.
+const FRESH: SignedDuration = SignedDuration::from_mins(1);
+
+/// The key in a Secret of the operator's namespace.
+///
+/// # Errors
+/// Why it cannot be used, in words.
+pub(super) async fn signer(ctx: &Context, secret: &str) -> Result<Signer, String> {
+    let (pem, what) = firmware::secret_data(ctx, secret, KEY).await?;
+    Signer::from_pem(&pem).map_err(|fault| format!("{what}: data[{KEY:?}] {fault}"))
+}
+
+/// Whether a status that says nothing new has to be written for a signature that it lacks; else when that is tried again.
+pub(super) fn due(
+    ctx: &Context,
+    job: &Job,
+    wanted: &FlashJobStatus,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let mut cache = ctx.cache();
+    cache.terms(job).receipt_key()?;
+    let unsigned = wanted
+        .provenance
+        .as_ref()?
+        .receipts
+        .as_ref()?
+        .signature
+        .is_none();
+    let tried = cache
+        .memory(&job.uid)
+        .signing_key
+        .as_ref()
+        .map(|key| key.read_at);
+    let due = tried.map_or(now, |tried| {
+        super::publish_status::later(tried, FRESH.as_secs_f64())
+    });
+    unsigned.then_some(due)
+}
+
+/// Writes the receipts of these devices, which a status is about to make final, and that of the round if it has ended. What comes back
+/// is the status with the signature of the round.
+pub(super) async fn issue(
+    ctx: &Context,
+    job: &Job,
+    mut wanted: FlashJobStatus,
+    ended: Vec<DeviceStatus>,
+) -> FlashJobStatus {
+    let receipts = wanted
+        .provenance
+        .as_ref()
+        .and_then(|known| known.receipts.as_ref());
+    let ends = receipts.is_some_and(|receipts| receipts.signature.is_none());
+    let Some((secret, roster)) = asked(ctx, job, &wanted).filter(|_| ends || !ended.is_empty())
+    else {
+        return wanted;
+    };
+    let key = match key(ctx, job, &secret).await {
+        Ok(key) => key,
+        Err(why) => {
+            owe(ctx, job, &why);
+            return wanted;
+        }
+    };
+    let finals = Finals::of(&wanted);
+    let owed = ends && owes(ctx, job);
+    let ended = if owed {
+        all_ended(&wanted, &roster, &finals)
+    } else {
+        ended
+    };
+    for entry in &ended {
+        let selected = stored::index_of(entry).and_then(|index| roster.devices().get(index));
+        let statement = selected.and_then(|selected| receipt(job, &wanted, selected, entry));
+        if let Some(Ok((line, _))) = statement.map(|statement| key.sign(&statement)) {
+            tracing::info!(target: RECEIPTS, receipt = %line);
+        }
+    }
+    let round = ends
+        .then(|| round_receipt(job, &wanted, &roster, &finals))
+        .flatten();
+    let Some(Ok((line, signature))) = round.map(|round| key.sign(&round)) else {
+        return wanted;
+    };
+    tracing::info!(target: RECEIPTS, receipt = %line);
+    ctx.cache().memory(&job.uid).owes_receipts = false;
+    if let Some(receipts) = wanted
+        .provenance
+        .as_mut()
+        .and_then(|known| known.receipts.as_mut())
+    {
+        receipts.signature = Some(signature);
+        receipts.key_id = Some(key.id().to_owned());
+    }
+    wanted
+}
+
+/// The Secret whose key signs, and the devices of the round; none where no class asks for receipts.
+fn asked(ctx: &Context, job: &Job, wanted: &FlashJobStatus) -> Option<(String, Arc<Selection>)> {
+    wanted.provenance.as_ref()?;
+    let cache = ctx.cache();
+    let secret = cache.terms(job).receipt_key()?.to_owned();
+    Some((secret, cache.rosters.get(&job.uid).cloned()?))
+}
+
+/// The key, read again from time to time: whoever takes it out of its Secret wants it to be used no more.
+async fn key(ctx: &Context, job: &Job, secret: &str) -> Result<Arc<Signer>, String> {
+    let known = ctx.cache().memory(&job.uid).signing_key.clone();
+    let fresh =
+        known.filter(|known| known.secret == secret && now().duration_since(known.read_at) < FRESH);
+    if let Some(known) = fresh {
+        return known.signer;
+    }
+    let signer = signer(ctx, secret).await.map(Arc::new);
+    ctx.cache().memory(&job.uid).signing_key = Some(SigningKey {
+        secret: secret.to_owned(),
+        read_at: now(),
+        signer: signer.clone(),
+    });
+    signer
+}
+
+/// Receipts that are owed are all of the round: a status that was stored without the signature of the round says so after a crash, too.
+fn owes(ctx: &Context, job: &Job) -> bool {
+    let stored = job.status.provenance.as_ref();
+    let stored = stored.and_then(|known| known.receipts.as_ref());
+    let unsigned = stored.is_some_and(|receipts| receipts.signature.is_none());
+    unsigned || ctx.cache().memory(&job.uid).owes_receipts
+}
+
+fn owe(ctx: &Context, job: &Job, why: &str) {
+    let before = std::mem::replace(&mut ctx.cache().memory(&job.uid).owes_receipts, true);
+    if !before {
+        let note = format!("{why}; receipts of this round are written once it can be used");
+        ctx.event(job, None, (true, Reason::ReceiptKeyUnusable.as_str()), note);
+    }
+}
