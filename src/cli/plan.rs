@@ -1,6 +1,7 @@
 //! `flashjob-operator plan`: what a FlashJob would do if it were created now, as the operator of the cluster sees it. Reads only; run
 //! by a person, with that person's rights.
 
+mod registry;
 mod seen;
 mod told;
 
@@ -20,7 +21,6 @@ use crate::{
         forecast::{self, Answer, Cluster, Forecast, Part, Refused},
         spec::job::Job,
     },
-    provenance::{Access, FirmwareImage, Registry, RegistryError},
     settings::{EngineChoice, FlashPodSettings},
 };
 use helm_chart::engine::Capabilities;
@@ -41,7 +41,8 @@ const REFUSED: u8 = 3;
     flashjob-operator plan -f job.yaml -n demo --values operator-values.yaml --allowed-value-paths /resources\n  \
     flashjob-operator plan -f job.yaml -o json\n\n\
     The operator's settings and the administrator's chart values are those of the cluster. What is given here takes their place. The \
-    registry of the firmware is asked, without credentials, which image it serves and for which kinds of device.\n\n\
+    registry of the firmware is asked which image it serves, for which kinds of device, and whose signatures it has, as far as you may read \
+    the Secrets that the classes name.\n\n\
     Exit codes:\n  \
     0  every device would be flashed, or needs no flash\n  \
     1  it cannot be told: the file or the cluster cannot be read, or nothing that you may read stops the job, but you may not read all\n  \
@@ -50,7 +51,8 @@ const REFUSED: u8 = 3;
     Rights: in the namespace of the job, get flashjobs and namespaces, list controllerrevisions and instances.akri.sh: the ClusterRole \
     flashjob-user, by a RoleBinding there. To tell all of it, also list instances.akri.sh where the devices are; list flashclasses, \
     which the ClusterRole flashclass-viewer gives by a ClusterRoleBinding; and get the operator's Deployment and ConfigMap, which the Role \
-    flashjob-settings-viewer in its namespace gives. The plan names what you may not read, and covers the rest.")]
+    flashjob-settings-viewer in its namespace gives; and get the Secrets there that the classes name for registries, signatures and \
+    receipts. The plan names what you may not read, and covers the rest.")]
 pub struct Plan {
     /// File of the FlashJob; - for standard input.
     #[arg(long = "file", short = 'f', value_name = "FILE")]
@@ -127,11 +129,11 @@ impl Plan {
             .into()
         };
         let clients = clients.map_err(|error| unreachable(error.into()))?;
+        let read = clients.read.clone();
         let foretold = Box::pin(self.foretell(clients, job, given)).await;
         let mut foretold = foretold.map_err(unreachable)?;
         if !self.no_registry {
-            let found = image(&foretold.firmware).await;
-            foretold.image = Some(forecast::firmware(&found, &foretold.devices));
+            Box::pin(self.ask_registry(read, &mut foretold)).await;
         }
         print(&self.output.show(&foretold, forecast::text)?)?;
         Ok(match foretold.answer() {
@@ -215,11 +217,6 @@ impl Plan {
             capabilities.unwrap_or_default(),
         )
     }
-}
-
-/// What the registry serves for this firmware, to anybody who asks.
-async fn image(firmware: &str) -> Result<FirmwareImage, RegistryError> {
-    Registry::new()?.named(firmware, &Access::default()).await
 }
 
 /// Whether a stored round is the one that a job asks for, whatever its number.

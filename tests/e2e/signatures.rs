@@ -14,14 +14,14 @@ use testbed::{
 use crate::firmware::{KINDS, PIN, begin};
 
 /// A class that trusts the keys of a Secret, with what they have to write into a signature.
-fn rules(mode: &str, annotations: &Value) -> Value {
+pub fn rules(mode: &str, annotations: &Value) -> Value {
     let authority =
         json!({"name": "release", "key": {"secretName": "keys"}, "annotations": annotations});
     json!({"firmwareVerification": {"mode": mode, "authorities": [authority]}})
 }
 
 /// Stores public keys as the Secret that the class names.
-fn trust(space: &Space, keys: &[(&str, &str)]) {
+pub fn trust(space: &Space, keys: &[(&str, &str)]) {
     let data: BTreeMap<_, _> = keys
         .iter()
         .map(|(name, pem)| (*name, STANDARD.encode(pem)))

@@ -2,28 +2,21 @@
 //!
 //! Called by `reconcile` before a round is opened, and by `open_round`.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{context::Context, lookup::get_secret, receipts, signatures};
+use super::{context::Context, resolve_firmware::Resolver};
 use crate::{
-    api::{FlashJobSpec, Provenance, Reason, RegistryAccess, SelectedDevice, SignatureMode},
+    api::{Provenance, Reason, SelectedDevice},
     cluster::clock::now,
-    flashclass::Terms,
     flashjob::{
-        observe::firmware::{FirmwareLookup, Question, Resolved, SignatureCheck},
+        observe::firmware::{FirmwareLookup, Question, Resolved},
         plan::firmware::{self, Step},
         spec::job::Job,
     },
-    provenance::{Access, RegistryError, digest_of},
     seam,
 };
-
-/// Key of a Secret that holds logins.
-const DOCKER_CONFIG: &str = ".dockerconfigjson";
-/// Key of a Secret that holds certificates of authorities.
-const AUTHORITIES: &str = "ca.crt";
 
 /// What a round begins with.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,10 +42,10 @@ pub(crate) enum Readiness {
 
 /// Whether the next round of the job may begin, and with which image. Asks the registry where that is due.
 pub(crate) fn readiness(ctx: &Arc<Context>, job: &Arc<Job>) -> Readiness {
-    let Ok(spec) = &job.spec else {
+    let question = firmware::question(job, &ctx.cache().terms(job));
+    let Some(question) = question else {
         return Readiness::Ready(Firmware::AsWritten);
     };
-    let question = question(ctx, job, spec);
     if ctx.registry.is_none() && !question.is_strict() {
         return Readiness::Ready(Firmware::AsWritten);
     }
@@ -73,31 +66,6 @@ pub(crate) fn readiness(ctx: &Arc<Context>, job: &Arc<Job>) -> Readiness {
     }
 }
 
-fn question(ctx: &Context, job: &Job, spec: &FlashJobSpec) -> Question {
-    let terms = ctx.cache().terms(job);
-    Question {
-        generation: job.generation,
-        firmware: spec.firmware.clone(),
-        requires_digest: (terms.requires_digest() || terms.receipt_key().is_some())
-            && digest_of(&spec.firmware).is_none(),
-        requires_platform: terms.requires_platform(),
-        checks: checks(&terms),
-        receipt_key: terms.receipt_key().map(str::to_owned),
-        access: terms.registry().cloned().unwrap_or_default(),
-    }
-}
-
-fn checks(terms: &Terms) -> Vec<SignatureCheck> {
-    let asked = terms.signatures();
-    asked
-        .map(|(class, asked)| SignatureCheck {
-            class: class.to_owned(),
-            enforced: asked.signature_mode() == SignatureMode::Enforce,
-            authorities: asked.authorities.clone(),
-        })
-        .collect()
-}
-
 fn ask(ctx: &Arc<Context>, job: &Arc<Job>, question: Question, since: Timestamp) {
     {
         let mut cache = ctx.cache();
@@ -107,7 +75,7 @@ fn ask(ctx: &Arc<Context>, job: &Arc<Job>, question: Question, since: Timestamp)
     }
     let (ctx, uid) = (Arc::clone(ctx), job.uid.clone());
     seam::spawn(async move {
-        let answer = answer(&ctx, &question).await;
+        let answer = Resolver::of(&ctx).answer(&question).await;
         let outcome = firmware::outcome(&answer);
         let took = now().duration_since(since).unsigned_abs();
         ctx.metrics.firmware_looked_up(outcome, took);
@@ -131,78 +99,6 @@ fn ask(ctx: &Arc<Context>, job: &Arc<Job>, question: Question, since: Timestamp)
         }
         ctx.nudge(&uid);
     });
-}
-
-async fn answer(ctx: &Context, question: &Question) -> Result<Resolved, RegistryError> {
-    let firmware = &question.firmware;
-    let unreachable = |cause: String| RegistryError::Unreachable {
-        host: firmware.clone(),
-        cause,
-    };
-    let Some(registry) = &ctx.registry else {
-        let cause = "the operator asks no registry: --firmware-digest=never";
-        return Err(unreachable(cause.to_owned()));
-    };
-    let access = access(ctx, &question.access).await.map_err(unreachable)?;
-    let name = format!("{:?}", question.access);
-    let image = registry.image(firmware, (&name, &access)).await?;
-    let signed = signatures::signed(ctx, question, (registry, &access), &image).await?;
-    let receipt_fault = match &question.receipt_key {
-        Some(name) => receipts::signer(ctx, name).await.err(),
-        None => None,
-    };
-    Ok(Resolved {
-        image,
-        signed,
-        receipt_fault,
-    })
-}
-
-/// What the Secrets hold that a class names.
-async fn access(ctx: &Context, asked: &RegistryAccess) -> Result<Access, String> {
-    let mut access = Access {
-        plain_http: asked.plain_http.unwrap_or_default(),
-        ..Access::default()
-    };
-    for name in &asked.pull_secret_names {
-        let (file, what) = secret_data(ctx, name, DOCKER_CONFIG).await?;
-        let added = access.credentials.add(&file);
-        added.map_err(|fault| format!("{what}: {fault}"))?;
-    }
-    let Some(name) = &asked.ca_secret_name else {
-        return Ok(access);
-    };
-    let (authorities, what) = secret_data(ctx, name, AUTHORITIES).await?;
-    access
-        .trusting(&authorities)
-        .map_err(|_| format!("{what}: data[{AUTHORITIES:?}] has to be certificates in PEM"))
-}
-
-/// The bytes under a key of a Secret of the operator's namespace, and the Secret in words.
-pub(super) async fn secret_data(
-    ctx: &Context,
-    name: &str,
-    key: &str,
-) -> Result<(Vec<u8>, String), String> {
-    let (mut data, what) = secret(ctx, name).await?;
-    let bytes = data.remove(key);
-    let bytes = bytes.ok_or_else(|| format!("{what}: it has no data[{key:?}]"))?;
-    Ok((bytes, what))
-}
-
-/// What a Secret of the operator's namespace holds, and the Secret in words.
-pub(super) async fn secret(
-    ctx: &Context,
-    name: &str,
-) -> Result<(BTreeMap<String, Vec<u8>>, String), String> {
-    let namespace = ctx.cache().own_namespace.clone();
-    let what = format!("Secret {namespace}/{name}, which a FlashClass names");
-    let secret = get_secret(ctx, &namespace, name).await;
-    let secret = secret.map_err(|error| format!("{what}: {error}"))?;
-    let secret = secret.ok_or_else(|| format!("{what}, does not exist"))?;
-    let data = secret.data.unwrap_or_default();
-    let data = data.into_iter().map(|(key, bytes)| (key, bytes.0));
-    Ok((data.collect(), what))
 }
 
 /// A class asks for platforms that the image does not have: the round does not begin.

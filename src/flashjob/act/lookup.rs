@@ -1,7 +1,7 @@
 //! Looks at one object as the API server has it now: before it is acted upon, or where nobody knows whether a write was carried out.
 
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
-use kube::Api;
+use kube::{Api, Client};
 use serde_json::Value;
 
 use super::until_answered;
@@ -12,11 +12,11 @@ use crate::{cluster::ApiError, flashjob::act::context::Context};
 /// # Errors
 /// When it cannot be asked.
 pub async fn get_secret(
-    ctx: &Context,
+    read: &Client,
     namespace: &str,
     name: &str,
 ) -> Result<Option<Secret>, ApiError> {
-    let api: Api<Secret> = Api::namespaced(ctx.read.clone(), namespace);
+    let api: Api<Secret> = Api::namespaced(read.clone(), namespace);
     let found = api.get_opt(name).await;
     found.map_err(|error| ApiError::new(format!("get Secret {namespace}/{name}"), &error))
 }

@@ -23,6 +23,7 @@ mod record;
 mod reject;
 pub mod repair;
 mod reserve;
+pub(crate) mod resolve_firmware;
 mod seal;
 mod signatures;
 mod uninstall;

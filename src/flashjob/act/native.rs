@@ -242,7 +242,7 @@ async fn create_record(ctx: &Context, record: Record) -> Result<(), ActionError>
 }
 
 async fn find_ours(ctx: &Context, namespace: &str, name: &str, intent: &Intent) -> Option<Secret> {
-    let found = until_answered(|| get_secret(ctx, namespace, name)).await;
+    let found = until_answered(|| get_secret(&ctx.read, namespace, name)).await;
     found.filter(|secret| {
         Stored::from_secret(secret)
             .is_ok_and(|stored| stored.record.attachment.as_ref() == Some(intent))

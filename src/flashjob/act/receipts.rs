@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{context::Context, firmware};
+use super::{context::Context, resolve_firmware::Resolver};
 use crate::{
     api::{DeviceStatus, FlashJobStatus, Reason},
     cluster::clock::now,
@@ -29,8 +29,8 @@ const FRESH: SignedDuration = SignedDuration::from_mins(1);
 ///
 /// # Errors
 /// Why it cannot be used, in words.
-pub(super) async fn signer(ctx: &Context, secret: &str) -> Result<Signer, String> {
-    let (pem, what) = firmware::secret_data(ctx, secret, KEY).await?;
+pub(super) async fn signer(secrets: &Resolver<'_>, secret: &str) -> Result<Signer, String> {
+    let (pem, what) = secrets.secret_data(secret, KEY).await?;
     Signer::from_pem(&pem).map_err(|fault| format!("{what}: data[{KEY:?}] {fault}"))
 }
 
@@ -134,7 +134,7 @@ async fn key(ctx: &Context, job: &Job, secret: &str) -> Result<Arc<Signer>, Stri
     if let Some(known) = fresh {
         return known.signer;
     }
-    let signer = signer(ctx, secret).await.map(Arc::new);
+    let signer = signer(&Resolver::of(ctx), secret).await.map(Arc::new);
     ctx.cache().memory(&job.uid).signing_key = Some(SigningKey {
         secret: secret.to_owned(),
         read_at: now(),

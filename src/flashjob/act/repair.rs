@@ -181,7 +181,7 @@ async fn look_again(ctx: &Arc<Context>, repair: &Repair) {
 
 /// A Secret is replaced: the operator has no right to patch one. One that changed since it was seen is taken in as it is now.
 async fn relabel_secret(ctx: &Context, repair: &Repair) -> Result<(), ApiError> {
-    let found = get_secret(ctx, &repair.namespace, &repair.name).await?;
+    let found = get_secret(&ctx.read, &repair.namespace, &repair.name).await?;
     let same_object = |secret: &Secret| secret.metadata.uid.as_deref() == Some(&repair.uid);
     let Some(mut secret) = found.filter(same_object) else {
         ctx.cache().ledger.see_gone(&repair.uid);

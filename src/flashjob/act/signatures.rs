@@ -1,8 +1,8 @@
 //! Asks a registry who signed an image, and Secrets whom the classes trust.
 //!
-//! Called by `firmware` once the image of a round is known.
+//! Called by `resolve_firmware` once the image of a round is known.
 
-use super::{context::Context, firmware};
+use super::resolve_firmware::Resolver;
 use crate::{
     api::{SignatureAuthority, rule::MAX_PLATFORMS},
     flashjob::observe::firmware::Question,
@@ -20,12 +20,12 @@ const TRUSTED_ROOT: &str = "trusted_root.json";
 /// # Errors
 /// When registry or Secrets cannot be read, and a class lets no round begin without a signature.
 pub(super) async fn signed(
-    ctx: &Context,
+    secrets: &Resolver<'_>,
     question: &Question,
     from: (&Lookup, &Access),
     image: &FirmwareImage,
 ) -> Result<Vec<Signed>, RegistryError> {
-    match checked(ctx, question, from, image).await {
+    match checked(secrets, question, from, image).await {
         Err(error) if !question.enforces() => {
             let unknown = || Err(Fault::Unknown(error.to_string()));
             Ok(question.checks.iter().map(|_| unknown()).collect())
@@ -35,7 +35,7 @@ pub(super) async fn signed(
 }
 
 async fn checked(
-    ctx: &Context,
+    secrets: &Resolver<'_>,
     question: &Question,
     (registry, access): (&Lookup, &Access),
     image: &FirmwareImage,
@@ -45,7 +45,7 @@ async fn checked(
     }
     let mut trusted = Vec::new();
     for check in &question.checks {
-        let read = authorities(ctx, &check.authorities).await;
+        let read = authorities(secrets, &check.authorities).await;
         let read = read.map_err(|cause| RegistryError::Unreachable {
             host: image.reference.host.clone(),
             cause: format!("its signatures are not checked: {cause}"),
@@ -88,23 +88,23 @@ async fn of_platforms<'a>(
 
 /// Whom a class trusts, with what the Secrets hold that it names.
 async fn authorities(
-    ctx: &Context,
+    secrets: &Resolver<'_>,
     named: &[SignatureAuthority],
 ) -> Result<Vec<Authority>, String> {
     let mut found = Vec::new();
     for authority in named {
         found.push(Authority {
             name: authority.name.clone(),
-            means: means(ctx, authority).await?,
+            means: means(secrets, authority).await?,
             annotations: authority.annotations.clone(),
         });
     }
     Ok(found)
 }
 
-async fn means(ctx: &Context, authority: &SignatureAuthority) -> Result<Means, String> {
+async fn means(secrets: &Resolver<'_>, authority: &SignatureAuthority) -> Result<Means, String> {
     if let Some(key) = &authority.key {
-        let (data, what) = firmware::secret(ctx, &key.secret_name).await?;
+        let (data, what) = secrets.secret(&key.secret_name).await?;
         let data = data.iter();
         let keys = Means::keys(data.map(|(name, bytes)| (name.as_str(), bytes.as_slice())));
         return keys.map_err(|fault| format!("{what}: {fault}"));
@@ -120,7 +120,7 @@ async fn means(ctx: &Context, authority: &SignatureAuthority) -> Result<Means, S
         .collect::<Result<_, _>>()
         .map_err(|fault| fault.to_string())?;
     let secret = &keyless.trusted_root_secret_name;
-    let (root, what) = firmware::secret_data(ctx, secret, TRUSTED_ROOT).await?;
+    let (root, what) = secrets.secret_data(secret, TRUSTED_ROOT).await?;
     Means::keyless(identities, &root)
         .map_err(|fault| format!("{what}: data[{TRUSTED_ROOT:?}]: {fault}"))
 }

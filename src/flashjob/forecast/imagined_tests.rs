@@ -252,6 +252,6 @@ fn what_a_class_asks_of_signatures_is_told_as_not_checked_where_it_can_stop_a_ro
     let enforced = of("Enforce");
     let words = text(&enforced);
     assert_eq!(enforced.answer(), Answer::CannotTell, "{words}");
-    let said = "FlashClass c lets a round begin only with firmware that is signed by release: the operator checks that, plan does not";
+    let said = "FlashClass c lets a round begin only with firmware that is signed by release: whether it is was not looked at here";
     assert!(words.replace('\n', " ").contains(said), "{words}");
 }

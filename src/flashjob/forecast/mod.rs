@@ -31,7 +31,10 @@ use self::{
 use super::blueprint::FlashPod;
 use crate::{
     api::Refusal,
-    flashjob::{observe::Observed, plan::rollout::hold::Hold},
+    flashjob::{
+        observe::{Observed, firmware::Question},
+        plan::{firmware::question, rollout::hold::Hold},
+    },
 };
 use crate::{
     api::{Effective, NotSelectable, VerificationMode},
@@ -67,6 +70,9 @@ pub struct Forecast {
     /// The image that its registry serves, where the registry was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<FirmwareForecast>,
+    /// What the operator would ask about the firmware.
+    #[serde(skip)]
+    pub question: Option<Question>,
     /// A job of this name exists: this is what a new round of it would do.
     pub exists: bool,
     /// Round of that job, if it has this very firmware: applying the file opens no other one.
@@ -186,6 +192,7 @@ pub fn forecast(asked: &Asked<'_>) -> Forecast {
         firmware: spec.map(|spec| spec.firmware.clone()).unwrap_or_default(),
         version: spec.map(|spec| spec.version.clone()).unwrap_or_default(),
         image: None,
+        question: question(job, asked.observed.terms),
         exists: false,
         current_round: None,
         classes: asked.classes.to_vec(),

@@ -57,7 +57,7 @@ pub(super) fn unchecked_signatures(terms: &Terms) -> impl Iterator<Item = NotSee
         NotSeen {
             part: Part::Signatures,
             message: format!(
-                "FlashClass {class} lets a round begin only with firmware that is signed by {}: the operator checks that, plan does not",
+                "FlashClass {class} lets a round begin only with firmware that is signed by {}: whether it is was not looked at here",
                 names.join(" or ")
             ),
         }

@@ -117,6 +117,13 @@ fn firmware_words(text: &mut String, image: &FirmwareForecast) {
         let words = "A tag can come to mean another image. To flash this one and no other, write";
         line(text, &format!("  {words} spec.firmware: {pinned}"));
     }
+    if let Some(signer) = &image.signer {
+        line(text, &format!("  Signed by {}", prose(signer)));
+    }
+    if let Some(unverified) = &image.unverified {
+        let words = format!("A class warns of it: {}", unverified.message);
+        line(text, &format!("  {}", prose(&words)));
+    }
     if let Some(unknown) = &image.unknown {
         let words = format!("which image that is, is not known here: {unknown}");
         line(text, &format!("  {}", prose(&words)));

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// What an answer depends on: where any of it changes, the registry is asked anew.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Question {
     /// Generation of the job.
     pub generation: i64,

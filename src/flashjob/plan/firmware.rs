@@ -9,8 +9,14 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
-    api::{Provenance, Reason, Refusal, SelectedDevice, Unverified, rule::MAX_PLATFORMS},
-    flashjob::observe::firmware::{FirmwareLookup, Question, Resolved, SignatureCheck},
+    api::{
+        Provenance, Reason, Refusal, SelectedDevice, SignatureMode, Unverified, rule::MAX_PLATFORMS,
+    },
+    flashclass::Terms,
+    flashjob::{
+        observe::firmware::{FirmwareLookup, Question, Resolved, SignatureCheck},
+        spec::job::Job,
+    },
     provenance::{
         FirmwareImage, RegistryError, digest_of, pin,
         signatures::{Fault, Signer},
@@ -37,6 +43,27 @@ pub enum Step {
     TakeTag(String),
     /// Do not begin before that time, unless the spec or the class changes.
     Refuse(Timestamp),
+}
+
+/// What is asked about the firmware of a job's next round; none where its spec cannot be read.
+#[must_use]
+pub fn question(job: &Job, terms: &Terms) -> Option<Question> {
+    let spec = job.spec.as_ref().ok()?;
+    let checks = terms.signatures().map(|(class, asked)| SignatureCheck {
+        class: class.to_owned(),
+        enforced: asked.signature_mode() == SignatureMode::Enforce,
+        authorities: asked.authorities.clone(),
+    });
+    let named = terms.requires_digest() || terms.receipt_key().is_some();
+    Some(Question {
+        generation: job.generation,
+        firmware: spec.firmware.clone(),
+        requires_digest: named && digest_of(&spec.firmware).is_none(),
+        requires_platform: terms.requires_platform(),
+        checks: checks.collect(),
+        receipt_key: terms.receipt_key().map(str::to_owned),
+        access: terms.registry().cloned().unwrap_or_default(),
+    })
 }
 
 /// What is to be done, by what was asked and answered so far.
@@ -232,7 +259,10 @@ pub fn frozen(
 }
 
 /// Who signed, as far as every class is content; else why one is not.
-fn signers(resolved: &Resolved, question: &Question) -> Result<Option<Signer>, Unverified> {
+///
+/// # Errors
+/// What a class warns of.
+pub fn signers(resolved: &Resolved, question: &Question) -> Result<Option<Signer>, Unverified> {
     if let Some((check, fault)) = unsigned(resolved, question).next() {
         return Err(Unverified {
             reason: fault_reason(fault).into(),
