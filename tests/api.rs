@@ -145,6 +145,7 @@ fn every_text_and_list_of_a_spec_is_bounded_and_rules_stand_on_leaves_or_on_what
             "deviceNamespaces",
             "inFlightLimits[]",
             "firmwareVerification",
+            "flashImageVerification",
             "authorities[]",
             "identities[]",
         ];

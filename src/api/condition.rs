@@ -133,6 +133,8 @@ pub enum Reason {
     SignatureInvalid,
     /// The firmware is signed by somebody whom the class does not trust.
     IdentityMismatch,
+    /// The image that flashes is not at its registry, or is not signed by whom the class trusts.
+    FlashImageUnusable,
     /// The key that signs receipts cannot be used.
     ReceiptKeyUnusable,
     /// A device failed in a step that allows no more failures.

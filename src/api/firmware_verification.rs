@@ -45,6 +45,36 @@ impl FirmwareVerification {
     }
 }
 
+/// What is asked of the image that flashes.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(transform = schema::firmware_verification)]
+pub struct FlashImageVerification {
+    /// Whether the image has to be signed by one of the authorities. Off: it is pinned, and nobody asks. Warn: a round with another image
+    /// says so and goes on. Enforce: it does not begin. Unset: Off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::signature_mode")]
+    pub mode: Option<SignatureMode>,
+    /// How the registry is reached. Unset: anonymously, by TLS with a certificate of a public authority.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registry: Option<RegistryAccess>,
+    /// Who may sign: a signature of any one of them on the image, or on its index, suffices.
+    #[serde(
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    #[schemars(length(max = 10))]
+    pub authorities: Vec<SignatureAuthority>,
+}
+
+impl FlashImageVerification {
+    /// What a missing signature means; Off where the class does not say.
+    #[must_use]
+    pub fn signature_mode(&self) -> SignatureMode {
+        self.mode.unwrap_or_default()
+    }
+}
+
 /// What a missing signature means.
 #[derive(
     Serialize,

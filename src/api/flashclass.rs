@@ -10,7 +10,7 @@ use strum::{EnumString, IntoStaticStr};
 
 use super::{
     chart_values::ClassValues,
-    firmware_verification::FirmwareVerification,
+    firmware_verification::{FirmwareVerification, FlashImageVerification},
     flashjob::MismatchPolicy,
     lenient::null_is_default,
     receipts::ReceiptKey,
@@ -97,6 +97,10 @@ pub struct FlashClassSpec {
     /// the registry told before the round began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firmware_verification: Option<FirmwareVerification>,
+    /// The image that flashes is resolved to its digest before a round begins, all flash Pods of the round run that one, and it is signed
+    /// as this says. It needs defaults.flashImage. Unset: what a tag means is decided by each node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flash_image_verification: Option<FlashImageVerification>,
     /// Every device that is final gets a signed receipt in the operator's log, and every finished round a root over them in the status. A
     /// round begins only with firmware whose digest is known. Unset: there are no receipts.
     #[serde(default, skip_serializing_if = "Option::is_none")]

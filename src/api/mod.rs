@@ -34,8 +34,8 @@ pub use chart_values::{ChartValues, ClassValues, JobValues, ValuesFault};
 pub use condition::{ConditionType, Reason};
 pub use device_status::DeviceStatus;
 pub use firmware_verification::{
-    FirmwareVerification, KeylessSigner, RegistryAccess, SignatureAuthority, SignatureMode,
-    SignerIdentity, SigningKeys,
+    FirmwareVerification, FlashImageVerification, KeylessSigner, RegistryAccess,
+    SignatureAuthority, SignatureMode, SignerIdentity, SigningKeys,
 };
 pub use flashclass::{
     ClassDefaults, DeviceFilter, FlashClass, FlashClassSpec, FlashClassStatus, InFlightLimit,
@@ -45,7 +45,7 @@ pub use flashjob::{FlashJob, FlashJobSpec, MismatchPolicy};
 pub use guarded::{Guarded, RawObject, Unreadable, read_part};
 pub use instance::{Instance, InstanceSpec};
 pub use phase::{DevicePhase, Phase, StepState};
-pub use provenance::{Provenance, Unverified};
+pub use provenance::{FlashImage, Provenance, Unverified};
 pub use receipts::{ReceiptKey, RoundReceipts};
 pub use refusal::Refusal;
 pub use rollout::{

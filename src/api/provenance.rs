@@ -39,9 +39,31 @@ pub struct Provenance {
     /// Why it is flashed without a signature that the class trusts: the class only warns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unverified: Option<Unverified>,
+    /// The image that flashes, where a class asks for its digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flash_image: Option<FlashImage>,
     /// What proves how the round ended, where a class asks for receipts. Unset while it goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receipts: Option<RoundReceipts>,
+}
+
+/// The image that flash Pods of a round run.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct FlashImage {
+    /// As the job or its class writes it.
+    pub image: String,
+    /// What flash Pods run: its repository with the digest.
+    pub reference: String,
+    /// Who of the class's authorities signed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
+    /// The key that signed, or subject and issuer of the certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// Why it runs without a signature that the class trusts: the class only warns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unverified: Option<Unverified>,
 }
 
 /// Why an image counts as signed by nobody.

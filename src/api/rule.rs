@@ -58,6 +58,9 @@ pub const PROPERTY_NEEDED: &str = "by: Property needs property, the name of a br
 /// Message for a property without `by: Property`.
 pub const PROPERTY_NEEDLESS: &str =
     "property goes with by: Property alone; write that, or leave property out";
+/// A class that asks about the flash image names one.
+pub const FLASH_IMAGE_NEEDED: &str =
+    "needs defaults.flashImage: the image of the chart is not known before it is rendered";
 /// Message for signatures that are asked of nobody.
 pub const AUTHORITY_NEEDED: &str =
     "mode Warn or Enforce needs authorities: name who may sign, or leave mode out";

@@ -5,7 +5,11 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::{rules::Rules, terms::Terms};
-use crate::{api::Workload, flash_pod::guard::Policy, settings::open_named};
+use crate::{
+    api::{FlashImage, Workload},
+    flash_pod::guard::{ImagePattern, Policy},
+    settings::open_named,
+};
 use helm_chart::pointer::Pointer;
 
 impl Terms {
@@ -69,6 +73,10 @@ impl Terms {
             .rules()
             .filter_map(|(_, rules)| images(rules))
             .collect();
+        if let Some(image) = self.flash_image() {
+            let lists = std::iter::once(&mut policy.images).chain(&mut policy.further_images);
+            allow_pinned(lists, image);
+        }
         // Only administrators write a class: what its values name, its jobs may use.
         if let Some((_, values)) = self
             .frozen
@@ -91,6 +99,14 @@ impl Terms {
         let frozen = self.frozen.as_ref().map(|frozen| frozen.stamp().hash);
         frozen.hash(&mut hasher);
         hasher.finish()
+    }
+}
+
+/// Lets the pinned flash image through where the reference that it was resolved from is allowed.
+fn allow_pinned<'a>(lists: impl Iterator<Item = &'a mut Vec<ImagePattern>>, image: &FlashImage) {
+    for list in lists {
+        let written = list.iter().any(|pattern| pattern.matches(&image.image));
+        list.extend(image.reference.parse().ok().filter(|_| written));
     }
 }
 

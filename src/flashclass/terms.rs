@@ -15,8 +15,9 @@ use super::{
 };
 use crate::{
     api::{
-        ClassDefaults, Effective, FirmwareVerification, FlashJobSpec, Provenance, Reason, Refusal,
-        RegistryAccess, SignatureMode, VerdictMarkers, Window,
+        ClassDefaults, Effective, FirmwareVerification, FlashImage, FlashImageVerification,
+        FlashJobSpec, Provenance, Reason, Refusal, RegistryAccess, SignatureMode, VerdictMarkers,
+        Window,
     },
     device::Device,
     flashclass::ClassPace,
@@ -52,6 +53,17 @@ struct Begun {
     by_tag: bool,
     /// Nobody is known to have signed its firmware.
     unsigned: bool,
+    /// The digest of its flash image is not known, or not who signed it.
+    flash_image: FlashImageFault,
+}
+
+/// What is not known of the flash image of a round that has begun.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum FlashImageFault {
+    #[default]
+    None,
+    Unsigned,
+    ByTag,
 }
 
 impl Begun {
@@ -60,6 +72,11 @@ impl Begun {
         Self {
             by_tag: firmware.is_none(),
             unsigned: firmware.is_none_or(|firmware| firmware.verified_at.is_none()),
+            flash_image: match firmware.and_then(|firmware| firmware.flash_image.as_ref()) {
+                None => FlashImageFault::ByTag,
+                Some(image) if image.authority.is_none() => FlashImageFault::Unsigned,
+                Some(_) => FlashImageFault::None,
+            },
         }
     }
 }
@@ -142,6 +159,19 @@ fn refuse(
         );
         return refusal(Reason::FirmwareNotAllowed, message);
     }
+    let asked = class.spec.flash_image_verification.as_ref();
+    let lacks = asked.is_some_and(|asked| match begun.flash_image {
+        FlashImageFault::None => false,
+        FlashImageFault::Unsigned => asked.signature_mode() == SignatureMode::Enforce,
+        FlashImageFault::ByTag => true,
+    });
+    if lacks {
+        let message = format!(
+            "FlashClass {name} asks for the digest of the flash image, or for its signature (spec.flashImageVerification), and the round began \
+             without: nothing more of it starts; a new round is checked first: set spec.rerun"
+        );
+        return refusal(Reason::ImageNotAllowed, message);
+    }
     None
 }
 
@@ -185,6 +215,21 @@ impl Terms {
             let asked = class.spec.firmware_verification.as_ref()?;
             (asked.signature_mode() != SignatureMode::Off).then_some((class.name(), asked))
         })
+    }
+
+    /// Classes that ask for the digest of the flash image, with what else they ask of it.
+    pub fn flash_image_checks(&self) -> impl Iterator<Item = (&str, &FlashImageVerification)> {
+        let classes = self.classes.iter();
+        classes.filter_map(|class| {
+            let asked = class.spec.flash_image_verification.as_ref()?;
+            Some((class.name(), asked))
+        })
+    }
+
+    /// The image that the round's flash Pods run, where its digest is known.
+    #[must_use]
+    pub fn flash_image(&self) -> Option<&FlashImage> {
+        self.firmware()?.flash_image.as_ref()
     }
 
     /// Name of the Secret whose key signs receipts, where a class asks for them.

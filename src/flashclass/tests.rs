@@ -13,9 +13,9 @@ use super::{
 };
 use crate::flashjob::controller::classes::{observe::Observed, plan::plan};
 use crate::{
-    api::{FlashClassRef, FlashJobSpec, Provenance, Reason},
+    api::{FlashClassRef, FlashImage, FlashJobSpec, Provenance, Reason},
     device::{Device, JobRef},
-    flash_pod::guard::Policy,
+    flash_pod::guard::{ImagePattern, Policy},
     flashjob::fixtures::{classes, instance_with},
     names::ANNOTATION_DEFAULT_CLASS,
 };
@@ -278,6 +278,11 @@ fn devices_outside_namespaces_and_filter_are_forbidden(
 
 #[rstest]
 #[case::authorities(json!({"firmwareVerification": {"mode": "Warn"}}), "spec.firmwareVerification.authorities: mode Warn or Enforce needs authorities")]
+#[case::flash_image(json!({"flashImageVerification": {}}), "spec.flashImageVerification: needs defaults.flashImage")]
+#[case::flash_image_authorities(
+    json!({"defaults": {"flashImage": "r.example/flash:1"}, "flashImageVerification": {"mode": "Enforce"}}),
+    "spec.flashImageVerification.authorities: mode Warn or Enforce needs authorities"
+)]
 #[case::means(json!({"firmwareVerification": {"authorities": [{"name": "a"}]}}), "spec.firmwareVerification.authorities[0]: an authority has either key or keyless")]
 #[case::identity(
     json!({"firmwareVerification": {"authorities": [{"name": "a", "keyless": {"trustedRootSecretName": "root", "identities": [{"issuer": "a", "subjectRegExp": "("}]}}]}}),
@@ -411,6 +416,81 @@ fn a_class_that_enforces_signatures_lets_only_a_round_go_on_whose_firmware_is_si
     let refusal = refusal("Enforce");
     assert_eq!(refusal.is_none(), may, "{refusal:?}");
     assert!(refusal.is_none_or(|refusal| refusal.message.ends_with("set spec.rerun")));
+}
+
+#[rstest]
+#[case::by_tag(None, "Off", false)]
+#[case::pinned(Some(FlashImage::default()), "Off", true)]
+#[case::pinned_where_a_signature_is_only_wished_for(Some(FlashImage::default()), "Warn", true)]
+#[case::unsigned(Some(FlashImage::default()), "Enforce", false)]
+#[case::signed(Some(FlashImage { authority: Some("release".into()), ..FlashImage::default() }), "Enforce", true)]
+fn a_class_that_asks_about_the_flash_image_lets_only_a_round_go_on_that_began_with_it(
+    #[case] flash_image: Option<FlashImage>,
+    #[case] mode: &str,
+    #[case] may: bool,
+) {
+    let firmware = Provenance {
+        flash_image,
+        ..Provenance::default()
+    };
+    let begun = Arc::new(frozen(&json!({}), 1).with_firmware(Some(firmware)));
+    let authority = json!({"name": "a", "key": {"secretName": "keys"}});
+    let rules = json!({
+        "defaults": {"flashImage": "r.example/flash:1"},
+        "flashImageVerification": {"mode": mode, "authorities": [authority]},
+    });
+    let (spec, stamp, namespaces) = (spec(&json!({})), stamp("c"), namespaces());
+    let asks = Asks {
+        namespace: "lab",
+        spec: &spec,
+        stamped: Some(&stamp),
+    };
+    let classes = classes(&[class("c", &rules)]);
+    let facts = Facts {
+        classes: &classes,
+        namespaces: &namespaces,
+        own_namespace: "operator",
+    };
+    let refusal = terms(&asks, Some(&begun), &facts).refusal;
+    assert_eq!(refusal.is_none(), may, "{refusal:?}");
+    assert!(refusal.is_none_or(|refusal| refusal.reason == Reason::ImageNotAllowed));
+}
+
+#[rstest]
+#[case::the_tag(&["r.example/flash:1"], true)]
+#[case::a_beginning(&["r.example/*"], true)]
+#[case::another_tag(&["r.example/flash:2"], false)]
+fn the_digest_of_a_flash_image_is_allowed_where_the_reference_is_that_it_was_resolved_from(
+    #[case] patterns: &[&str],
+    #[case] allowed: bool,
+) {
+    let firmware = Provenance {
+        flash_image: Some(FlashImage {
+            image: "r.example/flash:1".into(),
+            reference: format!("r.example/flash@{DIGEST}"),
+            ..FlashImage::default()
+        }),
+        ..Provenance::default()
+    };
+    let terms = Terms {
+        frozen: Some(Arc::new(
+            frozen(&json!({}), 1).with_firmware(Some(firmware)),
+        )),
+        ..Terms::default()
+    };
+    let images: Vec<ImagePattern> = patterns.iter().map(|text| text.parse().unwrap()).collect();
+    let operators = Policy {
+        images,
+        ..Policy::default()
+    };
+    let policy = terms.policy(&operators);
+    let matches = |image: &str| policy.images.iter().any(|pattern| pattern.matches(image));
+    assert_eq!(matches(&format!("r.example/flash@{DIGEST}")), allowed);
+    let other = DIGEST.replace('0', "1");
+    assert_eq!(
+        matches(&format!("r.example/flash@{other}")),
+        patterns == ["r.example/*"]
+    );
 }
 
 #[test]

@@ -116,8 +116,9 @@ async fn plan_says_who_signed_the_firmware_to_whom_may_read_the_keys_of_the_clas
     // The keys are a Secret, and this person reads no Secrets.
     let (foretold, code) = asking.plan(&here);
     let words = format!(
-        "you may not get Secret {}/keys: who signed the firmware is not known to you, and FlashClass {class} asks",
-        space.name
+        "you may not get Secret {}/keys: who signed {} is not known to you, and FlashClass {class} asks",
+        space.name,
+        registry.reference("fleet/esp32", "1")
     );
     assert_eq!(
         (code, &foretold["notSeen"][0]["message"]),

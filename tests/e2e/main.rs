@@ -24,6 +24,7 @@ mod documents;
 mod faults;
 mod fence;
 mod firmware;
+mod flash_image;
 mod flash_pod_values;
 mod helm_engine;
 mod hostile;

@@ -24,7 +24,12 @@ impl Plan {
             api: Api::namespaced(read.clone(), &self.operator_namespace),
             namespace: &self.operator_namespace,
         };
-        let (question, not_seen) = secrets.as_far_as_readable(question).await;
+        let (mut question, mut not_seen) = secrets.as_far_as_readable(question).await;
+        if let Some(flash_image) = question.flash_image.take() {
+            let (flash_image, more) = secrets.as_far_as_readable(*flash_image).await;
+            question.flash_image = Some(Box::new(flash_image));
+            not_seen.extend(more);
+        }
         let registry = Registry::new().map(Lookup::new);
         let found = match &registry {
             Ok(registry) => {
@@ -80,8 +85,8 @@ impl Secrets<'_> {
             match self.first_forbidden(&check.authorities).await {
                 Some(name) => {
                     let what = format!(
-                        "who signed the firmware is not known to you, and FlashClass {} asks",
-                        check.class
+                        "who signed {} is not known to you, and FlashClass {} asks",
+                        question.firmware, check.class
                     );
                     miss(&name, &what);
                 }

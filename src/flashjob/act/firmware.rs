@@ -143,6 +143,11 @@ pub(crate) fn freeze(
         let reason = unverified.reason().as_str();
         ctx.event(job, None, (true, reason), unverified.message.clone());
     }
+    let image = frozen.flash_image.as_ref();
+    if let Some(unverified) = image.and_then(|image| image.unverified.as_ref()) {
+        let note = format!("the flash image {}", unverified.message);
+        ctx.event(job, None, (true, Reason::FlashImageUnusable.as_str()), note);
+    }
     Ok(Some(frozen))
 }
 

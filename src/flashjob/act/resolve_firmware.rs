@@ -43,6 +43,15 @@ impl<'a> Resolver<'a> {
     /// # Errors
     /// When registry or Secrets cannot be read.
     pub(crate) async fn answer(&self, question: &Question) -> Result<Resolved, RegistryError> {
+        let mut resolved = self.resolved(question).await?;
+        if let Some(question) = &question.flash_image {
+            let flash_image = self.resolved(question).await;
+            resolved.flash_image = Some(Box::new(flash_image));
+        }
+        Ok(resolved)
+    }
+
+    async fn resolved(&self, question: &Question) -> Result<Resolved, RegistryError> {
         let firmware = &question.firmware;
         let unreachable = |cause: String| RegistryError::Unreachable {
             host: firmware.clone(),
@@ -64,6 +73,7 @@ impl<'a> Resolver<'a> {
             image,
             signed,
             receipt_fault,
+            flash_image: None,
         })
     }
 

@@ -101,7 +101,7 @@ pub(super) fn context(intent: &Intent, release: &str) -> DeviceContext {
 }
 
 /// What the operator itself sets, over everything else.
-pub(super) fn owned(job: &Job, round: &Round, intent: &Intent) -> Value {
+pub(super) fn owned(job: &Job, flash_image: Option<&str>, intent: &Intent) -> Value {
     let endpoint = intent.device.endpoint.parse::<Endpoint>();
     let endpoint = endpoint.map_or_else(
         |_| intent.device.endpoint.clone(),
@@ -113,7 +113,7 @@ pub(super) fn owned(job: &Job, round: &Round, intent: &Intent) -> Value {
         &endpoint,
         job.active_deadline_seconds(),
     );
-    if let Some(image) = &round.flashjob_pod_image {
+    if let Some(image) = flash_image {
         owned["image"] = json!({ "reference": image });
     }
     owned

@@ -291,11 +291,20 @@ impl FlashPod {
             class: self.class_values(),
             job: job_values.as_ref(),
             device: self.device_values.as_deref(),
-            owned: &owned(job, round, intent),
+            owned: &owned(job, self.flash_image(round), intent),
             allowed: &self.allowed,
             opens: &self.opens,
         };
         make(&layers, &context(intent, release))
+    }
+
+    /// The image that the round's flash Pods run, where it is not left to the values: pinned, or as the job names it.
+    fn flash_image<'a>(&'a self, round: &'a Round) -> Option<&'a str> {
+        let frozen = self.class.as_ref();
+        let firmware = frozen.and_then(|frozen| frozen.stored.firmware.as_ref());
+        let pinned = firmware.and_then(|firmware| firmware.flash_image.as_ref());
+        let pinned = pinned.map(|image| image.reference.as_str());
+        pinned.or(round.flashjob_pod_image.as_deref())
     }
 
     pub(crate) fn class_values(&self) -> Option<&DeviceValues> {

@@ -64,7 +64,7 @@ pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> (NextPass, &'static str
 }
 
 async fn outcome(ctx: &Arc<Context>, job: &Arc<Job>) -> (NextPass, &'static str) {
-    match pass(ctx, job).await {
+    match Box::pin(pass(ctx, job)).await {
         Ok(next) if job.spec.is_err() => (next, "unreadable"),
         Ok(next) => (next, "ok"),
         Err(error) => {

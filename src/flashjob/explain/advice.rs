@@ -99,6 +99,7 @@ fn of_reason(reason: Reason, about: &About<'_>) -> Option<Advice> {
         | Reason::NamespaceNotAllowed
         | Reason::ImageNotAllowed
         | Reason::FirmwareNotAllowed
+        | Reason::FlashImageUnusable
         | Reason::ReceiptKeyUnusable
         | Reason::DeviceNotAllowed
         | Reason::GroupFull => advice(

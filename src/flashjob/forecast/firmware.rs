@@ -140,6 +140,7 @@ mod tests {
             image: fixtures::image(reference, &["esp32s3", "esp32s2"]),
             signed: Vec::new(),
             receipt_fault: None,
+            flash_image: None,
         }
     }
 

@@ -25,6 +25,8 @@ pub struct Question {
     pub receipt_key: Option<String>,
     /// How a class says that the registry is reached.
     pub access: RegistryAccess,
+    /// The same about the flash image, where a class asks for its digest.
+    pub flash_image: Option<Box<Question>>,
 }
 
 impl Question {
@@ -35,6 +37,7 @@ impl Question {
             || self.requires_platform
             || self.enforces()
             || self.receipt_key.is_some()
+            || self.flash_image.is_some()
     }
 
     /// Whether a class lets no round begin without a signature.
@@ -64,6 +67,8 @@ pub struct Resolved {
     pub signed: Vec<Signed>,
     /// Why receipts cannot be signed, if so.
     pub receipt_fault: Option<String>,
+    /// The flash image, where it was asked about.
+    pub flash_image: Option<Box<Result<Resolved, RegistryError>>>,
 }
 
 /// A question with its answer.

@@ -10,7 +10,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
     api::{
-        Provenance, Reason, Refusal, SelectedDevice, SignatureMode, Unverified, rule::MAX_PLATFORMS,
+        FlashImage, FlashJobSpec, Provenance, Reason, Refusal, SelectedDevice, SignatureMode,
+        Unverified, rule::MAX_PLATFORMS,
     },
     flashclass::Terms,
     flashjob::{
@@ -63,6 +64,31 @@ pub fn question(job: &Job, terms: &Terms) -> Option<Question> {
         checks: checks.collect(),
         receipt_key: terms.receipt_key().map(str::to_owned),
         access: terms.registry().cloned().unwrap_or_default(),
+        flash_image: flash_image_question(job, spec, terms).map(Box::new),
+    })
+}
+
+/// What is asked about the image that flashes; none where no class asks.
+fn flash_image_question(job: &Job, spec: &FlashJobSpec, terms: &Terms) -> Option<Question> {
+    let asked: Vec<_> = terms.flash_image_checks().collect();
+    let (_, first) = asked.first()?;
+    let checks = asked
+        .iter()
+        .filter(|(_, asked)| asked.signature_mode() != SignatureMode::Off);
+    let checks = checks.map(|(class, asked)| SignatureCheck {
+        class: (*class).to_owned(),
+        enforced: asked.signature_mode() == SignatureMode::Enforce,
+        authorities: asked.authorities.clone(),
+    });
+    let image = terms.effective(spec, "", 0).flash_image;
+    Some(Question {
+        generation: job.generation,
+        // Only where the class of the round does not ask may there be none, and of what is not a reference the answer says so.
+        firmware: image.unwrap_or_else(|| "(the flash chart's own)".to_owned()),
+        requires_digest: true,
+        checks: checks.collect(),
+        access: first.registry.clone().unwrap_or_default(),
+        ..Question::default()
     })
 }
 
@@ -113,6 +139,9 @@ pub fn refusal(
             refused(Reason::ReceiptKeyUnusable, message, again(tries))
         }
         Ok(resolved) => {
+            if let Some((message, pause)) = flash_image_fault(resolved, question, tries) {
+                return refused(Reason::FlashImageUnusable, message, pause);
+            }
             let (check, fault) = unsigned(resolved, question).find(|(check, _)| check.enforced)?;
             let message = format!(
                 "{}: {fault}; nothing starts: spec.firmwareVerification of FlashClass {}; sign {}, or correct spec.firmware",
@@ -149,6 +178,34 @@ pub fn refusal(
             format!("{error}; nothing starts; push it anew, or correct spec.firmware"),
             SLOWLY,
         ),
+    }
+}
+
+/// What keeps a round from beginning with its flash image, and for how long that stands.
+fn flash_image_fault(
+    resolved: &Resolved,
+    question: &Question,
+    tries: u32,
+) -> Option<(String, SignedDuration)> {
+    let (found, question) = (
+        resolved.flash_image.as_ref()?,
+        question.flash_image.as_ref()?,
+    );
+    let asks = "a FlashClass asks for the digest of the flash image (spec.flashImageVerification)";
+    match found.as_ref() {
+        Ok(image) => {
+            let (check, fault) = unsigned(image, question).find(|(check, _)| check.enforced)?;
+            let message = format!(
+                "the flash image {}: {fault}; nothing starts: spec.flashImageVerification of FlashClass {}; sign {}, or name another image",
+                image.image.reference, check.class, image.image.digest
+            );
+            Some((message, SLOWLY))
+        }
+        Err(error @ RegistryError::Unreachable { .. }) => Some((
+            format!("{error}; {asks}: the registry is asked again"),
+            again(tries),
+        )),
+        Err(error) => Some((format!("{error}; nothing starts: {asks}"), SLOWLY)),
     }
 }
 
@@ -248,6 +305,7 @@ pub fn frozen(
         Err(unverified) => (None, Some(unverified)),
     };
     Provenance {
+        flash_image: frozen_flash_image(resolved, question),
         platforms,
         resolved_at: Some(Time(at)),
         verified_at: signer.as_ref().map(|_| Time(at)),
@@ -256,6 +314,23 @@ pub fn frozen(
         unverified,
         ..Provenance::of(pin(firmware, &image.digest), &image.digest)
     }
+}
+
+/// What is frozen of the image that flashes.
+fn frozen_flash_image(resolved: &Resolved, question: &Question) -> Option<FlashImage> {
+    let question = question.flash_image.as_ref()?;
+    let resolved = resolved.flash_image.as_ref()?.as_ref().as_ref().ok()?;
+    let (signer, unverified) = match signers(resolved, question) {
+        Ok(signer) => (signer, None),
+        Err(unverified) => (None, Some(unverified)),
+    };
+    Some(FlashImage {
+        image: question.firmware.clone(),
+        reference: pin(&question.firmware, &resolved.image.digest),
+        authority: signer.as_ref().map(|signer| signer.authority.clone()),
+        identity: signer.map(|signer| signer.identity),
+        unverified,
+    })
 }
 
 /// Who signed, as far as every class is content; else why one is not.

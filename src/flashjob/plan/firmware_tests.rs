@@ -25,6 +25,7 @@ fn question() -> Question {
         checks: Vec::new(),
         receipt_key: None,
         access: RegistryAccess::default(),
+        flash_image: None,
     }
 }
 
@@ -38,6 +39,7 @@ fn resolved(signed: Vec<Signed>) -> Resolved {
         image,
         signed,
         receipt_fault: None,
+        flash_image: None,
     }
 }
 
@@ -243,6 +245,85 @@ fn an_image_without_a_trusted_signature_keeps_a_round_from_beginning_where_a_cla
          spec.firmware"
     );
     assert_eq!(refusal.message, message);
+}
+
+/// A question that asks about the flash image, too, with or without a signature.
+fn with_flash_image(checks: Vec<SignatureCheck>) -> Question {
+    Question {
+        flash_image: Some(Box::new(Question {
+            firmware: "registry.example.com/flash:1".into(),
+            checks,
+            ..question()
+        })),
+        ..question()
+    }
+}
+
+fn with_answer(flash_image: Result<Resolved, RegistryError>) -> Resolved {
+    Resolved {
+        flash_image: Some(Box::new(flash_image)),
+        ..resolved(vec![])
+    }
+}
+
+#[rstest]
+#[case::missing(Err(missing()), 301)]
+#[case::away(Err(away()), 16)]
+#[case::unsigned(Ok(resolved(vec![Err(Fault::Missing)])), 301)]
+fn a_round_does_not_begin_without_the_flash_image_that_a_class_asks_for(
+    #[case] found: Result<Resolved, RegistryError>,
+    #[case] until: i64,
+) {
+    let question = with_flash_image(vec![check("plant", true)]);
+    let lookup = answered(1, Ok(with_answer(found)), question.clone());
+    assert_eq!(
+        next(Some(&lookup), &question, at(2)),
+        Step::Refuse(at(until))
+    );
+    let (refusal, _) = lookup.refusal.unwrap();
+    assert_eq!(refusal.reason, Reason::FlashImageUnusable);
+    assert!(
+        refusal.message.contains("spec.flashImageVerification"),
+        "{refusal:?}"
+    );
+}
+
+#[test]
+fn the_flash_image_is_frozen_with_its_digest_and_who_signed_it() {
+    let question = with_flash_image(vec![check("plant", true)]);
+    let found = with_answer(Ok(resolved(vec![Ok(signer("release"))])));
+    let frozen = frozen("esp32:1", (&found, &question), &[], at(3));
+    let image = frozen.flash_image.unwrap();
+    assert_eq!(image.image, "registry.example.com/flash:1");
+    assert_eq!(
+        image.reference,
+        format!("registry.example.com/flash@{DIGEST}")
+    );
+    assert_eq!(image.authority.as_deref(), Some("release"));
+    let warned = with_flash_image(vec![check("plant", false)]);
+    let found = with_answer(Ok(resolved(vec![Err(Fault::Missing)])));
+    let frozen = super::frozen("esp32:1", (&found, &warned), &[], at(3));
+    let unverified = frozen.flash_image.unwrap().unverified.unwrap();
+    assert_eq!(unverified.reason(), Reason::SignatureMissing);
+}
+
+#[test]
+fn receipts_that_cannot_be_signed_keep_a_round_from_beginning() {
+    let question = Question {
+        receipt_key: Some("key".into()),
+        ..question()
+    };
+    let found = Resolved {
+        receipt_fault: Some("Secret operator/key, which a FlashClass names, does not exist".into()),
+        ..resolved(vec![])
+    };
+    let lookup = answered(1, Ok(found), question.clone());
+    assert_eq!(next(Some(&lookup), &question, at(2)), Step::Refuse(at(16)));
+    let (refusal, _) = lookup.refusal.unwrap();
+    assert_eq!(refusal.reason, Reason::ReceiptKeyUnusable);
+    assert!(refusal.message.ends_with(
+        "does not exist; nothing starts: a FlashClass asks for receipts (spec.receipts)"
+    ));
 }
 
 #[test]

@@ -78,8 +78,11 @@ pub(crate) fn say_unresolved(status: &mut FlashJobStatus, job: &Job, why: &str, 
 pub(super) fn follow(status: &mut FlashJobStatus, observed: &Observed<'_>, now: Timestamp) {
     let job = observed.job;
     if let Some(Refusal { reason, message }) = refusal(observed) {
-        // The image is not what is wrong.
-        if reason == Reason::ReceiptKeyUnusable {
+        // The firmware is not what is wrong.
+        if matches!(
+            reason,
+            Reason::ReceiptKeyUnusable | Reason::FlashImageUnusable
+        ) {
             return;
         }
         let kind = match reason {

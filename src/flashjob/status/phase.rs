@@ -134,6 +134,7 @@ fn troubled(refusal: Refusal, tally: &Tally) -> JobVerdict {
             | Reason::FirmwareMissing
             | Reason::FirmwareUnusable
             | Reason::PlatformMissing
+            | Reason::FlashImageUnusable
             | Reason::ReceiptKeyUnusable
             | Reason::SignatureMissing
             | Reason::SignatureInvalid

@@ -68,16 +68,22 @@ pub(crate) fn receipt(
             .map(|reason| reason.as_str().to_owned()),
         attempts: entry.attempts,
         pod: entry.pod.clone(),
-        flash_image: status
-            .effective
-            .as_ref()
-            .and_then(|effective| effective.flash_image.clone()),
+        flash_image: flash_image(status).map(str::to_owned),
         to_version: entry.to_version.clone(),
         start_time: entry.start_time.clone(),
         completion_time: entry.completion_time.clone(),
         log_tail_sha256: tail.map(|tail| hex::encode(Sha256::digest(tail))),
     });
     Some(statement)
+}
+
+/// What flash Pods of the round run: pinned, or as job or class write it.
+fn flash_image(status: &FlashJobStatus) -> Option<&str> {
+    let provenance = status.provenance.as_ref();
+    let pinned = provenance.and_then(|provenance| provenance.flash_image.as_ref());
+    let effective = status.effective.as_ref();
+    let written = effective.and_then(|effective| effective.flash_image.as_deref());
+    pinned.map(|image| image.reference.as_str()).or(written)
 }
 
 /// What the leaf of a device says.

@@ -135,7 +135,7 @@ pub struct Details {
     /// Pod of the last attempt: its name ends in the attempt's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<String>,
-    /// Image of the flash Pod, where job or class set one.
+    /// Image of the flash Pod, where job or class set one: with its digest where a class asks for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flash_image: Option<String>,
     /// Version read back.
