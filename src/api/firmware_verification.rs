@@ -193,6 +193,14 @@ pub struct RegistryAccess {
     )]
     #[schemars(schema_with = "schema::name")]
     pub ca_secret_name: Option<String>,
+    /// Registry that is asked instead of the one that the reference names: its host, and what repositories begin with there, such as
+    /// mirror.example.com/firmware. What flash Pods pull keeps the reference's own name. Unset: none.
+    #[serde(
+        deserialize_with = "empty_is_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(schema_with = "schema::mirror")]
+    pub mirror: Option<String>,
     /// Whether it is asked without TLS. Unset: false.
     #[serde(rename = "plainHTTP", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::boolean")]

@@ -120,6 +120,15 @@ macro_rules! oci_reference {
 }
 
 text_rule!(
+    /// Where a mirror of a registry is: its host, and what repositories begin with there.
+    MIRROR,
+    253,
+    r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$",
+    true,
+    "must be the host of a registry, with a path or without, such as mirror.example.com/firmware"
+);
+
+text_rule!(
     /// A firmware reference: it becomes an environment variable and a chart value.
     FIRMWARE,
     512,

@@ -42,6 +42,11 @@ pub fn image(_: &mut SchemaGenerator) -> Schema {
     rule::IMAGE.schema()
 }
 
+/// Where a mirror of a registry is.
+pub fn mirror(_: &mut SchemaGenerator) -> Schema {
+    rule::MIRROR.schema()
+}
+
 /// A text that is only compared or ignored: bounded, anything goes (old files hold anything).
 pub fn any_text(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "maxLength": 253 })

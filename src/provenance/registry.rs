@@ -126,11 +126,15 @@ impl Registry {
         access: &Access,
     ) -> Result<FirmwareImage, RegistryError> {
         let client = access.client.as_ref().unwrap_or(self);
-        in_time(reference, PATIENCE, async {
-            let mut session = Session::begin(&client.http, reference, access)?;
+        let asked = access.asked(reference);
+        let image = in_time(&asked, PATIENCE, async {
+            let mut session = Session::begin(&client.http, &asked, access)?;
             read(&mut session).await
+        });
+        Ok(FirmwareImage {
+            reference: reference.clone(),
+            ..image.await?
         })
-        .await
     }
 
     /// The signatures of an image, or of one of its platforms, by its digest.
@@ -144,8 +148,9 @@ impl Registry {
         access: &Access,
     ) -> Result<Vec<Vec<Signature>>, RegistryError> {
         let client = access.client.as_ref().unwrap_or(self);
-        in_time(reference, SIGNATURES_PATIENCE, async {
-            let mut session = Session::begin(&client.http, reference, access)?;
+        let asked = access.asked(reference);
+        in_time(&asked, SIGNATURES_PATIENCE, async {
+            let mut session = Session::begin(&client.http, &asked, access)?;
             let mut found = Vec::new();
             for digest in digests {
                 found.push(fetch::signatures(&mut session, digest).await?);

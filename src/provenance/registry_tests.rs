@@ -181,6 +181,43 @@ async fn a_registry_gets_the_login_that_it_asks_for(
     assert_eq!(wrong, refused);
 }
 
+#[rstest]
+#[case::at_the_same_path("", "registry.example.com/fleet/esp32:1.2.0")]
+#[case::below_a_path("/fleet", "registry.example.com/esp32:1.2.0")]
+#[tokio::test]
+async fn a_mirror_is_asked_instead_and_the_image_keeps_its_name(
+    #[case] path: &str,
+    #[case] reference: &str,
+) {
+    let access = Access {
+        mirror: Some(format!("{}{path}", registry().await)),
+        ..Access::default()
+    };
+    let reference = reference.parse().unwrap();
+    let image = Registry::new().unwrap().image(&reference, &access).await;
+    let image = image.unwrap();
+    assert_eq!(
+        (image.reference, image.digest),
+        (reference, digest(&index()))
+    );
+}
+
+#[tokio::test]
+async fn what_a_mirror_does_not_have_is_missing_at_the_mirror() {
+    let address = registry().await.to_string();
+    let access = Access {
+        mirror: Some(address.clone()),
+        ..Access::default()
+    };
+    let reference = "registry.example.com/none/esp32:1".parse().unwrap();
+    let image = Registry::new().unwrap().image(&reference, &access).await;
+    let error = image.unwrap_err().to_string();
+    assert_eq!(
+        error,
+        format!("registry {address} has no image {address}/none/esp32:1")
+    );
+}
+
 #[test]
 fn what_is_not_a_certificate_is_no_authority() {
     for text in [

@@ -76,6 +76,7 @@ impl Secrets<'_> {
                 miss(name, "the registry is asked without it");
                 question.access = RegistryAccess {
                     plain_http: access.plain_http,
+                    mirror: access.mirror.clone(),
                     ..RegistryAccess::default()
                 };
             }

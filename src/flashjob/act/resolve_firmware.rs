@@ -81,6 +81,7 @@ impl<'a> Resolver<'a> {
     async fn access(&self, asked: &RegistryAccess) -> Result<Access, String> {
         let mut access = Access {
             plain_http: asked.plain_http.unwrap_or_default(),
+            mirror: asked.mirror.clone(),
             ..Access::default()
         };
         for name in &asked.pull_secret_names {
