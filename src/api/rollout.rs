@@ -188,7 +188,7 @@ pub enum Day {
     Sun,
 }
 
-/// A step of a rollout. Sizes are cumulative; after the last step the rest follows.
+/// A step of a rollout. Sizes are cumulative, but for that of a step that repeats; after the last step the rest follows.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct RolloutStep {
@@ -197,9 +197,14 @@ pub struct RolloutStep {
     #[schemars(schema_with = "schema::step_name")]
     pub name: Option<String>,
     /// Devices, counted from the first of the selection, that are flashed when the step ends: a number, or a percentage
-    /// of all that are selected, rounded up.
+    /// of all that are selected, rounded up. Of a step that repeats: the devices of each repetition.
     #[schemars(schema_with = "schema::step_devices")]
     pub devices: Amount,
+    /// Whether the step goes on with as many devices again, until none is left; each repetition is a step of its own, with
+    /// number, soak, approval and limit of failures. Of the last step alone. Unset: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::boolean")]
+    pub repeat: Option<bool>,
     /// Seconds to wait after the last device of the step is final. Unset: 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 31_536_000))]
@@ -213,6 +218,14 @@ pub struct RolloutStep {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::failed_devices")]
     pub max_failed_devices: Option<Amount>,
+}
+
+impl RolloutStep {
+    /// Whether it goes on to the end in parts of its size.
+    #[must_use]
+    pub fn repeats(&self) -> bool {
+        self.repeat == Some(true)
+    }
 }
 
 /// What is read back from a device after its flash.

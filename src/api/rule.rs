@@ -33,6 +33,8 @@ pub const DEADLINE_TOO_SHORT: &str = "must be at least 20: a flash takes from 20
     leave its device half-written";
 /// Message for steps that do not grow.
 pub const STEPS_GROW: &str = "sizes are cumulative and have to grow";
+/// Message for a step that repeats and is not the last one.
+pub const REPEAT_LAST: &str = "only the last step may repeat: no other would begin after it";
 /// Message for a start and an end between which nothing can start.
 pub const TIMES_ORDER: &str = "must be after spec.notBefore: no device could ever start";
 /// Message for a requirement without the values that its operator needs.

@@ -372,18 +372,35 @@ pub fn decision(_: &mut SchemaGenerator) -> Schema {
     words(&["Approve", "Deny"])
 }
 
+/// Whether a step repeats.
+fn repeats(step: &str) -> String {
+    format!("(has({step}.repeat) && dyn({step}.repeat) != null && {step}.repeat)")
+}
+
 /// Steps of a rollout.
 pub fn steps(generator: &mut SchemaGenerator) -> Schema {
     let mut schema = list(20, &RolloutStep::json_schema(generator));
-    let counts = "self.map(s, type(s.devices) == int, int(s.devices)).isSorted()";
-    let percentages = "self.map(s, type(s.devices) == string && s.devices.matches('^[0-9]{1,3}%$'), \
-                       int(s.devices.replace('%', ''))).isSorted()";
-    let apart = "self.all(a, self.exists_one(b, b.devices == a.devices))";
-    let rule = json!({
-        "rule": format!("{counts} && {percentages} && {apart}"),
-        "message": format!("{}: counts beyond counts, percentages beyond percentages", rule::STEPS_GROW),
-    });
-    schema.insert("x-kubernetes-validations".into(), json!([rule]));
+    let repeating = repeats("s");
+    let counts =
+        format!("self.map(s, !{repeating} && type(s.devices) == int, int(s.devices)).isSorted()");
+    let percentages = format!(
+        "self.map(s, !{repeating} && type(s.devices) == string && s.devices.matches('^[0-9]{{1,3}}%$'), \
+         int(s.devices.replace('%', ''))).isSorted()"
+    );
+    let same = format!("self.exists_one(s, !{repeating} && s.devices == a.devices)");
+    let apart = format!("self.all(a, {} || {same})", repeats("a"));
+    let growth = (
+        format!("{counts} && {percentages} && {apart}"),
+        format!(
+            "{}: counts beyond counts, percentages beyond percentages",
+            rule::STEPS_GROW
+        ),
+    );
+    let last = (
+        format!("self.map(s, {repeating}).isSorted() && self.filter(s, {repeating}).size() <= 1"),
+        rule::REPEAT_LAST.to_owned(),
+    );
+    schema.insert("x-kubernetes-validations".into(), rules([growth, last]));
     schema
 }
 

@@ -259,8 +259,14 @@ pub struct StepStatus {
     /// Its name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Number of steps, the rest after the last one included where there is one.
+    /// Number of steps, each repetition and the rest after the last one included where there are any.
     pub of: i64,
+    /// Number of the repetition, from 1, where the step repeats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repetition: Option<i64>,
+    /// How many repetitions there are, with the devices that are selected now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repetitions: Option<i64>,
     /// Devices of this step and those before it.
     pub devices: i64,
     /// How many of them are final.

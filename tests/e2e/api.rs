@@ -321,6 +321,12 @@ async fn what_can_never_run_is_refused_at_once_in_the_words_of_the_operator() {
     };
     of_steps(json!([5, 5]));
     of_steps(json!([9, "50%", 10, "9%"]));
+    for repeats in [
+        json!([{"devices": 5, "repeat": true}, {"devices": 9}]),
+        json!([{"devices": 5, "repeat": true}, {"devices": 9, "repeat": true}]),
+    ] {
+        kind.refuses(&json!({"steps": repeats}), "spec.steps", rule::REPEAT_LAST);
+    }
     for (more, field) in [
         (
             json!({"windows": [{"start": "22:00"}]}),
@@ -400,6 +406,8 @@ async fn what_can_run_is_accepted_however_odd_it_looks() {
         json!({"notBefore": "2026-12-01T00:00:00Z", "notAfter": "2026-12-02T00:00:00Z"}),
         json!({"notBefore": "2026-12-01T00:00:00Z"}),
         json!({"steps": [{"devices": 1}, {"devices": "10%"}, {"devices": 60}, {"devices": "80%"}]}),
+        json!({"steps": [{"devices": 9}, {"devices": 5, "repeat": true}]}),
+        json!({"steps": [{"devices": 5, "repeat": null}, {"devices": 9, "repeat": false}, {"devices": 5, "repeat": true}]}),
         json!({"windows": [{"start": "22:00", "durationSeconds": 3600}]}),
         json!({"rerun": {"id": "again"}}),
         json!({"activeDeadlineSecondsPerDevice": 20}),

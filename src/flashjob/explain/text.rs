@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::{Advice, DeviceExplanation, DeviceLine, Explanation, MOST_LISTED};
-use crate::{display, flashjob::plan::rollout::steps::title};
+use crate::{display, flashjob::plan::rollout::steps::place_of};
 
 /// A job, as text.
 #[must_use]
@@ -148,9 +148,8 @@ fn head(text: &mut String, of: &Explanation) {
     }
     if let Some(step) = &of.step {
         let mut words = format!(
-            "Step {} of {}: {}, {} of {} devices final, {} failed",
-            title(step),
-            step.of,
+            "Step {}: {}, {} of {} devices final, {} failed",
+            place_of(step),
             // The last step is not looked at again once everything of it is final.
             if of.finished_at.is_some() {
                 "Ended"

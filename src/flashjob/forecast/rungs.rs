@@ -17,13 +17,16 @@ pub fn rungs(spec: &FlashJobSpec, selected: usize, max_first: Option<usize>) -> 
         let allowed = limit.map_or(0, |limit| {
             int_or_percent::rounded_down(limit, own).unwrap_or(0)
         });
+        let end = ladder.end(number);
+        // Where nothing follows, nothing is waited for.
+        let before = step.filter(|_| end < selected);
         Rung {
             name: step.and_then(|step| step.name.clone()),
-            end: ladder.end(number),
+            end,
             // What follows the last step is held by the job's own limit alone.
             limit: step.map(|_| allowed),
-            soak_seconds: step.and_then(|step| step.soak_seconds).unwrap_or(0),
-            approval: step.and_then(|step| step.require_approval) == Some(true),
+            soak_seconds: before.and_then(|step| step.soak_seconds).unwrap_or(0),
+            approval: before.and_then(|step| step.require_approval) == Some(true),
         }
     });
     rungs.collect()
@@ -53,6 +56,7 @@ mod tests {
     #[case::the_rest_follows(json!([{"devices": 1}, {"devices": "10%"}]), 25, &[1, 3, 25])]
     #[case::no_more_than_there_are(json!([{"devices": 2}, {"devices": 50}]), 20, &[2, 20])]
     #[case::no_steps(json!([]), 3, &[3])]
+    #[case::fives_to_the_end(json!([{"devices": 5, "repeat": true}]), 12, &[5, 10, 12])]
     #[case::no_devices(json!([{"devices": 1}]), 0, &[0])]
     fn steps_end_at(
         #[case] steps: serde_json::Value,
@@ -61,6 +65,32 @@ mod tests {
     ) {
         let rungs = rungs(&spec(&steps), selected, None);
         assert_eq!(rungs.iter().map(|rung| rung.end).collect::<Vec<_>>(), ends);
+    }
+
+    #[test]
+    fn a_step_that_repeats_is_watched_and_limited_each_time_but_at_the_end() {
+        let steps = json!([{"devices": 1}, {"name": "batch", "devices": 5, "repeat": true, "soakSeconds": 60,
+                            "requireApproval": true, "maxFailedDevices": 1}]);
+        let rungs = rungs(&spec(&steps), 13, None);
+        let told = |rung: &Rung| {
+            (
+                rung.end,
+                rung.limit,
+                rung.soak_seconds,
+                rung.approval,
+                rung.name.clone(),
+            )
+        };
+        let batch = || Some("batch".to_owned());
+        assert_eq!(
+            rungs.iter().map(told).collect::<Vec<_>>(),
+            [
+                (1, Some(0), 0, false, None),
+                (6, Some(1), 60, true, batch()),
+                (11, Some(1), 60, true, batch()),
+                (13, Some(1), 0, false, batch()),
+            ]
+        );
     }
 
     #[test]

@@ -10,6 +10,8 @@ use crate::{
 
 /// Widest name of a step.
 const NAME: usize = 16;
+/// Most steps that are told one by one: as many as a job may list, so that only repetitions are left out.
+const STEPS: usize = 20;
 /// Most limits that are told one by one.
 const LIMITS: usize = 20;
 
@@ -51,8 +53,16 @@ pub fn text(of: &Forecast) -> String {
     whole(&mut text, of);
     if !of.steps.is_empty() {
         heading(&mut text, "Steps");
-        for step in &of.steps {
+        for step in of.steps.iter().take(STEPS) {
             line(&mut text, &format!("  {}", step_words(step)));
+        }
+        let more = of.steps.len().saturating_sub(STEPS);
+        if more > 0 {
+            let words = format!(
+                "and {more} more repetitions, to {} in all",
+                devices(of.devices.len())
+            );
+            line(&mut text, &format!("  {words}"));
         }
     }
     list(

@@ -1,6 +1,6 @@
 //! What the spec's steps have to be, before anything starts and once they were reached. Pure; called by `pace` and `job`.
 
-use crate::api::rule::{STEPS_GROW, TIMES_ORDER};
+use crate::api::rule::{REPEAT_LAST, STEPS_GROW, TIMES_ORDER};
 use crate::api::{FlashJobSpec, RolloutStep, StepState, StepStatus};
 use crate::flashjob::spec::{
     int_or_percent::{self, Share},
@@ -30,7 +30,8 @@ pub fn invalid(spec: &FlashJobSpec) -> Option<String> {
     Some(format!("spec.maxFailedDevices: {error}"))
 }
 
-/// Checks the steps as far as the spec alone tells: amounts can be read, and counts and percentages each grow.
+/// Checks the steps as far as the spec alone tells: amounts can be read, counts and percentages each grow, and only the last
+/// step repeats.
 ///
 /// # Errors
 /// The first step that cannot be carried out.
@@ -39,11 +40,15 @@ pub fn check(steps: &[RolloutStep]) -> Result<(), StepsError> {
     for (index, step) in steps.iter().enumerate() {
         let wrong = |text| format!("spec.steps[{index}].devices: {text}");
         int_or_percent::at_least_one(&step.devices, 1).map_err(wrong)?;
+        if step.repeats() && index + 1 < steps.len() {
+            return Err(format!("spec.steps[{index}].repeat: {REPEAT_LAST}"));
+        }
         let (size, before) = match int_or_percent::share(&step.devices).map_err(wrong)? {
             Share::Count(size) => (size, count.replace((index, size))),
             Share::Percent(size) => (size, percent.replace((index, size))),
         };
-        if let Some((earlier, _)) = before.filter(|(_, before)| *before >= size) {
+        let before = before.filter(|(_, before)| *before >= size && !step.repeats());
+        if let Some((earlier, _)) = before {
             let text = int_or_percent::text(&steps[earlier].devices);
             return Err(wrong(grow(
                 &int_or_percent::text(&step.devices),
@@ -58,7 +63,8 @@ pub fn check(steps: &[RolloutStep]) -> Result<(), StepsError> {
     Ok(())
 }
 
-/// Checks that every step has devices of its own in a selection of this size: before anything starts.
+/// Checks that every step has devices of its own in a selection of this size: before anything starts. A step that repeats has
+/// those that are left.
 ///
 /// # Errors
 /// The first step that does not grow.
@@ -67,7 +73,7 @@ pub fn check_growth(steps: &[RolloutStep], selected: usize) -> Result<(), StepsE
     for (index, step) in steps.iter().enumerate() {
         let wrong = |text| format!("spec.steps[{index}].devices: {text}");
         let size = int_or_percent::at_least_one(&step.devices, selected).map_err(wrong)?;
-        if size <= before {
+        if size <= before && !step.repeats() {
             let here = format!(
                 "{} of {selected} selected devices, which is {size},",
                 int_or_percent::text(&step.devices)
@@ -91,8 +97,10 @@ fn grow(here: &str, before: &str) -> String {
 pub fn remembered(step: &RolloutStep) -> String {
     let limit = step.max_failed_devices.as_ref();
     format!(
-        "devices={} soakSeconds={} requireApproval={} maxFailedDevices={}",
+        "devices={}{} soakSeconds={} requireApproval={} maxFailedDevices={}",
         int_or_percent::text(&step.devices),
+        // Nothing where it does not: so it was remembered before steps could repeat.
+        if step.repeats() { " repeat=true" } else { "" },
         step.soak_seconds.unwrap_or(0),
         step.require_approval.unwrap_or(false),
         limit.map_or_else(|| "0".to_owned(), int_or_percent::text),
@@ -166,6 +174,36 @@ mod tests {
         let error = check(&steps(sizes)).err();
         assert_eq!(error.is_some(), field.is_some(), "{error:?}");
         assert!(error.is_none_or(|error| error.starts_with(field.unwrap())));
+    }
+
+    #[rstest]
+    #[case::smaller_than_the_step_before(&["9", "5"], 1, None)]
+    #[case::as_large(&["5", "5"], 1, None)]
+    #[case::not_the_last(&["5", "9"], 0, Some("spec.steps[0].repeat: only the last step may repeat"))]
+    fn the_last_step_alone_may_repeat_and_its_size_is_its_own(
+        #[case] sizes: &[&str],
+        #[case] repeats: usize,
+        #[case] says: Option<&str>,
+    ) {
+        let mut list = steps(sizes);
+        list[repeats].repeat = Some(true);
+        let error = check(&list).err();
+        assert_eq!(error.is_some(), says.is_some(), "{error:?}");
+        assert!(error.is_none_or(|error| error.starts_with(says.unwrap())));
+        if says.is_none() {
+            assert_eq!(check_growth(&list, 20), Ok(()));
+        }
+    }
+
+    #[test]
+    fn whether_a_step_repeats_cannot_be_edited_once_it_began() {
+        let mut list = steps(&["1", "5"]);
+        let stored = at(2, StepState::Running, &["1", "5"]);
+        list[1].repeat = Some(false);
+        assert_eq!(check_edits(&list, Some(&stored), true), Ok(()));
+        list[1].repeat = Some(true);
+        let error = check_edits(&list, Some(&stored), true).unwrap_err();
+        assert!(error.starts_with("spec.steps[1] was edited"), "{error}");
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! What is told of order and pace when a stored status replaces another. Pure; called by `news`.
 
 use crate::api::{ConditionType, FlashJobStatus, Reason, StepState, StepStatus, conditions};
-use crate::flashjob::{plan::rollout::steps::title, spec::step_state::state_of};
+use crate::flashjob::{
+    plan::rollout::steps::{place_of, title},
+    spec::step_state::state_of,
+};
 
 /// Something to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,12 +114,7 @@ fn of_steps(before: Option<&StepStatus>, now: &FlashJobStatus) -> Vec<Told> {
             let note = format!("step {} ended", title(ended));
             list.push(Told::about(Reason::StepEnded, ended, note));
         }
-        let note = format!(
-            "step {} of {} begins: {} devices",
-            title(step),
-            step.of,
-            step.devices
-        );
+        let note = format!("step {} begins: {} devices", place_of(step), step.devices);
         list.push(Told::about(Reason::StepStarted, step, note));
     }
     let state = state_of(step);

@@ -141,7 +141,7 @@ impl Create {
             batch: usize::from(self.batch.unwrap_or(BATCH)),
             delay: self.delay.unwrap_or(DELAY),
         };
-        let job = job(&wanted).map_err(Misused)?;
+        let job = job(&wanted);
         if self.dry_run == Some(DryRun::Client) {
             return show(&job);
         }

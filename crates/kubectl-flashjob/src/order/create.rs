@@ -9,9 +9,6 @@ use flashjob_operator::{
 
 use crate::view::device::DeviceRow;
 
-/// Steps that a job may have.
-const MOST_STEPS: usize = 20;
-
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub struct Wanted {
@@ -70,10 +67,7 @@ pub fn chosen(found: &[DeviceRow], named: &[String]) -> Result<Vec<String>, Stri
 }
 
 /// The job.
-///
-/// # Errors
-/// When it would have more steps than a job may have.
-pub fn job(wanted: &Wanted) -> Result<FlashJob, String> {
+pub fn job(wanted: &Wanted) -> FlashJob {
     let spec = FlashJobSpec {
         uuid: wanted.uuids.clone(),
         firmware: wanted.firmware.clone(),
@@ -82,37 +76,27 @@ pub fn job(wanted: &Wanted) -> Result<FlashJob, String> {
         application_type: wanted.app.clone(),
         mismatch_policy: Some(MismatchPolicy::Fail),
         parallelism: i32::try_from(wanted.batch).ok(),
-        steps: steps(wanted.uuids.len(), wanted.batch, wanted.delay)?,
+        steps: batches(wanted.uuids.len(), wanted.batch, wanted.delay),
         ..FlashJobSpec::default()
     };
     let mut job = FlashJob::new(&wanted.name, spec);
     job.metadata.namespace = Some(wanted.namespace.clone());
-    Ok(job)
+    job
 }
 
-/// A step for each batch but the last, which is the rest.
-fn steps(devices: usize, batch: usize, delay: Duration) -> Result<Vec<RolloutStep>, String> {
+/// One step that repeats; none where one batch is all.
+fn batches(devices: usize, batch: usize, delay: Duration) -> Vec<RolloutStep> {
     let batch = batch.max(1);
-    let batches = devices.div_ceil(batch);
-    let steps = batches.saturating_sub(1);
-    if steps > MOST_STEPS {
-        let least = devices.div_ceil(MOST_STEPS + 1);
-        return Err(format!(
-            "{devices} devices in batches of {batch} are {batches} batches, and a FlashJob has at most {}: use --batch {least} or more",
-            MOST_STEPS + 1
-        ));
-    }
-    let seconds = i64::try_from(delay.as_secs())
-        .ok()
-        .filter(|seconds| *seconds > 0);
-    let step = |number: usize| RolloutStep {
-        name: Some(format!("batch-{number}")),
-        devices: Amount::Count(i64::try_from(number * batch).unwrap_or(i64::MAX)),
-        soak_seconds: seconds,
+    let seconds = i64::try_from(delay.as_secs()).ok();
+    let step = RolloutStep {
+        name: Some("batch".to_owned()),
+        devices: Amount::Count(i64::try_from(batch).unwrap_or(i64::MAX)),
+        repeat: Some(true),
+        soak_seconds: seconds.filter(|seconds| *seconds > 0),
         require_approval: None,
         max_failed_devices: None,
     };
-    Ok((1..=steps).map(step).collect())
+    (devices > batch).then_some(step).into_iter().collect()
 }
 
 /// What is going to happen, in a sentence.
@@ -147,8 +131,8 @@ pub fn loss(wanted: &Wanted) -> String {
     let last = devices.div_ceil(batch).saturating_sub(1);
     let stage = |number: usize| Stage {
         devices: batch.min(devices - number * batch),
-        // A step that says nothing allows no failure; what follows the last step is held by the job alone.
-        limit: (number < last).then_some(0),
+        // A step that says nothing allows no failure.
+        limit: Some(0),
         soak_seconds: 0,
     };
     let stages: Vec<Stage> = (0..=last).map(stage).collect();
@@ -180,14 +164,12 @@ mod tests {
     }
 
     #[test]
-    fn batches_are_steps_and_the_last_one_is_the_rest() {
-        let job = serde_json::to_value(job(&wanted(12, 5)).unwrap()).unwrap();
+    fn batches_are_a_step_that_repeats() {
+        let job = serde_json::to_value(job(&wanted(12, 5))).unwrap();
         let spec = &job["spec"];
         assert_eq!(
             spec["steps"],
-            json!([
-                {"name": "batch-1", "devices": 5, "soakSeconds": 60}, {"name": "batch-2", "devices": 10, "soakSeconds": 60},
-            ])
+            json!([{"name": "batch", "devices": 5, "repeat": true, "soakSeconds": 60}])
         );
         assert_eq!(
             (&spec["parallelism"], &spec["mismatchPolicy"]),
@@ -201,19 +183,15 @@ mod tests {
     }
 
     #[rstest]
-    #[case::one_batch(5, 5, Some(0))]
-    #[case::all_but_too_many(105, 5, Some(20))]
-    #[case::too_many(106, 5, None)]
-    fn a_job_has_so_many_batches(
+    #[case::one_batch(5, 5, 0)]
+    #[case::one_device_more(6, 5, 1)]
+    #[case::as_many_as_a_job_may_name(5_000, 1, 1)]
+    fn a_job_has_as_many_batches_as_it_takes(
         #[case] devices: usize,
         #[case] batch: usize,
-        #[case] expected: Option<usize>,
+        #[case] steps: usize,
     ) {
-        let made = job(&wanted(devices, batch));
-        assert_eq!(made.as_ref().ok().map(|job| job.spec.steps.len()), expected);
-        if let Err(refused) = made {
-            assert!(refused.ends_with("use --batch 6 or more"), "{refused}");
-        }
+        assert_eq!(job(&wanted(devices, batch)).spec.steps.len(), steps);
     }
 
     #[rstest]

@@ -1,6 +1,6 @@
 //! The branches of a job's tree: its step, what failed, what is in flight and what waits. Pure.
 
-use flashjob_operator::{api::StepStatus, flashjob::plan::rollout::steps::title};
+use flashjob_operator::{api::StepStatus, flashjob::plan::rollout::steps::place_of};
 use jiff::Timestamp;
 
 use super::{
@@ -71,7 +71,7 @@ fn root(tree: &Tree, now: Timestamp) -> Node<'_> {
             children: branches,
             ..Node::of(
                 job.icon(),
-                format!("Step {} of {}", title(step), step.of),
+                format!("Step {}", place_of(step)),
                 step_state(tree, step),
             )
         }),

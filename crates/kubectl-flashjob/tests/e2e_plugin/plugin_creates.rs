@@ -47,7 +47,7 @@ async fn create_flashes_a_fleet_in_batches_and_waits_for_its_end() {
 
     // Tried, and not created.
     let (said, _) = ends(&editor, &with(&["--dry-run=client"]), 0);
-    assert!(said.contains("name: batch-2"), "{said}");
+    assert!(said.contains("repeat: true"), "{said}");
     let (said, _) = ends(&editor, &with(&["--dry-run=server"]), 0);
     assert!(said.contains("uid: "), "{said}");
     assert_eq!(space.kubectl(&["get", "flashjobs", "-o", "name"]), "");

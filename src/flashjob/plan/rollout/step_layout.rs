@@ -64,14 +64,24 @@ pub struct Ladder {
     steps: Vec<RolloutStep>,
     /// Steps that the job itself gives.
     given: usize,
-    /// Place after the last device of each step.
+    /// Place after the last device of each step, and of each repetition.
     ends: Vec<usize>,
     selected: usize,
 }
 
+/// Which repetition of how many a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repetition {
+    /// Its number, from 1.
+    pub number: usize,
+    /// How many there are, with the devices that are selected now.
+    pub of: usize,
+}
+
 impl Ladder {
     /// Lays the steps over the selected devices. `max_first` bounds the first step; a job without steps then begins with as
-    /// many. A step that reaches no further than the one before has no devices of its own.
+    /// many. A step that reaches no further than the one before has no devices of its own. A last step that repeats goes on
+    /// by its size to the end.
     #[must_use]
     pub fn new(steps: &[RolloutStep], selected: usize, max_first: Option<usize>) -> Self {
         let given = steps.len();
@@ -80,15 +90,21 @@ impl Ladder {
             steps.push(first_of(most));
         }
         let mut ends = Vec::with_capacity(steps.len());
-        let mut end = 0;
+        let mut end = 0_usize;
         for (index, step) in steps.iter().enumerate() {
             // What cannot be read was refused before; here it lets nothing through.
-            let mut size = int_or_percent::at_least_one(&step.devices, selected).unwrap_or(0);
+            let size = int_or_percent::at_least_one(&step.devices, selected).unwrap_or(0);
+            let from = if step.repeats() { end } else { 0 };
+            let mut reaches = from.saturating_add(size);
             if index == 0 {
-                size = size.min(max_first.unwrap_or(usize::MAX));
+                reaches = reaches.min(max_first.unwrap_or(usize::MAX));
             }
-            end = size.max(end).min(selected);
+            end = reaches.max(end).min(selected);
             ends.push(end);
+            while step.repeats() && size > 0 && end < selected {
+                end = end.saturating_add(size).min(selected);
+                ends.push(end);
+            }
         }
         Self {
             steps,
@@ -98,10 +114,10 @@ impl Ladder {
         }
     }
 
-    /// Number of steps, the rest not included.
+    /// Number of steps and repetitions, the rest not included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.steps.len()
+        self.ends.len()
     }
 
     /// Whether there are no steps.
@@ -116,10 +132,21 @@ impl Ladder {
         &self.steps[..number.min(self.given)]
     }
 
-    /// The step with this number, from 1; none for the rest.
+    /// The step with this number, from 1; none for the rest. A step that repeats has every number from its own on.
     #[must_use]
     pub fn step(&self, number: usize) -> Option<&RolloutStep> {
-        self.steps.get(number.checked_sub(1)?)
+        let step = self.steps.get(number.checked_sub(1)?);
+        step.or(self.steps.last().filter(|last| last.repeats()))
+    }
+
+    /// Which repetition the step with this number is, where it is one.
+    #[must_use]
+    pub fn repetition(&self, number: usize) -> Option<Repetition> {
+        self.step(number).filter(|step| step.repeats())?;
+        let before = self.steps.len() - 1;
+        let number = number.checked_sub(before)?;
+        let of = self.len().saturating_sub(before).max(number);
+        Some(Repetition { number, of })
     }
 
     /// Places of the step's own devices; those of the rest go to the end.
@@ -153,6 +180,7 @@ fn first_of(devices: usize) -> RolloutStep {
     RolloutStep {
         name: None,
         devices: Amount::Count(i64::try_from(devices).unwrap_or(i64::MAX)),
+        repeat: None,
         soak_seconds: None,
         require_approval: None,
         max_failed_devices: None,
@@ -161,10 +189,11 @@ fn first_of(devices: usize) -> RolloutStep {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
-    use crate::flashjob::plan::rollout::fixtures::steps;
+    use crate::flashjob::plan::rollout::fixtures::{repeating, steps};
 
     #[rstest]
     #[case::a_count_and_percentages(&["1", "10%", "50%", "100%"], 500, None, &[1, 50, 250, 500], 4)]
@@ -185,6 +214,69 @@ mod tests {
         let ladder = Ladder::new(&steps(sizes), selected, max_first);
         assert_eq!(ladder.ends, ends);
         assert_eq!(ladder.of(), of);
+    }
+
+    #[rstest]
+    #[case::fives_to_the_end(&["5"], 12, None, &[5, 10, 12])]
+    #[case::fives_that_end_with_the_devices(&["5"], 10, None, &[5, 10])]
+    #[case::after_a_canary(&["1", "5"], 12, None, &[1, 6, 11, 12])]
+    #[case::as_many_as_the_step_before(&["5", "5"], 12, None, &[5, 10, 12])]
+    #[case::a_share_of_all_rounded_up(&["10%"], 25, None, &[3, 6, 9, 12, 15, 18, 21, 24, 25])]
+    #[case::everything_at_once(&["100%"], 7, None, &[7])]
+    #[case::fewer_than_one_repetition(&["1", "5"], 3, None, &[1, 3])]
+    #[case::nothing_is_left_for_it(&["100%", "5"], 7, None, &[7, 7])]
+    #[case::no_devices(&["5"], 0, None, &[0])]
+    #[case::the_class_bounds_the_first_repetition_alone(&["5"], 12, Some(2), &[2, 7, 12])]
+    fn a_last_step_that_repeats_goes_on_to_the_end(
+        #[case] sizes: &[&str],
+        #[case] selected: usize,
+        #[case] max_first: Option<usize>,
+        #[case] ends: &[usize],
+    ) {
+        let ladder = Ladder::new(&repeating(sizes), selected, max_first);
+        assert_eq!(ladder.ends, ends);
+        assert_eq!(ladder.of(), ends.len(), "no rest follows");
+        assert_eq!(ladder.given(99).len(), sizes.len());
+    }
+
+    #[test]
+    fn a_repetition_is_numbered_from_the_step_s_first() {
+        let ladder = Ladder::new(&repeating(&["1", "5"]), 12, None);
+        let of = |number| {
+            let found = ladder.repetition(number);
+            found.map(|repetition| (repetition.number, repetition.of))
+        };
+        assert_eq!(
+            [1, 2, 3, 4].map(of),
+            [None, Some((1, 3)), Some((2, 3)), Some((3, 3))]
+        );
+        assert_eq!(of(6), Some((5, 5)), "devices were taken away meanwhile");
+        assert_eq!(Ladder::new(&steps(&["1"]), 12, None).repetition(2), None);
+    }
+
+    proptest! {
+        /// Every device is in exactly one step or repetition, in the order of the selection, and no repetition is larger
+        /// than its size.
+        #[test]
+        fn every_device_is_in_one_repetition(
+            first in proptest::option::of(1_usize..9),
+            size in 1_usize..9,
+            percent in proptest::bool::ANY,
+            selected in 0_usize..200,
+        ) {
+            let size = if percent { format!("{size}%") } else { size.to_string() };
+            let sizes: Vec<String> = first.map(|first| first.to_string()).into_iter().chain([size]).collect();
+            let sizes: Vec<&str> = sizes.iter().map(String::as_str).collect();
+            let list = repeating(&sizes);
+            let ladder = Ladder::new(&list, selected, None);
+            let most = int_or_percent::at_least_one(&list[sizes.len() - 1].devices, selected).unwrap();
+            let places: Vec<usize> = (1..=ladder.of()).flat_map(|number| ladder.own(number)).collect();
+            prop_assert_eq!(places, (0..selected).collect::<Vec<_>>());
+            for number in sizes.len()..=ladder.of() {
+                prop_assert!(ladder.own(number).len() <= most);
+                prop_assert_eq!(ladder.repetition(number).map(|part| part.number), Some(number + 1 - sizes.len()));
+            }
+        }
     }
 
     #[test]

@@ -16,12 +16,27 @@ use crate::flashjob::{
     },
 };
 
-/// A step for messages: `1.2`, or `1.2 (tenth)`.
+/// A step for messages: `1.2`, `1.2 (tenth)`, or `1.3 (batch 2 of 3)`.
 #[must_use]
 pub fn title(step: &StepStatus) -> String {
-    match &step.name {
-        Some(name) => format!("{} ({name})", step.id),
-        None => step.id.clone(),
+    let part = step.repetition.zip(step.repetitions);
+    let part = part.map(|(number, of)| format!("{number} of {of}"));
+    let words: Vec<&str> = [step.name.as_deref(), part.as_deref()]
+        .into_iter()
+        .flatten()
+        .collect();
+    if words.is_empty() {
+        return step.id.clone();
+    }
+    format!("{} ({})", step.id, words.join(" "))
+}
+
+/// A step among all: `1.2 (tenth) of 4`. The number of repetitions says it already where the step repeats.
+#[must_use]
+pub fn place_of(step: &StepStatus) -> String {
+    match step.repetition {
+        Some(_) => title(step),
+        None => format!("{} of {}", title(step), step.of),
     }
 }
 
@@ -144,10 +159,13 @@ impl Place {
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let end = by.ladder.end(self.number);
         let step = by.ladder.step(self.number);
+        let repetition = by.ladder.repetition(self.number);
         StepStatus {
             id: format!("{}.{}", by.round, self.number),
             name: step.and_then(|step| step.name.clone()),
             of: count(by.ladder.of().max(self.number)),
+            repetition: repetition.map(|repetition| count(repetition.number)),
+            repetitions: repetition.map(|repetition| count(repetition.of)),
             devices: count(end),
             done: count(by.course.done(end)),
             failed: count(by.course.failed(0, end)),

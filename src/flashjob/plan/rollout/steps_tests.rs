@@ -6,7 +6,10 @@ use crate::{
     api::RolloutStep,
     flashjob::{
         fixtures::at,
-        plan::rollout::{fixtures::steps, step_layout::Fate},
+        plan::rollout::{
+            fixtures::{repeating, steps},
+            step_layout::Fate,
+        },
     },
 };
 
@@ -213,6 +216,53 @@ fn an_empty_step_is_not_watched_but_still_asks_for_approval() {
     walk.stored = None;
     walk.steps[1].require_approval = Some(true);
     assert_eq!(walk.at(0), is("1.2", StepState::AwaitingApproval));
+}
+
+#[test]
+fn each_repetition_is_a_step_with_soak_and_approval_of_its_own() {
+    let mut walk = Walk::new();
+    walk.steps = repeating(&["1", "2"]);
+    walk.steps[1].name = Some("pair".into());
+    walk.steps[1].soak_seconds = Some(60);
+    walk.steps[1].require_approval = Some(true);
+    walk.end([0, 1]);
+    let first = walk.look(0);
+    assert_eq!(title(&first), "1.2 (pair 1 of 2)");
+    assert_eq!((first.of, first.devices, first.done), (3, 3, 2));
+    walk.end([2]);
+    assert_eq!(walk.at(0), is("1.2", StepState::Soaking));
+    assert_eq!(walk.at(60), is("1.2", StepState::AwaitingApproval));
+    walk.approved = Some("1.2");
+    let second = walk.look(61);
+    assert_eq!(title(&second), "1.3 (pair 2 of 2)");
+    assert_eq!((second.devices, second.reached.len()), (5, 2));
+    walk.end([3, 4]);
+    assert_eq!(
+        walk.at(62),
+        is("1.3", StepState::Running),
+        "nothing follows"
+    );
+    walk.fates.extend([Fate::Open; 2]);
+    assert_eq!(
+        walk.at(63),
+        is("1.3", StepState::Soaking),
+        "devices were added: the approval of 1.2 is none of 1.3"
+    );
+    assert_eq!(walk.at(123), is("1.3", StepState::AwaitingApproval));
+    assert_eq!(walk.look(123).repetitions, Some(3));
+}
+
+#[test]
+fn a_repetition_beyond_the_devices_that_are_left_waits_for_more() {
+    let mut walk = Walk::new();
+    walk.steps = repeating(&["2"]);
+    walk.end(0..4);
+    assert_eq!(walk.at(0), is("1.3", StepState::Running));
+    walk.fates.truncate(2);
+    let step = walk.look(1);
+    assert_eq!((step.id.as_str(), step.of, step.devices), ("1.3", 3, 2));
+    walk.fates.extend([Fate::Open; 4]);
+    assert_eq!(walk.look(2).devices, 6);
 }
 
 #[test]
