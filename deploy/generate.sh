@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes deploy/install.yaml and deploy/default-class.yaml: the operator's chart with its default values, for installing without
+# Writes deploy/install.yaml, deploy/default-class.yaml and deploy/stamps.yaml: the operator's chart with its default values, for installing without
 # helm. Same chart, same bytes.
 #   usage: deploy/generate.sh     (HELM: the helm 4 to use; default: the one that the tests use)
 set -euo pipefail
@@ -36,3 +36,12 @@ HEADER
   render --show-only templates/default-class.yaml --api-versions application.flashjob.nbfc.io/v1alpha1/FlashClass
 } >"$written"
 install -m 0644 "$written" deploy/default-class.yaml
+
+{
+  cat <<HEADER
+# Generated from charts/flashjob-operator by deploy/generate.sh; do not edit.
+# Writes who asked for a round and who approved a step into FlashJobs: for FlashClasses with spec.approvals. Needs Kubernetes 1.36.
+HEADER
+  render --show-only templates/stamps.yaml --api-versions admissionregistration.k8s.io/v1/MutatingAdmissionPolicy
+} >"$written"
+install -m 0644 "$written" deploy/stamps.yaml

@@ -24,6 +24,15 @@ pub const SUSPEND_MANAGER: &str = "flashjob-operator-stop";
 /// Annotation of a class: the user who ordered its suspension, as the API server names that user. Written with the order.
 pub const ANNOTATION_SUSPENDED_BY: &str = "flashjob.nbfc.io/suspended-by";
 
+/// Annotation of a `FlashJob`: the user who asked for its round. Written by the API server, by the policy [`STAMPS_POLICY`].
+pub const ANNOTATION_REQUESTED_BY: &str = "flashjob.nbfc.io/requested-by";
+/// Annotation of a `FlashJob`: the user who wrote `spec.approval`. Written by the API server.
+pub const ANNOTATION_APPROVED_BY: &str = "flashjob.nbfc.io/approved-by";
+/// Annotation of a `FlashJob`: the user who approved the same step before. Written by the API server.
+pub const ANNOTATION_APPROVED_BEFORE: &str = "flashjob.nbfc.io/approved-before";
+/// Policy of the operator's chart, and its binding, by which the API server stamps who asked and who approved.
+pub const STAMPS_POLICY: &str = "flashjob-stamps";
+
 /// Label: uid of the `FlashJob`, on every object of an attempt and on release Secrets.
 pub const LABEL_JOB_UID: &str = "flashjob.nbfc.io/job-uid";
 /// Label: attempt id, on every object of an attempt and on release Secrets.

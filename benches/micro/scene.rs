@@ -23,7 +23,7 @@ use flashjob_operator::{
             Plan, plan,
             select_devices::{Choice, selection_status},
         },
-        spec::{intervals::Intervals, job::Job},
+        spec::{intervals::Intervals, job::Job, stamps::Stamping},
         status,
         verdict::{Outcome, Verdict},
     },
@@ -258,6 +258,7 @@ fn job(status: Option<&FlashJobStatus>) -> Job {
 fn world(in_flight: usize) -> World {
     World {
         akri_installed: true,
+        stamping: Stamping::NotAsked,
         chart: None,
         max_in_flight: in_flight,
         engine: "native".into(),

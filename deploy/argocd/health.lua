@@ -29,7 +29,7 @@ if is.Complete then
   health.status = "Healthy"
 elseif is.Failed or is.Stalled then
   health.status = "Degraded"
-elseif is.Suspended or status.reason == "AwaitingApproval" then
+elseif is.Suspended or status.reason == "AwaitingApproval" or status.reason == "ApproverUnknown" then
   -- Argo CD's word for what goes on when a person says so; what waits for a time goes on by itself.
   health.status = "Suspended"
 end

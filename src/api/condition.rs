@@ -149,6 +149,8 @@ pub enum Reason {
     StepAlreadyStarted,
     /// The approval names a step of another round.
     ApprovalForOtherRound,
+    /// The person who asked for the round approved a step of it, and the class does not let that count.
+    ApprovalByRequester,
     /// A window is shorter than a device may take.
     WindowTooShort,
     /// The round of the job began.
@@ -174,6 +176,8 @@ pub enum Reason {
     StepSoaking,
     /// The step before waits for somebody to approve it.
     AwaitingApproval,
+    /// The class asks who approves, and the API server does not say.
+    ApproverUnknown,
     /// No window is open.
     WindowClosed,
     /// The job's time has not come.

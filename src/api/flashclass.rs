@@ -113,6 +113,9 @@ pub struct FlashClassSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub max_first_step_devices: Option<i32>,
+    /// What is asked of approvals. Unset: whoever may approve, once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<ClassApprovals>,
     /// The least strict mismatchPolicy that holds for a job. Unset: Ignore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::mismatch_policy")]
@@ -237,6 +240,25 @@ pub struct DeviceFilter {
     )]
     #[schemars(length(max = 20))]
     pub match_expressions: Vec<PropertyRequirement>,
+}
+
+/// Who has to approve the steps that ask for approval. With required or notRequester an approval counts only where the API server
+/// says whose it is: spec.approvedStep does not.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ClassApprovals {
+    /// How many people have to approve a step before the next one begins. Unset: 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 2))]
+    pub required: Option<i32>,
+    /// The approval of the person who asked for the round does not count. Unset: false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::boolean")]
+    pub not_requester: Option<bool>,
+    /// Once a round has begun, raising maxFailedDevices takes the verb approve, too, and so does a rerun after a stop. Unset: false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::boolean")]
+    pub guard_failure_limits: Option<bool>,
 }
 
 /// Most devices in flight that share something.

@@ -17,10 +17,19 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::names::{ANNOTATION_DEFAULT_CLASS, ANNOTATION_SUSPENDED_BY};
+use crate::names::{
+    ANNOTATION_APPROVED_BEFORE, ANNOTATION_APPROVED_BY, ANNOTATION_DEFAULT_CLASS,
+    ANNOTATION_REQUESTED_BY, ANNOTATION_SUSPENDED_BY,
+};
 
 /// Annotations that are read.
-const ANNOTATIONS: [&str; 2] = [ANNOTATION_DEFAULT_CLASS, ANNOTATION_SUSPENDED_BY];
+const ANNOTATIONS: [&str; 5] = [
+    ANNOTATION_DEFAULT_CLASS,
+    ANNOTATION_SUSPENDED_BY,
+    ANNOTATION_REQUESTED_BY,
+    ANNOTATION_APPROVED_BY,
+    ANNOTATION_APPROVED_BEFORE,
+];
 
 /// An object, or why it cannot be read. See the module's documentation.
 #[derive(Clone, Debug)]

@@ -55,6 +55,6 @@ pub use rollout::{
 pub use selection::{SelectedDevice, SelectionSlice};
 pub use status::{
     Counts, Effective, EffectiveLimit, FlashClassRef, FlashJobStatus, NEVER_OBSERVED,
-    NotSelectable, PreviousRound, Round, SelectionStatus, StepStatus, StopStatus,
+    NotSelectable, PreviousRound, Round, SelectionStatus, StepApproval, StepStatus, StopStatus,
 };
 pub use word::{Vocabulary, Word};

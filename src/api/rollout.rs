@@ -305,6 +305,13 @@ pub struct Approval {
     /// Approve: the step and those before it are approved. Deny: the round stops; it goes on when the step is approved after all.
     #[schemars(schema_with = "schema::decision")]
     pub decision: Decision,
+    /// Any text; each new one is another decision, such as a second person's about the same step.
+    #[serde(
+        deserialize_with = "empty_is_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(length(max = 253))]
+    pub id: Option<String>,
     /// Why the step was approved or denied, in free text.
     #[serde(
         deserialize_with = "empty_is_absent",

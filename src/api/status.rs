@@ -284,9 +284,28 @@ pub struct StepStatus {
     /// Number of the newest step of this round that was approved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approved_through: Option<i64>,
+    /// Who approved steps of the round, each person once, with the newest: where the API server says who it was. Read back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<StepApproval>,
     /// What decided in the steps that were reached, in order: an edit of one of them is refused.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reached: Vec<String>,
+}
+
+/// A person's approval.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct StepApproval {
+    /// The user, as the API server names that person.
+    pub by: String,
+    /// `ROUND.STEP` that was approved, with the steps before it.
+    pub step: String,
+    /// When the operator saw it first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
+    /// Why, in that person's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// Why nothing of the round starts any more.

@@ -6,7 +6,7 @@
 //! lease.rs ─ election.rs ─ fence.rs ─ client.rs ─┬─ read.rs, watch.rs
 //!   (pure)                        patience.rs ──┘   log.rs
 //!                                              ├─ write.rs, events.rs        error.rs: what every failure means
-//!                                              └─ others.rs, review.rs
+//!                                              └─ others.rs, review.rs, stamps.rs
 //! ```
 
 mod client;
@@ -23,6 +23,7 @@ mod own;
 mod patience;
 mod read;
 mod review;
+mod stamps;
 mod suspend;
 pub mod watch;
 mod write;
@@ -41,6 +42,7 @@ pub use others::{Others, Traces};
 pub(crate) use patience::PatienceLayer;
 pub use read::{ClusterVersion, Reader, Scope};
 pub use review::{Review, Reviewer, own_name};
+pub use stamps::stamping_since;
 pub use suspend::{Order, Suspension, list_classes, other_holders, suspend_class};
 pub use watch::{WatchEvent, Watched};
 pub use write::{DeleteCondition, Deleted, Writer};

@@ -29,7 +29,7 @@ pub use class::{Class, Classes, StoredStatus};
 pub use effective::{DEFAULT_ACTIVE_DEADLINE_SECONDS, DEFAULT_PARALLELISM};
 pub use freeze::{Frozen, freeze, is_frozen_class, revision, thaw};
 pub use limit::{Group, Limit};
-pub use pace::ClassPace;
+pub use pace::{ApprovalRules, ClassPace};
 pub use resolve::{Asks, Facts, Namespaces, named_class};
 pub use rights::explained;
 pub use rules::Rules;

@@ -9,4 +9,17 @@ pub struct ClassPace<'a> {
     pub windows: Vec<&'a [Window]>,
     /// Most devices of the first step.
     pub max_first_step: Option<usize>,
+    /// What is asked of approvals.
+    pub approvals: Option<ApprovalRules>,
+}
+
+/// What the classes ask of approvals together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApprovalRules {
+    /// Name of the first class that asks.
+    pub class: String,
+    /// How many people have to approve.
+    pub required: usize,
+    /// The person who asked for the round is none of them.
+    pub not_requester: bool,
 }

@@ -20,7 +20,7 @@ use crate::{
         Window,
     },
     device::Device,
-    flashclass::ClassPace,
+    flashclass::{ApprovalRules, ClassPace},
     provenance::{digest_of, is_sha256},
 };
 
@@ -335,6 +335,26 @@ impl Terms {
             max_first_step: self
                 .max_first_step()
                 .and_then(|most| usize::try_from(most).ok()),
+            approvals: self.approvals(),
         }
+    }
+
+    /// Whose approvals the classes ask for, if they ask: the strictest of each.
+    #[must_use]
+    pub fn approvals(&self) -> Option<ApprovalRules> {
+        let classes = self.classes.iter();
+        let asked = classes
+            .filter_map(|class| Some((class.name(), class.spec.approvals.as_ref()?)))
+            .filter(|(_, asked)| asked.required.is_some() || asked.not_requester == Some(true))
+            .map(|(class, asked)| ApprovalRules {
+                class: class.to_owned(),
+                required: usize::try_from(asked.required.unwrap_or(1)).unwrap_or(1),
+                not_requester: asked.not_requester == Some(true),
+            });
+        asked.reduce(|one, other| ApprovalRules {
+            required: one.required.max(other.required),
+            not_requester: one.not_requester || other.not_requester,
+            ..one
+        })
     }
 }

@@ -15,6 +15,14 @@ helm template flashjob-operator "$here/../../charts/flashjob-operator" --namespa
   --set admission.fence.enable=true --set "watchNamespaces={$namespace}" | kubectl apply --server-side -f - >/dev/null
 kubectl wait --for=condition=Established crd/flashjobs.application.flashjob.nbfc.io \
   crd/flashclasses.application.flashjob.nbfc.io --timeout=30s >/dev/null
+# A policy that changes objects knows a kind some seconds later than the API server does, and refuses it until then.
+known='{"apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashJob", "metadata": {"name": "known"}, "spec": {"firmware": "f", "version": "1"}}'
+tried=0
+until kubectl -n "$namespace" create --dry-run=server -f - <<<"$known" >/dev/null 2>"$directory/known.log"; do
+  tried=$((tried + 1))
+  [ "$tried" -lt 120 ] || { cat "$directory/known.log" >&2; exit 1; }
+  sleep 0.5
+done
 # In a file, as in a container: clients read it again and again, so it can be replaced while they run.
 (umask 077 && kubectl -n "$namespace" create token flashjob-operator --duration=720h >"$directory/operator.token")
 server=$(kubectl config view --minify -o 'jsonpath={.clusters[0].cluster.server}')

@@ -36,6 +36,7 @@ mod migration;
 mod outdated_crd;
 mod receipts;
 mod rivals;
+mod rollout_approvals;
 mod rollout_batches;
 mod rollout_class;
 mod rollout_class_rules;

@@ -26,6 +26,7 @@ mod reserve;
 pub(crate) mod resolve_firmware;
 mod seal;
 mod signatures;
+pub mod stamps;
 mod uninstall;
 pub(crate) mod workshop;
 

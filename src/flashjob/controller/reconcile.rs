@@ -21,6 +21,7 @@ use crate::flashjob::{
         },
         preflight::try_values,
         publish_status::{self, later},
+        stamps,
     },
     observe::{
         cache::Cache,
@@ -134,6 +135,7 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
     }
     try_values(ctx, job).await;
     let now = now();
+    let looks_again = stamps::look(ctx, job, now).await;
     let flash_pod = ctx.flash_pod_of(job);
     let (plan, wanted, due) = {
         let mut cache = ctx.cache();
@@ -181,10 +183,17 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
         }
     }
     let expires = act::job::expire(ctx, job, now).await?;
-    let wake = [plan.wake_at, status_due, expires, kept, asks_again]
-        .into_iter()
-        .flatten()
-        .min();
+    let wake = [
+        plan.wake_at,
+        status_due,
+        expires,
+        kept,
+        asks_again,
+        looks_again,
+    ]
+    .into_iter()
+    .flatten()
+    .min();
     let repeat =
         (!plan.release.is_empty() || !plan.refuse.is_empty()).then_some(Duration::from_millis(1));
     Ok(repeat.or_else(|| wake.map(|at| until(at, now))))

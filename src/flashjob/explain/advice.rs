@@ -82,7 +82,9 @@ impl About<'_> {
 fn of_reason(reason: Reason, about: &About<'_>) -> Option<Advice> {
     let namespace = about.namespace;
     Some(match reason {
-        Reason::AwaitingApproval | Reason::ApprovalForOtherRound => advice(
+        Reason::AwaitingApproval
+        | Reason::ApprovalForOtherRound
+        | Reason::ApprovalByRequester => advice(
             "to approve the step",
             about.plugin("approve"),
         ),
@@ -166,6 +168,10 @@ fn of_reason(reason: Reason, about: &About<'_>) -> Option<Advice> {
         Reason::ChartInvalid => advice(
             "for an administrator, to see what is wrong with the flash chart or its values; the job goes on by itself",
             "kubectl get events -A --field-selector reason=ChartInvalid".into(),
+        ),
+        Reason::ApproverUnknown => advice(
+            "for an administrator, to see whether the API server stamps who approves",
+            "kubectl get mutatingadmissionpolicies,mutatingadmissionpolicybindings flashjob-stamps".into(),
         ),
         Reason::AkriNotInstalled => advice(
             "to see whether Akri's kind exists",

@@ -372,6 +372,7 @@ fn spans_have_their_two_largest_units(#[case] seconds: i64, #[case] text: &str) 
 fn every_reason_that_waits_for_a_person_comes_with_a_command() {
     for reason in [
         Reason::AwaitingApproval,
+        Reason::ApproverUnknown,
         Reason::Suspended,
         Reason::ClassSuspended,
         Reason::FlashClassNotFound,

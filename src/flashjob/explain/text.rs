@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::{Advice, DeviceExplanation, DeviceLine, Explanation, MOST_LISTED};
-use crate::{display, flashjob::plan::rollout::steps::place_of};
+use crate::{
+    display,
+    flashjob::plan::rollout::steps::{approvers, place_of},
+};
 
 /// A job, as text.
 #[must_use]
@@ -162,6 +165,9 @@ fn head(text: &mut String, of: &Explanation) {
         );
         if let Some(ends) = &step.ends_at {
             let _ = write!(words, ", until {}", moment(ends.0, of.time));
+        }
+        if let Some(people) = approvers(step) {
+            words.extend([", approved ", &people]);
         }
         line(text, &words);
     }

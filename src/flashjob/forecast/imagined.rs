@@ -23,7 +23,7 @@ use crate::{
             rollout::{failure_limits, hold::Hold, pace::pace},
             select_devices::{Choice, Selecting, choose, refused, selection_status},
         },
-        spec::job::Job,
+        spec::{job::Job, stamps::Stamping},
         status,
     },
 };
@@ -120,6 +120,8 @@ pub fn imagine(
     let roster = Selection::new(1, choice.more.clone());
     let world = World {
         akri_installed: cluster.akri_installed,
+        // What is imagined has been approved by nobody yet.
+        stamping: Stamping::NotAsked,
         chart: None,
         max_in_flight: cluster.max_in_flight,
         engine: cluster.engine.clone(),

@@ -28,7 +28,7 @@ use crate::{
             Derived, Observed, World, bounds::Bounds, objects::AttemptKey, selection::Selection,
             wait_queue::Line,
         },
-        spec::job::Job,
+        spec::{job::Job, stamps::Stamping},
     },
 };
 use jiff::Timestamp;
@@ -59,6 +59,8 @@ pub struct Cache {
     pub inventory: Inventory,
     /// Akri's Instance kind exists.
     pub akri_installed: bool,
+    /// Whether the API server stamps who asks and who approves, and when it was asked.
+    pub stamping: (Stamping, Option<Timestamp>),
     /// Every class.
     pub classes: Classes,
     /// Labels of all namespaces.
@@ -284,6 +286,7 @@ impl Cache {
         World {
             steady,
             akri_installed: self.akri_installed,
+            stamping: self.stamping.0,
             chart,
             max_in_flight,
             engine,

@@ -12,7 +12,7 @@ use crate::{
             bounds::Bounds, ledger::Ledger, memory::Memory, selection::Selection, stored,
             wait_queue::Line, waits::Moment,
         },
-        spec::job::Job,
+        spec::{job::Job, stamps::Stamping},
     },
 };
 
@@ -103,6 +103,8 @@ impl Observed<'_> {
 pub struct World {
     /// Akri's Instance kind exists.
     pub akri_installed: bool,
+    /// Whether the API server stamps who asks and who approves.
+    pub stamping: Stamping,
     /// Why the flash chart cannot be used, if so.
     pub chart: Option<Refusal>,
     /// Slots of all jobs together.

@@ -9,6 +9,7 @@ pub mod intervals;
 pub mod job;
 pub mod rerun;
 pub mod selector;
+pub mod stamps;
 pub mod step_state;
 pub mod steps;
 pub(crate) mod tampered;

@@ -18,6 +18,8 @@ const MAX_ROUND: i64 = i32::MAX as i64;
 const MAX_SELECTED: i64 = 1_000_000;
 /// Most conditions: the operator's, and some of others.
 const MAX_CONDITIONS: usize = 32;
+/// Most people whose approvals of a step are kept: a class asks for two at most.
+pub const MAX_APPROVALS: usize = 8;
 /// Most examples of Instances that were not selected.
 const MAX_EXAMPLES: usize = 5;
 /// Longest reference of an image with its digest, in bytes.
@@ -126,6 +128,9 @@ fn bound(status: &mut FlashJobStatus) {
     let stop = status.stop.as_mut().map(|stop| &mut stop.message);
     for text in status.message.iter_mut().chain(stop) {
         display::shorten(text, display::MESSAGE);
+    }
+    if let Some(step) = &mut status.step {
+        step.approvals.truncate(MAX_APPROVALS);
     }
     status.conditions.truncate(MAX_CONDITIONS);
     for condition in &mut status.conditions {

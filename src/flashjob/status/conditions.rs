@@ -124,7 +124,8 @@ pub(super) fn describe(
         (Some(_), Some(time)) => Some(time),
         (Some(_), None) => Some(Time(now)),
     };
-    set_conditions(status, job, &verdict, tally, now);
+    let ignored = ignored_approval(job, pace);
+    set_conditions(status, job, (&verdict, ignored), tally, now);
 }
 
 /// Whether the stored status says so of this round.
@@ -132,20 +133,28 @@ fn was_running(job: &Job) -> bool {
     job.round_is_current() && job.status.phase.as_deref() == Some(Phase::Running.as_str())
 }
 
+/// Somebody's approval that does not count, and why.
+fn ignored_approval(job: &Job, pace: &Pace) -> Option<(Reason, String)> {
+    let other = approval_for_other_round(job);
+    let other = other.map(|message| (Reason::ApprovalForOtherRound, message));
+    let lack = pace.lack.as_ref().filter(|lack| lack.refused);
+    let requester = lack.map(|lack| (Reason::ApprovalByRequester, lack.words.clone()));
+    other.or(requester)
+}
+
 fn set_conditions(
     status: &mut FlashJobStatus,
     job: &Job,
-    verdict: &JobVerdict,
+    (verdict, ignored): (&JobVerdict, Option<(Reason, String)>),
     tally: &Tally,
     now: Timestamp,
 ) {
     let complete = verdict.end == Some(End::Complete);
     let failed = verdict.end == Some(End::Failed);
     let words = || (verdict.reason, verdict.message.clone());
-    let ignored = approval_for_other_round(job);
     let accepted = match (verdict.accepted, ignored) {
         (true, None) => (Reason::SpecAccepted, String::new()),
-        (true, Some(message)) => (Reason::ApprovalForOtherRound, message),
+        (true, Some(said)) => said,
         (false, _) => words(),
     };
     let draining = if job.deleting {

@@ -73,18 +73,21 @@ pub fn told(before: &FlashJobStatus, now: &FlashJobStatus) -> Vec<Told> {
     if before.stop.is_some() && now.stop.is_none() && same_round(before, now) {
         list.push(Told::of(Reason::Resumed, message()));
     }
-    let ignored = Reason::ApprovalForOtherRound;
-    let accepted = |status: &FlashJobStatus| {
-        let mut conditions = status.conditions.iter();
-        conditions
-            .find(|known| known.type_ == ConditionType::Accepted.as_str())
-            .filter(|known| known.reason == ignored.as_str())
-            .map(|known| known.message.clone())
-    };
-    if let Some(note) = accepted(now).filter(|note| accepted(before).as_ref() != Some(note)) {
-        list.push(Told::of(ignored, note).warning());
-    }
+    let ignored = [Reason::ApprovalForOtherRound, Reason::ApprovalByRequester];
+    list.extend(ignored.into_iter().filter_map(|reason| {
+        let note = ignored_approval(now, reason)?;
+        let known = ignored_approval(before, reason);
+        (known.as_ref() != Some(&note)).then(|| Told::of(reason, note).warning())
+    }));
     list
+}
+
+/// What the condition `Accepted` says of an approval that does not count, for this reason.
+fn ignored_approval(status: &FlashJobStatus, reason: Reason) -> Option<String> {
+    let mut conditions = status.conditions.iter();
+    let accepted = conditions.find(|known| known.type_ == ConditionType::Accepted.as_str());
+    let said = accepted.filter(|known| known.reason == reason.as_str());
+    said.map(|known| known.message.clone())
 }
 
 fn same_round(before: &FlashJobStatus, now: &FlashJobStatus) -> bool {

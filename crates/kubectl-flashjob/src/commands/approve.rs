@@ -1,13 +1,13 @@
 //! `kubectl flashjob approve` and `deny`.
 
-use flashjob_operator::{cli::terminal::Failure, flashjob::spec::job::Job};
+use flashjob_operator::{cli::terminal::Failure, cluster::clock::now, flashjob::spec::job::Job};
 use serde_json::json;
 
 use super::steered::{Steered, Subject, done, refused};
 use crate::{
     cluster::Cluster,
     command_line::{Common, Exit},
-    order::approve::{decide, decide_against},
+    order::approve::{decide, decide_against, decision},
 };
 
 /// Field manager of `spec.approval`: of both, so that the later decision takes the place of the one before.
@@ -64,7 +64,7 @@ impl Deny {
         let Steered { cluster, job } = self.subject.find(common).await?;
         let denial = decide_against(&job.status, self.step.as_deref())
             .map_err(|why| refused(&job, &why, "get"))?;
-        let approval = json!({"step": denial.step, "decision": "Deny", "reason": self.reason});
+        let approval = decision(&denial.step, "Deny", Some(&self.reason), now());
         cluster
             .claim(&job, MANAGER, &json!({ "approval": approval }))
             .await?;
@@ -95,10 +95,7 @@ pub(super) async fn approve(
     reason: Option<&str>,
 ) -> Result<String, Failure> {
     let approval = decide(&job.status, step).map_err(|why| refused(job, &why, "get"))?;
-    let mut decision = json!({"step": approval.step, "decision": "Approve"});
-    if let Some(reason) = reason {
-        decision["reason"] = json!(reason);
-    }
+    let decision = decision(&approval.step, "Approve", reason, now());
     let spec = json!({ "approval": decision });
     cluster.claim(job, MANAGER, &spec).await?;
     Ok(format!("approved {}", approval.what))

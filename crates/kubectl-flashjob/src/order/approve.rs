@@ -8,6 +8,9 @@ use flashjob_operator::{
     },
 };
 
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
 /// What is to be approved, and what is said of it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Approval {
@@ -15,6 +18,17 @@ pub struct Approval {
     pub step: String,
     /// The step, and how far it is.
     pub what: String,
+}
+
+/// What is written for a decision. Each has an id of its own: a second person's approval of a step is another one, though it says
+/// the same.
+pub fn decision(step: &str, decision: &str, reason: Option<&str>, now: Timestamp) -> Value {
+    let id = now.strftime("%FT%T.%3fZ").to_string();
+    let mut written = json!({"step": step, "decision": decision, "id": id});
+    if let Some(reason) = reason {
+        written["reason"] = json!(reason);
+    }
+    written
 }
 
 /// What may be approved of this job.
@@ -161,6 +175,19 @@ mod tests {
             (Err(error), Err(says)) => assert!(error.starts_with(says), "{error}"),
             _ => panic!("{decided:?} is not {answer:?}"),
         }
+    }
+
+    #[test]
+    fn a_decision_says_the_step_and_why_under_an_id_of_its_own() {
+        let at = |millisecond| Timestamp::from_millisecond(millisecond).unwrap();
+        let one = decision("1.1", "Approve", None, at(1_500));
+        assert_eq!(
+            one,
+            json!({"step": "1.1", "decision": "Approve", "id": "1970-01-01T00:00:01.500Z"})
+        );
+        let other = decision("1.1", "Approve", Some("it hums"), at(1_501));
+        assert_ne!(one["id"], other["id"]);
+        assert_eq!(other["reason"], "it hums");
     }
 
     #[test]

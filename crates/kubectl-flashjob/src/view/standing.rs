@@ -34,7 +34,8 @@ pub fn standing(job: &Job) -> Standing {
     let counts = status.counts.unwrap_or_default();
     let held = holds(ConditionType::Suspended)
         || holds(ConditionType::Stalled)
-        || status.is_for(Reason::AwaitingApproval);
+        || status.is_for(Reason::AwaitingApproval)
+        || status.is_for(Reason::ApproverUnknown);
     if held && counts.in_flight + counts.verifying == 0 {
         Standing::Waits
     } else {
@@ -58,6 +59,7 @@ mod tests {
     #[case::suspended_with_flashes_in_progress(1, "Suspended", &["Suspended"], 1, Standing::Goes)]
     #[case::stalled(1, "FlashClassNotFound", &["Stalled"], 0, Standing::Waits)]
     #[case::to_be_approved(1, "AwaitingApproval", &[], 0, Standing::Waits)]
+    #[case::approved_by_nobody_knows_whom(1, "ApproverUnknown", &[], 0, Standing::Waits)]
     #[case::soaking(1, "StepSoaking", &[], 0, Standing::Goes)]
     #[case::ended_before_the_spec_was_changed(0, "AllSucceeded", &["Complete"], 0, Standing::Goes)]
     fn a_job_waits_for_a_person_only_when_nothing_is_in_flight(

@@ -1,6 +1,6 @@
 //! The lines of a job's tree. Pure.
 
-use flashjob_operator::flashjob::explain::span;
+use flashjob_operator::flashjob::{explain::span, plan::rollout::steps::approvers};
 use jiff::Timestamp;
 
 use super::{branch, tree::Tree};
@@ -75,6 +75,12 @@ fn tail(tree: &Tree, columns: usize) -> Vec<Line> {
     lines
 }
 
+fn labelled(name: &str, value: Line) -> Line {
+    let mut line = Line::of(Tone::Faint, &format!("  {name:<10}"));
+    line.append(value);
+    line
+}
+
 fn head(tree: &Tree, columns: usize) -> Vec<Line> {
     let job = &tree.job;
     let icon = job.icon();
@@ -84,11 +90,7 @@ fn head(tree: &Tree, columns: usize) -> Vec<Line> {
     );
     title.add(icon.tone, &format!("{} {}", icon.sign, job.state()));
     let mut lines = vec![title];
-    let mut field = |name: &str, value: Line| {
-        let mut line = Line::of(Tone::Faint, &format!("  {name:<10}"));
-        line.append(value);
-        lines.push(line);
-    };
+    let mut field = |name: &str, value: Line| lines.push(labelled(name, value));
     let mut firmware = format!("{}, version {}", job.firmware, job.version);
     if let Some(round) = job.round.filter(|round| *round > 1) {
         firmware = format!("{firmware}, round {round}");
@@ -117,10 +119,21 @@ fn head(tree: &Tree, columns: usize) -> Vec<Line> {
         let words = "the spec was changed; the operator has not looked at it yet";
         field("Status", Line::of(Tone::Patient, words));
     }
-    if let Some(message) = &job.message {
-        let mut wrapped = wrap(message, columns, "            ").into_iter();
+    let people = job.step.as_ref().and_then(approvers);
+    let prose = [
+        ("Approved", people.as_deref()),
+        ("Message", job.message.as_deref()),
+    ];
+    for (name, text) in prose
+        .into_iter()
+        .filter_map(|(name, text)| Some((name, text?)))
+    {
+        let mut wrapped = wrap(text, columns, "            ").into_iter();
         if let Some(first) = wrapped.next() {
-            field("Message", Line::of(Tone::Plain, first.text().trim_start()));
+            lines.push(labelled(
+                name,
+                Line::of(Tone::Plain, first.text().trim_start()),
+            ));
         }
         lines.extend(wrapped);
     }

@@ -1,6 +1,9 @@
 //! The lines of a job's tree, at 80 columns.
 
-use flashjob_operator::flashjob::{explain::Known, spec::job::Job};
+use flashjob_operator::{
+    api::StepApproval,
+    flashjob::{explain::Known, spec::job::Job},
+};
 use insta::assert_snapshot;
 use serde_json::json;
 
@@ -70,6 +73,28 @@ fn a_job_that_waits_for_approval_says_how_it_is_given() {
         (counts.in_flight, counts.waiting, counts.succeeded) = (0, 0, 10);
     }
     assert_snapshot!(text(&job, false));
+}
+
+#[test]
+fn a_step_names_the_repetition_and_who_approved_it() {
+    let mut job = rollout();
+    if let Some(step) = &mut job.status.step {
+        (step.repetition, step.repetitions) = (Some(2), Some(24));
+        step.approvals = [("ann", Some("it hums")), ("ben", None)]
+            .map(|(by, reason)| StepApproval {
+                by: by.into(),
+                step: "1.1".into(),
+                reason: reason.map(str::to_owned),
+                ..StepApproval::default()
+            })
+            .into();
+    }
+    let text = text(&job, false);
+    assert!(text.contains("Step 1.2 (tenth 2 of 24)"), "{text}");
+    assert!(
+        text.contains("\n  Approved  1.1 by ann (it hums), 1.1 by ben\n"),
+        "{text}"
+    );
 }
 
 #[test]

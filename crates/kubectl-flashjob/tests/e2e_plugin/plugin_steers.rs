@@ -96,7 +96,7 @@ async fn a_rollout_is_suspended_resumed_and_run_again_by_an_editor_and_approved_
     let words = "approved step 1.1 (canary): 1 of 1 devices done, 0 failed";
     assert!(said.contains(words), "{said}");
     let approved = fields(&space, "rollout", "kubectl-flashjob-approve");
-    let decided = json!({"f:step": {}, "f:decision": {}});
+    let decided = json!({"f:step": {}, "f:decision": {}, "f:id": {}});
     assert_eq!(approved, json!({"f:spec": {"f:approval": decided}}));
     let (said, _) = ends(&viewer, &status, 0);
     assert!(

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::steps::title;
+use super::{approvals::Lack, steps::title};
 use crate::{
     api::{Reason, Refusal, StepState, StepStatus, StopStatus},
     display,
@@ -67,16 +67,37 @@ impl Hold {
     }
 
     /// Why devices of later steps wait.
-    pub(super) fn of_step(job: &Job, step: &StepStatus, state: StepState) -> Self {
+    pub(super) fn of_step(
+        job: &Job,
+        step: &StepStatus,
+        state: StepState,
+        lack: Option<&Lack>,
+    ) -> Self {
         let title = title(step);
         let ends_at = step.ends_at.as_ref().map(|time| time.0);
         match (state, ends_at) {
             (StepState::AwaitingApproval, _) => {
-                let message = format!(
-                    "step {title} is done, {} of {} devices failed; approve it with: kubectl flashjob approve {} -n {} --step {}",
-                    step.failed, step.devices, job.name, job.namespace, step.id
+                let reason = lack.map_or(Reason::AwaitingApproval, |lack| lack.reason);
+                let mut message = format!(
+                    "step {title} is done, {} of {} devices failed",
+                    step.failed, step.devices
                 );
-                Self::new(Reason::AwaitingApproval, message, None)
+                if let Some(lack) = lack.filter(|lack| !lack.words.is_empty()) {
+                    message.extend(["; ", &lack.words]);
+                }
+                // Where nobody is known, nobody's approval helps.
+                if reason == Reason::AwaitingApproval {
+                    let about = [
+                        job.name.as_str(),
+                        " -n ",
+                        &job.namespace,
+                        " --step ",
+                        &step.id,
+                    ];
+                    message.push_str("; approve it with: kubectl flashjob approve ");
+                    message.extend(about);
+                }
+                Self::new(reason, message, None)
             }
             (StepState::Soaking, Some(until)) => {
                 let message = format!(

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{
+    approvals::{self, Approvals, Lack},
     hold::Hold,
     members::Members,
     steps::{self, Advance},
@@ -20,12 +21,13 @@ use crate::flashjob::{
         step_layout::{Course, Ladder},
     },
     spec::{
+        stamps::Stamps,
         step_state::{number_of, parse_id, state_of},
         steps as spec_steps, windows,
     },
 };
 use crate::{
-    api::{Approval, Decision, FlashJobSpec, Reason, Refusal, StepStatus, StopStatus},
+    api::{Approval, Decision, FlashJobSpec, Reason, Refusal, StepState, StepStatus, StopStatus},
     flashjob::{
         observe::{Observed, stored},
         spec::job::{Finals, Job},
@@ -49,6 +51,8 @@ pub struct Pace {
     pub unstarted: usize,
     /// The step that the round has reached, as it should be stored.
     pub step: Option<StepStatus>,
+    /// What that step still lacks that waits for approval, where a class asks.
+    pub lack: Option<Lack>,
     /// Why the round has stopped, as it should be stored.
     pub stop: Option<StopStatus>,
     /// Why the spec's order and pace cannot be carried out.
@@ -129,6 +133,7 @@ pub fn pace(
         course: Course::new(members.fates.iter().copied()),
         ladder: Ladder::new(&spec.steps, members.indexes.len(), class.max_first_step),
         members,
+        stamps: Stamps::of(job, observed.world.stamping),
         deadline: deadline(observed),
         now,
     };
@@ -175,6 +180,8 @@ struct By<'a> {
     members: Members,
     course: Course,
     ladder: Ladder,
+    /// Who asked and who approved, or why nobody knows.
+    stamps: Result<Stamps, &'static str>,
     /// Seconds that a device may take.
     deadline: i64,
     now: Timestamp,
@@ -215,17 +222,17 @@ impl By<'_> {
         (of_round && denied).then_some(approval)
     }
 
-    /// The newest step that the spec approves: by either field.
-    fn approved(&self) -> Option<&str> {
-        let of_round = |id: &&str| parse_id(id).is_some_and(|(round, _)| round == self.round);
-        let approval = self.spec.approval.as_ref();
-        let approval = approval.filter(|approval| approval.decision == Decision::Approve);
-        let either = [
-            self.spec.approved_step.as_deref(),
-            approval.map(|approval| approval.step.as_str()),
-        ];
-        let either = either.into_iter().flatten().filter(of_round);
-        either.max_by_key(|id| parse_id(id))
+    /// What is approved, and by whom.
+    fn approvals(&self) -> Approvals {
+        let rules = self.class.approvals.as_ref();
+        approvals::approvals(&approvals::Asked {
+            spec: self.spec,
+            round: self.round,
+            stored: self.stored,
+            rules,
+            stamps: self.stamps.as_ref().map_err(|why| *why),
+            now: self.now,
+        })
     }
 
     /// The stop that holds, stored or found now.
@@ -281,15 +288,17 @@ impl By<'_> {
             pace.step = self.stored.cloned();
             return;
         }
+        let approvals = self.approvals();
         let by = Advance {
             ladder: &self.ladder,
             course: &self.course,
             round: self.round,
-            approved: self.approved(),
+            approvals: &approvals,
             stopped: pace.stop.is_some(),
             now: self.now,
         };
         pace.step = steps::advance(self.stored, &by);
+        pace.lack = approvals.lacks;
         let soak_ends = pace.step.as_ref().and_then(|step| step.ends_at.as_ref());
         pace.wake(soak_ends.map(|time| time.0), self.now);
     }
@@ -302,7 +311,11 @@ impl By<'_> {
         let stored = self.stored.filter(known);
         let end = stored.map_or(0, |stored| self.ladder.end(number_of(stored)));
         pace.reach = Some(self.members.indexes.iter().take(end).copied().collect());
-        pace.beyond = Some(Hold::of_step(self.job, step, state_of(step)));
+        let state = state_of(step);
+        let lack = pace.lack.take();
+        let lack = lack.filter(|_| state == StepState::AwaitingApproval);
+        pace.beyond = Some(Hold::of_step(self.job, step, state, lack.as_ref()));
+        pace.lack = lack;
     }
 }
 

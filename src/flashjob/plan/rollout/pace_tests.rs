@@ -8,6 +8,7 @@ use crate::{
     flashjob::{
         fixtures::{Scene, address, at, found, identity, record, running, service, spec, take_in},
         plan::attempt::Action,
+        spec::stamps::Stamping,
     },
 };
 use helm_release::Status;
@@ -167,6 +168,7 @@ fn decides(scene: &mut Scene, step: &str, decision: Decision, reason: Option<&st
     let approval = Approval {
         step: step.into(),
         decision,
+        id: None,
         reason: reason.map(str::to_owned),
     };
     scene.edit(|spec| spec.approval = Some(approval));
@@ -202,6 +204,87 @@ fn a_denied_step_stops_the_round_whatever_else_approves_it_until_it_is_approved_
     settle(&mut scene, 4);
     assert_eq!(scene.job.status.stop, None);
     assert_eq!(begins(&scene, 4), [1, 2]);
+}
+
+/// A job whose first step waits, under a class that asks this of approvals, as the API server stamps these users.
+fn asked_of_people(approvals: &Value, stamps: &[(&str, &str)]) -> Scene {
+    let steps = json!([{"devices": 1, "requireApproval": true}]);
+    let mut scene = scene(2, &json!({ "steps": steps }));
+    let object = json!({"metadata": {"name": "locked"}, "spec": {"approvals": approvals}});
+    let classes = crate::flashjob::fixtures::classes(&[object]);
+    scene.terms.classes = vec![std::sync::Arc::clone(classes.get("locked").unwrap())];
+    scene.world.stamping = Stamping::Since(at(-1_000));
+    stamped(&mut scene, stamps);
+    end(&mut scene, 1, "0", "");
+    scene
+}
+
+fn stamped(scene: &mut Scene, stamps: &[(&str, &str)]) {
+    let key = |name: &str| format!("flashjob.nbfc.io/{name}");
+    let stamps = stamps
+        .iter()
+        .map(|(name, by)| (key(name), (*by).to_owned()));
+    let meta = &mut scene.job.object.metadata;
+    meta.annotations.get_or_insert_default().extend(stamps);
+    meta.creation_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(0)));
+}
+
+#[test]
+fn the_approval_of_the_requester_is_ignored_and_said_and_another_person_s_lets_the_job_go_on() {
+    let rules = json!({"notRequester": true});
+    let mut scene = asked_of_people(&rules, &[("requested-by", "ann")]);
+    assert_eq!(reason(&scene.job.status), "AwaitingApproval");
+    decides(&mut scene, "1.1", Decision::Approve, None);
+    stamped(
+        &mut scene,
+        &[("requested-by", "ann"), ("approved-by", "ann")],
+    );
+    settle(&mut scene, 2);
+    assert!(begins(&scene, 2).is_empty());
+    let accepted = condition(&scene, ConditionType::Accepted);
+    assert_eq!(accepted, (true, "ApprovalByRequester".to_owned()));
+    let message = scene.job.status.message.clone().unwrap();
+    assert!(
+        message.contains("the approval of ann does not count"),
+        "{message}"
+    );
+    assert!(
+        message.ends_with("approve lamps -n lab --step 1.1"),
+        "{message}"
+    );
+    stamped(&mut scene, &[("approved-by", "ben")]);
+    settle(&mut scene, 3);
+    assert_eq!(begins(&scene, 3), [1]);
+    assert_eq!(condition(&scene, ConditionType::Accepted).1, "SpecAccepted");
+}
+
+#[test]
+fn nothing_goes_on_where_the_api_server_does_not_say_who_approves() {
+    let mut scene = asked_of_people(&json!({"required": 1}), &[]);
+    decides(&mut scene, "1.1", Decision::Approve, None);
+    stamped(
+        &mut scene,
+        &[("requested-by", "ann"), ("approved-by", "made-up")],
+    );
+    for (stamping, says) in [
+        (Stamping::Absent, "needs Kubernetes 1.36 or newer"),
+        (Stamping::NotAsked, "has not been asked yet"),
+        (Stamping::Since(at(0)), "the job is older than the policy"),
+    ] {
+        scene.world.stamping = stamping;
+        settle(&mut scene, 2);
+        let status = &scene.job.status;
+        assert_eq!(reason(status), "ApproverUnknown");
+        let message = status.message.as_deref().unwrap();
+        assert!(
+            message.contains(says) && !message.contains("kubectl flashjob approve"),
+            "{message}"
+        );
+        assert!(begins(&scene, 2).is_empty());
+    }
+    scene.world.stamping = Stamping::Since(at(-1_000));
+    settle(&mut scene, 3);
+    assert_eq!(begins(&scene, 3), [1]);
 }
 
 #[test]
@@ -422,7 +505,7 @@ fn windows_of_the_class_count_as_well() {
     }];
     let class = ClassPace {
         windows: vec![&list],
-        max_first_step: None,
+        ..ClassPace::default()
     };
     let pace = pace(&scene.observed(), &scene.job.finals, &class, at(0));
     assert_eq!(pace.hold.unwrap().reason, Reason::WindowClosed);
@@ -432,8 +515,8 @@ fn windows_of_the_class_count_as_well() {
 fn the_class_bounds_the_first_step_of_a_job_without_steps() {
     let scene = scene(5, &json!({}));
     let class = ClassPace {
-        windows: Vec::new(),
         max_first_step: Some(2),
+        ..ClassPace::default()
     };
     let pace = pace(&scene.observed(), &scene.job.finals, &class, at(0));
     let step = pace.step.unwrap();

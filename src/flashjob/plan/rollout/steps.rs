@@ -7,9 +7,13 @@ use crate::flashjob::spec::step_state::parse_id;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::api::{StepState, StepStatus};
+use crate::api::{StepApproval, StepState, StepStatus};
+use crate::display;
 use crate::flashjob::{
-    plan::rollout::step_layout::{Course, Ladder},
+    plan::rollout::{
+        approvals::Approvals,
+        step_layout::{Course, Ladder},
+    },
     spec::{
         step_state::{number_of, state_of},
         steps::remembered,
@@ -40,6 +44,22 @@ pub fn place_of(step: &StepStatus) -> String {
     }
 }
 
+/// Who approved which step of the round, and why; none where nobody is known.
+#[must_use]
+pub fn approvers(step: &StepStatus) -> Option<String> {
+    let named = |person: &StepApproval| {
+        let by = display::prose(&person.by, display::NAME);
+        let step = &person.step;
+        let why = person.reason.as_deref();
+        match why.map(|why| display::prose(why, display::NAME)) {
+            Some(why) => format!("{step} by {by} ({why})"),
+            None => format!("{step} by {by}"),
+        }
+    };
+    let people: Vec<String> = step.approvals.iter().map(named).collect();
+    (!people.is_empty()).then(|| people.join(", "))
+}
+
 /// What decides how far the steps go now.
 #[derive(Clone, Copy, Debug)]
 pub struct Advance<'a> {
@@ -49,8 +69,8 @@ pub struct Advance<'a> {
     pub course: &'a Course,
     /// Number of the round.
     pub round: i64,
-    /// `spec.approvedStep`.
-    pub approved: Option<&'a str>,
+    /// What is approved.
+    pub approvals: &'a Approvals,
     /// The job was stopped: what is counted goes on, no step ends.
     pub stopped: bool,
     /// The current time.
@@ -66,7 +86,7 @@ pub fn advance(stored: Option<&StepStatus>, by: &Advance<'_>) -> Option<StepStat
     let stored =
         stored.filter(|stored| parse_id(&stored.id).is_some_and(|(round, _)| round == by.round));
     let mut place = Place::of(stored, by.now);
-    place.approved = place.approved.max(approved_through(by.approved, by.round));
+    place.approved = place.approved.max(by.approvals.through);
     while !by.stopped && place.ends(by) {
         place = Place {
             number: place.number + 1,
@@ -74,13 +94,6 @@ pub fn advance(stored: Option<&StepStatus>, by: &Advance<'_>) -> Option<StepStat
         };
     }
     Some(place.status(by))
-}
-
-fn approved_through(approved: Option<&str>, round: i64) -> usize {
-    approved
-        .and_then(parse_id)
-        .filter(|(of, _)| *of == round)
-        .map_or(0, |(_, step)| step)
 }
 
 struct Place {
@@ -176,6 +189,7 @@ impl Place {
                 .filter(|_| self.state == StepState::Soaking)
                 .map(Time),
             approved_through: Some(count(self.approved)).filter(|approved| *approved > 0),
+            approvals: by.approvals.people.clone(),
             reached: by
                 .ladder
                 .given(self.number)

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 use rstest::rstest;
+use serde_json::json;
 
 use super::*;
 use crate::{
@@ -7,6 +8,7 @@ use crate::{
     flashjob::{
         fixtures::at,
         plan::rollout::{
+            approvals::{Asked, approvals},
             fixtures::{repeating, steps},
             step_layout::Fate,
         },
@@ -47,7 +49,7 @@ impl Walk {
             ladder: &ladder,
             course: &course,
             round: 1,
-            approved: self.approved,
+            approvals: &approved(self.approved),
             stopped: self.stopped,
             now: at(second),
         };
@@ -60,6 +62,19 @@ impl Walk {
         let step = self.look(second);
         (step.id, step.state.to_string())
     }
+}
+
+/// What the spec alone approves, in the first round.
+fn approved(step: Option<&str>) -> Approvals {
+    let spec = json!({"firmware": "f", "version": "1", "approvedStep": step});
+    approvals(&Asked {
+        spec: &serde_json::from_value(spec).unwrap(),
+        round: 1,
+        stored: None,
+        rules: None,
+        stamps: Err("nobody asked"),
+        now: at(0),
+    })
 }
 
 fn is(id: &str, state: StepState) -> (String, String) {
@@ -317,7 +332,7 @@ fn a_job_without_steps_has_none() {
         ladder: &ladder,
         course: &course,
         round: 1,
-        approved: Some("1.1"),
+        approvals: &approved(Some("1.1")),
         stopped: false,
         now: at(0),
     };
