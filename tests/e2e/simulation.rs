@@ -60,7 +60,7 @@ async fn pods_end_as_their_device_decides() {
             Outcome::Refused => ("Succeeded", "0", "Not verified device"),
             Outcome::TransferFailed => ("Succeeded", "0", "Could not apply OTA"),
             Outcome::Exit1 => ("Failed", "1", "Error performing POST request"),
-            Outcome::NeverEnds => ("Failed", "137", "Requesting OTA initialization"),
+            Outcome::NeverEnds => ("Failed", "2", "Requesting OTA initialization"),
             other => unreachable!("{other:?} has no share"),
         };
         let pod = format!("flash-{index}");
@@ -123,6 +123,41 @@ async fn a_device_dials_in_by_a_service_and_is_cut_off_when_that_goes() {
     let outcomes = fleet.journal().into_iter().map(|flash| flash.outcome);
     let sent = outcomes.filter(|outcome| *outcome == Some(Outcome::Sent));
     assert_eq!(sent.count(), 0);
+}
+
+#[tokio::test]
+async fn at_its_deadline_a_pod_ends_at_once_or_has_its_grace_where_the_image_finishes_transfers() {
+    let ends = async |name: &str, finishes_transfers: bool, flash_seconds: f64| {
+        let space = Space::new(name).await;
+        let params = Params {
+            devices: 1,
+            flash_seconds,
+            finishes_transfers,
+            ..Params::default()
+        };
+        let fleet = space.fleet(params).await;
+        let pod = flash("flash", &fleet.devices()[0].endpoint, 4).replace(
+            "restartPolicy",
+            "terminationGracePeriodSeconds: 4\n  restartPolicy",
+        );
+        space.apply(&pod);
+        let columns = "-o=jsonpath={.status.phase} {.status.reason} {.status.containerStatuses[0].state.terminated.exitCode}";
+        let end = space.eventually("end of the Pod", seconds(30), async || {
+            let end = space.kubectl(&["get", "pod", "flash", columns]);
+            end.starts_with("Failed").then_some(end)
+        });
+        let (end, log) = (end.await, space.kubectl(&["logs", "flash"]));
+        (end, log.contains("Firmware sent to IoT"))
+    };
+    let failed = |code| format!("Failed DeadlineExceeded {code}");
+    let (at_once, in_grace, cut_off) = tokio::join!(
+        ends("ends", false, 6.0),
+        ends("finishes", true, 6.0),
+        ends("too-slow", true, 60.0),
+    );
+    assert_eq!(at_once, (failed(2), false));
+    assert_eq!(in_grace, (failed(0), true));
+    assert_eq!(cut_off, (failed(137), false));
 }
 
 #[tokio::test]

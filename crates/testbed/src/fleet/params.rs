@@ -84,6 +84,10 @@ pub struct Params {
     /// `DEVICE` of the devices that answer at such an address.
     #[arg(long, default_value = "esp32")]
     pub other_device_type: String,
+    /// A flash image whose device receives firmware goes on past its Pod's deadline, as long as the kubelet lets it. Unset: it ends at
+    /// the deadline, as a Go program does.
+    #[arg(long)]
+    pub finishes_transfers: bool,
     /// A mesh put a container beside the flash that runs on when the flash has ended.
     #[arg(long)]
     pub sidecar: bool,

@@ -20,6 +20,9 @@ use super::{
 /// Name of the container that flashes.
 const CONTAINER: &str = "flash-container";
 
+/// Says that a Pod does not end at its deadline, but at the end of its grace: see `stages.yaml`.
+const GOES_ON: &str = "flashjob.test/goes-on";
+
 /// Plays the flash pods of a namespace (`None`: of all) until it is dropped.
 pub async fn run(world: Arc<World>, namespace: Option<String>) {
     let api: Api<Pod> = match &namespace {
@@ -102,6 +105,9 @@ async fn transfer(world: &World, pod: &Pod, outcome: Outcome, ending: Ending) ->
     }
     let told = environment(pod, "EXTERNAL_IP").unwrap_or_default();
     let address = world.reach.dialled(pod, &told).await;
+    if world.params.finishes_transfers {
+        go_on(world, pod).await;
+    }
     let cut_off = Ending {
         exit_code: 0,
         log: &["Verified device", "Failed to read from client"],
@@ -173,6 +179,34 @@ fn passed_on(endpoint: &str, lines: &[&str]) -> Vec<String> {
     lines.iter().map(passed_on).collect()
 }
 
+/// From now on the Pod does not end because it is told to.
+async fn go_on(world: &World, pod: &Pod) {
+    let patch = json!({"metadata": {"uid": pod.uid(), "annotations": {GOES_ON: "true"}}});
+    let api: Api<Pod> = Api::namespaced(world.client.clone(), &pod.namespace().unwrap_or_default());
+    let _permit = world.writes.acquire().await;
+    let (name, parameters, patch) = (pod.name_any(), PatchParams::default(), Patch::Merge(&patch));
+    if let Err(error) = answered(|| api.patch(&name, &parameters, &patch)).await {
+        eprintln!("fleet: {name} ends when it is told to: {error}");
+    }
+}
+
+/// Whether the Pod has outlived its deadline: the kubelet calls it failed then, however its container ended.
+fn is_late(pod: &Pod) -> bool {
+    let seconds = pod
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.active_deadline_seconds);
+    let started = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.start_time.as_ref());
+    let (Some(seconds), Some(started)) = (seconds, started) else {
+        return false;
+    };
+    let allowed = jiff::SignedDuration::from_secs(seconds);
+    jiff::Timestamp::now().duration_since(started.0) >= allowed
+}
+
 /// Sets the pod's end, as the kubelet does when the container has exited.
 async fn end(world: &World, pod: &Pod, ending: &Ending) -> Result<(), Error> {
     let start = pod
@@ -210,16 +244,15 @@ async fn end(world: &World, pod: &Pod, ending: &Ending) -> Result<(), Error> {
             }));
             "Running"
         }
-        (false, 0) => "Succeeded",
+        (false, 0) if !is_late(pod) => "Succeeded",
         (false, _) => "Failed",
     };
-    let patch = json!({
-        "metadata": {"uid": pod.uid()},
-        "status": {
-            "phase": phase,
-            "containerStatuses": statuses,
-        },
-    });
+    let mut status = json!({"phase": phase, "containerStatuses": statuses});
+    if is_late(pod) {
+        status["reason"] = "DeadlineExceeded".into();
+        status["message"] = "Pod was active on the node longer than the specified deadline".into();
+    }
+    let patch = json!({"metadata": {"uid": pod.uid()}, "status": status});
     let api: Api<Pod> = Api::namespaced(world.client.clone(), &pod.namespace().unwrap_or_default());
     let _permit = world.writes.acquire().await;
     let (name, parameters, patch) = (pod.name_any(), PatchParams::default(), Patch::Merge(&patch));
