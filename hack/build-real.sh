@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 tests/control-plane/packages.sh
-tests/control-plane/build.sh etcd kubernetes helm node >/dev/null
+tests/control-plane/build.sh etcd kubernetes helm node registry >/dev/null
 arch=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
 deploy/static.sh "$arch" >/dev/null
 agent=$(deploy/static.sh "$arch" flash-agent)

@@ -4,4 +4,5 @@
 
 mod disturbance;
 mod install;
+mod pull;
 mod rollout;

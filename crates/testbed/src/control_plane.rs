@@ -76,7 +76,7 @@ impl ControlPlane {
 
     fn start_with(name: &str, node: &str) -> Self {
         let tools = match node {
-            "real" => &["etcd", "kubernetes", "helm", "node"][..],
+            "real" => &["etcd", "kubernetes", "helm", "node", "registry"][..],
             _ => &["etcd", "kwok", "kubernetes", "helm", "helm3"],
         };
         let bin = run(Command::new(script("build.sh")).args(tools));

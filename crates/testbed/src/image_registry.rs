@@ -66,33 +66,14 @@ impl ImageRegistry {
             "storage": {"filesystem": {"rootdirectory": directory.path().join("images")}},
             "http": {"addr": address.to_string()},
         });
-        let file = directory.path().join("config.yml");
-        std::fs::write(&file, config.to_string()).unwrap();
-        let log = std::fs::File::create(directory.path().join("log")).unwrap();
-        let child = Command::new(bin.join("registry"))
-            .arg("serve")
-            .arg(&file)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let child = serve(&bin, directory.path(), &config);
         control_plane.register("registry", child.id());
-        let registry = Self {
+        await_answer(address);
+        Self {
             address,
             child,
             directory,
             bin,
-        };
-        registry.wait();
-        registry
-    }
-
-    fn wait(&self) {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(self.address).is_err() {
-            assert!(Instant::now() < deadline, "the registry does not answer");
-            std::thread::sleep(Duration::from_millis(20));
         }
     }
 
@@ -241,6 +222,30 @@ impl Drop for ImageRegistry {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Starts the registry of that directory of programs with a configuration, which is kept with its log in a folder.
+pub(crate) fn serve(bin: &Path, folder: &Path, config: &Value) -> Child {
+    let file = folder.join("config.yml");
+    std::fs::write(&file, config.to_string()).unwrap();
+    let log = std::fs::File::create(folder.join("log")).unwrap();
+    Command::new(bin.join("registry"))
+        .arg("serve")
+        .arg(&file)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap()
+}
+
+/// Waits until somebody listens there.
+pub(crate) fn await_answer(address: SocketAddr) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while TcpStream::connect(address).is_err() {
+        assert!(Instant::now() < deadline, "no answer of {address}");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

@@ -17,6 +17,12 @@ pub const RELEASE: &str = "flashjob-operator";
 /// Name of the lease by which one of the Pods leads.
 const LEASE: &str = "338c7440.flashjob.nbfc.io";
 
+/// Name of the Secret that a job may name for pulling its flash image.
+pub const PULL_SECRET: &str = "images";
+
+/// Seconds after which a Pod that did not start is given up: a test does not wait for five minutes.
+pub const START_SECONDS: u32 = 30;
+
 /// See the module's documentation. It lasts as long as the control plane.
 pub struct Installation {
     world: &'static World,
@@ -55,13 +61,15 @@ impl Installation {
     /// What an administrator has to say here; all else is as the chart has it.
     fn values() -> Value {
         let image = json!({"repository": "flash.test/flashjob-operator", "tag": "1"});
+        let arguments = [format!("--start-deadline-seconds={START_SECONDS}")];
         let class = json!({
             "firmwareVerification": {"registry": {"caSecretName": "registry"}},
+            "workload": {"secretNames": [PULL_SECRET]},
         });
         json!({
-            "controllerManager": {"replicas": 2, "container": {"image": image}},
+            "controllerManager": {"replicas": 2, "container": {"image": image, "args": arguments}},
             "flashClass": {"spec": class},
-            "flashPod": {"allowedValuePaths": ["/resources"], "values": Site::values()},
+            "flashPod": {"allowedValuePaths": ["/resources", "/imagePullSecrets"], "values": Site::values()},
             "tests": {"image": {"repository": "flash.test/wget", "tag": "1"}},
         })
     }

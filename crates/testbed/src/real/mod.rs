@@ -6,6 +6,7 @@ pub mod container;
 pub mod discovery;
 pub mod dns;
 pub mod image;
+pub mod image_registry;
 pub mod installation;
 pub mod load_balancer;
 pub mod site;

@@ -1,0 +1,105 @@
+//! A registry of images that asks for a login, at the node's address; the node trusts its certificate.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Child,
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use super::{NODE, World, image::ctr};
+use crate::{
+    control_plane::run,
+    image_registry::{await_answer, serve},
+};
+
+/// Port of the registry.
+const PORT: u16 = 5000;
+
+/// Who may pull and push.
+const LOGIN: &str = "flash:open-sesame";
+
+/// The same, as the registry keeps it.
+const KEPT: &str = "flash:$2a$04$OYYAAJx.ukvxu9SIWhRiJesk.ChNjiGI8H7JlyalpEuUt4G426NV6\n";
+
+/// A running registry; it ends when it is dropped.
+pub struct ImageRegistry {
+    process: Child,
+    /// Where containerd and its client look how registries are reached.
+    hosts: PathBuf,
+}
+
+impl ImageRegistry {
+    /// Starts one that is empty.
+    pub fn start(world: &World) -> Self {
+        let plane = world.plane;
+        let folder = plane.directory().join("registry");
+        let _ = std::fs::remove_dir_all(&folder);
+        world.tls.write(&folder);
+        std::fs::write(folder.join("logins"), KEPT).unwrap();
+        let at = SocketAddr::from((NODE, PORT));
+        let configuration = json!({
+            "version": 0.1,
+            "log": {"level": "warn"},
+            "storage": {"filesystem": {"rootdirectory": folder.join("images")}},
+            "auth": {"htpasswd": {"realm": "images", "path": folder.join("logins")}},
+            "http": {
+                "addr": at.to_string(),
+                "tls": {"certificate": folder.join("server.crt"), "key": folder.join("server.key")},
+            },
+        });
+        let hosts = plane.directory().join("registries");
+        trust(&hosts, at, &folder.join("server.crt"));
+        let process = serve(
+            plane.tool("registry").parent().unwrap(),
+            &folder,
+            &configuration,
+        );
+        plane.register("registry", process.id());
+        await_answer(at);
+        Self { process, hosts }
+    }
+
+    /// Reference of an image of that tag here.
+    pub fn reference(tag: &str) -> String {
+        format!("{NODE}:{PORT}/flash/agent:{tag}")
+    }
+
+    /// Pushes an image of the node under that tag; the node forgets the name, so that it has to be pulled.
+    pub fn push(&self, image: &str, tag: &str) -> String {
+        let reference = Self::reference(tag);
+        run(ctr().args(["images", "tag", "--force", image, &reference]));
+        let mut push = ctr();
+        push.args(["images", "push", "--user", LOGIN, "--hosts-dir"]);
+        run(push.arg(&self.hosts).arg(&reference));
+        run(ctr().args(["images", "remove", "--sync", &reference]));
+        reference
+    }
+
+    /// A Secret of that name with a login, by which Pods pull: the right one, or another.
+    pub fn secret(name: &str, is_right: bool) -> Value {
+        let login = if is_right { LOGIN } else { "flash:forgotten" };
+        let logins = json!({"auths": {format!("{NODE}:{PORT}"): {"auth": STANDARD.encode(login)}}});
+        json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "type": "kubernetes.io/dockerconfigjson",
+            "stringData": {".dockerconfigjson": logins.to_string()},
+        })
+    }
+}
+
+impl Drop for ImageRegistry {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Tells containerd, which looks there at each pull, by whose certificate a registry is trusted. It is the whole folder of that registry:
+/// beside a host of `hosts.toml` Debian's containerd asks the same address once more, where there is no such image, and trusts nobody.
+fn trust(hosts: &Path, at: SocketAddr, authority: &Path) {
+    let folder = hosts.join(at.to_string());
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::copy(authority, folder.join("ca.crt")).unwrap();
+}
