@@ -4,5 +4,6 @@
 
 mod disturbance;
 mod install;
+mod node;
 mod pull;
 mod rollout;

@@ -21,7 +21,7 @@ const LEASE: &str = "338c7440.flashjob.nbfc.io";
 pub const PULL_SECRET: &str = "images";
 
 /// Seconds after which a Pod that did not start is given up: a test does not wait for five minutes.
-pub const START_SECONDS: u32 = 30;
+pub const START_SECONDS: u32 = 20;
 
 /// See the module's documentation. It lasts as long as the control plane.
 pub struct Installation {

@@ -5,10 +5,12 @@ pub mod board;
 pub mod container;
 pub mod discovery;
 pub mod dns;
+pub mod full_disk;
 pub mod image;
 pub mod image_registry;
 pub mod installation;
 pub mod load_balancer;
+pub mod pressure;
 pub mod site;
 
 use std::{
