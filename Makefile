@@ -8,7 +8,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 STATE ?= $(TARGET)/control-plane
 export FLASHJOB_CACHE
 
-.PHONY: help demo up down test unit sim test-real rollout-proof chaos chaos-api nightly e2e bench bench-micro mutants lines lint checkov sbom reproducible generate site ci tools
+.PHONY: help demo up down test unit sim test-real rollout-proof chaos chaos-api nightly e2e bench bench-micro bench-real mutants lines lint checkov sbom reproducible generate site ci tools
 help: ## Show this list.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
@@ -46,7 +46,7 @@ chaos-api: ## Let requests fail, hang and be lost at every rate, and take parts 
 	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test e2e -- --ignored --nocapture --test-threads 2 \
 		faults:: leadership:: bad_input:: crash_points::
 
-nightly: ## Run what takes too long for every change: chaos-api, chaos HOSTILE=1, rollout-proof, parity, sim; about an hour.
+nightly: ## Run what takes too long for every change: chaos-api, chaos HOSTILE=1, rollout-proof, parity, sim, bench-real as root; about an hour.
 	@hack/nightly.sh
 
 e2e: ## Run the end-to-end tests alone (TEST=part-of-a-name).
@@ -55,6 +55,9 @@ e2e: ## Run the end-to-end tests alone (TEST=part-of-a-name).
 
 test-real: ## Flash simulated devices over real TLS from a real kubelet and containerd, as root on Debian (TEST=part-of-a-name).
 	@hack/test-real.sh $(TEST)
+
+bench-real: ## Flash fifty devices for real and print what it costs, then fifty more while the operator is killed, drained, upgraded; as root, 10 minutes.
+	@hack/test-real.sh fifty --ignored --nocapture
 
 bench: bench-micro ## Measure speed and cost, 20 minutes; KEEP=1 into docs (BENCH=raw,native… DEVICES= REPEAT= GROWTH= ORIGINAL_OPERATOR=).
 	PATH="$$(tests/control-plane/build.sh etcd kwok kubernetes helm helm3):$$PATH" cargo bench --locked --bench speed

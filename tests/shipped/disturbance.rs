@@ -16,6 +16,42 @@ fn name(pod: &Value) -> &str {
     pod["metadata"]["name"].as_str().unwrap()
 }
 
+/// Drains the node, where so many Pods of the site run, and lets it have Pods again before the last replica of the operator has gone.
+pub async fn drain(site: &Site, running: usize) {
+    let mut drain = site.world.plane.command("kubectl");
+    drain.args([
+        "drain",
+        "flash-node",
+        "--force",
+        "--delete-emptydir-data",
+        "--timeout=120s",
+    ]);
+    let drain = drain
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let path = format!("/api/v1/namespaces/{}/pods", site.space.name);
+    site.space
+        .eventually("Pods that are being evicted", seconds(30), async || {
+            let pods = site.world.plane.get(&path)?;
+            let pods = pods["items"].as_array()?.iter();
+            let going = pods.filter(|pod| !pod["metadata"]["deletionTimestamp"].is_null());
+            (going.count() >= running).then_some(())
+        })
+        .await;
+    // As a second node would, it takes the replacements, so that the other replica may go as well.
+    tokio::time::sleep(seconds(3)).await;
+    site.world.plane.kubectl(&["uncordon", "flash-node"]);
+    let drained = drain.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&drained.stderr);
+    assert!(drained.status.success(), "{said}");
+    assert!(
+        said.contains("violate the pod's disruption budget"),
+        "{said}"
+    );
+}
+
 /// Asserts that the job calls those devices flashed that have the firmware in their memory, and no others, and that each was told
 /// to update once.
 fn assert_proved(site: &Site, done: &Seen, uuids: &[String], kept: &[bool]) {
@@ -68,38 +104,7 @@ async fn draining_the_node_in_the_middle_of_a_rollout_leaves_verdicts_that_the_d
             (proof["updates"] == 1).then_some(())
         })
         .await;
-    let mut drain = site.world.plane.command("kubectl");
-    drain.args([
-        "drain",
-        "flash-node",
-        "--force",
-        "--delete-emptydir-data",
-        "--timeout=120s",
-    ]);
-    let drain = drain
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let path = format!("/api/v1/namespaces/{}/pods", site.space.name);
-    site.space
-        .eventually("Pods that are being evicted", seconds(30), async || {
-            let pods = site.world.plane.get(&path)?;
-            let pods = pods["items"].as_array()?.iter();
-            let going = pods.filter(|pod| !pod["metadata"]["deletionTimestamp"].is_null());
-            (going.count() >= 2).then_some(())
-        })
-        .await;
-    // As a second node would, it takes the replacements, so that the other replica may go as well.
-    tokio::time::sleep(seconds(3)).await;
-    site.world.plane.kubectl(&["uncordon", "flash-node"]);
-    let drained = drain.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&drained.stderr);
-    assert!(drained.status.success(), "{said}");
-    assert!(
-        said.contains("violate the pod's disruption budget"),
-        "{said}"
-    );
+    drain(&site, 2).await;
     let done = site.finished(120).await;
     assert_proved(&site, &done, &uuids, &[true, false, true, true, true]);
     assert_eq!(

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod disturbance;
+mod fifty;
 mod install;
 mod node;
 mod pull;

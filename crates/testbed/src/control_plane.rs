@@ -301,7 +301,8 @@ impl ControlPlane {
         std::thread::spawn(move || child.wait());
     }
 
-    fn pid(&self, program: &str) -> u32 {
+    /// Process of a program of the control plane, such as `kubelet`.
+    pub fn pid(&self, program: &str) -> u32 {
         let pids = std::fs::read_to_string(self.directory.join("pids")).unwrap();
         let fields = pids.lines().map(|line| line.split(' ').collect::<Vec<_>>());
         let mut alive = fields

@@ -5,11 +5,13 @@ pub mod board;
 pub mod container;
 pub mod discovery;
 pub mod dns;
+pub mod fault;
 pub mod full_disk;
 pub mod image;
 pub mod image_registry;
 pub mod installation;
 pub mod load_balancer;
+pub mod meter;
 pub mod pressure;
 pub mod site;
 
