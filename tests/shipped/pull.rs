@@ -7,7 +7,7 @@ use testbed::{
     job::Seen,
     real::{
         image_registry::ImageRegistry,
-        installation::{Installation, PULL_SECRET, START_SECONDS},
+        installation::{Installation, PULL_SECRET},
         site::{JOB, Site},
     },
 };
@@ -49,7 +49,7 @@ async fn a_device_waits_while_its_image_asks_for_another_login_and_is_flashed_on
     Installation::shared();
     let site = Site::new("login", &["none"]).await;
     let registry = ImageRegistry::start(site.world);
-    let image = registry.push(&site.world.image, "login");
+    let image = registry.push(site.world, "login");
     let put = |is_right| {
         let secret = ImageRegistry::secret(PULL_SECRET, is_right);
         site.space.apply(&secret.to_string());
@@ -70,24 +70,18 @@ async fn a_device_waits_while_its_image_asks_for_another_login_and_is_flashed_on
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pod_whose_image_is_not_there_is_given_up_in_time_and_its_device_loses_no_attempt() {
+async fn a_device_waits_for_an_image_that_is_not_there_and_is_flashed_once_it_is() {
     Installation::shared();
     let site = Site::new("missing", &["none"]).await;
     let registry = ImageRegistry::start(site.world);
-    let there = registry.push(&site.world.image, "there");
     let secret = ImageRegistry::secret(PULL_SECRET, true);
     site.space.apply(&secret.to_string());
     let missing = ImageRegistry::reference("missing");
     let uuids = site.apply(&with_login(&missing)).await;
     let said = waits(&site, &uuids[0], "ImagePullFailed", "not found").await;
     assert!(said.contains(&missing), "{said}");
-    let given_up = format!("(PodNotStarted): the Pod did not start within {START_SECONDS} s: ");
-    let said = waits(&site, &uuids[0], "BackOff", &given_up).await;
-    assert!(said.contains(&missing), "{said}");
     assert_untouched(&site);
-    // The next round is of the image that is there.
-    let next = json!({"flashjobPodImage": there});
-    site.space.patch_spec(JOB, &next);
+    registry.push(site.world, "missing");
     let done = site.finished(120).await;
     site.assert_flashed_once(&done, &uuids);
 }

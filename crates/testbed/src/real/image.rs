@@ -22,25 +22,33 @@ pub fn flash_agent(
     let name = "flash.test/flash-agent:1";
     let folder = plane.directory().join("flash-agent");
     identity.write(&folder);
+    std::fs::write(folder.join("registry.crt"), &registry.certificate).unwrap();
+    write_agent(plane, name, None);
+    name.to_owned()
+}
+
+/// The same program in an image with an id of its own, under this name: a kubelet that pulled an image with a login gives it to nobody
+/// without one, whatever it is called.
+pub(super) fn another_agent(plane: &ControlPlane, name: &str) {
+    write_agent(plane, name, Some("/another"));
+}
+
+/// Writes the flash image, with one more file if there is to be one, and imports it.
+fn write_agent(plane: &ControlPlane, name: &str, more: Option<&str>) {
+    let folder = plane.directory().join("flash-agent");
     let archive = folder.join("image.tar");
+    let file = |inside: &str, of: &str| format!("{inside}={}", folder.join(of).display());
     let mut write = Command::new(plane.tool("oci-image"));
     write
         .arg(name)
         .arg(&archive)
-        .arg(static_program("flash-agent"));
-    for file in ["server.crt", "server.key"] {
-        let source = folder.join(file);
-        write.arg(format!("/ota/certs/{file}={}", source.display()));
-    }
-    let authorities = folder.join("registry.crt");
-    std::fs::write(&authorities, &registry.certificate).unwrap();
-    write.arg(format!(
-        "/etc/ssl/certs/ca-certificates.crt={}",
-        authorities.display()
-    ));
+        .arg(static_program("flash-agent"))
+        .arg(file("/ota/certs/server.crt", "server.crt"))
+        .arg(file("/ota/certs/server.key", "server.key"))
+        .arg(file("/etc/ssl/certs/ca-certificates.crt", "registry.crt"))
+        .args(more.map(|inside| file(inside, "registry.crt")));
     run(&mut write);
     import(&archive);
-    name.to_owned()
 }
 
 /// The operator's image, by `deploy/image.sh` and its Dockerfile, under this name.

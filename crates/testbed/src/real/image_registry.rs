@@ -9,7 +9,10 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::{NODE, World, image::ctr};
+use super::{
+    NODE, World,
+    image::{another_agent, ctr},
+};
 use crate::{
     control_plane::run,
     image_registry::{await_answer, serve},
@@ -67,10 +70,10 @@ impl ImageRegistry {
         format!("{NODE}:{PORT}/flash/agent:{tag}")
     }
 
-    /// Pushes an image of the node under that tag; the node forgets the name, so that it has to be pulled.
-    pub fn push(&self, image: &str, tag: &str) -> String {
+    /// Pushes a flash image under that tag. The node has none of that name, and no other one that is the same.
+    pub fn push(&self, world: &World, tag: &str) -> String {
         let reference = Self::reference(tag);
-        run(ctr().args(["images", "tag", "--force", image, &reference]));
+        another_agent(world.plane, &reference);
         let mut push = ctr();
         push.args(["images", "push", "--user", LOGIN, "--hosts-dir"]);
         run(push.arg(&self.hosts).arg(&reference));

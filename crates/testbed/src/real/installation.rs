@@ -20,9 +20,6 @@ const LEASE: &str = "338c7440.flashjob.nbfc.io";
 /// Name of the Secret that a job may name for pulling its flash image.
 pub const PULL_SECRET: &str = "images";
 
-/// Seconds after which a Pod that did not start is given up: a test does not wait for five minutes.
-pub const START_SECONDS: u32 = 20;
-
 /// See the module's documentation. It lasts as long as the control plane.
 pub struct Installation {
     world: &'static World,
@@ -61,13 +58,12 @@ impl Installation {
     /// What an administrator has to say here; all else is as the chart has it.
     fn values() -> Value {
         let image = json!({"repository": "flash.test/flashjob-operator", "tag": "1"});
-        let arguments = [format!("--start-deadline-seconds={START_SECONDS}")];
         let class = json!({
             "firmwareVerification": {"registry": {"caSecretName": "registry"}},
             "workload": {"secretNames": [PULL_SECRET]},
         });
         json!({
-            "controllerManager": {"replicas": 2, "container": {"image": image, "args": arguments}},
+            "controllerManager": {"replicas": 2, "container": {"image": image}},
             "flashClass": {"spec": class},
             "flashPod": {"allowedValuePaths": ["/resources", "/imagePullSecrets"], "values": Site::values()},
             "tests": {"image": {"repository": "flash.test/wget", "tag": "1"}},
