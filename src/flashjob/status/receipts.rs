@@ -69,6 +69,11 @@ pub(crate) fn receipt(
         attempts: entry.attempts,
         pod: entry.pod.clone(),
         flash_image: flash_image(status).map(str::to_owned),
+        approvals: status
+            .step
+            .as_ref()
+            .map(|step| step.approvals.clone())
+            .unwrap_or_default(),
         to_version: entry.to_version.clone(),
         start_time: entry.start_time.clone(),
         completion_time: entry.completion_time.clone(),

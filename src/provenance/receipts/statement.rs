@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::{Deserialize, Serialize};
 use strum::Display;
 
-use crate::provenance::reference::ImageReference;
+use crate::{api::StepApproval, provenance::reference::ImageReference};
 
 /// Type of every statement.
 const STATEMENT: &str = "https://in-toto.io/Statement/v1";
@@ -138,6 +138,9 @@ pub struct Details {
     /// Image of the flash Pod, where job or class set one: with its digest where a class asks for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flash_image: Option<String>,
+    /// Who had approved steps of the round by then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<StepApproval>,
     /// Version read back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_version: Option<String>,
