@@ -8,7 +8,10 @@ use crate::{
     flash_pod::intent::{FrozenDevice, JobRef, Stored},
     flashjob::{
         act::context::Context,
-        observe::{ledger::Attempt, objects::Identity},
+        observe::{
+            ledger::Attempt,
+            objects::{Identity, ObservedPod},
+        },
         plan::attempt::{PodRemoval, RecordRemoval, Removal},
     },
     names::{LABEL_ATTEMPT, LABEL_SETTLED, TRACKING_FINALIZER},
@@ -116,6 +119,9 @@ async fn delete_pod(ctx: &Context, attempt: &Attempt, how: PodRemoval) -> Result
         Ok(Deleted::Deleting) if !planted(Bug::UnlockOnDeleteAccepted) => {}
         Ok(_) => drop(ctx.cache().ledger.see_gone(&pod.sight.uid)),
         Err(error) if how == PodRemoval::Unstarted && error.kind == ErrorKind::Conflict => {
+            if goes_unstarted(ctx, attempt, pod).await? {
+                return Ok(());
+            }
             // It started after all: it is followed to its end.
             ctx.cache()
                 .memory(&attempt.identity.key.job_uid)
@@ -126,6 +132,31 @@ async fn delete_pod(ctx: &Context, attempt: &Attempt, how: PodRemoval) -> Result
         Err(error) => return Err(error.into()),
     }
     Ok(())
+}
+
+/// Whether a Pod whose version is not the known one goes without having started: a DELETE of a moment ago changed its version, too,
+/// and its event may not have come yet. What the API server has is taken in.
+async fn goes_unstarted(
+    ctx: &Context,
+    attempt: &Attempt,
+    known: &ObservedPod,
+) -> Result<bool, ActionError> {
+    let (identity, sight) = (&attempt.identity, &known.sight);
+    let found = get_pod(ctx, &identity.namespace, &sight.name).await;
+    let found = found.map_err(ActionError::Read)?;
+    let mut cache = ctx.cache();
+    let Some(found) = found else {
+        cache.ledger.see_gone(&sight.uid);
+        return Ok(true);
+    };
+    cache.see_pod_of(&found, identity);
+    let attempt = cache.ledger.attempt(&identity.key);
+    let pod = attempt.and_then(|attempt| attempt.pod.as_ref());
+    Ok(pod.is_some_and(ends_unstarted))
+}
+
+fn ends_unstarted(pod: &ObservedPod) -> bool {
+    pod.sight.deleting.is_some() && !pod.may_have_run()
 }
 
 /// Takes our finalizer off an object with this uid and these finalizers. One that is not there any more is gone.
@@ -289,6 +320,22 @@ fn failed_notes(job: &JobRef, device: &FrozenDevice, description: &str) -> Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flashjob::fixtures::{at, identity, pod, running};
+
+    #[test]
+    fn a_conflict_means_a_start_unless_the_pod_is_being_deleted_and_never_ran() {
+        let who = identity(0, "a0");
+        let mut waiting = pod(&who);
+        assert!(!ends_unstarted(&waiting), "another write changed it");
+        waiting.sight.deleting = Some(at(1));
+        assert!(ends_unstarted(&waiting), "an earlier DELETE changed it");
+        let mut started = running(&who);
+        started.sight.deleting = Some(at(1));
+        assert!(
+            !ends_unstarted(&started),
+            "it started before it was deleted"
+        );
+    }
 
     #[test]
     fn the_notes_of_a_failed_release_name_what_is_still_there() {
