@@ -24,7 +24,7 @@ use crate::{
             rerun,
             select_devices::{self, Choice, Selecting, TooMany},
         },
-        spec::job::Job,
+        spec::job::{Finals, Job},
         status,
     },
 };
@@ -269,7 +269,10 @@ pub(crate) async fn open_round(
         let mut cache = ctx.cache();
         cache.rosters.insert(job.uid.clone(), Arc::new(roster));
         cache.frozen.insert(job.uid.clone(), Arc::new(frozen));
-        cache.memory(&job.uid).begin_round();
+        let asks = cache.terms(job).receipt_key().is_some();
+        let memory = cache.memory(&job.uid);
+        memory.begin_round();
+        memory.has_receipts = asks && Finals::of(&status).is_empty();
     }
     act::job::delete_revisions_before(ctx, &left, number).await;
     let note = format!(

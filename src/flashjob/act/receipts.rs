@@ -78,17 +78,13 @@ pub(super) async fn issue(
     else {
         return wanted;
     };
-    let key = match key(ctx, job, &secret).await {
-        Ok(key) => key,
-        Err(why) => {
-            owe(ctx, job, &why);
-            return wanted;
-        }
+    let Some(key) = key(ctx, job, &secret).await else {
+        ctx.cache().memory(&job.uid).has_receipts = false;
+        return wanted;
     };
     let finals = Finals::of(&wanted);
-    let owed = ends && owes(ctx, job);
-    let ended = if owed {
-        all_ended(&wanted, &roster, &finals)
+    let ended = if ends && owes(ctx, job) {
+        all_ended(&wanted, &roster, &finals, ended)
     } else {
         ended
     };
@@ -106,7 +102,7 @@ pub(super) async fn issue(
         return wanted;
     };
     tracing::info!(target: RECEIPTS, receipt = %line);
-    ctx.cache().memory(&job.uid).owes_receipts = false;
+    ctx.cache().memory(&job.uid).has_receipts = true;
     if let Some(receipts) = wanted
         .provenance
         .as_mut()
@@ -126,15 +122,23 @@ fn asked(ctx: &Context, job: &Job, wanted: &FlashJobStatus) -> Option<(String, A
     Some((secret, cache.rosters.get(&job.uid).cloned()?))
 }
 
-/// The key, read again from time to time: whoever takes it out of its Secret wants it to be used no more.
-async fn key(ctx: &Context, job: &Job, secret: &str) -> Result<Arc<Signer>, String> {
+/// The key, read again from time to time: whoever takes it out of its Secret wants it to be used no more. That it cannot be used is told
+/// when it is read.
+async fn key(ctx: &Context, job: &Job, secret: &str) -> Option<Arc<Signer>> {
     let known = ctx.cache().memory(&job.uid).signing_key.clone();
     let fresh =
         known.filter(|known| known.secret == secret && now().duration_since(known.read_at) < FRESH);
     if let Some(known) = fresh {
         return known.signer;
     }
-    let signer = signer(&Resolver::of(ctx), secret).await.map(Arc::new);
+    let signer = match signer(&Resolver::of(ctx), secret).await {
+        Ok(signer) => Some(Arc::new(signer)),
+        Err(why) => {
+            let note = format!("{why}; receipts of this round are written once it can be used");
+            ctx.event(job, None, (true, Reason::ReceiptKeyUnusable.as_str()), note);
+            None
+        }
+    };
     ctx.cache().memory(&job.uid).signing_key = Some(SigningKey {
         secret: secret.to_owned(),
         read_at: now(),
@@ -143,18 +147,7 @@ async fn key(ctx: &Context, job: &Job, secret: &str) -> Result<Arc<Signer>, Stri
     signer
 }
 
-/// Receipts that are owed are all of the round: a status that was stored without the signature of the round says so after a crash, too.
+/// Whether receipts of the round may be missing in the log of this process: another one led when it began, or they could not be signed.
 fn owes(ctx: &Context, job: &Job) -> bool {
-    let stored = job.status.provenance.as_ref();
-    let stored = stored.and_then(|known| known.receipts.as_ref());
-    let unsigned = stored.is_some_and(|receipts| receipts.signature.is_none());
-    unsigned || ctx.cache().memory(&job.uid).owes_receipts
-}
-
-fn owe(ctx: &Context, job: &Job, why: &str) {
-    let before = std::mem::replace(&mut ctx.cache().memory(&job.uid).owes_receipts, true);
-    if !before {
-        let note = format!("{why}; receipts of this round are written once it can be used");
-        ctx.event(job, None, (true, Reason::ReceiptKeyUnusable.as_str()), note);
-    }
+    !ctx.cache().memory(&job.uid).has_receipts
 }

@@ -65,8 +65,9 @@ pub struct Memory {
     pub firmware: Option<FirmwareLookup>,
     /// The key that signs receipts, as it was read last.
     pub signing_key: Option<SigningKey>,
-    /// Receipts of the round could not be signed, and are written at its end.
-    pub owes_receipts: bool,
+    /// Every device of the round that is final has its receipt in the log of this process: it opened the round, and nothing was final
+    /// then or could not be signed since. Where that is not so, all of them are written at the round's end.
+    pub has_receipts: bool,
 }
 
 /// A key that signs receipts.
@@ -76,11 +77,8 @@ pub struct SigningKey {
     pub secret: String,
     /// When it was read.
     pub read_at: Timestamp,
-    /// The key.
-    ///
-    /// # Errors
-    /// Why it cannot be used.
-    pub signer: Result<Arc<Signer>, String>,
+    /// The key; none where it cannot be used.
+    pub signer: Option<Arc<Signer>>,
 }
 
 /// Which values: of which spec, under which chart.
@@ -119,7 +117,7 @@ impl Memory {
         self.trial = None;
         self.proven = None;
         self.firmware = None;
-        self.owes_receipts = false;
+        self.has_receipts = false;
     }
 
     /// Devices that had failed begin again: what was found of them is over.

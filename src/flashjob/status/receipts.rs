@@ -2,6 +2,8 @@
 //!
 //! What a root covers follows from what is stored of the round, so that every leader finds the same one.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -220,13 +222,19 @@ fn result_of(finals: &Finals, index: usize) -> Option<FlashResult> {
     }
 }
 
-/// Entries of all final devices of a round, as far as the status still has them; of the others it is said how they ended.
+/// Entries of all final devices of a round: those that are about to be final, and of the others as far as the status still has them;
+/// of what it has no room for it is said how it ended.
 #[must_use]
 pub(crate) fn all_ended(
     status: &FlashJobStatus,
     roster: &Selection,
     finals: &Finals,
+    ended: Vec<DeviceStatus>,
 ) -> Vec<DeviceStatus> {
+    let known = status.devices.iter().cloned().chain(ended);
+    let mut known: HashMap<_, _> = known
+        .map(|entry| (stored::index_of(&entry), entry))
+        .collect();
     let devices = roster.devices().iter().enumerate();
     let entries = devices.filter_map(|(index, selected)| {
         let phase = match result_of(finals, index)? {
@@ -234,9 +242,8 @@ pub(crate) fn all_ended(
             FlashResult::Failed => DevicePhase::Failed,
             FlashResult::Skipped => DevicePhase::Skipped,
         };
-        let mut known = status.devices.iter();
-        let known = known.find(|entry| stored::index_of(entry) == Some(index) && entry.is(phase));
-        Some(known.cloned().unwrap_or_else(|| DeviceStatus {
+        let entry = known.remove(&Some(index)).filter(|entry| entry.is(phase));
+        Some(entry.unwrap_or_else(|| DeviceStatus {
             index: super::count(index),
             uuid: selected.uuid.clone(),
             phase: phase.into(),

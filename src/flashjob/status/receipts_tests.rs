@@ -151,8 +151,10 @@ fn the_receipts_of_devices_make_the_root_of_their_round() {
     // The same, of a status that has room for no device.
     let mut bare = status.clone();
     bare.devices.clear();
-    let late = of(&all_ended(&bare, roster, &finals));
+    let late = of(&all_ended(&bare, roster, &finals, Vec::new()));
     assert_eq!(tree::root(leaves(&late)), root);
+    let with_details = of(&all_ended(&bare, roster, &finals, entries));
+    assert_eq!(with_details, statements);
     let details = statements[1].predicate.details.as_ref().unwrap();
     assert_eq!(details.reason.as_deref(), Some("FlashFailed"));
 }
