@@ -38,10 +38,10 @@ pub struct FirmwareVerification {
 }
 
 impl FirmwareVerification {
-    /// What a missing signature means; Off where the class does not say.
+    /// What is asked of the image's signatures.
     #[must_use]
-    pub fn signature_mode(&self) -> SignatureMode {
-        self.mode.unwrap_or_default()
+    pub fn signatures(&self) -> AskedSignatures<'_> {
+        AskedSignatures::new(self.mode, &self.authorities)
     }
 }
 
@@ -68,10 +68,40 @@ pub struct FlashImageVerification {
 }
 
 impl FlashImageVerification {
-    /// What a missing signature means; Off where the class does not say.
+    /// What is asked of the image's signatures.
     #[must_use]
-    pub fn signature_mode(&self) -> SignatureMode {
-        self.mode.unwrap_or_default()
+    pub fn signatures(&self) -> AskedSignatures<'_> {
+        AskedSignatures::new(self.mode, &self.authorities)
+    }
+}
+
+/// What a class asks of the signatures of an image.
+#[derive(Clone, Copy, Debug)]
+pub struct AskedSignatures<'a> {
+    /// What a missing signature means.
+    pub mode: SignatureMode,
+    /// Who may sign.
+    pub authorities: &'a [SignatureAuthority],
+}
+
+impl<'a> AskedSignatures<'a> {
+    fn new(mode: Option<SignatureMode>, authorities: &'a [SignatureAuthority]) -> Self {
+        Self {
+            mode: mode.unwrap_or_default(),
+            authorities,
+        }
+    }
+
+    /// Whether signatures are looked at.
+    #[must_use]
+    pub fn are_checked(&self) -> bool {
+        self.mode != SignatureMode::Off
+    }
+
+    /// Whether a round does not begin without one.
+    #[must_use]
+    pub fn are_enforced(&self) -> bool {
+        self.mode == SignatureMode::Enforce
     }
 }
 

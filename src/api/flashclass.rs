@@ -101,8 +101,8 @@ pub struct FlashClassSpec {
     /// as this says. It needs defaults.flashImage. Unset: what a tag means is decided by each node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flash_image_verification: Option<FlashImageVerification>,
-    /// Every device that is final gets a signed receipt in the operator's log, and every finished round a root over them in the status. A
-    /// round begins only with firmware whose digest is known. Unset: there are no receipts.
+    /// The operator signs a receipt for every final device and writes it to its log. The status of a finished round has the signed Merkle
+    /// root of all its receipts. A round begins only when the digest of its firmware is known. Unset: the operator writes no receipts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipts: Option<ReceiptKey>,
     /// Most devices of one job in flight at the same time. Unset: no limit.
@@ -113,7 +113,7 @@ pub struct FlashClassSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub max_first_step_devices: Option<i32>,
-    /// What is asked of approvals. Unset: whoever may approve, once.
+    /// Who has to approve a step. Unset: one person who has the verb approve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approvals: Option<ClassApprovals>,
     /// The least strict mismatchPolicy that holds for a job. Unset: Ignore.

@@ -34,7 +34,7 @@ pub use chart_values::{ChartValues, ClassValues, JobValues, ValuesFault};
 pub use condition::{ConditionType, Reason};
 pub use device_status::DeviceStatus;
 pub use firmware_verification::{
-    FirmwareVerification, FlashImageVerification, KeylessSigner, RegistryAccess,
+    AskedSignatures, FirmwareVerification, FlashImageVerification, KeylessSigner, RegistryAccess,
     SignatureAuthority, SignatureMode, SignerIdentity, SigningKeys,
 };
 pub use flashclass::{

@@ -12,8 +12,8 @@ use super::limit::Limit;
 use crate::provenance::signatures::Identity;
 use crate::{
     api::{
-        ClassDefaults, FlashClassSpec, InFlightLimit, NamespaceRule, NamespacesFrom,
-        SignatureAuthority, SignatureMode, Window,
+        AskedSignatures, ClassDefaults, FlashClassSpec, InFlightLimit, NamespaceRule,
+        NamespacesFrom, Window,
         rule::{self, TIME_OF_DAY},
     },
     device::Requirements,
@@ -129,13 +129,11 @@ impl Rules {
             check_window(index, window, &mut problems);
         }
         if let Some(asked) = &spec.firmware_verification {
-            let asked = (asked.signature_mode(), asked.authorities.as_slice());
-            check_signers("firmwareVerification", asked, &mut problems);
+            check_signers("firmwareVerification", asked.signatures(), &mut problems);
         }
         if let Some(asked) = &spec.flash_image_verification {
             let field = "flashImageVerification";
-            let signers = (asked.signature_mode(), asked.authorities.as_slice());
-            check_signers(field, signers, &mut problems);
+            check_signers(field, asked.signatures(), &mut problems);
             if defaults.flash_image.is_none() {
                 problems.say(field, rule::FLASH_IMAGE_NEEDED);
             }
@@ -234,15 +232,11 @@ fn limits(class: &str, specs: &[InFlightLimit], problems: &mut Problems) -> Vec<
 }
 
 /// What the schema says of authorities, again for objects of an older schema, and expressions, which it cannot check.
-fn check_signers(
-    field: &str,
-    (mode, authorities): (SignatureMode, &[SignatureAuthority]),
-    problems: &mut Problems,
-) {
-    if mode != SignatureMode::Off && authorities.is_empty() {
+fn check_signers(field: &str, asked: AskedSignatures<'_>, problems: &mut Problems) {
+    if asked.are_checked() && asked.authorities.is_empty() {
         problems.say(format!("{field}.authorities"), rule::AUTHORITY_NEEDED);
     }
-    for (index, authority) in authorities.iter().enumerate() {
+    for (index, authority) in asked.authorities.iter().enumerate() {
         let field = format!("{field}.authorities[{index}]");
         if authority.key.is_some() == authority.keyless.is_some() {
             problems.say(&field, rule::ONE_MEANS);

@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{
     api::{
-        ClassDefaults, Effective, FirmwareVerification, FlashImage, FlashImageVerification,
-        FlashJobSpec, Provenance, Reason, Refusal, RegistryAccess, SignatureMode, VerdictMarkers,
-        Window,
+        AskedSignatures, ClassDefaults, Effective, FirmwareVerification, FlashImage,
+        FlashImageVerification, FlashJobSpec, Provenance, Reason, Refusal, RegistryAccess,
+        VerdictMarkers, Window,
     },
     device::Device,
     flashclass::{ApprovalRules, ClassPace},
@@ -151,7 +151,7 @@ fn refuse(
         );
         return refusal(Reason::FirmwareNotAllowed, message);
     }
-    let enforces = asked.is_some_and(|asked| asked.signature_mode() == SignatureMode::Enforce);
+    let enforces = asked.is_some_and(|asked| asked.signatures().are_enforced());
     if enforces && begun.unsigned {
         let message = format!(
             "FlashClass {name} asks for a signature of the firmware (spec.firmwareVerification.mode: Enforce), and the round began without \
@@ -162,7 +162,7 @@ fn refuse(
     let asked = class.spec.flash_image_verification.as_ref();
     let lacks = asked.is_some_and(|asked| match begun.flash_image {
         FlashImageFault::None => false,
-        FlashImageFault::Unsigned => asked.signature_mode() == SignatureMode::Enforce,
+        FlashImageFault::Unsigned => asked.signatures().are_enforced(),
         FlashImageFault::ByTag => true,
     });
     if lacks {
@@ -209,11 +209,11 @@ impl Terms {
     }
 
     /// Classes that ask whose signature an image has, with what they ask.
-    pub fn signatures(&self) -> impl Iterator<Item = (&str, &FirmwareVerification)> {
+    pub fn signatures(&self) -> impl Iterator<Item = (&str, AskedSignatures<'_>)> {
         let classes = self.classes.iter();
         classes.filter_map(|class| {
-            let asked = class.spec.firmware_verification.as_ref()?;
-            (asked.signature_mode() != SignatureMode::Off).then_some((class.name(), asked))
+            let asked = class.spec.firmware_verification.as_ref()?.signatures();
+            asked.are_checked().then_some((class.name(), asked))
         })
     }
 

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use testbed::{
-    Asking, ControlPlane, Params, Space,
+    Asking, ControlPlane, Fleet, Params, Space,
     job::{Seen, job},
     seconds,
 };
@@ -25,6 +25,23 @@ fn person<'a>(space: &'a Space, name: &str, roles: &[&str]) -> Asking<'a> {
         );
     }
     person
+}
+
+/// The one who asks for a round and may also approve, and two others who may approve.
+fn people(space: &Space) -> [Asking<'_>; 3] {
+    let approver = "flashjob-approver";
+    [
+        person(space, "requester", &["flashjob-editor", approver]),
+        person(space, "one", &[approver]),
+        person(space, "two", &[approver]),
+    ]
+}
+
+/// Waits until the job has flashed each device once.
+async fn ends_well(space: &Space, name: &str, fleet: &Fleet) {
+    let done = space.finished(name, 120).await;
+    assert!(done.is("Complete"), "{:#}", done.0["status"]);
+    space.assert_flashed(fleet, 1);
 }
 
 fn user(space: &Space, name: &str) -> String {
@@ -110,13 +127,7 @@ async fn two_people_approve_and_neither_of_them_asked_for_the_round() {
     let fleet = space.healthy(2, 0.3).await;
     let rules = json!({"approvals": {"required": 2, "notRequester": true}});
     let editor = person(&space, "editor", &["flashjob-editor"]);
-    let requester = person(
-        &space,
-        "requester",
-        &["flashjob-editor", "flashjob-approver"],
-    );
-    let one = person(&space, "one", &["flashjob-approver"]);
-    let two = person(&space, "two", &["flashjob-approver"]);
+    let [requester, one, two] = people(&space);
     space.put_class(&format!("{}-locked", space.name), &rules);
     until_stamped(&space).await;
     let _operator = space.operator(&[]);
@@ -191,9 +202,7 @@ async fn two_people_approve_and_neither_of_them_asked_for_the_round() {
         annotation(&space, "locked", "approved-before"),
         json!(first[0])
     );
-    let done = space.finished("locked", 120).await;
-    assert!(done.is("Complete"), "{:#}", done.0["status"]);
-    space.assert_flashed(&fleet, 1);
+    ends_well(&space, "locked", &fleet).await;
 }
 
 /// At the creation nobody knows the class of the round yet: the API server lets it pass, and the operator does not.
@@ -201,13 +210,7 @@ async fn two_people_approve_and_neither_of_them_asked_for_the_round() {
 async fn what_the_requester_approves_at_the_creation_does_not_count_and_two_others_do() {
     let space = Space::new("approvals-early").await;
     let fleet = space.healthy(2, 0.3).await;
-    let requester = person(
-        &space,
-        "requester",
-        &["flashjob-editor", "flashjob-approver"],
-    );
-    let one = person(&space, "one", &["flashjob-approver"]);
-    let two = person(&space, "two", &["flashjob-approver"]);
+    let [requester, one, two] = people(&space);
     let rules = json!({"approvals": {"required": 2, "notRequester": true}});
     space.put_class(&format!("{}-locked", space.name), &rules);
     until_stamped(&space).await;
@@ -238,21 +241,14 @@ async fn what_the_requester_approves_at_the_creation_does_not_count_and_two_othe
     assert!(events.contains("ApprovalByRequester"), "{events}");
     approve(&one, "early", "first").unwrap();
     approve(&two, "early", "second").unwrap();
-    let done = space.finished("early", 120).await;
-    assert!(done.is("Complete"), "{:#}", done.0["status"]);
-    space.assert_flashed(&fleet, 1);
+    ends_well(&space, "early", &fleet).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_approvals_count_though_the_operator_saw_only_the_second() {
     let space = Space::new("approvals-unseen").await;
     let fleet = space.healthy(2, 0.3).await;
-    let requester = person(
-        &space,
-        "requester",
-        &["flashjob-editor", "flashjob-approver"],
-    );
-    let one = person(&space, "one", &["flashjob-approver"]);
+    let [requester, one, _] = people(&space);
     space.put_class(
         &format!("{}-locked", space.name),
         &json!({"approvals": {"required": 2}}),
@@ -266,9 +262,7 @@ async fn two_approvals_count_though_the_operator_saw_only_the_second() {
     approve(&requester, "locked", "a").unwrap();
     approve(&one, "locked", "b").unwrap();
     let _operator = space.operator(&[]);
-    let done = space.finished("locked", 120).await;
-    assert!(done.is("Complete"), "{:#}", done.0["status"]);
-    space.assert_flashed(&fleet, 1);
+    ends_well(&space, "locked", &fleet).await;
 
     // A new round is asked for by whoever changes what is flashed.
     patch(&requester, "locked", &json!({"spec": {"parallelism": 1}})).unwrap();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{context::Context, resolve_firmware::Resolver};
+use super::{context::Context, publish_status::later, resolve_firmware::Resolver};
 use crate::{
     api::{DeviceStatus, FlashJobStatus, Reason},
     cluster::clock::now,
@@ -34,6 +34,13 @@ pub(super) async fn signer(secrets: &Resolver<'_>, secret: &str) -> Result<Signe
     Signer::from_pem(&pem).map_err(|fault| format!("{what}: data[{KEY:?}] {fault}"))
 }
 
+/// Whether the round has ended and the signature of its receipts is not there yet.
+fn is_unsigned(status: &FlashJobStatus) -> bool {
+    let provenance = status.provenance.as_ref();
+    let receipts = provenance.and_then(|known| known.receipts.as_ref());
+    receipts.is_some_and(|receipts| receipts.signature.is_none())
+}
+
 /// Whether a status that says nothing new has to be written for a signature that it lacks; else when that is tried again.
 pub(super) fn due(
     ctx: &Context,
@@ -41,24 +48,14 @@ pub(super) fn due(
     wanted: &FlashJobStatus,
     now: Timestamp,
 ) -> Option<Timestamp> {
+    if !is_unsigned(wanted) {
+        return None;
+    }
     let mut cache = ctx.cache();
     cache.terms(job).receipt_key()?;
-    let unsigned = wanted
-        .provenance
-        .as_ref()?
-        .receipts
-        .as_ref()?
-        .signature
-        .is_none();
-    let tried = cache
-        .memory(&job.uid)
-        .signing_key
-        .as_ref()
-        .map(|key| key.read_at);
-    let due = tried.map_or(now, |tried| {
-        super::publish_status::later(tried, FRESH.as_secs_f64())
-    });
-    unsigned.then_some(due)
+    let key = cache.memory(&job.uid).signing_key.as_ref();
+    let again = |key: &SigningKey| later(key.read_at, FRESH.as_secs_f64());
+    Some(key.map_or(now, again))
 }
 
 /// Writes the receipts of these devices, which a status is about to make final, and that of the round if it has ended. What comes back
@@ -69,11 +66,7 @@ pub(super) async fn issue(
     mut wanted: FlashJobStatus,
     ended: Vec<DeviceStatus>,
 ) -> FlashJobStatus {
-    let receipts = wanted
-        .provenance
-        .as_ref()
-        .and_then(|known| known.receipts.as_ref());
-    let ends = receipts.is_some_and(|receipts| receipts.signature.is_none());
+    let ends = is_unsigned(&wanted);
     let Some((secret, roster)) = asked(ctx, job, &wanted).filter(|_| ends || !ended.is_empty())
     else {
         return wanted;

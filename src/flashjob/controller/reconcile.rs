@@ -149,18 +149,16 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
         // Composing costs more than planning, and most passes of a large job come before its next status may be written.
         let due = publish_status::due(&mut cache, &job.uid, now);
         let wanted = due.is_none().then(|| {
-            let wanted = cache.observed(&job, &world, |observed| {
-                status::compose(observed, &plan, now)
-            });
-            // Under the lock: what is forgotten with the job must not come back.
-            let shares = metrics::shares(&wanted, &plan.views);
-            ctx.metrics.devices(&job.uid, shares);
-            let ended = cache.observed(&job, &world, |observed| {
+            let composed = cache.observed(&job, &world, |observed| {
                 let asked = observed.terms.receipt_key().is_some();
                 let ended = asked.then(|| status::ended(observed, &plan, now));
-                ended.unwrap_or_default()
+                let wanted = status::compose(observed, &plan, now);
+                (wanted, ended.unwrap_or_default())
             });
-            (wanted, ended)
+            // Under the lock: what is forgotten with the job must not come back.
+            let shares = metrics::shares(&composed.0, &plan.views);
+            ctx.metrics.devices(&job.uid, shares);
+            composed
         });
         tell_uninstalled(ctx, &cache, &job, &plan);
         tell_of_services(ctx, &mut cache, &job, &plan);

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Fate, Forecast};
-use crate::{api::SignatureMode, flashclass::Terms};
+use crate::flashclass::Terms;
 
 /// Something that decides about a job, and that a person may not be allowed to read.
 #[derive(Serialize, Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub enum Answer {
 /// Classes that let no round begin without a signature, which a forecast does not look for.
 pub(super) fn unchecked_signatures(terms: &Terms) -> impl Iterator<Item = NotSeen> {
     let asked = terms.signatures();
-    let enforced = asked.filter(|(_, asked)| asked.signature_mode() == SignatureMode::Enforce);
+    let enforced = asked.filter(|(_, asked)| asked.are_enforced());
     enforced.map(|(class, asked)| {
         let names: Vec<_> = asked
             .authorities

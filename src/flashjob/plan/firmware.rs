@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
     api::{
-        FlashImage, FlashJobSpec, Provenance, Reason, Refusal, SelectedDevice, SignatureMode,
+        AskedSignatures, FlashImage, FlashJobSpec, Provenance, Reason, Refusal, SelectedDevice,
         Unverified, rule::MAX_PLATFORMS,
     },
     flashclass::Terms,
@@ -50,18 +50,13 @@ pub enum Step {
 #[must_use]
 pub fn question(job: &Job, terms: &Terms) -> Option<Question> {
     let spec = job.spec.as_ref().ok()?;
-    let checks = terms.signatures().map(|(class, asked)| SignatureCheck {
-        class: class.to_owned(),
-        enforced: asked.signature_mode() == SignatureMode::Enforce,
-        authorities: asked.authorities.clone(),
-    });
     let named = terms.requires_digest() || terms.receipt_key().is_some();
     Some(Question {
         generation: job.generation,
         firmware: spec.firmware.clone(),
         requires_digest: named && digest_of(&spec.firmware).is_none(),
         requires_platform: terms.requires_platform(),
-        checks: checks.collect(),
+        checks: checks(terms.signatures()),
         receipt_key: terms.receipt_key().map(str::to_owned),
         access: terms.registry().cloned().unwrap_or_default(),
         flash_image: flash_image_question(job, spec, terms).map(Box::new),
@@ -72,24 +67,30 @@ pub fn question(job: &Job, terms: &Terms) -> Option<Question> {
 fn flash_image_question(job: &Job, spec: &FlashJobSpec, terms: &Terms) -> Option<Question> {
     let asked: Vec<_> = terms.flash_image_checks().collect();
     let (_, first) = asked.first()?;
-    let checks = asked
+    let signatures = asked
         .iter()
-        .filter(|(_, asked)| asked.signature_mode() != SignatureMode::Off);
-    let checks = checks.map(|(class, asked)| SignatureCheck {
-        class: (*class).to_owned(),
-        enforced: asked.signature_mode() == SignatureMode::Enforce,
-        authorities: asked.authorities.clone(),
-    });
+        .map(|(class, asked)| (*class, asked.signatures()));
     let image = terms.effective(spec, "", 0).flash_image;
     Some(Question {
         generation: job.generation,
         // Only where the class of the round does not ask may there be none, and of what is not a reference the answer says so.
         firmware: image.unwrap_or_else(|| "(the flash chart's own)".to_owned()),
         requires_digest: true,
-        checks: checks.collect(),
+        checks: checks(signatures),
         access: first.registry.clone().unwrap_or_default(),
         ..Question::default()
     })
+}
+
+fn checks<'a>(asked: impl Iterator<Item = (&'a str, AskedSignatures<'a>)>) -> Vec<SignatureCheck> {
+    let checked = asked.filter(|(_, asked)| asked.are_checked());
+    checked
+        .map(|(class, asked)| SignatureCheck {
+            class: class.to_owned(),
+            enforced: asked.are_enforced(),
+            authorities: asked.authorities.to_vec(),
+        })
+        .collect()
 }
 
 /// What is to be done, by what was asked and answered so far.

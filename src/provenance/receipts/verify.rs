@@ -17,7 +17,7 @@ use super::{
     statement::{FLASH, ROUND},
     tree::root,
 };
-use crate::display;
+use crate::{display, provenance::signatures::public_key};
 
 /// Longest line that is read: a receipt of a round with 100 000 devices fits.
 const MAX_LINE: usize = 1024 * 1024;
@@ -38,10 +38,8 @@ impl PublicKeys {
     /// # Errors
     /// When it is not a public key, in words.
     pub fn add(&mut self, pem: &str) -> Result<(), String> {
-        let key = DerPublicKey::from_pem(pem.trim()).ok();
-        let key = key.filter(|key| KeyAlgorithm::from_spki(key).is_ok());
-        let key =
-            key.ok_or("it has to be a public key in PEM, such as `openssl pkey -pubout` prints")?;
+        let key = public_key(pem)
+            .ok_or("it has to be a public key in PEM, such as `openssl pkey -pubout` prints")?;
         self.0.push((key_id(key.as_bytes()), key));
         Ok(())
     }

@@ -80,8 +80,7 @@ impl Means {
         }
         let keys = named.into_iter().map(|(name, pem)| {
             let text = std::str::from_utf8(pem).ok();
-            let key = text.and_then(|text| DerPublicKey::from_pem(text.trim()).ok());
-            let key = key.filter(|key| KeyAlgorithm::from_spki(key).is_ok());
+            let key = text.and_then(public_key);
             let key = key.ok_or_else(|| AuthorityError::NotAKey(name.to_owned()))?;
             Ok((name.to_owned(), key))
         });
@@ -107,6 +106,12 @@ impl Means {
             root: Box::new(root),
         })
     }
+}
+
+/// The public key in this PEM, if it is one that signatures can be verified with.
+pub(crate) fn public_key(pem: &str) -> Option<DerPublicKey> {
+    let key = DerPublicKey::from_pem(pem.trim()).ok();
+    key.filter(|key| KeyAlgorithm::from_spki(key).is_ok())
 }
 
 /// A key as people compare it: its name, and the beginning of the digest of its DER form.

@@ -22,6 +22,8 @@ pub use self::{
     verify::{Fault, Signed, Signer, verify_image},
 };
 
+pub(crate) use self::authority::public_key;
+
 /// A signature as a registry keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signature {

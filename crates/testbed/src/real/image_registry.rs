@@ -99,8 +99,8 @@ impl Drop for ImageRegistry {
     }
 }
 
-/// Tells containerd, which looks there at each pull, by whose certificate a registry is trusted. It is the whole folder of that registry:
-/// beside a host of `hosts.toml` Debian's containerd asks the same address once more, where there is no such image, and trusts nobody.
+/// Makes containerd trust the registry's certificate; containerd reads the folder at each pull. The folder holds `ca.crt` alone: with a
+/// host in `hosts.toml`, Debian's containerd also asks the same address as the default server, without this authority, and fails.
 fn trust(hosts: &Path, at: SocketAddr, authority: &Path) {
     let folder = hosts.join(at.to_string());
     std::fs::create_dir_all(&folder).unwrap();
