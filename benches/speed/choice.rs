@@ -1,6 +1,6 @@
 //! What is measured, from the environment: all of it takes about twenty minutes on two idle cores.
 //!
-//! `BENCH` names groups (raw, native, helm, original, growth, jobs, delay, faults), `DEVICES` the devices of a short run,
+//! `BENCH` names groups (raw, native, helm, original, growth, jobs, delay, faults, policies), `DEVICES` the devices of a short run,
 //! `REPEAT` how often a short run is repeated, `GROWTH` the sizes of the long ones. `KEEP=1` keeps the figures in `docs`.
 
 use std::path::PathBuf;
@@ -41,7 +41,10 @@ impl Choice {
             text.split(',').map(|word| word.trim().to_owned()).collect()
         };
         Self {
-            groups: list("BENCH", "raw,native,helm,original,growth,jobs,delay,faults"),
+            groups: list(
+                "BENCH",
+                "raw,native,helm,original,growth,jobs,delay,faults,policies",
+            ),
             devices: number("DEVICES", 300),
             repeat: number("REPEAT", 3),
             growth: list("GROWTH", "100,1000,10000")
@@ -73,6 +76,7 @@ impl Choice {
             jobs: 1,
             address_delay_seconds: 0.0,
             faults: 0.0,
+            policies: true,
             repeat: self.repeat,
         };
         match group {
@@ -127,8 +131,15 @@ impl Choice {
                     ..base.clone()
                 })
                 .into(),
+            "policies" => [true, false]
+                .map(|policies| Scenario {
+                    contestant: Contestant::Raw,
+                    policies,
+                    ..base.clone()
+                })
+                .into(),
             other => panic!(
-                "BENCH={other}: expected raw, native, helm, original, growth, jobs, delay or faults"
+                "BENCH={other}: expected raw, native, helm, original, growth, jobs, delay, faults or policies"
             ),
         }
     }

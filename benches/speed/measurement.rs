@@ -36,6 +36,8 @@ pub struct Scenario {
     pub address_delay_seconds: f64,
     /// Share of devices whose flash fails.
     pub faults: f64,
+    /// Whether the API server asks the policies of the operator's chart.
+    pub policies: bool,
     /// How often it is run.
     pub repeat: usize,
 }
@@ -54,6 +56,8 @@ impl Scenario {
             "jobs" => format!(", {} FlashJobs", self.jobs),
             "delay" => format!(", address after {} s", self.address_delay_seconds),
             "faults" => format!(", {} % faults", self.faults * 100.0),
+            "policies" if self.policies => ", with the chart's policies".to_owned(),
+            "policies" => ", without the chart's policies".to_owned(),
             _ => String::new(),
         };
         who + &what
@@ -83,6 +87,9 @@ pub struct Run {
     pub writes_per_device: f64,
     /// CPU milliseconds per device of the process, and of those that it started.
     pub cpu_ms_per_device: Option<f64>,
+    /// CPU milliseconds per device of all programs of the control plane: etcd, API server, controllers, scheduler, and the simulated node.
+    #[serde(default)]
+    pub control_plane_cpu_ms_per_device: f64,
     /// CPU milliseconds per device of the API server.
     pub api_server_cpu_ms_per_device: f64,
     /// Peak of the memory in use by the process, in MiB.

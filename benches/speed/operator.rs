@@ -41,6 +41,7 @@ pub struct Before {
     log: Log,
     requests: Requests,
     api_server: f64,
+    control_plane: f64,
     load: f64,
     began: Instant,
 }
@@ -56,6 +57,7 @@ impl Before {
                 directory,
                 "kube-apiserver",
             )),
+            control_plane: process::cpu_seconds_of_control_plane(directory),
             load: load(),
             began: Instant::now(),
         }
@@ -67,6 +69,7 @@ impl Before {
         let directory = space.control_plane.directory();
         let api_server =
             process::cpu_seconds(process::of_control_plane(directory, "kube-apiserver"));
+        let control_plane = process::cpu_seconds_of_control_plane(directory);
         let after = counters::requests(&space.client).await;
         let seen = self.log.read(&space.name, user, scenario.parallelism);
         let devices = float(scenario.devices);
@@ -86,6 +89,8 @@ impl Before {
                 .filter(|(_, share)| share.ours + share.rest > 0.0)
                 .collect(),
             writes_per_device: float(seen.writes) / devices,
+            control_plane_cpu_ms_per_device: (control_plane - self.control_plane) * 1000.0
+                / devices,
             api_server_cpu_ms_per_device: (api_server - self.api_server) * 1000.0 / devices,
             slot_to_post_p50_ms: seen.latency_ms.map(|(p50, _)| p50),
             slot_to_post_p99_ms: seen.latency_ms.map(|(_, p99)| p99),

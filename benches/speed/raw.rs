@@ -33,6 +33,7 @@ use testbed::{ControlPlane, Space};
 pub async fn run(scenario: &Scenario) -> Run {
     let space = Space::on(ControlPlane::shared(), "raw").await;
     space.control_plane.operator_kubeconfig();
+    let policies = Policies::put_aside(space.control_plane, !scenario.policies);
     let fleet = fleet(scenario, &space).await;
     let devices = devices(&space, &fleet).await;
     let before = Before::take(&space).await;
@@ -50,9 +51,37 @@ pub async fn run(scenario: &Scenario) -> Run {
     };
     let cpu = spawn_blocking(alone).await.unwrap();
     let (run, _) = before.run(scenario, &space, USER).await;
+    policies.put_back(space.control_plane);
     Run {
         cpu_ms_per_device: Some(cpu * 1000.0 / float(scenario.devices)),
         ..run
+    }
+}
+
+/// Bindings of the policies by which the API server asks about writes, while it is not to ask.
+struct Policies(Option<String>);
+
+impl Policies {
+    fn put_aside(plane: &ControlPlane, are_away: bool) -> Self {
+        const KINDS: &str = "validatingadmissionpolicybindings,mutatingadmissionpolicybindings";
+        Self(are_away.then(|| {
+            let bindings = plane.kubectl(&["get", KINDS, "-o", "yaml"]);
+            for kind in KINDS.split(',') {
+                plane.kubectl(&["delete", kind, "--all"]);
+            }
+            bindings
+        }))
+    }
+
+    fn put_back(self, plane: &ControlPlane) {
+        if let Self(Some(bindings)) = self {
+            let bindings = bindings
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("resourceVersion:"))
+                .filter(|line| !line.trim_start().starts_with("uid:"));
+            let bindings: Vec<_> = bindings.collect();
+            plane.feed(&["create"], &bindings.join("\n")).unwrap();
+        }
     }
 }
 

@@ -5,10 +5,11 @@ use serde_json::json;
 
 use testbed::{
     Operator,
+    job::Seen,
     real::{
         fault::{FAULTS, fifty, ten_at_a_time},
         meter::Meter,
-        site::Site,
+        site::{JOB, Site},
     },
     seconds,
 };
@@ -113,4 +114,43 @@ async fn a_transfer_survives_the_end_of_every_program_around_it(
     restart(&site, &mut operator, program).await;
     let done = site.finished(120).await;
     site.assert_flashed_once(&done, &uuids);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pod_whose_image_never_comes_is_given_up_without_an_attempt_and_its_device_is_not_touched()
+ {
+    let (site, mut operator) = operated("never", "native", &["none"]).await;
+    let deadline = ["--start-deadline-seconds=15", "--retry-base-seconds=600"];
+    let arguments = [&ARGUMENTS[..], &deadline].concat();
+    site.space.replace(&mut operator, &arguments);
+    let image = "192.0.2.1:5000/never:1";
+    let uuids = site.apply(&json!({"flashjobPodImage": image})).await;
+    let words = |job: &Seen| job.device(&uuids[0])["message"].to_string();
+    let is_given_up = |job: &Seen| {
+        let device = job.device(&uuids[0]);
+        (&device["phase"], &device["reason"]) == (&json!("Waiting"), &json!("BackOff"))
+            && words(job).contains("did not start within 15 s")
+    };
+    let job = site.space.becomes(JOB, "given up", 120, is_given_up).await;
+    assert!(words(&job).contains(image), "{}", words(&job));
+    site.space
+        .eventually("nothing of the Pod", seconds(60), async || {
+            site.space.is_at_rest().then_some(())
+        })
+        .await;
+    let proof = site.boards[0].proof().unwrap();
+    let seen = (&proof["updates"], &proof["memory"]);
+    assert_eq!(seen, (&json!(0), &json!(null)));
+    // It costs the device nothing: once there is an image, it is flashed at its first attempt.
+    let right = json!({"spec": {"flashjobPodImage": site.world.image}});
+    let patch = ["patch", "flashjob", JOB, "--type=merge", "--patch"];
+    site.space
+        .kubectl(&[&patch[..], &[&right.to_string()]].concat());
+    let done = site.finished(120).await;
+    let device = done.device(&uuids[0]);
+    assert_eq!(device["attempts"], 1, "{device:#}");
+    assert_eq!(
+        site.boards[0].proof().unwrap()["memory"],
+        json!(site.world.hash)
+    );
 }

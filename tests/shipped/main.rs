@@ -8,3 +8,4 @@ mod install;
 mod node;
 mod pull;
 mod rollout;
+mod token;

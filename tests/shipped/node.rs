@@ -113,7 +113,6 @@ async fn a_flash_whose_log_finds_no_room_is_unknown_where_nothing_is_read_back()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the pressure may evict the operator, too, which tests after it would find: hack/test-real.sh evicts --ignored"]
 async fn a_flash_that_its_node_evicts_in_the_middle_has_failed_and_its_device_keeps_nothing() {
     let installation = Installation::shared();
     let site = Site::new("evicted", &["slow:15000"]).await;

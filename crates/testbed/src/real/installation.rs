@@ -63,7 +63,8 @@ impl Installation {
             "workload": {"secretNames": [PULL_SECRET]},
         });
         json!({
-            "controllerManager": {"replicas": 2, "container": {"image": image}},
+            // Of which no Pod is evicted where memory is short: who runs a fleet wants the operator to be there then.
+            "controllerManager": {"replicas": 2, "container": {"image": image}, "priorityClassName": "system-cluster-critical"},
             "flashClass": {"spec": class},
             "flashPod": {"allowedValuePaths": ["/resources", "/imagePullSecrets"], "values": Site::values()},
             "tests": {"image": {"repository": "flash.test/wget", "tag": "1"}},
