@@ -111,7 +111,7 @@ pub async fn run(
     stop: signal::Receiver<bool>,
 ) -> Result<(), RunError> {
     settings.check()?;
-    let fence = Arc::new(Fence::default());
+    let fence = Arc::new(Fence::new(settings.lease_times().grace()));
     let clients = Clients::connect(Arc::clone(&fence), settings.write_timeout()).await?;
     Box::pin(serve((settings, metrics), (clients, fence), ready, stop)).await
 }

@@ -375,14 +375,14 @@ pub struct Settings {
     kubeconfig_path: Option<PathBuf>,
 
     /// Milliseconds that others respect a lease which is not renewed.
-    #[arg(long, env = "FLASHJOB_LEASE_DURATION_MS", default_value_t = 12_000, value_parser = clap::value_parser!(u64).range(1_000..), hide = true)]
+    #[arg(long, env = "FLASHJOB_LEASE_DURATION_MS", default_value_t = 7_000, value_parser = clap::value_parser!(u64).range(1_000..), hide = true)]
     pub lease_duration_ms: u64,
 
     /// Milliseconds that this process believes in its lease after a renewal.
     #[arg(
         long,
         env = "FLASHJOB_RENEW_DEADLINE_MS",
-        default_value_t = 7_000,
+        default_value_t = 5_000,
         hide = true
     )]
     pub renew_deadline_ms: u64,
@@ -395,6 +395,15 @@ pub struct Settings {
         hide = true
     )]
     pub renew_period_ms: u64,
+
+    /// Milliseconds that this process waits before its first write when it takes over a lease that was not renewed.
+    #[arg(
+        long,
+        env = "FLASHJOB_SETTLE_PERIOD_MS",
+        default_value_t = 2_500,
+        hide = true
+    )]
+    pub settle_period_ms: u64,
 
     /// Where to abort, for tests.
     #[cfg(debug_assertions)]

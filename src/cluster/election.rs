@@ -100,15 +100,13 @@ impl Election {
         };
         loop {
             let (pause, won) = self.campaign(&mut candidacy).await;
-            let Some((mut leadership, released)) = won else {
+            let Some((mut leadership, mut wait)) = won else {
                 sleep(pause).await;
                 continue;
             };
-            let wait = if released || planted(Bug::NoWaitAfterTakeOver) {
-                Duration::ZERO
-            } else {
-                self.request_timeout
-            };
+            if planted(Bug::NoWaitAfterTakeOver) {
+                wait = Duration::ZERO;
+            }
             match leadership.settle(wait).await {
                 Ok(()) => {
                     info!(identity = %leadership.identity, "leading");
@@ -119,8 +117,12 @@ impl Election {
         }
     }
 
-    /// One look at the Lease and, if it is free, one try to take it.
-    async fn campaign(&self, candidacy: &mut Candidacy) -> (Duration, Option<(Leadership, bool)>) {
+    /// One look at the Lease and, if it is free, one try to take it. How long to wait until the next look, or else what was won and
+    /// how long its first write has to wait.
+    async fn campaign(
+        &self,
+        candidacy: &mut Candidacy,
+    ) -> (Duration, Option<(Leadership, Duration)>) {
         let poll = self.times.poll_period;
         let lease = match self.get(self.request_timeout).await {
             Ok(lease) => lease,
@@ -132,13 +134,13 @@ impl Election {
         let now = clock::boot_time();
         candidacy.observed = std::mem::take(&mut candidacy.observed).look(lease, now);
         let (observed, tried) = (&candidacy.observed, &mut candidacy.tried);
-        let released = match decide(observed, tried, false, self.times.duration, now) {
+        let wait = match decide(observed, tried, false, self.times.duration, now) {
             Decision::Acquire { released } => {
                 // What an earlier try may have written under its identity must stay that of an acquisition of its own.
                 *tried = new_identity();
-                released
+                self.wait_after(released, observed.lease.is_some())
             }
-            Decision::Renew => false,
+            Decision::Renew => self.wait_after(false, false),
             Decision::Wait { until } => {
                 return (poll.min(until.saturating_sub(now)), None);
             }
@@ -153,12 +155,25 @@ impl Election {
                     renewed: now,
                     settled: false,
                 };
-                (poll, Some((leadership, released)))
+                (poll, Some((leadership, wait)))
             }
             Err(error) => {
                 debug!(%error, "the leader lease was not won");
                 (poll, None)
             }
+        }
+    }
+
+    /// How long writes of a former leader may still be under way when its Lease is taken.
+    fn wait_after(&self, released: bool, has_expired: bool) -> Duration {
+        if released {
+            Duration::ZERO
+        } else if has_expired {
+            // Most of it has passed while the Lease was seen to expire.
+            self.times.settle_period
+        } else {
+            // Somebody deleted it: its holder finds out by its next renewal.
+            self.request_timeout.max(self.times.settle_period)
         }
     }
 

@@ -2,9 +2,14 @@
 //!
 //! [`Fence`] is set by the election and asked by [`FenceLayer`], the innermost layer of the writing client: after
 //! authentication, right before the request is handed to the connection.
+//!
+//! A write that was sent has to have ended before another leader sends its first. The network may take it to the API server until this
+//! client gives it up, and the API server may carry it out for as long again, for it counts its time-out from the arrival. So a write gets
+//! half of the time that is left until then, if that is less than the client's own time-out.
 
 use std::{
-    future::{Ready, ready},
+    future::Future,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,11 +18,10 @@ use std::{
     time::Duration,
 };
 
-use futures::future::Either;
 use http::{Method, Request, Uri};
 use tower::{BoxError, Layer, Service};
 
-use super::clock;
+use super::{clock, patience::NoAnswer};
 use crate::seam::{Bug, planted};
 
 /// A write was refused before it was sent, because this process does not hold the lease.
@@ -30,21 +34,40 @@ pub struct NotLeader;
 pub struct Fence {
     /// Milliseconds of boot time; 0 is closed.
     open_until: AtomicU64,
+    /// From its end to the first write of another leader.
+    grace: Duration,
 }
 
 impl Fence {
+    /// A closed fence. From its end to the first write of another leader it takes `grace`: [`super::LeaseTimes::grace`].
+    #[must_use]
+    pub fn new(grace: Duration) -> Self {
+        Self {
+            grace,
+            ..Self::default()
+        }
+    }
+
     /// A fence that stands open for ever: for programs that a person runs, which hold no lease.
     #[must_use]
     pub fn always_open() -> Self {
         Self {
             open_until: AtomicU64::new(u64::MAX),
+            grace: Duration::ZERO,
         }
     }
 
     /// Whether writes may be sent at this boot time.
     #[must_use]
     pub fn is_held(&self, boot_time: Duration) -> bool {
-        millis(boot_time) < self.open_until.load(Ordering::SeqCst)
+        self.left(boot_time).is_some()
+    }
+
+    /// For how much longer writes may be sent at this boot time; absent where none may.
+    fn left(&self, boot_time: Duration) -> Option<Duration> {
+        let until = self.open_until.load(Ordering::SeqCst);
+        let left = until.checked_sub(millis(boot_time))?;
+        (left > 0).then(|| Duration::from_millis(left))
     }
 
     /// Lets writes pass until this boot time.
@@ -62,7 +85,7 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Puts the fence around a service, and tells the API server to give a write up when this client does.
+/// Puts the fence around a service, ends writes in time, and tells the API server to give them up when this client does.
 #[derive(Clone, Debug)]
 pub struct FenceLayer {
     fence: Arc<Fence>,
@@ -70,10 +93,15 @@ pub struct FenceLayer {
 }
 
 impl FenceLayer {
-    /// A layer that asks `fence`; `timeout` is the client's own and is sent along with every write.
+    /// A layer that asks `fence`. No write takes longer than `timeout`; what it may take is sent along with it.
     #[must_use]
     pub fn new(fence: Arc<Fence>, timeout: Duration) -> Self {
         Self { fence, timeout }
+    }
+
+    /// How long a write may take that is sent so long before the fence closes.
+    fn limit(&self, left: Duration) -> Duration {
+        (left.saturating_add(self.fence.grace) / 2).min(self.timeout)
     }
 }
 
@@ -99,30 +127,34 @@ impl<S, B> Service<Request<B>> for Fenced<S>
 where
     S: Service<Request<B>>,
     S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+    S::Response: 'static,
 {
     type Response = S::Response;
     type Error = BoxError;
-    type Future = Either<
-        futures::future::MapErr<S::Future, fn(S::Error) -> BoxError>,
-        Ready<Result<S::Response, BoxError>>,
-    >;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        if !self.layer.fence.is_held(clock::boot_time()) && !planted(Bug::NoLeaseCheck) {
-            return Either::Right(ready(Err(NotLeader.into())));
+        let left = match self.layer.fence.left(clock::boot_time()) {
+            Some(left) => left,
+            None if planted(Bug::NoLeaseCheck) => Duration::MAX,
+            None => return Box::pin(async { Err(NotLeader.into()) }),
+        };
+        if !is_write(request.method()) {
+            let answer = self.inner.call(request);
+            return Box::pin(async move { answer.await.map_err(Into::into) });
         }
-        if is_write(request.method()) {
-            let uri = with_timeout(request.uri(), self.layer.timeout);
-            *request.uri_mut() = uri;
-        }
-        Either::Left(futures::TryFutureExt::map_err(
-            self.inner.call(request),
-            Into::into as fn(S::Error) -> BoxError,
-        ))
+        let limit = self.layer.limit(left);
+        *request.uri_mut() = with_timeout(request.uri(), limit);
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let answer = tokio::time::timeout(limit, answer).await;
+            answer.map_err(|_| NoAnswer(limit))?.map_err(Into::into)
+        })
     }
 }
 
@@ -155,6 +187,32 @@ mod tests {
     #[test]
     fn a_new_fence_is_closed() {
         assert!(!Fence::default().is_held(Duration::ZERO));
+    }
+
+    #[rstest]
+    #[case::just_renewed(5_000, 4_000)]
+    #[case::soon_over(2_000, 3_250)]
+    #[case::almost_over(1, 2_250)]
+    fn a_write_gets_half_of_the_time_until_another_leader_may_write(
+        #[case] left: u64,
+        #[case] limit: u128,
+    ) {
+        let fence = Arc::new(Fence::new(Duration::from_millis(4_500)));
+        let layer = FenceLayer::new(fence, Duration::from_secs(4));
+        let found = layer.limit(Duration::from_millis(left));
+        assert_eq!(found.as_millis(), limit);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_without_an_answer_ends_when_its_time_is_up() {
+        let fence = Arc::new(Fence::always_open());
+        let silent = service_fn(|_: Request<()>| std::future::pending::<Result<(), BoxError>>());
+        let request = Request::builder().method(Method::POST).uri("/x").body(());
+        let answer = FenceLayer::new(fence, Duration::from_secs(4))
+            .layer(silent)
+            .oneshot(request.expect("request"));
+        let error = answer.await.expect_err("no answer").downcast::<NoAnswer>();
+        assert_eq!(error.expect("its own error").0, Duration::from_secs(4));
     }
 
     #[test]

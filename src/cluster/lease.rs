@@ -22,6 +22,17 @@ pub struct LeaseTimes {
     pub renew_period: Duration,
     /// How often others look.
     pub poll_period: Duration,
+    /// How long whoever takes an expired lease over waits before its first write.
+    pub settle_period: Duration,
+}
+
+impl LeaseTimes {
+    /// From the end of a process's belief in its lease to the first write of whoever takes it over: all that it sent has to have
+    /// ended by then.
+    #[must_use]
+    pub fn grace(&self) -> Duration {
+        (self.duration + self.settle_period).saturating_sub(self.renew_deadline)
+    }
 }
 
 /// The Lease as it was last seen.

@@ -12,19 +12,33 @@ use crate::{
 /// File in which a Pod finds its namespace.
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
+/// How often who does not lead looks at the lease.
+const POLL_PERIOD: Duration = Duration::from_millis(500);
+
+/// Least time that a write gets.
+const LEAST_WRITE_TIME: Duration = Duration::from_secs(1);
+
 /// Settings contradict each other.
 #[derive(thiserror::Error, Debug, PartialEq, Eq)]
 pub enum SettingsError {
-    /// A write could outlive the lease under which it was sent.
+    /// Another process could lead while this one still believes in its lease.
     #[error(
-        "the write time-out ({timeout:?}) must be shorter than the lease duration less the renew deadline ({margin:?}): \
-         a write could take effect under the next leader"
+        "the renew deadline ({deadline:?}) must be shorter than the lease duration ({duration:?}): two processes could lead"
     )]
-    WriteOutlivesLease {
-        /// Time-out of a write.
-        timeout: Duration,
-        /// Time between the end of this process's belief and the next leader.
-        margin: Duration,
+    LeaseOutlived {
+        /// How long this process believes in its lease.
+        deadline: Duration,
+        /// How long others do.
+        duration: Duration,
+    },
+    /// A write that is sent late in the lease could take effect under the next leader, or has no time to be carried out.
+    #[error(
+        "the lease duration and the settle period, less the renew deadline, come to {grace:?}: a write needs a second to reach the API server \
+         and another to be carried out before the next leader writes"
+    )]
+    NoTimeForWrites {
+        /// Time between the end of this process's belief and the first write of the next leader.
+        grace: Duration,
     },
     /// The lease would be lost between two renewals.
     #[error("the renew period ({period:?}) must be shorter than the renew deadline ({deadline:?})")]
@@ -49,10 +63,13 @@ impl Settings {
     /// When settings contradict each other.
     pub fn check(&self) -> Result<(), SettingsError> {
         let times = self.lease_times();
-        let margin = times.duration.saturating_sub(times.renew_deadline);
-        let timeout = self.write_timeout();
-        if timeout >= margin {
-            return Err(SettingsError::WriteOutlivesLease { timeout, margin });
+        let (deadline, duration) = (times.renew_deadline, times.duration);
+        if deadline >= duration {
+            return Err(SettingsError::LeaseOutlived { deadline, duration });
+        }
+        let grace = times.grace();
+        if grace < 2 * LEAST_WRITE_TIME {
+            return Err(SettingsError::NoTimeForWrites { grace });
         }
         if times.renew_period >= times.renew_deadline {
             return Err(SettingsError::RenewedTooRarely {
@@ -86,7 +103,8 @@ impl Settings {
             duration: Duration::from_millis(self.lease_duration_ms),
             renew_deadline: Duration::from_millis(self.renew_deadline_ms),
             renew_period: Duration::from_millis(self.renew_period_ms),
-            poll_period: Duration::from_secs(1).min(Duration::from_millis(self.renew_period_ms)),
+            poll_period: POLL_PERIOD.min(Duration::from_millis(self.renew_period_ms)),
+            settle_period: Duration::from_millis(self.settle_period_ms),
         }
     }
 

@@ -20,21 +20,26 @@ fn the_defaults_agree_with_each_other() {
 }
 
 #[test]
-fn a_new_leader_writes_within_twenty_seconds_of_a_kill_and_holds_the_lease_within_fifteen() {
-    let settings = parse(&[]);
-    let times = settings.lease_times();
-    let holds = times.poll_period + times.duration + times.poll_period;
-    assert!(holds <= Duration::from_secs(15), "{holds:?}");
-    assert!(holds + settings.write_timeout() <= Duration::from_secs(20));
+fn a_new_leader_writes_within_ten_seconds_of_a_kill() {
+    let times = parse(&[]).lease_times();
+    // A renewal may have been seen so much later than it was made.
+    let writes = times.poll_period + times.duration + times.settle_period;
+    assert_eq!(writes, Duration::from_secs(10));
 }
 
-#[test]
-fn a_write_never_outlives_the_lease() {
-    let settings = parse(&["--write-timeout-ms", "5000"]);
-    assert!(matches!(
-        settings.check(),
-        Err(SettingsError::WriteOutlivesLease { .. })
-    ));
+#[rstest::rstest]
+#[case::two_would_lead(
+    &["--renew-deadline-ms=7000"],
+    "the renew deadline (7s) must be shorter than the lease duration (7s): two processes could lead"
+)]
+#[case::writes_would_be_late(&["--settle-period-ms=0", "--renew-deadline-ms=6500"], "less the renew deadline, come to 500ms")]
+#[case::renewed_too_rarely(&["--renew-period-ms=5000"], "the renew period (5s) must be shorter than the renew deadline (5s)")]
+fn times_of_the_lease_that_contradict_each_other_are_refused(
+    #[case] arguments: &[&str],
+    #[case] words: &str,
+) {
+    let refusal = parse(arguments).check().unwrap_err().to_string();
+    assert!(refusal.contains(words), "{refusal}");
 }
 
 #[test]

@@ -91,12 +91,13 @@ async fn operator(
     process: Arc<Process>,
     stop: watch::Receiver<bool>,
 ) -> Result<(), RunError> {
-    let fence = Arc::new(Fence::default());
+    let settings = settings();
+    let fence = Arc::new(Fence::new(settings.lease_times().grace()));
     let clients = wire::clients(&world, &process, Arc::clone(&fence));
     let (ready, _) = watch::channel(Readiness::default());
     let metrics = Metrics::default();
     Box::pin(operator::serve(
-        (settings(), metrics),
+        (settings, metrics),
         (clients, fence),
         ready,
         stop,

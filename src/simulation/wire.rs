@@ -177,7 +177,8 @@ async fn travel(
     answer_tx: oneshot::Sender<Result<Response<Body>, BoxError>>,
 ) {
     sleep(journey.there).await;
-    let overdue = asked.is_write() && journey.there >= WRITE_TIMEOUT;
+    let limit = asked.timeout().unwrap_or(WRITE_TIMEOUT);
+    let overdue = asked.is_write() && journey.there >= limit;
     let answer = match journey.fate {
         Fate::Crash { carried_out: false } => return wire.process.kill(),
         Fate::Broken => Err("the connection broke".into()),

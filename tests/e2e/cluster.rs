@@ -28,6 +28,7 @@ const TIMES: LeaseTimes = LeaseTimes {
     renew_deadline: Duration::from_secs(2),
     renew_period: Duration::from_millis(300),
     poll_period: Duration::from_millis(200),
+    settle_period: TIMEOUT,
 };
 
 async fn clients(space: &Space, fence: &Arc<Fence>, timeout: Duration) -> Clients {
@@ -67,7 +68,7 @@ struct Candidate {
 }
 
 async fn candidate(space: &Space) -> Candidate {
-    let fence = Arc::new(Fence::default());
+    let fence = Arc::new(Fence::new(TIMES.grace()));
     let clients = clients(space, &fence, TIMEOUT).await;
     let election = Election::new(
         clients.lease.clone(),

@@ -86,6 +86,7 @@ impl Server {
             renew_deadline,
             renew_period,
             poll_period: Duration::from_millis(1),
+            settle_period: Duration::from_millis(200),
         };
         let client = Client::new(service, "lab");
         let fence = Arc::new(Fence::default());

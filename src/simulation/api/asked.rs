@@ -1,6 +1,6 @@
 //! A request as it comes over the wire, read.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::extract::Query;
 use http::{Method, Uri};
@@ -87,6 +87,12 @@ impl Asked {
 
     pub fn is_write(&self) -> bool {
         !matches!(self.verb, Verb::Get | Verb::List | Verb::Watch)
+    }
+
+    /// How long the API server may carry it out.
+    pub fn timeout(&self) -> Option<Duration> {
+        let millis = self.query.get("timeout")?.strip_suffix("ms")?;
+        millis.parse().ok().map(Duration::from_millis)
     }
 
     /// Whether a list or a watch is about this object.
