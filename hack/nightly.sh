@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs what takes too long for every change: outages and refusals of the API server, kills of operator and helm beside a hostile
-# writer, rollouts to many devices, parity with Helm over all suites, simulated worlds, fifty devices on a real node. Each runs even when one before it failed; the summary says which did.
+# writer, rollouts to many devices, parity with Helm over all suites, simulated worlds, fifty devices on a real node, and a token that expires there. Each runs even when one before it failed; the summary says which did.
 #   usage: nightly.sh     (KILLS=60 DEVICES=500 RUNS=1 SEEDS=1000 MUTATIONS=50000)
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
@@ -23,6 +23,7 @@ run sim make --no-print-directory sim SEEDS="${SEEDS:-1000}" HOSTILE=1 FIRST_SEE
 
 if tests/control-plane/enclosed.sh true; then
   run bench-real make --no-print-directory bench-real
+  run token hack/test-real.sh outlives --ignored
 else
   printf '\n== bench-real: NOT RUN, for this machine cannot run a real node\n'
 fi

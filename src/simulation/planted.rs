@@ -7,7 +7,7 @@ use super::{
 use crate::seam::Bug;
 
 /// Worlds within which a planted bug must break the law of its case.
-const WORLDS: u64 = 600;
+const WORLDS: u64 = 40;
 
 /// A world in which the bug may show. Without faults, a hostile writer forges objects in it.
 fn plan(seed: u64, bug: Bug, only: &'static [Fault]) -> Plan {
