@@ -1,0 +1,9 @@
+//! The only room that makes clients and sends requests: to one API server, each as whoever asks the console.
+
+mod address;
+mod caller;
+mod door;
+
+pub use address::{Address, AddressError};
+pub use caller::{Answer, Caller, Desk, unbuilt};
+pub use door::{Door, Token};

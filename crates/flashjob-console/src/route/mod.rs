@@ -1,0 +1,30 @@
+//! One file for each group of routes: asks, shows, writes; decides nothing.
+
+mod body;
+mod entity_tag;
+mod health;
+mod job;
+mod job_write;
+mod other;
+mod page;
+mod place;
+
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::cluster::Desk;
+
+/// Every route that the document names.
+pub fn routes() -> OpenApiRouter<Desk> {
+    OpenApiRouter::new()
+        .routes(routes!(health::healthz))
+        .routes(routes!(job::list, job_write::create))
+        .routes(routes!(
+            job::get,
+            job_write::replace,
+            job_write::patch,
+            job_write::delete
+        ))
+        .routes(routes!(other::instances))
+        .routes(routes!(other::flashclasses))
+        .routes(routes!(other::flashclass))
+}

@@ -1,0 +1,6 @@
+//! The console as a program on a real control plane, as people with different rights ask it.
+
+mod asked;
+mod conform;
+mod jobs;
+mod rights;
