@@ -2,8 +2,10 @@
 
 mod address;
 mod caller;
+mod claim;
 mod door;
 
 pub use address::{Address, AddressError};
 pub use caller::{Answer, Caller, Desk, unbuilt};
+pub use claim::{Claim, Found};
 pub use door::{Door, Token};

@@ -1,10 +1,12 @@
 //! One file for each group of routes: asks, shows, writes; decides nothing.
 
+mod action;
 mod body;
 mod entity_tag;
 mod health;
 mod job;
 mod job_write;
+mod order;
 mod other;
 mod page;
 mod place;
@@ -24,6 +26,12 @@ pub fn routes() -> OpenApiRouter<Desk> {
             job_write::patch,
             job_write::delete
         ))
+        .routes(routes!(action::approve))
+        .routes(routes!(action::deny))
+        .routes(routes!(action::suspend))
+        .routes(routes!(action::resume))
+        .routes(routes!(action::retry))
+        .routes(routes!(action::rerun))
         .routes(routes!(other::instances))
         .routes(routes!(other::flashclasses))
         .routes(routes!(other::flashclass))
