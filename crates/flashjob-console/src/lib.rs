@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `problem` | what a refusal looks like: RFC 9457 |
 //! | `cluster` | the only room that makes clients and sends requests |
+//! | `view` | what is said of a job and its devices: made of what the operator's library says; pure |
 //! | `route` | one file for each group of routes: asks, shows, writes; decides nothing |
 //! | `document` | the OpenAPI document and the page that shows it |
 //! | `server`, `listener` | all routes with what holds for each of them; connections, and their bounds |
@@ -18,3 +19,4 @@ pub mod listener;
 pub mod problem;
 pub mod route;
 pub mod server;
+pub mod view;

@@ -10,7 +10,10 @@ use utoipa::{
     openapi::{Object, RefOr, Schema},
 };
 
-use super::crd_schema::{component, list};
+use super::{
+    crd_schema::{component, list},
+    words::{device_explanation, explanation},
+};
 
 /// A type that stands for a schema of the document, which [`schemas`] has.
 macro_rules! stands_for {
@@ -40,6 +43,8 @@ stands_for! {
     "FlashJobList": FlashJobList, "A page of FlashJobs.";
     "FlashJobPatch": FlashJobPatch, "A part of a FlashJob, or one operation on it.";
     "Deletion": Deletion, "What is left of a FlashJob that is deleted.";
+    "Explanation": ExplanationDocument, "A FlashJob in plain words.";
+    "DeviceExplanation": DeviceExplanationDocument, "One device of a FlashJob in plain words.";
     "FlashClass": FlashClassDocument, "A FlashClass, by the schema of its definition.";
     "FlashClassList": FlashClassList, "A page of FlashClasses.";
     "InstanceList": InstanceList, "A page of Instances.";
@@ -47,7 +52,7 @@ stands_for! {
 
 /// The schemas that those types stand for, by name.
 #[must_use]
-pub fn schemas() -> [(&'static str, Value); 8] {
+pub fn schemas() -> [(&'static str, Value); 10] {
     [
         ("FlashJob", component(&crd::flashjob())),
         ("FlashJobList", list("FlashJob")),
@@ -62,6 +67,8 @@ pub fn schemas() -> [(&'static str, Value); 8] {
                     "Status where the FlashJob is gone, FlashJob where it is being deleted."},
             }}),
         ),
+        ("Explanation", explanation()),
+        ("DeviceExplanation", device_explanation()),
         ("FlashClass", component(&crd::flashclass())),
         ("FlashClassList", list("FlashClass")),
         ("Instance", component(&Instance::crd())),

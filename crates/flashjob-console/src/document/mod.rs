@@ -4,10 +4,11 @@ mod crd_schema;
 mod kinds;
 mod openapi;
 mod swagger;
+mod words;
 
 pub use kinds::{
-    Deletion, FlashClassDocument, FlashClassList, FlashJobDocument, FlashJobList, FlashJobPatch,
-    InstanceList,
+    Deletion, DeviceExplanationDocument, ExplanationDocument, FlashClassDocument, FlashClassList,
+    FlashJobDocument, FlashJobList, FlashJobPatch, InstanceList,
 };
 pub use openapi::{BEARER, document, empty};
 pub use swagger::{PAGE, swagger};

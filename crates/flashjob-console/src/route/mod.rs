@@ -2,6 +2,7 @@
 
 mod action;
 mod body;
+mod device;
 mod entity_tag;
 mod health;
 mod job;
@@ -26,6 +27,10 @@ pub fn routes() -> OpenApiRouter<Desk> {
             job_write::patch,
             job_write::delete
         ))
+        .routes(routes!(device::list))
+        .routes(routes!(device::get))
+        .routes(routes!(device::failed))
+        .routes(routes!(device::explain))
         .routes(routes!(action::approve))
         .routes(routes!(action::deny))
         .routes(routes!(action::suspend))

@@ -3,5 +3,6 @@
 mod actions;
 mod asked;
 mod conform;
+mod devices;
 mod jobs;
 mod rights;
