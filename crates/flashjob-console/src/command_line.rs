@@ -55,7 +55,7 @@ async fn run(command_line: &CommandLine) -> Result<(), Box<dyn Error>> {
             _ = interrupt.recv() => {}
         }
     };
-    listener.serve(console(Desk { door }), end).await;
+    listener.serve(console(Desk::new(door)), end).await;
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! Whoever asks the console, and what the API server answers to that person.
 
+use std::sync::Arc;
+
 use axum::{
     extract::FromRequestParts,
     http::{StatusCode, request::Parts},
@@ -7,15 +9,32 @@ use axum::{
 use flashjob_operator::cluster::Reader;
 use kube::{Client, client::Body};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::{Door, Token};
 use crate::{problem::Problem, server::PATIENCE};
+
+/// Streams of events that are open at the same time.
+const STREAMS: usize = 512;
 
 /// What all routes share.
 #[derive(Clone)]
 pub struct Desk {
     /// The way to the API server.
     pub door: Door,
+    /// Places for streams of events, each of which holds a watch.
+    pub streams: Arc<Semaphore>,
+}
+
+impl Desk {
+    /// One before that door.
+    #[must_use]
+    pub fn new(door: Door) -> Self {
+        Self {
+            door,
+            streams: Arc::new(Semaphore::new(STREAMS)),
+        }
+    }
 }
 
 /// Whoever asks, with a client of that person's.
@@ -80,7 +99,7 @@ impl Caller {
     }
 }
 
-fn not_reached(error: &kube::Error) -> Problem {
+pub(super) fn not_reached(error: &kube::Error) -> Problem {
     tracing::warn!(
         error = error as &dyn std::error::Error,
         "the API server was not reached"

@@ -48,7 +48,7 @@ impl Token {
 
 /// The way to the API server, without credentials.
 #[derive(Clone)]
-pub struct Door(BoxCloneSyncService<Request<Body>, Response<Incoming>, BoxError>);
+pub struct Door(BoxCloneSyncService<Request<Body>, Response<axum::body::Body>, BoxError>);
 
 impl Door {
     /// To the API server of this configuration, of which only address and certificates are used.
@@ -62,8 +62,21 @@ impl Door {
         let service = ServiceBuilder::new()
             .layer(config.base_uri_layer())
             .map_err(Into::<BoxError>::into)
+            .map_response(|answer: Response<Incoming>| answer.map(axum::body::Body::new))
             .service(connection.build(connector));
         Ok(Self(BoxCloneSyncService::new(service)))
+    }
+
+    /// To an API server that a test plays.
+    #[cfg(test)]
+    pub fn played(
+        play: impl Fn(&Request<Body>) -> Response<axum::body::Body> + Clone + Send + Sync + 'static,
+    ) -> Self {
+        let service = tower::service_fn(move |request| {
+            let answer = play(&request);
+            async move { Ok::<_, BoxError>(answer) }
+        });
+        Self(BoxCloneSyncService::new(service))
     }
 
     /// A client that is whoever has this token. It retries nothing.

@@ -4,8 +4,10 @@ mod address;
 mod caller;
 mod claim;
 mod door;
+mod follow;
 
 pub use address::{Address, AddressError};
 pub use caller::{Answer, Caller, Desk, unbuilt};
 pub use claim::{Claim, Found};
 pub use door::{Door, Token};
+pub use follow::{Changes, Followed, Part};

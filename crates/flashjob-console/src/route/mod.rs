@@ -4,6 +4,8 @@ mod action;
 mod body;
 mod device;
 mod entity_tag;
+mod event;
+mod feed;
 mod health;
 mod job;
 mod job_write;
@@ -37,6 +39,7 @@ pub fn routes() -> OpenApiRouter<Desk> {
         .routes(routes!(action::resume))
         .routes(routes!(action::retry))
         .routes(routes!(action::rerun))
+        .routes(routes!(event::follow))
         .routes(routes!(other::instances))
         .routes(routes!(other::flashclasses))
         .routes(routes!(other::flashclass))

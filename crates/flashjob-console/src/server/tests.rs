@@ -16,9 +16,7 @@ use crate::cluster::Door;
 /// A console whose API server is not there.
 fn alone() -> Router {
     let config = Config::new("https://127.0.0.1:1".parse().expect("an address"));
-    console(Desk {
-        door: Door::new(&config).expect("a door"),
-    })
+    console(Desk::new(Door::new(&config).expect("a door")))
 }
 
 async fn ask(request: Request<Body>) -> (Response<()>, String) {

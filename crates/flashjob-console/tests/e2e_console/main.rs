@@ -4,5 +4,6 @@ mod actions;
 mod asked;
 mod conform;
 mod devices;
+mod events;
 mod jobs;
 mod rights;
