@@ -1,6 +1,6 @@
 //! FlashJobs as they change: lists and watches with the caller's token. Reads only.
 
-use std::pin::Pin;
+use std::{pin::Pin, time::Duration};
 
 use futures::{Stream, StreamExt};
 use http::StatusCode;
@@ -10,9 +10,10 @@ use kube::{
     core::Request,
 };
 use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
 
 use super::{Caller, caller::not_reached, unbuilt};
-use crate::problem::Problem;
+use crate::{problem::Problem, server::PATIENCE};
 
 /// Items of one page of a snapshot.
 const PAGE: u32 = 100;
@@ -58,7 +59,8 @@ impl Caller {
             ..ListParams::default()
         };
         let request = followed.jobs.list(&parameters);
-        let answer = self.ask(request.map_err(|error| unbuilt(&error))?).await?;
+        let asked = self.ask(request.map_err(|error| unbuilt(&error))?);
+        let answer = timeout(PATIENCE, asked).await.map_err(|_| silent())??;
         let mut list = answer.object;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let next = text(&list["metadata"]["continue"]);
@@ -89,10 +91,20 @@ impl Caller {
         };
         let request = followed.jobs.watch(&parameters, version);
         let request = request.map_err(|error| unbuilt(&error))?;
-        let changes = self.client().request_events::<Value>(request).await;
+        let changes = self.client().request_events::<Value>(request);
+        let changes = timeout(PATIENCE, changes).await.map_err(|_| silent())?;
         let changes = changes.map_err(|error| problem(&error))?;
-        Ok(Box::pin(StreamExt::map(changes, lightened)))
+        let changes = Box::pin(StreamExt::map(changes, lightened));
+        // A connection that is dead without anybody having said so would never end.
+        let end = Box::pin(sleep(Duration::from_secs(u64::from(TERM)) + PATIENCE));
+        Ok(Box::pin(changes.take_until(end)))
     }
+}
+
+/// The API server says nothing.
+fn silent() -> Problem {
+    let words = "the API server did not answer in time";
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, words)
 }
 
 /// A change without what is of no use to a reader.

@@ -38,10 +38,13 @@ fn dynamic(job: &Value) -> Result<DynamicObject, Problem> {
         .map_err(|error| Problem::new(StatusCode::BAD_GATEWAY, error.to_string()))
 }
 
-/// Approve a step of the rollout, with the steps before it. It takes the right to `approve` flashjobs.
+/// Approve a step of the rollout, with the steps before it. It takes the right to approve flashjobs.
 #[utoipa::path(
     post, path = "/api/v1/namespaces/{namespace}/flashjobs/{name}/actions/approve", tag = "Actions", operation_id = "approve",
-    params(("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"), Write),
+    params(
+        ("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"),
+        Write, ("If-Match" = Option<String>, Header, description = "ETag of the version that is meant"),
+    ),
     request_body(content = Option<ApproveOrder>, example = json!({"reason": "ten devices ran it for a day"})),
     responses(
         (status = 200, description = "Approved.", body = Done),
@@ -68,10 +71,13 @@ pub async fn approve(
     Ok(done(format!("approved {}", approval.what), job))
 }
 
-/// Deny a step of the rollout: nothing new of the round starts. It takes the right to `approve` flashjobs.
+/// Deny a step of the rollout: nothing new of the round starts. It takes the right to approve flashjobs.
 #[utoipa::path(
     post, path = "/api/v1/namespaces/{namespace}/flashjobs/{name}/actions/deny", tag = "Actions", operation_id = "deny",
-    params(("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"), Write),
+    params(
+        ("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"),
+        Write, ("If-Match" = Option<String>, Header, description = "ETag of the version that is meant"),
+    ),
     request_body(content = DenyOrder, example = json!({"reason": "3 of 10 devices answer late"})),
     responses(
         (status = 200, description = "Denied.", body = Done),
@@ -101,7 +107,10 @@ pub async fn deny(
 /// Suspend a FlashJob: nothing new of it starts, and what is in flight ends by itself.
 #[utoipa::path(
     post, path = "/api/v1/namespaces/{namespace}/flashjobs/{name}/actions/suspend", tag = "Actions", operation_id = "suspend",
-    params(("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"), Write),
+    params(
+        ("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"),
+        Write, ("If-Match" = Option<String>, Header, description = "ETag of the version that is meant"),
+    ),
     request_body(content = Option<PlainOrder>),
     responses(
         (status = 200, description = "Suspended.", body = Done),
@@ -125,10 +134,13 @@ pub async fn suspend(
     Ok(done(message.map_err(Problem::refused)?, job))
 }
 
-/// Take the suspension by this API back. What somebody else has suspended, too, stays so without `force`.
+/// Take the suspension by this API back. What somebody else has suspended, too, stays so without force.
 #[utoipa::path(
     post, path = "/api/v1/namespaces/{namespace}/flashjobs/{name}/actions/resume", tag = "Actions", operation_id = "resume",
-    params(("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"), Write),
+    params(
+        ("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"),
+        Write, ("If-Match" = Option<String>, Header, description = "ETag of the version that is meant"),
+    ),
     request_body(content = Option<ResumeOrder>),
     responses(
         (status = 200, description = "It goes on.", body = Done),
@@ -159,7 +171,10 @@ pub async fn resume(
 /// Flash those devices again that failed or never started.
 #[utoipa::path(
     post, path = "/api/v1/namespaces/{namespace}/flashjobs/{name}/actions/retry", tag = "Actions", operation_id = "retry",
-    params(("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"), Write),
+    params(
+        ("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"),
+        Write, ("If-Match" = Option<String>, Header, description = "ETag of the version that is meant"),
+    ),
     request_body(content = Option<PlainOrder>),
     responses(
         (status = 200, description = "They are flashed again.", body = Done),
@@ -183,7 +198,10 @@ pub async fn retry(
 /// Flash every device again, in a new round.
 #[utoipa::path(
     post, path = "/api/v1/namespaces/{namespace}/flashjobs/{name}/actions/rerun", tag = "Actions", operation_id = "rerun",
-    params(("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"), Write),
+    params(
+        ("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"),
+        Write, ("If-Match" = Option<String>, Header, description = "ETag of the version that is meant"),
+    ),
     request_body(content = RerunOrder, example = json!({"all": true})),
     responses(
         (status = 200, description = "A new round begins.", body = Done),

@@ -194,3 +194,13 @@ async fn silence_is_broken_by_a_comment_each_15_seconds() {
     assert_eq!(text.matches(": ping\n\n").count(), 2, "{text}");
     assert_eq!(began.elapsed().as_secs(), 30);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_on_which_the_api_server_is_silent_for_too_long_is_begun_anew() {
+    let play = Play::new(vec![list(&[], "5", "")]);
+    // One event, and more pings than a watch has time for.
+    let (_, text) = read(play.console(), None, 1 + 20).await;
+    assert_eq!(names(&text), ["snapshot 5"]);
+    let versions: Vec<_> = play.versions().into_iter().flatten().collect();
+    assert_eq!(versions, ["5", "5"]);
+}

@@ -88,7 +88,7 @@ pub async fn create(
     Ok(response)
 }
 
-/// Replace a FlashJob: with the header If-Match, or `metadata.resourceVersion`, only the version that was read.
+/// Replace a FlashJob: with the header If-Match, or metadata.resourceVersion, only the version that was read.
 #[utoipa::path(
     put, path = "/api/v1/namespaces/{namespace}/flashjobs/{name}", tag = "FlashJobs", operation_id = "replaceFlashJob",
     params(
