@@ -8,6 +8,7 @@
 //! | `cluster` | the only room that makes clients and sends requests |
 //! | `view` | what is said of a job and its devices: made of what the operator's library says; pure |
 //! | `route` | one file for each group of routes: asks, shows, writes; decides nothing |
+//! | `page` | pages for people, rendered from templates |
 //! | `document` | the OpenAPI document and the page that shows it |
 //! | `server`, `listener` | all routes with what holds for each of them; connections, and their bounds |
 //! | `command_line` | the options of the program, and its life |
@@ -16,6 +17,7 @@ pub mod cluster;
 pub mod command_line;
 pub mod document;
 pub mod listener;
+pub mod page;
 pub mod problem;
 pub mod route;
 pub mod server;

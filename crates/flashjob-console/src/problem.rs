@@ -9,13 +9,14 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use flashjob_operator::cluster::{ApiError, ErrorKind};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 /// Media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
+/// Media type of a page that says why it is not another.
+const PAGE: &str = "text/html; charset=utf-8";
 /// What a request without a usable token is asked for.
 const CHALLENGE: &str = "Bearer realm=\"flashjob-console\"";
 /// Most bytes of a bare refusal that are repeated.
@@ -127,21 +128,6 @@ impl Problem {
             )
         }
     }
-
-    /// A request of the operator's library failed.
-    #[must_use]
-    pub fn of_api(error: &ApiError) -> Self {
-        let code = match &error.kind {
-            ErrorKind::NotFound => StatusCode::NOT_FOUND,
-            ErrorKind::Forbidden | ErrorKind::AdmissionDenied => StatusCode::FORBIDDEN,
-            ErrorKind::Unauthorized => StatusCode::UNAUTHORIZED,
-            ErrorKind::Gone => StatusCode::GONE,
-            ErrorKind::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
-            ErrorKind::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            _ => StatusCode::BAD_GATEWAY,
-        };
-        Self::new(code, error.to_string())
-    }
 }
 
 /// What strict validation says is wrong, at the end of a message.
@@ -189,8 +175,8 @@ impl IntoResponse for Problem {
 pub async fn of_bare(response: Response) -> Response {
     let status = response.status();
     let known = response.headers().get(CONTENT_TYPE);
-    let is_problem = known.is_some_and(|kind| kind == MEDIA_TYPE);
-    if is_problem || !(status.is_client_error() || status.is_server_error()) {
+    let is_made = known.is_some_and(|kind| kind == MEDIA_TYPE || kind == PAGE);
+    if is_made || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
     let (mut parts, body) = response.into_parts();

@@ -19,6 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::{
     cluster::Desk,
     document::{document, empty, swagger},
+    page::pages,
     problem, route,
 };
 
@@ -54,6 +55,7 @@ pub fn console(desk: Desk) -> Router {
             }),
         )
         .merge(swagger(DOCUMENT))
+        .merge(pages())
         // The limit above holds.
         .layer(DefaultBodyLimit::disable())
         .fallback(async || StatusCode::NOT_FOUND)

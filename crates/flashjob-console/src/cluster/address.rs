@@ -27,7 +27,7 @@ pub struct Address {
     #[arg(long, value_name = "URL", conflicts_with_all = ["kubeconfig", "context"])]
     pub server: Option<Uri>,
 
-    /// Certificate authority of the API server, as PEM. Without --server it is for https://kubernetes.default.svc: that of a Pod
+    /// Certificate authority of the API server, as PEM. Without --server the API server is kubernetes.default.svc: as for a Pod
     /// without a token.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["kubeconfig", "context"])]
     pub certificate_authority: Option<PathBuf>,

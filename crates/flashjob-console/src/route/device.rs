@@ -6,20 +6,19 @@ use axum::{
     http::StatusCode,
 };
 use flashjob_operator::{
-    api::{FlashClass, SelectedDevice},
-    cli::job::{class, inventory, known_as, present, selection},
-    cluster::clock::now,
-    flashjob::explain::{self, DeviceExplanation, Explanation, Known},
+    cli::job::{inventory, known_as, present},
+    flashjob::explain::{self, DeviceExplanation, Explanation},
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{
+    around::Around,
     page::limit,
-    place::{Name, OfJob, jobs},
+    place::{Name, OfJob},
 };
 use crate::{
-    cluster::{Caller, Desk, Found},
+    cluster::{Caller, Desk},
     document::{DeviceExplanationDocument, ExplanationDocument},
     problem::Problem,
     view::{DevicePage, Failures, Wanted, entries, failures, page},
@@ -45,50 +44,6 @@ pub struct Devices {
     reason: Option<String>,
     /// With this text in UUID, endpoint, type or message.
     q: Option<String>,
-}
-
-/// What was read of a job and around it, as far as the caller may.
-struct Around {
-    found: Found,
-    selection: Option<Vec<SelectedDevice>>,
-    class: Option<FlashClass>,
-}
-
-impl Around {
-    async fn of(caller: &Caller, place: &OfJob) -> Result<Self, Problem> {
-        let found = caller
-            .job(&jobs(&place.namespace), place.name.as_str())
-            .await?;
-        let reader = caller.reader();
-        let selection = selection(&reader, &found.job).await;
-        let class = class(&reader, &found.job).await;
-        Ok(Self {
-            found,
-            selection,
-            class,
-        })
-    }
-
-    fn known(&self) -> Known<'_> {
-        Known {
-            job: &self.found.job,
-            selection: self.selection.as_deref(),
-            class: self.class.as_ref(),
-            watched: None,
-            now: now(),
-        }
-    }
-
-    fn unseen(&self) -> Option<String> {
-        let begun = self.found.job.status.round.is_some();
-        let namespace = &self.found.job.namespace;
-        (begun && self.selection.is_none()).then(|| {
-            format!(
-                "the job's selection cannot be read, so that devices that its status does not list have no UUID here: it takes the right \
-                 to list controllerrevisions in namespace {namespace}"
-            )
-        })
-    }
 }
 
 /// List the devices of a FlashJob, by index, page by page.

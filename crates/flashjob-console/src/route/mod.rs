@@ -1,6 +1,7 @@
 //! One file for each group of routes: asks, shows, writes; decides nothing.
 
 mod action;
+mod around;
 mod body;
 mod device;
 mod entity_tag;
@@ -13,6 +14,10 @@ mod order;
 mod other;
 mod page;
 mod place;
+
+pub use around::Around;
+pub use page::Page;
+pub use place::{Namespaced, OfJob, jobs};
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 

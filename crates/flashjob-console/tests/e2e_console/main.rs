@@ -6,4 +6,5 @@ mod conform;
 mod devices;
 mod events;
 mod jobs;
+mod pages;
 mod rights;
