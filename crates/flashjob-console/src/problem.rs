@@ -187,6 +187,7 @@ pub async fn of_bare(response: Response) -> Response {
         StatusCode::METHOD_NOT_ALLOWED if words.is_empty() => {
             "this page has no such method: the header Allow names those that it has".to_owned()
         }
+        StatusCode::FORBIDDEN => "a page of another site sent this request".to_owned(),
         StatusCode::PAYLOAD_TOO_LARGE => "a body may have at most 1 MiB".to_owned(),
         StatusCode::GATEWAY_TIMEOUT => "the API server did not answer in time".to_owned(),
         // What a panic says is not for strangers.

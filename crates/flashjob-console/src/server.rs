@@ -11,8 +11,8 @@ use axum::{
 };
 use serde_json::Value;
 use tower_http::{
-    catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, set_header::SetResponseHeaderLayer,
-    timeout::TimeoutLayer,
+    catch_panic::CatchPanicLayer, csrf::CsrfLayer, limit::RequestBodyLimitLayer,
+    set_header::SetResponseHeaderLayer, timeout::TimeoutLayer,
 };
 use utoipa_axum::router::OpenApiRouter;
 
@@ -60,6 +60,8 @@ pub fn console(desk: Desk) -> Router {
         .layer(DefaultBodyLimit::disable())
         .fallback(async || StatusCode::NOT_FOUND)
         .layer(RequestBodyLimitLayer::new(BODY))
+        // What logs people in may add their token to whatever their browser sends, for another site's page as well.
+        .layer(CsrfLayer::new())
         .layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,
             PATIENCE,

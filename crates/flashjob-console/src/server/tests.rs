@@ -120,6 +120,28 @@ async fn a_body_of_more_than_a_mebibyte_is_refused_whether_its_length_is_said_or
     }
 }
 
+#[rstest]
+#[case::a_program(&[], 502)]
+#[case::its_own_page(&[("sec-fetch-site", "same-origin")], 502)]
+#[case::another_site(&[("sec-fetch-site", "cross-site")], 403)]
+#[case::an_old_browser(&[("origin", "https://evil.example")], 403)]
+#[case::an_old_browser_on_its_own_page(&[("origin", "http://console.example")], 502)]
+#[tokio::test]
+async fn what_a_page_of_another_site_sends_is_not_carried_out(
+    #[case] headers: &[(&str, &str)],
+    #[case] status: u16,
+) {
+    let mut request = Request::post(format!("{JOBS}/a/actions/suspend"))
+        .header("authorization", "Bearer t")
+        .header("host", "console.example");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let (answer, body) = ask(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.status(), status, "{body}");
+    assert_eq!(answer.headers()["content-type"], problem::MEDIA_TYPE);
+}
+
 #[tokio::test]
 async fn the_document_is_of_openapi_3_1_and_asks_for_a_token() {
     let (answer, body) = get_page(DOCUMENT).await;

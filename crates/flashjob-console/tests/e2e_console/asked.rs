@@ -101,6 +101,7 @@ impl<'a> Person<'a> {
     }
 
     pub fn of(console: &'a Console, asking: &Asking<'_>) -> Self {
+        knows_of_the_binding(asking);
         let directory = asking.space.control_plane.directory();
         let file = format!("{}-{}.token", asking.account, asking.space.name);
         let token =
@@ -161,6 +162,24 @@ impl<'a> Person<'a> {
 
     pub async fn post(&self, path: &str, body: &Value) -> Said {
         self.send("POST", path, body, &[]).await
+    }
+}
+
+/// Waits until the API server has seen what was bound to that person a moment ago: every role of these tests may list FlashJobs.
+fn knows_of_the_binding(asking: &Asking<'_>) {
+    let Asking { space, account, .. } = asking;
+    let person = format!("--as=system:serviceaccount:{}:{account}", space.name);
+    let question = [
+        "auth",
+        "can-i",
+        "list",
+        "flashjobs.application.flashjob.nbfc.io",
+        &person,
+    ];
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while let Err(complaint) = space.try_kubectl(&question) {
+        assert!(Instant::now() < deadline, "{account}: {complaint}");
+        std::thread::sleep(Duration::from_millis(100));
     }
 }
 
