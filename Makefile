@@ -50,8 +50,8 @@ nightly: ## Run what takes too long for every change: chaos-api, chaos HOSTILE=1
 	@hack/nightly.sh
 
 e2e: ## Run the end-to-end tests alone (TEST=part-of-a-name).
-	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked -p flashjob-operator -p kubectl-flashjob \
-		--test e2e --test e2e_plugin $(TEST)
+	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked -p flashjob-operator -p kubectl-flashjob -p flashjob-console \
+		--test e2e --test e2e_plugin --test e2e_console $(TEST)
 
 test-real: ## Flash simulated devices over real TLS from a real kubelet and containerd, as root on Debian (TEST=part-of-a-name).
 	@hack/test-real.sh $(TEST)

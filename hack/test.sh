@@ -37,8 +37,8 @@ set +m
 beside=$!
 trap 'kill -- "-$beside"; exit 130' INT TERM
 failed=0
-FLASHJOB_AUDIT_LOGS=$audit RUST_TEST_THREADS=${TEST_THREADS:-7} cargo test --locked -p flashjob-operator -p kubectl-flashjob \
-  --test e2e --test e2e_plugin --no-fail-fast 2>&1 | tee "$end_to_end" || failed=1
+FLASHJOB_AUDIT_LOGS=$audit RUST_TEST_THREADS=${TEST_THREADS:-7} cargo test --locked -p flashjob-operator -p kubectl-flashjob -p flashjob-console \
+  --test e2e --test e2e_plugin --test e2e_console --no-fail-fast 2>&1 | tee "$end_to_end" || failed=1
 wait "$beside" || failed=1
 cat "$said"
 FLASHJOB_AUDIT_LOGS=$audit cargo test --locked --test rights -- --ignored --nocapture || failed=1

@@ -20,4 +20,5 @@ pub(crate) mod seam;
 pub mod settings;
 #[cfg(test)]
 mod simulation;
+pub mod steer;
 pub mod telemetry;

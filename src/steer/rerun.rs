@@ -1,11 +1,12 @@
 //! Devices that are flashed again: those that failed, or all of them. Pure.
 
-use flashjob_operator::{
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::{
     api::{ConditionType, conditions::holds},
     flashjob::spec::job::Job,
 };
-use jiff::Timestamp;
-use serde_json::{Value, json};
 
 /// Which devices are flashed again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,7 @@ pub enum Which {
 }
 
 /// What is written for it.
+#[must_use]
 pub fn spec(which: Which, now: Timestamp) -> Value {
     let devices = match which {
         Which::Failed => "Failed",
@@ -71,7 +73,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::view::fixtures::{at, condition, job, rollout};
+    use crate::steer::fixtures::{at, condition, job, rollout};
 
     fn ended(kind: &str, counts: &Value) -> Job {
         job(

@@ -1,15 +1,15 @@
 //! The approval of a step of a rollout that somebody has to look at. Pure.
 
-use flashjob_operator::{
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::{
     api::{FlashJobStatus, StepState},
     flashjob::{
         plan::rollout::steps::title,
         spec::step_state::{parse_id, state_of},
     },
 };
-
-use jiff::Timestamp;
-use serde_json::{Value, json};
 
 /// What is to be approved, and what is said of it.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,6 +22,7 @@ pub struct Approval {
 
 /// What is written for a decision. Each has an id of its own: a second person's approval of a step is another one, though it says
 /// the same.
+#[must_use]
 pub fn decision(step: &str, decision: &str, reason: Option<&str>, now: Timestamp) -> Value {
     let id = now.strftime("%FT%T.%3fZ").to_string();
     let mut written = json!({"step": step, "decision": decision, "id": id});
@@ -113,10 +114,10 @@ pub fn decide_against(status: &FlashJobStatus, wanted: Option<&str>) -> Result<A
 
 #[cfg(test)]
 mod tests {
-    use flashjob_operator::api::StepStatus;
     use rstest::rstest;
 
     use super::*;
+    use crate::api::StepStatus;
 
     fn status(state: &str) -> FlashJobStatus {
         let step = StepStatus {

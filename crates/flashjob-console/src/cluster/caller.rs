@@ -1,0 +1,114 @@
+//! Whoever asks the console, and what the API server answers to that person.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::FromRequestParts,
+    http::{StatusCode, request::Parts},
+};
+use flashjob_operator::cluster::Reader;
+use kube::{Client, client::Body};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use super::{Door, Token};
+use crate::{problem::Problem, server::PATIENCE};
+
+/// Streams of events that are open at the same time.
+const STREAMS: usize = 512;
+
+/// What all routes share.
+#[derive(Clone)]
+pub struct Desk {
+    /// The way to the API server.
+    pub door: Door,
+    /// Places for streams of events, each of which holds a watch.
+    pub streams: Arc<Semaphore>,
+}
+
+impl Desk {
+    /// One before that door.
+    #[must_use]
+    pub fn new(door: Door) -> Self {
+        Self {
+            door,
+            streams: Arc::new(Semaphore::new(STREAMS)),
+        }
+    }
+}
+
+/// Whoever asks, with a client of that person's.
+#[derive(Clone)]
+pub struct Caller {
+    client: Client,
+}
+
+/// What the API server said.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Its status, of those that are no refusal.
+    pub code: StatusCode,
+    /// The object.
+    pub object: Value,
+}
+
+impl FromRequestParts<Desk> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, desk: &Desk) -> Result<Self, Problem> {
+        let token = Token::of(&parts.headers).ok_or_else(Problem::no_token)?;
+        Ok(Self {
+            client: desk.door.client(&token),
+        })
+    }
+}
+
+impl Caller {
+    /// The client, for watches.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// What the operator's library reads with.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.client.clone(), PATIENCE)
+    }
+
+    /// Asks the API server.
+    ///
+    /// # Errors
+    /// When it refuses, with its own words, or is not reached.
+    pub async fn ask(&self, request: http::Request<Vec<u8>>) -> Result<Answer, Problem> {
+        let answer = self.client.send(request.map(Body::from)).await;
+        let answer = answer.map_err(|error| not_reached(&error))?;
+        let code = answer.status();
+        let body = answer.into_body().collect_bytes().await;
+        let body = body.map_err(|error| not_reached(&error))?;
+        let object = serde_json::from_slice(&body);
+        if !code.is_success() {
+            let status = object.unwrap_or_default();
+            return Err(Problem::of_status(code, &status));
+        }
+        let object = object.map_err(|error| {
+            let words = format!("the API server's answer is no JSON: {error}");
+            Problem::new(StatusCode::BAD_GATEWAY, words)
+        })?;
+        Ok(Answer { code, object })
+    }
+}
+
+pub(super) fn not_reached(error: &kube::Error) -> Problem {
+    tracing::warn!(
+        error = error as &dyn std::error::Error,
+        "the API server was not reached"
+    );
+    Problem::new(StatusCode::BAD_GATEWAY, "the API server cannot be reached")
+}
+
+/// A request could not be made, which names and parameters that were checked do not bring about.
+#[must_use]
+pub fn unbuilt(error: &kube::core::request::Error) -> Problem {
+    Problem::bad_request(error.to_string())
+}

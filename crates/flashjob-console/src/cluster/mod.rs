@@ -1,0 +1,13 @@
+//! The only room that makes clients and sends requests: to one API server, each as whoever asks the console.
+
+mod address;
+mod caller;
+mod claim;
+mod door;
+mod follow;
+
+pub use address::{Address, AddressError};
+pub use caller::{Answer, Caller, Desk, unbuilt};
+pub use claim::{Claim, Found};
+pub use door::{Door, Token};
+pub use follow::{Changes, Followed, Part};

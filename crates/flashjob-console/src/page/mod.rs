@@ -1,0 +1,100 @@
+//! Pages for people: the jobs of a namespace, and one job. Rendered here, without scripts. Reads only.
+
+mod row;
+mod template;
+
+use axum::{
+    Router,
+    extract::{Path, Query, State},
+    http::header::{CACHE_CONTROL, CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use flashjob_operator::flashjob::explain;
+use serde::Deserialize;
+use serde_json::json;
+
+use self::{
+    row::{JobRow, tone},
+    template::{Refusal, html},
+};
+use crate::{
+    cluster::{Caller, Desk, unbuilt},
+    problem::Problem,
+    route::{Around, Namespaced, OfJob, Page, jobs},
+    view::{Wanted, entries, failures, page},
+};
+
+/// Devices of one part of a list.
+const DEVICES: usize = 50;
+
+/// The pages.
+pub fn pages() -> Router<Desk> {
+    Router::new()
+        .route("/namespaces/{namespace}/flashjobs", get(list))
+        .route("/namespaces/{namespace}/flashjobs/{name}", get(job))
+        .route("/assets/console.css", get(style))
+}
+
+async fn style() -> Response {
+    let headers = [(CONTENT_TYPE, "text/css"), (CACHE_CONTROL, "max-age=3600")];
+    (headers, include_str!("../../assets/console.css")).into_response()
+}
+
+async fn list(
+    caller: Result<Caller, Problem>,
+    State(_): State<Desk>,
+    Path(Namespaced { namespace }): Path<Namespaced>,
+    Query(part): Query<Page>,
+) -> Result<Response, Refusal> {
+    let caller = caller?;
+    let request = jobs(&namespace).list(&part.parameters()?);
+    let answer = caller
+        .ask(request.map_err(|error| unbuilt(&error))?)
+        .await?;
+    let items = answer.object["items"].as_array().into_iter().flatten();
+    let rows: Vec<_> = items.filter_map(JobRow::of).collect();
+    let next = answer.object["metadata"]["continue"].as_str();
+    html(
+        "jobs.html",
+        &json!({
+            "title": format!("FlashJobs in {}", namespace.as_str()), "namespace": namespace.as_str(), "jobs": rows,
+            "next": next.unwrap_or_default(),
+        }),
+    )
+}
+
+/// Which part of the devices is shown.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Shown {
+    #[serde(default)]
+    from: usize,
+}
+
+async fn job(
+    caller: Result<Caller, Problem>,
+    State(_): State<Desk>,
+    Path(place): Path<OfJob>,
+    Query(Shown { from }): Query<Shown>,
+) -> Result<Response, Refusal> {
+    let around = Around::of(&caller?, &place).await?;
+    let known = around.known();
+    let wanted = Wanted {
+        from,
+        limit: DEVICES,
+        ..Wanted::default()
+    };
+    let explanation = explain::job(&known);
+    let devices = page(entries(known.job, known.selection), &wanted);
+    html(
+        "job.html",
+        &json!({
+            "title": known.job.name, "namespace": known.job.namespace, "tone": tone(known.job), "job": explanation,
+            "done": known.job.finals.len(), "failures": failures(&known), "devices": devices, "unseen": around.unseen(),
+        }),
+    )
+}
+
+#[cfg(test)]
+mod tests;

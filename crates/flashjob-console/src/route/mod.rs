@@ -1,0 +1,51 @@
+//! One file for each group of routes: asks, shows, writes; decides nothing.
+
+mod action;
+mod around;
+mod body;
+mod device;
+mod entity_tag;
+mod event;
+mod feed;
+mod health;
+mod job;
+mod job_write;
+mod order;
+mod other;
+mod page;
+mod place;
+
+pub use around::Around;
+pub use page::Page;
+pub use place::{Namespaced, OfJob, jobs};
+
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::cluster::Desk;
+
+/// Every route that the document names.
+pub fn routes() -> OpenApiRouter<Desk> {
+    OpenApiRouter::new()
+        .routes(routes!(health::healthz))
+        .routes(routes!(job::list, job_write::create))
+        .routes(routes!(
+            job::get,
+            job_write::replace,
+            job_write::patch,
+            job_write::delete
+        ))
+        .routes(routes!(device::list))
+        .routes(routes!(device::get))
+        .routes(routes!(device::failed))
+        .routes(routes!(device::explain))
+        .routes(routes!(action::approve))
+        .routes(routes!(action::deny))
+        .routes(routes!(action::suspend))
+        .routes(routes!(action::resume))
+        .routes(routes!(action::retry))
+        .routes(routes!(action::rerun))
+        .routes(routes!(event::follow))
+        .routes(routes!(other::instances))
+        .routes(routes!(other::flashclasses))
+        .routes(routes!(other::flashclass))
+}

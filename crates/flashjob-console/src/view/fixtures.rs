@@ -1,0 +1,41 @@
+//! A job as the operator stores it, for tests.
+
+use flashjob_operator::{
+    api::{FlashJob, Guarded, SelectedDevice},
+    flashjob::spec::job::Job,
+};
+use serde_json::json;
+
+/// A job of ten devices: 0 to 3 have succeeded, 4 and 5 have failed, 6 is flashed.
+pub fn job() -> Job {
+    let device = |index: usize, phase: &str, reason: &str| {
+        json!({
+            "index": index, "uuid": format!("u-{index}"), "hostEndpoint": format!("192.0.2.{index}:80"),
+            "phase": phase, "reason": reason, "attempts": 1, "message": format!("Device {index} says <b>no</b>"),
+        })
+    };
+    let object = json!({
+        "apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashJob",
+        "metadata": {"name": "thermo", "namespace": "demo", "uid": "u", "resourceVersion": "7", "generation": 1},
+        "spec": {"uuid": ["u-0"], "firmware": "f:1", "version": "1"},
+        "status": {
+            "observedGeneration": 1, "round": {"number": 1, "firmware": "f:1", "version": "1"},
+            "selection": {"count": 10, "hash": "00"}, "counts": {"selected": 10, "succeeded": 4, "failed": 2},
+            "completedIndexes": "0-3", "failedIndexes": "4-5",
+            "devices": [device(6, "Flashing", "Flashing"), device(4, "Failed", "TransferFailed"), device(3, "Succeeded", "FirmwareSent")],
+        },
+    });
+    let guard: Guarded<FlashJob> = serde_json::from_value(object).unwrap();
+    Job::parse(&guard).unwrap()
+}
+
+/// Its selection.
+pub fn selection() -> Vec<SelectedDevice> {
+    let selected = |index| SelectedDevice {
+        uuid: format!("u-{index}"),
+        endpoint: Some(format!("192.0.2.{index}:80")),
+        device_type: Some("esp32".into()),
+        ..SelectedDevice::default()
+    };
+    (0..10).map(selected).collect()
+}
