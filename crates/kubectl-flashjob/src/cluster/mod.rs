@@ -1,11 +1,15 @@
 //! The cluster as the person sees it: the only room that makes clients and sends requests.
 
+mod class;
 mod connection;
 mod evidence;
 mod examine;
 mod fleet;
+mod leftovers;
 mod log;
+mod registry;
 mod right;
+mod seen;
 mod watch;
 mod write;
 
@@ -14,4 +18,5 @@ pub use evidence::Chosen;
 pub use examine::ATTESTATION;
 pub use fleet::{Fleet, Unseen};
 pub use right::{help, missing_right};
+pub use seen::Seeing;
 pub use watch::{Seen, watch_job};
