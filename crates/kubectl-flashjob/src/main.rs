@@ -6,6 +6,7 @@
 //! | `commands` | one file a subcommand: asks, shows, writes; decides nothing |
 //! | `cluster` | the only room that makes clients and sends requests |
 //! | `order` | what a person may order of a job, and what is said of it; pure |
+//! | `jsonpath` | templates of `-o jsonpath=` in kubectl's dialect; pure |
 //! | `leftovers` | what FlashJobs left behind, and in which order it is freed; pure |
 //! | `report` | what a report for a bug holds, redacted; pure |
 //! | `view` | what is shown of a job: made of what the operator's library says; pure |
@@ -17,6 +18,7 @@ mod command_line;
 mod commands;
 #[cfg(test)]
 mod documents_tests;
+mod jsonpath;
 mod leftovers;
 mod live;
 mod order;

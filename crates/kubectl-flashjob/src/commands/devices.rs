@@ -5,12 +5,18 @@ use flashjob_operator::{
     cluster::clock::now,
 };
 
-use super::{filters::Filters, output::Output};
+use super::{
+    filters::Filters,
+    output::{Output, Shown, filled},
+};
 use crate::{
     cluster::{Fleet, Unseen},
     command_line::{Common, Exit, PROGRAM},
     show::{Line, Screen, Tone},
-    view::{device, document::List},
+    view::{
+        device::{self, DeviceRow},
+        document::List,
+    },
 };
 
 /// What the list is called.
@@ -21,7 +27,8 @@ const KIND: &str = "DeviceList";
 #[command(after_help = "Examples:\n  \
     kubectl flashjob devices -A\n  \
     kubectl flashjob devices --device esp32s3 --version '<1.2.0'\n  \
-    kubectl flashjob devices -p SITE=roof -o uuid\n\n\
+    kubectl flashjob devices -p SITE=roof -o uuid\n  \
+    kubectl flashjob devices -o jsonpath='{.items[?(@.device==\"esp32s3\")].endpoint}'\n\n\
     The filters are those of spec.deviceSelector.\n\n\
     Rights: list instances.akri.sh in the namespace, with -A in the whole cluster; to say which job is busy with a device, list \
     flashjobs. The ClusterRole flashjob-user gives both. What may not be read is said.")]
@@ -42,8 +49,8 @@ pub struct Devices {
     version: Option<String>,
 
     /// How it is printed.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Form,
+    #[arg(long, short, default_value = "text")]
+    output: Shown<Form>,
 }
 
 /// How devices are printed.
@@ -85,29 +92,33 @@ impl Devices {
         if let Some(Unseen(words)) = unseen {
             complain(&format!("{PROGRAM}: {words}"));
         }
-        let screen = Screen::of(common.color);
-        match self.output {
-            Form::Text | Form::Wide if rows.is_empty() => {
-                screen.print([self.none(&cluster.namespace)])?;
-            }
+        self.print(rows, Screen::of(common.color), &cluster.namespace)?;
+        Ok(Exit::Done)
+    }
+
+    fn print(&self, rows: Vec<DeviceRow>, screen: Screen, namespace: &str) -> Result<(), Failure> {
+        let form = match &self.output {
+            Shown::As(form) => form,
+            Shown::By(template) => return filled(template, &List::of(KIND, rows)),
+        };
+        match form {
+            Form::Text | Form::Wide if rows.is_empty() => screen.print([self.none(namespace)]),
             Form::Text | Form::Wide => {
-                let wide = self.output == Form::Wide;
-                screen.print(device::table(&rows, wide, now()))?;
+                screen.print(device::table(&rows, *form == Form::Wide, now()))
             }
-            Form::Json => drop(Output::Json.print(&List::of(KIND, rows), [])?),
-            Form::Yaml => drop(Output::Yaml.print(&List::of(KIND, rows), [])?),
+            Form::Json => Output::Json.print(&List::of(KIND, rows), []).map(drop),
+            Form::Yaml => Output::Yaml.print(&List::of(KIND, rows), []).map(drop),
             Form::Name => {
                 let names = rows
                     .iter()
                     .map(|row| format!("instance.akri.sh/{}\n", row.instance));
-                write_out(&names.collect::<String>())?;
+                write_out(&names.collect::<String>())
             }
             Form::Uuid => {
                 let uuids = rows.iter().map(|row| row.uuid.clone() + "\n");
-                write_out(&uuids.collect::<String>())?;
+                write_out(&uuids.collect::<String>())
             }
         }
-        Ok(Exit::Done)
     }
 
     fn none(&self, namespace: &str) -> Line {

@@ -4,6 +4,7 @@
 mod plugin_creates;
 mod plugin_devices;
 mod plugin_doctor;
+mod plugin_jsonpath;
 mod plugin_reports;
 mod plugin_shows;
 mod plugin_steers;
