@@ -2,6 +2,7 @@
 
 mod branch;
 pub mod device;
+mod device_table;
 pub mod doctor;
 pub mod document;
 mod fields;
