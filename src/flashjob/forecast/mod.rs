@@ -51,7 +51,7 @@ pub use self::{
     sharing::LimitForecast,
     sight::{Answer, NotSeen, Part},
     steps::StepForecast,
-    text::text,
+    text::{duration_words, text},
 };
 
 /// See the module's documentation.

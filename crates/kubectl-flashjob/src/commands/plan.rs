@@ -85,6 +85,20 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// With the settings of the operator in this namespace, and nothing in their place.
+    pub fn by_operator(namespace: &str) -> Self {
+        Self {
+            file: PathBuf::new(),
+            output: Output::Text,
+            values: Vec::new(),
+            max_in_flight: None,
+            cool_down_seconds: None,
+            operator_namespace: namespace.to_owned(),
+            no_registry: true,
+            settings: told::unset(),
+        }
+    }
+
     /// Prints what would happen.
     ///
     /// # Errors
@@ -136,7 +150,11 @@ impl Plan {
         })
     }
 
-    async fn foretell(
+    /// What the job would do.
+    ///
+    /// # Errors
+    /// When the cluster cannot be read. What a person may not read is noted, and the rest is foretold.
+    pub async fn foretell(
         &self,
         cluster: &Cluster,
         job: Job,

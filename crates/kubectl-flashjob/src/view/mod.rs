@@ -10,6 +10,7 @@ mod fields;
 pub mod fixtures;
 mod outlook;
 pub mod place;
+pub mod prospect;
 pub mod release;
 mod standing;
 mod summary;

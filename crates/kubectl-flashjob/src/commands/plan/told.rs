@@ -85,7 +85,7 @@ impl Told {
 }
 
 /// Settings of which none was given.
-fn unset() -> FlashPodSettings {
+pub(super) fn unset() -> FlashPodSettings {
     FlashPodSettings {
         flash_pod_chart: None,
         chart_allow: Vec::new(),

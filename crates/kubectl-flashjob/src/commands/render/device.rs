@@ -28,7 +28,7 @@ use serde_json::{Map, Value};
 use super::{Render, class, values};
 
 /// What a file cannot know and the API server would have set.
-const UNKNOWN_UID: &str = "00000000-0000-4000-8000-000000000000";
+pub const UNKNOWN_UID: &str = "00000000-0000-4000-8000-000000000000";
 /// Stands for the address that the Service would get.
 const EXAMPLE_ADDRESS: &str = "192.0.2.1";
 
