@@ -9,7 +9,8 @@ use crate::{
     cluster::{Connection, help},
     commands::{
         approve, cleanup, complete, completion, create, device, devices, doctor, explain, get,
-        list, plan, reference, releases, render, report, rerun, status, stop, suspend, version,
+        list, manual, plan, reference, releases, render, report, rerun, status, stop, suspend,
+        version,
     },
     show::ColorChoice,
 };
@@ -105,6 +106,9 @@ enum Command {
     /// Print what may follow these words.
     #[command(name = "__complete", hide = true)]
     Complete(complete::Complete),
+    /// Write pages for man into a directory.
+    #[command(hide = true)]
+    Manual(manual::Manual),
     /// Print this command line as Markdown.
     #[command(hide = true)]
     Reference,
@@ -183,6 +187,7 @@ async fn dispatch(line: CommandLine) -> Result<Exit, Failure> {
         Command::Version(version) => version.run(common).await,
         Command::Completion(completion) => completion.run(CommandLine::command()),
         Command::Complete(complete) => complete.run(CommandLine::command(), common).await,
+        Command::Manual(manual) => manual.run(CommandLine::command()),
         Command::Reference => reference::run(CommandLine::command()),
     }
 }

@@ -12,6 +12,7 @@ pub mod explain;
 mod filters;
 pub mod get;
 pub mod list;
+pub mod manual;
 mod output;
 pub mod plan;
 pub mod reference;
