@@ -8,6 +8,7 @@ mod fleet;
 mod fleet_watch;
 mod leftovers;
 mod log;
+mod namespace;
 mod registry;
 mod right;
 mod seen;
