@@ -19,7 +19,7 @@ pub const TRACKING_FINALIZER: &str = "flashjob.nbfc.io/tracking";
 /// Field manager of every write.
 pub const FIELD_MANAGER: &str = "flashjob-operator";
 /// Field manager of `spec.suspend` of classes, where a person has ordered it.
-pub const SUSPEND_MANAGER: &str = "flashjob-operator-stop";
+pub const SUSPEND_MANAGER: &str = "kubectl-flashjob-stop";
 
 /// Annotation of a class: the user who ordered its suspension, as the API server names that user. Written with the order.
 pub const ANNOTATION_SUSPENDED_BY: &str = "flashjob.nbfc.io/suspended-by";

@@ -40,7 +40,7 @@ pub enum FirmwareDigest {
     Never,
 }
 
-/// Settings of the flash chart and of what it may render: those of `render` too.
+/// Settings of the flash chart and of what it may render: those of `kubectl flashjob render` and `plan`, too.
 #[derive(Args, Debug, Clone, PartialEq)]
 pub struct FlashPodSettings {
     /// Flash chart: a directory or a .tgz archive. Unset: the one built in.

@@ -1,9 +1,10 @@
 //! The frozen selection of a round, as it is stored in `ControllerRevisions`. Types only.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One selected device as it was when the round selected it. Its place in the selection is its *index*.
-#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct SelectedDevice {
     /// UUID that the job named: the Instance's uid at that time.

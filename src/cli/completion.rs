@@ -74,7 +74,7 @@ mod tests {
     fn every_shell_completes_subcommands_and_their_options() {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
             let script = script(shell, CommandLine::command(), PROGRAM).unwrap();
-            for word in ["explain", "rotate-seal", "max-in-flight"] {
+            for word in ["verify-receipt", "rotate-seal", "max-in-flight"] {
                 assert!(script.contains(word), "{word} in\n{script}");
             }
         }

@@ -15,6 +15,7 @@ use helm_chart::yaml;
 const STANDARD_INPUT: &str = "-";
 
 /// A file as messages name it.
+#[must_use]
 pub fn name(path: &Path) -> String {
     if path == Path::new(STANDARD_INPUT) {
         "standard input".to_owned()

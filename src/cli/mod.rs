@@ -1,23 +1,19 @@
 //! The command line: one file per subcommand. Prints, exits, and starts the rest; decides nothing.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage; 3 of `plan`: something would be refused, or wait for somebody.
+//! What people run at a terminal is in `kubectl flashjob`, which takes from here what both have in common. Exit codes: 0 done, 1 failed,
+//! 2 wrong usage.
 
-mod cleanup;
 pub mod completion;
 mod connection;
 mod crds;
 #[cfg(test)]
 mod documents_tests;
-mod explain;
-mod input;
+pub mod input;
 pub mod job;
 pub mod operator;
-mod plan;
 pub mod reference;
-mod render;
 mod rotate_seal;
 mod run;
-mod stop;
 pub mod terminal;
 mod values_schema;
 mod verify_receipt;
@@ -27,7 +23,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use self::terminal::{Failure, Output, complain, print, report, write_out};
+use self::terminal::{Failure, print, report, write_out};
 
 /// Flashes firmware to fleets of devices, one Helm release per device.
 #[derive(Parser, Debug)]
@@ -46,18 +42,6 @@ enum Command {
     Run(Box<crate::settings::Settings>),
     /// Print the CRDs, or write them to a directory.
     Crds(crds::Crds),
-    /// Render a chart as `helm template` does, or show what would be applied for one device.
-    Render(Box<render::Render>),
-    /// Say what a FlashJob would do: devices in order, steps, what would be refused, and how badly and how long it can go.
-    Plan(Box<plan::Plan>),
-    /// Say in plain words what a FlashJob, or one of its devices, is doing, what it waits for and what comes next.
-    Explain(explain::Explain),
-    /// Suspend classes, all of them in an emergency: nothing new of their FlashJobs starts, and what is in flight ends.
-    Stop(stop::Stop),
-    /// Let classes go on that `stop` suspended.
-    Resume(stop::Resume),
-    /// Free what FlashJobs left behind when the operator is gone; run by a person, with that person's rights.
-    Cleanup(cleanup::Cleanup),
     /// Make a new key for the seals by which the operator knows its own objects; run by an administrator.
     RotateSeal(rotate_seal::RotateSeal),
     /// Check receipts of flashes: that they are signed, and that none of a round is missing.
@@ -95,12 +79,6 @@ async fn dispatch(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Run(settings) => Box::pin(run::run(*settings)).await,
         Command::Crds(crds) => crds.run().map(|()| ExitCode::SUCCESS),
-        Command::Render(render) => render.run().map(|()| ExitCode::SUCCESS),
-        Command::Plan(plan) => Box::pin(plan.run()).await,
-        Command::Explain(explain) => explain.run().await.map(|()| ExitCode::SUCCESS),
-        Command::Stop(stop) => stop.run().await,
-        Command::Resume(resume) => resume.run().await,
-        Command::Cleanup(cleanup) => cleanup.run().await,
         Command::RotateSeal(rotate) => rotate.run().await.map(|()| ExitCode::SUCCESS),
         Command::Version(version) => version.run().await.map(|()| ExitCode::SUCCESS),
         Command::VerifyReceipt(verify) => verify.run(),

@@ -17,7 +17,8 @@ pub const DEPLOYMENT: &str = "flashjob-operator";
 
 /// An operator as it was started.
 #[derive(Debug)]
-pub(super) struct Operator {
+pub struct Operator {
+    /// Its settings.
     pub settings: Settings,
     /// Chart values for all devices, and the name of their source.
     pub values: Option<(String, String)>,
@@ -27,7 +28,7 @@ pub(super) struct Operator {
 ///
 /// # Errors
 /// Why its settings are not known.
-pub(super) async fn find(reader: &Reader, namespace: &str) -> Result<Operator, String> {
+pub async fn find(reader: &Reader, namespace: &str) -> Result<Operator, String> {
     let place = format!("{namespace}/{DEPLOYMENT}");
     let found = reader.get::<Deployment>(namespace, DEPLOYMENT).await;
     let deployment = match found {

@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn the_reference_names_every_subcommand_and_no_hidden_flag() {
         let text = markdown(CommandLine::command());
-        for name in ["run", "crds", "render", "stop", "cleanup", "version"] {
+        for name in ["run", "crds", "rotate-seal", "version"] {
             assert!(
                 text.contains(&format!("\n## flashjob-operator {name}\n")),
                 "{name}"

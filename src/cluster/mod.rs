@@ -1,6 +1,6 @@
 //! The cluster: the only room that makes clients, reads clocks and sends requests. It decides nothing about devices.
 //!
-//! Called by `flashjob` (observe, act, controller) and by the subcommands that a person runs.
+//! Called by `flashjob` (observe, act, controller) and by what a person runs.
 //!
 //! ```text
 //! lease.rs ─ election.rs ─ fence.rs ─ client.rs ─┬─ read.rs, watch.rs

@@ -119,10 +119,10 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::alone(json!({"suspend": true}), &["flashjob-operator-stop"], true)]
+    #[case::alone(json!({"suspend": true}), &["kubectl-flashjob-stop"], true)]
     #[case::nothing_at_all(json!({}), &[], true)]
-    #[case::beside_other_fields(json!({"suspend": true, "maxParallelism": 1}), &["flashjob-operator-stop"], false)]
-    #[case::kept_by_somebody_else(json!({"suspend": true}), &["flashjob-operator-stop", "keeper"], false)]
+    #[case::beside_other_fields(json!({"suspend": true, "maxParallelism": 1}), &["kubectl-flashjob-stop"], false)]
+    #[case::kept_by_somebody_else(json!({"suspend": true}), &["kubectl-flashjob-stop", "keeper"], false)]
     fn the_last_field_of_a_spec_is_not_given_up(
         #[case] spec: serde_json::Value,
         #[case] managers: &[&str],

@@ -1,6 +1,6 @@
 //! Each value of a device with the layer that set it, and what a job was refused, for people to read. Pure.
 //!
-//! Called by the `render` subcommand.
+//! Called by `kubectl flashjob render`.
 
 use std::fmt;
 

@@ -28,7 +28,7 @@ pub struct Class {
     pub created: Timestamp,
     /// Whether it is marked as the class of jobs that name none.
     pub is_default: bool,
-    /// Who ordered its suspension, by what the order says; only of one by `flashjob-operator stop` it is known.
+    /// Who ordered its suspension, by what the order says; only of one by `kubectl flashjob stop` it is known.
     suspended_by: Option<String>,
     /// The spec; empty where it cannot be read.
     pub spec: FlashClassSpec,
@@ -110,7 +110,7 @@ impl Class {
         (self.spec.suspend == Some(true)).then(|| {
             format!(
                 "FlashClass {name} is suspended{by}: nothing new starts; let it go on with: \
-                 flashjob-operator resume {name}"
+                 kubectl flashjob resume --class {name}"
             )
         })
     }

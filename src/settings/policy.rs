@@ -1,7 +1,7 @@
 //! What the guard lets through, from the settings and from what the administrator's values name. Pure.
 //!
 //! The administrator may use any Secret, service account or kind of volume by writing it into the chart's values or those
-//! for all devices; a job may then use the same ones and no others. Called by the operator and by the `render` subcommand.
+//! for all devices; a job may then use the same ones and no others. Called by the operator and by `kubectl flashjob render`.
 
 use serde_json::Value;
 

@@ -188,7 +188,6 @@ async fn plan_foretells_order_refusals_and_bounds_by_its_exit_code_too_and_write
         account: String::new(),
         kubeconfig: "/nonexistent".into(),
         credential: String::new(),
-        program: "flashjob-operator",
     };
     assert_eq!(nowhere.plan(&["-f", path]).1, 3);
     job_of(&uuids, &json!({}));

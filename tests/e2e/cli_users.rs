@@ -284,7 +284,7 @@ async fn the_cluster_and_the_person_are_those_that_the_command_line_names() {
         .to_string(),
     );
     let ask = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_flashjob-operator"))
+        let output = Command::new(testbed::plugin())
             .env("KUBECONFIG", "/nonexistent")
             .args(["explain", "here", "-n", &space.name])
             .args(arguments)

@@ -225,7 +225,7 @@ async fn every_way_to_fail_has_its_reason_and_stays_listed_until_the_job_goes() 
     let description = status["info"]["description"].as_str().unwrap();
     assert!(description.contains(&reason), "{description}");
     let notes = status["info"]["notes"].as_str().unwrap();
-    let says = notes.contains(&reason) && notes.contains("flashjob-operator explain -n");
+    let says = notes.contains(&reason) && notes.contains("kubectl flashjob explain -n");
     assert!(says && !notes.contains("kubectl logs"), "{notes}");
     space.helm(&["uninstall", &release]);
     space.delete_job("faults", 60).await;

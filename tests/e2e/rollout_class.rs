@@ -110,7 +110,7 @@ async fn a_suspended_class_starts_nothing_new_and_what_is_in_flight_ends() {
     );
     let message = status["message"].as_str().unwrap();
     assert!(
-        message.contains(&format!("flashjob-operator resume {name}")),
+        message.contains(&format!("kubectl flashjob resume --class {name}")),
         "{message}"
     );
     space

@@ -103,7 +103,7 @@ async fn jobs_of_two_classes_share_a_gateway_and_never_exceed_its_limit_whoever_
 }
 
 fn run(kubeconfig: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_flashjob-operator"))
+    Command::new(testbed::plugin())
         .env("KUBECONFIG", kubeconfig)
         .args(arguments)
         .output()
@@ -140,7 +140,7 @@ fn born_around_the_stop(audit: &Audit, namespace: &str) -> (usize, Vec<String>) 
     let stops = audit.0.iter().filter(|request| {
         request.resource == "flashclasses"
             && request.verb == "patch"
-            && request.uri.contains("fieldManager=flashjob-operator-stop")
+            && request.uri.contains("fieldManager=kubectl-flashjob-stop")
             && request.is_write()
             && request.code < 300
     });
@@ -219,12 +219,12 @@ async fn an_emergency_stop_of_all_classes_starts_nothing_after_a_second_and_what
         (1..16).contains(&before),
         "{before} of 16 devices had begun"
     );
-    let (code, words) = said(&run(&admin, &["stop", &own]));
+    let (code, words) = said(&run(&admin, &["stop", "--class", &own]));
     assert!(
         code == Some(0) && words.contains("was suspended already; nothing of it is in flight"),
         "{words}"
     );
-    let (code, words) = said(&run(&admin, &["stop", "no-such-class"]));
+    let (code, words) = said(&run(&admin, &["stop", "--class", "no-such-class"]));
     assert!(
         code == Some(1) && words.contains("flashclass/no-such-class does not exist"),
         "{words}"
@@ -246,7 +246,7 @@ async fn an_emergency_stop_of_all_classes_starts_nothing_after_a_second_and_what
         suspended(&space, "default").is_empty(),
         "nothing is left of the stop"
     );
-    let (code, words) = said(&run(&admin, &["resume", &own, "--force"]));
+    let (code, words) = said(&run(&admin, &["resume", "--class", &own, "--force"]));
     assert!(
         code == Some(0) && words.contains("resumed, against keeper"),
         "{words}"

@@ -8,8 +8,9 @@ use flashjob_operator::cli::terminal::{Failure, complain, words};
 use crate::{
     cluster::{Connection, help},
     commands::{
-        approve, complete, completion, create, device, devices, doctor, get, list, reference,
-        releases, report, rerun, status, suspend, version,
+        approve, cleanup, complete, completion, create, device, devices, doctor, explain, get,
+        list, manual, plan, reference, releases, render, report, rerun, status, stop, suspend,
+        version,
     },
     show::ColorChoice,
 };
@@ -23,7 +24,7 @@ pub const PROGRAM: &str = "kubectl flashjob";
     name = "kubectl-flashjob",
     bin_name = PROGRAM,
     version,
-    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a person is waited for, 124 the time is over.\n\n\
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a person is waited for, or would be, 124 the time is over.\n\n\
         Whatever is asked of the cluster is asked with the rights of the person that the kubeconfig names."
 )]
 pub struct CommandLine {
@@ -58,8 +59,12 @@ enum Command {
     List(list::List),
     /// Show a FlashJob as a tree: its step, failures by reason, devices in flight with their Pods, and what comes next.
     Get(get::Get),
+    /// Say in plain words what a FlashJob, or one of its devices, is doing, what it waits for and what comes next.
+    Explain(explain::Explain),
     /// Wait until a FlashJob ends, with a line for each change; made for CI.
     Status(status::Status),
+    /// Say what a FlashJob would do: devices in order, steps, what would be refused, and how badly and how long it can go.
+    Plan(Box<plan::Plan>),
     /// Create a FlashJob: devices that are found by filters, in batches.
     Create(create::Create),
     /// Approve a step of a rollout that waits for somebody to look at it.
@@ -68,7 +73,7 @@ enum Command {
     Deny(approve::Deny),
     /// Start nothing new of a FlashJob; what is in flight ends.
     Suspend(suspend::Suspend),
-    /// Let a FlashJob go on that was suspended.
+    /// Let a FlashJob go on that was suspended, or FlashClasses that `stop` suspended.
     Resume(suspend::Resume),
     /// Flash those devices of a FlashJob again that failed or never started.
     Retry(rerun::Retry),
@@ -76,6 +81,10 @@ enum Command {
     Rerun(rerun::Rerun),
     /// Suspend a FlashJob and say what is in flight, or end that, too.
     Abort(suspend::Abort),
+    /// Suspend FlashClasses, all of them in an emergency: nothing new of their FlashJobs starts, and what is in flight ends.
+    Stop(stop::Stop),
+    /// Free what FlashJobs left behind when the operator is gone.
+    Cleanup(cleanup::Cleanup),
     /// List devices: what each runs, which FlashJob is busy with it, and how its last flash ended.
     Devices(devices::Devices),
     /// Print the log of a device's flash.
@@ -84,6 +93,8 @@ enum Command {
     History(device::HistoryOf),
     /// List the Helm releases of devices: those in flight, and those that failed.
     Releases(releases::Releases),
+    /// Render a chart as `helm template` does, or show what would be applied for one device.
+    Render(Box<render::Render>),
     /// Look at all that a flash needs, and say of each thing whether it is in order and what to do.
     Doctor(doctor::Doctor),
     /// Write a zip for a bug report: objects, events, logs, versions and what the doctor says, without secrets.
@@ -95,6 +106,9 @@ enum Command {
     /// Print what may follow these words.
     #[command(name = "__complete", hide = true)]
     Complete(complete::Complete),
+    /// Write pages for man into a directory.
+    #[command(hide = true)]
+    Manual(manual::Manual),
     /// Print this command line as Markdown.
     #[command(hide = true)]
     Reference,
@@ -150,7 +164,9 @@ async fn dispatch(line: CommandLine) -> Result<Exit, Failure> {
     match line.command {
         Command::List(list) => list.run(common).await,
         Command::Get(get) => get.run(common).await,
+        Command::Explain(explain) => explain.run(common).await,
         Command::Status(status) => status.run(common).await,
+        Command::Plan(plan) => Box::pin(plan.run(common)).await,
         Command::Create(create) => Box::pin(create.run(common)).await,
         Command::Approve(approve) => approve.run(common).await,
         Command::Deny(deny) => deny.run(common).await,
@@ -159,15 +175,19 @@ async fn dispatch(line: CommandLine) -> Result<Exit, Failure> {
         Command::Retry(retry) => retry.run(common).await,
         Command::Rerun(rerun) => rerun.run(common).await,
         Command::Abort(abort) => abort.run(common).await,
+        Command::Stop(stop) => stop.run(common).await,
+        Command::Cleanup(cleanup) => cleanup.run(common).await,
         Command::Devices(devices) => devices.run(common).await,
         Command::Logs(logs) => logs.run(common).await,
         Command::History(history) => history.run(common).await,
         Command::Releases(releases) => releases.run(common).await,
+        Command::Render(render) => render.run(common),
         Command::Doctor(doctor) => doctor.run(common).await,
         Command::Report(report) => Box::pin(report.run(common)).await,
         Command::Version(version) => version.run(common).await,
         Command::Completion(completion) => completion.run(CommandLine::command()),
         Command::Complete(complete) => complete.run(CommandLine::command(), common).await,
+        Command::Manual(manual) => manual.run(CommandLine::command()),
         Command::Reference => reference::run(CommandLine::command()),
     }
 }

@@ -1,10 +1,10 @@
-//! The command line as different people run it, each with a token and with rights of their own.
+//! `kubectl flashjob` as different people run it, each with a token and with rights of their own.
 
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::{Space, control_plane::answer, paths::program};
+use super::{Space, control_plane::answer, paths::plugin};
 
 /// Runs the program with a token of its own; what it printed, and the id of that token in the audit log.
 pub struct Asking<'a> {
@@ -16,8 +16,6 @@ pub struct Asking<'a> {
     pub kubeconfig: std::path::PathBuf,
     /// Id of the token in the audit log.
     pub credential: String,
-    /// The program.
-    pub program: &'static str,
 }
 
 impl<'a> Asking<'a> {
@@ -49,12 +47,6 @@ impl<'a> Asking<'a> {
         asking
     }
 
-    /// The same person, at another program.
-    #[must_use]
-    pub fn at(self, program: &'static str) -> Self {
-        Self { program, ..self }
-    }
-
     /// As a person without rights.
     pub fn of_no_rights(space: &'a Space, account: &str) -> Self {
         let plane = space.control_plane;
@@ -68,7 +60,6 @@ impl<'a> Asking<'a> {
             account: account.to_owned(),
             kubeconfig,
             credential,
-            program: "flashjob-operator",
         }
     }
 
@@ -87,7 +78,7 @@ impl<'a> Asking<'a> {
 
     /// The program with these arguments, in that person's namespace.
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program(self.program));
+        let mut command = Command::new(plugin());
         command
             .env("KUBECONFIG", &self.kubeconfig)
             .args(arguments)
@@ -115,9 +106,9 @@ impl<'a> Asking<'a> {
         (said, output.status.code().unwrap())
     }
 
-    /// What it printed, what it complained of, and its exit code; of a program that takes the namespace before its subcommand.
+    /// What it printed, what it complained of, and its exit code; the namespace stands before the subcommand.
     pub fn run(&self, arguments: &[&str]) -> (String, String, i32) {
-        let output = Command::new(program(self.program))
+        let output = Command::new(plugin())
             .env("KUBECONFIG", &self.kubeconfig)
             .args(["-n", &self.space.name])
             .args(arguments)

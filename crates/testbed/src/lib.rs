@@ -38,6 +38,7 @@ pub use control_plane::ControlPlane;
 pub use fleet::{Fleet, Outcome, Params};
 pub use image_registry::{Cosign, ImageRegistry};
 pub use operator::Operator;
+pub use paths::plugin;
 pub use proxy::{Faults, Proxy};
 pub use space::{Space, healthy};
 pub use supervised::Supervised;

@@ -13,9 +13,17 @@ pub fn script(name: &str) -> PathBuf {
     root().join("tests/control-plane").join(name)
 }
 
-/// A program of the project, as cargo built it beside the running test or benchmark.
+/// A program of the project, as cargo built it beside the running test or benchmark. Panics where it did not.
 pub fn program(name: &str) -> PathBuf {
-    profile().join(name)
+    let path = profile().join(name);
+    let build = "cargo build -p flashjob-operator -p kubectl-flashjob";
+    assert!(path.exists(), "{name} is not built; {build} does it");
+    path
+}
+
+/// The program of `kubectl flashjob`.
+pub fn plugin() -> PathBuf {
+    program("kubectl-flashjob")
 }
 
 /// Where tests keep files while they run: cargo's `target/tmp`.

@@ -1,7 +1,7 @@
 //! Whose value wins: chart, operator, class, job, device values and what the operator owns, one owner per path. Pure.
 //!
 //! Chart, operator and class give defaults. A job sets only paths that are open to it and that nobody after it sets: anything
-//! else is refused with path and owner, never overridden in silence. Called by plans and by the `render` subcommand.
+//! else is refused with path and owner, never overridden in silence. Called by plans and by `kubectl flashjob render`.
 
 mod check;
 mod overlay;

@@ -23,7 +23,7 @@ mod record;
 mod reject;
 pub mod repair;
 mod reserve;
-pub(crate) mod resolve_firmware;
+pub mod resolve_firmware;
 mod seal;
 mod signatures;
 pub mod stamps;

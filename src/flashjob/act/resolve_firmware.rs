@@ -1,6 +1,6 @@
 //! Answers a question about firmware: reads the Secrets that classes name, and asks the registry.
 //!
-//! Called by `firmware` aside of a pass, and by `plan` on the command line with the rights of a person.
+//! Called by `firmware` aside of a pass, and by `kubectl flashjob plan` with the rights of a person.
 
 use std::collections::BTreeMap;
 
@@ -19,13 +19,13 @@ const DOCKER_CONFIG: &str = ".dockerconfigjson";
 const AUTHORITIES: &str = "ca.crt";
 
 /// See the module's documentation.
-pub(crate) struct Resolver<'a> {
+pub struct Resolver<'a> {
     /// Asks registries; none where none may be asked.
-    pub(crate) registry: Option<&'a Lookup>,
+    pub registry: Option<&'a Lookup>,
     /// Reads Secrets.
-    pub(crate) read: Client,
+    pub read: Client,
     /// Namespace of the operator, whose Secrets classes name.
-    pub(crate) namespace: String,
+    pub namespace: String,
 }
 
 impl<'a> Resolver<'a> {
@@ -42,7 +42,7 @@ impl<'a> Resolver<'a> {
     ///
     /// # Errors
     /// When registry or Secrets cannot be read.
-    pub(crate) async fn answer(&self, question: &Question) -> Result<Resolved, RegistryError> {
+    pub async fn answer(&self, question: &Question) -> Result<Resolved, RegistryError> {
         let mut resolved = self.resolved(question).await?;
         if let Some(question) = &question.flash_image {
             let flash_image = self.resolved(question).await;

@@ -311,7 +311,7 @@ fn failed_notes(job: &JobRef, device: &FrozenDevice, description: &str) -> Strin
     format!(
         "The flash of {} failed: {description}\n\n\
          Its Pod and Service are gone. The end of its log is in the status of the FlashJob:\n  \
-         flashjob-operator explain -n {} {} {}\n\n\
+         kubectl flashjob explain -n {} {} {}\n\n\
          The release stays listed until the device is flashed again or the FlashJob is deleted.\n",
         device.endpoint, job.namespace, job.name, device.uuid
     )

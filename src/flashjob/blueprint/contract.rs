@@ -1,6 +1,6 @@
 //! What a flash chart has to render so that the operator can serve it: the part of the contract that is not about safety. Pure.
 //!
-//! The guard says what a chart may not do; this says what it must. Both engines and the `render` subcommand ask it about the same
+//! The guard says what a chart may not do; this says what it must. Both engines and `kubectl flashjob render` ask it about the same
 //! objects, before anything of an attempt is created. The list for people is in the chart's README.
 
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! From the flash chart, a job and a device to one attempt: its frozen values and its objects, checked by schema and guard. Pure.
 //!
 //! Called by `act` before the first write of an attempt and again before its Pod, then from the stored record; by `trial` to
-//! try a job's values before anything starts; and by the `render` subcommand.
+//! try a job's values before anything starts; and by `kubectl flashjob render`.
 
 mod blame;
 mod contract;

@@ -1,12 +1,13 @@
 //! What a person can do about it: for every reason that waits for somebody, the command that helps. Pure.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{DeviceExplanation, Explanation, Known};
 use crate::api::Reason;
 
 /// A command, and what it is for.
-#[derive(Serialize, Clone, Debug, PartialEq, Eq)]
+#[derive(Serialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Advice {
     /// What it is for.
@@ -91,7 +92,7 @@ fn of_reason(reason: Reason, about: &About<'_>) -> Option<Advice> {
         Reason::Suspended => advice("to let it go on", about.plugin("resume")),
         Reason::ClassSuspended => advice(
             "for an administrator, to let all jobs of the class go on",
-            format!("flashjob-operator resume {}", about.class()),
+            format!("kubectl flashjob resume --class {}", about.class()),
         ),
         Reason::FlashClassNotFound => advice(
             "to see which classes there are, and which is the default one",
@@ -217,7 +218,7 @@ pub(super) fn of_job(known: &Known<'_>, explanation: &Explanation) -> Vec<Advice
         all.push(advice(
             "to see more of a device",
             format!(
-                "flashjob-operator explain {} {} -n {}",
+                "kubectl flashjob explain {} {} -n {}",
                 about.job,
                 name(&device.uuid, "UUID"),
                 about.namespace

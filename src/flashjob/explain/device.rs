@@ -1,6 +1,7 @@
 //! One device of a job in plain words, listed in the status or not. Pure.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Advice, Group, Known, advice};
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// What is known of the device now, from its Akri Instance.
-#[derive(Serialize, Clone, Debug, PartialEq)]
+#[derive(Serialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Present {
     /// Namespace and name of the Instance.
@@ -27,7 +28,7 @@ pub struct Present {
 }
 
 /// See the module's documentation.
-#[derive(Serialize, Clone, Debug, PartialEq)]
+#[derive(Serialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct DeviceExplanation {
     /// Name of the job.
@@ -35,6 +36,7 @@ pub struct DeviceExplanation {
     /// Its namespace.
     pub namespace: String,
     /// When this was said.
+    #[schemars(with = "String")]
     pub time: Timestamp,
     /// Place in the selection, from 0; none where the device is not selected.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,12 +72,15 @@ pub struct DeviceExplanation {
     pub to_version: Option<String>,
     /// When the newest attempt began.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub start_time: Option<Timestamp>,
     /// When it goes on by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub next_time: Option<Timestamp>,
     /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub completion_time: Option<Timestamp>,
     /// End of the flash pod's log.
     #[serde(skip_serializing_if = "Option::is_none")]

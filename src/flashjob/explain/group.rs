@@ -5,13 +5,14 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Known, device, finished_at};
 use crate::api::DevicePhase;
 
 /// Devices that wait for the same.
-#[derive(Serialize, Clone, Debug, PartialEq)]
+#[derive(Serialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Group {
     /// Why, in one word.
@@ -22,6 +23,7 @@ pub struct Group {
     pub devices: usize,
     /// When it ends by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub until: Option<Timestamp>,
 }
 

@@ -1,7 +1,7 @@
 //! A FlashJob in plain words: what is in flight, what waits and why, what comes next and when, and what a person can do. Pure.
 //!
-//! Made from what is stored alone: nothing is decided anew, so that it says what the operator says. Called by the `explain`
-//! subcommand; `text` prints it.
+//! Made from what is stored alone: nothing is decided anew, so that it says what the operator says. Called by `kubectl flashjob
+//! explain`; `text` prints it.
 
 mod advice;
 mod device;
@@ -10,6 +10,7 @@ mod next;
 mod text;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::{group::not_begun, next::next};
@@ -47,7 +48,7 @@ pub struct Known<'a> {
 }
 
 /// See the module's documentation.
-#[derive(Serialize, Clone, Debug, PartialEq)]
+#[derive(Serialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
     /// Name of the job.
@@ -55,6 +56,7 @@ pub struct Explanation {
     /// Its namespace.
     pub namespace: String,
     /// When this was said.
+    #[schemars(with = "String")]
     pub time: Timestamp,
     /// `InProgress`, `Running`, `Completed` or `Failed`; none before the operator has looked at the job.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,6 +76,7 @@ pub struct Explanation {
     pub draining: Option<String>,
     /// When it finished.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub finished_at: Option<Timestamp>,
     /// The round.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,7 +104,7 @@ pub struct Explanation {
 }
 
 /// What the job's class says to it now.
-#[derive(Serialize, Clone, Debug, PartialEq)]
+#[derive(Serialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ClassWords {
     /// Its name.
@@ -116,7 +119,7 @@ pub struct ClassWords {
 }
 
 /// One device in a list.
-#[derive(Serialize, Clone, Debug, Default, PartialEq)]
+#[derive(Serialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct DeviceLine {
     /// Place in the selection, from 0.
@@ -134,12 +137,15 @@ pub struct DeviceLine {
     pub message: String,
     /// When its attempt began.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub since: Option<Timestamp>,
     /// When it goes on by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub until: Option<Timestamp>,
     /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub ended: Option<Timestamp>,
 }
 

@@ -3,17 +3,19 @@
 //! Called by `explain`.
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{DeviceLine, Explanation, Known, MOST_LISTED};
 use crate::{api::Reason, flashjob::plan::rollout::steps::title};
 
 /// Something that happens next.
-#[derive(Serialize, Clone, Debug, PartialEq)]
+#[derive(Serialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Next {
     /// When; none where a person or another device is waited for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub at: Option<Timestamp>,
     /// What.
     pub what: String,

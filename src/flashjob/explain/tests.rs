@@ -252,7 +252,7 @@ fn a_class_that_is_suspended_or_refused_is_said_with_the_command_of_its_administ
         .map(|advice| advice.command.as_str())
         .collect();
     assert!(
-        commands.contains(&"flashjob-operator resume esp32"),
+        commands.contains(&"kubectl flashjob resume --class esp32"),
         "{commands:?}"
     );
     class.spec.suspend = None;

@@ -2,13 +2,14 @@
 //!
 //! Called by `forecast`.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Asked, Fate, Prospect, StepForecast, bounds::Times};
 use crate::flashjob::explain::span;
 
 /// How long it takes: an upper bound, as far as it can be known.
-#[derive(Serialize, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Serialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Duration {
     /// Seconds, if everything that is counted takes as long as it may.

@@ -2,6 +2,7 @@
 //!
 //! Called by `forecast`.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
 };
 
 /// What can fail.
-#[derive(Serialize, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Serialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Failures {
     /// Devices that may fail of all; none where nothing limits them.

@@ -1,5 +1,6 @@
 //! What the registry serves for the firmware of a FlashJob, held against its devices. Pure.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// The image behind the firmware's reference, as it was when the registry was asked.
-#[derive(Serialize, Clone, Debug, PartialEq, Eq)]
+#[derive(Serialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct FirmwareForecast {
     /// Its digest.

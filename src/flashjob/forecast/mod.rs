@@ -1,8 +1,8 @@
 //! What a FlashJob would do if it were created now: its devices in order, its steps, what would be refused and why, what can go
 //! wrong at most and how long it can take. Pure.
 //!
-//! Devices are asked about exactly as the operator asks before it begins one, with nobody else on the cluster. Called by the
-//! `plan` subcommand; `text` prints it.
+//! Devices are asked about exactly as the operator asks before it begins one, with nobody else on the cluster. Called by
+//! `kubectl flashjob plan`; `text` prints it.
 
 pub mod bounds;
 mod duration;
@@ -17,6 +17,7 @@ mod steps;
 mod text;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::{
@@ -50,11 +51,11 @@ pub use self::{
     sharing::LimitForecast,
     sight::{Answer, NotSeen, Part},
     steps::StepForecast,
-    text::text,
+    text::{duration_words, text},
 };
 
 /// See the module's documentation.
-#[derive(Serialize, Clone, Debug, PartialEq)]
+#[derive(Serialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Forecast {
     /// Name of the job.
@@ -62,6 +63,7 @@ pub struct Forecast {
     /// Its namespace.
     pub namespace: String,
     /// When this was said.
+    #[schemars(with = "String")]
     pub time: Timestamp,
     /// Firmware.
     pub firmware: String,
@@ -107,7 +109,7 @@ pub struct Forecast {
 }
 
 /// Why something is refused.
-#[derive(Serialize, Clone, Debug, PartialEq, Eq)]
+#[derive(Serialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Refused {
     /// In one word.

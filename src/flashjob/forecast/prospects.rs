@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Asked, Part, sight::lacks, steps::step_of};
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// What would become of a device.
-#[derive(Serialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Serialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// It is flashed.
     Flashed,
@@ -31,7 +32,7 @@ pub enum Fate {
 }
 
 /// One device.
-#[derive(Serialize, Clone, Debug, PartialEq)]
+#[derive(Serialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Prospect {
     /// Place in the selection, from 0.

@@ -1,12 +1,13 @@
 //! What could not be seen of a cluster, and how sure a forecast is without it. Pure.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Fate, Forecast};
 use crate::flashclass::Terms;
 
 /// Something that decides about a job, and that a person may not be allowed to read.
-#[derive(Serialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Serialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub enum Part {
     /// The operator's settings, and the chart values of the administrator.
@@ -24,7 +25,7 @@ pub enum Part {
 }
 
 /// A part that could not be seen, or not all of it.
-#[derive(Serialize, Clone, Debug, PartialEq, Eq)]
+#[derive(Serialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct NotSeen {
     /// The part.

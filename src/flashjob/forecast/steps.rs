@@ -2,6 +2,7 @@
 //!
 //! Called by `forecast`.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
 };
 
 /// One step.
-#[derive(Serialize, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Serialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct StepForecast {
     /// Number, from 1.

@@ -1,7 +1,8 @@
 //! A forecast as text for a terminal. Pure.
 
 use super::{
-    Answer, Failures, Fate, FirmwareForecast, Forecast, LimitForecast, Prospect, StepForecast,
+    Answer, Duration, Failures, Fate, FirmwareForecast, Forecast, LimitForecast, Prospect,
+    StepForecast,
 };
 use crate::{
     display,
@@ -94,24 +95,24 @@ pub fn text(of: &Forecast) -> String {
     for words in failure_words(&of.failures, of.devices.len()) {
         line(&mut text, &words);
     }
-    let duration = &of.duration;
-    if duration.seconds_at_most == 0 {
-        line(&mut text, "Nothing of it is flashed.");
-        unsure(&mut text, of);
-        return text;
-    }
-    line(
-        &mut text,
-        &format!(
-            "It takes at most {} with {} at a time. Counted: {}. Not counted: {}.",
-            span(duration.seconds_at_most),
-            devices(duration.in_flight),
-            duration.counted.join("; "),
-            duration.not_counted.join("; ")
-        ),
-    );
+    line(&mut text, &duration_words(&of.duration));
     unsure(&mut text, of);
     text
+}
+
+/// How long it takes, in sentences.
+#[must_use]
+pub fn duration_words(duration: &Duration) -> String {
+    if duration.seconds_at_most == 0 {
+        return "Nothing of it is flashed.".to_owned();
+    }
+    format!(
+        "It takes at most {} with {} at a time. Counted: {}. Not counted: {}.",
+        span(duration.seconds_at_most),
+        devices(duration.in_flight),
+        duration.counted.join("; "),
+        duration.not_counted.join("; ")
+    )
 }
 
 /// The image of the firmware, and what is wrong with it.

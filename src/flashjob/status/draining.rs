@@ -45,7 +45,7 @@ pub(super) fn draining(job: &Job, status: &FlashJobStatus, tally: &Tally) -> (Re
         (None, Some(cools)) => (
             Reason::CoolingDown,
             format!(
-                "{cools}; to free them now instead: flashjob-operator cleanup {} -n {}",
+                "{cools}; to free them now instead: kubectl flashjob cleanup {} -n {}",
                 job.name, job.namespace
             ),
         ),
@@ -89,7 +89,7 @@ mod tests {
 
     const DIALLING: &str = "after a transfer that was cut off: a device may still be dialling the address that it was told, so \
                             nothing else may flash it";
-    const COMMAND: &str = "; to free them now instead: flashjob-operator cleanup lamps -n lab";
+    const COMMAND: &str = "; to free them now instead: kubectl flashjob cleanup lamps -n lab";
 
     fn counted(in_flight: i64) -> FlashJobStatus {
         let status = json!({

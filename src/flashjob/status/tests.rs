@@ -573,7 +573,7 @@ fn a_job_that_is_deleted_while_devices_cool_down_says_until_when_and_what_frees_
     let says = said(&status, "Draining");
     assert!(says.starts_with("1 device cooling down until "), "{says}");
     assert!(
-        says.ends_with("flashjob-operator cleanup lamps -n lab"),
+        says.ends_with("kubectl flashjob cleanup lamps -n lab"),
         "{says}"
     );
     assert!(

@@ -175,7 +175,7 @@ async fn a_service_that_is_deleted_under_a_running_flash_is_told_once_and_explai
         .stands("job", &uuid, "Flashing", "ServiceDeleted")
         .await;
     says(&told, &[&service, "until the flash has ended"]);
-    let explained = std::process::Command::new(env!("CARGO_BIN_EXE_flashjob-operator"))
+    let explained = std::process::Command::new(testbed::plugin())
         .env("KUBECONFIG", stage.space.control_plane.kubeconfig("admin"))
         .args(["explain", "job", &uuid, "-n", &stage.space.name])
         .output()

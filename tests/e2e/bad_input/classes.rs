@@ -118,10 +118,10 @@ async fn a_class_says_who_stopped_it_and_since_when_and_that_it_goes_on() {
     let _operator = space.operator(&[]);
     let class = format!("{}-lamps", space.name);
     space.put_class(&class, &json!({"maxParallelism": 2}));
-    let binary = env!("CARGO_BIN_EXE_flashjob-operator");
+    let binary = testbed::plugin().display().to_string();
     let order = |what: &str| {
-        let mut command = space.control_plane.command(binary);
-        let output = command.args([what, &class]).output().unwrap();
+        let mut command = space.control_plane.command(&binary);
+        let output = command.args([what, "--class", &class]).output().unwrap();
         assert!(output.status.success(), "{output:?}");
     };
     let until = async |suspended: &str| {
@@ -145,7 +145,7 @@ async fn a_class_says_who_stopped_it_and_since_when_and_that_it_goes_on() {
     let by = format!("suspended by {who}");
     order("stop");
     let shown = until("True").await;
-    let resume = format!("flashjob-operator resume {class}");
+    let resume = format!("kubectl flashjob resume --class {class}");
     says(&shown, &[&class, &by, &resume]);
     assert_eq!(shown["reason"], "Suspended");
     assert!(shown["lastTransitionTime"].is_string(), "{shown}");

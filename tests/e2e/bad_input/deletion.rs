@@ -170,8 +170,8 @@ async fn a_deleted_job_says_until_when_a_cut_off_device_cools_down_and_its_comma
     says(&draining, &["1 device cooling down until 20"]);
     assert_eq!(draining["status"], "True");
     let message = draining["message"].as_str().unwrap();
-    let (_, command) = message.rsplit_once(": flashjob-operator ").unwrap();
-    let freed = Command::new(env!("CARGO_BIN_EXE_flashjob-operator"))
+    let (_, command) = message.rsplit_once(": kubectl flashjob ").unwrap();
+    let freed = Command::new(testbed::plugin())
         .env("KUBECONFIG", stage.space.control_plane.kubeconfig("admin"))
         .args(command.split(' '))
         .output()

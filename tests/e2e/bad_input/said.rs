@@ -125,7 +125,7 @@ async fn nothing_that_a_device_says_reaches_a_terminal_as_it_is() {
     let name = format!("asking-{}", stage.space.name);
     let kubeconfig = stage.space.control_plane.kubeconfig("admin");
     let ask = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_flashjob-operator"))
+        let output = Command::new(testbed::plugin())
             .env("KUBECONFIG", &kubeconfig)
             .args(arguments)
             .args(["-n", &stage.space.name])

@@ -437,7 +437,7 @@ fn a_firmware_that_got_past_the_api_server_is_refused_or_harmless_when_it_is_ren
             "spec": {"uuid": [uid], "firmware": "x\n  hostNetwork: true", "version": "1"},
         }),
     );
-    let mut command = Command::new(env!("CARGO_BIN_EXE_flashjob-operator"));
+    let mut command = Command::new(testbed::plugin());
     command
         .args(["render", "--flashjob"])
         .arg(job)

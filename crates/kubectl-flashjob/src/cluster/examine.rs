@@ -83,12 +83,28 @@ impl Cluster {
             (time, now())
         };
         let server = Box::pin(reader.cluster_version());
-        let (server, definitions, classes, devices, services, attestation, lease, times, rights) = futures::join!(
+        let of_namespace = async {
+            let pods = reader.list(&self.scope(false), "").await;
+            (pods, self.labels().await, self.try_balanced().await)
+        };
+        let (
+            server,
+            definitions,
+            classes,
+            devices,
+            services,
+            (pods, labels, balanced),
+            attestation,
+            lease,
+            times,
+            rights,
+        ) = futures::join!(
             server,
             Box::pin(definitions),
             Box::pin(self.classes()),
             Box::pin(self.devices_here()),
             Box::pin(self.services()),
+            Box::pin(of_namespace),
             Box::pin(attestation),
             Box::pin(lease),
             Box::pin(times),
@@ -107,6 +123,9 @@ impl Cluster {
             classes,
             devices,
             services,
+            balanced,
+            pods,
+            labels,
             attestation,
             deployment,
             values,

@@ -31,6 +31,14 @@ pub struct Fleet {
     pub unseen: Option<Unseen>,
 }
 
+/// Jobs, as far as the person may read them.
+pub(super) struct Readable {
+    pub jobs: Vec<Job>,
+    /// Where; none: nowhere.
+    pub within: Option<Scope>,
+    pub unseen: Option<Unseen>,
+}
+
 impl Cluster {
     /// The namespace that is meant, or all of them.
     pub fn scope(&self, all: bool) -> Scope {
@@ -64,16 +72,31 @@ impl Cluster {
     /// # Errors
     /// When they cannot be read for another reason than a missing right.
     pub async fn all_jobs(&self) -> Result<(Vec<Job>, Option<Unseen>), ApiError> {
-        let parse = |listed: Vec<Guarded<FlashJob>>| listed.iter().filter_map(Job::parse).collect();
+        let readable = self.jobs_as_readable().await?;
+        Ok((readable.jobs, readable.unseen))
+    }
+
+    /// The same, with the scope that can be read.
+    pub(super) async fn jobs_as_readable(&self) -> Result<Readable, ApiError> {
         let mut refused = Vec::new();
         for scope in [Scope::All, self.scope(false)] {
             match self.reader.list::<Guarded<FlashJob>>(&scope, "").await {
-                Ok(listed) => return Ok((parse(listed), unseen(&refused, &self.namespace))),
+                Ok(listed) => {
+                    return Ok(Readable {
+                        jobs: listed.iter().filter_map(Job::parse).collect(),
+                        within: Some(scope),
+                        unseen: unseen(&refused, &self.namespace),
+                    });
+                }
                 Err(error) if error.kind == ErrorKind::Forbidden => refused.push(scope),
                 Err(error) => return Err(error),
             }
         }
-        Ok((Vec::new(), unseen(&refused, &self.namespace)))
+        Ok(Readable {
+            jobs: Vec::new(),
+            within: None,
+            unseen: unseen(&refused, &self.namespace),
+        })
     }
 
     /// Every revision of every release in the namespace that can be read as one of the operator's.

@@ -1,11 +1,17 @@
 //! The cluster as the person sees it: the only room that makes clients and sends requests.
 
+mod class;
 mod connection;
 mod evidence;
 mod examine;
 mod fleet;
+mod fleet_watch;
+mod leftovers;
 mod log;
+mod namespace;
+mod registry;
 mod right;
+mod seen;
 mod watch;
 mod write;
 
@@ -13,5 +19,7 @@ pub use connection::{Cluster, Connection};
 pub use evidence::Chosen;
 pub use examine::ATTESTATION;
 pub use fleet::{Fleet, Unseen};
+pub use fleet_watch::Tidings;
 pub use right::{help, missing_right};
+pub use seen::Seeing;
 pub use watch::{Seen, watch_job};

@@ -83,10 +83,15 @@ impl Cluster {
         if labels.get(LABEL_JOB_UID) != Some(&job.uid) {
             return Ok(false);
         }
-        let metrics = Metrics::default();
-        let writer = Writer::new(self.write.clone(), Kinds::default(), self.patience, metrics);
         let key = ObjectKey::pod(&job.namespace, name);
-        writer.delete(&key, &DeleteCondition::uid(&uid)).await?;
+        let only = DeleteCondition::uid(&uid);
+        self.writer().delete(&key, &only).await?;
         Ok(true)
+    }
+
+    /// Writes of the operator's own kind, as the person.
+    pub(super) fn writer(&self) -> Writer {
+        let metrics = Metrics::default();
+        Writer::new(self.write.clone(), Kinds::default(), self.patience, metrics)
     }
 }

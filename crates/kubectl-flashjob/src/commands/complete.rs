@@ -150,7 +150,7 @@ mod tests {
     #[rstest]
     #[case::subcommands(&["l"], &["list", "logs"])]
     #[case::options(&["list", "--as"], &["--as", "--as-group"])]
-    #[case::values_of_an_option(&["list", "-o", ""], &["text", "wide", "json", "yaml", "name"])]
+    #[case::values_of_an_option(&["list", "-o", ""], &["text", "wide", "json", "yaml", "name", "jsonpath="])]
     #[case::values_of_a_place(&["completion", "k"], &["kubectl"])]
     #[case::after_an_option_of_kubectl(&["-n", "lab", "ge"], &["get"])]
     #[case::nothing_after_the_last_place(&["get", "a", ""], &[])]

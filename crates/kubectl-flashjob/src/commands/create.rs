@@ -10,15 +10,16 @@ use std::{
 use flashjob_operator::{
     api::FlashJob,
     cli::terminal::{Failure, Output, complain, print, write_out},
+    flashjob::spec::job::Job,
 };
 
-use super::{filters::Filters, status::Status};
+use super::{filters::Filters, plan::Plan, render::device::UNKNOWN_UID, status::Status};
 use crate::{
     cluster::Cluster,
     command_line::{Common, Exit, Misused, PROGRAM},
     order::create::{Wanted, chosen, job, loss, words},
     show::duration,
-    view::device,
+    view::{device, prospect::brief},
 };
 
 /// Devices that are flashed at the same time where nobody says.
@@ -34,12 +35,12 @@ const DELAY: Duration = Duration::from_mins(1);
     kubectl flashjob create one --uuid 7e4a6e7b-bee6-4fac-bdea-43d671baaa15 --firmware registry.example.com/thermo:1.2.0 --version 1.2.0 \
     --dry-run=client\n\n\
     On a terminal, create asks for whatever is missing: device type, application type, filter, devices, firmware, version, batch, delay and \
-    name. At the end it shows the FlashJob and what it can cost, and you type the number of devices. Elsewhere it asks nothing, and lists \
+    name. At the end it shows the FlashJob, what it can cost, and what plan says of it in short: what would be refused, and how long it takes; and you type the number of devices. Elsewhere it asks nothing, and lists \
     what is missing.\n\n\
     A batch begins when every device of the one before has succeeded and --delay has passed. A FlashJob of that name is left as it is: \
     creating it again is refused.\n\n\
     Rights: create flashjobs in the namespace, which the ClusterRole flashjob-editor gives; list instances.akri.sh, in the whole cluster \
-    with -A, which flashjob-user gives. --wait needs those of status.\n\n\
+    with -A, which flashjob-user gives. --wait needs those of status. To be told how long it takes, you need those of plan.\n\n\
     Exit codes: 0 created, 1 refused or failed, 2 wrong usage or something is missing; with --wait those of status.")]
 pub struct Create {
     /// Name of the FlashJob.
@@ -68,6 +69,10 @@ pub struct Create {
     /// Print the FlashJob and create nothing: client asks no more of the cluster, server has it checked.
     #[arg(long, value_name = "WHERE", value_enum)]
     dry_run: Option<DryRun>,
+
+    /// Namespace of the operator, by whose settings a person is told beforehand how long it takes.
+    #[arg(long, default_value = "flashjob-system", value_name = "NAMESPACE")]
+    operator_namespace: String,
 
     /// Wait for the end of the FlashJob, as `status` does.
     #[arg(long, conflicts_with = "dry_run")]
@@ -145,8 +150,11 @@ impl Create {
         if self.dry_run == Some(DryRun::Client) {
             return show(&job);
         }
-        if asks && !confirmed(&wanted, &job)? {
-            return Ok(nothing());
+        if asks {
+            let plan = self.plan(&cluster, &job).await;
+            if !confirmed(&wanted, &job, &plan)? {
+                return Ok(nothing());
+            }
         }
         let dry = self.dry_run.is_some();
         let created = cluster.create(&job, dry).await?;
@@ -162,6 +170,23 @@ impl Create {
             return Status::of(name, self.timeout).run(common).await;
         }
         Ok(Exit::Done)
+    }
+
+    /// What the job would do, in sentences; why it is not known, where it is not.
+    async fn plan(&self, cluster: &Cluster, job: &FlashJob) -> Vec<String> {
+        let mut imagined = job.clone();
+        // What the API server gives it.
+        imagined.metadata.uid = Some(UNKNOWN_UID.to_owned());
+        imagined.metadata.resource_version = Some("1".to_owned());
+        let Some(imagined) = Job::of_answer(imagined) else {
+            return Vec::new();
+        };
+        let plan = Plan::by_operator(&self.operator_namespace);
+        let foretold = Box::pin(plan.foretell(cluster, imagined, None)).await;
+        match foretold {
+            Ok(foretold) => brief(&foretold),
+            Err(error) => vec![format!("How long it takes is not known: {error}")],
+        }
     }
 
     /// What has to be given. All that is missing is said at once.
@@ -221,10 +246,13 @@ fn nothing() -> Exit {
 }
 
 /// Shows what is going to happen, and asks a person to type how many devices are flashed.
-fn confirmed(wanted: &Wanted, job: &FlashJob) -> Result<bool, Failure> {
+fn confirmed(wanted: &Wanted, job: &FlashJob, plan: &[String]) -> Result<bool, Failure> {
     let devices = wanted.uuids.len();
     show(job)?;
     eprintln!("This {}. {}", words(wanted), loss(wanted));
+    for words in plan {
+        complain(words);
+    }
     let many = if devices == 1 {
         "1 device"
     } else {

@@ -3,14 +3,21 @@
 use flashjob_operator::{
     cli::terminal::{Failure, complain, write_out},
     cluster::clock::now,
+    device::Selector,
 };
 
-use super::{filters::Filters, output::Output};
+use super::{
+    filters::Filters,
+    output::{Output, Shown, filled},
+};
 use crate::{
-    cluster::{Fleet, Unseen},
-    command_line::{Common, Exit, PROGRAM},
+    cluster::{Fleet, Tidings, Unseen},
+    command_line::{Common, Exit, Misused, PROGRAM},
     show::{Line, Screen, Tone},
-    view::{device, document::List},
+    view::{
+        device::{self, DeviceRow},
+        document::List,
+    },
 };
 
 /// What the list is called.
@@ -21,10 +28,14 @@ const KIND: &str = "DeviceList";
 #[command(after_help = "Examples:\n  \
     kubectl flashjob devices -A\n  \
     kubectl flashjob devices --device esp32s3 --version '<1.2.0'\n  \
-    kubectl flashjob devices -p SITE=roof -o uuid\n\n\
-    The filters are those of spec.deviceSelector.\n\n\
+    kubectl flashjob devices --app thermo -w\n  \
+    kubectl flashjob devices -p SITE=roof -o uuid\n  \
+    kubectl flashjob devices -o jsonpath='{.items[?(@.device==\"esp32s3\")].endpoint}'\n\n\
+    The filters are those of spec.deviceSelector. A device that is flashed has another UUID afterwards: with -w it is followed by its endpoint, \
+    unless --uuid names it.\n\n\
     Rights: list instances.akri.sh in the namespace, with -A in the whole cluster; to say which job is busy with a device, list \
-    flashjobs. The ClusterRole flashjob-user gives both. What may not be read is said.")]
+    flashjobs. The ClusterRole flashjob-user gives both. What may not be read is said. -w also needs \
+    to watch both.")]
 pub struct Devices {
     /// In all namespaces.
     #[arg(long, short = 'A')]
@@ -42,8 +53,12 @@ pub struct Devices {
     version: Option<String>,
 
     /// How it is printed.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Form,
+    #[arg(long, short, default_value = "text")]
+    output: Shown<Form>,
+
+    /// After the list print a line for each device that changes, until it is broken off.
+    #[arg(long, short)]
+    watch: bool,
 }
 
 /// How devices are printed.
@@ -71,6 +86,9 @@ impl Devices {
     /// When Instances cannot be read, or a filter cannot.
     pub async fn run(&self, common: &Common) -> Result<Exit, Failure> {
         let selector = self.filters.selector(self.version.as_deref())?;
+        if self.watch {
+            return self.follow(common, selector.as_ref()).await;
+        }
         let cluster = common.connection.connect().await?;
         let scope = cluster.scope(self.all_namespaces);
         let fleet = cluster.fleet(&scope).await?;
@@ -85,29 +103,70 @@ impl Devices {
         if let Some(Unseen(words)) = unseen {
             complain(&format!("{PROGRAM}: {words}"));
         }
+        self.print(rows, Screen::of(common.color), &cluster.namespace)?;
+        Ok(Exit::Done)
+    }
+
+    async fn follow(&self, common: &Common, selector: Option<&Selector>) -> Result<Exit, Failure> {
+        let wide = self.output.is(&Form::Wide);
+        if !wide && !self.output.is(&Form::Text) {
+            let words = "-w goes with -o text and -o wide alone";
+            return Err(Misused(words.to_owned()).into());
+        }
+        let cluster = common.connection.connect().await?;
+        let scope = cluster.scope(self.all_namespaces);
+        let mut fleets = cluster.watch_fleet(&scope).await?;
         let screen = Screen::of(common.color);
-        match self.output {
-            Form::Text | Form::Wide if rows.is_empty() => {
-                screen.print([self.none(&cluster.namespace)])?;
+        let mut table = device::Table::of(wide);
+        let mut before: Option<Vec<DeviceRow>> = None;
+        loop {
+            let fleet = match fleets.next().await? {
+                Tidings::Fleet(fleet) => fleet,
+                Tidings::Lost(words) => {
+                    complain(&format!("{PROGRAM}: {words}; trying again"));
+                    continue;
+                }
+            };
+            let known = (fleet.instances.as_slice(), &fleet.inventory);
+            let rows = device::rows(known, &fleet.jobs, selector, &self.uuid);
+            let lines = if let Some(before) = &before {
+                table.more(before, &rows, now())
+            } else {
+                if let Some(Unseen(words)) = &fleet.unseen {
+                    complain(&format!("{PROGRAM}: {words}"));
+                }
+                table.begin(&rows, now())
+            };
+            before = Some(rows);
+            if !screen.append(lines)? {
+                return Ok(Exit::Done);
             }
+        }
+    }
+
+    fn print(&self, rows: Vec<DeviceRow>, screen: Screen, namespace: &str) -> Result<(), Failure> {
+        let form = match &self.output {
+            Shown::As(form) => form,
+            Shown::By(template) => return filled(template, &List::of(KIND, rows)),
+        };
+        match form {
+            Form::Text | Form::Wide if rows.is_empty() => screen.print([self.none(namespace)]),
             Form::Text | Form::Wide => {
-                let wide = self.output == Form::Wide;
-                screen.print(device::table(&rows, wide, now()))?;
+                screen.print(device::table(&rows, *form == Form::Wide, now()))
             }
-            Form::Json => drop(Output::Json.print(&List::of(KIND, rows), [])?),
-            Form::Yaml => drop(Output::Yaml.print(&List::of(KIND, rows), [])?),
+            Form::Json => Output::Json.print(&List::of(KIND, rows), []).map(drop),
+            Form::Yaml => Output::Yaml.print(&List::of(KIND, rows), []).map(drop),
             Form::Name => {
                 let names = rows
                     .iter()
                     .map(|row| format!("instance.akri.sh/{}\n", row.instance));
-                write_out(&names.collect::<String>())?;
+                write_out(&names.collect::<String>())
             }
             Form::Uuid => {
                 let uuids = rows.iter().map(|row| row.uuid.clone() + "\n");
-                write_out(&uuids.collect::<String>())?;
+                write_out(&uuids.collect::<String>())
             }
         }
-        Ok(Exit::Done)
     }
 
     fn none(&self, namespace: &str) -> Line {

@@ -22,9 +22,9 @@ const KIND: &str = "FindingList";
     kubectl flashjob doctor -n lab -o json | jq '.items[] | select(.verdict != \"OK\")'\n\n\
     OK: it is in order. WARN: a flash may go wrong because of it. FAIL: no flash goes well before it is put right. UNKNOWN: it cannot be \
     told, mostly because you may not read it; the right that you lack is named.\n\n\
-    Nothing is written. Of Secrets only the names are read.\n\n\
+    Nothing is written: a Service of type LoadBalancer is tried by a dry run. Of Secrets only the names are read.\n\n\
     Rights: none are needed to begin with. All is seen by who may get customresourcedefinitions, list flashclasses and services in the whole \
-    cluster, list instances and get secrets in the namespace, and get deployments, configmaps and leases in the operator's namespace.\n\n\
+    cluster, list instances and pods, get secrets and create services in the namespace, get the namespace itself, and get deployments, configmaps and leases in the operator's namespace.\n\n\
     Exit codes: 0 nothing is FAIL, 1 something is, or no cluster can be connected to, 2 wrong usage.")]
 pub struct Doctor {
     /// Namespace of the operator.

@@ -14,7 +14,11 @@ use flashjob_operator::{
     flashjob::explain::Known,
 };
 
-use super::{output::Output, status::Status, watch::watch};
+use super::{
+    output::{Output, Shown},
+    status::Status,
+    watch::watch,
+};
 use crate::{
     command_line::{Common, Exit, Misused},
     show::Screen,
@@ -30,7 +34,8 @@ const KIND: &str = "FlashJobTree";
     kubectl flashjob get my-job\n  \
     kubectl flashjob get my-job -o wide\n  \
     kubectl flashjob get my-job -w\n  \
-    kubectl flashjob get my-job -o json | jq '.failures[].devices[].uuid'\n\n\
+    kubectl flashjob get my-job -o json | jq '.failures[].devices[].uuid'\n  \
+    kubectl flashjob get my-job -o jsonpath='{.counts.failed}'\n\n\
     With -w the tree is drawn anew as the FlashJob changes, five times a second at most. Keys: q quits and leaves the FlashJob as it is, p \
     suspends it or lets it go on, a approves the step that waits, l reads the log of a device in flight, ? names all keys. Without a \
     terminal -w prints a line for each change and ends as `status --timeout 0` does.\n\n\
@@ -43,8 +48,8 @@ pub struct Get {
     job: String,
 
     /// How it is printed.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
+    #[arg(long, short, default_value = "text")]
+    output: Shown<Output>,
 
     /// Draw it anew whenever it changes, until q is pressed.
     #[arg(long, short)]
@@ -75,7 +80,7 @@ impl Get {
         });
         let document = One::of(KIND, tree);
         if !self.output.print(&document, [self.job.as_str()])? {
-            let wide = self.output == Output::Wide;
+            let wide = self.output.is(&Output::Wide);
             let screen = Screen::of(common.color);
             screen.print(lines(&document.value, Look::of(wide, screen.columns), now))?;
         }
@@ -83,8 +88,8 @@ impl Get {
     }
 
     async fn watch(&self, common: &Common) -> Result<Exit, Failure> {
-        let wide = self.output == Output::Wide;
-        if !wide && self.output != Output::Text {
+        let wide = self.output.is(&Output::Wide);
+        if !wide && !self.output.is(&Output::Text) {
             let words = "-w is for people: it goes with -o text and -o wide alone";
             return Err(Misused(words.to_owned()).into());
         }

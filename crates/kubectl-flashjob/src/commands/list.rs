@@ -7,7 +7,7 @@ use flashjob_operator::{
     flashjob::spec::job::Job,
 };
 
-use super::output::Output;
+use super::output::{Output, Shown};
 use crate::{
     command_line::{Common, Exit, PROGRAM},
     show::{Line, Screen, Tone},
@@ -24,7 +24,8 @@ const KIND: &str = "FlashJobSummaryList";
     after_help = "Examples:\n  \
     kubectl flashjob list\n  \
     kubectl flashjob list -A -o wide\n  \
-    kubectl flashjob list -o json | jq '.items[] | select(.waitsForAPerson)'\n\n\
+    kubectl flashjob list -o json | jq '.items[] | select(.waitsForAPerson)'\n  \
+    kubectl flashjob list -o jsonpath='{range .items[*]}{.name}{\"\\t\"}{.version}{\"\\n\"}{end}'\n\n\
     Rights: list flashjobs in the namespace, with -A in the whole cluster; the ClusterRole flashjob-viewer gives it."
 )]
 pub struct List {
@@ -33,8 +34,8 @@ pub struct List {
     all_namespaces: bool,
 
     /// How it is printed.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
+    #[arg(long, short, default_value = "text")]
+    output: Shown<Output>,
 }
 
 impl List {
@@ -63,7 +64,7 @@ impl List {
             screen.print(none(&cluster.namespace, self.all_namespaces))?;
             return Ok(Exit::Done);
         }
-        let wide = self.output == Output::Wide;
+        let wide = self.output.is(&Output::Wide);
         screen.print(table(&document.items, self.all_namespaces, wide, now()))?;
         Ok(Exit::Done)
     }

@@ -1,22 +1,28 @@
 //! The subcommands, one file each.
 
 pub mod approve;
+pub mod cleanup;
 pub mod complete;
 pub mod completion;
 pub mod create;
 pub mod device;
 pub mod devices;
 pub mod doctor;
+pub mod explain;
 mod filters;
 pub mod get;
 pub mod list;
+pub mod manual;
 mod output;
+pub mod plan;
 pub mod reference;
 pub mod releases;
+pub mod render;
 pub mod report;
 pub mod rerun;
 pub mod status;
 mod steered;
+pub mod stop;
 pub mod suspend;
 pub mod version;
 mod watch;

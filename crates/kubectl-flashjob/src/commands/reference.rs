@@ -3,12 +3,18 @@
 use std::fmt::Write as _;
 
 use clap::Command;
-use flashjob_operator::cli::{
-    reference::markdown,
-    terminal::{Failure, write_out},
+use flashjob_operator::{
+    cli::{
+        reference::markdown,
+        terminal::{Failure, write_out},
+    },
+    flashjob::{
+        explain::{DeviceExplanation, Explanation},
+        forecast::Forecast,
+    },
 };
 
-use super::version::Versions;
+use super::{explain, plan, version::Versions};
 use crate::{
     command_line::Exit,
     view::{
@@ -38,6 +44,24 @@ fn page(command: Command) -> String {
             document_fields::<Summary>(),
         ),
         ("FlashJobTree", "get", "fields", document_fields::<Tree>()),
+        (
+            explain::OF_JOB,
+            "explain JOB",
+            "fields",
+            document_fields::<Explanation>(),
+        ),
+        (
+            explain::OF_DEVICE,
+            "explain JOB UUID",
+            "fields",
+            document_fields::<DeviceExplanation>(),
+        ),
+        (
+            plan::KIND,
+            "plan -f FILE",
+            "fields",
+            document_fields::<Forecast>(),
+        ),
         (
             "DeviceList",
             "devices",

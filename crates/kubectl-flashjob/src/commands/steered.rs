@@ -30,6 +30,13 @@ pub struct Steered {
 }
 
 impl Subject {
+    /// The job of this name.
+    pub fn of(name: &str) -> Self {
+        Self {
+            job: name.to_owned(),
+        }
+    }
+
     /// Reads the job.
     ///
     /// # Errors

@@ -1,13 +1,18 @@
 //! `kubectl flashjob suspend`, `resume` and `abort`.
 
+use clap::ArgGroup;
 use flashjob_operator::{
     api::DevicePhase,
     cli::terminal::{Failure, complain, print},
+    cluster::Suspension,
     flashjob::spec::job::Job,
 };
 use serde_json::{Value, json};
 
-use super::steered::{Steered, Subject, done, refused};
+use super::{
+    steered::{Steered, Subject, done, refused},
+    stop::Which,
+};
 use crate::{
     cluster::Cluster,
     command_line::{Common, Exit, PROGRAM},
@@ -49,14 +54,26 @@ pub(super) async fn suspend(cluster: &Cluster, job: &Job) -> Result<String, Fail
 
 /// Options of `resume`.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  \
+#[command(
+    group = ArgGroup::new("meant").args(["job", "all", "classes"]).required(true),
+    after_help = "Examples:\n  \
     kubectl flashjob resume my-job\n  \
-    kubectl flashjob resume my-job --force\n\n\
-    Takes back what `suspend` has set. A job that somebody else has suspended, too, stays so unless --force is given.\n\n\
-    Rights: get and patch flashjobs in the namespace; the ClusterRole flashjob-editor gives them.")]
+    kubectl flashjob resume my-job --force\n  \
+    kubectl flashjob resume --all\n  \
+    kubectl flashjob resume --class esp32\n\n\
+    Takes back what `suspend` has set of a FlashJob, or `stop` of FlashClasses. What somebody else has suspended, too, stays so unless \
+    --force is given.\n\n\
+    Rights: get and patch flashjobs in the namespace, which the ClusterRole flashjob-editor gives; with --all or --class list and patch \
+    flashclasses, which flashclass-admin gives.\n\n\
+    Exit codes: 0 it goes on, 1 it, or one of the classes, stays suspended or something failed, 2 wrong usage."
+)]
 pub struct Resume {
+    /// Name of the FlashJob.
+    #[arg(value_name = "JOB", conflicts_with = "dry_run")]
+    job: Option<String>,
+
     #[command(flatten)]
-    subject: Subject,
+    which: Which,
 
     /// Let it go on even where somebody else has suspended it.
     #[arg(long)]
@@ -64,12 +81,20 @@ pub struct Resume {
 }
 
 impl Resume {
-    /// Lets the job go on.
+    /// Lets the job, or the classes, go on.
     ///
     /// # Errors
     /// When the cluster refuses, or the job stays suspended.
     pub async fn run(&self, common: &Common) -> Result<Exit, Failure> {
-        let Steered { cluster, job } = self.subject.find(common).await?;
+        let Some(job) = &self.job else {
+            let suspension = if self.force {
+                Suspension::Overrule
+            } else {
+                Suspension::Release
+            };
+            return self.which.order(common, suspension).await;
+        };
+        let Steered { cluster, job } = Subject::of(job).find(common).await?;
         let words = resume(&cluster, &job, self.force).await?;
         done(&job, &words, "status")
     }

@@ -1,6 +1,6 @@
 //! Where text goes: how wide it may be and whether it has colours. Asks the terminal.
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal, Write as _};
 
 use flashjob_operator::cli::terminal::{Failure, write_out};
 
@@ -36,6 +36,21 @@ impl Screen {
     /// # Errors
     /// When standard output cannot be written.
     pub fn print(self, lines: impl IntoIterator<Item = Line>) -> Result<(), Failure> {
+        write_out(&self.text(lines))
+    }
+
+    /// Prints lines of what goes on and on. Returns whether anybody still reads them.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn append(self, lines: impl IntoIterator<Item = Line>) -> Result<bool, Failure> {
+        match std::io::stdout().write_all(self.text(lines).as_bytes()) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+            written => Ok(written.map(|()| true)?),
+        }
+    }
+
+    fn text(self, lines: impl IntoIterator<Item = Line>) -> String {
         let mut text = String::new();
         for line in lines {
             let line = line.fit(self.columns);
@@ -46,6 +61,6 @@ impl Screen {
             }
             text.push('\n');
         }
-        write_out(&text)
+        text
     }
 }

@@ -5,32 +5,46 @@ use super::{Line, Tone};
 /// Blanks between columns.
 const GAP: usize = 3;
 
+/// How wide the columns of a table are that goes on and on: they widen, and never narrow.
+#[derive(Clone, Debug, Default)]
+pub struct Columns(Vec<usize>);
+
 /// The lines of a table; every row has a cell for each title.
 pub fn lines(titles: &[&str], rows: Vec<Vec<Line>>) -> Vec<Line> {
-    let titles: Vec<Line> = titles
-        .iter()
-        .map(|title| Line::of(Tone::Strong, title))
-        .collect();
-    let mut all = vec![titles];
-    all.extend(rows);
-    let columns = all.iter().map(Vec::len).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| {
-            let cells = all.iter().filter_map(|row| row.get(column));
-            cells.map(Line::width).max().unwrap_or_default()
-        })
-        .collect();
-    let join = |row: Vec<Line>| {
+    Columns::default().begin(titles, rows)
+}
+
+impl Columns {
+    /// The first lines, titles included.
+    pub fn begin(&mut self, titles: &[&str], rows: Vec<Vec<Line>>) -> Vec<Line> {
+        let titles = titles.iter();
+        let titles = titles.map(|title| Line::of(Tone::Strong, title)).collect();
+        let mut all = vec![titles];
+        all.extend(rows);
+        self.more(all)
+    }
+
+    /// More lines below.
+    pub fn more(&mut self, rows: Vec<Vec<Line>>) -> Vec<Line> {
+        for row in &rows {
+            self.0.resize(self.0.len().max(row.len()), 0);
+            for (width, cell) in self.0.iter_mut().zip(row) {
+                *width = cell.width().max(*width);
+            }
+        }
+        rows.into_iter().map(|row| self.line(row)).collect()
+    }
+
+    fn line(&self, row: Vec<Line>) -> Line {
         let mut line = Line::default();
         let mut end = 0;
-        for (cell, width) in row.into_iter().zip(&widths) {
+        for (cell, width) in row.into_iter().zip(&self.0) {
             line.pad(end);
             line.append(cell);
             end += width + GAP;
         }
         line
-    };
-    all.into_iter().map(join).collect()
+    }
 }
 
 #[cfg(test)]
@@ -54,5 +68,22 @@ mod tests {
                 "lamps-of-the-lab"
             ]
         );
+    }
+
+    #[test]
+    fn columns_of_a_table_that_goes_on_widen_and_never_narrow() {
+        let row = |name: &str| [name, "1"].map(|text| Line::of(Tone::Plain, text)).to_vec();
+        let mut columns = Columns::default();
+        let mut lines = columns.begin(&["NAME", "AGE"], vec![row("lamps")]);
+        lines.extend(columns.more(vec![row("thermometers")]));
+        lines.extend(columns.more(vec![row("lamps")]));
+        let lines: Vec<_> = lines.iter().map(Line::text).collect();
+        let expected = [
+            "NAME    AGE",
+            "lamps   1",
+            "thermometers   1",
+            "lamps          1",
+        ];
+        assert_eq!(lines, expected);
     }
 }

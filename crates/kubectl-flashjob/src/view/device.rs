@@ -13,7 +13,7 @@ use kube::core::DeserializeGuard;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::show::{Line, Tone, age, icon, table::lines};
+pub use super::device_table::{Table, table};
 
 /// One device.
 #[derive(Serialize, JsonSchema, Clone, Debug)]
@@ -79,7 +79,7 @@ pub struct JobOfDevice {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finished: Option<String>,
     #[serde(skip)]
-    finished_at: Option<Timestamp>,
+    pub(super) finished_at: Option<Timestamp>,
 }
 
 impl JobOfDevice {
@@ -215,67 +215,6 @@ fn unusable(guard: &DeserializeGuard<Instance>, uid: &str, problem: &str) -> Dev
         busy: None,
         last: None,
     }
-}
-
-/// The table of devices.
-pub fn table(devices: &[DeviceRow], wide: bool, now: Timestamp) -> Vec<Line> {
-    let mut titles = vec!["ENDPOINT", "TYPE", "APPLICATION", "VERSION"];
-    if wide {
-        titles.extend(["UUID", "CONFIGURATION", "INSTANCE", "NODES"]);
-    }
-    // What may be long comes last.
-    titles.push("STATE");
-    let rows = devices.iter().map(|device| row(device, wide, now));
-    lines(&titles, rows.collect())
-}
-
-fn row(device: &DeviceRow, wide: bool, now: Timestamp) -> Vec<Line> {
-    let plain = |text: Option<&str>| Line::of(Tone::Plain, text.unwrap_or("-"));
-    let mut row = vec![
-        plain(device.endpoint.as_deref()),
-        plain(device.device.as_deref()),
-        plain(device.application.as_deref()),
-        plain(device.version.as_deref()),
-    ];
-    if wide {
-        let instance = format!("{}/{}", device.namespace, device.instance);
-        row.extend([
-            plain(Some(&device.uuid)),
-            plain(device.configuration.as_deref()),
-            plain(Some(&instance)),
-            plain(Some(&device.nodes.join(","))),
-        ]);
-    }
-    row.push(state(device, now));
-    row
-}
-
-/// What a job does to it, else how the last flash ended.
-fn state(device: &DeviceRow, now: Timestamp) -> Line {
-    if let Some(problem) = &device.problem {
-        return Line::of(icon::BAD.tone, &format!("{} {problem}", icon::BAD.sign));
-    }
-    if let Some(busy) = &device.busy {
-        let words = format!(
-            "{} {} by {}/{}",
-            icon::BUSY.sign,
-            busy.phase,
-            busy.namespace,
-            busy.job
-        );
-        return Line::of(icon::BUSY.tone, &words);
-    }
-    let Some(last) = &device.last else {
-        return Line::of(Tone::Faint, "-");
-    };
-    let failed = last.phase == DevicePhase::Failed.as_str();
-    let icon = if failed { icon::BAD } else { icon::GOOD };
-    let ended = last
-        .finished_at
-        .map_or_else(String::new, |ended| age::of(ended, now));
-    let why = if failed { &last.reason } else { &last.phase };
-    let words = format!("{} {why} {ended} ago", icon.sign);
-    Line::of(icon.tone, &words)
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::view::fixtures::{at, rollout};
+use crate::{
+    show::Line,
+    view::fixtures::{at, rollout},
+};
 
 fn instance(uid: &str, properties: &Value) -> DeserializeGuard<Instance> {
     serde_json::from_value(json!({
@@ -81,4 +84,25 @@ fn a_document_names_the_job_and_the_pod() {
     assert_eq!(document["busy"]["version"], "1.2.0");
     let pod = document["busy"]["pod"].as_str().unwrap();
     assert!(pod.starts_with("flash-"), "{document:#}");
+}
+
+#[test]
+fn only_what_changed_is_told_and_what_is_gone() {
+    let before = listed(None, &[]);
+    let mut table = Table::of(false);
+    table.begin(&before, at(720));
+    assert_eq!(table.more(&before, &before, at(900)), []);
+    let mut now = before.clone();
+    // A reboot gives an Instance another uid and another version: the device is the same.
+    let again = now.iter().position(|row| row.uuid == "idle").unwrap();
+    now[again].uuid = "rebooted".into();
+    now[again].version = Some("1.1.0".into());
+    now.retain(|row| row.uuid != "failed");
+    // What is not shown is no change.
+    now[0].nodes.push("another".into());
+    let told = table.more(&before, &now, at(720));
+    let told: Vec<String> = told.iter().map(Line::text).collect();
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert!(told[0].starts_with("192.0.2.200:80 ") && told[0].contains(" 1.1.0 "));
+    assert!(told[1].starts_with("192.0.2.7:80 ") && told[1].contains("✖ is not there"));
 }

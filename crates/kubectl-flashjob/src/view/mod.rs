@@ -2,6 +2,7 @@
 
 mod branch;
 pub mod device;
+mod device_table;
 pub mod doctor;
 pub mod document;
 mod fields;
@@ -9,6 +10,7 @@ mod fields;
 pub mod fixtures;
 mod outlook;
 pub mod place;
+pub mod prospect;
 pub mod release;
 mod standing;
 mod summary;

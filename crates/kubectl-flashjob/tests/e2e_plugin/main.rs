@@ -4,6 +4,7 @@
 mod plugin_creates;
 mod plugin_devices;
 mod plugin_doctor;
+mod plugin_jsonpath;
 mod plugin_reports;
 mod plugin_shows;
 mod plugin_steers;
@@ -14,7 +15,7 @@ use testbed::{Asking, Space};
 
 /// A person of that namespace alone, with that one ClusterRole there.
 fn person<'a>(space: &'a Space, role: &str) -> Asking<'a> {
-    Asking::ordinary(space, role).at("kubectl-flashjob")
+    Asking::ordinary(space, role)
 }
 
 /// Asserts the exit code; what was printed, and what was complained of.

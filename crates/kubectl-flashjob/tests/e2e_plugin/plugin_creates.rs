@@ -112,6 +112,7 @@ async fn on_a_terminal_create_asks_for_what_is_missing_and_for_the_number_of_dev
         terminal.shows("Name of the FlashJob:");
         terminal.press("\r");
         terminal.shows("it costs at most 1 device.");
+        terminal.shows("It takes at most 16 min 30 s with 2 devices at a time.");
         terminal.shows("Type 1 to flash 1 device:");
         terminal.press(confirmed);
     };

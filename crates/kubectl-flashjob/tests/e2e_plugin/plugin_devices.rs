@@ -148,3 +148,58 @@ async fn the_log_of_a_flash_in_progress_is_that_of_its_pod_and_can_be_followed()
     follows.wait().unwrap();
     ends(&user, &["status", "slow", "--timeout", "1m"], 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_of_devices_prints_a_line_for_each_change_until_nobody_reads_it() {
+    let space = Space::new("plugin-changes").await;
+    let fleet = space.fleet(healthy(2, 1.0)).await;
+    let user = person(&space, "flashjob-user");
+    let (_, complaint) = ends(&user, &["devices", "-w", "-o", "json"], 2);
+    assert!(complaint.contains("-w goes with -o text"), "{complaint}");
+    let mut watches = Command::new(program("kubectl-flashjob"))
+        .env("KUBECONFIG", &user.kubeconfig)
+        .args(["devices", "-w", "-n", &space.name])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(watches.stdout.take().unwrap()).lines();
+    let mut next = || lines.next().unwrap().unwrap();
+    assert!(next().starts_with("ENDPOINT "));
+    let before = [next(), next()];
+    assert!(before.iter().all(|line| line.contains(" 0.1.0 ")));
+    let _operator = space.operator(&["--engine", "native"]);
+    space.apply(&job("lamps", &fleet.uuids(), &json!({})).to_string());
+    let endpoint = before[0].split(' ').next().unwrap().to_owned();
+    let mut of_one = |words: &str| {
+        let mut seen = Vec::new();
+        loop {
+            let line = next();
+            let found = line.starts_with(&endpoint) && line.contains(words);
+            seen.push(line);
+            if found {
+                return seen;
+            }
+        }
+    };
+    let flashing = of_one(&format!("Flashing by {}/lamps", space.name));
+    let mut ended = of_one("Succeeded");
+    // The reboot after the flash, with the new version: before its verdict or after it.
+    if !ended.iter().any(|line| line.contains(" 0.2.0 ")) {
+        ended.extend(of_one(" 0.2.0 "));
+    }
+    let all = [flashing, ended].concat();
+    assert!(
+        all.windows(2).all(|two| two[0] != two[1]),
+        "nothing is told twice: {all:#?}"
+    );
+    drop(lines);
+    space.delete_job("lamps", 60).await;
+    space
+        .eventually("the end of the watch", seconds(30), async || {
+            watches.try_wait().unwrap()
+        })
+        .await;
+    assert_eq!(watches.wait().unwrap().code(), Some(0));
+    user.assert_wrote_nothing();
+}

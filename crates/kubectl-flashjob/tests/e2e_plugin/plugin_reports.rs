@@ -26,7 +26,7 @@ async fn a_report_holds_what_its_person_may_read_and_no_secret() {
     let space = Space::new("plugin-reports").await;
     let fleet = space.fleet(healthy(1, 60.0)).await;
     let user = person(&space, "flashjob-user");
-    let nobody = Asking::of_no_rights(&space, "nobody").at("kubectl-flashjob");
+    let nobody = Asking::of_no_rights(&space, "nobody");
     let secret = ["create", "secret", "generic", "pull"];
     space.kubectl(&[&secret[..], &["--from-literal=password=hunter2"]].concat());
     let mut lamps = job("lamps", &fleet.uuids(), &json!({}));

@@ -83,7 +83,7 @@ async fn list_get_and_status_follow_a_job_to_its_end_for_people_who_may_only_rea
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refusal_names_the_right_that_is_missing_and_whom_to_ask_for_it() {
     let space = Space::new("plugin-rights").await;
-    let nobody = Asking::of_no_rights(&space, "nobody").at("kubectl-flashjob");
+    let nobody = Asking::of_no_rights(&space, "nobody");
     let account = format!("--serviceaccount={}:nobody", space.name);
     let (_, complaint) = ends(&nobody, &["list"], 1);
     let right = format!(
@@ -114,7 +114,6 @@ async fn the_options_of_kubectl_say_which_cluster_and_as_whom() {
         account: String::new(),
         kubeconfig: "/nonexistent".into(),
         credential: String::new(),
-        program: "kubectl-flashjob",
     };
     let path = admin.to_str().unwrap();
     let (_, complaint) = ends(&nowhere, &["list"], 1);

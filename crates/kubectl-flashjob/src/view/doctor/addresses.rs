@@ -1,6 +1,9 @@
 //! Whether Services get addresses: each flash needs one of its own. Pure.
 
-use flashjob_operator::names::LABEL_ATTEMPT;
+use flashjob_operator::{
+    cluster::{ApiError, ErrorKind},
+    names::LABEL_ATTEMPT,
+};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Service;
 
@@ -52,6 +55,45 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         Finding::warn
     };
     vec![finding(Check::Addresses, message, next)]
+}
+
+/// Whether the namespace takes a Service of a flash: tried, and nothing created.
+pub(super) fn tried(facts: &Facts) -> Finding {
+    let (check, namespace) = (Check::Addresses, &facts.namespace);
+    let refused = |error: &ApiError, next: String| {
+        let message = format!(
+            "namespace {namespace} takes no Service of type LoadBalancer: {}",
+            error.message
+        );
+        Finding::fail(check, message, next)
+    };
+    match &facts.balanced {
+        Ok(()) => {
+            let message = format!(
+                "namespace {namespace} takes a Service of type LoadBalancer: tried, and nothing created"
+            );
+            Finding::ok(check, message)
+        }
+        Err(error) => match error.kind {
+            ErrorKind::QuotaExceeded => {
+                let next = format!("raise it; see: kubectl describe resourcequota -n {namespace}");
+                refused(error, next)
+            }
+            ErrorKind::AdmissionDenied | ErrorKind::Invalid { .. } => {
+                let next = "ask whoever set that rule to admit the Services of flashes";
+                refused(error, next.to_owned())
+            }
+            ErrorKind::NamespaceTerminating | ErrorKind::NotFound => {
+                let next = format!("create it: kubectl create namespace {namespace}");
+                refused(error, next)
+            }
+            _ => {
+                let what =
+                    format!("whether namespace {namespace} takes a Service of type LoadBalancer");
+                Finding::unknown(check, &what, error)
+            }
+        },
+    }
 }
 
 fn count(services: usize) -> String {

@@ -1,5 +1,7 @@
 //! What `doctor` knows of a cluster: each thing as it was read, or why it was not. Pure; filled by `cluster`.
 
+use std::collections::BTreeMap;
+
 use flashjob_operator::{
     cluster::{ApiError, ClusterVersion},
     flashclass::Classes,
@@ -7,7 +9,11 @@ use flashjob_operator::{
 use helm_chart::yaml;
 use jiff::Timestamp;
 use k8s_openapi::{
-    api::{apps::v1::Deployment, coordination::v1::Lease, core::v1::Service},
+    api::{
+        apps::v1::Deployment,
+        coordination::v1::Lease,
+        core::v1::{Pod, Service},
+    },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use serde_json::Value;
@@ -31,6 +37,12 @@ pub struct Facts {
     pub devices: Answer<Devices>,
     /// Services of the cluster, else of the namespace.
     pub services: Answer<Vec<Service>>,
+    /// Whether the API server would take another Service of type LoadBalancer from the person.
+    pub balanced: Answer<()>,
+    /// Pods of the namespace.
+    pub pods: Answer<Vec<Pod>>,
+    /// Labels of the namespace.
+    pub labels: Answer<BTreeMap<String, String>>,
     /// The Service of that name that the flash image looks for.
     pub attestation: Answer<Option<Service>>,
     /// The operator's Deployment.

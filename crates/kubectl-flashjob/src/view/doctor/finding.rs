@@ -26,6 +26,8 @@ pub enum Check {
     Akri,
     /// Addresses for flashes.
     Addresses,
+    /// Registries of images.
+    Registry,
     /// The attestation service of the devices.
     Attestation,
     /// Secrets that flashes need.
@@ -51,6 +53,7 @@ impl Check {
             Self::Classes => "classes",
             Self::Akri => "akri",
             Self::Addresses => "addresses",
+            Self::Registry => "registry",
             Self::Attestation => "attestation",
             Self::Secrets => "secrets",
             Self::Operator => "operator",

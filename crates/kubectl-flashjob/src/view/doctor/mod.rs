@@ -1,6 +1,7 @@
 //! The rules of `doctor`: from what is known of a cluster to findings, one for each thing that a flash needs. Pure.
 
 mod addresses;
+mod admission;
 mod akri;
 mod attestation;
 mod classes;
@@ -9,6 +10,7 @@ mod facts;
 mod finding;
 mod kinds;
 mod operator;
+mod registry;
 mod rights;
 mod secrets;
 #[cfg(test)]
@@ -33,9 +35,12 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
     let mut all = vec![server];
     all.extend(kinds::findings(facts));
     all.extend(classes::findings(facts));
+    all.extend(admission::finding(facts));
     all.extend(akri::findings(facts));
     all.extend(addresses::findings(facts));
+    all.push(addresses::tried(facts));
     all.push(attestation::finding(facts));
+    all.push(registry::finding(facts));
     all.extend(secrets::findings(facts));
     all.extend(operator::findings(facts));
     all.extend(rights::findings(facts));

@@ -28,6 +28,29 @@ fn forbidden<T>(verb: &str, resource: &str) -> Answer<T> {
     })
 }
 
+fn refused<T>(kind: ErrorKind, message: &str) -> Answer<T> {
+    Err(ApiError {
+        request: "try a Service in namespace lab".to_owned(),
+        kind,
+        message: message.to_owned(),
+    })
+}
+
+fn of_labels(lab: &str) -> Value {
+    json!({"allowedJobNamespaces": {"from": "Selector", "selector": {"matchExpressions": [{"key": lab, "operator": "Exists"}]}}})
+}
+
+fn pod(labels: &Value) -> Value {
+    let waiting = json!({"reason": "ImagePullBackOff", "message": "no such host"});
+    json!({
+        "metadata": {"name": "p", "namespace": "lab", "labels": labels},
+        "status": {"containerStatuses": [{
+            "name": "c", "image": "registry.example.com/a:1", "imageID": "", "ready": false, "restartCount": 0,
+            "state": {"waiting": waiting},
+        }]},
+    })
+}
+
 fn class(annotations: &Value, spec: &Value, accepted: &str) -> Classes {
     let object = json!({
         "apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashClass",
@@ -112,6 +135,9 @@ fn healthy() -> Facts {
             unfit: Vec::new(),
         }),
         services: Ok(Vec::new()),
+        balanced: Ok(()),
+        pods: Ok(Vec::new()),
+        labels: Ok([("lab".to_owned(), "yes".to_owned())].into()),
         attestation: Ok(Some(read(attestation))),
         deployment: Ok(Some(read(deployment(&["run"], 1, 1)))),
         values: Some(Ok(Some(values("imagePullSecrets: [{name: pull}]")))),
@@ -199,6 +225,25 @@ fn where_nobody_answers_nothing_else_is_said() {
     Check::Addresses, Verdict::Fail, "Service lab/f has waited for 10m")]
 #[case::others_without_address(with(|facts| facts.services = Ok(vec![read(service("f", &json!({}), "10.0.0.8"))])),
     Check::Addresses, Verdict::Warn, "1 Service of type LoadBalancer got no address")]
+#[case::a_quota(with(|facts| facts.balanced = refused(ErrorKind::QuotaExceeded, "exceeded quota: services.loadbalancers=0")),
+    Check::Addresses, Verdict::Fail, "takes no Service of type LoadBalancer: exceeded quota")]
+#[case::a_policy(with(|facts| facts.balanced = refused(ErrorKind::AdmissionDenied, "denied by policy")),
+    Check::Addresses, Verdict::Fail, "takes no Service of type LoadBalancer: denied by policy")]
+#[case::no_right_to_try(with(|facts| facts.balanced = forbidden("create", "services")),
+    Check::Addresses, Verdict::Unknown, "you may not create services in namespace lab")]
+#[case::a_closed_class(with(|facts| facts.classes = Ok(class(&marked(), &json!({"allowedJobNamespaces": {"from": "Same"}}), "True"))),
+    Check::Classes, Verdict::Fail, "no FlashClass admits FlashJobs of namespace lab")]
+#[case::other_labels(with(|facts| facts.classes = Ok(class(&marked(), &of_labels("attic"), "True"))),
+    Check::Classes, Verdict::Fail, "no FlashClass admits FlashJobs of namespace lab")]
+#[case::unseen_labels(with(|facts| {
+        facts.classes = Ok(class(&marked(), &of_labels("lab"), "True"));
+        facts.labels = forbidden("get", "namespaces");
+    }), Check::Classes, Verdict::Unknown, "whether a class admits FlashJobs of namespace lab")]
+#[case::an_image_that_is_not_had(with(|facts| facts.pods = Ok(vec![read(pod(&json!({})))])),
+    Check::Registry, Verdict::Warn, "1 Pod waits for an image; Pod p for registry.example.com/a:1: no such host")]
+#[case::a_flash_without_its_image(with(|facts| facts.pods = Ok(vec![read(pod(&json!({}))), read(pod(&json!({"flashjob.nbfc.io/attempt": "1"})))])),
+    Check::Registry, Verdict::Fail, "2 Pods wait for an image; Pod p")]
+#[case::unseen_pods(with(|facts| facts.pods = forbidden("list", "pods")), Check::Registry, Verdict::Unknown, "you may not list pods in namespace lab")]
 #[case::no_attestation(with(|facts| facts.attestation = Ok(None)), Check::Attestation, Verdict::Warn, "has no Service dice-auth-service")]
 #[case::headless_attestation(with(|facts| facts.attestation = Ok(Some(read(service("d", &json!({}), "None"))))),
     Check::Attestation, Verdict::Warn, "has no address of the cluster")]
@@ -269,4 +314,36 @@ fn drop_field(facts: &mut Facts, name: &str) {
 
 fn add_field(facts: &mut Facts) {
     spec_of(facts).insert("ofTomorrow".to_owned(), Schema::default());
+}
+
+#[test]
+fn a_class_that_admits_the_namespace_by_its_labels_is_named_and_another_than_the_default_one_has_to_be()
+ {
+    let facts = with(|facts| facts.classes = Ok(class(&marked(), &of_labels("lab"), "True")));
+    let said = |facts: &Facts| {
+        let found = findings(facts);
+        let mut of_classes = found.into_iter().filter(|one| one.check == Check::Classes);
+        of_classes.next_back().unwrap()
+    };
+    let found = said(&facts);
+    assert_eq!(
+        found.message,
+        "FlashJobs of namespace lab are admitted by bench"
+    );
+    // The same class beside a default one that is closed.
+    let facts = with(|facts| {
+        let mut classes = class(
+            &marked(),
+            &json!({"allowedJobNamespaces": {"from": "Same"}}),
+            "True",
+        );
+        let other = class(&json!({}), &json!({}), "True");
+        let mut other = Class::clone(other.all().next().unwrap());
+        other.reference.name = "open".to_owned();
+        classes.see(other);
+        facts.classes = Ok(classes);
+    });
+    let found = said(&facts);
+    assert_eq!(found.verdict, Verdict::Warn, "{found:#?}");
+    assert!(found.next.unwrap().ends_with(": open"));
 }

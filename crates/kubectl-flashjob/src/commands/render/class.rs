@@ -4,14 +4,15 @@
 
 use std::path::Path;
 
-use super::device::checked;
-use crate::{
+use flashjob_operator::{
     api::{FlashClass, Guarded, Reason, Refusal, crd::Kind},
-    cli::{Failure, input},
+    cli::{input, terminal::Failure},
     device::Device,
     flashclass::{Class, Classes, Facts, Namespaces, Terms, beginning},
     flashjob::{blueprint::FlashPod, spec::job::Job},
 };
+
+use super::device::{checked, refused};
 
 /// The terms of a job that begins under the class of a file, whose one device is this.
 ///
@@ -50,7 +51,7 @@ pub(super) fn terms(
         })
     };
     match terms.refusal.clone().or_else(forbidden) {
-        Some(refusal) => Err(super::device::refused(&refusal).into()),
+        Some(refusal) => Err(refused(&refusal).into()),
         None => Ok(terms),
     }
 }
@@ -103,7 +104,7 @@ mod tests {
         line.extend(["--flash-class".into(), class]);
         line.extend(explain.then(|| "--explain-values".into()));
         let line = Line::parse_from(line);
-        let rendered = line.render.render_device(&job, &instance);
+        let rendered = line.render.render_device("default", &job, &instance);
         rendered.map_err(|error| error.to_string())
     }
 
@@ -190,7 +191,9 @@ mod tests {
                 "--instance".into(),
                 instance.to_owned(),
             ];
-            let rendered = Line::parse_from(line).render.render_device(job, instance);
+            let rendered = Line::parse_from(line)
+                .render
+                .render_device("default", job, instance);
             rendered.expect_err("refused").to_string()
         };
         let job = file(
@@ -230,7 +233,9 @@ mod tests {
         let of_tomorrow = "apiVersion: application.flashjob.nbfc.io/v9\nkind: FlashJob\n";
         std::fs::write(&file, format!("{of_tomorrow}{}", JOB.replace("MORE", ""))).unwrap();
         let line = ["render", "--flashjob", "x", "--instance", "y"];
-        let rendered = Line::parse_from(line).render.render_device(&file, &file);
+        let rendered = Line::parse_from(line)
+            .render
+            .render_device("default", &file, &file);
         let error = rendered.unwrap_err().to_string();
         let words = "apiVersion: Invalid value: \"application.flashjob.nbfc.io/v9\": must be";
         assert!(error.contains(words), "{error}");

@@ -1,73 +1,50 @@
-//! `flashjob-operator stop` and `resume`: suspends classes, all of them in an emergency, and lets them go on. Run by a person, with
-//! that person's rights.
+//! `kubectl flashjob stop`, and `resume` of what it has stopped: suspends classes, all of them in an emergency, and lets them go on.
 
-use std::{collections::BTreeMap, process::ExitCode, time::Duration};
+use std::collections::BTreeMap;
 
-use futures::future::join_all;
-use kube::core::DynamicObject;
-
-use super::{Failure, complain, connection::Connection, print};
-use crate::{
+use clap::ArgGroup;
+use flashjob_operator::{
     api::{FlashJob, Guarded},
-    cluster::{
-        ApiError, Order, Reader, Scope, Suspension, list_classes, other_holders, own_name,
-        suspend_class,
-    },
+    cli::terminal::{Failure, complain, print},
+    cluster::{ApiError, Reader, Scope, Suspension, other_holders},
     flashjob::spec::job::Job,
     names::SUSPEND_MANAGER,
 };
+use kube::core::DynamicObject;
 
-/// How long one request may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::command_line::{Common, Exit, PROGRAM};
 
 /// Options of `stop`.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  \
-    flashjob-operator stop --all\n  \
-    flashjob-operator stop esp32 linux-boards\n  \
-    flashjob-operator stop --all --dry-run\n\n\
-    Nothing new of any FlashJob of these classes starts; flashes that are under way end.\n\n\
+#[command(
+    group = ArgGroup::new("meant").args(["all", "classes"]).required(true),
+    after_help = "Examples:\n  \
+    kubectl flashjob stop --all\n  \
+    kubectl flashjob stop --class esp32 --class linux-boards\n  \
+    kubectl flashjob stop --all --dry-run\n\n\
+    Nothing new of any FlashJob of these classes starts; flashes that are under way end. One FlashJob alone is stopped by suspend.\n\n\
     Rights: list and patch flashclasses, which the ClusterRole flashclass-admin gives; to say how many devices are in flight, list \
     flashjobs in the whole cluster.\n\n\
-    Exit codes: 0 all of them are suspended, 1 at least one is not or something failed.")]
+    Exit codes: 0 all of them are suspended, 1 at least one is not or something failed, 2 wrong usage."
+)]
 pub struct Stop {
     #[command(flatten)]
     which: Which,
 }
 
-/// Options of `resume`.
-#[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  \
-    flashjob-operator resume --all\n  \
-    flashjob-operator resume esp32\n\n\
-    Takes back what `stop` has set. A class that somebody else has suspended, too, stays so unless --force is given.\n\n\
-    Rights: list and patch flashclasses, which the ClusterRole flashclass-admin gives.\n\n\
-    Exit codes: 0 none of them is suspended, 1 at least one is or something failed.")]
-pub struct Resume {
-    #[command(flatten)]
-    which: Which,
-
-    /// Let those go on, too, that somebody else has suspended.
-    #[arg(long)]
-    force: bool,
-}
-
 /// Which classes, and how.
 #[derive(clap::Args, Debug)]
-struct Which {
-    /// Names of FlashClasses.
-    #[arg(value_name = "CLASS", required_unless_present = "all")]
-    classes: Vec<String>,
-
-    #[command(flatten)]
-    connection: Connection,
-
+pub struct Which {
     /// Every FlashClass.
-    #[arg(long, conflicts_with = "classes")]
+    #[arg(long, help_heading = "Stop switch")]
     all: bool,
 
+    /// FlashClass of this name; may be given several times.
+    #[arg(long = "class", value_name = "NAME", help_heading = "Stop switch")]
+    classes: Vec<String>,
+
     /// Ask the API server whether it would do it, and change nothing.
-    #[arg(long)]
+    #[arg(long, help_heading = "Stop switch")]
     dry_run: bool,
 }
 
@@ -76,86 +53,71 @@ impl Stop {
     ///
     /// # Errors
     /// When the classes cannot be read. A class that cannot be suspended does not keep the others from it.
-    pub async fn run(&self) -> Result<ExitCode, Failure> {
-        order(&self.which, Suspension::Stop).await
+    pub async fn run(&self, common: &Common) -> Result<Exit, Failure> {
+        self.which.order(common, Suspension::Stop).await
     }
 }
 
-impl Resume {
-    /// Lets the classes go on.
+impl Which {
+    /// Carries out an order about these classes.
     ///
     /// # Errors
-    /// When the classes cannot be read. A class that stays suspended does not keep the others from it.
-    pub async fn run(&self) -> Result<ExitCode, Failure> {
-        let suspension = if self.force {
-            Suspension::Overrule
-        } else {
-            Suspension::Release
-        };
-        order(&self.which, suspension).await
-    }
-}
-
-async fn order(which: &Which, suspension: Suspension) -> Result<ExitCode, Failure> {
-    let clients = which.connection.writing(PATIENCE).await?;
-    let classes = list_classes(&clients.read).await?;
-    let (classes, missing) = chosen(classes, which);
-    if classes.is_empty() && missing.is_empty() {
-        print("there is no FlashClass: without one nothing starts\n")?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let by = match suspension {
-        Suspension::Stop => own_name(&clients.read).await,
-        Suspension::Release | Suspension::Overrule => None,
-    };
-    let order = Order {
-        suspension,
-        by: by.as_deref(),
-        dry_run: which.dry_run,
-    };
-    let carried_out = classes
-        .iter()
-        .map(async |class| suspend_class(&clients.write, class, order).await);
-    let answers = join_all(carried_out).await;
-    let in_flight = match suspension {
-        // Counted after the order was given: it does not wait for that.
-        Suspension::Stop => in_flight(&Reader::new(clients.read, PATIENCE)).await,
-        Suspension::Release | Suspension::Overrule => Ok(BTreeMap::new()),
-    };
-    let mut done = missing.is_empty();
-    for (class, answer) in classes.iter().zip(&answers) {
-        let name = class.metadata.name.as_deref().unwrap_or_default();
-        match answer {
-            Ok(now) => {
-                done &= is_suspended(now) == (suspension == Suspension::Stop);
-                let mut line = format!("flashclass/{name} {}", outcome(class, now, suspension));
-                if let (Suspension::Stop, Ok(in_flight)) = (suspension, &in_flight) {
-                    line += &ends(in_flight.get(name).copied().unwrap_or_default());
-                }
-                let dry = if which.dry_run { " (dry run)" } else { "" };
-                print(&format!("{line}{dry}\n"))?;
-            }
-            Err(error) => {
-                done = false;
-                complain(&format!("flashclass/{name} failed: {error}"));
-            }
+    /// When the classes cannot be read. A class for which it fails does not keep the others from it.
+    pub async fn order(&self, common: &Common, suspension: Suspension) -> Result<Exit, Failure> {
+        let cluster = common.connection.connect().await?;
+        let (classes, missing) = chosen(cluster.flash_classes().await?, self);
+        if classes.is_empty() && missing.is_empty() {
+            print("there is no FlashClass: without one nothing starts\n")?;
+            return Ok(Exit::Done);
         }
+        let ordered = cluster.suspend_classes(&classes, suspension, self.dry_run);
+        let answers = ordered.await;
+        let in_flight = match suspension {
+            // Counted after the order was given: it does not wait for that.
+            Suspension::Stop => in_flight(&cluster.reader).await,
+            Suspension::Release | Suspension::Overrule => Ok(BTreeMap::new()),
+        };
+        let mut done = missing.is_empty();
+        for (class, answer) in classes.iter().zip(&answers) {
+            done &= self.tell(class, answer, suspension, in_flight.as_ref().ok())?;
+        }
+        for name in &missing {
+            complain(&format!(
+                "flashclass/{name} does not exist; list those that do with: kubectl get flashclasses"
+            ));
+        }
+        if let Err(error) = in_flight {
+            complain(&format!(
+                "what is in flight, and ends, is not known: {error}"
+            ));
+        }
+        Ok(if done { Exit::Done } else { Exit::Failed })
     }
-    for name in &missing {
-        complain(&format!(
-            "flashclass/{name} does not exist; list those that do with: kubectl get flashclasses"
-        ));
+
+    /// Says what became of a class. Returns whether it is what was ordered.
+    fn tell(
+        &self,
+        class: &DynamicObject,
+        answer: &Result<DynamicObject, ApiError>,
+        suspension: Suspension,
+        in_flight: Option<&BTreeMap<String, InFlight>>,
+    ) -> Result<bool, Failure> {
+        let name = class.metadata.name.as_deref().unwrap_or_default();
+        let now = match answer {
+            Ok(now) => now,
+            Err(error) => {
+                complain(&format!("flashclass/{name} failed: {error}"));
+                return Ok(false);
+            }
+        };
+        let mut line = format!("flashclass/{name} {}", outcome(class, now, suspension));
+        if let (Suspension::Stop, Some(in_flight)) = (suspension, in_flight) {
+            line += &ends(in_flight.get(name).copied().unwrap_or_default());
+        }
+        let dry = if self.dry_run { " (dry run)" } else { "" };
+        print(&format!("{line}{dry}\n"))?;
+        Ok(is_suspended(now) == (suspension == Suspension::Stop))
     }
-    if let Err(error) = in_flight {
-        complain(&format!(
-            "what is in flight, and ends, is not known: {error}"
-        ));
-    }
-    Ok(if done {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
 }
 
 /// The classes that are meant, and the names of which there is none.
@@ -200,7 +162,7 @@ fn outcome(before: &DynamicObject, now: &DynamicObject, suspension: Suspension) 
         (Suspension::Release, true, false) => "resumed".into(),
         (Suspension::Overrule, true, false) => format!("resumed{}", overruled()),
         (Suspension::Release | Suspension::Overrule, _, true) => format!(
-            "stays suspended by {}; let it go on with: flashjob-operator resume {name} --force",
+            "stays suspended by {}; let it go on with: {PROGRAM} resume --class {name} --force",
             by(other_holders(now, SUSPEND_MANAGER))
         ),
     }
@@ -275,7 +237,7 @@ mod tests {
     #[case::resumed(Suspension::Release, class(&json!(true), &[SUSPEND_MANAGER]), class(&Value::Null, &[]), "resumed")]
     #[case::not_suspended(Suspension::Release, class(&Value::Null, &[]), class(&Value::Null, &[]), "was not suspended")]
     #[case::by_others(Suspension::Release, class(&json!(true), &[SUSPEND_MANAGER, "kubectl-patch"]), class(&json!(true), &["kubectl-patch"]),
-        "stays suspended by kubectl-patch; let it go on with: flashjob-operator resume esp32 --force")]
+        "stays suspended by kubectl-patch; let it go on with: kubectl flashjob resume --class esp32 --force")]
     #[case::overruled(Suspension::Overrule, class(&json!(true), &["kubectl-patch"]), class(&json!(false), &[SUSPEND_MANAGER]),
         "resumed, against kubectl-patch, which may set it again")]
     fn what_is_said_of_a_class(
@@ -318,15 +280,16 @@ mod tests {
     #[derive(clap::Parser)]
     struct Line {
         #[command(flatten)]
-        which: Which,
+        stop: Stop,
     }
 
     #[rstest]
     #[case::all(&["--all"], true)]
-    #[case::one(&["esp32"], true)]
-    #[case::several(&["esp32", "linux", "--dry-run"], true)]
+    #[case::one(&["--class", "esp32"], true)]
+    #[case::several(&["--class", "esp32", "--class", "linux", "--dry-run"], true)]
     #[case::none(&[], false)]
-    #[case::both(&["--all", "esp32"], false)]
+    #[case::both(&["--all", "--class", "esp32"], false)]
+    #[case::a_job(&["my-job"], false)]
     fn all_classes_or_some_have_to_be_named(#[case] arguments: &[&str], #[case] understood: bool) {
         let line = [&["stop"], arguments].concat();
         assert_eq!(Line::try_parse_from(line).is_ok(), understood);
@@ -334,9 +297,8 @@ mod tests {
 
     #[test]
     fn a_name_that_no_class_has_is_missing() {
-        let which = Line::try_parse_from(["stop", "esp32", "linux"])
-            .unwrap()
-            .which;
+        let line = ["stop", "--class", "esp32", "--class", "linux"];
+        let which = Line::try_parse_from(line).unwrap().stop.which;
         let (meant, missing) = chosen(vec![class(&Value::Null, &[])], &which);
         assert_eq!((meant.len(), missing), (1, vec!["linux".to_owned()]));
     }

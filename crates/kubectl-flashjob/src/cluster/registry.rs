@@ -1,10 +1,6 @@
 //! Asks the registry of a firmware what the operator would ask, as far as a person may read the Secrets that the classes name.
 
-use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, Client};
-
-use super::Plan;
-use crate::{
+use flashjob_operator::{
     api::{RegistryAccess, SignatureAuthority},
     flashjob::{
         act::resolve_firmware::Resolver,
@@ -13,16 +9,21 @@ use crate::{
     },
     provenance::{Lookup, Registry},
 };
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
 
-impl Plan {
-    /// Puts into the forecast what the registry says.
-    pub(super) async fn ask_registry(&self, read: Client, foretold: &mut Forecast) {
+use super::Cluster;
+
+impl Cluster {
+    /// Puts into the forecast what the registry says; the Secrets that classes name are in the operator's namespace.
+    pub async fn ask_registry(&self, operator_namespace: &str, foretold: &mut Forecast) {
+        let read = self.reader.client().clone();
         let Some(question) = foretold.question.clone() else {
             return;
         };
         let secrets = Secrets {
-            api: Api::namespaced(read.clone(), &self.operator_namespace),
-            namespace: &self.operator_namespace,
+            api: Api::namespaced(read.clone(), operator_namespace),
+            namespace: operator_namespace,
         };
         let (mut question, mut not_seen) = secrets.as_far_as_readable(question).await;
         if let Some(flash_image) = question.flash_image.take() {
@@ -36,7 +37,7 @@ impl Plan {
                 let resolver = Resolver {
                     registry: Some(registry),
                     read,
-                    namespace: self.operator_namespace.clone(),
+                    namespace: operator_namespace.to_owned(),
                 };
                 resolver.answer(&question).await
             }

@@ -1,15 +1,14 @@
 //! How the operator of a cluster runs: as its Deployment and its `ConfigMap` say, but for what a person gives instead. Reads only.
 
-use super::{Plan, seen::Seeing};
-use crate::{
-    cli::{
-        operator::{self, Operator},
-        render::device::Values,
-    },
+use flashjob_operator::{
+    cli::operator::{self, Operator},
     cluster::Scope,
     flashjob::forecast::Part,
     settings::{EngineChoice, FlashPodSettings},
 };
+
+use super::Plan;
+use crate::{cluster::Seeing, commands::render::device::Values};
 
 /// How the operator runs, as far as it is known.
 #[derive(Debug)]
@@ -86,7 +85,7 @@ impl Told {
 }
 
 /// Settings of which none was given.
-fn unset() -> FlashPodSettings {
+pub(super) fn unset() -> FlashPodSettings {
     FlashPodSettings {
         flash_pod_chart: None,
         chart_allow: Vec::new(),

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, net::Ipv4Addr};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, core::DeserializeGuard};
 
-use crate::{
+use flashjob_operator::{
     api::{FlashClass, FlashJob, Guarded, Instance, NamespaceRule, NamespacesFrom},
     cluster::{ApiError, ErrorKind, Reader, Scope},
     device::{self, Inventory},
@@ -19,23 +19,36 @@ use crate::{
 };
 
 /// Reads, and notes what may not be read.
-pub(super) struct Seeing<'a> {
+pub struct Seeing<'a> {
+    /// Reads as the person.
     pub reader: &'a Reader,
     /// Namespace of the job.
     pub namespace: &'a str,
+    /// What may not be read.
     pub not_seen: Vec<NotSeen>,
     /// Whether a class chooses by their labels the namespaces of jobs, and those of devices.
-    pub by_labels: (bool, bool),
+    by_labels: (bool, bool),
 }
 
 /// Akri's devices.
-pub(super) struct Devices {
+pub struct Devices {
+    /// Those that were seen.
     pub inventory: Inventory,
     /// Akri's Instance kind exists.
     pub akri_installed: bool,
 }
 
-impl Seeing<'_> {
+impl<'a> Seeing<'a> {
+    /// For a job of this namespace; nothing was looked at yet.
+    pub fn of(reader: &'a Reader, namespace: &'a str) -> Self {
+        Self {
+            reader,
+            namespace,
+            not_seen: Vec::new(),
+            by_labels: (false, false),
+        }
+    }
+
     /// Notes a part that could not be seen.
     pub fn miss(&mut self, part: Part, message: String) {
         self.not_seen.push(NotSeen { part, message });

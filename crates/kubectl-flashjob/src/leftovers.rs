@@ -1,8 +1,8 @@
-//! What `cleanup` does about what it found, in order. Pure.
+//! What FlashJobs left in a namespace, and what `cleanup` does about it, in order. Pure.
 
 use std::{collections::BTreeSet, fmt};
 
-use crate::{
+use flashjob_operator::{
     cluster::ObjectKey,
     names::{FINALIZER, TRACKING_FINALIZER},
 };

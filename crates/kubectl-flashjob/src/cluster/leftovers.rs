@@ -1,5 +1,12 @@
-//! What FlashJobs left in a namespace. Reads only.
+//! What FlashJobs left in a namespace: finds it by label, and frees it.
 
+use flashjob_operator::{
+    api::{FlashJob, Guarded},
+    cluster::{ApiError, DeleteCondition, Deleted, ErrorKind, ObjectKey, Reader, Scope},
+    flash_pod::intent::Stored,
+    flashjob::blueprint::label_value,
+    names::{ANNOTATION_JOB, LABEL_APP, LABEL_JOB_UID, TRACKING_FINALIZER},
+};
 use k8s_openapi::{
     api::{
         apps::v1::ControllerRevision,
@@ -10,20 +17,47 @@ use k8s_openapi::{
 };
 use kube::{Resource, ResourceExt, core::NamespaceResourceScope};
 
-use super::plan::{Found, Left, LeftPod};
-use crate::{
-    api::{FlashJob, Guarded},
-    cluster::{ApiError, ErrorKind, ObjectKey, Reader, Scope},
-    flash_pod::intent::Stored,
-    flashjob::blueprint::label_value,
-    names::{ANNOTATION_JOB, LABEL_APP, LABEL_JOB_UID, TRACKING_FINALIZER},
-};
+use super::Cluster;
+use crate::leftovers::{Found, Left, LeftPod, Step};
 
-/// Everything of one job, or of all jobs, in a namespace.
-///
-/// # Errors
-/// When something cannot be listed. Where the CRD is gone, what its jobs left is still found.
-pub async fn find(reader: &Reader, namespace: &str, job: Option<&str>) -> Result<Found, ApiError> {
+impl Cluster {
+    /// Everything that this job, or all jobs, of the namespace left.
+    ///
+    /// # Errors
+    /// When something cannot be listed. Where the CRD is gone, what its jobs left is still found.
+    pub async fn leftovers(&self, job: Option<&str>) -> Result<Found, ApiError> {
+        find(&self.reader, &self.namespace, job).await
+    }
+
+    /// Carries out a step; what there is to say of it.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub async fn free(&self, step: &Step) -> Result<&'static str, ApiError> {
+        let writer = self.writer();
+        match step {
+            Step::Delete { key, uid } => {
+                let deleted = writer.delete(key, &DeleteCondition::uid(uid)).await?;
+                Ok(if deleted == Deleted::Deleting {
+                    " (it ends first)"
+                } else {
+                    ""
+                })
+            }
+            Step::RemoveFinalizer {
+                key,
+                uid,
+                finalizers,
+                finalizer,
+            } => writer
+                .remove_finalizer(key, uid, finalizers, finalizer)
+                .await
+                .map(|_| ""),
+        }
+    }
+}
+
+async fn find(reader: &Reader, namespace: &str, job: Option<&str>) -> Result<Found, ApiError> {
     let scope = Scope::of(&[namespace.to_owned()]);
     let jobs = match reader.list::<Guarded<FlashJob>>(&scope, "").await {
         Err(error) if error.is_not_found() => Vec::new(),

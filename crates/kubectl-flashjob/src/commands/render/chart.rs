@@ -2,20 +2,20 @@
 
 use std::path::Path;
 
-use serde_json::{Map, Value};
-
-use super::{Render, values};
-use crate::cli::Failure;
+use flashjob_operator::cli::terminal::Failure;
 use helm_chart::{
     Chart,
     engine::{Document, Limits, Program, Release},
     schema::Schema,
     values::coalesce,
 };
+use serde_json::{Map, Value};
+
+use super::{Render, values};
 
 impl Render {
     /// The manifest of a chart with these values.
-    pub(super) fn render_chart(&self, path: &Path) -> Result<String, Failure> {
+    pub(super) fn render_chart(&self, namespace: &str, path: &Path) -> Result<String, Failure> {
         let chart = Chart::load(path)?;
         let program = Program::compile_allowing(&chart, &self.settings.features())?;
         let defaults = chart.values.as_object().cloned().unwrap_or_else(Map::new);
@@ -27,7 +27,7 @@ impl Render {
         }
         let release = Release {
             name: self.name.clone(),
-            namespace: self.namespace.clone(),
+            namespace: namespace.to_owned(),
             revision: 1,
             is_install: true,
             is_upgrade: false,
@@ -65,7 +65,7 @@ mod tests {
     fn render(arguments: &[&str]) -> Result<String, Failure> {
         let line = Line::parse_from([&["render"], arguments].concat());
         line.render
-            .render_chart(line.render.chart.as_deref().expect("a chart"))
+            .render_chart("default", line.render.chart.as_deref().expect("a chart"))
     }
 
     #[test]

@@ -1,15 +1,11 @@
-//! `flashjob-operator explain`: a FlashJob, or one device of it, in plain words. Reads only; run by a person, with that person's
-//! rights.
+//! `kubectl flashjob explain`: a FlashJob, or one device of it, in plain words. Reads only.
 
-use std::time::Duration;
-
-use super::{
-    Failure, Output,
-    connection::Connection,
-    job::{class, find_job, inventory, known_as, present, selection},
-    operator, print,
-};
-use crate::{
+use flashjob_operator::{
+    cli::{
+        job::{class, find_job, inventory, known_as, present, selection},
+        operator,
+        terminal::{Failure, Output, print},
+    },
     cluster::{Reader, clock::now},
     flashjob::{
         explain::{self, Known},
@@ -17,15 +13,22 @@ use crate::{
     },
 };
 
-/// How long one request may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+use crate::{
+    command_line::{Common, Exit},
+    view::document::One,
+};
+
+/// What the document is called that explains a FlashJob.
+pub const OF_JOB: &str = "FlashJobExplanation";
+/// What the document is called that explains a device.
+pub const OF_DEVICE: &str = "DeviceExplanation";
 
 /// Options of `explain`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  \
-    flashjob-operator explain my-job -n demo\n  \
-    flashjob-operator explain my-job 7e4a6e7b-bee6-4fac-bdea-43d671baaa15 -n demo\n  \
-    flashjob-operator explain my-job -n demo -o yaml\n\n\
+    kubectl flashjob explain my-job -n demo\n  \
+    kubectl flashjob explain my-job 7e4a6e7b-bee6-4fac-bdea-43d671baaa15 -n demo\n  \
+    kubectl flashjob explain my-job -n demo -o yaml\n\n\
     Rights: get flashjobs in the namespace. To say of each device what it waits for, list controllerrevisions there; to show the \
      device as it is now, list instances.akri.sh; to know the class, get flashclasses; to see whether the operator \
      watches the namespace, get its Deployment and ConfigMap. The ClusterRole flashjob-user gives them; explain says \
@@ -38,13 +41,6 @@ pub struct Explain {
     /// UUID of one of its devices: as the job names it, or that of its Instance now.
     #[arg(value_name = "UUID")]
     uuid: Option<String>,
-
-    #[command(flatten)]
-    connection: Connection,
-
-    /// Namespace. Unset: that of the kubeconfig's context.
-    #[arg(long, short)]
-    namespace: Option<String>,
 
     /// How it is printed.
     #[arg(long, short, value_enum, default_value_t)]
@@ -60,25 +56,28 @@ impl Explain {
     ///
     /// # Errors
     /// When the job cannot be read. What else cannot be read is left out.
-    pub async fn run(&self) -> Result<(), Failure> {
-        let clients = self.connection.reading(PATIENCE).await?;
-        let namespace = clients.namespace(self.namespace.as_deref()).to_owned();
-        let own = clients.own_addresses;
-        let reader = Reader::new(clients.read, PATIENCE);
-        let job = find_job(&reader, &namespace, &self.job).await?;
-        let selection = selection(&reader, &job).await;
-        let class = class(&reader, &job).await;
+    pub async fn run(&self, common: &Common) -> Result<Exit, Failure> {
+        let cluster = common.connection.connect().await?;
+        let reader = &cluster.reader;
+        let job = find_job(reader, &cluster.namespace, &self.job).await?;
+        let selection = selection(reader, &job).await;
+        let class = class(reader, &job).await;
         let known = Known {
             job: &job,
             selection: selection.as_deref(),
             class: class.as_ref(),
-            watched: self.watched(&reader, &job).await,
+            watched: self.watched(reader, &job).await,
             now: now(),
         };
         let text = match &self.uuid {
-            None => self.output.show(&explain::job(&known), explain::job_text)?,
+            None => {
+                let document = One::of(OF_JOB, explain::job(&known));
+                let text = |of: &One<_>| explain::job_text(&of.value);
+                self.output.show(&document, text)?
+            }
             Some(uuid) => {
-                let (inventory, missed) = inventory(&reader, &namespace, own).await;
+                let own = cluster.own_addresses.clone();
+                let (inventory, missed) = inventory(reader, &cluster.namespace, own).await;
                 let known_as = known_as(known.selection.unwrap_or_default(), uuid, &inventory);
                 let present = present(known.selection.unwrap_or_default(), known_as, &inventory);
                 let explanation = explain::device(&known, known_as, present.as_ref());
@@ -86,10 +85,13 @@ impl Explain {
                     Some(why) => explanation.without_instances(&why),
                     None => explanation,
                 };
-                self.output.show(&explanation, explain::device_text)?
+                let document = One::of(OF_DEVICE, explanation);
+                let text = |of: &One<_>| explain::device_text(&of.value);
+                self.output.show(&document, text)?
             }
         };
-        print(&text)
+        print(&text)?;
+        Ok(Exit::Done)
     }
 }
 

@@ -1,24 +1,31 @@
-//! `flashjob-operator render`: what a chart renders, or what would be applied for one device. Touches no cluster.
+//! `kubectl flashjob render`: what a chart renders, or what would be applied for one device. Touches no cluster.
 
 mod chart;
 mod class;
-pub(super) mod device;
+pub mod device;
 mod values;
 
 use std::path::PathBuf;
 
-use super::{Failure, input, write_out};
-use crate::settings::FlashPodSettings;
+use flashjob_operator::{
+    cli::{
+        input,
+        terminal::{Failure, write_out},
+    },
+    settings::FlashPodSettings,
+};
 use helm_chart::engine::Capabilities;
+
+use crate::command_line::{Common, Exit};
 
 /// Options of `render`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  \
-    flashjob-operator render --chart ./my-chart --name test --namespace demo -f values.yaml\n  \
-    flashjob-operator render --flashjob job.yaml --instance instance.yaml -f operator-values.yaml\n  \
-    flashjob-operator render --flashjob job.yaml --instance instance.yaml --flash-class class.yaml --explain-values\n  \
-    kustomize build . | flashjob-operator render --flashjob - --instance instance.yaml\n\n\
-    A file named - is standard input.\n\n\
+    kubectl flashjob render --chart ./my-chart --name test --namespace demo -f values.yaml\n  \
+    kubectl flashjob render --flashjob job.yaml --instance instance.yaml -f operator-values.yaml\n  \
+    kubectl flashjob render --flashjob job.yaml --instance instance.yaml --flash-class class.yaml --explain-values\n  \
+    kustomize build . | kubectl flashjob render --flashjob - --instance instance.yaml\n\n\
+    A file named - is standard input. -n is the namespace of the release, or of a FlashJob whose file names none; unset: default.\n\n\
     Rights: none; it asks no cluster.")]
 pub struct Render {
     /// Chart to render as it is: a directory or a .tgz archive.
@@ -33,10 +40,6 @@ pub struct Render {
     /// Name of the release.
     #[arg(long, default_value = "release-name", conflicts_with = "flashjob")]
     name: String,
-
-    /// Namespace of the release.
-    #[arg(long, short, default_value = "default", conflicts_with = "flashjob")]
-    namespace: String,
 
     /// File of a FlashJob: renders what would be applied for one of its devices.
     #[arg(long, value_name = "FILE", requires = "instance")]
@@ -80,15 +83,18 @@ impl Render {
     ///
     /// # Errors
     /// When a file cannot be used, or chart, schema or guard refuse: with file, key and reason.
-    pub fn run(&self) -> Result<(), Failure> {
+    pub fn run(&self, common: &Common) -> Result<Exit, Failure> {
+        let namespace = common.connection.namespace.as_deref();
+        let namespace = namespace.unwrap_or("default");
         let files = [&self.flashjob, &self.instance, &self.flash_class];
         input::only_one(files.into_iter().flatten().chain(&self.values))?;
         let text = match (&self.chart, &self.flashjob, &self.instance) {
-            (Some(path), ..) => self.render_chart(path)?,
-            (None, Some(job), Some(instance)) => self.render_device(job, instance)?,
+            (Some(path), ..) => self.render_chart(namespace, path)?,
+            (None, Some(job), Some(instance)) => self.render_device(namespace, job, instance)?,
             (None, ..) => return Err("give --chart, or --flashjob and --instance".into()),
         };
-        write_out(&text)
+        write_out(&text)?;
+        Ok(Exit::Done)
     }
 
     fn capabilities(&self) -> Result<Capabilities, Failure> {

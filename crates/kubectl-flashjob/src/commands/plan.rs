@@ -1,45 +1,43 @@
-//! `flashjob-operator plan`: what a FlashJob would do if it were created now, as the operator of the cluster sees it. Reads only; run
-//! by a person, with that person's rights.
+//! `kubectl flashjob plan`: what a FlashJob would do if it were created now, as the operator of the cluster sees it. Reads only.
 
-mod registry;
-mod seen;
 mod told;
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::path::PathBuf;
 
-use super::{
-    Failure, Output, complain,
-    connection::Connection,
-    input, print,
-    render::device::{InvalidSpec, Values, checked, flash_pod, values_of},
-};
-use crate::{
+use flashjob_operator::{
     api::{FlashJob, Guarded, Round, crd::Kind},
-    cluster::{Clients, Reader, clock::now},
+    cli::{
+        input,
+        terminal::{Failure, Output, complain, print},
+    },
+    cluster::clock::now,
     flashjob::{
         blueprint::FlashPod,
-        forecast::{self, Answer, Cluster, Forecast, Part, Refused},
+        forecast::{self, Answer, Forecast, Part, Refused},
         spec::job::Job,
     },
     settings::{EngineChoice, FlashPodSettings},
 };
 use helm_chart::engine::Capabilities;
-use seen::Seeing;
-use told::Told;
 
-/// How long one request may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+use self::told::Told;
+use super::render::device::{InvalidSpec, Values, checked, flash_pod, values_of};
+use crate::{
+    cluster::{Cluster, Seeing},
+    command_line::{Common, Exit},
+    view::document::One,
+};
 
-/// Exit code where something would be refused, or nothing would start until somebody acts.
-const REFUSED: u8 = 3;
+/// What the document is called.
+pub const KIND: &str = "FlashJobForecast";
 
 /// Options of `plan`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  \
-    flashjob-operator plan -f job.yaml -n demo\n  \
-    kustomize build . | flashjob-operator plan -f - -n demo\n  \
-    flashjob-operator plan -f job.yaml -n demo --values operator-values.yaml --allowed-value-paths /resources\n  \
-    flashjob-operator plan -f job.yaml -o json\n\n\
+    kubectl flashjob plan -f job.yaml -n demo\n  \
+    kustomize build . | kubectl flashjob plan -f - -n demo\n  \
+    kubectl flashjob plan -f job.yaml -n demo --values operator-values.yaml --allowed-value-paths /resources\n  \
+    kubectl flashjob plan -f job.yaml -o json\n\n\
     The operator's settings and the administrator's chart values are those of the cluster. What is given here takes their place. The \
     registry of the firmware is asked which image it serves, for which kinds of device, and whose signatures it has, as far as you may read \
     the Secrets that the classes name.\n\n\
@@ -57,13 +55,6 @@ pub struct Plan {
     /// File of the FlashJob; - for standard input.
     #[arg(long = "file", short = 'f', value_name = "FILE")]
     file: PathBuf,
-
-    #[command(flatten)]
-    connection: Connection,
-
-    /// Namespace, where the file names none. Unset: that of the kubeconfig's context.
-    #[arg(long, short)]
-    namespace: Option<String>,
 
     /// How it is printed.
     #[arg(long, short, value_enum, default_value_t)]
@@ -94,17 +85,30 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// With the settings of the operator in this namespace, and nothing in their place.
+    pub fn by_operator(namespace: &str) -> Self {
+        Self {
+            file: PathBuf::new(),
+            output: Output::Text,
+            values: Vec::new(),
+            max_in_flight: None,
+            cool_down_seconds: None,
+            operator_namespace: namespace.to_owned(),
+            no_registry: true,
+            settings: told::unset(),
+        }
+    }
+
     /// Prints what would happen.
     ///
     /// # Errors
     /// When it cannot be told: a file cannot be read, or the cluster.
-    pub async fn run(&self) -> Result<ExitCode, Failure> {
+    pub async fn run(&self, common: &Common) -> Result<Exit, Failure> {
         input::only_one(std::iter::once(&self.file).chain(&self.values))?;
-        let clients = self.connection.reading(PATIENCE).await;
-        let here = clients.as_ref().ok();
-        let here = here.map(|clients| clients.namespace(self.namespace.as_deref()).to_owned());
-        let namespace = here.or_else(|| self.namespace.clone());
-        let namespace = namespace.as_deref().unwrap_or("default");
+        let cluster = common.connection.connect().await;
+        let here = cluster.as_ref().ok().map(|cluster| &cluster.namespace);
+        let namespace = here.or(common.connection.namespace.as_ref());
+        let namespace = namespace.map_or("default", String::as_str);
         let guard = checked(Kind::FlashJob, namespace, &self.file);
         let guard: Guarded<FlashJob> = match guard {
             Err(error) if error.is::<InvalidSpec>() => return Ok(refused(&error.to_string())),
@@ -128,36 +132,37 @@ impl Plan {
             )
             .into()
         };
-        let clients = clients.map_err(|error| unreachable(error.into()))?;
-        let read = clients.read.clone();
-        let foretold = Box::pin(self.foretell(clients, job, given)).await;
+        let cluster = cluster.map_err(unreachable)?;
+        let foretold = Box::pin(self.foretell(&cluster, job, given)).await;
         let mut foretold = foretold.map_err(unreachable)?;
         if !self.no_registry {
-            Box::pin(self.ask_registry(read, &mut foretold)).await;
+            let secrets_in = &self.operator_namespace;
+            Box::pin(cluster.ask_registry(secrets_in, &mut foretold)).await;
         }
-        print(&self.output.show(&foretold, forecast::text)?)?;
-        Ok(match foretold.answer() {
-            Answer::WouldRun => ExitCode::SUCCESS,
-            Answer::CannotTell => ExitCode::FAILURE,
-            Answer::Refused => ExitCode::from(REFUSED),
+        let answer = foretold.answer();
+        let document = One::of(KIND, foretold);
+        let text = |of: &One<_>| forecast::text(&of.value);
+        print(&self.output.show(&document, text)?)?;
+        Ok(match answer {
+            Answer::WouldRun => Exit::Done,
+            Answer::CannotTell => Exit::Failed,
+            Answer::Refused => Exit::Waits,
         })
     }
 
-    async fn foretell(
+    /// What the job would do.
+    ///
+    /// # Errors
+    /// When the cluster cannot be read. What a person may not read is noted, and the rest is foretold.
+    pub async fn foretell(
         &self,
-        clients: Clients,
+        cluster: &Cluster,
         job: Job,
         given: Values,
     ) -> Result<Forecast, Failure> {
-        let own = clients.own_addresses;
-        let reader = Reader::new(clients.read, PATIENCE);
+        let own = cluster.own_addresses.clone();
         let namespace = job.namespace.clone();
-        let mut seeing = Seeing {
-            reader: &reader,
-            namespace: &namespace,
-            not_seen: Vec::new(),
-            by_labels: (false, false),
-        };
+        let mut seeing = Seeing::of(&cluster.reader, &namespace);
         let told = self.told(&mut seeing, given).await;
         let devices = seeing.devices(&told.instances, own).await?;
         let mut classes = seeing.classes(&job).await?;
@@ -166,7 +171,7 @@ impl Plan {
         let flash_pod = self.chart(&mut seeing, &told).await?;
         classes.check(|values| flash_pod.class_fault(values));
         let helm = told.engine == EngineChoice::Helm || !flash_pod.native();
-        let cluster = Cluster {
+        let cluster = forecast::Cluster {
             inventory: devices.inventory,
             akri_installed: devices.akri_installed,
             max_in_flight: usize::try_from(told.max_in_flight).unwrap_or(usize::MAX),
@@ -236,7 +241,7 @@ fn unwatched(namespace: &str) -> Refused {
     }
 }
 
-fn refused(words: &str) -> ExitCode {
+fn refused(words: &str) -> Exit {
     complain(words);
-    ExitCode::from(REFUSED)
+    Exit::Waits
 }

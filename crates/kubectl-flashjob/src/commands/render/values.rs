@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use serde_json::{Map, Value};
-
-use crate::cli::{Failure, input};
+use flashjob_operator::cli::{input, terminal::Failure};
 use helm_chart::values::{self, ReadError};
+use serde_json::{Map, Value};
 
 /// All files laid over each other; later ones win.
 ///

@@ -2,16 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
-
-use super::{Render, class, values};
-use crate::{
+use flashjob_operator::{
     api::{
         FlashJob, Guarded, Instance, Refusal, conform,
         crd::{Kind, spec_schema},
     },
-    cli::{Failure, complain, input},
+    cli::{
+        input,
+        terminal::{Failure, complain},
+    },
     device::Device,
     flashjob::{
         blueprint::{AttemptOf, FlashPod, Settings as ChartSettings},
@@ -23,16 +22,25 @@ use crate::{
     settings::{FlashPodSettings, policy},
 };
 use helm_chart::{engine::Capabilities, yaml};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{Render, class, values};
 
 /// What a file cannot know and the API server would have set.
-const UNKNOWN_UID: &str = "00000000-0000-4000-8000-000000000000";
+pub const UNKNOWN_UID: &str = "00000000-0000-4000-8000-000000000000";
 /// Stands for the address that the Service would get.
 const EXAMPLE_ADDRESS: &str = "192.0.2.1";
 
 impl Render {
     /// The objects of the device's first attempt, or its values explained.
-    pub(super) fn render_device(&self, job: &Path, instance: &Path) -> Result<String, Failure> {
-        let job: Guarded<FlashJob> = checked(Kind::FlashJob, "default", job)?;
+    pub(super) fn render_device(
+        &self,
+        namespace: &str,
+        job: &Path,
+        instance: &Path,
+    ) -> Result<String, Failure> {
+        let job: Guarded<FlashJob> = checked(Kind::FlashJob, namespace, job)?;
         let job = Job::parse(&job).ok_or("the FlashJob lacks metadata.name")?;
         if let Err(error) = &job.spec {
             return Err(format!("the FlashJob cannot be used: {error}").into());
@@ -48,7 +56,7 @@ impl Render {
                 "warning: {file}: {field}: unknown field, which is ignored"
             ));
         }
-        let instance: Instance = object(instance)?;
+        let instance: Instance = object(namespace, instance)?;
         let device = Device::parse(&instance)
             .map_err(|error| format!("the Instance cannot be used: {error}"))?;
         let flash_pod = match &self.flash_class {
@@ -106,13 +114,13 @@ impl Render {
 }
 
 /// Chart values of the administrator, as text, and the name of their source.
-pub(in crate::cli) type Values = Option<(String, String)>;
+pub type Values = Option<(String, String)>;
 
 /// Values files as one; none where there is no file.
 ///
 /// # Errors
 /// When one cannot be used.
-pub(in crate::cli) fn values_of(files: &[PathBuf]) -> Result<Values, Failure> {
+pub fn values_of(files: &[PathBuf]) -> Result<Values, Failure> {
     let source: Vec<_> = files.iter().map(|path| input::name(path)).collect();
     // Of one file the text, with the places in it.
     let merged = values::merged(files)?;
@@ -128,7 +136,7 @@ pub(in crate::cli) fn values_of(files: &[PathBuf]) -> Result<Values, Failure> {
 ///
 /// # Errors
 /// When the chart, the values or a setting cannot be used.
-pub(in crate::cli) fn flash_pod(
+pub fn flash_pod(
     settings: &FlashPodSettings,
     values: Values,
     capabilities: Capabilities,
@@ -154,19 +162,11 @@ pub(super) fn refused(refusal: &Refusal) -> String {
     format!("{}: {}", refusal.reason, refusal.message)
 }
 
-/// An object of a file, with what only the API server sets filled in.
-pub(super) fn object<K: DeserializeOwned>(path: &Path) -> Result<K, Failure> {
-    object_in("default", path)
-}
-
-/// The same, in this namespace where the file names none.
+/// An object of a file, with what only the API server sets filled in; in that namespace where the file names none.
 ///
 /// # Errors
 /// When the file cannot be read or holds no such object.
-pub(in crate::cli) fn object_in<K: DeserializeOwned>(
-    namespace: &str,
-    path: &Path,
-) -> Result<K, Failure> {
+fn object<K: DeserializeOwned>(namespace: &str, path: &Path) -> Result<K, Failure> {
     let mut value = input::document(path)?;
     read_object(namespace, &mut value)
         .and_then(|()| serde_json::from_value(value).map_err(|error| error.to_string()))
@@ -205,13 +205,13 @@ fn unknown_keys<'a>(value: &'a Value, known: &'a [&str]) -> impl Iterator<Item =
 /// A spec that the API server would refuse.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(in crate::cli) struct InvalidSpec(String);
+pub struct InvalidSpec(String);
 
 /// A FlashJob or FlashClass of a file, checked as the API server would check it.
 ///
 /// # Errors
 /// When the file cannot be read or holds no such object, or everything that is wrong with its spec.
-pub(in crate::cli) fn checked<K: DeserializeOwned>(
+pub fn checked<K: DeserializeOwned>(
     kind: Kind,
     namespace: &str,
     path: &Path,

@@ -1,0 +1,121 @@
+//! What a job that is not created yet would do, in the few sentences that a person reads before ordering it. Pure.
+
+use flashjob_operator::flashjob::forecast::{Fate, Forecast, duration_words};
+
+/// What keeps it from starting, how many devices would be refused, and how long it takes.
+pub fn brief(of: &Forecast) -> Vec<String> {
+    let mut said = Vec::new();
+    if let Some(refusal) = &of.refusal {
+        said.push(format!(
+            "Nothing of it would start, {}: {}",
+            refusal.reason, refusal.message
+        ));
+    }
+    if let Some(waits) = &of.waits {
+        said.push(format!(
+            "Nothing starts yet, {}: {}",
+            waits.reason, waits.message
+        ));
+    }
+    let refused = || of.devices.iter().filter(|one| one.fate == Fate::Refused);
+    if let Some(first) = refused().next() {
+        let why = first.message.as_deref().unwrap_or_default();
+        said.push(format!(
+            "{} of {} devices would be refused; the first one, {}: {why}",
+            refused().count(),
+            of.devices.len(),
+            first.selected.uuid
+        ));
+    }
+    said.push(duration_words(&of.duration));
+    if !of.not_seen.is_empty() {
+        let words = "That is not all: kubectl flashjob plan names what you may not read of it.";
+        said.push(words.to_owned());
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use flashjob_operator::{
+        api::SelectedDevice,
+        flashjob::forecast::{Duration, Failures, NotSeen, Part, Prospect, Refused},
+    };
+
+    use super::*;
+
+    fn forecast() -> Forecast {
+        Forecast {
+            job: "lamps".into(),
+            namespace: "lab".into(),
+            time: jiff::Timestamp::UNIX_EPOCH,
+            firmware: "f:1".into(),
+            version: "1".into(),
+            image: None,
+            question: None,
+            exists: false,
+            current_round: None,
+            classes: Vec::new(),
+            not_seen: Vec::new(),
+            refusal: None,
+            waits: None,
+            not_selectable: None,
+            effective: flashjob_operator::api::Effective::default(),
+            limits: Vec::new(),
+            steps: Vec::new(),
+            devices: Vec::new(),
+            failures: Failures::default(),
+            duration: Duration {
+                seconds_at_most: 1200,
+                in_flight: 5,
+                counted: vec!["flashes".into()],
+                not_counted: vec!["waits".into()],
+            },
+        }
+    }
+
+    #[test]
+    fn what_would_run_is_said_with_its_duration_alone() {
+        let words = "It takes at most 20 min with 5 devices at a time. Counted: flashes. Not counted: waits.";
+        assert_eq!(brief(&forecast()), [words]);
+    }
+
+    #[test]
+    fn what_would_not_run_is_said_before_and_what_is_not_seen_after() {
+        let mut of = forecast();
+        let refused = |reason: &str, message: &str| Refused {
+            reason: reason.into(),
+            message: message.into(),
+        };
+        of.refusal = Some(refused("NamespaceNotAllowed", "not here"));
+        let device = |fate, message: Option<&str>| Prospect {
+            index: 0,
+            step: 1,
+            selected: SelectedDevice {
+                uuid: "u-1".into(),
+                ..SelectedDevice::default()
+            },
+            fate,
+            reason: None,
+            message: message.map(str::to_owned),
+        };
+        of.devices = vec![
+            device(Fate::Flashed, None),
+            device(Fate::Refused, Some("it is an oven")),
+        ];
+        of.not_seen = vec![NotSeen {
+            part: Part::Classes,
+            message: "x".into(),
+        }];
+        let said = brief(&of);
+        assert_eq!(
+            said[0],
+            "Nothing of it would start, NamespaceNotAllowed: not here"
+        );
+        assert_eq!(
+            said[1],
+            "1 of 2 devices would be refused; the first one, u-1: it is an oven"
+        );
+        assert!(said[3].starts_with("That is not all"), "{said:#?}");
+    }
+}
