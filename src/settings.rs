@@ -396,6 +396,15 @@ pub struct Settings {
     )]
     pub renew_period_ms: u64,
 
+    /// Milliseconds after which a process that does not lead looks at the lease again, the renew period at most.
+    #[arg(
+        long,
+        env = "FLASHJOB_POLL_PERIOD_MS",
+        default_value_t = 500,
+        hide = true
+    )]
+    pub poll_period_ms: u64,
+
     /// Milliseconds that this process waits before its first write when it takes over a lease that was not renewed.
     #[arg(
         long,

@@ -12,9 +12,6 @@ use crate::{
 /// File in which a Pod finds its namespace.
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
-/// How often who does not lead looks at the lease.
-const POLL_PERIOD: Duration = Duration::from_millis(500);
-
 /// Least time that a write gets.
 const LEAST_WRITE_TIME: Duration = Duration::from_secs(1);
 
@@ -103,7 +100,7 @@ impl Settings {
             duration: Duration::from_millis(self.lease_duration_ms),
             renew_deadline: Duration::from_millis(self.renew_deadline_ms),
             renew_period: Duration::from_millis(self.renew_period_ms),
-            poll_period: POLL_PERIOD.min(Duration::from_millis(self.renew_period_ms)),
+            poll_period: Duration::from_millis(self.poll_period_ms.min(self.renew_period_ms)),
             settle_period: Duration::from_millis(self.settle_period_ms),
         }
     }

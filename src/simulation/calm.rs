@@ -53,8 +53,12 @@ pub async fn end(world: &Shared) {
         };
         sleep(Duration::from_millis(pause)).await;
     }
-    // What is under way comes to its end, too.
-    sleep(REST).await;
+    // What is under way comes to its end, too, and what a new leader found only now.
+    let rest = Instant::now() + REST;
+    while Instant::now() < rest {
+        world.lock().unwrap().everything_behind();
+        sleep(Duration::from_secs(2)).await;
+    }
     let before = world.lock().unwrap().writes;
     sleep(REST).await;
     let mut world = world.lock().unwrap();

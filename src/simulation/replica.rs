@@ -24,8 +24,8 @@ struct Line {
     settings: Settings,
 }
 
-/// Settings of the operator in every world.
-fn settings() -> Settings {
+/// Settings of the operator in a world.
+fn settings(slow_lease: bool) -> Settings {
     let slots = MAX_IN_FLIGHT.to_string();
     let words = [
         "simulation",
@@ -37,7 +37,14 @@ fn settings() -> Settings {
         "--lease-namespace",
         SYSTEM,
     ];
-    Line::parse_from(words).settings
+    let slow = [
+        "--lease-duration-ms=12000",
+        "--renew-deadline-ms=7000",
+        "--settle-period-ms=4000",
+        "--poll-period-ms=1000",
+    ];
+    let slow = slow.into_iter().filter(|_| slow_lease);
+    Line::parse_from(words.into_iter().chain(slow)).settings
 }
 
 /// Runs the processes of a replica, one after the other, for as long as the world lasts.
@@ -91,7 +98,8 @@ async fn operator(
     process: Arc<Process>,
     stop: watch::Receiver<bool>,
 ) -> Result<(), RunError> {
-    let settings = settings();
+    let slow_lease = world.lock().unwrap().shape.slow_lease;
+    let settings = settings(slow_lease);
     let fence = Arc::new(Fence::new(settings.lease_times().grace()));
     let clients = wire::clients(&world, &process, Arc::clone(&fence));
     let (ready, _) = watch::channel(Readiness::default());

@@ -58,6 +58,8 @@ pub struct Plan {
     pub calm: bool,
     /// Whenever a process ends, a person takes all of our labels off whatever bears them.
     pub unlabels: bool,
+    /// Nobody leads for longer than by default where the holder of the Lease is gone.
+    pub slow_lease: bool,
 }
 
 /// Lives through one world.
@@ -90,6 +92,7 @@ async fn live(plan: Plan) -> Outcome {
     }
     world.weather.calm = plan.calm;
     world.shape.unlabels = plan.unlabels;
+    world.shape.slow_lease = plan.slow_lease;
     let steps = if plan.calm {
         0
     } else {

@@ -56,6 +56,8 @@ pub struct Shape {
     pub address_seconds: i64,
     /// Whenever a process ends, a person takes the labels off everything.
     pub unlabels: bool,
+    /// Its processes respect the Lease for longer than by default, so that nobody leads for longer where its holder is gone.
+    pub slow_lease: bool,
 }
 
 /// See the module's documentation.
@@ -112,6 +114,7 @@ impl World {
             hostile,
             address_seconds: 0,
             unlabels: false,
+            slow_lease: false,
         };
         let mut world = Self {
             api: Api::new(Timestamp::from_second(BEGINNING).unwrap()),

@@ -62,7 +62,7 @@ async fn a_rollout_that_outlives_the_operators_token_goes_on_with_the_one_that_t
     let soak = LIFETIME + 120;
     let more = json!({
         "parallelism": 1,
-        "steps": [{"name": "first", "devices": 1, "soakSeconds": soak}, {"name": "rest", "percent": 100}],
+        "steps": [{"name": "first", "devices": 1, "soakSeconds": soak}, {"name": "rest", "devices": "100%"}],
         "verification": {"mode": "Version", "timeoutSeconds": 60},
     });
     let uuids = site.apply(&more).await;
