@@ -8,7 +8,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 STATE ?= $(TARGET)/control-plane
 export FLASHJOB_CACHE
 
-.PHONY: help demo up down test unit sim test-real rollout-proof chaos chaos-api nightly e2e bench bench-micro bench-real mutants lines lint checkov sbom reproducible generate site ci tools
+.PHONY: help demo up down test unit sim screenshots test-real rollout-proof chaos chaos-api nightly e2e bench bench-micro bench-real mutants lines lint checkov sbom reproducible generate site ci tools
 help: ## Show this list.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
@@ -52,6 +52,10 @@ nightly: ## Run what takes too long for every change: chaos-api, chaos HOSTILE=1
 e2e: ## Run the end-to-end tests alone (TEST=part-of-a-name).
 	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked -p flashjob-operator -p kubectl-flashjob -p flashjob-console \
 		--test e2e --test e2e_plugin --test e2e_console $(TEST)
+
+screenshots: ## Draw what kubectl flashjob shows into docs/pictures, from a rollout to twelve simulated devices.
+	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked -p flashjob-operator -p kubectl-flashjob \
+		--test e2e_plugin -- --ignored --exact pictures::the_pictures_of_the_documents_are_drawn
 
 test-real: ## Flash simulated devices over real TLS from a real kubelet and containerd, as root on Debian (TEST=part-of-a-name).
 	@hack/test-real.sh $(TEST)

@@ -18,7 +18,7 @@ use crate::{
     cluster::Cluster,
     command_line::{Common, Exit, Misused, PROGRAM},
     order::create::{Wanted, chosen, job, loss, words},
-    show::duration,
+    show::{ColorChoice, Screen, duration, wrap},
     view::{device, prospect::brief},
 };
 
@@ -245,13 +245,26 @@ fn nothing() -> Exit {
     Exit::Failed
 }
 
+/// Says something to a person, in lines of the terminal's width. Lines after the first belong to it.
+fn tell(text: &str) {
+    let columns = Screen::of(ColorChoice::Never).columns;
+    let sentences = text.lines().filter(|line| !line.trim().is_empty());
+    for (place, sentence) in sentences.enumerate() {
+        let indent = if place == 0 { "" } else { "  " };
+        for line in wrap(sentence.trim(), columns, indent) {
+            eprintln!("{}", line.text());
+        }
+    }
+}
+
 /// Shows what is going to happen, and asks a person to type how many devices are flashed.
 fn confirmed(wanted: &Wanted, job: &FlashJob, plan: &[String]) -> Result<bool, Failure> {
     let devices = wanted.uuids.len();
     show(job)?;
-    eprintln!("This {}. {}", words(wanted), loss(wanted));
+    eprintln!();
+    tell(&format!("This {}. {}", words(wanted), loss(wanted)));
     for words in plan {
-        complain(words);
+        tell(words);
     }
     let many = if devices == 1 {
         "1 device"

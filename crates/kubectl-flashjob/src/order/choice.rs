@@ -4,7 +4,12 @@ use std::{collections::BTreeMap, fmt};
 
 use flashjob_operator::{display, provenance::reference::ImageReference};
 
-use crate::view::device::DeviceRow;
+use unicode_width::UnicodeWidthStr;
+
+use crate::{
+    show::{Line, Tone},
+    view::device::DeviceRow,
+};
 
 /// Longest name that is proposed.
 const MOST: usize = 50;
@@ -15,6 +20,8 @@ pub struct Choice {
     /// What is meant by it.
     pub value: String,
     label: String,
+    /// What is typed is looked for in this: the label may be cut.
+    pub searched: String,
 }
 
 impl Choice {
@@ -23,14 +30,17 @@ impl Choice {
         Self {
             value: String::new(),
             label: "any".to_owned(),
+            searched: "any".to_owned(),
         }
     }
 
     /// What others wrote does not act on the terminal.
     fn of(value: &str, label: &str) -> Self {
+        let label = display::line(label, display::LINE).into_owned();
         Self {
             value: value.to_owned(),
-            label: display::line(label, display::LINE).into_owned(),
+            searched: label.clone(),
+            label,
         }
     }
 }
@@ -57,18 +67,33 @@ pub fn kinds<'a>(
     kinds.into_iter().map(choice).collect()
 }
 
-/// The devices that can be flashed.
-pub fn devices(devices: &[DeviceRow]) -> Vec<Choice> {
-    let label = |row: &DeviceRow| {
-        let parts = [&row.endpoint, &row.device, &row.application, &row.version];
-        let parts = parts.map(|part| part.as_deref().unwrap_or("-"));
-        let [endpoint, device, application, version] = parts;
-        let uuid = &row.uuid;
-        format!("{endpoint:<21} {device} {application} {version} {uuid}")
+/// The devices that can be flashed, each on a line of that many columns.
+pub fn devices(devices: &[DeviceRow], columns: usize) -> Vec<Choice> {
+    let parts = |row: &DeviceRow| {
+        [&row.endpoint, &row.device, &row.application, &row.version].map(|part| {
+            let part = part.as_deref().unwrap_or("-");
+            display::line(part, display::LINE).into_owned()
+        })
     };
-    usable(devices)
-        .map(|row| Choice::of(&row.uuid, &label(row)))
-        .collect()
+    let rows: Vec<_> = usable(devices).map(|row| (row, parts(row))).collect();
+    let widths = [0, 1, 2, 3].map(|place| {
+        let widths = rows.iter().map(|(_, parts)| parts[place].width());
+        widths.max().unwrap_or_default()
+    });
+    let choice = |(row, parts): &(&DeviceRow, [String; 4])| {
+        let mut text = String::new();
+        for (part, width) in parts.iter().zip(widths) {
+            text.push_str(part);
+            text.push_str(&" ".repeat(width - part.width() + 1));
+        }
+        text.push_str(&display::line(&row.uuid, display::LINE));
+        Choice {
+            value: row.uuid.clone(),
+            label: Line::of(Tone::Plain, &text).fit(columns).text(),
+            searched: text,
+        }
+    };
+    rows.iter().map(choice).collect()
 }
 
 fn usable(devices: &[DeviceRow]) -> impl Iterator<Item = &DeviceRow> {
@@ -131,11 +156,15 @@ mod tests {
         ];
         let types = kinds(&rows, |row| row.device.as_deref());
         assert_eq!(labels(&types), ["esp32 (2 devices)", "lamp (1 device)"]);
-        let offered = devices(&rows);
+        let offered = devices(&rows, 80);
         assert_eq!(offered.len(), 4);
         assert_eq!(offered[0].value, "u-1");
-        let label = "192.0.2.1:80          esp32 - 1\\u{1b}[2J u-1";
+        let label = "192.0.2.1:80 esp32 - 1\\u{1b}[2J u-1";
         assert_eq!(offered[0].to_string(), label);
+        // In what is cut off something is found all the same.
+        let narrow = &devices(&rows, 20)[0];
+        assert_eq!(narrow.to_string(), "192.0.2.1:80 esp32 …");
+        assert_eq!(narrow.searched, label);
     }
 
     #[rstest]

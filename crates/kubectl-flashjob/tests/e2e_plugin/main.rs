@@ -1,6 +1,8 @@
 //! `kubectl flashjob` on a real control plane, as people with different rights run it. The operator's program has to be built beside
 //! this test: `make e2e TEST=plugin` does it.
 
+mod picture;
+mod pictures;
 mod plugin_creates;
 mod plugin_devices;
 mod plugin_doctor;

@@ -64,6 +64,11 @@ impl Terminal {
         self.screen.lock().expect("the screen").screen().contents()
     }
 
+    /// What this makes of the screen.
+    pub fn with_screen<T>(&self, make: impl FnOnce(&vt100::Screen) -> T) -> T {
+        make(self.screen.lock().expect("the screen").screen())
+    }
+
     /// Waits until these words are on the screen.
     pub fn shows(&self, words: &str) {
         self.waits(words, |text| text.contains(words));

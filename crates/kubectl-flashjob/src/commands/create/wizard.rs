@@ -17,9 +17,12 @@ use crate::{
         choice::{self, Choice},
         create::chosen,
     },
-    show::duration,
+    show::{ColorChoice, Screen, duration},
     view::device::{DeviceRow, rows},
 };
+
+/// Columns before a row of a list: the pointer, and the box that is ticked.
+const BOX: usize = 6;
 
 /// Rows of a list that are shown at a time.
 const PAGE: usize = 12;
@@ -73,9 +76,13 @@ fn devices(create: &mut Create, fleet: &Fleet) -> Result<(), Failure> {
             .prompt()?;
         filters.property.extend(property(&answer).ok());
     }
-    let choices = choice::devices(&found(filters)?);
+    let columns = Screen::of(ColorChoice::Never).columns;
+    let choices = choice::devices(&found(filters)?, columns.saturating_sub(BOX));
     let picked = MultiSelect::new("Devices:", choices)
         .with_page_size(PAGE)
+        .with_scorer(&|typed, choice, _, place| {
+            MultiSelect::DEFAULT_SCORER(typed, choice, &choice.searched, place)
+        })
         .with_help_message("type to search, space picks one, → all, ← none, Enter goes on")
         .with_formatter(&|picked| format!("{} picked", picked.len()))
         .with_validator(|picked: &[ListOption<&Choice>]| {
