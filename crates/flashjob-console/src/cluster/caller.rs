@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
+    body::to_bytes,
     extract::FromRequestParts,
     http::{StatusCode, request::Parts},
 };
@@ -16,6 +17,9 @@ use crate::{problem::Problem, server::PATIENCE};
 
 /// Streams of events that are open at the same time.
 const STREAMS: usize = 512;
+
+/// Bytes of an answer of the API server that are read: a page of objects of usual size is far below.
+const LONGEST_ANSWER: usize = 64 * 1024 * 1024;
 
 /// What all routes share.
 #[derive(Clone)]
@@ -84,8 +88,15 @@ impl Caller {
         let answer = self.client.send(request.map(Body::from)).await;
         let answer = answer.map_err(|error| not_reached(&error))?;
         let code = answer.status();
-        let body = answer.into_body().collect_bytes().await;
-        let body = body.map_err(|error| not_reached(&error))?;
+        let body = axum::body::Body::new(answer.into_body());
+        let body = to_bytes(body, LONGEST_ANSWER).await.map_err(|error| {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "an answer of the API server was not read"
+            );
+            let words = "the API server's answer broke off, or is longer than 64 MiB: ask for fewer objects with limit=";
+            Problem::new(StatusCode::BAD_GATEWAY, words)
+        })?;
         let object = serde_json::from_slice(&body);
         if !code.is_success() {
             let status = object.unwrap_or_default();
@@ -111,4 +122,28 @@ pub(super) fn not_reached(error: &kube::Error) -> Problem {
 #[must_use]
 pub fn unbuilt(error: &kube::core::request::Error) -> Problem {
     Problem::bad_request(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderMap, header::AUTHORIZATION};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_without_end_is_not_read_to_its_end() {
+        let door = Door::played(|_| {
+            let piece = || Some((Ok::<_, std::io::Error>(vec![b' '; 1 << 20]), ()));
+            let endless = futures::stream::unfold((), move |()| std::future::ready(piece()));
+            http::Response::new(axum::body::Body::from_stream(endless))
+        });
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, "Bearer a".parse().unwrap())]);
+        let client = door.client(&Token::of(&headers).unwrap());
+        let asked = Caller { client }.ask(http::Request::new(Vec::new())).await;
+        let problem = asked.unwrap_err();
+        assert!(
+            format!("{problem:?}").contains("longer than 64 MiB"),
+            "{problem:?}"
+        );
+    }
 }
