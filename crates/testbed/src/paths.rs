@@ -28,7 +28,12 @@ pub fn plugin() -> PathBuf {
 
 /// Where tests keep files while they run: cargo's `target/tmp`.
 pub fn scratch() -> PathBuf {
-    profile().parent().unwrap().join("tmp")
+    target().join("tmp")
+}
+
+/// Cargo's directory of everything that it builds.
+pub fn target() -> PathBuf {
+    profile().parent().unwrap().to_owned()
 }
 
 /// Cargo's directory of a profile: the running program lies in a directory of it.

@@ -10,7 +10,7 @@ use sim_device::identity::AgentIdentity;
 use crate::{
     ControlPlane,
     control_plane::run,
-    paths::{program, root},
+    paths::{root, target},
 };
 
 /// The reference flash image, with the certificate that devices pin and the registry's; its name.
@@ -91,9 +91,8 @@ pub(super) fn ctr() -> Command {
 
 /// As `deploy/static.sh` built it.
 fn static_program(name: &str) -> PathBuf {
-    let target = program("x").ancestors().nth(2).unwrap().to_owned();
     let machine = std::env::consts::ARCH;
-    let built = target.join(format!("{machine}-unknown-linux-musl/release/{name}"));
+    let built = target().join(format!("{machine}-unknown-linux-musl/release/{name}"));
     assert!(
         built.exists(),
         "{} is not there: {}/deploy/static.sh amd64 {name} builds it",
