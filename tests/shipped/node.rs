@@ -59,6 +59,8 @@ async fn a_leader_that_the_kernel_kills_for_its_memory_is_started_again_and_its_
     let uuids = site.apply(&two_at_a_time()).await;
     site.receiving(2).await;
     let leader = installation.leader(&site).await;
+    // Another test may have killed it before.
+    let before = leader["status"]["containerStatuses"][0]["restartCount"].as_i64();
     starve(&leader);
     let done = site.finished(120).await;
     site.assert_flashed_once(&done, &uuids);
@@ -70,7 +72,8 @@ async fn a_leader_that_the_kernel_kills_for_its_memory_is_started_again_and_its_
         container["restartCount"],
         container["lastState"]["terminated"]["reason"]
     ]);
-    assert_eq!(seen, json!([1, "OOMKilled"]), "{container:#}");
+    let wanted = json!([before.unwrap_or_default() + 1, "OOMKilled"]);
+    assert_eq!(seen, wanted, "{container:#}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -113,6 +116,7 @@ async fn a_flash_whose_log_finds_no_room_is_unknown_where_nothing_is_read_back()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a node under pressure is no place for the tests after it: hack/test-real.sh evicts --ignored"]
 async fn a_flash_that_its_node_evicts_in_the_middle_has_failed_and_its_device_keeps_nothing() {
     let installation = Installation::shared();
     let site = Site::new("evicted", &["slow:15000"]).await;
