@@ -36,12 +36,30 @@ pub async fn fleet(scenario: &Scenario, space: &Space) -> Fleet {
         .await
 }
 
+/// CPU seconds of a control plane.
+struct Cpu {
+    api_server: f64,
+    /// Of all its programs, with the simulated node.
+    all: f64,
+}
+
+impl Cpu {
+    fn of(plane: &ControlPlane) -> Self {
+        let seconds = |program: &str| process::cpu_seconds(plane.pid(program));
+        let api_server = seconds("kube-apiserver");
+        let others = ["etcd", "kube-controller-manager", "kube-scheduler", "kwok"];
+        Self {
+            api_server,
+            all: api_server + others.map(seconds).iter().sum::<f64>(),
+        }
+    }
+}
+
 /// What was counted before a run.
 pub struct Before {
     log: Log,
     requests: Requests,
-    api_server: f64,
-    control_plane: f64,
+    cpu: Cpu,
     load: f64,
     began: Instant,
 }
@@ -53,11 +71,7 @@ impl Before {
         Self {
             log: Log::from_now(directory),
             requests: counters::requests(&space.client).await,
-            api_server: process::cpu_seconds(process::of_control_plane(
-                directory,
-                "kube-apiserver",
-            )),
-            control_plane: process::cpu_seconds_of_control_plane(directory),
+            cpu: Cpu::of(space.control_plane),
             load: load(),
             began: Instant::now(),
         }
@@ -66,10 +80,7 @@ impl Before {
     /// What the run came to, as far as API server and audit log tell it.
     pub async fn run(self, scenario: &Scenario, space: &Space, user: &str) -> (Run, Seen) {
         let job_seconds = self.began.elapsed().as_secs_f64();
-        let directory = space.control_plane.directory();
-        let api_server =
-            process::cpu_seconds(process::of_control_plane(directory, "kube-apiserver"));
-        let control_plane = process::cpu_seconds_of_control_plane(directory);
+        let cpu = Cpu::of(space.control_plane);
         let after = counters::requests(&space.client).await;
         let seen = self.log.read(&space.name, user, scenario.parallelism);
         let devices = float(scenario.devices);
@@ -89,9 +100,8 @@ impl Before {
                 .filter(|(_, share)| share.ours + share.rest > 0.0)
                 .collect(),
             writes_per_device: float(seen.writes) / devices,
-            control_plane_cpu_ms_per_device: (control_plane - self.control_plane) * 1000.0
-                / devices,
-            api_server_cpu_ms_per_device: (api_server - self.api_server) * 1000.0 / devices,
+            control_plane_cpu_ms_per_device: (cpu.all - self.cpu.all) * 1000.0 / devices,
+            api_server_cpu_ms_per_device: (cpu.api_server - self.cpu.api_server) * 1000.0 / devices,
             slot_to_post_p50_ms: seen.latency_ms.map(|(p50, _)| p50),
             slot_to_post_p99_ms: seen.latency_ms.map(|(_, p99)| p99),
             status_writes: seen.status_writes.values().map(Vec::len).sum(),

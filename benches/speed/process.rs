@@ -1,14 +1,5 @@
 //! What a process costs, as the kernel counts it.
 
-/// Programs of a control plane, with the simulated node.
-const CONTROL_PLANE: [&str; 5] = [
-    "etcd",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "kwok",
-];
-
 /// CPU seconds of a process and of those that it started and that have ended.
 pub fn cpu_seconds(pid: u32) -> f64 {
     // utime, stime, cutime, cstime.
@@ -39,25 +30,4 @@ pub fn peak_memory_mib(pid: u32) -> Option<f64> {
         .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib / 1024.0)
-}
-
-/// CPU seconds of all programs of the control plane in this directory.
-pub fn cpu_seconds_of_control_plane(directory: &std::path::Path) -> f64 {
-    let pids = std::fs::read_to_string(directory.join("pids")).unwrap();
-    let programs = pids.lines().filter_map(|line| {
-        let mut fields = line.split(' ');
-        let is_its = CONTROL_PLANE.contains(&fields.next()?);
-        fields.next()?.parse().ok().filter(|_| is_its)
-    });
-    programs.map(cpu_seconds).sum()
-}
-
-/// The process of a program of the control plane in this directory.
-pub fn of_control_plane(directory: &std::path::Path, program: &str) -> u32 {
-    let pids = std::fs::read_to_string(directory.join("pids")).unwrap();
-    let line = pids
-        .lines()
-        .filter_map(|line| line.strip_prefix(program))
-        .find_map(|rest| rest.trim().split(' ').next()?.parse().ok());
-    line.unwrap_or_else(|| panic!("no {program} runs"))
 }

@@ -14,7 +14,7 @@ use kube::{
     api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
     runtime::{WatchStreamExt, watcher},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{
     runtime::Builder,
     sync::oneshot,
@@ -58,29 +58,28 @@ pub async fn run(scenario: &Scenario) -> Run {
     }
 }
 
-/// Bindings of the policies by which the API server asks about writes, while it is not to ask.
-struct Policies(Option<String>);
+/// Bindings of admission policies that are removed for the time of a run; empty where they stay.
+struct Policies(Vec<Value>);
 
 impl Policies {
     fn put_aside(plane: &ControlPlane, are_away: bool) -> Self {
         const KINDS: &str = "validatingadmissionpolicybindings,mutatingadmissionpolicybindings";
-        Self(are_away.then(|| {
-            let bindings = plane.kubectl(&["get", KINDS, "-o", "yaml"]);
-            for kind in KINDS.split(',') {
-                plane.kubectl(&["delete", kind, "--all"]);
-            }
-            bindings
-        }))
+        if !are_away {
+            return Self(Vec::new());
+        }
+        let list = plane.kubectl(&["get", KINDS, "-o", "json"]);
+        let list: Value = serde_json::from_str(&list).unwrap();
+        for kind in KINDS.split(',') {
+            plane.kubectl(&["delete", kind, "--all"]);
+        }
+        Self(list["items"].as_array().unwrap().clone())
     }
 
     fn put_back(self, plane: &ControlPlane) {
-        if let Self(Some(bindings)) = self {
-            let bindings = bindings
-                .lines()
-                .filter(|line| !line.trim_start().starts_with("resourceVersion:"))
-                .filter(|line| !line.trim_start().starts_with("uid:"));
-            let bindings: Vec<_> = bindings.collect();
-            plane.feed(&["create"], &bindings.join("\n")).unwrap();
+        for mut binding in self.0 {
+            let metadata = binding["metadata"].as_object_mut().unwrap();
+            metadata.retain(|field, _| ["name", "labels", "annotations"].contains(&field.as_str()));
+            plane.feed(&["create"], &binding.to_string()).unwrap();
         }
     }
 }

@@ -9,7 +9,10 @@ use crate::{
     api::{FlashClass, FlashJob, Guarded, Instance, SelectedDevice},
     cluster::{ErrorKind, Reader, Scope},
     device::{self, Inventory},
-    flashjob::{explain::Present, spec::job::Job},
+    flashjob::{
+        explain::{self, DeviceExplanation, Known, Present},
+        spec::job::Job,
+    },
 };
 
 /// The job of this name.
@@ -44,6 +47,25 @@ pub async fn class(reader: &Reader, job: &Job) -> Option<FlashClass> {
     api.get_opt(name).await.ok().flatten()
 }
 
+/// A device of a job in plain words, and as it is now as far as Instances can be read. Addresses of the cluster itself, `own`, are no
+/// device's.
+pub async fn explain_device(
+    reader: &Reader,
+    known: &Known<'_>,
+    uuid: &str,
+    own: Vec<Ipv4Addr>,
+) -> DeviceExplanation {
+    let (inventory, missed) = inventory(reader, &known.job.namespace, own).await;
+    let selection = known.selection.unwrap_or_default();
+    let uuid = known_as(selection, uuid, &inventory);
+    let present = present(selection, uuid, &inventory);
+    let explanation = explain::device(known, uuid, present.as_ref());
+    match missed {
+        Some(why) => explanation.without_instances(&why),
+        None => explanation,
+    }
+}
+
 /// Akri's devices, as far as they can be read: of a person without rights to all of them, those of the job's namespace. Why not all, where
 /// it is not all.
 pub async fn inventory(
@@ -68,12 +90,7 @@ pub async fn inventory(
 }
 
 /// The UUID under which the job knows the device: after a flash its Instance has another one.
-#[must_use]
-pub fn known_as<'a>(
-    selection: &'a [SelectedDevice],
-    uuid: &'a str,
-    inventory: &Inventory,
-) -> &'a str {
+fn known_as<'a>(selection: &'a [SelectedDevice], uuid: &'a str, inventory: &Inventory) -> &'a str {
     if selection.iter().any(|selected| selected.uuid == uuid) {
         return uuid;
     }
@@ -88,8 +105,7 @@ pub fn known_as<'a>(
 }
 
 /// The device as it is now: by its uid, else by the endpoint at which it was selected.
-#[must_use]
-pub fn present(selection: &[SelectedDevice], uuid: &str, inventory: &Inventory) -> Option<Present> {
+fn present(selection: &[SelectedDevice], uuid: &str, inventory: &Inventory) -> Option<Present> {
     let by_uuid = inventory
         .by_uuid(uuid)
         .and_then(|device| device.as_ref().ok());

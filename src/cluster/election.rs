@@ -117,8 +117,8 @@ impl Election {
         }
     }
 
-    /// One look at the Lease and, if it is free, one try to take it. How long to wait until the next look, or else what was won and
-    /// how long its first write has to wait.
+    /// Looks at the Lease once and, if it is free, tries to take it once. Returns how long to wait until the next look, and where the
+    /// Lease was won, the leadership and how long its first write has to wait.
     async fn campaign(
         &self,
         candidacy: &mut Candidacy,

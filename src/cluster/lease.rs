@@ -22,13 +22,13 @@ pub struct LeaseTimes {
     pub renew_period: Duration,
     /// How often others look.
     pub poll_period: Duration,
-    /// How long whoever takes an expired lease over waits before its first write.
+    /// How long a process that takes over an expired lease waits before its first write.
     pub settle_period: Duration,
 }
 
 impl LeaseTimes {
-    /// From the end of a process's belief in its lease to the first write of whoever takes it over: all that it sent has to have
-    /// ended by then.
+    /// How long after a process stops believing in its lease its successor writes for the first time, at the earliest: every write of
+    /// the process has to have ended by then.
     #[must_use]
     pub fn grace(&self) -> Duration {
         (self.duration + self.settle_period).saturating_sub(self.renew_deadline)

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::new_id;
 use crate::{
     api::{FlashJobStatus, StepState},
     flashjob::{
@@ -24,8 +25,7 @@ pub struct Approval {
 /// the same.
 #[must_use]
 pub fn decision(step: &str, decision: &str, reason: Option<&str>, now: Timestamp) -> Value {
-    let id = now.strftime("%FT%T.%3fZ").to_string();
-    let mut written = json!({"step": step, "decision": decision, "id": id});
+    let mut written = json!({"step": step, "decision": decision, "id": new_id(now)});
     if let Some(reason) = reason {
         written["reason"] = json!(reason);
     }

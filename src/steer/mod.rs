@@ -7,3 +7,10 @@ pub mod approve;
 pub(crate) mod fixtures;
 pub mod rerun;
 pub mod suspend;
+
+use jiff::Timestamp;
+
+/// An id that no order before this moment has: what is ordered again under another id is done again.
+fn new_id(now: Timestamp) -> String {
+    now.strftime("%FT%T.%3fZ").to_string()
+}

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::new_id;
 use crate::{
     api::{ConditionType, conditions::holds},
     flashjob::spec::job::Job,
@@ -25,7 +26,7 @@ pub fn spec(which: Which, now: Timestamp) -> Value {
         Which::All => "All",
     };
     // Each new text acts once.
-    json!({"rerun": {"id": now.strftime("%FT%T.%3fZ").to_string(), "devices": devices}})
+    json!({"rerun": {"id": new_id(now), "devices": devices}})
 }
 
 /// What is said of it.

@@ -33,12 +33,6 @@ async fn waits(site: &Site, uuid: &str, reason: &str, words: &str) -> String {
     message(&site.space.becomes(JOB, &what, 90, is_said).await)
 }
 
-fn assert_untouched(site: &Site) {
-    let proof = site.boards[0].proof().unwrap();
-    let seen = (&proof["updates"], &proof["memory"]);
-    assert_eq!(seen, (&json!(0), &json!(null)));
-}
-
 #[rstest]
 #[case::no_secret(None)]
 #[case::wrong_login(Some(false))]
@@ -60,7 +54,7 @@ async fn a_device_waits_while_its_image_asks_for_another_login_and_is_flashed_on
     let words = ["ErrImagePull: ", "ImagePullBackOff: "];
     assert!(words.iter().any(|word| said.starts_with(word)), "{said}");
     assert!(said.contains(&image), "{said}");
-    assert_untouched(&site);
+    site.assert_untouched();
     put(true);
     let done = site.finished(120).await;
     site.assert_flashed_once(&done, &uuids);
@@ -80,7 +74,7 @@ async fn a_device_waits_for_an_image_that_is_not_there_and_is_flashed_once_it_is
     let uuids = site.apply(&with_login(&missing)).await;
     let said = waits(&site, &uuids[0], "ImagePullFailed", "not found").await;
     assert!(said.contains(&missing), "{said}");
-    assert_untouched(&site);
+    site.assert_untouched();
     registry.push(site.world, "missing");
     let done = site.finished(120).await;
     site.assert_flashed_once(&done, &uuids);

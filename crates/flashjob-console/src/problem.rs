@@ -11,7 +11,7 @@ use axum::{
 };
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 
 /// Media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -57,6 +57,15 @@ pub struct Cause {
     /// Why, in words.
     pub message: String,
 }
+
+/// What every route may answer, as the document has it.
+#[derive(IntoResponses)]
+#[response(
+    status = "default",
+    description = "Why not.",
+    content_type = "application/problem+json"
+)]
+pub struct Refusal(#[allow(dead_code, reason = "it is there for its schema")] Problem);
 
 impl Problem {
     /// A problem of this status.
@@ -171,7 +180,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Makes a problem of a refusal that is none yet: of the router, of a layer, or of a handler that panicked.
+/// Turns a bare refusal into a problem: one of the router, of a layer, or of a handler that panicked.
 pub async fn of_bare(response: Response) -> Response {
     let status = response.status();
     let known = response.headers().get(CONTENT_TYPE);

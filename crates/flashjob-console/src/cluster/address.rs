@@ -39,7 +39,7 @@ pub enum AddressError {
     /// The kubeconfig cannot be used.
     #[error("cannot use the kubeconfig")]
     Kubeconfig(#[source] Box<KubeconfigError>),
-    /// There is no kubeconfig, and this is no Pod.
+    /// No kubeconfig exists, and the process does not run in a Pod.
     #[error("no API server is known: give --kubeconfig, or --server and --certificate-authority")]
     Nowhere(#[source] Box<InClusterError>),
     /// The kubeconfig names a proxy.
@@ -47,9 +47,9 @@ pub enum AddressError {
         "the kubeconfig names a proxy ({0}), which is not supported: connect to the API server directly"
     )]
     Proxy(String),
-    /// Without TLS everybody on the way reads the tokens.
+    /// Without TLS, anyone on the network path can read the tokens.
     #[error(
-        "the API server's address {0} is not https: whoever is on the way would read the tokens"
+        "the API server's address {0} is not https: anyone on the network path could read the tokens"
     )]
     Plain(String),
     /// The certificates cannot be used.
@@ -105,7 +105,7 @@ impl Address {
     }
 }
 
-/// Whether there is no kubeconfig at all.
+/// Whether the error means that no kubeconfig exists.
 fn is_absent(error: &KubeconfigError) -> bool {
     match error {
         KubeconfigError::FindPath => true,
@@ -114,7 +114,7 @@ fn is_absent(error: &KubeconfigError) -> bool {
     }
 }
 
-/// The kubeconfig with nobody's credentials: what is not there is not read, run or sent.
+/// The kubeconfig without any credentials, so that none can be read, run or sent.
 fn anonymous(mut kubeconfig: Kubeconfig) -> Kubeconfig {
     for user in &mut kubeconfig.auth_infos {
         user.auth_info = Some(AuthInfo::default());

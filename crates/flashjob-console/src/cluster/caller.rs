@@ -1,4 +1,4 @@
-//! Whoever asks the console, and what the API server answers to that person.
+//! The caller of a request, and the API server's answers to that caller.
 
 use std::sync::Arc;
 
@@ -41,16 +41,19 @@ impl Desk {
     }
 }
 
-/// Whoever asks, with a client of that person's.
+/// The caller, with a client that sends the caller's token.
 #[derive(Clone)]
 pub struct Caller {
     client: Client,
 }
 
+/// A request, unless it could not be made.
+pub type Built = Result<http::Request<Vec<u8>>, kube::core::request::Error>;
+
 /// What the API server said.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// Its status, of those that are no refusal.
+    /// The status code: always a success.
     pub code: StatusCode,
     /// The object.
     pub object: Value,
@@ -83,8 +86,9 @@ impl Caller {
     /// Asks the API server.
     ///
     /// # Errors
-    /// When it refuses, with its own words, or is not reached.
-    pub async fn ask(&self, request: http::Request<Vec<u8>>) -> Result<Answer, Problem> {
+    /// When it refuses, with its own words, is not reached, or the request could not be made.
+    pub async fn ask(&self, request: Built) -> Result<Answer, Problem> {
+        let request = request.map_err(|error| unbuilt(&error))?;
         let answer = self.client.send(request.map(Body::from)).await;
         let answer = answer.map_err(|error| not_reached(&error))?;
         let code = answer.status();
@@ -103,7 +107,7 @@ impl Caller {
             return Err(Problem::of_status(code, &status));
         }
         let object = object.map_err(|error| {
-            let words = format!("the API server's answer is no JSON: {error}");
+            let words = format!("the API server's answer is not JSON: {error}");
             Problem::new(StatusCode::BAD_GATEWAY, words)
         })?;
         Ok(Answer { code, object })
@@ -119,8 +123,7 @@ pub(super) fn not_reached(error: &kube::Error) -> Problem {
 }
 
 /// A request could not be made, which names and parameters that were checked do not bring about.
-#[must_use]
-pub fn unbuilt(error: &kube::core::request::Error) -> Problem {
+pub(super) fn unbuilt(error: &kube::core::request::Error) -> Problem {
     Problem::bad_request(error.to_string())
 }
 
@@ -139,7 +142,9 @@ mod tests {
         });
         let headers = HeaderMap::from_iter([(AUTHORIZATION, "Bearer a".parse().unwrap())]);
         let client = door.client(&Token::of(&headers).unwrap());
-        let asked = Caller { client }.ask(http::Request::new(Vec::new())).await;
+        let asked = Caller { client }
+            .ask(Ok(http::Request::new(Vec::new())))
+            .await;
         let problem = asked.unwrap_err();
         assert!(
             format!("{problem:?}").contains("longer than 64 MiB"),

@@ -13,7 +13,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use super::{Answer, Caller, caller::unbuilt};
+use super::{Answer, Caller};
 use crate::problem::Problem;
 
 /// A job as it is stored, and as the operator's library reads it.
@@ -45,7 +45,7 @@ impl Caller {
     /// When there is none, or it cannot be read.
     pub async fn job(&self, jobs: &Request, name: &str) -> Result<Found, Problem> {
         let request = jobs.get(name, &GetParams::default());
-        let Answer { object, .. } = self.ask(request.map_err(|error| unbuilt(&error))?).await?;
+        let Answer { object, .. } = self.ask(request).await?;
         let guard = serde_json::from_value::<Guarded<FlashJob>>(object.clone());
         let job = guard.ok().as_ref().and_then(Job::parse).ok_or_else(|| {
             Problem::new(
@@ -56,7 +56,7 @@ impl Caller {
         Ok(Found { object, job })
     }
 
-    /// Makes fields of the spec this manager's, whoever has set them. Returns the job as it is then.
+    /// Makes this field manager the owner of fields of the spec, even of those that another manager set. Returns the job after that.
     ///
     /// # Errors
     /// When the API server refuses, or another job has the name now.
@@ -80,9 +80,6 @@ impl Caller {
         let mut parameters = PatchParams::apply(claim.manager).force();
         parameters.dry_run = claim.dry_run;
         let request = jobs.patch(&job.name, &parameters, &Patch::Apply(&body));
-        Ok(self
-            .ask(request.map_err(|error| unbuilt(&error))?)
-            .await?
-            .object)
+        Ok(self.ask(request).await?.object)
     }
 }

@@ -79,7 +79,7 @@ impl Door {
         Self(BoxCloneSyncService::new(service))
     }
 
-    /// A client that is whoever has this token. It retries nothing.
+    /// A client that sends this token with every request, and never retries.
     #[must_use]
     pub fn client(&self, token: &Token) -> Client {
         let Token(header) = token.clone();

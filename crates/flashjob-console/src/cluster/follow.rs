@@ -7,12 +7,15 @@ use http::StatusCode;
 use kube::{
     Error,
     api::{ListParams, WatchEvent, WatchParams},
-    core::Request,
+    core::{Request, Status},
 };
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use super::{Caller, caller::not_reached, unbuilt};
+use super::{
+    Caller,
+    caller::{not_reached, unbuilt},
+};
 use crate::{problem::Problem, server::PATIENCE};
 
 /// Items of one page of a snapshot.
@@ -58,8 +61,7 @@ impl Caller {
             field_selector: followed.fields.clone(),
             ..ListParams::default()
         };
-        let request = followed.jobs.list(&parameters);
-        let asked = self.ask(request.map_err(|error| unbuilt(&error))?);
+        let asked = self.ask(followed.jobs.list(&parameters));
         let answer = timeout(PATIENCE, asked).await.map_err(|_| silent())??;
         let mut list = answer.object;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -128,14 +130,19 @@ fn lighten(job: &mut Value) {
 /// The problem that an error is.
 fn problem(error: &Error) -> Problem {
     match error {
-        Error::Api(status) => {
-            let code = StatusCode::from_u16(status.code).unwrap_or(StatusCode::BAD_GATEWAY);
-            let status = json!({
-                "message": status.message, "reason": status.reason,
-                "details": {"retryAfterSeconds": status.details.as_ref().map(|details| details.retry_after_seconds)},
-            });
-            Problem::of_status(code, &status)
-        }
+        Error::Api(status) => refused(status),
         other => not_reached(other),
     }
+}
+
+/// The API server's refusal, as kube reads it.
+#[must_use]
+pub fn refused(status: &Status) -> Problem {
+    let code = StatusCode::from_u16(status.code).unwrap_or(StatusCode::BAD_GATEWAY);
+    let retry_after = status.details.as_ref();
+    let status = json!({
+        "message": status.message, "reason": status.reason,
+        "details": {"retryAfterSeconds": retry_after.map(|details| details.retry_after_seconds)},
+    });
+    Problem::of_status(code, &status)
 }

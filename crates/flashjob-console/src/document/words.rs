@@ -1,7 +1,7 @@
 //! The schemas of what the operator's library says of a job in plain words. Pure.
 //!
-//! The library's types have no schema of their own, so these are written by hand; the tests hold real answers against them, and they
-//! allow no field that they do not name.
+//! They are written by hand because they are stricter than what schemars derives from the library's types: no field may be null, and
+//! none may be unknown. The tests hold real answers against them.
 
 use serde_json::{Value, json};
 

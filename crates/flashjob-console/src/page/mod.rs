@@ -5,7 +5,7 @@ mod template;
 
 use axum::{
     Router,
-    extract::{Path, Query, State},
+    extract::{Path, Query},
     http::header::{CACHE_CONTROL, CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::get,
@@ -19,7 +19,7 @@ use self::{
     template::{Refusal, html},
 };
 use crate::{
-    cluster::{Caller, Desk, unbuilt},
+    cluster::{Caller, Desk},
     problem::Problem,
     route::{Around, Namespaced, OfJob, Page, jobs},
     view::{Wanted, entries, failures, page},
@@ -43,15 +43,12 @@ async fn style() -> Response {
 
 async fn list(
     caller: Result<Caller, Problem>,
-    State(_): State<Desk>,
     Path(Namespaced { namespace }): Path<Namespaced>,
     Query(part): Query<Page>,
 ) -> Result<Response, Refusal> {
     let caller = caller?;
     let request = jobs(&namespace).list(&part.parameters()?);
-    let answer = caller
-        .ask(request.map_err(|error| unbuilt(&error))?)
-        .await?;
+    let answer = caller.ask(request).await?;
     let items = answer.object["items"].as_array().into_iter().flatten();
     let rows: Vec<_> = items.filter_map(JobRow::of).collect();
     let next = answer.object["metadata"]["continue"].as_str();
@@ -74,7 +71,6 @@ struct Shown {
 
 async fn job(
     caller: Result<Caller, Problem>,
-    State(_): State<Desk>,
     Path(place): Path<OfJob>,
     Query(Shown { from }): Query<Shown>,
 ) -> Result<Response, Refusal> {

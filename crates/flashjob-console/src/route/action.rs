@@ -1,11 +1,6 @@
 //! What a person orders of a FlashJob, by the rules by which `kubectl flashjob` goes: they are the operator's library's.
 
-use axum::{
-    body::Bytes,
-    extract::{Path, Query, State},
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{http::StatusCode, response::Response};
 use flashjob_operator::{
     cluster::clock::now,
     steer::{approve, rerun, suspend},
@@ -16,14 +11,11 @@ use serde_json::{Value, json};
 use super::{
     body::Write,
     order::{
-        ApproveOrder, DenyOrder, Done, Ordered, PlainOrder, RerunOrder, ResumeOrder, done, order,
+        ApproveOrder, DenyOrder, Done, Given, Ordered, PlainOrder, RerunOrder, ResumeOrder, done,
     },
     place::OfJob,
 };
-use crate::{
-    cluster::{Caller, Desk},
-    problem::Problem,
-};
+use crate::problem::{Problem, Refusal};
 
 /// Field manager of `spec.approval`: of both decisions, so that the later one takes the place of the one before.
 const APPROVALS: &str = "flashjob-console-approve";
@@ -42,26 +34,18 @@ fn dynamic(job: &Value) -> Result<DynamicObject, Problem> {
 #[utoipa::path(
     post, path = "/api/v1/namespaces/{namespace}/flashjobs/{name}/actions/approve", tag = "Actions", operation_id = "approve",
     params(
-        ("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"),
+        OfJob,
         Write, ("If-Match" = Option<String>, Header, description = "ETag of the version that is meant"),
     ),
     request_body(content = Option<ApproveOrder>, example = json!({"reason": "ten devices ran it for a day"})),
     responses(
         (status = 200, description = "Approved.", body = Done),
         (status = 409, description = "Nothing waits for approval.", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "Why not.", body = Problem, content_type = "application/problem+json"),
+        Refusal,
     )
 )]
-pub async fn approve(
-    caller: Caller,
-    State(_): State<Desk>,
-    Path(place): Path<OfJob>,
-    Query(write): Query<Write>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let ApproveOrder { step, reason } = order(&headers, &body)?;
-    let ordered = Ordered::of(caller, place, write, &headers).await?;
+pub async fn approve(given: Given<ApproveOrder>) -> Result<Response, Problem> {
+    let (ApproveOrder { step, reason }, ordered) = given.of_job().await?;
     let approval = approve::decide(&ordered.job().status, step.as_deref());
     let approval = approval.map_err(Problem::refused)?;
     let decision = approve::decision(&approval.step, "Approve", reason.as_deref(), now());
@@ -75,26 +59,18 @@ pub async fn approve(
 #[utoipa::path(
     post, path = "/api/v1/namespaces/{namespace}/flashjobs/{name}/actions/deny", tag = "Actions", operation_id = "deny",
     params(
-        ("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"),
+        OfJob,
         Write, ("If-Match" = Option<String>, Header, description = "ETag of the version that is meant"),
     ),
     request_body(content = DenyOrder, example = json!({"reason": "3 of 10 devices answer late"})),
     responses(
         (status = 200, description = "Denied.", body = Done),
         (status = 409, description = "The round has no such step.", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "Why not.", body = Problem, content_type = "application/problem+json"),
+        Refusal,
     )
 )]
-pub async fn deny(
-    caller: Caller,
-    State(_): State<Desk>,
-    Path(place): Path<OfJob>,
-    Query(write): Query<Write>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let DenyOrder { step, reason } = order(&headers, &body)?;
-    let ordered = Ordered::of(caller, place, write, &headers).await?;
+pub async fn deny(given: Given<DenyOrder>) -> Result<Response, Problem> {
+    let (DenyOrder { step, reason }, ordered) = given.of_job().await?;
     let denial = approve::decide_against(&ordered.job().status, step.as_deref());
     let denial = denial.map_err(Problem::refused)?;
     let decision = approve::decision(&denial.step, "Deny", Some(&reason), now());
@@ -108,25 +84,17 @@ pub async fn deny(
 #[utoipa::path(
     post, path = "/api/v1/namespaces/{namespace}/flashjobs/{name}/actions/suspend", tag = "Actions", operation_id = "suspend",
     params(
-        ("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"),
+        OfJob,
         Write, ("If-Match" = Option<String>, Header, description = "ETag of the version that is meant"),
     ),
     request_body(content = Option<PlainOrder>),
     responses(
         (status = 200, description = "Suspended.", body = Done),
-        (status = "default", description = "Why not.", body = Problem, content_type = "application/problem+json"),
+        Refusal,
     )
 )]
-pub async fn suspend(
-    caller: Caller,
-    State(_): State<Desk>,
-    Path(place): Path<OfJob>,
-    Query(write): Query<Write>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let PlainOrder {} = order(&headers, &body)?;
-    let ordered = Ordered::of(caller, place, write, &headers).await?;
+pub async fn suspend(given: Given<PlainOrder>) -> Result<Response, Problem> {
+    let (PlainOrder {}, ordered) = given.of_job().await?;
     let job = ordered
         .claim(SUSPENSIONS, &json!({"suspend": true}))
         .await?;
@@ -138,26 +106,18 @@ pub async fn suspend(
 #[utoipa::path(
     post, path = "/api/v1/namespaces/{namespace}/flashjobs/{name}/actions/resume", tag = "Actions", operation_id = "resume",
     params(
-        ("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"),
+        OfJob,
         Write, ("If-Match" = Option<String>, Header, description = "ETag of the version that is meant"),
     ),
     request_body(content = Option<ResumeOrder>),
     responses(
         (status = 200, description = "It goes on.", body = Done),
         (status = 409, description = "It stays suspended.", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "Why not.", body = Problem, content_type = "application/problem+json"),
+        Refusal,
     )
 )]
-pub async fn resume(
-    caller: Caller,
-    State(_): State<Desk>,
-    Path(place): Path<OfJob>,
-    Query(write): Query<Write>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let ResumeOrder { force } = order(&headers, &body)?;
-    let ordered = Ordered::of(caller, place, write, &headers).await?;
+pub async fn resume(given: Given<ResumeOrder>) -> Result<Response, Problem> {
+    let (ResumeOrder { force }, ordered) = given.of_job().await?;
     let spec = if force {
         json!({"suspend": false})
     } else {
@@ -172,26 +132,18 @@ pub async fn resume(
 #[utoipa::path(
     post, path = "/api/v1/namespaces/{namespace}/flashjobs/{name}/actions/retry", tag = "Actions", operation_id = "retry",
     params(
-        ("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"),
+        OfJob,
         Write, ("If-Match" = Option<String>, Header, description = "ETag of the version that is meant"),
     ),
     request_body(content = Option<PlainOrder>),
     responses(
         (status = 200, description = "They are flashed again.", body = Done),
         (status = 409, description = "There is none.", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "Why not.", body = Problem, content_type = "application/problem+json"),
+        Refusal,
     )
 )]
-pub async fn retry(
-    caller: Caller,
-    State(_): State<Desk>,
-    Path(place): Path<OfJob>,
-    Query(write): Query<Write>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let PlainOrder {} = order(&headers, &body)?;
-    let ordered = Ordered::of(caller, place, write, &headers).await?;
+pub async fn retry(given: Given<PlainOrder>) -> Result<Response, Problem> {
+    let (PlainOrder {}, ordered) = given.of_job().await?;
     flash_again(&ordered, rerun::Which::Failed).await
 }
 
@@ -199,31 +151,23 @@ pub async fn retry(
 #[utoipa::path(
     post, path = "/api/v1/namespaces/{namespace}/flashjobs/{name}/actions/rerun", tag = "Actions", operation_id = "rerun",
     params(
-        ("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"),
+        OfJob,
         Write, ("If-Match" = Option<String>, Header, description = "ETag of the version that is meant"),
     ),
     request_body(content = RerunOrder, example = json!({"all": true})),
     responses(
         (status = 200, description = "A new round begins.", body = Done),
         (status = 409, description = "No round has begun.", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "Why not.", body = Problem, content_type = "application/problem+json"),
+        Refusal,
     )
 )]
-pub async fn rerun(
-    caller: Caller,
-    State(_): State<Desk>,
-    Path(place): Path<OfJob>,
-    Query(write): Query<Write>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let RerunOrder { all } = order(&headers, &body)?;
-    if !all {
+pub async fn rerun(given: Given<RerunOrder>) -> Result<Response, Problem> {
+    if !given.order.all {
         let words = "rerun flashes every device again, those that succeeded included: say so with {\"all\": true}; for those that failed \
                      there is the action retry";
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, words));
     }
-    let ordered = Ordered::of(caller, place, write, &headers).await?;
+    let (_, ordered) = given.of_job().await?;
     flash_again(&ordered, rerun::Which::All).await
 }
 

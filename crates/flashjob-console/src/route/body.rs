@@ -66,7 +66,7 @@ pub fn unsupported(expected: &str) -> Problem {
     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, words)
 }
 
-/// The same request, in which the API server refuses fields that there are not.
+/// The same request, with strict field validation: the API server refuses unknown fields.
 #[must_use]
 pub fn strict(mut request: http::Request<Vec<u8>>) -> http::Request<Vec<u8>> {
     let asked = format!("{}&fieldValidation=Strict", request.uri());

@@ -2,11 +2,11 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, Query},
     http::StatusCode,
 };
 use flashjob_operator::{
-    cli::job::{inventory, known_as, present},
+    cli::job::explain_device,
     flashjob::explain::{self, DeviceExplanation, Explanation},
 };
 use serde::Deserialize;
@@ -18,9 +18,9 @@ use super::{
     place::{Name, OfJob},
 };
 use crate::{
-    cluster::{Caller, Desk},
+    cluster::Caller,
     document::{DeviceExplanationDocument, ExplanationDocument},
-    problem::Problem,
+    problem::{Problem, Refusal},
     view::{DevicePage, Failures, Wanted, entries, failures, page},
 };
 
@@ -49,15 +49,14 @@ pub struct Devices {
 /// List the devices of a FlashJob, by index, page by page.
 #[utoipa::path(
     get, path = "/api/v1/namespaces/{namespace}/flashjobs/{name}/devices", tag = "Devices", operation_id = "listDevices",
-    params(("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"), Devices),
+    params(OfJob, Devices),
     responses(
         (status = 200, description = "One page; `next` is `from` of the next one.", body = DevicePage),
-        (status = "default", description = "Why not.", body = Problem, content_type = "application/problem+json"),
+        Refusal,
     )
 )]
 pub async fn list(
     caller: Caller,
-    State(_): State<Desk>,
     Path(place): Path<OfJob>,
     Query(asked): Query<Devices>,
 ) -> Result<Json<DevicePage>, Problem> {
@@ -78,28 +77,30 @@ pub async fn list(
 }
 
 /// The path of one device of a FlashJob.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
 pub struct OfDevice {
+    /// Namespace
+    #[param(value_type = String)]
     namespace: Name,
+    /// Name of the FlashJob
+    #[param(value_type = String)]
     name: Name,
+    /// Index of the device, or its UUID as the job or its Instance has it
     device: String,
 }
 
 /// Say in plain words how one device of a FlashJob stands, with the end of its log and what helps.
 #[utoipa::path(
     get, path = "/api/v1/namespaces/{namespace}/flashjobs/{name}/devices/{device}", tag = "Devices", operation_id = "getDevice",
-    params(
-        ("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"),
-        ("device" = String, Path, description = "Index of the device, or its UUID as the job or its Instance has it"),
-    ),
+    params(OfDevice),
     responses(
         (status = 200, description = "How it stands.", body = DeviceExplanationDocument),
-        (status = "default", description = "Why not.", body = Problem, content_type = "application/problem+json"),
+        Refusal,
     )
 )]
 pub async fn get(
     caller: Caller,
-    State(_): State<Desk>,
     Path(OfDevice {
         namespace,
         name,
@@ -126,16 +127,7 @@ pub async fn get(
             entry.uuid.ok_or_else(unseen)?
         }
     };
-    let reader = caller.reader();
-    let (inventory, missed) = inventory(&reader, place.namespace.as_str(), Vec::new()).await;
-    let known = around.known();
-    let selected = known.selection.unwrap_or_default();
-    let uuid = known_as(selected, &uuid, &inventory);
-    let present = present(selected, uuid, &inventory);
-    let mut explanation = explain::device(&known, uuid, present.as_ref());
-    if let Some(why) = missed {
-        explanation = explanation.without_instances(&why);
-    }
+    let explanation = explain_device(&caller.reader(), &around.known(), &uuid, Vec::new()).await;
     if explanation.index.is_none() {
         return Err(none(explanation.message));
     }
@@ -145,17 +137,13 @@ pub async fn get(
 /// Say what failed of a FlashJob, by reason, with what helps.
 #[utoipa::path(
     get, path = "/api/v1/namespaces/{namespace}/flashjobs/{name}/failures", tag = "Devices", operation_id = "listFailures",
-    params(("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob")),
+    params(OfJob),
     responses(
         (status = 200, description = "What failed.", body = Failures),
-        (status = "default", description = "Why not.", body = Problem, content_type = "application/problem+json"),
+        Refusal,
     )
 )]
-pub async fn failed(
-    caller: Caller,
-    State(_): State<Desk>,
-    Path(place): Path<OfJob>,
-) -> Result<Json<Failures>, Problem> {
+pub async fn failed(caller: Caller, Path(place): Path<OfJob>) -> Result<Json<Failures>, Problem> {
     let around = Around::of(&caller, &place).await?;
     Ok(Json(failures(&around.known())))
 }
@@ -163,15 +151,14 @@ pub async fn failed(
 /// Say in plain words what a FlashJob does, what it waits for, what comes next and what a person can do.
 #[utoipa::path(
     get, path = "/api/v1/namespaces/{namespace}/flashjobs/{name}/explain", tag = "FlashJobs", operation_id = "explain",
-    params(("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob")),
+    params(OfJob),
     responses(
-        (status = 200, description = "The same as `flashjob-operator explain` says.", body = ExplanationDocument),
-        (status = "default", description = "Why not.", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The same as `kubectl flashjob explain` says.", body = ExplanationDocument),
+        Refusal,
     )
 )]
 pub async fn explain(
     caller: Caller,
-    State(_): State<Desk>,
     Path(place): Path<OfJob>,
 ) -> Result<Json<Explanation>, Problem> {
     let around = Around::of(&caller, &place).await?;

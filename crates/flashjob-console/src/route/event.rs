@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     cluster::{Caller, Desk, Followed},
-    problem::Problem,
+    problem::{Problem, Refusal},
 };
 
 /// After how much silence a comment says that the stream still stands.
@@ -51,12 +51,12 @@ pub struct Selectors {
 #[utoipa::path(
     get, path = "/api/v1/namespaces/{namespace}/events", tag = "Events", operation_id = "followFlashJobs",
     params(
-        ("namespace" = String, Path, description = "Namespace"), Selectors,
+        Namespaced, Selectors,
         ("Last-Event-ID" = Option<String>, Header, description = "Id of the last event that was read"),
     ),
     responses(
         (status = 200, description = "Events, until the reader closes the connection.", body = String, content_type = "text/event-stream"),
-        (status = "default", description = "Why not.", body = Problem, content_type = "application/problem+json"),
+        Refusal,
     )
 )]
 pub async fn follow(

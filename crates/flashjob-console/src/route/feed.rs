@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use crate::{
-    cluster::{Caller, Changes, Followed, Part},
+    cluster::{Caller, Changes, Followed, Part, refused},
     problem::Problem,
 };
 
@@ -31,7 +31,7 @@ pub enum Start {
     Changes(String, Changes),
 }
 
-/// Whoever reads has gone, or was told why there is no more.
+/// The reader has gone, or has been told why the stream ends.
 struct Over;
 
 /// Feeds one stream.
@@ -86,7 +86,7 @@ impl Feed {
         }
     }
 
-    /// Sends until whoever reads has gone, or may not read any more.
+    /// Sends until the reader has gone, or may no longer read.
     pub async fn run(mut self, start: Start) {
         let events = self.events.clone();
         tokio::select! {
@@ -185,11 +185,7 @@ impl Feed {
                     self.send(event, &json!({})).await?;
                     continue;
                 }
-                Ok(WatchEvent::Error(status)) => {
-                    let code = StatusCode::from_u16(status.code).unwrap_or(StatusCode::BAD_GATEWAY);
-                    let status = json!({"message": status.message, "reason": status.reason});
-                    return Ok(Some(Problem::of_status(code, &status)));
-                }
+                Ok(WatchEvent::Error(status)) => return Ok(Some(refused(&status))),
                 Err(problem) => return Ok(Some(problem)),
             };
             if let Some(newest) = object["metadata"]["resourceVersion"].as_str() {
@@ -201,7 +197,7 @@ impl Feed {
         Ok(None)
     }
 
-    /// Says why there is no more.
+    /// Says why the stream ends.
     async fn end(&mut self, problem: Problem) -> Result<(), Over> {
         let problem = serde_json::to_value(problem).unwrap_or_default();
         self.send(Event::default().event("problem"), &problem).await

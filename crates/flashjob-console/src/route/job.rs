@@ -1,62 +1,50 @@
 //! FlashJobs as the API server has them. Reads only.
 
 use axum::{
-    Json,
-    extract::{Path, Query, State},
-    response::{IntoResponse, Response},
+    extract::{Path, Query},
+    response::Response,
 };
-use kube::api::GetParams;
 
 use super::{
-    entity_tag::entity_tag,
     page::Page,
     place::{Namespaced, OfJob, jobs},
+    stored::{listed, shown},
 };
 use crate::{
-    cluster::{Caller, Desk, unbuilt},
+    cluster::Caller,
     document::{FlashJobDocument, FlashJobList},
-    problem::Problem,
+    problem::{Problem, Refusal},
 };
 
 /// List the FlashJobs of a namespace, by name, page by page.
 #[utoipa::path(
     get, path = "/api/v1/namespaces/{namespace}/flashjobs", tag = "FlashJobs", operation_id = "listFlashJobs",
-    params(("namespace" = String, Path, description = "Namespace"), Page),
+    params(Namespaced, Page),
     responses(
         (status = 200, description = "One page; `metadata.continue` leads to the next.", body = FlashJobList),
-        (status = "default", description = "Why not.", body = Problem, content_type = "application/problem+json"),
+        Refusal,
     )
 )]
 pub async fn list(
     caller: Caller,
-    State(_): State<Desk>,
     Path(Namespaced { namespace }): Path<Namespaced>,
     Query(page): Query<Page>,
 ) -> Result<Response, Problem> {
-    let request = jobs(&namespace).list(&page.parameters()?);
-    let answer = caller
-        .ask(request.map_err(|error| unbuilt(&error))?)
-        .await?;
-    Ok(Json(answer.object).into_response())
+    listed(&caller, &jobs(&namespace), page).await
 }
 
 /// Show a FlashJob. The header ETag is its resource version.
 #[utoipa::path(
     get, path = "/api/v1/namespaces/{namespace}/flashjobs/{name}", tag = "FlashJobs", operation_id = "getFlashJob",
-    params(("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob")),
+    params(OfJob),
     responses(
         (status = 200, description = "The FlashJob.", body = FlashJobDocument),
-        (status = "default", description = "Why not.", body = Problem, content_type = "application/problem+json"),
+        Refusal,
     )
 )]
 pub async fn get(
     caller: Caller,
-    State(_): State<Desk>,
     Path(OfJob { namespace, name }): Path<OfJob>,
 ) -> Result<Response, Problem> {
-    let request = jobs(&namespace).get(name.as_str(), &GetParams::default());
-    let answer = caller
-        .ask(request.map_err(|error| unbuilt(&error))?)
-        .await?;
-    Ok((entity_tag(&answer.object), Json(answer.object)).into_response())
+    shown(&caller, &jobs(&namespace), &name).await
 }

@@ -1,9 +1,9 @@
-//! FlashJobs are created, replaced, patched and deleted: the API server checks what is sent, and refuses fields that there are not.
+//! FlashJobs are created, replaced, patched and deleted: the API server checks what is sent, and refuses unknown fields.
 
 use axum::{
     Json,
     body::Bytes,
-    extract::{Path, Query, State},
+    extract::{Path, Query},
     http::{HeaderMap, HeaderValue, header::LOCATION},
     response::{IntoResponse, Response},
 };
@@ -19,9 +19,9 @@ use super::{
     place::{Name, Namespaced, OfJob, jobs},
 };
 use crate::{
-    cluster::{Answer, Caller, Desk, unbuilt},
+    cluster::{Answer, Built, Caller},
     document::{Deletion, FlashJobDocument, FlashJobPatch},
-    problem::Problem,
+    problem::{Problem, Refusal},
 };
 
 fn post(write: &Write) -> PostParams {
@@ -36,7 +36,7 @@ fn demanding(body: &Bytes, if_match: &IfMatch, demand: fn(&IfMatch, &mut Value))
     if if_match.version().is_none() {
         return body.to_vec();
     }
-    // What is no JSON is refused by the API server, in its own words.
+    // The API server refuses what is not JSON, in its own words.
     let Ok(mut object) = serde_json::from_slice(body) else {
         return body.to_vec();
     };
@@ -52,7 +52,7 @@ fn written(answer: Answer) -> Response {
 /// Create a FlashJob.
 #[utoipa::path(
     post, path = "/api/v1/namespaces/{namespace}/flashjobs", tag = "FlashJobs", operation_id = "createFlashJob",
-    params(("namespace" = String, Path, description = "Namespace"), Write),
+    params(Namespaced, Write),
     request_body(content = FlashJobDocument, example = json!({
         "apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashJob", "metadata": {"name": "thermo-1.2.0"},
         "spec": {
@@ -62,12 +62,11 @@ fn written(answer: Answer) -> Response {
     })),
     responses(
         (status = 201, description = "The FlashJob as it was created.", body = FlashJobDocument),
-        (status = "default", description = "Why not.", body = Problem, content_type = "application/problem+json"),
+        Refusal,
     )
 )]
 pub async fn create(
     caller: Caller,
-    State(_): State<Desk>,
     Path(Namespaced { namespace }): Path<Namespaced>,
     Query(write): Query<Write>,
     headers: HeaderMap,
@@ -75,9 +74,7 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     only_json(&headers)?;
     let request = jobs(&namespace).create(&post(&write), body.to_vec());
-    let answer = caller
-        .ask(strict(request.map_err(|error| unbuilt(&error))?))
-        .await?;
+    let answer = caller.ask(request.map(strict)).await?;
     let name = answer.object["metadata"]["name"].as_str();
     let place =
         name.map(|name| format!("/api/v1/namespaces/{}/flashjobs/{name}", namespace.as_str()));
@@ -92,19 +89,18 @@ pub async fn create(
 #[utoipa::path(
     put, path = "/api/v1/namespaces/{namespace}/flashjobs/{name}", tag = "FlashJobs", operation_id = "replaceFlashJob",
     params(
-        ("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"),
+        OfJob,
         Write, ("If-Match" = Option<String>, Header, description = "ETag of the version that is replaced"),
     ),
     request_body(content = FlashJobDocument),
     responses(
         (status = 200, description = "The FlashJob as it is then.", body = FlashJobDocument),
         (status = 412, description = "It has another version.", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "Why not.", body = Problem, content_type = "application/problem+json"),
+        Refusal,
     )
 )]
 pub async fn replace(
     caller: Caller,
-    State(_): State<Desk>,
     Path(OfJob { namespace, name }): Path<OfJob>,
     Query(write): Query<Write>,
     headers: HeaderMap,
@@ -114,16 +110,15 @@ pub async fn replace(
     let if_match = IfMatch::of(&headers)?;
     let body = demanding(&body, &if_match, IfMatch::demand);
     let request = jobs(&namespace).replace(name.as_str(), &post(&write), body);
-    let asked = caller.ask(strict(request.map_err(|error| unbuilt(&error))?));
-    let answer = asked.await.map_err(|problem| if_match.judge(problem))?;
-    Ok(written(answer))
+    let asked = caller.ask(request.map(strict)).await;
+    Ok(written(asked.map_err(|problem| if_match.judge(problem))?))
 }
 
 /// Patch a FlashJob: by a merge patch or a JSON patch, as the header Content-Type says.
 #[utoipa::path(
     patch, path = "/api/v1/namespaces/{namespace}/flashjobs/{name}", tag = "FlashJobs", operation_id = "patchFlashJob",
     params(
-        ("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"),
+        OfJob,
         Write, ("If-Match" = Option<String>, Header, description = "ETag of the version that is patched"),
     ),
     request_body(content(
@@ -133,12 +128,11 @@ pub async fn replace(
     responses(
         (status = 200, description = "The FlashJob as it is then.", body = FlashJobDocument),
         (status = 412, description = "It has another version.", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "Why not.", body = Problem, content_type = "application/problem+json"),
+        Refusal,
     )
 )]
 pub async fn patch(
     caller: Caller,
-    State(_): State<Desk>,
     Path(OfJob { namespace, name }): Path<OfJob>,
     Query(write): Query<Write>,
     headers: HeaderMap,
@@ -149,19 +143,17 @@ pub async fn patch(
         let refusal = unsupported(&format!("{MERGE_PATCH} or {JSON_PATCH}"));
         return Ok(([accept_patch()], refusal).into_response());
     };
-    let mut request = strict(request.map_err(|error| unbuilt(&error))?);
     let is_merged = media_type(&headers).as_deref() == Some(MERGE_PATCH);
     let demand = if is_merged {
         IfMatch::demand
     } else {
         IfMatch::demand_of_patch
     };
-    *request.body_mut() = demanding(&body, &if_match, demand);
+    let body = demanding(&body, &if_match, demand);
+    let request = request.map(|request| strict(request.map(|_| body)));
     let asked = caller.ask(request).await;
     Ok(written(asked.map_err(|problem| if_match.judge(problem))?))
 }
-
-type Built = Result<http::Request<Vec<u8>>, kube::core::request::Error>;
 
 /// A patch of that media type that says nothing yet.
 fn patching(namespace: &Name, name: &Name, write: &Write, kind: Option<&str>) -> Option<Built> {
@@ -182,18 +174,17 @@ fn patching(namespace: &Name, name: &Name, write: &Write, kind: Option<&str>) ->
 #[utoipa::path(
     delete, path = "/api/v1/namespaces/{namespace}/flashjobs/{name}", tag = "FlashJobs", operation_id = "deleteFlashJob",
     params(
-        ("namespace" = String, Path, description = "Namespace"), ("name" = String, Path, description = "Name of the FlashJob"),
+        OfJob,
         Write, ("If-Match" = Option<String>, Header, description = "ETag of the version that is deleted"),
     ),
     responses(
         (status = 200, description = "It is deleted, or being deleted: then this is the FlashJob.", body = Deletion),
         (status = 412, description = "It has another version.", body = Problem, content_type = "application/problem+json"),
-        (status = "default", description = "Why not.", body = Problem, content_type = "application/problem+json"),
+        Refusal,
     )
 )]
 pub async fn delete(
     caller: Caller,
-    State(_): State<Desk>,
     Path(OfJob { namespace, name }): Path<OfJob>,
     Query(write): Query<Write>,
     headers: HeaderMap,
@@ -208,6 +199,6 @@ pub async fn delete(
         ..DeleteParams::default()
     };
     let request = jobs(&namespace).delete(name.as_str(), &parameters);
-    let asked = caller.ask(request.map_err(|error| unbuilt(&error))?).await;
+    let asked = caller.ask(request).await;
     Ok(written(asked.map_err(|problem| if_match.judge(problem))?))
 }

@@ -14,6 +14,7 @@ mod order;
 mod other;
 mod page;
 mod place;
+mod stored;
 
 pub use around::Around;
 pub use page::Page;

@@ -2,6 +2,8 @@
 
 use axum::{
     Json,
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -16,7 +18,7 @@ use super::{
     place::{OfJob, jobs},
 };
 use crate::{
-    cluster::{Caller, Claim, Found},
+    cluster::{Caller, Claim, Desk, Found},
     document::FlashJobDocument,
     problem::Problem,
 };
@@ -74,6 +76,69 @@ pub struct Done {
     job: Value,
 }
 
+/// An order as it came, for the job that its path names.
+pub struct Given<T> {
+    /// What is ordered.
+    pub order: T,
+    caller: Caller,
+    place: OfJob,
+    write: Write,
+    headers: HeaderMap,
+}
+
+impl<T: DeserializeOwned> FromRequest<Desk> for Given<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, desk: &Desk) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let caller = Caller::from_request_parts(&mut parts, desk).await;
+        let caller = caller.map_err(IntoResponse::into_response)?;
+        let place = Path::from_request_parts(&mut parts, desk).await;
+        let Path(place) = place.map_err(IntoResponse::into_response)?;
+        let write = Query::from_request_parts(&mut parts, desk).await;
+        let Query(write) = write.map_err(IntoResponse::into_response)?;
+        let headers = parts.headers.clone();
+        let body = Bytes::from_request(Request::from_parts(parts, body), desk).await;
+        let body = body.map_err(IntoResponse::into_response)?;
+        let order = order(&headers, &body).map_err(IntoResponse::into_response)?;
+        Ok(Self {
+            order,
+            caller,
+            place,
+            write,
+            headers,
+        })
+    }
+}
+
+impl<T> Given<T> {
+    /// Reads the job: what is ordered, and of what.
+    ///
+    /// # Errors
+    /// When it cannot be read, or a version is demanded in a way that cannot be.
+    pub async fn of_job(self) -> Result<(T, Ordered), Problem> {
+        let if_match = IfMatch::of(&self.headers)?;
+        let Self {
+            order,
+            caller,
+            place,
+            write,
+            ..
+        } = self;
+        let found = caller
+            .job(&jobs(&place.namespace), place.name.as_str())
+            .await?;
+        let ordered = Ordered {
+            caller,
+            place,
+            write,
+            if_match,
+            found,
+        };
+        Ok((order, ordered))
+    }
+}
+
 /// A job that something is ordered of, and how it is meant.
 pub struct Ordered {
     caller: Caller,
@@ -84,29 +149,6 @@ pub struct Ordered {
 }
 
 impl Ordered {
-    /// Reads the job.
-    ///
-    /// # Errors
-    /// When it cannot be read, or a version is demanded in a way that cannot be.
-    pub async fn of(
-        caller: Caller,
-        place: OfJob,
-        write: Write,
-        headers: &HeaderMap,
-    ) -> Result<Self, Problem> {
-        let if_match = IfMatch::of(headers)?;
-        let found = caller
-            .job(&jobs(&place.namespace), place.name.as_str())
-            .await?;
-        Ok(Self {
-            caller,
-            place,
-            write,
-            if_match,
-            found,
-        })
-    }
-
     /// The job as it was read.
     pub fn job(&self) -> &Job {
         &self.found.job
@@ -137,8 +179,8 @@ pub fn done(message: String, job: Value) -> Response {
 /// What an order says: of an empty body, what is meant where nobody says anything.
 ///
 /// # Errors
-/// When it is no JSON, or names a field that there is not.
-pub fn order<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
+/// When it is not JSON, or names an unknown field.
+fn order<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
     let body = if body.is_empty() { b"{}" } else { body };
     if body != b"{}" {
         only_json(headers)?;

@@ -1,44 +1,38 @@
 //! What is around FlashJobs: the devices that Akri discovered, and the classes. Reads only.
 
 use axum::{
-    Json,
-    extract::{Path, Query, State},
-    response::{IntoResponse, Response},
+    extract::{Path, Query},
+    response::Response,
 };
-use kube::api::GetParams;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{
-    entity_tag::entity_tag,
     page::Page,
     place::{self, Name, Namespaced},
+    stored::{listed, shown},
 };
 use crate::{
-    cluster::{Caller, Desk, unbuilt},
+    cluster::Caller,
     document::{FlashClassDocument, FlashClassList, InstanceList},
-    problem::Problem,
+    problem::{Problem, Refusal},
 };
 
 /// List the devices that Akri discovered in a namespace, as its Instances.
 #[utoipa::path(
     get, path = "/api/v1/namespaces/{namespace}/instances", tag = "Devices", operation_id = "listInstances",
-    params(("namespace" = String, Path, description = "Namespace"), Page),
+    params(Namespaced, Page),
     responses(
         (status = 200, description = "One page; `metadata.continue` leads to the next.", body = InstanceList),
-        (status = "default", description = "Why not.", body = Problem, content_type = "application/problem+json"),
+        Refusal,
     )
 )]
 pub async fn instances(
     caller: Caller,
-    State(_): State<Desk>,
     Path(Namespaced { namespace }): Path<Namespaced>,
     Query(page): Query<Page>,
 ) -> Result<Response, Problem> {
-    let request = place::instances(&namespace).list(&page.parameters()?);
-    let answer = caller
-        .ask(request.map_err(|error| unbuilt(&error))?)
-        .await?;
-    Ok(Json(answer.object).into_response())
+    listed(&caller, &place::instances(&namespace), page).await
 }
 
 /// List the FlashClasses: what administrators allow.
@@ -47,44 +41,34 @@ pub async fn instances(
     params(Page),
     responses(
         (status = 200, description = "One page; `metadata.continue` leads to the next.", body = FlashClassList),
-        (status = "default", description = "Why not.", body = Problem, content_type = "application/problem+json"),
+        Refusal,
     )
 )]
-pub async fn flashclasses(
-    caller: Caller,
-    State(_): State<Desk>,
-    Query(page): Query<Page>,
-) -> Result<Response, Problem> {
-    let request = place::classes().list(&page.parameters()?);
-    let answer = caller
-        .ask(request.map_err(|error| unbuilt(&error))?)
-        .await?;
-    Ok(Json(answer.object).into_response())
+pub async fn flashclasses(caller: Caller, Query(page): Query<Page>) -> Result<Response, Problem> {
+    listed(&caller, &place::classes(), page).await
 }
 
 /// The path of one FlashClass.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
 pub struct OfClass {
+    /// Name of the FlashClass
+    #[param(value_type = String)]
     name: Name,
 }
 
 /// Show a FlashClass.
 #[utoipa::path(
     get, path = "/api/v1/flashclasses/{name}", tag = "FlashClasses", operation_id = "getFlashClass",
-    params(("name" = String, Path, description = "Name of the FlashClass")),
+    params(OfClass),
     responses(
         (status = 200, description = "The FlashClass.", body = FlashClassDocument),
-        (status = "default", description = "Why not.", body = Problem, content_type = "application/problem+json"),
+        Refusal,
     )
 )]
 pub async fn flashclass(
     caller: Caller,
-    State(_): State<Desk>,
     Path(OfClass { name }): Path<OfClass>,
 ) -> Result<Response, Problem> {
-    let request = place::classes().get(name.as_str(), &GetParams::default());
-    let answer = caller
-        .ask(request.map_err(|error| unbuilt(&error))?)
-        .await?;
-    Ok((entity_tag(&answer.object), Json(answer.object)).into_response())
+    shown(&caller, &place::classes(), &name).await
 }

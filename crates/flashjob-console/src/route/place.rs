@@ -3,6 +3,7 @@
 use flashjob_operator::names::{GROUP, VERSION};
 use kube::core::Request;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 /// Longest name of an object.
 const MOST: usize = 253;
@@ -12,7 +13,7 @@ const MOST: usize = 253;
 #[serde(try_from = "String")]
 pub struct Name(String);
 
-/// A text is no name.
+/// A text is not a name.
 #[derive(thiserror::Error, Debug)]
 #[error(
     "a name has only small letters, digits, '-' and '.', and begins and ends with a letter or a digit"
@@ -45,18 +46,23 @@ impl Name {
 }
 
 /// A path within a namespace.
-#[derive(Deserialize, Clone, Debug)]
+#[derive(Deserialize, IntoParams, Clone, Debug)]
+#[into_params(parameter_in = Path)]
 pub struct Namespaced {
-    /// The namespace.
+    /// Namespace
+    #[param(value_type = String)]
     pub namespace: Name,
 }
 
 /// A path of one FlashJob.
-#[derive(Deserialize, Clone, Debug)]
+#[derive(Deserialize, IntoParams, Clone, Debug)]
+#[into_params(parameter_in = Path)]
 pub struct OfJob {
-    /// Its namespace.
+    /// Namespace
+    #[param(value_type = String)]
     pub namespace: Name,
-    /// Its name.
+    /// Name of the FlashJob
+    #[param(value_type = String)]
     pub name: Name,
 }
 

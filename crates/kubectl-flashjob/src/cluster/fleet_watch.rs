@@ -12,7 +12,7 @@ use futures::{Stream, StreamExt, stream};
 use kube::{Resource, ResourceExt, core::DeserializeGuard};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Cluster, Fleet, Unseen};
+use super::{Cluster, Fleet, Unseen, watch::lost};
 
 /// How long changes are gathered before they are shown.
 const PACE: Duration = Duration::from_millis(200);
@@ -166,15 +166,6 @@ impl<K: Resource> Kept<K> {
             WatchEvent::Failed(error) => return lost(error),
         }
         Ok(None)
-    }
-}
-
-/// What a failure of a watch means. Versions expire in the course of things.
-fn lost(error: ApiError) -> Result<Option<String>, ApiError> {
-    match error.kind {
-        ErrorKind::Gone => Ok(None),
-        ErrorKind::Forbidden | ErrorKind::Unauthorized => Err(error),
-        _ => Ok(Some(error.to_string())),
     }
 }
 

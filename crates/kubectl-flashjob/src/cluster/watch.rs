@@ -44,7 +44,7 @@ pub fn watch_job(
     })
 }
 
-/// What a failure of a watch means. Versions expire in the course of things.
+/// What a failure of a watch means.
 fn failed(what: &str, error: watcher::Error) -> Option<Result<Seen, ApiError>> {
     let error = match error {
         watcher::Error::InitialListFailed(error)
@@ -53,10 +53,18 @@ fn failed(what: &str, error: watcher::Error) -> Option<Result<Seen, ApiError>> {
         watcher::Error::WatchError(status) => Error::Api(status),
         watcher::Error::NoResourceVersion => return None,
     };
-    let error = ApiError::new(what, &error);
+    let lost = lost(ApiError::new(what, &error));
+    lost.map(|why| why.map(Seen::Lost)).transpose()
+}
+
+/// Why a connection was lost, if trying again can help; absent if only a version has expired, as versions do.
+///
+/// # Errors
+/// When trying again cannot help.
+pub(super) fn lost(error: ApiError) -> Result<Option<String>, ApiError> {
     match error.kind {
-        ErrorKind::Gone => None,
-        ErrorKind::Forbidden | ErrorKind::NotFound | ErrorKind::Unauthorized => Some(Err(error)),
-        _ => Some(Ok(Seen::Lost(error.to_string()))),
+        ErrorKind::Gone => Ok(None),
+        ErrorKind::Forbidden | ErrorKind::NotFound | ErrorKind::Unauthorized => Err(error),
+        _ => Ok(Some(error.to_string())),
     }
 }

@@ -2,7 +2,7 @@
 
 use flashjob_operator::{
     cli::{
-        job::{class, find_job, inventory, known_as, present, selection},
+        job::{class, explain_device, find_job, selection},
         operator,
         terminal::{Failure, Output, print},
     },
@@ -77,14 +77,7 @@ impl Explain {
             }
             Some(uuid) => {
                 let own = cluster.own_addresses.clone();
-                let (inventory, missed) = inventory(reader, &cluster.namespace, own).await;
-                let known_as = known_as(known.selection.unwrap_or_default(), uuid, &inventory);
-                let present = present(known.selection.unwrap_or_default(), known_as, &inventory);
-                let explanation = explain::device(&known, known_as, present.as_ref());
-                let explanation = match missed {
-                    Some(why) => explanation.without_instances(&why),
-                    None => explanation,
-                };
+                let explanation = explain_device(reader, &known, uuid, own).await;
                 let document = One::of(OF_DEVICE, explanation);
                 let text = |of: &One<_>| explain::device_text(&of.value);
                 self.output.show(&document, text)?

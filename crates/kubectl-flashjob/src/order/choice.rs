@@ -4,10 +4,8 @@ use std::{collections::BTreeMap, fmt};
 
 use flashjob_operator::{display, provenance::reference::ImageReference};
 
-use unicode_width::UnicodeWidthStr;
-
 use crate::{
-    show::{Line, Tone},
+    show::{Line, Tone, table::Columns},
     view::device::DeviceRow,
 };
 
@@ -69,31 +67,19 @@ pub fn kinds<'a>(
 
 /// The devices that can be flashed, each on a line of that many columns.
 pub fn devices(devices: &[DeviceRow], columns: usize) -> Vec<Choice> {
-    let parts = |row: &DeviceRow| {
-        [&row.endpoint, &row.device, &row.application, &row.version].map(|part| {
-            let part = part.as_deref().unwrap_or("-");
-            display::line(part, display::LINE).into_owned()
-        })
+    let cells = |row: &DeviceRow| {
+        let parts = [&row.endpoint, &row.device, &row.application, &row.version];
+        let parts = parts.map(|part| part.as_deref().unwrap_or("-"));
+        let parts = parts.into_iter().chain([row.uuid.as_str()]);
+        parts.map(|part| Line::of(Tone::Plain, part)).collect()
     };
-    let rows: Vec<_> = usable(devices).map(|row| (row, parts(row))).collect();
-    let widths = [0, 1, 2, 3].map(|place| {
-        let widths = rows.iter().map(|(_, parts)| parts[place].width());
-        widths.max().unwrap_or_default()
+    let lines = Columns::apart(1).more(usable(devices).map(cells).collect());
+    let choices = usable(devices).zip(lines).map(|(row, line)| Choice {
+        value: row.uuid.clone(),
+        searched: line.text(),
+        label: line.fit(columns).text(),
     });
-    let choice = |(row, parts): &(&DeviceRow, [String; 4])| {
-        let mut text = String::new();
-        for (part, width) in parts.iter().zip(widths) {
-            text.push_str(part);
-            text.push_str(&" ".repeat(width - part.width() + 1));
-        }
-        text.push_str(&display::line(&row.uuid, display::LINE));
-        Choice {
-            value: row.uuid.clone(),
-            label: Line::of(Tone::Plain, &text).fit(columns).text(),
-            searched: text,
-        }
-    };
-    rows.iter().map(choice).collect()
+    choices.collect()
 }
 
 fn usable(devices: &[DeviceRow]) -> impl Iterator<Item = &DeviceRow> {

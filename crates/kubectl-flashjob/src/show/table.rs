@@ -1,4 +1,4 @@
-//! A table as kubectl prints it: titles, columns three blanks apart, nothing cut. Pure.
+//! A table as kubectl prints it: titles, columns three blanks apart, nothing cut; or without titles, and narrower. Pure.
 
 use super::{Line, Tone};
 
@@ -6,8 +6,17 @@ use super::{Line, Tone};
 const GAP: usize = 3;
 
 /// How wide the columns of a table are that goes on and on: they widen, and never narrow.
-#[derive(Clone, Debug, Default)]
-pub struct Columns(Vec<usize>);
+#[derive(Clone, Debug)]
+pub struct Columns {
+    widths: Vec<usize>,
+    gap: usize,
+}
+
+impl Default for Columns {
+    fn default() -> Self {
+        Self::apart(GAP)
+    }
+}
 
 /// The lines of a table; every row has a cell for each title.
 pub fn lines(titles: &[&str], rows: Vec<Vec<Line>>) -> Vec<Line> {
@@ -15,6 +24,14 @@ pub fn lines(titles: &[&str], rows: Vec<Vec<Line>>) -> Vec<Line> {
 }
 
 impl Columns {
+    /// With so many blanks between them.
+    pub fn apart(gap: usize) -> Self {
+        Self {
+            widths: Vec::new(),
+            gap,
+        }
+    }
+
     /// The first lines, titles included.
     pub fn begin(&mut self, titles: &[&str], rows: Vec<Vec<Line>>) -> Vec<Line> {
         let titles = titles.iter();
@@ -27,8 +44,8 @@ impl Columns {
     /// More lines below.
     pub fn more(&mut self, rows: Vec<Vec<Line>>) -> Vec<Line> {
         for row in &rows {
-            self.0.resize(self.0.len().max(row.len()), 0);
-            for (width, cell) in self.0.iter_mut().zip(row) {
+            self.widths.resize(self.widths.len().max(row.len()), 0);
+            for (width, cell) in self.widths.iter_mut().zip(row) {
                 *width = cell.width().max(*width);
             }
         }
@@ -38,10 +55,10 @@ impl Columns {
     fn line(&self, row: Vec<Line>) -> Line {
         let mut line = Line::default();
         let mut end = 0;
-        for (cell, width) in row.into_iter().zip(&self.0) {
+        for (cell, width) in row.into_iter().zip(&self.widths) {
             line.pad(end);
             line.append(cell);
-            end += width + GAP;
+            end += width + self.gap;
         }
         line
     }

@@ -63,7 +63,7 @@ impl Installation {
             "workload": {"secretNames": [PULL_SECRET]},
         });
         json!({
-            // Of which no Pod is evicted where memory is short: who runs a fleet wants the operator to be there then.
+            // The kubelet evicts no Pod of this class when memory is short.
             "controllerManager": {"replicas": 2, "container": {"image": image}, "priorityClassName": "system-cluster-critical"},
             "flashClass": {"spec": class},
             "flashPod": {"allowedValuePaths": ["/resources", "/imagePullSecrets"], "values": Site::values()},

@@ -122,6 +122,15 @@ impl Site {
         }
     }
 
+    /// Asserts that no device was told anything, and none has anything of the firmware.
+    pub fn assert_untouched(&self) {
+        for board in &self.boards {
+            let proof = board.proof().unwrap();
+            let seen = (&proof["updates"], &proof["memory"]);
+            assert_eq!(seen, (&json!(0), &json!(null)));
+        }
+    }
+
     /// Values of the flash chart by which Pods find the attestation service and are as restricted as Kubernetes knows them.
     pub fn values() -> Value {
         json!({
