@@ -61,6 +61,8 @@ pub enum Bug {
     RetryCountedTwice,
     /// How long the Lease is held is read off the wall clock.
     LeaseByWallClock,
+    /// A write of which nobody knows what became of it counts as over at once.
+    UnclearIsOver,
 }
 
 /// What the clocks of a simulated process show: wall-clock time, and the time since its machine booted.

@@ -44,6 +44,8 @@ struct Candidacy {
     observed: Observed,
     /// Holder identity of its last try; empty before the first. It holds the Lease if the answer to that try was lost.
     tried: String,
+    /// How long the first write has to wait after that try.
+    wait: Duration,
 }
 
 /// Why leadership ended.
@@ -97,6 +99,7 @@ impl Election {
                 ..Observed::default()
             },
             tried: String::new(),
+            wait: Duration::ZERO,
         };
         loop {
             let (pause, won) = self.campaign(&mut candidacy).await;
@@ -134,18 +137,18 @@ impl Election {
         let now = clock::boot_time();
         candidacy.observed = std::mem::take(&mut candidacy.observed).look(lease, now);
         let (observed, tried) = (&candidacy.observed, &mut candidacy.tried);
-        let wait = match decide(observed, tried, false, self.times.duration, now) {
-            Decision::Acquire { released } => {
+        match decide(observed, tried, false, self.times.duration, now) {
+            Decision::Acquire { former } => {
                 // What an earlier try may have written under its identity must stay that of an acquisition of its own.
                 *tried = new_identity();
-                self.wait_after(released, observed.lease.is_some())
+                candidacy.wait = self.times.wait_after(former);
             }
-            Decision::Renew => self.wait_after(false, false),
+            Decision::Renew => {}
             Decision::Wait { until } => {
                 return (poll.min(until.saturating_sub(now)), None);
             }
             Decision::Lost => return (poll, None),
-        };
+        }
         match self.take(observed.lease.as_ref(), tried).await {
             Ok(lease) => {
                 let leadership = Leadership {
@@ -155,25 +158,12 @@ impl Election {
                     renewed: now,
                     settled: false,
                 };
-                (poll, Some((leadership, wait)))
+                (poll, Some((leadership, candidacy.wait)))
             }
             Err(error) => {
                 debug!(%error, "the leader lease was not won");
                 (poll, None)
             }
-        }
-    }
-
-    /// How long writes of a former leader may still be under way when its Lease is taken.
-    fn wait_after(&self, released: bool, has_expired: bool) -> Duration {
-        if released {
-            Duration::ZERO
-        } else if has_expired {
-            // Most of it has passed while the Lease was seen to expire.
-            self.times.settle_period
-        } else {
-            // Somebody deleted it: its holder finds out by its next renewal.
-            self.request_timeout.max(self.times.settle_period)
         }
     }
 

@@ -27,6 +27,17 @@ pub struct LeaseTimes {
 }
 
 impl LeaseTimes {
+    /// How long a process that takes the Lease waits before its first write: until none of its last holder's can be under way.
+    #[must_use]
+    pub fn wait_after(&self, former: Former) -> Duration {
+        match former {
+            Former::Released => Duration::ZERO,
+            // The rest has passed while the Lease was seen to expire.
+            Former::Expired => self.settle_period,
+            Former::Unknown => self.duration + self.settle_period,
+        }
+    }
+
     /// How long after a process stops believing in its lease its successor writes for the first time, at the earliest: every write of
     /// the process has to have ended by then.
     #[must_use]
@@ -64,13 +75,24 @@ impl Observed {
     }
 }
 
+/// What is known of the last holder of a Lease that nobody holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Former {
+    /// It gave the Lease up in good order: none of its writes can be under way.
+    Released,
+    /// It was not seen to renew the Lease for as long as that is respected.
+    Expired,
+    /// Nothing: there is no Lease, and somebody may have deleted it a moment ago.
+    Unknown,
+}
+
 /// What to do about the Lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// Nobody holds it: write ourselves in.
     Acquire {
-        /// Its holder gave it up in good order: none of its writes can be under way.
-        released: bool,
+        /// What is known of its last holder.
+        former: Former,
     },
     /// Somebody holds it, at most until this boot time.
     Wait {
@@ -103,8 +125,9 @@ pub fn decide(
     let last = observed.lease.as_ref().or(observed.vanished.as_ref());
     let holder = last.map_or("", holder);
     if holder.is_empty() {
+        let former = observed.lease.as_ref();
         return Decision::Acquire {
-            released: observed.lease.is_some(),
+            former: former.map_or(Former::Unknown, |_| Former::Released),
         };
     }
     if holder == identity && observed.lease.is_some() {
@@ -116,7 +139,9 @@ pub fn decide(
         .map_or(default_duration, Duration::from_secs);
     let until = observed.since + duration;
     if boot_time >= until {
-        Decision::Acquire { released: false }
+        Decision::Acquire {
+            former: Former::Expired,
+        }
     } else {
         Decision::Wait { until }
     }
@@ -198,10 +223,10 @@ mod tests {
     }
 
     #[rstest]
-    #[case::absent(None, false, 0, Decision::Acquire { released: false })]
-    #[case::released(Some(lease("", Some(1))), false, 0, Decision::Acquire { released: true })]
+    #[case::absent(None, false, 0, Decision::Acquire { former: Former::Unknown })]
+    #[case::released(Some(lease("", Some(1))), false, 0, Decision::Acquire { former: Former::Released })]
     #[case::others_and_fresh(Some(lease("b", Some(10))), false, 9, Decision::Wait { until: Duration::from_secs(110) })]
-    #[case::others_and_expired(Some(lease("b", Some(10))), false, 10, Decision::Acquire { released: false })]
+    #[case::others_and_expired(Some(lease("b", Some(10))), false, 10, Decision::Acquire { former: Former::Expired })]
     #[case::others_without_duration(Some(lease("b", None)), false, 14, Decision::Wait { until: Duration::from_secs(115) })]
     #[case::ours_though_not_known(Some(lease("a", Some(10))), false, 0, Decision::Renew)]
     #[case::ours(Some(lease("a", Some(10))), true, 99, Decision::Renew)]
@@ -233,11 +258,34 @@ mod tests {
         assert_eq!(decide(&vanished, "a", false, FALLBACK, at(9)), wait);
         let still = vanished.look(None, at(17));
         assert_eq!(decide(&still, "a", false, FALLBACK, at(17)), wait);
-        let acquire = Decision::Acquire { released: false };
-        assert_eq!(decide(&still, "a", false, FALLBACK, at(18)), acquire);
+        let expired = Decision::Acquire {
+            former: Former::Expired,
+        };
+        assert_eq!(decide(&still, "a", false, FALLBACK, at(18)), expired);
         let free = Observed::default().look(Some(lease("", Some(1))), at(5));
         let gone = free.look(None, at(6));
-        assert_eq!(decide(&gone, "a", false, FALLBACK, at(6)), acquire);
+        let unknown = Decision::Acquire {
+            former: Former::Unknown,
+        };
+        assert_eq!(decide(&gone, "a", false, FALLBACK, at(6)), unknown);
+    }
+
+    #[rstest]
+    #[case::released(Former::Released, 0)]
+    #[case::expired(Former::Expired, 2_500)]
+    #[case::unknown(Former::Unknown, 9_500)]
+    fn the_first_write_waits_until_none_of_the_last_holder_can_be_under_way(
+        #[case] former: Former,
+        #[case] millis: u64,
+    ) {
+        let times = LeaseTimes {
+            duration: Duration::from_secs(7),
+            renew_deadline: Duration::from_secs(5),
+            renew_period: Duration::from_secs(1),
+            poll_period: Duration::from_millis(500),
+            settle_period: Duration::from_millis(2_500),
+        };
+        assert_eq!(times.wait_after(former), Duration::from_millis(millis));
     }
 
     #[test]

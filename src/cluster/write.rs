@@ -23,7 +23,11 @@ use super::{
     error::{ApiError, ErrorKind},
     kind::{Kinds, ObjectKey},
 };
-use crate::{names, telemetry::Metrics};
+use crate::{
+    names,
+    seam::{Bug, planted},
+    telemetry::Metrics,
+};
 
 pub use delete::{DeleteCondition, Deleted};
 use under_way::UnderWay;
@@ -63,10 +67,10 @@ impl Writer {
         self.under_way.is_any()
     }
 
-    /// Longest wait for an answer to a write: after it, no write can still be under way.
+    /// From the sending of a write until it can no longer take effect, whatever became of its answer.
     #[must_use]
-    pub const fn timeout(&self) -> Duration {
-        self.timeout
+    pub fn settles_within(&self) -> Duration {
+        settles_within(self.timeout)
     }
 
     /// Applies a rendered object by server-side apply with force: for objects that only the operator writes. Of the answer the
@@ -151,6 +155,9 @@ impl Writer {
     }
 
     /// Sends one request, bounded and counted. The time begins, and the fence is asked, when it is sent.
+    ///
+    /// An answer that leaves open what became of the write is given only when the write can no longer take effect: whoever looks
+    /// then sees what it did, and what is sent next cannot be overtaken by it.
     async fn call<T>(
         &self,
         verb: &'static str,
@@ -163,16 +170,26 @@ impl Writer {
         } else {
             None
         };
-        let awaited = self.under_way.begin(self.timeout);
+        let awaited = self.under_way.begin(self.settles_within());
         let answer = match tokio::time::timeout(self.timeout, request).await {
             Ok(answer) => answer.map_err(|error| ApiError::new(what(), &error)),
             Err(_) => Err(ApiError::timeout(what(), self.timeout)),
         };
+        let unclear = answer.as_ref().is_err_and(ApiError::is_outcome_unknown);
+        if unclear && !planted(Bug::UnclearIsOver) {
+            awaited.settled().await;
+        }
         awaited.answered();
         let outcome = answer.as_ref().map_or_else(|e| e.kind.as_str(), |_| "ok");
         self.metrics.api_write(verb, &key.kind, outcome);
         answer
     }
+}
+
+/// The network may take a write to the API server until its client gives it up, and the API server may carry it out for as long again,
+/// for it counts `timeout=` from the arrival.
+fn settles_within(timeout: Duration) -> Duration {
+    timeout * 2
 }
 
 fn post() -> PostParams {

@@ -119,8 +119,7 @@ impl World {
             journey.fate = Fate::TurnedAway(409, "Conflict", "a webhook says so");
             return journey;
         }
-        let crashes = self.weather.has(Fault::Crash) && self.lease_exists();
-        if crashes && self.chance.one_in(100 * self.weather.rarity) {
+        if self.weather.has(Fault::Crash) && self.chance.one_in(100 * self.weather.rarity) {
             let carried_out = self.chance.one_in(2);
             journey.fate = Fate::Crash { carried_out };
             return journey;
@@ -141,6 +140,8 @@ impl World {
             5..=6 => journey.fate = Fate::Broken,
             7..=9 => journey.fate = Fate::AnswerBroken,
             10 => journey.fate = Fate::AnswerLost,
+            // On its way, and then in the API server, which counts the time-out from the arrival.
+            11..=12 if role == Role::Write => journey.there = draw(&mut self.chance, 8_400),
             11..=12 => journey.there = draw(&mut self.chance, 4_400),
             13..=14 => journey.back = draw(&mut self.chance, 4_400),
             _ => {}
@@ -156,11 +157,6 @@ impl World {
             _ => 20,
         };
         Duration::from_millis(u64::try_from(self.chance.draw(below)).unwrap())
-    }
-
-    fn lease_exists(&self) -> bool {
-        let lease = self.api.get("leases", SYSTEM, names::LEASE);
-        lease.is_some()
     }
 
     /// One fault of a kind that this world has.
@@ -204,10 +200,9 @@ impl World {
         leading
     }
 
-    /// A process dies; what it had sent may still arrive. Not while the Lease is deleted: a process that starts then cannot know
-    /// that there is a leader who has not noticed yet.
+    /// A process dies; what it had sent may still arrive.
     fn crash(&mut self) {
-        if !self.lease_exists() || !self.chance.one_in(4) {
+        if !self.chance.one_in(4) {
             return;
         }
         if let Some(process) = self.some_process() {

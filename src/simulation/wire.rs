@@ -25,7 +25,7 @@ use crate::cluster::{Clients, Fence, FenceLayer, PatienceLayer};
 pub const SYSTEM: &str = "system";
 /// How long a read may take, as the operator's own client has it.
 const READ_LIMIT: Duration = Duration::from_secs(20);
-/// Time-out of every write: the API server gives one up that arrives later.
+/// Time-out of every write, for its way to the API server and again for what that does.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long somebody waits for an answer that is lost, if nothing else ends it.
 const NEVER: Duration = Duration::from_mins(1);
@@ -178,7 +178,8 @@ async fn travel(
 ) {
     sleep(journey.there).await;
     let limit = asked.timeout().unwrap_or(WRITE_TIMEOUT);
-    let overdue = asked.is_write() && journey.there >= limit;
+    let latest = if wire.role == Role::Write { limit * 2 } else { limit };
+    let overdue = asked.is_write() && journey.there >= latest;
     let answer = match journey.fate {
         Fate::Crash { carried_out: false } => return wire.process.kill(),
         Fate::Broken => Err("the connection broke".into()),

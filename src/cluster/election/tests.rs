@@ -7,10 +7,10 @@ use tower::{BoxError, service_fn};
 
 use super::*;
 
-/// An API server with one Lease, that answers writes as it is told; of each write the holder identity.
-#[derive(Clone, Default)]
+/// An API server with the Lease of a holder that is gone, that answers writes as it is told; of each write the holder identity.
+#[derive(Clone)]
 struct Server {
-    lease: Arc<Mutex<Option<Value>>>,
+    lease: Arc<Mutex<Value>>,
     /// Code of the answer to each write, 0 for none at all, and whether it takes effect; then all do.
     fates: Arc<Mutex<Vec<(u16, bool)>>>,
     holders: Arc<Mutex<Vec<String>>>,
@@ -30,14 +30,23 @@ fn answer(code: u16, body: &Value) -> Response<Body> {
 }
 
 fn failure(code: u16) -> Response<Body> {
-    let reason = if code == 404 { "NotFound" } else { "" };
-    let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "code": code});
+    let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "", "code": code});
     answer(code, &status)
 }
 
 impl Server {
+    fn new() -> Self {
+        let spec = json!({"holderIdentity": "gone", "leaseDurationSeconds": 0});
+        Self {
+            lease: Arc::new(Mutex::new(json!({"metadata": {}, "spec": spec}))),
+            fates: Arc::default(),
+            holders: Arc::default(),
+            silent_reads: Arc::default(),
+        }
+    }
+
     fn failing(fates: &[(u16, bool)]) -> Self {
-        let server = Self::default();
+        let server = Self::new();
         locked(&server.fates).extend(fates.iter().rev());
         server
     }
@@ -49,15 +58,14 @@ impl Server {
                 *locked(&self.silent_reads) = silent - 1;
                 return std::future::pending().await;
             }
-            let lease = locked(&self.lease).clone();
-            return Ok(lease.map_or_else(|| failure(404), |lease| answer(200, &lease)));
+            return Ok(answer(200, &locked(&self.lease)));
         }
         let lease: Value = serde_json::from_slice(&request.into_body().collect_bytes().await?)?;
         let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
         locked(&self.holders).push(holder.to_owned());
         let (code, effective) = locked(&self.fates).pop().unwrap_or((200, true));
         if effective {
-            *locked(&self.lease) = Some(lease.clone());
+            *locked(&self.lease) = lease.clone();
         }
         if code == 0 {
             return std::future::pending().await;
@@ -90,7 +98,6 @@ impl Server {
         };
         let client = Client::new(service, "lab");
         let fence = Arc::new(Fence::default());
-        // The limit of a request, and the wait after a lease that was not given up.
         let limit = Duration::from_millis(200);
         Election::new(client, "lab", times, limit, fence)
     }
@@ -117,7 +124,7 @@ async fn a_try_whose_answer_was_lost_is_recognised_by_its_identity() {
 
 #[tokio::test]
 async fn a_lease_that_was_won_is_renewed_while_writes_of_a_former_leader_are_waited_for() {
-    let server = Server::default();
+    let server = Server::new();
     let election = server.election(Duration::from_millis(20), Duration::from_secs(30));
     let fence = Arc::clone(&election.fence);
     let winning = tokio::spawn(async move { election.win().await });
@@ -141,9 +148,7 @@ async fn a_lease_that_is_taken_while_former_writes_are_waited_for_is_not_led_wit
     while locked(&server.holders).is_empty() {
         sleep(Duration::from_millis(1)).await;
     }
-    if let Some(lease) = locked(&server.lease).as_mut() {
-        lease["spec"]["holderIdentity"] = json!("another");
-    }
+    locked(&server.lease)["spec"]["holderIdentity"] = json!("another");
     sleep(Duration::from_millis(600)).await;
     assert!(!winning.is_finished() && !fence.is_held(clock::boot_time()));
     winning.abort();
@@ -151,7 +156,7 @@ async fn a_lease_that_is_taken_while_former_writes_are_waited_for_is_not_led_wit
 
 /// A leader goes on though its next writes are answered like this, and so many of its next reads not at all.
 async fn goes_on(fates: &[(u16, bool)], silent_reads: usize) {
-    let server = Server::default();
+    let server = Server::new();
     let mut election = server.election(Duration::from_millis(20), Duration::from_secs(3));
     let mut leadership = election.win().await;
     // As long as the lease may be believed in.

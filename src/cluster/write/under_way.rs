@@ -27,12 +27,12 @@ pub(super) struct Awaited {
 }
 
 impl UnderWay {
-    /// A write is sent that the API server gives up after this time.
-    pub(super) fn begin(&self, timeout: Duration) -> Awaited {
+    /// A write is sent that can no longer take effect after this time.
+    pub(super) fn begin(&self, settles_within: Duration) -> Awaited {
         self.change(|known| known.awaited += 1);
         Awaited {
             all: self.clone(),
-            until: Instant::now() + timeout,
+            until: Instant::now() + settles_within,
             answered: false,
         }
     }
@@ -49,7 +49,12 @@ impl UnderWay {
 }
 
 impl Awaited {
-    /// It was answered, or its time is up.
+    /// Waits until it can no longer take effect.
+    pub(super) async fn settled(&self) {
+        tokio::time::sleep_until(self.until).await;
+    }
+
+    /// It was answered, or can no longer take effect.
     pub(super) fn answered(mut self) {
         self.answered = true;
     }

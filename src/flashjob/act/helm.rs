@@ -241,7 +241,7 @@ async fn upgrade(
     };
     if failure.is_unclear() {
         // A request that helm had sent may still be carried out.
-        tokio::time::sleep(ctx.writer.timeout()).await;
+        tokio::time::sleep(ctx.writer.settles_within()).await;
     }
     let revision = until_answered(|| look(ctx, identity, plan)).await;
     repair(ctx, identity, revision, &failure).await

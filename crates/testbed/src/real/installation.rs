@@ -9,13 +9,11 @@ use crate::{
     control_plane::{OPERATOR_NAMESPACE, answer},
     paths::root,
     seconds,
+    space::LEASE,
 };
 
 /// Name of the release, and of what it installs.
 pub const RELEASE: &str = "flashjob-operator";
-
-/// Name of the lease by which one of the Pods leads.
-const LEASE: &str = "338c7440.flashjob.nbfc.io";
 
 /// Name of the Secret that a job may name for pulling its flash image.
 pub const PULL_SECRET: &str = "images";
