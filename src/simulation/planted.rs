@@ -50,6 +50,7 @@ fn plan(seed: u64, bug: Bug, only: &'static [Fault]) -> Plan {
 #[case::interrupted_without_a_look(Bug::InterruptedWithoutLiveGet, &[Fault::Stop, Fault::Label], "before its verdict was stored", 75)]
 #[case::not_counted_on_what_it_shares(Bug::NotCountedOnWhatItShares, &[Fault::Crash], "than its limit", 8)]
 #[case::deletions_untold(Bug::DeletionsUntold, &[Fault::Hand], "does not come to rest", 0)]
+#[case::unclear_is_over(Bug::UnclearIsOver, &[Fault::User], "is flashed again though", 9)]
 fn a_planted_bug_breaks_a_law(
     #[case] bug: Bug,
     #[case] only: &'static [Fault],

@@ -178,7 +178,11 @@ async fn travel(
 ) {
     sleep(journey.there).await;
     let limit = asked.timeout().unwrap_or(WRITE_TIMEOUT);
-    let latest = if wire.role == Role::Write { limit * 2 } else { limit };
+    let latest = if wire.role == Role::Write {
+        limit * 2
+    } else {
+        limit
+    };
     let overdue = asked.is_write() && journey.there >= latest;
     let answer = match journey.fate {
         Fate::Crash { carried_out: false } => return wire.process.kill(),
