@@ -137,6 +137,8 @@ pub enum Reason {
     FlashImageUnusable,
     /// The key that signs receipts cannot be used.
     ReceiptKeyUnusable,
+    /// The registry did not take the receipts of a round.
+    ReceiptsNotStored,
     /// A device failed in a step that allows no more failures.
     StepFailed,
     /// Somebody denied a step.

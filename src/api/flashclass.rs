@@ -13,7 +13,7 @@ use super::{
     firmware_verification::{FirmwareVerification, FlashImageVerification},
     flashjob::MismatchPolicy,
     lenient::null_is_default,
-    receipts::ReceiptKey,
+    receipts::Receipts,
     rollout::{AlreadyAtVersion, PropertyRequirement, Verification, Window},
     schema,
 };
@@ -104,7 +104,7 @@ pub struct FlashClassSpec {
     /// The operator signs a receipt for every final device and writes it to its log. The status of a finished round has the signed Merkle
     /// root of all its receipts. A round begins only when the digest of its firmware is known. Unset: the operator writes no receipts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub receipts: Option<ReceiptKey>,
+    pub receipts: Option<Receipts>,
     /// Most devices of one job in flight at the same time. Unset: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]

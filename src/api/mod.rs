@@ -46,7 +46,7 @@ pub use guarded::{Guarded, RawObject, Unreadable, read_part};
 pub use instance::{Instance, InstanceSpec};
 pub use phase::{DevicePhase, Phase, StepState};
 pub use provenance::{FlashImage, Provenance, Unverified};
-pub use receipts::{ReceiptKey, RoundReceipts};
+pub use receipts::{Receipts, RoundReceipts};
 pub use refusal::Refusal;
 pub use rollout::{
     AlreadyAtVersion, Amount, Approval, Day, Decision, DeviceSelector, PropertyOperator,

@@ -66,6 +66,11 @@ pub const FLASH_IMAGE_NEEDED: &str =
 /// Message for signatures that are asked of nobody.
 pub const AUTHORITY_NEEDED: &str =
     "mode Warn or Enforce needs authorities: name who may sign, or leave mode out";
+/// Message for a way to a registry to which nothing is pushed.
+pub const REPOSITORY_NEEDED: &str =
+    "registry says how repository is reached: name the repository, or leave registry out";
+/// Message for a mirror in the place of the repository itself.
+pub const NO_MIRROR: &str = "receipts are pushed to repository itself: leave registry.mirror out";
 /// Message for an authority that does not sign in exactly one way.
 pub const ONE_MEANS: &str = "an authority has either key or keyless";
 /// Message for an identity with no issuer, or with two.
@@ -128,6 +133,15 @@ text_rule!(
     r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$",
     true,
     "must be the host of a registry, with a path or without, such as mirror.example.com/firmware"
+);
+
+text_rule!(
+    /// A repository of a registry.
+    REPOSITORY,
+    253,
+    r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+$",
+    true,
+    "must be a repository of a registry without tag and digest, such as registry.example.com/receipts"
 );
 
 text_rule!(

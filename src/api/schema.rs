@@ -47,6 +47,11 @@ pub fn mirror(_: &mut SchemaGenerator) -> Schema {
     rule::MIRROR.schema()
 }
 
+/// A repository of a registry.
+pub fn repository(_: &mut SchemaGenerator) -> Schema {
+    rule::REPOSITORY.schema()
+}
+
 /// A text that is only compared or ignored: bounded, anything goes (old files hold anything).
 pub fn any_text(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "maxLength": 253 })
@@ -248,6 +253,17 @@ pub fn firmware_verification(schema: &mut Schema) {
     let off = format!("!{} || self.mode == 'Off'", set("mode"));
     let some = format!("{} && size(self.authorities) > 0", set("authorities"));
     let all = [(format!("{off} || ({some})"), rule::AUTHORITY_NEEDED.into())];
+    schema.insert("x-kubernetes-validations".into(), rules(all));
+}
+
+/// A registry is reached for a repository, and receipts are pushed to that one alone.
+pub fn receipts(schema: &mut Schema) {
+    let repository = format!("!{} || {}", set("registry"), set("repository"));
+    let mirror = format!("!{} || !{}", set("registry"), set("registry.mirror"));
+    let all = [
+        (repository, rule::REPOSITORY_NEEDED.into()),
+        (mirror, rule::NO_MIRROR.into()),
+    ];
     schema.insert("x-kubernetes-validations".into(), rules(all));
 }
 

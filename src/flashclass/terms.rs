@@ -16,8 +16,8 @@ use super::{
 use crate::{
     api::{
         AskedSignatures, ClassDefaults, Effective, FirmwareVerification, FlashImage,
-        FlashImageVerification, FlashJobSpec, Provenance, Reason, Refusal, RegistryAccess,
-        VerdictMarkers, Window,
+        FlashImageVerification, FlashJobSpec, Provenance, Reason, Receipts, Refusal,
+        RegistryAccess, VerdictMarkers, Window,
     },
     device::Device,
     flashclass::{ApprovalRules, ClassPace},
@@ -232,12 +232,17 @@ impl Terms {
         self.firmware()?.flash_image.as_ref()
     }
 
+    /// What a class asks of receipts, where one asks for them.
+    #[must_use]
+    pub fn receipts(&self) -> Option<&Receipts> {
+        let mut classes = self.classes.iter();
+        classes.find_map(|class| class.spec.receipts.as_ref())
+    }
+
     /// Name of the Secret whose key signs receipts, where a class asks for them.
     #[must_use]
     pub fn receipt_key(&self) -> Option<&str> {
-        let mut classes = self.classes.iter();
-        let asked = classes.find_map(|class| class.spec.receipts.as_ref())?;
-        Some(&asked.key_secret_name)
+        Some(&self.receipts()?.key_secret_name)
     }
 
     fn verifications(&self) -> impl Iterator<Item = &FirmwareVerification> {

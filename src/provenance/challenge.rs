@@ -10,8 +10,8 @@ pub(super) struct TokenRequest {
 }
 
 impl TokenRequest {
-    /// The request that a `WWW-Authenticate` header of a registry asks for, to pull from a repository. None where it does not speak of
-    /// tokens.
+    /// The request that a `WWW-Authenticate` header of a registry asks for, for these actions (`pull`, `pull,push`) on a repository. None
+    /// where it does not speak of tokens.
     ///
     /// # Errors
     /// In words, where the token service is not one of the registry: else whoever answers for a registry could send the operator to
@@ -19,7 +19,7 @@ impl TokenRequest {
     pub(super) fn parse(
         header: &str,
         registry: &Url,
-        repository: &str,
+        (repository, actions): (&str, &str),
     ) -> Result<Option<Self>, String> {
         let Ok(challenges) = http_auth::parse_challenges(header) else {
             return Ok(None);
@@ -42,7 +42,7 @@ impl TokenRequest {
         if !is_of(&url, registry) {
             return Err(foreign());
         }
-        let scope = format!("repository:{repository}:pull");
+        let scope = format!("repository:{repository}:{actions}");
         {
             let mut query = url.query_pairs_mut();
             if let Some(service) = parameter("service") {
@@ -91,7 +91,7 @@ mod tests {
         let header =
             format!(r#"Bearer realm="{realm}",service="r",scope="repository:other:pull,push""#);
         let registry = Url::parse(registry).unwrap();
-        let found = TokenRequest::parse(&header, &registry, "fleet/esp32")?;
+        let found = TokenRequest::parse(&header, &registry, ("fleet/esp32", "pull"))?;
         Ok(found.map(|found| found.url.to_string()))
     }
 
@@ -137,6 +137,7 @@ mod tests {
     #[case("Bearer realm")]
     fn other_challenges_ask_for_no_token(#[case] header: &str) {
         let registry = Url::parse("https://registry.example.com").unwrap();
-        assert_eq!(TokenRequest::parse(header, &registry, "esp32"), Ok(None));
+        let asked = TokenRequest::parse(header, &registry, ("esp32", "pull"));
+        assert_eq!(asked, Ok(None));
     }
 }

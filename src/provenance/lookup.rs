@@ -8,7 +8,11 @@ use std::{
 
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{Access, FirmwareImage, Registry, RegistryError, signatures::Signature};
+use super::{
+    Access, FirmwareImage, ImageReference, Registry, RegistryError,
+    signatures::Signature,
+    upload::{Artifact, Described},
+};
 
 /// How long an answer is good for other jobs: each round asks anew.
 const FRESH: Duration = Duration::from_secs(5);
@@ -75,6 +79,33 @@ impl Lookup {
         let _turn = self.turns.acquire().await;
         let reference = &image.reference;
         self.registry.signatures(reference, digests, access).await
+    }
+
+    /// What a reference means, as [`Registry::described`] says.
+    ///
+    /// # Errors
+    /// As that.
+    pub async fn described(
+        &self,
+        reference: &ImageReference,
+        access: &Access,
+    ) -> Result<Option<Described>, RegistryError> {
+        let _turn = self.turns.acquire().await;
+        self.registry.described(reference, access).await
+    }
+
+    /// Stores an artifact, as [`Registry::store`] does.
+    ///
+    /// # Errors
+    /// As that.
+    pub async fn store(
+        &self,
+        repository: &ImageReference,
+        artifact: &Artifact,
+        access: &Access,
+    ) -> Result<String, RegistryError> {
+        let _turn = self.turns.acquire().await;
+        self.registry.store(repository, artifact, access).await
     }
 
     fn recent(&self, key: &str) -> Option<Answer> {

@@ -1,8 +1,8 @@
 //! Which firmware exactly: what a registry serves under a reference, by digest, and for which kinds of device.
 //!
 //! In comes the reference of a FlashJob; out goes the digest with the platforms of the image index, or why it is not known.
-//! Everything but [`registry`] is pure over bytes. It never writes to a registry, and never asks a host that the reference does not
-//! name, but for the registry's own token service.
+//! Everything but [`registry`] and [`upload`] is pure over bytes. It writes nothing to a registry but the receipts of a round, where a
+//! class names a repository for them, and never asks a host that the reference does not name, but for the registry's own token service.
 
 mod access;
 pub mod credentials;
@@ -20,6 +20,7 @@ pub(crate) mod fixtures;
 mod registry_tests;
 mod session;
 pub mod signatures;
+pub mod upload;
 
 pub use self::{
     access::Access,

@@ -1,4 +1,5 @@
-//! The one client that talks to registries, by the OCI distribution protocol: it reads manifests and signatures, and nothing else.
+//! The one client that talks to registries, by the OCI distribution protocol: here it reads manifests and signatures, in `upload` it
+//! stores receipts.
 //!
 //! Whatever a registry answers costs a bounded time and a bounded memory; `session` says where a question may go.
 
@@ -64,7 +65,7 @@ pub enum RegistryError {
 /// See the module's documentation.
 #[derive(Clone, Debug)]
 pub struct Registry {
-    http: Client,
+    pub(super) http: Client,
 }
 
 impl Registry {
@@ -162,7 +163,7 @@ impl Registry {
 }
 
 /// What is asked within a bounded time.
-async fn in_time<T>(
+pub(super) async fn in_time<T>(
     reference: &ImageReference,
     patience: Duration,
     asked: impl Future<Output = Result<T, RegistryError>>,

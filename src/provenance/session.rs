@@ -6,7 +6,7 @@
 use std::{error::Error, net::IpAddr};
 
 use reqwest::{
-    Client, Response, StatusCode, Url,
+    Client, Method, RequestBuilder, Response, StatusCode, Url,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE},
 };
 use serde::Deserialize;
@@ -43,10 +43,12 @@ pub(super) struct Answer {
 
 /// See the module's documentation.
 pub(super) struct Session<'a> {
-    http: &'a Client,
+    pub(super) http: &'a Client,
     /// The image.
     pub(super) reference: &'a ImageReference,
-    base: Url,
+    pub(super) base: Url,
+    /// What is asked for, as token services call it.
+    pub(super) actions: &'static str,
     login: Option<&'a Login>,
     proof: Option<Proof>,
 }
@@ -66,6 +68,7 @@ impl<'a> Session<'a> {
             http,
             reference,
             base,
+            actions: "pull",
             login: access.credentials.login(reference),
             proof: None,
         })
@@ -132,19 +135,46 @@ impl<'a> Session<'a> {
     }
 
     async fn response(&mut self, path: &str, accept: &str) -> Result<Response, RegistryError> {
-        let response = self.ask(path, accept).await?;
-        if response.status() != StatusCode::UNAUTHORIZED || self.proof.is_some() {
-            return Ok(response);
-        }
-        self.proof = Some(self.proof(response.headers()).await?);
-        self.ask(path, accept).await
+        let request = self.request(Method::GET, path)?.header(ACCEPT, accept);
+        self.send(request).await
     }
 
-    async fn ask(&self, path: &str, accept: &str) -> Result<Response, RegistryError> {
+    /// A request about a path of the repository.
+    ///
+    /// # Errors
+    /// When that is not a path.
+    pub(super) fn request(
+        &self,
+        method: Method,
+        path: &str,
+    ) -> Result<RequestBuilder, RegistryError> {
         let path = format!("/v2/{}/{path}", self.reference.repository);
         let url = self.base.join(&path);
         let url = url.map_err(|error| self.fail(error.to_string()))?;
-        let request = self.http.get(url).header(ACCEPT, accept);
+        Ok(self.http.request(method, url))
+    }
+
+    /// Sends a request, with what the registry asks for.
+    ///
+    /// # Errors
+    /// When the registry does not answer, or its token service does not.
+    pub(super) async fn send(
+        &mut self,
+        request: RequestBuilder,
+    ) -> Result<Response, RegistryError> {
+        let again = request.try_clone();
+        let response = self.once(request).await?;
+        let Some(again) = again.filter(|_| self.proof.is_none()) else {
+            return Ok(response);
+        };
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        self.proof = Some(self.proof(response.headers()).await?);
+        self.once(again).await
+    }
+
+    async fn once(&self, request: RequestBuilder) -> Result<Response, RegistryError> {
         let request = match &self.proof {
             Some(Proof::Token(token)) => request.bearer_auth(token),
             Some(Proof::Login(Login { user, password })) => {
@@ -163,7 +193,8 @@ impl<'a> Session<'a> {
         let asked = asked
             .and_then(|header| header.to_str().ok())
             .unwrap_or_default();
-        let request = TokenRequest::parse(asked, &self.base, &self.reference.repository);
+        let scope = (self.reference.repository.as_str(), self.actions);
+        let request = TokenRequest::parse(asked, &self.base, scope);
         let Some(request) = request.map_err(fail)? else {
             let login = self.login.filter(|_| challenge::takes_logins(asked));
             let refused = || fail(refusal(StatusCode::UNAUTHORIZED));
@@ -186,7 +217,7 @@ impl<'a> Session<'a> {
         token.map(Proof::Token)
     }
 
-    fn fail(&self, cause: String) -> RegistryError {
+    pub(super) fn fail(&self, cause: String) -> RegistryError {
         unreachable(self.reference, cause)
     }
 }

@@ -9,7 +9,7 @@ use aws_lc_rs::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use testbed::{Fleet, Params, Space, healthy, job::Seen};
+use testbed::{Fleet, ImageRegistry, Params, Space, healthy, job::Seen};
 
 use crate::firmware::{KINDS, PIN, Registry, begin};
 
@@ -226,4 +226,72 @@ async fn a_key_that_is_lost_in_the_middle_keeps_no_flash_from_ending_and_its_rec
     );
     let (said, code) = verify(&space.operator_logs(), &public);
     assert_eq!(code, 0, "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_receipts_of_a_round_are_an_artifact_of_its_firmware_once_their_registry_is_back() {
+    let space = Space::new("receipts-stored").await;
+    let fleet = space.fleet(healthy(3, 0.5)).await;
+    let registry = ImageRegistry::start(space.control_plane);
+    registry.push("fleet/esp32", "1", 1, &KINDS);
+    let reference = registry.reference("fleet/esp32", "1");
+    let (private, public) = pair();
+    store(&space, &private);
+    let port = testbed::free_port();
+    let repository = format!("127.0.0.1:{port}/fleet/receipts");
+    let rules = json!({"receipts": {"keySecretName": "receipts", "repository": &repository}});
+    let arguments = [PIN];
+    let mut operator = space.operator(&arguments);
+    begin(&space, "stored", &reference, &fleet, &rules);
+    // Nothing listens there, and the round ends all the same.
+    let done = signed(&space, "stored", 120).await;
+    let query = [
+        "get",
+        "events",
+        "--field-selector",
+        "reason=ReceiptsNotStored",
+    ];
+    let told = async || {
+        let told = space.kubectl(&query);
+        told.contains("no connection").then_some(told)
+    };
+    let told = space.eventually("event", testbed::seconds(30), told).await;
+    assert!(
+        told.contains("the receipts of this round are in the log, and stored once that is right"),
+        "{told}"
+    );
+    assert!(receipts(&done)["artifact"].is_null(), "{done:?}");
+
+    let keeper = ImageRegistry::start_at(space.control_plane, port);
+    let stored = |seen: &Seen| receipts(seen)["artifact"].is_string();
+    let seen = space.becomes("stored", "artifact", 120, stored).await;
+    let artifact = receipts(&seen)["artifact"].as_str().unwrap();
+    let digest = artifact.strip_prefix(&format!("{repository}@")).unwrap();
+    let manifest = keeper.stored("fleet/receipts", digest).unwrap();
+    let firmware = seen.0["status"]["provenance"]["digest"].as_str().unwrap();
+    assert_eq!(manifest["subject"]["digest"], firmware);
+    let root = receipts(&seen)["merkleRoot"].as_str().unwrap();
+    assert_eq!(
+        manifest["annotations"]["flashjob.nbfc.io/merkle-root"],
+        root
+    );
+    let layer = manifest["layers"][0]["digest"].as_str().unwrap();
+    let lines = keeper.stored_blob("fleet/receipts", layer);
+    let (said, code) = verify(&lines, &public);
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        said.contains(&format!("3 devices, none is missing, root {root}")),
+        "{said}"
+    );
+    // This registry lists no referrers by itself.
+    let list = keeper.stored("fleet/receipts", &firmware.replacen(':', "-", 1));
+    assert_eq!(list.unwrap()["manifests"][0]["digest"], digest);
+
+    // Who leads next stores nothing twice, and the status stays.
+    space.replace(&mut operator, &arguments);
+    space.patch_spec("stored", &json!({"suspend": true}));
+    let suspended =
+        |seen: &Seen| seen.0["status"]["observedGeneration"] == seen.0["metadata"]["generation"];
+    let later = space.becomes("stored", "next pass", 60, suspended).await;
+    assert_eq!(receipts(&later)["artifact"], artifact);
 }

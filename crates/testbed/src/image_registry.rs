@@ -55,11 +55,16 @@ struct Answer {
 impl ImageRegistry {
     /// Starts it, empty, and waits until it answers.
     pub fn start(control_plane: &ControlPlane) -> Self {
+        Self::start_at(control_plane, free_port())
+    }
+
+    /// The same, at this port of loopback.
+    pub fn start_at(control_plane: &ControlPlane, port: u16) -> Self {
         let tools = ["registry", "cosign2", "cosign3"];
         let bin = super::control_plane::run(Command::new(script("build.sh")).args(tools));
         let bin = PathBuf::from(bin.trim());
         let directory = tempfile::tempdir().unwrap();
-        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
         let config = json!({
             "version": "0.1",
             "log": {"accesslog": {"disabled": true}},
@@ -184,6 +189,20 @@ impl ImageRegistry {
         let put = self.ask("PUT", &path, kind, &bytes);
         assert_eq!(put.status, 201, "{}", put.text());
         json!({"mediaType": kind, "digest": digest, "size": bytes.len()})
+    }
+
+    /// The manifest under a tag or a digest of a repository; none where there is none.
+    pub fn stored(&self, repository: &str, name: &str) -> Option<Value> {
+        let path = format!("/v2/{repository}/manifests/{name}");
+        let answer = self.ask("GET", &path, "", b"");
+        (answer.status == 200).then(|| serde_json::from_slice(&answer.body).unwrap())
+    }
+
+    /// A blob of a repository.
+    pub fn stored_blob(&self, repository: &str, digest: &str) -> String {
+        let answer = self.ask("GET", &format!("/v2/{repository}/blobs/{digest}"), "", b"");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.text()
     }
 
     fn ask(&self, verb: &str, path: &str, kind: &str, body: &[u8]) -> Answer {

@@ -27,6 +27,7 @@ pub mod resolve_firmware;
 mod seal;
 mod signatures;
 pub mod stamps;
+mod store_receipts;
 mod uninstall;
 pub(crate) mod workshop;
 

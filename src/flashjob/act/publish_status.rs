@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{context::Context, receipts};
+use super::{context::Context, receipts, store_receipts};
 use crate::{
     api::conditions,
     flashjob::{
@@ -40,18 +40,18 @@ pub(crate) async fn write(
         // A newer object arrived meanwhile; its pass is already queued.
         return Ok(Some(now));
     };
-    let unsigned = receipts::due(ctx, job, &wanted, now);
-    let signs = unsigned.is_some_and(|due| due <= now);
+    let owed = self::owed(ctx, job, &wanted, now);
+    let pays = owed.is_some_and(|due| due <= now);
     let (news, probe) = {
         let mut cache = ctx.cache();
         let memory = cache.memory(&job.uid);
         // A status that could not be stored is not tried in every pass, but again from time to time.
         let stored = pruned::without(&wanted, &memory.pruned);
         let news = !conditions::same_but_times(&current.status, &stored);
-        if job.spec.is_err() || (!news && !signs && memory.pruned.is_empty()) {
-            return Ok(unsigned);
+        if job.spec.is_err() || (!news && !pays && memory.pruned.is_empty()) {
+            return Ok(owed);
         }
-        (news, probe_due(memory).filter(|_| !news && !signs))
+        (news, probe_due(memory).filter(|_| !news && !pays))
     };
     if let Some(due) = probe.filter(|due| *due > now) {
         return Ok(Some(due));
@@ -61,10 +61,11 @@ pub(crate) async fn write(
     if due.is_some() {
         return Ok(due);
     }
-    let wanted = receipts::issue(ctx, &current, wanted, ended).await;
-    if signs && !news && conditions::same_but_times(&current.status, &wanted) {
-        // The key still cannot be used.
-        return Ok(receipts::due(ctx, job, &wanted, now));
+    let mut wanted = receipts::issue(ctx, &current, wanted, ended).await;
+    store_receipts::follow(ctx, &current, &mut wanted);
+    if pays && !news && conditions::same_but_times(&current.status, &wanted) {
+        // The key still cannot be used, or the registry has not answered.
+        return Ok(self::owed(ctx, job, &wanted, now));
     }
     let size = act::job::replace_status(ctx, Write::Status, &current, &wanted).await;
     let mut cache = ctx.cache();
@@ -91,6 +92,12 @@ pub(crate) async fn write(
         Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// When a status that says nothing new has to be written all the same, for a signature or an artifact that it lacks.
+fn owed(ctx: &Context, job: &Job, wanted: &FlashJobStatus, now: Timestamp) -> Option<Timestamp> {
+    let signature = receipts::due(ctx, job, wanted, now);
+    signature.or_else(|| store_receipts::due(ctx, job, wanted, now))
 }
 
 /// When the budgets of the job and of all jobs allow the job's next status write; absent where they allow it now.

@@ -78,7 +78,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// What the Secrets hold that a class names.
-    async fn access(&self, asked: &RegistryAccess) -> Result<Access, String> {
+    pub(super) async fn access(&self, asked: &RegistryAccess) -> Result<Access, String> {
         let mut access = Access {
             plain_http: asked.plain_http.unwrap_or_default(),
             mirror: asked.mirror.clone(),

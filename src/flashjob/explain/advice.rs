@@ -104,6 +104,7 @@ fn of_reason(reason: Reason, about: &About<'_>) -> Option<Advice> {
         | Reason::FirmwareNotAllowed
         | Reason::FlashImageUnusable
         | Reason::ReceiptKeyUnusable
+        | Reason::ReceiptsNotStored
         | Reason::DeviceNotAllowed
         | Reason::GroupFull => advice(
             "to see what the class allows",

@@ -68,6 +68,30 @@ pub struct Memory {
     /// Every device of the round that is final has its receipt in the log of this process: it opened the round, and nothing was final
     /// then or could not be signed since. Where that is not so, all of them are written at the round's end.
     pub has_receipts: bool,
+    /// What became of the artifact with the receipts of the round.
+    pub receipts_upload: Option<ReceiptsUpload>,
+}
+
+/// An upload of the receipts of a round.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiptsUpload {
+    /// Root of the receipts that it is about.
+    pub merkle_root: String,
+    /// Uploads that failed so far.
+    pub tries: u32,
+    /// What is known of it.
+    pub state: UploadState,
+}
+
+/// How far an upload is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UploadState {
+    /// The registry has not answered yet.
+    Running,
+    /// It is there, under this reference.
+    Stored(String),
+    /// It failed, and is tried again then.
+    Failed(Timestamp),
 }
 
 /// A key that signs receipts.
@@ -118,6 +142,7 @@ impl Memory {
         self.proven = None;
         self.firmware = None;
         self.has_receipts = false;
+        self.receipts_upload = None;
     }
 
     /// Devices that had failed begin again: what was found of them is over.

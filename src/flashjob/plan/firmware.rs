@@ -211,7 +211,7 @@ fn flash_image_fault(
 }
 
 /// The pause after so many tries.
-fn again(tries: u32) -> SignedDuration {
+pub(crate) fn again(tries: u32) -> SignedDuration {
     AGAIN.saturating_mul(1 << tries.min(4)).min(SLOWLY)
 }
 
