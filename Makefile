@@ -85,7 +85,7 @@ checkov: ## Hold checkov's findings on both charts against those that are explai
 sbom: ## Write the bill of materials of the operator (CycloneDX) to target/sbom.
 	@hack/sbom.sh
 
-reproducible: ## Build the static operator twice, in different directories, and compare the bytes.
+reproducible: ## Build the static programs of the image twice, in different directories, and compare the bytes.
 	@hack/reproducible.sh
 
 generate: ## Write the generated files: CRDs, what is rendered from the charts, references, pictures.

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds the operator's image: a static operator and a static helm, staged in target/dist, packed by deploy/Dockerfile.
+# Builds the operator's image: a static operator, its console and a static helm, staged in target/dist, packed by deploy/Dockerfile.
 #   usage: deploy/image.sh [amd64|arm64]     (default: this machine's architecture)
 #   IMAGE            name of the image       (default: localhost/flashjob-operator:VERSION)
 #   BUILDER          command that builds it  (default: buildah bud --isolation chroot --storage-driver vfs; or: docker build)
-#   OPERATOR_BINARY  a static flashjob-operator built elsewhere; otherwise cargo builds it here
+#   OPERATOR_BINARY, CONSOLE_BINARY  a static flashjob-operator and flashjob-console built elsewhere; otherwise cargo builds them here
 # What building needs: see deploy/static.sh.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -39,14 +39,17 @@ must_be_static() {
 }
 
 operator=${OPERATOR_BINARY:-$(deploy/static.sh "$arch")}
+console=${CONSOLE_BINARY:-$(deploy/static.sh "$arch" flashjob-console)}
 helm=$(build_helm)
 must_be_static "$operator"
+must_be_static "$console"
 must_be_static "$helm"
 
 rm -rf "$stage"
 mkdir -p "$stage/rootfs/etc/ssl/certs"
 mkdir -m 1777 "$stage/rootfs/tmp"
 install -m 0755 "$operator" "$stage/flashjob-operator"
+install -m 0755 "$console" "$stage/flashjob-console"
 install -m 0755 "$helm" "$stage/helm"
 install -m 0644 LICENSE "$stage/rootfs/LICENSE"
 printf 'flashjob:x:65532:65532::/tmp:/sbin/nologin\n' >"$stage/rootfs/etc/passwd"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds the operator, the plugin of kubectl, or the reference flash image's program, as one static program, the same bytes wherever
+# Builds the operator, its console, the plugin of kubectl, or the reference flash image's program, as one static program, the same bytes wherever
 # the sources lie, and prints its path.
-#   usage: deploy/static.sh [amd64|arm64] [flashjob-operator|kubectl-flashjob|flash-agent]     (default: this machine's architecture, the operator)
+#   usage: deploy/static.sh [amd64|arm64] [flashjob-operator|flashjob-console|kubectl-flashjob|flash-agent]     (default: this machine's architecture, the operator)
 # Needs a C compiler for the target: gcc or musl-gcc, for the other architecture a cross compiler of Debian's name.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -63,7 +63,8 @@ pub fn operator(plane: &ControlPlane, name: &str) {
     build
         .env("IMAGE", name)
         .env("BUILDER", builder)
-        .env("OPERATOR_BINARY", static_program("flashjob-operator"));
+        .env("OPERATOR_BINARY", static_program("flashjob-operator"))
+        .env("CONSOLE_BINARY", static_program("flashjob-console"));
     run(&mut build);
     import(&archive);
 }
