@@ -149,7 +149,7 @@ fn judge(space: &Space, document: &Value) -> Result<(), String> {
             Ok(())
         };
     }
-    if has("flashPod") {
+    if has("flashPod") || has("console") {
         return fits(space, "flashjob-operator", document);
     }
     if has("verified") {

@@ -60,3 +60,19 @@ subjects:
 {{- end -}}
 {{- if $secure -}}true{{- end -}}
 {{- end }}
+
+{{- /* The labels by which the console's Pods are found. No selector of the operator's Pods fits them. */}}
+{{- define "flashjob-console.selectorLabels" -}}
+app.kubernetes.io/name: flashjob-console
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: console
+{{- end }}
+
+{{- /* The labels of every other object of the console. */}}
+{{- define "flashjob-console.labels" -}}
+{{ include "flashjob-console.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: flashjob
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 }}
+{{- end }}
