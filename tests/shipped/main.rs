@@ -2,6 +2,7 @@
 //! `make test-real` runs them as root, in what `tests/control-plane/enclosed.sh` makes.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod console;
 mod disturbance;
 mod fifty;
 mod install;

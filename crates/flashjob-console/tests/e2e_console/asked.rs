@@ -34,10 +34,20 @@ impl Console {
     /// Starts it with an administrator's kubeconfig, whose credentials it must not use.
     pub fn start(plane: &ControlPlane) -> Self {
         let port = free_port();
+        let kubeconfig = plane.kubeconfig("admin");
+        let kubeconfig = kubeconfig.to_str().expect("text");
+        let listen = format!("127.0.0.1:{port}");
+        Self::run(
+            plane,
+            port,
+            &["--kubeconfig", kubeconfig, "--listen", &listen],
+        )
+    }
+
+    /// Starts it with these arguments, which say that it listens at that port.
+    pub fn run(plane: &ControlPlane, port: u16, arguments: &[&str]) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_flashjob-console"))
-            .arg("--kubeconfig")
-            .arg(plane.kubeconfig("admin"))
-            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .args(arguments)
             .stdin(Stdio::null())
             .spawn()
             .expect("the program starts");

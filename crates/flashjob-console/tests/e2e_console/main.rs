@@ -1,4 +1,5 @@
 //! The console as a program on a real control plane, as people with different rights ask it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod actions;
 mod asked;
@@ -6,5 +7,6 @@ mod conform;
 mod devices;
 mod events;
 mod jobs;
+mod packaged;
 mod pages;
 mod rights;

@@ -63,6 +63,7 @@ impl Installation {
         json!({
             // The kubelet evicts no Pod of this class when memory is short.
             "controllerManager": {"replicas": 2, "container": {"image": image}, "priorityClassName": "system-cluster-critical"},
+            "console": {"enable": true},
             "flashClass": {"spec": class},
             "flashPod": {"allowedValuePaths": ["/resources", "/imagePullSecrets"], "values": Site::values()},
             "tests": {"image": {"repository": "flash.test/wget", "tag": "1"}},
