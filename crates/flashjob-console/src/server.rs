@@ -1,12 +1,14 @@
 //! All routes, and what holds for each of them: how large a body is, how long an answer takes, and what a browser may do with it.
 
+mod host;
+
 use std::time::Duration;
 
 use axum::{
     Json, Router,
     extract::DefaultBodyLimit,
     http::{HeaderName, HeaderValue, StatusCode, header},
-    middleware::map_response,
+    middleware::{from_fn, map_response},
     routing::get,
 };
 use serde_json::Value;
@@ -29,8 +31,9 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 const BODY: usize = 1 << 20;
 /// Where the document is.
 pub const DOCUMENT: &str = "/openapi.json";
-/// Nothing but the console's own files, and no frame around it.
-const POLICY: &str = "default-src 'self'; frame-ancestors 'none'";
+/// Nothing but the console's own files, no form that leads elsewhere, and no frame around it.
+const POLICY: &str =
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// All routes with their document.
 pub fn routes() -> (Router<Desk>, Value) {
@@ -43,6 +46,7 @@ pub fn routes() -> (Router<Desk>, Value) {
 /// The console.
 pub fn console(desk: Desk) -> Router {
     let (routes, document) = routes();
+    let hosts = desk.hosts.clone();
     let header = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
@@ -62,6 +66,9 @@ pub fn console(desk: Desk) -> Router {
         .layer(RequestBodyLimitLayer::new(BODY))
         // What logs people in may add their token to whatever their browser sends, for another site's page as well.
         .layer(CsrfLayer::new())
+        .layer(from_fn(move |request, next| {
+            host::check(hosts.clone(), request, next)
+        }))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,
             PATIENCE,
@@ -77,3 +84,6 @@ pub fn console(desk: Desk) -> Router {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod session_tests;

@@ -1,7 +1,5 @@
 //! The caller of a request, and the API server's answers to that caller.
 
-use std::sync::Arc;
-
 use axum::{
     body::to_bytes,
     extract::FromRequestParts,
@@ -10,41 +8,18 @@ use axum::{
 use flashjob_operator::cluster::Reader;
 use kube::{Client, client::Body};
 use serde_json::Value;
-use tokio::sync::Semaphore;
 
-use super::{Door, Token};
+use super::{Desk, desk::Standing};
 use crate::{problem::Problem, server::PATIENCE};
-
-/// Streams of events that are open at the same time.
-const STREAMS: usize = 512;
 
 /// Bytes of an answer of the API server that are read: a page of objects of usual size is far below.
 const LONGEST_ANSWER: usize = 64 * 1024 * 1024;
 
-/// What all routes share.
-#[derive(Clone)]
-pub struct Desk {
-    /// The way to the API server.
-    pub door: Door,
-    /// Places for streams of events, each of which holds a watch.
-    pub streams: Arc<Semaphore>,
-}
-
-impl Desk {
-    /// One before that door.
-    #[must_use]
-    pub fn new(door: Door) -> Self {
-        Self {
-            door,
-            streams: Arc::new(Semaphore::new(STREAMS)),
-        }
-    }
-}
-
-/// The caller, with a client that sends the caller's token.
+/// The caller, with a client that sends the caller's credentials.
 #[derive(Clone)]
 pub struct Caller {
     client: Client,
+    session: Option<Standing>,
 }
 
 /// A request, unless it could not be made.
@@ -63,14 +38,30 @@ impl FromRequestParts<Desk> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, desk: &Desk) -> Result<Self, Problem> {
-        let token = Token::of(&parts.headers).ok_or_else(Problem::no_token)?;
-        Ok(Self {
-            client: desk.door.client(&token),
-        })
+        desk.caller(&parts.method, &parts.headers)
     }
 }
 
 impl Caller {
+    /// Who asks with that client, for as long as the session stands, if it is by one.
+    #[must_use]
+    pub(super) fn new(client: Client, session: Option<Standing>) -> Self {
+        Self { client, session }
+    }
+
+    /// # Errors
+    /// When the session has ended by which it began.
+    pub(super) fn stands(&self) -> Result<(), Problem> {
+        let ended = self
+            .session
+            .as_ref()
+            .is_some_and(|session| !session.holds());
+        if ended {
+            return Err(Problem::no_session());
+        }
+        Ok(())
+    }
+
     /// The client, for watches.
     #[must_use]
     pub fn client(&self) -> &Client {
@@ -88,6 +79,7 @@ impl Caller {
     /// # Errors
     /// When it refuses, with its own words, is not reached, or the request could not be made.
     pub async fn ask(&self, request: Built) -> Result<Answer, Problem> {
+        self.stands()?;
         let request = request.map_err(|error| unbuilt(&error))?;
         let answer = self.client.send(request.map(Body::from)).await;
         let answer = answer.map_err(|error| not_reached(&error))?;
@@ -132,6 +124,7 @@ mod tests {
     use axum::http::{HeaderMap, header::AUTHORIZATION};
 
     use super::*;
+    use crate::{cluster::Door, session::Token};
 
     #[tokio::test]
     async fn an_answer_without_end_is_not_read_to_its_end() {
@@ -142,7 +135,7 @@ mod tests {
         });
         let headers = HeaderMap::from_iter([(AUTHORIZATION, "Bearer a".parse().unwrap())]);
         let client = door.client(&Token::of(&headers).unwrap());
-        let asked = Caller { client }
+        let asked = Caller::new(client, None)
             .ask(Ok(http::Request::new(Vec::new())))
             .await;
         let problem = asked.unwrap_err();

@@ -91,6 +91,7 @@ impl Caller {
             bookmarks: true,
             ..WatchParams::default()
         };
+        self.stands()?;
         let request = followed.jobs.watch(&parameters, version);
         let request = request.map_err(|error| unbuilt(&error))?;
         let changes = self.client().request_events::<Value>(request);

@@ -1,13 +1,15 @@
-//! The only room that makes clients and sends requests: to one API server, each with the token of its caller.
+//! The only room that makes clients and sends requests: to one API server, each with the credentials of its caller.
 
 mod address;
 mod caller;
 mod claim;
+mod desk;
 mod door;
 mod follow;
 
 pub use address::{Address, AddressError};
-pub use caller::{Answer, Built, Caller, Desk};
+pub use caller::{Answer, Built, Caller};
 pub use claim::{Claim, Found};
-pub use door::{Door, Token};
+pub use desk::{Desk, Entered};
+pub use door::Door;
 pub use follow::{Changes, Followed, Part, refused};

@@ -7,7 +7,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 /// Where the page is.
 pub const PAGE: &str = "/docs";
 /// Its style sheet has small pictures within itself.
-const POLICY: &str = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// The page, over the document at that address.
 pub fn swagger<S: Clone + Send + Sync + 'static>(document: &'static str) -> Router<S> {

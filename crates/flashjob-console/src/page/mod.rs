@@ -1,5 +1,6 @@
-//! Pages for people: the jobs of a namespace, and one job. Rendered here, without scripts. Reads only.
+//! Pages for people: where they come in, the jobs of a namespace, and one job. Rendered here. Reads only, but for sessions.
 
+mod entrance;
 mod row;
 mod template;
 
@@ -8,7 +9,7 @@ use axum::{
     extract::{Path, Query},
     http::header::{CACHE_CONTROL, CONTENT_TYPE},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use flashjob_operator::flashjob::explain;
 use serde::Deserialize;
@@ -31,14 +32,29 @@ const DEVICES: usize = 50;
 /// The pages.
 pub fn pages() -> Router<Desk> {
     Router::new()
+        .route("/", get(entrance::home))
+        .route("/login", post(entrance::log_in))
+        .route("/logout", post(entrance::log_out))
+        .route("/session", post(entrance::exchange))
+        .route("/namespaces", get(entrance::namespace))
         .route("/namespaces/{namespace}/flashjobs", get(list))
         .route("/namespaces/{namespace}/flashjobs/{name}", get(job))
         .route("/assets/console.css", get(style))
+        .route("/assets/enter.js", get(script))
 }
 
 async fn style() -> Response {
     let headers = [(CONTENT_TYPE, "text/css"), (CACHE_CONTROL, "max-age=3600")];
     (headers, include_str!("../../assets/console.css")).into_response()
+}
+
+/// Exchanges the token of the printed address for a session.
+async fn script() -> Response {
+    let headers = [
+        (CONTENT_TYPE, "text/javascript"),
+        (CACHE_CONTROL, "max-age=3600"),
+    ];
+    (headers, include_str!("../../assets/enter.js")).into_response()
 }
 
 async fn list(

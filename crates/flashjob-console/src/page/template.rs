@@ -12,8 +12,11 @@ use tera::{Context, Tera, TeraResult};
 use crate::problem::Problem;
 
 /// By the ending of their names all of them are escaped.
-const TEMPLATES: [(&str, &str); 4] = [
+const TEMPLATES: [(&str, &str); 7] = [
     ("base.html", include_str!("../../templates/base.html")),
+    ("home.html", include_str!("../../templates/home.html")),
+    ("login.html", include_str!("../../templates/login.html")),
+    ("enter.html", include_str!("../../templates/enter.html")),
     ("jobs.html", include_str!("../../templates/jobs.html")),
     ("job.html", include_str!("../../templates/job.html")),
     ("problem.html", include_str!("../../templates/problem.html")),
@@ -61,8 +64,7 @@ pub fn html(name: &str, values: &Value) -> Result<Response, Refusal> {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let Self(problem) = self;
-        let values =
-            json!({"title": problem.title, "detail": problem.detail, "reason": problem.reason});
+        let values = json!({"title": problem.title, "detail": problem.detail, "reason": problem.reason, "status": problem.status});
         let Ok(page) = text("problem.html", &values) else {
             return problem.into_response();
         };

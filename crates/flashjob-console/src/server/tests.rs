@@ -218,7 +218,7 @@ async fn swagger_ui_is_whole_without_a_network_and_without_inline_scripts() {
         .unwrap();
     assert_eq!(
         policy,
-        "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
+        "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     );
     assert!(
         !page.contains("<style") && !page.contains("style="),

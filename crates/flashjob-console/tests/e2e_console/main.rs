@@ -10,3 +10,4 @@ mod jobs;
 mod packaged;
 mod pages;
 mod rights;
+mod sessions;

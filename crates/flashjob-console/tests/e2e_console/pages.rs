@@ -45,7 +45,7 @@ async fn a_person_sees_the_jobs_of_a_namespace_and_what_became_of_one() {
     assert_eq!(headers["content-type"], "text/html; charset=utf-8");
     assert_eq!(
         headers["content-security-policy"],
-        "default-src 'self'; frame-ancestors 'none'"
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     );
     assert!(page.contains(&format!("href=\"{list}/lamps\"")), "{page}");
     assert!(
