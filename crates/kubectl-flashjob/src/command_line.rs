@@ -9,7 +9,7 @@ use crate::{
     cluster::{Connection, help},
     commands::{
         approve, cleanup, complete, completion, create, device, devices, doctor, explain, get,
-        list, manual, plan, reference, releases, render, report, rerun, status, stop, suspend,
+        list, manual, plan, reference, releases, render, report, rerun, status, stop, suspend, ui,
         version,
     },
     show::ColorChoice,
@@ -99,6 +99,8 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Write a zip for a bug report: objects, events, logs, versions and what the doctor says, without secrets.
     Report(report::Report),
+    /// Serve the console on 127.0.0.1, as yourself: pages for a browser, and the REST API.
+    Ui(ui::Ui),
     /// Print the versions of this program and of the cluster.
     Version(version::Version),
     /// Print a script by which a shell, or kubectl itself, completes this command line.
@@ -184,6 +186,7 @@ async fn dispatch(line: CommandLine) -> Result<Exit, Failure> {
         Command::Render(render) => render.run(common),
         Command::Doctor(doctor) => doctor.run(common).await,
         Command::Report(report) => Box::pin(report.run(common)).await,
+        Command::Ui(ui) => ui.run(common).await,
         Command::Version(version) => version.run(common).await,
         Command::Completion(completion) => completion.run(CommandLine::command()),
         Command::Complete(complete) => complete.run(CommandLine::command(), common).await,

@@ -2,6 +2,7 @@
 
 mod class;
 mod connection;
+mod desk;
 mod evidence;
 mod examine;
 mod fleet;

@@ -24,6 +24,7 @@ pub mod status;
 mod steered;
 pub mod stop;
 pub mod suspend;
+pub mod ui;
 pub mod version;
 mod watch;
 

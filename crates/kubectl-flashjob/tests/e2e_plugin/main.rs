@@ -1,5 +1,6 @@
 //! `kubectl flashjob` on a real control plane, as people with different rights run it. The operator's program has to be built beside
 //! this test: `make e2e TEST=plugin` does it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod picture;
 mod pictures;
@@ -8,6 +9,7 @@ mod plugin_devices;
 mod plugin_doctor;
 mod plugin_jsonpath;
 mod plugin_reports;
+mod plugin_serves;
 mod plugin_shows;
 mod plugin_steers;
 mod plugin_watches;

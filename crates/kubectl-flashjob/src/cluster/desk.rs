@@ -1,0 +1,12 @@
+//! The console on loopback, as the person who starts it.
+
+use flashjob_console::{cluster::Desk, session::Pass};
+
+use super::Cluster;
+
+impl Cluster {
+    /// What answers whoever has the pass with the person's own credentials.
+    pub fn desk(&self, pass: Pass, port: u16) -> Desk {
+        Desk::own(self.follow.clone(), pass, port)
+    }
+}
