@@ -20,7 +20,8 @@ exec 3>&1 4>&2
 
 say "Building what is missing (kept in ${FLASHJOB_CACHE:-~/.cache/flashjob}; the first time takes about a quarter of an hour)"
 bin=$("$here/build.sh" etcd kwok kubernetes helm)
-cargo build --locked --quiet --package flashjob-operator --package testbed --bin flashjob-operator --bin fleet
+cargo build --locked --quiet --package flashjob-operator --package flashjob-console --package testbed \
+  --bin flashjob-operator --bin flashjob-console --bin fleet
 target=${CARGO_TARGET_DIR:-$repository/target}/debug
 
 if [ "$mode" = demo ]; then
@@ -79,6 +80,24 @@ KUBECONFIG=$state/fleet.kubeconfig launch "$state" fleet "$target/fleet" --devic
   --log-directory "$state/pod-logs"
 await "$state" fleet 60 "ready fleet" grep -q "the fleet is ready" "$state/fleet.log"
 runs "$state" operator || await "$state" operator 0 "operator" false
+
+# Of the kubeconfig the console takes the API server's address alone; what somebody may do by it, their token says.
+console=127.0.0.1:$((http_port + 1))
+launch "$state" console "$target/flashjob-console" --kubeconfig "$KUBECONFIG" --listen "$console"
+await "$state" console 30 "answer of the console" bash -c ": >/dev/tcp/${console/://}"
+kubectl create serviceaccount visitor --namespace "$namespace" >/dev/null
+for role in user editor approver; do
+  kubectl create rolebinding "visitor-$role" --namespace "$namespace" --clusterrole "flashjob-$role" \
+    --serviceaccount "$namespace:visitor" >/dev/null
+done
+token=$(kubectl create token visitor --namespace "$namespace" --duration=24h)
+show_console() {
+  say "The console: http://$console/ for people, http://$console/docs/ for programs. Sign in with this token:"
+  echo "$token"
+}
+[ "$mode" = up ] || show_console
+
+say "The devices"
 show kubectl get instances --namespace "$namespace"
 # The sample, but for all of the devices that are here now: their uids are the API server's.
 uuids=$(kubectl get instances --namespace "$namespace" -o 'jsonpath={range .items[*]}"{.metadata.uid}",{end}')
@@ -90,6 +109,7 @@ if [ "$mode" = up ]; then
   printf '  export KUBECONFIG=%s\n  export PATH=%s:$PATH\n' "$KUBECONFIG" "$bin"
   say "deploy/samples/flashjob.yaml with the uids of all devices, and where the logs are:"
   printf '  kubectl apply --server-side -f %s\n  tail -f %s/operator.log\n' "$state/job.yaml" "$state"
+  show_console
   say "Stop it with: make down"
   exit 0
 fi
