@@ -82,7 +82,7 @@ lint: ## Formatting, clippy, rustdoc, charts, licences.
 checkov: ## Hold checkov's findings on both charts against those that are explained (needs Python; kept in the cache).
 	@hack/checkov.sh
 
-sbom: ## Write the bill of materials of the operator (CycloneDX) to target/sbom.
+sbom: ## Write the bills of materials of the operator and its console (CycloneDX) to target/sbom.
 	@hack/sbom.sh
 
 reproducible: ## Build the static programs of the image twice, in different directories, and compare the bytes.
