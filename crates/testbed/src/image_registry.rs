@@ -210,7 +210,7 @@ impl ImageRegistry {
         // HTTP/1.0: the answer ends where the connection does.
         write!(
             stream,
-            "{verb} {path} HTTP/1.0\r\nHost: {}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n",
+            "{verb} {path} HTTP/1.0\r\nHost: {}\r\nAccept: {MANIFEST}, {INDEX}, */*\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n",
             self.address
         )
         .unwrap();
