@@ -113,7 +113,7 @@ pub struct FlashClassSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub max_first_step_devices: Option<i32>,
-    /// Who has to approve a step. Unset: one person who has the verb approve.
+    /// Which steps have to be approved, and by whom. Unset: those that ask for it, by one person who has the verb approve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approvals: Option<ClassApprovals>,
     /// The least strict mismatchPolicy that holds for a job. Unset: Ignore.
@@ -242,11 +242,16 @@ pub struct DeviceFilter {
     pub match_expressions: Vec<PropertyRequirement>,
 }
 
-/// Who has to approve the steps that ask for approval. With required or notRequester an approval counts only where the API server
+/// Which steps have to be approved, and by whom. With required or notRequester an approval counts only where the API server
 /// says whose it is: spec.approvedStep does not.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ClassApprovals {
+    /// Steps that begin only once somebody has approved, whether the job asks for it or not: None, only where the job asks;
+    /// FirstStep, the first one, so that no device is flashed before; EveryStep, each. Frozen when a round begins. Unset: None.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::require_for")]
+    pub require_for: Option<RequireFor>,
     /// How many people have to approve a step before the next one begins. Unset: 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 2))]
@@ -259,6 +264,18 @@ pub struct ClassApprovals {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::boolean")]
     pub guard_failure_limits: Option<bool>,
+}
+
+/// Steps that a class lets begin only once somebody has approved.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RequireFor {
+    /// None beyond those before which the job asks for an approval.
+    #[default]
+    None,
+    /// The first one.
+    FirstStep,
+    /// Each of them.
+    EveryStep,
 }
 
 /// Most devices in flight that share something.

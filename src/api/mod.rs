@@ -39,7 +39,7 @@ pub use firmware_verification::{
 };
 pub use flashclass::{
     ClassDefaults, DeviceFilter, FlashClass, FlashClassSpec, FlashClassStatus, InFlightLimit,
-    LimitBy, NamespaceRule, NamespacesFrom, VerdictMarkers, Workload,
+    LimitBy, NamespaceRule, NamespacesFrom, RequireFor, VerdictMarkers, Workload,
 };
 pub use flashjob::{FlashJob, FlashJobSpec, MismatchPolicy};
 pub use guarded::{Guarded, RawObject, Unreadable, read_part};

@@ -95,6 +95,11 @@ pub fn namespaces_from(_: &mut SchemaGenerator) -> Schema {
     words(&["Same", "All", "Selector"])
 }
 
+/// The words of `RequireFor`.
+pub fn require_for(_: &mut SchemaGenerator) -> Schema {
+    words(&["None", "FirstStep", "EveryStep"])
+}
+
 /// The words of `LimitBy`.
 pub fn limit_by(_: &mut SchemaGenerator) -> Schema {
     words(&["Configuration", "Node", "Property"])

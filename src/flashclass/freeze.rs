@@ -1,4 +1,4 @@
-//! What a round began with, frozen: the defaults of its class and the digest of its firmware. Stored in a `ControllerRevision`
+//! What a round began with, frozen: the defaults of its class, the steps that it lets nobody begin alone, and the digest of its firmware. Stored in a `ControllerRevision`
 //! beside the selection, read back whole or not at all. Pure.
 //!
 //! An edit of the class is for rounds to come. The status holds the hash: what somebody altered or deleted is lost, never
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{class::Class, rules::layer};
 use crate::{
-    api::{ClassDefaults, FlashClassRef, Provenance, VerdictMarkers},
+    api::{ClassDefaults, FlashClassRef, Provenance, RequireFor, VerdictMarkers},
     device::{JobRef, revision_metadata},
     flash_pod::device_values::DeviceValues,
     names::{FROZEN_CLASS, LABEL_FROZEN},
@@ -35,6 +35,10 @@ pub struct Stored {
     /// Its words of the log: they belong to the flash image, which is one of its defaults.
     #[serde(default)]
     pub verdict_markers: VerdictMarkers,
+    /// Its steps that begin only once somebody has approved: the numbers of the steps follow from it. Absent, for the hash of what was
+    /// stored before there was any: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub require_for: Option<RequireFor>,
     /// The image that the round flashes, where its digest is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firmware: Option<Provenance>,
@@ -98,6 +102,11 @@ pub fn freeze(class: &Class, round: i64) -> Result<Frozen, String> {
         generation,
         defaults: class.spec.defaults.clone().unwrap_or_default(),
         verdict_markers: class.spec.verdict_markers.clone().unwrap_or_default(),
+        require_for: class
+            .spec
+            .approvals
+            .as_ref()
+            .and_then(|asked| asked.require_for),
         firmware: None,
     })
 }

@@ -6,7 +6,7 @@
 //! | `resolve` | which classes hold for a job; pure |
 //! | `terms`, `effective`, `chart` | what they make of it; pure |
 //! | `rights` | kinds that a class opens and the operator may not write; pure |
-//! | `freeze` | the defaults of a round, stored and read back; pure |
+//! | `freeze` | the defaults of a round, and what it asks of approvals, stored and read back; pure |
 //! | `pace` | what it adds to the order and pace of a job; pure |
 //!
 //! A class is asked about a job by `flashjob`: once a pass, and again right before the first write of an attempt and its Pod. Watching classes and writing their
@@ -29,7 +29,7 @@ pub use class::{Class, Classes, StoredStatus};
 pub use effective::{DEFAULT_ACTIVE_DEADLINE_SECONDS, DEFAULT_PARALLELISM};
 pub use freeze::{Frozen, freeze, is_frozen_class, revision, thaw};
 pub use limit::{Group, Limit};
-pub use pace::{ApprovalRules, ClassPace};
+pub use pace::{ApprovalRules, ClassPace, ClassSteps};
 pub use resolve::{Asks, Facts, Namespaces, named_class};
 pub use rights::explained;
 pub use rules::Rules;

@@ -1,16 +1,25 @@
 //! What a class adds to the order and pace of a job. Pure.
 
-use crate::api::Window;
+use crate::api::{RequireFor, Window};
 
 /// What the class adds to the job's own order and pace.
 #[derive(Clone, Debug, Default)]
 pub struct ClassPace<'a> {
     /// Lists of windows, each of which has to be open.
     pub windows: Vec<&'a [Window]>,
-    /// Most devices of the first step.
-    pub max_first_step: Option<usize>,
+    /// What is asked of the steps.
+    pub steps: ClassSteps,
     /// What is asked of approvals.
     pub approvals: Option<ApprovalRules>,
+}
+
+/// What the class makes of the steps of a job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClassSteps {
+    /// Most devices of the first one.
+    pub max_first: Option<usize>,
+    /// Those that begin only once somebody has approved.
+    pub require_for: RequireFor,
 }
 
 /// What the classes ask of approvals together.

@@ -17,10 +17,10 @@ use crate::{
     api::{
         AskedSignatures, ClassDefaults, Effective, FirmwareVerification, FlashImage,
         FlashImageVerification, FlashJobSpec, Provenance, Reason, Receipts, Refusal,
-        RegistryAccess, VerdictMarkers, Window,
+        RegistryAccess, RequireFor, VerdictMarkers, Window,
     },
     device::Device,
-    flashclass::{ApprovalRules, ClassPace},
+    flashclass::{ApprovalRules, ClassPace, ClassSteps},
     provenance::{digest_of, is_sha256},
 };
 
@@ -337,11 +337,21 @@ impl Terms {
     pub fn pace(&self) -> ClassPace<'_> {
         ClassPace {
             windows: self.windows().collect(),
-            max_first_step: self
-                .max_first_step()
-                .and_then(|most| usize::try_from(most).ok()),
+            steps: ClassSteps {
+                max_first: self
+                    .max_first_step()
+                    .and_then(|most| usize::try_from(most).ok()),
+                require_for: self.require_for(),
+            },
             approvals: self.approvals(),
         }
+    }
+
+    /// Steps of the round that begin only once somebody has approved, as its class said when it began: their numbers follow from it.
+    fn require_for(&self) -> RequireFor {
+        let frozen = self.frozen.as_ref();
+        let asked = frozen.and_then(|frozen| frozen.stored.require_for);
+        asked.unwrap_or_default()
     }
 
     /// Whose approvals the classes ask for, if they ask: the strictest of each.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::flashjob::controller::classes::{observe::Observed, plan::plan};
 use crate::{
-    api::{FlashClassRef, FlashImage, FlashJobSpec, Provenance, Reason},
+    api::{FlashClassRef, FlashImage, FlashJobSpec, Provenance, Reason, RequireFor},
     device::{Device, JobRef},
     flash_pod::guard::{ImagePattern, Policy},
     flashjob::fixtures::{classes, instance_with},
@@ -594,11 +594,39 @@ fn a_class_hands_its_windows_and_its_bound_of_the_first_step_to_the_pace_of_the_
         let classes = classes(&[class("c", rules)]);
         let terms = terms_of(&classes, &json!({"flashClassName": "c"}), None);
         let pace = terms.pace();
-        (pace.max_first_step, pace.windows.len())
+        (pace.steps.max_first, pace.windows.len())
     };
     assert_eq!(of(&json!({})), (None, 0));
     let rules = json!({"maxFirstStepDevices": 5, "windows": [window]});
     assert_eq!(of(&rules), (Some(5), 1));
+}
+
+/// The numbers of the steps follow from it: what a class asks in the middle of a round is for the next one.
+#[rstest]
+#[case::as_the_round_began(json!({"requireFor": "FirstStep"}), json!({"requireFor": "EveryStep"}), RequireFor::FirstStep)]
+#[case::not_taken_back(json!({"requireFor": "EveryStep"}), json!({}), RequireFor::EveryStep)]
+#[case::not_asked_afterwards(json!({}), json!({"requireFor": "FirstStep"}), RequireFor::None)]
+#[case::said_to_be_none(json!({"requireFor": "None"}), json!({}), RequireFor::None)]
+fn the_steps_that_have_to_be_approved_are_those_that_the_round_began_with(
+    #[case] then: Value,
+    #[case] now: Value,
+    #[case] holds: RequireFor,
+) {
+    let begun = frozen(&json!({"approvals": then}), 1);
+    let stored = [revision(&job_ref(), &begun)];
+    let thawed = thaw(&stored, &begun.stamp(), 1).unwrap();
+    let classes = classes(&[class("c", &json!({"approvals": now}))]);
+    let terms = Terms {
+        frozen: Some(Arc::new(thawed)),
+        ..terms_of(&classes, &json!({"flashClassName": "c"}), Some("c"))
+    };
+    assert_eq!(terms.pace().steps.require_for, holds);
+}
+
+#[test]
+fn a_class_that_asks_for_no_approval_is_frozen_as_it_was_before_classes_could() {
+    let stored = serde_json::to_value(frozen(&json!({}), 1).stored).unwrap();
+    assert!(stored.get("requireFor").is_none(), "{stored}");
 }
 
 #[test]

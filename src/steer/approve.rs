@@ -42,10 +42,14 @@ pub fn decide(status: &FlashJobStatus, wanted: Option<&str>) -> Result<Approval,
     };
     let (round, number) =
         parse_id(&step.id).ok_or_else(|| format!("status.step.id {:?} cannot be read", step.id))?;
-    let done = format!(
-        "{} of {} devices done, {} failed",
-        step.done, step.devices, step.failed
-    );
+    let done = if step.devices == 0 {
+        "the first device is flashed once it is approved".to_owned()
+    } else {
+        format!(
+            "{} of {} devices done, {} failed",
+            step.done, step.devices, step.failed
+        )
+    };
     let waits = state_of(step) == StepState::AwaitingApproval;
     let Some(wanted) = wanted else {
         return if waits {

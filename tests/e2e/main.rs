@@ -39,6 +39,7 @@ mod rivals;
 mod rollout_approvals;
 mod rollout_batches;
 mod rollout_class;
+mod rollout_class_approvals;
 mod rollout_class_rules;
 mod rollout_limits;
 mod rollout_proof;

@@ -173,7 +173,7 @@ pub fn imagine(
         refusal: refusal.as_ref(),
         waits: waits.as_ref(),
         not_selectable: choice.not_selectable.as_ref(),
-        rungs: &rungs(&spec, selected, terms.pace().max_first_step),
+        rungs: &rungs(&spec, selected, terms.pace().steps),
         limit: limit(&spec, selected),
         effective: &effective,
         now,

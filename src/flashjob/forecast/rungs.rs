@@ -3,13 +3,14 @@
 use super::Rung;
 use crate::{
     api::FlashJobSpec,
+    flashclass::ClassSteps,
     flashjob::{plan::rollout::step_layout::Ladder, spec::int_or_percent},
 };
 
-/// The steps, and the rest after the last one where there is one; `max_first` bounds the first one.
+/// The steps, as the class lets them be, and the rest after the last one where there is one.
 #[must_use]
-pub fn rungs(spec: &FlashJobSpec, selected: usize, max_first: Option<usize>) -> Vec<Rung> {
-    let ladder = Ladder::new(&spec.steps, selected, max_first);
+pub fn rungs(spec: &FlashJobSpec, selected: usize, class: ClassSteps) -> Vec<Rung> {
+    let ladder = Ladder::new(&spec.steps, selected, class);
     let rungs = (1..=ladder.of().max(1)).map(|number| {
         let step = ladder.step(number);
         let limit = step.and_then(|step| step.max_failed_devices.as_ref());
@@ -26,7 +27,7 @@ pub fn rungs(spec: &FlashJobSpec, selected: usize, max_first: Option<usize>) -> 
             // What follows the last step is held by the job's own limit alone.
             limit: step.map(|_| allowed),
             soak_seconds: before.and_then(|step| step.soak_seconds).unwrap_or(0),
-            approval: before.and_then(|step| step.require_approval) == Some(true),
+            approval: before.is_some() && ladder.asks_approval(number),
         }
     });
     rungs.collect()
@@ -45,6 +46,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::api::RequireFor;
 
     fn spec(steps: &serde_json::Value) -> FlashJobSpec {
         let spec = json!({"uuid": [], "firmware": "f", "version": "1", "steps": steps, "maxFailedDevices": "5%"});
@@ -63,7 +65,7 @@ mod tests {
         #[case] selected: usize,
         #[case] ends: &[usize],
     ) {
-        let rungs = rungs(&spec(&steps), selected, None);
+        let rungs = rungs(&spec(&steps), selected, ClassSteps::default());
         assert_eq!(rungs.iter().map(|rung| rung.end).collect::<Vec<_>>(), ends);
     }
 
@@ -71,7 +73,7 @@ mod tests {
     fn a_step_that_repeats_is_watched_and_limited_each_time_but_at_the_end() {
         let steps = json!([{"devices": 1}, {"name": "batch", "devices": 5, "repeat": true, "soakSeconds": 60,
                             "requireApproval": true, "maxFailedDevices": 1}]);
-        let rungs = rungs(&spec(&steps), 13, None);
+        let rungs = rungs(&spec(&steps), 13, ClassSteps::default());
         let told = |rung: &Rung| {
             (
                 rung.end,
@@ -94,9 +96,29 @@ mod tests {
     }
 
     #[test]
+    fn the_approval_that_a_class_asks_for_comes_before_the_first_device() {
+        let class = |require_for| ClassSteps {
+            require_for,
+            ..ClassSteps::default()
+        };
+        let told = |steps: &serde_json::Value, require_for| {
+            let rungs = rungs(&spec(steps), 5, class(require_for));
+            let told = rungs.iter().map(|rung| (rung.end, rung.approval));
+            told.collect::<Vec<_>>()
+        };
+        let steps = json!([{"devices": 1}, {"devices": 5}]);
+        let first = [(0, true), (1, false), (5, false)];
+        assert_eq!(told(&steps, RequireFor::FirstStep), first);
+        let every = [(0, true), (1, true), (5, false)];
+        assert_eq!(told(&steps, RequireFor::EveryStep), every);
+        let none = [(0, true), (5, false)];
+        assert_eq!(told(&json!([]), RequireFor::EveryStep), none);
+    }
+
+    #[test]
     fn limits_round_down_and_a_step_without_one_allows_none() {
         let steps = json!([{"devices": 10}, {"devices": 30, "maxFailedDevices": "19%"}]);
-        let rungs = rungs(&spec(&steps), 100, None);
+        let rungs = rungs(&spec(&steps), 100, ClassSteps::default());
         let limits: Vec<_> = rungs.iter().map(|rung| rung.limit).collect();
         assert_eq!(limits, [Some(0), Some(3), None]);
         assert_eq!(limit(&spec(&steps), 39), Some(1));

@@ -231,6 +231,10 @@ fn step_words(step: &StepForecast) -> String {
         .chars()
         .take(NAME)
         .collect();
+    if step.total == 0 && step.require_approval {
+        let words = "an approval, before the first device is flashed";
+        return format!("{}  {name:<NAME$}  {words}", step.number);
+    }
     let mut parts = vec![format!("{}, {} in all", devices(step.devices), step.total)];
     if let Some(limit) = step.max_failed_devices {
         parts.push(format!("{limit} may fail"));

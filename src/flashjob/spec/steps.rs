@@ -108,23 +108,22 @@ pub fn remembered(step: &RolloutStep) -> String {
 }
 
 /// Whether the steps that were reached are still as they were. The step in progress may be edited until a device of it has
-/// `started`.
+/// `started`. Before the steps of the job, its class may have put a `lead`.
 ///
 /// # Errors
 /// Which step was edited, and what it was.
 pub fn check_edits(
     steps: &[RolloutStep],
     stored: Option<&StepStatus>,
+    lead: usize,
     started: bool,
 ) -> Result<(), StepsError> {
     let Some(stored) = stored else { return Ok(()) };
     let fixed = if started || stored.state != StepState::Running {
         stored.reached.len()
     } else {
-        stored
-            .reached
-            .len()
-            .min(number_of(stored).saturating_sub(1))
+        let before = number_of(stored).saturating_sub(lead + 1);
+        stored.reached.len().min(before)
     };
     for (index, was) in stored.reached.iter().take(fixed).enumerate() {
         if steps.get(index).map(remembered).as_ref() != Some(was) {
@@ -200,9 +199,9 @@ mod tests {
         let mut list = steps(&["1", "5"]);
         let stored = at(2, StepState::Running, &["1", "5"]);
         list[1].repeat = Some(false);
-        assert_eq!(check_edits(&list, Some(&stored), true), Ok(()));
+        assert_eq!(check_edits(&list, Some(&stored), 0, true), Ok(()));
         list[1].repeat = Some(true);
-        let error = check_edits(&list, Some(&stored), true).unwrap_err();
+        let error = check_edits(&list, Some(&stored), 0, true).unwrap_err();
         assert!(error.starts_with("spec.steps[1] was edited"), "{error}");
     }
 
@@ -260,7 +259,24 @@ mod tests {
         #[case] refused: Option<&str>,
     ) {
         let stored = at(2, state, &["1", "5", "9"]);
-        let error = check_edits(&steps(edited), Some(&stored), started).err();
+        let error = check_edits(&steps(edited), Some(&stored), 0, started).err();
+        assert_eq!(error.is_some(), refused.is_some(), "{error:?}");
+        assert!(error.is_none_or(|error| error.starts_with(refused.unwrap())));
+    }
+
+    #[rstest]
+    #[case::the_step_of_the_class(1, StepState::AwaitingApproval, &["2", "6"], None)]
+    #[case::the_first_one_before_its_first_device(2, StepState::Running, &["2", "5"], None)]
+    #[case::the_first_one_that_is_over(3, StepState::Running, &["2", "5"], Some("spec.steps[0]"))]
+    fn the_step_that_a_class_puts_first_is_none_of_those_that_may_be_edited(
+        #[case] number: usize,
+        #[case] state: StepState,
+        #[case] edited: &[&str],
+        #[case] refused: Option<&str>,
+    ) {
+        let mut stored = at(number, state, &["1", "5"]);
+        stored.reached.truncate(number - 1);
+        let error = check_edits(&steps(edited), Some(&stored), 1, false).err();
         assert_eq!(error.is_some(), refused.is_some(), "{error:?}");
         assert!(error.is_none_or(|error| error.starts_with(refused.unwrap())));
     }
@@ -273,9 +289,9 @@ mod tests {
         list[0].soak_seconds = Some(0);
         list[0].require_approval = Some(false);
         list[0].max_failed_devices = Some(Amount::Count(0));
-        assert_eq!(check_edits(&list, Some(&stored), true), Ok(()));
+        assert_eq!(check_edits(&list, Some(&stored), 0, true), Ok(()));
         list[0].soak_seconds = Some(5);
-        let error = check_edits(&list, Some(&stored), true).unwrap_err();
+        let error = check_edits(&list, Some(&stored), 0, true).unwrap_err();
         assert!(
             error.contains("(devices=1 soakSeconds=0 requireApproval=false maxFailedDevices=0)"),
             "{error}"

@@ -27,6 +27,7 @@ pub fn brief(of: &Forecast) -> Vec<String> {
             first.selected.uuid
         ));
     }
+    said.extend(approvals(of));
     said.push(duration_words(&of.duration));
     if !of.not_seen.is_empty() {
         let words = "That is not all: kubectl flashjob plan names what you may not read of it.";
@@ -35,12 +36,30 @@ pub fn brief(of: &Forecast) -> Vec<String> {
     said
 }
 
+/// How often somebody is waited for, because the job says so or its class.
+fn approvals(of: &Forecast) -> Option<String> {
+    let asked = of.steps.iter().filter(|step| step.require_approval);
+    let asked: Vec<_> = asked.collect();
+    let before_all = asked.first()?.total == 0;
+    let times = match asked.len() {
+        1 => "once".to_owned(),
+        times => format!("{times} times"),
+    };
+    let first = match (before_all, asked.len()) {
+        (true, 1) => ", before any device is flashed",
+        (true, _) => ", the first time before any device is flashed",
+        (false, _) => "",
+    };
+    Some(format!("It waits {times} for an approval{first}."))
+}
+
 #[cfg(test)]
 mod tests {
     use flashjob_operator::{
         api::SelectedDevice,
-        flashjob::forecast::{Duration, Failures, NotSeen, Part, Prospect, Refused},
+        flashjob::forecast::{Duration, Failures, NotSeen, Part, Prospect, Refused, StepForecast},
     };
+    use rstest::rstest;
 
     use super::*;
 
@@ -78,6 +97,27 @@ mod tests {
     fn what_would_run_is_said_with_its_duration_alone() {
         let words = "It takes at most 20 min with 5 devices at a time. Counted: flashes. Not counted: waits.";
         assert_eq!(brief(&forecast()), [words]);
+    }
+
+    #[rstest]
+    #[case::none(&[(1, false), (5, false)], None)]
+    #[case::before_the_first_device(&[(0, true), (5, false)], Some("It waits once for an approval, before any device is flashed."))]
+    #[case::and_after_a_step(&[(0, true), (1, true), (5, false)], Some("It waits 2 times for an approval, the first time before any device is flashed."))]
+    #[case::after_a_step_alone(&[(1, true), (5, false)], Some("It waits once for an approval."))]
+    fn how_often_somebody_is_waited_for_is_said(
+        #[case] steps: &[(usize, bool)],
+        #[case] words: Option<&str>,
+    ) {
+        let mut of = forecast();
+        let step = |(total, require_approval): &(usize, bool)| StepForecast {
+            total: *total,
+            require_approval: *require_approval,
+            ..StepForecast::default()
+        };
+        of.steps = steps.iter().map(step).collect();
+        let said = brief(&of);
+        let found = said.iter().find(|words| words.starts_with("It waits"));
+        assert_eq!(found.map(String::as_str), words);
     }
 
     #[test]

@@ -78,10 +78,17 @@ impl Hold {
         match (state, ends_at) {
             (StepState::AwaitingApproval, _) => {
                 let reason = lack.map_or(Reason::AwaitingApproval, |lack| lack.reason);
-                let mut message = format!(
-                    "step {title} is done, {} of {} devices failed",
-                    step.failed, step.devices
-                );
+                let mut message = if step.devices == 0 {
+                    format!(
+                        "no device is flashed before somebody approves step {title}{}",
+                        required_by(job)
+                    )
+                } else {
+                    format!(
+                        "step {title} is done, {} of {} devices failed",
+                        step.failed, step.devices
+                    )
+                };
                 if let Some(lack) = lack.filter(|lack| !lack.words.is_empty()) {
                     message.extend(["; ", &lack.words]);
                 }
@@ -112,4 +119,15 @@ impl Hold {
             }
         }
     }
+}
+
+/// The class that has the first device wait for an approval, where the status says it.
+fn required_by(job: &Job) -> String {
+    let class = job.status.flash_class.as_ref();
+    class.map_or_else(String::new, |class| {
+        format!(
+            " (FlashClass {}: spec.approvals.requireFor)",
+            display::prose(&class.name, display::NAME)
+        )
+    })
 }

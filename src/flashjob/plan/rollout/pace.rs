@@ -131,7 +131,7 @@ pub fn pace(
         round: round.number,
         stored: stored.filter(|step| parse_id(&step.id).is_some_and(|(of, _)| of == round.number)),
         course: Course::new(members.fates.iter().copied()),
-        ladder: Ladder::new(&spec.steps, members.indexes.len(), class.max_first_step),
+        ladder: Ladder::new(&spec.steps, members.indexes.len(), class.steps),
         members,
         stamps: Stamps::of(job, observed.world.stamping),
         deadline: deadline(observed),
@@ -193,7 +193,9 @@ impl By<'_> {
         let refusal = |reason, message| Refusal { reason, message };
         let own = self.ladder.own(self.stored.map_or(1, number_of));
         let started = self.members.any_begun(own);
-        if let Err(message) = spec_steps::check_edits(&self.spec.steps, self.stored, started) {
+        let lead = self.ladder.lead();
+        if let Err(message) = spec_steps::check_edits(&self.spec.steps, self.stored, lead, started)
+        {
             return Some(refusal(Reason::StepAlreadyStarted, message));
         }
         let selected = self.members.indexes.len();

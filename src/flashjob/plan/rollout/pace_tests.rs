@@ -3,6 +3,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::flashclass::ClassSteps;
 use crate::{
     api::{ConditionType, FlashJobStatus, conditions},
     flashjob::{
@@ -515,7 +516,10 @@ fn windows_of_the_class_count_as_well() {
 fn the_class_bounds_the_first_step_of_a_job_without_steps() {
     let scene = scene(5, &json!({}));
     let class = ClassPace {
-        max_first_step: Some(2),
+        steps: ClassSteps {
+            max_first: Some(2),
+            ..ClassSteps::default()
+        },
         ..ClassPace::default()
     };
     let pace = pace(&scene.observed(), &scene.job.finals, &class, at(0));

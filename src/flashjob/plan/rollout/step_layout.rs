@@ -3,8 +3,12 @@
 //!
 //! Devices are counted by their place among those that are selected now, so percentages and places follow the selection.
 
-use crate::api::{Amount, RolloutStep};
+use crate::api::{Amount, RequireFor, RolloutStep};
+use crate::flashclass::ClassSteps;
 use crate::flashjob::spec::int_or_percent;
+
+/// What the step is called that a class puts before the first device.
+const START: &str = "start";
 
 /// Where a selected device stands, as far as steps are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +66,12 @@ impl Course {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ladder {
     steps: Vec<RolloutStep>,
+    /// Steps that the class puts before those of the job: one without devices, where the first has to be approved.
+    lead: usize,
     /// Steps that the job itself gives.
     given: usize,
+    /// Steps that begin only once the one before is approved, whatever the job says.
+    require_for: RequireFor,
     /// Place after the last device of each step, and of each repetition.
     ends: Vec<usize>,
     selected: usize,
@@ -79,17 +87,21 @@ pub struct Repetition {
 }
 
 impl Ladder {
-    /// Lays the steps over the selected devices. `max_first` bounds the first step; a job without steps then begins with as
-    /// many. A step that reaches no further than the one before has no devices of its own. A last step that repeats goes on
-    /// by its size to the end.
+    /// Lays the steps over the selected devices. The class may bound the first step; a job without steps then begins with as
+    /// many. Where the class has the first step approved, one without devices comes before it. A step that reaches no further than
+    /// the one before has no devices of its own. A last step that repeats goes on by its size to the end.
     #[must_use]
-    pub fn new(steps: &[RolloutStep], selected: usize, max_first: Option<usize>) -> Self {
+    pub fn new(steps: &[RolloutStep], selected: usize, class: ClassSteps) -> Self {
+        let ClassSteps {
+            max_first,
+            require_for,
+        } = class;
         let given = steps.len();
-        let mut steps = steps.to_vec();
-        if let (true, Some(most)) = (steps.is_empty(), max_first) {
-            steps.push(first_of(most));
-        }
-        let mut ends = Vec::with_capacity(steps.len());
+        let first = max_first.filter(|_| steps.is_empty()).map(first_of);
+        let steps: Vec<_> = steps.iter().cloned().chain(first).collect();
+        let start = (require_for != RequireFor::None).then(start);
+        let lead = usize::from(start.is_some());
+        let mut ends = vec![0; lead];
         let mut end = 0_usize;
         for (index, step) in steps.iter().enumerate() {
             // What cannot be read was refused before; here it lets nothing through.
@@ -107,8 +119,10 @@ impl Ladder {
             }
         }
         Self {
-            steps,
+            steps: start.into_iter().chain(steps).collect(),
+            lead,
             given,
+            require_for,
             ends,
             selected,
         }
@@ -126,10 +140,26 @@ impl Ladder {
         self.steps.is_empty()
     }
 
+    /// Steps that the class puts before those of the job.
+    #[must_use]
+    pub fn lead(&self) -> usize {
+        self.lead
+    }
+
     /// The steps up to this number that the job itself gives.
     #[must_use]
     pub fn given(&self, number: usize) -> &[RolloutStep] {
-        &self.steps[..number.min(self.given)]
+        let own = number.saturating_sub(self.lead).min(self.given);
+        &self.steps[self.lead..self.lead + own]
+    }
+
+    /// Whether somebody has to approve the step with this number before the next one begins: because the job asks for it, or the class.
+    #[must_use]
+    pub fn asks_approval(&self, number: usize) -> bool {
+        let asks = |step: &RolloutStep| {
+            self.require_for == RequireFor::EveryStep || step.require_approval == Some(true)
+        };
+        self.step(number).is_some_and(asks)
     }
 
     /// The step with this number, from 1; none for the rest. A step that repeats has every number from its own on.
@@ -177,12 +207,21 @@ impl Ladder {
 }
 
 fn first_of(devices: usize) -> RolloutStep {
+    step_of(devices, None, None)
+}
+
+/// The step whose approval lets the first device begin.
+fn start() -> RolloutStep {
+    step_of(0, Some(START.to_owned()), Some(true))
+}
+
+fn step_of(devices: usize, name: Option<String>, require_approval: Option<bool>) -> RolloutStep {
     RolloutStep {
-        name: None,
+        name,
         devices: Amount::Count(i64::try_from(devices).unwrap_or(i64::MAX)),
         repeat: None,
         soak_seconds: None,
-        require_approval: None,
+        require_approval,
         max_failed_devices: None,
     }
 }
@@ -194,6 +233,57 @@ mod tests {
 
     use super::*;
     use crate::flashjob::plan::rollout::fixtures::{repeating, steps};
+
+    fn bounded(max_first: Option<usize>) -> ClassSteps {
+        ClassSteps {
+            max_first,
+            ..ClassSteps::default()
+        }
+    }
+
+    #[rstest]
+    #[case::no_steps(RequireFor::FirstStep, &[], None, &[0], &[true, false])]
+    #[case::no_steps_under_every_step(RequireFor::EveryStep, &[], None, &[0], &[true, false])]
+    #[case::the_first_step_alone(RequireFor::FirstStep, &["1", "4"], None, &[0, 1, 4], &[true, false, false])]
+    #[case::every_step(RequireFor::EveryStep, &["1", "4"], None, &[0, 1, 4], &[true, true, true])]
+    #[case::one_step_over_all(RequireFor::FirstStep, &["100%"], None, &[0, 10], &[true, false])]
+    #[case::the_class_gives_a_first_step(RequireFor::EveryStep, &[], Some(2), &[0, 2], &[true, true, false])]
+    #[case::the_class_caps_the_first_step_of_the_job(RequireFor::FirstStep, &["5"], Some(2), &[0, 2], &[true, false])]
+    #[case::none(RequireFor::None, &["1"], None, &[1], &[false, false])]
+    fn where_a_class_has_steps_approved_one_without_devices_comes_first(
+        #[case] require_for: RequireFor,
+        #[case] sizes: &[&str],
+        #[case] max_first: Option<usize>,
+        #[case] ends: &[usize],
+        #[case] asks: &[bool],
+    ) {
+        let class = ClassSteps {
+            max_first,
+            require_for,
+        };
+        let ladder = Ladder::new(&steps(sizes), 10, class);
+        assert_eq!(ladder.ends, ends);
+        let asked: Vec<bool> = (1..=asks.len())
+            .map(|number| ladder.asks_approval(number))
+            .collect();
+        assert_eq!(asked, asks);
+        assert_eq!(ladder.given(99).len(), sizes.len(), "the job's own alone");
+        assert_eq!(ladder.given(ladder.lead()).len(), 0);
+        assert_eq!(ladder.own(1), 0..ladder.end(1));
+    }
+
+    #[test]
+    fn each_repetition_of_a_step_is_approved_under_every_step() {
+        let class = ClassSteps {
+            require_for: RequireFor::EveryStep,
+            ..ClassSteps::default()
+        };
+        let ladder = Ladder::new(&repeating(&["5"]), 12, class);
+        assert_eq!(ladder.ends, [0, 5, 10, 12]);
+        assert!((1..=4).all(|number| ladder.asks_approval(number)));
+        let part = |number| ladder.repetition(number).map(|part| (part.number, part.of));
+        assert_eq!([1, 2, 4].map(part), [None, Some((1, 3)), Some((3, 3))]);
+    }
 
     #[rstest]
     #[case::a_count_and_percentages(&["1", "10%", "50%", "100%"], 500, None, &[1, 50, 250, 500], 4)]
@@ -211,7 +301,7 @@ mod tests {
         #[case] ends: &[usize],
         #[case] of: usize,
     ) {
-        let ladder = Ladder::new(&steps(sizes), selected, max_first);
+        let ladder = Ladder::new(&steps(sizes), selected, bounded(max_first));
         assert_eq!(ladder.ends, ends);
         assert_eq!(ladder.of(), of);
     }
@@ -233,7 +323,7 @@ mod tests {
         #[case] max_first: Option<usize>,
         #[case] ends: &[usize],
     ) {
-        let ladder = Ladder::new(&repeating(sizes), selected, max_first);
+        let ladder = Ladder::new(&repeating(sizes), selected, bounded(max_first));
         assert_eq!(ladder.ends, ends);
         assert_eq!(ladder.of(), ends.len(), "no rest follows");
         assert_eq!(ladder.given(99).len(), sizes.len());
@@ -241,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_repetition_is_numbered_from_the_step_s_first() {
-        let ladder = Ladder::new(&repeating(&["1", "5"]), 12, None);
+        let ladder = Ladder::new(&repeating(&["1", "5"]), 12, bounded(None));
         let of = |number| {
             let found = ladder.repetition(number);
             found.map(|repetition| (repetition.number, repetition.of))
@@ -251,7 +341,10 @@ mod tests {
             [None, Some((1, 3)), Some((2, 3)), Some((3, 3))]
         );
         assert_eq!(of(6), Some((5, 5)), "devices were taken away meanwhile");
-        assert_eq!(Ladder::new(&steps(&["1"]), 12, None).repetition(2), None);
+        assert_eq!(
+            Ladder::new(&steps(&["1"]), 12, bounded(None)).repetition(2),
+            None
+        );
     }
 
     proptest! {
@@ -268,7 +361,7 @@ mod tests {
             let sizes: Vec<String> = first.map(|first| first.to_string()).into_iter().chain([size]).collect();
             let sizes: Vec<&str> = sizes.iter().map(String::as_str).collect();
             let list = repeating(&sizes);
-            let ladder = Ladder::new(&list, selected, None);
+            let ladder = Ladder::new(&list, selected, bounded(None));
             let most = int_or_percent::at_least_one(&list[sizes.len() - 1].devices, selected).unwrap();
             let places: Vec<usize> = (1..=ladder.of()).flat_map(|number| ladder.own(number)).collect();
             prop_assert_eq!(places, (0..selected).collect::<Vec<_>>());
@@ -281,7 +374,7 @@ mod tests {
 
     #[test]
     fn own_devices_are_those_that_the_steps_before_leave() {
-        let ladder = Ladder::new(&steps(&["1", "10%", "50%"]), 100, None);
+        let ladder = Ladder::new(&steps(&["1", "10%", "50%"]), 100, bounded(None));
         let own: Vec<_> = (1..=4).map(|number| ladder.own(number)).collect();
         assert_eq!(own, [0..1, 1..10, 10..50, 50..100]);
         assert_eq!(ladder.end(4), 100, "the rest follows");
@@ -289,9 +382,9 @@ mod tests {
 
     #[test]
     fn the_step_that_the_class_gives_is_none_of_the_job_s() {
-        assert!(Ladder::new(&[], 100, Some(4)).given(1).is_empty());
+        assert!(Ladder::new(&[], 100, bounded(Some(4))).given(1).is_empty());
         assert_eq!(
-            Ladder::new(&steps(&["1", "2"]), 100, Some(4))
+            Ladder::new(&steps(&["1", "2"]), 100, bounded(Some(4)))
                 .given(9)
                 .len(),
             2

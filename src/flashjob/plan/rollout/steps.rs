@@ -160,7 +160,7 @@ impl Place {
         if self.state == StepState::Soaking && self.ends_at.is_some_and(|at| by.now < at) {
             return false;
         }
-        if step.require_approval == Some(true) && self.approved < self.number {
+        if by.ladder.asks_approval(self.number) && self.approved < self.number {
             self.turn(StepState::AwaitingApproval, by.now);
             self.ends_at = None;
             return false;

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    api::RolloutStep,
+    api::{RequireFor, RolloutStep},
+    flashclass::ClassSteps,
     flashjob::{
         fixtures::at,
         plan::rollout::{
@@ -18,6 +19,7 @@ use crate::{
 /// Five devices in steps of 1 and 3, the rest following.
 struct Walk {
     steps: Vec<RolloutStep>,
+    class: ClassSteps,
     fates: Vec<Fate>,
     approved: Option<&'static str>,
     stopped: bool,
@@ -28,6 +30,7 @@ impl Walk {
     fn new() -> Self {
         Self {
             steps: steps(&["1", "3"]),
+            class: ClassSteps::default(),
             fates: vec![Fate::Open; 5],
             approved: None,
             stopped: false,
@@ -43,7 +46,7 @@ impl Walk {
 
     /// The step that is reached at this second, stored as the next one's past.
     fn look(&mut self, second: i64) -> StepStatus {
-        let ladder = Ladder::new(&self.steps, self.fates.len(), None);
+        let ladder = Ladder::new(&self.steps, self.fates.len(), self.class);
         let course = Course::new(self.fates.iter().copied());
         let by = Advance {
             ladder: &ladder,
@@ -325,9 +328,39 @@ fn another_round_begins_with_its_first_step() {
     assert_eq!((step.id.as_str(), step.approved_through), ("1.1", None));
 }
 
+#[rstest]
+#[case::with_steps(&["1", "3"], RequireFor::FirstStep, ("1.3", StepState::Running))]
+#[case::each_of_them(&["1", "3"], RequireFor::EveryStep, ("1.2", StepState::AwaitingApproval))]
+#[case::without_steps(&[], RequireFor::FirstStep, ("1.2", StepState::Running))]
+#[case::without_steps_there_is_one(&[], RequireFor::EveryStep, ("1.2", StepState::Running))]
+#[case::one_step_over_all(&["100%"], RequireFor::FirstStep, ("1.2", StepState::Running))]
+fn a_class_has_the_first_device_wait_for_an_approval_whatever_the_job_says(
+    #[case] sizes: &[&str],
+    #[case] require_for: RequireFor,
+    #[case] after_the_first: (&str, StepState),
+) {
+    let mut walk = Walk::new();
+    walk.steps = steps(sizes);
+    walk.class.require_for = require_for;
+    assert_eq!(walk.at(0), is("1.1", StepState::AwaitingApproval));
+    let step = walk.look(0);
+    assert_eq!(
+        (step.name.as_deref(), step.devices, step.reached.len()),
+        (Some("start"), 0, 0)
+    );
+    walk.approved = Some("1.1");
+    assert_eq!(walk.at(1), is("1.2", StepState::Running));
+    walk.end([0]);
+    let (id, state) = after_the_first;
+    assert_eq!(walk.at(2), is(id, state));
+}
+
 #[test]
 fn a_job_without_steps_has_none() {
-    let (ladder, course) = (Ladder::new(&[], 1, None), Course::new([Fate::Open]));
+    let (ladder, course) = (
+        Ladder::new(&[], 1, ClassSteps::default()),
+        Course::new([Fate::Open]),
+    );
     let by = Advance {
         ladder: &ladder,
         course: &course,
@@ -345,6 +378,7 @@ proptest! {
     fn no_step_is_passed_early(
         ends in proptest::collection::vec((0_usize..12, 0_i64..40), 1..40),
         approvals in proptest::collection::vec(proptest::bool::ANY, 3),
+        require_for in proptest::sample::select(vec![RequireFor::None, RequireFor::FirstStep, RequireFor::EveryStep]),
     ) {
         let mut walk = Walk::new();
         walk.steps = steps(&["1", "30%", "70%"]);
@@ -352,6 +386,7 @@ proptest! {
         for (step, wanted) in walk.steps.iter_mut().zip(&approvals) {
             step.require_approval = Some(*wanted);
         }
+        walk.class.require_for = require_for;
         let (mut second, mut before) = (0, 1);
         for (place, wait) in ends {
             walk.end([place]);
@@ -359,9 +394,10 @@ proptest! {
             let step = walk.look(second);
             let number = number_of(&step);
             prop_assert!(number >= before);
-            let ladder = Ladder::new(&walk.steps, 12, None);
+            let ladder = Ladder::new(&walk.steps, 12, walk.class);
             prop_assert!(walk.fates[..ladder.end(number - 1)].iter().all(|fate| *fate == Fate::Done));
-            prop_assert!(!approvals[..number - 1].contains(&true), "nobody approved");
+            let passed = (1..number).any(|number| ladder.asks_approval(number));
+            prop_assert!(!passed, "nobody approved");
             let again = walk.look(second);
             prop_assert_eq!(again, step, "a second look changes nothing");
             before = number;
