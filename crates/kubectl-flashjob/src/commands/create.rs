@@ -13,7 +13,15 @@ use flashjob_operator::{
     flashjob::spec::job::Job,
 };
 
-use super::{filters::Filters, plan::Plan, render::device::UNKNOWN_UID, status::Status};
+use kube::ResourceExt;
+
+use super::{
+    filters::Filters,
+    output::{Form, Shown, job_name, print_names},
+    plan::Plan,
+    render::device::UNKNOWN_UID,
+    status::Status,
+};
 use crate::{
     cluster::Cluster,
     command_line::{Common, Exit, Misused, PROGRAM},
@@ -33,7 +41,8 @@ const DELAY: Duration = Duration::from_mins(1);
     kubectl flashjob create thermo-1-2-0 --device esp32 --app thermo --all --firmware registry.example.com/thermo:1.2.0 \
     --version 1.2.0 --batch 5 --delay 60s --yes --wait\n  \
     kubectl flashjob create one --uuid 7e4a6e7b-bee6-4fac-bdea-43d671baaa15 --firmware registry.example.com/thermo:1.2.0 --version 1.2.0 \
-    --dry-run=client\n\n\
+    --dry-run=client\n  \
+    kubectl flashjob create two --device esp32 --all --firmware registry.example.com/thermo:1.2.0 --version 1.2.0 --yes -o name\n\n\
     On a terminal, create asks for whatever is missing: device type, application type, filter, devices, firmware, version, batch, delay and \
     name. At the end it shows the FlashJob, what it can cost, and what plan says of it in short: what would be refused, and how long it takes; and you type the number of devices. Elsewhere it asks nothing, and lists \
     what is missing.\n\n\
@@ -65,6 +74,10 @@ pub struct Create {
     /// Wait between two batches, such as 60s. Unset: 60s.
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     delay: Option<Duration>,
+
+    /// Print the FlashJob instead of a sentence. Unset: a sentence, with --dry-run YAML.
+    #[arg(long, short, conflicts_with = "wait")]
+    output: Option<Shown<Document>>,
 
     /// Print the FlashJob and create nothing: client asks no more of the cluster, server has it checked.
     #[arg(long, value_name = "WHERE", value_enum)]
@@ -113,6 +126,27 @@ enum DryRun {
     Server,
 }
 
+/// How the FlashJob is printed.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum Document {
+    /// For programs.
+    Json,
+    /// The same as YAML.
+    Yaml,
+    /// Its name alone, as kubectl takes it.
+    Name,
+}
+
+impl Form for Document {
+    fn document(self) -> Option<Output> {
+        match self {
+            Self::Json => Some(Output::Json),
+            Self::Yaml => Some(Output::Yaml),
+            Self::Name => None,
+        }
+    }
+}
+
 impl Create {
     /// Creates the job.
     ///
@@ -148,7 +182,7 @@ impl Create {
         };
         let job = job(&wanted);
         if self.dry_run == Some(DryRun::Client) {
-            return show(&job);
+            return self.show(&job);
         }
         if asks {
             let plan = self.plan(&cluster, &job).await;
@@ -158,8 +192,8 @@ impl Create {
         }
         let dry = self.dry_run.is_some();
         let created = cluster.create(&job, dry).await?;
-        if dry {
-            return show(&created);
+        if dry || self.output.is_some() {
+            return self.show(&created);
         }
         let namespace = &cluster.namespace;
         let words = words(&wanted);
@@ -168,6 +202,16 @@ impl Create {
         ))?;
         if self.wait {
             return Status::of(name, self.timeout).run(common).await;
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Prints the job in the form that is wanted.
+    fn show(&self, job: &FlashJob) -> Result<Exit, Failure> {
+        let as_yaml = Shown::As(Document::Yaml);
+        let output = self.output.as_ref().unwrap_or(&as_yaml);
+        if !output.print(job)? {
+            print_names([job_name(&job.name_any())])?;
         }
         Ok(Exit::Done)
     }
@@ -234,11 +278,6 @@ impl Meant {
     }
 }
 
-fn show(job: &FlashJob) -> Result<Exit, Failure> {
-    write_out(&Output::Yaml.show(job, |_| String::new())?)?;
-    Ok(Exit::Done)
-}
-
 /// The person does not want it.
 fn nothing() -> Exit {
     complain(&format!("{PROGRAM}: nothing was created"));
@@ -260,7 +299,7 @@ fn tell(text: &str) {
 /// Shows what is going to happen, and asks a person to type how many devices are flashed.
 fn confirmed(wanted: &Wanted, job: &FlashJob, plan: &[String]) -> Result<bool, Failure> {
     let devices = wanted.uuids.len();
-    show(job)?;
+    write_out(&Output::Yaml.show(job, |_| String::new())?)?;
     eprintln!();
     tell(&format!("This {}. {}", words(wanted), loss(wanted)));
     for words in plan {

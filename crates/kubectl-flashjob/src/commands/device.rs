@@ -1,6 +1,6 @@
 //! `kubectl flashjob logs` and `history`: one device.
 
-use std::{io::Write as _, pin::pin};
+use std::{collections::BTreeSet, io::Write as _, pin::pin};
 
 use flashjob_operator::{
     api::DevicePhase,
@@ -14,7 +14,7 @@ use flashjob_operator::{
 };
 use futures::StreamExt;
 
-use super::output::Output;
+use super::output::{Output, Shown};
 use crate::{
     cluster::{Cluster, Unseen},
     command_line::{Common, Exit, PROGRAM},
@@ -51,7 +51,8 @@ pub struct Logs {
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  \
     kubectl flashjob history 7e4a6e7b-bee6-4fac-bdea-43d671baaa15\n  \
-    kubectl flashjob history 192.0.2.7 -o json\n\n\
+    kubectl flashjob history 192.0.2.7 -o json\n  \
+    kubectl flashjob history 192.0.2.7 -o jsonpath='{.verdicts[0].reason}'\n\n\
     Rights: list flashjobs in the namespace; to know a device by its newest UUID, list instances.akri.sh; the ClusterRole \
     flashjob-user gives both. To see its attempts in Helm's records, list secrets: no role of the chart gives that. What may not be read \
     is said.")]
@@ -60,9 +61,9 @@ pub struct HistoryOf {
     #[arg(value_name = "UUID")]
     device: String,
 
-    /// How it is printed.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
+    /// How it is printed. Names are those of the FlashJobs that flashed it.
+    #[arg(long, short, default_value = "text")]
+    output: Shown<Output>,
 }
 
 /// The device that is meant, and the jobs that may have to do with it.
@@ -148,7 +149,9 @@ impl HistoryOf {
             not_seen,
         };
         let document = One::of(KIND, of);
-        if !self.output.print(&document, [])? {
+        let jobs = document.value.verdicts.iter();
+        let jobs: BTreeSet<&str> = jobs.map(|verdict| verdict.job.as_str()).collect();
+        if !self.output.print_jobs(&document, jobs)? {
             Screen::of(common.color).print(history(&document.value, now()))?;
         }
         Ok(Exit::Done)

@@ -1,14 +1,14 @@
 //! `kubectl flashjob devices`.
 
 use flashjob_operator::{
-    cli::terminal::{Failure, complain, write_out},
+    cli::terminal::{self, Failure, complain},
     cluster::clock::now,
     device::Selector,
 };
 
 use super::{
     filters::Filters,
-    output::{Output, Shown, filled},
+    output::{self, Shown, print_names},
 };
 use crate::{
     cluster::{Fleet, Tidings, Unseen},
@@ -79,6 +79,16 @@ enum Form {
     Uuid,
 }
 
+impl output::Form for Form {
+    fn document(self) -> Option<terminal::Output> {
+        match self {
+            Self::Text | Self::Wide | Self::Name | Self::Uuid => None,
+            Self::Json => Some(terminal::Output::Json),
+            Self::Yaml => Some(terminal::Output::Yaml),
+        }
+    }
+}
+
 impl Devices {
     /// Prints the devices.
     ///
@@ -145,27 +155,20 @@ impl Devices {
     }
 
     fn print(&self, rows: Vec<DeviceRow>, screen: Screen, namespace: &str) -> Result<(), Failure> {
-        let form = match &self.output {
-            Shown::As(form) => form,
-            Shown::By(template) => return filled(template, &List::of(KIND, rows)),
-        };
-        match form {
-            Form::Text | Form::Wide if rows.is_empty() => screen.print([self.none(namespace)]),
-            Form::Text | Form::Wide => {
-                screen.print(device::table(&rows, *form == Form::Wide, now()))
-            }
-            Form::Json => Output::Json.print(&List::of(KIND, rows), []).map(drop),
-            Form::Yaml => Output::Yaml.print(&List::of(KIND, rows), []).map(drop),
-            Form::Name => {
-                let names = rows
-                    .iter()
-                    .map(|row| format!("instance.akri.sh/{}\n", row.instance));
-                write_out(&names.collect::<String>())
-            }
-            Form::Uuid => {
-                let uuids = rows.iter().map(|row| row.uuid.clone() + "\n");
-                write_out(&uuids.collect::<String>())
-            }
+        let document = List::of(KIND, rows);
+        if self.output.print(&document)? {
+            return Ok(());
+        }
+        let rows = &document.items;
+        if self.output.is(&Form::Name) {
+            let name = |row: &DeviceRow| format!("instance.akri.sh/{}", row.instance);
+            print_names(rows.iter().map(name))
+        } else if self.output.is(&Form::Uuid) {
+            print_names(rows.iter().map(|row| row.uuid.clone()))
+        } else if rows.is_empty() {
+            screen.print([self.none(namespace)])
+        } else {
+            screen.print(device::table(rows, self.output.is(&Form::Wide), now()))
         }
     }
 

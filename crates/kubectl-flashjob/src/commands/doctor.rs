@@ -1,7 +1,8 @@
 //! `kubectl flashjob doctor`.
 
-use flashjob_operator::cli::terminal::{Failure, Output, write_out};
+use flashjob_operator::cli::terminal::{Failure, Output};
 
+use super::output::Shown;
 use crate::{
     command_line::{Common, Exit},
     show::Screen,
@@ -19,7 +20,8 @@ const KIND: &str = "FindingList";
 #[command(after_help = "Examples:\n  \
     kubectl flashjob doctor -n lab\n  \
     kubectl flashjob doctor -n lab --operator-namespace firmware\n  \
-    kubectl flashjob doctor -n lab -o json | jq '.items[] | select(.verdict != \"OK\")'\n\n\
+    kubectl flashjob doctor -n lab -o json | jq '.items[] | select(.verdict != \"OK\")'\n  \
+    kubectl flashjob doctor -n lab -o jsonpath='{.items[?(@.verdict==\"FAIL\")].message}'\n\n\
     OK: it is in order. WARN: a flash may go wrong because of it. FAIL: no flash goes well before it is put right. UNKNOWN: it cannot be \
     told, mostly because you may not read it; the right that you lack is named.\n\n\
     Nothing is written: a Service of type LoadBalancer is tried by a dry run. Of Secrets only the names are read.\n\n\
@@ -32,8 +34,8 @@ pub struct Doctor {
     operator_namespace: String,
 
     /// How it is printed.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
+    #[arg(long, short, default_value = "text")]
+    output: Shown<Output>,
 }
 
 impl Doctor {
@@ -45,11 +47,9 @@ impl Doctor {
         let cluster = common.connection.connect().await?;
         let facts = Box::pin(cluster.examine(&self.operator_namespace)).await;
         let document = List::of(KIND, findings(&facts));
-        if self.output == Output::Text {
+        if !self.output.print(&document)? {
             let screen = Screen::of(common.color);
             screen.print(lines(&document.items, screen.columns))?;
-        } else {
-            write_out(&self.output.show(&document, |_| String::new())?)?;
         }
         Ok(exit(&document.items))
     }

@@ -13,6 +13,7 @@ use flashjob_operator::{
     },
 };
 
+use super::output::Shown;
 use crate::{
     command_line::{Common, Exit},
     view::document::One,
@@ -28,7 +29,8 @@ pub const OF_DEVICE: &str = "DeviceExplanation";
 #[command(after_help = "Examples:\n  \
     kubectl flashjob explain my-job -n demo\n  \
     kubectl flashjob explain my-job 7e4a6e7b-bee6-4fac-bdea-43d671baaa15 -n demo\n  \
-    kubectl flashjob explain my-job -n demo -o yaml\n\n\
+    kubectl flashjob explain my-job -n demo -o yaml\n  \
+    kubectl flashjob explain my-job -n demo -o jsonpath='{.notBegun[*].reason}'\n\n\
     Rights: get flashjobs in the namespace. To say of each device what it waits for, list controllerrevisions there; to show the \
      device as it is now, list instances.akri.sh; to know the class, get flashclasses; to see whether the operator \
      watches the namespace, get its Deployment and ConfigMap. The ClusterRole flashjob-user gives them; explain says \
@@ -43,8 +45,8 @@ pub struct Explain {
     uuid: Option<String>,
 
     /// How it is printed.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
+    #[arg(long, short, default_value = "text")]
+    output: Shown<Output>,
 
     /// Namespace of the operator, whose settings say whether it watches the job's.
     #[arg(long, default_value = "flashjob-system", value_name = "NAMESPACE")]
@@ -69,21 +71,19 @@ impl Explain {
             watched: self.watched(reader, &job).await,
             now: now(),
         };
-        let text = match &self.uuid {
-            None => {
-                let document = One::of(OF_JOB, explain::job(&known));
-                let text = |of: &One<_>| explain::job_text(&of.value);
-                self.output.show(&document, text)?
+        if let Some(uuid) = &self.uuid {
+            let own = cluster.own_addresses.clone();
+            let explanation = explain_device(reader, &known, uuid, own).await;
+            let document = One::of(OF_DEVICE, explanation);
+            if !self.output.print(&document)? {
+                print(&explain::device_text(&document.value))?;
             }
-            Some(uuid) => {
-                let own = cluster.own_addresses.clone();
-                let explanation = explain_device(reader, &known, uuid, own).await;
-                let document = One::of(OF_DEVICE, explanation);
-                let text = |of: &One<_>| explain::device_text(&of.value);
-                self.output.show(&document, text)?
+        } else {
+            let document = One::of(OF_JOB, explain::job(&known));
+            if !self.output.print(&document)? {
+                print(&explain::job_text(&document.value))?;
             }
-        };
-        print(&text)?;
+        }
         Ok(Exit::Done)
     }
 }

@@ -79,7 +79,7 @@ impl Get {
             now,
         });
         let document = One::of(KIND, tree);
-        if !self.output.print(&document, [self.job.as_str()])? {
+        if !self.output.print_jobs(&document, [self.job.as_str()])? {
             let wide = self.output.is(&Output::Wide);
             let screen = Screen::of(common.color);
             screen.print(lines(&document.value, Look::of(wide, screen.columns), now))?;

@@ -56,7 +56,7 @@ impl List {
         jobs.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
         let document = document::List::of(KIND, jobs);
         let names = document.items.iter().map(|job| job.name.as_str());
-        if self.output.print(&document, names)? {
+        if self.output.print_jobs(&document, names)? {
             return Ok(Exit::Done);
         }
         let screen = Screen::of(common.color);

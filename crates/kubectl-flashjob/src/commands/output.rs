@@ -34,26 +34,25 @@ pub enum Output {
     Name,
 }
 
-impl Output {
-    /// Prints a document, or the names of what is in it. Returns whether it did: where it did not, people are to be shown something.
-    ///
-    /// # Errors
-    /// When standard output cannot be written.
-    pub fn print<'a, T: Serialize>(
-        self,
-        document: &T,
-        names: impl IntoIterator<Item = &'a str>,
-    ) -> Result<bool, Failure> {
-        let text = match self {
-            Self::Text | Self::Wide => return Ok(false),
-            Self::Json => terminal::Output::Json.show(document, |_| String::new())?,
-            Self::Yaml => terminal::Output::Yaml.show(document, |_| String::new())?,
-            Self::Name => names
-                .into_iter()
-                .flat_map(|name| ["flashjob.", names::GROUP, "/", name, "\n"])
-                .collect(),
-        };
-        write_out(&text).map(|()| true)
+/// A form in which something is printed.
+pub trait Form: Copy {
+    /// The form of a document; none where there is none: for people, or of names.
+    fn document(self) -> Option<terminal::Output>;
+}
+
+impl Form for Output {
+    fn document(self) -> Option<terminal::Output> {
+        match self {
+            Self::Text | Self::Wide | Self::Name => None,
+            Self::Json => Some(terminal::Output::Json),
+            Self::Yaml => Some(terminal::Output::Yaml),
+        }
+    }
+}
+
+impl Form for terminal::Output {
+    fn document(self) -> Option<terminal::Output> {
+        (self != Self::Text).then_some(self)
     }
 }
 
@@ -73,31 +72,69 @@ impl<F: PartialEq> Shown<F> {
     }
 }
 
-impl Shown<Output> {
-    /// Prints a document, the names of what is in it, or what a template makes of it. Returns whether it did: where it did not, people
-    /// are to be shown something.
+impl<F: Form> Shown<F> {
+    /// Prints a document for programs, or what a template makes of it; like kubectl, without a line feed of its own. Returns whether it
+    /// did: where it did not, people are to be shown something, or names.
     ///
     /// # Errors
     /// When the template does not fit the document, or standard output cannot be written.
-    pub fn print<'a, T: Serialize>(
+    pub fn print<T: Serialize>(&self, document: &T) -> Result<bool, Failure> {
+        let text = match self {
+            Self::By(template) => {
+                let filled = template.fill(&serde_json::to_value(document)?);
+                filled.map_err(|error| format!("-o jsonpath: {error}"))?
+            }
+            Self::As(form) => match form.document() {
+                None => return Ok(false),
+                Some(form) => form.show(document, |_| String::new())?,
+            },
+        };
+        write_out(&text).map(|()| true)
+    }
+}
+
+impl Shown<Output> {
+    /// Prints a document as `print` does, or the names of the FlashJobs in it.
+    ///
+    /// # Errors
+    /// When the template does not fit the document, or standard output cannot be written.
+    pub fn print_jobs<'a, T: Serialize>(
         &self,
         document: &T,
         names: impl IntoIterator<Item = &'a str>,
     ) -> Result<bool, Failure> {
-        match self {
-            Self::As(output) => output.print(document, names),
-            Self::By(template) => filled(template, document).map(|()| true),
+        let names = names.into_iter().map(job_name);
+        self.print_or(document, names)
+    }
+
+    /// Prints a document as `print` does, or these names.
+    ///
+    /// # Errors
+    /// When the template does not fit the document, or standard output cannot be written.
+    pub fn print_or<T: Serialize>(
+        &self,
+        document: &T,
+        names: impl IntoIterator<Item = String>,
+    ) -> Result<bool, Failure> {
+        if self.is(&Output::Name) {
+            return print_names(names).map(|()| true);
         }
+        self.print(document)
     }
 }
 
-/// Prints what a template makes of a document; like kubectl, without a line feed of its own.
+/// Name of a FlashJob, as kubectl prints and takes it.
+pub fn job_name(name: &str) -> String {
+    format!("flashjob.{}/{name}", names::GROUP)
+}
+
+/// Prints names, one a line.
 ///
 /// # Errors
-/// When the template does not fit the document, or standard output cannot be written.
-pub fn filled<T: Serialize>(template: &Template, document: &T) -> Result<(), Failure> {
-    let text = template.fill(&serde_json::to_value(document)?);
-    write_out(&text.map_err(|error| format!("-o jsonpath: {error}"))?)
+/// When standard output cannot be written.
+pub fn print_names(names: impl IntoIterator<Item = String>) -> Result<(), Failure> {
+    let lines = names.into_iter().map(|name| name + "\n");
+    write_out(&lines.collect::<String>())
 }
 
 /// Reads `-o`.

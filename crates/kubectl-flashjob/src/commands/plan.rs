@@ -21,7 +21,10 @@ use flashjob_operator::{
 use helm_chart::engine::Capabilities;
 
 use self::told::Told;
-use super::render::device::{InvalidSpec, Values, checked, flash_pod, values_of};
+use super::{
+    output::Shown,
+    render::device::{InvalidSpec, Values, checked, flash_pod, values_of},
+};
 use crate::{
     cluster::{Cluster, Seeing},
     command_line::{Common, Exit},
@@ -37,7 +40,8 @@ pub const KIND: &str = "FlashJobForecast";
     kubectl flashjob plan -f job.yaml -n demo\n  \
     kustomize build . | kubectl flashjob plan -f - -n demo\n  \
     kubectl flashjob plan -f job.yaml -n demo --values operator-values.yaml --allowed-value-paths /resources\n  \
-    kubectl flashjob plan -f job.yaml -o json\n\n\
+    kubectl flashjob plan -f job.yaml -o json\n  \
+    kubectl flashjob plan -f job.yaml -o jsonpath='{.failures.atMost}'\n\n\
     The operator's settings and the administrator's chart values are those of the cluster. What is given here takes their place. The \
     registry of the firmware is asked which image it serves, for which kinds of device, and whose signatures it has, as far as you may read \
     the Secrets that the classes name.\n\n\
@@ -45,7 +49,8 @@ pub const KIND: &str = "FlashJobForecast";
     0  every device would be flashed, or needs no flash\n  \
     1  it cannot be told: the file or the cluster cannot be read, or nothing that you may read stops the job, but you may not read all\n  \
     2  wrong usage\n  \
-    3  something would be refused, is not discovered, or nothing would start until somebody acts\n\n\
+    3  something would be refused, is not discovered, or nothing would start until somebody acts; approvals, which are part of a rollout, \
+    are told and not counted\n\n\
     Rights: in the namespace of the job, get flashjobs and namespaces, list controllerrevisions and instances.akri.sh: the ClusterRole \
     flashjob-user, by a RoleBinding there. To tell all of it, also list instances.akri.sh where the devices are; list flashclasses, \
     which the ClusterRole flashclass-viewer gives by a ClusterRoleBinding; and get the operator's Deployment and ConfigMap, which the Role \
@@ -57,8 +62,8 @@ pub struct Plan {
     file: PathBuf,
 
     /// How it is printed.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
+    #[arg(long, short, default_value = "text")]
+    output: Shown<Output>,
 
     /// Chart values of the administrator for all devices. Later files win. Unset: those of the operator.
     #[arg(long, value_name = "FILE")]
@@ -89,7 +94,7 @@ impl Plan {
     pub fn by_operator(namespace: &str) -> Self {
         Self {
             file: PathBuf::new(),
-            output: Output::Text,
+            output: Shown::As(Output::Text),
             values: Vec::new(),
             max_in_flight: None,
             cool_down_seconds: None,
@@ -141,8 +146,9 @@ impl Plan {
         }
         let answer = foretold.answer();
         let document = One::of(KIND, foretold);
-        let text = |of: &One<_>| forecast::text(&of.value);
-        print(&self.output.show(&document, text)?)?;
+        if !self.output.print(&document)? {
+            print(&forecast::text(&document.value))?;
+        }
         Ok(match answer {
             Answer::WouldRun => Exit::Done,
             Answer::CannotTell => Exit::Failed,

@@ -14,7 +14,7 @@ use flashjob_operator::{
     },
 };
 
-use super::{explain, plan, version::Versions};
+use super::{explain, plan, status, version::Versions};
 use crate::{
     command_line::Exit,
     view::{
@@ -44,6 +44,12 @@ fn page(command: Command) -> String {
             document_fields::<Summary>(),
         ),
         ("FlashJobTree", "get", "fields", document_fields::<Tree>()),
+        (
+            status::KIND,
+            "status",
+            "fields",
+            document_fields::<Summary>(),
+        ),
         (
             explain::OF_JOB,
             "explain JOB",
@@ -110,7 +116,7 @@ fn page(command: Command) -> String {
     );
     let mut page = markdown(own).replacen("# Command line", &help, 1);
     page.push_str(
-        "\n## Documents\n\nWhat `-o json` and `-o yaml` print has `apiVersion: cli.flashjob.nbfc.io/v1alpha1` and a `kind`. A field \
+        "\n## Documents\n\nWhat `-o json` and `-o yaml` print, and what the templates of `-o jsonpath=` are filled from, has `apiVersion: cli.flashjob.nbfc.io/v1alpha1` and a `kind`. A field \
          that is there stays and keeps its meaning; new ones may come.\n",
     );
     for (kind, of, what, fields) in documents {

@@ -2,7 +2,7 @@
 
 use flashjob_operator::{cli::terminal::Failure, cluster::clock::now};
 
-use super::output::Output;
+use super::output::{Output, Shown};
 use crate::{
     command_line::{Common, Exit},
     show::{Line, Screen, Tone},
@@ -19,13 +19,14 @@ const KIND: &str = "ReleaseList";
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  \
     kubectl flashjob releases\n  \
-    kubectl flashjob releases -o wide\n\n\
+    kubectl flashjob releases -o wide\n  \
+    kubectl flashjob releases -o jsonpath='{range .items[*]}{.release}{\"\\t\"}{.status}{\"\\n\"}{end}'\n\n\
     As `helm list`, with the device and the FlashJob of each release: devices in flight, and those that failed.\n\n\
     Rights: list secrets in the namespace, in which Helm keeps its records; no role of the chart gives that.")]
 pub struct Releases {
     /// How it is printed.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
+    #[arg(long, short, default_value = "text")]
+    output: Shown<Output>,
 }
 
 impl Releases {
@@ -38,7 +39,8 @@ impl Releases {
         let records = cluster.releases().await?;
         let rows = newest(records.iter().filter_map(ReleaseRow::of).collect());
         let document = List::of(KIND, rows);
-        if self.output.print(&document, [])? {
+        let secrets = document.items.iter().map(ReleaseRow::secret);
+        if self.output.print_or(&document, secrets)? {
             return Ok(Exit::Done);
         }
         let screen = Screen::of(common.color);
@@ -49,7 +51,7 @@ impl Releases {
             );
             screen.print([Line::of(Tone::Plain, &words)])?;
         } else {
-            let wide = self.output == Output::Wide;
+            let wide = self.output.is(&Output::Wide);
             screen.print(table(&document.items, wide, now()))?;
         }
         Ok(Exit::Done)

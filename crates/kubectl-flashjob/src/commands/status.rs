@@ -12,19 +12,24 @@ use futures::StreamExt;
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
+use super::output::{Output, Shown};
 use crate::{
     cluster::{Cluster, Seen, watch_job},
     command_line::{Common, Exit, PROGRAM},
     show::{Line, Screen, Tone, duration},
-    view::{Standing, Summary, standing},
+    view::{Standing, Summary, document::One, standing},
 };
+
+/// What the document is called.
+pub const KIND: &str = "FlashJobSummary";
 
 /// Options of `status`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  \
     kubectl flashjob status my-job\n  \
     kubectl flashjob status my-job --timeout 2h\n  \
-    kubectl flashjob status my-job --watch=false\n\n\
+    kubectl flashjob status my-job --watch=false\n  \
+    kubectl flashjob status my-job -o jsonpath='{.counts.failed}'\n\n\
     A person is waited for when a step waits for approval, when the job or its class is suspended, or when the job cannot go on until \
     somebody acts; flashes in progress end first.\n\n\
     Rights: get, list and watch flashjobs in the namespace; the ClusterRole flashjob-viewer gives them.\n\n\
@@ -43,6 +48,10 @@ pub struct Status {
     /// How long to wait, such as 30m; 0 is for ever.
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration::parse)]
     timeout: Duration,
+
+    /// How it is printed. Everything but text is printed once, at the end: how the FlashJob stands then.
+    #[arg(long, short, default_value = "text")]
+    output: Shown<Output>,
 }
 
 impl Status {
@@ -52,6 +61,7 @@ impl Status {
             job: job.to_owned(),
             watch: true,
             timeout,
+            output: Shown::As(Output::Text),
         }
     }
 
@@ -65,6 +75,7 @@ impl Status {
         let limit = Some(self.timeout).filter(|limit| !limit.is_zero());
         let deadline = limit.map(|limit| Instant::now() + limit);
         let mut said = None;
+        let mut last = None;
         let mut changes = pin!(watch_job(&cluster, &self.job));
         loop {
             let next = match deadline {
@@ -72,6 +83,7 @@ impl Status {
                 None => Ok(changes.next().await),
             };
             let Ok(next) = next else {
+                self.conclude(last.as_deref())?;
                 let limit = self.timeout;
                 self.advise(&cluster, &format!("not finished within {limit:?}"), "get");
                 return Ok(Exit::TimedOut);
@@ -89,13 +101,29 @@ impl Status {
             };
             let words = words(&job);
             if said.as_ref() != Some(&words) {
-                screen.print([line(&job, &words, now())])?;
+                if self.is_for_people() {
+                    screen.print([line(&job, &words, now())])?;
+                }
                 said = Some(words);
             }
             if let Some(exit) = self.exit(&cluster, &job) {
+                self.conclude(Some(&job))?;
                 return Ok(exit);
             }
+            last = Some(job);
         }
+    }
+
+    fn is_for_people(&self) -> bool {
+        self.output.is(&Output::Text) || self.output.is(&Output::Wide)
+    }
+
+    /// Prints the document of how the job stands at the end, where one is wanted.
+    fn conclude(&self, job: Option<&Job>) -> Result<(), Failure> {
+        let Some(job) = job else { return Ok(()) };
+        let document = One::of(KIND, Summary::of(job));
+        self.output.print_jobs(&document, [self.job.as_str()])?;
+        Ok(())
     }
 
     /// What the program ends with, if the job stands so that it does, and what to do next.

@@ -1,10 +1,13 @@
 //! `kubectl flashjob version`.
 
-use flashjob_operator::{cli::terminal::Failure, cluster::ApiError};
+use flashjob_operator::{
+    cli::terminal::{Failure, Output},
+    cluster::ApiError,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::output::Output;
+use super::output::Shown;
 use crate::{
     command_line::{Common, Exit},
     show::{Line, Screen, Tone},
@@ -23,8 +26,8 @@ pub struct Version {
     client: bool,
 
     /// How it is printed.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
+    #[arg(long, short, default_value = "text")]
+    output: Shown<Output>,
 }
 
 /// Versions of this program and of the cluster.
@@ -55,7 +58,7 @@ impl Version {
                 .as_ref()
                 .and_then(|answer| answer.as_ref().ok().cloned()),
         };
-        if self.output.print(&One::of(KIND, versions.clone()), [])? {
+        if self.output.print(&One::of(KIND, versions.clone()))? {
             return Ok(Exit::Done);
         }
         let mut lines = vec![Line::of(

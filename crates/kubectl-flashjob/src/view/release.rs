@@ -8,6 +8,7 @@ use flashjob_operator::{
     flash_pod::intent::{Stored, is_foreign},
     flashjob::spec::job::Job,
 };
+use helm_release::Key;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -77,6 +78,15 @@ impl ReleaseRow {
             foreign: is_foreign(stored),
             updated_at: updated,
         })
+    }
+
+    /// The Secret that holds this revision, as kubectl takes it.
+    pub fn secret(&self) -> String {
+        let key = Key {
+            release: self.release.clone(),
+            revision: self.revision,
+        };
+        format!("secret/{key}")
     }
 
     fn status(&self) -> Line {
