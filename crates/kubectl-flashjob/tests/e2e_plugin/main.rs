@@ -9,6 +9,7 @@ mod plugin_devices;
 mod plugin_doctor;
 mod plugin_jsonpath;
 mod plugin_reports;
+mod plugin_script;
 mod plugin_serves;
 mod plugin_shows;
 mod plugin_steers;
