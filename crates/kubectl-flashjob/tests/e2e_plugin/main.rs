@@ -8,6 +8,7 @@ mod plugin_creates;
 mod plugin_devices;
 mod plugin_doctor;
 mod plugin_jsonpath;
+mod plugin_kubectl;
 mod plugin_reports;
 mod plugin_script;
 mod plugin_serves;
