@@ -1,5 +1,7 @@
 //! One device of a job in plain words, listed in the status or not. Pure.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -204,11 +206,12 @@ fn unlisted(known: &Known<'_>, index: Option<usize>, uuid: &str) -> Stands {
             format!("it was skipped in this round; {shown}"),
         ),
         Some(index) => {
-            let wait = wait(known, index, uuid);
+            let waits = Waits::of(known);
+            let wait = waits.at(index, uuid);
             return Stands {
                 phase: DevicePhase::Pending.as_str().to_owned(),
-                reason: wait.reason,
-                message: wait.message,
+                reason: wait.reason.clone(),
+                message: wait.message.clone(),
                 until: wait.until,
             };
         }
@@ -252,25 +255,43 @@ fn unlisted(known: &Known<'_>, index: Option<usize>, uuid: &str) -> Stands {
     }
 }
 
-/// What a device waits for that has not begun and has no reason of its own.
-pub(super) fn wait(known: &Known<'_>, index: usize, uuid: &str) -> Group {
-    let job = known.job;
-    let dropped = job.spec.as_ref().is_ok_and(|spec| {
-        spec.device_selector.is_none() && !spec.uuid.iter().any(|one| one == uuid)
-    });
-    if dropped {
-        return group(
-            Reason::NotRequested,
-            "it was selected, and the job does not ask for it any more".into(),
-        );
+/// What devices wait for that have not begun and have no reason of their own. Made once for all of them: there may be thousands.
+pub(super) struct Waits<'a> {
+    /// UUIDs that the job asks for, where it names them.
+    named: Option<HashSet<&'a str>>,
+    dropped: Group,
+    /// Those behind so many devices.
+    later: Option<(i64, Group)>,
+    all: Group,
+}
+
+impl<'a> Waits<'a> {
+    /// Of a job.
+    pub(super) fn of(known: &Known<'a>) -> Self {
+        let job = known.job;
+        let names = job.spec.as_ref().ok();
+        let names = names.filter(|spec| spec.device_selector.is_none());
+        let step = job.status.step.as_ref();
+        let step = step.filter(|_| !job_waits(job.status.reason.as_ref()));
+        let dropped = "it was selected, and the job does not ask for it any more";
+        Self {
+            named: names.map(|spec| spec.uuid.iter().map(String::as_str).collect()),
+            dropped: group(Reason::NotRequested, dropped.into()),
+            later: step.map(|step| (step.devices, after_step(step, &job.name, &job.namespace))),
+            all: wait_of_all(known),
+        }
     }
-    if let Some(step) = &job.status.step
-        && i64::try_from(index).is_ok_and(|index| index >= step.devices)
-        && !job_waits(job.status.reason.as_ref())
-    {
-        return after_step(step, &job.name, &job.namespace);
+
+    /// What the device at this place waits for.
+    pub(super) fn at(&self, index: usize, uuid: &str) -> &Group {
+        let named = self.named.as_ref();
+        if named.is_some_and(|named| !named.contains(uuid)) {
+            return &self.dropped;
+        }
+        let behind = |end: i64| i64::try_from(index).is_ok_and(|index| index >= end);
+        let later = self.later.as_ref().filter(|(end, _)| behind(*end));
+        later.map_or(&self.all, |(_, group)| group)
     }
-    wait_of_all(known)
 }
 
 fn no_selection(namespace: &str) -> String {

@@ -42,16 +42,17 @@ pub(super) fn not_begun(known: &Known<'_>) -> Vec<Group> {
         .iter()
         .map(|device| device.index)
         .collect();
+    let waits = device::Waits::of(known);
     let mut groups: Vec<Group> = Vec::new();
     for (index, selected) in selection.iter().enumerate() {
         let entry = i64::try_from(index).is_ok_and(|index| listed.contains(&index));
         if entry || known.job.finals.contains(index) {
             continue;
         }
-        let wait = device::wait(known, index, &selected.uuid);
+        let wait = waits.at(index, &selected.uuid);
         match groups.iter_mut().find(|group| group.reason == wait.reason) {
             Some(group) => group.devices += 1,
-            None => groups.push(wait),
+            None => groups.push(wait.clone()),
         }
     }
     groups

@@ -1,16 +1,16 @@
 //! Pictures of 80 columns and 24 rows.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use crossterm::event::{KeyCode, KeyEvent};
-use flashjob_operator::flashjob::spec::job::Job;
+use flashjob_operator::{api::SelectedDevice, flashjob::spec::job::Job};
 use insta::assert_snapshot;
 use rstest::rstest;
 use serde_json::json;
 
 use super::*;
 use crate::{
-    live::{Journal, Order},
+    live::{Journal, Order, Surroundings},
     view::fixtures::{at, condition, device, job, rollout, time},
 };
 
@@ -159,4 +159,59 @@ fn of_ten_thousand_devices_only_those_on_the_screen_are_laid_out() {
     let whole = begin.elapsed();
     assert_eq!(lines.len(), 24);
     println!("10 000 devices: tree {told:?}, layout {laid_out:?}, whole picture {whole:?}");
+}
+
+/// `cargo test … names_ten_thousand -- --nocapture` prints what it costs: pictures of a job as the operator stores it, with its selection.
+#[test]
+fn a_job_that_names_ten_thousand_devices_is_drawn_with_those_that_have_not_begun_counted() {
+    const PICTURES: u32 = 20;
+    let uuid = |index: usize| format!("00000000-0000-4000-8000-{index:012}");
+    let uuids: Vec<_> = (0..10_000).map(uuid).collect();
+    let selection = uuids.iter().map(|uuid| SelectedDevice {
+        uuid: uuid.clone(),
+        ..SelectedDevice::default()
+    });
+    let selection: Arc<[SelectedDevice]> = selection.collect();
+    let entries: Vec<_> = (100..300)
+        .map(|index| {
+            device(
+                index,
+                "Flashing",
+                "Flashing",
+                &json!({"startTime": time(650)}),
+            )
+        })
+        .collect();
+    let job = job(
+        &json!({"uuid": uuids, "firmware": "f:1", "version": "1"}),
+        &json!({
+            "observedGeneration": 1, "phase": "Running", "reason": "InProgress", "effective": {"parallelism": 200},
+            "round": {"number": 1, "firmware": "f:1", "version": "1"}, "selection": {"count": 10_000, "hash": "00"},
+            "step": {"id": "1.1", "of": 2, "devices": 5_000, "state": "Running"}, "completedIndexes": "0-99",
+            "counts": {"selected": 10_000, "succeeded": 100, "inFlight": 200, "pending": 9_700}, "devices": entries,
+        }),
+    );
+    let mut live = live(job);
+    live.surround(Surroundings {
+        selection: Some(selection),
+        class: None,
+    });
+    let counted = |live: &Live| {
+        let groups = live.tree(at(720)).not_begun;
+        groups
+            .iter()
+            .map(|group| (group.reason.clone(), group.devices))
+            .collect::<Vec<_>>()
+    };
+    let expected = [("SlotsFull", 4_700), ("StepNotReached", 5_000)];
+    let expected = expected.map(|(reason, devices)| (reason.to_owned(), devices));
+    assert_eq!(counted(&live), expected);
+    let begin = Instant::now();
+    for _ in 0..PICTURES {
+        assert_eq!(live.frame(SIZE, at(720)).lines.len(), SIZE.1);
+    }
+    println!(
+        "10 000 devices that are named: a picture {:?}",
+        begin.elapsed() / PICTURES
+    );
 }

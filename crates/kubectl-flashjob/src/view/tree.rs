@@ -11,7 +11,7 @@ use flashjob_operator::{
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Summary;
 
@@ -72,15 +72,28 @@ pub struct Leaf {
     pub attempts: i64,
     /// When its newest attempt began.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub started: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub started: Option<Moment>,
     /// When it goes on by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub until: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub until: Option<Moment>,
     /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub finished: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub finished: Option<Moment>,
     #[serde(skip)]
     pub(super) since: Option<Timestamp>,
+}
+
+/// A time as documents have it. It becomes a text only where it is printed: a picture of thousands of devices shows a few.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment(Timestamp);
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&display::time(self.0))
+    }
 }
 
 /// Devices that have not begun.
@@ -137,17 +150,17 @@ impl Tree {
         let entries = known.job.status.devices.iter();
         let entries: HashMap<i64, &DeviceStatus> =
             entries.map(|entry| (entry.index, entry)).collect();
-        let leaf = |device: &DeviceLine| leaf(entries.get(&device.index).copied(), device);
+        let leaf = |device: DeviceLine| leaf(entries.get(&device.index).copied(), device);
         let time = |time: Option<Timestamp>| time.map(display::time);
         Self {
             job: Summary {
                 message,
                 ..Summary::of(known.job)
             },
-            failures: branches(failed.iter().map(leaf)),
+            failures: branches(failed.into_iter().map(leaf)),
             failed_unlisted: (counts.failed - listed).max(0),
-            in_flight: in_flight.iter().map(leaf).collect(),
-            waiting: branches(waiting.iter().map(leaf)),
+            in_flight: in_flight.into_iter().map(leaf).collect(),
+            waiting: branches(waiting.into_iter().map(leaf)),
             not_begun: not_begun
                 .into_iter()
                 .map(|group| NotBegun {
@@ -175,21 +188,31 @@ impl Tree {
     }
 }
 
-fn leaf(entry: Option<&DeviceStatus>, device: &DeviceLine) -> Leaf {
-    let time = |time: Option<Timestamp>| time.map(display::time);
+fn leaf(entry: Option<&DeviceStatus>, device: DeviceLine) -> Leaf {
+    let DeviceLine {
+        index,
+        uuid,
+        endpoint,
+        phase,
+        reason,
+        message,
+        since,
+        until,
+        ended,
+    } = device;
     Leaf {
-        index: device.index,
-        uuid: device.uuid.clone(),
-        endpoint: device.endpoint.clone(),
-        phase: device.phase.clone(),
-        reason: device.reason.clone(),
-        message: device.message.clone(),
+        index,
+        uuid,
+        endpoint,
+        phase,
+        reason,
+        message,
         pod: entry.and_then(|entry| entry.pod.clone()),
         attempts: entry.map_or(0, |entry| entry.attempts),
-        started: time(device.since),
-        until: time(device.until),
-        finished: time(device.ended),
-        since: device.ended.or(device.since),
+        started: since.map(Moment),
+        until: until.map(Moment),
+        finished: ended.map(Moment),
+        since: ended.or(since),
     }
 }
 
