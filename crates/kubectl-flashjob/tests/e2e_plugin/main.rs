@@ -4,6 +4,7 @@
 
 mod picture;
 mod pictures;
+mod plugin_cleanup;
 mod plugin_creates;
 mod plugin_devices;
 mod plugin_doctor;
