@@ -2,7 +2,7 @@
 # Builds the operator, its console, the plugin of kubectl, or the reference flash image's program, as one static program, the same bytes wherever
 # the sources lie, and prints its path.
 #   usage: deploy/static.sh [amd64|arm64] [flashjob-operator|flashjob-console|kubectl-flashjob|flash-agent]     (default: this machine's architecture, the operator)
-# Needs a C compiler for the target: gcc or musl-gcc, for the other architecture a cross compiler of Debian's name.
+# Needs a C compiler for the target: gcc or musl-gcc, for the other architecture a cross compiler, which it installs as root on Debian.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
@@ -27,10 +27,22 @@ first_of() {
   return 1
 }
 
+# Installs Debian's compiler for the other architecture, with the headers of its C library, where that may be done.
+install_compiler() {
+  local packages=("gcc-${machine//_/-}-linux-gnu" "libc6-dev-$arch-cross")
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "no C compiler for $arch; install these packages, under their names in Debian: ${packages[*]}" >&2
+    return 1
+  fi
+  echo "installing ${packages[*]}" >&2
+  { apt-get update && apt-get install --yes --no-install-recommends "${packages[@]}"; } >&2
+}
+
 if [ "$arch" = "$host" ]; then
   cc=$(first_of musl-gcc gcc)
 else
-  cc=$(first_of "$machine-linux-musl-gcc" "$machine-linux-gnu-gcc")
+  compilers=("$machine-linux-musl-gcc" "$machine-linux-gnu-gcc")
+  cc=$(first_of "${compilers[@]}" 2>/dev/null) || { install_compiler; cc=$(first_of "${compilers[@]}"); }
   # The host's linker cannot; Rust's own links the target's C library and start files, which come with the target.
   export "CARGO_TARGET_${name^^}_LINKER=rust-lld"
 fi
