@@ -38,8 +38,18 @@ must_be_static() {
   fi
 }
 
-operator=${OPERATOR_BINARY:-$(deploy/static.sh "$arch")}
-console=${CONSOLE_BINARY:-$(deploy/static.sh "$arch" flashjob-console)}
+operator=${OPERATOR_BINARY:-} console=${CONSOLE_BINARY:-}
+missing=()
+[ -n "$operator" ] || missing+=(flashjob-operator)
+[ -n "$console" ] || missing+=(flashjob-console)
+if [ ${#missing[@]} -gt 0 ]; then
+  for path in $(deploy/static.sh "$arch" "${missing[@]}"); do
+    case ${path##*/} in
+      flashjob-operator) operator=$path ;;
+      flashjob-console) console=$path ;;
+    esac
+  done
+fi
 helm=$(build_helm)
 must_be_static "$operator"
 must_be_static "$console"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds the operator, its console, the plugin of kubectl, or the reference flash image's program, as one static program, the same bytes wherever
-# the sources lie, and prints its path.
-#   usage: deploy/static.sh [amd64|arm64] [flashjob-operator|flashjob-console|kubectl-flashjob|flash-agent]     (default: this machine's architecture, the operator)
+# Builds static programs, the same bytes wherever the sources lie, and prints their paths, one a line: the operator, its console, the plugin
+# of kubectl, the reference flash image's program. Several at once share what they have in common.
+#   usage: deploy/static.sh [amd64|arm64] [flashjob-operator|flashjob-console|kubectl-flashjob|flash-agent]…     (default: this machine's architecture, the operator)
 # Needs a C compiler for the target: gcc or musl-gcc, for the other architecture a cross compiler, which it installs as root on Debian.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -14,7 +14,8 @@ case $arch in
   arm64) machine=aarch64 ;;
   *) echo "unknown architecture $arch: expected amd64 or arm64" >&2; exit 2 ;;
 esac
-package=${2:-flashjob-operator}
+programs=("${@:2}")
+[ ${#programs[@]} -gt 0 ] || programs=(flashjob-operator)
 target=$machine-unknown-linux-musl
 name=${target//-/_}
 
@@ -49,13 +50,17 @@ fi
 rustup target list --installed | grep -qx "$target" || rustup target add "$target" >&2
 built=${CARGO_TARGET_DIR:-$root/target}
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
-# No path of this machine in the program: it must not depend on the directory that it is built in. Of two that match, the last holds.
+selected=()
+for program in "${programs[@]}"; do selected+=(--package "$program" --bin "$program"); done
+# No path of this machine in a program: it must not depend on the directory that it is built in. Of two that match, the last holds.
 RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }--remap-path-prefix=$root=/flashjob-operator --remap-path-prefix=$cargo_home=/cargo --remap-path-prefix=$built=/target" \
   CFLAGS="${CFLAGS:+$CFLAGS }-ffile-prefix-map=$root=/flashjob-operator -ffile-prefix-map=$cargo_home=/cargo -ffile-prefix-map=$built=/target" \
-  env "CC_$name=$cc" cargo build --locked --release --target "$target" --package "$package" --bin "$package" >&2
-program=$built/$target/release/$package
-if readelf --program-headers "$program" | grep -q INTERP; then
-  echo "$program is dynamically linked: an image without a C library cannot run it" >&2
-  exit 1
-fi
-echo "$program"
+  env "CC_$name=$cc" cargo build --locked --release --target "$target" "${selected[@]}" >&2
+for program in "${programs[@]}"; do
+  path=$built/$target/release/$program
+  if readelf --program-headers "$path" | grep -q INTERP; then
+    echo "$path is dynamically linked: an image without a C library cannot run it" >&2
+    exit 1
+  fi
+  echo "$path"
+done

@@ -13,10 +13,7 @@ for place in first a/much/deeper/second; do
   mkdir -p "$work/$place/source"
   git -C "$root" archive HEAD | tar -x -C "$work/$place/source"
   begin=$SECONDS
-  for package in "${packages[@]}"; do
-    program=$(CARGO_TARGET_DIR=$work/$place/out "$work/$place/source/deploy/static.sh" "$arch" "$package")
-    mv "$program" "$work/$place/$package"
-  done
+  CARGO_TARGET_DIR=$work/$place/out "$work/$place/source/deploy/static.sh" "$arch" "${packages[@]}" | xargs -I{} mv {} "$work/$place/"
   rm -rf "$work/$place/out"
   echo "built in $work/$place in $((SECONDS - begin)) s" >&2
 done
