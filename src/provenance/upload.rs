@@ -142,8 +142,8 @@ impl Session<'_> {
         if self.send(look).await?.status() == StatusCode::OK {
             return Ok(());
         }
-        let begin = self.request(Method::POST, "blobs/uploads/")?;
-        let begun = self.send(begin).await?;
+        let request = self.request(Method::POST, "blobs/uploads/")?;
+        let begun = self.send(request).await?;
         if begun.status() != StatusCode::ACCEPTED {
             return Err(self.fail(refusal(begun.status())));
         }

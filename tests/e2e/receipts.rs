@@ -292,6 +292,6 @@ async fn the_receipts_of_a_round_are_an_artifact_of_its_firmware_once_their_regi
     space.patch_spec("stored", &json!({"suspend": true}));
     let suspended =
         |seen: &Seen| seen.0["status"]["observedGeneration"] == seen.0["metadata"]["generation"];
-    let later = space.becomes("stored", "next pass", 60, suspended).await;
-    assert_eq!(receipts(&later)["artifact"], artifact);
+    let again = space.becomes("stored", "next pass", 60, suspended).await;
+    assert_eq!(receipts(&again)["artifact"], artifact);
 }

@@ -166,7 +166,7 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
         (plan, wanted, due)
     };
     let status_due = match wanted {
-        Some(wanted) => publish_status::write(ctx, job, wanted, now).await?,
+        Some(wanted) => Box::pin(publish_status::write(ctx, job, wanted, now)).await?,
         None => due,
     };
     let mut kept = None;

@@ -214,22 +214,14 @@ mod tests {
         let failed = json!({"selected": 10, "succeeded": 8, "failed": 2});
         let complete = json!({"selected": 10, "succeeded": 9, "skipped": 1});
         let waits = json!({"selected": 10, "succeeded": 1, "pending": 9});
-        [
-            rollout(),
-            job(&spec, &json!({})),
-            job(&spec, &status("Failed", "DevicesFailed", "Failed", failed)),
-            job(
-                &spec,
-                &status("Completed", "AllSucceeded", "Complete", complete),
-            ),
-            job(
-                &spec,
-                &status("InProgress", "Suspended", "Suspended", waits),
-            ),
+        let of = |kind: &serde_json::Value| Summary::of(&job(&spec, kind));
+        vec![
+            Summary::of(&rollout()),
+            of(&json!({})),
+            of(&status("Failed", "DevicesFailed", "Failed", failed)),
+            of(&status("Completed", "AllSucceeded", "Complete", complete)),
+            of(&status("InProgress", "Suspended", "Suspended", waits)),
         ]
-        .iter()
-        .map(Summary::of)
-        .collect()
     }
 
     #[test]
