@@ -1,4 +1,4 @@
-//! The console as it is shipped: its Pod, and what its Service answers to somebody's own token.
+//! The console as it is shipped: its Pod, and what that answers to somebody's own token. That its Service leads there is shown by `helm test`.
 
 use std::{
     io::{Read, Write},
@@ -12,7 +12,7 @@ use testbed::{
 
 /// Status of the answer to a GET by this token; none where nobody answers.
 fn get(address: &str, path: &str, token: &str) -> Option<u16> {
-    let mut stream = TcpStream::connect((address, 80)).ok()?;
+    let mut stream = TcpStream::connect((address, 8085)).ok()?;
     let request = format!(
         "GET {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
     );
@@ -23,7 +23,7 @@ fn get(address: &str, path: &str, token: &str) -> Option<u16> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_console_becomes_ready_and_answers_by_its_service_with_the_rights_of_whoever_asks() {
+async fn the_console_becomes_ready_and_answers_with_the_rights_of_whoever_asks() {
     let site = Site::new("console", &[]).await;
     let installation = Installation::shared();
     let status = [
@@ -35,12 +35,13 @@ async fn the_console_becomes_ready_and_answers_by_its_service_with_the_rights_of
     ];
     let ready = installation.kubectl(&status);
     ready.unwrap_or_else(|complaint| panic!("{complaint}\n{}", installation.dump()));
+    // Only Pods and devices reach Services here.
     let address = [
         "get",
-        "service",
-        "flashjob-console",
+        "pods",
+        "--selector=app.kubernetes.io/name=flashjob-console",
         "-o",
-        "jsonpath={.spec.clusterIP}",
+        "jsonpath={.items[0].status.podIP}",
     ];
     let address = installation.kubectl(&address).unwrap();
     let namespace = &site.space.name;
