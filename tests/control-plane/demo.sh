@@ -20,8 +20,8 @@ exec 3>&1 4>&2
 
 say "Building what is missing (kept in ${FLASHJOB_CACHE:-~/.cache/flashjob}; the first time takes about a quarter of an hour)"
 bin=$("$here/build.sh" etcd kwok kubernetes helm)
-cargo build --locked --quiet --package flashjob-operator --package flashjob-console --package testbed \
-  --bin flashjob-operator --bin flashjob-console --bin fleet
+cargo build --locked --quiet --package flashjob-operator --package flashjob-console --package kubectl-flashjob --package testbed \
+  --bin flashjob-operator --bin flashjob-console --bin kubectl-flashjob --bin fleet
 target=${CARGO_TARGET_DIR:-$repository/target}/debug
 
 if [ "$mode" = demo ]; then
@@ -60,7 +60,9 @@ say "Starting a control plane on loopback"
 BIN=$bin "$here/up.sh" "$state" 3>&- 4>&-
 [ "$mode" = demo ] || trap finish EXIT
 state=$(cd "$state" && pwd)
-export KUBECONFIG=$state/admin.kubeconfig PATH=$bin:$PATH
+# kubectl finds its plugin there.
+tools=$target:$bin
+export KUBECONFIG=$state/admin.kubeconfig PATH=$tools:$PATH
 export HELM_CACHE_HOME=$state/helm/cache HELM_CONFIG_HOME=$state/helm/config HELM_DATA_HOME=$state/helm/data
 
 say "Installing the operator's chart (its Pod runs here, as a program, with the ServiceAccount that the chart created)"
@@ -106,9 +108,9 @@ kubectl patch --local --filename deploy/samples/flashjob.yaml --type merge --out
 
 if [ "$mode" = up ]; then
   say "Running. To use it from another shell:"
-  printf '  export KUBECONFIG=%s\n  export PATH=%s:$PATH\n' "$KUBECONFIG" "$bin"
+  printf '  export KUBECONFIG=%s\n  export PATH=%s:$PATH\n' "$KUBECONFIG" "$tools"
   say "deploy/samples/flashjob.yaml with the uids of all devices, and where the logs are:"
-  printf '  kubectl apply --server-side -f %s\n  tail -f %s/operator.log\n' "$state/job.yaml" "$state"
+  printf '  kubectl apply --server-side -f %s\n  kubectl flashjob get -n %s %s -w\n  tail -f %s/operator.log\n' "$state/job.yaml" "$namespace" "$job" "$state"
   show_console
   say "Stop it with: make down"
   exit 0
@@ -132,6 +134,11 @@ await "$state" operator 60 "flash pod" flashing
 show kubectl get flashjob "$job" --namespace "$namespace" -o wide
 show helm list --namespace "$namespace"
 show kubectl get services,pods --namespace "$namespace"
+show kubectl flashjob get "$job" --namespace "$namespace"
+
+say "Live, until it has finished: without the pipe the tree is drawn anew as it changes"
+# Exit code 1: a device failed, which is what this demo shows.
+show kubectl flashjob get "$job" --namespace "$namespace" --watch | cat || [ $? = 1 ]
 
 say "When it has finished"
 await "$state" operator 180 "end of the FlashJob" finished

@@ -59,6 +59,10 @@ fn with_null(schema: &Value, path: &[&str]) -> Value {
     if name == "selector" && !inner.is_null() {
         document.insert("from".to_owned(), json!("Selector"));
     }
+    // A way to a registry goes with the repository in it.
+    if name == "registry" && schema["properties"]["repository"].is_object() {
+        document.insert("repository".to_owned(), json!("registry.example.com/f"));
+    }
     for pair in ONE_OF {
         let given = pair.contains(&name) && !inner.is_null();
         let other = pair.into_iter().find(|field| *field != name);

@@ -137,11 +137,11 @@ async fn a_bad_edit_of_the_operators_values_keeps_the_last_good_ones_and_says_so
         .await;
     config_map(&stage, "podAnnotations: {type: '{{ device.type }\n");
     let words = |log: String| {
-        let line = log
+        let mut complaints = log
             .lines()
-            .find(|line| line.contains("WARN") || line.contains("ERROR"))?
-            .to_owned();
-        line.contains("values.yaml").then_some(line)
+            .filter(|line| line.contains("WARN") || line.contains("ERROR"));
+        let told = complaints.find(|line| line.contains("values.yaml"));
+        told.map(str::to_owned)
     };
     let said = stage
         .space

@@ -1,11 +1,24 @@
 //! What a terminal is left like.
 
-use std::{io::Read, sync::mpsc, thread, time::Duration};
+use std::{
+    cell::Cell,
+    io::{Read, Write},
+    rc::Rc,
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
 
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use ratatui::{TerminalOptions, Viewport, layout::Rect};
 use rstest::rstest;
+use serde_json::json;
 
 use super::*;
+use crate::{
+    live::Live,
+    view::fixtures::{at, condition, device, job, time},
+};
 
 /// How the stage is left, for the program that this test starts: itself.
 const HOW: &str = "FLASHJOB_TEST_LEAVES_THE_STAGE";
@@ -69,4 +82,73 @@ fn the_stage_gives_the_terminal_back(#[case] how: &str) {
         "{shown}"
     );
     assert_eq!(format!("{:?}", pty.master.get_termios().unwrap()), before);
+}
+
+/// Counts what is written to a terminal.
+#[derive(Clone, Default)]
+struct Counted(Rc<Cell<usize>>);
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.set(self.0.get() + bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A rollout to 10 000 devices, 200 at a time, of which ten a second succeed.
+fn rollout_at(second: usize) -> Live {
+    let done = 1_000 + 10 * second;
+    let in_flight = (done..done + 200).map(|index| {
+        let started = i64::try_from(400 + index % 300).unwrap();
+        let pod = json!({"startTime": time(started), "pod": format!("flash-{index}-x7k2p")});
+        device(index, "Flashing", "Flashing", &pod)
+    });
+    let job = job(
+        &json!({"uuid": ["a"], "firmware": "f:1", "version": "1"}),
+        &json!({
+            "observedGeneration": 1, "phase": "Running", "reason": "InProgress",
+            "conditions": [condition("Accepted")], "effective": {"parallelism": 200},
+            "completedIndexes": format!("0-{}", done - 1), "devices": in_flight.collect::<Vec<_>>(),
+            "counts": {"selected": 10_000, "succeeded": done, "inFlight": 200, "pending": 9_800 - done},
+        }),
+    );
+    Live::of(Box::new(job), false)
+}
+
+/// `cargo test … on_the_screen_already -- --nocapture` prints how many bytes a second that are.
+#[test]
+fn what_is_on_the_screen_already_is_not_written_again() {
+    const SECONDS: usize = 20;
+    let counted = Counted::default();
+    let area = Rect::new(0, 0, 80, 24);
+    let options = TerminalOptions {
+        viewport: Viewport::Fixed(area),
+    };
+    let backend = CrosstermBackend::new(counted.clone());
+    let mut terminal = Terminal::with_options(backend, options).unwrap();
+    let mut written = |second: usize| {
+        let before = counted.0.get();
+        let now = at(720 + i64::try_from(second).unwrap());
+        let lines = rollout_at(second).frame((80, 24), now).lines;
+        let text: Text<'_> = lines.iter().map(|line| row(line, true)).collect();
+        let drawn = terminal.draw(|frame| frame.render_widget(text, frame.area()));
+        drawn.unwrap();
+        counted.0.get() - before
+    };
+    let whole = written(0);
+    let same = written(0);
+    let later: Vec<_> = (1..=SECONDS).map(&mut written).collect();
+    let average = later.iter().sum::<usize>() / SECONDS;
+    println!(
+        "10 000 devices, 10 verdicts a second: {whole} bytes at first, then {average} a second"
+    );
+    assert!(
+        later.iter().all(|bytes| *bytes < whole),
+        "{whole}: {later:?}"
+    );
+    assert!(same < whole / 10, "{whole}: {same}");
 }
