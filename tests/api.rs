@@ -146,6 +146,7 @@ fn every_text_and_list_of_a_spec_is_bounded_and_rules_stand_on_leaves_or_on_what
             "inFlightLimits[]",
             "firmwareVerification",
             "flashImageVerification",
+            "receipts",
             "authorities[]",
             "identities[]",
         ];
