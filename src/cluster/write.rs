@@ -67,10 +67,11 @@ impl Writer {
         self.under_way.is_any()
     }
 
-    /// From the sending of a write until it can no longer take effect, whatever became of its answer.
+    /// From the sending of a write until it can no longer take effect, whatever became of its answer. The network may take it to the API
+    /// server until this client gives it up, and the API server may carry it out for as long again: it counts `timeout=` from the arrival.
     #[must_use]
     pub fn settles_within(&self) -> Duration {
-        settles_within(self.timeout)
+        self.timeout * 2
     }
 
     /// Applies a rendered object by server-side apply with force: for objects that only the operator writes. Of the answer the
@@ -184,12 +185,6 @@ impl Writer {
         self.metrics.api_write(verb, &key.kind, outcome);
         answer
     }
-}
-
-/// The network may take a write to the API server until its client gives it up, and the API server may carry it out for as long again,
-/// for it counts `timeout=` from the arrival.
-fn settles_within(timeout: Duration) -> Duration {
-    timeout * 2
 }
 
 fn post() -> PostParams {

@@ -1,5 +1,5 @@
-//! What a round began with, frozen: the defaults of its class, the steps that it lets nobody begin alone, and the digest of its firmware. Stored in a `ControllerRevision`
-//! beside the selection, read back whole or not at all. Pure.
+//! What a round began with, frozen: the defaults of its class, which steps the class requires approvals for, and the digest of its
+//! firmware. Stored in a `ControllerRevision` beside the selection, read back whole or not at all. Pure.
 //!
 //! An edit of the class is for rounds to come. The status holds the hash: what somebody altered or deleted is lost, never
 //! silently replaced by the class as it is now.

@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr, sync::LazyLock};
 
 use regex::Regex;
+use sha2::{Digest, Sha256};
 
 /// What a reference consists of: host, path, tag, digest.
 static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
@@ -55,6 +56,12 @@ impl ImageReference {
 #[must_use]
 pub fn digest_of(reference: &str) -> Option<&str> {
     reference.split_once('@').map(|(_, digest)| digest)
+}
+
+/// The digest of bytes by SHA-256.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
 }
 
 /// Whether a text is a digest by SHA-256: what a registry says is asked for again only then.

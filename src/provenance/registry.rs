@@ -6,13 +6,13 @@
 use std::time::Duration;
 
 use reqwest::{Certificate, Client, ClientBuilder, redirect};
-use sha2::{Digest, Sha256, Sha512};
+use sha2::{Digest, Sha512};
 
 use super::{
     Access,
     image::FirmwareImage,
     platforms::Platforms,
-    reference::ImageReference,
+    reference::{ImageReference, sha256},
     session::{Answer, Session, words},
     signatures::{Signature, fetch},
 };
@@ -65,7 +65,7 @@ pub enum RegistryError {
 /// See the module's documentation.
 #[derive(Clone, Debug)]
 pub struct Registry {
-    pub(super) http: Client,
+    http: Client,
 }
 
 impl Registry {
@@ -100,6 +100,11 @@ impl Registry {
         Ok(Self { http })
     }
 
+    /// The client by which a class says that its registry is reached.
+    pub(super) fn client<'a>(&'a self, access: &'a Access) -> &'a Client {
+        &access.client.as_ref().unwrap_or(self).http
+    }
+
     /// The same, of a reference in words.
     ///
     /// # Errors
@@ -126,10 +131,9 @@ impl Registry {
         reference: &ImageReference,
         access: &Access,
     ) -> Result<FirmwareImage, RegistryError> {
-        let client = access.client.as_ref().unwrap_or(self);
         let asked = access.asked(reference);
         let image = in_time(&asked, PATIENCE, async {
-            let mut session = Session::begin(&client.http, &asked, access)?;
+            let mut session = Session::begin(self.client(access), &asked, access)?;
             read(&mut session).await
         });
         Ok(FirmwareImage {
@@ -148,10 +152,9 @@ impl Registry {
         digests: &[&str],
         access: &Access,
     ) -> Result<Vec<Vec<Signature>>, RegistryError> {
-        let client = access.client.as_ref().unwrap_or(self);
         let asked = access.asked(reference);
         in_time(&asked, SIGNATURES_PATIENCE, async {
-            let mut session = Session::begin(&client.http, &asked, access)?;
+            let mut session = Session::begin(self.client(access), &asked, access)?;
             let mut found = Vec::new();
             for digest in digests {
                 found.push(fetch::signatures(&mut session, digest).await?);
@@ -175,21 +178,31 @@ pub(super) async fn in_time<T>(
     answer
 }
 
+/// The manifest under the session's reference, with its digest; none where there is none.
+pub(super) async fn manifest(
+    session: &mut Session<'_>,
+) -> Result<Option<(Answer, String)>, RegistryError> {
+    let reference = session.reference;
+    let path = Session::manifest(reference.asked());
+    let Some(answer) = session.get(&path, MANIFESTS, MAX_MANIFEST).await? else {
+        return Ok(None);
+    };
+    let digest = digest(&answer.bytes, reference.digest.as_deref());
+    let digest = digest.map_err(|cause| unusable(reference, cause))?;
+    Ok(Some((answer, digest)))
+}
+
 /// What the session's reference means.
 async fn read(session: &mut Session<'_>) -> Result<FirmwareImage, RegistryError> {
     let reference = session.reference;
-    let path = Session::manifest(reference.asked());
-    let answer = session.get(&path, MANIFESTS, MAX_MANIFEST).await?;
-    let Some(Answer { bytes, media_type }) = answer else {
+    let Some((Answer { bytes, media_type }, digest)) = manifest(session).await? else {
         return Err(RegistryError::Missing {
             host: reference.host.clone(),
             reference: reference.to_string(),
         });
     };
-    let unusable = |cause| unusable(reference, cause);
-    let digest = digest(&bytes, reference.digest.as_deref()).map_err(unusable)?;
     let platforms = Platforms::parse(&bytes, media_type.as_deref());
-    let platforms = platforms.map_err(|error| unusable(error.to_string()))?;
+    let platforms = platforms.map_err(|error| unusable(reference, error.to_string()))?;
     Ok(FirmwareImage {
         reference: reference.clone(),
         digest,
@@ -217,7 +230,7 @@ pub(super) fn digest(bytes: &[u8], asked: Option<&str>) -> Result<String, String
         Some(asked) if asked.starts_with("sha512:") => {
             format!("sha512:{}", hex::encode(Sha512::digest(bytes)))
         }
-        _ => format!("sha256:{}", hex::encode(Sha256::digest(bytes))),
+        _ => sha256(bytes),
     };
     match asked {
         Some(asked) if asked != found => Err(format!("what it sent is {found}")),

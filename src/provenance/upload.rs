@@ -10,11 +10,11 @@ use reqwest::{
     header::{CONTENT_TYPE, LOCATION},
 };
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::{
     Access, ImageReference, Registry, RegistryError,
-    registry::{MANIFESTS, MAX_MANIFEST, digest, in_time},
+    reference::sha256,
+    registry::{MANIFESTS, MAX_MANIFEST, in_time, manifest},
     session::Session,
 };
 
@@ -63,12 +63,6 @@ impl Described {
     }
 }
 
-/// Digest of bytes.
-#[must_use]
-pub fn sha256(bytes: &[u8]) -> String {
-    format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
-}
-
 impl Registry {
     /// Stores an artifact in the repository of `reference`, unless its tag is there; the digest of its manifest.
     ///
@@ -80,9 +74,8 @@ impl Registry {
         artifact: &Artifact,
         access: &Access,
     ) -> Result<String, RegistryError> {
-        let client = access.client.as_ref().unwrap_or(self);
         in_time(repository, PATIENCE, async {
-            let mut session = Session::begin(&client.http, repository, access)?;
+            let mut session = Session::begin(self.client(access), repository, access)?;
             session.actions = "pull,push";
             let path = Session::manifest(&artifact.tag);
             if let Some(stored) = session.get(&path, MANIFESTS, MAX_MANIFEST).await? {
@@ -115,19 +108,14 @@ impl Registry {
         reference: &ImageReference,
         access: &Access,
     ) -> Result<Option<Described>, RegistryError> {
-        let client = access.client.as_ref().unwrap_or(self);
         let asked = access.asked(reference);
         in_time(&asked, PATIENCE, async {
-            let mut session = Session::begin(&client.http, &asked, access)?;
-            let path = Session::manifest(asked.asked());
-            let Some(found) = session.get(&path, MANIFESTS, MAX_MANIFEST).await? else {
-                return Ok(None);
-            };
-            let digest = digest(&found.bytes, asked.digest.as_deref());
-            Ok(Some(Described {
-                media_type: found.media_type.unwrap_or_else(|| INDEX.to_owned()),
-                digest: digest.map_err(|cause| session.fail(cause))?,
-                size: found.bytes.len(),
+            let mut session = Session::begin(self.client(access), &asked, access)?;
+            let found = manifest(&mut session).await?;
+            Ok(found.map(|(answer, digest)| Described {
+                media_type: answer.media_type.unwrap_or_else(|| INDEX.to_owned()),
+                digest,
+                size: answer.bytes.len(),
             }))
         })
         .await

@@ -237,7 +237,7 @@ async fn the_receipts_of_a_round_are_an_artifact_of_its_firmware_once_their_regi
     let reference = registry.reference("fleet/esp32", "1");
     let (private, public) = pair();
     store(&space, &private);
-    let port = testbed::free_port();
+    let port = testbed::operator::free_port();
     let repository = format!("127.0.0.1:{port}/fleet/receipts");
     let rules = json!({"receipts": {"keySecretName": "receipts", "repository": &repository}});
     let arguments = [PIN];

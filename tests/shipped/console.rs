@@ -1,26 +1,12 @@
 //! The console as it is shipped: its Pod, and what that answers to somebody's own token. That its Service leads there is shown by `helm test`.
 
-use std::{
-    io::{Read, Write},
-    net::TcpStream,
-};
+use std::net::{IpAddr, SocketAddr};
 
 use testbed::{
+    operator::page,
     real::{installation::Installation, site::Site},
     seconds,
 };
-
-/// Status of the answer to a GET by this token; none where nobody answers.
-fn get(address: &str, path: &str, token: &str) -> Option<u16> {
-    let mut stream = TcpStream::connect((address, 8085)).ok()?;
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    answer.split(' ').nth(1)?.parse().ok()
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_console_becomes_ready_and_answers_with_the_rights_of_whoever_asks() {
@@ -43,7 +29,16 @@ async fn the_console_becomes_ready_and_answers_with_the_rights_of_whoever_asks()
         "-o",
         "jsonpath={.items[0].status.podIP}",
     ];
-    let address = installation.kubectl(&address).unwrap();
+    let address: IpAddr = installation.kubectl(&address).unwrap().parse().unwrap();
+    let get = |path: &str, token: &str| {
+        let header = format!("Bearer {token}");
+        let answer = page(
+            SocketAddr::new(address, 8085),
+            path,
+            &[("authorization", &header)],
+        );
+        answer.map(|(status, _)| status)
+    };
     let namespace = &site.space.name;
     site.space.kubectl(&["create", "serviceaccount", "jane"]);
     let person = format!("--serviceaccount={namespace}:jane");
@@ -52,12 +47,12 @@ async fn the_console_becomes_ready_and_answers_with_the_rights_of_whoever_asks()
         .kubectl(&["create", "rolebinding", "jane", role, &person]);
     let token = site.space.kubectl(&["create", "token", "jane"]);
     let jobs = |namespace: &str| format!("/api/v1/namespaces/{namespace}/flashjobs");
-    let ask = |namespace: &str| get(&address, &jobs(namespace), token.trim());
+    let ask = |namespace: &str| get(&jobs(namespace), token.trim());
     site.space
         .eventually("answer to a viewer", seconds(60), async || {
             (ask(namespace) == Some(200)).then_some(())
         })
         .await;
     assert_eq!(ask("default"), Some(403));
-    assert_eq!(get(&address, &jobs(namespace), "nobody"), Some(401));
+    assert_eq!(get(&jobs(namespace), "nobody"), Some(401));
 }

@@ -110,21 +110,14 @@ impl Problem {
     /// The session of a browser has ended.
     #[must_use]
     pub fn no_session() -> Self {
-        let words = "this session has ended: sign in again";
-        Self {
-            detail: words.to_owned(),
-            ..Self::no_token()
-        }
+        Self::not_admitted(&"this session has ended: sign in again")
     }
 
     /// A console on loopback serves the person who started it, and this request does not say that it is of that person.
     #[must_use]
     pub fn not_started_here() -> Self {
         let words = "open the address that `kubectl flashjob ui` printed, or send the token that it printed: Authorization: Bearer TOKEN";
-        Self {
-            detail: words.to_owned(),
-            ..Self::no_token()
-        }
+        Self::not_admitted(&words)
     }
 
     /// A token was not taken, for this reason.

@@ -37,7 +37,7 @@ pub use asking::Asking;
 pub use control_plane::ControlPlane;
 pub use fleet::{Fleet, Outcome, Params};
 pub use image_registry::{Cosign, ImageRegistry};
-pub use operator::{Operator, free_port};
+pub use operator::Operator;
 pub use paths::plugin;
 pub use proxy::{Faults, Proxy};
 pub use space::{Space, healthy};

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{Read, Write},
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -90,17 +90,7 @@ impl Operator {
 
     /// GET of one of its pages; nothing where it did not answer.
     pub fn page(&self, path: &str) -> Option<(u16, String)> {
-        let address = std::net::SocketAddr::from(([127, 0, 0, 1], self.http));
-        let limit = Duration::from_secs(5);
-        let mut stream = TcpStream::connect_timeout(&address, limit).ok()?;
-        stream.set_read_timeout(Some(limit)).unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
-        stream.write_all(request.as_bytes()).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        let status = head.split(' ').nth(1)?.parse().ok()?;
-        Some((status, body.to_owned()))
+        page(([127, 0, 0, 1], self.http).into(), path, &[])
     }
 
     /// Memory that it occupies, in bytes.
@@ -154,6 +144,25 @@ impl Drop for Operator {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Status and body of a GET with these headers; nothing where nobody answered.
+pub fn page(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Option<(u16, String)> {
+    let limit = Duration::from_secs(5);
+    let mut stream = TcpStream::connect_timeout(&address, limit).ok()?;
+    stream.set_read_timeout(Some(limit)).unwrap();
+    let own = [("host", "localhost"), ("connection", "close")];
+    let lines = own.iter().chain(headers);
+    let lines: String = lines
+        .map(|(name, value)| [name, ": ", value, "\r\n"].concat())
+        .collect();
+    let request = format!("GET {path} HTTP/1.1\r\n{lines}\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((status, body.to_owned()))
 }
 
 /// A port on loopback that nobody listens at.

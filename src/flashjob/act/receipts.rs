@@ -81,12 +81,8 @@ pub(super) async fn issue(
     } else {
         ended
     };
-    for entry in &ended {
-        let selected = stored::index_of(entry).and_then(|index| roster.devices().get(index));
-        let statement = selected.and_then(|selected| receipt(job, &wanted, selected, entry));
-        if let Some(Ok((line, _))) = statement.map(|statement| key.sign(&statement)) {
-            tracing::info!(target: RECEIPTS, receipt = %line);
-        }
+    for line in signed(job, &wanted, (&roster, &ended), &key).flatten() {
+        tracing::info!(target: RECEIPTS, receipt = %line);
     }
     let round = ends
         .then(|| round_receipt(job, &wanted, &roster, &finals))
@@ -105,6 +101,20 @@ pub(super) async fn issue(
         receipts.key_id = Some(key.id().to_owned());
     }
     wanted
+}
+
+/// The receipts of these devices, one a line; none where there is none of a device, or it cannot be signed.
+pub(super) fn signed<'a>(
+    job: &'a Job,
+    status: &'a FlashJobStatus,
+    (roster, ended): (&'a Selection, &'a [DeviceStatus]),
+    key: &'a Signer,
+) -> impl Iterator<Item = Option<String>> + 'a {
+    ended.iter().map(move |entry| {
+        let selected = roster.devices().get(stored::index_of(entry)?)?;
+        let (line, _) = key.sign(&receipt(job, status, selected, entry)?).ok()?;
+        Some(line)
+    })
 }
 
 /// The Secret whose key signs, and the devices of the round; none where no class asks for receipts.

@@ -14,11 +14,10 @@ use crate::{
         observe::{
             memory::{ReceiptsUpload, UploadState},
             selection::Selection,
-            stored,
         },
         plan::firmware::again,
         spec::job::{Finals, Job},
-        status::{all_ended, receipt, round_receipt},
+        status::{all_ended, round_receipt},
     },
     provenance::{
         ImageReference, digest_of,
@@ -73,18 +72,16 @@ pub(super) fn follow(ctx: &Arc<Context>, job: &Arc<Job>, wanted: &mut FlashJobSt
     let Some(root) = missing(wanted).map(str::to_owned) else {
         return;
     };
-    let before = ctx.cache().memory(&job.uid).receipts_upload.take();
+    let before = ctx.cache().memory(&job.uid).receipts_upload.clone();
     let before = before.filter(|before| before.merkle_root == root);
-    if let Some(UploadState::Stored(reference)) = before.as_ref().map(|upload| &upload.state) {
-        let provenance = wanted.provenance.as_mut();
-        if let Some(receipts) = provenance.and_then(|known| known.receipts.as_mut()) {
-            receipts.artifact = Some(reference.clone());
-        }
-        ctx.cache().memory(&job.uid).receipts_upload = before;
-        return;
+    let tries = before.as_ref().map_or(0, |before| before.tries);
+    let Some(UploadState::Stored(reference)) = before.map(|before| before.state) else {
+        return begin(ctx, job, wanted, (root, tries));
+    };
+    let provenance = wanted.provenance.as_mut();
+    if let Some(receipts) = provenance.and_then(|known| known.receipts.as_mut()) {
+        receipts.artifact = Some(reference);
     }
-    let tries = before.map_or(0, |before| before.tries);
-    begin(ctx, job, wanted, (root, tries));
 }
 
 fn begin(
@@ -198,17 +195,10 @@ fn lines(
     key: &Signer,
 ) -> Option<(Vec<u8>, RoundStatement)> {
     let finals = Finals::of(status);
-    let mut lines = Vec::new();
-    let mut add = |line: String| {
-        lines.extend(line.into_bytes());
-        lines.push(b'\n');
-    };
-    for entry in all_ended(status, roster, &finals, Vec::new()) {
-        let index = stored::index_of(&entry);
-        let selected = index.and_then(|index| roster.devices().get(index))?;
-        add(key.sign(&receipt(job, status, selected, &entry)?).ok()?.0);
-    }
+    let ended = all_ended(status, roster, &finals, Vec::new());
+    let lines: Option<Vec<_>> = receipts::signed(job, status, (roster, &ended), key).collect();
+    let mut lines = lines?;
     let round = round_receipt(job, status, roster, &finals)?;
-    add(key.sign(&round).ok()?.0);
-    Some((lines, round))
+    lines.push(key.sign(&round).ok()?.0);
+    Some(((lines.join("\n") + "\n").into_bytes(), round))
 }

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::RoundStatement;
-use crate::provenance::upload::{Artifact, Described, sha256};
+use crate::provenance::{
+    reference::sha256,
+    upload::{Artifact, Described},
+};
 
 /// What the artifact is, and what its layer holds: signed statements, one a line.
 pub const ARTIFACT: &str = "application/vnd.nbfc.flashjob.receipts.v1";

@@ -189,30 +189,19 @@ impl Tree {
 }
 
 fn leaf(entry: Option<&DeviceStatus>, device: DeviceLine) -> Leaf {
-    let DeviceLine {
-        index,
-        uuid,
-        endpoint,
-        phase,
-        reason,
-        message,
-        since,
-        until,
-        ended,
-    } = device;
     Leaf {
-        index,
-        uuid,
-        endpoint,
-        phase,
-        reason,
-        message,
+        index: device.index,
+        uuid: device.uuid,
+        endpoint: device.endpoint,
+        phase: device.phase,
+        reason: device.reason,
+        message: device.message,
         pod: entry.and_then(|entry| entry.pod.clone()),
         attempts: entry.map_or(0, |entry| entry.attempts),
-        started: since.map(Moment),
-        until: until.map(Moment),
-        finished: ended.map(Moment),
-        since: ended.or(since),
+        started: device.since.map(Moment),
+        until: device.until.map(Moment),
+        finished: device.ended.map(Moment),
+        since: device.ended.or(device.since),
     }
 }
 
