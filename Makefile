@@ -29,32 +29,32 @@ unit: ## Run the tests that need no control plane.
 
 sim: ## Run the operator in simulated worlds full of faults, each from its seed (SEEDS=100 FIRST_SEED=1 HOSTILE=1); one seed prints its history.
 	SEEDS=$(or $(SEEDS),100) FIRST_SEED=$(or $(FIRST_SEED),1) HOSTILE=$(or $(HOSTILE),0) \
-		cargo test --locked --lib simulation::as_many_seeds_as_are_asked_for -- --ignored --nocapture
+		cargo test --locked --workspace --lib simulation::as_many_seeds_as_are_asked_for -- --ignored --nocapture
 
 chaos: ## Kill operators and helm at random for long, and audit it (ENGINE=both|native|helm KILLS=n SECONDS=n SEED=n HOSTILE=1).
 	tests/control-plane/build.sh >/dev/null
 	CHAOS_ENGINE=$(if $(filter command line environment,$(origin ENGINE)),$(ENGINE),both) \
 	CHAOS_KILLS=$(KILLS) CHAOS_SECONDS=$(SECONDS) CHAOS_SEED=$(SEED) \
 	CHAOS_HOSTILE=$(HOSTILE) PATH="$$(tests/control-plane/build.sh):$$PATH" \
-		cargo test --locked --test e2e chaos::as_much_chaos_as_is_asked_for -- --ignored --nocapture
+		cargo test --locked --workspace --test e2e chaos::as_much_chaos_as_is_asked_for -- --ignored --nocapture
 
 rollout-proof: ## Roll out to many devices with faults and a kill of the operator in every step (DEVICES=500 RUNS=2).
 	PATH="$$(tests/control-plane/build.sh):$$PATH" DEVICES=$(or $(DEVICES),500) RUNS=$(or $(RUNS),2) \
-		cargo test --locked --test e2e rollout_proof::as_many_devices -- --ignored --nocapture
+		cargo test --locked --workspace --test e2e rollout_proof::as_many_devices -- --ignored --nocapture
 
 chaos-api: ## Let requests fail, hang and be lost at every rate, and take parts of the cluster away, for half an hour.
-	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --test e2e -- --ignored --nocapture --test-threads 2 \
+	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --workspace --test e2e -- --ignored --nocapture --test-threads 2 \
 		faults:: leadership:: bad_input:: crash_points::
 
 nightly: ## Run what takes too long for every change: chaos-api, chaos HOSTILE=1, rollout-proof, parity, sim, bench-real as root; about an hour.
 	@hack/nightly.sh
 
 e2e: ## Run the end-to-end tests alone (TEST=part-of-a-name).
-	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked -p flashjob-operator -p kubectl-flashjob -p flashjob-console \
+	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --workspace \
 		--test e2e --test e2e_plugin --test e2e_console $(TEST)
 
 screenshots: ## Draw what kubectl flashjob shows into docs/pictures, from a rollout to twelve simulated devices.
-	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked -p flashjob-operator -p kubectl-flashjob \
+	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --workspace \
 		--test e2e_plugin -- --ignored --exact pictures::the_pictures_of_the_documents_are_drawn
 
 test-real: ## Flash simulated devices over real TLS from a real kubelet and containerd, as root on Debian (TEST=part-of-a-name).

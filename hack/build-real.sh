@@ -9,4 +9,4 @@ deploy/static.sh "$arch" flashjob-operator flashjob-console >/dev/null
 agent=$(deploy/static.sh "$arch" flash-agent)
 size=$(stat -c %s "$agent")
 [ "$size" -lt 5000000 ] || { echo "$agent has $size bytes: a flash image is pulled for each device, keep it below 5 MB" >&2; exit 1; }
-cargo build --locked --package flashjob-operator --package sim-device --bins
+cargo build --locked --workspace --bins

@@ -5,5 +5,5 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 hack/build-real.sh
-cargo build --locked --package testbed --example real_demo
+cargo build --locked --workspace --example real_demo
 exec tests/control-plane/enclosed.sh "${CARGO_TARGET_DIR:-$root/target}/debug/examples/real_demo"

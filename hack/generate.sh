@@ -8,7 +8,11 @@ bin=$(tests/control-plane/build.sh helm)
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 
-cargo run --locked --quiet --bin flashjob-operator -- crds >"$temporary/all.yaml"
+# All of the workspace, as the tests do: Cargo builds what is shared once, with the features that any member asks for.
+cargo build --locked --quiet --workspace --bin flashjob-operator --bin kubectl-flashjob --bin reference
+programs=${CARGO_TARGET_DIR:-target}/debug
+
+"$programs/flashjob-operator" crds >"$temporary/all.yaml"
 mkdir "$temporary/crds"
 # One file a CRD, by its name, without blank lines at its end.
 awk -v directory="$temporary/crds" '
@@ -37,19 +41,17 @@ for directory in crds charts/flashjob-operator/files/crds; do
 done
 
 schema=charts/flashjob-operator/values.schema.json
-cargo run --locked --quiet --bin flashjob-operator -- values-schema "$schema" >"$temporary/schema.json"
+"$programs/flashjob-operator" values-schema "$schema" >"$temporary/schema.json"
 cp "$temporary/schema.json" "$schema"
 
 HELM=$bin/helm deploy/generate.sh
 
 mkdir -p docs
-cargo run --locked --quiet --bin flashjob-operator -- reference >"$temporary/cli.md"
+"$programs/flashjob-operator" reference >"$temporary/cli.md"
 cp "$temporary/cli.md" docs/cli.md
-# Built with the operator, so that both have the features of their dependencies in common, and none is built twice.
-cargo build --locked --quiet --package flashjob-operator --package kubectl-flashjob --bin kubectl-flashjob
-"${CARGO_TARGET_DIR:-target}/debug/kubectl-flashjob" reference >"$temporary/kubectl-flashjob.md"
+"$programs/kubectl-flashjob" reference >"$temporary/kubectl-flashjob.md"
 cp "$temporary/kubectl-flashjob.md" docs/kubectl-flashjob.md
 
-cargo run --locked --quiet --package reference
+"$programs/reference"
 
 hack/pictures.sh

@@ -9,4 +9,4 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 host=${host^^}
 # They share a node, and one looks at what is left of another.
 env "CARGO_TARGET_${host//-/_}_RUNNER=$root/tests/control-plane/enclosed.sh" \
-  cargo test --locked --test e2e_real --test e2e_shipped -- --test-threads 1 "$@"
+  cargo test --locked --workspace --test e2e_real --test e2e_shipped -- --test-threads 1 "$@"

@@ -16,7 +16,7 @@ others() {
   renice -n 10 "$BASHPID" >/dev/null
   cargo test --locked --workspace --no-fail-fast --lib --bins --examples --benches --test '[!e]*' || failed=1
   cargo test --locked --workspace --doc || failed=1
-  tests/control-plane/with.sh cargo test --locked --test helm_compat -- --ignored || failed=1
+  tests/control-plane/with.sh cargo test --locked --workspace --test helm_compat -- --ignored || failed=1
   return "$failed"
 }
 
@@ -37,11 +37,11 @@ set +m
 beside=$!
 trap 'kill -- "-$beside"; exit 130' INT TERM
 failed=0
-FLASHJOB_AUDIT_LOGS=$audit RUST_TEST_THREADS=${TEST_THREADS:-7} cargo test --locked -p flashjob-operator -p kubectl-flashjob -p flashjob-console \
+FLASHJOB_AUDIT_LOGS=$audit RUST_TEST_THREADS=${TEST_THREADS:-7} cargo test --locked --workspace \
   --test e2e --test e2e_plugin --test e2e_console --no-fail-fast 2>&1 | tee "$end_to_end" || failed=1
 wait "$beside" || failed=1
 cat "$said"
-FLASHJOB_AUDIT_LOGS=$audit cargo test --locked --test rights -- --ignored --nocapture || failed=1
+FLASHJOB_AUDIT_LOGS=$audit cargo test --locked --workspace --test rights -- --ignored --nocapture || failed=1
 rm -rf "$audit"
 [ "$failed" = 0 ] || what_failed "$end_to_end" "$said"
 exit "$failed"

@@ -228,6 +228,18 @@ fn a_firmware_that_is_more_than_a_reference_is_refused_and_harmless(#[case] firm
     );
 }
 
+#[test]
+fn the_last_characters_of_unicode_reach_the_pod_as_they_are() {
+    let mut context = context();
+    context.device.application_type = "\u{10ff80}\u{10ffff}".to_owned();
+    let values = values(&json!({}), &[], "198.51.100.7", &context).unwrap();
+    let objects = objects(&values, Stage::Complete).unwrap();
+    assert_eq!(
+        variable(&objects[1], "APPLICATION_TYPE").unwrap(),
+        "\u{10ff80}\u{10ffff}"
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 

@@ -20,7 +20,7 @@ exec 3>&1 4>&2
 
 say "Building what is missing (kept in ${FLASHJOB_CACHE:-~/.cache/flashjob}; the first time takes about a quarter of an hour)"
 bin=$("$here/build.sh" etcd kwok kubernetes helm)
-cargo build --locked --quiet --package flashjob-operator --package flashjob-console --package kubectl-flashjob --package testbed \
+cargo build --locked --quiet --workspace \
   --bin flashjob-operator --bin flashjob-console --bin kubectl-flashjob --bin fleet
 target=${CARGO_TARGET_DIR:-$repository/target}/debug
 

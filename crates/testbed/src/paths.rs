@@ -16,7 +16,7 @@ pub fn script(name: &str) -> PathBuf {
 /// A program of the project, as cargo built it beside the running test or benchmark. Panics where it did not.
 pub fn program(name: &str) -> PathBuf {
     let path = profile().join(name);
-    let build = "cargo build -p flashjob-operator -p kubectl-flashjob";
+    let build = "cargo build --workspace --bins";
     assert!(path.exists(), "{name} is not built; {build} does it");
     path
 }

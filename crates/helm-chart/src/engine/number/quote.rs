@@ -22,8 +22,14 @@ pub fn is_print(character: char) -> bool {
 pub fn quote(text: &str, ascii: bool) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
-    for character in text.chars() {
-        escape(character, '"', ascii, &mut out);
+    // By its bytes: four of them may be a character whose code stands for a byte elsewhere.
+    for chunk in octets::bytes(text).utf8_chunks() {
+        for character in chunk.valid().chars() {
+            escape(character, '"', ascii, &mut out);
+        }
+        for byte in chunk.invalid() {
+            out.extend(format!("\\x{byte:02x}").chars());
+        }
     }
     out.push('"');
     out
@@ -40,10 +46,6 @@ pub fn quote_char(character: char, ascii: bool) -> String {
 
 fn escape(character: char, quote: char, ascii: bool, out: &mut String) {
     let code = u32::from(character);
-    if let Some(byte) = octets::byte(character) {
-        out.extend(format!("\\x{byte:02x}").chars());
-        return;
-    }
     match character {
         '\\' => out.push_str("\\\\"),
         c if c == quote => out.extend(['\\', c]),

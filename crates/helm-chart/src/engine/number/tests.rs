@@ -62,6 +62,9 @@ fn json_floats_have_their_own_rule(#[case] value: f64, #[case] expected: &str) {
 #[case("ü☃\u{1F600}", true, "\"\\u00fc\\u2603\\U0001f600\"")]
 #[case("a`b\x7f", false, "\"a`b\\x7f\"")]
 #[case("e\u{301}", false, "\"e\u{301}\"")]
+// A character that stands for a byte within the engine is held there as its own bytes.
+#[case("\u{10fff4}\u{10ff8f}\u{10ffbe}\u{10ff80}", false, "\"\\U0010ff80\"")]
+#[case("a\u{10fff4}\u{10ff8f}", false, "\"a\\xf4\\x8f\"")]
 fn strings_are_quoted_as_in_go(#[case] text: &str, #[case] ascii: bool, #[case] expected: &str) {
     assert_eq!(quote(text, ascii), expected);
 }
