@@ -260,6 +260,21 @@ fn declared(file: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Longer ones are read by nobody. Tables of tests may be.
+#[test]
+fn no_file_is_longer_than_400_lines() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let crates = fs::read_dir(root.join("crates")).unwrap();
+    let crates = crates.map(|entry| entry.unwrap().path().join("src"));
+    let all = crates.chain([root.join("src")]);
+    let long: Vec<_> = all
+        .flat_map(|source| files(&source))
+        .map(|path| (fs::read_to_string(&path).unwrap().lines().count(), path))
+        .filter(|(lines, _)| *lines > 400)
+        .collect();
+    assert!(long.is_empty(), "{long:#?}");
+}
+
 /// A file that no module declares is not compiled, and its tests never run.
 #[test]
 fn every_file_is_a_module_of_another() {

@@ -10,6 +10,8 @@ use strum::{EnumString, IntoStaticStr};
 
 use super::{
     chart_values::ClassValues,
+    class_approvals::ClassApprovals,
+    class_workload::{VerdictMarkers, Workload},
     firmware_verification::{FirmwareVerification, FlashImageVerification},
     flashjob::MismatchPolicy,
     lenient::null_is_default,
@@ -242,42 +244,6 @@ pub struct DeviceFilter {
     pub match_expressions: Vec<PropertyRequirement>,
 }
 
-/// Which steps have to be approved, and by whom. With required or notRequester an approval counts only where the API server
-/// says whose it is: spec.approvedStep does not.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ClassApprovals {
-    /// Steps that begin only once somebody has approved, whether the job asks for it or not: None, only where the job asks;
-    /// FirstStep, the first one, so that no device is flashed before; EveryStep, each. Frozen when a round begins. Unset: None.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::require_for")]
-    pub require_for: Option<RequireFor>,
-    /// How many people have to approve a step before the next one begins. Unset: 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 2))]
-    pub required: Option<i32>,
-    /// The approval of the person who asked for the round does not count. Unset: false.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::boolean")]
-    pub not_requester: Option<bool>,
-    /// Once a round has begun, raising maxFailedDevices takes the verb approve, too, and so does a rerun after a stop. Unset: false.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::boolean")]
-    pub guard_failure_limits: Option<bool>,
-}
-
-/// Steps that a class lets begin only once somebody has approved.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RequireFor {
-    /// None beyond those before which the job asks for an approval.
-    #[default]
-    None,
-    /// The first one.
-    FirstStep,
-    /// Each of them.
-    EveryStep,
-}
-
 /// Most devices in flight that share something.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
@@ -322,95 +288,6 @@ pub enum LimitBy {
     Node,
     /// The value of a property.
     Property,
-}
-
-/// Words of the flash pod's log. A list that is left out keeps the operator's words.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "camelCase", default)]
-pub struct VerdictMarkers {
-    /// The device's attestation was accepted.
-    #[serde(
-        deserialize_with = "null_is_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    #[schemars(schema_with = "schema::texts")]
-    pub verified: Vec<String>,
-    /// The firmware was sent; counts only after verified.
-    #[serde(
-        deserialize_with = "null_is_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    #[schemars(schema_with = "schema::texts")]
-    pub sent: Vec<String>,
-    /// The device's attestation was refused.
-    #[serde(
-        deserialize_with = "null_is_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    #[schemars(schema_with = "schema::texts")]
-    pub refused: Vec<String>,
-    /// The transfer broke off.
-    #[serde(
-        deserialize_with = "null_is_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    #[schemars(schema_with = "schema::texts")]
-    pub transfer_failed: Vec<String>,
-    /// The firmware could not be pulled.
-    #[serde(
-        deserialize_with = "null_is_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    #[schemars(schema_with = "schema::texts")]
-    pub firmware_not_found: Vec<String>,
-    /// The device could not be told to update.
-    #[serde(
-        deserialize_with = "null_is_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    #[schemars(schema_with = "schema::texts")]
-    pub contact_failed: Vec<String>,
-    /// The OTA agent crashed.
-    #[serde(
-        deserialize_with = "null_is_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    #[schemars(schema_with = "schema::texts")]
-    pub agent_failed: Vec<String>,
-}
-
-/// What the flash chart may render beyond a plain Pod and its Service.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Workload {
-    /// Further kinds, as group/version/Kind or v1/Kind.
-    #[serde(
-        deserialize_with = "null_is_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    #[schemars(schema_with = "schema::kinds")]
-    pub kinds: Vec<String>,
-    /// Service accounts that the flash pod may run as, beside the namespace's default.
-    #[serde(
-        deserialize_with = "null_is_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    #[schemars(schema_with = "schema::names")]
-    pub service_accounts: Vec<String>,
-    /// Secrets that the flash pod may mount, pull images with or read variables from.
-    #[serde(
-        deserialize_with = "null_is_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    #[schemars(schema_with = "schema::names")]
-    pub secret_names: Vec<String>,
-    /// Further kinds of volumes, such as persistentVolumeClaim.
-    #[serde(
-        deserialize_with = "null_is_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    #[schemars(schema_with = "schema::volume_types")]
-    pub volume_types: Vec<String>,
 }
 
 /// What the operator observed of a class.

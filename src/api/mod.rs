@@ -3,6 +3,8 @@
 //! Depends on nothing but `names`; every other room depends on it.
 
 mod chart_values;
+mod class_approvals;
+mod class_workload;
 mod condition;
 pub mod conditions;
 pub mod conform;
@@ -31,6 +33,8 @@ pub mod values_schema;
 mod word;
 
 pub use chart_values::{ChartValues, ClassValues, JobValues, ValuesFault};
+pub use class_approvals::RequireFor;
+pub use class_workload::{VerdictMarkers, Workload};
 pub use condition::{ConditionType, Reason};
 pub use device_status::DeviceStatus;
 pub use firmware_verification::{
@@ -39,7 +43,7 @@ pub use firmware_verification::{
 };
 pub use flashclass::{
     ClassDefaults, DeviceFilter, FlashClass, FlashClassSpec, FlashClassStatus, InFlightLimit,
-    LimitBy, NamespaceRule, NamespacesFrom, RequireFor, VerdictMarkers, Workload,
+    LimitBy, NamespaceRule, NamespacesFrom,
 };
 pub use flashjob::{FlashJob, FlashJobSpec, MismatchPolicy};
 pub use guarded::{Guarded, RawObject, Unreadable, read_part};

@@ -1,6 +1,6 @@
 //! The client against registries that answer well, badly, too much and never.
 
-use std::{convert::Infallible, net::SocketAddr};
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use axum::{
     Router,
@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
-use futures::stream;
+use futures::{StreamExt, stream};
 use rstest::rstest;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -78,6 +78,13 @@ async fn registry() -> SocketAddr {
                 let chunks =
                     stream::repeat_with(|| Ok::<_, Infallible>(Bytes::from_static(&[b' '; 8_192])));
                 Body::from_stream(chunks).into_response()
+            }
+            "/v2/slow/esp32/manifests/1" => {
+                let bytes = stream::repeat(()).then(async |()| {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    Ok::<_, Infallible>(Bytes::from_static(b" "))
+                });
+                Body::from_stream(bytes).into_response()
             }
             path if path.starts_with("/v2/fleet/esp32/manifests/sha256:") => {
                 index().into_response()
@@ -240,6 +247,12 @@ async fn bytes_that_do_not_hash_to_what_was_asked_for_are_refused() {
     let cause =
         format!("the image REGISTRY/fleet/esp32@{asked} cannot be used: what it sent is {sent}");
     assert_eq!(error, format!("registry REGISTRY: {cause}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_sends_a_byte_a_second_is_given_up() {
+    let error = found("slow/esp32:1").await.unwrap_err();
+    assert_eq!(error, "registry REGISTRY: no whole answer within 15 s");
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use testbed::{
-    Fleet, Space, healthy,
+    Fleet, ImageRegistry, Space, healthy,
     job::{Seen, job},
 };
 
@@ -267,4 +267,34 @@ async fn the_login_of_a_class_opens_its_registry_and_shows_up_nowhere() {
     for text in ["bWU6c2VjcmV0", ":secret"] {
         assert!(!everything.contains(text) && !operator.log().contains(text));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_mirror_of_a_class_is_asked_once_and_flash_pods_pull_by_the_name_that_the_job_gives() {
+    let space = Space::new("firmware-mirror").await;
+    let fleet = space.fleet(healthy(2, 0.5)).await;
+    let mirror = ImageRegistry::start_private(space.control_plane);
+    let image = mirror.push("mirrored/fleet/esp32", "1", 1, &KINDS);
+    let server = format!("--docker-server={}", mirror.address);
+    let user = format!("--docker-username={}", ImageRegistry::USER);
+    let password = format!("--docker-password={}", ImageRegistry::PASSWORD);
+    let create = ["create", "secret", "docker-registry", "mirror"];
+    space.kubectl(&[&create[..], &[&server, &user, &password]].concat());
+    let mut operator = space.operator(&[PIN]);
+    let place = format!("{}/mirrored", mirror.address);
+    let registry = json!({"mirror": place, "pullSecretNames": ["mirror"]});
+    let rules =
+        json!({"requireFirmwareDigest": true, "firmwareVerification": {"registry": registry}});
+    // Nobody ever asks this name: there is no such host.
+    let reference = "firmware.example.com/fleet/esp32:1";
+    begin(&space, "mirrored", reference, &fleet, &rules);
+    let running = |seen: &Seen| seen.0["status"]["counts"]["pending"] == 1;
+    space.becomes("mirrored", "first device", 60, running).await;
+    // From here on nobody can ask it, and nobody has to.
+    drop(mirror);
+    space.replace(&mut operator, &[PIN]);
+    let done = space.finished("mirrored", 60).await;
+    assert!(done.is("Complete"), "{done:?}");
+    let pinned = format!("firmware.example.com/fleet/esp32@{}", image.digest);
+    assert_eq!(pulled(&fleet), [pinned.clone(), pinned]);
 }

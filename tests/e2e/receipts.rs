@@ -295,3 +295,56 @@ async fn the_receipts_of_a_round_are_an_artifact_of_its_firmware_once_their_regi
     let again = space.becomes("stored", "next pass", 60, suspended).await;
     assert_eq!(receipts(&again)["artifact"], artifact);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn receipts_reach_a_private_repository_with_the_login_of_their_class_alone() {
+    let space = Space::new("receipts-private").await;
+    let fleet = space.fleet(healthy(1, 0.2)).await;
+    let registry = ImageRegistry::start(space.control_plane);
+    registry.push("fleet/esp32", "1", 1, &KINDS);
+    let reference = registry.reference("fleet/esp32", "1");
+    let keeper = ImageRegistry::start_private(space.control_plane);
+    let (private, public) = pair();
+    store(&space, &private);
+    let server = format!("--docker-server={}", keeper.address);
+    let user = format!("--docker-username={}", ImageRegistry::USER);
+    let login = |password: &str| {
+        let password = format!("--docker-password={password}");
+        let name = ["create", "secret", "docker-registry", "push"];
+        space.kubectl(&[&name[..], &[&server, &user, &password]].concat());
+    };
+    login("another");
+    let repository = format!("{}/fleet/receipts", keeper.address);
+    let rules = json!({"receipts": {
+        "keySecretName": "receipts", "repository": &repository, "registry": {"pullSecretNames": ["push"]},
+    }});
+    let operator = space.operator(&[PIN]);
+    begin(&space, "stored", &reference, &fleet, &rules);
+    signed(&space, "stored", 120).await;
+    let told = async || {
+        let query = [
+            "get",
+            "events",
+            "--field-selector",
+            "reason=ReceiptsNotStored",
+        ];
+        let told = space.kubectl(&query);
+        told.contains("401 Unauthorized").then_some(told)
+    };
+    space.eventually("event", testbed::seconds(30), told).await;
+
+    space.kubectl(&["delete", "secret", "push"]);
+    login(ImageRegistry::PASSWORD);
+    let stored = |seen: &Seen| receipts(seen)["artifact"].is_string();
+    let seen = space.becomes("stored", "artifact", 150, stored).await;
+    let artifact = receipts(&seen)["artifact"].as_str().unwrap();
+    let digest = artifact.strip_prefix(&format!("{repository}@")).unwrap();
+    let manifest = keeper.stored("fleet/receipts", digest).unwrap();
+    let layer = manifest["layers"][0]["digest"].as_str().unwrap();
+    let (said, code) = verify(&keeper.stored_blob("fleet/receipts", layer), &public);
+    assert_eq!(code, 0, "{said}");
+    let everything = space.kubectl(&["get", "flashjobs,events,controllerrevisions", "-o", "yaml"]);
+    for text in ["bWU6c2VjcmV0", ":secret"] {
+        assert!(!everything.contains(text) && !operator.log().contains(text));
+    }
+}

@@ -1,13 +1,13 @@
 //! Who signed what a round flashes: a real registry, signatures by real cosign, both formats.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use testbed::{
-    Cosign, ImageRegistry, Space, healthy,
+    CertificateIdentity, Cosign, ImageRegistry, Sigstore, Space, healthy,
     job::{Seen, job},
 };
 
@@ -269,4 +269,106 @@ async fn a_tag_that_moves_after_the_canary_to_an_unsigned_image_changes_nothing_
     let seen = space.waits_for("flash", "SignatureMissing").await;
     assert!(verified(&seen).2.contains(&moved.digest), "{seen:?}");
     assert_eq!(fleet.journal().len(), 50);
+}
+
+const WORKFLOW: &str = "https://github.com/example/fw/.github/workflows/build.yml@refs/heads/main";
+const ISSUER: &str = "https://token.actions.githubusercontent.com";
+
+/// A class that trusts a workflow, whose certificates a Sigstore of the tests issues.
+fn keyless_rules(space: &Space, sigstore: &Sigstore) -> Value {
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "sigstore-root"},
+        "data": {"trusted_root.json": STANDARD.encode(sigstore.trusted_root().to_string())},
+    });
+    space.apply(&secret.to_string());
+    let identity =
+        json!({"issuer": ISSUER, "subjectRegExp": "^https://github\\.com/example/fw/.*"});
+    let keyless = json!({"identities": [identity], "trustedRootSecretName": "sigstore-root"});
+    let authority = json!({"name": "ci", "keyless": keyless});
+    json!({"firmwareVerification": {"mode": "Enforce", "authorities": [authority]}})
+}
+
+#[rstest]
+#[case::of_cosign_2("two", Cosign::Two)]
+#[case::of_cosign_3("three", Cosign::Three)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_keyless_signature_counts_by_the_identity_in_its_certificate(
+    #[case] name: &str,
+    #[case] cosign: Cosign,
+) {
+    let space = Space::new(&format!("signatures-keyless-{name}")).await;
+    let fleet = space.fleet(healthy(1, 0.2)).await;
+    let registry = ImageRegistry::start(space.control_plane);
+    let image = registry.push("fleet/esp32", "1", 1, &KINDS);
+    let about = ("fleet/esp32", image.digest.as_str());
+    let (trusted, strange) = (Arc::new(Sigstore::new()), Arc::new(Sigstore::new()));
+    let _operator = space.operator(&[PIN]);
+    let workflow = CertificateIdentity {
+        subject: WORKFLOW,
+        issuer: ISSUER,
+    };
+
+    // The right name, by an authority whom nobody trusts.
+    let address = Arc::clone(&strange).serve().await;
+    registry.sign_as(cosign, about, workflow, address);
+    let reference = registry.reference("fleet/esp32", "1");
+    let rules = keyless_rules(&space, &trusted);
+    begin(&space, "flash", &reference, &fleet, &rules);
+    space.waits_for("flash", "SignatureInvalid").await;
+
+    // Another name, by the right authority.
+    let address = Arc::clone(&trusted).serve().await;
+    let another = CertificateIdentity {
+        subject: "https://github.com/somebody/fw",
+        issuer: ISSUER,
+    };
+    registry.sign_as(cosign, about, another, address);
+    space.patch_spec("flash", &json!({"version": "0.3.0"}));
+    let seen = space.waits_for("flash", "IdentityMismatch").await;
+    let message = verified(&seen).2;
+    assert!(message.contains(another.subject), "{message}");
+    assert_eq!(space.births(), 0);
+
+    registry.sign_as(cosign, about, workflow, address);
+    space.patch_spec("flash", &json!({"version": "0.4.0"}));
+    let done = space.finished("flash", 60).await;
+    assert!(done.is("Complete"), "{done:?}");
+    let provenance = &done.0["status"]["provenance"];
+    assert_eq!(provenance["authority"], "ci");
+    assert_eq!(provenance["identity"], format!("{WORKFLOW} of {ISSUER}"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signature_whose_bytes_are_gone_or_cut_off_lets_no_round_begin() {
+    let space = Space::new("signatures-cut").await;
+    let fleet = space.fleet(healthy(1, 0.2)).await;
+    let registry = ImageRegistry::start(space.control_plane);
+    let image = registry.push("fleet/esp32", "1", 1, &KINDS);
+    let (key, public) = registry.key("key");
+    trust(&space, &[("cosign.pub", &public)]);
+    registry.sign(Cosign::Three, ("fleet/esp32", &image.digest), &key, &[]);
+    let list = image.digest.replacen(':', "-", 1);
+    let list = registry.stored("fleet/esp32", &list).unwrap();
+    let bundle = list["manifests"][0]["digest"].as_str().unwrap();
+    let bundle = registry.stored("fleet/esp32", bundle).unwrap();
+    let layer = bundle["layers"][0]["digest"].as_str().unwrap();
+    registry.cut_off(layer);
+    let _operator = space.operator(&[PIN]);
+    let reference = registry.reference("fleet/esp32", "1");
+    let rules = rules("Enforce", &json!({}));
+    begin(&space, "cut", &reference, &fleet, &rules);
+    let seen = space
+        .becomes("cut", "the reason", 60, |seen| verified(seen).0 == "False")
+        .await;
+    assert_eq!(space.births(), 0, "{seen:?}");
+    let (_, reason, message) = verified(&seen);
+    assert!(
+        reason == "SignatureInvalid" || reason == "FirmwareUnreachable",
+        "{reason}: {message}"
+    );
+
+    registry.strip("fleet/esp32", &image.digest);
+    space.patch_spec("cut", &json!({"version": "0.3.0"}));
+    space.waits_for("cut", "SignatureMissing").await;
+    assert_eq!(space.births(), 0);
 }

@@ -12,8 +12,17 @@ use std::{
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{ControlPlane, operator::free_port, paths::script};
+use super::{
+    ControlPlane,
+    operator::free_port,
+    paths::script,
+    sigstore::{CertificateIdentity, token},
+};
 
+/// The login of private registries, with the password hashed by bcrypt.
+const HTPASSWD: &str = "me:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n";
+/// The same, as clients show it.
+const AUTHORIZATION: &str = "Authorization: Basic bWU6c2VjcmV0\r\n";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
@@ -25,6 +34,7 @@ pub struct ImageRegistry {
     child: Child,
     directory: tempfile::TempDir,
     bin: PathBuf,
+    login: Option<&'static str>,
 }
 
 /// An image index in it.
@@ -53,24 +63,43 @@ struct Answer {
 }
 
 impl ImageRegistry {
+    /// Who may use one that is private.
+    pub const USER: &str = "me";
+    /// Their password.
+    pub const PASSWORD: &str = "secret";
+
     /// Starts it, empty, and waits until it answers.
     pub fn start(control_plane: &ControlPlane) -> Self {
         Self::start_at(control_plane, free_port())
     }
 
-    /// The same, at this port of loopback.
+    /// The same, for those alone who show the login [`ImageRegistry::USER`] with [`ImageRegistry::PASSWORD`].
+    pub fn start_private(control_plane: &ControlPlane) -> Self {
+        Self::begin(control_plane, free_port(), true)
+    }
+
+    /// The same as [`ImageRegistry::start`], at this port of loopback.
     pub fn start_at(control_plane: &ControlPlane, port: u16) -> Self {
+        Self::begin(control_plane, port, false)
+    }
+
+    fn begin(control_plane: &ControlPlane, port: u16, private: bool) -> Self {
         let tools = ["registry", "cosign2", "cosign3"];
         let bin = super::control_plane::run(Command::new(script("build.sh")).args(tools));
         let bin = PathBuf::from(bin.trim());
         let directory = tempfile::tempdir().unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let config = json!({
+        let mut config = json!({
             "version": "0.1",
             "log": {"accesslog": {"disabled": true}},
             "storage": {"filesystem": {"rootdirectory": directory.path().join("images")}},
             "http": {"addr": address.to_string()},
         });
+        if private {
+            let file = directory.path().join("htpasswd");
+            std::fs::write(&file, HTPASSWD).unwrap();
+            config["auth"] = json!({"htpasswd": {"realm": "fleet", "path": file}});
+        }
         let child = serve(&bin, directory.path(), &config);
         control_plane.register("registry", child.id());
         await_answer(address);
@@ -79,6 +108,7 @@ impl ImageRegistry {
             child,
             directory,
             bin,
+            login: private.then_some(AUTHORIZATION),
         }
     }
 
@@ -155,6 +185,32 @@ impl ImageRegistry {
         self.cosign(version, &arguments);
     }
 
+    /// Signs a digest of a repository as an identity, without a key of its own, by a Sigstore that answers at this address.
+    pub fn sign_as(
+        &self,
+        version: Cosign,
+        (repository, digest): (&str, &str),
+        identity: CertificateIdentity<'_>,
+        sigstore: SocketAddr,
+    ) {
+        let image = format!("{}/{repository}@{digest}", self.address);
+        let sigstore = format!("http://{sigstore}");
+        let token = token(identity);
+        let mut arguments = vec!["sign", "--fulcio-url", &sigstore, "--rekor-url", &sigstore];
+        arguments.extend(["--identity-token", &token]);
+        arguments.push("--insecure-skip-verify");
+        if version == Cosign::Three {
+            arguments.push("--use-signing-config=false");
+        }
+        arguments.extend([
+            "--allow-insecure-registry",
+            "--allow-http-registry",
+            "-y",
+            &image,
+        ]);
+        self.cosign(version, &arguments);
+    }
+
     fn cosign(&self, version: Cosign, arguments: &[&str]) {
         let name = match version {
             Cosign::Two => "cosign2",
@@ -205,13 +261,35 @@ impl ImageRegistry {
         answer.text()
     }
 
+    /// Cuts a stored blob off in its middle, as a disk without room does.
+    pub fn cut_off(&self, digest: &str) {
+        let hex = digest.trim_start_matches("sha256:");
+        let path = self.kept("blobs/sha256").join(&hex[..2]);
+        let file = path.join(hex).join("data");
+        let bytes = std::fs::read(&file).unwrap();
+        std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    }
+
+    /// Takes away what cosign 3 left beside an image of a repository: the tag that lists what refers to it.
+    pub fn strip(&self, repository: &str, digest: &str) {
+        let tags = format!("repositories/{repository}/_manifests/tags");
+        let tag = digest.replacen(':', "-", 1);
+        std::fs::remove_dir_all(self.kept(&tags).join(tag)).unwrap();
+    }
+
+    fn kept(&self, folder: &str) -> PathBuf {
+        let images = self.directory.path().join("images");
+        images.join("docker/registry/v2").join(folder)
+    }
+
     fn ask(&self, verb: &str, path: &str, kind: &str, body: &[u8]) -> Answer {
         let (mut stream, length) = (TcpStream::connect(self.address).unwrap(), body.len());
         // HTTP/1.0: the answer ends where the connection does.
         write!(
             stream,
-            "{verb} {path} HTTP/1.0\r\nHost: {}\r\nAccept: {MANIFEST}, {INDEX}, */*\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n",
-            self.address
+            "{verb} {path} HTTP/1.0\r\nHost: {}\r\nAccept: {MANIFEST}, {INDEX}, */*\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n{}\r\n",
+            self.address,
+            self.login.unwrap_or_default()
         )
         .unwrap();
         stream.write_all(body).unwrap();

@@ -28,6 +28,7 @@ pub mod paths;
 pub mod proxy;
 pub mod real;
 pub mod schema;
+pub mod sigstore;
 pub mod space;
 pub mod supervised;
 
@@ -40,6 +41,7 @@ pub use image_registry::{Cosign, ImageRegistry};
 pub use operator::Operator;
 pub use paths::plugin;
 pub use proxy::{Faults, Proxy};
+pub use sigstore::{CertificateIdentity, Sigstore};
 pub use space::{Space, healthy};
 pub use supervised::Supervised;
 

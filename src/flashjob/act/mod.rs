@@ -12,6 +12,7 @@ pub(crate) mod helm;
 mod hold;
 pub mod job;
 mod launch;
+pub(crate) mod load_selection;
 mod lookup;
 pub(crate) mod native;
 pub(crate) mod open_round;

@@ -15,9 +15,9 @@ use crate::flashjob::{
         context::Context,
         finalize::Deletion,
         firmware::{self, Readiness},
+        load_selection::load_selection,
         open_round::{
-            class_is_due, follow_spec, freeze_class, load_selection, open_round, rerun_failed,
-            wants_round,
+            class_is_due, follow_spec, freeze_class, open_round, rerun_failed, wants_round,
         },
         preflight::try_values,
         publish_status::{self, later},

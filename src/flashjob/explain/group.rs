@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Known, device, finished_at};
+use super::{Known, finished_at, waits};
 use crate::api::DevicePhase;
 
 /// Devices that wait for the same.
@@ -42,7 +42,7 @@ pub(super) fn not_begun(known: &Known<'_>) -> Vec<Group> {
         .iter()
         .map(|device| device.index)
         .collect();
-    let waits = device::Waits::of(known);
+    let waits = waits::Waits::of(known);
     let mut groups: Vec<Group> = Vec::new();
     for (index, selected) in selection.iter().enumerate() {
         let entry = i64::try_from(index).is_ok_and(|index| listed.contains(&index));
@@ -68,5 +68,5 @@ fn whole(known: &Known<'_>) -> Vec<Group> {
     if devices == 0 {
         return Vec::new();
     }
-    device::waits_by_count(known, devices)
+    waits::waits_by_count(known, devices)
 }

@@ -8,6 +8,7 @@ mod device;
 mod group;
 mod next;
 mod text;
+mod waits;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -184,7 +185,7 @@ pub fn job(known: &Known<'_>) -> Explanation {
 /// Why the job has no status, where it has none.
 fn unseen_yet(known: &Known<'_>) -> Option<String> {
     let unseen = known.job.is_unseen() && !known.job.deleting;
-    unseen.then(|| device::unseen(known))
+    unseen.then(|| waits::unseen(known))
 }
 
 struct Lists {

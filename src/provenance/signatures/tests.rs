@@ -6,17 +6,20 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use rstest::rstest;
 use serde_json::{Value, json};
 use sigstore_verify::crypto::KeyPair;
+use testbed::{CertificateIdentity, Sigstore};
 
 use super::{
-    Authority, Fault, Identity, Means, Signature, Signed, SimpleSignature,
-    fixtures::{self, Sigstore},
-    verify_image,
+    Authority, Fault, Identity, Means, Signature, Signed, SimpleSignature, fixtures, verify_image,
 };
 use crate::{api::SignerIdentity, provenance::fixtures::DIGEST};
 
 const OTHER: &str = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 const SUBJECT: &str = "https://github.com/example/fw/.github/workflows/build.yml@refs/heads/main";
 const ISSUER: &str = "https://token.actions.githubusercontent.com";
+const WORKFLOW: CertificateIdentity<'_> = CertificateIdentity {
+    subject: SUBJECT,
+    issuer: ISSUER,
+};
 
 /// The formats in which a signature may be kept.
 #[derive(Clone, Copy)]
@@ -63,16 +66,18 @@ fn by_key(format: Format, key: &KeyPair, digest: &str, annotations: &Value) -> S
     }
 }
 
-fn by_identity(format: Format, sigstore: &Sigstore, who: (&str, &str)) -> Signature {
+fn by_identity(format: Format, sigstore: &Sigstore, who: CertificateIdentity<'_>) -> Signature {
     let none = json!({});
     match format {
         Format::Bundle => {
-            let bundle = sigstore.bundle_of(who, &fixtures::statement(DIGEST, &none));
+            let bundle = fixtures::bundle_by(sigstore, who, &fixtures::statement(DIGEST, &none));
             Signature::Bundle(bundle.to_string().into())
         }
-        Format::Simple => {
-            Signature::Simple(sigstore.simple_of(who, &fixtures::payload(DIGEST, &none)))
-        }
+        Format::Simple => Signature::Simple(fixtures::simple_by(
+            sigstore,
+            who,
+            &fixtures::payload(DIGEST, &none),
+        )),
     }
 }
 
@@ -205,7 +210,7 @@ fn a_certificate_of_a_trusted_identity_holds(
     #[values(Format::Bundle, Format::Simple)] format: Format,
 ) {
     let sigstore = Sigstore::new();
-    let signature = by_identity(format, &sigstore, (SUBJECT, ISSUER));
+    let signature = by_identity(format, &sigstore, WORKFLOW);
     let signer = verify(&[signature], keyless(&sigstore)).unwrap();
     assert_eq!(signer.identity, format!("{SUBJECT} of {ISSUER}"));
 }
@@ -219,7 +224,7 @@ fn a_certificate_of_another_identity_is_a_strangers(
     #[case] issuer: &str,
 ) {
     let sigstore = Sigstore::new();
-    let signature = by_identity(format, &sigstore, (subject, issuer));
+    let signature = by_identity(format, &sigstore, CertificateIdentity { subject, issuer });
     let stranger = Fault::Stranger(format!("{subject} of {issuer}"));
     assert_eq!(verify(&[signature], keyless(&sigstore)), Err(stranger));
 }
@@ -228,7 +233,7 @@ fn a_certificate_of_another_identity_is_a_strangers(
 fn a_certificate_of_another_sigstore_does_not_hold(
     #[values(Format::Bundle, Format::Simple)] format: Format,
 ) {
-    let signature = by_identity(format, &Sigstore::new(), (SUBJECT, ISSUER));
+    let signature = by_identity(format, &Sigstore::new(), WORKFLOW);
     let why = invalid(verify(&[signature], keyless(&Sigstore::new())));
     assert!(why.contains("log"), "{why}");
 }
@@ -238,7 +243,7 @@ fn a_certificate_of_another_sigstore_does_not_hold(
 fn an_altered_time_of_the_log_does_not_hold() {
     let sigstore = Sigstore::new();
     let statement = fixtures::statement(DIGEST, &json!({}));
-    let mut bundle = sigstore.bundle_of((SUBJECT, ISSUER), &statement);
+    let mut bundle = fixtures::bundle_by(&sigstore, WORKFLOW, &statement);
     bundle["verificationMaterial"]["tlogEntries"][0]["integratedTime"] = json!("1735732801");
     let signature = Signature::Bundle(bundle.to_string().into());
     let why = invalid(verify(&[signature], keyless(&sigstore)));
@@ -249,7 +254,7 @@ fn an_altered_time_of_the_log_does_not_hold() {
 fn a_bundle_without_its_log_entry_does_not_hold_where_the_root_has_a_log() {
     let sigstore = Sigstore::new();
     let statement = fixtures::statement(DIGEST, &json!({}));
-    let mut bundle = sigstore.bundle_of((SUBJECT, ISSUER), &statement);
+    let mut bundle = fixtures::bundle_by(&sigstore, WORKFLOW, &statement);
     bundle["verificationMaterial"]["tlogEntries"] = json!([]);
     let signature = Signature::Bundle(bundle.to_string().into());
     invalid(verify(&[signature], keyless(&sigstore)));
