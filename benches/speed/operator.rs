@@ -133,7 +133,7 @@ pub async fn run(scenario: &Scenario, original: Option<&Path>) -> Run {
         }
     }
     let progress = followed.finished(created).await;
-    removed(&space, &fleet).await;
+    removed(&space).await;
     let cpu = process::cpu_seconds(process.pid()) - cpu;
     let memory = process::peak_memory_mib(process.pid());
     let status_bytes = process.status_bytes();
@@ -164,19 +164,10 @@ fn with_status(run: Run, seen: &Seen, progress: &Progress, bytes: Option<f64>) -
 }
 
 /// Waits until nothing is left of the devices but the records of those that failed.
-async fn removed(space: &Space, fleet: &Fleet) {
-    let failed = fleet
-        .devices()
-        .iter()
-        .filter(|device| device.verdict == Some("Failed"))
-        .count();
-    let left = || {
-        let names = space.kubectl(&["get", "pods,services,secrets", "-o", "name"]);
-        names.lines().count()
-    };
+async fn removed(space: &Space) {
     space
         .eventually("end of the last release", seconds(120), async || {
-            (left() <= failed).then_some(())
+            space.is_at_rest().then_some(())
         })
         .await;
 }
