@@ -17,6 +17,8 @@ mod chart;
 mod choice;
 #[path = "speed/counters.rs"]
 mod counters;
+#[path = "speed/helm_cli.rs"]
+mod helm_cli;
 #[path = "speed/jobs.rs"]
 mod jobs;
 #[path = "speed/machine.rs"]
@@ -76,6 +78,7 @@ fn main() {
 async fn measure(scenario: &Scenario, original: Option<&std::path::Path>) -> measurement::Run {
     match scenario.contestant {
         measurement::Contestant::Raw => raw::run(scenario).await,
+        measurement::Contestant::HelmCli => helm_cli::run(scenario).await,
         _ => operator::run(scenario, original).await,
     }
 }

@@ -85,6 +85,8 @@ pub struct Seen {
     pub writes: usize,
     /// Writes of statuses, by `FlashJob`, in the order of their times.
     pub status_writes: BTreeMap<String, Vec<Timestamp>>,
+    /// From the creation of a FlashJob to the POST of the next Pod, in milliseconds, ascending.
+    pub job_to_pod_ms: Vec<f64>,
     /// From a slot's end to the next POST.
     pub latency_ms: Option<(f64, f64)>,
 }
@@ -104,6 +106,7 @@ impl Log {
         let mut seen = Seen::default();
         let mut begun: BTreeMap<String, Timestamp> = BTreeMap::new();
         let mut freed: BTreeMap<String, Timestamp> = BTreeMap::new();
+        let (mut jobs, mut pods) = (Vec::new(), Vec::new());
         for line in BufReader::new(file).split(b'\n') {
             let Some((request, of)) = parse(&line.unwrap()) else {
                 continue;
@@ -118,6 +121,13 @@ impl Log {
             if request.resource == "flashjobs/status" && is_write(&request) {
                 let times = seen.status_writes.entry(request.name.clone()).or_default();
                 times.push(request.answered);
+            }
+            if request.code == 201 && request.verb == "create" {
+                match request.resource.as_str() {
+                    "flashjobs" => jobs.push(request.received),
+                    "pods" => pods.push(request.received),
+                    _ => {}
+                }
             }
             let Some(device) = uuid_in(&request.name) else {
                 continue;
@@ -138,6 +148,7 @@ impl Log {
             }
         }
         seen.finish(&begun, &freed, slots);
+        seen.job_to_pod_ms = first_pods(jobs, pods);
         seen
     }
 }
@@ -166,6 +177,18 @@ impl Seen {
         latencies.sort_by(f64::total_cmp);
         self.latency_ms = percentile(&latencies, 0.5).zip(percentile(&latencies, 0.99));
     }
+}
+
+/// Milliseconds from each job to the first Pod after it, ascending.
+fn first_pods(jobs: Vec<Timestamp>, mut pods: Vec<Timestamp>) -> Vec<f64> {
+    pods.sort_unstable();
+    let waits = jobs.into_iter().filter_map(|created| {
+        let pod = pods.iter().find(|pod| **pod >= created)?;
+        Some(pod.duration_since(created).as_secs_f64() * 1000.0)
+    });
+    let mut waits: Vec<f64> = waits.collect();
+    waits.sort_by(f64::total_cmp);
+    waits
 }
 
 fn parse(line: &[u8]) -> Option<(Request, String)> {

@@ -1,7 +1,7 @@
 //! What is measured, from the environment: all of it takes about twenty minutes on two idle cores.
 //!
-//! `BENCH` names groups (raw, native, helm, original, growth, jobs, delay, faults, policies), `DEVICES` the devices of a short run,
-//! `REPEAT` how often a short run is repeated, `GROWTH` the sizes of the long ones. `KEEP=1` keeps the figures in `docs`.
+//! `BENCH` names groups (raw, native, helm, helm-cli, original, growth, jobs, one-device, delay, faults, policies), `DEVICES` the
+//! devices of a short run, `REPEAT` how often a short run is repeated, `GROWTH` the sizes of the long ones. `KEEP=1` keeps the figures in `docs`.
 
 use std::path::PathBuf;
 
@@ -11,6 +11,8 @@ use super::measurement::{Contestant, Scenario};
 const PARALLELISM: usize = 64;
 /// Devices of a run with the helm engine, which is slow.
 const HELM_DEVICES: usize = 40;
+/// Jobs of one device that run one after the other: each takes seconds.
+const ONE_DEVICE_JOBS: usize = 20;
 /// A run with as many devices is not repeated.
 const LONG: usize = 1_000;
 
@@ -43,7 +45,7 @@ impl Choice {
         Self {
             groups: list(
                 "BENCH",
-                "raw,native,helm,original,growth,jobs,delay,faults,policies",
+                "raw,native,helm,helm-cli,original,growth,jobs,one-device,delay,faults,policies",
             ),
             devices: number("DEVICES", 300),
             repeat: number("REPEAT", 3),
@@ -74,6 +76,7 @@ impl Choice {
             devices: self.devices,
             parallelism: PARALLELISM,
             jobs: 1,
+            one_by_one: false,
             address_delay_seconds: 0.0,
             faults: 0.0,
             policies: true,
@@ -88,8 +91,12 @@ impl Choice {
                 })
                 .into(),
             "native" => vec![base],
-            "helm" => vec![Scenario {
-                contestant: Contestant::Helm,
+            "helm" | "helm-cli" => vec![Scenario {
+                contestant: if group == "helm" {
+                    Contestant::Helm
+                } else {
+                    Contestant::HelmCli
+                },
                 devices: HELM_DEVICES.min(self.devices),
                 repeat: self.repeat.min(1),
                 ..base
@@ -117,6 +124,13 @@ impl Choice {
                     ..base.clone()
                 })
                 .into(),
+            "one-device" => vec![Scenario {
+                devices: ONE_DEVICE_JOBS.min(self.devices),
+                jobs: ONE_DEVICE_JOBS.min(self.devices),
+                one_by_one: true,
+                repeat: self.repeat.min(1),
+                ..base
+            }],
             "delay" => [0.0, 1.0, 10.0]
                 .map(|address_delay_seconds| Scenario {
                     address_delay_seconds,
@@ -139,7 +153,7 @@ impl Choice {
                 })
                 .into(),
             other => panic!(
-                "BENCH={other}: expected raw, native, helm, original, growth, jobs, delay, faults or policies"
+                "BENCH={other}: expected raw, native, helm, helm-cli, original, growth, jobs, one-device, delay, faults or policies"
             ),
         }
     }

@@ -14,6 +14,8 @@ pub enum Contestant {
     Native,
     /// The operator with four helm processes.
     Helm,
+    /// helm's command line alone, four processes at a time.
+    HelmCli,
     /// The original operator.
     Original,
 }
@@ -30,8 +32,11 @@ pub struct Scenario {
     pub devices: usize,
     /// Devices in flight at the same time, of all jobs together.
     pub parallelism: usize,
-    /// `FlashJobs` at once.
+    /// `FlashJobs`, at once or one by one.
     pub jobs: usize,
+    /// Whether a `FlashJob` is created once the one before has finished.
+    #[serde(default)]
+    pub one_by_one: bool,
     /// Seconds until a Service gets its address.
     pub address_delay_seconds: f64,
     /// Share of devices whose flash fails.
@@ -49,11 +54,13 @@ impl Scenario {
             Contestant::Raw => format!("raw, {} at a time", self.parallelism),
             Contestant::Native => "native".to_owned(),
             Contestant::Helm => "helm, 4 processes".to_owned(),
+            Contestant::HelmCli => "helm's command line alone, 4 processes".to_owned(),
             Contestant::Original => "original operator".to_owned(),
         };
         let what = match self.group.as_str() {
             "growth" => format!(", {} devices", self.devices),
             "jobs" => format!(", {} FlashJobs", self.jobs),
+            "one-device" => ", jobs of one device, one by one".to_owned(),
             "delay" => format!(", address after {} s", self.address_delay_seconds),
             "faults" => format!(", {} % faults", self.faults * 100.0),
             "policies" if self.policies => ", with the chart's policies".to_owned(),
@@ -98,6 +105,9 @@ pub struct Run {
     pub slot_to_post_p50_ms: Option<f64>,
     /// The same, 99th percentile.
     pub slot_to_post_p99_ms: Option<f64>,
+    /// Milliseconds from the creation of a `FlashJob` to its first Pod, where they run one by one: median.
+    #[serde(default)]
+    pub job_to_pod_p50_ms: Option<f64>,
     /// Status writes of all jobs.
     pub status_writes: usize,
     /// Status bytes a second of all jobs.

@@ -11,7 +11,7 @@ use super::{
     counters::{self, Requests},
     jobs::{self, Followed, Progress},
     machine::load,
-    measurement::{Contestant, Run, Scenario, Share, float},
+    measurement::{Contestant, Run, Scenario, Share, float, percentile},
     process,
 };
 use testbed::{ControlPlane, Fleet, Operator, Params, Space, seconds};
@@ -104,6 +104,7 @@ impl Before {
             api_server_cpu_ms_per_device: (cpu.api_server - self.cpu.api_server) * 1000.0 / devices,
             slot_to_post_p50_ms: seen.latency_ms.map(|(p50, _)| p50),
             slot_to_post_p99_ms: seen.latency_ms.map(|(_, p99)| p99),
+            job_to_pod_p50_ms: percentile(&seen.job_to_pod_ms, 0.5).filter(|_| scenario.one_by_one),
             status_writes: seen.status_writes.values().map(Vec::len).sum(),
             load: [self.load, load()],
             ..Run::default()
@@ -125,11 +126,14 @@ pub async fn run(scenario: &Scenario, original: Option<&Path>) -> Run {
     let cpu = process::cpu_seconds(process.pid());
     let jobs = jobs::of(scenario, &fleet, &space);
     let created = jobs.len();
-    for job in jobs {
+    for (number, job) in (1..).zip(jobs) {
         jobs::create(&space, job).await;
+        if scenario.one_by_one {
+            followed.finished(number).await;
+        }
     }
     let progress = followed.finished(created).await;
-    removed(&space, &fleet).await;
+    removed(&space).await;
     let cpu = process::cpu_seconds(process.pid()) - cpu;
     let memory = process::peak_memory_mib(process.pid());
     let status_bytes = process.status_bytes();
@@ -160,19 +164,10 @@ fn with_status(run: Run, seen: &Seen, progress: &Progress, bytes: Option<f64>) -
 }
 
 /// Waits until nothing is left of the devices but the records of those that failed.
-async fn removed(space: &Space, fleet: &Fleet) {
-    let failed = fleet
-        .devices()
-        .iter()
-        .filter(|device| device.verdict == Some("Failed"))
-        .count();
-    let left = || {
-        let names = space.kubectl(&["get", "pods,services,secrets", "-o", "name"]);
-        names.lines().count()
-    };
+async fn removed(space: &Space) {
     space
         .eventually("end of the last release", seconds(120), async || {
-            (left() <= failed).then_some(())
+            space.is_at_rest().then_some(())
         })
         .await;
 }
@@ -191,7 +186,7 @@ impl Process {
                 return Self::Original(start_original(program, space));
             }
             Contestant::Helm => "helm",
-            Contestant::Native | Contestant::Raw => "native",
+            Contestant::Native | Contestant::Raw | Contestant::HelmCli => "native",
         };
         let slots = scenario.parallelism.to_string();
         Self::Own(space.operator(&[

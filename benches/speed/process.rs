@@ -3,19 +3,26 @@
 /// CPU seconds of a process and of those that it started and that have ended.
 pub fn cpu_seconds(pid: u32) -> f64 {
     // utime, stime, cutime, cstime.
-    ticks(&format!("/proc/{pid}/stat"), 4)
+    ticks(&format!("/proc/{pid}/stat"), 0, 4)
+}
+
+/// CPU seconds of the processes that this one started and that have ended.
+pub fn cpu_seconds_of_children() -> f64 {
+    // cutime, cstime.
+    ticks("/proc/self/stat", 2, 2)
 }
 
 /// CPU seconds of the thread that asks.
 pub fn cpu_seconds_of_this_thread() -> f64 {
-    ticks("/proc/thread-self/stat", 2)
+    // utime, stime.
+    ticks("/proc/thread-self/stat", 0, 2)
 }
 
-/// Seconds that the first of the times in a `stat` file come to; they are in hundredths.
-fn ticks(path: &str, times: usize) -> f64 {
+/// Seconds that so many of the times in a `stat` file come to, from the first one on; they are in hundredths.
+fn ticks(path: &str, first: usize, times: usize) -> f64 {
     let stat = std::fs::read_to_string(path).unwrap_or_default();
     let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
-    let ticks = fields.split(' ').skip(11).take(times);
+    let ticks = fields.split(' ').skip(11 + first).take(times);
     ticks
         .filter_map(|ticks| ticks.parse::<f64>().ok())
         .sum::<f64>()

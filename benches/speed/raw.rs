@@ -105,7 +105,8 @@ async fn flash_all(
     gone(&bare.pods).await;
 }
 
-async fn gone(pods: &Api<Pod>) {
+/// Waits until the last Pod is gone.
+pub async fn gone(pods: &Api<Pod>) {
     while !pods
         .list(&kube::api::ListParams::default())
         .await
@@ -117,13 +118,19 @@ async fn gone(pods: &Api<Pod>) {
     }
 }
 
-fn has_address(service: &Service) -> bool {
-    let status = service.status.as_ref();
-    let balancer = status.and_then(|status| status.load_balancer.as_ref());
-    balancer.is_some_and(|balancer| balancer.ingress.is_some())
+/// Whether a Service has been given its address.
+pub fn has_address(service: &Service) -> bool {
+    address_of(service).is_some()
 }
 
-fn has_ended(pod: &Pod) -> bool {
+/// The address of a Service.
+pub fn address_of(service: &Service) -> Option<&str> {
+    let balancer = service.status.as_ref()?.load_balancer.as_ref()?;
+    balancer.ingress.as_ref()?.first()?.ip.as_deref()
+}
+
+/// Whether a Pod has ended.
+pub fn has_ended(pod: &Pod) -> bool {
     let phase = pod
         .status
         .as_ref()
@@ -133,7 +140,7 @@ fn has_ended(pod: &Pod) -> bool {
 
 /// Objects that were seen as somebody waits for them.
 #[derive(Default)]
-struct Board(Mutex<Seen>);
+pub struct Board(Mutex<Seen>);
 
 #[derive(Default)]
 struct Seen {
@@ -150,7 +157,8 @@ impl Board {
         }
     }
 
-    async fn wait(&self, name: &str) {
+    /// Waits until the object of this name has been seen, once.
+    pub async fn wait(&self, name: &str) {
         let waiting = {
             let mut board = self.0.lock().unwrap();
             if board.names.remove(name) {
@@ -164,7 +172,8 @@ impl Board {
     }
 }
 
-async fn follow<K>(api: Api<K>, board: Arc<Board>, there: fn(&K) -> bool)
+/// Follows the objects of a kind: the board is told of each once it is as somebody waits for it.
+pub async fn follow<K>(api: Api<K>, board: Arc<Board>, there: fn(&K) -> bool)
 where
     K: Resource<DynamicType = ()>
         + Clone

@@ -32,8 +32,36 @@ pub struct Device {
     pub deployed: Secret,
 }
 
-/// The writes of all devices, for a `FlashJob` that exists and is suspended: it owns the objects, and nobody works on it.
+/// A device as the operator would flash it.
+pub struct Drawn {
+    /// Its release and its values.
+    pub blueprint: Blueprint,
+    /// Its objects, the Pod among them.
+    pub parts: Parts,
+    /// The release record, before the Pod.
+    pub pending: Record,
+    /// The release record, with the Pod.
+    pub deployed: Record,
+}
+
+/// The writes of all devices.
 pub async fn devices(space: &Space, fleet: &Fleet) -> Vec<Device> {
+    let drawn = drawn(space, fleet).await;
+    drawn.into_iter().map(device_of).collect()
+}
+
+fn device_of(drawn: Drawn) -> Device {
+    let (labels, now) = (BTreeMap::new(), Timestamp::now());
+    Device {
+        pending: secret(&drawn.pending, &labels, Stamp::Created(now)).unwrap(),
+        service: drawn.parts.others[0].clone(),
+        pod: serde_json::from_value(drawn.parts.pod.unwrap()).unwrap(),
+        deployed: secret(&drawn.deployed, &labels, Stamp::Modified(now)).unwrap(),
+    }
+}
+
+/// All devices, for a `FlashJob` that exists and is suspended: it owns the objects, and nobody works on it.
+pub async fn drawn(space: &Space, fleet: &Fleet) -> Vec<Drawn> {
     let owner = job("raw", &fleet.uuids()[..1], &json!({"suspend": true}));
     let owner = jobs::create(space, owner).await;
     let guard: Guarded<FlashJob> =
@@ -57,12 +85,12 @@ pub async fn devices(space: &Space, fleet: &Fleet) -> Vec<Device> {
             number: 1,
             nonce: uuid,
         };
-        device_of(&flash_pod, &job, &round, &attempt)
+        draw(&flash_pod, &job, &round, &attempt)
     };
     uuids.iter().enumerate().map(make).collect()
 }
 
-fn device_of(flash_pod: &FlashPod, job: &Job, round: &Round, attempt: &AttemptOf<'_>) -> Device {
+fn draw(flash_pod: &FlashPod, job: &Job, round: &Round, attempt: &AttemptOf<'_>) -> Drawn {
     let blueprint = flash_pod.blueprint(job, round, attempt).unwrap();
     // Which address it is makes no difference to what a write costs.
     let [before, after] = [None, Some("192.0.2.1")].map(|address| {
@@ -97,13 +125,12 @@ fn device_of(flash_pod: &FlashPod, job: &Job, round: &Round, attempt: &AttemptOf
         hooks: Vec::new(),
         attachment: Some(blueprint.intent.clone()),
     };
-    let labels = BTreeMap::new();
     let pending = record(Status::PendingInstall, without);
     let deployed = record(Status::Deployed, after.manifest.clone());
-    Device {
-        pending: secret(&pending, &labels, Stamp::Created(now)).unwrap(),
-        service: parts.others[0].clone(),
-        pod: serde_json::from_value(parts.pod.unwrap()).unwrap(),
-        deployed: secret(&deployed, &labels, Stamp::Modified(now)).unwrap(),
+    Drawn {
+        blueprint,
+        parts,
+        pending,
+        deployed,
     }
 }

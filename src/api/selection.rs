@@ -26,7 +26,8 @@ pub struct SelectedDevice {
     pub instance: Option<String>,
 }
 
-/// Content of one `ControllerRevision`: up to 1 000 devices, in order.
+/// Content of one `ControllerRevision`: up to 1 000 devices, in order. Beside those of the first one stands, as `class`, what the round
+/// froze of its class.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct SelectionSlice {

@@ -1,5 +1,5 @@
 //! What a round began with, frozen: the defaults of its class, which steps the class requires approvals for, and the digest of its
-//! firmware. Stored in a `ControllerRevision` beside the selection, read back whole or not at all. Pure.
+//! firmware. Stored in the `ControllerRevision` of the selection's first devices, or in one of its own; read back whole or not at all. Pure.
 //!
 //! An edit of the class is for rounds to come. The status holds the hash: what somebody altered or deleted is lost, never
 //! silently replaced by the class as it is now.
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::{class::Class, rules::layer};
 use crate::{
     api::{ClassDefaults, FlashClassRef, Provenance, RequireFor, VerdictMarkers},
-    device::{JobRef, revision_metadata},
+    device::{JobRef, SLICE_BYTES, revision_metadata},
     flash_pod::device_values::DeviceValues,
     names::{FROZEN_CLASS, LABEL_FROZEN},
 };
@@ -111,7 +111,27 @@ pub fn freeze(class: &Class, round: i64) -> Result<Frozen, String> {
     })
 }
 
-/// The object that stores it.
+/// Field of a selection's slice that holds what is frozen beside it.
+const BESIDE: &str = "class";
+/// Most bytes of it there, as JSON: with as many of devices an object stays below what etcd takes.
+const MOST_BESIDE: usize = SLICE_BYTES;
+
+/// Adds it to a slice of the selection of its round, where it fits: one object less to be stored before a round begins. Returns whether
+/// it is in there now.
+#[must_use]
+pub fn store_beside(slice: &mut ControllerRevision, frozen: &Frozen) -> bool {
+    let Ok(value) = serde_json::to_value(&frozen.stored) else {
+        return false;
+    };
+    let data = slice.data.as_mut().and_then(|data| data.0.as_object_mut());
+    let Some(data) = data.filter(|_| value.to_string().len() <= MOST_BESIDE) else {
+        return false;
+    };
+    data.insert(BESIDE.to_owned(), value);
+    true
+}
+
+/// The object that stores it by itself.
 #[must_use]
 pub fn revision(job: &JobRef, frozen: &Frozen) -> ControllerRevision {
     let stored = &frozen.stored;
@@ -147,12 +167,14 @@ pub fn thaw(
     stamp: &FlashClassRef,
     round: i64,
 ) -> Result<Frozen, String> {
-    let frozen = revisions
-        .iter()
-        .filter(|revision| is_frozen_class(revision));
-    let read = frozen.filter_map(|revision| {
-        let data = revision.data.as_ref()?;
-        Stored::deserialize(&data.0).ok()
+    let read = revisions.iter().filter_map(|revision| {
+        let data = &revision.data.as_ref()?.0;
+        let frozen = if is_frozen_class(revision) {
+            data
+        } else {
+            data.get(BESIDE)?
+        };
+        Stored::deserialize(frozen).ok()
     });
     let mut read = read.filter(|stored| stored.round == round);
     let found = read.find(|stored| hash(stored) == stamp.hash);

@@ -27,7 +27,7 @@ mod tests;
 
 pub use class::{Class, Classes, StoredStatus};
 pub use effective::{DEFAULT_ACTIVE_DEADLINE_SECONDS, DEFAULT_PARALLELISM};
-pub use freeze::{Frozen, freeze, is_frozen_class, revision, thaw};
+pub use freeze::{Frozen, freeze, is_frozen_class, revision, store_beside, thaw};
 pub use limit::{Group, Limit};
 pub use pace::{ApprovalRules, ClassPace, ClassSteps};
 pub use resolve::{Asks, Facts, Namespaces, named_class};

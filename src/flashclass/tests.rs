@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::{api::apps::v1::ControllerRevision, apimachinery::pkg::apis::meta::v1::Time};
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{
     Asks, Class, Classes, Facts, Frozen, Namespaces, Terms, freeze, is_frozen_class, revision,
-    terms, thaw,
+    store_beside, terms, thaw,
 };
 use crate::flashjob::controller::classes::{observe::Observed, plan::plan};
 use crate::{
-    api::{FlashClassRef, FlashImage, FlashJobSpec, Provenance, Reason, RequireFor},
+    api::{
+        FlashClassRef, FlashImage, FlashJobSpec, Provenance, Reason, RequireFor, SelectedDevice,
+    },
     device::{Device, JobRef},
     flash_pod::guard::{ImagePattern, Policy},
     flashjob::fixtures::{classes, instance_with},
@@ -383,6 +385,45 @@ fn frozen_defaults_are_read_back_only_if_they_are_what_the_status_says() {
     let error = thaw(&[altered], &one.stamp(), 1).unwrap_err();
     assert!(error.contains("FlashClass c"), "{error}");
     assert!(thaw(&stored[..1], &one.stamp(), 1).is_err(), "deleted");
+}
+
+/// A slice of a selection of one device.
+fn slice(round: i64) -> ControllerRevision {
+    let devices = [SelectedDevice::default()];
+    crate::device::revisions(&job_ref(), round, 0, &devices).remove(0)
+}
+
+#[test]
+fn defaults_beside_the_selection_are_read_back_and_the_selection_is_what_it_was() {
+    let begun = frozen(&json!({"defaults": {"parallelism": 4}}), 1);
+    let mut stored = slice(1);
+    assert!(store_beside(&mut stored, &begun));
+    let mut stored = [stored];
+    assert!(!is_frozen_class(&stored[0]));
+    assert_eq!(
+        crate::device::gather(&stored, 1).unwrap(),
+        [SelectedDevice::default()]
+    );
+    assert_eq!(
+        thaw(&stored, &begun.stamp(), 1).unwrap().stored,
+        begun.stored
+    );
+    let other = frozen(&json!({}), 1);
+    assert!(
+        thaw(&stored, &other.stamp(), 1).is_err(),
+        "of another class"
+    );
+    stored[0].data.as_mut().unwrap().0["class"]["defaults"]["parallelism"] = json!(400);
+    assert!(thaw(&stored, &begun.stamp(), 1).is_err(), "altered");
+}
+
+#[test]
+fn what_is_as_large_as_a_slice_of_devices_gets_an_object_of_its_own() {
+    let mut large = frozen(&json!({}), 1);
+    large.stored.name = "x".repeat(crate::device::SLICE_BYTES);
+    let mut stored = slice(1);
+    assert!(!store_beside(&mut stored, &large));
+    assert_eq!(stored, slice(1));
 }
 
 #[rstest]

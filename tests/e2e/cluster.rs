@@ -322,12 +322,13 @@ async fn a_service_is_applied_again_without_a_conflict_and_a_job_gets_its_finali
         job.metadata.resource_version.unwrap(),
     );
     let key = ObjectKey::flash_job(&space.name, "j");
-    writer
+    let held: DynamicObject = writer
         .add_finalizer(&key, &uid, &version, &[], names::FINALIZER)
         .await
         .unwrap();
+    assert_eq!(held.metadata.finalizers.unwrap(), [names::FINALIZER]);
     let stale = writer
-        .add_finalizer(&key, &uid, &version, &[], "example.com/late")
+        .add_finalizer::<DynamicObject>(&key, &uid, &version, &[], "example.com/late")
         .await
         .unwrap_err();
     assert!(stale.is_conflict(), "{stale}");

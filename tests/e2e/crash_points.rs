@@ -128,17 +128,22 @@ impl<'a> Stage<'a> {
     /// A job for one more device.
     async fn begin(&mut self, succeeds: bool) {
         let device = self.device(succeeds);
+        let spec = json!({"verification": {"mode": "None"}});
+        self.create(&[device], &spec).await;
+    }
+
+    /// A job whose selector finds no device: without a slice of a selection its class is stored by itself.
+    async fn select_nothing(&mut self) {
+        let spec = json!({"uuid": null, "deviceSelector": {"configurations": ["none"]}});
+        self.create(&[], &spec).await;
+    }
+
+    async fn create(&mut self, devices: &[String], spec: &Value) {
         self.made += 1;
-        let object = job(
-            &format!("job-{}", self.made),
-            &[device],
-            &json!({"verification": {"mode": "None"}}),
-        );
+        let object = job(&format!("job-{}", self.made), devices, spec);
         let object = serde_json::from_value(object).unwrap();
-        self.jobs
-            .create(&PostParams::default(), &object)
-            .await
-            .unwrap();
+        let created = self.jobs.create(&PostParams::default(), &object).await;
+        created.unwrap();
     }
 
     async fn all(&self) -> Vec<DynamicObject> {
@@ -192,6 +197,7 @@ impl<'a> Stage<'a> {
                 None => self.begin(false).await,
             },
             Write::SelectionStatus => self.select_more().await,
+            Write::ClassFreeze => self.select_nothing().await,
             Write::ClassStatus => self.make_class(),
             Write::AdoptService | Write::AdoptPod => self.inherit(),
             Write::LeaseTake | Write::LeaseRenew | Write::LeaseRelease => {}
@@ -209,7 +215,7 @@ impl<'a> Stage<'a> {
 
     /// One more device for the newest job.
     async fn select_more(&mut self) {
-        let Some(name) = self.those(|status| !status["round"].is_null()).await.pop() else {
+        let Some(name) = self.those(has_selected).await.pop() else {
             return self.begin(true).await;
         };
         let spec = self.jobs.get(&name).await.unwrap().data["spec"].clone();
@@ -348,6 +354,11 @@ fn finished(status: &Value) -> bool {
     let conditions = status["conditions"].as_array();
     let is = |condition: &Value| condition["type"] == "Finished" && condition["status"] == "True";
     conditions.into_iter().flatten().any(is)
+}
+
+/// Whether its round has devices.
+fn has_selected(status: &Value) -> bool {
+    status["selection"]["count"].as_i64() > Some(0)
 }
 
 fn has_failed(status: &Value) -> bool {

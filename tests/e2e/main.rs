@@ -33,6 +33,7 @@ mod kills;
 mod leadership;
 mod main_job;
 mod migration;
+mod one_device_writes;
 mod outdated_crd;
 mod receipts;
 mod rivals;

@@ -308,10 +308,12 @@ async fn defaults_are_those_that_the_round_began_with_even_after_a_crash_and_rul
         "{seen:?}"
     );
 
-    // What is frozen goes with the job; without it nothing starts, and what is stored stays.
-    let frozen = "flashjob.nbfc.io/frozen=class";
-    let stored = space.kubectl(&["get", "controllerrevisions", "-l", frozen, "-o", "name"]);
-    assert_eq!(stored.lines().count(), 1, "{stored}");
+    // What is frozen is beside the selection and goes with the job; without it nothing starts, and what is stored stays.
+    let stored =
+        "jsonpath={range .items[*]}{.data.devices[*].uuid}{\" \"}{.data.class.name}{\"\\n\"}{end}";
+    let stored = space.kubectl(&["get", "controllerrevisions", "-o", stored]);
+    let selected = fleet.uuids().join(" ");
+    assert_eq!(stored.trim(), format!("{selected} {name}"));
     patch(
         &space,
         "flashjob",
@@ -324,7 +326,7 @@ async fn defaults_are_those_that_the_round_began_with_even_after_a_crash_and_rul
         })
         .await;
     operator.kill();
-    space.kubectl(&["delete", "controllerrevisions", "-l", frozen]);
+    space.kubectl(&["delete", "controllerrevisions", "--all"]);
     let born = space.births();
     let _operator = space.operator(&[]);
     let lost = space
@@ -335,7 +337,7 @@ async fn defaults_are_those_that_the_round_began_with_even_after_a_crash_and_rul
         .await;
     assert!(lost.is("Stalled"));
     let message = lost.0["status"]["message"].as_str().unwrap();
-    assert!(message.contains(&format!("FlashClass {name}")), "{message}");
+    assert!(message.contains("the selection of round 2"), "{message}");
     assert_eq!(lost.0["status"]["flashClass"]["generation"], 3);
     assert_eq!(space.births(), born);
 }

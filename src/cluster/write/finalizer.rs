@@ -1,7 +1,7 @@
 //! Finalizers are put on and taken off by JSON patches whose tests are their preconditions.
 
 use kube::api::{Patch, PatchParams};
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
 
 use super::{Writer, malformed};
@@ -38,25 +38,23 @@ impl Writer {
         ]);
         match self.json_patch(key, patch).await {
             Err(error) if error.is_not_found() => Ok(false),
-            other => other.map(|()| true),
+            other => other.map(|_: IgnoredAny| true),
         }
     }
 
-    /// Puts a finalizer on the object with this uid and resourceVersion, which had `finalizers`.
+    /// Puts a finalizer on the object with this uid and resourceVersion, which had `finalizers` and not this one. Returns the object as
+    /// the write left it.
     ///
     /// # Errors
     /// When the object changed since (`Conflict`), or the API server refuses.
-    pub async fn add_finalizer(
+    pub async fn add_finalizer<A: DeserializeOwned>(
         &self,
         key: &ObjectKey,
         uid: &str,
         resource_version: &str,
         finalizers: &[String],
         finalizer: &str,
-    ) -> Result<(), ApiError> {
-        if finalizers.iter().any(|one| one == finalizer) {
-            return Ok(());
-        }
+    ) -> Result<A, ApiError> {
         let all: Vec<_> = finalizers
             .iter()
             .map(String::as_str)
@@ -71,7 +69,11 @@ impl Writer {
     }
 
     /// Applies a JSON patch whose tests are preconditions: the API server answers 422 when one does not hold.
-    async fn json_patch(&self, key: &ObjectKey, patch: Value) -> Result<(), ApiError> {
+    async fn json_patch<A: DeserializeOwned>(
+        &self,
+        key: &ObjectKey,
+        patch: Value,
+    ) -> Result<A, ApiError> {
         let at = self.place(key)?;
         let patch: json_patch::Patch =
             serde_json::from_value(patch).map_err(|error| malformed(key, &error.to_string()))?;
@@ -80,16 +82,14 @@ impl Writer {
             ..PatchParams::default()
         };
         let request = at.patch(&key.name, &parameters, &Patch::<()>::Json(patch));
-        let answer: Result<IgnoredAny, _> = self.call("patch", key, self.send(request)).await;
-        match answer {
-            Ok(_) => Ok(()),
+        match self.call("patch", key, self.send(request)).await {
             Err(mut error) if matches!(&error.kind, ErrorKind::Invalid { fields } if fields.is_empty()) =>
             {
                 error.kind = ErrorKind::Conflict;
                 "the object is not as it was last seen".clone_into(&mut error.message);
                 Err(error)
             }
-            Err(error) => Err(error),
+            answer => answer,
         }
     }
 }

@@ -10,7 +10,10 @@ use k8s_openapi::{
 };
 use kube::{Api, Resource, ResourceExt, core::NamespaceResourceScope};
 
-use super::job::{delete_revisions_before, key, of_job, revisions};
+use super::{
+    job::{key, of_job},
+    revisions::{self, delete_revisions_before},
+};
 use crate::{
     cluster::{ApiError, ErrorKind},
     crash::Write,
@@ -59,7 +62,7 @@ pub async fn finish_deletion(ctx: &Context, job: &Job) -> Result<Deletion, ApiEr
     }
     // Not left to the garbage collector: when the FlashJob is gone, everything of it is.
     if !ends {
-        let slices = revisions(ctx, job).await?;
+        let slices = revisions::list(ctx, job).await?;
         delete_revisions_before(ctx, &slices.believed, i64::MAX).await;
     }
     let (key, finalizers) = (key(job), job.object.finalizers());

@@ -4,13 +4,12 @@
 
 use std::sync::Arc;
 
-use super::context::Context;
+use super::{context::Context, revisions};
 use crate::{
     api::{Reason, Refusal},
     cluster::ApiError,
     device, flashclass,
     flashjob::{
-        act,
         observe::{
             memory::{ValuesOf, ValuesTrial},
             selection::Selection,
@@ -32,9 +31,9 @@ pub(crate) async fn load_selection(ctx: &Context, job: &Job) -> Result<(), ApiEr
     {
         return Ok(());
     }
-    let revisions = act::job::revisions(ctx, job).await?;
+    let found = revisions::list(ctx, job).await?;
     let stored = job.status.selection.as_ref();
-    let gathered = device::gather(&revisions.believed, round.number)
+    let gathered = device::gather(&found.believed, round.number)
         .map_err(|error| error.to_string())
         .and_then(|devices| {
             let hash = device::hash(&devices);
@@ -53,7 +52,7 @@ pub(crate) async fn load_selection(ctx: &Context, job: &Job) -> Result<(), ApiEr
             }
         });
     let stamp = job.status.flash_class.as_ref();
-    let thawed = stamp.map(|stamp| flashclass::thaw(&revisions.believed, stamp, round.number));
+    let thawed = stamp.map(|stamp| flashclass::thaw(&found.believed, stamp, round.number));
     let chart = ctx.flash_pod_of(job).map_or(0, |chart| chart.version);
     let mut cache = ctx.cache();
     let lost = match gathered {
@@ -81,7 +80,7 @@ pub(crate) async fn load_selection(ctx: &Context, job: &Job) -> Result<(), ApiEr
         None => lost,
     };
     if let Some(lost) = lost {
-        let message = lost_words(&revisions.doubt(round.number).unwrap_or(lost), job);
+        let message = lost_words(&found.doubt(round.number).unwrap_or(lost), job);
         let refusal = Refusal {
             reason: Reason::SelectionLost,
             message,

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::context::Context;
 use crate::{
-    api::{Reason, SelectionStatus},
+    api::{FlashJobStatus, Reason, SelectionStatus},
     cluster::{ApiError, clock::now},
     crash::Write,
     device::{self, Selector},
@@ -17,11 +17,11 @@ use crate::{
         act::{
             self, NextPass,
             firmware::{self, Firmware},
+            publish_status, revisions,
         },
         observe::selection::Selection,
         plan::{
             firmware::not_checked,
-            rerun,
             select_devices::{self, Choice, Selecting, TooMany},
         },
         spec::{
@@ -47,7 +47,7 @@ pub(crate) fn wants_round(ctx: &Context, job: &Job) -> bool {
 }
 
 /// How the selection of the job follows its spec, where a selection `roster` of it is known.
-fn choose(
+pub(super) fn choose(
     ctx: &Context,
     job: &Job,
     roster: &Selection,
@@ -74,8 +74,25 @@ fn choose(
     Some(chosen)
 }
 
+/// Stores a status that devices begin by. It counts towards the budget of the job: what it says is not said again at once, with a device
+/// more that is on its way.
+pub(super) async fn store(
+    ctx: &Context,
+    write: Write,
+    job: &Job,
+    status: &FlashJobStatus,
+) -> Result<(), ApiError> {
+    let size = act::job::replace_status(ctx, write, job, status).await?;
+    publish_status::spend(&mut ctx.cache(), &job.uid, size, now());
+    Ok(())
+}
+
 /// Stores that the spec names too many devices: the job fails and nothing of it starts until it is edited.
-async fn refuse(ctx: &Arc<Context>, job: &Job, too_many: TooMany) -> Result<(), ApiError> {
+pub(super) async fn refuse(
+    ctx: &Arc<Context>,
+    job: &Job,
+    too_many: TooMany,
+) -> Result<(), ApiError> {
     let status = status::refuse(job, select_devices::refused(too_many), now());
     act::job::replace_status(ctx, Write::SelectionStatus, job, &status).await?;
     ctx.transitions(job, &status);
@@ -101,7 +118,7 @@ pub(crate) async fn freeze_class(ctx: &Context, job: &Job) -> Result<NextPass, A
     let Some(frozen) = frozen(ctx, job, round.number) else {
         return Ok(None);
     };
-    act::job::store_class(ctx, job, &frozen).await?;
+    revisions::store_class(ctx, job, &frozen).await?;
     let mut status = job.status.clone();
     status.flash_class = Some(frozen.stamp());
     act::job::replace_status(ctx, Write::RoundStatus, job, &status).await?;
@@ -130,7 +147,7 @@ pub(crate) async fn open_round(
         return Ok(None);
     };
     // Slices of this round without a status that names it are of a crash in between: the round begins with them.
-    let left = act::job::revisions(ctx, job).await?.believed;
+    let left = revisions::list(ctx, job).await?.believed;
     let mut devices = device::gather(&left, number).unwrap_or_default();
     let known = Selection::new(number, devices.clone());
     let choice = match choose(ctx, job, &known, true) {
@@ -148,8 +165,7 @@ pub(crate) async fn open_round(
         return Ok(Some(Duration::from_millis(1)));
     };
     let frozen = frozen.with_firmware(pinned);
-    act::job::store_selection(ctx, job, number, first, &choice.more).await?;
-    act::job::store_class(ctx, job, &frozen).await?;
+    revisions::store_round(ctx, job, (&left, &frozen), first, &choice.more).await?;
     let roster = Selection::new(number, devices);
     let effective =
         ctx.cache()
@@ -173,7 +189,7 @@ pub(crate) async fn open_round(
         None => status::GOES_ON,
     };
     let reference = pinned.map_or_else(|| spec.firmware.clone(), |pinned| pinned.reference);
-    act::job::replace_status(ctx, Write::RoundStatus, job, &status).await?;
+    store(ctx, Write::RoundStatus, job, &status).await?;
     {
         let mut cache = ctx.cache();
         cache.rosters.insert(job.uid.clone(), Arc::new(roster));
@@ -183,7 +199,7 @@ pub(crate) async fn open_round(
         memory.begin_round();
         memory.has_receipts = asks && Finals::of(&status).is_empty();
     }
-    act::job::delete_revisions_before(ctx, &left, number).await;
+    revisions::delete_revisions_before(ctx, &left, number).await;
     let note = format!(
         "round {number}: {} devices, firmware {reference}",
         ctx.selected(&job.uid)
@@ -205,7 +221,7 @@ pub(crate) async fn open_round(
 }
 
 /// Instances that the selector means and that cannot be flashed.
-fn say_left_out(ctx: &Context, job: &Job, choice: &Choice) {
+pub(super) fn say_left_out(ctx: &Context, job: &Job, choice: &Choice) {
     if let Some(left_out) = &choice.not_selectable {
         let reason = Reason::DeviceInvalid.as_str();
         ctx.event(job, None, (true, reason), left_out.words());
@@ -231,89 +247,4 @@ fn say_rerun(ctx: &Context, job: &Job, number: i64) {
     };
     let part = format!("spec.rerun[{}]", rerun.id);
     ctx.event_of_part(job, part, Reason::RerunRequested, note);
-}
-
-/// Brings the selection up to date with the spec within a round: devices join it, the spec says which are wanted. Returns
-/// whether it wrote the status.
-pub(crate) async fn follow_spec(ctx: &Arc<Context>, job: &Job) -> Result<bool, ApiError> {
-    if job.deleting
-        || job.spec.is_err()
-        || job.invalid.is_some()
-        || !job.round_is_current()
-        || select_devices::refusal(job).is_some()
-    {
-        return Ok(false);
-    }
-    let Some(roster) = ctx.cache().rosters.get(&job.uid).cloned() else {
-        return Ok(false);
-    };
-    let stored = job
-        .status
-        .selection
-        .as_ref()
-        .map_or(0, |stored| stored.count);
-    let lost = status::count(roster.devices().len()) < stored;
-    let current = selector::selector_is_current(job);
-    let anew = !current && ctx.cache().akri_installed;
-    let listed = job.spec.iter().flat_map(|spec| &spec.uuid);
-    let more = listed
-        .into_iter()
-        .any(|uuid| roster.index_of(uuid).is_none());
-    if lost || !(anew || (current && more)) {
-        return Ok(false);
-    }
-    // Slices are written before the status that names them: some may be left of a write that was refused.
-    let revisions = act::job::revisions(ctx, job).await?;
-    let left = device::gather(&revisions.believed, roster.round).unwrap_or_default();
-    let roster = roster.with_stored(left);
-    let choice = match choose(ctx, job, &roster, false) {
-        Some(Ok(choice)) => choice,
-        Some(Err(too_many)) => return refuse(ctx, job, too_many).await.map(|()| true),
-        None => return Ok(false),
-    };
-    let first = roster.devices().len();
-    act::job::store_selection(ctx, job, roster.round, first, &choice.more).await?;
-    let mut devices = roster.devices().to_vec();
-    devices.extend(choice.more.iter().cloned());
-    let mut status = job.status.clone();
-    status.selection = Some(select_devices::selection_status(job, &devices, &choice));
-    act::job::replace_status(ctx, Write::SelectionStatus, job, &status).await?;
-    if anew {
-        say_left_out(ctx, job, &choice);
-    }
-    ctx.cache().rosters.insert(
-        job.uid.clone(),
-        Arc::new(Selection::new(roster.round, devices)),
-    );
-    Ok(true)
-}
-
-/// Sends the failed devices of the round again where a rerun asks for it, once nothing is left to do about their attempts.
-/// Returns whether it wrote the status.
-pub(crate) async fn rerun_failed(ctx: &Arc<Context>, job: &Job) -> Result<bool, ApiError> {
-    let Some(rerun) = due_rerun::due(job) else {
-        return Ok(false);
-    };
-    if job.deleting || job.invalid.is_some() || !job.round_is_current() {
-        return Ok(false);
-    }
-    let settled = {
-        let cache = ctx.cache();
-        let roster = cache.rosters.get(&job.uid);
-        roster.is_some_and(|roster| rerun::failures_are_settled(job, roster, &cache.ledger))
-    };
-    if !settled {
-        return Ok(false);
-    }
-    ctx.cache().memory(&job.uid).send_again(&job.finals.failed);
-    let status = status::send_again(job, rerun, now());
-    act::job::replace_status(ctx, Write::RerunStatus, job, &status).await?;
-    let note = format!(
-        "rerun {}: {} failed devices go again",
-        rerun.id,
-        job.finals.failed.len()
-    );
-    let part = format!("spec.rerun[{}]", rerun.id);
-    ctx.event_of_part(job, part, Reason::RerunRequested, note);
-    Ok(true)
 }

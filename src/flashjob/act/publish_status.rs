@@ -69,13 +69,10 @@ pub(crate) async fn write(
     }
     let size = act::job::replace_status(ctx, Write::Status, &current, &wanted).await;
     let mut cache = ctx.cache();
-    let memory = cache.memory(&job.uid);
     match size {
         Ok(size) => {
-            memory.written = Some((now, size));
-            memory.too_large = false;
-            cache.status_free_at =
-                Some(later(now, approximate(size) / ALL_STATUS_BYTES_PER_SECOND));
+            spend(&mut cache, &job.uid, size, now);
+            cache.memory(&job.uid).too_large = false;
             drop(cache);
             ctx.metrics
                 .verdicts(metrics::verdicts(&current.status, &wanted));
@@ -84,7 +81,7 @@ pub(crate) async fn write(
             Ok(Some(now))
         }
         Err(error) if error.kind == ErrorKind::TooLarge => {
-            memory.too_large = true;
+            cache.memory(&job.uid).too_large = true;
             Err(error)
         }
         // A newer object is on its way.
@@ -98,6 +95,13 @@ pub(crate) async fn write(
 fn owed(ctx: &Context, job: &Job, wanted: &FlashJobStatus, now: Timestamp) -> Option<Timestamp> {
     let signature = receipts::due(ctx, job, wanted, now);
     signature.or_else(|| store_receipts::due(ctx, job, wanted, now))
+}
+
+/// Takes a status of that many bytes, which was stored, off the budgets of the job and of all jobs.
+pub(crate) fn spend(cache: &mut Cache, job_uid: &str, size: usize, now: Timestamp) {
+    cache.memory(job_uid).written = Some((now, size));
+    let seconds = approximate(size) / ALL_STATUS_BYTES_PER_SECOND;
+    cache.status_free_at = Some(later(now, seconds));
 }
 
 /// When the budgets of the job and of all jobs allow the job's next status write; absent where they allow it now.

@@ -6,6 +6,7 @@ pub(crate) mod classes;
 mod namespaces;
 mod objects;
 pub(crate) mod orphans;
+mod prepare;
 mod queue;
 mod reconcile;
 pub(crate) mod remember;

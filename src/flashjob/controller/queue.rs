@@ -14,8 +14,9 @@ use crate::{
     seam,
 };
 
-/// How much longer than it took a pass rests before the next one of the same job: what happens meanwhile is planned at once. A
-/// job of many devices would keep a core busy otherwise, with a pass for every event; so it is a twentieth of one.
+/// How much longer than it planned a pass rests before the next one of the same job: what happens meanwhile is planned at once. A
+/// job of many devices would keep a core busy otherwise, with a pass for every event; so it is a twentieth of one. What a pass waits for
+/// the API server costs nothing and is not counted.
 const REST: u32 = 19;
 /// Shortest rest: a device in flight makes dozens of events, and a pass for each of them would cost more than all that is done
 /// about it.
@@ -84,11 +85,11 @@ fn one_pass(
 ) -> impl Future<Output = (String, Option<Duration>)> + Send {
     async move {
         let begun = Instant::now();
-        let (wait, outcome) = Box::pin(reconcile(&ctx, &uid)).await;
-        let took = begun.elapsed();
-        ctx.metrics.reconciled(outcome, took);
-        tokio::time::sleep((took * REST).clamp(SHORTEST_REST, LONGEST_REST)).await;
-        (uid, wait)
+        let passed = Box::pin(reconcile(&ctx, &uid)).await;
+        ctx.metrics.reconciled(passed.outcome, begun.elapsed());
+        let rest = passed.planned.saturating_mul(REST);
+        tokio::time::sleep(rest.clamp(SHORTEST_REST, LONGEST_REST)).await;
+        (uid, passed.next)
     }
 }
 

@@ -5,20 +5,19 @@
 use crate::flashjob::act::NextPass;
 use std::{sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::remember::remember;
+use super::{
+    prepare::{Prepared, prepare},
+    remember::remember,
+};
 use crate::flashjob::{
     act::{
         self,
         context::Context,
         finalize::Deletion,
-        firmware::{self, Readiness},
-        load_selection::load_selection,
-        open_round::{
-            class_is_due, follow_spec, freeze_class, open_round, rerun_failed, wants_round,
-        },
         preflight::try_values,
         publish_status::{self, later},
         stamps,
@@ -49,13 +48,24 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The same where an object is too large: what makes it so is not gone in a second, and each try sends all of it.
 const RETRY_LARGE: Duration = Duration::from_secs(30);
 
-/// How long nothing is said of a registry that is being asked.
-const SOON: Duration = Duration::from_secs(1);
+/// What a pass came to.
+pub struct Passed {
+    /// When the next one is due.
+    pub next: NextPass,
+    /// How it went, in one word.
+    pub outcome: &'static str,
+    /// How long it planned. The rest of it waited for the API server, at nobody's cost.
+    pub planned: Duration,
+}
 
-/// Makes one pass over the job with this uid. The word says how it went.
-pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> (NextPass, &'static str) {
+/// Makes one pass over the job with this uid.
+pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> Passed {
     let Some(job) = ctx.cache().job(uid).cloned() else {
-        return (None, "gone");
+        return Passed {
+            next: None,
+            outcome: "gone",
+            planned: Duration::ZERO,
+        };
     };
     let round = job.status.round.as_ref().map(|round| round.number);
     let name = format!("{}/{}", job.namespace, job.name);
@@ -64,10 +74,10 @@ pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> (NextPass, &'static str
     Box::pin(outcome(ctx, &job)).instrument(span).await
 }
 
-async fn outcome(ctx: &Arc<Context>, job: &Arc<Job>) -> (NextPass, &'static str) {
-    match Box::pin(pass(ctx, job)).await {
-        Ok(next) if job.spec.is_err() => (next, "unreadable"),
-        Ok(next) => (next, "ok"),
+async fn outcome(ctx: &Arc<Context>, job: &Arc<Job>) -> Passed {
+    let (next, outcome, planned) = match Box::pin(pass(ctx, job)).await {
+        Ok((next, planned)) if job.spec.is_err() => (next, "unreadable", planned),
+        Ok((next, planned)) => (next, "ok", planned),
         Err(error) => {
             // What could not be planned keeps no place from others.
             ctx.cache().line.stand(&job.uid, Vec::new());
@@ -78,8 +88,13 @@ async fn outcome(ctx: &Arc<Context>, job: &Arc<Job>) -> (NextPass, &'static str)
             } else {
                 RETRY
             };
-            (Some(retry), outcome_of(&error.kind))
+            (Some(retry), outcome_of(&error.kind), Duration::ZERO)
         }
+    };
+    Passed {
+        next,
+        outcome,
+        planned,
     }
 }
 
@@ -99,48 +114,28 @@ const fn outcome_of(error: &ErrorKind) -> &'static str {
     }
 }
 
-async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> {
+/// Returns when the next pass is due, and how long this one planned.
+async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<(NextPass, Duration), ApiError> {
     if let Err(error) = job.spec.as_ref().map_err(String::as_str)
         && !job.deleting
     {
-        return report_unreadable(ctx, job, error).await;
+        let next = report_unreadable(ctx, job, error).await?;
+        return Ok((next, Duration::ZERO));
     }
-    if !job.has_finalizer {
-        if !job.deleting {
-            act::job::add_finalizer(ctx, job).await?;
-        }
-        return Ok(None);
-    }
-    load_selection(ctx, job).await?;
-    let mut asks_again = None;
-    // What is not stored would be carried out again and again.
-    if may_change_round(ctx, job) {
-        if class_is_due(ctx, job) {
-            return freeze_class(ctx, job).await;
-        }
-        if wants_round(ctx, job) {
-            match firmware::readiness(ctx, job) {
-                Readiness::Ready(firmware) => {
-                    return Box::pin(open_round(ctx, job, firmware)).await;
-                }
-                // Most answer before a status is worth a write.
-                Readiness::Waiting(since) if is_soon(since) => return Ok(Some(SOON)),
-                Readiness::Waiting(_) => {}
-                Readiness::Refused(until) => asks_again = Some(until),
-            }
-        } else if follow_spec(ctx, job).await? || rerun_failed(ctx, job).await? {
-            // The next pass goes by the status that was just stored.
-            return Ok(Some(Duration::from_millis(1)));
-        }
-    }
+    let (job, asks_again) = match Box::pin(prepare(ctx, job)).await? {
+        Prepared::Job(job, asks_again) => (job, asks_again),
+        Prepared::Ends(next) => return Ok((next, Duration::ZERO)),
+    };
+    let job = &job;
     try_values(ctx, job).await;
     let now = now();
     let looks_again = stamps::look(ctx, job, now).await;
     let flash_pod = ctx.flash_pod_of(job);
+    let begun = Instant::now();
     let (plan, wanted, due) = {
         let mut cache = ctx.cache();
         let Some(job) = cache.job(&job.uid).cloned() else {
-            return Ok(None);
+            return Ok((None, Duration::ZERO));
         };
         cache.note_read_back(&job);
         let world = ctx.world(&cache, &flash_pod);
@@ -165,6 +160,7 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
         start(ctx, &mut cache, &job, &plan);
         (plan, wanted, due)
     };
+    let planned = begun.elapsed();
     let status_due = match wanted {
         Some(wanted) => Box::pin(publish_status::write(ctx, job, wanted, now)).await?,
         None => due,
@@ -172,7 +168,7 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
     let mut kept = None;
     if job.deleting {
         match act::finalize::finish_deletion(ctx, job).await? {
-            Deletion::Done => return Ok(None),
+            Deletion::Done => return Ok((None, planned)),
             Deletion::Draining => {}
             // Nothing that happens to it queues a pass; it is named at once.
             Deletion::Kept { news } => {
@@ -194,23 +190,8 @@ async fn pass(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<NextPass, ApiError> 
     .min();
     let repeat =
         (!plan.release.is_empty() || !plan.refuse.is_empty()).then_some(Duration::from_millis(1));
-    Ok(repeat.or_else(|| wake.map(|at| until(at, now))))
-}
-
-/// Whether something was begun so lately that it may be over before anybody looks.
-fn is_soon(since: Timestamp) -> bool {
-    now().duration_since(since) < SignedDuration::try_from(SOON).unwrap_or_default()
-}
-
-/// Whether the round and its selection may change: not while the stored status is not the operator's, or the API server stores
-/// only a part of it. Whether it still does is tried from time to time.
-fn may_change_round(ctx: &Context, job: &Job) -> bool {
-    if job.tampered.is_some() {
-        return false;
-    }
-    let mut cache = ctx.cache();
-    let memory = cache.memory(&job.uid);
-    memory.pruned.is_empty() || publish_status::probe_due(memory).is_some_and(|due| due <= now())
+    let next = repeat.or_else(|| wake.map(|at| until(at, now)));
+    Ok((next, planned))
 }
 
 /// Nothing of a job that cannot be read is started, and its status, which was not read either, is only added to.
