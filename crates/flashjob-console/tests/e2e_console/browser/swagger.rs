@@ -1,0 +1,90 @@
+//! Swagger UI: a FlashJob is created, changed and deleted by "Try it out", with the rights of whoever pressed "Authorize".
+
+use serde_json::json;
+use testbed::{Space, job::job};
+
+use super::driver::Browser;
+use crate::asked::{Console, Person};
+
+/// Opens an operation, gives it its parameters and its body, and executes it. The page is React's: it hears of a value by an event.
+async fn execute(
+    browser: &Browser,
+    operation: &str,
+    parameters: &[(&str, &str)],
+    body: Option<&str>,
+) {
+    let block = format!("#operations-FlashJobs-{operation}");
+    browser
+        .click(&format!("{block} .opblock-summary-control"))
+        .await;
+    let ready = format!(
+        "document.querySelector({:?})",
+        format!("{block} button.execute")
+    );
+    browser.until("the button Execute", &ready).await;
+    let fields = parameters
+        .iter()
+        .map(|(name, value)| {
+            (
+                format!("{block} tr[data-param-name='{name}'] input"),
+                *value,
+            )
+        })
+        .chain(body.map(|body| (format!("{block} textarea.body-param__text"), body)));
+    for (field, value) in fields {
+        let script = format!(
+            "const field = document.querySelector({});
+             Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), 'value').set.call(field, {});
+             field.dispatchEvent(new Event('input', {{ bubbles: true }}));",
+            json!(field),
+            json!(value)
+        );
+        browser.run(&script).await;
+    }
+    browser.click(&format!("{block} button.execute")).await;
+}
+
+/// Waits for the status of the answer to an operation.
+async fn answers(browser: &Browser, operation: &str, status: &str) {
+    let part =
+        format!("#operations-FlashJobs-{operation} .live-responses-table .response-col_status");
+    browser.shows(&part, status).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_creates_changes_and_deletes_a_flashjob_by_trying_it_out() {
+    let space = Space::new("console-tries").await;
+    let console = Console::start(space.control_plane);
+    let editor = Person::new(&console, &space, "flashjob-editor");
+    let browser = Browser::start(space.control_plane, &console).await;
+    browser.open("/docs/").await;
+    browser
+        .until(
+            "operations",
+            "document.querySelector('#operations-FlashJobs-createFlashJob')",
+        )
+        .await;
+    browser.click("button.authorize").await;
+    browser
+        .type_into(".auth-container input", &editor.token)
+        .await;
+    browser.click(".auth-container button.authorize").await;
+    browser.click(".auth-container button.btn-done").await;
+
+    let place = [("namespace", space.name.as_str())];
+    let new = job("tried", &[], &json!({"parallelism": 2})).to_string();
+    execute(&browser, "createFlashJob", &place, Some(&new)).await;
+    answers(&browser, "createFlashJob", "201").await;
+    assert_eq!(space.job("tried").0["spec"]["parallelism"], 2);
+
+    let named = [("namespace", space.name.as_str()), ("name", "tried")];
+    let change = json!({"spec": {"parallelism": 3}}).to_string();
+    execute(&browser, "patchFlashJob", &named, Some(&change)).await;
+    answers(&browser, "patchFlashJob", "200").await;
+    assert_eq!(space.job("tried").0["spec"]["parallelism"], 3);
+
+    execute(&browser, "deleteFlashJob", &named, None).await;
+    answers(&browser, "deleteFlashJob", "200").await;
+    assert!(space.find_job("tried").is_none());
+    browser.assert_no_complaints().await;
+}
