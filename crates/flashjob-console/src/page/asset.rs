@@ -1,4 +1,4 @@
-//! The files that pages are made with: one style sheet, and scripts that are modules. All of them are in this program.
+//! The files that pages are made with: one style sheet, an icon, and scripts that are modules. All of them are in this program.
 
 use std::fmt::Write as _;
 
@@ -13,9 +13,10 @@ use axum::{
 use sha2::{Digest, Sha256};
 
 /// The files, by name.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("console.css", include_str!("../../assets/console.css")),
     ("clock.js", include_str!("../../assets/clock.js")),
+    ("icon.svg", include_str!("../../assets/icon.svg")),
     ("enter.js", include_str!("../../assets/enter.js")),
     ("live.js", include_str!("../../assets/live.js")),
     ("log.js", include_str!("../../assets/log.js")),
@@ -28,10 +29,10 @@ pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
     let Some((_, text)) = FILES.iter().find(|(file, _)| *file == name) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let kind = if name.ends_with(".css") {
-        "text/css"
-    } else {
-        "text/javascript"
+    let kind = match name.rsplit_once('.') {
+        Some((_, "css")) => "text/css",
+        Some((_, "svg")) => "image/svg+xml",
+        _ => "text/javascript",
     };
     let tag = tag(text);
     let known = headers

@@ -1,6 +1,6 @@
 //! Nobody is kept out: axe finds nothing serious on any page, on narrow and on wide screens, in light and in dark.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use testbed::{Params, Space, job::job};
 
 use super::{driver::Browser, page};

@@ -1,12 +1,13 @@
 //! Swagger UI: a FlashJob is created, changed and deleted by "Try it out", with the rights of whoever pressed "Authorize".
 
+use fantoccini::key::Key;
 use serde_json::json;
 use testbed::{Space, job::job};
 
 use super::driver::Browser;
 use crate::asked::{Console, Person};
 
-/// Opens an operation, gives it its parameters and its body, and executes it. The page is React's: it hears of a value by an event.
+/// Opens an operation, gives it its parameters and its body, and executes it. The page is React's: it hears of a text by an event.
 async fn execute(
     browser: &Browser,
     operation: &str,
@@ -22,32 +23,35 @@ async fn execute(
         format!("{block} button.execute")
     );
     browser.until("the button Execute", &ready).await;
-    let fields = parameters
-        .iter()
-        .map(|(name, value)| {
-            (
-                format!("{block} tr[data-param-name='{name}'] input"),
-                *value,
-            )
-        })
-        .chain(body.map(|body| (format!("{block} textarea.body-param__text"), body)));
-    for (field, value) in fields {
+    if let Some(body) = body {
+        let field = json!(format!("{block} textarea.body-param__text"));
         let script = format!(
-            "const field = document.querySelector({});
+            "const field = document.querySelector({field});
              Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), 'value').set.call(field, {});
              field.dispatchEvent(new Event('input', {{ bubbles: true }}));",
-            json!(field),
-            json!(value)
+            json!(body)
         );
         browser.run(&script).await;
     }
-    browser.click(&format!("{block} button.execute")).await;
+    for (name, value) in parameters {
+        let field = format!("{block} tr[data-param-name='{name}'] input");
+        browser.type_into(&field, value).await;
+        // The page takes a value over when the field is left.
+        browser.press(Key::Tab).await;
+    }
+    // Not by the mouse: the page still moves while an operation opens.
+    let click = format!(
+        "document.querySelector({}).click();",
+        json!(format!("{block} button.execute"))
+    );
+    browser.run(&click).await;
 }
 
 /// Waits for the status of the answer to an operation.
 async fn answers(browser: &Browser, operation: &str, status: &str) {
-    let part =
-        format!("#operations-FlashJobs-{operation} .live-responses-table .response-col_status");
+    let part = format!(
+        "#operations-FlashJobs-{operation} .live-responses-table tbody td.response-col_status"
+    );
     browser.shows(&part, status).await;
 }
 
