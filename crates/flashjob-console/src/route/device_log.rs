@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// How long a log is followed at once: then the reader asks again, and the API server whether it may.
-const TERM: Duration = Duration::from_secs(240);
+const TERM: Duration = Duration::from_mins(4);
 /// After how much silence a comment says that the stream still stands.
 const PING: Duration = Duration::from_secs(15);
 
@@ -104,6 +104,7 @@ pub async fn log(
 }
 
 /// Whether the Pod of a device's newest attempt may still write.
+#[must_use]
 pub fn is_live(told: &DeviceExplanation) -> bool {
     told.phase == "Flashing" && told.pod.is_some()
 }

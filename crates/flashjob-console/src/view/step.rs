@@ -84,6 +84,10 @@ pub fn steps(job: &Job, class: Option<&FlashClass>) -> Steps {
             "Done".clone_into(&mut entry.state);
         } else if at == number {
             reach(&mut entry, reached);
+            // The status keeps the last step as it was when the job ended.
+            if job.finished_at().is_some() && reached.done >= reached.devices {
+                "Done".clone_into(&mut entry.state);
+            }
         }
         entry
     });
@@ -178,6 +182,18 @@ mod tests {
         let reached = &steps.items[1];
         assert_eq!((reached.done, reached.failed), (Some(3), Some(1)));
         assert_eq!(reached.name.as_deref(), Some("tenth"));
+    }
+
+    #[test]
+    fn the_last_step_of_a_job_that_has_ended_is_done() {
+        let step = json!({"id": "1.3", "of": 3, "state": "Running", "devices": 50, "done": 50, "failed": 1});
+        let job = rollout(&step);
+        assert_eq!(steps(&job, None).items[2].state, "Running");
+        let ended = job_of(
+            &json!({}),
+            &json!({"counts": {"selected": 50}, "step": step, "completionTime": "2026-11-30T00:00:00Z"}),
+        );
+        assert_eq!(steps(&ended, None).items[2].state, "Done");
     }
 
     #[rstest]

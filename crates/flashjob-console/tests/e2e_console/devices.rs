@@ -4,6 +4,7 @@ use axum::{
     body::{Body, to_bytes},
     http::StatusCode,
 };
+use futures::StreamExt;
 use serde_json::json;
 use testbed::{Asking, Params, Space, healthy, job::job};
 
@@ -137,7 +138,7 @@ async fn of_a_job_that_nobody_looks_at_it_is_said_that_it_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_log_is_followed_until_the_flash_ends_by_whom_the_api_server_lets_read_it() {
+async fn a_log_is_followed_by_whom_the_api_server_lets_read_it_and_ends_with_what_is_kept() {
     let space = Space::new("console-logs").await;
     let fleet = space.fleet(healthy(1, 6.0)).await;
     let console = Console::start(space.control_plane);
@@ -153,13 +154,21 @@ async fn a_log_is_followed_until_the_flash_ends_by_whom_the_api_server_lets_read
     assert!(said.detail().contains("pods/log"), "{said:?}");
     let said = user.get(&log).await.is(StatusCode::OK);
     assert_eq!(said.body["live"], true, "{said:?}");
-    let request = user.request("GET", &format!("{log}?follow=true"));
-    let answer = console.send(request.body(Body::empty()).unwrap()).await;
-    assert_eq!(answer.status(), 200);
-    assert_eq!(answer.headers()["content-type"], "text/event-stream");
-    let events = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
-    let events = String::from_utf8(events.to_vec()).unwrap();
-    assert!(events.contains("event: log\ndata: \""), "{events}");
-    assert!(events.ends_with("event: end\ndata: {}\n\n"), "{events}");
+    let follow = async || {
+        let request = user.request("GET", &format!("{log}?follow=true"));
+        let answer = console.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()["content-type"], "text/event-stream");
+        answer.into_body()
+    };
+    let mut events = follow().await.into_data_stream();
+    let first = events.next().await.unwrap().unwrap();
+    assert!(first.starts_with(b"event: log\ndata: \""), "{first:?}");
+    drop(events);
     space.finished("lamps", 60).await;
+    // The Pod is gone: what the job keeps of its log is all that follows.
+    let events = to_bytes(follow().await, usize::MAX).await.unwrap();
+    let events = String::from_utf8(events.to_vec()).unwrap();
+    assert!(events.starts_with("event: log\ndata: \""), "{events}");
+    assert!(events.ends_with("event: end\ndata: {}\n\n"), "{events}");
 }

@@ -23,7 +23,7 @@ use url::{ParseError, Url};
 use crate::asked::{Console, Person};
 
 /// How long something on a page may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Nothing of the browser's own goes to the network, and as root it cannot have a sandbox. It ends with the program that drives it.
 const FLAGS: [&str; 9] = [
     "--headless",

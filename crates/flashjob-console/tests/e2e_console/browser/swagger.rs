@@ -82,7 +82,8 @@ async fn somebody_creates_changes_and_deletes_a_flashjob_by_trying_it_out() {
     assert_eq!(space.job("tried").0["spec"]["parallelism"], 2);
 
     let named = [("namespace", space.name.as_str()), ("name", "tried")];
-    let change = json!({"spec": {"parallelism": 3}}).to_string();
+    // Of the kinds of patches the page offers JSON patches first.
+    let change = json!([{"op": "replace", "path": "/spec/parallelism", "value": 3}]).to_string();
     execute(&browser, "patchFlashJob", &named, Some(&change)).await;
     answers(&browser, "patchFlashJob", "200").await;
     assert_eq!(space.job("tried").0["spec"]["parallelism"], 3);
