@@ -134,7 +134,7 @@ fn no_page_has_a_style_or_a_script_of_its_own() {
 #[test]
 fn a_job_of_which_nothing_is_known_yet_has_a_page() {
     let values = json!({
-        "title": "thermo", "namespace": "demo", "name": "thermo", "tone": "patient", "unseen": null,
+        "title": "thermo", "namespace": "demo", "name": "thermo", "now": "2026-11-30T00:00:00Z", "tone": "patient", "unseen": null,
         "job": {"next": [], "advice": [], "notBegun": []}, "orders": [], "steps": {"of": 0, "items": []},
         "progress": {"selected": 0, "done": 0, "failed": 0, "inFlight": 0, "shares": []},
         "failures": {"groups": [], "unlisted": 0}, "rows": [], "selected": 0, "matching": 0, "phases": ["Failed"],
