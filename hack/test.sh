@@ -28,6 +28,8 @@ what_failed() {
 }
 
 rm -rf "$audit"
+# The tests of the console's pages wait for it.
+tests/control-plane/browser.sh >/dev/null &
 cargo test --locked --workspace --all-targets --no-run || exit
 said=$(mktemp) end_to_end=$(mktemp)
 trap 'rm -f "$said" "$end_to_end"' EXIT

@@ -7,6 +7,7 @@ mod advice;
 mod device;
 mod group;
 mod next;
+mod outlook;
 mod text;
 mod waits;
 
@@ -27,6 +28,7 @@ pub use self::{
     device::{DeviceExplanation, Present, device},
     group::Group,
     next::Next,
+    outlook::seconds_left,
     text::{device_text, job_text, span},
 };
 

@@ -51,7 +51,7 @@ impl Caller {
 
     /// # Errors
     /// When the session has ended by which it began.
-    pub(super) fn stands(&self) -> Result<(), Problem> {
+    pub fn stands(&self) -> Result<(), Problem> {
         let ended = self
             .session
             .as_ref()

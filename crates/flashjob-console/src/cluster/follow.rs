@@ -105,7 +105,7 @@ impl Caller {
 }
 
 /// The API server says nothing.
-fn silent() -> Problem {
+pub(super) fn silent() -> Problem {
     let words = "the API server did not answer in time";
     Problem::new(StatusCode::GATEWAY_TIMEOUT, words)
 }
@@ -129,7 +129,7 @@ fn lighten(job: &mut Value) {
 }
 
 /// The problem that an error is.
-fn problem(error: &Error) -> Problem {
+pub(super) fn problem(error: &Error) -> Problem {
     match error {
         Error::Api(status) => refused(status),
         other => not_reached(other),

@@ -6,6 +6,8 @@ mod claim;
 mod desk;
 mod door;
 mod follow;
+mod log;
+mod right;
 
 pub use address::{Address, AddressError};
 pub use caller::{Answer, Built, Caller};
@@ -13,3 +15,5 @@ pub use claim::{Claim, Found};
 pub use desk::{Desk, Entered};
 pub use door::Door;
 pub use follow::{Changes, Followed, Part, refused};
+pub use log::{Lines, end_of};
+pub use right::Rights;

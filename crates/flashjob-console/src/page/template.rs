@@ -12,12 +12,18 @@ use tera::{Context, Tera, TeraResult};
 use crate::problem::Problem;
 
 /// By the ending of their names all of them are escaped.
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 10] = [
     ("base.html", include_str!("../../templates/base.html")),
     ("home.html", include_str!("../../templates/home.html")),
     ("login.html", include_str!("../../templates/login.html")),
     ("enter.html", include_str!("../../templates/enter.html")),
     ("jobs.html", include_str!("../../templates/jobs.html")),
+    (
+        "approvals.html",
+        include_str!("../../templates/approvals.html"),
+    ),
+    ("classes.html", include_str!("../../templates/classes.html")),
+    ("device.html", include_str!("../../templates/device.html")),
     ("job.html", include_str!("../../templates/job.html")),
     ("problem.html", include_str!("../../templates/problem.html")),
 ];

@@ -20,12 +20,15 @@ use crate::problem::{Problem, Refusal};
 /// Field manager of `spec.approval`: of both decisions, so that the later one takes the place of the one before.
 const APPROVALS: &str = "flashjob-console-approve";
 /// Field manager of `spec.suspend`.
-const SUSPENSIONS: &str = "flashjob-console-suspend";
+pub const SUSPENSIONS: &str = "flashjob-console-suspend";
 /// Field manager of `spec.rerun`.
 const RERUNS: &str = "flashjob-console-rerun";
 
 /// The job as the rules about suspension look at it.
-fn dynamic(job: &Value) -> Result<DynamicObject, Problem> {
+///
+/// # Errors
+/// When what the API server sent is not an object.
+pub fn dynamic(job: &Value) -> Result<DynamicObject, Problem> {
     serde_json::from_value(job.clone())
         .map_err(|error| Problem::new(StatusCode::BAD_GATEWAY, error.to_string()))
 }

@@ -21,7 +21,7 @@ use crate::{
     cluster::Caller,
     document::{DeviceExplanationDocument, ExplanationDocument},
     problem::{Problem, Refusal},
-    view::{DevicePage, Failures, Wanted, entries, failures, page},
+    view::{self, DevicePage, Failures, Steps, Wanted, entries, failures, page},
 };
 
 /// Longest UUID or index.
@@ -82,12 +82,12 @@ pub async fn list(
 pub struct OfDevice {
     /// Namespace
     #[param(value_type = String)]
-    namespace: Name,
+    pub namespace: Name,
     /// Name of the FlashJob
     #[param(value_type = String)]
-    name: Name,
+    pub name: Name,
     /// Index of the device, or its UUID as the job or its Instance has it
-    device: String,
+    pub device: String,
 }
 
 /// Say in plain words how one device of a FlashJob stands, with the end of its log and what helps.
@@ -107,14 +107,26 @@ pub async fn get(
         device,
     }): Path<OfDevice>,
 ) -> Result<Json<DeviceExplanation>, Problem> {
+    let place = OfJob { namespace, name };
+    let around = Around::of(&caller, &place).await?;
+    Ok(Json(find(&caller, &around, &device).await?))
+}
+
+/// One device of a job, by its index or its UUID, in plain words.
+///
+/// # Errors
+/// When the job has no such device, or its UUID cannot be read: 404.
+pub async fn find(
+    caller: &Caller,
+    around: &Around,
+    device: &str,
+) -> Result<DeviceExplanation, Problem> {
     if device.len() > MOST {
         return Err(Problem::bad_request("a UUID is not that long"));
     }
-    let place = OfJob { namespace, name };
-    let around = Around::of(&caller, &place).await?;
     let none = |words: String| Problem::new(StatusCode::NOT_FOUND, words);
     let uuid = match device.parse::<usize>() {
-        Err(_) => device,
+        Err(_) => device.to_owned(),
         Ok(index) => {
             let entries = entries(&around.found.job, around.selection.as_deref());
             let selected = entries.len();
@@ -131,7 +143,21 @@ pub async fn get(
     if explanation.index.is_none() {
         return Err(none(explanation.message));
     }
-    Ok(Json(explanation))
+    Ok(explanation)
+}
+
+/// Show the steps of a FlashJob's round: those behind, the one that was reached, and those to come.
+#[utoipa::path(
+    get, path = "/api/v1/namespaces/{namespace}/flashjobs/{name}/steps", tag = "FlashJobs", operation_id = "listSteps",
+    params(OfJob),
+    responses(
+        (status = 200, description = "The steps; none where the job has none, or no round has begun.", body = Steps),
+        Refusal,
+    )
+)]
+pub async fn steps(caller: Caller, Path(place): Path<OfJob>) -> Result<Json<Steps>, Problem> {
+    let around = Around::of(&caller, &place).await?;
+    Ok(Json(view::steps(&around.found.job, around.class.as_ref())))
 }
 
 /// Say what failed of a FlashJob, by reason, with what helps.

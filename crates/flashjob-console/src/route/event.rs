@@ -101,7 +101,8 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     Ok(Some(text.to_owned()))
 }
 
-fn full() -> Problem {
+/// As many streams are open as may.
+pub fn full() -> Problem {
     let words = "as many streams are open as the console serves: try again later";
     Problem {
         retry_after_seconds: Some(30),

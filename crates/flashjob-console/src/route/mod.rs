@@ -4,6 +4,7 @@ mod action;
 mod around;
 mod body;
 mod device;
+mod device_log;
 mod entity_tag;
 mod event;
 mod feed;
@@ -16,9 +17,12 @@ mod page;
 mod place;
 mod stored;
 
+pub use action::{SUSPENSIONS, dynamic};
 pub use around::Around;
+pub use device::{OfDevice, find};
+pub use device_log::is_live;
 pub use page::Page;
-pub use place::{Namespaced, OfJob, jobs};
+pub use place::{Name, Namespaced, OfJob, all_jobs, classes, jobs, pods, services};
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -37,6 +41,8 @@ pub fn routes() -> OpenApiRouter<Desk> {
         ))
         .routes(routes!(device::list))
         .routes(routes!(device::get))
+        .routes(routes!(device_log::log))
+        .routes(routes!(device::steps))
         .routes(routes!(device::failed))
         .routes(routes!(device::explain))
         .routes(routes!(action::approve))

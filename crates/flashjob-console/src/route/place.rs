@@ -75,6 +75,12 @@ pub fn jobs(namespace: &Name) -> Request {
     ))
 }
 
+/// Requests about the FlashJobs of all namespaces.
+#[must_use]
+pub fn all_jobs() -> Request {
+    Request::new(format!("/apis/{GROUP}/{VERSION}/flashjobs"))
+}
+
 /// Requests about the FlashClasses.
 #[must_use]
 pub fn classes() -> Request {
@@ -86,6 +92,21 @@ pub fn classes() -> Request {
 pub fn instances(namespace: &Name) -> Request {
     Request::new(format!(
         "/apis/akri.sh/v0/namespaces/{}/instances",
+        namespace.as_str()
+    ))
+}
+
+/// Requests about the Pods of a namespace.
+#[must_use]
+pub fn pods(namespace: &Name) -> Request {
+    Request::new(format!("/api/v1/namespaces/{}/pods", namespace.as_str()))
+}
+
+/// Requests about the Services of a namespace.
+#[must_use]
+pub fn services(namespace: &Name) -> Request {
+    Request::new(format!(
+        "/api/v1/namespaces/{}/services",
         namespace.as_str()
     ))
 }

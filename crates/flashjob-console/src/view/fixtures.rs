@@ -4,7 +4,8 @@ use flashjob_operator::{
     api::{FlashJob, Guarded, SelectedDevice},
     flashjob::spec::job::Job,
 };
-use serde_json::json;
+use kube::api::DynamicObject;
+use serde_json::{Value, json};
 
 /// A job of ten devices: 0 to 3 have succeeded, 4 and 5 have failed, 6 is flashed.
 pub fn job() -> Job {
@@ -38,4 +39,34 @@ pub fn selection() -> Vec<SelectedDevice> {
         ..SelectedDevice::default()
     };
     (0..10).map(selected).collect()
+}
+
+/// The job demo/thermo with these fields of its spec and that status.
+pub fn job_of(spec: &Value, status: &Value) -> Job {
+    let mut whole = json!({"uuid": ["u-0"], "firmware": "f:1", "version": "1"});
+    for (field, value) in spec.as_object().unwrap() {
+        whole[field] = value.clone();
+    }
+    let mut known = status.clone();
+    known["observedGeneration"] = json!(1);
+    let object = json!({
+        "apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashJob",
+        "metadata": {"name": "thermo", "namespace": "demo", "uid": "u", "resourceVersion": "7", "generation": 1},
+        "spec": whole, "status": known,
+    });
+    let guard: Guarded<FlashJob> = serde_json::from_value(object).unwrap();
+    Job::parse(&guard).unwrap()
+}
+
+/// A job as the API server has it, whose suspension these managers have set.
+pub fn stored(spec: &Value, managers: &[&str]) -> DynamicObject {
+    let managers = managers.iter().map(|manager| {
+        json!({"manager": manager, "operation": "Apply", "fieldsV1": {"f:spec": {"f:suspend": {}}}})
+    });
+    let managers: Vec<Value> = managers.collect();
+    serde_json::from_value(json!({
+        "apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashJob",
+        "metadata": {"name": "thermo", "managedFields": managers}, "spec": spec,
+    }))
+    .unwrap()
 }

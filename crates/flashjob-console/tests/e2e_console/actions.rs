@@ -42,6 +42,11 @@ async fn an_editor_suspends_a_rollout_and_lets_it_go_on() {
     let _running = rollout(&space, &editor).await;
     let action = |name: &str| format!("{}/rollout/actions/{name}", jobs(&space));
     let nothing = json!({});
+    let steps = format!("{}/rollout/steps", jobs(&space));
+    let steps = viewer.get(&steps).await.is(StatusCode::OK).body;
+    assert_eq!(steps["items"][0]["state"], "AwaitingApproval", "{steps}");
+    let second = json!({"number": 2, "state": "ToCome", "devices": 2, "requiresApproval": false});
+    assert_eq!(steps["items"][1], second);
     let said = viewer.post(&action("suspend"), &nothing).await;
     assert_eq!(said.is(StatusCode::FORBIDDEN).body["reason"], "Forbidden");
     let said = editor

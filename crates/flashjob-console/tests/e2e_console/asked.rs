@@ -60,6 +60,11 @@ impl Console {
         Self { child, port }
     }
 
+    /// Where it listens on loopback.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Sends a request, whatever it is.
     pub async fn send(&self, mut request: Request<Body>) -> axum::http::Response<Body> {
         let path = request.uri().to_string();

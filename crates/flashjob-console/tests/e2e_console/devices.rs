@@ -1,8 +1,12 @@
 //! What is said of the devices of a job, to people who may read more or less around it.
 
-use axum::http::StatusCode;
+use axum::{
+    body::{Body, to_bytes},
+    http::StatusCode,
+};
+use futures::StreamExt;
 use serde_json::json;
-use testbed::{Asking, Params, Space, job::job};
+use testbed::{Asking, Params, Space, healthy, job::job};
 
 use super::asked::{Console, Person, jobs};
 
@@ -71,6 +75,10 @@ async fn devices_are_found_by_what_they_are_and_failures_come_with_advice() {
         let said = user.get(&format!("{place}/devices/{nobody}")).await;
         said.is(StatusCode::NOT_FOUND);
     }
+    let log = ask(&format!("/devices/{index}/log")).await;
+    assert_eq!(log["live"], false);
+    assert_eq!(log["text"], by_index["logTail"]);
+    assert_eq!(ask("/steps").await, json!({"of": 0, "items": []}));
     let failures = ask("/failures").await;
     assert_eq!(failures["failed"], 1);
     assert_eq!(failures["groups"][0]["reason"], reason);
@@ -127,4 +135,40 @@ async fn of_a_job_that_nobody_looks_at_it_is_said_that_it_waits() {
         let path = format!("{}/nobody/{page}", jobs(&space));
         editor.get(&path).await.is(StatusCode::NOT_FOUND);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_is_followed_by_whom_the_api_server_lets_read_it_and_ends_with_what_is_kept() {
+    let space = Space::new("console-logs").await;
+    let fleet = space.fleet(healthy(1, 6.0)).await;
+    let console = Console::start(space.control_plane);
+    let viewer = Person::new(&console, &space, "flashjob-viewer");
+    let user = Person::of(&console, &Asking::ordinary(&space, "flashjob-user"));
+    let _operator = space.operator(&["--engine", "native"]);
+    let uuids = fleet.uuids();
+    space.apply(&job("lamps", &uuids, &json!({})).to_string());
+    let flashes = |seen: &testbed::job::Seen| seen.device(&uuids[0])["phase"] == "Flashing";
+    space.becomes("lamps", "a flash", 60, flashes).await;
+    let log = format!("{}/lamps/devices/0/log", jobs(&space));
+    let said = viewer.get(&log).await.is(StatusCode::FORBIDDEN);
+    assert!(said.detail().contains("pods/log"), "{said:?}");
+    let said = user.get(&log).await.is(StatusCode::OK);
+    assert_eq!(said.body["live"], true, "{said:?}");
+    let follow = async || {
+        let request = user.request("GET", &format!("{log}?follow=true"));
+        let answer = console.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()["content-type"], "text/event-stream");
+        answer.into_body()
+    };
+    let mut events = follow().await.into_data_stream();
+    let first = events.next().await.unwrap().unwrap();
+    assert!(first.starts_with(b"event: log\ndata: \""), "{first:?}");
+    drop(events);
+    space.finished("lamps", 60).await;
+    // The Pod is gone: what the job keeps of its log is all that follows.
+    let events = to_bytes(follow().await, usize::MAX).await.unwrap();
+    let events = String::from_utf8(events.to_vec()).unwrap();
+    assert!(events.starts_with("event: log\ndata: \""), "{events}");
+    assert!(events.ends_with("event: end\ndata: {}\n\n"), "{events}");
 }

@@ -3,6 +3,7 @@
 
 mod actions;
 mod asked;
+mod browser;
 mod conform;
 mod devices;
 mod events;

@@ -3,7 +3,7 @@
 use flashjob_operator::{
     api::{Counts, Phase, StepStatus, Word},
     display,
-    flashjob::spec::job::Job,
+    flashjob::{explain::seconds_left, spec::job::Job},
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -99,7 +99,7 @@ impl Summary {
             created: time(created.map(|time| time.0)),
             started: time(status.start_time.as_ref().map(|time| time.0)),
             finished: time(status.completion_time.as_ref().map(|time| time.0)),
-            seconds_left: super::outlook::seconds_left(job),
+            seconds_left: seconds_left(job),
             created_at: created.map(|time| time.0),
         }
     }

@@ -1,12 +1,15 @@
 //! How long the flashes of a job go on: as long as those took that have ended. Pure.
+//!
+//! Called by `kubectl flashjob` and by the console.
 
-use flashjob_operator::{
+use crate::{
     api::{DevicePhase, DeviceStatus, Phase},
     flashjob::spec::job::Job,
 };
 
 /// Seconds that the flashes left over take, going by those that have ended. None where nothing is under way, or nothing has ended
 /// that it could be reckoned from. What a job waits for (soaks, approvals, windows) is not in it.
+#[must_use]
 pub fn seconds_left(job: &Job) -> Option<i64> {
     let status = &job.status;
     let running = status.phase.as_ref()? == &Phase::Running;
@@ -36,8 +39,30 @@ fn taken(device: &DeviceStatus) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::view::fixtures::rollout;
+    use crate::api::{FlashJob, Guarded};
+
+    /// 120 devices, three at a time: eight are final, and one of them took a minute.
+    fn rollout() -> Job {
+        let object = json!({
+            "apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashJob",
+            "metadata": {"name": "thermo", "namespace": "demo", "uid": "u-1", "resourceVersion": "7", "generation": 1},
+            "spec": {"uuid": ["a"], "firmware": "f:1", "version": "1"},
+            "status": {
+                "observedGeneration": 1, "phase": "Running", "effective": {"parallelism": 3},
+                "selection": {"count": 120, "hash": "00"},
+                "counts": {"selected": 120, "pending": 109, "inFlight": 3, "succeeded": 6, "failed": 2},
+                "devices": [{
+                    "index": 0, "uuid": "a", "phase": "Succeeded", "attempts": 1,
+                    "startTime": "2026-11-30T00:00:00Z", "completionTime": "2026-11-30T00:01:00Z",
+                }],
+            },
+        });
+        let guard: Guarded<FlashJob> = serde_json::from_value(object).unwrap();
+        Job::parse(&guard).unwrap()
+    }
 
     #[test]
     fn what_is_left_takes_as_long_as_what_has_ended() {

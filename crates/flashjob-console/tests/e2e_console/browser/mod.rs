@@ -1,0 +1,24 @@
+//! The pages in a real browser, Chromium, as people with different rights see and use them.
+
+mod access;
+mod driver;
+mod live;
+mod swagger;
+
+use serde_json::json;
+use testbed::{Fleet, Operator, Space, healthy, job::job};
+
+/// The page of the job of these tests.
+fn page(space: &Space) -> String {
+    format!("/namespaces/{}/flashjobs/rollout", space.name)
+}
+
+/// A rollout of three devices whose first step waits for approval, and the operator that carries it out.
+async fn rollout(space: &Space) -> (Fleet, Operator) {
+    let fleet = space.fleet(healthy(3, 0.5)).await;
+    let operator = space.operator(&["--engine", "native"]);
+    let steps = json!({"steps": [{"name": "canary", "devices": 1, "requireApproval": true}]});
+    space.apply(&job("rollout", &fleet.uuids(), &steps).to_string());
+    space.waits_for("rollout", "AwaitingApproval").await;
+    (fleet, operator)
+}
