@@ -47,10 +47,10 @@ fn plan(seed: u64, bug: Bug, only: &'static [Fault]) -> Plan {
 #[case::lease_by_wall_clock(Bug::LeaseByWallClock, &[Fault::Stop], "took effect after another had begun", 22)]
 #[case::no_wait(Bug::NoWaitAfterTakeOver, &[Fault::Lease], "took effect after another had begun", 0)]
 #[case::conflict_is_gone(Bug::ConflictIsGone, &[Fault::Webhook], "more slots are in use", 7)]
-#[case::interrupted_without_a_look(Bug::InterruptedWithoutLiveGet, &[Fault::Stop, Fault::Label], "before its verdict was stored", 75)]
+#[case::interrupted_without_a_look(Bug::InterruptedWithoutLiveGet, &[Fault::Stop, Fault::Label], "the stored verdict is not that of", 315)]
 #[case::not_counted_on_what_it_shares(Bug::NotCountedOnWhatItShares, &[Fault::Crash], "than its limit", 8)]
 #[case::deletions_untold(Bug::DeletionsUntold, &[Fault::Hand], "does not come to rest", 0)]
-#[case::unclear_is_over(Bug::UnclearIsOver, &[Fault::User], "is flashed again though", 9)]
+#[case::unclear_is_over(Bug::UnclearIsOver, &[Fault::User], "more slots are in use", 7)]
 fn a_planted_bug_breaks_a_law(
     #[case] bug: Bug,
     #[case] only: &'static [Fault],
