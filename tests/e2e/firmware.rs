@@ -131,7 +131,8 @@ async fn a_tag_that_moves_in_the_middle_of_a_round_changes_nothing_of_it_and_the
     registry.push("1", 2, &KINDS);
     // Who leads next knows the frozen digest, and does not ask again.
     space.replace(&mut operator, &arguments);
-    let done = space.finished("pinned", 120).await;
+    // A helm command that was cut off has its two minutes.
+    let done = space.finished("pinned", 300).await;
     assert!(done.is("Complete"), "{done:?}");
     assert_eq!(done.0["status"]["provenance"], first);
     assert_eq!(pulled(&fleet), vec![format!("{name}@{digest}"); 3]);

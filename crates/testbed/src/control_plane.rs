@@ -86,7 +86,7 @@ impl ControlPlane {
         };
         let bin = run(Command::new(script("build.sh")).args(tools));
         let directory = scratch().join(format!("control-plane-{}-{name}", std::process::id()));
-        remove_leftovers(directory.parent().unwrap());
+        remove_leftovers(directory.parent().unwrap(), node);
         let mut command = Command::new(script("up.sh"));
         command
             .arg(&directory)

@@ -51,11 +51,12 @@ async fn a_namespace_that_is_deleted_in_mid_flight_lets_the_flash_end_and_is_gon
     stage.flashing(&uuids[0]).await;
     stage.stands("job", &uuids[0], "Flashing", "Flashing").await;
     plane.kubectl(&["delete", "namespace", &stage.space.name, "--wait=false"]);
+    // Where the controller of namespaces finds a Pod it looks again after half of the Pod's grace period, which is minutes.
     stage
         .space
         .eventually(
             "end of the namespace",
-            PATIENCE.max(seconds(180)),
+            PATIENCE.max(seconds(400)),
             async || {
                 let found = ["get", "namespace", &stage.space.name, "--ignore-not-found"];
                 plane.kubectl(&found).is_empty().then_some(())
