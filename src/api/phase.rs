@@ -1,6 +1,6 @@
 //! Where a job, a step and a device stand: closed sets.
 
-use strum::{EnumString, IntoStaticStr};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// The phases of the original operator, for display only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
@@ -27,7 +27,19 @@ pub enum StepState {
 }
 
 /// Where a device stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumString, IntoStaticStr)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
 pub enum DevicePhase {
     /// Not begun.
     Pending,
@@ -47,4 +59,9 @@ pub enum DevicePhase {
     Failed,
     /// Not flashed because it was not needed.
     Skipped,
+}
+
+impl DevicePhase {
+    /// All of them, in the order in which a device goes through them.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 }

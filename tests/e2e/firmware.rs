@@ -256,10 +256,7 @@ async fn the_login_of_a_class_opens_its_registry_and_shows_up_nowhere() {
     let message = resolved(&seen).2;
     assert!(message.contains(&secret), "{message}");
 
-    let server = format!("--docker-server={}", registry.address);
-    let login = ["--docker-username=me", "--docker-password=secret"];
-    let create = ["create", "secret", "docker-registry", "login", &server];
-    space.kubectl(&[&create[..], &login[..]].concat());
+    space.store_login("login", registry.address, ImageRegistry::PASSWORD);
     one("with", "login", 1);
     let done = space.finished("with", 60).await;
     assert!(done.is("Complete"), "{done:?}");
@@ -276,17 +273,13 @@ async fn the_mirror_of_a_class_is_asked_once_and_flash_pods_pull_by_the_name_tha
     let fleet = space.fleet(healthy(2, 0.5)).await;
     let mirror = ImageRegistry::start_private(space.control_plane);
     let image = mirror.push("mirrored/fleet/esp32", "1", 1, &KINDS);
-    let server = format!("--docker-server={}", mirror.address);
-    let user = format!("--docker-username={}", ImageRegistry::USER);
-    let password = format!("--docker-password={}", ImageRegistry::PASSWORD);
-    let create = ["create", "secret", "docker-registry", "mirror"];
-    space.kubectl(&[&create[..], &[&server, &user, &password]].concat());
+    space.store_login("mirror", mirror.address, ImageRegistry::PASSWORD);
     let mut operator = space.operator(&[PIN]);
     let place = format!("{}/mirrored", mirror.address);
     let registry = json!({"mirror": place, "pullSecretNames": ["mirror"]});
     let rules =
         json!({"requireFirmwareDigest": true, "firmwareVerification": {"registry": registry}});
-    // Nobody ever asks this name: there is no such host.
+    // No such host exists, so the test fails if anybody asks it.
     let reference = "firmware.example.com/fleet/esp32:1";
     begin(&space, "mirrored", reference, &fleet, &rules);
     let running = |seen: &Seen| seen.0["status"]["counts"]["pending"] == 1;

@@ -306,13 +306,7 @@ async fn receipts_reach_a_private_repository_with_the_login_of_their_class_alone
     let keeper = ImageRegistry::start_private(space.control_plane);
     let (private, public) = pair();
     store(&space, &private);
-    let server = format!("--docker-server={}", keeper.address);
-    let user = format!("--docker-username={}", ImageRegistry::USER);
-    let login = |password: &str| {
-        let password = format!("--docker-password={password}");
-        let name = ["create", "secret", "docker-registry", "push"];
-        space.kubectl(&[&name[..], &[&server, &user, &password]].concat());
-    };
+    let login = |password| space.store_login("push", keeper.address, password);
     login("another");
     let repository = format!("{}/fleet/receipts", keeper.address);
     let rules = json!({"receipts": {

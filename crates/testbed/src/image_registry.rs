@@ -63,7 +63,7 @@ struct Answer {
 }
 
 impl ImageRegistry {
-    /// Who may use one that is private.
+    /// Who may use a private registry.
     pub const USER: &str = "me";
     /// Their password.
     pub const PASSWORD: &str = "secret";
@@ -156,49 +156,33 @@ impl ImageRegistry {
     }
 
     /// Signs a digest of a repository with a key and these annotations (`name=value`), offline.
-    pub fn sign(
-        &self,
-        version: Cosign,
-        (repository, digest): (&str, &str),
-        key: &Path,
-        annotations: &[&str],
-    ) {
-        let image = format!("{}/{repository}@{digest}", self.address);
-        let mut arguments = vec![
-            "sign",
-            "--key",
-            key.to_str().unwrap(),
-            "--tlog-upload=false",
-        ];
-        if version == Cosign::Three {
-            arguments.push("--use-signing-config=false");
-        }
+    pub fn sign(&self, version: Cosign, image: (&str, &str), key: &Path, annotations: &[&str]) {
+        let mut arguments = vec!["--key", key.to_str().unwrap(), "--tlog-upload=false"];
         for annotation in annotations {
             arguments.extend(["-a", annotation]);
         }
-        arguments.extend([
-            "--allow-insecure-registry",
-            "--allow-http-registry",
-            "-y",
-            &image,
-        ]);
-        self.cosign(version, &arguments);
+        self.sign_by(version, image, &arguments);
     }
 
     /// Signs a digest of a repository as an identity, without a key of its own, by a Sigstore that answers at this address.
     pub fn sign_as(
         &self,
         version: Cosign,
-        (repository, digest): (&str, &str),
+        image: (&str, &str),
         identity: CertificateIdentity<'_>,
         sigstore: SocketAddr,
     ) {
-        let image = format!("{}/{repository}@{digest}", self.address);
         let sigstore = format!("http://{sigstore}");
         let token = token(identity);
-        let mut arguments = vec!["sign", "--fulcio-url", &sigstore, "--rekor-url", &sigstore];
-        arguments.extend(["--identity-token", &token]);
-        arguments.push("--insecure-skip-verify");
+        let services = ["--fulcio-url", &sigstore, "--rekor-url", &sigstore];
+        let identity = ["--identity-token", &token, "--insecure-skip-verify"];
+        self.sign_by(version, image, &[&services[..], &identity].concat());
+    }
+
+    /// Signs a digest of a repository by the means that these arguments of cosign name.
+    fn sign_by(&self, version: Cosign, (repository, digest): (&str, &str), means: &[&str]) {
+        let image = format!("{}/{repository}@{digest}", self.address);
+        let mut arguments = [&["sign"], means].concat();
         if version == Cosign::Three {
             arguments.push("--use-signing-config=false");
         }

@@ -1,6 +1,7 @@
 //! A namespace for one test, with everything that a test does in it.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
         Mutex,
@@ -13,8 +14,8 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, api::PostParams};
 
 use super::{
-    ControlPlane, Fleet, Operator, Params, ask::background, control_plane::OPERATOR_NAMESPACE,
-    control_plane::answer,
+    ControlPlane, Fleet, ImageRegistry, Operator, Params, ask::background,
+    control_plane::OPERATOR_NAMESPACE, control_plane::answer,
 };
 
 /// Name of the operator's lease.
@@ -77,6 +78,15 @@ impl Space {
             )
             .await;
         space
+    }
+
+    /// Stores a login of the tests' registries as a Secret for image pulls.
+    pub fn store_login(&self, name: &str, registry: SocketAddr, password: &str) {
+        let server = format!("--docker-server={registry}");
+        let user = format!("--docker-username={}", ImageRegistry::USER);
+        let password = format!("--docker-password={password}");
+        let create = ["create", "secret", "docker-registry", name];
+        self.kubectl(&[&create[..], &[&server, &user, &password]].concat());
     }
 
     /// `kubectl -n NAMESPACE ARGUMENTS`; what it printed, or a panic with its complaint.

@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// How long nothing is said of a registry that is being asked.
+/// How long the status says nothing about a registry that has not answered yet.
 const SOON: Duration = Duration::from_secs(1);
 
 /// What the writes come to that a plan needs first.

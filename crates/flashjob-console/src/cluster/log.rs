@@ -25,7 +25,7 @@ impl Caller {
     /// The log of a flash Pod from its last lines on; with `follow`, what is written to it until it ends.
     ///
     /// # Errors
-    /// When the API server refuses, or there is no such Pod.
+    /// When the API server refuses, or the Pod does not exist.
     pub async fn log(&self, namespace: &str, pod: &str, follow: bool) -> Result<Lines, Problem> {
         self.stands()?;
         let pods: Api<Pod> = Api::namespaced(self.client().clone(), namespace);
@@ -73,7 +73,7 @@ fn lines<R: AsyncRead + Unpin + Send + 'static>(log: R) -> Lines {
         let (mut log, mut kept) = state?;
         loop {
             let mut chunk = vec![0; CHUNK];
-            // A log that breaks off ends: whoever follows it asks again.
+            // A broken connection ends the log. The reader asks again.
             let read = log.read(&mut chunk).await.unwrap_or(0);
             if read == 0 {
                 let last = shown(&kept);

@@ -27,18 +27,6 @@ use crate::{
 const DEVICES: usize = 50;
 /// Steps before and after the one that was reached which the bar shows.
 const NEAR: usize = 3;
-/// The phases that devices can be chosen by.
-const PHASES: [DevicePhase; 9] = [
-    DevicePhase::Pending,
-    DevicePhase::Reserved,
-    DevicePhase::AwaitingAddress,
-    DevicePhase::Flashing,
-    DevicePhase::Verifying,
-    DevicePhase::Waiting,
-    DevicePhase::Succeeded,
-    DevicePhase::Failed,
-    DevicePhase::Skipped,
-];
 
 /// Which devices are shown. A form sends what was not chosen as an empty text.
 #[derive(Deserialize, Serialize, Clone, Debug, Default)]
@@ -68,6 +56,10 @@ pub async fn job(
     let rows = devices.items.iter();
     let rows = rows.map(|device| json!({"device": device, "tone": device::tone(&device.phase)}));
     let rows: Vec<_> = rows.collect();
+    let phases: Vec<_> = DevicePhase::ALL
+        .iter()
+        .map(|phase| phase.as_str())
+        .collect();
     let step = job.status.step.as_ref();
     let spec = job.spec.as_ref().ok();
     html(
@@ -77,7 +69,7 @@ pub async fn job(
             "job": explain::job(&known), "firmware": spec.map(|spec| &spec.firmware), "version": spec.map(|spec| &spec.version),
             "progress": progress(job), "steps": bar(steps(job, known.class)), "approvals": step.and_then(approvers),
             "failures": failures(&known), "orders": orders(job, &object, SUSPENSIONS, rights),
-            "rows": rows, "selected": devices.selected, "matching": devices.matching, "next": devices.next, "shown": shown, "phases": PHASES.map(DevicePhase::as_str), "unseen": around.unseen(),
+            "rows": rows, "selected": devices.selected, "matching": devices.matching, "next": devices.next, "shown": shown, "phases": phases, "unseen": around.unseen(),
         }),
     )
 }

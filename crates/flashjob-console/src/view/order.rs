@@ -37,7 +37,7 @@ pub struct Order {
     pub question: String,
     /// What will happen.
     pub words: String,
-    /// Whether a reason is asked for.
+    /// Whether the person has to give a reason.
     pub reason: Reason,
     /// What has to be typed before it is carried out, if anything.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -99,8 +99,8 @@ pub struct Killed {
     directory: PathBuf,
 }
 
-/// Removes the state of earlier runs: kept until now for whoever wanted to see why they failed. Tests on a real node see no process of
-/// the others, for they have a namespace of their own: which of those runs still live they cannot tell, nor the other way round.
+/// Removes the state that earlier runs left for people who wanted to see why they failed. Tests on a real node run in a PID namespace of
+/// their own and cannot tell which of the other runs are still alive, so each kind of node removes only its own state.
 pub(super) fn remove_leftovers(parent: &Path, node: &str) {
     std::fs::create_dir_all(parent).unwrap();
     for entry in std::fs::read_dir(parent).unwrap().flatten() {

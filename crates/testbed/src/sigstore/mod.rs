@@ -136,7 +136,7 @@ impl Sigstore {
         })
     }
 
-    /// What stands beside simple signing for what was logged: the promise alone.
+    /// The log's promise for a logged entry, in the form that cosign stores beside a simple signature.
     pub fn promised(&self, body: &Value) -> Value {
         let text = body.to_string();
         json!({

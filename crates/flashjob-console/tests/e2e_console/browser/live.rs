@@ -1,4 +1,4 @@
-//! Buttons for those who may, and a page that changes while it is looked at.
+//! People see only the buttons that they may use, and an open page follows the job.
 
 use fantoccini::key::Key;
 use serde_json::json;
@@ -33,7 +33,7 @@ async fn a_viewer_has_no_buttons_and_hostile_words_that_come_live_stay_words() {
     browser.sign_in(&viewer).await;
     browser.open(&page(&space)).await;
     browser.shows("#stream", "Live").await;
-    // What the page is asked for again begins with the first change.
+    // The page reloads its content at the first change.
     let device = json!({
         "index": 0, "uuid": MARKUP, "hostEndpoint": MARKUP, "phase": "Failed", "reason": "TransferFailed", "message": MARKUP, "attempts": 1,
         "logTail": MARKUP,

@@ -1,4 +1,4 @@
-//! Swagger UI: a FlashJob is created, changed and deleted by "Try it out", with the rights of whoever pressed "Authorize".
+//! Swagger UI: "Try it out" creates, changes and deletes a FlashJob with the token that a person entered under "Authorize".
 
 use fantoccini::key::Key;
 use serde_json::json;
