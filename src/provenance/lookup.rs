@@ -101,7 +101,7 @@ impl Lookup {
     pub async fn store(
         &self,
         repository: &ImageReference,
-        artifact: &Artifact,
+        artifact: Artifact,
         access: &Access,
     ) -> Result<String, RegistryError> {
         let _turn = self.turns.acquire().await;

@@ -71,7 +71,7 @@ impl Registry {
     pub async fn store(
         &self,
         repository: &ImageReference,
-        artifact: &Artifact,
+        artifact: Artifact,
         access: &Access,
     ) -> Result<String, RegistryError> {
         in_time(repository, PATIENCE, async {
@@ -81,7 +81,7 @@ impl Registry {
             if let Some(stored) = session.get(&path, MANIFESTS, MAX_MANIFEST).await? {
                 return Ok(sha256(&stored.bytes));
             }
-            for blob in &artifact.blobs {
+            for blob in artifact.blobs {
                 session.store_blob(blob).await?;
             }
             let digest = sha256(&artifact.manifest);
@@ -89,7 +89,9 @@ impl Registry {
                 .store_manifest(&digest, Artifact::MANIFEST, artifact.manifest.clone())
                 .await?;
             if let Some(subject) = artifact.subject.as_ref().filter(|_| !listed) {
-                session.refer(subject, artifact, &digest).await?;
+                session
+                    .refer(subject, (artifact.kind, artifact.manifest.len()), &digest)
+                    .await?;
             }
             session
                 .store_manifest(&artifact.tag, Artifact::MANIFEST, artifact.manifest.clone())
@@ -124,8 +126,8 @@ impl Registry {
 
 impl Session<'_> {
     /// Stores a blob that is not there yet.
-    async fn store_blob(&mut self, bytes: &[u8]) -> Result<(), RegistryError> {
-        let digest = sha256(bytes);
+    async fn store_blob(&mut self, bytes: Vec<u8>) -> Result<(), RegistryError> {
+        let digest = sha256(&bytes);
         let look = self.request(Method::HEAD, &format!("blobs/{digest}"))?;
         if self.send(look).await?.status() == StatusCode::OK {
             return Ok(());
@@ -144,7 +146,7 @@ impl Session<'_> {
             return Err(self.fail("it wants the upload elsewhere, which is not done".to_owned()));
         };
         place.query_pairs_mut().append_pair("digest", &digest);
-        let request = self.http.put(place).body(bytes.to_vec());
+        let request = self.http.put(place).body(bytes);
         let request = request.header(CONTENT_TYPE, "application/octet-stream");
         let stored = self.send(request).await?;
         self.created(stored.status())
@@ -169,7 +171,7 @@ impl Session<'_> {
     async fn refer(
         &mut self,
         subject: &str,
-        artifact: &Artifact,
+        (kind, size): (&str, usize),
         digest: &str,
     ) -> Result<(), RegistryError> {
         let tag = subject.replacen(':', "-", 1);
@@ -187,7 +189,7 @@ impl Session<'_> {
             return Ok(());
         }
         all.push(json!({
-            "mediaType": Artifact::MANIFEST, "digest": digest, "size": artifact.manifest.len(), "artifactType": artifact.kind,
+            "mediaType": Artifact::MANIFEST, "digest": digest, "size": size, "artifactType": kind,
         }));
         let bytes = index.to_string().into_bytes();
         self.store_manifest(&tag, INDEX, bytes).await?;

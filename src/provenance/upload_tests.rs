@@ -134,7 +134,7 @@ async fn store(address: SocketAddr, password: Option<&str>) -> Result<String, St
         access.credentials.add(file.as_bytes()).unwrap();
     }
     let registry = Registry::new().unwrap();
-    let stored = registry.store(&repository, &artifact(), &access).await;
+    let stored = registry.store(&repository, artifact(), &access).await;
     stored.map_err(|error| error.to_string().replace(&address.to_string(), "REGISTRY"))
 }
 

@@ -12,9 +12,9 @@ use crate::{
     api::{DeviceStatus, FlashJobStatus, Reason},
     cluster::clock::now,
     flashjob::{
-        observe::{memory::SigningKey, selection::Selection, stored},
+        observe::{memory::SigningKey, selection::Selection},
         spec::job::{Finals, Job},
-        status::{all_ended, receipt, round_receipt},
+        status::{all_ended, round_receipt, signed_receipts},
     },
     provenance::receipts::Signer,
     telemetry::RECEIPTS,
@@ -81,7 +81,7 @@ pub(super) async fn issue(
     } else {
         ended
     };
-    for line in signed(job, &wanted, (&roster, &ended), &key).flatten() {
+    for line in signed_receipts(job, &wanted, (&roster, &ended), &key).flatten() {
         tracing::info!(target: RECEIPTS, receipt = %line);
     }
     let round = ends
@@ -101,20 +101,6 @@ pub(super) async fn issue(
         receipts.key_id = Some(key.id().to_owned());
     }
     wanted
-}
-
-/// The receipts of these devices, one a line; none where there is none of a device, or it cannot be signed.
-pub(super) fn signed<'a>(
-    job: &'a Job,
-    status: &'a FlashJobStatus,
-    (roster, ended): (&'a Selection, &'a [DeviceStatus]),
-    key: &'a Signer,
-) -> impl Iterator<Item = Option<String>> + 'a {
-    ended.iter().map(move |entry| {
-        let selected = roster.devices().get(stored::index_of(entry)?)?;
-        let (line, _) = key.sign(&receipt(job, status, selected, entry)?).ok()?;
-        Some(line)
-    })
 }
 
 /// The Secret whose key signs, and the devices of the round; none where no class asks for receipts.

@@ -16,13 +16,10 @@ use crate::{
             selection::Selection,
         },
         plan::firmware::again,
-        spec::job::{Finals, Job},
-        status::{all_ended, round_receipt},
+        spec::job::Job,
+        status::receipt_lines,
     },
-    provenance::{
-        ImageReference, digest_of,
-        receipts::{RoundStatement, Signer, artifact::artifact},
-    },
+    provenance::{ImageReference, digest_of, receipts::artifact::artifact},
     seam,
 };
 
@@ -165,7 +162,7 @@ impl Upload {
             None => None,
         };
         let (job, status, roster) = (self.job.clone(), self.status.clone(), self.roster.clone());
-        let signed = seam::aside(move || lines(&job, &status, &roster, &key)).await;
+        let signed = seam::aside(move || receipt_lines(&job, &status, &roster, &key)).await;
         let (lines, round) = signed
             .ok()
             .flatten()
@@ -173,7 +170,7 @@ impl Upload {
         let asked = self.receipts.registry.clone().unwrap_or_default();
         let access = secrets.access(&asked).await?;
         let artifact = artifact(lines, &round, subject.as_ref());
-        let answer = registry.store(&repository, &artifact, &access).await;
+        let answer = registry.store(&repository, artifact, &access).await;
         let digest = answer.map_err(|error| format!("the receipts are not stored: {error}"))?;
         Ok(format!("{named}@{digest}"))
     }
@@ -184,21 +181,4 @@ impl Upload {
         digest_of(&provenance.reference)?;
         provenance.reference.parse().ok()
     }
-}
-
-/// Signed receipts of all final devices of the round and of the round itself, one a line. Of devices that the status has no room for they
-/// say what the root covers.
-fn lines(
-    job: &Job,
-    status: &FlashJobStatus,
-    roster: &Selection,
-    key: &Signer,
-) -> Option<(Vec<u8>, RoundStatement)> {
-    let finals = Finals::of(status);
-    let ended = all_ended(status, roster, &finals, Vec::new());
-    let lines: Option<Vec<_>> = receipts::signed(job, status, (roster, &ended), key).collect();
-    let mut lines = lines?;
-    let round = round_receipt(job, status, roster, &finals)?;
-    lines.push(key.sign(&round).ok()?.0);
-    Some(((lines.join("\n") + "\n").into_bytes(), round))
 }

@@ -24,7 +24,8 @@ use serde::Serialize;
 
 use self::devices::{Ended, devices, named};
 pub(crate) use self::firmware::{GOES_ON, say_firmware, say_unresolved, say_unverified};
-pub(crate) use self::receipts::{all_ended, ended, receipt, round_receipt};
+pub use self::receipts::receipt_lines;
+pub(crate) use self::receipts::{all_ended, ended, round_receipt, signed_receipts};
 use super::plan::Plan;
 use crate::api::{
     DevicePhase, DeviceStatus, Effective, FlashClassRef, FlashJobStatus, PreviousRound, Reason,

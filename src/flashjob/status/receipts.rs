@@ -22,7 +22,7 @@ use crate::{
         folded,
         receipts::{
             Details, FlashPredicate, FlashResult, FlashStatement, FlashedDevice, FlashedFirmware,
-            JobReference, RoundPredicate, RoundStatement, tree,
+            JobReference, RoundPredicate, RoundStatement, Signer, tree,
         },
     },
 };
@@ -82,6 +82,43 @@ pub(crate) fn receipt(
         log_tail_sha256: tail.map(|tail| hex::encode(Sha256::digest(tail))),
     });
     Some(statement)
+}
+
+/// The receipts of these devices, one a line; none where there is none of a device, or it cannot be signed.
+pub(crate) fn signed_receipts<'a>(
+    job: &'a Job,
+    status: &'a FlashJobStatus,
+    (roster, ended): (&'a Selection, &'a [DeviceStatus]),
+    key: &'a Signer,
+) -> impl Iterator<Item = Option<String>> + 'a {
+    ended.iter().map(move |entry| {
+        let selected = roster.devices().get(stored::index_of(entry)?)?;
+        let (line, _) = key.sign(&receipt(job, status, selected, entry)?).ok()?;
+        Some(line)
+    })
+}
+
+/// Signed receipts of all final devices of the round that `status` is about, and of the round itself, one a line; none where one of them
+/// cannot be signed. Of devices that the status has no room for they say what the root covers.
+#[must_use]
+pub fn receipt_lines(
+    job: &Job,
+    status: &FlashJobStatus,
+    roster: &Selection,
+    key: &Signer,
+) -> Option<(Vec<u8>, RoundStatement)> {
+    let finals = Finals::of(status);
+    let round = round_receipt(job, status, roster, &finals)?;
+    let ended = all_ended(status, roster, &finals, Vec::new());
+    let devices = signed_receipts(job, status, (roster, &ended), key);
+    let last = key.sign(&round).ok().map(|(line, _)| line);
+    // One buffer: of a large round the lines are the most that the operator holds at a time.
+    let mut lines = Vec::new();
+    for line in devices.chain([last]) {
+        lines.extend_from_slice(line?.as_bytes());
+        lines.push(b'\n');
+    }
+    Some((lines, round))
 }
 
 /// What flash Pods of the round run: pinned, or as job or class write it.
@@ -203,11 +240,13 @@ fn tree_of(
         .collect();
     let letters = results.iter();
     let letters = letters.map(|result| result.map_or('-', FlashResult::letter));
+    let mut count = 0;
     let leaves = devices
         .zip(&results)
-        .filter_map(|(device, result)| Some(leaf(job, status, device, (*result)?)?.leaf()));
-    let leaves: Vec<_> = leaves.collect();
-    (leaves.len(), tree::root(leaves), letters.collect())
+        .filter_map(|(device, result)| Some(leaf(job, status, device, (*result)?)?.leaf()))
+        .inspect(|_| count += 1);
+    let root = tree::root(leaves);
+    (count, root, letters.collect())
 }
 
 fn result_of(finals: &Finals, index: usize) -> Option<FlashResult> {
