@@ -4,7 +4,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::{PATIENCE, Stage, healthy};
-use testbed::{ControlPlane, Outcome, seconds};
+use testbed::{ControlPlane, Outcome};
 
 /// Rights that are bound in the namespace alone, as the chart binds them where `watchNamespaces` names it, until this is dropped.
 struct BoundInNamespace(&'static ControlPlane);
@@ -44,24 +44,24 @@ async fn a_namespace_that_is_deleted_in_mid_flight_lets_the_flash_end_and_is_gon
 ) {
     let disturbed = ControlPlane::disturb().await;
     let plane = disturbed.plane;
-    let stage = Stage::on(plane, name, healthy(3, 12.0), &[]).await;
+    let allowed = ["--allowed-value-paths", "/terminationGracePeriodSeconds"];
+    let stage = Stage::on(plane, name, healthy(3, 12.0), &allowed).await;
     let _bound = own.then(|| BoundInNamespace::of(&stage));
     let uuids = stage.fleet.uuids();
-    stage.flash("job", &uuids, json!({"parallelism": 1})).await;
+    // Longer than the flash takes, which has to end by itself. Where the controller of namespaces finds a Pod it looks again after half
+    // of the Pod's grace period: with that of the chart, after minutes.
+    let values = json!({"terminationGracePeriodSeconds": 40});
+    let spec = json!({"parallelism": 1, "values": values});
+    stage.flash("job", &uuids, spec).await;
     stage.flashing(&uuids[0]).await;
     stage.stands("job", &uuids[0], "Flashing", "Flashing").await;
     plane.kubectl(&["delete", "namespace", &stage.space.name, "--wait=false"]);
-    // Where the controller of namespaces finds a Pod it looks again after half of the Pod's grace period, which is minutes.
     stage
         .space
-        .eventually(
-            "end of the namespace",
-            PATIENCE.max(seconds(400)),
-            async || {
-                let found = ["get", "namespace", &stage.space.name, "--ignore-not-found"];
-                plane.kubectl(&found).is_empty().then_some(())
-            },
-        )
+        .eventually("end of the namespace", PATIENCE, async || {
+            let found = ["get", "namespace", &stage.space.name, "--ignore-not-found"];
+            plane.kubectl(&found).is_empty().then_some(())
+        })
         .await;
     let journal = stage.fleet.journal();
     assert_eq!(journal.len(), 1, "nothing new began: {journal:#?}");
