@@ -7,3 +7,4 @@ pub mod explain;
 pub mod guard;
 pub mod intent;
 pub mod layers;
+pub mod service_mode;

@@ -6,7 +6,10 @@
 use serde_json::Value;
 
 use super::FlashPodSettings;
-use crate::flash_pod::guard::{ImagePattern, ImagePatternError, Kind, Policy};
+use crate::flash_pod::{
+    guard::{ImagePattern, ImagePatternError, Kind, Policy},
+    service_mode::dials_node,
+};
 
 /// A setting of the guard cannot be used.
 #[derive(thiserror::Error, Debug, PartialEq, Eq)]
@@ -61,6 +64,7 @@ fn kind(name: &str) -> Result<Kind, PolicyError> {
 
 /// Opens what values that only administrators write name.
 pub fn open_named(values: &Value, policy: &mut Policy) {
+    policy.flash_port_on_node |= dials_node(values) == Some(true);
     named(values, "", policy);
 }
 
@@ -166,6 +170,18 @@ mod tests {
         assert_eq!(policy.variables, ["NO_PROXY", "X"]);
         assert_eq!(policy.service_accounts, ["default", "flasher"]);
         assert_eq!(policy.volume_kinds, ["persistentVolumeClaim", "projected"]);
+    }
+
+    #[test]
+    fn devices_may_dial_the_node_where_an_administrators_values_say_so() {
+        let mode = |mode: &str| json!({"service": {"mode": mode}});
+        let opened = |values: &[&Value]| {
+            let policy = policy(&settings(&[]), values.iter().copied()).expect("a policy");
+            policy.flash_port_on_node
+        };
+        let (per_device, host_port) = (mode("PerDevice"), mode("HostPort"));
+        assert!(!opened(&[&per_device]));
+        assert!(opened(&[&per_device, &host_port]));
     }
 
     #[test]

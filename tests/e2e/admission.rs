@@ -326,7 +326,7 @@ async fn the_operator_s_token_creates_no_pod_that_reaches_the_node_or_is_in_a_na
         ),
         (
             "/spec/containers/0/ports",
-            json!([{"containerPort": 80, "hostPort": 80}]),
+            json!([{"containerPort": 4433, "hostPort": 4433}]),
         ),
     ] {
         let mut pod = flash_pod();

@@ -27,6 +27,7 @@ mod firmware;
 mod flash_image;
 mod flash_pod_values;
 mod helm_engine;
+mod host_port;
 mod hostile;
 mod http;
 mod kills;

@@ -8,6 +8,7 @@ use super::security::refuse_host;
 use super::shape::{Field, Shape, Visit, may, must, shorten};
 use super::volume::{FIELD_REF, RESOURCE_FIELD_REF, config_map, secret};
 use super::{HostAccess, security};
+use crate::flash_pod::service_mode::FLASH_PORT;
 
 /// The flash image takes the first variable whose name contains this, so there must be one.
 pub(super) const HOST_ENDPOINT: &str = "HOST_ENDPOINT";
@@ -138,9 +139,12 @@ fn image(visit: &mut Visit<'_>, place: &Pointer, value: &Value) {
     }
 }
 
+/// The port of the flash alone is opened by itself, by the mode in which devices dial the node.
 fn host_port(visit: &mut Visit<'_>, place: &Pointer, value: &Value) {
-    if value.as_f64() != Some(0.0) {
-        refuse_host(visit, HostAccess::Network, place, "a port of the node");
+    let is_opened = visit.policy.flash_port_on_node && value.as_u64() == Some(FLASH_PORT.into());
+    if value.as_f64() != Some(0.0) && !is_opened {
+        let what = "a port of the node (an administrator opens that of the flash by service.mode HostPort)";
+        refuse_host(visit, HostAccess::Network, place, what);
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Policy {
     pub images: Vec<ImagePattern>,
     /// Further lists of patterns: of each, one has to match.
     pub further_images: Vec<Vec<ImagePattern>>,
+    /// Whether the flash's own port may be one of the node, too.
+    pub flash_port_on_node: bool,
     /// What of the node a Pod may reach, beyond Pod Security *baseline*.
     pub host: BTreeSet<HostAccess>,
 }

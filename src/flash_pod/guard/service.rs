@@ -22,6 +22,8 @@ const SPEC: &[Field] = &[
         "type",
         Shape::OneOf(&["LoadBalancer", "ClusterIP", "NodePort"]),
     ),
+    // None of its own, where the device dials the node; one that is chosen would be a claim to somebody else's.
+    may("clusterIP", Shape::OneOf(&["None"])),
     must(
         "selector",
         Shape::Ruled(&Shape::Dict(&Shape::Text), selector),

@@ -373,6 +373,20 @@ fn a_pod_with_this_is_allowed(#[case] path: &str, #[case] value: Value) {
 }
 
 #[rstest]
+#[case::the_flashs_own(json!(4433), true)]
+#[case::another_port(json!(22), false)]
+#[case::a_text(json!("4433"), false)]
+fn the_port_of_the_flash_alone_is_opened_on_the_node(#[case] port: Value, #[case] opened: bool) {
+    let objects = changed(POD, "/spec/containers/0/ports/0/hostPort", port);
+    let open = Policy {
+        flash_port_on_node: true,
+        ..policy()
+    };
+    assert_eq!(found(&objects, &open).is_empty(), opened);
+    assert_eq!(found(&objects, &policy()).len(), 1);
+}
+
+#[rstest]
 #[case(HostAccess::Network, "/spec/hostNetwork", json!(true))]
 #[case(HostAccess::Network, "/spec/containers/0/ports/0/hostPort", json!(4433))]
 #[case(HostAccess::Processes, "/spec/hostPID", json!(true))]

@@ -26,7 +26,10 @@ use super::{
 use crate::{
     api::Reason,
     crash::{Side, Write},
-    flash_pod::intent::{Intent, Record, Stored},
+    flash_pod::{
+        intent::{Intent, Record, Stored},
+        service_mode::trial_address,
+    },
     flashjob::{act::context::Context, blueprint::FlashPod, observe::objects::Identity},
     names::{ANNOTATION_LEADER, ENGINE_HELM, LABEL_ENGINE},
     seal::{Seals, chart_digest},
@@ -34,9 +37,6 @@ use crate::{
 use helm_chart::Chart;
 use helm_release::Attachment as _;
 use helm_release::command::{Failure, Helm, Operation, Outcome, Reason as HelmReason, Upgrade};
-
-/// Stands for an address that is not known yet, when it is tried what a chart makes of one.
-const TRIAL_ADDRESS: &str = "192.0.2.1";
 
 /// One upgrade to be made: with the address it creates the Pod.
 struct Plan<'a> {
@@ -149,7 +149,8 @@ async fn reserve(
         seals: &ctx.seals,
     };
     if !flash_pod.native() {
-        check_by_helm(ctx, helm, flash_pod, &plan, Some(TRIAL_ADDRESS)).await?;
+        let trial = trial_address(&plan.overrides, &plan.chart.values);
+        check_by_helm(ctx, helm, flash_pod, &plan, Some(trial)).await?;
     }
     upgrade(ctx, helm, flash_pod, identity, &plan).await
 }

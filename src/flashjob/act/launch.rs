@@ -10,6 +10,7 @@ use super::{
     reserve::{admitted_still, recorded},
 };
 use crate::{
+    flash_pod::service_mode::NODE_ADDRESS,
     flashjob::{act::context::Context, observe::objects::Identity},
     names::FLASH_CONTAINER,
 };
@@ -53,7 +54,8 @@ pub async fn mark_deployed(ctx: &Context, identity: &Identity) -> Result<(), Act
     let Some(pod) = get_pod(ctx, &identity.namespace, &name).await? else {
         return Ok(());
     };
-    let address = env(&pod, "EXTERNAL_IP").unwrap_or_default();
+    // A Pod whose device dials its node names a field there instead.
+    let address = env(&pod, "EXTERNAL_IP").unwrap_or_else(|| NODE_ADDRESS.to_owned());
     let rendered = rendered(ctx, &recorded, Some(&address)).await?;
     put_launched(
         ctx,

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::names::FLASH_CONTAINER;
+use crate::{flash_pod::service_mode::NODE_ADDRESS_FIELD, names::FLASH_CONTAINER};
 use helm_chart::engine::Document;
 
 /// Variables that the flash image needs, and must not find empty.
@@ -81,6 +81,7 @@ fn container(spec: &Value) -> Vec<String> {
     for name in NEEDED.iter().chain(&PRESENT) {
         let mut of_name = env.iter().filter(|variable| variable["name"] == *name);
         let value = match (of_name.next(), of_name.next()) {
+            (Some(variable), None) if *name == "EXTERNAL_IP" && is_of_node(variable) => continue,
             (Some(variable), None) => variable.get("value").and_then(Value::as_str),
             (None, _) => None,
             (Some(_), Some(_)) => {
@@ -101,6 +102,12 @@ fn container(spec: &Value) -> Vec<String> {
         }
     }
     broken
+}
+
+/// Whether a variable is the address of the Pod's node.
+fn is_of_node(variable: &Value) -> bool {
+    let field = variable.pointer("/valueFrom/fieldRef/fieldPath");
+    field.is_some_and(|field| field == NODE_ADDRESS_FIELD)
 }
 
 #[cfg(test)]
@@ -140,7 +147,16 @@ mod tests {
         assert_eq!(check(&documents(Some(pod()), 1), NAME), Ok(()));
     }
 
+    #[test]
+    fn the_address_of_the_node_is_served() {
+        let mut pod = pod();
+        let env = &mut pod["spec"]["containers"][1]["env"][4];
+        *env = json!({"name": "EXTERNAL_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}});
+        assert_eq!(check(&documents(Some(pod), 1), NAME), Ok(()));
+    }
+
     #[rstest]
+    #[case::another_field(1, |pod: &mut Value| pod["spec"]["containers"][1]["env"][4] = json!({"name": "EXTERNAL_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}), "the variable EXTERNAL_IP is missing, or is not a plain value")]
     #[case::no_service(0, |_: &mut Value| {}, "it renders no Service")]
     #[case::two_services(2, |_: &mut Value| {}, "it renders 2 Services: an attempt has exactly one")]
     #[case::another_name(1, |pod: &mut Value| pod["metadata"]["name"] = json!("flash-a-x-1"), "c/templates/pod.yaml: Pod: metadata.name must be \"flash-a-1\"")]

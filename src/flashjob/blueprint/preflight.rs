@@ -4,6 +4,7 @@ use super::{AttemptOf, FlashPod};
 use crate::{
     api::{Reason, Refusal, Round},
     device::Device,
+    flash_pod::service_mode::trial_address,
     flashjob::spec::job::Job,
 };
 
@@ -55,7 +56,8 @@ fn try_as_it_is(
         // A pass never waits for a helm process: the first step reports what helm refuses.
         return Ok(());
     }
-    for address in [None, Some("192.0.2.1")] {
+    let trial = trial_address(&blueprint.merged.overrides, &flash_pod.chart.values);
+    for address in [None, Some(trial)] {
         flash_pod.objects(
             &blueprint.intent,
             &blueprint.release,

@@ -44,6 +44,9 @@ pub fn in_use(ledger: &Ledger, attempt: &Attempt) -> Option<(Reason, String)> {
     if attempt.pod.is_some() || planted(Bug::SharesAddresses) {
         return None;
     }
+    if attempt.dials_node() {
+        return None;
+    }
     let address = attempt.given_address().or_else(|| served(attempt))?;
     let others = ledger
         .at_address(&address)
@@ -105,10 +108,11 @@ pub fn untold<'a>(
         .filter(move |news| told.get(&news.id) != Some(&news.reason) && !is_stored(news))
 }
 
-/// What happened to the address that the device of a flash was told, if anything did. Pods of the original operator are left out.
+/// What happened to the address that the device of a flash was told, if anything did. Pods of the original operator are left out, and
+/// flashes whose devices dial the node.
 #[must_use]
 pub fn lost(attempt: &Attempt) -> Option<(Reason, String)> {
-    if adoption::pod_of(&attempt.identity).is_some() {
+    if adoption::pod_of(&attempt.identity).is_some() || attempt.dials_node() {
         return None;
     }
     let pod = attempt.pod.as_ref()?;

@@ -104,7 +104,13 @@ async fn transfer(world: &World, pod: &Pod, outcome: Outcome, ending: Ending) ->
         return (outcome, ending);
     }
     let told = environment(pod, "EXTERNAL_IP").unwrap_or_default();
-    let address = world.reach.dialled(pod, &told).await;
+    // Whoever dials the node needs no Service, and is not cut off by what becomes of one.
+    let on_node = has_node_port(pod);
+    let address = if on_node {
+        told
+    } else {
+        world.reach.dialled(pod, &told).await
+    };
     if world.params.finishes_transfers {
         go_on(world, pod).await;
     }
@@ -114,7 +120,7 @@ async fn transfer(world: &World, pod: &Pod, outcome: Outcome, ending: Ending) ->
     };
     tokio::select! {
         () = done => (outcome, ending),
-        () = world.reach.cut_off(pod, &address) => (Outcome::TransferFailed, cut_off),
+        () = world.reach.cut_off(pod, &address), if !on_node => (Outcome::TransferFailed, cut_off),
     }
 }
 
@@ -331,13 +337,26 @@ fn environment(pod: &Pod, name: &str) -> Option<String> {
         .containers
         .iter()
         .find(|c| c.name == CONTAINER)?;
-    container
+    let found = container
         .env
         .as_ref()?
         .iter()
-        .find(|env| env.name == name)?
-        .value
-        .clone()
+        .find(|env| env.name == name)?;
+    let field = found
+        .value_from
+        .as_ref()
+        .and_then(|from| from.field_ref.as_ref());
+    if field.is_some_and(|field| field.field_path == "status.hostIP") {
+        return pod.status.as_ref()?.host_ip.clone();
+    }
+    found.value.clone()
+}
+
+/// Whether the flash is dialled at a port of its node.
+fn has_node_port(pod: &Pod) -> bool {
+    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+    let mut ports = containers.flat_map(|container| container.ports.iter().flatten());
+    ports.any(|port| port.host_port.is_some())
 }
 
 /// The log of one pod, in the form that container runtimes write.

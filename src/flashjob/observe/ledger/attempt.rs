@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::flashjob::observe::objects::{Identity, ObservedPod, ObservedRecord, ObservedService};
+use crate::{
+    flash_pod::service_mode::{NODE_ADDRESS, dials_node},
+    flashjob::observe::objects::{Identity, ObservedPod, ObservedRecord, ObservedService},
+};
 use helm_release::Status;
 
 /// One attempt: what was seen of its objects, and whether something is being written for it now.
@@ -61,16 +64,29 @@ impl Attempt {
         self.records.values().next_back()
     }
 
-    /// The address that the administrator's values or the chart give beforehand: then there is nothing to wait for.
+    /// The address that the administrator's values or the chart give beforehand: then there is nothing to wait for. Where the device
+    /// dials the node of its Pod that is [`NODE_ADDRESS`].
     #[must_use]
     pub fn given_address(&self) -> Option<String> {
-        let observed = self.record()?;
-        let record = &observed.stored.as_ref()?.record;
         let given =
             |values: &serde_json::Value| values.get("externalIP")?.as_str().map(str::to_owned);
-        given(&record.config)
-            .or_else(|| given(&record.chart.values).filter(|_| observed.chart_proven))
-            .filter(|address| !address.is_empty())
+        let address = self.in_values(given).filter(|address| !address.is_empty());
+        let on_node = || self.in_values(dials_node) == Some(true);
+        address.or_else(|| on_node().then(|| NODE_ADDRESS.to_owned()))
+    }
+
+    /// Whether the device dials the node of its Pod: no Service has its address, and the scheduler sees to it that no other flash has.
+    #[must_use]
+    pub fn dials_node(&self) -> bool {
+        self.given_address().as_deref() == Some(NODE_ADDRESS)
+    }
+
+    /// What its recorded values say, else those of its chart.
+    fn in_values<T>(&self, find: impl Fn(&serde_json::Value) -> Option<T>) -> Option<T> {
+        let observed = self.record()?;
+        let record = &observed.stored.as_ref()?.record;
+        let of_chart = || find(&record.chart.values).filter(|_| observed.chart_proven);
+        find(&record.config).or_else(of_chart)
     }
 
     /// uid of the Pod that the sealed record says was created.

@@ -68,7 +68,9 @@ impl Ledger {
         self.index(&record.sight, Kind::Record(revision));
         let attempt = self.attempt_mut(&record.sight.identity);
         attempt.records.insert(revision, record);
-        if let Some(address) = attempt.given_address() {
+        // The nodes of two flashes are not one address.
+        let given = attempt.given_address();
+        if let Some(address) = given.filter(|_| !attempt.dials_node()) {
             self.index_address(&address, &key);
         }
         self.note_freed(&key, held);

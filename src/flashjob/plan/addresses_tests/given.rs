@@ -25,6 +25,11 @@ fn recorded(who: &Identity, config: Value, chart: Value, proven: bool) -> Observ
 #[case::the_chart(json!({}), json!({"externalIP": GIVEN}), true, Some(GIVEN))]
 #[case::a_chart_that_is_not_proven(json!({}), json!({"externalIP": GIVEN}), false, None)]
 #[case::values_that_take_it_back(json!({"externalIP": ""}), json!({"externalIP": GIVEN}), true, None)]
+#[case::a_mode_without_a_service_to_dial(json!({"service": {"mode": "HostPort"}}), json!({"externalIP": ""}), true, Some("node"))]
+#[case::an_address_beside_the_mode(json!({"service": {"mode": "HostPort"}, "externalIP": GIVEN}), json!({}), true, Some(GIVEN))]
+#[case::the_mode_of_the_chart(json!({}), json!({"service": {"mode": "HostPort"}}), true, Some("node"))]
+#[case::the_mode_of_a_chart_that_is_not_proven(json!({}), json!({"service": {"mode": "HostPort"}}), false, None)]
+#[case::values_against_the_mode_of_the_chart(json!({"service": {"mode": "PerDevice"}}), json!({"service": {"mode": "HostPort"}}), true, None)]
 fn an_address_is_given_by(
     #[case] config: Value,
     #[case] chart: Value,
@@ -47,6 +52,40 @@ fn a_flash_whose_given_address_its_service_lost_has_it_all_the_same() {
     let served = service(&who, Address::None);
     let flashing = attempt(Some(record), Some(served), Some(pod));
     assert_eq!(lost(&flashing), None);
+}
+
+#[test]
+fn a_flash_that_is_dialled_at_its_node_loses_no_address_with_its_service() {
+    let who = identity(0, "a");
+    let values = json!({"service": {"mode": "HostPort"}, "externalIP": "node"});
+    let mut record = recorded(&who, values, json!({}), true);
+    let stored = Arc::make_mut(record.stored.as_mut().unwrap());
+    stored.record.manifest =
+        "---\napiVersion: v1\nkind: Service\nmetadata:\n  name: flash-a\n".into();
+    let pod = ObservedPod {
+        address: None,
+        ..running(&who)
+    };
+    assert_eq!(lost(&attempt(Some(record), None, Some(pod))), None);
+}
+
+#[test]
+fn attempts_whose_devices_dial_their_nodes_do_not_wait_for_each_other() {
+    let (own, who) = (identity(0, "a"), elsewhere());
+    let mut ledger = Ledger::default();
+    for who in [&own, &who] {
+        let values = json!({"service": {"mode": "HostPort"}});
+        let record = recorded(who, values, json!({}), true);
+        take_in(
+            &mut ledger,
+            Some(record),
+            Some(service(who, Address::None)),
+            None,
+        );
+    }
+    for who in [&own, &who] {
+        assert_eq!(in_use(&ledger, ledger.attempt(&who.key).unwrap()), None);
+    }
 }
 
 #[test]

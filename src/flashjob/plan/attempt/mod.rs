@@ -280,7 +280,11 @@ pub fn decide(
 pub(crate) fn phase_of(attempt: &Attempt) -> DevicePhase {
     match (&attempt.pod, &attempt.service) {
         (Some(_), _) => DevicePhase::Flashing,
-        (None, Some(service)) if service.address == Address::None => DevicePhase::AwaitingAddress,
+        (None, Some(service))
+            if service.address == Address::None && attempt.given_address().is_none() =>
+        {
+            DevicePhase::AwaitingAddress
+        }
         (None, _) => DevicePhase::Reserved,
     }
 }

@@ -12,6 +12,7 @@ use flashjob_operator::{
         terminal::{Failure, complain},
     },
     device::Device,
+    flash_pod::service_mode::trial_address,
     flashjob::{
         blueprint::{AttemptOf, FlashPod, Settings as ChartSettings},
         spec::job::Job,
@@ -29,8 +30,6 @@ use super::{Render, class, values};
 
 /// What a file cannot know and the API server would have set.
 pub const UNKNOWN_UID: &str = "00000000-0000-4000-8000-000000000000";
-/// Stands for the address that the Service would get.
-const EXAMPLE_ADDRESS: &str = "192.0.2.1";
 
 impl Render {
     /// The objects of the device's first attempt, or its values explained.
@@ -88,10 +87,10 @@ impl Render {
         let blueprint = flash_pod
             .blueprint(&job, &round, &attempt)
             .map_err(|refusal| refused(&refusal))?;
-        let address = self
-            .address
-            .map_or_else(|| EXAMPLE_ADDRESS.to_owned(), |address| address.to_string());
         let overrides = &blueprint.merged.overrides;
+        let trial = || trial_address(overrides, &flash_pod.chart.values).to_owned();
+        let given = self.address.map(|address| address.to_string());
+        let address = given.unwrap_or_else(trial);
         let rendered = flash_pod
             .objects(
                 &blueprint.intent,
