@@ -1,7 +1,9 @@
 //! How a device reaches its flash: at an address of its own Service, or at port 4433 of the node of its Pod. Pure.
 //!
 //! The chart's value `service.mode` says it. A Pod that is dialled at its node learns the node's address from the downward API, so that
-//! nobody has to know before the Pod is scheduled where it runs: the scheduler gives a port of a node to one Pod at a time.
+//! nobody has to know before the Pod is scheduled where it runs. The scheduler gives a port of a node to one Pod at a time; that is not
+//! enough, for a device whose flash was cut off goes on dialling the node, where it would find the flash of another device. So `service.node`
+//! is an address like any other: while a flash has it, until its device must have stopped dialling, no other is launched there.
 
 use serde_json::Value;
 
@@ -13,6 +15,13 @@ pub const EXAMPLE_ADDRESS: &str = "192.0.2.1";
 pub const FLASH_PORT: u16 = 4433;
 /// Field of a Pod that holds the address of its node.
 pub const NODE_ADDRESS_FIELD: &str = "status.hostIP";
+
+/// The node at whose port a device is flashed, as values say it; empty where the scheduler chooses.
+#[must_use]
+pub fn node(values: &Value) -> Option<String> {
+    let node = values.pointer("/service/node")?.as_str()?;
+    Some(node.to_owned())
+}
 
 /// Whether values say that devices dial the node of their Pod; none where they say nothing of it.
 #[must_use]

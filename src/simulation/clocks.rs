@@ -11,7 +11,7 @@ use tokio::{
 use super::{
     attempt::uid,
     replica,
-    run::runtime,
+    run::{Plan, runtime},
     world::{self, World},
 };
 
@@ -31,7 +31,10 @@ struct Seen {
 fn after(seconds: u64, ahead: i64, address_seconds: i64) -> Seen {
     let (runtime, local) = (runtime(), LocalSet::new());
     let seen = local.block_on(&runtime, async {
-        let mut world = World::new(1, false, false);
+        let mut world = World::new(&Plan {
+            seed: 1,
+            ..Plan::default()
+        });
         world.skews = [ahead * 1_000; 2];
         world.shape.address_seconds = address_seconds;
         world.weather.calm = true;

@@ -46,9 +46,11 @@ impl World {
         let at = endpoint(index);
         let version = self.laws.versions.get(&at).map_or(FACTORY, String::as_str);
         let gateway = GATEWAYS[gateway % GATEWAYS.len()];
+        let two = self.shape.on_node && index % 2 == 1;
+        let node = if two { "node-b" } else { "node-a" };
         let instance = json!({
             "metadata": {"uid": uid},
-            "spec": {"configurationName": "lamps", "nodes": ["node-a"], "brokerProperties": {
+            "spec": {"configurationName": "lamps", "nodes": [node], "brokerProperties": {
                 "HOST_ENDPOINT": at, "DEVICE": "esp32s3", "APPLICATION_TYPE": "lamp", "VERSION": version, GATEWAY: gateway,
             }},
         });

@@ -141,6 +141,16 @@ fn no_law_is_broken_beside_a_hostile_writer() {
 }
 
 #[test]
+fn no_law_is_broken_where_devices_dial_the_node() {
+    let first = Plan {
+        seed: 30_000,
+        on_node: true,
+        ..Plan::default()
+    };
+    expect_unbroken(&run::worlds(first, WORLDS / 4, || true));
+}
+
+#[test]
 fn labels_that_are_taken_off_while_nobody_leads_hide_nothing_that_is_in_flight() {
     let first = Plan {
         seed: 500,

@@ -76,8 +76,11 @@ impl World {
         true
     }
 
-    /// Whether the Service of a Pod has the address that its device was told.
+    /// Whether the device of a Pod reaches it: at the node, or where its Service has the address that the device was told.
     fn is_served(&self, key: &Key, pod: &Value) -> bool {
+        if dialled_node(pod).is_some() {
+            return true;
+        }
         let service = self.api.get("services", &key.namespace, &key.name);
         let address = service.and_then(|service| address_of(service));
         address.is_some() && address == told_address(pod)
@@ -261,6 +264,18 @@ impl World {
 pub fn address_of(service: &Value) -> Option<String> {
     let ip = service.pointer("/status/loadBalancer/ingress/0/ip")?;
     Some(ip.as_str()?.to_owned())
+}
+
+/// The node that a Pod has to run on, where it has the port of its flash there and tells its device the address of that.
+pub fn dialled_node(pod: &Value) -> Option<String> {
+    let container = &pod["spec"]["containers"][0];
+    let env = container["env"].as_array().map_or(&[][..], Vec::as_slice);
+    let external = env.iter().find(|env| env["name"] == "EXTERNAL_IP");
+    let field = external.and_then(|env| env.pointer("/valueFrom/fieldRef/fieldPath"));
+    let is_dialled = container["ports"][0]["hostPort"] == 4433
+        && field.is_some_and(|field| field == "status.hostIP");
+    let node = pod.pointer("/spec/nodeSelector/kubernetes.io~1hostname")?;
+    is_dialled.then(|| node.as_str().map(str::to_owned))?
 }
 
 /// The address that a Pod tells its device.

@@ -60,6 +60,8 @@ pub struct Plan {
     pub unlabels: bool,
     /// Nobody leads for longer than by default where the holder of the Lease is gone.
     pub slow_lease: bool,
+    /// Devices dial the node of their Pod; else in one world of thirteen.
+    pub on_node: bool,
 }
 
 /// Lives through one world.
@@ -86,7 +88,7 @@ pub fn runtime() -> Runtime {
 }
 
 async fn live(plan: Plan) -> Outcome {
-    let mut world = World::new(plan.seed, plan.hostile, plan.trace);
+    let mut world = World::new(&plan);
     if let Some(only) = plan.only {
         world.weather = Weather::only(only, &mut world.chance);
     }

@@ -21,6 +21,7 @@ use super::{
     faults::Weather,
     laws::Laws,
     process::{BEGINNING, Process},
+    run::Plan,
     wire::{SYSTEM, Shared},
 };
 use crate::{
@@ -58,6 +59,8 @@ pub struct Shape {
     pub unlabels: bool,
     /// Its processes respect the Lease for longer than by default, so that nobody leads for longer where its holder is gone.
     pub slow_lease: bool,
+    /// Devices dial the node of their Pod.
+    pub on_node: bool,
 }
 
 /// See the module's documentation.
@@ -101,7 +104,13 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(seed: u64, hostile: bool, trace: bool) -> Self {
+    pub fn new(plan: &Plan) -> Self {
+        let Plan {
+            seed,
+            hostile,
+            trace,
+            ..
+        } = *plan;
         let mut chance = Chance::new(seed);
         let now = Instant::now();
         let off = |draw: u64| (i64::try_from(draw % 3).unwrap() - 1) * SKEW;
@@ -115,6 +124,7 @@ impl World {
             address_seconds: 0,
             unlabels: false,
             slow_lease: false,
+            on_node: plan.on_node || seed % 13 == 11,
         };
         let mut world = Self {
             api: Api::new(Timestamp::from_second(BEGINNING).unwrap()),
@@ -156,12 +166,14 @@ impl World {
             "flashjob-operator-seal",
             json!({"type": SEAL_KEY_TYPE, "data": {"current": key}}),
         );
-        let limit = json!({"by": "Property", "property": GATEWAY, "max": MAX_OF_GATEWAY});
-        let spec = if self.shape.limited {
-            json!({"inFlightLimits": [limit]})
-        } else {
-            json!({})
-        };
+        let mut spec = json!({});
+        if self.shape.limited {
+            let limit = json!({"by": "Property", "property": GATEWAY, "max": MAX_OF_GATEWAY});
+            spec["inFlightLimits"] = json!([limit]);
+        }
+        if self.shape.on_node {
+            spec["defaults"] = json!({"values": {"service": {"mode": "HostPort", "node": "{{ device.nodes | first }}"}}});
+        }
         let class =
             json!({"metadata": {"annotations": {ANNOTATION_DEFAULT_CLASS: "true"}}, "spec": spec});
         self.make("flashclasses", "", "default", class);

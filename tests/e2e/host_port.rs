@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use testbed::{
-    ControlPlane, Space, healthy,
+    ControlPlane, Params, Space, healthy,
     job::{Seen, job},
     seconds,
 };
@@ -18,14 +18,19 @@ use testbed::{
 /// Generous: the tests run beside each other on small machines.
 const PATIENCE: u64 = 150;
 
+/// Nodes beside the one that each control plane has.
+const MANY: [&str; 3] = ["many-1", "many-2", "many-3"];
+/// A node that sees the device.
+const FIRST: &str = "{{ device.nodes | first }}";
+
 /// A control plane with four nodes whose operator may create Pods with the port of the flash on their nodes.
 fn plane() -> &'static ControlPlane {
     static PLANE: OnceLock<ControlPlane> = OnceLock::new();
     PLANE.get_or_init(|| {
         let plane = ControlPlane::start("host-port");
         plane.install_operator(&["--set", "admission.confinement.allowFlashPortOnNode=true"]);
-        for name in ["many-1", "many-2", "many-3"] {
-            let labels = json!({"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", "nodes": "many"});
+        for name in MANY {
+            let labels = json!({"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", "kubernetes.io/hostname": name});
             let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}});
             plane
                 .feed(&["create"], &node.to_string())
@@ -35,16 +40,29 @@ fn plane() -> &'static ControlPlane {
     })
 }
 
-/// A class whose jobs are flashed that way on nodes with this label; classes belong to no namespace.
-fn class(space: &Space, label: (&str, &str)) -> String {
+/// A class whose jobs are flashed at this node, or one at a time at any; classes belong to no namespace.
+fn class(space: &Space, node: &str) -> String {
     let name = format!("{}-class", space.name);
-    let values = json!({"service": {"mode": "HostPort"}, "nodeSelector": {label.0: label.1}});
+    let values = json!({"service": {"mode": "HostPort", "node": node}});
     space.put_class(&name, &json!({"defaults": {"values": values}}));
     name
 }
 
-/// The node that each control plane has.
-const ONE: (&str, &str) = ("kubernetes.io/hostname", "flash-node");
+/// Says of each device in turn that another node sees it.
+fn spread(space: &Space) {
+    for (index, instance) in items(space, "instances.akri.sh").iter().enumerate() {
+        let name = instance["metadata"]["name"].as_str().unwrap();
+        let nodes = json!({"spec": {"nodes": [MANY[index % MANY.len()]]}}).to_string();
+        space.kubectl(&[
+            "patch",
+            "instances.akri.sh",
+            name,
+            "--type=merge",
+            "-p",
+            &nodes,
+        ]);
+    }
+}
 
 fn items(space: &Space, kind: &str) -> Vec<Value> {
     let text = space.kubectl(&["get", kind, "-o", "json"]);
@@ -84,8 +102,9 @@ async fn each_node_flashes_one_device_at_a_time_and_all_nodes_do(#[case] engine:
     let _alone = NODES.lock().await;
     let space = Space::on(plane(), engine).await;
     let fleet = space.fleet(healthy(7, 4.0)).await;
+    spread(&space);
     let _operator = space.operator(&["--engine", engine]);
-    let spec = json!({"flashClassName": class(&space, ("nodes", "many")), "parallelism": 7});
+    let spec = json!({"flashClassName": class(&space, FIRST), "parallelism": 7});
     space.apply(&job("job", &fleet.uuids(), &spec).to_string());
     let service = space
         .eventually("a Service", seconds(PATIENCE), async || {
@@ -110,7 +129,7 @@ async fn a_flash_goes_on_without_its_service_and_its_operator() {
     let space = Space::on(plane(), "hands").await;
     let fleet = space.fleet(healthy(1, 12.0)).await;
     let mut operator = space.operator(&[]);
-    let spec = json!({"flashClassName": class(&space, ONE)});
+    let spec = json!({"flashClassName": class(&space, FIRST)});
     space.apply(&job("job", &fleet.uuids(), &spec).to_string());
     let pod = space
         .eventually("a running Pod", seconds(PATIENCE), async || {
@@ -172,7 +191,7 @@ async fn a_namespace_that_admits_no_host_ports_says_so_and_no_attempt_is_lost() 
     let enforce = "pod-security.kubernetes.io/enforce=baseline";
     space.kubectl(&["label", "namespace", &space.name, enforce]);
     let _operator = space.operator(&[]);
-    let spec = json!({"flashClassName": class(&space, ONE)});
+    let spec = json!({"flashClassName": class(&space, FIRST)});
     space.apply(&job("job", &fleet.uuids(), &spec).to_string());
     let uuid = &fleet.uuids()[0];
     space
@@ -188,4 +207,47 @@ async fn a_namespace_that_admits_no_host_ports_says_so_and_no_attempt_is_lost() 
     let device = done.device(uuid);
     assert_eq!(device["phase"], "Succeeded", "{device:#}");
     assert_eq!(device["attempts"], 1, "{device:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_the_scheduler_chooses_the_node_one_device_is_flashed_at_a_time() {
+    let space = Space::on(plane(), "any").await;
+    let fleet = space.fleet(healthy(3, 2.0)).await;
+    let _operator = space.operator(&[]);
+    let spec = json!({"flashClassName": class(&space, ""), "parallelism": 3});
+    space.apply(&job("job", &fleet.uuids(), &spec).to_string());
+    let mut busy = Vec::new();
+    let done = ended(&space, "job", &mut busy).await;
+    space.assert_verdicts(&done, &fleet);
+    space.assert_flashed(&fleet, 1);
+    let peak = space.control_plane.audit().peak("pods", &space.name);
+    assert_eq!(peak, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_stays_with_a_device_that_may_still_dial_it() {
+    let space = Space::on(plane(), "cool").await;
+    let params = Params {
+        transfer_failed_share: 1.0,
+        ..healthy(2, 1.0)
+    };
+    let fleet = space.fleet(params).await;
+    let _operator = space.operator(&["--cool-down-seconds", "15"]);
+    let spec = json!({
+        "flashClassName": class(&space, FIRST), "parallelism": 2, "backoffLimitPerDevice": 0, "maxFailedDevices": "100%",
+    });
+    space.apply(&job("job", &fleet.uuids(), &spec).to_string());
+    let mut busy = Vec::new();
+    ended(&space, "job", &mut busy).await;
+    let begins: Vec<_> = space
+        .control_plane
+        .audit()
+        .pod_birth_times(&space.name)
+        .into_values()
+        .collect();
+    let [first, second] = begins[..] else {
+        panic!("two flashes: {begins:?}")
+    };
+    let between = (second.as_second() - first.as_second()).abs();
+    assert!(between >= 15, "{between} s between two flashes at one node");
 }

@@ -44,9 +44,6 @@ pub fn in_use(ledger: &Ledger, attempt: &Attempt) -> Option<(Reason, String)> {
     if attempt.pod.is_some() || planted(Bug::SharesAddresses) {
         return None;
     }
-    if attempt.dials_node() {
-        return None;
-    }
     let address = attempt.given_address().or_else(|| served(attempt))?;
     let others = ledger
         .at_address(&address)
@@ -56,9 +53,9 @@ pub fn in_use(ledger: &Ledger, attempt: &Attempt) -> Option<(Reason, String)> {
     let ahead = others.filter(|other| turn(other) < turn(attempt));
     let first = ahead.min_by(|one, other| turn(one).cmp(&turn(other)))?;
     let who = &first.identity;
+    let (what, hint) = shared(attempt, &address);
     let message = format!(
-        "address {address} is in use by the flash of {}{} for FlashJob {}/{}; this one waits until that has ended: see whether the \
-         load balancer gives out an address twice, or lets Services share it",
+        "{what} is in use by the flash of {}{} for FlashJob {}/{}; this one waits until that has ended{hint}",
         who.uuid,
         who.endpoint
             .as_ref()
@@ -67,6 +64,21 @@ pub fn in_use(ledger: &Ledger, attempt: &Attempt) -> Option<(Reason, String)> {
         who.job_name.as_deref().unwrap_or(&who.key.job_uid),
     );
     Some((Reason::AddressInUse, message))
+}
+
+/// What two flashes cannot have at once, and what to do about it.
+fn shared(attempt: &Attempt, address: &str) -> (String, &'static str) {
+    match attempt.dials_node().as_deref() {
+        None => (
+            format!("address {address}"),
+            ": see whether the load balancer gives out an address twice, or lets Services share it",
+        ),
+        Some("") => (
+            "the port of its node".to_owned(),
+            ", for one device at a time is flashed where service.node of the flash chart names no node",
+        ),
+        Some(node) => (format!("port 4433 of node {node}"), ""),
+    }
 }
 
 /// Whose turn it is: of what is launched, or is just being written, before all others; then of what began first.
@@ -112,7 +124,7 @@ pub fn untold<'a>(
 /// flashes whose devices dial the node.
 #[must_use]
 pub fn lost(attempt: &Attempt) -> Option<(Reason, String)> {
-    if adoption::pod_of(&attempt.identity).is_some() || attempt.dials_node() {
+    if adoption::pod_of(&attempt.identity).is_some() || attempt.dials_node().is_some() {
         return None;
     }
     let pod = attempt.pod.as_ref()?;

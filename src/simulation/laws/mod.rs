@@ -20,7 +20,7 @@ use super::{
     GATEWAY, MAX_IN_FLIGHT, MAX_OF_GATEWAY, PARALLELISM,
     api::{Actor, Key, has_ended},
     attempt::{is_deleting, uid},
-    pods::{address_of, told_address},
+    pods::{address_of, dialled_node, told_address},
     world::{Shape, World},
 };
 use crate::{
@@ -239,6 +239,15 @@ impl World {
                 continue;
             }
             let name = own.key.name.as_str();
+            if self.shape.on_node {
+                let Some(node) = dialled_node(pod) else {
+                    return Some(format!("{name} does not have its port on its node"));
+                };
+                if let Some(other) = told.insert(node.clone(), name) {
+                    return Some(format!("{other} and {name} live and were told {node}"));
+                }
+                continue;
+            }
             let Some(address) = told_address(pod) else {
                 return Some(format!("{name} was created without an address"));
             };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    flash_pod::service_mode::{NODE_ADDRESS, dials_node},
+    flash_pod::service_mode::{NODE_ADDRESS, dials_node, node},
     flashjob::observe::objects::{Identity, ObservedPod, ObservedRecord, ObservedService},
 };
 use helm_release::Status;
@@ -64,21 +64,26 @@ impl Attempt {
         self.records.values().next_back()
     }
 
-    /// The address that the administrator's values or the chart give beforehand: then there is nothing to wait for. Where the device
-    /// dials the node of its Pod that is [`NODE_ADDRESS`].
+    /// What no other flash may have at the same time, where the administrator's values or the chart give it beforehand, so that there is
+    /// nothing to wait for: an address, or the node that the device dials.
     #[must_use]
     pub fn given_address(&self) -> Option<String> {
-        let given =
-            |values: &serde_json::Value| values.get("externalIP")?.as_str().map(str::to_owned);
-        let address = self.in_values(given).filter(|address| !address.is_empty());
-        let on_node = || self.in_values(dials_node) == Some(true);
-        address.or_else(|| on_node().then(|| NODE_ADDRESS.to_owned()))
+        let node = || self.dials_node().map(|node| format!("node/{node}"));
+        self.given_ip().or_else(node)
     }
 
-    /// Whether the device dials the node of its Pod: no Service has its address, and the scheduler sees to it that no other flash has.
+    /// The node that the device dials, where it dials that of its Pod; empty where the scheduler chooses one.
     #[must_use]
-    pub fn dials_node(&self) -> bool {
-        self.given_address().as_deref() == Some(NODE_ADDRESS)
+    pub fn dials_node(&self) -> Option<String> {
+        let on_node = self.in_values(dials_node) == Some(true) && self.given_ip().is_none();
+        on_node.then(|| self.in_values(node).unwrap_or_default())
+    }
+
+    fn given_ip(&self) -> Option<String> {
+        let given =
+            |values: &serde_json::Value| values.get("externalIP")?.as_str().map(str::to_owned);
+        let given = self.in_values(given);
+        given.filter(|address| !address.is_empty() && address != NODE_ADDRESS)
     }
 
     /// What its recorded values say, else those of its chart.

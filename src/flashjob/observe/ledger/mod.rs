@@ -68,9 +68,7 @@ impl Ledger {
         self.index(&record.sight, Kind::Record(revision));
         let attempt = self.attempt_mut(&record.sight.identity);
         attempt.records.insert(revision, record);
-        // The nodes of two flashes are not one address.
-        let given = attempt.given_address();
-        if let Some(address) = given.filter(|_| !attempt.dials_node()) {
+        if let Some(address) = attempt.given_address() {
             self.index_address(&address, &key);
         }
         self.note_freed(&key, held);

@@ -25,9 +25,12 @@ fn recorded(who: &Identity, config: Value, chart: Value, proven: bool) -> Observ
 #[case::the_chart(json!({}), json!({"externalIP": GIVEN}), true, Some(GIVEN))]
 #[case::a_chart_that_is_not_proven(json!({}), json!({"externalIP": GIVEN}), false, None)]
 #[case::values_that_take_it_back(json!({"externalIP": ""}), json!({"externalIP": GIVEN}), true, None)]
-#[case::a_mode_without_a_service_to_dial(json!({"service": {"mode": "HostPort"}}), json!({"externalIP": ""}), true, Some("node"))]
+#[case::a_mode_without_a_service_to_dial(json!({"service": {"mode": "HostPort"}}), json!({"externalIP": ""}), true, Some("node/"))]
+#[case::a_node(json!({"service": {"mode": "HostPort", "node": "edge-1"}}), json!({"service": {"node": ""}}), true, Some("node/edge-1"))]
+#[case::a_node_once_the_pod_is_there(json!({"service": {"mode": "HostPort", "node": "edge-1"}, "externalIP": "node"}), json!({}), true, Some("node/edge-1"))]
+#[case::a_node_without_the_mode(json!({"service": {"node": "edge-1"}}), json!({"service": {"mode": "PerDevice"}}), true, None)]
 #[case::an_address_beside_the_mode(json!({"service": {"mode": "HostPort"}, "externalIP": GIVEN}), json!({}), true, Some(GIVEN))]
-#[case::the_mode_of_the_chart(json!({}), json!({"service": {"mode": "HostPort"}}), true, Some("node"))]
+#[case::the_mode_of_the_chart(json!({}), json!({"service": {"mode": "HostPort"}}), true, Some("node/"))]
 #[case::the_mode_of_a_chart_that_is_not_proven(json!({}), json!({"service": {"mode": "HostPort"}}), false, None)]
 #[case::values_against_the_mode_of_the_chart(json!({"service": {"mode": "PerDevice"}}), json!({"service": {"mode": "HostPort"}}), true, None)]
 fn an_address_is_given_by(
@@ -69,12 +72,18 @@ fn a_flash_that_is_dialled_at_its_node_loses_no_address_with_its_service() {
     assert_eq!(lost(&attempt(Some(record), None, Some(pod))), None);
 }
 
-#[test]
-fn attempts_whose_devices_dial_their_nodes_do_not_wait_for_each_other() {
+#[rstest]
+#[case::different_nodes(["a", "b"], None)]
+#[case::one_node(["a", "a"], Some("port 4433 of node a is in use"))]
+#[case::nodes_that_the_scheduler_chooses(["", ""], Some("where service.node of the flash chart names no node"))]
+fn one_flash_is_launched_at_a_node_at_a_time(
+    #[case] nodes: [&str; 2],
+    #[case] waits: Option<&str>,
+) {
     let (own, who) = (identity(0, "a"), elsewhere());
     let mut ledger = Ledger::default();
-    for who in [&own, &who] {
-        let values = json!({"service": {"mode": "HostPort"}});
+    for (who, node) in [&own, &who].into_iter().zip(nodes) {
+        let values = json!({"service": {"mode": "HostPort", "node": node}});
         let record = recorded(who, values, json!({}), true);
         take_in(
             &mut ledger,
@@ -83,9 +92,33 @@ fn attempts_whose_devices_dial_their_nodes_do_not_wait_for_each_other() {
             None,
         );
     }
-    for who in [&own, &who] {
-        assert_eq!(in_use(&ledger, ledger.attempt(&who.key).unwrap()), None);
-    }
+    let waiting = |who: &Identity| in_use(&ledger, ledger.attempt(&who.key).unwrap());
+    assert_eq!(waiting(&own), None);
+    let message = waiting(&who).map(|(_, message)| message);
+    assert_eq!(message.is_some(), waits.is_some(), "{message:?}");
+    assert!(message.unwrap_or_default().contains(waits.unwrap_or("")));
+}
+
+#[test]
+fn a_node_is_another_ones_only_once_the_service_of_its_flash_is_gone() {
+    let (own, who) = (identity(0, "a"), elsewhere());
+    let mut ledger = Ledger::default();
+    let values = json!({"service": {"mode": "HostPort", "node": "a"}});
+    let mut launched = recorded(&who, values.clone(), json!({}), true);
+    launched.has_pod = true;
+    let cooling = service(&who, Address::None);
+    let uid = cooling.sight.uid.clone();
+    take_in(&mut ledger, Some(launched), Some(cooling), None);
+    let record = recorded(&own, values, json!({}), true);
+    let reserved = service(&own, Address::None);
+    take_in(&mut ledger, Some(record), Some(reserved), None);
+    let waits = |ledger: &Ledger| in_use(ledger, ledger.attempt(&own.key).unwrap()).is_some();
+    assert!(waits(&ledger));
+    ledger.see_gone(&uid);
+    let record = ledger.attempt(&who.key).unwrap().record().unwrap();
+    let uid = record.sight.uid.clone();
+    ledger.see_gone(&uid);
+    assert!(!waits(&ledger));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use super::{Action, AttemptGoal, Decision, Removal, phase_of};
 use crate::{
     api::{DevicePhase, Reason},
+    flash_pod::service_mode::NODE_ADDRESS,
     flashjob::observe::{
         ledger::Attempt,
         objects::{Address, ObservedService},
@@ -49,7 +50,10 @@ pub(super) fn reserved(attempt: &Attempt, wish: &AttemptGoal, until: &Deadlines<
                 return Decision::wait(phase, *reason, message.clone());
             }
             let action = if service.tracked() {
-                Action::Launch { address }
+                let on_node = attempt.dials_node().map(|_| NODE_ADDRESS.to_owned());
+                Action::Launch {
+                    address: on_node.unwrap_or(address),
+                }
             } else {
                 Action::HoldService
             };
