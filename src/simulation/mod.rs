@@ -147,7 +147,7 @@ fn no_law_is_broken_where_devices_dial_the_node() {
         on_node: true,
         ..Plan::default()
     };
-    expect_unbroken(&run::worlds(first, WORLDS / 4, || true));
+    expect_unbroken(&run::worlds(first, WORLDS / 10, || true));
 }
 
 #[test]

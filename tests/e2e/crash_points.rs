@@ -29,7 +29,7 @@ use nix::{
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::{adoption::Original, helm_engine::upgrades};
+use crate::{adoption::Original, helm_engine::upgrades, host_port};
 use testbed::{Fleet, Operator, Params, Space, auditor::Auditor, job::job, seconds};
 
 /// Where the operator has to be brought to by other means: a job that cannot be read needs a CRD without rules.
@@ -78,6 +78,8 @@ pub fn assert_aborted(operator: &mut Operator, point: &str) {
 struct Stage<'a> {
     space: &'a Space,
     engine: &'static str,
+    /// Class of its jobs, where they name one.
+    class: Option<String>,
     healthy: Fleet,
     refused: Fleet,
     jobs: Api<DynamicObject>,
@@ -86,7 +88,7 @@ struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    async fn new(space: &'a Space, engine: &'static str) -> Self {
+    async fn new(space: &'a Space, engine: &'static str, class: Option<String>) -> Self {
         space.control_plane.operator_kubeconfig(); // its chart brings the CRDs
         let params = |devices, refused_share| Params {
             devices,
@@ -106,6 +108,7 @@ impl<'a> Stage<'a> {
         Self {
             space,
             engine,
+            class,
             healthy,
             refused,
             jobs,
@@ -140,7 +143,10 @@ impl<'a> Stage<'a> {
 
     async fn create(&mut self, devices: &[String], spec: &Value) {
         self.made += 1;
-        let object = job(&format!("job-{}", self.made), devices, spec);
+        let mut object = job(&format!("job-{}", self.made), devices, spec);
+        if let Some(class) = &self.class {
+            object["spec"]["flashClassName"] = class.as_str().into();
+        }
         let object = serde_json::from_value(object).unwrap();
         let created = self.jobs.create(&PostParams::default(), &object).await;
         created.unwrap();
@@ -386,20 +392,39 @@ async fn an_operator_that_dies_before_or_after_any_of_its_writes_leaves_nothing_
     #[case] engine: &'static str,
     #[case] which: fn(Write) -> bool,
 ) {
-    die_at_each_point(engine, which).await;
+    let space = Space::new(&format!("crash-{engine}")).await;
+    die_at_each_point(&space, (engine, None), which).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes: make chaos-api"]
 async fn an_operator_with_helm_that_dies_before_or_after_any_of_its_writes_leaves_nothing_wrong() {
-    die_at_each_point("helm", |_| true).await;
+    let space = Space::new("crash-helm").await;
+    die_at_each_point(&space, ("helm", None), |_| true).await;
 }
 
-async fn die_at_each_point(engine: &'static str, which: fn(Write) -> bool) {
+#[rstest]
+#[case::native("native")]
+#[case::helm("helm")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: make chaos-api"]
+async fn an_operator_that_dies_while_devices_dial_their_nodes_leaves_nothing_wrong(
+    #[case] engine: &'static str,
+) {
+    let space = Space::on(host_port::plane(), &format!("crash-{engine}")).await;
+    space.control_plane.operator_kubeconfig();
+    let class = host_port::class(&space, host_port::FIRST);
+    die_at_each_point(&space, (engine, Some(class)), |_| true).await;
+}
+
+async fn die_at_each_point(
+    space: &Space,
+    (engine, class): (&'static str, Option<String>),
+    which: fn(Write) -> bool,
+) {
     let begin = Instant::now();
-    let space = Space::new(&format!("crash-{engine}")).await;
-    let auditor = Auditor::of(&space);
-    let mut stage = Stage::new(&space, engine).await;
+    let auditor = Auditor::of(space);
+    let mut stage = Stage::new(space, engine, class).await;
     space.copy_role();
     // Something that has finished, for what can only be done to that.
     for succeeds in [true, true, false] {

@@ -21,10 +21,10 @@ const PATIENCE: u64 = 150;
 /// Nodes beside the one that each control plane has.
 const MANY: [&str; 3] = ["many-1", "many-2", "many-3"];
 /// A node that sees the device.
-const FIRST: &str = "{{ device.nodes | first }}";
+pub const FIRST: &str = "{{ device.nodes | first }}";
 
 /// A control plane with four nodes whose operator may create Pods with the port of the flash on their nodes.
-fn plane() -> &'static ControlPlane {
+pub fn plane() -> &'static ControlPlane {
     static PLANE: OnceLock<ControlPlane> = OnceLock::new();
     PLANE.get_or_init(|| {
         let plane = ControlPlane::start("host-port");
@@ -41,7 +41,7 @@ fn plane() -> &'static ControlPlane {
 }
 
 /// A class whose jobs are flashed at this node, or one at a time at any; classes belong to no namespace.
-fn class(space: &Space, node: &str) -> String {
+pub fn class(space: &Space, node: &str) -> String {
     let name = format!("{}-class", space.name);
     let values = json!({"service": {"mode": "HostPort", "node": node}});
     space.put_class(&name, &json!({"defaults": {"values": values}}));

@@ -5,7 +5,10 @@
 
 use serde_json::Value;
 
-use crate::{flash_pod::service_mode::NODE_ADDRESS_FIELD, names::FLASH_CONTAINER};
+use crate::{
+    flash_pod::service_mode::{NODE_ADDRESS, NODE_ADDRESS_FIELD},
+    names::FLASH_CONTAINER,
+};
 use helm_chart::engine::Document;
 
 /// Variables that the flash image needs, and must not find empty.
@@ -98,6 +101,9 @@ fn container(spec: &Value) -> Vec<String> {
             Some("") if NEEDED.contains(name) => {
                 broken.push(format!("{FLASH_CONTAINER}: the variable {name} is empty"));
             }
+            Some(NODE_ADDRESS) if *name == "EXTERNAL_IP" => broken.push(format!(
+                "{FLASH_CONTAINER}: the variable {name} is {NODE_ADDRESS:?}: with service.mode HostPort it has to be the field {NODE_ADDRESS_FIELD}"
+            )),
             Some(_) => {}
         }
     }
@@ -164,6 +170,7 @@ mod tests {
     #[case::no_variables(1, |pod: &mut Value| pod["spec"]["containers"][1]["env"] = json!(null), "flash-container: the variable FIRMWARE is missing")]
     #[case::none_of_a_name(1, |pod: &mut Value| pod["spec"]["containers"][1]["env"][4]["name"] = json!("IP"), "the variable EXTERNAL_IP is missing")]
     #[case::an_optional_one(1, |pod: &mut Value| pod["spec"]["containers"][1]["env"][5]["name"] = json!("ID"), "the variable UUID is missing")]
+    #[case::no_node(1, |pod: &mut Value| pod["spec"]["containers"][1]["env"][4]["value"] = json!("node"), "the variable EXTERNAL_IP is \"node\": with service.mode HostPort it has to be the field status.hostIP")]
     #[case::from_elsewhere(1, |pod: &mut Value| pod["spec"]["containers"][1]["env"][0] = json!({"name": "FIRMWARE", "valueFrom": {}}), "the variable FIRMWARE is missing, or is not a plain value")]
     #[case::empty(1, |pod: &mut Value| pod["spec"]["containers"][1]["env"][2]["value"] = json!(""), "the variable DEVICE is empty")]
     #[case::twice(1, |pod: &mut Value| pod["spec"]["containers"][1]["env"][6]["name"] = json!("VERSION"), "the variable VERSION is there twice")]
