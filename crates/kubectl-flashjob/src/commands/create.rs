@@ -9,7 +9,11 @@ use std::{
 
 use flashjob_operator::{
     api::FlashJob,
-    cli::terminal::{Failure, Output, complain, print, write_out},
+    cli::{
+        object::UNKNOWN_UID,
+        plan::Given,
+        terminal::{Failure, Output, complain, print, write_out},
+    },
     flashjob::spec::job::Job,
 };
 
@@ -18,8 +22,6 @@ use kube::ResourceExt;
 use super::{
     filters::Filters,
     output::{Form, Shown, job_name, print_names},
-    plan::Plan,
-    render::device::UNKNOWN_UID,
     status::Status,
 };
 use crate::{
@@ -225,8 +227,8 @@ impl Create {
         let Some(imagined) = Job::of_answer(imagined) else {
             return Vec::new();
         };
-        let plan = Plan::by_operator(&self.operator_namespace);
-        let foretold = Box::pin(plan.foretell(cluster, imagined, None)).await;
+        let asking = cluster.asking(&self.operator_namespace, Given::default());
+        let foretold = Box::pin(asking.foretell(imagined)).await;
         match foretold {
             Ok(foretold) => brief(&foretold),
             Err(error) => vec![format!("How long it takes is not known: {error}")],
