@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use flashjob_operator::{
-    api::{DevicePhase, DeviceStatus, Instance},
+    api::{DeviceStatus, Instance},
+    cli::history::{is_busy, normal},
     device::{Device, Endpoint, Inventory, Selector},
     display,
     flashjob::spec::job::Job,
@@ -101,23 +102,6 @@ impl JobOfDevice {
             finished_at: finished,
         }
     }
-}
-
-/// Whether an attempt is under way, or its end is awaited.
-pub fn is_busy(entry: &DeviceStatus) -> bool {
-    let busy = [
-        DevicePhase::Reserved,
-        DevicePhase::AwaitingAddress,
-        DevicePhase::Flashing,
-        DevicePhase::Verifying,
-    ];
-    busy.iter().any(|phase| entry.is(*phase))
-}
-
-/// An endpoint as it is compared: with its port.
-pub fn normal(endpoint: &str) -> String {
-    let parsed = endpoint.parse::<Endpoint>();
-    parsed.map_or_else(|_| endpoint.to_owned(), |endpoint| endpoint.to_string())
 }
 
 /// The devices that are meant, by endpoint: all, or those that the selector and the UUIDs mean. A device is known by its endpoint:

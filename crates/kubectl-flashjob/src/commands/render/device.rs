@@ -42,7 +42,8 @@ impl Render {
         }
         let file = input::name(instance);
         let document = input::document(instance)?;
-        is_kind("Instance", INSTANCE_VERSION, &document).map_err(|error| format!("{file}: {error}"))?;
+        is_kind("Instance", INSTANCE_VERSION, &document)
+            .map_err(|error| format!("{file}: {error}"))?;
         for field in unknown_to_akri(&document) {
             complain(&format!(
                 "warning: {file}: {field}: unknown field, which is ignored"
