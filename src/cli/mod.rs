@@ -8,6 +8,7 @@ mod connection;
 mod crds;
 #[cfg(test)]
 mod documents_tests;
+pub mod fleet;
 pub mod history;
 pub mod input;
 pub mod job;

@@ -119,9 +119,16 @@ fn job(namespace: &Name, body: &[u8]) -> Result<Job, Problem> {
     let guard: Guarded<FlashJob> =
         checked(Kind::FlashJob, namespace.as_str(), document).map_err(|error| unusable(&error))?;
     let no_name = || unusable(&Unusable::NotIt("metadata.name: Required value".to_owned()));
-    let job = Job::parse(&guard)
-        .filter(|job| !job.name.is_empty())
-        .ok_or_else(no_name)?;
+    let job = Job::parse(&guard).ok_or_else(no_name)?;
+    Name::try_from(job.name.clone()).map_err(|error| {
+        unusable(&Unusable::Invalid {
+            kind: "FlashJob",
+            problems: vec![format!(
+                "metadata.name: Invalid value: {:?}: {error}",
+                job.name
+            )],
+        })
+    })?;
     match job.spec.as_ref().err().or(job.invalid.as_ref()) {
         Some(error) => Err(unusable(&Unusable::NotIt(error.to_string()))),
         None => Ok(job),
@@ -176,6 +183,7 @@ mod tests {
         422,
         "metadata.name"
     )]
+    #[case::a_name_that_no_object_has(r#"{"metadata": {"name": "A b"}, "spec": {"firmware": "f:1", "version": "1", "uuid": ["u"]}}"#, 422, "metadata.name")]
     #[case::an_unknown_field(r#"{"metadata": {"name": "a"}, "spec": {"firmware": "f:1", "version": "1", "frimware": "f"}}"#, 422, "spec.frimware")]
     fn what_the_api_server_would_refuse_is_refused_with_its_field(
         #[case] body: &str,

@@ -1,6 +1,6 @@
 //! What is said of a FlashJob that is not created yet. Pure.
 
-use flashjob_operator::flashjob::forecast::{Answer, Forecast};
+use flashjob_operator::flashjob::forecast::{Answer, Forecast, brief};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -12,6 +12,8 @@ pub struct Plan {
     pub answer: Answer,
     /// Whether the sender may create FlashJobs in this namespace.
     pub may_create: bool,
+    /// What a person reads before ordering it, in sentences: what keeps it from starting, approvals, how long it takes.
+    pub brief: Vec<String>,
     /// All of it.
     #[serde(flatten)]
     pub forecast: Forecast,
@@ -24,6 +26,7 @@ impl Plan {
         Self {
             answer: forecast.answer(),
             may_create,
+            brief: brief(&forecast),
             forecast,
         }
     }

@@ -14,7 +14,7 @@ use flashjob_operator::{
         plan::Given,
         terminal::{Failure, Output, complain, print, write_out},
     },
-    flashjob::spec::job::Job,
+    flashjob::{forecast::brief, spec::job::Job},
 };
 
 use kube::ResourceExt;
@@ -29,7 +29,7 @@ use crate::{
     command_line::{Common, Exit, Misused, PROGRAM},
     order::create::{Wanted, chosen, job, loss, words},
     show::{ColorChoice, Screen, duration, wrap},
-    view::{device, prospect::brief},
+    view::device,
 };
 
 /// Devices that are flashed at the same time where nobody says.
@@ -230,7 +230,15 @@ impl Create {
         let asking = cluster.asking(&self.operator_namespace, Given::default());
         let foretold = Box::pin(asking.foretell(imagined)).await;
         match foretold {
-            Ok(foretold) => brief(&foretold),
+            Ok(foretold) => {
+                let mut said = brief(&foretold);
+                if !foretold.not_seen.is_empty() {
+                    let words =
+                        "That is not all: kubectl flashjob plan names what you may not read of it.";
+                    said.push(words.to_owned());
+                }
+                said
+            }
             Err(error) => vec![format!("How long it takes is not known: {error}")],
         }
     }
