@@ -125,13 +125,11 @@ async fn found(reader: &Reader, namespace: &str, shown: &Shown) -> Result<Found,
             Vec::new()
         }
     };
-    let jobs: Vec<Job> = match jobs {
-        Ok(listed) => listed.iter().filter_map(Job::parse).collect(),
-        Err(_) => {
-            unseen.push("You may not list FlashJobs: which devices are busy is not known.".into());
-            Vec::new()
-        }
-    };
+    let jobs = jobs.unwrap_or_else(|error| {
+        unseen.push(format!("Which devices are busy is not known: {error}"));
+        Vec::new()
+    });
+    let jobs: Vec<Job> = jobs.iter().filter_map(Job::parse).collect();
     let inventory = Inventory::of(&instances, []);
     let mut devices = rows((&instances, &inventory), &jobs, parsed.as_ref(), &[]);
     let words = shown.q.to_lowercase();

@@ -1,5 +1,7 @@
 //! What a FlashJob would do if it were created now, as `kubectl flashjob plan` says it. Reads only, with the caller's rights.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     body::Bytes,
@@ -13,7 +15,7 @@ use flashjob_operator::{
         plan::{Asking, ask_registry},
         terminal::words,
     },
-    flashjob::spec::job::Job,
+    flashjob::{forecast::FirmwareForecast, spec::job::Job},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -29,6 +31,9 @@ use crate::{
     problem::{Cause, Problem, Refusal},
     view::Plan,
 };
+
+/// How long the registry of the firmware is waited for: the answer has to come in the time of a request.
+const REGISTRY: Duration = Duration::from_secs(15);
 
 /// How a plan is asked for.
 #[derive(Deserialize, IntoParams, Clone, Copy, Debug, Default)]
@@ -94,12 +99,18 @@ pub async fn plan(
         Problem::new(StatusCode::BAD_GATEWAY, words)
     })?;
     if how.registry && may_create {
-        Box::pin(ask_registry(
-            &reader,
-            &desk.operator_namespace,
-            &mut foretold,
-        ))
-        .await;
+        let asked = ask_registry(&reader, &desk.operator_namespace, &mut foretold);
+        let asked = tokio::time::timeout(REGISTRY, Box::pin(asked)).await;
+        if asked.is_err() {
+            foretold.image = Some(FirmwareForecast {
+                unknown: Some(format!(
+                    "the registry of {} did not answer within {} s; plan again, or leave it alone with registry=false",
+                    foretold.firmware,
+                    REGISTRY.as_secs()
+                )),
+                ..FirmwareForecast::default()
+            });
+        }
     }
     Ok(Json(Plan::of(foretold, may_create)))
 }
@@ -130,7 +141,7 @@ fn job(namespace: &Name, body: &[u8]) -> Result<Job, Problem> {
         })
     })?;
     match job.spec.as_ref().err().or(job.invalid.as_ref()) {
-        Some(error) => Err(unusable(&Unusable::NotIt(error.to_string()))),
+        Some(error) => Err(unusable(&Unusable::NotIt(error.clone()))),
         None => Ok(job),
     }
 }

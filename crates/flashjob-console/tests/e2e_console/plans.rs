@@ -30,6 +30,7 @@ async fn a_plan_says_what_the_plugin_says_to_each_person_and_creates_nothing() {
     let console = Console::start(space.control_plane);
     let registry = ImageRegistry::start(space.control_plane);
     let image = registry.push("thermo", "1.2.0", 1, &["esp32s3"]);
+    let [all, user, viewer] = Asking::three(&space);
     let class = format!("plans-{}", space.name);
     space.put_class(&class, &json!({"maxParallelism": 2}));
     let path = format!("/api/v1/namespaces/{}/plan", space.name);
@@ -43,7 +44,6 @@ async fn a_plan_says_what_the_plugin_says_to_each_person_and_creates_nothing() {
     std::fs::write(file.path(), planned.to_string()).unwrap();
     let file = file.path().to_str().unwrap();
 
-    let [all, user, viewer] = Asking::three(&space);
     for asking in [&all, &user, &viewer] {
         let person = Person::of(&console, asking);
         let said = person.post(&path, &planned).await.is(StatusCode::OK).body;
@@ -106,7 +106,7 @@ async fn a_plan_says_what_the_plugin_says_to_each_person_and_creates_nothing() {
     let said = editor.post(&path, &planned).await.is(StatusCode::OK).body;
     assert_eq!(said["mayCreate"], true);
     assert_eq!(said["image"]["digest"], image.digest, "{said:#}");
-    assert_eq!(said["image"]["platforms"], json!(["custom/esp32s3"]));
+    assert_eq!(said["image"]["platforms"], json!(["esp32s3"]));
     assert_eq!(said["steps"][0]["devices"], 1);
     assert_eq!(said["effective"]["parallelism"], 2);
     let silently = format!("{path}?registry=false");
@@ -118,7 +118,7 @@ async fn a_plan_says_what_the_plugin_says_to_each_person_and_creates_nothing() {
     wrong["spec"]["frimware"] = json!("x");
     let said = editor.post(&path, &wrong).await;
     let said = said.is(StatusCode::UNPROCESSABLE_ENTITY);
-    assert_eq!(said.body["causes"][0]["field"], "spec", "{said:?}");
+    assert_eq!(said.body["causes"][0]["field"], "spec.frimware", "{said:?}");
     space.put_class(
         &class,
         &json!({"allowedJobNamespaces": {"from": "Selector", "matchLabels": {"nobody": "has-this"}}}),
