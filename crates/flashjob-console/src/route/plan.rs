@@ -190,11 +190,11 @@ mod tests {
     #[case::no_object("[]", 422, "")]
     #[case::another_kind(r#"{"kind": "Pod"}"#, 422, "must be \"FlashJob\"")]
     #[case::no_name(
-        r#"{"spec": {"firmware": "f:1", "version": "1", "uuid": ["u"]}}"#,
+        r#"{"spec": {"firmware": "f:1", "version": "1", "uuid": ["7e4a6e7b-bee6-4fac-bdea-43d671baaa15"]}}"#,
         422,
         "metadata.name"
     )]
-    #[case::a_name_that_no_object_has(r#"{"metadata": {"name": "A b"}, "spec": {"firmware": "f:1", "version": "1", "uuid": ["u"]}}"#, 422, "metadata.name")]
+    #[case::a_name_that_no_object_has(r#"{"metadata": {"name": "A b"}, "spec": {"firmware": "f:1", "version": "1", "uuid": ["7e4a6e7b-bee6-4fac-bdea-43d671baaa15"]}}"#, 422, "metadata.name")]
     #[case::an_unknown_field(r#"{"metadata": {"name": "a"}, "spec": {"firmware": "f:1", "version": "1", "frimware": "f"}}"#, 422, "spec.frimware")]
     fn what_the_api_server_would_refuse_is_refused_with_its_field(
         #[case] body: &str,
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_job_without_what_the_api_server_fills_in_is_taken() {
-        let body = r#"{"metadata": {"name": "a"}, "spec": {"firmware": "f:1", "version": "1", "uuid": ["u"]}}"#;
+        let body = r#"{"metadata": {"name": "a"}, "spec": {"firmware": "f:1", "version": "1", "uuid": ["7e4a6e7b-bee6-4fac-bdea-43d671baaa15"]}}"#;
         assert_eq!(refusal(body), None);
     }
 }
