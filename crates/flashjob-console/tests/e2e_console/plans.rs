@@ -121,7 +121,7 @@ async fn a_plan_says_what_the_plugin_says_to_each_person_and_creates_nothing() {
     assert_eq!(said.body["causes"][0]["field"], "spec.frimware", "{said:?}");
     space.put_class(
         &class,
-        &json!({"allowedJobNamespaces": {"from": "Selector", "matchLabels": {"nobody": "has-this"}}}),
+        &json!({"allowedJobNamespaces": {"from": "Selector", "selector": {"matchLabels": {"nobody": "has-this"}}}}),
     );
     let said = editor.post(&path, &planned).await.is(StatusCode::OK).body;
     assert_eq!(said["answer"], "Refused", "{said:#}");
