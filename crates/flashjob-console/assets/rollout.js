@@ -37,6 +37,8 @@ function forget() {
   part("planned").hidden = true;
 }
 
+const many = (number, what) => (number === 1 ? `1 ${what}` : `${number} ${what}s`);
+
 // A number of devices, or a share of them.
 const amount = (text) => (/^\d+$/.test(text) ? Number(text) : text);
 
@@ -117,7 +119,7 @@ function list(id, title, lines) {
 }
 
 function stepLine({ number, name, devices, total, maxFailedDevices, soakSeconds, requireApproval, foreseen }) {
-  const said = [`${devices} devices, ${total} in all`];
+  const said = [`${many(devices, "device")}, ${total} in all`];
   if (maxFailedDevices !== undefined) {
     said.push(`${maxFailedDevices} may fail`);
   }
@@ -152,7 +154,7 @@ function show(plan) {
   const [tone, words] = ANSWERS[plan.answer];
   part("plan-answer").replaceChildren(element("span", words, tone));
   part("plan-brief").replaceChildren(...plan.brief.map((line) => element("li", line)));
-  list("plan-steps", `${plan.devices.length} devices, in ${plan.steps.length} steps`, plan.steps.map(stepLine));
+  list("plan-steps", `${many(plan.devices.length, "device")}, in ${many(plan.steps.length, "step")}`, plan.steps.map(stepLine));
   list("plan-image", "The firmware", imageLines(plan.image));
   const others = plan.devices.filter(({ fate }) => fate !== "Flashed");
   list("plan-devices", "Devices that are not simply flashed", others.map(({ uuid, endpoint, fate, reason, message }) =>

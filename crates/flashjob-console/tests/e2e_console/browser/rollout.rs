@@ -95,7 +95,7 @@ async fn an_editor_plans_and_creates_a_rollout_by_the_keyboard_alone() {
     go_to(&browser, "#plan").await;
     browser.press(Key::Enter).await;
     browser.shows("#planned", "It takes at most").await;
-    browser.shows("#plan-steps", "1 devices, in 1 steps").await;
+    browser.shows("#plan-steps", "1 device, in 1 step").await;
     let focus = "document.activeElement?.id === 'plan-title'";
     browser.until("focus on the plan", focus).await;
     assert!(space.find_job("begun").is_none());
@@ -124,7 +124,7 @@ async fn an_editor_plans_and_creates_a_rollout_by_the_keyboard_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_viewer_plans_and_has_nothing_to_create_by_and_what_is_refused_is_said() {
     let space = Space::new("console-plans-only").await;
-    let _fleet = space.fleet(healthy(2, 0.5)).await;
+    let fleet = space.fleet(healthy(2, 0.5)).await;
     let console = Console::start(space.control_plane);
     let viewer = reader(&console, &space, "flashjob-viewer");
     let browser = Browser::start(space.control_plane, &console).await;
@@ -151,8 +151,22 @@ async fn a_viewer_plans_and_has_nothing_to_create_by_and_what_is_refused_is_said
         .await;
     browser.type_into("#name", "a-name").await;
     browser.click("#plan").await;
-    browser.shows("#planned", "2 devices, in 1 steps").await;
+    browser.shows("#planned", "2 devices, in 1 step").await;
     assert!(!browser.has("#create").await);
+    // A step before the one that repeats, and one device of the two.
+    browser.click("#step-more").await;
+    let focus = "document.activeElement?.value === 'canary'";
+    browser.until("focus on the new step", focus).await;
+    assert!(!browser.has("#planned").await, "the plan is another one's");
+    browser.click("#plan").await;
+    browser
+        .shows("#plan-steps", "Step 1 (canary): 1 device, 1 in all")
+        .await;
+    browser.shows("#plan-steps", "2 devices, in 2 steps").await;
+    browser.click("#step-less").await;
+    browser.type_into("#uuids", &fleet.uuids()[1]).await;
+    browser.click("#plan").await;
+    browser.shows("#plan-steps", "1 device, in 1 step").await;
     // A field that changes takes the plan away.
     browser.type_into("#version", "2").await;
     assert!(!browser.has("#planned").await);
