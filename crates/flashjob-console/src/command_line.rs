@@ -3,6 +3,7 @@
 use std::{error::Error, io::IsTerminal, net::SocketAddr, process::ExitCode};
 
 use clap::Parser;
+use flashjob_operator::cluster::own_addresses;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
@@ -59,7 +60,10 @@ async fn run(command_line: &CommandLine) -> Result<(), Box<dyn Error>> {
             _ = interrupt.recv() => {}
         }
     };
-    let desk = Desk::new(door).with_operator_namespace(&command_line.operator_namespace);
+    let own = own_addresses(config.cluster_url.host(), std::env::vars());
+    let desk = Desk::new(door)
+        .with_operator_namespace(&command_line.operator_namespace)
+        .with_own_addresses(&own);
     listener.serve(console(desk), end).await;
     Ok(())
 }

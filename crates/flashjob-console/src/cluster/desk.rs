@@ -1,6 +1,6 @@
 //! What all routes share, and how it is told who calls: by a token, by the session of a browser, or as the person who started the console.
 
-use std::sync::Arc;
+use std::{net::Ipv4Addr, sync::Arc};
 
 use axum::http::{
     HeaderMap, Method,
@@ -45,6 +45,8 @@ pub struct Desk {
     pub plans: Arc<Semaphore>,
     /// Namespace of the operator, whose settings a plan goes by.
     pub operator_namespace: Arc<str>,
+    /// Addresses of the cluster itself: no device is there.
+    pub own_addresses: Arc<[Ipv4Addr]>,
     /// The hosts that requests may name; none: any.
     pub hosts: Option<Arc<[String]>>,
 }
@@ -109,6 +111,7 @@ impl Desk {
             streams: Arc::new(Semaphore::new(STREAMS)),
             plans: Arc::new(Semaphore::new(PLANS)),
             operator_namespace: OPERATOR_NAMESPACE.into(),
+            own_addresses: Arc::default(),
             hosts,
         }
     }
@@ -124,6 +127,15 @@ impl Desk {
     pub fn with_operator_namespace(self, namespace: &str) -> Self {
         Self {
             operator_namespace: namespace.into(),
+            ..self
+        }
+    }
+
+    /// The same in a cluster that has these addresses itself.
+    #[must_use]
+    pub fn with_own_addresses(self, addresses: &[Ipv4Addr]) -> Self {
+        Self {
+            own_addresses: addresses.into(),
             ..self
         }
     }

@@ -2,7 +2,7 @@
 
 use flashjob_operator::names::GROUP;
 use kube::{api::PostParams, core::Request};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Caller;
 use crate::problem::Problem;
@@ -47,11 +47,16 @@ impl Caller {
     /// # Errors
     /// When it does not say: it does not know the caller, or is not reached.
     pub async fn allowed(&self, verb: &str, namespace: &str, name: &str) -> Result<bool, Problem> {
+        self.review(&json!({
+            "verb": verb, "group": GROUP, "resource": "flashjobs", "namespace": namespace, "name": name,
+        }))
+        .await
+    }
+
+    async fn review(&self, attributes: &Value) -> Result<bool, Problem> {
         let question = json!({
             "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": {
-                "verb": verb, "group": GROUP, "resource": "flashjobs", "namespace": namespace, "name": name,
-            }},
+            "spec": {"resourceAttributes": attributes},
         });
         let parameters = PostParams::default();
         let request = Request::new(ACCESS).create(&parameters, question.to_string().into_bytes());

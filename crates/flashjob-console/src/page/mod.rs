@@ -43,13 +43,13 @@ pub fn pages() -> Router<Desk> {
             "/namespaces/{namespace}/flashjobs/{name}/devices/{device}",
             get(device::device),
         )
-        .route("/namespaces/{namespace}/rollout", get(rollout::page))
         .route(
             "/namespaces/{namespace}/approvals",
             get(approval::of_namespace),
         )
         .route("/approvals", get(approval::of_all))
         .route("/flashclasses", get(class::list))
+        .route("/namespaces/{namespace}/rollout", get(rollout::page))
         .route("/assets/{name}", get(asset::asset))
 }
 

@@ -1,8 +1,10 @@
 //! The page of a new rollout: devices are filtered and picked, the job is planned, then created. Reads only: the plan and the job are asked
 //! of the API, by a script.
 
+use std::net::Ipv4Addr;
+
 use axum::{
-    extract::{Path, Query},
+    extract::{Path, Query, State},
     response::Response,
 };
 use flashjob_operator::{
@@ -18,7 +20,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::template::{Refusal, html};
-use crate::{cluster::Caller, problem::Problem, route::Namespaced};
+use crate::{
+    cluster::{Caller, Desk},
+    problem::Problem,
+    route::Namespaced,
+};
 
 /// Most devices that are shown to pick from.
 const MOST: usize = 500;
@@ -52,6 +58,7 @@ struct Found {
 
 /// The page.
 pub async fn page(
+    State(desk): State<Desk>,
     caller: Result<Caller, Problem>,
     Path(Namespaced { namespace }): Path<Namespaced>,
     Query(shown): Query<Shown>,
@@ -61,7 +68,7 @@ pub async fn page(
     let reader = caller.reader();
     let (may_create, found, classes) = tokio::join!(
         caller.allowed("create", namespace, ""),
-        found(&reader, namespace, &shown),
+        found(&reader, &desk.own_addresses, namespace, &shown),
         classes(&reader)
     );
     let may_create = may_create?;
@@ -100,7 +107,12 @@ fn cell(row: &DeviceRow) -> Value {
 }
 
 /// The devices that are meant, as far as the caller may list them.
-async fn found(reader: &Reader, namespace: &str, shown: &Shown) -> Result<Found, Problem> {
+async fn found(
+    reader: &Reader,
+    own_addresses: &[Ipv4Addr],
+    namespace: &str,
+    shown: &Shown,
+) -> Result<Found, Problem> {
     let (selector, parsed) = match selector(shown) {
         Ok(parsed) => parsed,
         Err(fault) => {
@@ -130,7 +142,7 @@ async fn found(reader: &Reader, namespace: &str, shown: &Shown) -> Result<Found,
         Vec::new()
     });
     let jobs: Vec<Job> = jobs.iter().filter_map(Job::parse).collect();
-    let inventory = Inventory::of(&instances, []);
+    let inventory = Inventory::of(&instances, own_addresses.iter().copied());
     let mut devices = rows((&instances, &inventory), &jobs, parsed.as_ref(), &[]);
     let words = shown.q.to_lowercase();
     let words: Vec<_> = words.split_whitespace().collect();

@@ -86,7 +86,7 @@ pub async fn plan(
     let reader = caller.reader();
     let asking = Asking {
         reader: &reader,
-        own_addresses: Vec::new(),
+        own_addresses: desk.own_addresses.to_vec(),
         operator_namespace: &desk.operator_namespace,
         given: None,
     };

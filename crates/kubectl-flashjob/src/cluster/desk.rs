@@ -7,6 +7,8 @@ use super::Cluster;
 impl Cluster {
     /// What answers whoever has the pass with the person's own credentials, and plans by the operator of that namespace.
     pub fn desk(&self, pass: Pass, port: u16, operator_namespace: &str) -> Desk {
-        Desk::own(self.follow.clone(), pass, port).with_operator_namespace(operator_namespace)
+        Desk::own(self.follow.clone(), pass, port)
+            .with_operator_namespace(operator_namespace)
+            .with_own_addresses(&self.own_addresses)
     }
 }
