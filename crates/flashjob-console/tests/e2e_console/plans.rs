@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use testbed::{Asking, ImageRegistry, Params, Space, healthy, job::job};
+use testbed::{Asking, ImageRegistry, Params, Space, healthy, job::job, seconds};
 
 use super::asked::{Console, Person, jobs};
 
@@ -155,6 +155,12 @@ async fn who_may_not_list_secrets_has_no_releases_and_is_told_so_in_a_history() 
     let failed = seen.indexes("failedIndexes");
     let failed: Vec<_> = failed.into_iter().collect();
     assert!(failed.len() > 1, "{failed:?}");
+    // The release of a device that succeeded goes after the verdict is stored.
+    space
+        .eventually("end of what succeeded", seconds(60), async || {
+            space.is_at_rest().then_some(())
+        })
+        .await;
 
     let releases = format!("/api/v1/namespaces/{}/releases", space.name);
     for person in [&viewer, &user] {
