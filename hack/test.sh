@@ -28,8 +28,9 @@ what_failed() {
 }
 
 rm -rf "$audit"
-# The tests of the console's pages wait for it.
+# The tests of the console's pages and of its document wait for them.
 tests/control-plane/browser.sh >/dev/null &
+tests/control-plane/schemathesis.sh >/dev/null &
 cargo test --locked --workspace --all-targets --no-run || exit
 said=$(mktemp) end_to_end=$(mktemp)
 trap 'rm -f "$said" "$end_to_end"' EXIT

@@ -8,9 +8,13 @@ mod connection;
 mod crds;
 #[cfg(test)]
 mod documents_tests;
+pub mod fleet;
+pub mod history;
 pub mod input;
 pub mod job;
+pub mod object;
 pub mod operator;
+pub mod plan;
 pub mod reference;
 mod rotate_seal;
 mod run;

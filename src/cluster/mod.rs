@@ -38,6 +38,7 @@ pub use fence::{Fence, NotLeader};
 pub use kind::{Kinds, ObjectKey};
 pub use lease::LeaseTimes;
 pub use others::{Others, Traces};
+pub use own::addresses as own_addresses;
 #[cfg(test)]
 pub(crate) use patience::PatienceLayer;
 pub use read::{ClusterVersion, Reader, Scope};

@@ -6,7 +6,8 @@ use std::net::Ipv4Addr;
 const SERVICE: &str = "_SERVICE_HOST";
 
 /// The host that the client connects to, and what the environment says of Services.
-pub(super) fn addresses(
+#[must_use]
+pub fn addresses(
     host: Option<&str>,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Vec<Ipv4Addr> {

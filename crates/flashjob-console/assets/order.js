@@ -3,7 +3,7 @@
 const part = (name) => document.getElementById(`order-${name}`);
 
 // Why a request was refused, from a problem of RFC 9457.
-function refusal(problem) {
+export function refusal(problem) {
   const causes = (problem.causes ?? []).map((cause) => [cause.field, cause.message].filter(Boolean).join(": "));
   return [problem.detail ?? problem.title, ...causes].join("; ");
 }

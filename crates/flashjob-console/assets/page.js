@@ -3,6 +3,7 @@ import { set, tick } from "./clock.js";
 import { follow } from "./live.js";
 import { read } from "./log.js";
 import { listen } from "./order.js";
+import { begin } from "./rollout.js";
 
 document.documentElement.classList.add("scripts");
 set(document.querySelector("[data-now]")?.dataset.now);
@@ -16,4 +17,8 @@ read();
 const dialog = document.getElementById("order");
 if (dialog) {
   listen(dialog);
+}
+const rollout = document.getElementById("rollout");
+if (rollout) {
+  begin(rollout);
 }

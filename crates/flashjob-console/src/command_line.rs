@@ -3,10 +3,11 @@
 use std::{error::Error, io::IsTerminal, net::SocketAddr, process::ExitCode};
 
 use clap::Parser;
+use flashjob_operator::cluster::own_addresses;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    cluster::{Address, Desk, Door},
+    cluster::{Address, Desk, Door, OPERATOR_NAMESPACE},
     listener::Listener,
     server::console,
 };
@@ -18,6 +19,10 @@ struct CommandLine {
     /// Address to listen at. Whoever reads along reads tokens: beyond loopback, put something that speaks TLS in front of it.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8085")]
     listen: SocketAddr,
+
+    /// Namespace of the operator, by whose settings a plan goes as far as its reader may read them.
+    #[arg(long, value_name = "NAMESPACE", default_value = OPERATOR_NAMESPACE)]
+    operator_namespace: String,
 
     #[command(flatten)]
     address: Address,
@@ -55,7 +60,11 @@ async fn run(command_line: &CommandLine) -> Result<(), Box<dyn Error>> {
             _ = interrupt.recv() => {}
         }
     };
-    listener.serve(console(Desk::new(door)), end).await;
+    let own = own_addresses(config.cluster_url.host(), std::env::vars());
+    let desk = Desk::new(door)
+        .with_operator_namespace(&command_line.operator_namespace)
+        .with_own_addresses(&own);
+    listener.serve(console(desk), end).await;
     Ok(())
 }
 

@@ -82,6 +82,12 @@ impl Problem {
         }
     }
 
+    /// The API server cannot be read.
+    #[must_use]
+    pub fn bad_gateway(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, detail)
+    }
+
     /// The request itself is wrong.
     #[must_use]
     pub fn bad_request(detail: impl Into<String>) -> Self {

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The image behind the firmware's reference, as it was when the registry was asked.
-#[derive(Serialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[derive(Serialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct FirmwareForecast {
     /// Its digest.

@@ -5,6 +5,7 @@
 //! `kubectl flashjob plan`; `text` prints it.
 
 pub mod bounds;
+mod brief;
 mod duration;
 mod failures;
 mod firmware;
@@ -43,6 +44,7 @@ use crate::{
 };
 
 pub use self::{
+    brief::brief,
     duration::Duration,
     failures::Failures,
     firmware::{FirmwareForecast, firmware},

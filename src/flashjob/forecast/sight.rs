@@ -35,7 +35,7 @@ pub struct NotSeen {
 }
 
 /// The answer, in short.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Serialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Every device would be flashed, or needs no flash.
     WouldRun,

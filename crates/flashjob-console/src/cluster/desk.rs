@@ -1,6 +1,6 @@
 //! What all routes share, and how it is told who calls: by a token, by the session of a browser, or as the person who started the console.
 
-use std::sync::Arc;
+use std::{net::Ipv4Addr, sync::Arc};
 
 use axum::http::{
     HeaderMap, Method,
@@ -23,6 +23,10 @@ use crate::{
 
 /// Streams of events that are open at the same time.
 const STREAMS: usize = 512;
+/// Plans that are made at the same time: each renders the flash chart for every device of its job.
+const PLANS: usize = 2;
+/// Namespace of the operator where nobody says.
+pub const OPERATOR_NAMESPACE: &str = "flashjob-system";
 /// Where the API server says who somebody is.
 const SELF: &str = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
 
@@ -37,6 +41,12 @@ pub struct Desk {
     clock: Clock,
     /// Places for streams of events, each of which holds a watch.
     pub streams: Arc<Semaphore>,
+    /// Places for plans.
+    pub plans: Arc<Semaphore>,
+    /// Namespace of the operator, whose settings a plan goes by.
+    pub operator_namespace: Arc<str>,
+    /// Addresses of the cluster itself: no device is there.
+    pub own_addresses: Arc<[Ipv4Addr]>,
     /// The hosts that requests may name; none: any.
     pub hosts: Option<Arc<[String]>>,
 }
@@ -99,6 +109,9 @@ impl Desk {
             cookie,
             clock: Arc::new(clock::now),
             streams: Arc::new(Semaphore::new(STREAMS)),
+            plans: Arc::new(Semaphore::new(PLANS)),
+            operator_namespace: OPERATOR_NAMESPACE.into(),
+            own_addresses: Arc::default(),
             hosts,
         }
     }
@@ -107,6 +120,24 @@ impl Desk {
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
+    }
+
+    /// The same with the operator of another namespace.
+    #[must_use]
+    pub fn with_operator_namespace(self, namespace: &str) -> Self {
+        Self {
+            operator_namespace: namespace.into(),
+            ..self
+        }
+    }
+
+    /// The same in a cluster that has these addresses itself.
+    #[must_use]
+    pub fn with_own_addresses(self, addresses: &[Ipv4Addr]) -> Self {
+        Self {
+            own_addresses: addresses.into(),
+            ..self
+        }
     }
 
     /// Who calls.

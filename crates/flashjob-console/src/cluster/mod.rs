@@ -12,7 +12,7 @@ mod right;
 pub use address::{Address, AddressError};
 pub use caller::{Answer, Built, Caller};
 pub use claim::{Claim, Found};
-pub use desk::{Desk, Entered};
+pub use desk::{Desk, Entered, OPERATOR_NAMESPACE};
 pub use door::Door;
 pub use follow::{Changes, Followed, Part, refused};
 pub use log::{Lines, end_of};

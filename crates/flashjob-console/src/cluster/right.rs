@@ -2,9 +2,10 @@
 
 use flashjob_operator::names::GROUP;
 use kube::{api::PostParams, core::Request};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Caller;
+use crate::problem::Problem;
 
 /// Where the API server says what somebody may do.
 const ACCESS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
@@ -32,16 +33,34 @@ impl Caller {
         }
     }
 
+    /// Whether the caller may create FlashJobs in this namespace. Where the API server does not say, no.
+    pub async fn may_create(&self, namespace: &str) -> bool {
+        self.may("create", namespace, "").await
+    }
+
     async fn may(&self, verb: &str, namespace: &str, name: &str) -> bool {
+        self.allowed(verb, namespace, name).await.unwrap_or(false)
+    }
+
+    /// Whether the API server would let the caller do this to a FlashJob.
+    ///
+    /// # Errors
+    /// When it does not say: it does not know the caller, or is not reached.
+    pub async fn allowed(&self, verb: &str, namespace: &str, name: &str) -> Result<bool, Problem> {
+        self.review(&json!({
+            "verb": verb, "group": GROUP, "resource": "flashjobs", "namespace": namespace, "name": name,
+        }))
+        .await
+    }
+
+    async fn review(&self, attributes: &Value) -> Result<bool, Problem> {
         let question = json!({
             "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": {
-                "verb": verb, "group": GROUP, "resource": "flashjobs", "namespace": namespace, "name": name,
-            }},
+            "spec": {"resourceAttributes": attributes},
         });
         let parameters = PostParams::default();
         let request = Request::new(ACCESS).create(&parameters, question.to_string().into_bytes());
-        let answer = self.ask(request).await;
-        answer.is_ok_and(|answer| answer.object["status"]["allowed"] == true)
+        let answer = self.ask(request).await?;
+        Ok(answer.object["status"]["allowed"] == true)
     }
 }

@@ -8,7 +8,8 @@ mod words;
 
 pub use kinds::{
     Deletion, DeviceExplanationDocument, ExplanationDocument, FlashClassDocument, FlashClassList,
-    FlashJobDocument, FlashJobList, FlashJobPatch, InstanceList,
+    FlashJobDocument, FlashJobList, FlashJobPatch, HistoryDocument, InstanceList,
+    JobHistoryDocument, PlanDocument, ReleaseListDocument,
 };
 pub use openapi::{BEARER, document, empty};
 pub use swagger::{PAGE, swagger};

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 /// Media type of a script.
 const SCRIPT: &str = "text/javascript";
 /// The files, by name.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 9] = [
     ("console.css", include_str!("../../assets/console.css")),
     ("clock.js", include_str!("../../assets/clock.js")),
     ("icon.svg", include_str!("../../assets/icon.svg")),
@@ -24,6 +24,7 @@ const FILES: [(&str, &str); 8] = [
     ("log.js", include_str!("../../assets/log.js")),
     ("order.js", include_str!("../../assets/order.js")),
     ("page.js", include_str!("../../assets/page.js")),
+    ("rollout.js", include_str!("../../assets/rollout.js")),
 ];
 
 /// One of the files. Browsers ask each time whether it is still the same, so that no page runs with the scripts of another version.

@@ -7,6 +7,7 @@ mod class;
 mod device;
 mod entrance;
 mod job;
+mod rollout;
 mod row;
 mod template;
 
@@ -48,6 +49,7 @@ pub fn pages() -> Router<Desk> {
         )
         .route("/approvals", get(approval::of_all))
         .route("/flashclasses", get(class::list))
+        .route("/namespaces/{namespace}/rollout", get(rollout::page))
         .route("/assets/{name}", get(asset::asset))
 }
 
@@ -58,7 +60,9 @@ async fn list(
 ) -> Result<Response, Refusal> {
     let caller = caller?;
     let request = jobs(&namespace).list(&part.parameters()?);
-    let answer = caller.ask(request).await?;
+    let (answer, may_create) =
+        tokio::join!(caller.ask(request), caller.may_create(namespace.as_str()));
+    let answer = answer?;
     let items = answer.object["items"].as_array().into_iter().flatten();
     let rows: Vec<_> = items.filter_map(JobRow::of).collect();
     let next = answer.object["metadata"]["continue"].as_str();
@@ -66,7 +70,7 @@ async fn list(
         "jobs.html",
         &json!({
             "title": format!("FlashJobs in {}", namespace.as_str()), "namespace": namespace.as_str(), "jobs": rows,
-            "next": next.unwrap_or_default(),
+            "next": next.unwrap_or_default(), "mayCreate": may_create,
         }),
     )
 }

@@ -49,7 +49,7 @@ fn of_job() -> Value {
 
 fn of_jobs() -> Value {
     json!({
-        "title": "FlashJobs", "namespace": "demo", "next": "token", "jobs": [{
+        "title": "FlashJobs", "namespace": "demo", "next": "token", "mayCreate": true, "jobs": [{
             "name": "thermo", "tone": "good", "phase": "Completed", "reason": "r", "message": "m", "done": 3, "selected": 3,
             "failed": 0, "version": "1",
         }],
@@ -89,8 +89,19 @@ fn of_classes() -> Value {
     })
 }
 
-fn all() -> [(&'static str, Value); 6] {
+fn of_rollout() -> Value {
+    json!({
+        "title": "New rollout", "namespace": "demo", "mayCreate": true, "matching": 600, "unfit": 1, "most": 500, "fault": "f",
+        "shown": {"device": "d", "application": "a", "version": "v", "configuration": "c", "property": "p", "q": "q", "everywhere": "on"},
+        "unseen": ["u"], "selector": "{}", "classes": ["c"], "devices": [{
+            "uuid": "u", "endpoint": "e", "device": "d", "application": "a", "version": "1", "instance": "i", "busy": "b",
+        }],
+    })
+}
+
+fn all() -> [(&'static str, Value); 7] {
     [
+        ("rollout.html", of_rollout()),
         ("approvals.html", of_approvals()),
         ("classes.html", of_classes()),
         ("job.html", of_job()),

@@ -15,6 +15,8 @@ mod order;
 mod other;
 mod page;
 mod place;
+mod plan;
+mod release;
 mod stored;
 
 pub use action::{SUSPENSIONS, dynamic};
@@ -39,6 +41,10 @@ pub fn routes() -> OpenApiRouter<Desk> {
             job_write::patch,
             job_write::delete
         ))
+        .routes(routes!(plan::plan))
+        .routes(routes!(release::releases))
+        .routes(routes!(release::of_job))
+        .routes(routes!(release::of_device))
         .routes(routes!(device::list))
         .routes(routes!(device::get))
         .routes(routes!(device_log::log))

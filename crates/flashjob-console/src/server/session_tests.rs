@@ -125,10 +125,11 @@ async fn a_token_that_the_api_server_knows_is_pasted_once_and_a_cookie_stands_fo
         .send("GET", "/namespaces/demo/flashjobs", &cookie)
         .await;
     assert_eq!(status, 200, "{page}");
-    let [(_, token)] = &played.asked()[..] else {
-        panic!("one question")
+    // The jobs, and whether the person may create some.
+    let [(_, one), (_, other)] = &played.asked()[..] else {
+        panic!("two questions")
     };
-    assert_eq!(token, "Bearer good");
+    assert_eq!([one, other], ["Bearer good"; 2]);
     let (_, page) = played.send("GET", "/", &cookie).await;
     assert!(page.contains("Signed in as jane"), "{page}");
     let (_, page) = played.send("GET", "/", &[]).await;

@@ -10,5 +10,7 @@ mod events;
 mod jobs;
 mod packaged;
 mod pages;
+mod plans;
+mod promises;
 mod rights;
 mod sessions;

@@ -3,7 +3,10 @@
 use std::{net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
 
 use flashjob_operator::{
-    cli::terminal::Failure,
+    cli::{
+        plan::{Asking, Given},
+        terminal::Failure,
+    },
     cluster::{Clients, Fence, Identity, Reader, Target},
 };
 use kube::Client;
@@ -72,6 +75,18 @@ pub struct Cluster {
     pub(super) write: Client,
     pub(super) follow: Client,
     pub(super) patience: Duration,
+}
+
+impl Cluster {
+    /// Asks what a job would do by the operator of that namespace, and by what is given in the place of its settings.
+    pub fn asking<'a>(&'a self, operator_namespace: &'a str, given: Given) -> Asking<'a> {
+        Asking {
+            reader: &self.reader,
+            own_addresses: self.own_addresses.clone(),
+            operator_namespace,
+            given: Some(given),
+        }
+    }
 }
 
 impl Connection {

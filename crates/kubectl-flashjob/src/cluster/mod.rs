@@ -10,9 +10,7 @@ mod fleet_watch;
 mod leftovers;
 mod log;
 mod namespace;
-mod registry;
 mod right;
-mod seen;
 mod watch;
 mod write;
 
@@ -22,5 +20,4 @@ pub use examine::ATTESTATION;
 pub use fleet::{Fleet, Unseen};
 pub use fleet_watch::Tidings;
 pub use right::{help, missing_right};
-pub use seen::Seeing;
 pub use watch::{Seen, watch_job};

@@ -9,8 +9,12 @@ use std::{
 
 use flashjob_operator::{
     api::FlashJob,
-    cli::terminal::{Failure, Output, complain, print, write_out},
-    flashjob::spec::job::Job,
+    cli::{
+        object::UNKNOWN_UID,
+        plan::Given,
+        terminal::{Failure, Output, complain, print, write_out},
+    },
+    flashjob::{forecast::brief, spec::job::Job},
 };
 
 use kube::ResourceExt;
@@ -18,8 +22,6 @@ use kube::ResourceExt;
 use super::{
     filters::Filters,
     output::{Form, Shown, job_name, print_names},
-    plan::Plan,
-    render::device::UNKNOWN_UID,
     status::Status,
 };
 use crate::{
@@ -27,7 +29,7 @@ use crate::{
     command_line::{Common, Exit, Misused, PROGRAM},
     order::create::{Wanted, chosen, job, loss, words},
     show::{ColorChoice, Screen, duration, wrap},
-    view::{device, prospect::brief},
+    view::device,
 };
 
 /// Devices that are flashed at the same time where nobody says.
@@ -225,10 +227,18 @@ impl Create {
         let Some(imagined) = Job::of_answer(imagined) else {
             return Vec::new();
         };
-        let plan = Plan::by_operator(&self.operator_namespace);
-        let foretold = Box::pin(plan.foretell(cluster, imagined, None)).await;
+        let asking = cluster.asking(&self.operator_namespace, Given::default());
+        let foretold = Box::pin(asking.foretell(imagined)).await;
         match foretold {
-            Ok(foretold) => brief(&foretold),
+            Ok(foretold) => {
+                let mut said = brief(&foretold);
+                if !foretold.not_seen.is_empty() {
+                    let words =
+                        "That is not all: kubectl flashjob plan names what you may not read of it.";
+                    said.push(words.to_owned());
+                }
+                said
+            }
             Err(error) => vec![format!("How long it takes is not known: {error}")],
         }
     }

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, io::Write as _, pin::pin};
 use flashjob_operator::{
     api::DevicePhase,
     cli::{
+        history::{History, Place, ReleaseRow, Verdict},
         job::inventory,
         terminal::{Failure, complain, print},
     },
@@ -19,11 +20,7 @@ use crate::{
     cluster::{Cluster, Unseen},
     command_line::{Common, Exit, PROGRAM},
     show::Screen,
-    view::{
-        document::One,
-        place::Place,
-        release::{History, ReleaseRow, Verdict, history},
-    },
+    view::{document::One, release::history},
 };
 
 /// What the document is called.

@@ -1,10 +1,7 @@
 //! Which devices are meant: the options of `devices` and `create`, as a job's selector has them.
 
-use std::collections::BTreeMap;
-
 use flashjob_operator::{
-    api::{DeviceSelector, PropertyOperator, PropertyRequirement},
-    cli::terminal::Failure,
+    cli::{fleet::Filter, terminal::Failure},
     device::Selector,
 };
 
@@ -45,27 +42,16 @@ impl Filters {
     /// # Errors
     /// When one of them cannot be read.
     pub fn selector(&self, version: Option<&str>) -> Result<Option<Selector>, Failure> {
-        let mut exact: BTreeMap<String, String> = self.property.iter().cloned().collect();
-        let named = [("DEVICE", &self.device), ("APPLICATION_TYPE", &self.app)];
-        for (property, value) in named {
-            if let Some(value) = value {
-                exact.insert(property.to_owned(), value.clone());
-            }
-        }
-        let version = version.map(|range| PropertyRequirement {
-            property: "VERSION".to_owned(),
-            operator: PropertyOperator::VersionIn,
-            values: vec![range.to_owned()],
-        });
-        let selector = DeviceSelector {
+        let filter = Filter {
+            device: self.device.clone(),
+            application: self.app.clone(),
             configurations: self.configuration.clone(),
-            match_properties: exact,
-            match_expressions: version.into_iter().collect(),
-            ..DeviceSelector::default()
+            properties: self.property.clone(),
+            version: version.map(str::to_owned),
         };
-        if selector == DeviceSelector::default() {
+        let Some(selector) = filter.selector() else {
             return Ok(None);
-        }
+        };
         let parsed = Selector::parse(&selector);
         Ok(Some(parsed.map_err(|error| Misused(error.to_string()))?))
     }

@@ -1,32 +1,27 @@
 //! `kubectl flashjob plan`: what a FlashJob would do if it were created now, as the operator of the cluster sees it. Reads only.
 
-mod told;
-
 use std::path::PathBuf;
 
 use flashjob_operator::{
-    api::{FlashJob, Guarded, Round, crd::Kind},
+    api::{FlashJob, Guarded, crd::Kind},
     cli::{
         input,
+        plan::{Given, ask_registry, flash_pod},
         terminal::{Failure, Output, complain, print},
     },
-    cluster::clock::now,
     flashjob::{
-        blueprint::FlashPod,
-        forecast::{self, Answer, Forecast, Part, Refused},
+        forecast::{self, Answer},
         spec::job::Job,
     },
-    settings::{EngineChoice, FlashPodSettings},
+    settings::FlashPodSettings,
 };
 use helm_chart::engine::Capabilities;
 
-use self::told::Told;
 use super::{
     output::Shown,
-    render::device::{InvalidSpec, Values, checked, flash_pod, values_of},
+    render::device::{InvalidSpec, checked, values_of},
 };
 use crate::{
-    cluster::{Cluster, Seeing},
     command_line::{Common, Exit},
     view::document::One,
 };
@@ -90,20 +85,6 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// With the settings of the operator in this namespace, and nothing in their place.
-    pub fn by_operator(namespace: &str) -> Self {
-        Self {
-            file: PathBuf::new(),
-            output: Shown::As(Output::Text),
-            values: Vec::new(),
-            max_in_flight: None,
-            cool_down_seconds: None,
-            operator_namespace: namespace.to_owned(),
-            no_registry: true,
-            settings: told::unset(),
-        }
-    }
-
     /// Prints what would happen.
     ///
     /// # Errors
@@ -127,9 +108,15 @@ impl Plan {
             let words = format!("{file}: the FlashJob cannot be used: {error}");
             return Ok(refused(&words));
         }
-        let given = values_of(&self.values)?;
+        let given = Given {
+            settings: self.settings.clone(),
+            values: values_of(&self.values)?,
+            max_in_flight: self.max_in_flight,
+            cool_down_seconds: self.cool_down_seconds,
+        };
         // What was given has to be right whatever the cluster says.
-        flash_pod(&self.settings, given.clone(), Capabilities::default())?;
+        let values = given.values.clone();
+        flash_pod(&self.settings, values, Capabilities::default())?;
         let unreachable = |error: Failure| -> Failure {
             format!(
                 "{file} is valid by itself. Not checked, for that needs a cluster that can be read: its class, its devices, and what \
@@ -138,11 +125,11 @@ impl Plan {
             .into()
         };
         let cluster = cluster.map_err(unreachable)?;
-        let foretold = Box::pin(self.foretell(&cluster, job, given)).await;
+        let secrets_in = &self.operator_namespace;
+        let foretold = Box::pin(cluster.asking(secrets_in, given).foretell(job)).await;
         let mut foretold = foretold.map_err(unreachable)?;
         if !self.no_registry {
-            let secrets_in = &self.operator_namespace;
-            Box::pin(cluster.ask_registry(secrets_in, &mut foretold)).await;
+            Box::pin(ask_registry(&cluster.reader, secrets_in, &mut foretold)).await;
         }
         let answer = foretold.answer();
         let document = One::of(KIND, foretold);
@@ -154,96 +141,6 @@ impl Plan {
             Answer::CannotTell => Exit::Failed,
             Answer::Refused => Exit::Waits,
         })
-    }
-
-    /// What the job would do.
-    ///
-    /// # Errors
-    /// When the cluster cannot be read. What a person may not read is noted, and the rest is foretold.
-    pub async fn foretell(
-        &self,
-        cluster: &Cluster,
-        job: Job,
-        given: Values,
-    ) -> Result<Forecast, Failure> {
-        let own = cluster.own_addresses.clone();
-        let namespace = job.namespace.clone();
-        let mut seeing = Seeing::of(&cluster.reader, &namespace);
-        let told = self.told(&mut seeing, given).await;
-        let devices = seeing.devices(&told.instances, own).await?;
-        let mut classes = seeing.classes(&job).await?;
-        let namespaces = seeing.namespaces().await?;
-        let stored = seeing.stored(&job).await?;
-        let flash_pod = self.chart(&mut seeing, &told).await?;
-        classes.check(|values| flash_pod.class_fault(values));
-        let helm = told.engine == EngineChoice::Helm || !flash_pod.native();
-        let cluster = forecast::Cluster {
-            inventory: devices.inventory,
-            akri_installed: devices.akri_installed,
-            max_in_flight: usize::try_from(told.max_in_flight).unwrap_or(usize::MAX),
-            cool_down_seconds: i64::try_from(told.cool_down_seconds).unwrap_or(i64::MAX),
-            classes,
-            namespaces,
-            own_namespace: self.operator_namespace.clone(),
-            engine: if helm { "helm" } else { "native" }.into(),
-            address_seconds: i64::try_from(told.address_seconds).unwrap_or(i64::MAX),
-            not_seen: seeing.not_seen,
-        };
-        let wanted = job.wanted_round(0);
-        let before = stored.as_ref().and_then(|(_, before)| before.as_ref());
-        let mut foretold = forecast::imagine(job, before, &cluster, &flash_pod, now());
-        foretold.exists = stored.is_some();
-        let round = stored.and_then(|(stored, _)| stored.status.round);
-        let current = round.filter(|round| is_round_of(wanted, round));
-        foretold.current_round = current.map(|round| round.number);
-        if !told.watched.contains(&namespace) {
-            foretold.refusal = Some(unwatched(&namespace));
-        }
-        Ok(foretold)
-    }
-
-    /// The flash chart of the operator.
-    async fn chart(&self, seeing: &mut Seeing<'_>, told: &Told) -> Result<FlashPod, Failure> {
-        let mut settings = told.settings.clone();
-        // A chart of the operator's own is in its container, and the path of it means nothing here.
-        if let (Some(path), None) = (&settings.flash_pod_chart, &self.settings.flash_pod_chart) {
-            let message = format!(
-                "the flash chart of the operator is in its container, at {}: give a copy of it with --flash-pod-chart; what it makes of the \
-                 values is not known",
-                path.display()
-            );
-            seeing.miss(Part::Settings, message);
-            settings.flash_pod_chart = None;
-            return flash_pod(&settings, None, Capabilities::default());
-        }
-        let version = seeing.reader.cluster_version().await;
-        let capabilities = version.map(|version| Capabilities {
-            kube_version: version.kube_version,
-            api_versions: version.api_versions,
-            ..Capabilities::default()
-        });
-        flash_pod(
-            &settings,
-            told.values.clone(),
-            capabilities.unwrap_or_default(),
-        )
-    }
-}
-
-/// Whether a stored round is the one that a job asks for, whatever its number.
-fn is_round_of(wanted: Option<Round>, stored: &Round) -> bool {
-    let number = stored.number;
-    wanted.is_some_and(|wanted| Round { number, ..wanted } == *stored)
-}
-
-/// Nothing starts in a namespace that the operator does not watch.
-fn unwatched(namespace: &str) -> Refused {
-    Refused {
-        reason: "NamespaceNotWatched".into(),
-        message: format!(
-            "the operator does not look at namespace {namespace}: an administrator can add it to watchNamespaces of the \
-             operator's chart"
-        ),
     }
 }
 

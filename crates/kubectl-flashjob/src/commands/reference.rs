@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use clap::Command;
 use flashjob_operator::{
     cli::{
+        history::{History, ReleaseRow},
         reference::markdown,
         terminal::{Failure, write_out},
     },
@@ -17,13 +18,7 @@ use flashjob_operator::{
 use super::{explain, plan, status, version::Versions};
 use crate::{
     command_line::Exit,
-    view::{
-        Summary, Tree,
-        device::DeviceRow,
-        doctor::Finding,
-        document_fields,
-        release::{History, ReleaseRow},
-    },
+    view::{Summary, Tree, device::DeviceRow, doctor::Finding, document_fields},
 };
 
 /// Prints the page.

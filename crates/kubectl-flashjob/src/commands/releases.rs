@@ -1,15 +1,18 @@
 //! `kubectl flashjob releases`.
 
-use flashjob_operator::{cli::terminal::Failure, cluster::clock::now};
+use flashjob_operator::{
+    cli::{
+        history::{ReleaseRow, newest},
+        terminal::Failure,
+    },
+    cluster::clock::now,
+};
 
 use super::output::{Output, Shown};
 use crate::{
     command_line::{Common, Exit},
     show::{Line, Screen, Tone},
-    view::{
-        document::List,
-        release::{ReleaseRow, newest, table},
-    },
+    view::{document::List, release::table},
 };
 
 /// What the list is called.

@@ -29,6 +29,10 @@ pub struct Ui {
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     port: u16,
 
+    /// Namespace of the operator, by whose settings a plan goes.
+    #[arg(long, default_value = "flashjob-system", value_name = "NAMESPACE")]
+    operator_namespace: String,
+
     /// Open the address in a browser. Other people on this machine may read it in the list of processes before the browser has used it.
     #[arg(long)]
     open: bool,
@@ -72,7 +76,8 @@ impl Ui {
                 _ = interrupt.recv() => {}
             }
         };
-        listener.serve(console(cluster.desk(pass, port)), end).await;
+        let desk = cluster.desk(pass, port, &self.operator_namespace);
+        listener.serve(console(desk), end).await;
         Ok(Exit::Done)
     }
 }

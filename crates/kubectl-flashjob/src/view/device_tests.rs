@@ -1,7 +1,11 @@
 //! Devices as they are listed.
 
-use flashjob_operator::api::DeviceSelector;
+use flashjob_operator::{
+    api::{DeviceSelector, Instance},
+    device::{Inventory, Selector},
+};
 use insta::assert_snapshot;
+use kube::core::DeserializeGuard;
 use serde_json::{Value, json};
 
 use super::*;

@@ -8,8 +8,6 @@ pub mod document;
 mod fields;
 #[cfg(test)]
 pub mod fixtures;
-pub mod place;
-pub mod prospect;
 pub mod release;
 mod standing;
 mod summary;

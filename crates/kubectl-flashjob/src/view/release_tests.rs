@@ -1,13 +1,14 @@
 //! Releases and histories as they are listed.
 
-use flashjob_operator::device::Inventory;
+use flashjob_operator::{
+    cli::history::{Place, Verdict, newest},
+    device::Inventory,
+    display,
+};
 use insta::assert_snapshot;
 
 use super::*;
-use crate::view::{
-    fixtures::{at, rollout},
-    place::Place,
-};
+use crate::view::fixtures::{at, rollout};
 
 fn row(revision: u32, status: &str) -> ReleaseRow {
     ReleaseRow {

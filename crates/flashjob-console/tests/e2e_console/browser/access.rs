@@ -16,7 +16,7 @@ const ASK: &str = "
         (error) => done(String(error)));";
 
 /// Panics where axe finds something serious on the page as it is, on any screen, or where it is wider than the screen.
-async fn assert_open_to_everybody(browser: &Browser, name: &str) {
+pub async fn assert_open_to_everybody(browser: &Browser, name: &str) {
     browser.run(AXE).await;
     for width in [360, 1280] {
         for dark in [false, true] {

@@ -177,7 +177,11 @@ impl Browser {
 
     /// Presses a key, wherever the focus is.
     pub async fn press(&self, key: Key) {
-        let value = key.into();
+        self.press_letter(key.into()).await;
+    }
+
+    /// Presses the key of a letter, wherever the focus is.
+    pub async fn press_letter(&self, value: char) {
         let keys = KeyActions::new("keyboard".to_owned())
             .then(KeyAction::Down { value })
             .then(KeyAction::Up { value });

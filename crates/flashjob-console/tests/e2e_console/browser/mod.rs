@@ -3,6 +3,7 @@
 mod access;
 mod driver;
 mod live;
+mod rollout;
 mod swagger;
 
 use serde_json::json;

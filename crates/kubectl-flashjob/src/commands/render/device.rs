@@ -3,33 +3,24 @@
 use std::path::{Path, PathBuf};
 
 use flashjob_operator::{
-    api::{
-        FlashJob, Guarded, Instance, Refusal, conform,
-        crd::{Kind, spec_schema},
-    },
+    api::{FlashJob, Guarded, Instance, Refusal, crd::Kind},
     cli::{
         input,
+        object::{self, PARTS, Unusable, complete, is_kind, unknown_keys},
+        plan::{Values, flash_pod},
         terminal::{Failure, complain},
     },
     device::Device,
     flash_pod::service_mode::trial_address,
     flashjob::{
-        blueprint::{AttemptOf, FlashPod, Settings as ChartSettings},
+        blueprint::{AttemptOf, FlashPod},
         spec::job::Job,
-        verdict::Markers,
     },
-    names::{GROUP, VERSION},
-    operator::flash_chart,
-    settings::{FlashPodSettings, policy},
 };
-use helm_chart::{engine::Capabilities, yaml};
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Render, class, values};
-
-/// What a file cannot know and the API server would have set.
-pub const UNKNOWN_UID: &str = "00000000-0000-4000-8000-000000000000";
 
 impl Render {
     /// The objects of the device's first attempt, or its values explained.
@@ -49,13 +40,14 @@ impl Render {
         }
         let file = input::name(instance);
         let document = input::document(instance)?;
-        is_kind("Instance", &document).map_err(|error| format!("{file}: {error}"))?;
+        is_kind("Instance", INSTANCE_VERSION, &document)
+            .map_err(|error| format!("{file}: {error}"))?;
         for field in unknown_to_akri(&document) {
             complain(&format!(
                 "warning: {file}: {field}: unknown field, which is ignored"
             ));
         }
-        let instance: Instance = object(namespace, instance)?;
+        let instance: Instance = read(namespace, instance)?;
         let device = Device::parse(&instance)
             .map_err(|error| format!("the Instance cannot be used: {error}"))?;
         let flash_pod = match &self.flash_class {
@@ -112,9 +104,6 @@ impl Render {
     }
 }
 
-/// Chart values of the administrator, as text, and the name of their source.
-pub type Values = Option<(String, String)>;
-
 /// Values files as one; none where there is no file.
 ///
 /// # Errors
@@ -131,32 +120,6 @@ pub fn values_of(files: &[PathBuf]) -> Result<Values, Failure> {
     Ok(Some((text, source.join(", "))))
 }
 
-/// The flash chart with the administrator's values around it.
-///
-/// # Errors
-/// When the chart, the values or a setting cannot be used.
-pub fn flash_pod(
-    settings: &FlashPodSettings,
-    values: Values,
-    capabilities: Capabilities,
-) -> Result<FlashPod, Failure> {
-    let chart = flash_chart(settings.flash_pod_chart.as_deref())?;
-    // What cannot be read is refused with its place when it is compiled.
-    let operator = values
-        .as_ref()
-        .and_then(|(text, _)| yaml::parse(text).ok())
-        .unwrap_or_default();
-    let settings = ChartSettings {
-        policy: policy(settings, [&chart.values, &operator])?,
-        operator_values: values,
-        allowed_value_paths: settings.allowed_value_paths.clone(),
-        features: settings.features(),
-        markers: Markers::default(),
-        capabilities,
-    };
-    FlashPod::load(chart, &settings, 0).map_err(|refusal| refused(&refusal).into())
-}
-
 pub(super) fn refused(refusal: &Refusal) -> String {
     format!("{}: {}", refusal.reason, refusal.message)
 }
@@ -165,18 +128,16 @@ pub(super) fn refused(refusal: &Refusal) -> String {
 ///
 /// # Errors
 /// When the file cannot be read or holds no such object.
-fn object<K: DeserializeOwned>(namespace: &str, path: &Path) -> Result<K, Failure> {
+fn read<K: DeserializeOwned>(namespace: &str, path: &Path) -> Result<K, Failure> {
     let mut value = input::document(path)?;
-    read_object(namespace, &mut value)
+    complete(namespace, &mut value)
+        .map_err(|error| error.to_string())
         .and_then(|()| serde_json::from_value(value).map_err(|error| error.to_string()))
         .map_err(|error| format!("{}: {error}", input::name(path)).into())
 }
 
 /// Group and version of Akri's Instances.
 const INSTANCE_VERSION: &str = "akri.sh/v0";
-/// What an object consists of.
-const PARTS: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
-
 /// What the spec of an Instance consists of, as Akri 0.13 has it.
 const INSTANCE_SPEC: [&str; 7] = [
     "brokerProperties",
@@ -195,12 +156,6 @@ fn unknown_to_akri(instance: &Value) -> Vec<String> {
     whole.chain(spec.map(|key| format!("spec.{key}"))).collect()
 }
 
-/// Keys of a map beside those that are known.
-fn unknown_keys<'a>(value: &'a Value, known: &'a [&str]) -> impl Iterator<Item = &'a String> {
-    let keys = value.as_object().into_iter().flatten().map(|(key, _)| key);
-    keys.filter(|key| !known.contains(&key.as_str()))
-}
-
 /// A spec that the API server would refuse.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -215,67 +170,15 @@ pub fn checked<K: DeserializeOwned>(
     namespace: &str,
     path: &Path,
 ) -> Result<K, Failure> {
-    let mut value = input::document(path)?;
-    let name = match kind {
-        Kind::FlashJob => "FlashJob",
-        Kind::FlashClass => "FlashClass",
-    };
     let file = input::name(path);
-    is_kind(name, &value).map_err(|error| format!("{file}: {error}"))?;
-    let unknown = unknown_keys(&value, &PARTS);
-    let mut problems: Vec<String> = unknown.map(|key| format!("{key}: unknown field")).collect();
-    problems.extend(conform::problems(
-        &spec_schema(kind),
-        &value["spec"],
-        "spec",
-    ));
-    if !problems.is_empty() {
-        let list = problems.join("\n* ");
-        let invalid = format!("{file}: the {name} is invalid:\n* {list}");
-        return Err(InvalidSpec(invalid).into());
-    }
-    read_object(namespace, &mut value)
-        .and_then(|()| serde_json::from_value(value).map_err(|error| error.to_string()))
-        .map_err(|error| format!("{file}: {error}").into())
-}
-
-/// Whether a file holds this kind of object, as far as it says.
-fn is_kind(name: &str, value: &Value) -> Result<(), String> {
-    let version = value["apiVersion"].as_str();
-    let known = if name == "Instance" {
-        INSTANCE_VERSION.to_owned()
-    } else {
-        format!("{GROUP}/{VERSION}")
-    };
-    if let Some(other) = version.filter(|other| *other != known) {
-        return Err(format!(
-            "apiVersion: Invalid value: {other:?}: must be {known:?}"
-        ));
-    }
-    match value["kind"].as_str().filter(|other| *other != name) {
-        Some(other) => Err(format!("kind: Invalid value: {other:?}: must be {name:?}")),
-        None => Ok(()),
-    }
-}
-
-/// Fills in what only the API server sets.
-fn read_object(namespace: &str, value: &mut Value) -> Result<(), String> {
-    let Some(root) = value.as_object_mut() else {
-        return Err("holds no object".to_owned());
-    };
-    let metadata = root
-        .entry("metadata")
-        .or_insert_with(|| Value::Object(Map::new()));
-    for (key, default) in [
-        ("namespace", namespace),
-        ("uid", UNKNOWN_UID),
-        ("resourceVersion", "1"),
-    ] {
-        if metadata.get(key).is_none_or(Value::is_null) {
-            metadata[key] = default.into();
+    let checked = object::checked(kind, namespace, input::document(path)?);
+    checked.map_err(|unusable| {
+        let words = format!("{file}: {unusable}");
+        match unusable {
+            Unusable::Invalid { .. } => InvalidSpec(words).into(),
+            Unusable::NotIt(_) => words.into(),
         }
-    }
-    Ok(())
+    })
 }
 
 #[cfg(test)]

@@ -1,14 +1,46 @@
 //! How the operator of a cluster runs: as its Deployment and its `ConfigMap` say, but for what a person gives instead. Reads only.
 
-use flashjob_operator::{
+use super::{Values, seen::Seeing};
+use crate::{
     cli::operator::{self, Operator},
     cluster::Scope,
     flashjob::forecast::Part,
     settings::{EngineChoice, FlashPodSettings},
 };
 
-use super::Plan;
-use crate::{cluster::Seeing, commands::render::device::Values};
+/// What a person gives in the place of what the operator has.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// Settings of the flash chart; those of [`unset`] stay as the operator has them.
+    pub settings: FlashPodSettings,
+    /// Chart values of the administrator.
+    pub values: Values,
+    /// Devices in flight at the same time, over all FlashJobs.
+    pub max_in_flight: Option<u32>,
+    /// Seconds that an address is kept after a transfer that was cut off.
+    pub cool_down_seconds: Option<u32>,
+}
+
+impl Default for Given {
+    fn default() -> Self {
+        Self {
+            settings: unset(),
+            values: None,
+            max_in_flight: None,
+            cool_down_seconds: None,
+        }
+    }
+}
+
+impl Given {
+    /// Whether it says anything.
+    fn says_something(&self) -> bool {
+        self.values.is_some()
+            || self.settings != unset()
+            || self.max_in_flight.is_some()
+            || self.cool_down_seconds.is_some()
+    }
+}
 
 /// How the operator runs, as far as it is known.
 #[derive(Debug)]
@@ -23,39 +55,45 @@ pub(super) struct Told {
     pub instances: Scope,
 }
 
-impl Plan {
-    /// How the operator runs: as its Deployment says, but for what was given here.
-    pub(super) async fn told(&self, seeing: &mut Seeing<'_>, given: Values) -> Told {
-        let found = operator::find(seeing.reader, &self.operator_namespace).await;
-        let mut told = match found {
-            Ok(operator) => Told::of(operator),
+impl Told {
+    /// How the operator of that namespace runs: as its Deployment says, but for what was given.
+    pub(super) async fn find(
+        seeing: &mut Seeing<'_>,
+        operator_namespace: &str,
+        given: Option<&Given>,
+    ) -> Self {
+        let mut told = match operator::find(seeing.reader, operator_namespace).await {
+            Ok(operator) => Self::of(operator),
             Err(why) => {
-                if given.is_none() && !self.says_settings() {
+                if !given.is_some_and(Given::says_something) {
+                    let help = match given {
+                        Some(_) => "; --values and the other options can say it",
+                        None => "",
+                    };
                     let words = format!(
-                        "{why}. What the operator's settings and the administrator's chart values open, refuse and set is not known; \
-                         --values and the other options can say it"
+                        "{why}. What the operator's settings and the administrator's chart values open, refuse and set is not known{help}"
                     );
                     seeing.miss(Part::Settings, words);
                 }
-                Told::unknown()
+                Self::unknown()
             }
         };
-        overrule(&mut told.settings, &self.settings);
-        told.values = given.or(told.values);
-        told.max_in_flight = self.max_in_flight.unwrap_or(told.max_in_flight);
-        told.cool_down_seconds = self
-            .cool_down_seconds
-            .map_or(told.cool_down_seconds, u64::from);
+        if let Some(given) = given {
+            told.overrule(given);
+        }
         told
     }
 
-    /// Whether settings of the operator were given here.
-    fn says_settings(&self) -> bool {
-        self.settings != unset() || self.max_in_flight.is_some() || self.cool_down_seconds.is_some()
+    fn overrule(&mut self, given: &Given) {
+        overrule(&mut self.settings, &given.settings);
+        if given.values.is_some() {
+            self.values.clone_from(&given.values);
+        }
+        self.max_in_flight = given.max_in_flight.unwrap_or(self.max_in_flight);
+        let cool_down = given.cool_down_seconds.map(u64::from);
+        self.cool_down_seconds = cool_down.unwrap_or(self.cool_down_seconds);
     }
-}
 
-impl Told {
     fn of(Operator { settings, values }: Operator) -> Self {
         Self {
             max_in_flight: settings.max_in_flight,
@@ -85,7 +123,8 @@ impl Told {
 }
 
 /// Settings of which none was given.
-pub(super) fn unset() -> FlashPodSettings {
+#[must_use]
+pub fn unset() -> FlashPodSettings {
     FlashPodSettings {
         flash_pod_chart: None,
         chart_allow: Vec::new(),
@@ -136,35 +175,34 @@ fn overrule(settings: &mut FlashPodSettings, given: &FlashPodSettings) {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        plan: Plan,
-    }
-
-    fn plan(arguments: &[&str]) -> Plan {
-        Line::parse_from([&["plan", "-f", "job.yaml"], arguments].concat()).plan
-    }
 
     #[test]
     fn only_what_is_given_takes_the_place_of_what_the_operator_has() {
-        assert_eq!(plan(&[]).settings, unset());
-        assert!(!plan(&[]).says_settings());
-        let mut settings = FlashPodSettings {
-            allowed_value_paths: vec!["/a".into()],
-            allowed_secret_names: vec!["pull".into()],
-            allowed_flash_images: vec!["registry.example.com/*".into()],
-            ..unset()
+        assert!(!Given::default().says_something());
+        let mut told = Told {
+            settings: FlashPodSettings {
+                allowed_value_paths: vec!["/a".into()],
+                allowed_secret_names: vec!["pull".into()],
+                allowed_flash_images: vec!["registry.example.com/*".into()],
+                ..unset()
+            },
+            ..Told::unknown()
         };
-        let given = plan(&["--allowed-value-paths", "/b"]);
-        assert!(given.says_settings());
-        overrule(&mut settings, &given.settings);
+        let given = Given {
+            settings: FlashPodSettings {
+                allowed_value_paths: vec!["/b".into()],
+                ..unset()
+            },
+            max_in_flight: Some(7),
+            ..Given::default()
+        };
+        assert!(given.says_something());
+        told.overrule(&given);
+        let settings = &told.settings;
         assert_eq!(settings.allowed_value_paths, ["/b"]);
         assert_eq!(settings.allowed_secret_names, ["pull"]);
         assert_eq!(settings.allowed_flash_images, ["registry.example.com/*"]);
+        assert_eq!((told.max_in_flight, told.cool_down_seconds), (7, 90));
     }
 }

@@ -1,7 +1,11 @@
 //! Asks the registry of a firmware what the operator would ask, as far as a person may read the Secrets that the classes name.
 
-use flashjob_operator::{
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+
+use crate::{
     api::{RegistryAccess, SignatureAuthority},
+    cluster::Reader,
     flashjob::{
         act::resolve_firmware::Resolver,
         forecast::{self, Forecast, NotSeen, Part},
@@ -9,47 +13,41 @@ use flashjob_operator::{
     },
     provenance::{Lookup, Registry},
 };
-use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
 
-use super::Cluster;
-
-impl Cluster {
-    /// Puts into the forecast what the registry says; the Secrets that classes name are in the operator's namespace.
-    pub async fn ask_registry(&self, operator_namespace: &str, foretold: &mut Forecast) {
-        let read = self.reader.client().clone();
-        let Some(question) = foretold.question.clone() else {
-            return;
-        };
-        let secrets = Secrets {
-            api: Api::namespaced(read.clone(), operator_namespace),
-            namespace: operator_namespace,
-        };
-        let (mut question, mut not_seen) = secrets.as_far_as_readable(question).await;
-        if let Some(flash_image) = question.flash_image.take() {
-            let (flash_image, more) = secrets.as_far_as_readable(*flash_image).await;
-            question.flash_image = Some(Box::new(flash_image));
-            not_seen.extend(more);
-        }
-        let registry = Registry::new().map(Lookup::new);
-        let found = match &registry {
-            Ok(registry) => {
-                let resolver = Resolver {
-                    registry: Some(registry),
-                    read,
-                    namespace: operator_namespace.to_owned(),
-                };
-                resolver.answer(&question).await
-            }
-            Err(error) => Err(error.clone()),
-        };
-        if found.is_ok() {
-            // They were looked at, but for those that may not be.
-            foretold.not_seen.retain(|one| one.part != Part::Signatures);
-            foretold.not_seen.extend(not_seen);
-        }
-        foretold.image = Some(forecast::firmware(&question, &found, &foretold.devices));
+/// Puts into the forecast what the registry says; the Secrets that classes name are in the operator's namespace.
+pub async fn ask_registry(reader: &Reader, operator_namespace: &str, foretold: &mut Forecast) {
+    let read = reader.client().clone();
+    let Some(question) = foretold.question.clone() else {
+        return;
+    };
+    let secrets = Secrets {
+        api: Api::namespaced(read.clone(), operator_namespace),
+        namespace: operator_namespace,
+    };
+    let (mut question, mut not_seen) = secrets.as_far_as_readable(question).await;
+    if let Some(flash_image) = question.flash_image.take() {
+        let (flash_image, more) = secrets.as_far_as_readable(*flash_image).await;
+        question.flash_image = Some(Box::new(flash_image));
+        not_seen.extend(more);
     }
+    let registry = Registry::new().map(Lookup::new);
+    let found = match &registry {
+        Ok(registry) => {
+            let resolver = Resolver {
+                registry: Some(registry),
+                read,
+                namespace: operator_namespace.to_owned(),
+            };
+            resolver.answer(&question).await
+        }
+        Err(error) => Err(error.clone()),
+    };
+    if found.is_ok() {
+        // They were looked at, but for those that may not be.
+        foretold.not_seen.retain(|one| one.part != Part::Signatures);
+        foretold.not_seen.extend(not_seen);
+    }
+    foretold.image = Some(forecast::firmware(&question, &found, &foretold.devices));
 }
 
 /// Secrets of the operator's namespace, which a person may read or not.

@@ -1,12 +1,10 @@
 //! Which device a person means: by the UUID that a job or an Instance has for it, or by its endpoint. Pure.
 
-use flashjob_operator::{
-    api::DeviceStatus,
+use crate::{
+    api::{DevicePhase, DeviceStatus},
     device::{Endpoint, Inventory},
     flashjob::spec::job::Job,
 };
-
-use super::device::{is_busy, normal};
 
 /// A device, whatever uid its Instance had when somebody wrote of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +17,7 @@ pub struct Place {
 
 impl Place {
     /// The device that is meant by a UUID or an endpoint.
+    #[must_use]
     pub fn of(named: &str, jobs: &[Job], inventory: &Inventory) -> Self {
         let by_itself = named.parse::<Endpoint>().ok();
         let by_instance = || Some(inventory.by_uuid(named)?.as_ref().ok()?.endpoint);
@@ -36,12 +35,14 @@ impl Place {
     }
 
     /// Whether it is the device with this UUID and at this endpoint.
+    #[must_use]
     pub fn is(&self, uuid: &str, endpoint: Option<&str>) -> bool {
         let same = |known: &String| endpoint.is_some_and(|endpoint| normal(endpoint) == *known);
         uuid == self.named || self.endpoint.as_ref().is_some_and(same)
     }
 
     /// What jobs say of it: what is under way, then what ended, newest first.
+    #[must_use]
     pub fn entries<'a>(&self, jobs: &'a [Job]) -> Vec<(&'a Job, &'a DeviceStatus)> {
         let entries = jobs
             .iter()
@@ -57,19 +58,49 @@ impl Place {
     }
 }
 
+/// Whether an attempt is under way, or its end is awaited.
+#[must_use]
+pub fn is_busy(entry: &DeviceStatus) -> bool {
+    let busy = [
+        DevicePhase::Reserved,
+        DevicePhase::AwaitingAddress,
+        DevicePhase::Flashing,
+        DevicePhase::Verifying,
+    ];
+    busy.iter().any(|phase| entry.is(*phase))
+}
+
+/// An endpoint as it is compared: with its port.
+#[must_use]
+pub fn normal(endpoint: &str) -> String {
+    let parsed = endpoint.parse::<Endpoint>();
+    parsed.map_or_else(|_| endpoint.to_owned(), |endpoint| endpoint.to_string())
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::view::fixtures::rollout;
+    use crate::steer::fixtures::{at, job};
+
+    /// A job with these entries: index, phase and, of one that ended, the second of its end.
+    fn rollout(entries: &[(usize, &str, Option<i64>)]) -> Job {
+        let entry = |(index, phase, ended): &(usize, &str, Option<i64>)| {
+            json!({
+                "index": index, "uuid": format!("u-{index}"), "hostEndpoint": format!("192.0.2.{}", index + 1), "phase": phase,
+                "reason": "InProgress", "completionTime": ended.map(|second| at(second).to_string()),
+            })
+        };
+        let spec = json!({"uuid": ["u-8"], "firmware": "f:1", "version": "1"});
+        let entries: Vec<_> = entries.iter().map(entry).collect();
+        job(&spec, &json!({ "devices": entries }))
+    }
 
     #[test]
     fn a_device_is_found_by_the_uuid_of_the_job_and_by_its_endpoint() {
-        let jobs = [rollout()];
-        for named in [
-            "00000000-0000-4000-8000-000000000008",
-            "192.0.2.9",
-            "192.0.2.9:80",
-        ] {
+        let jobs = [rollout(&[(6, "Failed", Some(560)), (8, "Flashing", None)])];
+        for named in ["u-8", "192.0.2.9", "192.0.2.9:80"] {
             let place = Place::of(named, &jobs, &Inventory::default());
             let entries = place.entries(&jobs);
             assert_eq!(entries.len(), 1, "{named}");
@@ -81,11 +112,9 @@ mod tests {
 
     #[test]
     fn what_is_under_way_comes_before_what_ended() {
-        let mut ended = rollout();
+        let mut ended = rollout(&[(8, "Failed", Some(560))]);
         ended.name = "earlier".into();
-        ended.status.devices.retain(|entry| entry.index == 6);
-        ended.status.devices[0].host_endpoint = Some("192.0.2.9".into());
-        let jobs = [ended, rollout()];
+        let jobs = [ended, rollout(&[(8, "Flashing", None)])];
         let place = Place::of("192.0.2.9", &jobs, &Inventory::default());
         let names = place.entries(&jobs);
         let names: Vec<_> = names.iter().map(|(job, _)| job.name.as_str()).collect();

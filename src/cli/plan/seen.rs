@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, net::Ipv4Addr};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, core::DeserializeGuard};
 
-use flashjob_operator::{
+use crate::{
     api::{FlashClass, FlashJob, Guarded, Instance, NamespaceRule, NamespacesFrom},
     cluster::{ApiError, ErrorKind, Reader, Scope},
     device::{self, Inventory},
@@ -19,7 +19,7 @@ use flashjob_operator::{
 };
 
 /// Reads, and notes what may not be read.
-pub struct Seeing<'a> {
+pub(super) struct Seeing<'a> {
     /// Reads as the person.
     pub reader: &'a Reader,
     /// Namespace of the job.
@@ -31,7 +31,7 @@ pub struct Seeing<'a> {
 }
 
 /// Akri's devices.
-pub struct Devices {
+pub(super) struct Devices {
     /// Those that were seen.
     pub inventory: Inventory,
     /// Akri's Instance kind exists.

@@ -1,8 +1,9 @@
 //! What a job that is not created yet would do, in the few sentences that a person reads before ordering it. Pure.
 
-use flashjob_operator::flashjob::forecast::{Fate, Forecast, duration_words};
+use super::{Fate, Forecast, duration_words};
 
 /// What keeps it from starting, how many devices would be refused, and how long it takes.
+#[must_use]
 pub fn brief(of: &Forecast) -> Vec<String> {
     let mut said = Vec::new();
     if let Some(refusal) = &of.refusal {
@@ -29,10 +30,6 @@ pub fn brief(of: &Forecast) -> Vec<String> {
     }
     said.extend(approvals(of));
     said.push(duration_words(&of.duration));
-    if !of.not_seen.is_empty() {
-        let words = "That is not all: kubectl flashjob plan names what you may not read of it.";
-        said.push(words.to_owned());
-    }
     said
 }
 
@@ -55,13 +52,13 @@ fn approvals(of: &Forecast) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use flashjob_operator::{
-        api::SelectedDevice,
-        flashjob::forecast::{Duration, Failures, NotSeen, Part, Prospect, Refused, StepForecast},
-    };
     use rstest::rstest;
 
     use super::*;
+    use crate::{
+        api::{Effective, SelectedDevice},
+        flashjob::forecast::{Duration, Failures, Prospect, Refused, StepForecast},
+    };
 
     fn forecast() -> Forecast {
         Forecast {
@@ -79,7 +76,7 @@ mod tests {
             refusal: None,
             waits: None,
             not_selectable: None,
-            effective: flashjob_operator::api::Effective::default(),
+            effective: Effective::default(),
             limits: Vec::new(),
             steps: Vec::new(),
             devices: Vec::new(),
@@ -121,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_not_run_is_said_before_and_what_is_not_seen_after() {
+    fn what_would_not_run_is_said_before_how_long_it_takes() {
         let mut of = forecast();
         let refused = |reason: &str, message: &str| Refused {
             reason: reason.into(),
@@ -143,10 +140,6 @@ mod tests {
             device(Fate::Flashed, None),
             device(Fate::Refused, Some("it is an oven")),
         ];
-        of.not_seen = vec![NotSeen {
-            part: Part::Classes,
-            message: "x".into(),
-        }];
         let said = brief(&of);
         assert_eq!(
             said[0],
@@ -156,6 +149,5 @@ mod tests {
             said[1],
             "1 of 2 devices would be refused; the first one, u-1: it is an oven"
         );
-        assert!(said[3].starts_with("That is not all"), "{said:#?}");
     }
 }
