@@ -1,5 +1,6 @@
 // A page of the console with scripts: it says times as spans, changes as the job does, and has buttons. Without scripts it can be read.
 import { set, tick } from "./clock.js";
+import { draw } from "./fleet.js";
 import { follow } from "./live.js";
 import { read } from "./log.js";
 import { listen } from "./order.js";
@@ -13,6 +14,9 @@ if (region) {
   follow(region);
 }
 read();
+if (document.getElementById("fleet-data")) {
+  draw();
+}
 const dialog = document.getElementById("order");
 if (dialog) {
   listen(dialog);

@@ -34,7 +34,8 @@ fn of_job() -> Value {
         json!({"step": step, "reached": true, "tone": "read", "leftOut": 1, "soak": "10 min"});
     json!({
         "title": "thermo", "namespace": "demo", "name": "thermo", "now": "2026-11-30T00:00:00Z", "tone": "bad", "job": explanation(),
-        "firmware": "f:1", "version": "1", "unseen": "u", "approvals": "1.1 by jane",
+        "firmware": "f:1", "version": "1", "unseen": "u",
+        "plot": {"from": "2026-11-30T00:00:00Z", "to": "2026-11-30T00:01:00Z", "selected": 3, "done": "M0 0", "failed": "M0 0", "untimed": 1}, "approvals": "1.1 by jane",
         "progress": {"selected": 3, "done": 3, "failed": 1, "inFlight": 0, "left": "10 min",
             "shares": [{"tone": "bad", "word": "failed", "devices": 1, "from": 2}]},
         "steps": {"of": 2, "items": [item]},
@@ -73,7 +74,8 @@ fn of_device() -> Value {
 
 fn of_approvals() -> Value {
     json!({
-        "title": "Approvals", "namespace": "demo", "now": "2026-11-30T00:00:00Z", "whole": false, "steps": [{
+        "title": "Approvals", "namespace": "demo", "now": "2026-11-30T00:00:00Z", "whole": false, "asks": true, "named": "demo", "refused": ["r"],
+        "steps": [{
             "namespace": "demo", "name": "thermo", "step": "1.1 (canary)", "since": "2026-11-30T00:00:00Z", "version": "1", "devices": 5,
             "done": 5, "failed": 1, "reasons": ["1 TransferFailed", "1 Other"], "approvals": "1.1 by jane", "message": "m",
         }],
@@ -89,8 +91,18 @@ fn of_classes() -> Value {
     })
 }
 
-fn all() -> [(&'static str, Value); 6] {
+fn of_fleet() -> Value {
+    let device = json!({"name": "n", "uuid": "u", "endpoint": "e", "kind": "k", "version": "1", "phase": "Failed", "job": "j", "index": 0});
+    json!({
+        "title": "Devices", "namespace": "demo", "now": "2026-11-30T00:00:00Z", "shown": {"from": 50, "q": "q"}, "unseen": ["u"], "all": 9,
+        "matching": 1, "phases": [{"phase": "Failed", "devices": 1, "tone": "bad"}], "rows": [{"device": device, "tone": "bad"}],
+        "next": 100, "kinds": [{"kind": "k", "devices": 1, "versions": [["1", 1]], "others": 1}], "data": "{\"devices\":[]}",
+    })
+}
+
+fn all() -> [(&'static str, Value); 7] {
     [
+        ("fleet.html", of_fleet()),
         ("approvals.html", of_approvals()),
         ("classes.html", of_classes()),
         ("job.html", of_job()),

@@ -16,13 +16,15 @@ mod other;
 mod page;
 mod place;
 mod stored;
+mod whole;
 
 pub use action::{SUSPENSIONS, dynamic};
 pub use around::Around;
 pub use device::{OfDevice, find};
 pub use device_log::is_live;
 pub use page::Page;
-pub use place::{Name, Namespaced, OfJob, all_jobs, classes, jobs, pods, services};
+pub use place::{Name, Namespaced, OfJob, all_jobs, classes, instances, jobs, pods, services};
+pub use whole::whole;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 

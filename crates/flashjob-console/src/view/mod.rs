@@ -5,8 +5,10 @@ mod device;
 mod failure;
 #[cfg(test)]
 mod fixtures;
+mod fleet;
 mod object;
 mod order;
+mod plot;
 mod progress;
 mod step;
 mod waiting;
@@ -14,8 +16,13 @@ mod waiting;
 pub use class::{ClassFacts, class};
 pub use device::{DeviceEntry, DevicePage, Wanted, entries, page};
 pub use failure::{FailureGroup, Failures, Help, failures};
+pub use fleet::{
+    FleetDevice, MOST as MOST_DEVICES, Selected, UNFIT, UNUSED, counted, drawn, fleet, versions,
+    words,
+};
 pub use object::{PodFacts, ServiceFacts};
 pub use order::{Order, Reason, orders};
+pub use plot::plot;
 pub use progress::{Progress, Share, progress};
 pub use step::{StepEntry, Steps, steps};
 pub use waiting::{WaitingStep, waiting};

@@ -2,6 +2,7 @@
 
 mod access;
 mod driver;
+mod fleet;
 mod live;
 mod swagger;
 
@@ -21,4 +22,18 @@ async fn rollout(space: &Space) -> (Fleet, Operator) {
     space.apply(&job("rollout", &fleet.uuids(), &steps).to_string());
     space.waits_for("rollout", "AwaitingApproval").await;
     (fleet, operator)
+}
+
+/// Merges this into the status of a job.
+fn says(space: &Space, name: &str, status: &serde_json::Value) {
+    let patch = json!({ "status": status }).to_string();
+    let arguments = [
+        "patch",
+        "flashjob",
+        name,
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+    ];
+    space.kubectl(&[&arguments[..], &[&patch]].concat());
 }
