@@ -2,7 +2,7 @@
 
 use flashjob_operator::names::GROUP;
 use kube::{api::PostParams, core::Request};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Caller;
 
@@ -32,12 +32,25 @@ impl Caller {
         }
     }
 
+    /// Whether the caller may stop this FlashClass and let it go on, likewise.
+    pub async fn may_stop(&self, name: &str) -> bool {
+        self.allowed(&json!({
+            "verb": "patch", "group": GROUP, "resource": "flashclasses", "name": name,
+        }))
+        .await
+    }
+
     async fn may(&self, verb: &str, namespace: &str, name: &str) -> bool {
+        self.allowed(&json!({
+            "verb": verb, "group": GROUP, "resource": "flashjobs", "namespace": namespace, "name": name,
+        }))
+        .await
+    }
+
+    async fn allowed(&self, attributes: &Value) -> bool {
         let question = json!({
             "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": {
-                "verb": verb, "group": GROUP, "resource": "flashjobs", "namespace": namespace, "name": name,
-            }},
+            "spec": {"resourceAttributes": attributes},
         });
         let parameters = PostParams::default();
         let request = Request::new(ACCESS).create(&parameters, question.to_string().into_bytes());

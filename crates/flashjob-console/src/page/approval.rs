@@ -61,13 +61,13 @@ pub async fn of_all(
     }
     let title = "Approvals in all namespaces";
     match read(&caller, &all_jobs()).await {
-        Ok(found) => shown(title, None, &found, Asking::default()),
+        Ok(found) => shown(title, None, &found, &Asking::default()),
         Err(problem) if problem.status == StatusCode::FORBIDDEN => {
             let page = shown(
                 title,
                 None,
                 &(Vec::new(), true),
-                Asking {
+                &Asking {
                     asks: true,
                     named: "",
                     refused: vec![problem.detail],
@@ -105,14 +105,14 @@ async fn of_named(caller: &Caller, named: &[Name]) -> Result<Response, Refusal> 
         }
     }
     steps.sort_by(|a, b| a.since.cmp(&b.since));
-    let names: Vec<_> = named.iter().map(Name::as_str).collect();
-    let title = format!("Approvals in {}", names.join(", "));
+    let listed: Vec<_> = named.iter().map(Name::as_str).collect();
+    let title = format!("Approvals in {}", listed.join(", "));
     let asked = Asking {
         asks: true,
-        named: &names.join(" "),
+        named: &listed.join(" "),
         refused,
     };
-    shown(&title, None, &(steps, is_whole), asked)
+    shown(&title, None, &(steps, is_whole), &asked)
 }
 
 async fn page(
@@ -125,7 +125,7 @@ async fn page(
         title,
         namespace,
         &read(caller, jobs).await?,
-        Asking::default(),
+        &Asking::default(),
     )
 }
 
@@ -145,7 +145,7 @@ fn shown(
     title: &str,
     namespace: Option<&str>,
     (steps, is_whole): &(Vec<WaitingStep>, bool),
-    asked: Asking<'_>,
+    asked: &Asking<'_>,
 ) -> Result<Response, Refusal> {
     html(
         "approvals.html",

@@ -65,8 +65,10 @@ fn of_device() -> Value {
             "selected": {"endpoint": "e", "type": "t", "applicationType": "a", "version": "1"},
             "present": {"instance": "i", "version": "2"}, "advice": [{"why": "w", "command": "c"}],
         },
-        "started": "2026-11-30T00:00:00Z", "ended": "2026-11-30T00:01:00Z", "next": "2026-11-30T00:02:00Z", "log": "l", "live": false,
-        "tries": [{"number": 1, "tone": "bad", "reason": "r", "is_last": true}],
+        "next": "2026-11-30T00:02:00Z", "log": "l", "live": false,
+        "moments": [{"at": "2026-11-30T00:00:00Z", "ahead": true, "tone": "bad", "what": "w"}],
+        "release": {"facts": {"name": "n", "revision": 1, "status": "failed", "description": "d", "updated": "2026-11-30T00:00:00Z",
+            "chart": "c", "foreign": true, "manifest": "m", "isCut": true, "values": [{"place": "/p", "value": "v", "layer": "l"}]}},
         "pod": {"facts": {"name": "n", "phase": "Running", "node": "n", "containers": ["c runs"], "deleting": true}},
         "service": {"facts": null, "whyNot": "w"},
     })
@@ -84,9 +86,15 @@ fn of_approvals() -> Value {
 
 fn of_classes() -> Value {
     json!({
-        "title": "Classes", "next": "token", "classes": [{
-            "name": "esp32", "isDefault": true, "refused": "r", "stopped": true, "stoppedBy": "jane",
-            "stoppedSince": "2026-11-30T00:00:00Z", "activeJobs": 3, "limits": ["l"], "windows": ["w"],
+        "title": "Classes", "next": "token", "unseen": "u", "now": "2026-11-30T00:00:00Z", "classes": [{
+            "facts": {
+                "name": "esp32", "isDefault": true, "refused": "r", "stopped": true, "stoppedBy": "jane",
+                "stoppedSince": "2026-11-30T00:00:00Z", "activeJobs": 3, "limits": ["l"], "windows": ["w"],
+            },
+            "usage": [{"what": "w", "used": 1, "max": 2}],
+            "weeks": [{"zone": "UTC", "days": [{"name": "Mon", "words": "w", "now": 5, "spans": [{"from": 0, "minutes": 60}]}]}],
+            "order": {"action": "stop", "label": "Stop", "question": "q", "words": "w", "reason": "none", "typed": "esp32",
+                "overrules": true, "body": "{}"},
         }],
     })
 }

@@ -102,6 +102,12 @@ pub fn pods(namespace: &Name) -> Request {
     Request::new(format!("/api/v1/namespaces/{}/pods", namespace.as_str()))
 }
 
+/// Requests about the Secrets of a namespace.
+#[must_use]
+pub fn secrets(namespace: &Name) -> Request {
+    Request::new(format!("/api/v1/namespaces/{}/secrets", namespace.as_str()))
+}
+
 /// Requests about the Services of a namespace.
 #[must_use]
 pub fn services(namespace: &Name) -> Request {

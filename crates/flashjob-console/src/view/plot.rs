@@ -118,9 +118,9 @@ pub fn plot(job: &Job, now: Timestamp) -> Option<Plot> {
     ]);
     let bad = times(&[DevicePhase::Failed]);
     let axes = Axes::new(from, to, counts.selected);
-    let before = |whole: i64, timed: &[Timestamp]| {
-        let timed = i64::try_from(timed.len()).unwrap_or(i64::MAX);
-        (whole - timed).max(0)
+    let before = |whole: i64, known: &[Timestamp]| {
+        let known = i64::try_from(known.len()).unwrap_or(i64::MAX);
+        (whole - known).max(0)
     };
     let untimed = before(done, &all);
     let failed = if counts.failed == 0 {

@@ -1,9 +1,13 @@
 //! The pages in a real browser, Chromium, as people with different rights see and use them.
 
 mod access;
+mod classes;
+mod device;
 mod driver;
+mod figures;
 mod fleet;
 mod live;
+mod pictures;
 mod swagger;
 
 use serde_json::json;
