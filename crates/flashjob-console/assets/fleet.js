@@ -191,6 +191,9 @@ function show() {
     lay(parts[at], name, devices, columns);
   });
   part("cells").dataset.devices = count;
+  if (!performance.getEntriesByName("cells").length) {
+    performance.mark("cells");
+  }
   const words = `${count} of ${fleet.length} devices`;
   if (part("count").textContent !== words) {
     part("count").textContent = words;

@@ -71,7 +71,9 @@ impl Console {
         let status = status.expect("a running program");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kilobytes = line.and_then(|line| line.split_whitespace().next());
-        1024 * kilobytes.and_then(|text| text.parse::<u64>().ok()).expect("a number")
+        1024 * kilobytes
+            .and_then(|text| text.parse::<u64>().ok())
+            .expect("a number")
     }
 
     /// Sends a request, whatever it is.

@@ -70,7 +70,10 @@ async fn axe_finds_nothing_serious_on_narrow_and_wide_screens_in_light_and_dark(
     let role = "--clusterrole=flashclass-admin";
     asking.bind_as(&name, "clusterrolebinding", role, "default");
     let windows = json!([{"days": ["Fri"], "start": "22:00", "durationSeconds": 14400}]);
-    space.put_class(&space.name, &json!({"maxParallelism": 3, "windows": windows}));
+    space.put_class(
+        &space.name,
+        &json!({"maxParallelism": 3, "windows": windows}),
+    );
     let _operator = space.operator(&["--engine", "native"]);
     let steps = json!({"steps": [{"name": "canary", "devices": 1, "soakSeconds": 1, "maxFailedDevices": 1}], "maxFailedDevices": 3});
     space.apply(&job("rollout", &fleet.uuids(), &steps).to_string());
@@ -110,7 +113,9 @@ async fn axe_finds_nothing_serious_on_narrow_and_wide_screens_in_light_and_dark(
     assert_open_to_everybody(&browser, "fleet").await;
     browser.open("/flashclasses").await;
     assert_open_to_everybody(&browser, "classes").await;
-    browser.click(&format!("#class-{} button", space.name)).await;
+    browser
+        .click(&format!("#class-{} button", space.name))
+        .await;
     assert_open_to_everybody(&browser, "stop").await;
     space.kubectl(&["delete", "flashclass", &space.name]);
     browser.open("/approvals").await;

@@ -42,7 +42,9 @@ async fn an_administrator_stops_a_class_by_typing_its_name_and_lets_it_go_on() {
     );
     browser.until("the window on Friday", &friday).await;
     browser.click(&button).await;
-    browser.shows("#order", "Nothing new of any FlashJob of this class starts").await;
+    browser
+        .shows("#order", "Nothing new of any FlashJob of this class starts")
+        .await;
     browser.type_into("#order-typed", "another").await;
     browser.click("#order-yes").await;
     let words = format!("Type {} to go on.", space.name);
@@ -54,7 +56,9 @@ async fn an_administrator_stops_a_class_by_typing_its_name_and_lets_it_go_on() {
     browser.click("#order-yes").await;
     browser.shows("#said", "Done: suspended").await;
     // The page says so without being loaded again, and by whom.
-    browser.shows(&class, "Stopped by system:serviceaccount").await;
+    browser
+        .shows(&class, "Stopped by system:serviceaccount")
+        .await;
     assert_eq!(suspended(&space), "true");
     browser.shows(&button, "Let it go on").await;
     browser.click(&button).await;
@@ -71,7 +75,10 @@ async fn an_administrator_stops_a_class_by_typing_its_name_and_lets_it_go_on() {
 async fn what_is_in_use_of_a_class_is_shown_and_nobody_stops_it_without_the_right() {
     let space = Space::new("console-uses").await;
     let limits = json!([{"by": "Configuration", "max": 7}]);
-    space.put_class(&space.name, &json!({"maxParallelism": 3, "inFlightLimits": limits}));
+    space.put_class(
+        &space.name,
+        &json!({"maxParallelism": 3, "inFlightLimits": limits}),
+    );
     let console = Console::start(space.control_plane);
     let reader = Person::of(&console, &Asking::new(&space));
     let fleet = space.fleet(healthy(2, 60.0)).await;
@@ -91,7 +98,10 @@ async fn what_is_in_use_of_a_class_is_shown_and_nobody_stops_it_without_the_righ
     browser.shows(&class, "2 of 7").await;
     assert!(!browser.has(&format!("{class} button")).await);
     let said = reader
-        .post(&format!("/api/v1/flashclasses/{}/actions/stop", space.name), &json!({}))
+        .post(
+            &format!("/api/v1/flashclasses/{}/actions/stop", space.name),
+            &json!({}),
+        )
         .await;
     assert_eq!(said.status, 403, "{:#}", said.body);
     assert_eq!(suspended(&space), "");
@@ -109,8 +119,12 @@ async fn who_may_not_list_all_jobs_names_a_namespace_and_sees_what_waits_there()
     browser.sign_in(&approver).await;
     browser.open("/approvals").await;
     browser.shows("main", "cannot list resource").await;
-    browser.shows("main", "name those whose FlashJobs you may list").await;
-    browser.type_into("#namespace", &format!("{} default", space.name)).await;
+    browser
+        .shows("main", "name those whose FlashJobs you may list")
+        .await;
+    browser
+        .type_into("#namespace", &format!("{} default", space.name))
+        .await;
     browser.press(Key::Enter).await;
     browser.shows("#live-approvals", "rollout").await;
     // What is refused of the namespaces that were named is said as well.

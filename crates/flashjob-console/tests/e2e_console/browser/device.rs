@@ -20,9 +20,20 @@ async fn the_release_of_a_device_is_shown_with_what_set_each_value_to_those_who_
     let console = Console::start(space.control_plane);
     let user = Person::new(&console, &space, "flashjob-user");
     let asking = Asking::ordinary(&space, "flashjob-viewer");
-    let role = ["create", "role", "secrets", "--verb=get,list", "--resource=secrets"];
+    let role = [
+        "create",
+        "role",
+        "secrets",
+        "--verb=get,list",
+        "--resource=secrets",
+    ];
     space.kubectl(&role);
-    asking.bind_as("reads-secrets", "rolebinding", "--role=secrets", &space.name);
+    asking.bind_as(
+        "reads-secrets",
+        "rolebinding",
+        "--role=secrets",
+        &space.name,
+    );
     let revisions = "--clusterrole=flashjob-user";
     asking.bind_as("reads-more", "rolebinding", revisions, &space.name);
     let reader = Person::of(&console, &asking);
@@ -33,10 +44,14 @@ async fn the_release_of_a_device_is_shown_with_what_set_each_value_to_those_who_
     let browser = Browser::start(space.control_plane, &console).await;
     browser.sign_in(&user).await;
     browser.open(&path).await;
-    browser.shows("#part-attempts", "Selected for round 1").await;
+    browser
+        .shows("#part-attempts", "Selected for round 1")
+        .await;
     browser.shows("#part-attempts", "Attempt 1 began").await;
     browser.shows("#part-attempts", "Failed: ").await;
-    browser.shows("#part-release", "cannot list resource \"secrets\"").await;
+    browser
+        .shows("#part-release", "cannot list resource \"secrets\"")
+        .await;
     assert!(!browser.has("#release-manifest").await);
 
     browser.sign_in(&reader).await;
@@ -44,8 +59,12 @@ async fn the_release_of_a_device_is_shown_with_what_set_each_value_to_those_who_
     browser.shows("#part-release", "revision 1").await;
     browser.shows("#part-release", "failed").await;
     browser.click("#release-values summary").await;
-    browser.shows("#release-values", "device-values.yaml of the flash chart").await;
-    browser.shows("#release-values", "the operator itself").await;
+    browser
+        .shows("#release-values", "device-values.yaml of the flash chart")
+        .await;
+    browser
+        .shows("#release-values", "the operator itself")
+        .await;
     browser.shows("#release-values", "the flash chart").await;
     browser.click("#release-manifest summary").await;
     browser.shows("#release-manifest", "kind: Pod").await;

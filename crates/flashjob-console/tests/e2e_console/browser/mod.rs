@@ -7,6 +7,7 @@ mod driver;
 mod figures;
 mod fleet;
 mod live;
+mod many;
 mod pictures;
 mod swagger;
 
