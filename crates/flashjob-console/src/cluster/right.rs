@@ -34,20 +34,20 @@ impl Caller {
 
     /// Whether the caller may stop this FlashClass and let it go on, likewise.
     pub async fn may_stop(&self, name: &str) -> bool {
-        self.allowed(&json!({
+        self.review(&json!({
             "verb": "patch", "group": GROUP, "resource": "flashclasses", "name": name,
         }))
         .await
     }
 
     async fn may(&self, verb: &str, namespace: &str, name: &str) -> bool {
-        self.allowed(&json!({
+        self.review(&json!({
             "verb": verb, "group": GROUP, "resource": "flashjobs", "namespace": namespace, "name": name,
         }))
         .await
     }
 
-    async fn allowed(&self, attributes: &Value) -> bool {
+    async fn review(&self, attributes: &Value) -> bool {
         let question = json!({
             "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
             "spec": {"resourceAttributes": attributes},

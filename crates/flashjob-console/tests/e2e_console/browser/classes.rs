@@ -27,9 +27,9 @@ async fn an_administrator_stops_a_class_by_typing_its_name_and_lets_it_go_on() {
     let spec = json!({
         "maxParallelism": 3, "windows": [{"days": ["Fri"], "start": "22:00", "durationSeconds": 14400, "timeZone": "Europe/Athens"}],
     });
-    space.put_class(&space.name, &spec);
     let console = Console::start(space.control_plane);
     let administrator = administrator(&console, &space);
+    space.put_class(&space.name, &spec);
     let browser = Browser::start(space.control_plane, &console).await;
     browser.sign_in(&administrator).await;
     browser.open("/flashclasses").await;
@@ -74,13 +74,11 @@ async fn an_administrator_stops_a_class_by_typing_its_name_and_lets_it_go_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_in_use_of_a_class_is_shown_and_nobody_stops_it_without_the_right() {
     let space = Space::new("console-uses").await;
-    let limits = json!([{"by": "Configuration", "max": 7}]);
-    space.put_class(
-        &space.name,
-        &json!({"maxParallelism": 3, "inFlightLimits": limits}),
-    );
     let console = Console::start(space.control_plane);
     let reader = Person::of(&console, &Asking::new(&space));
+    let limits = json!([{"by": "Configuration", "max": 7}]);
+    let spec = json!({"maxParallelism": 3, "inFlightLimits": limits});
+    space.put_class(&space.name, &spec);
     let fleet = space.fleet(healthy(2, 60.0)).await;
     let _operator = space.operator(&["--engine", "native"]);
     let more = json!({"flashClassName": space.name, "parallelism": 2});
