@@ -147,9 +147,8 @@ async fn of_jobs(
     let read = found.into_iter().map(|job| {
         let reader = reader.clone();
         async move {
-            // A selection that is gone is not one of no devices.
             let selection = selection(&reader, &job).await;
-            (job, selection.filter(|selection| !selection.is_empty()))
+            (job, selection)
         }
     });
     let jobs: Vec<Selected> = stream::iter(read).buffered(AT_ONCE).collect().await;

@@ -12,3 +12,4 @@ mod packaged;
 mod pages;
 mod rights;
 mod sessions;
+mod stop_switch;

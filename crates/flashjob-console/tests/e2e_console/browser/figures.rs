@@ -140,9 +140,9 @@ async fn streams(space: &Space, person: &Person<'_>) {
 #[ignore = "prints figures"]
 async fn what_pages_of_10_000_devices_and_200_streams_cost() {
     let space = Space::new("console-figures").await;
-    many(&space, DEVICES).await;
     let console = Console::start(space.control_plane);
     let user = Person::new(&console, &space, "flashjob-user");
+    many(&space, DEVICES).await;
     println!("console at rest: {} MiB", console.memory() / 1_048_576);
     let browser = Browser::start(space.control_plane, &console).await;
     browser.sign_in(&user).await;

@@ -16,7 +16,6 @@ const MOST: u64 = 150_000;
 async fn the_pictures_of_the_console_are_drawn() {
     let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/pictures");
     let space = Space::new("sensors").await;
-    many(&space, 1500).await;
     let console = Console::start(space.control_plane);
     let asking = Asking::ordinary(&space, "flashjob-editor");
     asking.bind_as(
@@ -26,6 +25,7 @@ async fn the_pictures_of_the_console_are_drawn() {
         &space.name,
     );
     let editor = Person::of(&console, &asking);
+    many(&space, 1500).await;
     let browser = Browser::start(space.control_plane, &console).await;
     browser.sign_in(&editor).await;
     for dark in [false, true] {
