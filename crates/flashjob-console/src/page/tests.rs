@@ -35,7 +35,7 @@ fn of_job() -> Value {
     json!({
         "title": "thermo", "namespace": "demo", "name": "thermo", "now": "2026-11-30T00:00:00Z", "tone": "bad", "job": explanation(),
         "firmware": "f:1", "version": "1", "unseen": "u",
-        "plot": {"from": "2026-11-30T00:00:00Z", "to": "2026-11-30T00:01:00Z", "selected": 3, "done": "M0 0", "failed": "M0 0", "untimed": 1}, "approvals": "1.1 by jane",
+        "plot": {"from": "2026-11-30T00:00:00Z", "to": "2026-11-30T00:01:00Z", "ended": true, "selected": 3, "done": "M0 0", "failed": "M0 0", "untimed": 1}, "approvals": "1.1 by jane",
         "progress": {"selected": 3, "done": 3, "failed": 1, "inFlight": 0, "left": "10 min",
             "shares": [{"tone": "bad", "word": "failed", "devices": 1, "from": 2}]},
         "steps": {"of": 2, "items": [item]},

@@ -18,6 +18,8 @@ pub struct Plot {
     pub from: String,
     /// When the job finished, or now.
     pub to: String,
+    /// Whether the job has finished.
+    pub ended: bool,
     /// Devices of the job: the top.
     pub selected: i64,
     /// Devices that were done.
@@ -131,6 +133,7 @@ pub fn plot(job: &Job, now: Timestamp) -> Option<Plot> {
     Some(Plot {
         from: display::time(from),
         to: display::time(to),
+        ended: job.finished_at().is_some(),
         selected: counts.selected,
         done: axes.line(untimed, &all),
         failed,

@@ -1,7 +1,7 @@
 //! The devices of a namespace as cells: what is drawn, what a filter does, and that hostile names stay words.
 
 use serde_json::{Value, json};
-use testbed::{Space, job::job};
+use testbed::{Space, healthy, job::job};
 
 use super::{driver::Browser, says};
 use crate::asked::{Console, Person};
@@ -23,7 +23,9 @@ fn instance(number: usize, kind: &str, version: &str) -> Value {
 }
 
 /// Twenty lamps and two devices whose names are markup; one lamp failed in a job.
-fn devices(space: &Space) {
+async fn devices(space: &Space) {
+    // It brings the definition of Instances.
+    let _none = space.fleet(healthy(0, 1.0)).await;
     let lamps =
         (1..=20).map(|number| instance(number, "lamp", if number < 5 { "v2" } else { "v1" }));
     let hostile = (21..=22).map(|number| instance(number, MARKUP, MARKUP));
@@ -58,9 +60,9 @@ fn to_the_first_cell(event: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fleet_is_drawn_as_cells_and_the_cells_and_the_table_follow_a_filter_as_it_is_typed() {
     let space = Space::new("console-fleet").await;
-    devices(&space);
     let console = Console::start(space.control_plane);
     let user = Person::new(&console, &space, "flashjob-user");
+    devices(&space).await;
     let browser = Browser::start(space.control_plane, &console).await;
     browser.sign_in(&user).await;
     browser
@@ -113,9 +115,9 @@ async fn a_fleet_is_drawn_as_cells_and_the_cells_and_the_table_follow_a_filter_a
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cell_says_which_device_it_is_and_leads_to_it_and_hostile_names_stay_words() {
     let space = Space::new("console-cells").await;
-    devices(&space);
     let console = Console::start(space.control_plane);
     let user = Person::new(&console, &space, "flashjob-user");
+    devices(&space).await;
     let browser = Browser::start(space.control_plane, &console).await;
     browser.sign_in(&user).await;
     browser
@@ -142,9 +144,9 @@ async fn a_cell_says_which_device_it_is_and_leads_to_it_and_hostile_names_stay_w
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_may_not_list_instances_sees_the_devices_of_the_jobs_and_is_told_so() {
     let space = Space::new("console-few").await;
-    devices(&space);
     let console = Console::start(space.control_plane);
     let viewer = Person::new(&console, &space, "flashjob-viewer");
+    devices(&space).await;
     let browser = Browser::start(space.control_plane, &console).await;
     browser.sign_in(&viewer).await;
     browser

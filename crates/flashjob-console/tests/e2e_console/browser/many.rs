@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use kube::{Api, api::PostParams};
 use serde_json::{Value, json};
-use testbed::{Space, job::job};
+use testbed::{Space, healthy, job::job};
 
 use super::says;
 
@@ -37,6 +37,8 @@ fn instance(number: usize) -> Instance {
 
 /// Makes that many devices and the job `rollout`, which has selected nine of ten of them and has flashed most.
 pub async fn many(space: &Space, devices: usize) {
+    // It brings the definition of Instances.
+    let _none = space.fleet(healthy(0, 1.0)).await;
     let client = space.control_plane.client("admin").await;
     let instances: Api<Instance> = Api::namespaced(client.clone(), &space.name);
     let made = stream::iter(0..devices).map(|number| {
@@ -99,7 +101,7 @@ fn status(selected: &[SelectedDevice]) -> Value {
         } else {
             "TransferFailed"
         };
-        entry(index, "Failed", reason, Some(place * 2300 / bad))
+        entry(index, "Failed", reason, Some(300 + place * 1900 / bad))
     });
     let succeeded = (0..listed).map(|place| {
         // Faster and slower.
@@ -113,7 +115,7 @@ fn status(selected: &[SelectedDevice]) -> Value {
             good - listed + place,
             "Succeeded",
             "VersionVerified",
-            Some(wave * 2300 / whole),
+            Some(900 + wave * 1400 / whole),
         )
     });
     let devices: Vec<_> = flashing.chain(failed).chain(succeeded).collect();
