@@ -4,7 +4,7 @@ import { refresh } from "./live.js";
 
 // Pixels of a cell with the space around it, and rows of a canvas: what is out of sight is not drawn.
 const CELL = 14;
-const ROWS = 24;
+const ROWS = 12;
 // Types with a part of their own; the rest share the last one.
 const KINDS = 30;
 // Milliseconds after the last key until the table follows the filter.
@@ -27,6 +27,8 @@ let text = null;
 let parts = [];
 let pictures = {};
 let scale = 1;
+// Changes with the colours: what was drawn before is drawn again.
+let look = 0;
 
 const part = (name) => document.getElementById(`fleet-${name}`);
 
@@ -53,6 +55,7 @@ function parse() {
 // A picture of each state, in the colours of the style sheet as they are now.
 function paint() {
   scale = Math.max(1, Math.ceil(window.devicePixelRatio));
+  look += 1;
   const sample = document.createElement("span");
   sample.hidden = true;
   document.body.append(sample);
@@ -84,7 +87,7 @@ const seen = new IntersectionObserver((entries) => {
       fill(target);
     }
   }
-}, { rootMargin: "300px" });
+}, { rootMargin: "100px" });
 
 // Draws a canvas, unless it shows that already.
 function fill(canvas) {
@@ -115,6 +118,12 @@ function summary(devices) {
   return words.join(", ");
 }
 
+// Whether a canvas shows these devices already. Each time that the data is read anew, the devices are other ones.
+function isSame(cells, devices, columns) {
+  return cells.look === look && cells.columns === columns && cells.devices.length === devices.length
+    && cells.devices.every((device, at) => device === devices[at]);
+}
+
 function makePart() {
   const title = document.createElement("h3");
   const box = document.createElement("div");
@@ -143,7 +152,10 @@ function lay(shown, name, devices, columns) {
       seen.observe(canvas);
     }
     const some = devices.slice(at * size, (at + 1) * size);
-    Object.assign(canvas.cells, { devices: some, columns, drawn: false });
+    if (isSame(canvas.cells, some, columns)) {
+      continue;
+    }
+    Object.assign(canvas.cells, { devices: some, columns, drawn: false, look });
     canvas.style.width = `${columns * CELL}px`;
     canvas.style.height = `${Math.ceil(some.length / columns) * CELL}px`;
     canvas.setAttribute("aria-label", `${name || "No type"}: ${summary(some)}`);

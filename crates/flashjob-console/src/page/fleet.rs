@@ -1,5 +1,7 @@
 //! The devices of a namespace, as cells that a script draws and as a table, with the versions that they report. Reads only.
 
+use std::cmp::Reverse;
+
 use axum::{
     extract::{Path, Query},
     http::StatusCode,
@@ -133,16 +135,15 @@ async fn of_jobs(
     namespace: &Name,
 ) -> Result<(Vec<Selected>, Option<String>), Problem> {
     let mut found: Vec<Job> = Vec::new();
+    let mut left_out = false;
     let place = jobs(namespace);
     let read = whole(caller, &place, JOBS, PAGES, |object| {
         found.extend(job(object));
+        // A namespace may have more of them than fit here.
+        left_out |= found.len() >= 2 * NEWEST && keep_newest(&mut found);
     });
     let is_whole = read.await?;
-    found.sort_by_key(|job| {
-        let selection = job.status.selection.as_ref();
-        std::cmp::Reverse(selection.and_then(|selection| Some(selection.time.as_ref()?.0)))
-    });
-    let left_out = found.split_off(found.len().min(NEWEST));
+    left_out |= keep_newest(&mut found);
     let reader = caller.reader();
     let read = found.into_iter().map(|job| {
         let reader = reader.clone();
@@ -159,12 +160,23 @@ async fn of_jobs(
             "Where a device stands that the status of its job does not list is not known: it takes the right to list \
              controllerrevisions in namespace {namespace}."
         ))
-    } else if !is_whole || !left_out.is_empty() {
+    } else if !is_whole || left_out {
         Some(format!("Only the newest {NEWEST} FlashJobs are looked at."))
     } else {
         None
     };
     Ok((jobs, words))
+}
+
+/// Leaves the jobs whose rounds began last, newest first. Returns whether there were more.
+fn keep_newest(jobs: &mut Vec<Job>) -> bool {
+    jobs.sort_by_key(|job| {
+        let selection = job.status.selection.as_ref();
+        Reverse(selection.and_then(|selection| Some(selection.time.as_ref()?.0)))
+    });
+    let more = jobs.len() > NEWEST;
+    jobs.truncate(NEWEST);
+    more
 }
 
 /// A job of which a round has begun.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use axum::body::{Body, BodyDataStream};
 use futures::{StreamExt, future::join_all};
 use serde_json::{Value, json};
-use testbed::Space;
+use testbed::{Asking, Space};
 
 use super::{driver::Browser, many::many, page, says};
 use crate::asked::{Console, Person};
@@ -141,7 +141,8 @@ async fn streams(space: &Space, person: &Person<'_>) {
 async fn what_pages_of_10_000_devices_and_200_streams_cost() {
     let space = Space::new("console-figures").await;
     let console = Console::start(space.control_plane);
-    let user = Person::new(&console, &space, "flashjob-user");
+    let asking = Asking::ordinary(&space, "flashjob-user");
+    let user = Person::of(&console, &asking);
     many(&space, DEVICES).await;
     println!("console at rest: {} MiB", console.memory() / 1_048_576);
     let browser = Browser::start(space.control_plane, &console).await;
@@ -159,5 +160,7 @@ async fn what_pages_of_10_000_devices_and_200_streams_cost() {
         console.memory() / 1_048_576
     );
     drop(browser);
-    streams(&space, &user).await;
+    // One that has read nothing yet.
+    let console = Console::start(space.control_plane);
+    streams(&space, &Person::of(&console, &asking)).await;
 }

@@ -1,6 +1,6 @@
-//! Draws the console into docs/pictures: `make screenshots`.
+//! Draws the console into docs/pictures, or where `FLASHJOB_SCREENSHOTS` says: `make screenshots`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use testbed::{Asking, Space};
@@ -14,7 +14,8 @@ const MOST: u64 = 150_000;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "writes docs/pictures"]
 async fn the_pictures_of_the_console_are_drawn() {
-    let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/pictures");
+    let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/pictures");
+    let pictures = std::env::var_os("FLASHJOB_SCREENSHOTS").map_or(documents, PathBuf::from);
     let space = Space::new("sensors").await;
     let console = Console::start(space.control_plane);
     let asking = Asking::ordinary(&space, "flashjob-editor");
