@@ -64,6 +64,8 @@ async fn a_fleet_is_drawn_as_cells_and_the_cells_and_the_table_follow_a_filter_a
     let user = Person::new(&console, &space, "flashjob-user");
     devices(&space).await;
     let browser = Browser::start(space.control_plane, &console).await;
+    // What is out of sight is not drawn.
+    browser.on_a_screen(1280, false).await;
     browser.sign_in(&user).await;
     browser
         .open(&format!("/namespaces/{}/fleet", space.name))
@@ -119,6 +121,8 @@ async fn a_cell_says_which_device_it_is_and_leads_to_it_and_hostile_names_stay_w
     let user = Person::new(&console, &space, "flashjob-user");
     devices(&space).await;
     let browser = Browser::start(space.control_plane, &console).await;
+    // What is out of sight is not drawn.
+    browser.on_a_screen(1280, false).await;
     browser.sign_in(&user).await;
     browser
         .open(&format!("/namespaces/{}/fleet", space.name))
