@@ -184,3 +184,36 @@ fn job(object: Value) -> Option<Job> {
     let guard: Guarded<FlashJob> = serde_json::from_value(object).ok()?;
     Job::parse(&guard).filter(|job| job.status.round.is_some())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_jobs_those_whose_rounds_began_last_are_kept() {
+        let began = |minute: usize| {
+            let object = json!({
+                "apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashJob",
+                "metadata": {"name": format!("job-{minute}"), "namespace": "demo", "uid": format!("u-{minute}"), "resourceVersion": "1"},
+                "spec": {"uuid": ["a"], "firmware": "f:1", "version": "1"},
+                "status": {
+                    "round": {"number": 1, "firmware": "f:1", "version": "1"},
+                    "selection": {"count": 1, "hash": "00", "time": format!("2026-11-30T{:02}:{:02}:00Z", minute / 60, minute % 60)},
+                },
+            });
+            job(object).unwrap()
+        };
+        let mut jobs: Vec<Job> = (0..=NEWEST).map(began).collect();
+        assert!(keep_newest(&mut jobs));
+        assert_eq!(jobs.len(), NEWEST);
+        assert_eq!(jobs[0].name, format!("job-{NEWEST}"));
+        assert!(!jobs.iter().any(|job| job.name == "job-0"));
+        assert!(!keep_newest(&mut jobs));
+    }
+
+    #[test]
+    fn a_device_that_no_job_has_selected_has_a_shape_of_its_own() {
+        assert_eq!((tone(UNUSED), tone(UNFIT)), ("none", "none"));
+        assert_eq!(tone("Failed"), "bad");
+    }
+}
