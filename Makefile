@@ -8,7 +8,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 STATE ?= $(TARGET)/control-plane
 export FLASHJOB_CACHE
 
-.PHONY: help demo up down test unit sim screenshots test-real rollout-proof chaos chaos-api nightly e2e bench bench-micro bench-real mutants lines lint checkov sbom reproducible generate site ci tools
+.PHONY: help demo up down test unit sim screenshots test-real rollout-proof chaos chaos-api nightly e2e bench bench-speed bench-console bench-micro bench-real mutants lines lint checkov sbom reproducible generate site ci tools
 help: ## Show this list.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
@@ -53,9 +53,11 @@ e2e: ## Run the end-to-end tests alone (TEST=part-of-a-name).
 	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --workspace \
 		--test e2e --test e2e_plugin --test e2e_console $(TEST)
 
-screenshots: ## Draw what kubectl flashjob shows into docs/pictures, from a rollout to twelve simulated devices.
+screenshots: ## Draw what kubectl flashjob and the console show into docs/pictures: a rollout to twelve simulated devices, and to 1500 that are only stored.
 	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --workspace \
 		--test e2e_plugin -- --ignored --exact pictures::the_pictures_of_the_documents_are_drawn
+	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --workspace \
+		--test e2e_console -- --ignored --exact browser::pictures::the_pictures_of_the_console_are_drawn
 
 test-real: ## Flash simulated devices over real TLS from a real kubelet and containerd, as root on Debian (TEST=part-of-a-name).
 	@hack/test-real.sh $(TEST)
@@ -63,8 +65,14 @@ test-real: ## Flash simulated devices over real TLS from a real kubelet and cont
 bench-real: ## Flash fifty devices for real and print what it costs, then fifty more while the operator is killed, drained, upgraded; as root, 10 minutes.
 	@hack/test-real.sh fifty --ignored --nocapture
 
-bench: bench-micro ## Measure speed and cost, 20 minutes; KEEP=1 into docs (BENCH=raw,native… DEVICES= REPEAT= GROWTH= ORIGINAL_OPERATOR=).
+bench: $(if $(filter console,$(BENCH)),bench-console,bench-micro bench-speed) ## Measure speed and cost, 20 minutes; KEEP=1 into docs (BENCH=raw,native… or console, DEVICES= REPEAT= GROWTH= ORIGINAL_OPERATOR=).
+
+bench-speed:
 	PATH="$$(tests/control-plane/build.sh etcd kwok kubernetes helm helm3):$$PATH" cargo bench --locked --bench speed
+
+bench-console:
+	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --workspace \
+		--test e2e_console -- --ignored --nocapture --exact browser::figures::what_pages_of_10_000_devices_and_200_streams_cost
 
 bench-micro: ## Measure the pure parts alone, one minute.
 	cargo bench --locked --bench micro -- --warm-up-time 1 --measurement-time 2

@@ -29,11 +29,15 @@ pub async fn find_job(reader: &Reader, namespace: &str, name: &str) -> Result<Jo
     Job::parse(&guard).ok_or_else(|| format!("FlashJob {namespace}/{name} has no uid").into())
 }
 
-/// The frozen selection, if it can be read whole.
+/// The frozen selection, if it can be read whole: one with fewer devices than the status counts has lost some.
 pub async fn selection(reader: &Reader, job: &Job) -> Option<Vec<SelectedDevice>> {
     let round = job.status.round.as_ref()?;
     let slices = reader.revisions(&job.namespace, &job.uid).await.ok()?;
-    device::gather(&slices, round.number).ok()
+    let found = device::gather(&slices, round.number).ok()?;
+    let counted = job.status.selection.as_ref();
+    let counted = counted.map_or(0, |selection| selection.count);
+    let counted = usize::try_from(counted).unwrap_or(0);
+    (found.len() >= counted).then_some(found)
 }
 
 /// The class of a job, if it can be read.

@@ -1,4 +1,4 @@
-//! What a person may order of a job, what is written for it, and what is said of it. Pure.
+//! What a person may order of a job or a class, what is written for it, and what is said of it. Pure.
 //!
 //! Called by `kubectl flashjob` and by the console, so that both go by the same rules.
 
@@ -6,6 +6,7 @@ pub mod approve;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod rerun;
+pub mod stop;
 pub mod suspend;
 
 use jiff::Timestamp;

@@ -68,7 +68,7 @@ function words(page) {
 }
 
 // Takes over the page as the console renders it now. Returns why it could not, if so.
-async function refresh() {
+export async function refresh() {
   const answer = await fetch(location.href, { headers: { "Accept": "text/html" } });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (!answer.ok) {
@@ -87,6 +87,7 @@ async function refresh() {
   }
   tick();
   read();
+  document.dispatchEvent(new Event("refreshed"));
   // A button that is gone takes the focus with it: it goes to what was said last, and not to the top of the page.
   if (focused && !focused.isConnected) {
     document.getElementById("said")?.focus();

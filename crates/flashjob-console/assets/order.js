@@ -1,4 +1,4 @@
-// The buttons of a job. Each asks first and says what will happen; the answer is said in words, the API server's where it refuses. Which
+// The buttons of a job or a class. Each asks first and says what will happen; the answer is said in words, the API server's where it refuses. Which
 // buttons there are the console decides, by the rights of whoever looks.
 const part = (name) => document.getElementById(`order-${name}`);
 
@@ -19,9 +19,12 @@ function complain(words) {
 
 // Opens the question that belongs to a button.
 function ask(dialog, button) {
-  const { order, question, words, reason, typed, body } = button.dataset;
+  const { actions, order, question, words, reason, typed, body } = button.dataset;
   const overrules = "overrules" in button.dataset;
   Object.assign(dialog.dataset, { order, body, typed: typed ?? "" });
+  if (actions) {
+    dialog.dataset.actions = actions;
+  }
   part("question").textContent = question;
   part("words").textContent = words;
   part("yes").textContent = button.textContent;
@@ -62,6 +65,7 @@ async function send(dialog) {
   }
   document.getElementById("said").textContent = `Done: ${said.message}`;
   dialog.close();
+  document.dispatchEvent(new Event("ordered"));
 }
 
 export function listen(dialog) {
@@ -83,7 +87,7 @@ export function listen(dialog) {
     try {
       await send(dialog);
     } catch {
-      complain("The console does not answer: nobody knows whether the order was carried out. Look at the job, then try again.");
+      complain("The console does not answer: nobody knows whether the order was carried out. Look at it, then try again.");
     }
     part("yes").disabled = false;
   });

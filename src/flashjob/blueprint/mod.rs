@@ -1,7 +1,7 @@
 //! From the flash chart, a job and a device to one attempt: its frozen values and its objects, checked by schema and guard. Pure.
 //!
 //! Called by `act` before the first write of an attempt and again before its Pod, then from the stored record; by `trial` to
-//! try a job's values before anything starts; and by `kubectl flashjob render`.
+//! try a job's values before anything starts; and by `kubectl flashjob render`. The console reads recorded attempts by it.
 
 mod blame;
 mod contract;
@@ -9,6 +9,7 @@ mod facts;
 mod load;
 mod parts;
 pub(crate) mod preflight;
+mod recorded;
 mod rendering;
 mod words;
 
@@ -17,7 +18,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use self::facts::{context, intent, owned};
-pub use self::{facts::label_value, load::Settings, parts::Parts};
+pub use self::{
+    facts::label_value,
+    load::Settings,
+    parts::Parts,
+    recorded::{Between, RecordedValue, recorded},
+};
 use crate::{
     api::{Reason, Refusal, Round},
     device::{Device, Footprint},

@@ -883,3 +883,68 @@ fn a_job_whose_value_calls_a_function_of_helm_is_refused_by_name_when_it_is_trie
         assert!(refusal.message.contains(part), "{}", refusal.message);
     }
 }
+
+/// A class that sets one value and knows an image.
+fn frozen_class() -> crate::flashclass::Frozen {
+    let class = json!({
+        "metadata": {"name": "esp32", "uid": "c", "generation": 1, "resourceVersion": "1"},
+        "spec": {"defaults": {"values": {"podLabels": {"team": "lamps"}}}},
+    });
+    let guard: crate::api::Guarded<crate::api::FlashClass> = serde_json::from_value(class).unwrap();
+    crate::flashclass::freeze(&crate::flashclass::Class::parse(&guard).unwrap(), 3).unwrap()
+}
+
+#[test]
+fn a_recorded_value_has_the_layer_that_set_it_when_the_attempt_was_made() {
+    let class = Arc::new(frozen_class());
+    let flash_pod = FlashPod {
+        class: Some(Arc::clone(&class)),
+        ..flash_pod_with(Some("nodeSelector: {site: '{{ device.type }}'}"), |_| {}).unwrap()
+    };
+    let values = json!({"resources": {"limits": {"memory": "64Mi"}}});
+    let image = "registry/flash:2";
+    let blueprint = blueprint_of(&flash_pod, &values, Some(image)).unwrap();
+    let record = record_of(&flash_pod, &blueprint);
+    let between = Between {
+        job: Some(&values),
+        class: Some(&class),
+        flash_image: Some(image),
+        class_is_unknown: false,
+    };
+    let told = recorded(&record, between);
+    let layers: std::collections::BTreeMap<_, _> = told
+        .into_iter()
+        .map(|value| (value.place, value.layer.unwrap()))
+        .collect();
+    assert_eq!(layers, blueprint.merged.origin);
+    let all: std::collections::BTreeSet<_> = layers.values().copied().collect();
+    assert_eq!(all.len(), 6, "every layer set something: {all:?}");
+}
+
+#[test]
+fn what_a_class_that_cannot_be_read_or_a_changed_job_may_have_set_is_nobody_s_for_certain() {
+    let flash_pod =
+        flash_pod_with(Some("nodeSelector: {site: '{{ device.type }}'}"), |_| {}).unwrap();
+    let set = json!({"resources": {"limits": {"memory": "64Mi"}}});
+    let record = record_of(&flash_pod, &blueprint_of(&flash_pod, &set, None).unwrap());
+    let changed = json!({"resources": {"limits": {"memory": "32Mi"}}});
+    let between = Between {
+        job: Some(&changed),
+        class_is_unknown: true,
+        ..Between::default()
+    };
+    let told = recorded(&record, between);
+    let layer = |place: &str| {
+        let place: Pointer = place.parse().unwrap();
+        let found = told.iter().find(|value| value.place == place);
+        found
+            .unwrap_or_else(|| panic!("{place} is not there"))
+            .layer
+    };
+    assert_eq!(layer("/nodeSelector/site"), None);
+    assert_eq!(layer("/resources/limits/memory"), None);
+    assert_eq!(
+        layer("/activeDeadlineSeconds"),
+        Some(crate::flash_pod::layers::Layer::Attempt)
+    );
+}

@@ -3,6 +3,7 @@
 mod address;
 mod caller;
 mod claim;
+mod class;
 mod desk;
 mod door;
 mod follow;

@@ -33,6 +33,14 @@ impl Caller {
         }
     }
 
+    /// Whether the caller may stop this FlashClass and let it go on, likewise.
+    pub async fn may_stop(&self, name: &str) -> bool {
+        let attributes = json!({
+            "verb": "patch", "group": GROUP, "resource": "flashclasses", "name": name,
+        });
+        self.review(&attributes).await.unwrap_or(false)
+    }
+
     /// Whether the caller may create FlashJobs in this namespace. Where the API server does not say, no.
     pub async fn may_create(&self, namespace: &str) -> bool {
         self.may("create", namespace, "").await

@@ -15,11 +15,12 @@ use sha2::{Digest, Sha256};
 /// Media type of a script.
 const SCRIPT: &str = "text/javascript";
 /// The files, by name.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 10] = [
     ("console.css", include_str!("../../assets/console.css")),
     ("clock.js", include_str!("../../assets/clock.js")),
     ("icon.svg", include_str!("../../assets/icon.svg")),
     ("enter.js", include_str!("../../assets/enter.js")),
+    ("fleet.js", include_str!("../../assets/fleet.js")),
     ("live.js", include_str!("../../assets/live.js")),
     ("log.js", include_str!("../../assets/log.js")),
     ("order.js", include_str!("../../assets/order.js")),

@@ -1,11 +1,14 @@
-//! The page of one device of a job: its attempts, versions, Pod, Service and the end of its log. Reads only.
+//! The page of one device of a job: what became of it, versions, Pod, Service, release and the end of its log. Reads only.
 
 use axum::{extract::Path, response::Response};
 use flashjob_operator::{
-    api::DeviceStatus, display, flashjob::explain::DeviceExplanation, flashjob::spec::job::Job,
+    display, flash_pod::intent::Stored, flashclass::thaw, flashjob::spec::job::Job,
 };
-use jiff::Timestamp;
-use kube::{api::GetParams, core::Request};
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    api::{GetParams, ListParams},
+    core::Request,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -13,18 +16,12 @@ use super::template::{Refusal, html};
 use crate::{
     cluster::Caller,
     problem::Problem,
-    route::{Around, Name, OfDevice, OfJob, find, is_live, pods, services},
-    view::{PodFacts, ServiceFacts},
+    route::{Around, Name, OfDevice, OfJob, find, is_live, pods, secrets, services},
+    view::{ClassOf, PodFacts, ReleaseFacts, ServiceFacts, release, timeline},
 };
 
-/// An attempt of a device.
-#[derive(Serialize, Clone, Debug, PartialEq, Eq)]
-struct Try {
-    number: usize,
-    tone: &'static str,
-    reason: String,
-    is_last: bool,
-}
+/// Most revisions of a release that are read.
+const REVISIONS: u32 = 20;
 
 /// What was read of an object, or why it was not.
 #[derive(Serialize)]
@@ -58,15 +55,20 @@ pub async fn device(
         }
         None => (None, None),
     };
-    let time = |time: Option<Timestamp>| time.map(display::time);
+    let release = match &told.release {
+        Some(name) => Some(release_of(&caller, &place.namespace, name, known.job).await),
+        None => None,
+    };
+    let seen = pod.as_ref().and_then(|pod| pod.facts.as_ref());
+    let moments = timeline(known.job, &told, seen, tone(&told.phase));
     let log = told.log_tail.as_deref().map(display::block);
     html(
         "device.html",
         &json!({
             "title": format!("Device {}", told.index.unwrap_or_default()), "namespace": place.namespace.as_str(),
             "name": place.name.as_str(), "now": display::time(known.now), "tone": tone(&told.phase), "device": &told,
-            "started": time(told.start_time), "ended": time(told.completion_time), "next": time(told.next_time),
-            "log": log, "live": is_live(&told), "tries": tries(known.job, &told), "pod": pod, "service": service,
+            "next": told.next_time.map(display::time), "log": log, "live": is_live(&told), "moments": moments, "pod": pod,
+            "service": service, "release": release,
         }),
     )
 }
@@ -97,32 +99,52 @@ async fn read<T>(
     }
 }
 
-/// The attempts of a device, oldest first.
-fn tries(job: &Job, told: &DeviceExplanation) -> Vec<Try> {
-    let is_it = |device: &&DeviceStatus| usize::try_from(device.index).ok() == told.index;
-    let Some(device) = job.status.devices.iter().find(is_it) else {
-        return Vec::new();
+/// The release of the device, as its newest record has it.
+async fn release_of(
+    caller: &Caller,
+    namespace: &Name,
+    name: &str,
+    job: &Job,
+) -> Read<ReleaseFacts> {
+    let refused = |why: String| Read {
+        facts: None,
+        why_not: Some(why),
     };
-    let earlier = device.earlier_failures.iter();
-    let mut tries: Vec<Try> = earlier
-        .enumerate()
-        .map(|(at, reason)| Try {
-            number: at + 1,
-            tone: "bad",
-            reason: reason.to_string(),
-            is_last: false,
-        })
-        .collect();
-    let begun = usize::try_from(device.attempts).unwrap_or(0);
-    if begun > tries.len() {
-        tries.push(Try {
-            number: tries.len() + 1,
-            tone: tone(&told.phase),
-            reason: told.reason.clone(),
-            is_last: true,
-        });
+    let parameters = ListParams {
+        label_selector: Some(format!("owner=helm,name={name}")),
+        limit: Some(REVISIONS),
+        ..ListParams::default()
+    };
+    let mut list = match caller.ask(secrets(namespace).list(&parameters)).await {
+        Ok(answer) => answer.object,
+        Err(problem) => return refused(problem.detail),
+    };
+    let Value::Array(items) = list["items"].take() else {
+        return refused("the API server's answer cannot be read".to_owned());
+    };
+    let records = items.into_iter().filter_map(|item| {
+        let secret: Secret = serde_json::from_value(item).ok()?;
+        Stored::from_secret(&secret).ok()
+    });
+    let records: Vec<_> = records.collect();
+    let facts = release(&records, job, &class_of(caller, job).await);
+    let gone =
+        "It is gone: the release of a device is kept while it is flashed, and after a failure.";
+    Read {
+        why_not: facts.is_none().then(|| gone.to_owned()),
+        facts,
     }
-    tries
+}
+
+/// What the class of the round froze, as far as the caller may read it.
+async fn class_of(caller: &Caller, job: &Job) -> ClassOf {
+    let (Some(stamp), Some(round)) = (&job.status.flash_class, &job.status.round) else {
+        return ClassOf::None;
+    };
+    let revisions = caller.reader().revisions(&job.namespace, &job.uid).await;
+    let revisions = revisions.unwrap_or_default();
+    let frozen = thaw(&revisions, stamp, round.number);
+    frozen.map_or(ClassOf::Unknown, |frozen| ClassOf::Known(Box::new(frozen)))
 }
 
 /// How a device stands, as the name of a class of the style sheet.

@@ -20,7 +20,7 @@ use crate::{
     cluster::Caller,
     problem::Problem,
     route::{Around, OfJob, SUSPENSIONS, dynamic},
-    view::{StepEntry, Steps, Wanted, entries, failures, orders, page, progress, steps},
+    view::{StepEntry, Steps, Wanted, entries, failures, orders, page, plot, progress, steps},
 };
 
 /// Devices of one part of the list.
@@ -67,7 +67,7 @@ pub async fn job(
         &json!({
             "title": job.name, "namespace": namespace, "name": name, "now": display::time(known.now), "tone": tone(job),
             "job": explain::job(&known), "firmware": spec.map(|spec| &spec.firmware), "version": spec.map(|spec| &spec.version),
-            "progress": progress(job), "steps": bar(steps(job, known.class)), "approvals": step.and_then(approvers),
+            "progress": progress(job), "plot": plot(job, known.now), "steps": bar(steps(job, known.class)), "approvals": step.and_then(approvers),
             "failures": failures(&known), "orders": orders(job, &object, SUSPENSIONS, rights),
             "rows": rows, "selected": devices.selected, "matching": devices.matching, "next": devices.next, "shown": shown, "phases": phases, "unseen": around.unseen(),
         }),

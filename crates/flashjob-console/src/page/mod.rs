@@ -1,4 +1,4 @@
-//! Pages for people: where they come in, the jobs of a namespace, one job, one of its devices, what waits for approval, and the classes.
+//! Pages for people: where they come in, the jobs of a namespace, its devices, one job, one of its devices, what waits for approval, and the classes.
 //! Rendered here. Reads only, but for sessions: the buttons of a job go to the API.
 
 mod approval;
@@ -6,6 +6,7 @@ mod asset;
 mod class;
 mod device;
 mod entrance;
+mod fleet;
 mod job;
 mod rollout;
 mod row;
@@ -43,6 +44,7 @@ pub fn pages() -> Router<Desk> {
             "/namespaces/{namespace}/flashjobs/{name}/devices/{device}",
             get(device::device),
         )
+        .route("/namespaces/{namespace}/fleet", get(fleet::page))
         .route(
             "/namespaces/{namespace}/approvals",
             get(approval::of_namespace),

@@ -12,7 +12,7 @@ use tera::{Context, Tera, TeraResult};
 use crate::problem::Problem;
 
 /// By the ending of their names all of them are escaped.
-const TEMPLATES: [(&str, &str); 11] = [
+const TEMPLATES: [(&str, &str); 13] = [
     ("base.html", include_str!("../../templates/base.html")),
     ("home.html", include_str!("../../templates/home.html")),
     ("login.html", include_str!("../../templates/login.html")),
@@ -24,7 +24,12 @@ const TEMPLATES: [(&str, &str); 11] = [
     ),
     ("classes.html", include_str!("../../templates/classes.html")),
     ("device.html", include_str!("../../templates/device.html")),
+    ("fleet.html", include_str!("../../templates/fleet.html")),
     ("job.html", include_str!("../../templates/job.html")),
+    (
+        "question.html",
+        include_str!("../../templates/question.html"),
+    ),
     ("rollout.html", include_str!("../../templates/rollout.html")),
     ("problem.html", include_str!("../../templates/problem.html")),
 ];

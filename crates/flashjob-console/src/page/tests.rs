@@ -34,7 +34,8 @@ fn of_job() -> Value {
         json!({"step": step, "reached": true, "tone": "read", "leftOut": 1, "soak": "10 min"});
     json!({
         "title": "thermo", "namespace": "demo", "name": "thermo", "now": "2026-11-30T00:00:00Z", "tone": "bad", "job": explanation(),
-        "firmware": "f:1", "version": "1", "unseen": "u", "approvals": "1.1 by jane",
+        "firmware": "f:1", "version": "1", "unseen": "u",
+        "plot": {"from": "2026-11-30T00:00:00Z", "to": "2026-11-30T00:01:00Z", "ended": true, "selected": 3, "done": "M0 0", "failed": "M0 0", "untimed": 1}, "approvals": "1.1 by jane",
         "progress": {"selected": 3, "done": 3, "failed": 1, "inFlight": 0, "left": "10 min",
             "shares": [{"tone": "bad", "word": "failed", "devices": 1, "from": 2}]},
         "steps": {"of": 2, "items": [item]},
@@ -64,8 +65,10 @@ fn of_device() -> Value {
             "selected": {"endpoint": "e", "type": "t", "applicationType": "a", "version": "1"},
             "present": {"instance": "i", "version": "2"}, "advice": [{"why": "w", "command": "c"}],
         },
-        "started": "2026-11-30T00:00:00Z", "ended": "2026-11-30T00:01:00Z", "next": "2026-11-30T00:02:00Z", "log": "l", "live": false,
-        "tries": [{"number": 1, "tone": "bad", "reason": "r", "is_last": true}],
+        "next": "2026-11-30T00:02:00Z", "log": "l", "live": false,
+        "moments": [{"at": "2026-11-30T00:00:00Z", "ahead": true, "tone": "bad", "what": "w"}],
+        "release": {"facts": {"name": "n", "revision": 1, "status": "failed", "description": "d", "updated": "2026-11-30T00:00:00Z",
+            "chart": "c", "foreign": true, "manifest": "m", "isCut": true, "values": [{"place": "/p", "value": "v", "layer": "l"}]}},
         "pod": {"facts": {"name": "n", "phase": "Running", "node": "n", "containers": ["c runs"], "deleting": true}},
         "service": {"facts": null, "whyNot": "w"},
     })
@@ -73,7 +76,8 @@ fn of_device() -> Value {
 
 fn of_approvals() -> Value {
     json!({
-        "title": "Approvals", "namespace": "demo", "now": "2026-11-30T00:00:00Z", "whole": false, "steps": [{
+        "title": "Approvals", "namespace": "demo", "now": "2026-11-30T00:00:00Z", "whole": false, "asks": true, "named": "demo", "refused": ["r"],
+        "steps": [{
             "namespace": "demo", "name": "thermo", "step": "1.1 (canary)", "since": "2026-11-30T00:00:00Z", "version": "1", "devices": 5,
             "done": 5, "failed": 1, "reasons": ["1 TransferFailed", "1 Other"], "approvals": "1.1 by jane", "message": "m",
         }],
@@ -82,9 +86,15 @@ fn of_approvals() -> Value {
 
 fn of_classes() -> Value {
     json!({
-        "title": "Classes", "next": "token", "classes": [{
-            "name": "esp32", "isDefault": true, "refused": "r", "stopped": true, "stoppedBy": "jane",
-            "stoppedSince": "2026-11-30T00:00:00Z", "activeJobs": 3, "limits": ["l"], "windows": ["w"],
+        "title": "Classes", "next": "token", "unseen": "u", "now": "2026-11-30T00:00:00Z", "classes": [{
+            "facts": {
+                "name": "esp32", "isDefault": true, "refused": "r", "stopped": true, "stoppedBy": "jane",
+                "stoppedSince": "2026-11-30T00:00:00Z", "activeJobs": 3, "limits": ["l"], "windows": ["w"],
+            },
+            "usage": [{"what": "w", "used": 1, "max": 2}],
+            "weeks": [{"zone": "UTC", "days": [{"name": "Mon", "words": "w", "now": 5, "spans": [{"from": 0, "minutes": 60}]}]}],
+            "order": {"action": "stop", "label": "Stop", "question": "q", "words": "w", "reason": "none", "typed": "esp32",
+                "overrules": true, "body": "{}"},
         }],
     })
 }
@@ -99,9 +109,19 @@ fn of_rollout() -> Value {
     })
 }
 
-fn all() -> [(&'static str, Value); 7] {
+fn of_fleet() -> Value {
+    let device = json!({"name": "n", "uuid": "u", "endpoint": "e", "kind": "k", "version": "1", "phase": "Failed", "job": "j", "index": 0});
+    json!({
+        "title": "Devices", "namespace": "demo", "now": "2026-11-30T00:00:00Z", "shown": {"from": 50, "q": "q"}, "unseen": ["u"], "all": 9,
+        "matching": 1, "phases": [{"phase": "Failed", "devices": 1, "tone": "bad"}], "rows": [{"device": device, "tone": "bad"}],
+        "next": 100, "kinds": [{"kind": "k", "devices": 1, "versions": [["1", 1]], "others": 1}], "data": "{\"devices\":[]}",
+    })
+}
+
+fn all() -> [(&'static str, Value); 8] {
     [
         ("rollout.html", of_rollout()),
+        ("fleet.html", of_fleet()),
         ("approvals.html", of_approvals()),
         ("classes.html", of_classes()),
         ("job.html", of_job()),

@@ -3,6 +3,7 @@
 mod action;
 mod around;
 mod body;
+mod class_action;
 mod device;
 mod device_log;
 mod entity_tag;
@@ -18,13 +19,17 @@ mod place;
 mod plan;
 mod release;
 mod stored;
+mod whole;
 
 pub use action::{SUSPENSIONS, dynamic};
 pub use around::Around;
 pub use device::{OfDevice, find};
 pub use device_log::is_live;
 pub use page::Page;
-pub use place::{Name, Namespaced, OfJob, all_jobs, classes, jobs, pods, services};
+pub use place::{
+    Name, Namespaced, OfJob, all_jobs, classes, instances, jobs, pods, secrets, services,
+};
+pub use whole::whole;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -61,4 +66,6 @@ pub fn routes() -> OpenApiRouter<Desk> {
         .routes(routes!(other::instances))
         .routes(routes!(other::flashclasses))
         .routes(routes!(other::flashclass))
+        .routes(routes!(class_action::stop))
+        .routes(routes!(class_action::resume))
 }

@@ -180,7 +180,7 @@ pub fn done(message: String, job: Value) -> Response {
 ///
 /// # Errors
 /// When it is not JSON, or names an unknown field.
-fn order<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
+pub fn order<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
     let body = if body.is_empty() { b"{}" } else { body };
     if body != b"{}" {
         only_json(headers)?;

@@ -54,7 +54,7 @@ pub async fn flashclasses(caller: Caller, Query(page): Query<Page>) -> Result<Re
 pub struct OfClass {
     /// Name of the FlashClass
     #[param(value_type = String)]
-    name: Name,
+    pub name: Name,
 }
 
 /// Show a FlashClass.

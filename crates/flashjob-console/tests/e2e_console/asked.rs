@@ -65,6 +65,17 @@ impl Console {
         self.port
     }
 
+    /// Memory of the program, in bytes.
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("a running program");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next());
+        1024 * kilobytes
+            .and_then(|text| text.parse::<u64>().ok())
+            .expect("a number")
+    }
+
     /// Sends a request, whatever it is.
     pub async fn send(&self, mut request: Request<Body>) -> axum::http::Response<Body> {
         let path = request.uri().to_string();

@@ -14,3 +14,4 @@ mod plans;
 mod promises;
 mod rights;
 mod sessions;
+mod stop_switch;

@@ -6,9 +6,9 @@ use clap::ArgGroup;
 use flashjob_operator::{
     api::{FlashJob, Guarded},
     cli::terminal::{Failure, complain, print},
-    cluster::{ApiError, Reader, Scope, Suspension, other_holders},
+    cluster::{ApiError, Reader, Scope, Suspension},
     flashjob::spec::job::Job,
-    names::SUSPEND_MANAGER,
+    steer::stop::{InFlight, by_class, is_suspended, outcome},
 };
 use kube::core::DynamicObject;
 
@@ -110,9 +110,11 @@ impl Which {
                 return Ok(false);
             }
         };
-        let mut line = format!("flashclass/{name} {}", outcome(class, now, suspension));
+        let mut line = format!("flashclass/{name} {}", said(class, now, suspension));
         if let (Suspension::Stop, Some(in_flight)) = (suspension, in_flight) {
-            line += &ends(in_flight.get(name).copied().unwrap_or_default());
+            let of_class = in_flight.get(name).copied().unwrap_or_default();
+            line += "; ";
+            line += &of_class.ends();
         }
         let dry = if self.dry_run { " (dry run)" } else { "" };
         print(&format!("{line}{dry}\n"))?;
@@ -135,51 +137,14 @@ fn chosen(classes: Vec<DynamicObject>, which: &Which) -> (Vec<DynamicObject>, Ve
     (meant.collect(), missing)
 }
 
-fn is_suspended(class: &DynamicObject) -> bool {
-    class.data["spec"]["suspend"] == true
-}
-
-/// What became of a class.
-fn outcome(before: &DynamicObject, now: &DynamicObject, suspension: Suspension) -> String {
+/// What became of a class, and what helps where it is not what was ordered.
+fn said(before: &DynamicObject, now: &DynamicObject, suspension: Suspension) -> String {
     let name = now.metadata.name.as_deref().unwrap_or_default();
-    let by = |managers: Vec<&str>| match managers.as_slice() {
-        [] => "somebody".to_owned(),
-        some => some.join(" and "),
-    };
-    let overruled = || {
-        let managers = other_holders(before, SUSPEND_MANAGER);
-        if managers.is_empty() {
-            String::new()
-        } else {
-            format!(", against {}, which may set it again", by(managers))
+    match (outcome(before, now, suspension), suspension) {
+        (Ok(words), _) | (Err(words), Suspension::Stop) => words,
+        (Err(words), Suspension::Release | Suspension::Overrule) => {
+            format!("{words}; let it go on with: {PROGRAM} resume --class {name} --force")
         }
-    };
-    match (suspension, is_suspended(before), is_suspended(now)) {
-        (Suspension::Stop, true, true) => "was suspended already".into(),
-        (Suspension::Stop, false, true) => format!("suspended{}", overruled()),
-        (Suspension::Stop, _, false) => "is not suspended: something took it back at once".into(),
-        (Suspension::Release | Suspension::Overrule, false, false) => "was not suspended".into(),
-        (Suspension::Release, true, false) => "resumed".into(),
-        (Suspension::Overrule, true, false) => format!("resumed{}", overruled()),
-        (Suspension::Release | Suspension::Overrule, _, true) => format!(
-            "stays suspended by {}; let it go on with: {PROGRAM} resume --class {name} --force",
-            by(other_holders(now, SUSPEND_MANAGER))
-        ),
-    }
-}
-
-/// FlashJobs with devices in flight, and how many those are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct InFlight {
-    jobs: usize,
-    devices: i64,
-}
-
-fn ends(in_flight: InFlight) -> String {
-    let InFlight { jobs, devices } = in_flight;
-    match devices {
-        0 => "; nothing of it is in flight".into(),
-        _ => format!("; {devices} devices of {jobs} FlashJobs are in flight and end by themselves"),
     }
 }
 
@@ -188,20 +153,6 @@ async fn in_flight(reader: &Reader) -> Result<BTreeMap<String, InFlight>, ApiErr
     let listed = reader.list::<Guarded<FlashJob>>(&Scope::All, "");
     let jobs = listed.await?;
     Ok(by_class(jobs.iter().filter_map(Job::parse)))
-}
-
-fn by_class(jobs: impl Iterator<Item = Job>) -> BTreeMap<String, InFlight> {
-    let mut found: BTreeMap<String, InFlight> = BTreeMap::new();
-    for job in jobs {
-        let devices = job.status.counts.map_or(0, |counts| counts.in_flight);
-        let stamped = job.status.flash_class.filter(|_| devices > 0);
-        if let Some(class) = stamped {
-            let of_class = found.entry(class.name).or_default();
-            of_class.jobs += 1;
-            of_class.devices += devices;
-        }
-    }
-    found
 }
 
 #[cfg(test)]
@@ -229,52 +180,14 @@ mod tests {
         .unwrap()
     }
 
-    #[rstest]
-    #[case::stopped(Suspension::Stop, class(&Value::Null, &[]), class(&json!(true), &[SUSPEND_MANAGER]), "suspended")]
-    #[case::stopped_already(Suspension::Stop, class(&json!(true), &["kubectl"]), class(&json!(true), &["kubectl"]), "was suspended already")]
-    #[case::against_others(Suspension::Stop, class(&json!(false), &["flux"]), class(&json!(true), &[SUSPEND_MANAGER]),
-        "suspended, against flux, which may set it again")]
-    #[case::resumed(Suspension::Release, class(&json!(true), &[SUSPEND_MANAGER]), class(&Value::Null, &[]), "resumed")]
-    #[case::not_suspended(Suspension::Release, class(&Value::Null, &[]), class(&Value::Null, &[]), "was not suspended")]
-    #[case::by_others(Suspension::Release, class(&json!(true), &[SUSPEND_MANAGER, "kubectl-patch"]), class(&json!(true), &["kubectl-patch"]),
-        "stays suspended by kubectl-patch; let it go on with: kubectl flashjob resume --class esp32 --force")]
-    #[case::overruled(Suspension::Overrule, class(&json!(true), &["kubectl-patch"]), class(&json!(false), &[SUSPEND_MANAGER]),
-        "resumed, against kubectl-patch, which may set it again")]
-    fn what_is_said_of_a_class(
-        #[case] suspension: Suspension,
-        #[case] before: DynamicObject,
-        #[case] now: DynamicObject,
-        #[case] words: &str,
-    ) {
-        assert_eq!(outcome(&before, &now, suspension), words);
-    }
-
     #[test]
-    fn what_is_in_flight_is_counted_by_the_class_of_the_round() {
-        let job = |name: &str, class: &str, in_flight: i64| {
-            let guard: Guarded<FlashJob> = serde_json::from_value(json!({
-                "metadata": {"name": name, "namespace": "lab", "uid": name, "resourceVersion": "1"},
-                "spec": {"uuid": ["a"], "firmware": "f:1", "version": "1", "flashClassName": "another"},
-                "status": {"flashClass": {"name": class, "uid": "u", "generation": 1}, "counts": {"inFlight": in_flight}},
-            }))
-            .unwrap();
-            Job::parse(&guard).unwrap()
-        };
-        let jobs = vec![
-            job("a", "esp32", 3),
-            job("b", "esp32", 2),
-            job("c", "esp32", 0),
-            job("d", "linux", 1),
-        ];
-        let found = by_class(jobs.into_iter());
-        let counts = |jobs, devices| InFlight { jobs, devices };
-        assert_eq!(found["esp32"], counts(2, 5));
-        assert_eq!(found["linux"], counts(1, 1));
-        assert_eq!(
-            ends(found["esp32"]),
-            "; 5 devices of 2 FlashJobs are in flight and end by themselves"
-        );
-        assert_eq!(ends(InFlight::default()), "; nothing of it is in flight");
+    fn a_class_that_others_keep_suspended_goes_on_by_force() {
+        let stopped = class(&json!(true), &["kubectl-patch"]);
+        let words = said(&stopped, &stopped, Suspension::Release);
+        let expected = "stays suspended by kubectl-patch; let it go on with: kubectl flashjob resume --class esp32 --force";
+        assert_eq!(words, expected);
+        let resumed = class(&Value::Null, &[]);
+        assert_eq!(said(&stopped, &resumed, Suspension::Release), "resumed");
     }
 
     #[derive(clap::Parser)]

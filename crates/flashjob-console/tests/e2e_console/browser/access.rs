@@ -18,7 +18,7 @@ const ASK: &str = "
 /// Panics where axe finds something serious on the page as it is, on any screen, or where it is wider than the screen.
 pub async fn assert_open_to_everybody(browser: &Browser, name: &str) {
     browser.run(AXE).await;
-    for width in [360, 1280] {
+    for width in [360, 1280, 2560] {
         for dark in [false, true] {
             browser.on_a_screen(width, dark).await;
             let said = browser.run_async(ASK).await;
@@ -66,6 +66,14 @@ async fn axe_finds_nothing_serious_on_narrow_and_wide_screens_in_light_and_dark(
         &space.name,
     );
     let editor = Person::of(&console, &asking);
+    let name = format!("changes-{}", space.name);
+    let role = "--clusterrole=flashclass-admin";
+    asking.bind_as(&name, "clusterrolebinding", role, "default");
+    let windows = json!([{"days": ["Fri"], "start": "22:00", "durationSeconds": 14400}]);
+    space.put_class(
+        &space.name,
+        &json!({"maxParallelism": 3, "windows": windows}),
+    );
     let _operator = space.operator(&["--engine", "native"]);
     let steps = json!({"steps": [{"name": "canary", "devices": 1, "soakSeconds": 1, "maxFailedDevices": 1}], "maxFailedDevices": 3});
     space.apply(&job("rollout", &fleet.uuids(), &steps).to_string());
@@ -96,6 +104,22 @@ async fn axe_finds_nothing_serious_on_narrow_and_wide_screens_in_light_and_dark(
         .open(&format!("/namespaces/{}/approvals", space.name))
         .await;
     assert_open_to_everybody(&browser, "approvals").await;
+    browser
+        .open(&format!("/namespaces/{}/fleet", space.name))
+        .await;
+    browser
+        .until("cells", "document.querySelector('#fleet-cells canvas')")
+        .await;
+    assert_open_to_everybody(&browser, "fleet").await;
+    browser.open("/flashclasses").await;
+    assert_open_to_everybody(&browser, "classes").await;
+    browser
+        .click(&format!("#class-{} button", space.name))
+        .await;
+    assert_open_to_everybody(&browser, "stop").await;
+    space.kubectl(&["delete", "flashclass", &space.name]);
+    browser.open("/approvals").await;
+    assert_open_to_everybody(&browser, "approvals-refused").await;
     browser.open("/namespaces/default/flashjobs").await;
     assert_open_to_everybody(&browser, "refusal").await;
 }

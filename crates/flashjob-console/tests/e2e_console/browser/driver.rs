@@ -2,6 +2,7 @@
 
 use std::{
     net::TcpStream,
+    path::Path,
     process::{Child, Command, Stdio},
     sync::OnceLock,
     time::{Duration, Instant},
@@ -237,10 +238,15 @@ impl Browser {
     /// Keeps what the page looks like, where somebody wants to see it.
     pub async fn keep(&self, name: &str) {
         if let Some(directory) = std::env::var_os("FLASHJOB_SCREENSHOTS") {
-            let path = std::path::Path::new(&directory).join(format!("{name}.png"));
-            let picture = self.client.screenshot().await.expect("a picture");
-            std::fs::write(path, picture).expect("a file");
+            let path = Path::new(&directory).join(format!("{name}.png"));
+            self.draw(&path).await;
         }
+    }
+
+    /// Writes what the page looks like to that file.
+    pub async fn draw(&self, path: &Path) {
+        let picture = self.client.screenshot().await.expect("a picture");
+        std::fs::write(path, picture).expect("a file");
     }
 }
 

@@ -4,24 +4,10 @@ use fantoccini::key::Key;
 use serde_json::json;
 use testbed::{Space, job::job};
 
-use super::{driver::Browser, page, rollout};
+use super::{driver::Browser, page, rollout, says};
 use crate::asked::{Console, Person};
 
 const MARKUP: &str = "<script>alert(1)</script>\"><img src=x onerror=alert(2)>";
-
-/// Replaces the status of a job.
-fn says(space: &Space, name: &str, status: &serde_json::Value) {
-    let patch = json!({ "status": status }).to_string();
-    let arguments = [
-        "patch",
-        "flashjob",
-        name,
-        "--subresource=status",
-        "--type=merge",
-        "-p",
-    ];
-    space.kubectl(&[&arguments[..], &[&patch]].concat());
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_viewer_has_no_buttons_and_hostile_words_that_come_live_stay_words() {

@@ -1,8 +1,14 @@
 //! The pages in a real browser, Chromium, as people with different rights see and use them.
 
 mod access;
+mod classes;
+mod device;
 mod driver;
+mod figures;
+mod fleet;
 mod live;
+mod many;
+mod pictures;
 mod rollout;
 mod swagger;
 
@@ -22,4 +28,18 @@ async fn rollout(space: &Space) -> (Fleet, Operator) {
     space.apply(&job("rollout", &fleet.uuids(), &steps).to_string());
     space.waits_for("rollout", "AwaitingApproval").await;
     (fleet, operator)
+}
+
+/// Merges this into the status of a job.
+fn says(space: &Space, name: &str, status: &serde_json::Value) {
+    let patch = json!({ "status": status }).to_string();
+    let arguments = [
+        "patch",
+        "flashjob",
+        name,
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+    ];
+    space.kubectl(&[&arguments[..], &[&patch]].concat());
 }
