@@ -11,6 +11,7 @@
 
 pub mod akri;
 pub mod device;
+mod dialled;
 pub mod load_balancer;
 pub mod params;
 pub mod patience;

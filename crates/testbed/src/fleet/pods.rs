@@ -14,11 +14,12 @@ use serde_json::json;
 use super::{
     Error, World, akri,
     device::{Ending, Outcome},
+    dialled::{environment, has_node_port},
     patience::answered,
 };
 
 /// Name of the container that flashes.
-const CONTAINER: &str = "flash-container";
+pub(super) const CONTAINER: &str = "flash-container";
 
 /// Says that a Pod does not end at its deadline, but at the end of its grace: see `stages.yaml`.
 const GOES_ON: &str = "flashjob.test/goes-on";
@@ -328,35 +329,6 @@ async fn rediscover(
     .await?;
     world.discovered(endpoint, &instance, times, version);
     Ok(())
-}
-
-fn environment(pod: &Pod, name: &str) -> Option<String> {
-    let container = pod
-        .spec
-        .as_ref()?
-        .containers
-        .iter()
-        .find(|c| c.name == CONTAINER)?;
-    let found = container
-        .env
-        .as_ref()?
-        .iter()
-        .find(|env| env.name == name)?;
-    let field = found
-        .value_from
-        .as_ref()
-        .and_then(|from| from.field_ref.as_ref());
-    if field.is_some_and(|field| field.field_path == "status.hostIP") {
-        return pod.status.as_ref()?.host_ip.clone();
-    }
-    found.value.clone()
-}
-
-/// Whether the flash is dialled at a port of its node.
-fn has_node_port(pod: &Pod) -> bool {
-    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
-    let mut ports = containers.flat_map(|container| container.ports.iter().flatten());
-    ports.any(|port| port.host_port.is_some())
 }
 
 /// The log of one pod, in the form that container runtimes write.
