@@ -203,7 +203,7 @@ impl Desk {
         };
         let token = Token::pasted(text);
         let token =
-            token.ok_or_else(|| Problem::bad_request("this is no token: it is one word"))?;
+            token.ok_or_else(|| Problem::bad_request("this is not a token: a token is one word"))?;
         let caller = Caller::new(door.client(&token), None);
         let person = caller.ask(review()).await?.object;
         let person = person["status"]["userInfo"]["username"].as_str();
