@@ -151,6 +151,23 @@ mod tests {
         assert!(TcpStream::connect(address).await.is_err());
     }
 
+    /// Virtual time: it stands still while anything happens, and leaps where all wait.
+    #[tokio::test(start_paused = true)]
+    async fn who_sends_the_head_of_a_request_too_slowly_is_cut_off() {
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let address = listener.address().unwrap();
+        let pages = Router::new().route("/", get(async || "here\n"));
+        tokio::spawn(listener.serve(pages, std::future::pending()));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        for byte in b"GET / HTTP/1.1\r\nhost: a\r\nx: and so on" {
+            // It may be closed before all of it is sent.
+            let _ = stream.write_all(&[*byte]).await;
+            sleep(Duration::from_secs(1)).await;
+        }
+        let answer = heard(stream).await;
+        assert!(!answer.contains("here"), "{answer}");
+    }
+
     #[tokio::test]
     async fn a_head_that_is_too_long_is_refused() {
         let listener = Listener::bind(([127, 0, 0, 1], 0).into()).await.unwrap();

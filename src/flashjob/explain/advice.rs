@@ -156,8 +156,8 @@ fn of_reason(reason: Reason, about: &About<'_>) -> Option<Advice> {
             format!("kubectl describe services -n {namespace} -l uuid={}", about.uuid()),
         ),
         Reason::AddressInUse => advice(
-            "to see which Services have which address",
-            "kubectl get services -A -l flashjob.nbfc.io/job-uid".into(),
+            "to see which flash has which address, and which node",
+            "kubectl get services,pods -A -o wide -l flashjob.nbfc.io/job-uid".into(),
         ),
         Reason::Unschedulable
         | Reason::ImagePullFailed

@@ -1,5 +1,7 @@
 //! The caller of a request, and the API server's answers to that caller.
 
+use std::{net::Ipv4Addr, sync::Arc};
+
 use axum::{
     body::to_bytes,
     extract::FromRequestParts,
@@ -20,6 +22,7 @@ const LONGEST_ANSWER: usize = 64 * 1024 * 1024;
 pub struct Caller {
     client: Client,
     session: Option<Standing>,
+    own_addresses: Arc<[Ipv4Addr]>,
 }
 
 /// A request, unless it could not be made.
@@ -38,7 +41,11 @@ impl FromRequestParts<Desk> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, desk: &Desk) -> Result<Self, Problem> {
-        desk.caller(&parts.method, &parts.headers)
+        let caller = desk.caller(&parts.method, &parts.headers)?;
+        Ok(Self {
+            own_addresses: Arc::clone(&desk.own_addresses),
+            ..caller
+        })
     }
 }
 
@@ -46,7 +53,17 @@ impl Caller {
     /// Who asks with that client, for as long as the session stands, if it is by one.
     #[must_use]
     pub(super) fn new(client: Client, session: Option<Standing>) -> Self {
-        Self { client, session }
+        Self {
+            client,
+            session,
+            own_addresses: Arc::default(),
+        }
+    }
+
+    /// Addresses of the cluster itself, where no device is.
+    #[must_use]
+    pub fn own_addresses(&self) -> Vec<Ipv4Addr> {
+        self.own_addresses.to_vec()
     }
 
     /// # Errors

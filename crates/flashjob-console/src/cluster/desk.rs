@@ -202,8 +202,8 @@ impl Desk {
             return Err(Problem::not_started_here());
         };
         let token = Token::pasted(text);
-        let token =
-            token.ok_or_else(|| Problem::bad_request("this is no token: it is one word"))?;
+        let token = token
+            .ok_or_else(|| Problem::bad_request("this is not a token: a token is one word"))?;
         let caller = Caller::new(door.client(&token), None);
         let person = caller.ask(review()).await?.object;
         let person = person["status"]["userInfo"]["username"].as_str();

@@ -139,7 +139,8 @@ pub async fn find(
             entry.uuid.ok_or_else(unseen)?
         }
     };
-    let explanation = explain_device(&caller.reader(), &around.known(), &uuid, Vec::new()).await;
+    let own = caller.own_addresses();
+    let explanation = explain_device(&caller.reader(), &around.known(), &uuid, own).await;
     if explanation.index.is_none() {
         return Err(none(explanation.message));
     }

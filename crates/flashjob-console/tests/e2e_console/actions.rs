@@ -11,6 +11,26 @@ async fn waits(space: &Space, reason: &str) {
     space.waits_for("rollout", reason).await;
 }
 
+/// Waits until the job has events of all these reasons, which the operator writes of what people order.
+async fn tells(space: &Space, reasons: &[&str]) {
+    let arguments = [
+        "get",
+        "events.events.k8s.io",
+        "-o",
+        "jsonpath={.items[*].reason}",
+    ];
+    space
+        .eventually(&format!("events {reasons:?}"), seconds(60), async || {
+            let told = space.kubectl(&arguments);
+            let told: Vec<_> = told.split(' ').collect();
+            reasons
+                .iter()
+                .all(|reason| told.contains(reason))
+                .then_some(())
+        })
+        .await;
+}
+
 /// The fields that a manager has set.
 fn fields(said: &Said, manager: &str) -> Value {
     let entries = said.body["job"]["metadata"]["managedFields"].as_array();
@@ -77,6 +97,7 @@ async fn an_editor_suspends_a_rollout_and_lets_it_go_on() {
         .await
         .is(StatusCode::OK);
     waits(&space, "AwaitingApproval").await;
+    tells(&space, &["Suspended", "Resumed"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -158,6 +179,7 @@ async fn an_approver_decides_about_a_step_and_an_editor_runs_the_job_again() {
     assert_eq!(said.is(StatusCode::OK).body["message"], words);
     let second = |seen: &testbed::job::Seen| seen.0["status"]["round"]["number"] == 2;
     space.becomes("rollout", "a second round", 60, second).await;
+    tells(&space, &["StepDenied", "StepStarted", "RoundStarted"]).await;
     let said = editor.post(&action("explode"), &nothing).await;
     said.is(StatusCode::NOT_FOUND);
 }
@@ -194,4 +216,5 @@ async fn retry_flashes_the_failed_devices_again() {
             (seen.count("succeeded") == 2 && seen.is("Complete")).then_some(())
         })
         .await;
+    tells(&space, &["RerunRequested"]).await;
 }
