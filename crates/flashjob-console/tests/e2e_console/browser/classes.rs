@@ -2,7 +2,7 @@
 
 use fantoccini::key::Key;
 use serde_json::json;
-use testbed::{Asking, Space, healthy, job::job};
+use testbed::{Asking, Params, Space, healthy, job::job};
 
 use super::{driver::Browser, rollout};
 use crate::asked::{Console, Person};
@@ -79,7 +79,12 @@ async fn what_is_in_use_of_a_class_is_shown_and_nobody_stops_it_without_the_righ
     let limits = json!([{"by": "Configuration", "max": 7}]);
     let spec = json!({"maxParallelism": 3, "inFlightLimits": limits});
     space.put_class(&space.name, &spec);
-    let fleet = space.fleet(healthy(2, 60.0)).await;
+    // Of its own: what is in use is counted over the devices of all tests.
+    let params = Params {
+        configuration: space.name.clone(),
+        ..healthy(2, 60.0)
+    };
+    let fleet = space.fleet(params).await;
     let _operator = space.operator(&["--engine", "native"]);
     let more = json!({"flashClassName": space.name, "parallelism": 2});
     space.apply(&job("rollout", &fleet.uuids(), &more).to_string());
