@@ -268,10 +268,8 @@ pub fn address_of(service: &Value) -> Option<String> {
 
 /// The node that a Pod has to run on, where it has the port of its flash there and tells its device the address of that.
 pub fn dialled_node(pod: &Value) -> Option<String> {
-    let container = &pod["spec"]["containers"][0];
-    let env = container["env"].as_array().map_or(&[][..], Vec::as_slice);
-    let external = env.iter().find(|env| env["name"] == "EXTERNAL_IP");
-    let field = external.and_then(|env| env.pointer("/valueFrom/fieldRef/fieldPath"));
+    let (container, external) = flash(pod)?;
+    let field = external.pointer("/valueFrom/fieldRef/fieldPath");
     let is_dialled = container["ports"][0]["hostPort"] == 4433
         && field.is_some_and(|field| field == "status.hostIP");
     let node = pod.pointer("/spec/nodeSelector/kubernetes.io~1hostname")?;
@@ -280,11 +278,17 @@ pub fn dialled_node(pod: &Value) -> Option<String> {
 
 /// The address that a Pod tells its device.
 pub fn told_address(pod: &Value) -> Option<String> {
+    let (_, external) = flash(pod)?;
+    Some(external["value"].as_str()?.to_owned())
+}
+
+/// The flash container of a Pod, and its variable `EXTERNAL_IP`.
+fn flash(pod: &Value) -> Option<(&Value, &Value)> {
     let containers = pod["spec"]["containers"].as_array()?;
     let flash = containers
         .iter()
         .find(|container| container["name"] == FLASH_CONTAINER)?;
     let mut env = flash["env"].as_array()?.iter();
-    let found = env.find(|env| env["name"] == "EXTERNAL_IP")?;
-    Some(found["value"].as_str()?.to_owned())
+    let external = env.find(|env| env["name"] == "EXTERNAL_IP")?;
+    Some((flash, external))
 }

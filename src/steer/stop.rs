@@ -1,6 +1,6 @@
 //! The stop switch of a class: what became of it, and which flashes of its jobs are under way and end by themselves. Pure.
 
-use std::collections::BTreeMap;
+use std::{borrow::Borrow, collections::BTreeMap};
 
 use kube::core::DynamicObject;
 
@@ -35,13 +35,14 @@ impl InFlight {
 
 /// What is in flight, by class: that of the round.
 #[must_use]
-pub fn by_class(jobs: impl Iterator<Item = Job>) -> BTreeMap<String, InFlight> {
+pub fn by_class(jobs: impl Iterator<Item = impl Borrow<Job>>) -> BTreeMap<String, InFlight> {
     let mut found: BTreeMap<String, InFlight> = BTreeMap::new();
     for job in jobs {
-        let devices = job.status.counts.map_or(0, |counts| counts.in_flight);
-        let stamped = job.status.flash_class.filter(|_| devices > 0);
+        let status = &job.borrow().status;
+        let devices = status.counts.map_or(0, |counts| counts.in_flight);
+        let stamped = status.flash_class.as_ref().filter(|_| devices > 0);
         if let Some(class) = stamped {
-            let of_class = found.entry(class.name).or_default();
+            let of_class = found.entry(class.name.clone()).or_default();
             of_class.jobs += 1;
             of_class.devices += devices;
         }

@@ -154,10 +154,10 @@ async fn a_flash_goes_on_without_its_service_and_its_operator() {
     let done = space.finished("job", PATIENCE).await;
     space.assert_verdicts(&done, &fleet);
     space.assert_flashed(&fleet, 1);
-    let events = space.kubectl(&["get", "events.events.k8s.io", "-o", "name"]);
+    let events = items(&space, "events.events.k8s.io");
     assert!(!events.is_empty());
-    let events = space.kubectl(&["get", "events.events.k8s.io", "-o", "json"]);
-    assert!(!events.contains("AddressLost"), "{events}");
+    let lost = events.iter().find(|event| event["reason"] == "AddressLost");
+    assert_eq!(lost, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -216,8 +216,7 @@ async fn where_the_scheduler_chooses_the_node_one_device_is_flashed_at_a_time() 
     let _operator = space.operator(&[]);
     let spec = json!({"flashClassName": class(&space, ""), "parallelism": 3});
     space.apply(&job("job", &fleet.uuids(), &spec).to_string());
-    let mut busy = Vec::new();
-    let done = ended(&space, "job", &mut busy).await;
+    let done = space.finished("job", PATIENCE).await;
     space.assert_verdicts(&done, &fleet);
     space.assert_flashed(&fleet, 1);
     let peak = space.control_plane.audit().peak("pods", &space.name);
@@ -237,8 +236,7 @@ async fn a_node_stays_with_a_device_that_may_still_dial_it() {
         "flashClassName": class(&space, FIRST), "parallelism": 2, "backoffLimitPerDevice": 0, "maxFailedDevices": "100%",
     });
     space.apply(&job("job", &fleet.uuids(), &spec).to_string());
-    let mut busy = Vec::new();
-    ended(&space, "job", &mut busy).await;
+    space.finished("job", PATIENCE).await;
     let begins: Vec<_> = space
         .control_plane
         .audit()

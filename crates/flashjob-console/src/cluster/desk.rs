@@ -46,7 +46,7 @@ pub struct Desk {
     /// Namespace of the operator, whose settings a plan goes by.
     pub operator_namespace: Arc<str>,
     /// Addresses of the cluster itself: no device is there.
-    pub own_addresses: Arc<[Ipv4Addr]>,
+    pub(super) own_addresses: Arc<[Ipv4Addr]>,
     /// The hosts that requests may name; none: any.
     pub hosts: Option<Arc<[String]>>,
 }

@@ -6,21 +6,16 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use flashjob_operator::{
-    api::{FlashJob, Guarded},
-    cluster::clock::now,
-    display,
-    flashjob::spec::job::Job,
-};
+use flashjob_operator::{cluster::clock::now, display};
 use kube::core::Request;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::template::{Refusal, html};
 use crate::{
     cluster::Caller,
     problem::Problem,
-    route::{Name, Namespaced, all_jobs, jobs, whole},
+    route::{Name, Namespaced, all_jobs, flashjob, jobs, whole},
     view::{WaitingStep, waiting},
 };
 
@@ -38,7 +33,8 @@ pub async fn of_namespace(
 ) -> Result<Response, Refusal> {
     let name = namespace.as_str();
     let title = format!("Approvals in {name}");
-    page(&caller?, &jobs(&namespace), &title, Some(name)).await
+    let found = read(&caller?, &jobs(&namespace)).await?;
+    shown(&title, Some(name), found, &Asking::default())
 }
 
 /// Which namespaces are meant.
@@ -61,12 +57,12 @@ pub async fn of_all(
     }
     let title = "Approvals in all namespaces";
     match read(&caller, &all_jobs()).await {
-        Ok(found) => shown(title, None, &found, &Asking::default()),
+        Ok(found) => shown(title, None, found, &Asking::default()),
         Err(problem) if problem.status == StatusCode::FORBIDDEN => {
             let page = shown(
                 title,
                 None,
-                &(Vec::new(), true),
+                (Vec::new(), true),
                 &Asking {
                     asks: true,
                     named: "",
@@ -104,7 +100,6 @@ async fn of_named(caller: &Caller, named: &[Name]) -> Result<Response, Refusal> 
             Err(problem) => return Err(problem.into()),
         }
     }
-    steps.sort_by(|a, b| a.since.cmp(&b.since));
     let listed: Vec<_> = named.iter().map(Name::as_str).collect();
     let title = format!("Approvals in {}", listed.join(", "));
     let asked = Asking {
@@ -112,24 +107,10 @@ async fn of_named(caller: &Caller, named: &[Name]) -> Result<Response, Refusal> 
         named: &listed.join(" "),
         refused,
     };
-    shown(&title, None, &(steps, is_whole), &asked)
+    shown(&title, None, (steps, is_whole), &asked)
 }
 
-async fn page(
-    caller: &Caller,
-    jobs: &Request,
-    title: &str,
-    namespace: Option<&str>,
-) -> Result<Response, Refusal> {
-    shown(
-        title,
-        namespace,
-        &read(caller, jobs).await?,
-        &Asking::default(),
-    )
-}
-
-/// The namespaces that a person is asked for.
+/// The form in which a person names namespaces.
 #[derive(Default)]
 struct Asking<'a> {
     /// Whether a person may name some.
@@ -140,13 +121,14 @@ struct Asking<'a> {
     refused: Vec<String>,
 }
 
-/// The page.
+/// The page, with the steps that have waited longest first.
 fn shown(
     title: &str,
     namespace: Option<&str>,
-    (steps, is_whole): &(Vec<WaitingStep>, bool),
+    (mut steps, is_whole): (Vec<WaitingStep>, bool),
     asked: &Asking<'_>,
 ) -> Result<Response, Refusal> {
+    steps.sort_by(|a, b| a.since.cmp(&b.since));
     html(
         "approvals.html",
         &json!({
@@ -156,17 +138,12 @@ fn shown(
     )
 }
 
-/// The steps that wait, the longest first, and whether all jobs were read.
+/// The steps that wait, and whether all jobs were read.
 async fn read(caller: &Caller, jobs: &Request) -> Result<(Vec<WaitingStep>, bool), Problem> {
     let mut found = Vec::new();
+    let step = |job| waiting(&flashjob(job)?, now());
     let is_whole = whole(caller, jobs, PAGE, PAGES, |job| found.extend(step(job))).await?;
-    found.sort_by(|a, b| a.since.cmp(&b.since));
     Ok((found, is_whole))
-}
-
-fn step(object: Value) -> Option<WaitingStep> {
-    let guard: Guarded<FlashJob> = serde_json::from_value(object).ok()?;
-    waiting(&Job::parse(&guard)?, now())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::{extract::Query, response::Response};
 use flashjob_operator::{
-    api::{FlashClass, FlashJob, Guarded, Instance},
+    api::{FlashClass, Instance},
     cluster::{Scope, clock::now},
     device::Inventory,
     display,
@@ -19,7 +19,7 @@ use super::template::{Refusal, html};
 use crate::{
     cluster::Caller,
     problem::Problem,
-    route::{Page, all_jobs, classes, dynamic, whole},
+    route::{Page, all_jobs, classes, dynamic, flashjob, whole},
     view::{ClassFacts, class, class_order, usage, weeks},
 };
 
@@ -106,9 +106,10 @@ async fn in_use(caller: &Caller) -> InUse {
     let mut jobs: Vec<Job> = Vec::new();
     let place = all_jobs();
     let read = whole(caller, &place, JOBS, PAGES, |object| {
-        let guard: Option<Guarded<FlashJob>> = serde_json::from_value(object).ok();
-        let job = guard.as_ref().and_then(Job::parse);
-        jobs.extend(job.filter(|job| job.status.counts.is_some_and(|counts| counts.in_flight > 0)));
+        jobs.extend(
+            flashjob(object)
+                .filter(|job| job.status.counts.is_some_and(|counts| counts.in_flight > 0)),
+        );
     });
     if let Err(problem) = read.await {
         let words = format!(
@@ -122,7 +123,7 @@ async fn in_use(caller: &Caller) -> InUse {
             unseen: Some(words),
         };
     }
-    let by_class = Some(by_class(jobs.iter().cloned()));
+    let by_class = Some(by_class(jobs.iter()));
     let (inventory, unseen) = if jobs.is_empty() {
         (None, None)
     } else {

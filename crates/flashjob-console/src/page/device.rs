@@ -1,10 +1,7 @@
 //! The page of one device of a job: what became of it, versions, Pod, Service, release and the end of its log. Reads only.
 
 use axum::{extract::Path, response::Response};
-use flashjob_operator::{
-    display, flash_pod::intent::Stored, flashclass::thaw, flashjob::spec::job::Job,
-};
-use k8s_openapi::api::core::v1::Secret;
+use flashjob_operator::{display, flashclass::thaw, flashjob::spec::job::Job};
 use kube::{
     api::{GetParams, ListParams},
     core::Request,
@@ -16,7 +13,9 @@ use super::template::{Refusal, html};
 use crate::{
     cluster::Caller,
     problem::Problem,
-    route::{Around, Name, OfDevice, OfJob, find, is_live, pods, secrets, services},
+    route::{
+        Around, Name, OfDevice, OfJob, RECORDS, find, is_live, pods, secrets, services, stored,
+    },
     view::{ClassOf, PodFacts, ReleaseFacts, ServiceFacts, release, timeline},
 };
 
@@ -111,7 +110,7 @@ async fn release_of(
         why_not: Some(why),
     };
     let parameters = ListParams {
-        label_selector: Some(format!("owner=helm,name={name}")),
+        label_selector: Some(format!("{RECORDS},name={name}")),
         limit: Some(REVISIONS),
         ..ListParams::default()
     };
@@ -122,11 +121,7 @@ async fn release_of(
     let Value::Array(items) = list["items"].take() else {
         return refused("the API server's answer cannot be read".to_owned());
     };
-    let records = items.into_iter().filter_map(|item| {
-        let secret: Secret = serde_json::from_value(item).ok()?;
-        Stored::from_secret(&secret).ok()
-    });
-    let records: Vec<_> = records.collect();
+    let records: Vec<_> = items.into_iter().filter_map(stored).collect();
     let facts = release(&records, job, &class_of(caller, job).await);
     let gone =
         "It is gone: the release of a device is kept while it is flashed, and after a failure.";

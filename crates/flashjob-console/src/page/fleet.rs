@@ -8,11 +8,7 @@ use axum::{
     response::Response,
 };
 use flashjob_operator::{
-    api::{FlashJob, Guarded, Instance},
-    cli::job::selection,
-    cluster::clock::now,
-    display,
-    flashjob::spec::job::Job,
+    api::Instance, cli::job::selection, cluster::clock::now, display, flashjob::spec::job::Job,
 };
 use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
@@ -25,7 +21,7 @@ use super::{
 use crate::{
     cluster::Caller,
     problem::Problem,
-    route::{Name, Namespaced, instances, jobs, whole},
+    route::{Name, Namespaced, flashjob, instances, jobs, whole},
     view::{self, FleetDevice, MOST_DEVICES, Selected, UNFIT, UNUSED, counted, fleet, versions},
 };
 
@@ -161,7 +157,9 @@ async fn of_jobs(
              controllerrevisions in namespace {namespace}."
         ))
     } else if !is_whole || left_out {
-        Some(format!("Only the newest {NEWEST} FlashJobs are looked at."))
+        Some(format!(
+            "Only the newest {NEWEST} FlashJobs are considered."
+        ))
     } else {
         None
     };
@@ -181,8 +179,7 @@ fn keep_newest(jobs: &mut Vec<Job>) -> bool {
 
 /// A job of which a round has begun.
 fn job(object: Value) -> Option<Job> {
-    let guard: Guarded<FlashJob> = serde_json::from_value(object).ok()?;
-    Job::parse(&guard).filter(|job| job.status.round.is_some())
+    flashjob(object).filter(|job| job.status.round.is_some())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 
 use axum::{
-    extract::{Path, Query, State},
+    extract::{Path, Query},
     response::Response,
 };
 use flashjob_operator::{
@@ -21,9 +21,10 @@ use serde_json::{Value, json};
 
 use super::template::{Refusal, html};
 use crate::{
-    cluster::{Caller, Desk},
+    cluster::Caller,
     problem::Problem,
     route::Namespaced,
+    view::{have, words},
 };
 
 /// Most devices that are shown to pick from.
@@ -58,7 +59,6 @@ struct Found {
 
 /// The page.
 pub async fn page(
-    State(desk): State<Desk>,
     caller: Result<Caller, Problem>,
     Path(Namespaced { namespace }): Path<Namespaced>,
     Query(shown): Query<Shown>,
@@ -68,7 +68,7 @@ pub async fn page(
     let reader = caller.reader();
     let (may_create, found, classes) = tokio::join!(
         caller.allowed("create", namespace, ""),
-        found(&reader, &desk.own_addresses, namespace, &shown),
+        found(&reader, caller.own_addresses(), namespace, &shown),
         classes(&reader)
     );
     let may_create = may_create?;
@@ -81,7 +81,7 @@ pub async fn page(
     let usable = devices.iter().filter(|row| row.problem.is_none());
     let usable: Vec<_> = usable.collect();
     let cells: Vec<Value> = usable.iter().take(MOST).map(|row| cell(row)).collect();
-    // A text is no part of a job's selector.
+    // A job's selector cannot search for text.
     let selector = selector.filter(|_| shown.q.trim().is_empty());
     html(
         "rollout.html",
@@ -109,7 +109,7 @@ fn cell(row: &DeviceRow) -> Value {
 /// The devices that are meant, as far as the caller may list them.
 async fn found(
     reader: &Reader,
-    own_addresses: &[Ipv4Addr],
+    own_addresses: Vec<Ipv4Addr>,
     namespace: &str,
     shown: &Shown,
 ) -> Result<Found, Problem> {
@@ -142,10 +142,9 @@ async fn found(
         Vec::new()
     });
     let jobs: Vec<Job> = jobs.iter().filter_map(Job::parse).collect();
-    let inventory = Inventory::of(&instances, own_addresses.iter().copied());
+    let inventory = Inventory::of(&instances, own_addresses);
     let mut devices = rows((&instances, &inventory), &jobs, parsed.as_ref(), &[]);
-    let words = shown.q.to_lowercase();
-    let words: Vec<_> = words.split_whitespace().collect();
+    let words = words(&shown.q);
     devices.retain(|row| has(row, &words));
     Ok(Found {
         devices,
@@ -156,13 +155,10 @@ async fn found(
 }
 
 /// Whether each of these words, in small letters, is in one of a device's texts.
-fn has(row: &DeviceRow, words: &[&str]) -> bool {
+fn has(row: &DeviceRow, words: &[String]) -> bool {
     let told = [&row.endpoint, &row.device, &row.application, &row.version];
     let told = told.into_iter().flatten().map(String::as_str);
-    let texts = told.chain([row.uuid.as_str(), &row.instance]);
-    let texts: Vec<_> = texts.map(str::to_lowercase).collect();
-    let found = |word: &&str| texts.iter().any(|text| text.contains(word));
-    words.iter().all(found)
+    have(told.chain([row.uuid.as_str(), &row.instance]), words)
 }
 
 /// Why Instances are not shown.
@@ -241,7 +237,8 @@ mod tests {
     #[case::two_words_in_two_texts(&["esp32", "1.2"], true)]
     #[case::one_word_that_it_has_not(&["esp32", "oven"], false)]
     fn a_device_is_found_by_all_words(#[case] words: &[&str], #[case] expected: bool) {
-        assert_eq!(has(&row("u-1", "1.2.0"), words), expected);
+        let words: Vec<_> = words.iter().map(ToString::to_string).collect();
+        assert_eq!(has(&row("u-1", "1.2.0"), &words), expected);
     }
 
     #[rstest]

@@ -1,11 +1,10 @@
 //! A job in a row of a list. Pure.
 
-use flashjob_operator::{
-    api::{FlashJob, Guarded, Phase},
-    flashjob::spec::job::Job,
-};
+use flashjob_operator::{api::Phase, flashjob::spec::job::Job};
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::route::flashjob;
 
 /// A FlashJob in short.
 #[derive(Serialize, Clone, Debug, PartialEq, Eq)]
@@ -24,8 +23,7 @@ pub struct JobRow {
 impl JobRow {
     /// Of a job as it is stored.
     pub fn of(object: &Value) -> Option<Self> {
-        let guard: Guarded<FlashJob> = serde_json::from_value(object.clone()).ok()?;
-        let job = Job::parse(&guard)?;
+        let job = flashjob(object.clone())?;
         let status = &job.status;
         let word = |word: Option<String>| word.unwrap_or_default();
         let counts = status.counts.unwrap_or_default();

@@ -29,7 +29,8 @@ pub use page::Page;
 pub use place::{
     Name, Namespaced, OfJob, all_jobs, classes, instances, jobs, pods, secrets, services,
 };
-pub use whole::whole;
+pub use release::{RECORDS, stored};
+pub use whole::{flashjob, whole};
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 

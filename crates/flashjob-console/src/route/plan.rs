@@ -35,7 +35,7 @@ use crate::{
 /// How long the registry of the firmware is waited for: the answer has to come in the time of a request.
 const REGISTRY: Duration = Duration::from_secs(15);
 
-/// How a plan is asked for.
+/// Options of a plan.
 #[derive(Deserialize, IntoParams, Clone, Copy, Debug, Default)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -86,7 +86,7 @@ pub async fn plan(
     let reader = caller.reader();
     let asking = Asking {
         reader: &reader,
-        own_addresses: desk.own_addresses.to_vec(),
+        own_addresses: caller.own_addresses(),
         operator_namespace: &desk.operator_namespace,
         given: None,
     };

@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// Labels of Helm's records.
-const RECORDS: &str = "owner=helm";
+pub const RECORDS: &str = "owner=helm";
 /// Most UUIDs of one device of which records are looked for: each flash may give it another one.
 const UUIDS: usize = 20;
 
@@ -151,7 +151,7 @@ pub async fn of_job(caller: Caller, Path(place): Path<OfJob>) -> Result<Json<Job
     }))
 }
 
-/// The attempts that records with these labels tell of, newest first. What may not be read, or was not, is said.
+/// The attempts in the records with these labels, newest first. `not_seen` gets what the caller may not read, or was not read.
 async fn attempts(
     caller: &Caller,
     namespace: &Name,
@@ -204,10 +204,14 @@ async fn records(
         Value::Array(items) => items,
         _ => Vec::new(),
     };
-    let row = |item: Value| {
-        let secret: Secret = serde_json::from_value(item).ok()?;
-        ReleaseRow::of(&Stored::from_secret(&secret).ok()?)
-    };
-    let rows = items.into_iter().filter_map(row).collect();
-    Ok((rows, ListMeta::of(&list["metadata"])))
+    let records = items.into_iter().filter_map(stored);
+    let rows = records.filter_map(|record| ReleaseRow::of(&record));
+    Ok((rows.collect(), ListMeta::of(&list["metadata"])))
+}
+
+/// The operator's record of a release in a Secret; none where it is somebody else's, or cannot be read.
+#[must_use]
+pub fn stored(secret: Value) -> Option<Stored> {
+    let secret: Secret = serde_json::from_value(secret).ok()?;
+    Stored::from_secret(&secret).ok()
 }

@@ -1,9 +1,20 @@
 //! Lists that are read to their end, page by page. Reads only.
 
+use flashjob_operator::{
+    api::{FlashJob, Guarded},
+    flashjob::spec::job::Job,
+};
 use kube::{api::ListParams, core::Request};
 use serde_json::Value;
 
 use crate::{cluster::Caller, problem::Problem};
+
+/// A FlashJob as the API server has it; none where this version cannot read it.
+#[must_use]
+pub fn flashjob(object: Value) -> Option<Job> {
+    let guard: Guarded<FlashJob> = serde_json::from_value(object).ok()?;
+    Job::parse(&guard)
+}
 
 /// Hands over every object of a list, at most that many pages of it. Returns whether that was all.
 ///

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use flashjob_operator::{
     api::{Instance, SelectedDevice},
-    device::{Device, Endpoint},
+    cli::history::normal,
+    device::Device,
     display,
     flashjob::spec::job::Job,
 };
@@ -44,7 +45,7 @@ pub struct FleetDevice {
     pub kind: String,
     /// Version that it reports.
     pub version: String,
-    /// Where it stands in the newest job that has selected it.
+    /// Its phase in the newest job that selected it.
     pub phase: String,
     /// That job.
     pub job: Option<String>,
@@ -78,13 +79,6 @@ fn text(text: &str) -> String {
     display::line(text, display::NAME).into_owned()
 }
 
-/// How the endpoint of a device is compared.
-fn same(endpoint: &str) -> String {
-    endpoint
-        .parse::<Endpoint>()
-        .map_or_else(|_| endpoint.to_owned(), |endpoint| endpoint.to_string())
-}
-
 /// What the jobs say, by endpoint, or by UUID where they know no endpoint.
 fn standings(jobs: &[Selected]) -> HashMap<String, Standing<'_>> {
     let mut known: HashMap<String, Standing<'_>> = HashMap::new();
@@ -92,7 +86,7 @@ fn standings(jobs: &[Selected]) -> HashMap<String, Standing<'_>> {
         let since = job.status.selection.as_ref();
         let since = since.and_then(|selection| Some(selection.time.as_ref()?.0));
         for entry in entries(job, selection.as_deref()) {
-            let endpoint = entry.endpoint.as_deref().map(same);
+            let endpoint = entry.endpoint.as_deref().map(normal);
             let Some(key) = endpoint.or_else(|| entry.uuid.clone()) else {
                 continue;
             };
@@ -142,7 +136,7 @@ fn present(instance: &Instance, known: &mut HashMap<String, Standing<'_>>) -> Fl
     let name = meta.name.as_deref().unwrap_or_default();
     let uuid = meta.uid.as_deref().unwrap_or_default();
     let endpoint = property("HOST_ENDPOINT");
-    let key = same(&endpoint);
+    let key = normal(&endpoint);
     let key = if known.contains_key(&key) {
         key
     } else {
@@ -185,7 +179,7 @@ fn absent(standing: &Standing<'_>) -> FleetDevice {
 }
 
 impl FleetDevice {
-    /// Whether each of these words, in small letters, is in one of its texts.
+    /// Whether each of these words is in one of its texts.
     #[must_use]
     pub fn is_meant(&self, words: &[String]) -> bool {
         let job = self.job.as_deref().unwrap_or_default();
@@ -198,10 +192,16 @@ impl FleetDevice {
             &self.phase,
             job,
         ];
-        let texts = texts.map(str::to_lowercase);
-        let found = |word: &String| texts.iter().any(|text| text.contains(word));
-        words.iter().all(found)
+        have(texts, words)
     }
+}
+
+/// Whether each of these words, in small letters, is in one of the texts.
+#[must_use]
+pub fn have<'a>(texts: impl IntoIterator<Item = &'a str>, words: &[String]) -> bool {
+    let texts: Vec<_> = texts.into_iter().map(str::to_lowercase).collect();
+    let found = |word: &String| texts.iter().any(|text| text.contains(word));
+    words.iter().all(found)
 }
 
 /// The words of a filter, in small letters.

@@ -25,8 +25,8 @@ pub use class_order::class_order;
 pub use device::{DeviceEntry, DevicePage, Wanted, entries, page};
 pub use failure::{FailureGroup, Failures, Help, failures};
 pub use fleet::{
-    FleetDevice, MOST as MOST_DEVICES, Selected, UNFIT, UNUSED, counted, drawn, fleet, versions,
-    words,
+    FleetDevice, MOST as MOST_DEVICES, Selected, UNFIT, UNUSED, counted, drawn, fleet, have,
+    versions, words,
 };
 pub use history::{JobHistory, ListMeta, Releases, RoundEntry, rounds};
 pub use object::{PodFacts, ServiceFacts};

@@ -1,4 +1,4 @@
-//! What is said of a FlashJob that is not created yet. Pure.
+//! The plan of a FlashJob that does not exist yet. Pure.
 
 use flashjob_operator::flashjob::forecast::{Answer, Forecast, brief};
 use schemars::JsonSchema;

@@ -152,7 +152,7 @@ mod tests {
                 ("GATEWAY east", 1, 2)
             ]
         );
-        // Without Instances nothing is said of what devices share.
+        // Without Instances it is not known what devices share.
         assert_eq!(usage(&class, &jobs, None).len(), 1);
     }
 }

@@ -120,6 +120,14 @@ pub struct Person<'a> {
     pub token: String,
 }
 
+/// An editor of the FlashJobs of a namespace who also reads its Instances.
+pub fn editor_of_devices(space: &Space) -> Asking<'_> {
+    let editor = Asking::ordinary(space, "flashjob-editor");
+    let role = "--clusterrole=flashjob-user";
+    editor.bind_as("reads-too", "rolebinding", role, &space.name);
+    editor
+}
+
 impl<'a> Person<'a> {
     /// Somebody of that namespace alone, with that one ClusterRole there.
     pub fn new(console: &'a Console, space: &Space, role: &str) -> Self {

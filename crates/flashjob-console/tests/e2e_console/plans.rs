@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use testbed::{Asking, ImageRegistry, Params, Space, healthy, job::job, seconds};
 
-use super::asked::{Console, Person, jobs};
+use super::asked::{Console, Person, editor_of_devices, jobs};
 
 /// The same without the messages of devices, which have times in them.
 fn timeless(plan: &Value) -> Value {
@@ -88,13 +88,7 @@ async fn a_plan_says_what_the_plugin_says_to_each_person_and_creates_nothing() {
     assert!(unseen(&said).contains(&"instances"), "{said:#}");
 
     // Who may create jobs is told what the registry serves.
-    let editor = Asking::ordinary(&space, "flashjob-editor");
-    editor.bind_as(
-        "reads-too",
-        "rolebinding",
-        "--clusterrole=flashjob-user",
-        &space.name,
-    );
+    let editor = editor_of_devices(&space);
     let cluster_wide = format!("classes-{}", space.name);
     editor.bind_as(
         &cluster_wide,

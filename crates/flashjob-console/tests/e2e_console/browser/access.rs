@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testbed::{Params, Space, job::job};
 
 use super::{driver::Browser, page};
-use crate::asked::{Console, Person};
+use crate::asked::{Console, Person, editor_of_devices};
 
 const AXE: &str = include_str!("axe/axe.min.js");
 /// What is found, and how many rules were kept.
@@ -58,13 +58,7 @@ async fn axe_finds_nothing_serious_on_narrow_and_wide_screens_in_light_and_dark(
         .await;
     let console = Console::start(space.control_plane);
     let person = Person::new(&console, &space, "flashjob-user");
-    let asking = testbed::Asking::ordinary(&space, "flashjob-editor");
-    asking.bind_as(
-        "reads-too",
-        "rolebinding",
-        "--clusterrole=flashjob-user",
-        &space.name,
-    );
+    let asking = editor_of_devices(&space);
     let editor = Person::of(&console, &asking);
     let name = format!("changes-{}", space.name);
     let role = "--clusterrole=flashclass-admin";

@@ -130,7 +130,7 @@ async fn who_may_not_list_all_jobs_names_a_namespace_and_sees_what_waits_there()
         .await;
     browser.press(Key::Enter).await;
     browser.shows("#live-approvals", "rollout").await;
-    // What is refused of the namespaces that were named is said as well.
+    // The page also names the namespaces that were refused.
     browser.shows("main", "in the namespace \"default\"").await;
     browser.click("#live-approvals a").await;
     browser.shows(".reached", "Waits for approval").await;

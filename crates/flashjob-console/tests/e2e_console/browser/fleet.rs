@@ -49,6 +49,19 @@ async fn devices(space: &Space) {
     );
 }
 
+/// A browser with the page of these devices open, as a person with that role sees it.
+async fn opened(space: &Space, console: &Console, role: &str, query: &str) -> Browser {
+    let person = Person::new(console, space, role);
+    devices(space).await;
+    let browser = Browser::start(space.control_plane, console).await;
+    // The page draws only what is on the screen.
+    browser.on_a_screen(1280, false).await;
+    browser.sign_in(&person).await;
+    let page = format!("/namespaces/{}/fleet{query}", space.name);
+    browser.open(&page).await;
+    browser
+}
+
 /// Moves the pointer to the first cell of the first canvas, or clicks there.
 fn to_the_first_cell(event: &str) -> String {
     format!(
@@ -61,15 +74,7 @@ fn to_the_first_cell(event: &str) -> String {
 async fn a_fleet_is_drawn_as_cells_and_the_cells_and_the_table_follow_a_filter_as_it_is_typed() {
     let space = Space::new("console-fleet").await;
     let console = Console::start(space.control_plane);
-    let user = Person::new(&console, &space, "flashjob-user");
-    devices(&space).await;
-    let browser = Browser::start(space.control_plane, &console).await;
-    // What is out of sight is not drawn.
-    browser.on_a_screen(1280, false).await;
-    browser.sign_in(&user).await;
-    browser
-        .open(&format!("/namespaces/{}/fleet", space.name))
-        .await;
+    let browser = opened(&space, &console, "flashjob-user", "").await;
     browser.shows("#stream", "Live").await;
     browser.shows("#fleet-count", "22 of 22 devices").await;
     browser.shows("#live-fleet", "1 Failed").await;
@@ -118,15 +123,7 @@ async fn a_fleet_is_drawn_as_cells_and_the_cells_and_the_table_follow_a_filter_a
 async fn a_cell_says_which_device_it_is_and_leads_to_it_and_hostile_names_stay_words() {
     let space = Space::new("console-cells").await;
     let console = Console::start(space.control_plane);
-    let user = Person::new(&console, &space, "flashjob-user");
-    devices(&space).await;
-    let browser = Browser::start(space.control_plane, &console).await;
-    // What is out of sight is not drawn.
-    browser.on_a_screen(1280, false).await;
-    browser.sign_in(&user).await;
-    browser
-        .open(&format!("/namespaces/{}/fleet", space.name))
-        .await;
+    let browser = opened(&space, &console, "flashjob-user", "").await;
     browser.until("cells", &format!("{DRAWN} === 2")).await;
     browser.shows("#fleet-cells", MARKUP).await;
     browser.shows("#live-versions", MARKUP).await;
@@ -149,13 +146,7 @@ async fn a_cell_says_which_device_it_is_and_leads_to_it_and_hostile_names_stay_w
 async fn who_may_not_list_instances_sees_the_devices_of_the_jobs_and_is_told_so() {
     let space = Space::new("console-few").await;
     let console = Console::start(space.control_plane);
-    let viewer = Person::new(&console, &space, "flashjob-viewer");
-    devices(&space).await;
-    let browser = Browser::start(space.control_plane, &console).await;
-    browser.sign_in(&viewer).await;
-    browser
-        .open(&format!("/namespaces/{}/fleet?q=failed", space.name))
-        .await;
+    let browser = opened(&space, &console, "flashjob-viewer", "?q=failed").await;
     browser.shows("#fleet-count", "1 of 2 devices").await;
     let words = "Only devices that FlashJobs have selected are shown";
     browser.shows("#live-fleet", words).await;

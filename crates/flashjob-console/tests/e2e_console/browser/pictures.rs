@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use testbed::{Asking, Space};
+use testbed::Space;
 
 use super::{driver::Browser, many::many, page};
-use crate::asked::{Console, Person};
+use crate::asked::{Console, Person, editor_of_devices};
 
 /// Most bytes of a picture.
 const MOST: u64 = 150_000;
@@ -18,13 +18,7 @@ async fn the_pictures_of_the_console_are_drawn() {
     let pictures = std::env::var_os("FLASHJOB_SCREENSHOTS").map_or(documents, PathBuf::from);
     let space = Space::new("sensors").await;
     let console = Console::start(space.control_plane);
-    let asking = Asking::ordinary(&space, "flashjob-editor");
-    asking.bind_as(
-        "reads-too",
-        "rolebinding",
-        "--clusterrole=flashjob-user",
-        &space.name,
-    );
+    let asking = editor_of_devices(&space);
     let editor = Person::of(&console, &asking);
     many(&space, 1500).await;
     let browser = Browser::start(space.control_plane, &console).await;

@@ -221,7 +221,7 @@ async fn hostile_names_of_devices_are_words_and_the_page_is_open_to_everybody() 
     assert_eq!(browser.run(made).await, 0);
     browser.assert_no_complaints().await;
     assert_open_to_everybody(&browser, "rollout").await;
-    // What somebody is led to by a link is no markup, either.
+    // Values in a link do not become markup, either.
     browser
         .open(&format!(
             "{}?device=%22%3E%3Cimg%20src%3Dx%20onerror%3Dwindow.hit%3D6%3E&property=x",
