@@ -75,6 +75,8 @@ writes! {
     RecordCreate = "record-create",
     /// Write 2.
     ServiceApply = "service-apply",
+    /// Write 2 where the Service is one of a pool.
+    ServiceLease = "service-lease",
     /// Write 4.
     PodCreate = "pod-create",
     /// Write 5.

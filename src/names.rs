@@ -54,6 +54,8 @@ pub const LABEL_FROZEN: &str = "flashjob.nbfc.io/frozen";
 pub const FROZEN_CLASS: &str = "class";
 /// Annotation of a `FlashClass`: `"true"` marks the class of jobs that name none, as Kubernetes marks a `StorageClass`.
 pub const ANNOTATION_DEFAULT_CLASS: &str = "flashjob.nbfc.io/is-default-class";
+/// Label: name of the pool, on a Service that stays and is leased to one attempt after the other.
+pub const LABEL_POOL: &str = "flashjob.nbfc.io/pool";
 /// Label of the original operator: name of the `FlashJob`, shortened with a hash where it is longer than a label value.
 pub const LABEL_APP: &str = "app";
 /// Label of the original operator: UUID of the device.

@@ -63,6 +63,8 @@ pub enum Bug {
     LeaseByWallClock,
     /// A write of which nobody knows what became of it counts as over at once.
     UnclearIsOver,
+    /// A Service of a pool is leased whoever has it.
+    LeasesWhatIsLeased,
 }
 
 /// What the clocks of a simulated process show: wall-clock time, and the time since its machine booted.

@@ -46,6 +46,9 @@ pub struct Intent {
     pub version: String,
     /// The device as it was when the attempt began.
     pub device: FrozenDevice,
+    /// Name of the Service of a pool that the attempt leases; absent where its release has a Service of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool_service: Option<String>,
     /// The seal over all of this and what it is recorded with; absent until the operator seals it, and in what others wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<ContentSeal>,

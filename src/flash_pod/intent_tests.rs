@@ -53,6 +53,7 @@ fn intent() -> Intent {
             properties: BTreeMap::from([("DEVICE".into(), "esp32s3".into())]),
             shared: Footprint::default(),
         },
+        pool_service: None,
         seal: None,
     }
 }

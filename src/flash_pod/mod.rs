@@ -7,4 +7,5 @@ pub mod explain;
 pub mod guard;
 pub mod intent;
 pub mod layers;
+pub mod pool;
 pub mod service_mode;

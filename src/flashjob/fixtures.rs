@@ -41,7 +41,11 @@ pub fn refused_trial(refusal: Refusal) -> ValuesTrial {
         chart: 1,
     };
     let refusal = Some(refusal);
-    ValuesTrial { of, refusal }
+    ValuesTrial {
+        of,
+        refusal,
+        pool: None,
+    }
 }
 
 /// Seconds after the epoch.
@@ -217,6 +221,7 @@ pub fn numbered(identity: &Identity, attempt: u32, status: Status) -> ObservedRe
                 firmware: "registry/esp32:1".into(),
                 version: "0.2.0".into(),
                 device: FrozenDevice::default(),
+                pool_service: None,
                 seal: None,
             }),
         },

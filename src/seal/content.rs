@@ -92,6 +92,7 @@ mod tests {
                 endpoint: "192.0.2.1".into(),
                 ..FrozenDevice::default()
             },
+            pool_service: None,
             seal: None,
         }
     }

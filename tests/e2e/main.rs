@@ -36,6 +36,7 @@ mod main_job;
 mod migration;
 mod one_device_writes;
 mod outdated_crd;
+mod pool;
 mod receipts;
 mod rivals;
 mod rollout_approvals;

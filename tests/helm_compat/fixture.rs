@@ -89,6 +89,7 @@ pub fn intent() -> Intent {
             },
             ..FrozenDevice::default()
         },
+        pool_service: None,
         seal: None,
     }
 }

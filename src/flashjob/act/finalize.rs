@@ -94,8 +94,11 @@ async fn left(ctx: &Context, job: &Job) -> Result<Vec<String>, ApiError> {
         over && object.namespace == job.namespace
     });
     let foreign = foreign.map(|object| format!("{} {}", object.kind.as_str(), object.name));
-    let foreign: HashSet<String> = foreign.collect();
-    left.retain(|name| !foreign.contains(name));
+    // A Service of a pool names the last attempt that leased it, and stays.
+    let of_pools = cache.ledger.services_of_pools(&job.namespace);
+    let of_pools = of_pools.map(|name| format!("{} {name}", ObjectKind::Service.as_str()));
+    let others: HashSet<String> = foreign.chain(of_pools).collect();
+    left.retain(|name| !others.contains(name));
     Ok(left)
 }
 

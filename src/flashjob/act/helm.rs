@@ -35,8 +35,8 @@ use crate::{
     seal::{Seals, chart_digest},
 };
 use helm_chart::Chart;
-use helm_release::Attachment as _;
 use helm_release::command::{Failure, Helm, Operation, Outcome, Reason as HelmReason, Upgrade};
+use helm_release::{Attachment as _, Status};
 
 /// One upgrade to be made: with the address it creates the Pod.
 struct Plan<'a> {
@@ -104,6 +104,11 @@ impl Engine for HelmCommand {
         ctx: &'a Context,
         recorded: Recorded<'a>,
     ) -> BoxFuture<'a, Result<(), ActionError>> {
+        let is_deployed = recorded.stored.record.info.status == Status::Deployed;
+        if recorded.intent.pool_service.is_some() && is_deployed {
+            // The Service that is missing is not of the release.
+            return Box::pin(async { Ok(()) });
+        }
         Box::pin(upgrade_recorded(ctx, &self.0, recorded, None))
     }
 

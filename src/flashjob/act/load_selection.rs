@@ -90,7 +90,11 @@ pub(crate) async fn load_selection(ctx: &Context, job: &Job) -> Result<(), ApiEr
             chart,
         };
         let refusal = Some(refusal);
-        cache.memory(&job.uid).trial = Some(ValuesTrial { of, refusal });
+        cache.memory(&job.uid).trial = Some(ValuesTrial {
+            of,
+            refusal,
+            pool: None,
+        });
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ pub(crate) mod helm;
 mod hold;
 pub mod job;
 mod launch;
+mod lease;
 pub(crate) mod load_selection;
 mod lookup;
 pub(crate) mod native;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::context::Context;
 use crate::{
     api::Refusal,
+    flash_pod::pool::Pool,
     flashjob::{
         blueprint::FlashPod,
         observe::memory::{ValuesOf, ValuesTrial},
@@ -36,7 +37,7 @@ pub(crate) async fn try_values(ctx: &Context, job: &Arc<Job>) {
         let work = move || {
             let outcomes = devices
                 .iter()
-                .map(|(uuid, device)| try_one(&flash_pod, &job, &round, uuid, device).err());
+                .map(|(uuid, device)| try_one(&flash_pod, &job, &round, uuid, device));
             Ok(conclude(outcomes))
         };
         ctx.workshop.run(work).await
@@ -51,12 +52,14 @@ pub(crate) async fn try_values(ctx: &Context, job: &Arc<Job>) {
         chart: flash_pod.version,
     };
     // Where only helm can render, a trial sees no more than the values.
-    memory.proven = (outcome == Outcome::Proven && flash_pod.native()).then_some(of);
-    let refusal = match outcome {
-        Outcome::Refused(refusal) => Some(refusal),
-        Outcome::Proven | Outcome::Unproven => None,
+    let is_proven = matches!(outcome, Outcome::Proven(_));
+    memory.proven = (is_proven && flash_pod.native()).then_some(of);
+    let (refusal, pool) = match outcome {
+        Outcome::Refused(refusal) => (Some(refusal), None),
+        Outcome::Proven(pool) => (None, pool),
+        Outcome::Unproven => (None, None),
     };
-    memory.trial = Some(ValuesTrial { of, refusal });
+    memory.trial = Some(ValuesTrial { of, refusal, pool });
 }
 
 /// The devices on which the values are to be tried now, if that is due.
@@ -99,8 +102,8 @@ fn to_try(
 /// What the trials came to.
 #[derive(Clone, Debug, PartialEq)]
 enum Outcome {
-    /// A device's values were accepted: what is refused later is refused for what another device is.
-    Proven,
+    /// A device's values were accepted: what is refused later is refused for what another device is. With the pool that they name.
+    Proven(Option<Pool>),
     /// Every device that was tried is to blame for its own refusal.
     Unproven,
     /// The job's values cannot be used, whatever the device.
@@ -109,21 +112,21 @@ enum Outcome {
 
 /// Asks as few devices as it takes. One that passes shows that the job is not to blame; a refusal that no device's own text
 /// explains, and that no device escapes, is the job's. None where no device is known.
-fn conclude(outcomes: impl Iterator<Item = Option<Refusal>>) -> Option<Outcome> {
+fn conclude(outcomes: impl Iterator<Item = Result<Option<Pool>, Refusal>>) -> Option<Outcome> {
     let mut refused = None;
     let mut tried = false;
     for outcome in outcomes {
         tried = true;
         match outcome {
-            None => return Some(Outcome::Proven),
-            Some(refusal) if refusal.reason == Reason::DeviceInvalid => {}
+            Ok(pool) => return Some(Outcome::Proven(pool)),
+            Err(refusal) if refusal.reason == Reason::DeviceInvalid => {}
             // What a chart takes, it takes with the next device as well: one more is tried, not all.
-            Some(refusal) if refusal.reason == Reason::ChartInvalid => {
+            Err(refusal) if refusal.reason == Reason::ChartInvalid => {
                 if refused.replace(refusal).is_some() {
                     break;
                 }
             }
-            Some(refusal) => drop(refused.get_or_insert(refusal)),
+            Err(refusal) => drop(refused.get_or_insert(refusal)),
         }
     }
     let refused = refused.map_or(Outcome::Unproven, Outcome::Refused);
@@ -156,17 +159,19 @@ mod tests {
     #[rstest]
     #[case::no_device_is_known(&[], None)]
     #[case::a_chart_s_mistake(&[Some(chart()), Some(chart()), None], Some(Outcome::Refused(chart())))]
-    #[case::a_chart_that_one_device_is_too_much_for(&[Some(chart()), None], Some(Outcome::Proven))]
-    #[case::accepted(&[None, Some(job())], Some(Outcome::Proven))]
+    #[case::a_chart_that_one_device_is_too_much_for(&[Some(chart()), None], Some(Outcome::Proven(None)))]
+    #[case::accepted(&[None, Some(job())], Some(Outcome::Proven(None)))]
     #[case::a_job_s_mistake(&[Some(job())], Some(Outcome::Refused(job())))]
     #[case::a_job_s_mistake_after_an_odd_device(&[Some(device()), Some(job())], Some(Outcome::Refused(job())))]
-    #[case::another_device_escapes_it(&[Some(job()), None], Some(Outcome::Proven))]
-    #[case::one_odd_device_among_others(&[Some(device()), None], Some(Outcome::Proven))]
+    #[case::another_device_escapes_it(&[Some(job()), None], Some(Outcome::Proven(None)))]
+    #[case::one_odd_device_among_others(&[Some(device()), None], Some(Outcome::Proven(None)))]
     #[case::odd_devices_alone(&[Some(device()), Some(device())], Some(Outcome::Unproven))]
     fn a_job_is_refused_for_what_no_device_escapes_and_no_device_s_text_explains(
         #[case] outcomes: &[Option<Refusal>],
         #[case] wanted: Option<Outcome>,
     ) {
-        assert_eq!(conclude(outcomes.iter().cloned()), wanted);
+        let outcomes = outcomes.iter().cloned();
+        let outcomes = outcomes.map(|refusal| refusal.map_or(Ok(None), Err));
+        assert_eq!(conclude(outcomes), wanted);
     }
 }

@@ -67,7 +67,8 @@ pub fn give_up(
                 Some(_) => {}
                 None => {
                     let refusal = Some(refusal.clone());
-                    memory.trial = Some(ValuesTrial { of, refusal });
+                    let pool = None;
+                    memory.trial = Some(ValuesTrial { of, refusal, pool });
                 }
             }
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     ActionError, altered,
     engine::{Recorded, Reservation},
+    lease::{choose, lease},
 };
 use crate::{
     api::{Reason, Refusal, Round},
@@ -43,6 +44,7 @@ pub async fn begin(
         let work = move || blueprint_of(&flash_pod, &job, &round, &begin, &nonce);
         Arc::new(ctx.workshop.run(work).await.map_err(ActionError::Refused)?)
     };
+    let blueprint = choose(ctx, identity, blueprint)?;
     let reservation = Reservation {
         identity,
         flash_pod: &flash_pod,
@@ -51,6 +53,9 @@ pub async fn begin(
     };
     ctx.engine.reserve(ctx, reservation).await?;
     tracing::info!("release recorded");
+    if blueprint.pool.is_some() {
+        lease(ctx, identity).await?;
+    }
     Ok(())
 }
 
@@ -80,7 +85,12 @@ pub async fn apply_service(ctx: &Context, identity: &Identity) -> Result<(), Act
     admitted_still(ctx, identity)?;
     has_room(ctx, identity)?;
     let recorded = recorded(ctx, identity)?;
-    ctx.engine.reserve_again(ctx, recorded).await
+    let is_pooled = recorded.intent.pool_service.is_some();
+    ctx.engine.reserve_again(ctx, recorded).await?;
+    if is_pooled {
+        lease(ctx, identity).await?;
+    }
+    Ok(())
 }
 
 /// Whether the attempt still has its slot.

@@ -47,6 +47,9 @@ pub async fn remove(ctx: &Context, identity: &Identity, due: &Removal) -> Result
     if due.service {
         delete_service(ctx, &attempt).await?;
     }
+    if due.lease {
+        ctx.cache().ledger.end_lease(&identity.key);
+    }
     match &due.record {
         RecordRemoval::Keep => Ok(()),
         RecordRemoval::Delete => {

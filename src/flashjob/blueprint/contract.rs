@@ -22,15 +22,21 @@ const NEEDED: [&str; 5] = [
 /// Variables that belong to every flash, though a device may have nothing to say there.
 const PRESENT: [&str; 2] = ["UUID", "APPLICATION_TYPE"];
 
-/// What keeps the operator from serving a chart that renders these objects; `name` is that of the attempt's Service and Pod.
+/// What keeps the operator from serving a chart that renders these objects; `name` is that of the attempt's Service and Pod. An attempt that
+/// is `of_pool` leases a Service that is not the release's.
 ///
 /// # Errors
 /// All of it, in words.
-pub(super) fn check(documents: &[Document], name: &str) -> Result<(), String> {
+pub(super) fn check(documents: &[Document], name: &str, of_pool: bool) -> Result<(), String> {
     let mut broken = Vec::new();
     let (services, pods) = (of_kind(documents, "Service"), of_kind(documents, "Pod"));
     match services[..] {
+        [_] if of_pool => broken.push(
+            "it renders a Service although service.mode is Pool: the device dials one that stays, which the operator keeps itself"
+                .to_owned(),
+        ),
         [_] => {}
+        [] if of_pool => {}
         [] => broken.push(
             "it renders no Service: the device dials its address, and by it the operator tells how far an attempt is; where the \
              address is known beforehand (externalIP), a Service of type ClusterIP will do"
@@ -149,8 +155,8 @@ mod tests {
 
     #[test]
     fn a_service_alone_and_a_service_with_its_pod_are_served() {
-        assert_eq!(check(&documents(None, 1), NAME), Ok(()));
-        assert_eq!(check(&documents(Some(pod()), 1), NAME), Ok(()));
+        assert_eq!(check(&documents(None, 1), NAME, false), Ok(()));
+        assert_eq!(check(&documents(Some(pod()), 1), NAME, false), Ok(()));
     }
 
     #[test]
@@ -158,7 +164,7 @@ mod tests {
         let mut pod = pod();
         let env = &mut pod["spec"]["containers"][1]["env"][4];
         *env = json!({"name": "EXTERNAL_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}});
-        assert_eq!(check(&documents(Some(pod), 1), NAME), Ok(()));
+        assert_eq!(check(&documents(Some(pod), 1), NAME, false), Ok(()));
     }
 
     #[rstest]
@@ -181,7 +187,7 @@ mod tests {
     ) {
         let mut pod = pod();
         spoil(&mut pod);
-        let broken = check(&documents(Some(pod), services), NAME).unwrap_err();
+        let broken = check(&documents(Some(pod), services), NAME, false).unwrap_err();
         assert!(
             broken.starts_with("the flash chart cannot be served: "),
             "{broken}"

@@ -68,6 +68,7 @@ pub(super) fn intent(
                 .cloned()
                 .unwrap_or_default(),
         },
+        pool_service: None,
         seal: None,
     }
 }

@@ -33,6 +33,7 @@ use crate::{
         guard::Policy,
         intent::{Intent, release_name},
         layers::{Layers, LayersError, Merged, merge},
+        pool::Pool,
     },
     flashclass::{Frozen, Terms},
     flashjob::{spec::job::Job, verdict::Markers},
@@ -88,6 +89,8 @@ pub struct Blueprint {
     pub intent: Intent,
     /// All values and where they come from.
     pub merged: Merged,
+    /// The pool of which the attempt leases a Service, where its values name one: the first, until one is chosen.
+    pub pool: Option<Pool>,
 }
 
 impl FlashPod {
@@ -117,7 +120,7 @@ impl FlashPod {
         round: &Round,
         attempt: &AttemptOf<'_>,
     ) -> Result<Blueprint, Refusal> {
-        let (release, intent) = self.named(job, round, attempt)?;
+        let (release, mut intent) = self.named(job, round, attempt)?;
         let merged = self
             .layered(job, round, &intent, &release, merge)
             .map_err(|error| refused(&error))?;
@@ -132,10 +135,16 @@ impl FlashPod {
                 })
             })?;
         }
+        let pool = Pool::of(&merged.values).map_err(|message| Refusal {
+            reason: Reason::ValuesInvalid,
+            message,
+        })?;
+        intent.pool_service = pool.as_ref().and_then(|pool| pool.services().next());
         Ok(Blueprint {
             release,
             intent,
             merged,
+            pool,
         })
     }
 

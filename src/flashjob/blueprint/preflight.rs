@@ -4,11 +4,12 @@ use super::{AttemptOf, FlashPod};
 use crate::{
     api::{Reason, Refusal, Round},
     device::Device,
-    flash_pod::service_mode::trial_address,
+    flash_pod::{pool::Pool, service_mode::trial_address},
     flashjob::spec::job::Job,
 };
 
-/// Tries the values of one device: what chart, schema and guard make of them, without and with an address.
+/// Tries the values of one device: what chart, schema and guard make of them, without and with an address. Returns the pool whose Services
+/// such devices lease, if they lease any.
 ///
 /// # Errors
 /// What they refuse. Where the chart can be used without the values of the job, it is the job's fault.
@@ -18,7 +19,7 @@ pub fn try_one(
     round: &Round,
     uuid: &str,
     device: &Device,
-) -> Result<(), Refusal> {
+) -> Result<Option<Pool>, Refusal> {
     let refusal = match try_as_it_is(flash_pod, job, round, uuid, device) {
         Err(refusal) if refusal.reason == Reason::ChartInvalid => refusal,
         other => return other,
@@ -42,7 +43,7 @@ fn try_as_it_is(
     round: &Round,
     uuid: &str,
     device: &Device,
-) -> Result<(), Refusal> {
+) -> Result<Option<Pool>, Refusal> {
     let attempt = AttemptOf {
         index: 0,
         uuid,
@@ -54,7 +55,7 @@ fn try_as_it_is(
     let blueprint = flash_pod.blueprint(job, round, &attempt)?;
     if !flash_pod.native() {
         // A pass never waits for a helm process: the first step reports what helm refuses.
-        return Ok(());
+        return Ok(blueprint.pool);
     }
     let trial = trial_address(&blueprint.merged.overrides, &flash_pod.chart.values);
     for address in [None, Some(trial)] {
@@ -66,5 +67,5 @@ fn try_as_it_is(
             address,
         )?;
     }
-    Ok(())
+    Ok(blueprint.pool)
 }

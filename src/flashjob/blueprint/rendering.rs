@@ -191,9 +191,11 @@ impl FlashPod {
         guard::check(&objects, stage, &self.policy_of(intent, release))
             .map_err(|error| refused(error.to_string()))?;
         let name = format!("{release}-{}", intent.attempt_id);
-        contract::check(documents, &name).map_err(|message| Refusal {
-            reason: Reason::ChartInvalid,
-            message,
+        contract::check(documents, &name, intent.pool_service.is_some()).map_err(|message| {
+            Refusal {
+                reason: Reason::ChartInvalid,
+                message,
+            }
         })
     }
 

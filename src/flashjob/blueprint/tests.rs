@@ -821,7 +821,7 @@ fn what_only_a_jobs_values_make_too_much_is_the_jobs_fault(
     let round = job.wanted_round(1).unwrap();
     let tried = try_one(&growing(), &job, &round, &uuid(0), &device());
     match says {
-        None => assert_eq!(tried, Ok(())),
+        None => assert_eq!(tried, Ok(None)),
         Some(says) => {
             let refusal = tried.unwrap_err();
             assert_eq!(refusal.reason, Reason::GuardRefused);

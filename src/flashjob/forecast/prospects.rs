@@ -114,7 +114,7 @@ fn values_of(asked: &Asked<'_>, uuid: &str, device: &Device) -> Foretold {
         return (Fate::Flashed, None, None);
     };
     match try_one(asked.flash_pod, job, round, uuid, device) {
-        Ok(()) => (Fate::Flashed, None, None),
+        Ok(_) => (Fate::Flashed, None, None),
         Err(refusal) => (Fate::Refused, Some(refusal.reason), Some(refusal.message)),
     }
 }

@@ -85,6 +85,7 @@ fn written(key: u8) -> Secret {
             endpoint: endpoint(0),
             ..FrozenDevice::default()
         },
+        pool_service: None,
         seal: None,
     };
     let chart = helm_chart::Chart {

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::{firmware::FirmwareLookup, waits::Waits};
 use crate::api::Reason;
+use crate::flash_pod::pool::Pool;
 use crate::flashjob::{spec::intervals::Intervals, verdict::Verdict};
 use crate::provenance::receipts::Signer;
 
@@ -121,6 +122,8 @@ pub struct ValuesTrial {
     pub of: ValuesOf,
     /// Why they cannot be used, if so.
     pub refusal: Option<Refusal>,
+    /// The pool whose Services the devices lease, where they lease any: no more of them begin than it has free.
+    pub pool: Option<Pool>,
 }
 
 impl Memory {

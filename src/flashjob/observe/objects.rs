@@ -118,6 +118,13 @@ impl ObservedService {
     pub fn may_be_held(&self) -> bool {
         !self.tracked() && self.sight.deleting.is_none()
     }
+
+    /// Whether it is one of a pool, which stays: its name is not that of an attempt. What the original operator made has no attempt id.
+    #[must_use]
+    pub fn is_of_pool(&self) -> bool {
+        let id = &self.sight.identity.key.id;
+        !id.is_empty() && !self.sight.name.ends_with(&format!("-{id}"))
+    }
 }
 
 fn is_tracked(finalizers: &[String]) -> bool {

@@ -171,14 +171,20 @@ fn deleted(service: &ObservedService) -> Option<(Reason, String)> {
 
 /// A chart may have no Service: what is not in the manifest was never there.
 fn gone(attempt: &Attempt, pod: &ObservedPod) -> Option<(Reason, String)> {
-    let stored = attempt.record()?.stored.as_ref()?;
-    let objects = objects(&stored.record.manifest).ok()?;
-    let service = objects.iter().find(|object| object.kind == "Service")?;
+    let name = match attempt.pool_service() {
+        Some(name) => name.to_owned(),
+        None => {
+            let stored = attempt.record()?.stored.as_ref()?;
+            let objects = objects(&stored.record.manifest).ok()?;
+            let service = objects
+                .into_iter()
+                .find(|object| object.kind == "Service")?;
+            service.name
+        }
+    };
     let told = pod.address.as_deref().unwrap_or("its address");
-    let message = format!(
-        "Service {} is gone: the device was told {told} and cannot dial in any more",
-        service.name
-    );
+    let message =
+        format!("Service {name} is gone: the device was told {told} and cannot dial in any more");
     Some((Reason::AddressLost, message))
 }
 

@@ -154,7 +154,14 @@ fn waits_for_others(observed: &Observed<'_>) -> bool {
 fn free_slots(observed: &Observed<'_>, effective: &Effective) -> usize {
     let parallelism = usize::try_from(effective.parallelism).unwrap_or(0);
     let job = parallelism.saturating_sub(observed.ledger.slots_of(&observed.job.uid));
-    job.min(
+    let pool = observed
+        .memory
+        .trial
+        .as_ref()
+        .and_then(|trial| trial.pool.as_ref());
+    let namespace = &observed.job.namespace;
+    let leases = pool.map(|pool| observed.ledger.free_services(namespace, pool));
+    job.min(leases.unwrap_or(usize::MAX)).min(
         observed
             .world
             .max_in_flight

@@ -162,6 +162,7 @@ impl Forged<'_> {
                 endpoint: self.endpoint.to_owned(),
                 ..FrozenDevice::default()
             },
+            pool_service: None,
             seal: None,
         }
     }

@@ -29,6 +29,10 @@ pub struct Attempt {
     pub service_uid: Option<String>,
     /// What the stored status of its job says of it.
     pub standing: Standing,
+    /// Service of a pool that was chosen for it, until its record says so.
+    pub chosen_service: Option<String>,
+    /// It has given the Service of a pool back.
+    pub lease_is_over: bool,
     /// An action of the operator is running for it; nothing else is decided meanwhile.
     pub acting: bool,
 }
@@ -54,6 +58,8 @@ impl Attempt {
             pod_uid: None,
             service_uid: None,
             standing: Standing::Open,
+            chosen_service: None,
+            lease_is_over: false,
             acting: false,
         }
     }
@@ -92,6 +98,21 @@ impl Attempt {
         let record = &observed.stored.as_ref()?.record;
         let of_chart = || find(&record.chart.values).filter(|_| observed.chart_proven);
         find(&record.config).or_else(of_chart)
+    }
+
+    /// Name of the Service of a pool that it leases, or leased; none where its release has a Service of its own.
+    #[must_use]
+    pub fn pool_service(&self) -> Option<&str> {
+        let stored = self.record().and_then(|record| record.stored.as_ref());
+        let intent = stored.and_then(|stored| stored.record.attachment.as_ref());
+        let recorded = intent.and_then(|intent| intent.pool_service.as_deref());
+        recorded.or(self.chosen_service.as_deref())
+    }
+
+    /// Whether no other attempt may lease the Service of this name.
+    pub(super) fn leases(&self, name: &str) -> bool {
+        let open = self.service.is_some() || self.locks();
+        self.pool_service() == Some(name) && !self.lease_is_over && open
     }
 
     /// uid of the Pod that the sealed record says was created.

@@ -37,8 +37,12 @@ impl Ledger {
     /// What the object of this uid belongs to, where it is known to be the operator's.
     #[must_use]
     pub fn identity_of(&self, uid: &str) -> Option<&Identity> {
-        let (key, _) = self.by_uid.get(uid)?;
-        self.attempts.get(key).map(|attempt| &attempt.identity)
+        let (key, kind) = self.by_uid.get(uid)?;
+        let attempt = self.attempts.get(key).map(|attempt| &attempt.identity);
+        match kind {
+            Kind::Service => attempt.or_else(|| self.pool.identity_of(uid)),
+            Kind::Record(_) | Kind::Pod => attempt,
+        }
     }
 
     /// Whether an object with a valid seal may be the operator's: a seal can be copied, and the uid of what the operator wrote
@@ -150,6 +154,22 @@ impl Ledger {
                 )
             }));
         }
+        let of_pools = self.pool.all().map(|service| &service.sight);
+        let of_pools = of_pools.filter(|sight| {
+            kind == "Service"
+                && namespace.is_none_or(|wanted| wanted == sight.identity.namespace)
+                && !found.iter().any(|(_, _, uid)| *uid == sight.uid)
+        });
+        let of_pools: Vec<_> = of_pools
+            .map(|sight| {
+                (
+                    sight.identity.namespace.clone(),
+                    sight.name.clone(),
+                    sight.uid.clone(),
+                )
+            })
+            .collect();
+        found.extend(of_pools);
         let unsealed = self.unsealed.all().filter(|object| {
             object.kind.as_str() == kind
                 && namespace.is_none_or(|wanted| wanted == object.namespace)

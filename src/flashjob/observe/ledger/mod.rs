@@ -6,6 +6,7 @@
 
 mod attempt;
 mod look;
+mod pool;
 mod unsealed;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -20,6 +21,8 @@ use crate::flashjob::{
     },
     spec::job::Job,
 };
+
+use pool::PoolServices;
 
 pub use attempt::{Attempt, Standing};
 pub use unsealed::{ObjectKind, Unsealed, UnsealedObject};
@@ -46,6 +49,7 @@ pub struct Ledger {
     gone_order: VecDeque<String>,
     /// Objects of the operator's form that it did not write.
     pub unsealed: Unsealed,
+    pool: PoolServices,
     occupied: Occupied,
     freed: bool,
 }
@@ -71,12 +75,16 @@ impl Ledger {
         if let Some(address) = attempt.given_address() {
             self.index_address(&address, &key);
         }
+        self.attach(&key);
         self.note_freed(&key, held);
         true
     }
 
     /// Takes in a Service. Returns false where it is older than what is known.
     pub fn see_service(&mut self, service: ObservedService) -> bool {
+        if service.is_of_pool() {
+            return self.see_pool_service(service);
+        }
         let known = |attempt: &Attempt| {
             attempt
                 .service
@@ -147,6 +155,9 @@ impl Ledger {
         }
         self.freed |= self.unsealed.forget(uid).is_some();
         let (key, kind) = self.by_uid.remove(uid)?;
+        if kind == Kind::Service {
+            self.pool.forget(uid);
+        }
         let held = self.holds(&key);
         if let Some(attempt) = self.attempts.get_mut(&key) {
             match kind {

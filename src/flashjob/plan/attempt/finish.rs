@@ -52,8 +52,10 @@ pub(super) fn left_over(attempt: &Attempt) -> Decision {
 impl Removal {
     /// The Service goes, and with it the address.
     pub(super) fn release_address(&mut self, service: Option<&ObservedService>) {
+        self.lease = service.is_some_and(ObservedService::is_of_pool);
         self.free = service.is_some_and(ObservedService::tracked);
-        self.service = service.is_some_and(|service| service.sight.deleting.is_none());
+        self.service = service
+            .is_some_and(|service| service.sight.deleting.is_none() && !service.is_of_pool());
     }
 
     /// The decision with these removals, if any are due.
@@ -218,10 +220,16 @@ fn removal(
             .then_some(how);
         due.untrack = over && pod.tracked();
     }
-    if over && cool {
+    // A Service of a pool is given back after the Pod is gone: the next device finds nothing of this one behind it.
+    let stays = attempt.pod.is_some()
+        && attempt
+            .service
+            .as_ref()
+            .is_some_and(ObservedService::is_of_pool);
+    if over && cool && !stays {
         due.release_address(attempt.service.as_ref());
     }
-    if attempt.pod.is_none() && attempt.service.is_none() {
+    if attempt.pod.is_none() && (attempt.service.is_none() || due.lease) {
         due.record = match (record, attempt.record()) {
             (_, None) => RecordRemoval::Keep,
             (RecordRemoval::Fail(_), Some(newest)) if newest.status == Status::Failed => {

@@ -111,6 +111,8 @@ pub struct Removal {
     pub free: bool,
     /// DELETE the Service.
     pub service: bool,
+    /// Give the Service of a pool back.
+    pub lease: bool,
     /// What becomes of the record.
     pub record: RecordRemoval,
 }

@@ -11,6 +11,7 @@ fn a_stored_success_goes_pod_service_record() {
         untrack: true,
         free: true,
         service: true,
+        lease: false,
         record: RecordRemoval::Keep,
     };
     assert_eq!(first, want);

@@ -1,0 +1,216 @@
+//! Devices that share the Services of a pool, one after the other: `service.mode: Pool`.
+
+use std::{collections::BTreeSet, sync::OnceLock};
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use testbed::{ControlPlane, Params, Space, healthy, job::job, seconds};
+
+/// Generous: the tests run beside each other on small machines.
+const PATIENCE: u64 = 150;
+
+fn plane() -> &'static ControlPlane {
+    static PLANE: OnceLock<ControlPlane> = OnceLock::new();
+    PLANE.get_or_init(|| {
+        let plane = ControlPlane::start("pool");
+        plane.install_operator(&[]);
+        plane
+    })
+}
+
+/// A class whose devices share that many Services; classes belong to no namespace.
+pub fn class(space: &Space, size: usize) -> String {
+    let name = format!("{}-class", space.name);
+    let values = json!({"service": {"mode": "Pool", "pool": {"size": size}}});
+    space.put_class(&name, &json!({"defaults": {"values": values}}));
+    name
+}
+
+fn services(space: &Space) -> Vec<Value> {
+    let text = space.kubectl(&["get", "services", "-o", "json"]);
+    let list: Value = serde_json::from_str(&text).unwrap();
+    list["items"].as_array().unwrap().clone()
+}
+
+fn names(services: &[Value]) -> Vec<&str> {
+    services
+        .iter()
+        .map(|service| service["metadata"]["name"].as_str().unwrap())
+        .collect()
+}
+
+fn uids(services: &[Value]) -> BTreeSet<String> {
+    let uid = |service: &Value| service["metadata"]["uid"].as_str().unwrap().to_owned();
+    services.iter().map(uid).collect()
+}
+
+#[rstest]
+#[case::native("native")]
+#[case::helm("helm")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn devices_lease_the_services_of_a_pool_in_turn_and_leave_them(#[case] engine: &str) {
+    let space = Space::on(plane(), engine).await;
+    let fleet = space.fleet(healthy(6, 1.0)).await;
+    let _operator = space.operator(&["--engine", engine]);
+    let spec = json!({"flashClassName": class(&space, 2), "parallelism": 6});
+    space.apply(&job("first", &fleet.uuids(), &spec).to_string());
+    let done = space.finished("first", PATIENCE).await;
+    space.assert_verdicts(&done, &fleet);
+    space.assert_flashed(&fleet, 1);
+    assert_eq!(space.control_plane.audit().peak("pods", &space.name), 2);
+    let stay = services(&space);
+    assert_eq!(names(&stay), ["flash-pool-0", "flash-pool-1"]);
+    for service in &stay {
+        let spec = &service["spec"];
+        assert_eq!(
+            service["metadata"]["finalizers"],
+            Value::Null,
+            "{service:#}"
+        );
+        assert_eq!(
+            service["metadata"]["ownerReferences"],
+            Value::Null,
+            "{service:#}"
+        );
+        assert_eq!(
+            spec["loadBalancerSourceRanges"].as_array().unwrap().len(),
+            1
+        );
+        assert!(
+            spec["selector"]["flashjob.nbfc.io/attempt"].is_string(),
+            "{service:#}"
+        );
+    }
+    // Nothing of the job is left but its record of success, so it can be deleted; the next job finds the Services as they are.
+    space.kubectl(&["delete", "flashjobs", "first", "--timeout=60s"]);
+    let again = json!({"flashClassName": class(&space, 2), "parallelism": 6, "version": "0.9.0"});
+    space.apply(&job("second", &fleet.uuids(), &again).to_string());
+    let done = space.finished("second", PATIENCE).await;
+    space.assert_verdicts(&done, &fleet);
+    space.assert_flashed(&fleet, 2);
+    assert_eq!(uids(&services(&space)), uids(&stay));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_jobs_of_a_namespace_share_one_pool() {
+    let space = Space::on(plane(), "shared").await;
+    let fleet = space.fleet(healthy(6, 1.0)).await;
+    let _operator = space.operator(&[]);
+    let spec = json!({"flashClassName": class(&space, 1), "parallelism": 3});
+    let (one, other) = (fleet.uuids()[..3].to_vec(), fleet.uuids()[3..].to_vec());
+    space.apply(&job("one", &one, &spec).to_string());
+    space.apply(&job("other", &other, &spec).to_string());
+    for name in ["one", "other"] {
+        let done = space.finished(name, PATIENCE).await;
+        assert_eq!(done.0["status"]["phase"], "Succeeded", "{:#}", done.0);
+    }
+    space.assert_flashed(&fleet, 1);
+    assert_eq!(space.control_plane.audit().peak("pods", &space.name), 1);
+    assert_eq!(names(&services(&space)), ["flash-pool-0"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_stays_with_a_device_that_may_still_dial_it() {
+    let space = Space::on(plane(), "cool").await;
+    let params = Params {
+        transfer_failed_share: 1.0,
+        ..healthy(2, 1.0)
+    };
+    let fleet = space.fleet(params).await;
+    let _operator = space.operator(&["--cool-down-seconds", "15"]);
+    let spec = json!({
+        "flashClassName": class(&space, 1), "parallelism": 2, "backoffLimitPerDevice": 0, "maxFailedDevices": "100%",
+    });
+    space.apply(&job("job", &fleet.uuids(), &spec).to_string());
+    space.finished("job", PATIENCE).await;
+    let begins = space.control_plane.audit().pod_birth_times(&space.name);
+    let begins: Vec<_> = begins.into_values().collect();
+    let [first, second] = begins[..] else {
+        panic!("two flashes: {begins:?}")
+    };
+    let between = (second.as_second() - first.as_second()).abs();
+    assert!(
+        between >= 15,
+        "{between} s between two flashes at one Service"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_somebody_deletes_in_mid_flash_stays_until_the_flash_has_ended() {
+    let space = Space::on(plane(), "hands").await;
+    let fleet = space.fleet(healthy(2, 8.0)).await;
+    let mut operator = space.operator(&[]);
+    let spec = json!({"flashClassName": class(&space, 1), "parallelism": 1});
+    space.apply(&job("job", &fleet.uuids(), &spec).to_string());
+    space
+        .eventually("a running Pod", seconds(PATIENCE), async || {
+            let pods = space.kubectl(&["get", "pods", "-o", "jsonpath={.items[*].status.phase}"]);
+            pods.contains("Running").then_some(())
+        })
+        .await;
+    let before = uids(&services(&space));
+    space.kubectl(&["delete", "services", "--all", "--wait=false"]);
+    operator.kill();
+    let _operator = space.operator(&[]);
+    let done = space.finished("job", PATIENCE).await;
+    space.assert_verdicts(&done, &fleet);
+    space.assert_flashed(&fleet, 1);
+    let after = uids(&services(&space));
+    assert_eq!(after.len(), 1);
+    assert!(before.is_disjoint(&after), "{before:?} {after:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_of_somebody_else_is_never_leased_and_is_named() {
+    let space = Space::on(plane(), "foreign").await;
+    let fleet = space.fleet(healthy(2, 1.0)).await;
+    let foreign = json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "flash-pool-0", "namespace": space.name},
+        "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]},
+    });
+    space.apply(&foreign.to_string());
+    let _operator = space.operator(&["--address-timeout-seconds", "20"]);
+    let spec = json!({"flashClassName": class(&space, 2), "parallelism": 2});
+    space.apply(&job("job", &fleet.uuids(), &spec).to_string());
+    let done = space.finished("job", PATIENCE).await;
+    space.assert_verdicts(&done, &fleet);
+    space.assert_flashed(&fleet, 1);
+    let all = services(&space);
+    assert_eq!(names(&all), ["flash-pool-0", "flash-pool-1"]);
+    assert_eq!(all[0]["spec"]["selector"], json!({"app": "web"}));
+    assert_eq!(all[0]["spec"]["type"], "ClusterIP");
+
+    let alone = json!({"flashClassName": class(&space, 1), "version": "0.9.0"});
+    space.apply(&job("alone", &fleet.uuids()[..1], &alone).to_string());
+    space
+        .eventually("what is in the way", seconds(PATIENCE), async || {
+            let status = space.job("alone").0["status"].to_string();
+            let says = status.contains("AddressInUse")
+                && status.contains("is not the operator's: delete it");
+            says.then_some(())
+        })
+        .await;
+    space.kubectl(&["delete", "service", "flash-pool-0"]);
+    let done = space.finished("alone", PATIENCE).await;
+    assert_eq!(done.0["status"]["phase"], "Succeeded", "{:#}", done.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_that_would_admit_everybody_is_refused_before_anything_starts() {
+    let space = Space::on(plane(), "open").await;
+    let fleet = space.fleet(healthy(1, 1.0)).await;
+    let _operator = space.operator(&["--allowed-value-paths", "/service"]);
+    let values = json!({"values": {"service": {"mode": "Pool", "restrictToDevice": false}}});
+    space.apply(&job("job", &fleet.uuids(), &values).to_string());
+    space
+        .eventually("refusal", seconds(PATIENCE), async || {
+            let status = space.job("job").0["status"].to_string();
+            let says = status.contains("ValuesInvalid")
+                && status.contains("service.restrictToDevice has to be true");
+            says.then_some(())
+        })
+        .await;
+    assert_eq!(fleet.journal().len(), 0);
+    assert_eq!(services(&space).len(), 0);
+}
