@@ -54,10 +54,9 @@ async fn devices_lease_the_services_of_a_pool_in_turn_and_leave_them(#[case] eng
     let fleet = space.fleet(healthy(6, 1.0)).await;
     let _operator = space.operator(&["--engine", engine]);
     let spec = json!({"flashClassName": class(&space, 2), "parallelism": 6});
-    space.apply(&job("first", &fleet.uuids(), &spec).to_string());
-    let done = space.finished("first", PATIENCE).await;
-    space.assert_verdicts(&done, &fleet);
-    space.assert_flashed(&fleet, 1);
+    let (first, second) = (fleet.uuids()[..4].to_vec(), fleet.uuids()[4..].to_vec());
+    space.apply(&job("first", &first, &spec).to_string());
+    completed(&space, "first").await;
     assert_eq!(space.control_plane.audit().peak("pods", &space.name), 2);
     let stay = services(&space);
     assert_eq!(names(&stay), ["flash-pool-0", "flash-pool-1"]);
@@ -82,14 +81,17 @@ async fn devices_lease_the_services_of_a_pool_in_turn_and_leave_them(#[case] eng
             "{service:#}"
         );
     }
-    // Nothing of the job is left but its record of success, so it can be deleted; the next job finds the Services as they are.
+    // They keep no job that is deleted, and the next job finds them as they are.
     space.kubectl(&["delete", "flashjobs", "first", "--timeout=60s"]);
-    let again = json!({"flashClassName": class(&space, 2), "parallelism": 6, "version": "0.9.0"});
-    space.apply(&job("second", &fleet.uuids(), &again).to_string());
-    let done = space.finished("second", PATIENCE).await;
-    space.assert_verdicts(&done, &fleet);
-    space.assert_flashed(&fleet, 2);
+    space.apply(&job("second", &second, &spec).to_string());
+    completed(&space, "second").await;
+    space.assert_flashed(&fleet, 1);
     assert_eq!(uids(&services(&space)), uids(&stay));
+}
+
+async fn completed(space: &Space, name: &str) {
+    let done = space.finished(name, PATIENCE).await;
+    assert_eq!(done.0["status"]["phase"], "Completed", "{:#}", done.0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -102,8 +104,7 @@ async fn two_jobs_of_a_namespace_share_one_pool() {
     space.apply(&job("one", &one, &spec).to_string());
     space.apply(&job("other", &other, &spec).to_string());
     for name in ["one", "other"] {
-        let done = space.finished(name, PATIENCE).await;
-        assert_eq!(done.0["status"]["phase"], "Succeeded", "{:#}", done.0);
+        completed(&space, name).await;
     }
     space.assert_flashed(&fleet, 1);
     assert_eq!(space.control_plane.audit().peak("pods", &space.name), 1);
@@ -164,7 +165,7 @@ async fn a_service_that_somebody_deletes_in_mid_flash_stays_until_the_flash_has_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_of_somebody_else_is_never_leased_and_is_named() {
     let space = Space::on(plane(), "foreign").await;
-    let fleet = space.fleet(healthy(2, 1.0)).await;
+    let fleet = space.fleet(healthy(3, 1.0)).await;
     let foreign = json!({
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": "flash-pool-0", "namespace": space.name},
         "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]},
@@ -172,17 +173,16 @@ async fn a_service_of_somebody_else_is_never_leased_and_is_named() {
     space.apply(&foreign.to_string());
     let _operator = space.operator(&["--address-timeout-seconds", "20"]);
     let spec = json!({"flashClassName": class(&space, 2), "parallelism": 2});
-    space.apply(&job("job", &fleet.uuids(), &spec).to_string());
-    let done = space.finished("job", PATIENCE).await;
-    space.assert_verdicts(&done, &fleet);
-    space.assert_flashed(&fleet, 1);
+    space.apply(&job("job", &fleet.uuids()[..2], &spec).to_string());
+    completed(&space, "job").await;
     let all = services(&space);
     assert_eq!(names(&all), ["flash-pool-0", "flash-pool-1"]);
     assert_eq!(all[0]["spec"]["selector"], json!({"app": "web"}));
     assert_eq!(all[0]["spec"]["type"], "ClusterIP");
 
-    let alone = json!({"flashClassName": class(&space, 1), "version": "0.9.0"});
-    space.apply(&job("alone", &fleet.uuids()[..1], &alone).to_string());
+    let alone = json!({"flashClassName": class(&space, 1)});
+    let third = &fleet.uuids()[2..];
+    space.apply(&job("alone", third, &alone).to_string());
     space
         .eventually("what is in the way", seconds(PATIENCE), async || {
             let status = space.job("alone").0["status"].to_string();
@@ -192,8 +192,8 @@ async fn a_service_of_somebody_else_is_never_leased_and_is_named() {
         })
         .await;
     space.kubectl(&["delete", "service", "flash-pool-0"]);
-    let done = space.finished("alone", PATIENCE).await;
-    assert_eq!(done.0["status"]["phase"], "Succeeded", "{:#}", done.0);
+    completed(&space, "alone").await;
+    space.assert_flashed(&fleet, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
