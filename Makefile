@@ -31,11 +31,11 @@ sim: ## Run the operator in simulated worlds full of faults, each from its seed 
 	SEEDS=$(or $(SEEDS),100) FIRST_SEED=$(or $(FIRST_SEED),1) HOSTILE=$(or $(HOSTILE),0) MODE=$(MODE) \
 		cargo test --locked --workspace --lib simulation::as_many_seeds_as_are_asked_for -- --ignored --nocapture
 
-chaos: ## Kill operators and helm at random for long, and audit it (ENGINE=both|native|helm KILLS=n SECONDS=n SEED=n HOSTILE=1).
+chaos: ## Kill operators and helm at random for long, and audit it (ENGINE=both|native|helm KILLS=n SECONDS=n SEED=n HOSTILE=1 MODE=Pool).
 	tests/control-plane/build.sh >/dev/null
 	CHAOS_ENGINE=$(if $(filter command line environment,$(origin ENGINE)),$(ENGINE),both) \
 	CHAOS_KILLS=$(KILLS) CHAOS_SECONDS=$(SECONDS) CHAOS_SEED=$(SEED) \
-	CHAOS_HOSTILE=$(HOSTILE) PATH="$$(tests/control-plane/build.sh):$$PATH" \
+	CHAOS_HOSTILE=$(HOSTILE) CHAOS_MODE=$(MODE) PATH="$$(tests/control-plane/build.sh):$$PATH" \
 		cargo test --locked --workspace --test e2e chaos::as_much_chaos_as_is_asked_for -- --ignored --nocapture
 
 rollout-proof: ## Roll out to many devices with faults and a kill of the operator in every step (DEVICES=500 RUNS=2).

@@ -16,10 +16,12 @@ run() {
 
 run chaos-api make --no-print-directory chaos-api
 run chaos make --no-print-directory chaos ENGINE=both KILLS="${KILLS:-60}" HOSTILE=1
+run chaos-pool make --no-print-directory chaos ENGINE=both KILLS="${KILLS:-60}" MODE=Pool
 run rollout-proof make --no-print-directory rollout-proof DEVICES="${DEVICES:-500}" RUNS="${RUNS:-1}"
 run parity env FLASHJOB_SUITES=all FLASHJOB_MUTATIONS="${MUTATIONS:-50000}:${FIRST_SEED:-$(date +%s)}" \
   cargo test --locked -p helm-chart --test parity -- --nocapture
 run sim make --no-print-directory sim SEEDS="${SEEDS:-1000}" HOSTILE=1 FIRST_SEED="${FIRST_SEED:-$(date +%s)}"
+run sim-pool make --no-print-directory sim SEEDS="${SEEDS:-1000}" HOSTILE=1 MODE=Pool FIRST_SEED="${FIRST_SEED:-$(date +%s)}"
 
 if tests/control-plane/enclosed.sh true; then
   run bench-real make --no-print-directory bench-real

@@ -194,9 +194,11 @@ impl Space {
     /// What there is in the namespace of the kinds that flashing makes: plural and name.
     pub fn left_behind(&self) -> String {
         let records = "secrets?fieldSelector=type%3Dhelm.sh%2Frelease.v1";
-        let core = ["pods", "services", records].map(|plural| self.names("api/v1", plural));
+        let core = ["pods", records].map(|plural| self.names("api/v1", plural));
         let revisions = self.names("apis/apps/v1", "controllerrevisions");
-        [core.concat(), revisions].concat().join("\n")
+        [core.concat(), self.leased_services(), revisions]
+            .concat()
+            .join("\n")
     }
 
     /// Whether no flash is under way: no Pod, no Service, no release but those of devices that failed. Below its newest revision
@@ -218,10 +220,8 @@ impl Space {
         let path = format!("/api/v1/namespaces/{}/services", self.name);
         let list = self.control_plane.get(&path).unwrap_or_default();
         let all = list["items"].as_array().map_or(&[][..], Vec::as_slice);
-        let name = |service: &Value| service["metadata"]["name"].as_str().map(str::to_owned);
-        all.iter()
-            .filter(|service| !stays(service))
-            .filter_map(name)
+        let held = all.iter().filter(|service| !stays(service));
+        held.map(|service| format!("services/{}", service["metadata"]["name"].as_str().unwrap()))
             .collect()
     }
 

@@ -164,7 +164,7 @@ pub(super) fn wait_of_all(known: &Known<'_>) -> Group {
                 .map(|time| time.0),
         };
     }
-    let crowded = [Reason::GroupFull, Reason::SlotsFull].into_iter();
+    let crowded = [Reason::GroupFull, Reason::SlotsFull, Reason::AddressInUse].into_iter();
     let mut crowded = crowded.filter(|reason| status.is_for(*reason));
     if let Some(reason) = crowded.next() {
         return group(reason, status.message.clone().unwrap_or_default());
@@ -184,7 +184,7 @@ pub(super) fn wait_of_all(known: &Known<'_>) -> Group {
     }
     group(
         Reason::Queued,
-        "its turn has not come; other jobs may use the slots of the operator (--max-in-flight)"
+        "its turn has not come; other flashes may use the slots of the operator (--max-in-flight) or the Services of its pool (service.pool.size)"
             .into(),
     )
 }

@@ -89,6 +89,12 @@ pub(super) fn plan_pending(
         }
     }
     (plan.line, plan.pace.crowd) = crowd.close(slots > 0 && room > 0);
+    if plan.contended
+        && plan.begin.is_empty()
+        && let Some(hold) = holders::of_pool(observed)
+    {
+        plan.pace.crowd.get_or_insert(hold);
+    }
     if plan.contended && plan.begin.is_empty() && waits_for_others(observed) {
         let (hold, again) = holders::hold(observed, now);
         plan.wake(again);

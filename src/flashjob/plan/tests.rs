@@ -106,9 +106,23 @@ fn no_more_devices_begin_than_the_pool_has_free_services() {
     assert_eq!(scene.plan(1).begin.len(), 2);
     let other = identity(9, "other");
     scene.ledger.begin_action(&other);
-    scene.ledger.choose_service(&other, &pool.unwrap()).unwrap();
+    let pool = pool.unwrap();
+    scene.ledger.choose_service(&other, &pool).unwrap();
     let plan = scene.plan(2);
     assert_eq!((plan.begin.len(), plan.contended), (1, true));
+    assert_eq!(plan.pace.crowd, None);
+    let another = identity(8, "another");
+    scene.ledger.begin_action(&another);
+    scene.ledger.choose_service(&another, &pool).unwrap();
+    // Both attempts are of other jobs.
+    scene.job.uid = "another-job".to_owned();
+    let hold = scene.plan(3).pace.crowd.unwrap();
+    assert_eq!(hold.reason, Reason::AddressInUse);
+    assert!(
+        hold.message
+            .starts_with("all 2 Services of the pool pool in namespace lab are in use"),
+        "{hold:?}"
+    );
 }
 
 fn no_akri(scene: &mut Scene) {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use rand::{Rng, rngs::StdRng};
 use serde_json::{Value, json};
 
+use crate::pool;
 use testbed::{Fleet, Params, Space};
 
 /// The fleets of a wave and the jobs on them: one of each kind.
@@ -64,7 +65,12 @@ pub async fn kinds(
         ),
     ];
     let mut kinds = Vec::new();
-    for (name, params, spec) in specs {
+    let pooled = std::env::var("CHAOS_MODE").is_ok_and(|mode| mode == "Pool");
+    let class = pooled.then(|| pool::class(space, 8));
+    for (name, params, mut spec) in specs {
+        if let Some(class) = &class {
+            spec["flashClassName"] = class.as_str().into();
+        }
         kinds.push((name, space.fleet(params).await, spec));
     }
     kinds

@@ -33,6 +33,28 @@ pub fn hold(observed: &Observed<'_>, now: Timestamp) -> (Hold, Option<Timestamp>
     (hold, at.checked_add(SAID_AGAIN).ok())
 }
 
+/// What a job waits for whose devices lease the Services of a pool, where others have all of them.
+#[must_use]
+pub fn of_pool(observed: &Observed<'_>) -> Option<Hold> {
+    let namespace = &observed.job.namespace;
+    let pool = observed.memory.trial.as_ref()?.pool.as_ref()?;
+    let own = observed.ledger.slots_of(&observed.job.uid);
+    if own > 0 || observed.ledger.free_services(namespace, pool) > 0 {
+        return None;
+    }
+    let message = format!(
+        "all {} Services of the pool {} in namespace {namespace} are in use (service.pool.size), none of them by this job; its turn \
+         comes when one is free",
+        pool.size(),
+        pool.name()
+    );
+    Some(Hold {
+        reason: Reason::AddressInUse,
+        message,
+        until: None,
+    })
+}
+
 fn message(observed: &Observed<'_>) -> String {
     let ledger = observed.ledger;
     let mut holders: BTreeMap<String, usize> = BTreeMap::new();
