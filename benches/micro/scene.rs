@@ -93,7 +93,10 @@ impl Scene {
         };
         for index in 0..done {
             let found = found(index, faults > 0 && index % faults == 0);
-            scene.memory.verdicts.insert(format!("{index:08x}"), found);
+            scene
+                .memory
+                .verdicts
+                .insert(format!("{index:08x}").into(), found);
         }
         scene.store(&Plan::default());
         scene.memory = Memory::default();
@@ -148,7 +151,7 @@ impl Scene {
         let identity = Identity {
             key: AttemptKey {
                 job_uid: JOB.into(),
-                id: format!("{index:08x}"),
+                id: format!("{index:08x}").into(),
             },
             job_name: Some("lamps".into()),
             namespace: "lab".into(),

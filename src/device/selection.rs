@@ -18,6 +18,7 @@ use thiserror::Error;
 use super::{instance::Device, inventory::Inventory};
 use crate::{
     api::{SelectedDevice, SelectionSlice},
+    identifiers::JobUid,
     names::{GROUP, LABEL_FROZEN, LABEL_JOB_UID, LABEL_ROUND, VERSION},
 };
 
@@ -37,7 +38,7 @@ pub struct JobRef {
     /// Namespace.
     pub namespace: String,
     /// uid.
-    pub uid: String,
+    pub uid: JobUid,
 }
 
 /// Why a stored selection cannot be read back.
@@ -176,7 +177,7 @@ fn revision(job: &JobRef, slice: &SelectionSlice) -> ControllerRevision {
 #[must_use]
 pub fn revision_metadata(job: &JobRef, round: i64, suffix: &str) -> ObjectMeta {
     let labels = [
-        (LABEL_JOB_UID, job.uid.clone()),
+        (LABEL_JOB_UID, job.uid.to_string()),
         (LABEL_ROUND, round.to_string()),
     ];
     ObjectMeta {
@@ -195,7 +196,7 @@ fn owner(job: &JobRef) -> OwnerReference {
         api_version: format!("{GROUP}/{VERSION}"),
         kind: "FlashJob".to_owned(),
         name: job.name.clone(),
-        uid: job.uid.clone(),
+        uid: job.uid.to_string(),
         controller: Some(true),
         block_owner_deletion: Some(false),
     }
@@ -203,7 +204,7 @@ fn owner(job: &JobRef) -> OwnerReference {
 
 /// `<job, shortened>-<hash of its uid>-r<round>-<first or what else>`: the hash keeps a job that was recreated apart from its predecessor.
 fn name(job: &JobRef, round: i64, suffix: &str) -> String {
-    let hash = &hex::encode(Sha256::digest(&job.uid))[..8];
+    let hash = &hex::encode(Sha256::digest(job.uid.as_str()))[..8];
     let suffix = format!("-{hash}-r{round}-{suffix}");
     let mut end = job.name.len().min(MAX_NAME - suffix.len());
     while !job.name.is_char_boundary(end) {

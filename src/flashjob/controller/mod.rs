@@ -38,6 +38,7 @@ use crate::{
         watch::{self, Watch, WatchEvent},
     },
     device::Inventory,
+    identifiers::JobUid,
     seam,
 };
 
@@ -51,7 +52,7 @@ pub async fn run(
     ctx: Arc<Context>,
     scope: Scope,
     instance_scope: Scope,
-    nudge_rx: mpsc::UnboundedReceiver<String>,
+    nudge_rx: mpsc::UnboundedReceiver<JobUid>,
 ) {
     let (listed_tx, mut listed_rx) = mpsc::channel::<&'static str>(64);
     let client = &ctx.read;
@@ -146,7 +147,7 @@ async fn jobs(
     scope: Scope,
     listed_tx: mpsc::Sender<&'static str>,
 ) {
-    let mut listing: Option<HashSet<String>> = None;
+    let mut listing: Option<HashSet<JobUid>> = None;
     while let Some(watched) = events.next().await {
         match watched.event {
             WatchEvent::Restarted => listing = Some(HashSet::new()),
@@ -163,10 +164,13 @@ async fn jobs(
                     ctx.nudge(&uid);
                 }
             }
-            WatchEvent::Deleted(guard) => gone(&ctx, guard.meta().uid.as_deref()),
+            WatchEvent::Deleted(guard) => {
+                let uid = guard.meta().uid.as_deref().map(JobUid::from);
+                gone(&ctx, uid.as_ref());
+            }
             WatchEvent::Listed => {
                 let seen = listing.take().unwrap_or_default();
-                let known: Vec<String> = ctx.cache().jobs().map(|job| job.uid.clone()).collect();
+                let known: Vec<JobUid> = ctx.cache().jobs().map(|job| job.uid.clone()).collect();
                 for uid in known.iter().filter(|uid| !seen.contains(*uid)) {
                     gone(&ctx, Some(uid));
                 }
@@ -183,7 +187,7 @@ async fn jobs(
     }
 }
 
-fn gone(ctx: &Context, uid: Option<&str>) {
+fn gone(ctx: &Context, uid: Option<&JobUid>) {
     if let Some(uid) = uid {
         ctx.cache().see_job_gone(uid);
         ctx.metrics.forget_devices(uid);

@@ -38,6 +38,7 @@ use crate::{
     cluster::{ApiError, ErrorKind, clock::now},
     device,
     flash_pod::intent::attempt_id,
+    identifiers::JobUid,
     seam::{Bug, planted},
 };
 
@@ -59,7 +60,7 @@ pub struct Passed {
 }
 
 /// Makes one pass over the job with this uid.
-pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> Passed {
+pub async fn reconcile(ctx: &Arc<Context>, uid: &JobUid) -> Passed {
     let Some(job) = ctx.cache().job(uid).cloned() else {
         return Passed {
             next: None,

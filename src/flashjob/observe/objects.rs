@@ -6,16 +6,21 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{device::Footprint, flash_pod::intent::Stored, names::TRACKING_FINALIZER};
+use crate::{
+    device::Footprint,
+    flash_pod::intent::Stored,
+    identifiers::{AttemptId, JobUid},
+    names::TRACKING_FINALIZER,
+};
 use helm_release::Status;
 
 /// Names an attempt: the job's uid and the attempt id. Ordered by job.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttemptKey {
     /// uid of the `FlashJob`.
-    pub job_uid: String,
+    pub job_uid: JobUid,
     /// Attempt id, see [`crate::flash_pod::intent::attempt_id`].
-    pub id: String,
+    pub id: AttemptId,
 }
 
 /// What ties an object to its attempt and device.

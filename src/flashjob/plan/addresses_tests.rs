@@ -215,10 +215,7 @@ fn what_becomes_of_the_service_of_a_flash_is_news_until_it_is_told(#[case] pod: 
     let scene = deleted_under(pod, None);
     let plan = scene.plan(3);
     let news = |told: &[Reason], job: &Job| {
-        let told = told
-            .iter()
-            .map(|reason| ("a".to_owned(), *reason))
-            .collect();
+        let told = told.iter().map(|reason| ("a".into(), *reason)).collect();
         let all: Vec<_> = untold(&plan.address_news, &told, job).collect();
         all.iter()
             .map(|news| (news.index, news.reason))

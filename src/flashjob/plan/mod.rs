@@ -49,6 +49,7 @@ use crate::{
             rollout::pace::{self, Pace},
         },
     },
+    identifiers::AttemptId,
 };
 use crate::{
     api::{ConditionType, DevicePhase, Reason},
@@ -83,7 +84,7 @@ pub struct Plan {
     /// Changes of the Services of flashes whose verdicts are not stored yet.
     pub address_news: Vec<AddressNews>,
     /// Since when what is left of attempts has been waited for, by attempt id.
-    pub waits: Vec<(String, Waits)>,
+    pub waits: Vec<(AttemptId, Waits)>,
     /// Devices that ended and cool down, if any.
     pub cooling: Option<Cooling>,
     /// How far the job may go now.

@@ -102,7 +102,7 @@ pub(super) fn plan_tracked(
         if verifying || rests || concluded.is_some() {
             active.entry(index).or_insert_with(|| AttemptKey {
                 job_uid: job.uid.clone(),
-                id: stored::attempt_id(device).unwrap_or_default().to_owned(),
+                id: stored::attempt_id(device).unwrap_or_default(),
             });
         }
         plan.concluded.extend(concluded);

@@ -17,6 +17,7 @@ use crate::{
     },
     device::Selector,
     flashclass::{Asks, DEFAULT_ACTIVE_DEADLINE_SECONDS},
+    identifiers::JobUid,
     names::FINALIZER,
     seam::{Bug, planted},
 };
@@ -29,7 +30,7 @@ pub struct Job {
     /// Namespace.
     pub namespace: String,
     /// uid.
-    pub uid: String,
+    pub uid: JobUid,
     /// Resource version, comparable within the kind.
     pub version: u64,
     /// Generation of the spec.
@@ -149,7 +150,7 @@ impl Job {
         Some(Self {
             name: metadata.name.clone()?,
             namespace: metadata.namespace.clone()?,
-            uid: metadata.uid.clone()?,
+            uid: metadata.uid.as_deref()?.into(),
             version: metadata.resource_version.as_deref()?.parse().ok()?,
             generation: metadata.generation.unwrap_or_default(),
             deleting: metadata.deletion_timestamp.is_some(),

@@ -171,7 +171,7 @@ fn reference(job: &Job) -> JobReference {
     JobReference {
         namespace: job.namespace.clone(),
         name: job.name.clone(),
-        uid: job.uid.clone(),
+        uid: job.uid.to_string(),
     }
 }
 

@@ -75,7 +75,10 @@ fn status_after(scene: &Scene, done: usize, devices: usize) -> FlashJobStatus {
         };
         let mut found = found(Some(index), outcome, reason);
         found.uuid = uuid(index);
-        scene.memory.verdicts.insert(format!("{index:08x}"), found);
+        scene
+            .memory
+            .verdicts
+            .insert(format!("{index:08x}").into(), found);
     }
     let mut plan = Plan::default();
     let in_flight = done..(done + IN_FLIGHT).min(devices);
@@ -168,7 +171,10 @@ fn spoken_of(fleet: &[(DevicePhase, usize)]) -> (Scene, Plan) {
                 let mut found = found(Some(index), Outcome::Failed, Reason::FlashFailed);
                 found.verdict.message.clone_from(&text);
                 found.verdict.log_tail = text;
-                scene.memory.verdicts.insert(format!("a{index}"), found);
+                scene
+                    .memory
+                    .verdicts
+                    .insert(format!("a{index}").into(), found);
             }
             _ => {
                 plan.from_versions.insert(index, text.clone());

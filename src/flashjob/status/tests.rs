@@ -30,10 +30,10 @@ fn fly(scene: &mut Scene, index: usize, over: bool) {
 
 fn judged(scene: &mut Scene, index: usize, outcome: Outcome, reason: Reason) {
     fly(scene, index, true);
-    scene
-        .memory
-        .verdicts
-        .insert(format!("a{index}"), found(Some(index), outcome, reason));
+    scene.memory.verdicts.insert(
+        format!("a{index}").into(),
+        found(Some(index), outcome, reason),
+    );
 }
 
 fn condition_of<'a>(status: &'a FlashJobStatus, kind: &str) -> &'a Condition {

@@ -7,6 +7,7 @@ use crate::{
         spec::job::{Finals, Job},
         verdict::Outcome,
     },
+    identifiers::JobUid,
     simulation::{laws::Own, world::World},
 };
 
@@ -45,20 +46,18 @@ impl World {
         }
     }
 
-    fn was_flashed(&self, job: &str, round: i64, uuid: &str) -> bool {
+    fn was_flashed(&self, job: &JobUid, round: i64, uuid: &str) -> bool {
         self.laws.flashes.values().any(|flash| {
             let who = &flash.who;
-            let same =
-                (who.key.job_uid.as_str(), who.round, who.uuid.as_str()) == (job, round, uuid);
+            let same = (&who.key.job_uid, who.round, who.uuid.as_str()) == (job, round, uuid);
             same && (flash.result == Some(Outcome::Succeeded) || flash.taken)
         })
     }
 
-    fn is_flashing(&self, job: &str, round: i64, uuid: &str) -> bool {
+    fn is_flashing(&self, job: &JobUid, round: i64, uuid: &str) -> bool {
         let dead = &self.laws.dead;
         self.live_pods().any(|(Own { who, .. }, pod)| {
-            let same =
-                (who.key.job_uid.as_str(), who.round, who.uuid.as_str()) == (job, round, uuid);
+            let same = (&who.key.job_uid, who.round, who.uuid.as_str()) == (job, round, uuid);
             same && !dead.contains(crate::simulation::attempt::uid(pod))
         })
     }

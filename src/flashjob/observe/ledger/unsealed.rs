@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::identifiers::JobUid;
+
 /// Kinds that attempts are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ObjectKind {
@@ -43,7 +45,7 @@ pub struct UnsealedObject {
     /// Its resource version.
     pub version: u64,
     /// uid of the job that its label names.
-    pub job_uid: String,
+    pub job_uid: JobUid,
     /// UUID of the device that it names.
     pub uuid: String,
     /// Normalised endpoint of the device, where it names one.

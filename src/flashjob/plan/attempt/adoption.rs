@@ -25,6 +25,7 @@ use crate::flashjob::{
 };
 use crate::{
     api::{Reason, Round},
+    identifiers::{AttemptId, JobUid},
     names::{
         ANNOTATION_ENDPOINT, ANNOTATION_JOB, FLASH_CONTAINER, LABEL_APP, LABEL_ATTEMPT,
         LABEL_JOB_UID, LABEL_ROUND, LABEL_UUID, TRACKING_FINALIZER,
@@ -67,8 +68,8 @@ pub fn service_name(job: &str, uuid: &str) -> String {
 /// Id of the attempt that is made of the original's objects for a device. As everywhere it is the last part of the Pod's name;
 /// ids of this operator's own attempts are shorter than that of a uid.
 #[must_use]
-pub fn attempt_id(uuid: &str) -> &str {
-    uuid.rsplit('-').next().unwrap_or(uuid)
+pub fn attempt_id(uuid: &str) -> AttemptId {
+    uuid.rsplit('-').next().unwrap_or(uuid).into()
 }
 
 /// Name of the attempt's Pod, if the original made it.
@@ -176,7 +177,7 @@ fn is_of(meta: &ObjectMeta, job: &Job) -> bool {
     let owners = meta.owner_references.iter().flatten();
     let owned = owners
         .filter(|owner| owner.kind == "FlashJob")
-        .all(|owner| owner.uid == job.uid);
+        .all(|owner| owner.uid == job.uid.as_str());
     let of_job = job.object.metadata.creation_timestamp.as_ref();
     owned && meta.creation_timestamp.as_ref() >= of_job
 }
@@ -196,12 +197,12 @@ pub fn marks(job: &Job, uuid: &str, round: i64) -> Marks {
 
 /// The same, where the job is known by its uid and perhaps its name only.
 #[must_use]
-pub fn marks_of(job_uid: &str, job: Option<&str>, uuid: &str, round: i64) -> Marks {
+pub fn marks_of(job_uid: &JobUid, job: Option<&str>, uuid: &str, round: i64) -> Marks {
     let label = |key: &str, value: String| (key.to_owned(), value);
     Marks {
         labels: [
-            label(LABEL_JOB_UID, job_uid.to_owned()),
-            label(LABEL_ATTEMPT, attempt_id(uuid).to_owned()),
+            label(LABEL_JOB_UID, job_uid.to_string()),
+            label(LABEL_ATTEMPT, attempt_id(uuid).to_string()),
             label(LABEL_ROUND, round.to_string()),
         ]
         .into(),

@@ -13,6 +13,7 @@ use crate::{
         },
         verdict::Outcome,
     },
+    identifiers::AttemptId,
 };
 
 /// A Pod as the original makes it, running since second 100.
@@ -103,7 +104,7 @@ fn set_env(pod: &mut Pod, name: &str, value: &str) {
 fn a_pod_of_the_original_is_an_attempt_with_its_device_s_endpoint_and_no_watch_yet() {
     let sight = pod(&original_pod(1), Some(&job())).unwrap();
     let identity = &sight.sight.identity;
-    assert_eq!(identity.key.job_uid, JOB);
+    assert_eq!(identity.key.job_uid, JOB.into());
     assert_eq!(identity.key.id, attempt_id(&uuid(1)));
     assert_eq!(
         (
@@ -245,14 +246,14 @@ fn finalizers_of_others_stay() {
 fn the_id_of_an_attempt_is_the_last_part_of_its_pod_s_name_here_too() {
     let device = "7e4a6e7b-bee6-4fac-bdea-43d671baaa15";
     let pod = pod_name("lamps", device);
-    assert_eq!(pod.rsplit('-').next(), Some(attempt_id(device)));
-    let own = crate::flash_pod::intent::attempt_id(JOB, 1, 1, "nonce");
-    assert_ne!(own.len(), attempt_id(device).len());
-    let identity = |id| Identity {
+    assert_eq!(pod.rsplit('-').next(), Some(attempt_id(device).as_str()));
+    let own = crate::flash_pod::intent::attempt_id(&JOB.into(), 1, 1, "nonce");
+    assert_ne!(own.as_str().len(), attempt_id(device).as_str().len());
+    let identity = |id: &AttemptId| Identity {
         uuid: device.into(),
-        ..fixtures::identity(0, id)
+        ..fixtures::identity(0, id.as_str())
     };
-    assert_eq!(pod_of(&identity(attempt_id(device))), Some(pod));
+    assert_eq!(pod_of(&identity(&attempt_id(device))), Some(pod));
     assert_eq!(pod_of(&identity(&own)), None);
 }
 
@@ -326,7 +327,7 @@ impl Upgrade {
 fn key(index: usize) -> AttemptKey {
     AttemptKey {
         job_uid: JOB.into(),
-        id: attempt_id(&uuid(index)).to_owned(),
+        id: attempt_id(&uuid(index)),
     }
 }
 

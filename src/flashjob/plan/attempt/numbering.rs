@@ -9,6 +9,7 @@ use crate::flashjob::observe::{
     ledger::{Attempt, Ledger},
     objects::Identity,
 };
+use crate::identifiers::JobUid;
 use helm_release::Status;
 
 /// The highest number that is known of each device, by UUID.
@@ -18,7 +19,7 @@ pub struct Numbers<'a>(BTreeMap<&'a str, u32>);
 impl<'a> Numbers<'a> {
     /// Those of one round of a job.
     #[must_use]
-    pub fn of(ledger: &'a Ledger, job_uid: &'a str, round: i64) -> Self {
+    pub fn of(ledger: &'a Ledger, job_uid: &'a JobUid, round: i64) -> Self {
         let mut numbers = BTreeMap::new();
         for (_, attempt) in ledger.of_job(job_uid) {
             if attempt.identity.round != round {
@@ -92,12 +93,12 @@ mod tests {
             .zip(known)
             .map(|(id, number)| (*id, *number, Status::Failed))
             .collect();
-        let ledger = ledger(&known);
-        let numbers = Numbers::of(&ledger, JOB, 1);
+        let (ledger, job) = (ledger(&known), JOB.into());
+        let numbers = Numbers::of(&ledger, &job, 1);
         assert_eq!(numbers.next(&uuid(0), failures), expected);
         assert_eq!(numbers.next(&uuid(1), 0), 1, "another device");
         assert_eq!(
-            Numbers::of(&ledger, JOB, 2).next(&uuid(0), 0),
+            Numbers::of(&ledger, &job, 2).next(&uuid(0), 0),
             1,
             "another round"
         );

@@ -151,8 +151,8 @@ impl Lab {
             self.begun += 1;
             let identity = Identity {
                 key: AttemptKey {
-                    job_uid: format!("job-{job}"),
-                    id: format!("a{}", self.begun),
+                    job_uid: format!("job-{job}").into(),
+                    id: format!("a{}", self.begun).into(),
                 },
                 uuid: begin.uuid.clone(),
                 endpoint: Some(begin.device.endpoint.to_string()),
@@ -589,11 +589,14 @@ fn a_device_that_waits_for_a_slot_meanwhile_keeps_its_turn() {
     assert_eq!(lab.pass(other).len(), 1);
     lab.end(&uuid(2));
     lab.pass(job);
-    let since = lab.cache.line.find("job-0", 1).unwrap().since;
+    let since = lab.cache.line.find(&"job-0".into(), 1).unwrap().since;
     lab.now += 30;
     lab.pass(job);
     assert_eq!(lab.in_flight().len(), 3, "both slots are in use again");
-    assert_eq!(lab.cache.line.find("job-0", 1).unwrap().since, since);
+    assert_eq!(
+        lab.cache.line.find(&"job-0".into(), 1).unwrap().since,
+        since
+    );
 }
 
 #[rstest]

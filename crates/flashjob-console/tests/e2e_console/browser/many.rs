@@ -62,7 +62,7 @@ pub async fn many(space: &Space, devices: usize) {
     let owner = JobRef {
         name: "rollout".to_owned(),
         namespace: space.name.clone(),
-        uid: uid.to_owned(),
+        uid: uid.into(),
     };
     let slices: Api<ControllerRevision> = Api::namespaced(client, &space.name);
     for slice in revisions(&owner, 1, 0, &selected) {

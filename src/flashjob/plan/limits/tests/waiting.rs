@@ -14,7 +14,7 @@ fn a_job_whose_devices_wait_for_a_limit_hears_of_a_place_that_is_given_up() {
     lab.pass(first);
     let plan = lab.plan(second);
     assert!(plan.begin.is_empty() && plan.contended, "{plan:?}");
-    assert!(!lab.cache.memory("job-1").content);
+    assert!(!lab.cache.memory(&"job-1".into()).content);
 }
 
 /// As many devices of it wait for their next attempt as its status has room for.
