@@ -1,4 +1,4 @@
-//! What names a job and an attempt beyond doubt, as types: neither is taken for the other, nor for any other text.
+//! What names a job, an attempt and a device, as types: none is taken for another one, nor for any other text.
 //!
 //! Made where texts come in: from an object's metadata and labels, and out of a stored record. Used by every room below; depends on none.
 
@@ -62,6 +62,11 @@ identifier! {
 identifier! {
     /// The id of an attempt, see [`crate::flash_pod::intent::attempt_id`]. Empty where an object does not tell.
     AttemptId
+}
+
+identifier! {
+    /// A device as a job names it: the uid that its Instance had then. It names the release of the device.
+    Uuid
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use thiserror::Error;
 use super::{instance::Device, inventory::Inventory};
 use crate::{
     api::{SelectedDevice, SelectionSlice},
-    identifiers::JobUid,
+    identifiers::{JobUid, Uuid},
     names::{GROUP, LABEL_FROZEN, LABEL_JOB_UID, LABEL_ROUND, VERSION},
 };
 
@@ -73,9 +73,9 @@ pub enum SelectionError {
 
 /// Freezes the devices that these UUIDs mean now. Order stays, duplicates collapse; a device that is not known yet has no endpoint.
 #[must_use]
-pub fn select(uuids: &[String], inventory: &Inventory) -> Vec<SelectedDevice> {
+pub fn select(uuids: &[Uuid], inventory: &Inventory) -> Vec<SelectedDevice> {
     let mut seen = HashSet::new();
-    let once = uuids.iter().filter(|uuid| seen.insert(uuid.as_str()));
+    let once = uuids.iter().filter(|uuid| seen.insert(*uuid));
     once.map(|uuid| {
         freeze(
             uuid,
@@ -89,9 +89,9 @@ pub fn select(uuids: &[String], inventory: &Inventory) -> Vec<SelectedDevice> {
 
 /// A device as it is frozen into a selection under this uid; one that is not known has nothing but its uid.
 #[must_use]
-pub fn freeze(uuid: &str, device: Option<&Device>) -> SelectedDevice {
+pub fn freeze(uuid: &Uuid, device: Option<&Device>) -> SelectedDevice {
     SelectedDevice {
-        uuid: uuid.to_owned(),
+        uuid: uuid.clone(),
         endpoint: device.map(|device| device.endpoint.to_string()),
         device_type: device.map(|device| device.device_type.clone()),
         application_type: device.and_then(|device| device.application_type.clone()),
@@ -118,7 +118,7 @@ pub fn hash(devices: &[SelectedDevice]) -> String {
             version,
             instance,
         } = device;
-        field(uuid);
+        field(uuid.as_str());
         // None of these is ever empty: empty stands for absent.
         for part in [endpoint, device_type, application_type, version, instance] {
             field(part.as_deref().unwrap_or_default());

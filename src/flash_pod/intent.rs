@@ -13,7 +13,7 @@ use helm_release::{Attachment, NameError, validate};
 
 use crate::{
     device::Footprint,
-    identifiers::{AttemptId, JobUid},
+    identifiers::{AttemptId, JobUid, Uuid},
     names::{LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_REVISION, LABEL_ROUND, RELEASE_PREFIX},
 };
 
@@ -87,7 +87,7 @@ pub struct JobRef {
 #[serde(rename_all = "camelCase", default)]
 pub struct FrozenDevice {
     /// uid of its Instance.
-    pub uuid: String,
+    pub uuid: Uuid,
     /// `HOST_ENDPOINT` as Akri gave it: the stable key.
     pub endpoint: String,
     /// IPv4 address in the endpoint.
@@ -168,7 +168,7 @@ pub fn is_foreign(stored: &Stored) -> bool {
 ///
 /// # Errors
 /// If the result is not a release name, because the UUID is not one.
-pub fn release_name(uuid: &str) -> Result<String, NameError> {
+pub fn release_name(uuid: &Uuid) -> Result<String, NameError> {
     let name = format!("{RELEASE_PREFIX}{uuid}");
     validate(&name)?;
     Ok(name)

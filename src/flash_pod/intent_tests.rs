@@ -60,7 +60,7 @@ fn intent() -> Intent {
 
 fn record() -> Record {
     Record {
-        name: release_name(UUID).unwrap(),
+        name: release_name(&UUID.into()).unwrap(),
         namespace: "lab".into(),
         version: 4,
         apply_method: ApplyMethod::ServerSide,
@@ -190,7 +190,7 @@ fn an_intent_that_cannot_be_read_is_not_taken_for_one() {
 #[test]
 fn a_uuid_that_leads_elsewhere_gives_no_release_name() {
     assert_eq!(
-        release_name("../x"),
+        release_name(&"../x".into()),
         Err(NameError::Malformed {
             name: "flash-../x".into()
         })

@@ -47,7 +47,7 @@ pub(crate) async fn follow_spec(ctx: &Arc<Context>, job: &Job) -> Result<bool, A
     let listed = job.spec.iter().flat_map(|spec| &spec.uuid);
     let more = listed
         .into_iter()
-        .any(|uuid| roster.index_of(uuid).is_none());
+        .any(|uuid| roster.index_of(&uuid.as_str().into()).is_none());
     if lost || !(anew || (current && more)) {
         return Ok(false);
     }

@@ -177,7 +177,7 @@ fn span(identity: &Identity, step: &'static str) -> Span {
         "step",
         step,
         job = format!("{}/{name}", identity.namespace),
-        uuid = identity.uuid,
+        uuid = identity.uuid.as_str(),
         round = identity.round,
         attempt = identity.key.id.as_str(),
     )

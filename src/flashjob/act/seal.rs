@@ -185,7 +185,7 @@ pub(super) fn sealed_values(
             job_uid: intent.job.uid.as_str(),
             attempt_id: intent.attempt_id.as_str(),
             round: i64::from(intent.round),
-            uuid: &intent.device.uuid,
+            uuid: intent.device.uuid.as_str(),
             endpoint: &endpoint,
         })
     };

@@ -78,7 +78,7 @@ pub(super) fn context(intent: &Intent, release: &str) -> DeviceContext {
     let device = &intent.device;
     DeviceContext {
         device: DeviceFacts {
-            uuid: device.uuid.clone(),
+            uuid: device.uuid.to_string(),
             endpoint: device.endpoint.clone(),
             address: device.address.clone(),
             kind: device.device_type.clone(),

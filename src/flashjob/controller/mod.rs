@@ -38,7 +38,7 @@ use crate::{
         watch::{self, Watch, WatchEvent},
     },
     device::Inventory,
-    identifiers::JobUid,
+    identifiers::{JobUid, Uuid},
     seam,
 };
 
@@ -199,15 +199,15 @@ async fn instances(
     mut events: Watch<DeserializeGuard<Instance>>,
     listed_tx: mpsc::Sender<&'static str>,
 ) {
-    let mut listing: HashMap<Option<String>, HashSet<String>> = HashMap::new();
-    let mut known_in: HashMap<Option<String>, HashSet<String>> = HashMap::new();
+    let mut listing: HashMap<Option<String>, HashSet<Uuid>> = HashMap::new();
+    let mut known_in: HashMap<Option<String>, HashSet<Uuid>> = HashMap::new();
     let mut parts = Parts::new("Instance", listed_tx);
     while let Some(watched) = events.next().await {
         let mut changed = None;
         match watched.event {
             WatchEvent::Restarted => drop(listing.insert(watched.part, HashSet::new())),
             WatchEvent::Seen(guard) => {
-                let Some(uid) = guard.meta().uid.clone() else {
+                let Some(uid) = guard.meta().uid.as_deref().map(Uuid::from) else {
                     continue;
                 };
                 let listed = listing.get_mut(&watched.part);
@@ -221,7 +221,7 @@ async fn instances(
                 known_in.entry(watched.part).or_default().insert(uid);
             }
             WatchEvent::Deleted(guard) => {
-                let Some(uid) = guard.meta().uid.clone() else {
+                let Some(uid) = guard.meta().uid.as_deref().map(Uuid::from) else {
                     continue;
                 };
                 known_in.entry(watched.part).or_default().remove(&uid);
@@ -258,7 +258,7 @@ async fn instances(
 }
 
 /// Changes the inventory; where the device of this uid was and is.
-fn change(ctx: &Context, uid: &str, change: impl FnOnce(&mut Inventory)) -> Sighting {
+fn change(ctx: &Context, uid: &Uuid, change: impl FnOnce(&mut Inventory)) -> Sighting {
     let mut cache = ctx.cache();
     let endpoint = |inventory: &Inventory| {
         let device = inventory.by_uuid(uid)?.as_ref().ok()?;

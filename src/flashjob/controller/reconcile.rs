@@ -238,7 +238,12 @@ fn tell_of_services(ctx: &Context, cache: &mut Cache, job: &Job, plan: &Plan) {
             .index
             .map_or_else(String::new, |index| format!("{index} "));
         let note = format!("device {index}({}): {}", news.uuid, news.message);
-        ctx.event(job, Some(&news.uuid), (true, news.reason.as_str()), note);
+        ctx.event(
+            job,
+            Some(news.uuid.as_str()),
+            (true, news.reason.as_str()),
+            note,
+        );
     }
     let now = plan.address_news.iter();
     *told = now.map(|news| (news.id.clone(), news.reason)).collect();
@@ -327,7 +332,7 @@ fn warn_of_mismatch(ctx: &Context, job: &Job, begin: &plan::Begin) {
     if let Some(message) = device::mismatch(spec, &begin.device) {
         ctx.event(
             job,
-            Some(&begin.uuid),
+            Some(begin.uuid.as_str()),
             (true, Reason::DeviceMismatch.as_str()),
             message,
         );

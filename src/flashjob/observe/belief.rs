@@ -82,7 +82,7 @@ pub(super) fn subject_of<'a>(
         job_uid: identity.key.job_uid.as_str(),
         attempt_id: identity.key.id.as_str(),
         round: identity.round,
-        uuid: of_device(kind, &identity.uuid),
+        uuid: of_device(kind, identity.uuid.as_str()),
         endpoint: of_device(kind, endpoint),
     }
 }
@@ -316,7 +316,7 @@ pub(super) fn marks(
     .into();
     let mut annotations = BTreeMap::new();
     if kind != ObjectKind::Secret {
-        labels.extend([pair(LABEL_UUID, &identity.uuid)]);
+        labels.extend([pair(LABEL_UUID, identity.uuid.as_str())]);
         annotations.extend(endpoint.map(|endpoint| pair(ANNOTATION_ENDPOINT, endpoint)));
         let job = identity.job_name.as_deref();
         annotations.extend(job.map(|job| pair(ANNOTATION_JOB, job)));

@@ -12,7 +12,7 @@ use super::{firmware::FirmwareLookup, waits::Waits};
 use crate::api::Reason;
 use crate::flash_pod::pool::Pool;
 use crate::flashjob::{spec::intervals::Intervals, verdict::Verdict};
-use crate::identifiers::AttemptId;
+use crate::identifiers::{AttemptId, Uuid};
 use crate::provenance::receipts::Signer;
 
 /// See the module's documentation.
@@ -166,7 +166,7 @@ pub struct Found {
     /// Index in the selection; none where the attempt is of another round.
     pub index: Option<usize>,
     /// UUID of the device.
-    pub uuid: String,
+    pub uuid: Uuid,
     /// The verdict.
     pub verdict: Verdict,
     /// When it was found.

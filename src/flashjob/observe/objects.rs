@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     device::Footprint,
     flash_pod::intent::Stored,
-    identifiers::{AttemptId, JobUid},
+    identifiers::{AttemptId, JobUid, Uuid},
     names::TRACKING_FINALIZER,
 };
 use helm_release::Status;
@@ -35,7 +35,7 @@ pub struct Identity {
     /// Round of the job, from 1.
     pub round: i64,
     /// UUID as the job named it.
-    pub uuid: String,
+    pub uuid: Uuid,
     /// Normalised endpoint; absent where the object does not tell.
     pub endpoint: Option<String>,
     /// What the device shares with others; absent where the object does not tell: only the record does.

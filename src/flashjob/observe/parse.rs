@@ -301,7 +301,7 @@ pub fn labelled(meta: &ObjectMeta, kind: ObjectKind) -> Option<ObservedObject> {
         job_name: annotation(ANNOTATION_JOB),
         namespace: meta.namespace.clone()?,
         round: label(LABEL_ROUND)?.parse().ok()?,
-        uuid: uuid?,
+        uuid: uuid?.into(),
         endpoint: annotation(ANNOTATION_ENDPOINT).and_then(|text| normalised(&text)),
         footprint: None,
     };

@@ -69,7 +69,7 @@ fn occupied(job: &Job) -> BTreeMap<String, Identity> {
             job_name: Some(job.name.clone()),
             namespace: job.namespace.clone(),
             round: round.number,
-            uuid: device.uuid.clone(),
+            uuid: device.uuid.as_str().into(),
             endpoint: Some(endpoint.clone()),
             footprint: None,
         };
@@ -91,7 +91,7 @@ mod tests {
     fn entry(phase: DevicePhase) -> DeviceStatus {
         DeviceStatus {
             index: 0,
-            uuid: uuid(0),
+            uuid: uuid(0).to_string(),
             host_endpoint: Some(endpoint(0)),
             phase: phase.as_str().into(),
             pod: Some(format!("flash-{}-a", uuid(0))),

@@ -16,7 +16,7 @@ use super::{
     objects::{AttemptKey, Identity},
     parse,
 };
-use crate::identifiers::JobUid;
+use crate::identifiers::{JobUid, Uuid};
 use crate::names::{
     ANNOTATION_ENDPOINT, ANNOTATION_JOB, LABEL_JOB_UID, LABEL_ROUND, RELEASE_PREFIX,
 };
@@ -27,7 +27,7 @@ const ROUNDS: i64 = 100;
 
 /// Selects the records of a device's release that lack the label by which the operator watches its own.
 #[must_use]
-pub fn record_selector(uuid: &str) -> String {
+pub fn record_selector(uuid: &Uuid) -> String {
     format!("owner=helm,name={RELEASE_PREFIX}{uuid},!{LABEL_JOB_UID}")
 }
 
@@ -95,7 +95,7 @@ impl Cache {
             .strip_prefix(RELEASE_PREFIX)?
             .rsplit_once('-')?;
         let known = self.ledger.all().map(|(_, attempt)| &attempt.identity);
-        let known = known.filter(|who| who.uuid == uuid && who.key.id.as_str() == id);
+        let known = known.filter(|who| who.uuid.as_str() == uuid && who.key.id.as_str() == id);
         let mut candidates: Vec<Identity> = known.cloned().collect();
         let mut owners = meta.owner_references.iter().flatten();
         let owner = owners.find(|owner| owner.kind == "FlashJob");
@@ -114,7 +114,7 @@ impl Cache {
                 job_name: job_name.map(str::to_owned),
                 namespace: meta.namespace.clone().unwrap_or_default(),
                 round,
-                uuid: uuid.to_owned(),
+                uuid: uuid.into(),
                 endpoint: parse::normalised(annotation(ANNOTATION_ENDPOINT)),
                 footprint: None,
             }));
@@ -153,7 +153,7 @@ impl Cache {
         let own = attempts.find(|attempt| {
             let who = &attempt.identity;
             attempt.records.is_empty()
-                && who.uuid == uuid
+                && who.uuid.as_str() == uuid
                 && Some(&who.namespace) == meta.namespace.as_ref()
                 && self.is_sealed_for(meta, ObjectKind::Secret, who)
         })?;

@@ -19,7 +19,7 @@ use crate::flashjob::{
     plan::attempt::adoption,
     spec::job::Job,
 };
-use crate::identifiers::AttemptId;
+use crate::identifiers::{AttemptId, Uuid};
 use crate::seam::{Bug, planted};
 use helm_release::objects;
 
@@ -99,7 +99,7 @@ pub struct AddressNews {
     /// Index of its device in the selection; none where the attempt is of an older round.
     pub index: Option<usize>,
     /// UUID of its device.
-    pub uuid: String,
+    pub uuid: Uuid,
     /// In one word.
     pub reason: Reason,
     /// In words.

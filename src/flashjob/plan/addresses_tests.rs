@@ -132,7 +132,11 @@ fn the_second_device_of_a_job_is_launched_once_the_first_has_ended_and_says_whom
         .find(|view| view.index == Some(1))
         .unwrap();
     assert_eq!(view.reason, Reason::AddressInUse);
-    assert!(view.message.contains(&first.uuid), "{}", view.message);
+    assert!(
+        view.message.contains(first.uuid.as_str()),
+        "{}",
+        view.message
+    );
     let plan = scene.plan(1_000);
     assert!(plan.release.is_empty(), "it is not given up: {plan:?}");
     let holder = scene.ledger.attempt(&first.key).unwrap().clone();

@@ -7,14 +7,14 @@ use crate::api::{ConditionType, Reason};
 use crate::{
     api::conditions,
     flashjob::{observe::cache::Cache, plan::Plan, spec::job::Job},
-    identifiers::JobUid,
+    identifiers::{JobUid, Uuid},
 };
 
 /// What an event says of a device: its uid, and where it listens or listened before.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sighting {
     /// uid of the Instance.
-    pub uid: String,
+    pub uid: Uuid,
     /// Normalised endpoints, before and after the event.
     pub endpoints: Vec<String>,
 }
@@ -93,16 +93,16 @@ mod tests {
     }
 
     #[rstest]
-    #[case::selected_by_its_uid(&uuid(1), &[], true)]
-    #[case::another_uid_at_a_selected_endpoint("other", &[endpoint(1)], true)]
-    #[case::moved_away_from_a_selected_endpoint("other", &["192.0.2.99:80".to_owned(), endpoint(0)], true)]
-    #[case::of_another_job("other", &[endpoint(7)], false)]
+    #[case::selected_by_its_uid(uuid(1), &[], true)]
+    #[case::another_uid_at_a_selected_endpoint("other".into(), &[endpoint(1)], true)]
+    #[case::moved_away_from_a_selected_endpoint("other".into(), &["192.0.2.99:80".to_owned(), endpoint(0)], true)]
+    #[case::of_another_job("other".into(), &[endpoint(7)], false)]
     fn a_device_concerns_the_jobs_that_selected_it(
-        #[case] uid: &str,
+        #[case] uid: Uuid,
         #[case] endpoints: &[String],
         #[case] concerned_: bool,
     ) {
-        let uids = concerned(&cache(2), &sighting(uid, endpoints));
+        let uids = concerned(&cache(2), &sighting(uid.as_str(), endpoints));
         assert_eq!(uids == [JobUid::from(JOB)], concerned_);
     }
 

@@ -15,7 +15,7 @@ use crate::{
             tampered,
         },
     },
-    identifiers::AttemptId,
+    identifiers::{AttemptId, Uuid},
 };
 
 /// How many devices stand where.
@@ -186,7 +186,7 @@ pub(super) fn write_finals(
         .filter(done)
         .map(|index| &roster.devices()[index].uuid);
     status.completed_uuids = uuids
-        .filter(|uuid| job.listed.contains(uuid.as_str()))
-        .cloned()
+        .filter(|uuid| job.listed.contains(*uuid))
+        .map(Uuid::to_string)
         .collect();
 }

@@ -107,7 +107,7 @@ fn followed(
             .clone()
             .or_else(|| Some(format!("{}-{}", release_name(&found.uuid).ok()?, attempt?))),
         index: count(index),
-        uuid: found.uuid.clone(),
+        uuid: found.uuid.to_string(),
         log_tail: Some(found.verdict.log_tail.clone()).filter(|tail| !tail.is_empty()),
         ..known
     };

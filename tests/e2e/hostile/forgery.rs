@@ -158,7 +158,7 @@ impl Forged<'_> {
             firmware: "registry.example.com/evil:1".into(),
             version: "6.6.6".into(),
             device: FrozenDevice {
-                uuid: self.uuid.to_owned(),
+                uuid: self.uuid.into(),
                 endpoint: self.endpoint.to_owned(),
                 ..FrozenDevice::default()
             },

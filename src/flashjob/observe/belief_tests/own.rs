@@ -27,7 +27,7 @@ fn a_record_tells_its_device_by_its_name_alone() {
     assert!(annotations.is_empty(), "helm drops them: {annotations:?}");
     let mut secret = record(1, |_| ());
     let labels = secret.metadata.labels.as_mut().unwrap();
-    labels.insert(LABEL_UUID.into(), uuid(7));
+    labels.insert(LABEL_UUID.into(), uuid(7).to_string());
     let mut cache = cache();
     assert!(cache.see_secret(&secret).is_some());
     assert_eq!(only(&cache).identity.uuid, uuid(0));

@@ -19,7 +19,7 @@ fn identity(id: &str, endpoint: &str) -> Identity {
         job_name: Some("lamps".into()),
         namespace: "lab".into(),
         round: 1,
-        uuid: format!("uuid-{id}"),
+        uuid: format!("uuid-{id}").into(),
         endpoint: Some(endpoint.into()),
         footprint: None,
     }

@@ -9,12 +9,12 @@ use crate::flashjob::observe::{
     ledger::{Attempt, Ledger},
     objects::Identity,
 };
-use crate::identifiers::JobUid;
+use crate::identifiers::{JobUid, Uuid};
 use helm_release::Status;
 
 /// The highest number that is known of each device, by UUID.
 #[derive(Debug, Default)]
-pub struct Numbers<'a>(BTreeMap<&'a str, u32>);
+pub struct Numbers<'a>(BTreeMap<&'a Uuid, u32>);
 
 impl<'a> Numbers<'a> {
     /// Those of one round of a job.
@@ -25,7 +25,7 @@ impl<'a> Numbers<'a> {
             if attempt.identity.round != round {
                 continue;
             }
-            let highest = numbers.entry(attempt.identity.uuid.as_str()).or_insert(0);
+            let highest = numbers.entry(&attempt.identity.uuid).or_insert(0);
             *highest = (*highest).max(attempt.number().unwrap_or(0));
         }
         Self(numbers)
@@ -33,7 +33,7 @@ impl<'a> Numbers<'a> {
 
     /// Number of the next attempt at a device of which as many attempts failed.
     #[must_use]
-    pub fn next(&self, uuid: &str, failures: usize) -> u32 {
+    pub fn next(&self, uuid: &Uuid, failures: usize) -> u32 {
         let failed = u32::try_from(failures).unwrap_or(u32::MAX);
         let known = self.0.get(uuid).copied().unwrap_or(0);
         failed.max(known).saturating_add(1)

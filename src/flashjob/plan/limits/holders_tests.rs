@@ -16,7 +16,7 @@ fn holder(number: usize, namespace: &str, job: Option<&str>) -> Identity {
             job_uid: format!("{namespace}/{job_name:?}").into(),
             id: format!("x{number}").into(),
         },
-        uuid: format!("other-{number}"),
+        uuid: format!("other-{number}").into(),
         endpoint: Some(format!("198.51.100.{number}:80")),
         namespace: namespace.into(),
         job_name,

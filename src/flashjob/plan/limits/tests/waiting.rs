@@ -31,7 +31,7 @@ fn a_job_that_may_begin_no_device_does_not_wait_for_a_limit() {
             status.devices = (0..tracked)
                 .map(|index| DeviceStatus {
                     index,
-                    uuid: uuid(usize::try_from(index).unwrap() + 1),
+                    uuid: uuid(usize::try_from(index).unwrap() + 1).to_string(),
                     phase: "Waiting".into(),
                     earlier_failures: vec!["ContactFailed".into()],
                     next_time: Some(Time(at(if index == 0 { 1 } else { 1_000 }))),
