@@ -27,8 +27,8 @@ test: ## Run every test, the end-to-end ones included (TEST_THREADS=6 at a time:
 unit: ## Run the tests that need no control plane.
 	cargo test --locked --workspace --lib --bins --examples
 
-sim: ## Run the operator in simulated worlds full of faults, each from its seed (SEEDS=100 FIRST_SEED=1 HOSTILE=1); one seed prints its history.
-	SEEDS=$(or $(SEEDS),100) FIRST_SEED=$(or $(FIRST_SEED),1) HOSTILE=$(or $(HOSTILE),0) \
+sim: ## Run the operator in simulated worlds full of faults, each from its seed (SEEDS=100 FIRST_SEED=1 HOSTILE=1 MODE=Pool|HostPort); one seed prints its history.
+	SEEDS=$(or $(SEEDS),100) FIRST_SEED=$(or $(FIRST_SEED),1) HOSTILE=$(or $(HOSTILE),0) MODE=$(MODE) \
 		cargo test --locked --workspace --lib simulation::as_many_seeds_as_are_asked_for -- --ignored --nocapture
 
 chaos: ## Kill operators and helm at random for long, and audit it (ENGINE=both|native|helm KILLS=n SECONDS=n SEED=n HOSTILE=1).

@@ -40,6 +40,8 @@ const JOBS: [&str; 2] = ["job-1", "job-2"];
 const DEVICES: usize = 4;
 const PARALLELISM: usize = 2;
 const MAX_IN_FLIGHT: usize = 3;
+/// Services of the pool, in worlds that have one.
+const POOL: usize = 2;
 /// Property that says behind which gateway a device is; in some worlds there is a limit on it.
 const GATEWAY: &str = "GATEWAY";
 const GATEWAYS: [&str; 2] = ["gw-a", "gw-b"];
@@ -82,11 +84,14 @@ fn expect_unbroken(sum: &run::Sum) {
 #[ignore = "for make sim"]
 fn as_many_seeds_as_are_asked_for() {
     let (seed, seeds) = (number("FIRST_SEED", 1), number("SEEDS", 1_000));
+    let mode = std::env::var("MODE").unwrap_or_default();
     let plan = Plan {
         seed,
         hostile: number("HOSTILE", 0) > 0,
         trace: seeds == 1,
         calm: number("CALM", 0) > 0,
+        on_node: mode == "HostPort",
+        pooled: mode == "Pool",
         ..Plan::default()
     };
     if plan.trace {
@@ -148,6 +153,16 @@ fn no_law_is_broken_where_devices_dial_the_node() {
         ..Plan::default()
     };
     expect_unbroken(&run::worlds(first, WORLDS / 10, || true));
+}
+
+#[test]
+fn no_law_is_broken_where_devices_lease_the_services_of_a_pool() {
+    let first = Plan {
+        seed: 40_000,
+        pooled: true,
+        ..Plan::default()
+    };
+    expect_unbroken(&run::worlds(first, WORLDS / 4, || true));
 }
 
 #[test]

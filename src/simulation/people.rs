@@ -9,7 +9,7 @@ use super::{
     DEVICES, JOBS,
     api::{Actor, Key},
     attempt::uid,
-    laws::is_labelled,
+    laws::{is_labelled, is_of_pool},
     world::{LAB, World},
 };
 use crate::{
@@ -43,7 +43,13 @@ impl World {
     }
 
     fn delete_by_hand(&mut self, plural: &'static str) {
-        let keys = self.keys_of(plural);
+        let mut keys = self.keys_of(plural);
+        if plural == "services" && self.shape.pooled {
+            // Those that nobody leases, too.
+            let all = self.api.all(plural).map(|(key, _)| key.clone());
+            let free = all.filter(|key| is_of_pool(key) && !keys.contains(key));
+            keys.extend(free.collect::<Vec<_>>());
+        }
         if let Some(key) = self.chance.pick(keys) {
             self.note(|| format!("HAND    deletes {plural} {}", key.name));
             self.api.delete(&key, Actor::Person, None);

@@ -17,6 +17,7 @@ fn plan(seed: u64, bug: Bug, only: &'static [Fault]) -> Plan {
         only: Some(only),
         hostile: only.is_empty(),
         unlabels: bug == Bug::LabelsTellAll,
+        pooled: bug == Bug::LeasesWhatIsLeased,
         slow_lease: bug == Bug::InterruptedWithoutLiveGet,
         ..Plan::default()
     }
@@ -50,6 +51,7 @@ fn plan(seed: u64, bug: Bug, only: &'static [Fault]) -> Plan {
 #[case::interrupted_without_a_look(Bug::InterruptedWithoutLiveGet, &[Fault::Stop, Fault::Label], "the stored verdict is not that of", 315)]
 #[case::not_counted_on_what_it_shares(Bug::NotCountedOnWhatItShares, &[Fault::Crash], "than its limit", 8)]
 #[case::deletions_untold(Bug::DeletionsUntold, &[Fault::Hand], "does not come to rest", 0)]
+#[case::leases_what_is_leased(Bug::LeasesWhatIsLeased, &[Fault::Crash], "is leased to", 0)]
 #[case::unclear_is_over(Bug::UnclearIsOver, &[Fault::User], "more slots are in use", 7)]
 fn a_planted_bug_breaks_a_law(
     #[case] bug: Bug,

@@ -11,7 +11,10 @@ use super::{
     devices::Ending,
     world::World,
 };
-use crate::{flashjob::verdict::Outcome, names::FLASH_CONTAINER};
+use crate::{
+    flashjob::verdict::Outcome,
+    names::{FLASH_CONTAINER, LABEL_ATTEMPT},
+};
 
 /// By which the load balancer holds a Service whose address it has not taken back.
 const CLEANUP: &str = "service.kubernetes.io/load-balancer-cleanup";
@@ -81,9 +84,19 @@ impl World {
         if dialled_node(pod).is_some() {
             return true;
         }
-        let service = self.api.get("services", &key.namespace, &key.name);
-        let address = service.and_then(|service| address_of(service));
-        address.is_some() && address == told_address(pod)
+        let told = told_address(pod);
+        let services = self.services_of(key);
+        told.is_some() && services.into_iter().any(|one| address_of(one) == told)
+    }
+
+    /// The Services that lead to a Pod, whatever labels a person took off it since: its name tells its attempt.
+    pub fn services_of(&self, key: &Key) -> Vec<&Value> {
+        let id = key.name.rsplit('-').next();
+        let leads = |service: &Value| service["spec"]["selector"][LABEL_ATTEMPT].as_str() == id;
+        let all = self.api.all("services");
+        let here =
+            all.filter(|(other, service)| other.namespace == key.namespace && leads(service));
+        here.map(|(_, service)| &**service).collect()
     }
 
     fn start_pod(&mut self, key: &Key, uid: &str) {

@@ -62,6 +62,8 @@ pub struct Plan {
     pub slow_lease: bool,
     /// Devices dial the node of their Pod; else in one world of thirteen.
     pub on_node: bool,
+    /// Devices lease the Services of a pool; else in one world of thirteen.
+    pub pooled: bool,
 }
 
 /// Lives through one world.

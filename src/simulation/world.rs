@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    DEVICES, GATEWAY, JOBS, MAX_OF_GATEWAY, PARALLELISM,
+    DEVICES, GATEWAY, JOBS, MAX_OF_GATEWAY, PARALLELISM, POOL,
     api::{Actor, Answer, Api, Asked, Key},
     chance::Chance,
     devices::AWAITED,
@@ -61,6 +61,8 @@ pub struct Shape {
     pub slow_lease: bool,
     /// Devices dial the node of their Pod.
     pub on_node: bool,
+    /// Devices lease the Services of a pool, of which there are fewer than devices may be in flight.
+    pub pooled: bool,
 }
 
 /// See the module's documentation.
@@ -124,7 +126,8 @@ impl World {
             address_seconds: 0,
             unlabels: false,
             slow_lease: false,
-            on_node: plan.on_node || seed % 13 == 11,
+            on_node: plan.on_node || (seed % 13 == 11 && !plan.pooled),
+            pooled: plan.pooled || (seed % 13 == 5 && !plan.on_node),
         };
         let mut world = Self {
             api: Api::new(Timestamp::from_second(BEGINNING).unwrap()),
@@ -173,6 +176,10 @@ impl World {
         }
         if self.shape.on_node {
             spec["defaults"] = json!({"values": {"service": {"mode": "HostPort", "node": "{{ device.nodes | first }}"}}});
+        }
+        if self.shape.pooled {
+            spec["defaults"] =
+                json!({"values": {"service": {"mode": "Pool", "pool": {"size": POOL}}}});
         }
         let class =
             json!({"metadata": {"annotations": {ANNOTATION_DEFAULT_CLASS: "true"}}, "spec": spec});

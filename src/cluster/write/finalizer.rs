@@ -30,6 +30,21 @@ impl Writer {
         if !finalizers.iter().any(|one| one == finalizer) {
             return Ok(true);
         }
+        let left = self.without_finalizer::<IgnoredAny>(key, uid, finalizers, finalizer);
+        Ok(left.await?.is_some())
+    }
+
+    /// The same, and returns the object as the write left it; none where it is gone.
+    ///
+    /// # Errors
+    /// As [`Writer::remove_finalizer`].
+    pub async fn without_finalizer<A: DeserializeOwned>(
+        &self,
+        key: &ObjectKey,
+        uid: &str,
+        finalizers: &[String],
+        finalizer: &str,
+    ) -> Result<Option<A>, ApiError> {
         let rest: Vec<_> = finalizers.iter().filter(|one| *one != finalizer).collect();
         let patch = json!([
             {"op": "test", "path": "/metadata/uid", "value": uid},
@@ -37,8 +52,8 @@ impl Writer {
             {"op": "replace", "path": "/metadata/finalizers", "value": rest},
         ]);
         match self.json_patch(key, patch).await {
-            Err(error) if error.is_not_found() => Ok(false),
-            other => other.map(|_: IgnoredAny| true),
+            Err(error) if error.is_not_found() => Ok(None),
+            answer => answer.map(Some),
         }
     }
 

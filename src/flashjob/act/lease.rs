@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{ActionError, engine::Recorded, lookup::find_service, reserve::recorded, seal};
 use crate::{
     api::{Reason, Refusal},
-    cluster::{ApiError, ErrorKind},
+    cluster::{ApiError, ErrorKind, ObjectKey},
     crash::Write,
     flash_pod::{intent::Stored, pool},
     flashjob::{
@@ -23,6 +23,7 @@ use crate::{
             objects::{Identity, ObservedService},
         },
     },
+    names::TRACKING_FINALIZER,
 };
 use helm_chart::values::coalesce;
 
@@ -122,6 +123,14 @@ async fn write(
         let known = cache.ledger.pool_service(&identity.namespace, name);
         known.cloned()
     };
+    if known
+        .as_ref()
+        .is_some_and(|known| known.sight.deleting.is_some())
+    {
+        let message = format!("somebody has deleted Service {name}, and it is not gone yet");
+        let reason = Reason::AddressInUse;
+        return Err(ActionError::NotAdmitted(Refusal { reason, message }));
+    }
     let mut wanted = wanted.clone();
     if let Some(known) = &known {
         wanted["metadata"]["uid"] = json!(known.sight.uid);
@@ -135,6 +144,25 @@ async fn write(
     };
     let service = ctx.crash.around(Write::ServiceLease, request).await?;
     ctx.cache().see_own_service(&service, identity);
+    Ok(())
+}
+
+/// The Service of a pool is held no longer: whoever deletes it takes its address. The answer is taken in, so that the next lease is written
+/// into it as it is now.
+pub(super) async fn let_go(
+    ctx: &Context,
+    identity: &Identity,
+    service: &ObservedService,
+) -> Result<(), ActionError> {
+    let key = ObjectKey::service(&identity.namespace, &service.sight.name);
+    let (uid, held) = (&service.sight.uid, &service.finalizers);
+    let request = ctx
+        .writer
+        .without_finalizer::<Service>(&key, uid, held, TRACKING_FINALIZER);
+    match ctx.crash.around(Write::ServiceFree, request).await? {
+        Some(freed) => drop(ctx.cache().see_own_service(&freed, identity)),
+        None => drop(ctx.cache().ledger.see_gone(uid)),
+    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Write 8: what is left of an attempt goes, in order; every DELETE carries the uid.
 
-use super::{ActionError, lookup::get_pod, record::put};
+use super::{ActionError, lease, lookup::get_pod, record::put};
 use crate::{
     cluster::{DeleteCondition, Deleted, ErrorKind, ObjectKey},
     crash::Write,
@@ -192,6 +192,9 @@ async fn free_service(ctx: &Context, attempt: &Attempt) -> Result<(), ActionErro
     let Some(service) = &attempt.service else {
         return Ok(());
     };
+    if service.is_of_pool() {
+        return lease::let_go(ctx, &attempt.identity, service).await;
+    }
     let key = ObjectKey::service(&attempt.identity.namespace, &service.sight.name);
     let held = (&*service.sight.uid, &*service.finalizers);
     take_off_finalizer(ctx, Write::ServiceFree, &key, held).await

@@ -2,16 +2,18 @@
 #![allow(clippy::unnecessary_wraps)]
 
 use rstest::rstest;
+use serde_json::json;
 
 use super::*;
 use crate::{
     api::{DeviceStatus, FlashJobStatus, Refusal},
+    flash_pod::pool::Pool,
     flashjob::{
         fixtures::{
             Scene, address, at, ended, endpoint, found, identity, instance, pod, record,
-            refused_trial, running, service, take_in, uuid,
+            refused_trial, running, service, spec, take_in, uuid,
         },
-        observe::memory::Memory,
+        observe::memory::{Memory, ValuesTrial},
         verdict::Outcome,
     },
 };
@@ -81,6 +83,32 @@ fn devices_in_flight_use_slots_and_do_not_begin_again() {
         [1]
     );
     assert!(plan.actions.is_empty() && plan.queued == 2);
+}
+
+#[test]
+fn no_more_devices_begin_than_the_pool_has_free_services() {
+    let values = json!({"service": {
+        "mode": "Pool", "restrictToDevice": true, "type": "LoadBalancer", "pool": {"name": "pool", "size": 2},
+    }});
+    let pool = Pool::of(&values).unwrap();
+    let mut spec = spec(5);
+    spec["parallelism"] = json!(4);
+    let mut scene = Scene::of(&spec);
+    let trial = ValuesTrial {
+        refusal: None,
+        pool: pool.clone(),
+        ..refused_trial(Refusal {
+            reason: Reason::ValuesInvalid,
+            message: String::new(),
+        })
+    };
+    scene.memory.trial = Some(trial);
+    assert_eq!(scene.plan(1).begin.len(), 2);
+    let other = identity(9, "other");
+    scene.ledger.begin_action(&other);
+    scene.ledger.choose_service(&other, &pool.unwrap()).unwrap();
+    let plan = scene.plan(2);
+    assert_eq!((plan.begin.len(), plan.contended), (1, true));
 }
 
 fn no_akri(scene: &mut Scene) {

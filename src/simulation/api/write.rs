@@ -18,6 +18,10 @@ impl Api {
             (Verb::Create, None) if asked.query.contains_key("dryRun") => {
                 Answer::Object(Arc::new(asked.body.clone()))
             }
+            (Verb::Apply, None) if asked.body["metadata"]["uid"].is_string() => {
+                let message = format!("{:?} is another object", asked.key.name);
+                Answer::refused(409, "Conflict", message)
+            }
             (Verb::Create | Verb::Apply, None) => {
                 let made = self.make(&asked.key, by, asked.body.clone());
                 Answer::Object(made)

@@ -19,7 +19,7 @@ use crate::{
     identifiers::JobUid,
     names::{FINALIZER, LABEL_FROZEN, TRACKING_FINALIZER},
     simulation::{
-        api::{Actor, Change},
+        api::{Actor, Change, Key},
         attempt::{self, has_finalizer, is_deleting, uid},
         world::World,
     },
@@ -94,8 +94,9 @@ impl World {
     }
 
     fn see_part(&mut self, change: &Change, by_operator: bool) {
-        if change.before.is_none() && by_operator {
+        if by_operator && (change.before.is_none() || self.is_leased(change)) {
             self.see_made(change);
+            return;
         }
         let Some(own) = self.laws.own.get(uid(&change.told)).cloned() else {
             return;
@@ -122,10 +123,37 @@ impl World {
                 if deleted || freed {
                     self.check_removal(&own);
                 }
+                if freed && is_of_pool(&change.key) {
+                    // It is nobody's until it is leased again.
+                    self.laws.own.remove(uid(&change.told));
+                }
             }
             _ if change.after.is_none() => self.check_removal(&own),
             _ => {}
         }
+    }
+
+    /// Whether a change gives a Service of a pool to another attempt. Nobody else has it then.
+    fn is_leased(&mut self, change: &Change) -> bool {
+        if change.key.plural != "services" || !is_of_pool(&change.key) {
+            return false;
+        }
+        let (key, object) = (&change.key, &change.told);
+        let Some(after) = attempt::of(key, object).filter(|_| change.after.is_some()) else {
+            return false;
+        };
+        let held = has_finalizer(object, TRACKING_FINALIZER);
+        let former = self.laws.own.get(uid(object)).cloned();
+        let former = former.filter(|former| former.who.key != after.key);
+        if let Some(former) = former {
+            self.broken(|| {
+                format!(
+                    "{} is leased to {after:?} while {:?} has it",
+                    key.name, former.who
+                )
+            });
+        }
+        held && !self.laws.own.contains_key(uid(object))
     }
 
     /// The operator made an object of an attempt.
@@ -223,4 +251,9 @@ impl World {
 fn stored_of(object: &Value) -> Option<Stored> {
     let secret: Secret = serde_json::from_value(object.clone()).ok()?;
     Stored::from_secret(&secret).ok()
+}
+
+/// Whether a Service is one of the pool.
+pub fn is_of_pool(key: &Key) -> bool {
+    key.name.starts_with("flash-pool-")
 }

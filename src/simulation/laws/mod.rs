@@ -8,12 +8,14 @@ mod end;
 mod requests;
 mod verdicts;
 
+pub use changes::is_of_pool;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
@@ -215,7 +217,10 @@ impl World {
         }
         let over = behind.values().any(|many| *many > MAX_OF_GATEWAY);
         let exceeded = self.shape.limited && over;
-        exceeded.then(|| format!("a gateway has more devices in flight than its limit: {behind:?}"))
+        exceeded.then(|| {
+            let slots = self.slots();
+            format!("a gateway has more devices in flight than its limit: {behind:?}, {slots:?}")
+        })
     }
 
     fn flashed_too_often(&self) -> Option<String> {
@@ -252,8 +257,15 @@ impl World {
             let Some(address) = told_address(pod) else {
                 return Some(format!("{name} was created without an address"));
             };
-            let service = self.api.get("services", &own.key.namespace, name);
-            let has = service.and_then(|service| address_of(service));
+            let services = self.services_of(&own.key);
+            let service = services
+                .iter()
+                .find(|service| address_of(service).as_ref() == Some(&address));
+            let service = service.or(services.first()).copied();
+            if self.shape.pooled && !service.is_some_and(|service| admits_alone(service, own)) {
+                return Some(format!("{name} lives and its Service admits others"));
+            }
+            let has = service.and_then(address_of);
             if has.as_ref() != Some(&address) {
                 return Some(format!(
                     "{name} lives and was told {address}, its Service has {has:?}"
@@ -278,6 +290,13 @@ impl World {
         let of_job = all.filter(|(own, _)| own.who.key.job_uid == *job_uid);
         of_job.map(|(own, _)| own.key.name.clone()).collect()
     }
+}
+
+/// Whether a Service admits the device of its Pod and nobody else.
+fn admits_alone(service: &Value, own: &Own) -> bool {
+    let endpoint = own.who.endpoint.as_deref().unwrap_or_default();
+    let address = endpoint.split(':').next().unwrap_or_default();
+    service["spec"]["loadBalancerSourceRanges"] == json!([format!("{address}/32")])
 }
 
 /// Whether an object bears the labels by which the operator finds it.

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::changes::is_of_pool;
 use crate::simulation::{
     api::{Actor, Asked, Verb},
     attempt::uid,
@@ -65,6 +66,9 @@ fn names_its_object(asked: &Asked) -> bool {
     match asked.verb {
         Verb::Delete => asked.body["preconditions"]["uid"].is_string(),
         Verb::Replace | Verb::Merge => {
+            meta["uid"].is_string() && meta["resourceVersion"].is_string()
+        }
+        Verb::Apply if is_of_pool(&asked.key) => {
             meta["uid"].is_string() && meta["resourceVersion"].is_string()
         }
         Verb::JsonPatch => {

@@ -67,50 +67,56 @@ impl Ledger {
         let former = before.map(|before| before.sight.identity.key.clone());
         self.index(&service.sight, Kind::Service);
         self.pool.foreign.remove(&place);
-        self.pool.known.insert(place, service);
+        self.pool.known.insert(place.clone(), service);
         if let Some(former) = former.filter(|former| *former != key) {
-            self.detach(&former);
+            self.detach(&former, &place.1);
         }
-        self.attach(&key);
+        self.give(&place, &key);
         true
     }
 
-    /// Gives an attempt that is not over the Service that it has leased.
+    /// Gives an attempt whose record was seen the Service that it has leased.
     pub(super) fn attach(&mut self, key: &AttemptKey) {
-        let Some(attempt) = self.attempts.get(key) else {
-            return;
-        };
-        let Some(name) = attempt.pool_service() else {
-            return;
-        };
-        let place = (attempt.identity.namespace.clone(), name.to_owned());
-        self.index_address(&lock_of(&place), key);
-        let leased = self.pool.known.get(&place);
-        let leased = leased
-            .filter(|service| service.sight.identity.key == *key)
-            .cloned();
-        let Some(service) = leased else {
-            return;
-        };
-        if let Address::Ipv4(address) = &service.address {
-            self.index_address(address, key);
-        }
-        if let Some(attempt) = self.attempts.get_mut(key)
-            && !attempt.lease_is_over
-            && attempt.locks()
-        {
-            attempt.service_uid = Some(service.sight.uid.clone());
-            attempt.service = Some(service);
+        let attempt = self.attempts.get(key);
+        let leases = attempt.and_then(|attempt| {
+            let name = attempt.pool_service()?.to_owned();
+            Some((attempt.identity.namespace.clone(), name))
+        });
+        if let Some(place) = leases {
+            self.index_address(&lock_of(&place), key);
+            self.give(&place, key);
         }
     }
 
-    /// The attempt has its Service no longer.
-    fn detach(&mut self, key: &AttemptKey) {
+    /// Gives an attempt the Service that names it. One that is held is leased, though nothing else may be left of its attempt.
+    fn give(&mut self, place: &Place, key: &AttemptKey) {
+        let leased = self.pool.known.get(place);
+        let Some(service) = leased.filter(|service| service.sight.identity.key == *key) else {
+            return;
+        };
+        let attempt = self.attempts.get(key);
+        let is_over = attempt.is_some_and(|attempt| attempt.lease_is_over);
+        let is_leased = service.tracked() || attempt.is_some_and(Attempt::locks);
+        if is_over || !is_leased {
+            return;
+        }
+        let service = service.clone();
+        self.index_address(&lock_of(place), key);
+        if let Address::Ipv4(address) = &service.address {
+            self.index_address(address, key);
+        }
+        let attempt = self.attempt_mut(&service.sight.identity);
+        attempt.service_uid = Some(service.sight.uid.clone());
+        attempt.service = Some(service);
+    }
+
+    /// The attempt has the Service of this name no longer.
+    fn detach(&mut self, key: &AttemptKey, name: &str) {
         let held = self.holds(key);
-        if let Some(attempt) = self.attempts.get_mut(key)
-            && attempt.pool_service().is_some()
-        {
-            attempt.service = None;
+        if let Some(attempt) = self.attempts.get_mut(key) {
+            attempt
+                .service
+                .take_if(|service| service.sight.name == name);
         }
         self.note_freed(key, held);
         self.drop_if_empty(key);
@@ -118,11 +124,14 @@ impl Ledger {
 
     /// The attempt is over, and its device has stopped dialling: another may lease its Service.
     pub fn end_lease(&mut self, key: &AttemptKey) {
+        let held = self.holds(key);
         if let Some(attempt) = self.attempts.get_mut(key) {
             attempt.lease_is_over = true;
+            attempt.service = None;
             self.freed = true;
         }
-        self.detach(key);
+        self.note_freed(key, held);
+        self.drop_if_empty(key);
     }
 
     /// Chooses a Service of the pool for an attempt that is about to be recorded: one with an address, if there is one. None where all of
@@ -156,21 +165,23 @@ impl Ledger {
     fn is_free(&self, place: &Place) -> bool {
         let known = self.pool.known.get(place);
         let is_going = known.is_some_and(|service| service.sight.deleting.is_some());
-        !is_going && (self.tenant(place).is_none() || planted(Bug::LeasesWhatIsLeased))
+        !is_going && (self.tenants(place).next().is_none() || planted(Bug::LeasesWhatIsLeased))
     }
 
-    /// The attempt that has this Service, or is about to lease it.
-    fn tenant(&self, place: &Place) -> Option<&Attempt> {
-        // One whose record cannot be read does not say which Service it has; the Service does.
+    /// The attempts that have this Service, or are about to lease it.
+    fn tenants(&self, place: &Place) -> impl Iterator<Item = &Attempt> {
+        // One whose record is gone or cannot be read does not say which Service it has; the Service does.
         let last = self.pool.known.get(place);
         let last = last.and_then(|service| self.attempts.get(&service.sight.identity.key));
-        let unread = last.filter(|attempt| attempt.pool_service().is_none());
-        let unread = unread.filter(|attempt| !attempt.lease_is_over && attempt.locks());
-        let lock = lock_of(place);
-        let mut all = self.at_address(&lock);
-        let named =
-            all.find(|attempt| attempt.identity.namespace == place.0 && attempt.leases(&place.1));
-        named.or(unread)
+        let silent = last.filter(|attempt| {
+            let has = attempt.service.is_some() || attempt.locks();
+            attempt.pool_service().is_none() && !attempt.lease_is_over && has
+        });
+        let all = self.by_address.get(&lock_of(place)).into_iter().flatten();
+        let named = all.filter_map(|key| self.attempts.get(key));
+        let named = named
+            .filter(|attempt| attempt.identity.namespace == place.0 && attempt.leases(&place.1));
+        silent.into_iter().chain(named)
     }
 
     /// Who else has the Service that this attempt is about to lease, if anybody does.
@@ -179,12 +190,11 @@ impl Ledger {
         if planted(Bug::LeasesWhatIsLeased) {
             return None;
         }
-        let lock = lock_of(&(own.namespace.clone(), name.to_owned()));
-        let all = self.at_address(&lock);
-        let mut others = all.filter(|attempt| {
-            attempt.identity.key != own.key && attempt.service.is_some() && attempt.leases(name)
-        });
-        others.next().map(|attempt| &attempt.identity)
+        let place = (own.namespace.clone(), name.to_owned());
+        let mut others = self.tenants(&place);
+        let other =
+            others.find(|attempt| attempt.identity.key != own.key && attempt.service.is_some());
+        other.map(|attempt| &attempt.identity)
     }
 
     /// A Service of a pool as it was seen last.

@@ -9,6 +9,8 @@ use helm_release::Status;
 mod freed;
 #[path = "tests/known.rs"]
 mod known;
+#[path = "tests/pool.rs"]
+mod pool;
 
 fn identity(id: &str, endpoint: &str) -> Identity {
     Identity {

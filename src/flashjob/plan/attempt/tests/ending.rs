@@ -40,6 +40,44 @@ fn a_stored_success_goes_pod_service_record() {
     assert_eq!(last.record, RecordRemoval::Delete);
 }
 
+/// The attempt's Service is one of a pool.
+fn of_pool(attempt: &Attempt) -> Attempt {
+    let mut attempt = attempt.clone();
+    if let Some(service) = &mut attempt.service {
+        service.sight.name = "flash-pool-0".to_owned();
+    }
+    attempt
+}
+
+#[test]
+fn the_service_of_a_pool_is_given_back_once_the_pod_is_gone_and_is_not_deleted() {
+    let wish = ending(true, Reason::FirmwareSent, 50);
+    let first = removal_of(&deciding(&of_pool(&with_pod(an_ended())), &wish, 51));
+    assert_eq!(
+        (first.free, first.lease, first.service, first.record),
+        (false, false, false, RecordRemoval::Keep)
+    );
+    let bare = attempt(deployed(), served(address()), None);
+    let last = removal_of(&deciding(&of_pool(&bare), &wish, 52));
+    let expected = Removal {
+        free: true,
+        lease: true,
+        record: RecordRemoval::Delete,
+        ..Removal::default()
+    };
+    assert_eq!(last, expected);
+}
+
+#[test]
+fn the_service_of_a_pool_stays_with_a_device_that_may_still_dial_it() {
+    let wish = ending(false, Reason::TransferFailed, 50);
+    let bare = of_pool(&attempt(deployed(), served(address()), None));
+    let early = deciding(&bare, &wish, 51);
+    assert_eq!((&early.action, early.cools_until.is_some()), (&None, true));
+    let late = removal_of(&deciding(&bare, &wish, 500));
+    assert!(late.lease && late.free && !late.service, "{late:?}");
+}
+
 #[test]
 fn a_flash_beside_a_sidecar_that_runs_on_has_ended_and_its_pod_goes_and_locks_until_it_is_gone() {
     let mut beside = ObservedPod {
