@@ -197,9 +197,9 @@ impl World {
     }
 
     fn too_many_slots(&self) -> Option<String> {
-        let mut slots: BTreeMap<&JobUid, usize> = BTreeMap::new();
+        let mut slots: BTreeMap<&str, usize> = BTreeMap::new();
         for key in self.slots() {
-            *slots.entry(&key.job_uid).or_default() += 1;
+            *slots.entry(key.job_uid.as_str()).or_default() += 1;
         }
         let exceeded = slots.values().any(|used| *used > PARALLELISM)
             || slots.values().sum::<usize>() > MAX_IN_FLIGHT;
