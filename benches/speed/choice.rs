@@ -1,6 +1,6 @@
 //! What is measured, from the environment: all of it takes about twenty minutes on two idle cores.
 //!
-//! `BENCH` names groups (raw, native, helm, helm-cli, original, growth, jobs, one-device, delay, faults, policies), `DEVICES` the
+//! `BENCH` names groups (raw, native, pool, helm, helm-cli, original, growth, jobs, one-device, delay, faults, policies), `DEVICES` the
 //! devices of a short run, `REPEAT` how often a short run is repeated, `GROWTH` the sizes of the long ones. `KEEP=1` keeps the figures in `docs`.
 
 use std::path::PathBuf;
@@ -45,7 +45,7 @@ impl Choice {
         Self {
             groups: list(
                 "BENCH",
-                "raw,native,helm,helm-cli,original,growth,jobs,one-device,delay,faults,policies",
+                "raw,native,pool,helm,helm-cli,original,growth,jobs,one-device,delay,faults,policies",
             ),
             devices: number("DEVICES", 300),
             repeat: number("REPEAT", 3),
@@ -80,6 +80,7 @@ impl Choice {
             address_delay_seconds: 0.0,
             faults: 0.0,
             policies: true,
+            pooled: group == "pool",
             repeat: self.repeat,
         };
         match group {
@@ -90,7 +91,7 @@ impl Choice {
                     ..base.clone()
                 })
                 .into(),
-            "native" => vec![base],
+            "native" | "pool" => vec![base],
             "helm" | "helm-cli" => vec![Scenario {
                 contestant: if group == "helm" {
                     Contestant::Helm
@@ -153,7 +154,7 @@ impl Choice {
                 })
                 .into(),
             other => panic!(
-                "BENCH={other}: expected raw, native, helm, helm-cli, original, growth, jobs, one-device, delay, faults or policies"
+                "BENCH={other}: expected raw, native, pool, helm, helm-cli, original, growth, jobs, one-device, delay, faults or policies"
             ),
         }
     }

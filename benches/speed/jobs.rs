@@ -31,8 +31,11 @@ pub fn kind() -> ApiResource {
 /// The jobs of a scenario over a fleet. One job selects its devices, several name theirs.
 pub fn of(scenario: &Scenario, fleet: &Fleet, space: &Space) -> Vec<Value> {
     let uuids = fleet.uuids();
-    let parallelism =
+    let mut parallelism =
         json!({"parallelism": scenario.parallelism, "activeDeadlineSecondsPerDevice": 600});
+    if scenario.pooled {
+        parallelism["flashClassName"] = class(scenario, space).into();
+    }
     if scenario.jobs == 1 && scenario.contestant != super::measurement::Contestant::Original {
         let mut whole = job("speed", &[], &parallelism);
         whole["spec"]["uuid"] = Value::Null;
@@ -47,6 +50,14 @@ pub fn of(scenario: &Scenario, fleet: &Fleet, space: &Space) -> Vec<Value> {
     (0..scenario.jobs.min(uuids.len()))
         .map(|number| job(&format!("speed-{number}"), &part(number), &parallelism))
         .collect()
+}
+
+/// A class whose devices lease the Services of a pool, as many as may be in flight.
+fn class(scenario: &Scenario, space: &Space) -> String {
+    let name = format!("{}-pool", space.name);
+    let values = json!({"service": {"mode": "Pool", "pool": {"size": scenario.parallelism}}});
+    space.put_class(&name, &json!({"defaults": {"values": values}}));
+    name
 }
 
 /// What was seen of the jobs so far.

@@ -43,6 +43,9 @@ pub struct Scenario {
     pub faults: f64,
     /// Whether the API server asks the policies of the operator's chart.
     pub policies: bool,
+    /// Whether devices lease the Services of a pool, one for each slot.
+    #[serde(default)]
+    pub pooled: bool,
     /// How often it is run.
     pub repeat: usize,
 }
@@ -64,6 +67,7 @@ impl Scenario {
             "delay" => format!(", address after {} s", self.address_delay_seconds),
             "faults" => format!(", {} % faults", self.faults * 100.0),
             "policies" if self.policies => ", with the chart's policies".to_owned(),
+            "pool" => format!(", a pool of {} Services", self.parallelism),
             "policies" => ", without the chart's policies".to_owned(),
             _ => String::new(),
         };

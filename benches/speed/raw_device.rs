@@ -99,7 +99,7 @@ fn draw(flash_pod: &FlashPod, job: &Job, round: &Round, attempt: &AttemptOf<'_>)
             release,
             intent,
             merged,
-            pool: _,
+            ..
         } = &blueprint;
         flash_pod
             .objects(intent, release, 1, &merged.overrides, address)

@@ -29,7 +29,7 @@ use nix::{
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::{adoption::Original, helm_engine::upgrades, host_port};
+use crate::{adoption::Original, helm_engine::upgrades, host_port, pool};
 use testbed::{Fleet, Operator, Params, Space, auditor::Auditor, job::job, seconds};
 
 /// Where the operator has to be brought to by other means: a job that cannot be read needs a CRD without rules.
@@ -385,7 +385,7 @@ fn is_the_engine_s(write: Write) -> bool {
 }
 
 #[rstest]
-#[case::native("native", |_| true)]
+#[case::native("native", has_services_of_its_own)]
 #[case::helm("helm", is_the_engine_s)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_that_dies_before_or_after_any_of_its_writes_leaves_nothing_wrong(
@@ -400,7 +400,7 @@ async fn an_operator_that_dies_before_or_after_any_of_its_writes_leaves_nothing_
 #[ignore = "takes minutes: make chaos-api"]
 async fn an_operator_with_helm_that_dies_before_or_after_any_of_its_writes_leaves_nothing_wrong() {
     let space = Space::new("crash-helm").await;
-    die_at_each_point(&space, ("helm", None), |_| true).await;
+    die_at_each_point(&space, ("helm", None), has_services_of_its_own).await;
 }
 
 #[rstest]
@@ -414,7 +414,31 @@ async fn an_operator_that_dies_while_devices_dial_their_nodes_leaves_nothing_wro
     let space = Space::on(host_port::plane(), &format!("crash-{engine}")).await;
     space.control_plane.operator_kubeconfig();
     let class = host_port::class(&space, host_port::FIRST);
-    die_at_each_point(&space, (engine, Some(class)), |_| true).await;
+    die_at_each_point(&space, (engine, Some(class)), has_services_of_its_own).await;
+}
+
+/// A Service of a pool is leased, and never made for one device.
+fn is_of_a_pool(write: Write) -> bool {
+    !matches!(write, Write::ServiceApply | Write::ServiceDelete)
+}
+
+#[rstest]
+#[case::native("native")]
+#[case::helm("helm")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: make chaos-api"]
+async fn an_operator_that_dies_while_devices_share_a_pool_leaves_nothing_wrong(
+    #[case] engine: &'static str,
+) {
+    let space = Space::on(pool::plane(), &format!("crash-{engine}")).await;
+    space.control_plane.operator_kubeconfig();
+    let class = pool::class(&space, 3);
+    die_at_each_point(&space, (engine, Some(class)), is_of_a_pool).await;
+}
+
+/// Elsewhere each device has a Service of its own.
+fn has_services_of_its_own(write: Write) -> bool {
+    write != Write::ServiceLease
 }
 
 async fn die_at_each_point(

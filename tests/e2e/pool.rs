@@ -10,7 +10,7 @@ use testbed::{ControlPlane, Params, Space, healthy, job::job, seconds};
 /// Generous: the tests run beside each other on small machines.
 const PATIENCE: u64 = 150;
 
-fn plane() -> &'static ControlPlane {
+pub fn plane() -> &'static ControlPlane {
     static PLANE: OnceLock<ControlPlane> = OnceLock::new();
     PLANE.get_or_init(|| {
         let plane = ControlPlane::start("pool");

@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Fleet, Operator, Space, auditor::newest, seconds};
+use super::{
+    Fleet, Operator, Space,
+    auditor::{newest, stays},
+    seconds,
+};
 
 /// Firmware of the jobs made here.
 pub const FIRMWARE: &str = "registry.example.com/esp32-fmnist:0.2.0";
@@ -206,7 +210,19 @@ impl Space {
         let list = self.control_plane.get(&path).unwrap_or_default();
         let records = list["items"].as_array().map_or(&[][..], Vec::as_slice);
         let over = |record: &&Value| record["metadata"]["labels"]["status"] == "failed";
-        none("pods") && none("services") && newest(records).iter().all(over)
+        none("pods") && self.leased_services().is_empty() && newest(records).iter().all(over)
+    }
+
+    /// Names of the Services of flashes, but for those of a pool that nobody leases: they stay.
+    fn leased_services(&self) -> Vec<String> {
+        let path = format!("/api/v1/namespaces/{}/services", self.name);
+        let list = self.control_plane.get(&path).unwrap_or_default();
+        let all = list["items"].as_array().map_or(&[][..], Vec::as_slice);
+        let name = |service: &Value| service["metadata"]["name"].as_str().map(str::to_owned);
+        all.iter()
+            .filter(|service| !stays(service))
+            .filter_map(name)
+            .collect()
     }
 
     /// Names of the releases with their status, as Helm 4 lists them.

@@ -116,10 +116,11 @@ async fn write(
     wanted: &Value,
 ) -> Result<(), ActionError> {
     let known = {
-        let cache = ctx.cache();
+        let mut cache = ctx.cache();
         if let Some(tenant) = cache.ledger.other_tenant(identity, name) {
             return Err(leased_already(name, tenant));
         }
+        cache.ledger.begin_lease(&identity.key);
         let known = cache.ledger.pool_service(&identity.namespace, name);
         known.cloned()
     };

@@ -47,9 +47,6 @@ pub async fn remove(ctx: &Context, identity: &Identity, due: &Removal) -> Result
     if due.service {
         delete_service(ctx, &attempt).await?;
     }
-    if due.lease {
-        ctx.cache().ledger.end_lease(&identity.key);
-    }
     match &due.record {
         RecordRemoval::Keep => Ok(()),
         RecordRemoval::Delete => {
@@ -204,6 +201,10 @@ async fn delete_service(ctx: &Context, attempt: &Attempt) -> Result<(), ActionEr
     let Some(service) = &attempt.service else {
         return Ok(());
     };
+    if service.is_of_pool() {
+        ctx.cache().ledger.end_lease(&attempt.identity.key);
+        return Ok(());
+    }
     let key = ObjectKey::service(&attempt.identity.namespace, &service.sight.name);
     let condition = DeleteCondition::uid(&service.sight.uid);
     let request = ctx.writer.delete(&key, &condition);

@@ -172,16 +172,15 @@ fn deleted(service: &ObservedService) -> Option<(Reason, String)> {
 
 /// A chart may have no Service: what is not in the manifest was never there.
 fn gone(attempt: &Attempt, pod: &ObservedPod) -> Option<(Reason, String)> {
-    let name = match attempt.pool_service() {
-        Some(name) => name.to_owned(),
-        None => {
-            let stored = attempt.record()?.stored.as_ref()?;
-            let objects = objects(&stored.record.manifest).ok()?;
-            let service = objects
-                .into_iter()
-                .find(|object| object.kind == "Service")?;
-            service.name
-        }
+    let name = if let Some(name) = attempt.pool_service() {
+        name.to_owned()
+    } else {
+        let stored = attempt.record()?.stored.as_ref()?;
+        let objects = objects(&stored.record.manifest).ok()?;
+        let service = objects
+            .into_iter()
+            .find(|object| object.kind == "Service")?;
+        service.name
     };
     let told = pod.address.as_deref().unwrap_or("its address");
     let message =

@@ -10,10 +10,19 @@ use std::{
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Terms, job::Job, leftover::Leftovers, pod::Pod, work::Work, write::Write};
+use super::{
+    Terms,
+    job::Job,
+    leftover::{Leftovers, stays},
+    pod::Pod,
+    work::Work,
+    write::Write,
+};
 
 /// Label of every object of an attempt: uid of its FlashJob.
 pub const LABEL_JOB_UID: &str = "flashjob.nbfc.io/job-uid";
+/// On a Service of a pool: its name.
+pub const LABEL_POOL: &str = "flashjob.nbfc.io/pool";
 /// Label of every object of an attempt: its id.
 pub const LABEL_ATTEMPT: &str = "flashjob.nbfc.io/attempt";
 /// Label: number of the round.
@@ -204,10 +213,16 @@ impl History {
                 }
             }
             "delete" => {
-                if let Some(service) = self.services.get_mut(&key) {
+                let leases = format!("{} for ", write.name);
+                let all = self.services.iter_mut();
+                let of_name = all.filter(|((namespace, name), _)| {
+                    *namespace == key.0 && (*name == key.1 || name.starts_with(&leases))
+                });
+                for (_, service) in of_name {
                     service.deleted.get_or_insert_with(|| write.moment.clone());
                 }
             }
+            _ if write.label(LABEL_POOL).is_some() && !write.unclear => self.see_lease(write),
             _ if write.birth && !write.unclear => {
                 let labels = (write.label(LABEL_JOB_UID), write.label(LABEL_ATTEMPT));
                 if let (Some(job), Some(attempt)) = labels {
@@ -224,6 +239,32 @@ impl History {
             }
             _ => {}
         }
+    }
+
+    /// A Service of a pool is that of the attempt that it names, from the lease until it is held no longer.
+    fn see_lease(&mut self, write: &Write) {
+        let labels = (write.label(LABEL_JOB_UID), write.label(LABEL_ATTEMPT));
+        let (Some(job), Some(attempt)) = labels else {
+            return;
+        };
+        let key = (
+            write.namespace.clone(),
+            format!("{} for {attempt}", write.name),
+        );
+        if stays(&write.object) {
+            if let Some(service) = self.services.get_mut(&key) {
+                service.deleted.get_or_insert_with(|| write.moment.clone());
+            }
+            return;
+        }
+        let service = Service {
+            job,
+            attempt,
+            creator: write.user.clone(),
+            born: write.moment.clone(),
+            deleted: None,
+        };
+        self.services.entry(key).or_insert(service);
     }
 
     fn see_job(&mut self, write: &Write) {

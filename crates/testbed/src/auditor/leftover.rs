@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::super::ControlPlane;
+use super::{
+    super::ControlPlane,
+    history::{LABEL_POOL, label},
+};
 
 /// The objects that are left, as the API server has them.
 #[derive(Debug, Clone, Default)]
@@ -28,10 +31,19 @@ impl Leftovers {
         for namespace in namespaces {
             let records = ["secrets", "--field-selector=type=helm.sh/release.v1"];
             left.jobs.extend(get(namespace, &["flashjobs"]));
+            let objects = get(namespace, &["pods,services,controllerrevisions"]);
             left.objects
-                .extend(get(namespace, &["pods,services,controllerrevisions"]));
+                .extend(objects.into_iter().filter(|object| !stays(object)));
             left.records.extend(get(namespace, &records));
         }
         left
     }
+}
+
+/// Whether an object is the Service of a pool that nobody leases.
+pub(crate) fn stays(object: &Value) -> bool {
+    let meta = &object["metadata"];
+    let held = meta["finalizers"].as_array().into_iter().flatten();
+    let mut held = held.filter(|finalizer| *finalizer == "flashjob.nbfc.io/tracking");
+    label(object, LABEL_POOL).is_some() && held.next().is_none()
 }

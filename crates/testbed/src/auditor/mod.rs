@@ -37,6 +37,7 @@ use std::path::PathBuf;
 
 pub use history::{History, Moment};
 pub use leftover::Leftovers;
+pub(crate) use leftover::stays;
 pub use report::{Report, Rule};
 pub use rule::newest;
 

@@ -29,12 +29,19 @@ pub struct Attempt {
     pub service_uid: Option<String>,
     /// What the stored status of its job says of it.
     pub standing: Standing,
-    /// Service of a pool that was chosen for it, until its record says so.
-    pub chosen_service: Option<String>,
-    /// It has given the Service of a pool back.
-    pub lease_is_over: bool,
+    /// What is known of its Service, where that is one of a pool, beyond its record.
+    pub lease: Lease,
     /// An action of the operator is running for it; nothing else is decided meanwhile.
     pub acting: bool,
+}
+
+/// What is known of the lease of a Service of a pool.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Lease {
+    /// Name of the Service that was chosen, until the record says so.
+    pub chosen: Option<String>,
+    /// The Service was given back.
+    pub is_over: bool,
 }
 
 /// What the stored status says of an attempt.
@@ -58,8 +65,7 @@ impl Attempt {
             pod_uid: None,
             service_uid: None,
             standing: Standing::Open,
-            chosen_service: None,
-            lease_is_over: false,
+            lease: Lease::default(),
             acting: false,
         }
     }
@@ -106,13 +112,13 @@ impl Attempt {
         let stored = self.record().and_then(|record| record.stored.as_ref());
         let intent = stored.and_then(|stored| stored.record.attachment.as_ref());
         let recorded = intent.and_then(|intent| intent.pool_service.as_deref());
-        recorded.or(self.chosen_service.as_deref())
+        recorded.or(self.lease.chosen.as_deref())
     }
 
     /// Whether no other attempt may lease the Service of this name.
     pub(super) fn leases(&self, name: &str) -> bool {
         let open = self.service.is_some() || self.locks();
-        self.pool_service() == Some(name) && !self.lease_is_over && open
+        self.pool_service() == Some(name) && !self.lease.is_over && open
     }
 
     /// uid of the Pod that the sealed record says was created.

@@ -95,7 +95,7 @@ impl Ledger {
             return;
         };
         let attempt = self.attempts.get(key);
-        let is_over = attempt.is_some_and(|attempt| attempt.lease_is_over);
+        let is_over = attempt.is_some_and(|attempt| attempt.lease.is_over);
         let is_leased = service.tracked() || attempt.is_some_and(Attempt::locks);
         if is_over || !is_leased {
             return;
@@ -126,12 +126,19 @@ impl Ledger {
     pub fn end_lease(&mut self, key: &AttemptKey) {
         let held = self.holds(key);
         if let Some(attempt) = self.attempts.get_mut(key) {
-            attempt.lease_is_over = true;
+            attempt.lease.is_over = true;
             attempt.service = None;
             self.freed = true;
         }
         self.note_freed(key, held);
         self.drop_if_empty(key);
+    }
+
+    /// The Service of an attempt is about to be written for it, perhaps once more: somebody may have deleted it before its device was told.
+    pub fn begin_lease(&mut self, key: &AttemptKey) {
+        if let Some(attempt) = self.attempts.get_mut(key) {
+            attempt.lease.is_over = false;
+        }
     }
 
     /// Chooses a Service of the pool for an attempt that is about to be recorded: one with an address, if there is one. None where all of
@@ -149,7 +156,7 @@ impl Ledger {
         };
         let chosen = free.iter().min_by_key(rank)?.clone();
         if let Some(attempt) = self.attempts.get_mut(&identity.key) {
-            attempt.chosen_service = Some(chosen.1.clone());
+            attempt.lease.chosen = Some(chosen.1.clone());
         }
         self.index_address(&lock_of(&chosen), &identity.key);
         Some(chosen.1)
@@ -175,7 +182,7 @@ impl Ledger {
         let last = last.and_then(|service| self.attempts.get(&service.sight.identity.key));
         let silent = last.filter(|attempt| {
             let has = attempt.service.is_some() || attempt.locks();
-            attempt.pool_service().is_none() && !attempt.lease_is_over && has
+            attempt.pool_service().is_none() && !attempt.lease.is_over && has
         });
         let all = self.by_address.get(&lock_of(place)).into_iter().flatten();
         let named = all.filter_map(|key| self.attempts.get(key));

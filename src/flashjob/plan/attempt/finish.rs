@@ -50,12 +50,11 @@ pub(super) fn left_over(attempt: &Attempt) -> Decision {
 }
 
 impl Removal {
-    /// The Service goes, and with it the address.
+    /// The Service goes, and with it the address; that of a pool is given back, whoever deletes it.
     pub(super) fn release_address(&mut self, service: Option<&ObservedService>) {
-        self.lease = service.is_some_and(ObservedService::is_of_pool);
         self.free = service.is_some_and(ObservedService::tracked);
-        self.service = service
-            .is_some_and(|service| service.sight.deleting.is_none() && !service.is_of_pool());
+        self.service =
+            service.is_some_and(|service| service.is_of_pool() || service.sight.deleting.is_none());
     }
 
     /// The decision with these removals, if any are due.
@@ -221,15 +220,13 @@ fn removal(
         due.untrack = over && pod.tracked();
     }
     // A Service of a pool is given back after the Pod is gone: the next device finds nothing of this one behind it.
-    let stays = attempt.pod.is_some()
-        && attempt
-            .service
-            .as_ref()
-            .is_some_and(ObservedService::is_of_pool);
-    if over && cool && !stays {
-        due.release_address(attempt.service.as_ref());
+    let service = attempt.service.as_ref();
+    let of_pool = service.is_some_and(ObservedService::is_of_pool);
+    if over && cool && !(of_pool && attempt.pod.is_some()) {
+        due.release_address(service);
     }
-    if attempt.pod.is_none() && (attempt.service.is_none() || due.lease) {
+    let free = service.is_none() || (of_pool && due.service);
+    if attempt.pod.is_none() && free {
         due.record = match (record, attempt.record()) {
             (_, None) => RecordRemoval::Keep,
             (RecordRemoval::Fail(_), Some(newest)) if newest.status == Status::Failed => {

@@ -109,10 +109,8 @@ pub struct Removal {
     pub untrack: bool,
     /// Take the tracking finalizer off the Service: its address may be given to others.
     pub free: bool,
-    /// DELETE the Service.
+    /// DELETE the Service, or give that of a pool back.
     pub service: bool,
-    /// Give the Service of a pool back.
-    pub lease: bool,
     /// What becomes of the record.
     pub record: RecordRemoval,
 }

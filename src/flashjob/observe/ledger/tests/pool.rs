@@ -140,6 +140,20 @@ fn a_lease_begins_with_the_service_that_names_the_attempt_and_ends_by_the_ledger
 }
 
 #[test]
+fn a_service_that_was_deleted_before_its_device_was_told_is_leased_once_more() {
+    let (mut ledger, who) = (Ledger::default(), identity(0, "a"));
+    ledger.see_record(recorded(&who, 0));
+    ledger.see_service(leased(&who, 0, 5));
+    ledger.end_lease(&who.key);
+    ledger.see_gone("flash-pool-0");
+    ledger.begin_lease(&who.key);
+    let mut again = leased(&who, 0, 9);
+    again.sight.uid = "another".to_owned();
+    ledger.see_service(again);
+    assert_eq!(service_of(&ledger, &who), Some("flash-pool-0"));
+}
+
+#[test]
 fn the_next_lease_takes_a_service_from_the_one_before_and_older_news_do_not_bring_it_back() {
     let mut ledger = Ledger::default();
     let (one, other) = (identity(0, "a"), identity(1, "b"));

@@ -11,7 +11,6 @@ fn a_stored_success_goes_pod_service_record() {
         untrack: true,
         free: true,
         service: true,
-        lease: false,
         record: RecordRemoval::Keep,
     };
     assert_eq!(first, want);
@@ -50,18 +49,18 @@ fn of_pool(attempt: &Attempt) -> Attempt {
 }
 
 #[test]
-fn the_service_of_a_pool_is_given_back_once_the_pod_is_gone_and_is_not_deleted() {
+fn the_service_of_a_pool_is_given_back_once_the_pod_is_gone() {
     let wish = ending(true, Reason::FirmwareSent, 50);
     let first = removal_of(&deciding(&of_pool(&with_pod(an_ended())), &wish, 51));
     assert_eq!(
-        (first.free, first.lease, first.service, first.record),
-        (false, false, false, RecordRemoval::Keep)
+        (first.free, first.service, first.record),
+        (false, false, RecordRemoval::Keep)
     );
     let bare = attempt(deployed(), served(address()), None);
     let last = removal_of(&deciding(&of_pool(&bare), &wish, 52));
     let expected = Removal {
         free: true,
-        lease: true,
+        service: true,
         record: RecordRemoval::Delete,
         ..Removal::default()
     };
@@ -75,7 +74,7 @@ fn the_service_of_a_pool_stays_with_a_device_that_may_still_dial_it() {
     let early = deciding(&bare, &wish, 51);
     assert_eq!((&early.action, early.cools_until.is_some()), (&None, true));
     let late = removal_of(&deciding(&bare, &wish, 500));
-    assert!(late.lease && late.free && !late.service, "{late:?}");
+    assert!(late.free && late.service, "{late:?}");
 }
 
 #[test]
