@@ -10,6 +10,7 @@ pub mod flash_pod;
 pub mod flashclass;
 pub mod flashjob;
 pub mod http;
+pub mod identifiers;
 pub mod names;
 pub mod operator;
 pub mod provenance;

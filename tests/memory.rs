@@ -20,6 +20,7 @@ use flashjob_operator::{
         spec::job::Job,
         status::{json_size, receipt_lines},
     },
+    identifiers::Uuid,
     provenance::receipts::{Signer, artifact::artifact},
 };
 use serde_json::json;
@@ -128,7 +129,7 @@ fn the_largest_devices_fit_into_memory_and_their_selection_into_etcd() {
 fn ended(devices: usize) -> (Job, Selection) {
     const DIGEST: &str = "sha256:0e4f1ba5bb4d7c80bd3b6ae1c5a3f4e6e0b1cb1ab0bb09ddb5e5b7e7ae1ff42c";
     let uuids: Vec<_> = (0..devices)
-        .map(|index| format!("{index:08x}-5d37-4c3a-9a55-3f0a6a1c7b21"))
+        .map(|index| Uuid::from(format!("{index:08x}-5d37-4c3a-9a55-3f0a6a1c7b21")))
         .collect();
     let job = json!({
         "apiVersion": "application.flashjob.nbfc.io/v1alpha1", "kind": "FlashJob",

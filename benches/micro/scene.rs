@@ -27,6 +27,7 @@ use flashjob_operator::{
         status,
         verdict::{Outcome, Verdict},
     },
+    identifiers::Uuid,
     names::{FINALIZER, TRACKING_FINALIZER},
 };
 use helm_release::Status;
@@ -54,8 +55,8 @@ pub fn now() -> Timestamp {
     Timestamp::from_second(1_767_225_700).unwrap()
 }
 
-fn uuid(index: usize) -> String {
-    format!("{index:08x}-5d37-4c3a-9a55-3f0a6a1c7b21")
+fn uuid(index: usize) -> Uuid {
+    format!("{index:08x}-5d37-4c3a-9a55-3f0a6a1c7b21").into()
 }
 
 fn endpoint(index: usize) -> String {
@@ -69,7 +70,7 @@ impl Scene {
         for index in 0..devices {
             inventory.apply(&instance(index));
         }
-        let uuids: Vec<String> = (0..devices).map(uuid).collect();
+        let uuids: Vec<Uuid> = (0..devices).map(uuid).collect();
         let roster = Selection::new(1, select(&uuids, &inventory));
         let fresh = job(None);
         let terms = Terms::default();
@@ -93,7 +94,10 @@ impl Scene {
         };
         for index in 0..done {
             let found = found(index, faults > 0 && index % faults == 0);
-            scene.memory.verdicts.insert(format!("{index:08x}"), found);
+            scene
+                .memory
+                .verdicts
+                .insert(format!("{index:08x}").into(), found);
         }
         scene.store(&Plan::default());
         scene.memory = Memory::default();
@@ -148,7 +152,7 @@ impl Scene {
         let identity = Identity {
             key: AttemptKey {
                 job_uid: JOB.into(),
-                id: format!("{index:08x}"),
+                id: format!("{index:08x}").into(),
             },
             job_name: Some("lamps".into()),
             namespace: "lab".into(),

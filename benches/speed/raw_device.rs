@@ -10,6 +10,7 @@ use flashjob_operator::{
         blueprint::{AttemptOf, Blueprint, FlashPod, Parts},
         spec::job::Job,
     },
+    identifiers::Uuid,
 };
 use helm_release::{ApplyMethod, Info, Stamp, Status, secret};
 use jiff::Timestamp;
@@ -74,8 +75,8 @@ pub async fn drawn(space: &Space, fleet: &Fleet) -> Vec<Drawn> {
     for instance in api.list(&ListParams::default()).await.unwrap() {
         inventory.apply(&instance);
     }
-    let uuids = fleet.uuids();
-    let make = |(index, uuid): (usize, &String)| {
+    let uuids: Vec<Uuid> = fleet.uuids().into_iter().map(Uuid::from).collect();
+    let make = |(index, uuid): (usize, &Uuid)| {
         let device = inventory.by_uuid(uuid).unwrap().as_ref().unwrap();
         let attempt = AttemptOf {
             index,
@@ -83,7 +84,7 @@ pub async fn drawn(space: &Space, fleet: &Fleet) -> Vec<Drawn> {
             device,
             shared: None,
             number: 1,
-            nonce: uuid,
+            nonce: uuid.as_str(),
         };
         draw(&flash_pod, &job, &round, &attempt)
     };

@@ -3,12 +3,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::identifiers::Uuid;
+
 /// One selected device as it was when the round selected it. Its place in the selection is its *index*.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct SelectedDevice {
     /// UUID that the job named: the Instance's uid at that time.
-    pub uuid: String,
+    #[schemars(with = "String")]
+    pub uuid: Uuid,
     /// `HOST_ENDPOINT` at that time; absent where no Instance had that uid yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,

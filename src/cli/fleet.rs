@@ -185,7 +185,7 @@ pub fn rows(
         else {
             continue;
         };
-        match inventory.by_uuid(uid) {
+        match inventory.by_uuid(&uid.into()) {
             Some(Ok(device)) if selector.is_none_or(|selector| selector.selects(device)) => {
                 let endpoint = device.endpoint.to_string();
                 let mut row = usable(device);
@@ -210,7 +210,7 @@ pub fn rows(
 
 fn usable(device: &Device) -> DeviceRow {
     DeviceRow {
-        uuid: device.uuid.clone(),
+        uuid: device.uuid.to_string(),
         instance: device.name.clone(),
         namespace: device.namespace.clone(),
         configuration: device.configuration.clone(),

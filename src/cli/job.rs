@@ -13,6 +13,7 @@ use crate::{
         explain::{self, DeviceExplanation, Known, Present},
         spec::job::Job,
     },
+    identifiers::Uuid,
 };
 
 /// The job of this name.
@@ -61,9 +62,9 @@ pub async fn explain_device(
 ) -> DeviceExplanation {
     let (inventory, missed) = inventory(reader, &known.job.namespace, own).await;
     let selection = known.selection.unwrap_or_default();
-    let uuid = known_as(selection, uuid, &inventory);
-    let present = present(selection, uuid, &inventory);
-    let explanation = explain::device(known, uuid, present.as_ref());
+    let uuid = known_as(selection, uuid.into(), &inventory);
+    let present = present(selection, &uuid, &inventory);
+    let explanation = explain::device(known, &uuid, present.as_ref());
     match missed {
         Some(why) => explanation.without_instances(&why),
         None => explanation,
@@ -94,33 +95,33 @@ pub async fn inventory(
 }
 
 /// The UUID under which the job knows the device: after a flash its Instance has another one.
-fn known_as<'a>(selection: &'a [SelectedDevice], uuid: &'a str, inventory: &Inventory) -> &'a str {
+fn known_as(selection: &[SelectedDevice], uuid: Uuid, inventory: &Inventory) -> Uuid {
     if selection.iter().any(|selected| selected.uuid == uuid) {
         return uuid;
     }
     let device = inventory
-        .by_uuid(uuid)
+        .by_uuid(&uuid)
         .and_then(|device| device.as_ref().ok());
     let endpoint = device.map(|device| device.endpoint.to_string());
     let same = selection
         .iter()
         .find(|selected| endpoint.is_some() && selected.endpoint == endpoint);
-    same.map_or(uuid, |selected| &selected.uuid)
+    same.map_or(uuid, |selected| selected.uuid.clone())
 }
 
 /// The device as it is now: by its uid, else by the endpoint at which it was selected.
-fn present(selection: &[SelectedDevice], uuid: &str, inventory: &Inventory) -> Option<Present> {
+fn present(selection: &[SelectedDevice], uuid: &Uuid, inventory: &Inventory) -> Option<Present> {
     let by_uuid = inventory
         .by_uuid(uuid)
         .and_then(|device| device.as_ref().ok());
     let by_endpoint = || {
-        let selected = selection.iter().find(|selected| selected.uuid == uuid)?;
+        let selected = selection.iter().find(|selected| selected.uuid == *uuid)?;
         inventory.by_endpoint(selected.endpoint.as_deref()?)
     };
     let device = by_uuid.or_else(by_endpoint)?;
     Some(Present {
         instance: format!("{}/{}", device.namespace, device.name),
-        uuid: device.uuid.clone(),
+        uuid: device.uuid.to_string(),
         version: device.version.clone(),
     })
 }

@@ -18,7 +18,7 @@ use kube::{
 use serde::de::DeserializeOwned;
 
 use super::{error::ApiError, log::end_of};
-use crate::names;
+use crate::{identifiers::JobUid, names};
 
 /// Objects in one page of a list.
 const PAGE: u32 = 500;
@@ -213,7 +213,7 @@ impl Reader {
     pub async fn revisions(
         &self,
         namespace: &str,
-        job_uid: &str,
+        job_uid: &JobUid,
     ) -> Result<Vec<ControllerRevision>, ApiError> {
         let scope = Scope::Namespaces([namespace.to_owned()].into());
         self.list(&scope, &format!("{}={job_uid}", names::LABEL_JOB_UID))

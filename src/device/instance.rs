@@ -10,6 +10,7 @@ use super::{
     bounds::{self, TooLarge},
     endpoint::{Endpoint, EndpointError},
 };
+use crate::identifiers::Uuid;
 use crate::{api::Instance, display};
 
 /// Property: where the device listens. The only stable name of a device.
@@ -25,7 +26,7 @@ const VERSION: &str = "VERSION";
 #[derive(Clone, Debug, PartialEq)]
 pub struct Device {
     /// uid of its Instance: the UUID that users name.
-    pub uuid: String,
+    pub uuid: Uuid,
     /// Name of its Instance.
     pub name: String,
     /// Namespace of its Instance.
@@ -159,9 +160,11 @@ impl Device {
             })?;
         let uuid = meta.uid.clone().filter(|uid| !uid.is_empty());
         Ok(Self {
-            uuid: uuid.ok_or_else(|| DeviceError::NoUid {
-                instance: shown.clone(),
-            })?,
+            uuid: uuid
+                .ok_or_else(|| DeviceError::NoUid {
+                    instance: shown.clone(),
+                })?
+                .into(),
             configuration: instance
                 .spec
                 .configuration_name

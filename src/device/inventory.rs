@@ -15,19 +15,20 @@ use super::{
     instance::{Device, DeviceError},
 };
 use crate::api::Instance;
+use crate::identifiers::Uuid;
 
 /// See the module's documentation. An Instance that is being deleted counts as gone.
 #[derive(Clone, Debug, Default)]
 pub struct Inventory {
-    devices: HashMap<String, Result<Device, DeviceError>>,
+    devices: HashMap<Uuid, Result<Device, DeviceError>>,
     /// By normalised endpoint: creation time and uid, oldest first.
-    by_endpoint: HashMap<String, BTreeSet<(Option<Timestamp>, String)>>,
+    by_endpoint: HashMap<String, BTreeSet<(Option<Timestamp>, Uuid)>>,
     /// What a selector asks for, of Instances that stand for no device that can be flashed.
-    unusable: HashMap<String, Traits>,
+    unusable: HashMap<Uuid, Traits>,
     /// Addresses of the cluster itself: no device is there.
     cluster: BTreeSet<Ipv4Addr>,
     /// When Instances appeared that nobody had listed before, by uid and by the operator's clock.
-    appeared: HashMap<String, Timestamp>,
+    appeared: HashMap<Uuid, Timestamp>,
 }
 
 impl Inventory {
@@ -60,14 +61,14 @@ impl Inventory {
 
     /// Takes up an Instance as it is now.
     pub fn apply(&mut self, instance: &Instance) {
-        let Some(uid) = instance.metadata.uid.as_deref() else {
+        let Some(uid) = instance.metadata.uid.as_deref().map(Uuid::from) else {
             return;
         };
         if instance.metadata.deletion_timestamp.is_some() {
-            self.delete(uid);
+            self.delete(&uid);
             return;
         }
-        let device = match self.forget(uid) {
+        let device = match self.forget(&uid) {
             Some(Ok(before)) => Device::parse(&with_known(instance, &before)),
             Some(Err(_)) | None => Device::parse(instance),
         };
@@ -77,24 +78,23 @@ impl Inventory {
                 self.by_endpoint
                     .entry(device.endpoint.to_string())
                     .or_default()
-                    .insert((device.created, uid.to_owned())),
+                    .insert((device.created, uid.clone())),
             ),
-            Err(_) => drop(self.unusable.insert(uid.to_owned(), Traits::of(instance))),
+            Err(_) => drop(self.unusable.insert(uid.clone(), Traits::of(instance))),
         }
-        self.devices.insert(uid.to_owned(), device);
+        self.devices.insert(uid, device);
     }
 
     /// Takes up an Instance that cannot be read, for this reason.
     pub fn apply_unreadable(&mut self, metadata: &ObjectMeta, error: &str) {
-        let Some(uid) = metadata.uid.as_deref() else {
+        let Some(uid) = metadata.uid.as_deref().map(Uuid::from) else {
             return;
         };
-        self.forget(uid);
+        self.forget(&uid);
         if metadata.deletion_timestamp.is_none() {
             let error = DeviceError::unreadable(metadata, error);
-            self.unusable
-                .insert(uid.to_owned(), Traits::unread(metadata));
-            self.devices.insert(uid.to_owned(), Err(error));
+            self.unusable.insert(uid.clone(), Traits::unread(metadata));
+            self.devices.insert(uid, Err(error));
         }
     }
 
@@ -106,9 +106,9 @@ impl Inventory {
     }
 
     /// An Instance comes as an event of its own, at this time: one that was not known has just been found.
-    pub fn note_appeared(&mut self, uid: &str, now: Timestamp) {
+    pub fn note_appeared(&mut self, uid: &Uuid, now: Timestamp) {
         if !self.devices.contains_key(uid) {
-            self.appeared.insert(uid.to_owned(), now);
+            self.appeared.insert(uid.clone(), now);
         }
     }
 
@@ -120,7 +120,7 @@ impl Inventory {
     }
 
     /// Forgets the Instance of this uid.
-    pub fn delete(&mut self, uid: &str) {
+    pub fn delete(&mut self, uid: &Uuid) {
         self.appeared.remove(uid);
         self.forget(uid);
     }
@@ -133,7 +133,7 @@ impl Inventory {
         };
         for instance in instances {
             let uid = instance.metadata.uid.as_deref().unwrap_or_default();
-            match self.devices.get(uid) {
+            match self.devices.get(&uid.into()) {
                 Some(Ok(before)) => listed.apply(&with_known(&instance, before)),
                 Some(Err(_)) | None => listed.apply(&instance),
             }
@@ -143,7 +143,7 @@ impl Inventory {
 
     /// The device of this uid, or why it cannot be flashed.
     #[must_use]
-    pub fn by_uuid(&self, uuid: &str) -> Option<&Result<Device, DeviceError>> {
+    pub fn by_uuid(&self, uuid: &Uuid) -> Option<&Result<Device, DeviceError>> {
         self.devices.get(uuid)
     }
 
@@ -189,13 +189,13 @@ impl Inventory {
         self.devices.is_empty()
     }
 
-    fn forget(&mut self, uid: &str) -> Option<Result<Device, DeviceError>> {
+    fn forget(&mut self, uid: &Uuid) -> Option<Result<Device, DeviceError>> {
         self.unusable.remove(uid);
         let known = self.devices.remove(uid)?;
         if let Ok(device) = &known {
             let endpoint = device.endpoint.to_string();
             if let Some(at) = self.by_endpoint.get_mut(&endpoint) {
-                at.remove(&(device.created, uid.to_owned()));
+                at.remove(&(device.created, uid.clone()));
                 if at.is_empty() {
                     self.by_endpoint.remove(&endpoint);
                 }

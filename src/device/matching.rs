@@ -5,6 +5,7 @@
 use std::collections::{HashMap, hash_map::Entry};
 
 use super::{endpoint::Endpoint, instance::Device, inventory::Inventory, selector::Selector};
+use crate::identifiers::Uuid;
 use crate::{api::NotSelectable, display};
 
 /// Most Instances that are named as examples.
@@ -53,7 +54,7 @@ pub fn not_selectable(selector: &Selector, inventory: &Inventory) -> Option<NotS
     (count > 0).then_some(NotSelectable { count, examples })
 }
 
-fn age(device: &Device) -> (Option<jiff::Timestamp>, &str) {
+fn age(device: &Device) -> (Option<jiff::Timestamp>, &Uuid) {
     (device.created, &device.uuid)
 }
 
@@ -88,7 +89,7 @@ mod tests {
         };
         let selector = Selector::parse(&selector).unwrap();
         let found = matching(&selector, &inventory);
-        found.iter().map(|device| device.uuid.clone()).collect()
+        found.iter().map(|device| device.uuid.to_string()).collect()
     }
 
     const OLD: &str = "2026-01-01T00:00:00Z";
@@ -175,7 +176,7 @@ mod tests {
         }))
         .unwrap();
         let inventory = Inventory::of(&[guard], []);
-        assert!(inventory.by_uuid("o").unwrap().is_err());
+        assert!(inventory.by_uuid(&"o".into()).unwrap().is_err());
         let selector = |json| Selector::parse(&serde_json::from_value(json).unwrap()).unwrap();
         let of_lab = selector(json!({"namespaces": ["lab"], "configurations": ["any"]}));
         let found = not_selectable(&of_lab, &inventory).unwrap();

@@ -18,6 +18,7 @@ use thiserror::Error;
 use super::{instance::Device, inventory::Inventory};
 use crate::{
     api::{SelectedDevice, SelectionSlice},
+    identifiers::{JobUid, Uuid},
     names::{GROUP, LABEL_FROZEN, LABEL_JOB_UID, LABEL_ROUND, VERSION},
 };
 
@@ -37,7 +38,7 @@ pub struct JobRef {
     /// Namespace.
     pub namespace: String,
     /// uid.
-    pub uid: String,
+    pub uid: JobUid,
 }
 
 /// Why a stored selection cannot be read back.
@@ -72,9 +73,9 @@ pub enum SelectionError {
 
 /// Freezes the devices that these UUIDs mean now. Order stays, duplicates collapse; a device that is not known yet has no endpoint.
 #[must_use]
-pub fn select(uuids: &[String], inventory: &Inventory) -> Vec<SelectedDevice> {
+pub fn select(uuids: &[Uuid], inventory: &Inventory) -> Vec<SelectedDevice> {
     let mut seen = HashSet::new();
-    let once = uuids.iter().filter(|uuid| seen.insert(uuid.as_str()));
+    let once = uuids.iter().filter(|uuid| seen.insert(*uuid));
     once.map(|uuid| {
         freeze(
             uuid,
@@ -88,9 +89,9 @@ pub fn select(uuids: &[String], inventory: &Inventory) -> Vec<SelectedDevice> {
 
 /// A device as it is frozen into a selection under this uid; one that is not known has nothing but its uid.
 #[must_use]
-pub fn freeze(uuid: &str, device: Option<&Device>) -> SelectedDevice {
+pub fn freeze(uuid: &Uuid, device: Option<&Device>) -> SelectedDevice {
     SelectedDevice {
-        uuid: uuid.to_owned(),
+        uuid: uuid.clone(),
         endpoint: device.map(|device| device.endpoint.to_string()),
         device_type: device.map(|device| device.device_type.clone()),
         application_type: device.and_then(|device| device.application_type.clone()),
@@ -117,7 +118,7 @@ pub fn hash(devices: &[SelectedDevice]) -> String {
             version,
             instance,
         } = device;
-        field(uuid);
+        field(uuid.as_str());
         // None of these is ever empty: empty stands for absent.
         for part in [endpoint, device_type, application_type, version, instance] {
             field(part.as_deref().unwrap_or_default());
@@ -176,7 +177,7 @@ fn revision(job: &JobRef, slice: &SelectionSlice) -> ControllerRevision {
 #[must_use]
 pub fn revision_metadata(job: &JobRef, round: i64, suffix: &str) -> ObjectMeta {
     let labels = [
-        (LABEL_JOB_UID, job.uid.clone()),
+        (LABEL_JOB_UID, job.uid.to_string()),
         (LABEL_ROUND, round.to_string()),
     ];
     ObjectMeta {
@@ -195,7 +196,7 @@ fn owner(job: &JobRef) -> OwnerReference {
         api_version: format!("{GROUP}/{VERSION}"),
         kind: "FlashJob".to_owned(),
         name: job.name.clone(),
-        uid: job.uid.clone(),
+        uid: job.uid.to_string(),
         controller: Some(true),
         block_owner_deletion: Some(false),
     }
@@ -203,7 +204,7 @@ fn owner(job: &JobRef) -> OwnerReference {
 
 /// `<job, shortened>-<hash of its uid>-r<round>-<first or what else>`: the hash keeps a job that was recreated apart from its predecessor.
 fn name(job: &JobRef, round: i64, suffix: &str) -> String {
-    let hash = &hex::encode(Sha256::digest(&job.uid))[..8];
+    let hash = &hex::encode(Sha256::digest(job.uid.as_str()))[..8];
     let suffix = format!("-{hash}-r{round}-{suffix}");
     let mut end = job.name.len().min(MAX_NAME - suffix.len());
     while !job.name.is_char_boundary(end) {

@@ -93,10 +93,16 @@ fn the_newest_instance_of_an_endpoint_stands_for_it() {
     let mut inventory = Inventory::default();
     inventory.apply(&lamp("new", 9, "192.0.2.7:80"));
     inventory.apply(&lamp("old", 5, "192.0.2.7"));
-    assert_eq!(inventory.by_endpoint("192.0.2.7:80").unwrap().uuid, "new");
+    assert_eq!(
+        inventory.by_endpoint("192.0.2.7:80").unwrap().uuid,
+        "new".into()
+    );
     inventory.apply(&deleting(lamp("new", 9, "192.0.2.7:80")));
-    assert_eq!(inventory.by_endpoint("192.0.2.7:80").unwrap().uuid, "old");
-    inventory.delete("old");
+    assert_eq!(
+        inventory.by_endpoint("192.0.2.7:80").unwrap().uuid,
+        "old".into()
+    );
+    inventory.delete(&"old".into());
     assert!(inventory.by_endpoint("192.0.2.7:80").is_none());
     assert!(inventory.is_empty());
 }
@@ -105,7 +111,7 @@ fn the_newest_instance_of_an_endpoint_stands_for_it() {
 fn an_instance_that_is_being_deleted_is_gone() {
     let mut inventory = Inventory::default();
     inventory.apply(&deleting(lamp("u-1", 5, "192.0.2.7")));
-    assert!(inventory.by_uuid("u-1").is_none());
+    assert!(inventory.by_uuid(&"u-1".into()).is_none());
     inventory.replace_all(vec![
         deleting(lamp("u-1", 5, "192.0.2.7")),
         lamp("u-2", 6, "192.0.2.8"),
@@ -119,7 +125,10 @@ fn a_device_that_moves_leaves_its_old_endpoint() {
     inventory.apply(&lamp("u-1", 5, "192.0.2.7"));
     inventory.apply(&lamp("u-1", 5, "192.0.2.8"));
     assert!(inventory.by_endpoint("192.0.2.7:80").is_none());
-    assert_eq!(inventory.by_endpoint("192.0.2.8:80").unwrap().uuid, "u-1");
+    assert_eq!(
+        inventory.by_endpoint("192.0.2.8:80").unwrap().uuid,
+        "u-1".into()
+    );
     assert_eq!(inventory.len(), 1);
 }
 
@@ -128,7 +137,7 @@ fn an_unusable_instance_is_known_by_uid_only() {
     let mut inventory = Inventory::default();
     inventory.apply(&instance("u-1", 5, &[("HOST_ENDPOINT", "192.0.2.7")]));
     assert!(matches!(
-        inventory.by_uuid("u-1"),
+        inventory.by_uuid(&"u-1".into()),
         Some(Err(DeviceError::MissingProperty { .. }))
     ));
     assert!(inventory.by_endpoint("192.0.2.7:80").is_none());
@@ -156,7 +165,7 @@ fn a_property_that_akri_empties_between_probes_is_no_news(#[case] listed: bool) 
             inventory.apply(&emptied);
         }
     }
-    let device = inventory.by_uuid("u-1").unwrap().as_ref().unwrap();
+    let device = inventory.by_uuid(&"u-1".into()).unwrap().as_ref().unwrap();
     assert_eq!(device.endpoint.to_string(), "192.0.2.7:80");
     assert_eq!(device.version.as_deref(), Some("0.1.0"));
 }
@@ -166,7 +175,7 @@ fn a_property_that_is_taken_away_is_news() {
     let mut inventory = Inventory::default();
     inventory.apply(&lamp("u-1", 5, "192.0.2.7"));
     inventory.apply(&instance("u-1", 5, &[("DEVICE", "esp32s3")]));
-    assert!(inventory.by_uuid("u-1").unwrap().is_err());
+    assert!(inventory.by_uuid(&"u-1".into()).unwrap().is_err());
     assert!(inventory.by_endpoint("192.0.2.7:80").is_none());
 }
 
@@ -175,8 +184,11 @@ fn a_list_replaces_what_was_known() {
     let mut inventory = Inventory::default();
     inventory.apply(&lamp("u-1", 5, "192.0.2.7"));
     inventory.replace_all(vec![lamp("u-2", 6, "192.0.2.7")]);
-    assert!(inventory.by_uuid("u-1").is_none());
-    assert_eq!(inventory.by_endpoint("192.0.2.7:80").unwrap().uuid, "u-2");
+    assert!(inventory.by_uuid(&"u-1".into()).is_none());
+    assert_eq!(
+        inventory.by_endpoint("192.0.2.7:80").unwrap().uuid,
+        "u-2".into()
+    );
 }
 
 #[rstest]

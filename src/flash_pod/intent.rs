@@ -13,6 +13,7 @@ use helm_release::{Attachment, NameError, validate};
 
 use crate::{
     device::Footprint,
+    identifiers::{AttemptId, JobUid, Uuid},
     names::{LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_REVISION, LABEL_ROUND, RELEASE_PREFIX},
 };
 
@@ -37,7 +38,7 @@ pub struct Intent {
     /// Random text that makes the attempt id unique, whatever else is repeated.
     pub nonce: String,
     /// [`attempt_id`] of the fields above.
-    pub attempt_id: String,
+    pub attempt_id: AttemptId,
     /// Place of the device in the round's selection.
     pub index: u32,
     /// OCI reference of the firmware.
@@ -78,7 +79,7 @@ pub struct JobRef {
     /// Namespace.
     pub namespace: String,
     /// `metadata.uid`: a job of the same name made later is another one.
-    pub uid: String,
+    pub uid: JobUid,
 }
 
 /// Everything known of a device when its attempt began: Akri may since have replaced its Instance.
@@ -86,7 +87,7 @@ pub struct JobRef {
 #[serde(rename_all = "camelCase", default)]
 pub struct FrozenDevice {
     /// uid of its Instance.
-    pub uuid: String,
+    pub uuid: Uuid,
     /// `HOST_ENDPOINT` as Akri gave it: the stable key.
     pub endpoint: String,
     /// IPv4 address in the endpoint.
@@ -147,8 +148,8 @@ impl Attachment for Intent {
     fn labels(intent: Option<&Self>, revision: u32) -> BTreeMap<String, String> {
         let mut labels = BTreeMap::from([(LABEL_REVISION.to_owned(), revision.to_string())]);
         if let Some(intent) = intent {
-            labels.insert(LABEL_JOB_UID.to_owned(), intent.job.uid.clone());
-            labels.insert(LABEL_ATTEMPT.to_owned(), intent.attempt_id.clone());
+            labels.insert(LABEL_JOB_UID.to_owned(), intent.job.uid.to_string());
+            labels.insert(LABEL_ATTEMPT.to_owned(), intent.attempt_id.to_string());
             labels.insert(LABEL_ROUND.to_owned(), intent.round.to_string());
         }
         labels
@@ -167,7 +168,7 @@ pub fn is_foreign(stored: &Stored) -> bool {
 ///
 /// # Errors
 /// If the result is not a release name, because the UUID is not one.
-pub fn release_name(uuid: &str) -> Result<String, NameError> {
+pub fn release_name(uuid: &Uuid) -> Result<String, NameError> {
     let name = format!("{RELEASE_PREFIX}{uuid}");
     validate(&name)?;
     Ok(name)
@@ -183,10 +184,10 @@ impl Intent {
 
 /// The id of an attempt: ten characters of `[a-z0-9]`, the same for the same input.
 #[must_use]
-pub fn attempt_id(job_uid: &str, round: u32, attempt: u32, nonce: &str) -> String {
+pub fn attempt_id(job_uid: &JobUid, round: u32, attempt: u32, nonce: &str) -> AttemptId {
     const ALPHABET: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
     let mut hash = Sha256::new();
-    for text in [job_uid, nonce] {
+    for text in [job_uid.as_str(), nonce] {
         // Lengths keep ("ab", "c") and ("a", "bc") apart.
         hash.update((text.len() as u64).to_be_bytes());
         hash.update(text.as_bytes());
@@ -205,7 +206,7 @@ pub fn attempt_id(job_uid: &str, round: u32, attempt: u32, nonce: &str) -> Strin
         ));
         number /= 36;
     }
-    id
+    id.into()
 }
 
 #[cfg(test)]

@@ -124,9 +124,9 @@ pub fn leased(values: &Value, intent: &Intent, service: &str) -> Result<Value, S
     let app = text("/operator/app").unwrap_or(&intent.job.name);
     labels.extend(own([
         (LABEL_APP, app),
-        (LABEL_UUID, &intent.device.uuid),
-        (LABEL_JOB_UID, &intent.job.uid),
-        (LABEL_ATTEMPT, &intent.attempt_id),
+        (LABEL_UUID, intent.device.uuid.as_str()),
+        (LABEL_JOB_UID, intent.job.uid.as_str()),
+        (LABEL_ATTEMPT, intent.attempt_id.as_str()),
         (LABEL_ROUND, &intent.round.to_string()),
         (LABEL_POOL, pool.name()),
         ("app.kubernetes.io/component", "flash"),

@@ -66,7 +66,7 @@ fn intent() -> Intent {
         round: 3,
         attempt: 1,
         nonce: "n".into(),
-        attempt_id: attempt_id("u", 3, 1, "n"),
+        attempt_id: attempt_id(&"u".into(), 3, 1, "n"),
         index: 0,
         firmware: "r.example/fw:1".into(),
         version: "1".into(),
@@ -84,7 +84,7 @@ fn intent() -> Intent {
 #[test]
 fn a_leased_service_leads_to_its_attempt_and_admits_its_device_alone() {
     let service = leased(&values(&json!({})), &intent(), "flash-pool-1").unwrap();
-    let id = attempt_id("u", 3, 1, "n");
+    let id = attempt_id(&"u".into(), 3, 1, "n");
     let expected = json!({
         "apiVersion": "v1", "kind": "Service",
         "metadata": {
@@ -133,7 +133,7 @@ fn a_leased_service_is_what_the_values_say_of_services_and_the_marks_of_the_atte
     assert_eq!(at("/metadata/annotations/flashjob.nbfc.io~1job"), "lamps");
     assert_eq!(at("/metadata/labels/team"), "iot");
     let attempt = at("/metadata/labels/flashjob.nbfc.io~1attempt");
-    assert_eq!(attempt, intent().attempt_id);
+    assert_eq!(attempt, intent().attempt_id.as_str());
 }
 
 #[rstest]

@@ -24,6 +24,7 @@ use crate::{
     api::{Effective, FlashClassRef, FlashJobStatus, Instance, Reason, Refusal},
     flash_pod::intent::{FrozenDevice, Intent, JobRef, Record, Stored, attempt_id},
     flashclass::{Class, Classes, Terms},
+    identifiers::Uuid,
     names::{FINALIZER, TRACKING_FINALIZER},
 };
 use helm_chart::{Chart, Metadata};
@@ -64,8 +65,8 @@ pub const BOUNDS: Bounds = Bounds {
 };
 
 /// UUID of the device at an index.
-pub fn uuid(index: usize) -> String {
-    format!("uuid-{index}")
+pub fn uuid(index: usize) -> Uuid {
+    format!("uuid-{index}").into()
 }
 
 /// Normalised endpoint of the device at an index.
@@ -329,7 +330,7 @@ pub fn classes(objects: &[Value]) -> Classes {
 
 /// A spec that names this many devices; nothing is read back from them.
 pub fn spec(devices: usize) -> Value {
-    let uuids: Vec<String> = (0..devices).map(uuid).collect();
+    let uuids: Vec<Uuid> = (0..devices).map(uuid).collect();
     json!({"uuid": uuids, "firmware": "registry/esp32:1", "version": "0.2.0", "verification": {"mode": "None"}})
 }
 

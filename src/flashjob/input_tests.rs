@@ -182,7 +182,7 @@ fn the_documents_that_are_damaged_here_are_whole() {
     let instance: Instance = serde_json::from_value(instance()).unwrap();
     let mut inventory = Inventory::default();
     inventory.apply(&instance);
-    assert!(inventory.by_uuid("u").unwrap().is_ok());
+    assert!(inventory.by_uuid(&"u".into()).unwrap().is_ok());
 }
 
 proptest! {
@@ -218,7 +218,7 @@ proptest! {
         if let Ok(instance) = &guard.0 {
             let mut inventory = Inventory::default();
             inventory.apply(instance);
-            prop_assert!(inventory.by_uuid("u").is_some());
+            prop_assert!(inventory.by_uuid(&"u".into()).is_some());
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::{
         verdict::Markers,
     },
     http::Readiness,
+    identifiers::JobUid,
     provenance::{Lookup, Registry},
     seal::Seals,
     settings::{FirmwareDigest, Settings},
@@ -136,7 +137,7 @@ async fn work(
 }
 
 /// Carries out jobs, for ever.
-async fn carry_out(ctx: Arc<Context>, prepared: Prepared, nudge_rx: UnboundedReceiver<String>) {
+async fn carry_out(ctx: Arc<Context>, prepared: Prepared, nudge_rx: UnboundedReceiver<JobUid>) {
     let Prepared {
         settings,
         source,
@@ -165,7 +166,7 @@ fn context(
     prepared: &Prepared,
     events: Events,
     (leader, seals): (String, Arc<Seals>),
-    nudge_tx: UnboundedSender<String>,
+    nudge_tx: UnboundedSender<JobUid>,
 ) -> Context {
     let (read, writer) = (prepared.clients.read.clone(), prepared.writer.clone());
     let ctx = Context::new(

@@ -83,7 +83,7 @@ mod tests {
             round: 1,
             attempt: 1,
             nonce: "n".into(),
-            attempt_id: attempt_id("u", 1, 1, "n"),
+            attempt_id: attempt_id(&"u".into(), 1, 1, "n"),
             index: 0,
             firmware: "r.example/fw:1".into(),
             version: "1".into(),

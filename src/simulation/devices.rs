@@ -125,7 +125,9 @@ impl World {
         let keys = (0..DEVICES).flat_map(|index| self.instances_at(index));
         let found = keys.map(|key| uid(&self.api.objects[&key]).to_owned());
         let mut names: Vec<String> = found.collect();
-        let before = (0..DEVICES).map(uuid).filter(|uuid| !names.contains(uuid));
+        let before = (0..DEVICES)
+            .map(|index| uuid(index).to_string())
+            .filter(|uuid| !names.contains(uuid));
         let missing = before
             .take(DEVICES.saturating_sub(names.len()))
             .collect::<Vec<_>>();

@@ -9,6 +9,7 @@ use super::{
     attempt::uid,
     world::{LAB, World},
 };
+use crate::identifiers::JobUid;
 use crate::names::{ANNOTATION_ENDPOINT, LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_ROUND, LABEL_UUID};
 
 /// Most objects that are there at the same time.
@@ -105,7 +106,7 @@ impl World {
 
     /// An object of an attempt that never was, or of nobody's job.
     fn invented(&mut self, plural: &str) -> Value {
-        let jobs: Vec<String> = self.laws.jobs.keys().cloned().collect();
+        let jobs: Vec<JobUid> = self.laws.jobs.keys().cloned().collect();
         let job = self.chance.pick(jobs).unwrap_or_else(|| "nobody".into());
         let index = self.chance.draw(super::DEVICES);
         let labels = json!({

@@ -167,7 +167,7 @@ impl World {
                 self.note(|| format!("USER    names {uuid} in {}: {add}", key.name));
                 self.api.edit(&key, Actor::Person, |job| {
                     let named = job["spec"]["uuid"].as_array_mut().unwrap();
-                    named.retain(|known| *known != uuid);
+                    named.retain(|known| *known != uuid.as_str());
                     if add {
                         named.push(json!(uuid));
                     }

@@ -186,7 +186,7 @@ impl World {
         self.make("flashclasses", "", "default", class);
         // The last device is known under two UUIDs.
         for index in 0..DEVICES {
-            self.put_instance(&uuid(index), index.min(DEVICES - 2), index / 2);
+            self.put_instance(uuid(index).as_str(), index.min(DEVICES - 2), index / 2);
         }
         for name in JOBS {
             self.create_job(name);

@@ -21,7 +21,7 @@ const SCRAPED: [&str; 1] = ["pod"];
 fn exported() -> BTreeMap<String, BTreeSet<String>> {
     let metrics = Metrics::default();
     metrics.reconciled("ok", Duration::ZERO);
-    metrics.devices("uid", [(("Flashing", "Flashing"), 1)].into());
+    metrics.devices(&"uid".into(), [(("Flashing", "Flashing"), 1)].into());
     metrics.verdicts([(("Failed", "Evicted"), 1)].into());
     metrics.flashed("succeeded", Duration::ZERO);
     metrics.firmware_looked_up("pinned", Duration::ZERO);

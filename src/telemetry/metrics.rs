@@ -21,6 +21,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use crate::identifiers::JobUid;
+
 type Word = Cow<'static, str>;
 type Labels<const N: usize> = [(&'static str, Word); N];
 
@@ -35,7 +37,7 @@ pub struct Metrics {
     reconcile_seconds: Histogram,
     devices: Family<Labels<2>, Gauge>,
     /// What each job adds to `devices`, by its uid.
-    shares: Arc<Mutex<HashMap<String, Devices>>>,
+    shares: Arc<Mutex<HashMap<JobUid, Devices>>>,
     verdicts: Family<Labels<2>, Counter>,
     flash_seconds: Family<Labels<1>, Histogram>,
     firmware_lookup_seconds: Family<Labels<1>, Histogram>,
@@ -192,7 +194,7 @@ impl Metrics {
     }
 
     /// Where the devices of one job stand: replaces what was known of this job. Costs as much as the job has places.
-    pub fn devices(&self, job_uid: &str, share: Devices) {
+    pub fn devices(&self, job_uid: &JobUid, share: Devices) {
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
         for ((phase, reason), count) in &share {
             self.devices
@@ -202,7 +204,7 @@ impl Metrics {
         let before = if share.is_empty() {
             shares.remove(job_uid)
         } else {
-            shares.insert(job_uid.to_owned(), share)
+            shares.insert(job_uid.clone(), share)
         };
         for ((phase, reason), count) in before.unwrap_or_default() {
             let labels = [word("phase", phase), word("reason", reason)];
@@ -215,7 +217,7 @@ impl Metrics {
     }
 
     /// A job is gone, and its devices with it.
-    pub fn forget_devices(&self, job_uid: &str) {
+    pub fn forget_devices(&self, job_uid: &JobUid) {
         self.devices(job_uid, Devices::new());
     }
 

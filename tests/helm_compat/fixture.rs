@@ -76,7 +76,7 @@ pub fn intent() -> Intent {
         round: 1,
         attempt: 1,
         nonce: "n".into(),
-        attempt_id: attempt_id(uid, 1, 1, "n"),
+        attempt_id: attempt_id(&uid.into(), 1, 1, "n"),
         index: 0,
         firmware: "example.invalid/firmware:2".into(),
         version: "2.0.0".into(),

@@ -20,7 +20,7 @@ impl Place {
     #[must_use]
     pub fn of(named: &str, jobs: &[Job], inventory: &Inventory) -> Self {
         let by_itself = named.parse::<Endpoint>().ok();
-        let by_instance = || Some(inventory.by_uuid(named)?.as_ref().ok()?.endpoint);
+        let by_instance = || Some(inventory.by_uuid(&named.into())?.as_ref().ok()?.endpoint);
         let endpoint = by_itself.or_else(by_instance);
         let endpoint = endpoint.map(|endpoint| endpoint.to_string());
         let by_job = || {

@@ -64,7 +64,7 @@ impl ReleaseRow {
             namespace: record.namespace.clone(),
             revision: record.version,
             status: record.info.status.as_str().to_owned(),
-            uuid: intent.device.uuid.clone(),
+            uuid: intent.device.uuid.to_string(),
             endpoint: intent.device.endpoint.clone(),
             device: intent.device.device_type.clone(),
             job: intent.job.name.clone(),

@@ -6,6 +6,7 @@ use rstest::rstest;
 use super::*;
 use crate::{
     api::{Instance, InstanceSpec},
+    identifiers::Uuid,
     names::LABEL_ATTEMPT,
 };
 
@@ -21,7 +22,7 @@ fn devices(range: std::ops::Range<usize>) -> Vec<SelectedDevice> {
     let endpoint = |place: usize| (!place.is_multiple_of(3)).then(|| "192.0.2.1:80".to_owned());
     range
         .map(|place| SelectedDevice {
-            uuid: format!("u-{place}"),
+            uuid: format!("u-{place}").into(),
             endpoint: endpoint(place),
             ..SelectedDevice::default()
         })
@@ -53,7 +54,7 @@ fn uuids_are_frozen_in_order_once_each_with_the_endpoint_of_those_known() {
     instance.metadata.uid = Some("b".into());
     let mut inventory = Inventory::default();
     inventory.apply(&instance);
-    let uuids: Vec<String> = ["c", "b", "c", "a", "b"].map(String::from).into();
+    let uuids = ["c", "b", "c", "a", "b"].map(Uuid::from);
     let selected = select(&uuids, &inventory);
     let shown: Vec<_> = selected
         .iter()
@@ -141,7 +142,7 @@ fn five_thousand_devices_fit_into_five_slices() {
 fn largest(count: usize) -> Vec<SelectedDevice> {
     let text = |place: usize| Some(format!("{place:04}{}", "\u{1}".repeat(252)));
     let device = |place: usize| SelectedDevice {
-        uuid: format!("{place:08}-5d37-4c3a-9a55-3f0a6a1c7b21"),
+        uuid: format!("{place:08}-5d37-4c3a-9a55-3f0a6a1c7b21").into(),
         endpoint: Some("198.51.100.254:65535".into()),
         device_type: text(place),
         application_type: text(place),
@@ -268,14 +269,15 @@ proptest! {
 
     #[test]
     fn selecting_keeps_the_first_of_each_uuid(uuids in proptest::collection::vec("[a-e]{1,2}", 0..40)) {
+        let uuids: Vec<Uuid> = uuids.into_iter().map(Uuid::from).collect();
         let selected = select(&uuids, &Inventory::default());
-        let mut expected: Vec<String> = Vec::new();
+        let mut expected: Vec<Uuid> = Vec::new();
         for uuid in uuids {
             if !expected.contains(&uuid) {
                 expected.push(uuid);
             }
         }
-        let found: Vec<String> = selected.into_iter().map(|device| device.uuid).collect();
+        let found: Vec<Uuid> = selected.into_iter().map(|device| device.uuid).collect();
         prop_assert_eq!(found, expected);
     }
 }

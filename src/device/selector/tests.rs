@@ -96,7 +96,7 @@ fn an_error_names_the_requirement(
 
 fn device() -> Device {
     Device {
-        uuid: "u-1".to_owned(),
+        uuid: "u-1".into(),
         name: "lamp-1".to_owned(),
         namespace: "floor-2".to_owned(),
         configuration: Some("lamps".to_owned()),

@@ -104,7 +104,12 @@ async fn adopt_pod(
         }
         if let Some(job) = job {
             let words = (false, Reason::Adopted.as_str());
-            ctx.event(job, Some(&identity.uuid), words, adoption::said(&name));
+            ctx.event(
+                job,
+                Some(identity.uuid.as_str()),
+                words,
+                adoption::said(&name),
+            );
         }
     }
     Ok(())

@@ -29,6 +29,7 @@ use crate::{
         },
         verdict::Markers,
     },
+    identifiers::JobUid,
 };
 use crate::{
     api::{DevicePhase, FlashJobStatus, Reason},
@@ -90,7 +91,7 @@ pub struct Context {
     events: Events,
     cache: Mutex<Cache>,
     flash_pod: RwLock<Result<Arc<FlashPod>, Refusal>>,
-    nudge_tx: UnboundedSender<String>,
+    nudge_tx: UnboundedSender<JobUid>,
 }
 
 impl Context {
@@ -103,7 +104,7 @@ impl Context {
         limits: Limits,
         engine: Arc<dyn Engine>,
         flash_pod: Result<Arc<FlashPod>, Refusal>,
-        nudge_tx: UnboundedSender<String>,
+        nudge_tx: UnboundedSender<JobUid>,
     ) -> Self {
         let mut cache = Cache::default();
         cache.seals = Some(Arc::clone(&seals));
@@ -238,9 +239,9 @@ impl Context {
     }
 
     /// Queues a pass of the job with this uid.
-    pub fn nudge(&self, job_uid: &str) {
+    pub fn nudge(&self, job_uid: &JobUid) {
         // The receiver is gone only when the process stops.
-        let _ = self.nudge_tx.send(job_uid.to_owned());
+        let _ = self.nudge_tx.send(job_uid.clone());
     }
 
     /// Waits until no action is running and no write of a pass that was dropped can be carried out any more, at most `limit`: the
@@ -256,7 +257,7 @@ impl Context {
 
     /// Queues a pass of every job.
     pub fn nudge_all(&self) {
-        let uids: Vec<String> = self.cache().jobs().map(|job| job.uid.clone()).collect();
+        let uids: Vec<JobUid> = self.cache().jobs().map(|job| job.uid.clone()).collect();
         for uid in uids {
             self.nudge(&uid);
         }
@@ -264,7 +265,7 @@ impl Context {
 
     /// Selected devices of a job, for messages.
     #[must_use]
-    pub fn selected(&self, job_uid: &str) -> i64 {
+    pub fn selected(&self, job_uid: &JobUid) -> i64 {
         self.cache()
             .rosters
             .get(job_uid)

@@ -68,7 +68,7 @@ pub async fn finish_deletion(ctx: &Context, job: &Job) -> Result<Deletion, ApiEr
     let (key, finalizers) = (key(job), job.object.finalizers());
     let request = ctx
         .writer
-        .remove_finalizer(&key, &job.uid, finalizers, FINALIZER);
+        .remove_finalizer(&key, job.uid.as_str(), finalizers, FINALIZER);
     ctx.crash.around(Write::FinalizerOff, request).await?;
     Ok(Deletion::Done)
 }

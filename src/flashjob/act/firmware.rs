@@ -80,7 +80,7 @@ fn ask(ctx: &Arc<Context>, job: &Arc<Job>, question: Question, since: Timestamp)
         let took = now().duration_since(since).unsigned_abs();
         ctx.metrics.firmware_looked_up(outcome, took);
         if let Err(error) = &answer {
-            tracing::warn!(job.uid = uid, error = %error, "the digest of the firmware is not known");
+            tracing::warn!(job.uid = uid.as_str(), error = %error, "the digest of the firmware is not known");
         }
         {
             let mut cache = ctx.cache();

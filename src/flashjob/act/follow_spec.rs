@@ -44,10 +44,8 @@ pub(crate) async fn follow_spec(ctx: &Arc<Context>, job: &Job) -> Result<bool, A
     let lost = status::count(roster.devices().len()) < stored;
     let current = selector::selector_is_current(job);
     let anew = !current && ctx.cache().akri_installed;
-    let listed = job.spec.iter().flat_map(|spec| &spec.uuid);
-    let more = listed
-        .into_iter()
-        .any(|uuid| roster.index_of(uuid).is_none());
+    let mut listed = job.listed.iter();
+    let more = listed.any(|uuid| roster.index_of(uuid).is_none());
     if lost || !(anew || (current && more)) {
         return Ok(false);
     }

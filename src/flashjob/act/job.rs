@@ -13,6 +13,7 @@ use crate::{
         spec::job::Job,
         status::{self, undecodable},
     },
+    identifiers::JobUid,
     names::{FINALIZER, LABEL_JOB_UID},
 };
 
@@ -25,7 +26,7 @@ pub async fn add_finalizer(ctx: &Context, job: &Job) -> Result<(), ApiError> {
     let (key, finalizers) = (key(job), job.object.finalizers());
     let request = ctx
         .writer
-        .add_finalizer(&key, &job.uid, &version, finalizers, FINALIZER);
+        .add_finalizer(&key, job.uid.as_str(), &version, finalizers, FINALIZER);
     match ctx.crash.around(Write::FinalizerOn, request).await {
         Err(error) if error.is_not_found() => Ok(()),
         Err(error) => Err(error),
@@ -70,7 +71,9 @@ pub async fn amend_status(ctx: &Context, job: &Job, error: &str) -> Result<bool,
     let version = job.version.to_string();
     let amend = |object: &RawObject| undecodable::amend(object, job, error, now());
     let key = key(job);
-    let request = ctx.writer.amend_status(&key, &job.uid, &version, amend);
+    let request = ctx
+        .writer
+        .amend_status(&key, job.uid.as_str(), &version, amend);
     match ctx.crash.around(Write::UnreadableStatus, request).await {
         // Another object is on its way, or none.
         Err(error) if error.kind == ErrorKind::Conflict || error.is_not_found() => Ok(false),
@@ -120,7 +123,7 @@ fn see_pruned(ctx: &Context, job: &Job, written: &FlashJobStatus, stored: Option
     ctx.event(job, None, (true, refusal.reason.as_str()), refusal.message);
 }
 
-pub(super) fn of_job(uid: &str) -> ListParams {
+pub(super) fn of_job(uid: &JobUid) -> ListParams {
     ListParams::default().labels(&format!("{LABEL_JOB_UID}={uid}"))
 }
 
@@ -151,7 +154,7 @@ pub async fn expire(
     if at > now {
         return Ok(Some(at));
     }
-    let (key, condition) = (key(&current), DeleteCondition::uid(&current.uid));
+    let (key, condition) = (key(&current), DeleteCondition::uid(current.uid.as_str()));
     let request = ctx.writer.delete(&key, &condition);
     ctx.crash.around(Write::JobDelete, request).await?;
     Ok(None)

@@ -172,7 +172,10 @@ fn leased_already(name: &str, tenant: &Identity) -> ActionError {
         "Service {name} is leased to the flash of {} for FlashJob {}/{}",
         tenant.uuid,
         tenant.namespace,
-        tenant.job_name.as_deref().unwrap_or(&tenant.key.job_uid)
+        tenant
+            .job_name
+            .as_deref()
+            .unwrap_or(tenant.key.job_uid.as_str())
     );
     let reason = Reason::AddressInUse;
     ActionError::NotAdmitted(Refusal { reason, message })

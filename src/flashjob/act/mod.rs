@@ -172,14 +172,14 @@ fn span(identity: &Identity, step: &'static str) -> Span {
     let name = identity
         .job_name
         .as_deref()
-        .unwrap_or(&identity.key.job_uid);
+        .unwrap_or(identity.key.job_uid.as_str());
     tracing::error_span!(
         "step",
         step,
         job = format!("{}/{name}", identity.namespace),
-        uuid = identity.uuid,
+        uuid = identity.uuid.as_str(),
         round = identity.round,
-        attempt = identity.key.id,
+        attempt = identity.key.id.as_str(),
     )
 }
 

@@ -15,6 +15,7 @@ use crate::{
         observe::memory::{ValuesOf, ValuesTrial},
         spec::job::Job,
     },
+    identifiers::Uuid,
 };
 use crate::{
     api::{Reason, Round},
@@ -63,11 +64,7 @@ pub(crate) async fn try_values(ctx: &Context, job: &Arc<Job>) {
 }
 
 /// The devices on which the values are to be tried now, if that is due.
-fn to_try(
-    ctx: &Context,
-    job: &Job,
-    flash_pod: &FlashPod,
-) -> Option<(Round, Vec<(String, Device)>)> {
+fn to_try(ctx: &Context, job: &Job, flash_pod: &FlashPod) -> Option<(Round, Vec<(Uuid, Device)>)> {
     let mut cache = ctx.cache();
     // What is refused as a whole, or not frozen yet, is not tried.
     if cache.terms(job).refusal.is_some() || cache.frozen_of(job).is_none() {

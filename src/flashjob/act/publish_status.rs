@@ -15,6 +15,7 @@ use crate::{
         spec::job::Job,
         status::metrics,
     },
+    identifiers::JobUid,
 };
 use crate::{
     api::{DeviceStatus, FlashJobStatus},
@@ -98,14 +99,14 @@ fn owed(ctx: &Context, job: &Job, wanted: &FlashJobStatus, now: Timestamp) -> Op
 }
 
 /// Takes a status of that many bytes, which was stored, off the budgets of the job and of all jobs.
-pub(crate) fn spend(cache: &mut Cache, job_uid: &str, size: usize, now: Timestamp) {
+pub(crate) fn spend(cache: &mut Cache, job_uid: &JobUid, size: usize, now: Timestamp) {
     cache.memory(job_uid).written = Some((now, size));
     let seconds = approximate(size) / ALL_STATUS_BYTES_PER_SECOND;
     cache.status_free_at = Some(later(now, seconds));
 }
 
 /// When the budgets of the job and of all jobs allow the job's next status write; absent where they allow it now.
-pub(crate) fn due(cache: &mut Cache, job_uid: &str, now: Timestamp) -> Option<Timestamp> {
+pub(crate) fn due(cache: &mut Cache, job_uid: &JobUid, now: Timestamp) -> Option<Timestamp> {
     let free_at = cache.status_free_at;
     let own = cache.memory(job_uid).written.map(|(at, size)| {
         let seconds = STATUS_SECONDS.max(approximate(size) / STATUS_BYTES_PER_SECOND);

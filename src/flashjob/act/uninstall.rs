@@ -73,7 +73,7 @@ async fn delete_others(ctx: &Context, attempt: &Attempt) -> Result<(), ActionErr
         let (version, namespace) = (&other.api_version, &identity.namespace);
         let key = ObjectKey::new(version, &other.kind, namespace, &other.name);
         ctx.writer
-            .delete_labelled(&key, (LABEL_ATTEMPT, &identity.key.id))
+            .delete_labelled(&key, (LABEL_ATTEMPT, identity.key.id.as_str()))
             .await?;
     }
     Ok(())

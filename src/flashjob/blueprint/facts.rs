@@ -15,6 +15,7 @@ use crate::{
         intent::{FrozenDevice, InstanceRef, Intent, JobRef, attempt_id},
     },
     flashjob::spec::job::Job,
+    identifiers::AttemptId,
     names::{
         ANNOTATION_ENDPOINT, ANNOTATION_JOB, GROUP, LABEL_JOB_UID, LABEL_ROUND, TRACKING_FINALIZER,
         VERSION,
@@ -77,7 +78,7 @@ pub(super) fn context(intent: &Intent, release: &str) -> DeviceContext {
     let device = &intent.device;
     DeviceContext {
         device: DeviceFacts {
-            uuid: device.uuid.clone(),
+            uuid: device.uuid.to_string(),
             endpoint: device.endpoint.clone(),
             address: device.address.clone(),
             kind: device.device_type.clone(),
@@ -90,13 +91,13 @@ pub(super) fn context(intent: &Intent, release: &str) -> DeviceContext {
         job: JobFacts {
             name: intent.job.name.clone(),
             namespace: intent.job.namespace.clone(),
-            uid: intent.job.uid.clone(),
+            uid: intent.job.uid.to_string(),
             firmware: intent.firmware.clone(),
             version: intent.version.clone(),
         },
         release: ReleaseFacts {
             name: release.to_owned(),
-            attempt: intent.attempt_id.clone(),
+            attempt: intent.attempt_id.to_string(),
         },
     }
 }
@@ -127,12 +128,12 @@ pub(super) fn sample_owned() -> Value {
         namespace: "sample".into(),
         uid: "00000000-0000-4000-8000-000000000000".into(),
     };
-    owned_values(&job, ("0123456789", 1), "192.0.2.1", 600)
+    owned_values(&job, (&"0123456789".into(), 1), "192.0.2.1", 600)
 }
 
 fn owned_values(
     job: &JobRef,
-    (attempt, round): (&str, u32),
+    (attempt, round): (&AttemptId, u32),
     endpoint: &str,
     deadline_seconds: i64,
 ) -> Value {

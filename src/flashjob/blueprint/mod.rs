@@ -37,6 +37,7 @@ use crate::{
     },
     flashclass::{Frozen, Terms},
     flashjob::{spec::job::Job, verdict::Markers},
+    identifiers::Uuid,
 };
 use helm_chart::{
     Chart,
@@ -264,7 +265,7 @@ pub struct AttemptOf<'a> {
     /// Index in the selection.
     pub index: usize,
     /// UUID as the job named it: it names the release.
-    pub uuid: &'a str,
+    pub uuid: &'a Uuid,
     /// The device as it is now.
     pub device: &'a Device,
     /// What it shares with others, over all of its Instances; none where nobody counts.

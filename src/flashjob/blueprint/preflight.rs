@@ -6,6 +6,7 @@ use crate::{
     device::Device,
     flash_pod::{pool::Pool, service_mode::trial_address},
     flashjob::spec::job::Job,
+    identifiers::Uuid,
 };
 
 /// Tries the values of one device: what chart, schema and guard make of them, without and with an address. Returns the pool whose Services
@@ -17,7 +18,7 @@ pub fn try_one(
     flash_pod: &FlashPod,
     job: &Job,
     round: &Round,
-    uuid: &str,
+    uuid: &Uuid,
     device: &Device,
 ) -> Result<Option<Pool>, Refusal> {
     let refusal = match try_as_it_is(flash_pod, job, round, uuid, device) {
@@ -41,7 +42,7 @@ fn try_as_it_is(
     flash_pod: &FlashPod,
     job: &Job,
     round: &Round,
-    uuid: &str,
+    uuid: &Uuid,
     device: &Device,
 ) -> Result<Option<Pool>, Refusal> {
     let attempt = AttemptOf {

@@ -237,10 +237,10 @@ impl FlashPod {
         Policy {
             namespace: intent.job.namespace.clone(),
             release: release.to_owned(),
-            attempt: intent.attempt_id.clone(),
+            attempt: intent.attempt_id.to_string(),
             endpoint: Some(intent.device.endpoint.clone()),
             labels: [
-                (LABEL_JOB_UID.to_owned(), intent.job.uid.clone()),
+                (LABEL_JOB_UID.to_owned(), intent.job.uid.to_string()),
                 (LABEL_ROUND.to_owned(), intent.round.to_string()),
             ]
             .into(),
@@ -248,7 +248,7 @@ impl FlashPod {
                 api_version: format!("{GROUP}/{VERSION}"),
                 kind: "FlashJob".into(),
                 name: intent.job.name.clone(),
-                uid: intent.job.uid.clone(),
+                uid: intent.job.uid.to_string(),
             }),
             finalizers: vec![TRACKING_FINALIZER.to_owned()],
             ..self.policy.clone()

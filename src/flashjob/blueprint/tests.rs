@@ -63,7 +63,7 @@ fn flash_pod() -> FlashPod {
 }
 
 fn device() -> Device {
-    Device::parse(&instance(&uuid(0), 0)).unwrap()
+    Device::parse(&instance(uuid(0).as_str(), 0)).unwrap()
 }
 
 /// The blueprint of a job with these values.
@@ -99,7 +99,7 @@ fn blueprint_for(
 
 /// The device with another text in one property.
 fn device_with(property: &str, text: &str) -> Device {
-    let mut instance = instance(&uuid(0), 0);
+    let mut instance = instance(uuid(0).as_str(), 0);
     let properties = &mut instance.spec.broker_properties;
     properties.insert(property.to_owned(), text.to_owned());
     Device::parse(&instance).unwrap()

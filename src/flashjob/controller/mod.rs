@@ -38,6 +38,7 @@ use crate::{
         watch::{self, Watch, WatchEvent},
     },
     device::Inventory,
+    identifiers::{JobUid, Uuid},
     seam,
 };
 
@@ -51,7 +52,7 @@ pub async fn run(
     ctx: Arc<Context>,
     scope: Scope,
     instance_scope: Scope,
-    nudge_rx: mpsc::UnboundedReceiver<String>,
+    nudge_rx: mpsc::UnboundedReceiver<JobUid>,
 ) {
     let (listed_tx, mut listed_rx) = mpsc::channel::<&'static str>(64);
     let client = &ctx.read;
@@ -146,7 +147,7 @@ async fn jobs(
     scope: Scope,
     listed_tx: mpsc::Sender<&'static str>,
 ) {
-    let mut listing: Option<HashSet<String>> = None;
+    let mut listing: Option<HashSet<JobUid>> = None;
     while let Some(watched) = events.next().await {
         match watched.event {
             WatchEvent::Restarted => listing = Some(HashSet::new()),
@@ -163,10 +164,13 @@ async fn jobs(
                     ctx.nudge(&uid);
                 }
             }
-            WatchEvent::Deleted(guard) => gone(&ctx, guard.meta().uid.as_deref()),
+            WatchEvent::Deleted(guard) => {
+                let uid = guard.meta().uid.as_deref().map(JobUid::from);
+                gone(&ctx, uid.as_ref());
+            }
             WatchEvent::Listed => {
                 let seen = listing.take().unwrap_or_default();
-                let known: Vec<String> = ctx.cache().jobs().map(|job| job.uid.clone()).collect();
+                let known: Vec<JobUid> = ctx.cache().jobs().map(|job| job.uid.clone()).collect();
                 for uid in known.iter().filter(|uid| !seen.contains(*uid)) {
                     gone(&ctx, Some(uid));
                 }
@@ -183,7 +187,7 @@ async fn jobs(
     }
 }
 
-fn gone(ctx: &Context, uid: Option<&str>) {
+fn gone(ctx: &Context, uid: Option<&JobUid>) {
     if let Some(uid) = uid {
         ctx.cache().see_job_gone(uid);
         ctx.metrics.forget_devices(uid);
@@ -195,15 +199,15 @@ async fn instances(
     mut events: Watch<DeserializeGuard<Instance>>,
     listed_tx: mpsc::Sender<&'static str>,
 ) {
-    let mut listing: HashMap<Option<String>, HashSet<String>> = HashMap::new();
-    let mut known_in: HashMap<Option<String>, HashSet<String>> = HashMap::new();
+    let mut listing: HashMap<Option<String>, HashSet<Uuid>> = HashMap::new();
+    let mut known_in: HashMap<Option<String>, HashSet<Uuid>> = HashMap::new();
     let mut parts = Parts::new("Instance", listed_tx);
     while let Some(watched) = events.next().await {
         let mut changed = None;
         match watched.event {
             WatchEvent::Restarted => drop(listing.insert(watched.part, HashSet::new())),
             WatchEvent::Seen(guard) => {
-                let Some(uid) = guard.meta().uid.clone() else {
+                let Some(uid) = guard.meta().uid.as_deref().map(Uuid::from) else {
                     continue;
                 };
                 let listed = listing.get_mut(&watched.part);
@@ -217,7 +221,7 @@ async fn instances(
                 known_in.entry(watched.part).or_default().insert(uid);
             }
             WatchEvent::Deleted(guard) => {
-                let Some(uid) = guard.meta().uid.clone() else {
+                let Some(uid) = guard.meta().uid.as_deref().map(Uuid::from) else {
                     continue;
                 };
                 known_in.entry(watched.part).or_default().remove(&uid);
@@ -254,7 +258,7 @@ async fn instances(
 }
 
 /// Changes the inventory; where the device of this uid was and is.
-fn change(ctx: &Context, uid: &str, change: impl FnOnce(&mut Inventory)) -> Sighting {
+fn change(ctx: &Context, uid: &Uuid, change: impl FnOnce(&mut Inventory)) -> Sighting {
     let mut cache = ctx.cache();
     let endpoint = |inventory: &Inventory| {
         let device = inventory.by_uuid(uid)?.as_ref().ok()?;

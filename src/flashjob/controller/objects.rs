@@ -27,6 +27,7 @@ use crate::{
         },
         observe::objects::AttemptKey,
     },
+    identifiers::JobUid,
     seam::{self, Bug, planted},
 };
 
@@ -121,7 +122,7 @@ fn nudge_about(ctx: &Context, namespace: &str, key: Option<&AttemptKey>) {
         nudge(ctx, key);
         return;
     }
-    let uids: Vec<String> = {
+    let uids: Vec<JobUid> = {
         let cache = ctx.cache();
         let jobs = cache.jobs().filter(|job| job.namespace == namespace);
         jobs.map(|job| job.uid.clone()).collect()

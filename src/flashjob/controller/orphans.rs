@@ -63,7 +63,7 @@ pub(crate) fn plan_orphans(
             };
             let decision = decide(attempt, &wish, memory, bounds, now);
             if let Some((reason, message)) = &decision.release {
-                tracing::info!(attempt = key.id, reason = %reason, message, "attempt without a job is uninstalled");
+                tracing::info!(attempt = key.id.as_str(), reason = %reason, message, "attempt without a job is uninstalled");
             }
             let known = memory.waits.get(&key.id);
             let waits = Waits::of(attempt, wish.ending.is_some(), known, now.steady);

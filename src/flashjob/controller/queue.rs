@@ -11,6 +11,7 @@ use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use super::reconcile::reconcile;
 use crate::{
     flashjob::{act::context::Context, controller::orphans},
+    identifiers::JobUid,
     seam,
 };
 
@@ -30,14 +31,14 @@ const REST_OF_OTHERS: Duration = Duration::from_millis(2);
 const LONGEST_REST_OF_OTHERS: Duration = Duration::from_millis(200);
 
 /// Runs passes as they are due: one at a time for a job, many jobs at once.
-pub(crate) async fn passes(ctx: Arc<Context>, nudge_rx: mpsc::UnboundedReceiver<String>) {
-    let (again_tx, again_rx) = mpsc::unbounded_channel::<(String, Duration)>();
+pub(crate) async fn passes(ctx: Arc<Context>, nudge_rx: mpsc::UnboundedReceiver<JobUid>) {
+    let (again_tx, again_rx) = mpsc::unbounded_channel::<(JobUid, Duration)>();
     let nudges = received(nudge_rx).map(|uid| request(uid, Duration::ZERO));
     let repeats = received(again_rx).map(|(uid, wait)| request(uid, wait));
     let mut due = scheduler(stream::select(nudges, repeats));
-    let mut running: JoinSet<(String, Option<Duration>)> = JoinSet::new();
-    let mut busy: HashSet<String> = HashSet::new();
-    let mut again: HashSet<String> = HashSet::new();
+    let mut running: JoinSet<(JobUid, Option<Duration>)> = JoinSet::new();
+    let mut busy: HashSet<JobUid> = HashSet::new();
+    let mut again: HashSet<JobUid> = HashSet::new();
     let mut others: Option<Instant> = None;
     let mut rested = Instant::now();
     loop {
@@ -81,8 +82,8 @@ pub(crate) async fn passes(ctx: Arc<Context>, nudge_rx: mpsc::UnboundedReceiver<
 #[allow(clippy::manual_async_fn)] // the signature promises Send
 fn one_pass(
     ctx: Arc<Context>,
-    uid: String,
-) -> impl Future<Output = (String, Option<Duration>)> + Send {
+    uid: JobUid,
+) -> impl Future<Output = (JobUid, Option<Duration>)> + Send {
     async move {
         let begun = Instant::now();
         let passed = Box::pin(reconcile(&ctx, &uid)).await;
@@ -93,7 +94,7 @@ fn one_pass(
     }
 }
 
-fn request(uid: String, wait: Duration) -> kube::runtime::scheduler::ScheduleRequest<String> {
+fn request(uid: JobUid, wait: Duration) -> kube::runtime::scheduler::ScheduleRequest<JobUid> {
     kube::runtime::scheduler::ScheduleRequest {
         message: uid,
         run_at: Instant::now() + wait,

@@ -38,6 +38,7 @@ use crate::{
     cluster::{ApiError, ErrorKind, clock::now},
     device,
     flash_pod::intent::attempt_id,
+    identifiers::JobUid,
     seam::{Bug, planted},
 };
 
@@ -59,7 +60,7 @@ pub struct Passed {
 }
 
 /// Makes one pass over the job with this uid.
-pub async fn reconcile(ctx: &Arc<Context>, uid: &str) -> Passed {
+pub async fn reconcile(ctx: &Arc<Context>, uid: &JobUid) -> Passed {
     let Some(job) = ctx.cache().job(uid).cloned() else {
         return Passed {
             next: None,
@@ -237,7 +238,12 @@ fn tell_of_services(ctx: &Context, cache: &mut Cache, job: &Job, plan: &Plan) {
             .index
             .map_or_else(String::new, |index| format!("{index} "));
         let note = format!("device {index}({}): {}", news.uuid, news.message);
-        ctx.event(job, Some(&news.uuid), (true, news.reason.as_str()), note);
+        ctx.event(
+            job,
+            Some(news.uuid.as_str()),
+            (true, news.reason.as_str()),
+            note,
+        );
     }
     let now = plan.address_news.iter();
     *told = now.map(|news| (news.id.clone(), news.reason)).collect();
@@ -326,7 +332,7 @@ fn warn_of_mismatch(ctx: &Context, job: &Job, begin: &plan::Begin) {
     if let Some(message) = device::mismatch(spec, &begin.device) {
         ctx.event(
             job,
-            Some(&begin.uuid),
+            Some(begin.uuid.as_str()),
             (true, Reason::DeviceMismatch.as_str()),
             message,
         );

@@ -16,10 +16,11 @@ use crate::flashjob::{
     plan::{Plan, limits::holders::SAID_AGAIN, rollout::hold::Hold, triggers},
     spec::job::Job,
 };
+use crate::identifiers::AttemptId;
 
 /// Keeps what the plan says is to be remembered until the next pass.
 pub(crate) fn remember(cache: &mut Cache, job: &Job, plan: &Plan, now: Timestamp) {
-    let live: HashSet<String> = cache
+    let live: HashSet<AttemptId> = cache
         .ledger
         .of_job(&job.uid)
         .map(|(key, _)| key.id.clone())
@@ -53,7 +54,7 @@ pub(crate) fn remember(cache: &mut Cache, job: &Job, plan: &Plan, now: Timestamp
     memory.verdicts.retain(|id, found| {
         live.contains(id) || found.index.is_some_and(|index| !job.finals.contains(index))
     });
-    let told = |id: &str, index: Option<usize>| stored::stage(job, index?, id);
+    let told = |id: &AttemptId, index: Option<usize>| stored::stage(job, index?, id);
     for (id, found) in &memory.verdicts {
         if told(id, found.index) == Some(Stage::Retried) && live.contains(id) {
             memory.retried.insert(id.clone());

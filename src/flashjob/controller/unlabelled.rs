@@ -21,6 +21,7 @@ use crate::{
         },
         plan::attempt::adoption,
     },
+    identifiers::Uuid,
     seam::{Bug, planted},
 };
 
@@ -121,7 +122,7 @@ async fn records(ctx: &Context, reader: &Reader) -> Result<(), ApiError> {
 }
 
 /// Namespace and device of each attempt of which no record is known. The original operator wrote none.
-fn without_record(ctx: &Context) -> BTreeSet<(String, String)> {
+fn without_record(ctx: &Context) -> BTreeSet<(String, Uuid)> {
     let cache = ctx.cache();
     let attempts = cache.ledger.all().map(|(_, attempt)| attempt);
     let without = attempts.filter(|attempt| {

@@ -12,6 +12,7 @@ use crate::{
     api::{DevicePhase, DeviceStatus, Reason, SelectedDevice},
     flash_pod::intent::release_name,
     flashjob::plan::attempt::adoption,
+    identifiers::Uuid,
 };
 
 /// What is known of the device now, from its Akri Instance.
@@ -91,13 +92,13 @@ pub struct DeviceExplanation {
 
 /// Explains the device that the job knows by this UUID, or, where `present` is given, the one at its endpoint.
 #[must_use]
-pub fn device(known: &Known<'_>, uuid: &str, present: Option<&Present>) -> DeviceExplanation {
+pub fn device(known: &Known<'_>, uuid: &Uuid, present: Option<&Present>) -> DeviceExplanation {
     let status = &known.job.status;
     let selection = known.selection.unwrap_or_default();
-    let index = selection.iter().position(|selected| selected.uuid == uuid);
+    let index = selection.iter().position(|selected| selected.uuid == *uuid);
     let entry = status.devices.iter().find(|device| match index {
         Some(index) => usize::try_from(device.index) == Ok(index),
-        None => device.uuid == uuid,
+        None => device.uuid == uuid.as_str(),
     });
     let index = index.or_else(|| usize::try_from(entry?.index).ok());
     let stands = entry.map_or_else(|| unlisted(known, index, uuid), listed);
@@ -119,7 +120,7 @@ pub fn device(known: &Known<'_>, uuid: &str, present: Option<&Present>) -> Devic
         namespace: known.job.namespace.clone(),
         time: known.now,
         index,
-        uuid: uuid.to_owned(),
+        uuid: uuid.to_string(),
         selected: index.and_then(|index| selection.get(index).cloned()),
         present: present.cloned(),
         phase: stands.phase,
@@ -178,13 +179,13 @@ fn listed(device: &DeviceStatus) -> Stands {
 }
 
 /// A device without an entry: what is stored of all devices says where it stands.
-fn unlisted(known: &Known<'_>, index: Option<usize>, uuid: &str) -> Stands {
+fn unlisted(known: &Known<'_>, index: Option<usize>, uuid: &Uuid) -> Stands {
     let finals = &known.job.finals;
     let named = known
         .job
         .spec
         .as_ref()
-        .is_ok_and(|spec| spec.uuid.iter().any(|one| one == uuid));
+        .is_ok_and(|spec| spec.uuid.iter().any(|one| one == uuid.as_str()));
     let shown =
         "only the newest results are shown one by one; the events and the operator's log know more";
     let (phase, reason, message) = match index {

@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     api::{Effective, FlashClassRef, FlashJobStatus, Reason, SelectionStatus},
     flashjob::fixtures::{at, endpoint, job_of, spec, uuid},
+    identifiers::Uuid,
 };
 
 fn selection(devices: usize) -> Vec<SelectedDevice> {
@@ -24,7 +25,7 @@ fn selection(devices: usize) -> Vec<SelectedDevice> {
 fn entry(index: usize, phase: DevicePhase, reason: Reason, message: &str) -> DeviceStatus {
     DeviceStatus {
         index: i64::try_from(index).unwrap(),
-        uuid: uuid(index),
+        uuid: uuid(index).to_string(),
         host_endpoint: Some(endpoint(index)),
         phase: phase.as_str().into(),
         reason: Some(reason.as_str().into()),
@@ -158,7 +159,7 @@ fn explained(status: &FlashJobStatus) -> Explanation {
     })
 }
 
-fn one(status: &FlashJobStatus, uuid: &str, present: Option<&Present>) -> DeviceExplanation {
+fn one(status: &FlashJobStatus, uuid: &Uuid, present: Option<&Present>) -> DeviceExplanation {
     let selection = selection(10);
     let job_of = job_of(&spec(10), Some(status));
     let known = Known {
@@ -212,7 +213,7 @@ fn a_job_that_nobody_looked_at_says_so() {
 
 #[test]
 fn a_uuid_that_cannot_be_placed_without_instances_is_not_said_to_be_of_no_device() {
-    let stranger = one(&under_way(), "stranger", None);
+    let stranger = one(&under_way(), &"stranger".into(), None);
     assert_eq!(stranger.reason, "NotRequested");
     let unsure = stranger.without_instances("you may not list instances.akri.sh");
     assert_eq!(unsure.reason, "Unknown");
@@ -285,7 +286,7 @@ fn every_device_is_explained(#[case] index: usize) {
 
 #[test]
 fn a_device_that_is_not_the_job_s_is_told_from_one_that_is_not_selected_yet() {
-    let unknown = one(&under_way(), "other", None);
+    let unknown = one(&under_way(), &"other".into(), None);
     assert_eq!((unknown.phase.as_str(), unknown.index), ("Unknown", None));
     let mut spec = spec(10);
     spec["uuid"].as_array_mut().unwrap().push("new".into());
@@ -298,7 +299,7 @@ fn a_device_that_is_not_the_job_s_is_told_from_one_that_is_not_selected_yet() {
         watched: None,
         now: at(1000),
     };
-    let soon = device(&known, "new", None);
+    let soon = device(&known, &"new".into(), None);
     assert_eq!(
         (soon.phase.as_str(), soon.reason.as_str()),
         ("Pending", "Queued")

@@ -6,6 +6,7 @@ use super::{Group, Known};
 use crate::{
     api::{Reason, StepState, StepStatus, Word},
     flashjob::{plan::rollout::steps::title, spec::step_state::state_of},
+    identifiers::Uuid,
 };
 
 /// What devices wait for that have not begun and have no reason of their own. Made once for all of them: there may be thousands.
@@ -36,9 +37,9 @@ impl<'a> Waits<'a> {
     }
 
     /// What the device at this place waits for.
-    pub(super) fn at(&self, index: usize, uuid: &str) -> &Group {
+    pub(super) fn at(&self, index: usize, uuid: &Uuid) -> &Group {
         let named = self.named.as_ref();
-        if named.is_some_and(|named| !named.contains(uuid)) {
+        if named.is_some_and(|named| !named.contains(uuid.as_str())) {
             return &self.dropped;
         }
         let behind = |end: i64| i64::try_from(index).is_ok_and(|index| index >= end);

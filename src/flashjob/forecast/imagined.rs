@@ -292,7 +292,7 @@ fn closed(observed: &Observed<'_>, flash_pod: &FlashPod) -> Option<Refusal> {
             Reason::ValueNotAllowed | Reason::ValueConflict
         )
     };
-    try_one(flash_pod, job, round, EXAMPLE, &device)
+    try_one(flash_pod, job, round, &EXAMPLE.into(), &device)
         .err()
         .filter(is_of_job)
 }

@@ -13,6 +13,7 @@ use crate::{
         observe::selection::Selection,
         spec::job::Job,
     },
+    identifiers::Uuid,
     operator::flash_chart,
 };
 
@@ -30,7 +31,7 @@ fn cluster() -> Cluster {
         let endpoint = format!("192.0.2.{index}");
         let properties =
             json!({"HOST_ENDPOINT": endpoint, "DEVICE": "esp32s3", "VERSION": "0.1.0"});
-        inventory.apply(&instance_with(&uuid(index), &properties));
+        inventory.apply(&instance_with(uuid(index).as_str(), &properties));
     }
     Cluster {
         inventory,
@@ -48,7 +49,7 @@ fn cluster() -> Cluster {
 }
 
 fn foretold(more: &Value, before: Option<&Selection>, cluster: &Cluster) -> Forecast {
-    let uuids: Vec<String> = (0..DEVICES).map(uuid).collect();
+    let uuids: Vec<Uuid> = (0..DEVICES).map(uuid).collect();
     let mut spec = json!({"uuid": uuids, "firmware": "registry.example.com/f:1", "version": "1"});
     for (field, value) in more.as_object().unwrap() {
         spec[field] = value.clone();
@@ -159,7 +160,7 @@ fn a_job_that_waits_for_its_time_would_run_and_says_when() {
 fn a_device_that_has_another_uid_since_the_round_before_is_found_by_its_endpoint() {
     let frozen: Vec<SelectedDevice> = (0..DEVICES)
         .map(|index| SelectedDevice {
-            uuid: format!("before-{index}"),
+            uuid: format!("before-{index}").into(),
             endpoint: Some(format!("192.0.2.{index}:80")),
             ..SelectedDevice::default()
         })
@@ -182,7 +183,7 @@ fn a_device_that_has_another_uid_since_the_round_before_is_found_by_its_endpoint
 fn numbers_are_plain() {
     let mut cluster = cluster();
     cluster.inventory.apply(&instance_with(
-        &uuid(0),
+        uuid(0).as_str(),
         &json!({"HOST_ENDPOINT": "lamp.example", "DEVICE": "esp32s3"}),
     ));
     let one = text(&foretold(

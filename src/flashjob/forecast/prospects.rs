@@ -16,6 +16,7 @@ use crate::{
         plan::admission::{Candidate, Verdictless, consider},
         verdict::Outcome,
     },
+    identifiers::Uuid,
 };
 
 /// What would become of a device.
@@ -104,7 +105,7 @@ pub(super) fn prospects(asked: &Asked<'_>) -> Vec<Prospect> {
 type Foretold = (Fate, Option<Reason>, Option<String>);
 
 /// What chart, schema and guard make of the device's values.
-fn values_of(asked: &Asked<'_>, uuid: &str, device: &Device) -> Foretold {
+fn values_of(asked: &Asked<'_>, uuid: &Uuid, device: &Device) -> Foretold {
     let job = asked.observed.job;
     // What may be set, and what is, settings and classes say.
     if lacks(asked.not_seen, &[Part::Settings, Part::Classes]) {

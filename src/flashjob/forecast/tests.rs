@@ -7,6 +7,7 @@ use crate::{
         blueprint::Settings,
         fixtures::{Scene, at, instance_with, spec, uuid},
     },
+    identifiers::Uuid,
     operator::flash_chart,
 };
 
@@ -58,15 +59,15 @@ fn mixed() -> Scene {
     spec["verification"] = json!({"mode": "None"});
     let mut scene = Scene::of(&spec);
     scene.inventory.apply(&instance_with(
-        &uuid(2),
+        uuid(2).as_str(),
         &json!({"HOST_ENDPOINT": "lamp.example", "DEVICE": "esp32s3"}),
     ));
     scene.inventory.delete(&uuid(4));
     scene.inventory.apply(&instance_with(
-        &uuid(5),
+        uuid(5).as_str(),
         &json!({"HOST_ENDPOINT": "192.0.2.1", "DEVICE": "esp32s3", "VERSION": "0.1.0"}),
     ));
-    let uuids: Vec<String> = (0..6).map(uuid).collect();
+    let uuids: Vec<Uuid> = (0..6).map(uuid).collect();
     let devices = crate::device::select(&uuids, &scene.inventory);
     scene.roster = Some(crate::flashjob::observe::selection::Selection::new(
         1, devices,
@@ -213,10 +214,10 @@ fn what_a_device_says_is_one_line_of_the_forecast_and_what_is_not_selected_is_to
     let hostile = "0.1\u{1b}[2J\u{202e}\nFORGED: line";
     let mut scene = Scene::of(&spec(2));
     scene.inventory.apply(&instance_with(
-        &uuid(1),
+        uuid(1).as_str(),
         &json!({"HOST_ENDPOINT": "192.0.2.2", "DEVICE": hostile, "VERSION": hostile}),
     ));
-    let uuids: Vec<String> = (0..2).map(uuid).collect();
+    let uuids: Vec<Uuid> = (0..2).map(uuid).collect();
     let devices = crate::device::select(&uuids, &scene.inventory);
     scene.roster = Some(crate::flashjob::observe::selection::Selection::new(
         1, devices,

@@ -79,10 +79,10 @@ pub(super) fn subject_of<'a>(
         kind: kind.as_str(),
         namespace: &identity.namespace,
         name,
-        job_uid: &identity.key.job_uid,
-        attempt_id: &identity.key.id,
+        job_uid: identity.key.job_uid.as_str(),
+        attempt_id: identity.key.id.as_str(),
         round: identity.round,
-        uuid: of_device(kind, &identity.uuid),
+        uuid: of_device(kind, identity.uuid.as_str()),
         endpoint: of_device(kind, endpoint),
     }
 }
@@ -309,14 +309,14 @@ pub(super) fn marks(
     ));
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     let mut labels: BTreeMap<_, _> = [
-        pair(LABEL_JOB_UID, &identity.key.job_uid),
-        pair(LABEL_ATTEMPT, &identity.key.id),
+        pair(LABEL_JOB_UID, identity.key.job_uid.as_str()),
+        pair(LABEL_ATTEMPT, identity.key.id.as_str()),
         pair(LABEL_ROUND, &identity.round.to_string()),
     ]
     .into();
     let mut annotations = BTreeMap::new();
     if kind != ObjectKind::Secret {
-        labels.extend([pair(LABEL_UUID, &identity.uuid)]);
+        labels.extend([pair(LABEL_UUID, identity.uuid.as_str())]);
         annotations.extend(endpoint.map(|endpoint| pair(ANNOTATION_ENDPOINT, endpoint)));
         let job = identity.job_name.as_deref();
         annotations.extend(job.map(|job| pair(ANNOTATION_JOB, job)));

@@ -13,6 +13,7 @@ use super::*;
 use crate::{
     flash_pod::intent::{FrozenDevice, Intent, JobRef, Record, attempt_id},
     flashjob::fixtures::{JOB, at, endpoint, identity, uuid},
+    identifiers::AttemptId,
     names::LABEL_REVISION,
     seal::{chart_digest, tests::seals},
 };
@@ -65,8 +66,8 @@ fn record(key: u8, edit: impl FnOnce(&mut Record)) -> Secret {
 }
 
 fn written(key: u8) -> Secret {
-    let id = attempt_id(JOB, 1, 1, "n");
-    let who = identity(0, &id);
+    let id = attempt_id(&JOB.into(), 1, 1, "n");
+    let who = identity(0, id.as_str());
     let intent = Intent {
         job: JobRef {
             name: "lamps".into(),
@@ -128,7 +129,7 @@ fn written(key: u8) -> Secret {
     secret
 }
 
-fn key_of(cache: &Cache) -> Vec<String> {
+fn key_of(cache: &Cache) -> Vec<AttemptId> {
     cache.ledger.all().map(|(key, _)| key.id.clone()).collect()
 }
 
@@ -259,7 +260,7 @@ fn a_record_bears_its_content_and_only_the_pod_that_it_names_is_believed() {
     let id = attempt.identity.key.id.clone();
     assert!(attempt.record().unwrap().chart_proven);
     assert_eq!(attempt.number(), Some(1));
-    let who = identity(0, &id);
+    let who = identity(0, id.as_str());
     let name = format!("flash-{}-{id}", uuid(0));
     let (labels, annotations) = marks(&seals(1, None), ObjectKind::Pod, &name, &who);
     let with_uid = |uid: &str| {
@@ -336,7 +337,7 @@ fn a_record_that_is_not_ours_is_never_unpacked(#[case] edit: fn(&mut Secret)) {
     // What cannot be unpacked is not noticed: nobody tries.
     secret.data = Some([("release".to_owned(), ByteString(b"nonsense".to_vec()))].into());
     assert_eq!(cache.see_secret(&secret), None);
-    assert_eq!(key_of(&cache), Vec::<String>::new());
+    assert_eq!(key_of(&cache), Vec::<AttemptId>::new());
     let object = &cache.met[0];
     assert_eq!(
         (object.kind, object.uuid.as_str(), object.locks),

@@ -18,6 +18,7 @@ use crate::{
     api::DevicePhase,
     device::Inventory,
     flashclass::{Classes, Facts, Frozen, Namespaces, Terms, terms},
+    identifiers::{AttemptId, JobUid},
     seal::Seals,
     seam::{Bug, planted},
 };
@@ -44,13 +45,13 @@ const GONE_JOBS: usize = 10_000;
 )]
 pub struct Cache {
     /// FlashJobs by uid, as last read or written.
-    jobs: BTreeMap<String, Arc<Job>>,
+    jobs: BTreeMap<JobUid, Arc<Job>>,
     /// uids of FlashJobs that were deleted lately: answers to writes that were under way may still come.
-    gone_jobs: HashSet<String>,
+    gone_jobs: HashSet<JobUid>,
     /// Frozen selections, by job uid.
-    pub rosters: HashMap<String, Arc<Selection>>,
+    pub rosters: HashMap<JobUid, Arc<Selection>>,
     /// Memories, by job uid.
-    pub memories: BTreeMap<String, Memory>,
+    pub memories: BTreeMap<JobUid, Memory>,
     /// Objects, locks and slots.
     pub ledger: Ledger,
     /// Devices that wait for a place under a limit.
@@ -70,7 +71,7 @@ pub struct Cache {
     /// The operator's own namespace.
     pub own_namespace: String,
     /// Class defaults that rounds began with, by job uid.
-    pub frozen: HashMap<String, Arc<Frozen>>,
+    pub frozen: HashMap<JobUid, Arc<Frozen>>,
     /// Something changed that the status of a class may speak of.
     pub news_of_classes: bool,
     /// Namespaces that are being deleted: nothing starts there.
@@ -124,12 +125,12 @@ impl Cache {
     }
 
     /// A FlashJob is gone. Its attempts stay in the ledger, for the sweep.
-    pub fn see_job_gone(&mut self, uid: &str) {
+    pub fn see_job_gone(&mut self, uid: &JobUid) {
         self.jobs.remove(uid);
         if self.gone_jobs.len() >= GONE_JOBS {
             self.gone_jobs.clear();
         }
-        self.gone_jobs.insert(uid.to_owned());
+        self.gone_jobs.insert(uid.clone());
         self.ledger.see_job_gone(uid);
         self.rosters.remove(uid);
         self.frozen.remove(uid);
@@ -146,7 +147,7 @@ impl Cache {
 
     /// The job of this uid.
     #[must_use]
-    pub fn job(&self, uid: &str) -> Option<&Arc<Job>> {
+    pub fn job(&self, uid: &JobUid) -> Option<&Arc<Job>> {
         self.jobs.get(uid)
     }
 
@@ -156,15 +157,15 @@ impl Cache {
     }
 
     /// The memory of a job.
-    pub fn memory(&mut self, job_uid: &str) -> &mut Memory {
-        self.memories.entry(job_uid.to_owned()).or_default()
+    pub fn memory(&mut self, job_uid: &JobUid) -> &mut Memory {
+        self.memories.entry(job_uid.clone()).or_default()
     }
 
     /// What the stored status of a job says of its attempts: those that are read back need no slot any more.
     pub fn note_read_back(&mut self, job: &Job) {
         let devices = job.status.devices.iter();
         let verifying = devices.filter(|device| device.is(DevicePhase::Verifying));
-        let ids: HashSet<&str> = verifying.filter_map(stored::attempt_id).collect();
+        let ids: HashSet<AttemptId> = verifying.filter_map(stored::attempt_id).collect();
         if !ids.is_empty() {
             self.ledger.note_read_back(&job.uid, |id| ids.contains(id));
         }
@@ -192,8 +193,8 @@ impl Cache {
 
     /// Jobs whose attempts are in the ledger while they themselves are gone.
     #[must_use]
-    pub fn orphaned(&self) -> BTreeMap<String, Vec<AttemptKey>> {
-        let mut orphans: BTreeMap<String, Vec<AttemptKey>> = BTreeMap::new();
+    pub fn orphaned(&self) -> BTreeMap<JobUid, Vec<AttemptKey>> {
+        let mut orphans: BTreeMap<JobUid, Vec<AttemptKey>> = BTreeMap::new();
         for (key, _) in self.ledger.all() {
             if !self.jobs.contains_key(&key.job_uid) {
                 orphans
@@ -207,7 +208,7 @@ impl Cache {
 
     /// Drops memories of jobs of which nothing is left.
     pub fn tidy(&mut self) {
-        let live: HashSet<String> = self
+        let live: HashSet<JobUid> = self
             .ledger
             .all()
             .map(|(key, _)| key.job_uid.clone())
@@ -305,11 +306,11 @@ mod tests {
         let mut cache = Cache::default();
         let job = Scene::new(1).job;
         assert!(cache.see_job(job.clone()));
-        cache.see_job_gone(JOB);
+        cache.see_job_gone(&JOB.into());
         let mut answer = job.clone();
         answer.version += 1;
         assert!(!cache.see_written_job(answer));
-        assert!(cache.job(JOB).is_none());
+        assert!(cache.job(&JOB.into()).is_none());
         assert!(cache.see_job(job), "a watch knows that it exists");
     }
 }

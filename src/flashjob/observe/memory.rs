@@ -12,33 +12,34 @@ use super::{firmware::FirmwareLookup, waits::Waits};
 use crate::api::Reason;
 use crate::flash_pod::pool::Pool;
 use crate::flashjob::{spec::intervals::Intervals, verdict::Verdict};
+use crate::identifiers::{AttemptId, Uuid};
 use crate::provenance::receipts::Signer;
 
 /// See the module's documentation.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     /// Verdicts that were found, by attempt id, until the stored status holds them.
-    pub verdicts: BTreeMap<String, Found>,
+    pub verdicts: BTreeMap<AttemptId, Found>,
     /// Devices that failed before anything was created for them, by index, until the stored status holds them.
     pub refused: BTreeMap<usize, Found>,
     /// Devices that wait before the next try, by index.
     pub waiting: BTreeMap<usize, Waiting>,
     /// Attempts that are being uninstalled without a verdict, by attempt id: no flash began.
-    pub releasing: BTreeSet<String>,
+    pub releasing: BTreeSet<AttemptId>,
     /// Attempts of which the API server said that no Pod exists, and whose record never held one, by attempt id.
-    pub unlaunched: BTreeSet<String>,
+    pub unlaunched: BTreeSet<AttemptId>,
     /// Attempts whose failure is stored and followed by another attempt, by attempt id.
-    pub retried: BTreeSet<String>,
+    pub retried: BTreeSet<AttemptId>,
     /// Attempts whose node was lost, by attempt id.
-    pub lost: BTreeSet<String>,
+    pub lost: BTreeSet<AttemptId>,
     /// The latest trouble with an attempt, by attempt id.
-    pub trouble: BTreeMap<String, Trouble>,
+    pub trouble: BTreeMap<AttemptId, Trouble>,
     /// The reason last reported about the Service of a flash, by attempt id.
-    pub told: BTreeMap<String, Reason>,
+    pub told: BTreeMap<AttemptId, Reason>,
     /// Since when something of an attempt has been waited for, by attempt id.
-    pub waits: BTreeMap<String, Waits>,
+    pub waits: BTreeMap<AttemptId, Waits>,
     /// When the log of an attempt could first not be read, by attempt id.
-    pub unread: BTreeMap<String, Timestamp>,
+    pub unread: BTreeMap<AttemptId, Timestamp>,
     /// When a named device was first missed, by index.
     pub missing_since: BTreeMap<usize, Timestamp>,
     /// When the status was last written, and how many bytes it had.
@@ -165,7 +166,7 @@ pub struct Found {
     /// Index in the selection; none where the attempt is of another round.
     pub index: Option<usize>,
     /// UUID of the device.
-    pub uuid: String,
+    pub uuid: Uuid,
     /// The verdict.
     pub verdict: Verdict,
     /// When it was found.

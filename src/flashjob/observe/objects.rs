@@ -6,16 +6,21 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{device::Footprint, flash_pod::intent::Stored, names::TRACKING_FINALIZER};
+use crate::{
+    device::Footprint,
+    flash_pod::intent::Stored,
+    identifiers::{AttemptId, JobUid, Uuid},
+    names::TRACKING_FINALIZER,
+};
 use helm_release::Status;
 
 /// Names an attempt: the job's uid and the attempt id. Ordered by job.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttemptKey {
     /// uid of the `FlashJob`.
-    pub job_uid: String,
+    pub job_uid: JobUid,
     /// Attempt id, see [`crate::flash_pod::intent::attempt_id`].
-    pub id: String,
+    pub id: AttemptId,
 }
 
 /// What ties an object to its attempt and device.
@@ -30,7 +35,7 @@ pub struct Identity {
     /// Round of the job, from 1.
     pub round: i64,
     /// UUID as the job named it.
-    pub uuid: String,
+    pub uuid: Uuid,
     /// Normalised endpoint; absent where the object does not tell.
     pub endpoint: Option<String>,
     /// What the device shares with others; absent where the object does not tell: only the record does.

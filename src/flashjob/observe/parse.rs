@@ -295,13 +295,13 @@ pub fn labelled(meta: &ObjectMeta, kind: ObjectKind) -> Option<ObservedObject> {
     };
     let identity = Identity {
         key: AttemptKey {
-            job_uid: label(LABEL_JOB_UID)?,
-            id: label(LABEL_ATTEMPT)?,
+            job_uid: label(LABEL_JOB_UID)?.into(),
+            id: label(LABEL_ATTEMPT)?.into(),
         },
         job_name: annotation(ANNOTATION_JOB),
         namespace: meta.namespace.clone()?,
         round: label(LABEL_ROUND)?.parse().ok()?,
-        uuid: uuid?,
+        uuid: uuid?.into(),
         endpoint: annotation(ANNOTATION_ENDPOINT).and_then(|text| normalised(&text)),
         footprint: None,
     };

@@ -350,7 +350,11 @@ fn a_record_is_read_with_what_its_manifest_holds() {
         (seen.revision, seen.status, seen.has_pod),
         (2, Status::Deployed, true)
     );
-    assert_eq!(seen.sight.identity.uuid, "uuid-0", "of the release's name");
+    assert_eq!(
+        seen.sight.identity.uuid,
+        "uuid-0".into(),
+        "of the release's name"
+    );
     assert!(!record(&stored("")).unwrap().has_pod);
 }
 

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::{
     api::{FlashJobStatus, SelectedDevice},
     flashjob::spec::tampered,
+    identifiers::Uuid,
 };
 
 /// See the module's documentation.
@@ -13,7 +14,7 @@ pub struct Selection {
     /// Round that selected these devices.
     pub round: i64,
     devices: Vec<SelectedDevice>,
-    by_uuid: HashMap<String, usize>,
+    by_uuid: HashMap<Uuid, usize>,
     by_endpoint: HashMap<String, Vec<usize>>,
     /// Whether any endpoint is that of several devices.
     has_twins: bool,
@@ -60,7 +61,7 @@ impl Selection {
 
     /// Index of the device that the job named by this UUID.
     #[must_use]
-    pub fn index_of(&self, uuid: &str) -> Option<usize> {
+    pub fn index_of(&self, uuid: &Uuid) -> Option<usize> {
         self.by_uuid.get(uuid).copied()
     }
 
@@ -97,12 +98,12 @@ impl Selection {
 
     /// UUIDs of the list that are not selected yet, in order, once each.
     #[must_use]
-    pub fn missing(&self, uuids: &[String]) -> Vec<String> {
+    pub fn missing(&self, uuids: &[String]) -> Vec<Uuid> {
         let mut seen = HashSet::new();
         uuids
             .iter()
-            .filter(|uuid| !self.by_uuid.contains_key(*uuid) && seen.insert(*uuid))
-            .cloned()
+            .map(|uuid| Uuid::from(uuid.as_str()))
+            .filter(|uuid| !self.by_uuid.contains_key(uuid) && seen.insert(uuid.clone()))
             .collect()
     }
 
@@ -142,8 +143,8 @@ mod tests {
         };
         let roster = Selection::new(1, vec![device("a"), device("b")]);
         let list: Vec<String> = ["c", "a", "d", "c"].map(String::from).into();
-        assert_eq!(roster.missing(&list), ["c", "d"]);
-        assert_eq!(roster.index_of("b"), Some(1));
+        assert_eq!(roster.missing(&list), ["c", "d"].map(Uuid::from));
+        assert_eq!(roster.index_of(&"b".into()), Some(1));
         assert_eq!(roster.at_endpoint("192.0.2.1:80"), [0, 1]);
     }
 
@@ -158,7 +159,11 @@ mod tests {
         let with = roster.with_stored(more.clone());
         assert_eq!((with.round, with.devices()), (3, more.as_slice()));
         let wanted: Vec<String> = ["a", "c", "d"].map(String::from).into();
-        assert_eq!(with.missing(&wanted), ["d"], "c is not stored twice");
+        assert_eq!(
+            with.missing(&wanted),
+            [Uuid::from("d")],
+            "c is not stored twice"
+        );
         assert_eq!(roster.with_stored(vec![device("a")]), roster);
         let other = vec![device("x"), device("b"), device("c")];
         assert_eq!(roster.with_stored(other), roster);
@@ -226,6 +231,6 @@ mod tests {
             endpoints,
             [Some("192.0.2.1:80"), Some("192.0.2.9:80"), None, None]
         );
-        assert_eq!(next[0].uuid, "a");
+        assert_eq!(next[0].uuid, "a".into());
     }
 }

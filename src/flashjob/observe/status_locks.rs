@@ -12,12 +12,12 @@ use crate::flashjob::{
     observe::objects::{AttemptKey, Identity},
     spec::job::Job,
 };
-use crate::{api::DevicePhase, device::Endpoint};
+use crate::{api::DevicePhase, device::Endpoint, identifiers::JobUid};
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub struct Occupied {
-    by_job: HashMap<String, BTreeMap<String, Identity>>,
+    by_job: HashMap<JobUid, BTreeMap<String, Identity>>,
 }
 
 impl Occupied {
@@ -35,7 +35,7 @@ impl Occupied {
     }
 
     /// A job is gone. Returns whether a device is free that was not before.
-    pub fn forget(&mut self, job_uid: &str) -> bool {
+    pub fn forget(&mut self, job_uid: &JobUid) -> bool {
         self.by_job.remove(job_uid).is_some()
     }
 
@@ -64,12 +64,12 @@ fn occupied(job: &Job) -> BTreeMap<String, Identity> {
         let identity = Identity {
             key: AttemptKey {
                 job_uid: job.uid.clone(),
-                id: stored::attempt_id(device).unwrap_or_default().to_owned(),
+                id: stored::attempt_id(device).unwrap_or_default(),
             },
             job_name: Some(job.name.clone()),
             namespace: job.namespace.clone(),
             round: round.number,
-            uuid: device.uuid.clone(),
+            uuid: device.uuid.as_str().into(),
             endpoint: Some(endpoint.clone()),
             footprint: None,
         };
@@ -91,7 +91,7 @@ mod tests {
     fn entry(phase: DevicePhase) -> DeviceStatus {
         DeviceStatus {
             index: 0,
-            uuid: uuid(0),
+            uuid: uuid(0).to_string(),
             host_endpoint: Some(endpoint(0)),
             phase: phase.as_str().into(),
             pod: Some(format!("flash-{}-a", uuid(0))),
@@ -140,7 +140,7 @@ mod tests {
         assert!(occupied.see(&done));
         assert!(!occupied.see(&done));
         occupied.see(&held);
-        assert!(occupied.forget(JOB) && !occupied.forget(JOB));
+        assert!(occupied.forget(&JOB.into()) && !occupied.forget(&JOB.into()));
         assert!(occupied.at(&endpoint(0)).is_none());
     }
 
@@ -192,6 +192,6 @@ mod tests {
             .ledger
             .see_job(&scene_of_another(DevicePhase::Verifying));
         let holder = scene.ledger.holder_of(&endpoint(0)).unwrap();
-        assert_eq!(holder.key.job_uid, JOB);
+        assert_eq!(holder.key.job_uid, JOB.into());
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::api::{DevicePhase, DeviceStatus, Reason, Word};
 use crate::flashjob::spec::job::Job;
+use crate::identifiers::AttemptId;
 
 /// What follows a stored verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +33,9 @@ pub fn index_of(device: &DeviceStatus) -> Option<usize> {
 
 /// Id of the attempt whose Pod an entry names.
 #[must_use]
-pub fn attempt_id(device: &DeviceStatus) -> Option<&str> {
-    device.pod.as_deref()?.rsplit_once('-').map(|(_, id)| id)
+pub fn attempt_id(device: &DeviceStatus) -> Option<AttemptId> {
+    let (_, id) = device.pod.as_deref()?.rsplit_once('-')?;
+    Some(id.into())
 }
 
 /// Attempts at a device that failed in this round and are followed by another.
@@ -69,8 +71,8 @@ pub fn reason(device: &DeviceStatus) -> Option<Reason> {
 
 /// Whether the verdict of this attempt is stored although its device is not final, and what follows it.
 #[must_use]
-pub fn stage(job: &Job, index: usize, attempt: &str) -> Option<Stage> {
-    let device = entry(job, index).filter(|device| attempt_id(device) == Some(attempt))?;
+pub fn stage(job: &Job, index: usize, attempt: &AttemptId) -> Option<Stage> {
+    let device = entry(job, index).filter(|device| attempt_id(device).as_ref() == Some(attempt))?;
     if device.is(DevicePhase::Verifying) {
         return Some(Stage::Verifying);
     }

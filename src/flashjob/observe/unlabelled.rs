@@ -16,6 +16,7 @@ use super::{
     objects::{AttemptKey, Identity},
     parse,
 };
+use crate::identifiers::{JobUid, Uuid};
 use crate::names::{
     ANNOTATION_ENDPOINT, ANNOTATION_JOB, LABEL_JOB_UID, LABEL_ROUND, RELEASE_PREFIX,
 };
@@ -26,7 +27,7 @@ const ROUNDS: i64 = 100;
 
 /// Selects the records of a device's release that lack the label by which the operator watches its own.
 #[must_use]
-pub fn record_selector(uuid: &str) -> String {
+pub fn record_selector(uuid: &Uuid) -> String {
     format!("owner=helm,name={RELEASE_PREFIX}{uuid},!{LABEL_JOB_UID}")
 }
 
@@ -94,25 +95,26 @@ impl Cache {
             .strip_prefix(RELEASE_PREFIX)?
             .rsplit_once('-')?;
         let known = self.ledger.all().map(|(_, attempt)| &attempt.identity);
-        let known = known.filter(|who| who.uuid == uuid && who.key.id == id);
+        let known = known.filter(|who| who.uuid.as_str() == uuid && who.key.id.as_str() == id);
         let mut candidates: Vec<Identity> = known.cloned().collect();
         let mut owners = meta.owner_references.iter().flatten();
         let owner = owners.find(|owner| owner.kind == "FlashJob");
         let label = text(meta.labels.as_ref(), LABEL_JOB_UID);
         let uids = [owner.map(|owner| owner.uid.as_str()), Some(label)];
-        for job_uid in uids.into_iter().flatten().filter(|uid| !uid.is_empty()) {
+        let uids = uids.into_iter().flatten().filter(|uid| !uid.is_empty());
+        for job_uid in uids.map(JobUid::from) {
             let annotation = |key| text(meta.annotations.as_ref(), key);
             let job_name = Some(annotation(ANNOTATION_JOB)).filter(|name| !name.is_empty());
-            let rounds = self.rounds_of(job_uid, meta).into_iter();
+            let rounds = self.rounds_of(&job_uid, meta).into_iter();
             candidates.extend(rounds.map(|round| Identity {
                 key: AttemptKey {
-                    job_uid: job_uid.to_owned(),
-                    id: id.to_owned(),
+                    job_uid: job_uid.clone(),
+                    id: id.into(),
                 },
                 job_name: job_name.map(str::to_owned),
                 namespace: meta.namespace.clone().unwrap_or_default(),
                 round,
-                uuid: uuid.to_owned(),
+                uuid: uuid.into(),
                 endpoint: parse::normalised(annotation(ANNOTATION_ENDPOINT)),
                 footprint: None,
             }));
@@ -121,7 +123,7 @@ impl Cache {
     }
 
     /// Rounds of a job that an object may be of: the one that its label says, then those that the job has had, the newest first.
-    fn rounds_of(&self, job_uid: &str, meta: &ObjectMeta) -> Vec<i64> {
+    fn rounds_of(&self, job_uid: &JobUid, meta: &ObjectMeta) -> Vec<i64> {
         let labelled = text(meta.labels.as_ref(), LABEL_ROUND).parse().ok();
         let job = self.job(job_uid);
         let newest = job.and_then(|job| Some(job.status.round.as_ref()?.number));
@@ -151,7 +153,7 @@ impl Cache {
         let own = attempts.find(|attempt| {
             let who = &attempt.identity;
             attempt.records.is_empty()
-                && who.uuid == uuid
+                && who.uuid.as_str() == uuid
                 && Some(&who.namespace) == meta.namespace.as_ref()
                 && self.is_sealed_for(meta, ObjectKind::Secret, who)
         })?;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::flashclass::Group;
+use crate::{flashclass::Group, identifiers::JobUid};
 
 /// How long a device waits before its places are kept for it.
 pub const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
@@ -30,7 +30,7 @@ pub struct Waiter {
 #[derive(Clone, Debug, Default)]
 pub struct Line {
     /// By job uid.
-    jobs: BTreeMap<String, Vec<Waiter>>,
+    jobs: BTreeMap<JobUid, Vec<Waiter>>,
     left: bool,
 }
 
@@ -40,21 +40,21 @@ pub struct Turn {
     /// Since when.
     pub since: Timestamp,
     /// uid of the job.
-    pub job_uid: String,
+    pub job_uid: JobUid,
     /// Index in the selection.
     pub index: usize,
 }
 
 impl Line {
     /// These devices of a job wait now, and no others.
-    pub fn stand(&mut self, job_uid: &str, waiters: Vec<Waiter>) {
+    pub fn stand(&mut self, job_uid: &JobUid, waiters: Vec<Waiter>) {
         let staying: BTreeSet<usize> = waiters.iter().map(|waiter| waiter.index).collect();
         let gone = |waiter: &Waiter| !staying.contains(&waiter.index);
         self.left |= self.of(job_uid).iter().any(gone);
         if waiters.is_empty() {
             self.jobs.remove(job_uid);
         } else {
-            self.jobs.insert(job_uid.to_owned(), waiters);
+            self.jobs.insert(job_uid.clone(), waiters);
         }
     }
 
@@ -65,13 +65,13 @@ impl Line {
 
     /// The devices of a job that wait.
     #[must_use]
-    pub fn of(&self, job_uid: &str) -> &[Waiter] {
+    pub fn of(&self, job_uid: &JobUid) -> &[Waiter] {
         self.jobs.get(job_uid).map_or(&[], Vec::as_slice)
     }
 
     /// The device of a job, if it waits.
     #[must_use]
-    pub fn find(&self, job_uid: &str, index: usize) -> Option<&Waiter> {
+    pub fn find(&self, job_uid: &JobUid, index: usize) -> Option<&Waiter> {
         let mut waiters = self.of(job_uid).iter();
         waiters.find(|waiter| waiter.index == index)
     }

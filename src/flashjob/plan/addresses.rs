@@ -19,6 +19,7 @@ use crate::flashjob::{
     plan::attempt::adoption,
     spec::job::Job,
 };
+use crate::identifiers::{AttemptId, Uuid};
 use crate::seam::{Bug, planted};
 use helm_release::objects;
 
@@ -61,7 +62,7 @@ pub fn in_use(ledger: &Ledger, attempt: &Attempt) -> Option<(Reason, String)> {
             .as_ref()
             .map_or_else(String::new, |endpoint| format!(" ({endpoint})")),
         who.namespace,
-        who.job_name.as_deref().unwrap_or(&who.key.job_uid),
+        who.job_name.as_deref().unwrap_or(who.key.job_uid.as_str()),
     );
     Some((Reason::AddressInUse, message))
 }
@@ -94,11 +95,11 @@ fn turn(attempt: &Attempt) -> (bool, Timestamp, &AttemptKey) {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressNews {
     /// Id of the attempt.
-    pub id: String,
+    pub id: AttemptId,
     /// Index of its device in the selection; none where the attempt is of an older round.
     pub index: Option<usize>,
     /// UUID of its device.
-    pub uuid: String,
+    pub uuid: Uuid,
     /// In one word.
     pub reason: Reason,
     /// In words.
@@ -108,12 +109,12 @@ pub struct AddressNews {
 /// The news that were not reported yet. `told` has the reason last reported for each attempt id; the stored status may have it, too.
 pub fn untold<'a>(
     all: &'a [AddressNews],
-    told: &BTreeMap<String, Reason>,
+    told: &BTreeMap<AttemptId, Reason>,
     job: &Job,
 ) -> impl Iterator<Item = &'a AddressNews> {
     let is_stored = |news: &AddressNews| {
         let entry = news.index.and_then(|index| stored::entry(job, index));
-        let own = entry.filter(|entry| stored::attempt_id(entry) == Some(&news.id));
+        let own = entry.filter(|entry| stored::attempt_id(entry).as_ref() == Some(&news.id));
         own.and_then(stored::reason) == Some(news.reason)
     };
     all.iter()

@@ -132,7 +132,11 @@ fn the_second_device_of_a_job_is_launched_once_the_first_has_ended_and_says_whom
         .find(|view| view.index == Some(1))
         .unwrap();
     assert_eq!(view.reason, Reason::AddressInUse);
-    assert!(view.message.contains(&first.uuid), "{}", view.message);
+    assert!(
+        view.message.contains(first.uuid.as_str()),
+        "{}",
+        view.message
+    );
     let plan = scene.plan(1_000);
     assert!(plan.release.is_empty(), "it is not given up: {plan:?}");
     let holder = scene.ledger.attempt(&first.key).unwrap().clone();
@@ -215,10 +219,7 @@ fn what_becomes_of_the_service_of_a_flash_is_news_until_it_is_told(#[case] pod: 
     let scene = deleted_under(pod, None);
     let plan = scene.plan(3);
     let news = |told: &[Reason], job: &Job| {
-        let told = told
-            .iter()
-            .map(|reason| ("a".to_owned(), *reason))
-            .collect();
+        let told = told.iter().map(|reason| ("a".into(), *reason)).collect();
         let all: Vec<_> = untold(&plan.address_news, &told, job).collect();
         all.iter()
             .map(|news| (news.index, news.reason))

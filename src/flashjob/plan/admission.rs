@@ -14,6 +14,7 @@ use crate::{
     api::{AlreadyAtVersion, DevicePhase, Effective, MismatchPolicy, Reason, SelectedDevice},
     device::{Device, mismatch},
     display,
+    identifiers::Uuid,
 };
 
 /// A device whose turn it may be.
@@ -26,7 +27,7 @@ pub struct Candidate<'a> {
     /// Whether a slot is free.
     pub slot: bool,
     /// Endpoints that begin in this very plan, and the UUID as which they do.
-    pub taken: &'a BTreeMap<String, String>,
+    pub taken: &'a BTreeMap<String, Uuid>,
 }
 
 /// Why a device does not begin.

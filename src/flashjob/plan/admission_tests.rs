@@ -8,6 +8,7 @@ use crate::{
         fixtures::{Scene, at, endpoint, identity, instance, instance_with, record, spec, uuid},
         observe::memory::Waiting,
     },
+    identifiers::Uuid,
 };
 use helm_release::Status;
 
@@ -21,7 +22,7 @@ fn considering_with(
     index: usize,
     second: i64,
     slot: bool,
-    taken: &BTreeMap<String, String>,
+    taken: &BTreeMap<String, Uuid>,
 ) -> Result<Device, Verdictless> {
     let roster = scene.roster.as_ref().unwrap();
     let candidate = Candidate {
@@ -94,7 +95,7 @@ fn a_device_that_came_back_under_another_uid_begins() {
     let mut scene = Scene::new(1);
     scene.inventory.delete(&uuid(0));
     scene.inventory.apply(&instance("new-uid", 0));
-    assert_eq!(considering(&scene, 0, 1).unwrap().uuid, "new-uid");
+    assert_eq!(considering(&scene, 0, 1).unwrap().uuid, "new-uid".into());
 }
 
 #[rstest]
@@ -108,7 +109,9 @@ fn an_instance_that_is_no_device_fails_with_the_property_s_name(
 ) {
     let mut scene = Scene::new(1);
     scene.inventory.delete(&uuid(0));
-    scene.inventory.apply(&instance_with(&uuid(0), &properties));
+    scene
+        .inventory
+        .apply(&instance_with(uuid(0).as_str(), &properties));
     let (outcome, reason, message) = end_of(considering(&scene, 0, 1).unwrap_err());
     assert_eq!((outcome, reason), (Outcome::Failed, Reason::DeviceInvalid));
     assert!(message.contains(property), "{message}");
@@ -140,9 +143,9 @@ fn a_mismatch_ends_a_device_only_when_that_is_asked_for(
 fn duplicates() -> Scene {
     let mut scene = Scene::of(&json!({"uuid": ["one", "two"], "firmware": "f", "version": "1"}));
     scene.inventory = crate::device::Inventory::default();
-    let uuids: Vec<String> = ["one", "two"].map(String::from).into();
+    let uuids = ["one", "two"].map(Uuid::from);
     for uid in &uuids {
-        scene.inventory.apply(&instance(uid, 0));
+        scene.inventory.apply(&instance(uid.as_str(), 0));
     }
     scene.roster = Some(Selection::new(
         1,
@@ -154,7 +157,7 @@ fn duplicates() -> Scene {
 #[test]
 fn two_uuids_of_one_device_begin_one_at_a_time() {
     let scene = duplicates();
-    let taken = [(endpoint(0), "one".to_owned())].into();
+    let taken = [(endpoint(0), "one".into())].into();
     let waits = view_of(considering_with(&scene, 1, 1, true, &taken).unwrap_err());
     assert_eq!(waits.reason, Reason::DeviceBusy);
     assert!(waits.message.contains("as one of this job"), "{waits:?}");

@@ -54,8 +54,10 @@ pub(super) fn wish(
         job: state,
         ending,
         // Another attempt at the device says nothing about this one.
-        was_flashing: index.and_then(|index| flashing_attempt(job, index))
-            == Some(attempt.identity.key.id.as_str()),
+        was_flashing: index
+            .and_then(|index| flashing_attempt(job, index))
+            .as_ref()
+            == Some(&attempt.identity.key.id),
         closed: paced(pace, index).or_else(|| closed_gate(observed, attempt, index)),
         held: held_gate(observed, pace).or_else(|| addresses::in_use(observed.ledger, attempt)),
         adopts: job.deleting || job.status.round.is_some(),

@@ -92,7 +92,7 @@ fn an_attempt_is_held_while_a_failure_is_counted(
 #[test]
 fn an_attempt_is_held_and_not_dropped_while_an_edited_selector_is_not_carried_out() {
     let mut scene = scene();
-    scene.edit(|spec| spec.uuid = vec![uuid(1)]);
+    scene.edit(|spec| spec.uuid = vec![uuid(1).to_string()]);
     let reason = |wish: Option<(Reason, String)>| wish.map(|(reason, _)| reason);
     let wish = wished(&scene, Some(0));
     assert_eq!(reason(wish.closed), Some(Reason::NotRequested));
@@ -137,7 +137,7 @@ fn a_device_without_an_entry_ended_as_the_lists_say(
 fn entry(scene: &mut Scene, attempt: &str, phase: &str, reason: &str, failures: usize) {
     scene.stored(|status| {
         status.devices = vec![DeviceStatus {
-            uuid: uuid(0),
+            uuid: uuid(0).to_string(),
             pod: Some(format!("flash-{}-{attempt}", uuid(0))),
             phase: phase.into(),
             reason: Some(reason.into()),

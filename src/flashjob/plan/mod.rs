@@ -49,6 +49,7 @@ use crate::{
             rollout::pace::{self, Pace},
         },
     },
+    identifiers::{AttemptId, Uuid},
 };
 use crate::{
     api::{ConditionType, DevicePhase, Reason},
@@ -83,7 +84,7 @@ pub struct Plan {
     /// Changes of the Services of flashes whose verdicts are not stored yet.
     pub address_news: Vec<AddressNews>,
     /// Since when what is left of attempts has been waited for, by attempt id.
-    pub waits: Vec<(String, Waits)>,
+    pub waits: Vec<(AttemptId, Waits)>,
     /// Devices that ended and cool down, if any.
     pub cooling: Option<Cooling>,
     /// How far the job may go now.
@@ -100,7 +101,7 @@ pub struct Begin {
     /// Number of the attempt at it in this round, from 1.
     pub number: u32,
     /// UUID as the job named it.
-    pub uuid: String,
+    pub uuid: Uuid,
     /// The device as it is now.
     pub device: Device,
     /// What it shares with others, over all of its Instances.
@@ -113,7 +114,7 @@ pub struct DeviceView {
     /// Index in the selection; none where the attempt is of an older round.
     pub index: Option<usize>,
     /// UUID as the job named it.
-    pub uuid: String,
+    pub uuid: Uuid,
     /// Endpoint, where it is known.
     pub endpoint: Option<String>,
     /// Name of its Pod, where one was created.

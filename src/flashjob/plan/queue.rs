@@ -20,6 +20,7 @@ use crate::{
         spec::job::Job,
         verdict::Verdict,
     },
+    identifiers::Uuid,
 };
 
 /// Devices that are not begun, in order: who may begin, who waits and why, who fails.
@@ -37,7 +38,7 @@ pub(super) fn plan_pending(
     let mut room = room(observed, effective, plan);
     let failed = failures(observed.job);
     let numbers = Numbers::of(observed.ledger, &observed.job.uid, roster.round);
-    let mut taken: BTreeMap<String, String> = BTreeMap::new();
+    let mut taken: BTreeMap<String, Uuid> = BTreeMap::new();
     let mut crowd = Crowd::new(observed, now);
     for (index, selected) in roster.devices().iter().enumerate() {
         let settled =
@@ -85,7 +86,7 @@ pub(super) fn plan_pending(
                 // The entry of one that is tried again goes on saying why.
                 plan.queued += usize::from(failures == 0);
             }
-            Err(verdictless) => settle(verdictless, index, selected.uuid.as_str(), now, plan),
+            Err(verdictless) => settle(verdictless, index, &selected.uuid, now, plan),
         }
     }
     (plan.line, plan.pace.crowd) = crowd.close(slots > 0 && room > 0);
@@ -112,7 +113,7 @@ fn failures(job: &Job) -> HashMap<usize, usize> {
         .collect()
 }
 
-fn settle(verdictless: Verdictless, index: usize, uuid: &str, now: Timestamp, plan: &mut Plan) {
+fn settle(verdictless: Verdictless, index: usize, uuid: &Uuid, now: Timestamp, plan: &mut Plan) {
     match verdictless {
         Verdictless::Queued => {
             plan.queued += 1;
@@ -142,7 +143,7 @@ fn settle(verdictless: Verdictless, index: usize, uuid: &str, now: Timestamp, pl
                 index,
                 Found {
                     index: Some(index),
-                    uuid: uuid.to_owned(),
+                    uuid: uuid.clone(),
                     verdict,
                     at: now,
                 },

@@ -15,6 +15,7 @@ use crate::{
             selector::{fingerprint, wanted_selector},
         },
     },
+    identifiers::Uuid,
 };
 use crate::{
     api::{NotSelectable, Reason, SelectedDevice, SelectionStatus, rule::MAX_DEVICES},
@@ -97,7 +98,7 @@ fn join(
     inventory: &Inventory,
 ) -> Intervals {
     let first = roster.devices().len();
-    let mut uuids: HashMap<String, usize> = HashMap::new();
+    let mut uuids: HashMap<Uuid, usize> = HashMap::new();
     let mut endpoints: HashMap<String, usize> = HashMap::new();
     for (place, device) in more.iter().enumerate() {
         uuids.insert(device.uuid.clone(), first + place);

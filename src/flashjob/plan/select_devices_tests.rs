@@ -21,12 +21,15 @@ fn lamps() -> Selector {
 
 fn inventory(devices: std::ops::Range<usize>) -> Inventory {
     let mut inventory = Inventory::default();
-    devices.for_each(|index| inventory.apply(&instance(&uuid(index), index)));
+    devices.for_each(|index| inventory.apply(&instance(uuid(index).as_str(), index)));
     inventory
 }
 
 fn listed(indexes: &[usize]) -> Vec<String> {
-    indexes.iter().map(|index| uuid(*index)).collect()
+    indexes
+        .iter()
+        .map(|index| uuid(*index).to_string())
+        .collect()
 }
 
 fn uuids(devices: &[SelectedDevice]) -> Vec<&str> {
@@ -143,7 +146,7 @@ fn what_the_selector_means_and_cannot_be_flashed_is_stored_and_said_until_it_is_
 #[test]
 fn an_edit_of_the_list_does_not_carry_the_selector_out_again() {
     let chosen: Intervals = Intervals::parse("0", 1).unwrap();
-    let roster = Selection::new(1, device::select(&listed(&[0]), &inventory(0..1)));
+    let roster = Selection::new(1, device::select(&[uuid(0)], &inventory(0..1)));
     let choice = choose(
         &roster,
         None,
@@ -160,7 +163,7 @@ fn an_edit_of_the_list_does_not_carry_the_selector_out_again() {
 
 #[test]
 fn what_the_round_before_knew_of_a_listed_device_keeps_it_from_being_selected_twice() {
-    let before = Selection::new(1, device::select(&listed(&[0]), &inventory(0..1)));
+    let before = Selection::new(1, device::select(&[uuid(0)], &inventory(0..1)));
     let mut now = Inventory::default();
     now.apply(&instance("fresh", 0));
     let lamps = lamps();
@@ -182,7 +185,7 @@ fn fleet(devices: usize) -> Inventory {
         let (third, fourth) = (number / 250, number % 250 + 1);
         let endpoint = format!("10.0.{third}.{fourth}");
         inventory.apply(&crate::flashjob::fixtures::instance_with(
-            &uuid(number),
+            uuid(number).as_str(),
             &json!({"HOST_ENDPOINT": endpoint, "DEVICE": "esp32s3"}),
         ));
     }

@@ -60,7 +60,7 @@ fn flashing_status(scene: &mut Scene, index: usize) {
     scene.stored(|status| {
         status.devices = vec![DeviceStatus {
             index: i64::try_from(index).unwrap(),
-            uuid: uuid(index),
+            uuid: uuid(index).to_string(),
             host_endpoint: Some(endpoint(index)),
             pod: Some(format!("flash-{}-a{index}", uuid(index))),
             phase: "Flashing".into(),
@@ -268,7 +268,7 @@ fn a_reserved_device_that_came_back_under_another_uid_is_launched() {
 fn a_reserved_device_whose_uid_now_stands_for_another_endpoint_is_given_up() {
     let mut scene = Scene::new(1);
     reserve(&mut scene, 0);
-    scene.inventory.apply(&instance(&uuid(0), 7));
+    scene.inventory.apply(&instance(uuid(0).as_str(), 7));
     let plan = scene.plan(1);
     assert!(
         plan.actions.is_empty() && plan.release[0].2.message.contains("192.0.2.8:80"),

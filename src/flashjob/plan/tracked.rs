@@ -102,7 +102,7 @@ pub(super) fn plan_tracked(
         if verifying || rests || concluded.is_some() {
             active.entry(index).or_insert_with(|| AttemptKey {
                 job_uid: job.uid.clone(),
-                id: stored::attempt_id(device).unwrap_or_default().to_owned(),
+                id: stored::attempt_id(device).unwrap_or_default(),
             });
         }
         plan.concluded.extend(concluded);
@@ -150,7 +150,7 @@ fn verify(
         Some(Shown {
             device,
             // The Instance and the end of the flash may bear times of different clocks: the Instance from before is never new.
-            found: found.filter(|_| device.uuid != *before),
+            found: found.filter(|_| device.uuid.as_str() != *before),
             of_another: elsewhere.is_some_and(|other| other != endpoint),
         })
     });
@@ -195,7 +195,7 @@ fn give_up(
 ) -> Option<Concluded> {
     let job = observed.job;
     let retries = usize::try_from(retries(job, effective)).unwrap_or(0);
-    if job.wants(index, &device.uuid) && device.earlier_failures.len() <= retries {
+    if job.wants(index, &device.uuid.as_str().into()) && device.earlier_failures.len() <= retries {
         return None;
     }
     let reason = device.earlier_failures.last()?.known();
@@ -224,7 +224,7 @@ fn concluded(
     Concluded {
         found: Found {
             index: Some(index),
-            uuid: device.uuid.clone(),
+            uuid: device.uuid.as_str().into(),
             verdict,
             at: now,
         },

@@ -23,7 +23,7 @@ fn scene(mode: &str, reason: &str) -> Scene {
     let mut scene = Scene::of(&spec);
     scene.stored(|status| {
         status.devices = vec![DeviceStatus {
-            uuid: uuid(0),
+            uuid: uuid(0).to_string(),
             host_endpoint: Some(endpoint(0)),
             pod: Some("flash-uuid-0-a0".into()),
             phase: "Verifying".into(),
@@ -107,7 +107,7 @@ fn the_next_device_begins_in_the_slot_of_one_that_is_read_back_once_nothing_but_
     let mut scene = Scene::of(&spec);
     let who = identity(0, "a0");
     let verifying = DeviceStatus {
-        uuid: uuid(0),
+        uuid: uuid(0).to_string(),
         host_endpoint: Some(endpoint(0)),
         pod: Some("flash-uuid-0-a0".into()),
         phase: "Verifying".into(),
@@ -238,7 +238,7 @@ fn a_device_that_is_found_after_its_flash_is_new_whatever_the_api_servers_clock_
     let mut found = back("0.1.0");
     scene.stored(|status| status.devices[0].from_version = Some("0.1.0".into()));
     found.metadata.creation_timestamp = Some(Time(at(150 + ahead)));
-    let uid = found.metadata.uid.clone().unwrap();
+    let uid = found.metadata.uid.as_deref().unwrap().into();
     scene.inventory.note_appeared(&uid, at(150));
     scene.inventory.apply(&found);
     assert_eq!(ends(&scene, 399), None, "a version may lag");
@@ -251,7 +251,7 @@ fn a_device_that_is_found_after_its_flash_is_new_whatever_the_api_servers_clock_
 #[test]
 fn the_instance_that_a_flash_began_with_is_not_new_whatever_the_clock_showed_at_its_end() {
     let mut scene = scene("Version", "Verifying");
-    let mut before = instance(&uuid(0), 0);
+    let mut before = instance(uuid(0).as_str(), 0);
     before.metadata.creation_timestamp = Some(Time(at(100 + 90)));
     let properties = &mut before.spec.broker_properties;
     properties.insert("VERSION".into(), "0.1.0".into());
@@ -290,7 +290,7 @@ fn a_device_that_the_selection_knows_elsewhere_is_not_the_one_that_was_flashed()
     scene.inventory.delete(&uuid(0));
     // Device 1 answers at the address of device 0.
     let mut swapped = back("0.2.0");
-    swapped.metadata.uid = Some(uuid(1));
+    swapped.metadata.uid = Some(uuid(1).to_string());
     scene.inventory.apply(&swapped);
     let status = scene.status(160);
     assert_eq!(status.devices[0].phase, "Verifying");
@@ -312,7 +312,7 @@ fn a_job_that_is_being_deleted_reads_nothing_back() {
 
 fn waiting(scene: &mut Scene) {
     scene.ledger = crate::flashjob::observe::ledger::Ledger::default();
-    scene.inventory.apply(&instance(&uuid(0), 0));
+    scene.inventory.apply(&instance(uuid(0).as_str(), 0));
     scene.stored(|status| {
         let device = &mut status.devices[0];
         device.phase = "Waiting".into();
@@ -348,7 +348,7 @@ fn devices_that_are_read_back_or_tried_again_are_so_many_that_they_fit_into_the_
         status.devices = (0..245)
             .map(|index| DeviceStatus {
                 index,
-                uuid: uuid(usize::try_from(index).unwrap()),
+                uuid: uuid(usize::try_from(index).unwrap()).to_string(),
                 phase: "Waiting".into(),
                 earlier_failures: vec!["ContactFailed".into()],
                 next_time: (index < 240).then_some(Time(at(1_000))),
@@ -379,7 +379,7 @@ fn every_device_that_needs_an_entry_counts_once() {
     scene.edit(|spec| spec.backoff_limit_per_device = Some(1));
     let tracked = |index: i64| DeviceStatus {
         index,
-        uuid: uuid(usize::try_from(index).unwrap()),
+        uuid: uuid(usize::try_from(index).unwrap()).to_string(),
         phase: "Waiting".into(),
         earlier_failures: vec!["ContactFailed".into()],
         next_time: Some(Time(at(1_000))),
@@ -449,7 +449,7 @@ fn a_retry_is_not_given_up_where(#[case] under_way: bool, #[case] refused: bool)
 fn a_device_that_comes_back_as_the_selection_knows_it_is_the_one_that_was_flashed() {
     let mut scene = scene("Version", "Verifying");
     let mut found = back("0.2.0");
-    found.metadata.uid = Some(uuid(0));
+    found.metadata.uid = Some(uuid(0).to_string());
     scene.inventory.apply(&found);
     let want = ended_as("Succeeded", "Verified", Some("0.2.0"));
     assert_eq!(ends(&scene, 160), want);

@@ -7,20 +7,21 @@ use crate::api::{ConditionType, Reason};
 use crate::{
     api::conditions,
     flashjob::{observe::cache::Cache, plan::Plan, spec::job::Job},
+    identifiers::{JobUid, Uuid},
 };
 
 /// What an event says of a device: its uid, and where it listens or listened before.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sighting {
     /// uid of the Instance.
-    pub uid: String,
+    pub uid: Uuid,
     /// Normalised endpoints, before and after the event.
     pub endpoints: Vec<String>,
 }
 
 /// uids of the unfinished jobs that a device concerns: it is selected, in flight or read back, or the selection is not known.
 #[must_use]
-pub fn concerned(cache: &Cache, seen: &Sighting) -> Vec<String> {
+pub fn concerned(cache: &Cache, seen: &Sighting) -> Vec<JobUid> {
     let concerns = |job: &Job| {
         let Some(roster) = cache.rosters.get(&job.uid) else {
             return true;
@@ -30,7 +31,7 @@ pub fn concerned(cache: &Cache, seen: &Sighting) -> Vec<String> {
             let mut devices = job.status.devices.iter();
             !roster.at_endpoint(endpoint).is_empty()
                 || devices.any(|device| recorded(&device.host_endpoint))
-                || cache.ledger.jobs_at(endpoint).any(|uid| uid == job.uid)
+                || cache.ledger.jobs_at(endpoint).any(|uid| *uid == job.uid)
         };
         roster.index_of(&seen.uid).is_some() || seen.endpoints.iter().any(at)
     };
@@ -41,7 +42,7 @@ pub fn concerned(cache: &Cache, seen: &Sighting) -> Vec<String> {
 /// uids of the unfinished jobs that may wait for a lock or a slot which another job gives up: all but those of which the latest
 /// plan says that they do not.
 #[must_use]
-pub fn contending(cache: &Cache) -> Vec<String> {
+pub fn contending(cache: &Cache) -> Vec<JobUid> {
     let contends = |job: &Job| {
         let memory = cache.memories.get(&job.uid);
         memory.is_none_or(|memory| !memory.content)
@@ -80,7 +81,7 @@ mod tests {
         let roster = scene.roster.map(std::sync::Arc::new);
         cache
             .rosters
-            .extend(roster.map(|roster| (JOB.to_owned(), roster)));
+            .extend(roster.map(|roster| (JOB.into(), roster)));
         cache
     }
 
@@ -92,17 +93,17 @@ mod tests {
     }
 
     #[rstest]
-    #[case::selected_by_its_uid(&uuid(1), &[], true)]
-    #[case::another_uid_at_a_selected_endpoint("other", &[endpoint(1)], true)]
-    #[case::moved_away_from_a_selected_endpoint("other", &["192.0.2.99:80".to_owned(), endpoint(0)], true)]
-    #[case::of_another_job("other", &[endpoint(7)], false)]
+    #[case::selected_by_its_uid(uuid(1), &[], true)]
+    #[case::another_uid_at_a_selected_endpoint("other".into(), &[endpoint(1)], true)]
+    #[case::moved_away_from_a_selected_endpoint("other".into(), &["192.0.2.99:80".to_owned(), endpoint(0)], true)]
+    #[case::of_another_job("other".into(), &[endpoint(7)], false)]
     fn a_device_concerns_the_jobs_that_selected_it(
-        #[case] uid: &str,
+        #[case] uid: Uuid,
         #[case] endpoints: &[String],
         #[case] concerned_: bool,
     ) {
-        let uids = concerned(&cache(2), &sighting(uid, endpoints));
-        assert_eq!(uids == [JOB], concerned_);
+        let uids = concerned(&cache(2), &sighting(uid.as_str(), endpoints));
+        assert_eq!(uids == [JobUid::from(JOB)], concerned_);
     }
 
     #[test]
@@ -110,21 +111,24 @@ mod tests {
         let mut cache = cache(1);
         let seen = sighting("other", &[endpoint(7)]);
         cache.ledger.begin_action(&identity(7, "a"));
-        assert_eq!(concerned(&cache, &seen), [JOB]);
+        assert_eq!(concerned(&cache, &seen), [JobUid::from(JOB)]);
     }
 
     #[test]
     fn a_device_concerns_a_job_whose_selection_is_not_known() {
         let mut cache = cache(1);
         cache.rosters.clear();
-        assert_eq!(concerned(&cache, &sighting("other", &[])), [JOB]);
+        assert_eq!(
+            concerned(&cache, &sighting("other", &[])),
+            [JobUid::from(JOB)]
+        );
     }
 
     #[test]
     fn a_job_contends_until_a_plan_says_that_it_has_all_that_it_needs() {
         let mut cache = cache(1);
-        assert_eq!(contending(&cache), [JOB]);
-        cache.memory(JOB).content = true;
+        assert_eq!(contending(&cache), [JobUid::from(JOB)]);
+        cache.memory(&JOB.into()).content = true;
         assert!(contending(&cache).is_empty());
     }
 

@@ -18,10 +18,11 @@ use crate::{
         plan::attempt::Action,
         spec::job::Job,
     },
+    identifiers::AttemptId,
 };
 
 /// Id of the attempt of which the stored status says that it flashes the device at this index.
-pub(super) fn flashing_attempt(job: &Job, index: usize) -> Option<&str> {
+pub(super) fn flashing_attempt(job: &Job, index: usize) -> Option<AttemptId> {
     let device = stored::entry(job, index)?;
     stored::attempt_id(device).filter(|_| device.is(DevicePhase::Flashing))
 }
@@ -57,10 +58,13 @@ pub(super) fn plan_vanished(
         }
         let key = AttemptKey {
             job_uid: job.uid.clone(),
-            id: id.to_owned(),
+            id: id.clone(),
         };
         active.insert(index, key.clone());
-        let trouble = memory.trouble.get(id).filter(|trouble| trouble.until > now);
+        let trouble = memory
+            .trouble
+            .get(&id)
+            .filter(|trouble| trouble.until > now);
         plan.wake(trouble.map(|trouble| trouble.until));
         plan.views.push(DeviceView {
             index: Some(index),
@@ -73,7 +77,7 @@ pub(super) fn plan_vanished(
                 .into(),
             since: device.start_time.as_ref().map(|time| time.0),
         });
-        if trouble.is_some() || memory.verdicts.contains_key(id) {
+        if trouble.is_some() || memory.verdicts.contains_key(&id) {
             continue;
         }
         let identity = Identity {

@@ -17,6 +17,7 @@ use crate::{
     },
     device::Selector,
     flashclass::{Asks, DEFAULT_ACTIVE_DEADLINE_SECONDS},
+    identifiers::{JobUid, Uuid},
     names::FINALIZER,
     seam::{Bug, planted},
 };
@@ -29,7 +30,7 @@ pub struct Job {
     /// Namespace.
     pub namespace: String,
     /// uid.
-    pub uid: String,
+    pub uid: JobUid,
     /// Resource version, comparable within the kind.
     pub version: u64,
     /// Generation of the spec.
@@ -51,7 +52,7 @@ pub struct Job {
     /// Devices that the selector chose, by index, as stored.
     pub chosen: Intervals,
     /// UUIDs that the spec names.
-    pub listed: Arc<HashSet<String>>,
+    pub listed: Arc<HashSet<Uuid>>,
     /// The object as it was read, without its spec and status.
     pub object: PartialObjectMeta<FlashJob>,
 }
@@ -149,7 +150,7 @@ impl Job {
         Some(Self {
             name: metadata.name.clone()?,
             namespace: metadata.namespace.clone()?,
-            uid: metadata.uid.clone()?,
+            uid: metadata.uid.as_deref()?.into(),
             version: metadata.resource_version.as_deref()?.parse().ok()?,
             generation: metadata.generation.unwrap_or_default(),
             deleting: metadata.deletion_timestamp.is_some(),
@@ -170,7 +171,7 @@ impl Job {
             ),
             listed: Arc::new(
                 spec.iter()
-                    .flat_map(|spec| spec.uuid.iter().cloned())
+                    .flat_map(|spec| spec.uuid.iter().map(|uuid| uuid.as_str().into()))
                     .collect(),
             ),
             spec,
@@ -243,7 +244,7 @@ impl Job {
 
     /// Whether the spec names the selected device at this index: its uuid does, or its selector did when it was carried out.
     #[must_use]
-    pub fn wants(&self, index: usize, uuid: &str) -> bool {
+    pub fn wants(&self, index: usize, uuid: &Uuid) -> bool {
         self.spec.is_err() || self.chosen.contains(index) || self.listed.contains(uuid)
     }
 

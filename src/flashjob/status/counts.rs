@@ -15,6 +15,7 @@ use crate::{
             tampered,
         },
     },
+    identifiers::{AttemptId, Uuid},
 };
 
 /// How many devices stand where.
@@ -74,10 +75,10 @@ pub(super) fn stored_tally(job: &Job) -> Tally {
 pub(super) fn found<'a>(
     observed: &'a Observed<'_>,
     plan: &'a Plan,
-) -> Vec<(Option<&'a str>, &'a Found)> {
+) -> Vec<(Option<&'a AttemptId>, &'a Found)> {
     let job = observed.job;
     // What is stored of an attempt whose device is not final is not found again.
-    let told = |(id, found): &(&String, &Found)| {
+    let told = |(id, found): &(&AttemptId, &Found)| {
         found
             .index
             .is_some_and(|index| stored::stage(job, index, id).is_some())
@@ -87,8 +88,8 @@ pub(super) fn found<'a>(
     let without = without
         .chain(plan.refuse.iter().map(|(_, found)| found))
         .chain(plan.concluded.iter().map(|concluded| &concluded.found));
-    let mut found: Vec<(Option<&str>, &Found)> = verdicts
-        .map(|(id, found)| (Some(id.as_str()), found))
+    let mut found: Vec<(Option<&AttemptId>, &Found)> = verdicts
+        .map(|(id, found)| (Some(id), found))
         .chain(without.map(|found| (None, found)))
         .collect();
     found.retain(|(_, found)| {
@@ -185,7 +186,7 @@ pub(super) fn write_finals(
         .filter(done)
         .map(|index| &roster.devices()[index].uuid);
     status.completed_uuids = uuids
-        .filter(|uuid| job.listed.contains(uuid.as_str()))
-        .cloned()
+        .filter(|uuid| job.listed.contains(*uuid))
+        .map(Uuid::to_string)
         .collect();
 }

@@ -217,7 +217,7 @@ pub(super) fn entry_of_view(job: &Job, view: &DeviceView, plan: &Plan) -> Device
     let fails_at = missing.and_then(|index| plan.missing.get(&index));
     DeviceStatus {
         index: view.index.map_or(-1, count),
-        uuid: view.uuid.clone(),
+        uuid: view.uuid.to_string(),
         host_endpoint: view.endpoint.clone(),
         release: view.since.and_then(|_| release_of(job, view)),
         pod: view.pod.clone(),
@@ -262,7 +262,7 @@ pub(super) fn entry_of_found(
     let message = with_history(&found.verdict.message, &known);
     DeviceStatus {
         index: found.index.map_or(-1, count),
-        uuid: found.uuid.clone(),
+        uuid: found.uuid.to_string(),
         phase: phase.into(),
         reason: Some(found.verdict.reason.into()),
         message: Some(message).filter(|message| !message.is_empty()),

@@ -21,6 +21,7 @@ use crate::{
         },
         verdict::Outcome,
     },
+    identifiers::AttemptId,
 };
 
 /// Longest message of a tracked entry, in bytes: it is kept whatever else is left out.
@@ -88,7 +89,7 @@ fn followed(
     observed: &Observed<'_>,
     plan: &Plan,
     effective: &Effective,
-    attempt: Option<&str>,
+    attempt: Option<&AttemptId>,
     found: &Found,
 ) -> Option<DeviceStatus> {
     let index = found.index?;
@@ -106,7 +107,7 @@ fn followed(
             .clone()
             .or_else(|| Some(format!("{}-{}", release_name(&found.uuid).ok()?, attempt?))),
         index: count(index),
-        uuid: found.uuid.clone(),
+        uuid: found.uuid.to_string(),
         log_tail: Some(found.verdict.log_tail.clone()).filter(|tail| !tail.is_empty()),
         ..known
     };
@@ -138,10 +139,10 @@ fn followed(
 }
 
 /// When the flash container of an attempt ended.
-fn finished(observed: &Observed<'_>, id: &str) -> Option<Timestamp> {
+fn finished(observed: &Observed<'_>, id: &AttemptId) -> Option<Timestamp> {
     let key = AttemptKey {
         job_uid: observed.job.uid.clone(),
-        id: id.to_owned(),
+        id: id.clone(),
     };
     observed.ledger.attempt(&key)?.pod.as_ref()?.finished
 }

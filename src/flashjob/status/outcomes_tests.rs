@@ -178,7 +178,7 @@ fn the_last_failure_is_final_and_says_what_went_before() {
     let mut scene = scene(1, "None");
     scene.stored(|status| {
         status.devices = vec![DeviceStatus {
-            uuid: uuid(0),
+            uuid: uuid(0).to_string(),
             phase: "Flashing".into(),
             pod: Some("flash-uuid-0-b0".into()),
             earlier_failures: vec!["ContactFailed".into()],

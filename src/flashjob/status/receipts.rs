@@ -144,7 +144,7 @@ fn leaf(
         round: round.number,
         index,
         device: FlashedDevice {
-            uuid: selected.uuid.clone(),
+            uuid: selected.uuid.to_string(),
             endpoint: selected.endpoint.clone(),
             device_type: selected.device_type.clone(),
             application: selected.application_type.clone(),
@@ -171,7 +171,7 @@ fn reference(job: &Job) -> JobReference {
     JobReference {
         namespace: job.namespace.clone(),
         name: job.name.clone(),
-        uid: job.uid.clone(),
+        uid: job.uid.to_string(),
     }
 }
 
@@ -284,7 +284,7 @@ pub(crate) fn all_ended(
         let entry = known.remove(&Some(index)).filter(|entry| entry.is(phase));
         Some(entry.unwrap_or_else(|| DeviceStatus {
             index: super::count(index),
-            uuid: selected.uuid.clone(),
+            uuid: selected.uuid.to_string(),
             phase: phase.into(),
             ..DeviceStatus::default()
         }))

@@ -18,13 +18,14 @@ use crate::{
         status,
         verdict::Outcome,
     },
+    identifiers::Uuid,
 };
 
 /// Devices in flight.
 const IN_FLIGHT: usize = 64;
 
-fn uuid(index: usize) -> String {
-    format!("{index:08x}-5d37-4c3a-9a55-3f0a6a1c7b21")
+fn uuid(index: usize) -> Uuid {
+    format!("{index:08x}-5d37-4c3a-9a55-3f0a6a1c7b21").into()
 }
 
 /// A job of these devices; every fifth fails once it is its turn.
@@ -75,7 +76,10 @@ fn status_after(scene: &Scene, done: usize, devices: usize) -> FlashJobStatus {
         };
         let mut found = found(Some(index), outcome, reason);
         found.uuid = uuid(index);
-        scene.memory.verdicts.insert(format!("{index:08x}"), found);
+        scene
+            .memory
+            .verdicts
+            .insert(format!("{index:08x}").into(), found);
     }
     let mut plan = Plan::default();
     let in_flight = done..(done + IN_FLIGHT).min(devices);
@@ -104,7 +108,7 @@ fn an_object_of_many_devices_fits_at_any_time_of_its_round(
     if selected {
         spec["deviceSelector"] = json!({"configurations": ["lamps"]});
     } else {
-        spec["uuid"] = (0..devices).map(uuid).collect();
+        spec["uuid"] = json!((0..devices).map(uuid).collect::<Vec<_>>());
     }
     let scene = scene(&spec, devices, selected);
     for tenth in 0..=10 {
@@ -153,7 +157,7 @@ fn spoken_of(fleet: &[(DevicePhase, usize)]) -> (Scene, Plan) {
             // Of these nothing but the stored entry tells.
             DevicePhase::Verifying | DevicePhase::Waiting => stored.push(DeviceStatus {
                 index: i64::try_from(index).unwrap(),
-                uuid: uuid.clone(),
+                uuid: uuid.to_string(),
                 phase: phase.as_str().into(),
                 reason: Some(Reason::Verifying.as_str().into()),
                 message: Some(text.clone()),
@@ -168,7 +172,10 @@ fn spoken_of(fleet: &[(DevicePhase, usize)]) -> (Scene, Plan) {
                 let mut found = found(Some(index), Outcome::Failed, Reason::FlashFailed);
                 found.verdict.message.clone_from(&text);
                 found.verdict.log_tail = text;
-                scene.memory.verdicts.insert(format!("a{index}"), found);
+                scene
+                    .memory
+                    .verdicts
+                    .insert(format!("a{index}").into(), found);
             }
             _ => {
                 plan.from_versions.insert(index, text.clone());

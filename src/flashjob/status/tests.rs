@@ -30,10 +30,10 @@ fn fly(scene: &mut Scene, index: usize, over: bool) {
 
 fn judged(scene: &mut Scene, index: usize, outcome: Outcome, reason: Reason) {
     fly(scene, index, true);
-    scene
-        .memory
-        .verdicts
-        .insert(format!("a{index}"), found(Some(index), outcome, reason));
+    scene.memory.verdicts.insert(
+        format!("a{index}").into(),
+        found(Some(index), outcome, reason),
+    );
 }
 
 fn condition_of<'a>(status: &'a FlashJobStatus, kind: &str) -> &'a Condition {
@@ -99,7 +99,7 @@ fn selected_is_the_sum_of_all_other_counts() {
 #[test]
 fn devices_that_the_spec_names_no_more_are_counted_only_where_they_began() {
     let mut scene = everything();
-    scene.edit(|spec| spec.uuid = vec![uuid(1)]);
+    scene.edit(|spec| spec.uuid = vec![uuid(1).to_string()]);
     let status = scene.status(60);
     assert_eq!(sums(&status).0, sums(&status).1);
     assert_eq!(
@@ -601,7 +601,7 @@ fn the_original_s_fields_are_filled() {
     let status = scene.status(60);
     assert_eq!(
         (&status.completed_uuids, &status.host_endpoint),
-        (&vec![uuid(1)], &Some(endpoint(1)))
+        (&vec![uuid(1).to_string()], &Some(endpoint(1)))
     );
     scene.store(status);
     fly(&mut scene, 0, false);
@@ -652,7 +652,7 @@ fn a_device_that_is_tried_again_and_not_discovered_has_no_time_of_a_next_attempt
     scene.inventory.delete(&uuid(0));
     scene.stored(|status| {
         status.devices = vec![DeviceStatus {
-            uuid: uuid(0),
+            uuid: uuid(0).to_string(),
             phase: "Waiting".into(),
             earlier_failures: vec!["ContactFailed".into()],
             ..DeviceStatus::default()

@@ -9,6 +9,7 @@ use crate::{
         spec::job::{Finals, Job},
         verdict::Outcome,
     },
+    identifiers::Uuid,
     simulation::{laws::Laws, world::World},
 };
 
@@ -78,14 +79,14 @@ impl Laws {
     fn launched_after_success(&self, who: &Identity) -> Option<String> {
         let job = self.job_in_round(who)?;
         let selection = self.selection(&who.key.job_uid, who.round);
-        let succeeded = |uuid: &&str| {
+        let succeeded = |uuid: &&Uuid| {
             let index = selection.iter().position(|device| device.uuid == **uuid);
             index.is_some_and(|index| job.finals.succeeded.contains(index))
         };
         let others = self.flashes_of_round(who).map(|flash| &flash.who);
         let twins = others.filter(|other| other.endpoint == who.endpoint);
-        let uuids = twins.map(|other| other.uuid.as_str());
-        let first = uuids.chain([who.uuid.as_str()]).find(succeeded)?;
+        let uuids = twins.map(|other| &other.uuid);
+        let first = uuids.chain([&who.uuid]).find(succeeded)?;
         Some(format!("{who:?} is flashed again after {first} succeeded"))
     }
 }

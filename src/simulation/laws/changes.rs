@@ -16,6 +16,7 @@ use crate::{
         },
         spec::job::Job,
     },
+    identifiers::JobUid,
     names::{FINALIZER, LABEL_FROZEN, TRACKING_FINALIZER},
     simulation::{
         api::{Actor, Change, Key},
@@ -40,7 +41,7 @@ impl World {
     }
 
     fn see_job(&mut self, change: &Change, by_operator: bool) {
-        let uid = uid(&change.told).to_owned();
+        let uid = JobUid::from(uid(&change.told));
         let lost = |object: &Option<Arc<Value>>| {
             let object = object.as_ref();
             object.is_none_or(|object| !has_finalizer(object, FINALIZER))
@@ -72,7 +73,7 @@ impl World {
             .filter_map(stored::attempt_id)
             .map(|id| AttemptKey {
                 job_uid: job.uid.clone(),
-                id: id.to_owned(),
+                id,
             });
         self.laws.read_back.extend(keys);
     }
@@ -87,7 +88,7 @@ impl World {
         let owner = after["metadata"]["labels"][crate::names::LABEL_JOB_UID].as_str();
         let slice: Option<SelectionSlice> = serde_json::from_value(after["data"].clone()).ok();
         if let (Some(owner), Some(slice)) = (owner, slice) {
-            let key = (owner.to_owned(), slice.round, slice.first);
+            let key = (owner.into(), slice.round, slice.first);
             self.laws.slices.insert(key, slice.devices);
         }
     }

@@ -17,7 +17,9 @@ impl World {
             let selection = self.laws.selection(&job.uid, round);
             let spec = job.spec.as_ref().expect("jobs of this world can be read");
             let all = spec.uuid.iter().all(|named| {
-                let index = selection.iter().position(|device| device.uuid == *named);
+                let index = selection
+                    .iter()
+                    .position(|device| device.uuid.as_str() == *named);
                 index.is_some_and(|index| job.finals.contains(index))
             });
             // A user may have changed the job a moment ago.

@@ -33,6 +33,7 @@ use crate::{
         spec::job::Job,
         verdict::Outcome,
     },
+    identifiers::JobUid,
     names::{LABEL_ATTEMPT, LABEL_JOB_UID, LABEL_ROUND},
 };
 
@@ -69,7 +70,7 @@ pub struct Laws {
     shape: Shape,
     /// By Pod uid.
     pub flashes: BTreeMap<String, Flash>,
-    pub jobs: BTreeMap<String, Arc<Job>>,
+    pub jobs: BTreeMap<JobUid, Arc<Job>>,
     /// What the operator made, by uid, whatever became of its labels.
     pub own: BTreeMap<String, Own>,
     /// uids of what a hostile writer made.
@@ -77,7 +78,7 @@ pub struct Laws {
     /// Attempts that were recorded.
     pub begun: BTreeSet<AttemptKey>,
     /// Slices of selections by job uid, round and first index.
-    pub slices: BTreeMap<(String, i64, usize), Vec<SelectedDevice>>,
+    pub slices: BTreeMap<(JobUid, i64, usize), Vec<SelectedDevice>>,
     /// uids of Pods whose node is gone.
     pub dead: BTreeSet<String>,
     /// What the device of an attempt shared when it was recorded.
@@ -103,8 +104,8 @@ impl Laws {
     }
 
     /// The selection of a round, from all its slices.
-    pub fn selection(&self, uid: &str, round: i64) -> Vec<SelectedDevice> {
-        let from = (uid.to_owned(), round, 0);
+    pub fn selection(&self, uid: &JobUid, round: i64) -> Vec<SelectedDevice> {
+        let from = (uid.clone(), round, 0);
         let of_round = self
             .slices
             .range(from..)
@@ -198,7 +199,7 @@ impl World {
     fn too_many_slots(&self) -> Option<String> {
         let mut slots: BTreeMap<&str, usize> = BTreeMap::new();
         for key in self.slots() {
-            *slots.entry(&key.job_uid).or_default() += 1;
+            *slots.entry(key.job_uid.as_str()).or_default() += 1;
         }
         let exceeded = slots.values().any(|used| *used > PARALLELISM)
             || slots.values().sum::<usize>() > MAX_IN_FLIGHT;
@@ -278,7 +279,7 @@ impl World {
     }
 
     /// What of a job keeps its finalizer on: a Service that is being deleted does not.
-    pub fn left_of(&self, job_uid: &str) -> Vec<String> {
+    pub fn left_of(&self, job_uid: &JobUid) -> Vec<String> {
         let tracked = |object: &Value| {
             super::attempt::has_finalizer(object, crate::names::TRACKING_FINALIZER)
         };
@@ -286,7 +287,7 @@ impl World {
             .own("services")
             .filter(|(_, service)| !is_deleting(service) || tracked(service));
         let all = self.own("secrets").chain(self.own("pods")).chain(stays);
-        let of_job = all.filter(|(own, _)| own.who.key.job_uid == job_uid);
+        let of_job = all.filter(|(own, _)| own.who.key.job_uid == *job_uid);
         of_job.map(|(own, _)| own.key.name.clone()).collect()
     }
 }

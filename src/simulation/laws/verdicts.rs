@@ -7,6 +7,7 @@ use crate::{
         spec::job::{Finals, Job},
         verdict::Outcome,
     },
+    identifiers::{JobUid, Uuid},
     simulation::{laws::Own, world::World},
 };
 
@@ -45,20 +46,18 @@ impl World {
         }
     }
 
-    fn was_flashed(&self, job: &str, round: i64, uuid: &str) -> bool {
+    fn was_flashed(&self, job: &JobUid, round: i64, uuid: &Uuid) -> bool {
         self.laws.flashes.values().any(|flash| {
             let who = &flash.who;
-            let same =
-                (who.key.job_uid.as_str(), who.round, who.uuid.as_str()) == (job, round, uuid);
+            let same = (&who.key.job_uid, who.round, &who.uuid) == (job, round, uuid);
             same && (flash.result == Some(Outcome::Succeeded) || flash.taken)
         })
     }
 
-    fn is_flashing(&self, job: &str, round: i64, uuid: &str) -> bool {
+    fn is_flashing(&self, job: &JobUid, round: i64, uuid: &Uuid) -> bool {
         let dead = &self.laws.dead;
         self.live_pods().any(|(Own { who, .. }, pod)| {
-            let same =
-                (who.key.job_uid.as_str(), who.round, who.uuid.as_str()) == (job, round, uuid);
+            let same = (&who.key.job_uid, who.round, &who.uuid) == (job, round, uuid);
             same && !dead.contains(crate::simulation::attempt::uid(pod))
         })
     }
@@ -73,7 +72,7 @@ impl World {
         let named = job
             .spec
             .as_ref()
-            .is_ok_and(|spec| spec.uuid.contains(&device.uuid));
+            .is_ok_and(|spec| spec.uuid.iter().any(|named| *named == device.uuid.as_str()));
         let wanted = named && job.round_is_current() && !job.deleting;
         let round = job.status.round.as_ref().map_or(0, |round| round.number);
         let ran = self.laws.flashes.values().filter(|flash| {

@@ -37,16 +37,16 @@ fn devices_are_summed_over_jobs_and_go_with_them() {
             .filter_map(|line| line.strip_prefix("flashjob_devices{"));
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
-    metrics.devices("a", [(("Flashing", "Flashing"), 3)].into());
-    metrics.devices("b", [(("Flashing", "Flashing"), 2)].into());
+    metrics.devices(&"a".into(), [(("Flashing", "Flashing"), 3)].into());
+    metrics.devices(&"b".into(), [(("Flashing", "Flashing"), 2)].into());
     assert_eq!(shown(), [r#"phase="Flashing",reason="Flashing"} 5"#]);
-    metrics.devices("a", [(("Flashing", "Flashing"), 1)].into());
+    metrics.devices(&"a".into(), [(("Flashing", "Flashing"), 1)].into());
     assert_eq!(shown(), [r#"phase="Flashing",reason="Flashing"} 3"#]);
-    metrics.devices("a", [(("Waiting", "AddressPending"), 4)].into());
-    metrics.forget_devices("b");
+    metrics.devices(&"a".into(), [(("Waiting", "AddressPending"), 4)].into());
+    metrics.forget_devices(&"b".into());
     assert_eq!(shown(), [r#"phase="Waiting",reason="AddressPending"} 4"#]);
-    metrics.forget_devices("a");
-    metrics.forget_devices("never known");
+    metrics.forget_devices(&"a".into());
+    metrics.forget_devices(&"never known".into());
     assert_eq!(shown(), <[&str; 0]>::default());
 }
 

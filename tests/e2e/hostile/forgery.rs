@@ -102,7 +102,7 @@ impl Forged<'_> {
                 status: self.status,
                 ..Info::default()
             },
-            chart: self.chart(&intent.attempt_id),
+            chart: self.chart(intent.attempt_id.as_str()),
             hooks: vec![json!({
                 "name": "evil", "kind": "Pod", "path": "evil/templates/hook.yaml",
                 "events": ["pre-install", "pre-upgrade", "pre-delete", "post-delete"], "manifest": privileged("evil-hook"),
@@ -148,17 +148,17 @@ impl Forged<'_> {
             job: JobRef {
                 name: self.job.to_owned(),
                 namespace: self.namespace.to_owned(),
-                uid: self.job_uid.to_owned(),
+                uid: self.job_uid.into(),
             },
             round: 1,
             attempt: 1,
             nonce: "forged".into(),
-            attempt_id: attempt_id(self.job_uid, 1, 1, "forged"),
+            attempt_id: attempt_id(&self.job_uid.into(), 1, 1, "forged"),
             index: 0,
             firmware: "registry.example.com/evil:1".into(),
             version: "6.6.6".into(),
             device: FrozenDevice {
-                uuid: self.uuid.to_owned(),
+                uuid: self.uuid.into(),
                 endpoint: self.endpoint.to_owned(),
                 ..FrozenDevice::default()
             },

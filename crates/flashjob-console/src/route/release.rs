@@ -111,7 +111,7 @@ pub async fn of_device(
     let uuids: BTreeSet<&str> = uuids.chain([uuid.as_str()]).take(UUIDS).collect();
     let names: Vec<_> = uuids
         .iter()
-        .filter_map(|uuid| release_name(uuid).ok())
+        .filter_map(|uuid| release_name(&(*uuid).into()).ok())
         .collect();
     let labels = format!("{RECORDS},name in ({})", names.join(","));
     let attempts = attempts(&caller, &place.namespace, &labels, &mut not_seen).await?;

@@ -128,7 +128,7 @@ impl DeviceEntry {
         };
         Self {
             index,
-            uuid: selected.map(|device| device.uuid.clone()),
+            uuid: selected.map(|device| device.uuid.to_string()),
             endpoint: selected.and_then(|device| device.endpoint.clone()),
             device: selected.and_then(|device| device.device_type.clone()),
             phase: phase.as_str().to_owned(),

@@ -69,7 +69,7 @@ pub fn failures(known: &Known<'_>) -> Failures {
             group.indexes.push(device.index);
             continue;
         }
-        let explanation = explain::device(known, &device.uuid, None);
+        let explanation = explain::device(known, &device.uuid.as_str().into(), None);
         groups.push(FailureGroup {
             reason,
             devices: 1,

@@ -33,7 +33,7 @@ pub fn job() -> Job {
 /// Its selection.
 pub fn selection() -> Vec<SelectedDevice> {
     let selected = |index| SelectedDevice {
-        uuid: format!("u-{index}"),
+        uuid: format!("u-{index}").into(),
         endpoint: Some(format!("192.0.2.{index}:80")),
         device_type: Some("esp32".into()),
         ..SelectedDevice::default()

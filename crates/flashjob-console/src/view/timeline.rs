@@ -113,7 +113,7 @@ mod tests {
             watched: None,
             now: Timestamp::UNIX_EPOCH,
         };
-        let told = explain::device(&known, "u-0", None);
+        let told = explain::device(&known, &"u-0".into(), None);
         let pod = PodFacts {
             name: "flash-u-0".into(),
             started: Some("2026-11-30T00:00:20Z".into()),

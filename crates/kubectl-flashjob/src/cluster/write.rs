@@ -80,7 +80,7 @@ impl Cluster {
         };
         let labels = pod.metadata.labels.unwrap_or_default();
         let uid = pod.metadata.uid.unwrap_or_default();
-        if labels.get(LABEL_JOB_UID) != Some(&job.uid) {
+        if labels.get(LABEL_JOB_UID).map(String::as_str) != Some(job.uid.as_str()) {
             return Ok(false);
         }
         let key = ObjectKey::pod(&job.namespace, name);

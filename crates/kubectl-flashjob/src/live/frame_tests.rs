@@ -168,7 +168,7 @@ fn a_job_that_names_ten_thousand_devices_is_drawn_with_those_that_have_not_begun
     let uuid = |index: usize| format!("00000000-0000-4000-8000-{index:012}");
     let uuids: Vec<_> = (0..10_000).map(uuid).collect();
     let selection = uuids.iter().map(|uuid| SelectedDevice {
-        uuid: uuid.clone(),
+        uuid: uuid.as_str().into(),
         ..SelectedDevice::default()
     });
     let selection: Arc<[SelectedDevice]> = selection.collect();

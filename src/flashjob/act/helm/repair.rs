@@ -132,7 +132,8 @@ pub async fn never_launched(
         .is_some_and(|attempt| attempt.pod_seen);
     let mut devices = job.into_iter().flat_map(|job| &job.status.devices);
     if seen
-        || devices.any(|device| device.uuid == identity.uuid && device.is(DevicePhase::Flashing))
+        || devices
+            .any(|device| device.uuid == identity.uuid.as_str() && device.is(DevicePhase::Flashing))
     {
         return Ok(false);
     }

@@ -25,8 +25,8 @@ fn written(revision: u32, edit: impl FnOnce(&mut Record)) -> Secret {
 }
 
 fn record(revision: u32) -> Record {
-    let (keys, id) = (seals(1, None), attempt_id(JOB, 1, 1, "nonce"));
-    let stored = numbered(&identity(0, &id), 1, Status::Deployed)
+    let (keys, id) = (seals(1, None), attempt_id(&JOB.into(), 1, 1, "nonce"));
+    let stored = numbered(&identity(0, id.as_str()), 1, Status::Deployed)
         .stored
         .unwrap();
     let mut record = stored.record.clone();

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::flashjob::observe::ledger::Attempt;
+use crate::identifiers::AttemptId;
 
 fn only(cache: &Cache) -> &Attempt {
     cache.ledger.all().next().unwrap().1
@@ -26,7 +27,7 @@ fn a_record_tells_its_device_by_its_name_alone() {
     assert!(annotations.is_empty(), "helm drops them: {annotations:?}");
     let mut secret = record(1, |_| ());
     let labels = secret.metadata.labels.as_mut().unwrap();
-    labels.insert(LABEL_UUID.into(), uuid(7));
+    labels.insert(LABEL_UUID.into(), uuid(7).to_string());
     let mut cache = cache();
     assert!(cache.see_secret(&secret).is_some());
     assert_eq!(only(&cache).identity.uuid, uuid(0));
@@ -182,14 +183,14 @@ fn a_service_without_labels_that_is_found_by_its_name_is_the_attempts_if_it_is_s
 }
 
 #[rstest]
-#[case::of_an_attempt_that_is_known(attempt_id(JOB, 1, 1, "n"), true)]
-#[case::of_another_one("a1".to_owned(), false)]
+#[case::of_an_attempt_that_is_known(attempt_id(&JOB.into(), 1, 1, "n"), true)]
+#[case::of_another_one("a1".into(), false)]
 fn a_record_without_its_label_is_of_the_attempt_that_its_seal_says(
-    #[case] id: String,
+    #[case] id: AttemptId,
     #[case] taken: bool,
 ) {
     let mut cache = cache();
-    let mut pod = crate::flashjob::fixtures::running(&identity(0, &id));
+    let mut pod = crate::flashjob::fixtures::running(&identity(0, id.as_str()));
     pod.sight.uid = "uid-Pod".into();
     cache.ledger.see_pod(pod);
     let mut bare = record(1, |_| ());

@@ -45,7 +45,7 @@ fn what_lost_all_labels_is_known_by_its_seal_and_gets_them_back(
     };
     assert!(taken);
     assert_eq!(
-        cache.ledger.slots_of(JOB),
+        cache.ledger.slots_of(&JOB.into()),
         1,
         "it counts against every limit"
     );

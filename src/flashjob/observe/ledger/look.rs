@@ -7,6 +7,7 @@ use crate::flashjob::observe::{
     ledger::ObjectKind,
     objects::{AttemptKey, Identity, ObservedObject},
 };
+use crate::identifiers::{AttemptId, JobUid};
 
 impl Ledger {
     /// The attempt of this key.
@@ -18,15 +19,15 @@ impl Ledger {
     /// Every attempt of a job, of any round.
     pub fn of_job<'a>(
         &'a self,
-        job_uid: &'a str,
+        job_uid: &'a JobUid,
     ) -> impl Iterator<Item = (&'a AttemptKey, &'a Attempt)> {
         let from = AttemptKey {
-            job_uid: job_uid.to_owned(),
-            id: String::new(),
+            job_uid: job_uid.clone(),
+            id: AttemptId::default(),
         };
         self.attempts
             .range(from..)
-            .take_while(move |(key, _)| key.job_uid == job_uid)
+            .take_while(move |(key, _)| key.job_uid == *job_uid)
     }
 
     /// Every attempt.
@@ -98,9 +99,9 @@ impl Ledger {
     }
 
     /// uids of the jobs that have an attempt at this endpoint.
-    pub fn jobs_at(&self, endpoint: &str) -> impl Iterator<Item = &str> {
+    pub fn jobs_at(&self, endpoint: &str) -> impl Iterator<Item = &JobUid> {
         let keys = self.by_endpoint.get(endpoint).into_iter().flatten();
-        keys.map(|key| key.job_uid.as_str())
+        keys.map(|key| &key.job_uid)
     }
 
     /// Who keeps others from beginning the device at this endpoint: by the lock, or because a stored
@@ -113,7 +114,7 @@ impl Ledger {
 
     /// Slots in use by this job.
     #[must_use]
-    pub fn slots_of(&self, job_uid: &str) -> usize {
+    pub fn slots_of(&self, job_uid: &JobUid) -> usize {
         self.of_job(job_uid)
             .filter(|(_, attempt)| attempt.holds_slot())
             .count()

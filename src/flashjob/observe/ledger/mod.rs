@@ -21,6 +21,7 @@ use crate::flashjob::{
     },
     spec::job::Job,
 };
+use crate::identifiers::{AttemptId, JobUid};
 
 use pool::PoolServices;
 
@@ -139,7 +140,7 @@ impl Ledger {
     }
 
     /// A job is gone, and its status with it.
-    pub fn see_job_gone(&mut self, uid: &str) {
+    pub fn see_job_gone(&mut self, uid: &JobUid) {
         self.freed |= self.occupied.forget(uid);
     }
 
@@ -191,7 +192,7 @@ impl Ledger {
     }
 
     /// These attempts of a job are read back, as its stored status says: their flashes are over for good.
-    pub fn note_read_back(&mut self, job_uid: &str, is_read_back: impl Fn(&str) -> bool) {
+    pub fn note_read_back(&mut self, job_uid: &JobUid, is_read_back: impl Fn(&AttemptId) -> bool) {
         let of_job = self.of_job(job_uid);
         let new = of_job
             .filter(|(key, attempt)| attempt.standing == Standing::Open && is_read_back(&key.id));

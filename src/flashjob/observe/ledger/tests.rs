@@ -21,7 +21,7 @@ fn identity(id: &str, endpoint: &str) -> Identity {
         job_name: Some("lamps".into()),
         namespace: "lab".into(),
         round: 1,
-        uuid: format!("uuid-{id}"),
+        uuid: format!("uuid-{id}").into(),
         endpoint: Some(endpoint.into()),
         footprint: None,
     }
@@ -128,7 +128,7 @@ fn a_step_locks_its_device_before_anything_exists() {
     let who = identity("a", "192.0.2.7:80");
     ledger.begin_action(&who);
     assert_eq!(ledger.holder("192.0.2.7:80").unwrap().identity.key, who.key);
-    assert_eq!(ledger.slots_of("job-1"), 1);
+    assert_eq!(ledger.slots_of(&"job-1".into()), 1);
     ledger.end_action(&who.key);
     assert!(
         ledger.holder("192.0.2.7:80").is_none(),
@@ -173,9 +173,9 @@ fn a_newer_version_of_a_record_replaces_the_older_one() {
     ledger.see_record(record("a", "r", 1, Status::Deployed));
     ledger.see_record(record("a", "r", 2, Status::Failed));
     assert_eq!(ledger.slots(), 0);
-    assert_eq!(ledger.of_job("job-1").count(), 1);
+    assert_eq!(ledger.of_job(&"job-1".into()).count(), 1);
     assert_eq!(
-        ledger.of_job("job").count(),
+        ledger.of_job(&"job".into()).count(),
         0,
         "uids are not matched by prefix"
     );

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::identifiers::{JobUid, Uuid};
+
 /// Kinds that attempts are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ObjectKind {
@@ -43,9 +45,9 @@ pub struct UnsealedObject {
     /// Its resource version.
     pub version: u64,
     /// uid of the job that its label names.
-    pub job_uid: String,
+    pub job_uid: JobUid,
     /// UUID of the device that it names.
-    pub uuid: String,
+    pub uuid: Uuid,
     /// Normalised endpoint of the device, where it names one.
     pub endpoint: Option<String>,
     /// Of a release Secret: release and revision that its name says.
@@ -135,14 +137,14 @@ impl Unsealed {
     pub fn at(
         &self,
         namespace: &str,
-        uuid: &str,
+        uuid: &Uuid,
         endpoint: Option<&str>,
     ) -> Option<&UnsealedObject> {
         let of = |device: &str| {
             let key = (namespace.to_owned(), device.to_owned());
             self.by_device.get(&key).into_iter().flatten()
         };
-        let uids = of(uuid).chain(endpoint.into_iter().flat_map(of));
+        let uids = of(uuid.as_str()).chain(endpoint.into_iter().flat_map(of));
         let objects = uids.filter_map(|uid| self.by_uid.get(uid));
         objects
             .filter(|object| object.locks)
@@ -166,9 +168,9 @@ impl Unsealed {
 }
 
 fn devices(object: &UnsealedObject) -> impl Iterator<Item = (String, String)> {
-    let endpoint = object.endpoint.as_ref();
-    let named = [Some(&object.uuid), endpoint].into_iter().flatten();
-    named.map(|device| (object.namespace.clone(), device.clone()))
+    let endpoint = object.endpoint.as_deref();
+    let named = [Some(object.uuid.as_str()), endpoint].into_iter().flatten();
+    named.map(|device| (object.namespace.clone(), device.to_owned()))
 }
 
 #[cfg(test)]
@@ -209,9 +211,12 @@ mod tests {
     ) {
         let mut unsealed = Unsealed::default();
         assert!(unsealed.see(object(ObjectKind::Service, "s")));
-        assert_eq!(unsealed.at(namespace, uuid, endpoint).is_some(), kept);
+        assert_eq!(
+            unsealed.at(namespace, &uuid.into(), endpoint).is_some(),
+            kept
+        );
         unsealed.forget("s");
-        assert_eq!(unsealed.at(namespace, uuid, endpoint), None);
+        assert_eq!(unsealed.at(namespace, &uuid.into(), endpoint), None);
         assert!(unsealed.by_device.is_empty());
     }
 
@@ -221,7 +226,9 @@ mod tests {
         unsealed.see(object(ObjectKind::Service, "s"));
         unsealed.see(object(ObjectKind::Pod, "p"));
         unsealed.forget("p");
-        let kept = unsealed.at("lab", "a", None).map(|object| object.kind);
+        let kept = unsealed
+            .at("lab", &"a".into(), None)
+            .map(|object| object.kind);
         assert_eq!(kept, Some(ObjectKind::Service));
     }
 
@@ -242,8 +249,8 @@ mod tests {
             ..later.clone()
         };
         assert!(!unsealed.see(same), "it is the same version");
-        assert_eq!(unsealed.at("lab", "a", Some("192.0.2.1:80")), None);
-        assert_eq!(unsealed.at("lab", "b", None), Some(&later));
+        assert_eq!(unsealed.at("lab", &"a".into(), Some("192.0.2.1:80")), None);
+        assert_eq!(unsealed.at("lab", &"b".into(), None), Some(&later));
     }
 
     #[test]
@@ -253,7 +260,7 @@ mod tests {
             locks: false,
             ..object(ObjectKind::Secret, "r")
         });
-        assert_eq!(unsealed.at("lab", "a", None), None);
+        assert_eq!(unsealed.at("lab", &"a".into(), None), None);
         unsealed.see(object(ObjectKind::Service, "s"));
         let revisions = unsealed.of_release("lab", "flash-a");
         let revisions: Vec<_> = revisions.map(|one| one.release.as_ref()).collect();
@@ -269,7 +276,7 @@ mod tests {
     fn a_pod_is_named_before_a_record_and_the_advice_says_what_removes_it() {
         let mut unsealed = Unsealed::default();
         unsealed.see(object(ObjectKind::Secret, "r"));
-        let named = |unsealed: &Unsealed| unsealed.at("lab", "a", None).unwrap().advice();
+        let named = |unsealed: &Unsealed| unsealed.at("lab", &"a".into(), None).unwrap().advice();
         assert!(
             named(&unsealed).ends_with("kubectl delete secret flash-a-r -n lab"),
             "{}",

@@ -25,6 +25,7 @@ use crate::flashjob::{
 };
 use crate::{
     api::{Reason, Round},
+    identifiers::{AttemptId, JobUid, Uuid},
     names::{
         ANNOTATION_ENDPOINT, ANNOTATION_JOB, FLASH_CONTAINER, LABEL_APP, LABEL_ATTEMPT,
         LABEL_JOB_UID, LABEL_ROUND, LABEL_UUID, TRACKING_FINALIZER,
@@ -54,21 +55,22 @@ pub enum NotTheOriginals {
 
 /// Name of the Pod that the original made for a device.
 #[must_use]
-pub fn pod_name(job: &str, uuid: &str) -> String {
+pub fn pod_name(job: &str, uuid: &Uuid) -> String {
     format!("{job}-flashing-pod-{uuid}")
 }
 
 /// Name of the Service that the original made for a device.
 #[must_use]
-pub fn service_name(job: &str, uuid: &str) -> String {
+pub fn service_name(job: &str, uuid: &Uuid) -> String {
     format!("{job}-service-{uuid}")
 }
 
 /// Id of the attempt that is made of the original's objects for a device. As everywhere it is the last part of the Pod's name;
 /// ids of this operator's own attempts are shorter than that of a uid.
 #[must_use]
-pub fn attempt_id(uuid: &str) -> &str {
-    uuid.rsplit('-').next().unwrap_or(uuid)
+pub fn attempt_id(uuid: &Uuid) -> AttemptId {
+    let text = uuid.as_str();
+    text.rsplit('-').next().unwrap_or(text).into()
 }
 
 /// Name of the attempt's Pod, if the original made it.
@@ -95,7 +97,7 @@ pub fn pod(pod: &Pod, job: Option<&Job>) -> Result<ObservedPod, NotTheOriginals>
     let flash = flash_container(pod).filter(|flash| env(flash, "HOST_ENDPOINT").is_some());
     flash.ok_or(NotTheOriginals::Container)?;
     let mut marked = pod.clone();
-    mark(&mut marked.metadata, &marks(job, uuid, round_of(pod, job)));
+    mark(&mut marked.metadata, &marks(job, &uuid, round_of(pod, job)));
     let mut sight = parse::pod(&marked).ok_or(NotTheOriginals::Name)?;
     sight.sight.watched = false;
     Ok(sight)
@@ -110,18 +112,18 @@ pub fn service(service: &Service, job: Option<&Job>) -> Result<ObservedService, 
     let uuid = named(&service.metadata, job, service_name)?;
     let round = round(job).map_or(NO_ROUND, |round| round.number);
     let mut marked = service.clone();
-    mark(&mut marked.metadata, &marks(job, uuid, round));
+    mark(&mut marked.metadata, &marks(job, &uuid, round));
     let mut sight = parse::service(&marked).ok_or(NotTheOriginals::Name)?;
     sight.sight.watched = false;
     Ok(sight)
 }
 
 /// The UUID in the labels, where name and labels agree.
-fn named<'a>(
-    meta: &'a ObjectMeta,
+fn named(
+    meta: &ObjectMeta,
     job: &Job,
-    name: impl Fn(&str, &str) -> String,
-) -> Result<&'a str, NotTheOriginals> {
+    name: impl Fn(&str, &Uuid) -> String,
+) -> Result<Uuid, NotTheOriginals> {
     if claimed(meta) != Some((&job.namespace, &job.name)) {
         return Err(NotTheOriginals::NoJob);
     }
@@ -131,8 +133,9 @@ fn named<'a>(
         .and_then(|labels| labels.get(LABEL_UUID))
         .filter(|uuid| !uuid.is_empty())
         .ok_or(NotTheOriginals::Name)?;
-    (meta.name.as_deref() == Some(&name(&job.name, uuid)))
-        .then_some(uuid.as_str())
+    let uuid = Uuid::from(uuid.as_str());
+    (meta.name.as_deref() == Some(&name(&job.name, &uuid)))
+        .then_some(uuid)
         .ok_or(NotTheOriginals::Name)
 }
 
@@ -176,7 +179,7 @@ fn is_of(meta: &ObjectMeta, job: &Job) -> bool {
     let owners = meta.owner_references.iter().flatten();
     let owned = owners
         .filter(|owner| owner.kind == "FlashJob")
-        .all(|owner| owner.uid == job.uid);
+        .all(|owner| owner.uid == job.uid.as_str());
     let of_job = job.object.metadata.creation_timestamp.as_ref();
     owned && meta.creation_timestamp.as_ref() >= of_job
 }
@@ -190,18 +193,18 @@ pub struct Marks {
 
 /// The marks of the attempt that is made of the original's objects for a device.
 #[must_use]
-pub fn marks(job: &Job, uuid: &str, round: i64) -> Marks {
+pub fn marks(job: &Job, uuid: &Uuid, round: i64) -> Marks {
     marks_of(&job.uid, Some(&job.name), uuid, round)
 }
 
 /// The same, where the job is known by its uid and perhaps its name only.
 #[must_use]
-pub fn marks_of(job_uid: &str, job: Option<&str>, uuid: &str, round: i64) -> Marks {
+pub fn marks_of(job_uid: &JobUid, job: Option<&str>, uuid: &Uuid, round: i64) -> Marks {
     let label = |key: &str, value: String| (key.to_owned(), value);
     Marks {
         labels: [
-            label(LABEL_JOB_UID, job_uid.to_owned()),
-            label(LABEL_ATTEMPT, attempt_id(uuid).to_owned()),
+            label(LABEL_JOB_UID, job_uid.to_string()),
+            label(LABEL_ATTEMPT, attempt_id(uuid).to_string()),
             label(LABEL_ROUND, round.to_string()),
         ]
         .into(),
@@ -303,7 +306,9 @@ pub fn completed(job: &Job, roster: &Selection) -> Intervals {
     let mut completed = Intervals::default();
     if job.status.round.is_none() {
         for uuid in &job.status.completed_uuids {
-            roster.index_of(uuid).map(|index| completed.insert(index));
+            roster
+                .index_of(&uuid.as_str().into())
+                .map(|index| completed.insert(index));
         }
     }
     completed

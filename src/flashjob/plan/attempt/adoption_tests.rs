@@ -13,6 +13,7 @@ use crate::{
         },
         verdict::Outcome,
     },
+    identifiers::AttemptId,
 };
 
 /// A Pod as the original makes it, running since second 100.
@@ -103,7 +104,7 @@ fn set_env(pod: &mut Pod, name: &str, value: &str) {
 fn a_pod_of_the_original_is_an_attempt_with_its_device_s_endpoint_and_no_watch_yet() {
     let sight = pod(&original_pod(1), Some(&job())).unwrap();
     let identity = &sight.sight.identity;
-    assert_eq!(identity.key.job_uid, JOB);
+    assert_eq!(identity.key.job_uid, JOB.into());
     assert_eq!(identity.key.id, attempt_id(&uuid(1)));
     assert_eq!(
         (
@@ -178,7 +179,7 @@ fn a_flash_counts_for_the_round_only_if_it_is_this_job_s_and_flashes_the_same(
 
 #[test]
 fn a_pod_that_runs_gets_the_finalizer_and_a_whole_deadline_from_now_on() {
-    let marks = marks(&job(), "uuid-0", 1);
+    let marks = marks(&job(), &"uuid-0".into(), 1);
     let patch = pod_patch(&original_pod(0), Some("192.0.2.1:80"), &marks, 600, at(150));
     assert_eq!(
         patch,
@@ -186,7 +187,7 @@ fn a_pod_that_runs_gets_the_finalizer_and_a_whole_deadline_from_now_on() {
             "metadata": {
                 "uid": "pod-0", "resourceVersion": "20",
                 "labels": {
-                    "flashjob.nbfc.io/job-uid": JOB, "flashjob.nbfc.io/attempt": attempt_id("uuid-0"),
+                    "flashjob.nbfc.io/job-uid": JOB, "flashjob.nbfc.io/attempt": attempt_id(&"uuid-0".into()),
                     "flashjob.nbfc.io/round": "1",
                 },
                 "annotations": {"flashjob.nbfc.io/job": "lamps", "flashjob.nbfc.io/endpoint": "192.0.2.1:80"},
@@ -209,7 +210,13 @@ fn what_the_patch_adds_to_a_pod(
     #[case] tracked: bool,
     #[case] deadline: Option<i64>,
 ) {
-    let patch = pod_patch(&pod, None, &marks(&job(), "uuid-0", 1), 600, at(150));
+    let patch = pod_patch(
+        &pod,
+        None,
+        &marks(&job(), &"uuid-0".into(), 1),
+        600,
+        at(150),
+    );
     assert_eq!(patch["metadata"].get("finalizers").is_some(), tracked);
     assert_eq!(patch["spec"]["activeDeadlineSeconds"].as_i64(), deadline);
     assert!(
@@ -227,14 +234,20 @@ fn a_service_is_held_as_one_of_this_operators_own(#[case] leaves: bool, #[case] 
     if leaves {
         service.metadata.deletion_timestamp = original_pod(0).metadata.creation_timestamp;
     }
-    let patch = service_patch(&service.metadata, None, &marks(&job(), "uuid-0", 1));
+    let patch = service_patch(&service.metadata, None, &marks(&job(), &"uuid-0".into(), 1));
     assert_eq!(patch["metadata"]["finalizers"], held);
 }
 
 #[test]
 fn finalizers_of_others_stay() {
     let pod = change(|pod| pod.metadata.finalizers = Some(vec!["example.com/other".into()]));
-    let patch = pod_patch(&pod, None, &marks(&job(), "uuid-0", 1), 600, at(150));
+    let patch = pod_patch(
+        &pod,
+        None,
+        &marks(&job(), &"uuid-0".into(), 1),
+        600,
+        at(150),
+    );
     assert_eq!(
         patch["metadata"]["finalizers"],
         json!(["example.com/other", "flashjob.nbfc.io/tracking"])
@@ -244,15 +257,21 @@ fn finalizers_of_others_stay() {
 #[test]
 fn the_id_of_an_attempt_is_the_last_part_of_its_pod_s_name_here_too() {
     let device = "7e4a6e7b-bee6-4fac-bdea-43d671baaa15";
-    let pod = pod_name("lamps", device);
-    assert_eq!(pod.rsplit('-').next(), Some(attempt_id(device)));
-    let own = crate::flash_pod::intent::attempt_id(JOB, 1, 1, "nonce");
-    assert_ne!(own.len(), attempt_id(device).len());
-    let identity = |id| Identity {
+    let pod = pod_name("lamps", &device.into());
+    assert_eq!(
+        pod.rsplit('-').next(),
+        Some(attempt_id(&device.into()).as_str())
+    );
+    let own = crate::flash_pod::intent::attempt_id(&JOB.into(), 1, 1, "nonce");
+    assert_ne!(
+        own.as_str().len(),
+        attempt_id(&device.into()).as_str().len()
+    );
+    let identity = |id: &AttemptId| Identity {
         uuid: device.into(),
-        ..fixtures::identity(0, id)
+        ..fixtures::identity(0, id.as_str())
     };
-    assert_eq!(pod_of(&identity(attempt_id(device))), Some(pod));
+    assert_eq!(pod_of(&identity(&attempt_id(&device.into()))), Some(pod));
     assert_eq!(pod_of(&identity(&own)), None);
 }
 
@@ -265,7 +284,7 @@ impl Upgrade {
     fn new(flash: &Pod) -> Self {
         let status = FlashJobStatus {
             phase: Some("InProgress".into()),
-            completed_uuids: vec!["gone".into(), uuid(0)],
+            completed_uuids: vec!["gone".into(), uuid(0).to_string()],
             ..FlashJobStatus::default()
         };
         let mut scene = Scene::new(3);
@@ -326,7 +345,7 @@ impl Upgrade {
 fn key(index: usize) -> AttemptKey {
     AttemptKey {
         job_uid: JOB.into(),
-        id: attempt_id(&uuid(index)).to_owned(),
+        id: attempt_id(&uuid(index)),
     }
 }
 
@@ -350,7 +369,7 @@ fn what_the_original_completed_has_succeeded_in_the_first_round() {
     let upgrade = Upgrade::begun(&original_pod(1));
     let status = &upgrade.scene.job.status;
     assert_eq!(status.completed_indexes.as_deref(), Some("0"));
-    assert_eq!(status.completed_uuids, [uuid(0)]);
+    assert_eq!(status.completed_uuids, [uuid(0).as_str()]);
     let counts = status.counts.unwrap();
     assert_eq!((counts.selected, counts.succeeded), (3, 1));
     let begun: Vec<_> = upgrade

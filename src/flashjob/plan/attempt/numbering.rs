@@ -9,22 +9,23 @@ use crate::flashjob::observe::{
     ledger::{Attempt, Ledger},
     objects::Identity,
 };
+use crate::identifiers::{JobUid, Uuid};
 use helm_release::Status;
 
 /// The highest number that is known of each device, by UUID.
 #[derive(Debug, Default)]
-pub struct Numbers<'a>(BTreeMap<&'a str, u32>);
+pub struct Numbers<'a>(BTreeMap<&'a Uuid, u32>);
 
 impl<'a> Numbers<'a> {
     /// Those of one round of a job.
     #[must_use]
-    pub fn of(ledger: &'a Ledger, job_uid: &'a str, round: i64) -> Self {
+    pub fn of(ledger: &'a Ledger, job_uid: &'a JobUid, round: i64) -> Self {
         let mut numbers = BTreeMap::new();
         for (_, attempt) in ledger.of_job(job_uid) {
             if attempt.identity.round != round {
                 continue;
             }
-            let highest = numbers.entry(attempt.identity.uuid.as_str()).or_insert(0);
+            let highest = numbers.entry(&attempt.identity.uuid).or_insert(0);
             *highest = (*highest).max(attempt.number().unwrap_or(0));
         }
         Self(numbers)
@@ -32,7 +33,7 @@ impl<'a> Numbers<'a> {
 
     /// Number of the next attempt at a device of which as many attempts failed.
     #[must_use]
-    pub fn next(&self, uuid: &str, failures: usize) -> u32 {
+    pub fn next(&self, uuid: &Uuid, failures: usize) -> u32 {
         let failed = u32::try_from(failures).unwrap_or(u32::MAX);
         let known = self.0.get(uuid).copied().unwrap_or(0);
         failed.max(known).saturating_add(1)
@@ -92,12 +93,12 @@ mod tests {
             .zip(known)
             .map(|(id, number)| (*id, *number, Status::Failed))
             .collect();
-        let ledger = ledger(&known);
-        let numbers = Numbers::of(&ledger, JOB, 1);
+        let (ledger, job) = (ledger(&known), JOB.into());
+        let numbers = Numbers::of(&ledger, &job, 1);
         assert_eq!(numbers.next(&uuid(0), failures), expected);
         assert_eq!(numbers.next(&uuid(1), 0), 1, "another device");
         assert_eq!(
-            Numbers::of(&ledger, JOB, 2).next(&uuid(0), 0),
+            Numbers::of(&ledger, &job, 2).next(&uuid(0), 0),
             1,
             "another round"
         );

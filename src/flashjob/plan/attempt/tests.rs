@@ -94,7 +94,7 @@ fn decide(
         waits = seen(ended, true, Some(&waits));
     }
     let memory = Memory {
-        waits: [("a".to_owned(), waits)].into(),
+        waits: [("a".into(), waits)].into(),
         ..memory.clone()
     };
     super::decide(attempt, wish, &memory, bounds, now.into())
@@ -106,7 +106,7 @@ fn deciding(attempt: &Attempt, wish: &AttemptGoal, second: i64) -> Decision {
 
 fn releasing() -> Memory {
     Memory {
-        releasing: ["a".to_owned()].into(),
+        releasing: ["a".into()].into(),
         ..Memory::default()
     }
 }
@@ -119,7 +119,7 @@ fn troubled(second: i64) -> Memory {
         tries: 1,
     };
     Memory {
-        trouble: [("a".to_owned(), trouble)].into(),
+        trouble: [("a".into(), trouble)].into(),
         ..Memory::default()
     }
 }
@@ -537,7 +537,7 @@ fn trouble_that_lasts_gives_up_what_was_not_launched_and_nothing_else() {
     );
     assert_eq!(flashing.release, None);
     let being_given_up = Memory {
-        releasing: ["a".to_owned()].into(),
+        releasing: ["a".into()].into(),
         ..troubled(130)
     };
     let again = decide(&reserved, &wish(), &being_given_up, &BOUNDS, at(121));
@@ -559,7 +559,7 @@ fn a_release_that_was_uninstalled_before_its_pod_was_created_begins_anew(#[case]
     assert_eq!(asks.action, Some(Action::ConfirmUnlaunched));
     assert_eq!((asks.release, asks.reason), (None, Reason::Uninstalled));
     let asked = Memory {
-        unlaunched: ["a".to_owned()].into(),
+        unlaunched: ["a".into()].into(),
         ..Memory::default()
     };
     let anew = decide(&reserved, &wish(), &asked, &BOUNDS, at(2));

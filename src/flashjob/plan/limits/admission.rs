@@ -17,6 +17,7 @@ use crate::{
         plan::{DeviceView, rollout::hold::Hold},
         spec::job::Job,
     },
+    identifiers::Uuid,
 };
 
 /// Most devices of one full group that are listed one by one.
@@ -70,7 +71,7 @@ impl<'a> Crowd<'a> {
     pub fn admit(
         &mut self,
         index: usize,
-        uuid: &str,
+        uuid: &Uuid,
         device: &Device,
     ) -> Result<Footprint, Option<Box<DeviceView>>> {
         let endpoint = device.endpoint.to_string();
@@ -110,7 +111,7 @@ impl<'a> Crowd<'a> {
         self.listed += 1;
         Err(Some(Box::new(DeviceView {
             index: Some(index),
-            uuid: uuid.to_owned(),
+            uuid: uuid.clone(),
             endpoint: Some(endpoint),
             pod: None,
             phase: DevicePhase::Pending,

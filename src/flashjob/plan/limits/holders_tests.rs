@@ -13,10 +13,10 @@ fn holder(number: usize, namespace: &str, job: Option<&str>) -> Identity {
     let job_name = job.map(str::to_owned);
     Identity {
         key: AttemptKey {
-            job_uid: format!("{namespace}/{job_name:?}"),
-            id: format!("x{number}"),
+            job_uid: format!("{namespace}/{job_name:?}").into(),
+            id: format!("x{number}").into(),
         },
-        uuid: format!("other-{number}"),
+        uuid: format!("other-{number}").into(),
         endpoint: Some(format!("198.51.100.{number}:80")),
         namespace: namespace.into(),
         job_name,
@@ -30,7 +30,7 @@ fn crowded(holders: &[Identity]) -> Scene {
     for holder in holders {
         let mut pod = running(holder);
         pod.sight.name = format!("pod-{}", holder.key.id);
-        pod.sight.uid.clone_from(&holder.key.id);
+        pod.sight.uid = holder.key.id.to_string();
         take_in(&mut scene.ledger, None, None, Some(pod));
     }
     scene.world.max_in_flight = holders.len();

@@ -31,6 +31,7 @@ use crate::{
         spec::job::Job,
         status,
     },
+    identifiers::Uuid,
 };
 use helm_release::Status;
 
@@ -51,7 +52,7 @@ fn instance(index: usize, (gateway, nodes): Place) -> crate::api::Instance {
     if let Some(gateway) = gateway {
         properties["GATEWAY"] = json!(gateway);
     }
-    let mut instance = instance_with(&uuid(index), &properties);
+    let mut instance = instance_with(uuid(index).as_str(), &properties);
     instance.spec.nodes = nodes.iter().map(ToString::to_string).collect();
     instance
 }
@@ -99,7 +100,7 @@ impl Lab {
         for (index, place) in places.iter().enumerate() {
             self.cache.inventory.apply(&instance(first + index, *place));
         }
-        let uuids: Vec<String> = (first..first + places.len()).map(uuid).collect();
+        let uuids: Vec<Uuid> = (first..first + places.len()).map(uuid).collect();
         let mut wanted = spec(0);
         wanted["uuid"] = json!(uuids);
         wanted["parallelism"] = json!(parallelism);
@@ -142,7 +143,7 @@ impl Lab {
     }
 
     /// A pass: what may begin is launched at once. Returns the UUIDs.
-    fn pass(&mut self, job: usize) -> Vec<String> {
+    fn pass(&mut self, job: usize) -> Vec<Uuid> {
         let plan = self.plan(job);
         for (key, ..) in &plan.release {
             self.cache.ledger.see_gone(&format!("record/{}", key.id));
@@ -151,8 +152,8 @@ impl Lab {
             self.begun += 1;
             let identity = Identity {
                 key: AttemptKey {
-                    job_uid: format!("job-{job}"),
-                    id: format!("a{}", self.begun),
+                    job_uid: format!("job-{job}").into(),
+                    id: format!("a{}", self.begun).into(),
                 },
                 uuid: begin.uuid.clone(),
                 endpoint: Some(begin.device.endpoint.to_string()),
@@ -184,8 +185,8 @@ impl Lab {
         }
     }
 
-    fn in_flight(&self) -> Vec<String> {
-        let mut uuids: Vec<String> = self
+    fn in_flight(&self) -> Vec<Uuid> {
+        let mut uuids: Vec<Uuid> = self
             .cache
             .ledger
             .in_flight()
@@ -196,12 +197,12 @@ impl Lab {
     }
 
     /// A device ended and succeeded: nothing is left of it.
-    fn end(&mut self, uuid: &str) {
+    fn end(&mut self, uuid: &Uuid) {
         let found = self
             .cache
             .ledger
             .all()
-            .find(|(_, attempt)| attempt.identity.uuid == uuid);
+            .find(|(_, attempt)| attempt.identity.uuid == *uuid);
         let (key, attempt) = found
             .map(|(key, attempt)| (key.clone(), attempt.clone()))
             .unwrap();
@@ -225,7 +226,7 @@ impl Lab {
     }
 }
 
-fn uuids(indexes: &[usize]) -> Vec<String> {
+fn uuids(indexes: &[usize]) -> Vec<Uuid> {
     indexes.iter().copied().map(uuid).collect()
 }
 
@@ -589,11 +590,14 @@ fn a_device_that_waits_for_a_slot_meanwhile_keeps_its_turn() {
     assert_eq!(lab.pass(other).len(), 1);
     lab.end(&uuid(2));
     lab.pass(job);
-    let since = lab.cache.line.find("job-0", 1).unwrap().since;
+    let since = lab.cache.line.find(&"job-0".into(), 1).unwrap().since;
     lab.now += 30;
     lab.pass(job);
     assert_eq!(lab.in_flight().len(), 3, "both slots are in use again");
-    assert_eq!(lab.cache.line.find("job-0", 1).unwrap().since, since);
+    assert_eq!(
+        lab.cache.line.find(&"job-0".into(), 1).unwrap().since,
+        since
+    );
 }
 
 #[rstest]
@@ -662,11 +666,11 @@ fn both(max: usize) -> Value {
 
 impl Lab {
     /// Devices in flight in the fullest group of a limit that a device belongs to, and how many may be.
-    fn load(&self, job: usize, uuid: &str) -> Vec<(usize, usize)> {
+    fn load(&self, job: usize, uuid: &Uuid) -> Vec<(usize, usize)> {
         let in_flight: Vec<_> = self.cache.ledger.in_flight().collect();
         let own = in_flight
             .iter()
-            .find(|attempt| attempt.identity.uuid == uuid);
+            .find(|attempt| attempt.identity.uuid == *uuid);
         let own = own.unwrap().identity.footprint.clone().unwrap();
         let limits = self.scenes[job].terms.in_flight_limits();
         let loads = limits.flat_map(|limit| {

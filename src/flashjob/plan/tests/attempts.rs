@@ -190,7 +190,7 @@ fn a_flash_of_the_original_operator_is_told_only_while_it_runs(
     #[case] reason: Reason,
 ) {
     let mut scene = Scene::new(1);
-    let who = identity(0, adoption::attempt_id(&uuid(0)));
+    let who = identity(0, adoption::attempt_id(&uuid(0)).as_str());
     let mut original = if runs { running(&who) } else { pod(&who) };
     original.sight.name = adoption::pod_name("lamps", &uuid(0));
     take_in(&mut scene.ledger, None, None, Some(original));

@@ -19,7 +19,7 @@ fn fails(scene: &mut Scene) {
 
 fn is_skipped(scene: &mut Scene) {
     scene.edit(|spec| spec.already_at_version = Some(crate::api::AlreadyAtVersion::Skip));
-    let mut instance = instance(&uuid(0), 0);
+    let mut instance = instance(uuid(0).as_str(), 0);
     let properties = &mut instance.spec.broker_properties;
     properties.insert("VERSION".into(), "0.2.0".into());
     scene.inventory.apply(&instance);
@@ -54,7 +54,7 @@ fn nobody_begins_beside_a_read_back_that_did_not_end(
     let mut scene = counting(counts);
     scene.stored(|status| {
         status.devices = vec![DeviceStatus {
-            uuid: uuid(0),
+            uuid: uuid(0).to_string(),
             host_endpoint: Some(endpoint(0)),
             pod: Some(format!("flash-{}-a0", uuid(0))),
             phase: "Verifying".into(),

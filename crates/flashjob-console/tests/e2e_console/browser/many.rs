@@ -53,7 +53,7 @@ pub async fn many(space: &Space, devices: usize) {
     let made: Vec<Instance> = made.buffered(AT_ONCE).collect().await;
     let selected = made.iter().take(devices * 9 / 10).map(|instance| {
         let uid = instance.metadata.uid.as_deref().unwrap_or_default();
-        freeze(uid, Device::parse(instance).ok().as_ref())
+        freeze(&uid.into(), Device::parse(instance).ok().as_ref())
     });
     let selected: Vec<_> = selected.collect();
     space.apply(&job("rollout", &[], &json!({"parallelism": 64})).to_string());
@@ -62,7 +62,7 @@ pub async fn many(space: &Space, devices: usize) {
     let owner = JobRef {
         name: "rollout".to_owned(),
         namespace: space.name.clone(),
-        uid: uid.to_owned(),
+        uid: uid.into(),
     };
     let slices: Api<ControllerRevision> = Api::namespaced(client, &space.name);
     for slice in revisions(&owner, 1, 0, &selected) {

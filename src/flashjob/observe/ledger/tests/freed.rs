@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::flashjob::observe::objects::Address;
+use crate::identifiers::AttemptId;
 
 const ENDPOINT: &str = "192.0.2.7:80";
 
@@ -65,7 +66,7 @@ fn an_attempt_of_which_nothing_is_left_is_forgotten_and_the_others_at_its_places
     let others: Vec<_> = others.map(|other| other.identity.key.id.as_str()).collect();
     assert_eq!(others, ["b"]);
     let holder = ledger.holder(ENDPOINT).map(|other| &other.identity.key.id);
-    assert_eq!(holder.map(String::as_str), Some("b"), "its lock stays");
+    assert_eq!(holder.map(AttemptId::as_str), Some("b"), "its lock stays");
     ledger.see_gone("q");
     ledger.see_gone("t");
     assert_eq!(ledger.all().count(), 0);
@@ -132,7 +133,7 @@ fn an_attempt_that_is_read_back_gives_up_its_slot_once_its_pod_is_gone_and_keeps
     ledger.see_record(record("a", "r", 1, Status::Deployed));
     ledger.see_record(other);
     ledger.see_pod(pod("a", "p", 3, "Succeeded"));
-    ledger.note_read_back("job-1", |id| id == "a");
+    ledger.note_read_back(&"job-1".into(), |id| id.as_str() == "a");
     let standing = |ledger: &Ledger, id| ledger.attempt(&key(id)).unwrap().standing;
     assert_eq!(standing(&ledger, "a"), Standing::ReadBack);
     assert_eq!(

@@ -151,7 +151,7 @@ fn after_an_interrupted_transfer_service_and_record_stay_for_the_cool_down(
 #[test]
 fn the_pod_of_a_lost_node_goes_without_grace_once_its_verdict_is_stored() {
     let memory = Memory {
-        lost: ["a".to_owned()].into(),
+        lost: ["a".into()].into(),
         ..Memory::default()
     };
     let flashing = with_pod(a_running());

@@ -110,7 +110,7 @@ fn an_unstarted_pod_on_a_dead_node_does_not_hold_its_device_for_ever() {
         Some(Action::CheckNode)
     );
     let lost = Memory {
-        lost: ["a".to_owned()].into(),
+        lost: ["a".into()].into(),
         ..releasing()
     };
     assert_eq!(

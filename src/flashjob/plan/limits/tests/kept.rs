@@ -43,7 +43,7 @@ fn who_begins_gives_up_the_places_that_were_kept_for_it_and_for_nobody_else() {
     let limit = limit(LimitBy::Node, 2);
     let mut line = Line::default();
     let waiters = [0, 1].map(|index| waiter(index, &limit, &on(&["n1"])));
-    line.stand("job", waiters.to_vec());
+    line.stand(&"job".into(), waiters.to_vec());
     let now = at(0) + PATIENCE;
     let mut places = Places::new([&limit], []).keeping(&line, now);
     assert!(!finds_a_place(&places, "n1"), "both places are kept");
@@ -58,7 +58,7 @@ fn who_begins_gives_up_the_places_that_were_kept_for_it_and_for_nobody_else() {
 fn a_place_is_kept_under_the_limit_of_the_one_who_takes_it_too() {
     let (wide, strict) = (limit(LimitBy::Node, 5), limit(LimitBy::Node, 2));
     let mut line = Line::default();
-    line.stand("job", vec![waiter(0, &wide, &on(&["n1"]))]);
+    line.stand(&"job".into(), vec![waiter(0, &wide, &on(&["n1"]))]);
     let now = at(0) + PATIENCE;
     let places = |limit, used: usize| {
         let node = on(&["n1"]);
@@ -88,12 +88,12 @@ fn a_line_knows_who_stands_in_it_and_who_has_left() {
     let mut line = Line::default();
     assert!(!line.take_left());
     let waiters = [1, 2].map(|index| waiter(index, &limit, &on(&["n1"])));
-    line.stand("job", waiters.to_vec());
+    line.stand(&"job".into(), waiters.to_vec());
     assert!(!line.take_left());
-    let found = line.find("job", 2).map(|waiter| waiter.index);
+    let found = line.find(&"job".into(), 2).map(|waiter| waiter.index);
     assert_eq!(found, Some(2));
-    assert_eq!(line.find("job", 3), None);
-    line.stand("job", Vec::new());
+    assert_eq!(line.find(&"job".into(), 3), None);
+    line.stand(&"job".into(), Vec::new());
     assert!(line.take_left());
     assert!(!line.take_left(), "it is told once");
 }

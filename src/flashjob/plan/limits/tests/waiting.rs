@@ -14,7 +14,7 @@ fn a_job_whose_devices_wait_for_a_limit_hears_of_a_place_that_is_given_up() {
     lab.pass(first);
     let plan = lab.plan(second);
     assert!(plan.begin.is_empty() && plan.contended, "{plan:?}");
-    assert!(!lab.cache.memory("job-1").content);
+    assert!(!lab.cache.memory(&"job-1".into()).content);
 }
 
 /// As many devices of it wait for their next attempt as its status has room for.
@@ -31,7 +31,7 @@ fn a_job_that_may_begin_no_device_does_not_wait_for_a_limit() {
             status.devices = (0..tracked)
                 .map(|index| DeviceStatus {
                     index,
-                    uuid: uuid(usize::try_from(index).unwrap() + 1),
+                    uuid: uuid(usize::try_from(index).unwrap() + 1).to_string(),
                     phase: "Waiting".into(),
                     earlier_failures: vec!["ContactFailed".into()],
                     next_time: Some(Time(at(if index == 0 { 1 } else { 1_000 }))),
