@@ -115,7 +115,7 @@ fn no_more_devices_begin_than_the_pool_has_free_services() {
     scene.ledger.begin_action(&another);
     scene.ledger.choose_service(&another, &pool).unwrap();
     // Both attempts are of other jobs.
-    scene.job.uid = "another-job".to_owned();
+    scene.job.uid = "another-job".into();
     let hold = scene.plan(3).pace.crowd.unwrap();
     assert_eq!(hold.reason, Reason::AddressInUse);
     assert!(
