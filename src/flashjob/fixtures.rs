@@ -245,6 +245,16 @@ pub fn numbered(identity: &Identity, attempt: u32, status: Status) -> ObservedRe
     }
 }
 
+/// A record whose attempt leases this Service of a pool.
+pub fn leasing(identity: &Identity, service: &str) -> ObservedRecord {
+    let mut record = numbered(identity, 1, Status::PendingInstall);
+    let mut stored = record.stored.as_deref().cloned().unwrap();
+    let intent = stored.record.attachment.as_mut().unwrap();
+    intent.pool_service = Some(service.to_owned());
+    record.stored = Some(Arc::new(stored));
+    record
+}
+
 /// An attempt of which these objects exist.
 pub fn attempt(
     record: Option<ObservedRecord>,

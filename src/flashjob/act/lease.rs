@@ -208,6 +208,10 @@ async fn look(
         cache.see_own_service(&found, &known.sight.identity);
         return Ok(());
     }
+    if cache.see_service_of(&found, identity) {
+        // Ours, without its labels.
+        return Ok(());
+    }
     cache.ledger.note_foreign_service(&identity.namespace, name);
     let message = format!(
         "Service {}/{name} would be one of the pool, and is not the operator's: delete it, or give the pool another name \

@@ -97,6 +97,9 @@ impl Cache {
         let known = self.ledger.all().map(|(_, attempt)| &attempt.identity);
         let known = known.filter(|who| who.uuid.as_str() == uuid && who.key.id.as_str() == id);
         let mut candidates: Vec<Identity> = known.cloned().collect();
+        // A Service of a pool has a name of its own, which the record of its attempt knows.
+        let (namespace, name) = (meta.namespace.as_deref()?, meta.name.as_deref()?);
+        candidates.extend(self.ledger.tenants_of(namespace, name).cloned());
         let mut owners = meta.owner_references.iter().flatten();
         let owner = owners.find(|owner| owner.kind == "FlashJob");
         let label = text(meta.labels.as_ref(), LABEL_JOB_UID);

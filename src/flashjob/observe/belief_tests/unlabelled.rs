@@ -1,7 +1,7 @@
 //! What a new leader knows of Pods and Services without labels.
 
 use super::*;
-use crate::flashjob::fixtures::Scene;
+use crate::flashjob::fixtures::{Scene, leasing};
 
 /// An object of an attempt in this round, by its owner a job's; nothing but labels is missing.
 fn bare(kind: ObjectKind, round: i64) -> Value {
@@ -119,4 +119,25 @@ fn a_copy_of_a_service_is_not_believed_beside_the_one_whose_uid_is_known() {
     let who = known(&cache, ObjectKind::Service, &copy).unwrap();
     assert!(!cache.see_service_of(&service(&copy), &who));
     assert_eq!(cache.repairs, []);
+}
+
+#[test]
+fn the_service_of_a_pool_that_lost_all_labels_is_known_by_the_record_that_names_it() {
+    let mut cache = new_leader();
+    let mut lost = bare(ObjectKind::Service, 1);
+    lost["metadata"]["name"] = json!("flash-pool-0");
+    let who = identity(0, "a0");
+    let (_, annotations) = marks(&seals(1, None), ObjectKind::Service, "flash-pool-0", &who);
+    lost["metadata"]["annotations"] = json!(annotations);
+    lost["metadata"]["ownerReferences"] = json!([]);
+    assert_eq!(known(&cache, ObjectKind::Service, &lost), None);
+    cache.ledger.see_record(leasing(&who, "flash-pool-0"));
+    assert_eq!(
+        known(&cache, ObjectKind::Service, &lost).as_ref(),
+        Some(&who)
+    );
+    assert!(cache.see_service_of(&service(&lost), &who));
+    let attempt = cache.ledger.attempt(&who.key).unwrap();
+    assert!(attempt.service.is_some());
+    assert_eq!(cache.repairs.len(), 1);
 }

@@ -191,6 +191,13 @@ impl Ledger {
         silent.into_iter().chain(named)
     }
 
+    /// The attempts that have the Service of this name, or are about to lease it.
+    pub fn tenants_of(&self, namespace: &str, name: &str) -> impl Iterator<Item = &Identity> {
+        let place = (namespace.to_owned(), name.to_owned());
+        let tenants: Vec<&Attempt> = self.tenants(&place).collect();
+        tenants.into_iter().map(|attempt| &attempt.identity)
+    }
+
     /// Who else has the Service that this attempt is about to lease, if anybody does.
     #[must_use]
     pub fn other_tenant(&self, own: &Identity, name: &str) -> Option<&Identity> {

@@ -1,14 +1,12 @@
 //! Services of pools: who has which, and when another may.
 
-use std::sync::Arc;
-
 use serde_json::json;
 
 use super::*;
 use crate::{
-    flash_pod::{intent::Stored, pool::Pool},
+    flash_pod::pool::Pool,
     flashjob::{
-        fixtures::{address, identity, numbered, sight},
+        fixtures::{address, identity, leasing, sight},
         observe::objects::Address,
     },
     names::TRACKING_FINALIZER,
@@ -42,14 +40,8 @@ fn free(who: &Identity, number: usize, version: u64) -> ObservedService {
     }
 }
 
-/// A record that says which Service its attempt leases.
 fn recorded(who: &Identity, number: usize) -> ObservedRecord {
-    let mut record = numbered(who, 1, Status::PendingInstall);
-    let mut stored = Stored::clone(record.stored.as_ref().unwrap());
-    let intent = stored.record.attachment.as_mut().unwrap();
-    intent.pool_service = Some(format!("flash-pool-{number}"));
-    record.stored = Some(Arc::new(stored));
-    record
+    leasing(who, &format!("flash-pool-{number}"))
 }
 
 fn choose(ledger: &mut Ledger, who: &Identity, size: usize) -> Option<String> {
