@@ -169,8 +169,13 @@ async fn take_off_finalizer(
     let request = ctx
         .writer
         .remove_finalizer(key, uid, finalizers, TRACKING_FINALIZER);
-    if !ctx.crash.around(write, request).await? {
-        ctx.cache().ledger.see_gone(uid);
+    let is_there = ctx.crash.around(write, request).await?;
+    let mut cache = ctx.cache();
+    if is_there {
+        // Its event may come after the next pass, which would take it off once more.
+        cache.ledger.see_untracked(uid);
+    } else {
+        cache.ledger.see_gone(uid);
     }
     Ok(())
 }

@@ -25,6 +25,8 @@ use crate::identifiers::{AttemptId, JobUid};
 
 use pool::PoolServices;
 
+use crate::names::TRACKING_FINALIZER;
+
 pub use attempt::{Attempt, Standing};
 pub use unsealed::{ObjectKind, Unsealed, UnsealedObject};
 
@@ -174,6 +176,22 @@ impl Ledger {
         self.note_freed(&key, held);
         self.drop_if_empty(&key);
         Some(key)
+    }
+
+    /// The answer to the operator's own write: the tracking finalizer is off the Pod or Service of this uid.
+    pub fn see_untracked(&mut self, uid: &str) {
+        let Some((key, kind)) = self.by_uid.get(uid) else {
+            return;
+        };
+        let attempt = self.attempts.get_mut(key);
+        let finalizers = attempt.and_then(|attempt| match kind {
+            Kind::Pod => attempt.pod.as_mut().map(|pod| &mut pod.finalizers),
+            Kind::Service => attempt.service.as_mut().map(|one| &mut one.finalizers),
+            Kind::Record(_) => None,
+        });
+        if let Some(finalizers) = finalizers {
+            finalizers.retain(|one| one != TRACKING_FINALIZER);
+        }
     }
 
     /// An action begins for this attempt: from now on it holds its lock and a slot, before anything exists of it.

@@ -198,3 +198,20 @@ fn a_record_is_known_up_to_the_version_that_was_taken_in_and_for_good_once_it_is
     ledger.see_gone("r");
     assert_eq!(known(&ledger), [true; 3]);
 }
+
+#[test]
+fn what_the_operator_has_let_go_is_not_let_go_once_more_before_its_event_comes() {
+    let mut ledger = Ledger::default();
+    let held = vec!["kept".to_owned(), TRACKING_FINALIZER.to_owned()];
+    let (mut pod, mut service) = (pod("a", "p", 5, "Failed"), service("s", 5, Address::None));
+    pod.finalizers.clone_from(&held);
+    service.finalizers.clone_from(&held);
+    ledger.see_pod(pod);
+    ledger.see_service(service);
+    for uid in ["p", "s", "nothing"] {
+        ledger.see_untracked(uid);
+    }
+    let attempt = ledger.attempt(&key()).unwrap();
+    assert_eq!(attempt.pod.as_ref().unwrap().finalizers, ["kept"]);
+    assert_eq!(attempt.service.as_ref().unwrap().finalizers, ["kept"]);
+}
