@@ -81,6 +81,7 @@ impl World {
         };
         if ending.taken && ending.outcome != Outcome::Failed {
             let version = self.version_of(&who);
+            self.note(|| format!("DEVICE  {at} has {version} by {}", who.key.id));
             self.laws.versions.insert(at.clone(), version);
             self.laws.flashes.get_mut(pod_uid).unwrap().taken = true;
         }
@@ -107,6 +108,7 @@ impl World {
     /// Akri finds the device at the endpoint of an index under a uid of its own.
     pub fn find_device(&mut self, index: usize) {
         self.renamed += 1;
+        self.note(|| format!("AKRI    finds {}", endpoint(index)));
         let gateway = self.chance.draw(GATEWAYS.len());
         let uid = format!("new-{}", self.renamed);
         self.put_instance(&uid, index, gateway);

@@ -25,7 +25,7 @@ use self::{
     bounds::Times,
     duration::duration,
     failures::failures,
-    prospects::{footprints, prospects},
+    prospects::{footprints, pool_of, prospects},
     sharing::limited,
     sight::unchecked_signatures,
     steps::steps,
@@ -176,7 +176,7 @@ pub struct Asked<'a> {
 pub fn forecast(asked: &Asked<'_>) -> Forecast {
     let job = asked.observed.job;
     let devices = prospects(asked);
-    let in_flight = in_flight(asked);
+    let in_flight = in_flight(asked, &devices);
     let times = Times {
         deadline: asked.effective.active_deadline_seconds_per_device,
         retries: asked.effective.backoff_limit_per_device,
@@ -221,9 +221,12 @@ pub fn forecast(asked: &Asked<'_>) -> Forecast {
     }
 }
 
-fn in_flight(asked: &Asked<'_>) -> usize {
+/// How many devices are in flight at most: by the job, the operator, and the pool whose Services they lease.
+fn in_flight(asked: &Asked<'_>, devices: &[Prospect]) -> usize {
     let parallelism = usize::try_from(asked.effective.parallelism).unwrap_or(1);
-    parallelism.min(asked.observed.world.max_in_flight).max(1)
+    let slots = parallelism.min(asked.observed.world.max_in_flight);
+    let services = pool_of(asked, devices).map_or(usize::MAX, |pool| pool.size());
+    slots.min(services).max(1)
 }
 
 fn limits<'a>(asked: &Asked<'a>) -> Vec<&'a Limit> {

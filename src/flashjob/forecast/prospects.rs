@@ -11,6 +11,7 @@ use super::{Asked, Part, sight::lacks, steps::step_of};
 use crate::{
     api::{Reason, SelectedDevice},
     device::{Device, Footprint},
+    flash_pod::pool::Pool,
     flashjob::{
         blueprint::preflight::try_one,
         plan::admission::{Candidate, Verdictless, consider},
@@ -118,6 +119,19 @@ fn values_of(asked: &Asked<'_>, uuid: &Uuid, device: &Device) -> Foretold {
         Ok(_) => (Fate::Flashed, None, None),
         Err(refusal) => (Fate::Refused, Some(refusal.reason), Some(refusal.message)),
     }
+}
+
+/// The pool whose Services the devices lease, where the values of the first that is flashed name one.
+pub(super) fn pool_of(asked: &Asked<'_>, prospects: &[Prospect]) -> Option<Pool> {
+    if lacks(asked.not_seen, &[Part::Settings, Part::Classes]) {
+        return None;
+    }
+    let mut flashed = prospects.iter().filter(|one| one.fate == Fate::Flashed);
+    let uuid = &flashed.next()?.selected.uuid;
+    let device = asked.observed.inventory.by_uuid(uuid)?.as_ref().ok()?;
+    let job = asked.observed.job;
+    let round = job.status.round.as_ref()?;
+    try_one(asked.flash_pod, job, round, uuid, device).ok()?
 }
 
 fn foretold(verdictless: Verdictless) -> Foretold {

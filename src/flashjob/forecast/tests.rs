@@ -12,9 +12,15 @@ use crate::{
 };
 
 fn flash_pod() -> FlashPod {
+    flash_pod_with(None)
+}
+
+/// The chart with values of the administrator.
+fn flash_pod_with(values: Option<&str>) -> FlashPod {
     let chart = flash_chart(None).unwrap();
     let images = vec!["*".parse().unwrap()];
     let settings = Settings {
+        operator_values: values.map(|values| (values.to_owned(), "values.yaml".to_owned())),
         policy: Policy {
             images,
             service_accounts: vec!["default".into()],
@@ -35,12 +41,20 @@ fn rung(name: &str, end: usize, limit: Option<usize>) -> Rung {
 }
 
 fn asking(scene: &Scene, rungs: &[Rung], limit: Option<usize>) -> Forecast {
+    asking_with(&flash_pod(), scene, rungs, limit)
+}
+
+fn asking_with(
+    flash_pod: &FlashPod,
+    scene: &Scene,
+    rungs: &[Rung],
+    limit: Option<usize>,
+) -> Forecast {
     let effective = scene.observed().effective().clone();
-    let flash_pod = flash_pod();
     forecast(&Asked {
         not_seen: &[],
         observed: &scene.observed(),
-        flash_pod: &flash_pod,
+        flash_pod,
         classes: &["esp32".into()],
         refusal: None,
         waits: None,
@@ -240,4 +254,20 @@ fn what_a_device_says_is_one_line_of_the_forecast_and_what_is_not_selected_is_to
     let told = "Meant by spec.deviceSelector, but not selected: they cannot be flashed\n  Instance lab/a: \
                 0.1\\u{1b}[2J\\u{202e}\\nFORGED: line\n  Instance lab/b: odd\n  and 21 more\n";
     assert!(text.contains(told), "{text}");
+}
+
+#[test]
+fn no_more_devices_are_in_flight_than_the_pool_has_services() {
+    let mut spec = spec(6);
+    spec["parallelism"] = json!(3);
+    let rungs = [rung("", 6, None)];
+    let seconds = |values| {
+        let flash_pod = flash_pod_with(values);
+        let forecast = asking_with(&flash_pod, &Scene::of(&spec), &rungs, None);
+        forecast.duration.seconds_at_most
+    };
+    let pool = "service: {mode: Pool, pool: {size: 1}}";
+    assert_eq!(seconds(Some(pool)), 3 * seconds(None));
+    let enough = "service: {mode: Pool, pool: {size: 8}}";
+    assert_eq!(seconds(Some(enough)), seconds(None));
 }
