@@ -63,7 +63,7 @@ pub enum Bug {
     LeaseByWallClock,
     /// A write of which nobody knows what became of it counts as over at once.
     UnclearIsOver,
-    /// A Service of a pool is leased whoever has it.
+    /// A Service of a pool is leased although another attempt has it.
     LeasesWhatIsLeased,
 }
 

@@ -41,12 +41,7 @@ pub fn refused_trial(refusal: Refusal) -> ValuesTrial {
         generation: 1,
         chart: 1,
     };
-    let refusal = Some(refusal);
-    ValuesTrial {
-        of,
-        refusal,
-        pool: None,
-    }
+    ValuesTrial::refused(of, refusal)
 }
 
 /// Seconds after the epoch.

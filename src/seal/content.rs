@@ -116,6 +116,7 @@ mod tests {
     #[case::firmware(|intent: &mut Intent| intent.firmware = "r.example/evil:1".into())]
     #[case::endpoint(|intent: &mut Intent| intent.device.endpoint = "192.0.2.9".into())]
     #[case::namespace(|intent: &mut Intent| intent.job.namespace = "other".into())]
+    #[case::service_of_a_pool(|intent: &mut Intent| intent.pool_service = Some("flash-pool-0".into()))]
     #[case::no_seal(|intent: &mut Intent| intent.seal = None)]
     #[case::chart(|intent: &mut Intent| intent.seal.as_mut().unwrap().chart.push('0'))]
     #[case::pod(|intent: &mut Intent| intent.seal.as_mut().unwrap().pod_uid = Some("mine".into()))]

@@ -145,24 +145,11 @@ fn no_law_is_broken_beside_a_hostile_writer() {
     expect_unbroken(&run::worlds(first, WORLDS / 4, || true));
 }
 
-#[test]
-fn no_law_is_broken_where_devices_dial_the_node() {
-    let first = Plan {
-        seed: 30_000,
-        on_node: true,
-        ..Plan::default()
-    };
-    expect_unbroken(&run::worlds(first, WORLDS / 10, || true));
-}
-
-#[test]
-fn no_law_is_broken_where_devices_lease_the_services_of_a_pool() {
-    let first = Plan {
-        seed: 40_000,
-        pooled: true,
-        ..Plan::default()
-    };
-    expect_unbroken(&run::worlds(first, WORLDS / 4, || true));
+#[rstest::rstest]
+#[case::devices_dial_the_node(Plan { seed: 30_000, on_node: true, ..Plan::default() }, WORLDS / 10)]
+#[case::devices_lease_the_services_of_a_pool(Plan { seed: 40_000, pooled: true, ..Plan::default() }, WORLDS / 4)]
+fn no_law_is_broken_where(#[case] first: Plan, #[case] worlds: u64) {
+    expect_unbroken(&run::worlds(first, worlds, || true));
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, sync::OnceLock};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use testbed::{ControlPlane, Params, Space, healthy, job::job, seconds};
+use crate::host_port::{assert_cools_down, items};
+use testbed::{ControlPlane, Space, healthy, job::job, seconds};
 
 /// Generous: the tests run beside each other on small machines.
 const PATIENCE: u64 = 150;
@@ -28,9 +29,20 @@ pub fn class(space: &Space, size: usize) -> String {
 }
 
 fn services(space: &Space) -> Vec<Value> {
-    let text = space.kubectl(&["get", "services", "-o", "json"]);
-    let list: Value = serde_json::from_str(&text).unwrap();
-    list["items"].as_array().unwrap().clone()
+    items(space, "services")
+}
+
+/// Waits until the status of a job says all of this.
+async fn says(space: &Space, name: &str, words: [&str; 2]) {
+    space
+        .eventually(words[1], seconds(PATIENCE), async || {
+            let status = space.job(name).0["status"].to_string();
+            words
+                .iter()
+                .all(|words| status.contains(words))
+                .then_some(())
+        })
+        .await;
 }
 
 fn names(services: &[Value]) -> Vec<&str> {
@@ -114,27 +126,8 @@ async fn two_jobs_of_a_namespace_share_one_pool() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_stays_with_a_device_that_may_still_dial_it() {
     let space = Space::on(plane(), "cool").await;
-    let params = Params {
-        transfer_failed_share: 1.0,
-        ..healthy(2, 1.0)
-    };
-    let fleet = space.fleet(params).await;
-    let _operator = space.operator(&["--cool-down-seconds", "15"]);
-    let spec = json!({
-        "flashClassName": class(&space, 1), "parallelism": 2, "backoffLimitPerDevice": 0, "maxFailedDevices": "100%",
-    });
-    space.apply(&job("job", &fleet.uuids(), &spec).to_string());
-    space.finished("job", PATIENCE).await;
-    let begins = space.control_plane.audit().pod_birth_times(&space.name);
-    let begins: Vec<_> = begins.into_values().collect();
-    let [first, second] = begins[..] else {
-        panic!("two flashes: {begins:?}")
-    };
-    let between = (second.as_second() - first.as_second()).abs();
-    assert!(
-        between >= 15,
-        "{between} s between two flashes at one Service"
-    );
+    let class = class(&space, 1);
+    assert_cools_down(&space, &class, "Service").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -183,14 +176,8 @@ async fn a_service_of_somebody_else_is_never_leased_and_is_named() {
     let alone = json!({"flashClassName": class(&space, 1)});
     let third = &fleet.uuids()[2..];
     space.apply(&job("alone", third, &alone).to_string());
-    space
-        .eventually("what is in the way", seconds(PATIENCE), async || {
-            let status = space.job("alone").0["status"].to_string();
-            let says = status.contains("AddressInUse")
-                && status.contains("is not the operator's: delete it");
-            says.then_some(())
-        })
-        .await;
+    let words = ["AddressInUse", "is not the operator's: delete it"];
+    says(&space, "alone", words).await;
     space.kubectl(&["delete", "service", "flash-pool-0"]);
     completed(&space, "alone").await;
     space.assert_flashed(&fleet, 1);
@@ -203,14 +190,8 @@ async fn a_pool_that_would_admit_everybody_is_refused_before_anything_starts() {
     let _operator = space.operator(&["--allowed-value-paths", "/service"]);
     let values = json!({"values": {"service": {"mode": "Pool", "restrictToDevice": false}}});
     space.apply(&job("job", &fleet.uuids(), &values).to_string());
-    space
-        .eventually("refusal", seconds(PATIENCE), async || {
-            let status = space.job("job").0["status"].to_string();
-            let says = status.contains("ValuesInvalid")
-                && status.contains("service.restrictToDevice has to be true");
-            says.then_some(())
-        })
-        .await;
+    let words = ["ValuesInvalid", "service.restrictToDevice has to be true"];
+    says(&space, "job", words).await;
     assert_eq!(fleet.journal().len(), 0);
     assert_eq!(services(&space).len(), 0);
 }

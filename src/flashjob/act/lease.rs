@@ -1,7 +1,7 @@
 //! Write 2 where devices share the Services of a pool: the attempt's Service is one that stays, and is patched for it.
 //!
-//! The Service is written as it was last seen, by uid and resource version: what another leader, or a person, wrote meanwhile is looked at
-//! first. The record names the Service already, so that a leader after a crash leases the same.
+//! Each write names the uid and the resource version that were seen last: if another leader or a person has changed the Service since, the
+//! operator looks at it first. The record names the Service already, so that a leader after a crash leases the same.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ use crate::{
 };
 use helm_chart::values::coalesce;
 
-/// How often a Service is looked at anew, where others keep writing it.
+/// Most attempts to write a Service that others keep changing.
 const TRIES: usize = 3;
 
 /// Chooses a Service for an attempt that is about to be recorded, where its values name a pool.
@@ -43,14 +43,12 @@ pub(super) fn choose(
         return Ok(blueprint);
     };
     let Some(service) = ctx.cache().ledger.choose_service(identity, pool) else {
-        let message = format!(
+        return Err(waits(format!(
             "all {} Services of the pool {} in namespace {} are leased (service.pool.size); this device begins when one of them is free",
             pool.size(),
             pool.name(),
             identity.namespace
-        );
-        let reason = Reason::AddressInUse;
-        return Err(ActionError::NotAdmitted(Refusal { reason, message }));
+        )));
     };
     let mut chosen = Blueprint::clone(&blueprint);
     chosen.intent.pool_service = Some(service);
@@ -129,8 +127,7 @@ async fn write(
         .is_some_and(|known| known.sight.deleting.is_some())
     {
         let message = format!("somebody has deleted Service {name}, and it is not gone yet");
-        let reason = Reason::AddressInUse;
-        return Err(ActionError::NotAdmitted(Refusal { reason, message }));
+        return Err(waits(message));
     }
     let mut wanted = wanted.clone();
     if let Some(known) = &known {
@@ -148,8 +145,8 @@ async fn write(
     Ok(())
 }
 
-/// The Service of a pool is held no longer: whoever deletes it takes its address. The answer is taken in, so that the next lease is written
-/// into it as it is now.
+/// Takes the finalizer off a Service of a pool: from now on whoever deletes the Service frees its address. The ledger keeps the answer, so
+/// that the next lease names the current resource version.
 pub(super) async fn let_go(
     ctx: &Context,
     identity: &Identity,
@@ -168,15 +165,15 @@ pub(super) async fn let_go(
 }
 
 fn leased_already(name: &str, tenant: &Identity) -> ActionError {
-    let message = format!(
-        "Service {name} is leased to the flash of {} for FlashJob {}/{}",
+    waits(format!(
+        "Service {name} is leased to the flash of {} for FlashJob {}",
         tenant.uuid,
-        tenant.namespace,
-        tenant
-            .job_name
-            .as_deref()
-            .unwrap_or(tenant.key.job_uid.as_str())
-    );
+        tenant.job()
+    ))
+}
+
+/// The Service cannot be leased now; the attempt waits.
+fn waits(message: String) -> ActionError {
     let reason = Reason::AddressInUse;
     ActionError::NotAdmitted(Refusal { reason, message })
 }
@@ -213,11 +210,9 @@ async fn look(
         return Ok(());
     }
     cache.ledger.note_foreign_service(&identity.namespace, name);
-    let message = format!(
+    Err(waits(format!(
         "Service {}/{name} would be one of the pool, and is not the operator's: delete it, or give the pool another name \
          (service.pool.name)",
         identity.namespace
-    );
-    let reason = Reason::AddressInUse;
-    Err(ActionError::NotAdmitted(Refusal { reason, message }))
+    )))
 }

@@ -89,12 +89,7 @@ pub(crate) async fn load_selection(ctx: &Context, job: &Job) -> Result<(), ApiEr
             generation: job.generation,
             chart,
         };
-        let refusal = Some(refusal);
-        cache.memory(&job.uid).trial = Some(ValuesTrial {
-            of,
-            refusal,
-            pool: None,
-        });
+        cache.memory(&job.uid).trial = Some(ValuesTrial::refused(of, refusal));
     }
     Ok(())
 }

@@ -169,14 +169,10 @@ pub fn nonce() -> String {
 /// The span of an action: what is logged in it tells the story of one device. Like an error it is never filtered out, so that a
 /// warning says whose it is at every level.
 fn span(identity: &Identity, step: &'static str) -> Span {
-    let name = identity
-        .job_name
-        .as_deref()
-        .unwrap_or(identity.key.job_uid.as_str());
     tracing::error_span!(
         "step",
         step,
-        job = format!("{}/{name}", identity.namespace),
+        job = identity.job(),
         uuid = identity.uuid.as_str(),
         round = identity.round,
         attempt = identity.key.id.as_str(),

@@ -66,9 +66,7 @@ pub fn give_up(
                 // Indexes of another round mean other devices.
                 Some(_) => {}
                 None => {
-                    let refusal = Some(refusal.clone());
-                    let pool = None;
-                    memory.trial = Some(ValuesTrial { of, refusal, pool });
+                    memory.trial = Some(ValuesTrial::refused(of, refusal.clone()));
                 }
             }
         }

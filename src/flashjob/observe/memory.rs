@@ -127,11 +127,29 @@ pub struct ValuesTrial {
     pub pool: Option<Pool>,
 }
 
+impl ValuesTrial {
+    /// Values that cannot be used, for this reason.
+    #[must_use]
+    pub const fn refused(of: ValuesOf, refusal: Refusal) -> Self {
+        Self {
+            of,
+            refusal: Some(refusal),
+            pool: None,
+        }
+    }
+}
+
 impl Memory {
     /// Why the job's values cannot be used, if so.
     #[must_use]
     pub fn values_refusal(&self) -> Option<&Refusal> {
         self.trial.as_ref()?.refusal.as_ref()
+    }
+
+    /// The pool whose Services the devices lease, where they lease any.
+    #[must_use]
+    pub fn pool(&self) -> Option<&Pool> {
+        self.trial.as_ref()?.pool.as_ref()
     }
 
     /// Another round has begun: indexes of the one before mean other devices now.

@@ -42,6 +42,16 @@ pub struct Identity {
     pub footprint: Option<Arc<Footprint>>,
 }
 
+impl Identity {
+    /// The job, as `namespace/name`, or by its uid where its name is not known.
+    #[must_use]
+    pub fn job(&self) -> String {
+        let name = self.job_name.as_deref();
+        let name = name.unwrap_or(self.key.job_uid.as_str());
+        format!("{}/{name}", self.namespace)
+    }
+}
+
 /// What every object has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedObject {
@@ -128,7 +138,8 @@ impl ObservedService {
     #[must_use]
     pub fn is_of_pool(&self) -> bool {
         let id = &self.sight.identity.key.id;
-        !id.is_empty() && !self.sight.name.ends_with(&format!("-{id}"))
+        let rest = self.sight.name.strip_suffix(id.as_str());
+        !id.is_empty() && !rest.is_some_and(|rest| rest.ends_with('-'))
     }
 }
 

@@ -56,13 +56,12 @@ pub fn in_use(ledger: &Ledger, attempt: &Attempt) -> Option<(Reason, String)> {
     let who = &first.identity;
     let (what, hint) = shared(attempt, &address);
     let message = format!(
-        "{what} is in use by the flash of {}{} for FlashJob {}/{}; this one waits until that has ended{hint}",
+        "{what} is in use by the flash of {}{} for FlashJob {}; this one waits until that has ended{hint}",
         who.uuid,
         who.endpoint
             .as_ref()
             .map_or_else(String::new, |endpoint| format!(" ({endpoint})")),
-        who.namespace,
-        who.job_name.as_deref().unwrap_or(who.key.job_uid.as_str()),
+        who.job(),
     );
     Some((Reason::AddressInUse, message))
 }

@@ -90,16 +90,14 @@ pub(super) fn plan_pending(
         }
     }
     (plan.line, plan.pace.crowd) = crowd.close(slots > 0 && room > 0);
-    if plan.contended
-        && plan.begin.is_empty()
-        && let Some(hold) = holders::of_pool(observed)
-    {
-        plan.pace.crowd.get_or_insert(hold);
-    }
-    if plan.contended && plan.begin.is_empty() && waits_for_others(observed) {
-        let (hold, again) = holders::hold(observed, now);
-        plan.wake(again);
-        plan.pace.crowd.get_or_insert(hold);
+    if plan.contended && plan.begin.is_empty() {
+        let of_pool = holders::of_pool(observed);
+        of_pool.map(|hold| plan.pace.crowd.get_or_insert(hold));
+        if waits_for_others(observed) {
+            let (hold, again) = holders::hold(observed, now);
+            plan.wake(again);
+            plan.pace.crowd.get_or_insert(hold);
+        }
     }
 }
 
@@ -161,12 +159,8 @@ fn waits_for_others(observed: &Observed<'_>) -> bool {
 fn free_slots(observed: &Observed<'_>, effective: &Effective) -> usize {
     let parallelism = usize::try_from(effective.parallelism).unwrap_or(0);
     let job = parallelism.saturating_sub(observed.ledger.slots_of(&observed.job.uid));
-    let pool = observed
-        .memory
-        .trial
-        .as_ref()
-        .and_then(|trial| trial.pool.as_ref());
     let namespace = &observed.job.namespace;
+    let pool = observed.memory.pool();
     let leases = pool.map(|pool| observed.ledger.free_services(namespace, pool));
     job.min(leases.unwrap_or(usize::MAX)).min(
         observed

@@ -5,6 +5,7 @@ use std::ops::Range;
 use rand::{Rng, rngs::StdRng};
 use serde_json::{Value, json};
 
+use super::given;
 use crate::pool;
 use testbed::{Fleet, Params, Space};
 
@@ -65,7 +66,7 @@ pub async fn kinds(
         ),
     ];
     let mut kinds = Vec::new();
-    let pooled = std::env::var("CHAOS_MODE").is_ok_and(|mode| mode == "Pool");
+    let pooled = given::<String>("CHAOS_MODE").is_some_and(|mode| mode == "Pool");
     let class = pooled.then(|| pool::class(space, 8));
     for (name, params, mut spec) in specs {
         if let Some(class) = &class {

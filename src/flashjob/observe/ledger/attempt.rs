@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    flash_pod::intent::Intent,
     flash_pod::service_mode::{NODE_ADDRESS, dials_node, node},
     flashjob::observe::objects::{Identity, ObservedPod, ObservedRecord, ObservedService},
 };
@@ -106,12 +107,18 @@ impl Attempt {
         find(&record.config).or_else(of_chart)
     }
 
+    /// The intent in its newest record, where that can be read.
+    fn intent(&self) -> Option<&Intent> {
+        let stored = self.record()?.stored.as_ref()?;
+        stored.record.attachment.as_ref()
+    }
+
     /// Name of the Service of a pool that it leases, or leased; none where its release has a Service of its own.
     #[must_use]
     pub fn pool_service(&self) -> Option<&str> {
-        let stored = self.record().and_then(|record| record.stored.as_ref());
-        let intent = stored.and_then(|stored| stored.record.attachment.as_ref());
-        let recorded = intent.and_then(|intent| intent.pool_service.as_deref());
+        let recorded = self
+            .intent()
+            .and_then(|intent| intent.pool_service.as_deref());
         recorded.or(self.lease.chosen.as_deref())
     }
 
@@ -134,15 +141,13 @@ impl Attempt {
     /// Number of the attempt in its round, from 1, where its record tells.
     #[must_use]
     pub fn number(&self) -> Option<u32> {
-        let stored = self.record()?.stored.as_ref()?;
-        Some(stored.record.attachment.as_ref()?.attempt)
+        Some(self.intent()?.attempt)
     }
 
     /// Version that the device had when the attempt began, where its record tells.
     #[must_use]
     pub fn from_version(&self) -> Option<&str> {
-        let stored = self.record()?.stored.as_ref()?;
-        let version = stored.record.attachment.as_ref()?.device.version.as_str();
+        let version = self.intent()?.device.version.as_str();
         Some(version).filter(|version| !version.is_empty())
     }
 

@@ -93,7 +93,7 @@ impl Ledger {
     }
 
     /// Attempts that have, once had, or are given this address.
-    pub fn at_address(&self, address: &str) -> impl Iterator<Item = &Attempt> {
+    pub fn at_address<'a>(&'a self, address: &str) -> impl Iterator<Item = &'a Attempt> + use<'a> {
         let keys = self.by_address.get(address).into_iter().flatten();
         keys.filter_map(|key| self.attempts.get(key))
     }
@@ -129,48 +129,36 @@ impl Ledger {
     /// uids of what is known of a kind and namespace, to compare with a new LIST. `kind` is Secret, Service or Pod.
     #[must_use]
     pub fn uids(&self, kind: &str, namespace: Option<&str>) -> Vec<(String, String, String)> {
-        let mut found = Vec::new();
-        for attempt in self.attempts.values() {
-            if namespace.is_some_and(|wanted| wanted != attempt.identity.namespace) {
-                continue;
-            }
-            let sights: Vec<&ObservedObject> = match kind {
-                "Secret" => attempt
-                    .records
-                    .values()
-                    .map(|record| &record.sight)
-                    .collect(),
-                "Service" => attempt
-                    .service
-                    .iter()
-                    .map(|service| &service.sight)
-                    .collect(),
-                _ => attempt.pod.iter().map(|pod| &pod.sight).collect(),
-            };
-            found.extend(sights.into_iter().map(|sight| {
-                (
-                    attempt.identity.namespace.clone(),
-                    sight.name.clone(),
-                    sight.uid.clone(),
-                )
-            }));
-        }
-        let of_pools = self.pool.all().map(|service| &service.sight);
-        let of_pools = of_pools.filter(|sight| {
-            kind == "Service"
-                && namespace.is_none_or(|wanted| wanted == sight.identity.namespace)
-                && !found.iter().any(|(_, _, uid)| *uid == sight.uid)
+        let is_wanted = |sight: &&ObservedObject| {
+            namespace.is_none_or(|wanted| wanted == sight.identity.namespace)
+        };
+        let attempts = self.attempts.values();
+        let sights: Vec<&ObservedObject> = match kind {
+            "Secret" => attempts
+                .flat_map(|attempt| attempt.records.values())
+                .map(|record| &record.sight)
+                .collect(),
+            "Service" => attempts
+                .filter_map(|attempt| attempt.service.as_ref())
+                // Those of pools are kept by themselves, whoever leases them.
+                .filter(|service| !service.is_of_pool())
+                .chain(self.pool.all())
+                .map(|service| &service.sight)
+                .collect(),
+            _ => attempts
+                .filter_map(|attempt| attempt.pod.as_ref())
+                .map(|pod| &pod.sight)
+                .collect(),
+        };
+        let sights = sights.into_iter().filter(is_wanted);
+        let named = sights.map(|sight| {
+            (
+                sight.identity.namespace.clone(),
+                sight.name.clone(),
+                sight.uid.clone(),
+            )
         });
-        let of_pools: Vec<_> = of_pools
-            .map(|sight| {
-                (
-                    sight.identity.namespace.clone(),
-                    sight.name.clone(),
-                    sight.uid.clone(),
-                )
-            })
-            .collect();
-        found.extend(of_pools);
+        let mut found: Vec<_> = named.collect();
         let unsealed = self.unsealed.all().filter(|object| {
             object.kind.as_str() == kind
                 && namespace.is_none_or(|wanted| wanted == object.namespace)

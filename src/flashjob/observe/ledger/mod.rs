@@ -22,10 +22,9 @@ use crate::flashjob::{
     spec::job::Job,
 };
 use crate::identifiers::{AttemptId, JobUid};
+use crate::names::TRACKING_FINALIZER;
 
 use pool::PoolServices;
-
-use crate::names::TRACKING_FINALIZER;
 
 pub use attempt::{Attempt, Standing};
 pub use unsealed::{ObjectKind, Unsealed, UnsealedObject};

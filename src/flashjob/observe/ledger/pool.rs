@@ -176,7 +176,7 @@ impl Ledger {
     }
 
     /// The attempts that have this Service, or are about to lease it.
-    fn tenants(&self, place: &Place) -> impl Iterator<Item = &Attempt> {
+    fn tenants(&self, place: &Place) -> impl Iterator<Item = &Attempt> + use<'_> {
         // One whose record is gone or cannot be read does not say which Service it has; the Service does.
         let last = self.pool.known.get(place);
         let last = last.and_then(|service| self.attempts.get(&service.sight.identity.key));
@@ -184,18 +184,16 @@ impl Ledger {
             let has = attempt.service.is_some() || attempt.locks();
             attempt.pool_service().is_none() && !attempt.lease.is_over && has
         });
-        let all = self.by_address.get(&lock_of(place)).into_iter().flatten();
-        let named = all.filter_map(|key| self.attempts.get(key));
-        let named = named
-            .filter(|attempt| attempt.identity.namespace == place.0 && attempt.leases(&place.1));
+        let name = place.1.clone();
+        let named = self.at_address(&lock_of(place));
+        let named = named.filter(move |attempt| attempt.leases(&name));
         silent.into_iter().chain(named)
     }
 
     /// The attempts that have the Service of this name, or are about to lease it.
     pub fn tenants_of(&self, namespace: &str, name: &str) -> impl Iterator<Item = &Identity> {
-        let place = (namespace.to_owned(), name.to_owned());
-        let tenants: Vec<&Attempt> = self.tenants(&place).collect();
-        tenants.into_iter().map(|attempt| &attempt.identity)
+        let tenants = self.tenants(&(namespace.to_owned(), name.to_owned()));
+        tenants.map(|attempt| &attempt.identity)
     }
 
     /// Who else has the Service that this attempt is about to lease, if anybody does.
@@ -204,8 +202,7 @@ impl Ledger {
         if planted(Bug::LeasesWhatIsLeased) {
             return None;
         }
-        let place = (own.namespace.clone(), name.to_owned());
-        let mut others = self.tenants(&place);
+        let mut others = self.tenants(&(own.namespace.clone(), name.to_owned()));
         let other =
             others.find(|attempt| attempt.identity.key != own.key && attempt.service.is_some());
         other.map(|attempt| &attempt.identity)

@@ -198,6 +198,11 @@ fn a_pod_that_runs_gets_the_finalizer_and_a_whole_deadline_from_now_on() {
     );
 }
 
+fn patch_of(pod: &Pod) -> Value {
+    let marks = marks(&job(), &"uuid-0".into(), 1);
+    pod_patch(pod, None, &marks, 600, at(150))
+}
+
 #[rstest]
 #[case::one_that_has_ended(ended(original_pod(0)), true, None)]
 #[case::one_that_was_not_started(change(|pod| pod.status = None), true, Some(600))]
@@ -210,13 +215,7 @@ fn what_the_patch_adds_to_a_pod(
     #[case] tracked: bool,
     #[case] deadline: Option<i64>,
 ) {
-    let patch = pod_patch(
-        &pod,
-        None,
-        &marks(&job(), &"uuid-0".into(), 1),
-        600,
-        at(150),
-    );
+    let patch = patch_of(&pod);
     assert_eq!(patch["metadata"].get("finalizers").is_some(), tracked);
     assert_eq!(patch["spec"]["activeDeadlineSeconds"].as_i64(), deadline);
     assert!(
@@ -241,13 +240,7 @@ fn a_service_is_held_as_one_of_this_operators_own(#[case] leaves: bool, #[case] 
 #[test]
 fn finalizers_of_others_stay() {
     let pod = change(|pod| pod.metadata.finalizers = Some(vec!["example.com/other".into()]));
-    let patch = pod_patch(
-        &pod,
-        None,
-        &marks(&job(), &"uuid-0".into(), 1),
-        600,
-        at(150),
-    );
+    let patch = patch_of(&pod);
     assert_eq!(
         patch["metadata"]["finalizers"],
         json!(["example.com/other", "flashjob.nbfc.io/tracking"])

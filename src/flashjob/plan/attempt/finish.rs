@@ -50,7 +50,7 @@ pub(super) fn left_over(attempt: &Attempt) -> Decision {
 }
 
 impl Removal {
-    /// The Service goes, and with it the address; that of a pool is given back, whoever deletes it.
+    /// Deletes the Service, and frees its address with it. A Service of a pool is given back instead, even if somebody has deleted it.
     pub(super) fn release_address(&mut self, service: Option<&ObservedService>) {
         self.free = service.is_some_and(ObservedService::tracked);
         self.service =

@@ -37,7 +37,7 @@ pub fn hold(observed: &Observed<'_>, now: Timestamp) -> (Hold, Option<Timestamp>
 #[must_use]
 pub fn of_pool(observed: &Observed<'_>) -> Option<Hold> {
     let namespace = &observed.job.namespace;
-    let pool = observed.memory.trial.as_ref()?.pool.as_ref()?;
+    let pool = observed.memory.pool()?;
     let own = observed.ledger.slots_of(&observed.job.uid);
     if own > 0 || observed.ledger.free_services(namespace, pool) > 0 {
         return None;
