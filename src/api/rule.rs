@@ -11,7 +11,9 @@ use serde_json::json;
 /// Most UUIDs that one job may name.
 pub const MAX_UUIDS: usize = 5_000;
 /// Most devices that one job may select, by name and otherwise.
-pub const MAX_DEVICES: usize = 10_000;
+pub const MAX_DEVICES: usize = 100_000;
+/// Most entries of devices of a status that is read: far more than the operator writes.
+pub const MAX_DEVICE_ENTRIES: usize = 10_000;
 /// Most bytes that a job's chart values may take, as compact JSON.
 pub const MAX_VALUES_BYTES: usize = 32 * 1024;
 /// Most bytes that a class's chart values may take, as compact JSON.

@@ -10,7 +10,7 @@ use super::{
     VerificationMode, Word, condition,
     device_status::DeviceStatus,
     lenient::at_most,
-    rule::{MAX_CONDITIONS, MAX_DEVICES},
+    rule::{MAX_CONDITIONS, MAX_DEVICE_ENTRIES},
 };
 
 /// `observedGeneration` of a job that the operator has not looked at: the API server's default.
@@ -100,7 +100,7 @@ pub struct FlashJobStatus {
     /// Devices in flight, then the newest failures and successes; bounded by bytes. Read back: attempts and `Flashing`.
     #[serde(
         default,
-        deserialize_with = "at_most::<MAX_DEVICES, _, _>",
+        deserialize_with = "at_most::<MAX_DEVICE_ENTRIES, _, _>",
         skip_serializing_if = "Vec::is_empty"
     )]
     pub devices: Vec<DeviceStatus>,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::history::{is_busy, normal};
 use crate::{
     api::{DeviceSelector, DeviceStatus, Instance, PropertyOperator, PropertyRequirement},
-    device::{Device, Endpoint, Inventory, Selector},
+    device::{Device, Endpoint, Inventory, Selector, owned},
     display,
     flashjob::spec::job::Job,
 };
@@ -211,14 +211,14 @@ pub fn rows(
 fn usable(device: &Device) -> DeviceRow {
     DeviceRow {
         uuid: device.uuid.to_string(),
-        instance: device.name.clone(),
-        namespace: device.namespace.clone(),
-        configuration: device.configuration.clone(),
-        endpoint: Some(device.host_endpoint.clone()),
-        device: Some(device.device_type.clone()),
-        application: device.application_type.clone(),
-        version: device.version.clone(),
-        nodes: device.nodes.clone(),
+        instance: device.name.to_string(),
+        namespace: device.namespace.to_string(),
+        configuration: owned(device.configuration.as_ref()),
+        endpoint: Some(device.host_endpoint.to_string()),
+        device: Some(device.device_type.to_string()),
+        application: owned(device.application_type.as_ref()),
+        version: owned(device.version.as_ref()),
+        nodes: device.nodes.iter().map(ToString::to_string).collect(),
         problem: None,
         busy: None,
         last: None,

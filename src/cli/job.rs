@@ -8,7 +8,7 @@ use super::Failure;
 use crate::{
     api::{FlashClass, FlashJob, Guarded, Instance, SelectedDevice},
     cluster::{ErrorKind, Reader, Scope},
-    device::{self, Inventory},
+    device::{self, Inventory, owned},
     flashjob::{
         explain::{self, DeviceExplanation, Known, Present},
         spec::job::Job,
@@ -122,6 +122,6 @@ fn present(selection: &[SelectedDevice], uuid: &Uuid, inventory: &Inventory) -> 
     Some(Present {
         instance: format!("{}/{}", device.namespace, device.name),
         uuid: device.uuid.to_string(),
-        version: device.version.clone(),
+        version: owned(device.version.as_ref()),
     })
 }

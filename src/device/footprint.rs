@@ -32,19 +32,18 @@ impl Footprint {
     }
 
     /// Adds what one Instance of the device says.
-    pub fn add(
+    pub fn add<'a>(
         &mut self,
         configuration: &str,
-        nodes: &[String],
-        properties: &BTreeMap<String, String>,
+        nodes: impl IntoIterator<Item = &'a str>,
+        properties: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) {
         let known = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         self.configurations.extend(known(configuration));
-        self.nodes
-            .extend(nodes.iter().filter_map(|node| known(node)));
+        self.nodes.extend(nodes.into_iter().filter_map(known));
         for (property, value) in properties {
             if let Some(value) = known(value) {
-                let values = self.properties.entry(property.clone()).or_default();
+                let values = self.properties.entry(property.to_owned()).or_default();
                 values.insert(value);
             }
         }
@@ -67,7 +66,8 @@ impl<'a> FromIterator<&'a Device> for Footprint {
         let mut footprint = Self::default();
         for device in devices {
             let configuration = device.configuration.as_deref().unwrap_or_default();
-            footprint.add(configuration, &device.nodes, &device.properties);
+            let nodes = device.nodes.iter().map(AsRef::as_ref);
+            footprint.add(configuration, nodes, device.properties.iter());
         }
         footprint
     }

@@ -1,6 +1,6 @@
 //! A device as an Akri Instance describes it, parsed once at the border. Pure; called by the inventory.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::{
     bounds::{self, TooLarge},
     endpoint::{Endpoint, EndpointError},
+    texts::{Properties, Texts},
 };
 use crate::identifiers::Uuid;
 use crate::{api::Instance, display};
@@ -28,25 +29,25 @@ pub struct Device {
     /// uid of its Instance: the UUID that users name.
     pub uuid: Uuid,
     /// Name of its Instance.
-    pub name: String,
+    pub name: Arc<str>,
     /// Namespace of its Instance.
-    pub namespace: String,
+    pub namespace: Arc<str>,
     /// Akri Configuration that found it.
-    pub configuration: Option<String>,
+    pub configuration: Option<Arc<str>>,
     /// Where it listens.
     pub endpoint: Endpoint,
     /// Where it listens, as Akri wrote it.
-    pub host_endpoint: String,
+    pub host_endpoint: Arc<str>,
     /// `DEVICE`.
-    pub device_type: String,
+    pub device_type: Arc<str>,
     /// `APPLICATION_TYPE`.
-    pub application_type: Option<String>,
+    pub application_type: Option<Arc<str>>,
     /// `VERSION`.
-    pub version: Option<String>,
+    pub version: Option<Arc<str>>,
     /// Nodes that see it.
-    pub nodes: Vec<String>,
+    pub nodes: Arc<[Arc<str>]>,
     /// All of its broker properties.
-    pub properties: BTreeMap<String, String>,
+    pub properties: Properties,
     /// When its Instance was created.
     pub created: Option<Timestamp>,
     /// Whether its Instance is being deleted.
@@ -144,9 +145,9 @@ impl Device {
             instance: shown.clone(),
             source,
         })?;
-        let properties = &instance.spec.broker_properties;
+        let properties = Properties::from(&instance.spec.broker_properties);
         let required = |property| {
-            known(properties, property).ok_or_else(|| DeviceError::MissingProperty {
+            known(&properties, property).ok_or_else(|| DeviceError::MissingProperty {
                 instance: shown.clone(),
                 property,
             })
@@ -168,24 +169,53 @@ impl Device {
             configuration: instance
                 .spec
                 .configuration_name
-                .clone()
-                .filter(|name| !name.is_empty()),
+                .as_deref()
+                .filter(|name| !name.is_empty())
+                .map(Arc::from),
             endpoint,
             host_endpoint,
             device_type: required(DEVICE)?,
-            application_type: known(properties, APPLICATION_TYPE),
-            version: known(properties, VERSION),
-            nodes: instance.spec.nodes.clone(),
-            properties: properties.clone(),
+            application_type: known(&properties, APPLICATION_TYPE),
+            version: known(&properties, VERSION),
+            nodes: instance
+                .spec
+                .nodes
+                .iter()
+                .map(|node| node.as_str().into())
+                .collect(),
+            properties,
             created: meta.creation_timestamp.as_ref().map(|time| time.0),
             deleting: meta.deletion_timestamp.is_some(),
-            name,
-            namespace,
+            name: name.into(),
+            namespace: namespace.into(),
         })
+    }
+
+    /// The value of one of its broker properties, if it has it.
+    #[must_use]
+    pub fn property(&self, property: &str) -> Option<&str> {
+        self.properties.get(property).map(AsRef::as_ref)
+    }
+
+    /// The same device, its texts shared with those of others.
+    pub(super) fn shared(self, texts: &mut Texts) -> Self {
+        let share = |text: &Option<Arc<str>>, texts: &mut Texts| {
+            text.as_ref().map(|text| texts.share(text))
+        };
+        Self {
+            namespace: texts.share(&self.namespace),
+            configuration: share(&self.configuration, texts),
+            device_type: texts.share(&self.device_type),
+            application_type: share(&self.application_type, texts),
+            version: share(&self.version, texts),
+            nodes: self.nodes.iter().map(|node| texts.share(node)).collect(),
+            properties: self.properties.shared(HOST_ENDPOINT, texts),
+            ..self
+        }
     }
 }
 
-fn known(properties: &BTreeMap<String, String>, property: &str) -> Option<String> {
+fn known(properties: &Properties, property: &str) -> Option<Arc<str>> {
     properties
         .get(property)
         .filter(|value| !value.trim().is_empty())

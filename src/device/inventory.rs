@@ -11,8 +11,10 @@ use kube::core::DeserializeGuard;
 
 use super::{
     bounds,
+    endpoint::Endpoint,
     footprint::Footprint,
     instance::{Device, DeviceError},
+    texts::Texts,
 };
 use crate::api::Instance;
 use crate::identifiers::Uuid;
@@ -21,14 +23,16 @@ use crate::identifiers::Uuid;
 #[derive(Clone, Debug, Default)]
 pub struct Inventory {
     devices: HashMap<Uuid, Result<Device, DeviceError>>,
-    /// By normalised endpoint: creation time and uid, oldest first.
-    by_endpoint: HashMap<String, BTreeSet<(Option<Timestamp>, Uuid)>>,
+    /// By endpoint: creation time and uid, oldest first.
+    by_endpoint: HashMap<Endpoint, Vec<(Option<Timestamp>, Uuid)>>,
     /// What a selector asks for, of Instances that stand for no device that can be flashed.
     unusable: HashMap<Uuid, Traits>,
     /// Addresses of the cluster itself: no device is there.
     cluster: BTreeSet<Ipv4Addr>,
     /// When Instances appeared that nobody had listed before, by uid and by the operator's clock.
     appeared: HashMap<Uuid, Timestamp>,
+    /// What devices share.
+    texts: Texts,
 }
 
 impl Inventory {
@@ -73,13 +77,15 @@ impl Inventory {
             Some(Err(_)) | None => Device::parse(instance),
         };
         let device = device.and_then(|device| self.outside_the_cluster(device));
+        let device = device.map(|device| device.shared(&mut self.texts));
         match &device {
-            Ok(device) => drop(
-                self.by_endpoint
-                    .entry(device.endpoint.to_string())
-                    .or_default()
-                    .insert((device.created, uid.clone())),
-            ),
+            Ok(device) => {
+                let at = self.by_endpoint.entry(device.endpoint).or_default();
+                // Hardly ever more than one.
+                at.reserve_exact(1);
+                at.push((device.created, uid.clone()));
+                at.sort_unstable();
+            }
             Err(_) => drop(self.unusable.insert(uid.clone(), Traits::of(instance))),
         }
         self.devices.insert(uid, device);
@@ -150,16 +156,23 @@ impl Inventory {
     /// The device at this normalised endpoint: the newest, in whatever namespace and Configuration.
     #[must_use]
     pub fn by_endpoint(&self, endpoint: &str) -> Option<&Device> {
-        let (_, uid) = self.by_endpoint.get(endpoint)?.last()?;
+        let (_, uid) = self.at(endpoint).last()?;
         self.devices.get(uid)?.as_ref().ok()
     }
 
     /// What the device at this normalised endpoint shares with others, over all of its Instances.
     #[must_use]
     pub fn footprint(&self, endpoint: &str) -> Footprint {
-        let uids = self.by_endpoint.get(endpoint).into_iter().flatten();
+        let uids = self.at(endpoint).iter();
         uids.filter_map(|(_, uid)| self.devices.get(uid)?.as_ref().ok())
             .collect()
+    }
+
+    /// The Instances at a normalised endpoint, oldest first.
+    fn at(&self, endpoint: &str) -> &[(Option<Timestamp>, Uuid)] {
+        let endpoint = endpoint.parse::<Endpoint>().ok();
+        let known = endpoint.and_then(|endpoint| self.by_endpoint.get(&endpoint));
+        known.map_or(&[], Vec::as_slice)
     }
 
     /// Every device that can be flashed, in no order.
@@ -193,11 +206,10 @@ impl Inventory {
         self.unusable.remove(uid);
         let known = self.devices.remove(uid)?;
         if let Ok(device) = &known {
-            let endpoint = device.endpoint.to_string();
-            if let Some(at) = self.by_endpoint.get_mut(&endpoint) {
-                at.remove(&(device.created, uid.clone()));
+            if let Some(at) = self.by_endpoint.get_mut(&device.endpoint) {
+                at.retain(|(_, other)| other != uid);
                 if at.is_empty() {
-                    self.by_endpoint.remove(&endpoint);
+                    self.by_endpoint.remove(&device.endpoint);
                 }
             }
         }
@@ -243,7 +255,7 @@ fn with_known(instance: &Instance, before: &Device) -> Instance {
         if value.trim().is_empty()
             && let Some(known) = before.properties.get(property)
         {
-            value.clone_from(known);
+            known.as_ref().clone_into(value);
         }
     }
     instance

@@ -13,6 +13,7 @@ mod selection;
 mod selector;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 pub use bounds::{MAX_DEVICE, MAX_NODES, MAX_PROPERTIES, MAX_PROPERTY, TooLarge};
 pub use endpoint::{Endpoint, EndpointError};
@@ -26,3 +27,4 @@ pub use selection::{
     select,
 };
 pub use selector::{Requirements, Selector, SelectorError, matches, selects};
+pub use texts::{Properties, owned};

@@ -1,6 +1,9 @@
 //! The frozen selection of a round: taken from the job's UUIDs, stored in `ControllerRevisions`, read back whole or not at all. Pure.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    ops::Range,
+};
 
 use k8s_openapi::{
     api::apps::v1::ControllerRevision,
@@ -15,7 +18,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::{instance::Device, inventory::Inventory};
+use super::{instance::Device, inventory::Inventory, texts::owned};
 use crate::{
     api::{SelectedDevice, SelectionSlice},
     identifiers::{JobUid, Uuid},
@@ -93,9 +96,9 @@ pub fn freeze(uuid: &Uuid, device: Option<&Device>) -> SelectedDevice {
     SelectedDevice {
         uuid: uuid.clone(),
         endpoint: device.map(|device| device.endpoint.to_string()),
-        device_type: device.map(|device| device.device_type.clone()),
-        application_type: device.and_then(|device| device.application_type.clone()),
-        version: device.and_then(|device| device.version.clone()),
+        device_type: device.map(|device| device.device_type.to_string()),
+        application_type: owned(device.and_then(|device| device.application_type.as_ref())),
+        version: owned(device.and_then(|device| device.version.as_ref())),
         instance: device.map(|device| format!("{}/{}", device.namespace, device.name)),
     }
 }
@@ -127,37 +130,39 @@ pub fn hash(devices: &[SelectedDevice]) -> String {
     hex::encode(digest.finalize())
 }
 
-/// The objects that store these devices of a round; `first` is the index of the first of them.
-#[must_use]
-pub fn revisions(
-    job: &JobRef,
+/// The objects that store these devices of a round, in as few as their number and their size allow, each made when it is asked for:
+/// all of a large selection at once would take more memory than the operator does. `first` is the index of the first device.
+pub fn revisions<'a>(
+    job: &'a JobRef,
     round: i64,
     first: usize,
-    devices: &[SelectedDevice],
-) -> Vec<ControllerRevision> {
-    let slices = slices(round, first, devices);
-    slices.iter().map(|slice| revision(job, slice)).collect()
+    devices: &'a [SelectedDevice],
+) -> impl Iterator<Item = ControllerRevision> + 'a {
+    slices(devices).into_iter().map(move |slice| {
+        let slice = SelectionSlice {
+            round,
+            first: first + slice.start,
+            devices: devices[slice].to_vec(),
+        };
+        revision(job, &slice)
+    })
 }
 
-/// The devices in as few slices as their number and their size allow.
-fn slices(round: i64, first: usize, devices: &[SelectedDevice]) -> Vec<SelectionSlice> {
-    let mut slices: Vec<SelectionSlice> = Vec::new();
+/// Which devices are stored together.
+fn slices(devices: &[SelectedDevice]) -> Vec<Range<usize>> {
+    let mut slices: Vec<Range<usize>> = Vec::new();
     let mut bytes = 0;
     for (place, device) in devices.iter().enumerate() {
         // Text always serializes.
         let size = serde_json::to_vec(device).map_or(0, |json| json.len()) + 1;
         let open = slices
             .last_mut()
-            .filter(|slice| slice.devices.len() < SLICE && bytes + size <= SLICE_BYTES);
+            .filter(|slice| slice.len() < SLICE && bytes + size <= SLICE_BYTES);
         if let Some(slice) = open {
-            slice.devices.push(device.clone());
+            slice.end = place + 1;
             bytes += size;
         } else {
-            slices.push(SelectionSlice {
-                round,
-                first: first + place,
-                devices: vec![device.clone()],
-            });
+            slices.push(place..place + 1);
             bytes = size;
         }
     }

@@ -82,7 +82,8 @@ pub fn matches(
     properties: &BTreeMap<String, String>,
     requirements: &[PropertyRequirement],
 ) -> Result<bool, SelectorError> {
-    Requirements::parse(&BTreeMap::new(), requirements).map(|parsed| parsed.hold(properties))
+    Requirements::parse(&BTreeMap::new(), requirements)
+        .map(|parsed| parsed.hold(|property| properties.get(property).map(String::as_str)))
 }
 
 /// Whether the selector means this device.
@@ -132,8 +133,8 @@ impl Selector {
     #[must_use]
     pub fn selects(&self, device: &Device) -> bool {
         self.is_of(&device.namespace)
-            && self.is_found_by(device.configuration.as_ref())
-            && self.requirements.hold(&device.properties)
+            && self.is_found_by(device.configuration.as_deref())
+            && self.requirements.hold(|property| device.property(property))
     }
 
     /// Whether it means this Instance, which is not a device that can be flashed. Of one that cannot be read only the namespace is
@@ -141,17 +142,19 @@ impl Selector {
     pub(super) fn means(&self, traits: &Traits) -> bool {
         self.is_of(&traits.namespace)
             && traits.properties.as_ref().is_none_or(|properties| {
-                self.is_found_by(traits.configuration.as_ref())
-                    && self.requirements.hold(properties)
+                self.is_found_by(traits.configuration.as_deref())
+                    && self
+                        .requirements
+                        .hold(|property| properties.get(property).map(String::as_str))
             })
     }
 
-    fn is_of(&self, namespace: &String) -> bool {
+    fn is_of(&self, namespace: &str) -> bool {
         self.namespaces.is_empty() || self.namespaces.contains(namespace)
     }
 
-    fn is_found_by(&self, configuration: Option<&String>) -> bool {
-        let found_by = |name: &String| self.configurations.contains(name);
+    fn is_found_by(&self, configuration: Option<&str>) -> bool {
+        let found_by = |name: &str| self.configurations.contains(name);
         self.configurations.is_empty() || configuration.is_some_and(found_by)
     }
 }
@@ -190,20 +193,18 @@ impl Requirements {
         rules.collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether these properties meet all of them.
+    /// Whether properties with these values meet all of them.
     #[must_use]
-    pub fn hold(&self, properties: &BTreeMap<String, String>) -> bool {
+    pub fn hold<'a>(&self, value_of: impl Fn(&str) -> Option<&'a str>) -> bool {
         self.0.iter().all(|(property, rule)| {
-            let value = properties
-                .get(property)
-                .filter(|value| !value.trim().is_empty());
+            let value = value_of(property).filter(|value| !value.trim().is_empty());
             rule.holds(value)
         })
     }
 }
 
 impl Rule {
-    fn holds(&self, value: Option<&String>) -> bool {
+    fn holds(&self, value: Option<&str>) -> bool {
         match self {
             Self::In(values) => value.is_some_and(|value| values.contains(value)),
             Self::NotIn(values) => value.is_none_or(|value| !values.contains(value)),

@@ -43,18 +43,15 @@ fn an_instance_tells_everything_a_flash_needs() {
         .broker_properties
         .insert("APPLICATION_TYPE".into(), "fmnist".into());
     let device = Device::parse(&akri).unwrap();
-    assert_eq!(
-        (device.uuid.as_str(), device.name.as_str()),
-        ("u-1", "lamp-u-1")
-    );
+    assert_eq!((device.uuid.as_str(), &*device.name), ("u-1", "lamp-u-1"));
     assert_eq!(device.endpoint.to_string(), "192.0.2.7:80");
-    assert_eq!(device.host_endpoint, "192.0.2.7");
-    assert_eq!(device.device_type, "esp32s3");
+    assert_eq!(&*device.host_endpoint, "192.0.2.7");
+    assert_eq!(&*device.device_type, "esp32s3");
     assert_eq!(device.application_type.as_deref(), Some("fmnist"));
     assert_eq!(device.version.as_deref(), Some("0.1.0"));
     assert_eq!(device.configuration.as_deref(), Some("http-range"));
-    assert_eq!(device.nodes, ["n1", "n2"]);
-    assert_eq!(device.properties.len(), 4);
+    assert_eq!(*device.nodes, ["n1".into(), "n2".into()]);
+    assert_eq!(device.properties.iter().count(), 4);
 }
 
 #[rstest]

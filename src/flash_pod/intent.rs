@@ -117,7 +117,10 @@ impl FrozenDevice {
     #[must_use]
     pub fn footprint(&self) -> Footprint {
         let mut footprint = self.shared.clone();
-        footprint.add(&self.configuration, &self.nodes, &self.properties);
+        let nodes = self.nodes.iter().map(String::as_str);
+        let properties = self.properties.iter();
+        let properties = properties.map(|(name, value)| (name.as_str(), value.as_str()));
+        footprint.add(&self.configuration, nodes, properties);
         footprint
     }
 }

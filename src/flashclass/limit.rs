@@ -133,16 +133,10 @@ mod tests {
         #[case] spec: serde_json::Value,
         #[case] groups: &[&str],
     ) {
-        let properties = |cell: &str| {
-            [("GATEWAY", "gw-a"), ("CELL", cell)].map(|(name, value)| (name.into(), value.into()))
-        };
+        let properties = |cell| [("GATEWAY", "gw-a"), ("CELL", cell)];
         let mut footprint = Footprint::default();
-        footprint.add("lamps", &["n1".into()], &properties("").into());
-        footprint.add(
-            "meters",
-            &["n2".into(), "n1".into()],
-            &properties(" ").into(),
-        );
+        footprint.add("lamps", ["n1"], properties(""));
+        footprint.add("meters", ["n2", "n1"], properties(" "));
         let found = limit(spec).unwrap().groups(&footprint);
         let found: Vec<String> = found.iter().map(ToString::to_string).collect();
         assert_eq!(found, groups);

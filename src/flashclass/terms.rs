@@ -289,10 +289,10 @@ impl Terms {
             .find_map(|((class, rules), namespaces)| {
                 let why = if namespaces
                     .as_ref()
-                    .is_some_and(|allowed| !allowed.contains(&device.namespace))
+                    .is_some_and(|allowed| !allowed.contains(&*device.namespace))
                 {
                     "its namespace is not among spec.deviceNamespaces"
-                } else if rules.devices.hold(&device.properties) {
+                } else if rules.devices.hold(|property| device.property(property)) {
                     return None;
                 } else {
                     "its properties do not pass spec.deviceFilter"

@@ -390,7 +390,9 @@ fn frozen_defaults_are_read_back_only_if_they_are_what_the_status_says() {
 /// A slice of a selection of one device.
 fn slice(round: i64) -> ControllerRevision {
     let devices = [SelectedDevice::default()];
-    crate::device::revisions(&job_ref(), round, 0, &devices).remove(0)
+    crate::device::revisions(&job_ref(), round, 0, &devices)
+        .next()
+        .unwrap()
 }
 
 #[test]

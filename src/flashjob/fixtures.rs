@@ -66,7 +66,7 @@ pub fn uuid(index: usize) -> Uuid {
 
 /// Normalised endpoint of the device at an index.
 pub fn endpoint(index: usize) -> String {
-    format!("192.0.2.{}:80", index + 1)
+    format!("192.0.2.{}:{}", index % 250 + 1, 80 + index / 250)
 }
 
 pub fn identity(index: usize, id: &str) -> Identity {

@@ -29,6 +29,15 @@ fn devices(range: std::ops::Range<usize>) -> Vec<SelectedDevice> {
         .collect()
 }
 
+fn revisions(
+    job: &JobRef,
+    round: i64,
+    first: usize,
+    devices: &[SelectedDevice],
+) -> Vec<ControllerRevision> {
+    super::revisions(job, round, first, devices).collect()
+}
+
 fn is_subdomain(name: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     name.len() <= 253
@@ -166,7 +175,7 @@ fn a_slice_fits_into_etcd_however_much_its_devices_say() {
         "{sizes:?}"
     );
     let first: Vec<SelectedDevice> = (0..7).map(|_| SelectedDevice::default()).collect();
-    let mut stored = super::revisions(&job("lamps"), 1, 0, &first);
+    let mut stored: Vec<_> = super::revisions(&job("lamps"), 1, 0, &first).collect();
     stored.extend(revisions);
     assert_eq!(gather(&stored, 1).unwrap()[7..], devices);
 }

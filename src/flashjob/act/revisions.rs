@@ -78,10 +78,14 @@ pub async fn store_selection(
     first: usize,
     devices: &[SelectedDevice],
 ) -> Result<(), ApiError> {
-    store_slices(ctx, device::revisions(&job_ref(job), round, first, devices)).await
+    let job = job_ref(job);
+    for slice in device::revisions(&job, round, first, devices) {
+        store(ctx, slice).await?;
+    }
+    Ok(())
 }
 
-/// Stores what a round begins with: slices as [`store_selection`] does, and the class defaults in the first of them. Where nothing is
+/// Stores what a round begins with: slices as [`store_selection`] does, and the class defaults in the first of them that has room. Where nothing is
 /// selected anew, `left` are the slices that a crash left: the defaults are in them already, or get an object of their own.
 ///
 /// # Errors
@@ -94,24 +98,22 @@ pub async fn store_round(
     devices: &[SelectedDevice],
 ) -> Result<(), ApiError> {
     let round = frozen.stored.round;
-    let mut slices = device::revisions(&job_ref(job), round, first, devices);
-    let holds = flashclass::thaw(left, &frozen.stamp(), round).is_ok()
-        || slices
-            .first_mut()
-            .is_some_and(|slice| flashclass::store_beside(slice, frozen));
-    store_slices(ctx, slices).await?;
+    let reference = job_ref(job);
+    let mut holds = flashclass::thaw(left, &frozen.stamp(), round).is_ok();
+    for mut slice in device::revisions(&reference, round, first, devices) {
+        holds = holds || flashclass::store_beside(&mut slice, frozen);
+        store(ctx, slice).await?;
+    }
     if holds {
         return Ok(());
     }
     store_class(ctx, job, frozen).await
 }
 
-async fn store_slices(ctx: &Context, slices: Vec<ControllerRevision>) -> Result<(), ApiError> {
-    for revision in slices {
-        let revision = seal::sealed_revision(revision, &ctx.seals);
-        let request = ctx.writer.create_revision(&revision);
-        ctx.crash.around(Write::SelectionCreate, request).await?;
-    }
+async fn store(ctx: &Context, revision: ControllerRevision) -> Result<(), ApiError> {
+    let revision = seal::sealed_revision(revision, &ctx.seals);
+    let request = ctx.writer.create_revision(&revision);
+    ctx.crash.around(Write::SelectionCreate, request).await?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::AttemptOf;
 use crate::{
     api::Round,
-    device::{Endpoint, Footprint},
+    device::{self, Endpoint, Footprint},
     flash_pod::{
         device_values::{DeviceContext, DeviceFacts, JobFacts, ReleaseFacts},
         intent::{FrozenDevice, InstanceRef, Intent, JobRef, attempt_id},
@@ -50,18 +50,18 @@ pub(super) fn intent(
         version: round.version.clone(),
         device: FrozenDevice {
             uuid: attempt.uuid.to_owned(),
-            endpoint: device.host_endpoint.clone(),
+            endpoint: device.host_endpoint.to_string(),
             address: device.endpoint.address().to_string(),
-            device_type: device.device_type.clone(),
-            application_type: device.application_type.clone().unwrap_or_default(),
-            version: device.version.clone().unwrap_or_default(),
+            device_type: device.device_type.to_string(),
+            application_type: device::owned(device.application_type.as_ref()).unwrap_or_default(),
+            version: device::owned(device.version.as_ref()).unwrap_or_default(),
             instance: InstanceRef {
-                name: device.name.clone(),
-                namespace: device.namespace.clone(),
+                name: device.name.to_string(),
+                namespace: device.namespace.to_string(),
             },
-            configuration: device.configuration.clone().unwrap_or_default(),
-            nodes: device.nodes.clone(),
-            properties: device.properties.clone(),
+            configuration: device::owned(device.configuration.as_ref()).unwrap_or_default(),
+            nodes: device.nodes.iter().map(ToString::to_string).collect(),
+            properties: device.properties.to_map(),
             // What its own Instance says stands above.
             shared: attempt
                 .shared

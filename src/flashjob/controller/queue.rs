@@ -22,8 +22,8 @@ const REST: u32 = 19;
 /// Shortest rest: a device in flight makes dozens of events, and a pass for each of them would cost more than all that is done
 /// about it.
 const SHORTEST_REST: Duration = Duration::from_millis(25);
-/// Longest rest: little beside the seconds that a device takes.
-const LONGEST_REST: Duration = Duration::from_millis(150);
+/// Longest rest: no more than the time between two statuses.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// How long, for each job that waits for what others hold, until all of them are looked at again.
 const REST_OF_OTHERS: Duration = Duration::from_millis(2);

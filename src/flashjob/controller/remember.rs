@@ -29,6 +29,7 @@ pub(crate) fn remember(cache: &mut Cache, job: &Job, plan: &Plan, now: Timestamp
     let memory = cache.memory(&job.uid);
     memory.waits = plan.waits.iter().cloned().collect();
     memory.content = triggers::is_content(plan);
+    memory.look = plan.look.clone();
     let crowd = plan.pace.crowd.as_ref();
     remember_slots(memory, crowd, now);
     memory

@@ -81,8 +81,7 @@ mod tests {
 
     fn behind(gateway: &str) -> Footprint {
         let mut footprint = Footprint::default();
-        let properties = [("GATEWAY".to_owned(), gateway.to_owned())];
-        footprint.add("", &[], &properties.into());
+        footprint.add("", [], [("GATEWAY", gateway)]);
         footprint
     }
 

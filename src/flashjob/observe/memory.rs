@@ -42,6 +42,8 @@ pub struct Memory {
     pub unread: BTreeMap<AttemptId, Timestamp>,
     /// When a named device was first missed, by index.
     pub missing_since: BTreeMap<usize, Timestamp>,
+    /// How far the devices that have not begun were looked at.
+    pub look: PendingLook,
     /// When the status was last written, and how many bytes it had.
     pub written: Option<(Timestamp, usize)>,
     /// When the last status write was refused for its size.
@@ -72,6 +74,16 @@ pub struct Memory {
     pub has_receipts: bool,
     /// What became of the artifact with the receipts of the round.
     pub receipts_upload: Option<ReceiptsUpload>,
+}
+
+/// How far the devices that have not begun were looked at: a pass looks at those of which there is something to say, at those whose turn
+/// it is, and at some of the others by turns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PendingLook {
+    /// Index from which the next pass looks at others.
+    pub next: usize,
+    /// Indexes of those of which the latest plan said something.
+    pub told: BTreeSet<usize>,
 }
 
 /// An upload of the receipts of a round.
@@ -160,6 +172,7 @@ impl Memory {
         self.refused.clear();
         self.waiting.clear();
         self.missing_since.clear();
+        self.look = PendingLook::default();
         self.trial = None;
         self.proven = None;
         self.firmware = None;

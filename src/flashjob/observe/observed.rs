@@ -12,7 +12,7 @@ use crate::{
             bounds::Bounds, ledger::Ledger, memory::Memory, selection::Selection, stored,
             wait_queue::Line, waits::Moment,
         },
-        spec::{job::Job, stamps::Stamping},
+        spec::{intervals::Intervals, job::Job, stamps::Stamping},
     },
 };
 
@@ -46,6 +46,7 @@ pub struct Derived {
     selector_is_current: OnceCell<bool>,
     round_is_current: OnceCell<bool>,
     recorded: OnceCell<HashMap<String, Vec<usize>>>,
+    wanted: OnceCell<Intervals>,
 }
 
 impl Observed<'_> {
@@ -81,6 +82,22 @@ impl Observed<'_> {
             recorded
         });
         recorded.get(endpoint).map_or(&[], Vec::as_slice)
+    }
+
+    /// Indexes of the selected devices that the spec names: see [`Job::wants`].
+    pub(crate) fn wanted(&self) -> &Intervals {
+        self.derived.wanted.get_or_init(|| {
+            let Some(roster) = self.roster else {
+                return Intervals::default();
+            };
+            let all = Intervals::below(roster.devices().len());
+            if self.job.spec.is_err() {
+                return all;
+            }
+            let listed = self.job.listed.iter();
+            let listed = listed.filter_map(|uuid| roster.index_of(uuid)).collect();
+            all.intersection(&self.job.chosen).union(&listed)
+        })
     }
 
     /// Whether the stored selection was taken with the selector of the spec.

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::{
     api::{FlashJobStatus, SelectedDevice},
+    device::Endpoint,
     flashjob::spec::tampered,
     identifiers::Uuid,
 };
@@ -15,7 +16,8 @@ pub struct Selection {
     pub round: i64,
     devices: Vec<SelectedDevice>,
     by_uuid: HashMap<Uuid, usize>,
-    by_endpoint: HashMap<String, Vec<usize>>,
+    /// Endpoints with the indexes of the devices that are frozen there, in order.
+    by_endpoint: Vec<(Endpoint, usize)>,
     /// Whether any endpoint is that of several devices.
     has_twins: bool,
 }
@@ -29,13 +31,14 @@ impl Selection {
             .enumerate()
             .map(|(index, device)| (device.uuid.clone(), index))
             .collect();
-        let mut by_endpoint: HashMap<String, Vec<usize>> = HashMap::new();
-        for (index, device) in devices.iter().enumerate() {
-            if let Some(endpoint) = &device.endpoint {
-                by_endpoint.entry(endpoint.clone()).or_default().push(index);
-            }
-        }
-        let has_twins = by_endpoint.values().any(|indexes| indexes.len() > 1);
+        let endpoints = devices.iter().enumerate();
+        let mut by_endpoint: Vec<_> = endpoints
+            .filter_map(|(index, device)| Some((endpoint_of(device)?, index)))
+            .collect();
+        by_endpoint.sort_unstable();
+        by_endpoint.shrink_to_fit();
+        let mut pairs = by_endpoint.windows(2);
+        let has_twins = pairs.any(|pair| pair[0].0 == pair[1].0);
         Self {
             round,
             devices,
@@ -66,9 +69,13 @@ impl Selection {
     }
 
     /// Indexes of all devices frozen at this endpoint.
-    #[must_use]
-    pub fn at_endpoint(&self, endpoint: &str) -> &[usize] {
-        self.by_endpoint.get(endpoint).map_or(&[], Vec::as_slice)
+    pub fn at_endpoint(&self, endpoint: &str) -> impl Iterator<Item = usize> {
+        let endpoint = endpoint.parse::<Endpoint>().ok();
+        let known = self.by_endpoint.as_slice();
+        let from = known.partition_point(|(other, _)| Some(*other) < endpoint);
+        let at = known[from..].iter();
+        at.take_while(move |(other, _)| Some(*other) == endpoint)
+            .map(|(_, index)| *index)
     }
 
     /// Indexes of other devices that are frozen at the endpoint of this one.
@@ -78,12 +85,12 @@ impl Selection {
             .get(index)
             .and_then(|device| device.endpoint.as_deref());
         // Hardly any selection has some: every device would be looked up in every pass.
-        let others = if !self.has_twins && frozen == Some(endpoint) {
-            &[]
-        } else {
-            self.at_endpoint(endpoint)
-        };
-        others.iter().copied().filter(move |other| *other != index)
+        let alone = !self.has_twins && frozen == Some(endpoint);
+        let others = (!alone).then(|| self.at_endpoint(endpoint));
+        others
+            .into_iter()
+            .flatten()
+            .filter(move |other| *other != index)
     }
 
     /// The roster with what is stored beyond it: a slice may have been written and its status refused, or never sent.
@@ -127,6 +134,11 @@ impl Selection {
     }
 }
 
+/// Where a device is frozen; none where that is not known, or nothing that the operator wrote.
+fn endpoint_of(device: &SelectedDevice) -> Option<Endpoint> {
+    device.endpoint.as_deref()?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -145,7 +157,10 @@ mod tests {
         let list: Vec<String> = ["c", "a", "d", "c"].map(String::from).into();
         assert_eq!(roster.missing(&list), ["c", "d"].map(Uuid::from));
         assert_eq!(roster.index_of(&"b".into()), Some(1));
-        assert_eq!(roster.at_endpoint("192.0.2.1:80"), [0, 1]);
+        let at = |endpoint| roster.at_endpoint(endpoint).collect::<Vec<_>>();
+        assert_eq!(at("192.0.2.1:80"), [0, 1]);
+        assert_eq!(at("192.0.2.2:80"), [0; 0]);
+        assert_eq!(at("nowhere"), [0; 0]);
     }
 
     #[test]

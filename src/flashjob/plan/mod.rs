@@ -11,6 +11,7 @@ mod cooling;
 pub mod firmware;
 mod gates;
 pub mod limits;
+mod pending_look;
 mod queue;
 pub mod rerun;
 pub mod rollout;
@@ -38,7 +39,7 @@ use crate::{
     api::conditions,
     flashjob::{
         observe::{
-            memory::{Found, Waiting},
+            memory::{Found, PendingLook, Waiting},
             objects::{AttemptKey, Identity},
             selection::Selection,
             wait_queue::Waiter,
@@ -79,6 +80,8 @@ pub struct Plan {
     pub queued: usize,
     /// Devices that wait for a place under a limit of the class.
     pub line: Vec<Waiter>,
+    /// How far the devices that have not begun were looked at.
+    pub look: PendingLook,
     /// A device waits for a slot, which another job may hold.
     pub contended: bool,
     /// Changes of the Services of flashes whose verdicts are not stored yet.
@@ -159,6 +162,7 @@ pub fn plan(observed: &Observed<'_>, now: Timestamp) -> Plan {
     if may_begin(observed) {
         if is_counting(observed, &plan.pace) {
             plan.line = observed.line.of(&observed.job.uid).to_vec();
+            plan.look = observed.memory.look.clone();
         } else {
             plan_pending(observed, &active, now, &mut plan);
         }

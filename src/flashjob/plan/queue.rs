@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::{Begin, Plan, tracked::room};
+use super::{Begin, Plan, pending_look::Look, tracked::room};
 use crate::flashjob::observe::Observed;
 use crate::{
     api::Effective,
@@ -17,13 +17,21 @@ use crate::{
             attempt::numbering::Numbers,
             limits::{admission::Crowd, holders},
         },
-        spec::job::Job,
+        spec::{intervals::Intervals, job::Job},
         verdict::Verdict,
     },
     identifiers::Uuid,
 };
 
+/// Devices of which there is nothing to say at which one pass looks: where there are more, the passes take turns.
+pub(super) const LOOKED_AT: usize = 2_000;
+/// How soon the next of them are looked at, where nothing else makes a pass.
+const NEXT_LOOK: SignedDuration = SignedDuration::from_secs(1);
+
 /// Devices that are not begun, in order: who may begin, who waits and why, who fails.
+///
+/// All of them are looked at where there are few. Of many, those of which there is something to say are looked at, and those
+/// whose turn it is while slots are free; the others are queued, and looked at by turns: the cost of a pass does not grow with their number.
 pub(super) fn plan_pending(
     observed: &Observed<'_>,
     active: &BTreeMap<usize, AttemptKey>,
@@ -40,56 +48,65 @@ pub(super) fn plan_pending(
     let numbers = Numbers::of(observed.ledger, &observed.job.uid, roster.round);
     let mut taken: BTreeMap<String, Uuid> = BTreeMap::new();
     let mut crowd = Crowd::new(observed, now);
-    for (index, selected) in roster.devices().iter().enumerate() {
-        let settled =
-            observed.job.finals.contains(index) || observed.memory.refused.contains_key(&index);
-        let unwanted = !observed.job.wants(index, &selected.uuid);
-        if settled || unwanted || active.contains_key(&index) {
+    let open = open(observed, active);
+    let reachable = plan.pace.reachable(&open);
+    let mut look = Look::new(observed, &failed, &reachable);
+    let mut looked = 0;
+    // Each of them counts until it turns out that there is something to say of it. The entry of one that is tried again goes on saying why.
+    let tried_again = |index: &&usize| open.contains(**index);
+    plan.queued += open.len() - failed.keys().filter(tried_again).count();
+    while let Some(index) = look.next(&reachable, slots > 0 && room > 0) {
+        looked += 1;
+        let Some(selected) = roster.devices().get(index) else {
             continue;
-        }
+        };
         let failures = failed.get(&index).copied().unwrap_or(0);
-        if plan.pace.closed(index).is_some() {
-            plan.queued += usize::from(failures == 0);
-            continue;
-        }
         let candidate = Candidate {
             index,
             selected,
             slot: slots > 0 && (failures > 0 || room > 0),
             taken: &taken,
         };
-        match consider(observed, roster, &candidate, effective, now) {
-            Ok(device) => {
-                let shared = match crowd.admit(index, &selected.uuid, &device) {
-                    Ok(shared) => shared,
-                    Err(view) => {
-                        plan.contended = true;
-                        plan.queued += usize::from(view.is_none() && failures == 0);
-                        plan.views.extend(view.map(|view| *view));
-                        continue;
-                    }
-                };
-                taken.insert(device.endpoint.to_string(), selected.uuid.clone());
-                slots -= 1;
-                room -= usize::from(failures == 0);
-                plan.begin.push(Begin {
-                    index,
-                    number: numbers.next(&selected.uuid, failures),
-                    uuid: selected.uuid.clone(),
-                    device,
-                    shared,
-                });
-            }
+        let device = match consider(observed, roster, &candidate, effective, now) {
+            Ok(device) => device,
             Err(Verdictless::Queued) => {
                 crowd.wait_for_slot(index);
                 plan.contended = true;
-                // The entry of one that is tried again goes on saying why.
-                plan.queued += usize::from(failures == 0);
+                continue;
             }
-            Err(verdictless) => settle(verdictless, index, &selected.uuid, now, plan),
-        }
+            Err(verdictless) => {
+                plan.queued -= usize::from(failures == 0);
+                settle(verdictless, index, &selected.uuid, now, plan);
+                continue;
+            }
+        };
+        let shared = match crowd.admit(index, &selected.uuid, &device) {
+            Ok(shared) => shared,
+            Err(view) => {
+                plan.contended = true;
+                plan.queued -= usize::from(view.is_some() && failures == 0);
+                plan.views.extend(view.map(|view| *view));
+                continue;
+            }
+        };
+        plan.queued -= usize::from(failures == 0);
+        taken.insert(device.endpoint.to_string(), selected.uuid.clone());
+        slots -= 1;
+        room -= usize::from(failures == 0);
+        plan.begin.push(Begin {
+            index,
+            number: numbers.next(&selected.uuid, failures),
+            uuid: selected.uuid.clone(),
+            device,
+            shared,
+        });
+    }
+    if looked < reachable.len() {
+        plan.contended = true;
+        plan.wake(now.checked_add(NEXT_LOOK).ok());
     }
     (plan.line, plan.pace.crowd) = crowd.close(slots > 0 && room > 0);
+    plan.look = look.close(&plan.views, &plan.line);
     if plan.contended && plan.begin.is_empty() {
         let of_pool = holders::of_pool(observed);
         of_pool.map(|hold| plan.pace.crowd.get_or_insert(hold));
@@ -99,6 +116,14 @@ pub(super) fn plan_pending(
             plan.pace.crowd.get_or_insert(hold);
         }
     }
+}
+
+/// Indexes of the devices that the spec names and that have neither ended nor begun.
+fn open(observed: &Observed<'_>, active: &BTreeMap<usize, AttemptKey>) -> Intervals {
+    let refused = observed.memory.refused.keys();
+    let others: Intervals = active.keys().chain(refused).copied().collect();
+    let settled = observed.job.finals.all().union(&others);
+    observed.wanted().without(&settled)
 }
 
 /// Attempts that failed in this round and are followed by another, by the index of their device.
@@ -113,10 +138,7 @@ fn failures(job: &Job) -> HashMap<usize, usize> {
 
 fn settle(verdictless: Verdictless, index: usize, uuid: &Uuid, now: Timestamp, plan: &mut Plan) {
     match verdictless {
-        Verdictless::Queued => {
-            plan.queued += 1;
-            plan.contended = true;
-        }
+        Verdictless::Queued => plan.contended = true,
         Verdictless::Missing { until, view } => {
             plan.missing.insert(index, until);
             plan.wake(Some(until));

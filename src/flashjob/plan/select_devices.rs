@@ -112,7 +112,7 @@ fn join(
         let known = roster
             .index_of(&device.uuid)
             .or_else(|| uuids.get(&device.uuid).copied())
-            .or_else(|| roster.at_endpoint(&endpoint).first().copied())
+            .or_else(|| roster.at_endpoint(&endpoint).next())
             .or_else(|| endpoints.get(&endpoint).copied());
         chosen.insert(known.unwrap_or(first + more.len()));
         if known.is_none() {

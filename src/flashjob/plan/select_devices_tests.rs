@@ -182,8 +182,8 @@ fn what_the_round_before_knew_of_a_listed_device_keeps_it_from_being_selected_tw
 fn fleet(devices: usize) -> Inventory {
     let mut inventory = Inventory::default();
     for number in 0..devices {
-        let (third, fourth) = (number / 250, number % 250 + 1);
-        let endpoint = format!("10.0.{third}.{fourth}");
+        let (second, third, fourth) = (number >> 16, (number >> 8) & 255, number & 255);
+        let endpoint = format!("10.{second}.{third}.{fourth}");
         inventory.apply(&crate::flashjob::fixtures::instance_with(
             uuid(number).as_str(),
             &json!({"HOST_ENDPOINT": endpoint, "DEVICE": "esp32s3"}),
@@ -193,8 +193,8 @@ fn fleet(devices: usize) -> Inventory {
 }
 
 #[rstest]
-#[case::as_many_as_may_be(10_000, None)]
-#[case::one_more(10_001, Some(10_001))]
+#[case::as_many_as_may_be(MAX_DEVICES, None)]
+#[case::one_more(MAX_DEVICES + 1, Some(MAX_DEVICES + 1))]
 fn more_devices_than_a_job_may_have_are_refused_and_counted(
     #[case] devices: usize,
     #[case] refused: Option<usize>,
@@ -305,12 +305,13 @@ fn the_largest_job_is_selected_and_planned_in_one_pass() {
         clock.elapsed()
     );
     assert_eq!((plan.begin.len(), plan.queued), (10, MAX_DEVICES - 10));
-    assert_eq!(composed.counts.unwrap().selected, 10_000);
+    let all = i64::try_from(MAX_DEVICES).unwrap();
+    assert_eq!(composed.counts.unwrap().selected, all);
 
     // Half way, with as many entries of devices as fit.
     scene.stored(|status| {
-        status.completed_indexes = Some("0-4999".into());
-        status.devices = (4_500..5_000)
+        status.completed_indexes = Some(format!("0-{}", all / 2 - 1));
+        status.devices = (all / 2 - 500..all / 2)
             .map(|index| DeviceStatus {
                 index,
                 host_endpoint: Some("10.0.0.1:80".into()),

@@ -29,7 +29,7 @@ pub fn concerned(cache: &Cache, seen: &Sighting) -> Vec<JobUid> {
         let at = |endpoint: &String| {
             let recorded = |recorded: &Option<String>| recorded.as_ref() == Some(endpoint);
             let mut devices = job.status.devices.iter();
-            !roster.at_endpoint(endpoint).is_empty()
+            roster.at_endpoint(endpoint).next().is_some()
                 || devices.any(|device| recorded(&device.host_endpoint))
                 || cache.ledger.jobs_at(endpoint).any(|uid| *uid == job.uid)
         };

@@ -85,7 +85,7 @@ fn evidence<'a>(flashed: &Flashed<'_>, shown: Option<Shown<'a>>) -> Result<&'a s
     };
     let another_type = flashed
         .device_type
-        .is_some_and(|before| before != device.device_type);
+        .is_some_and(|before| *before != *device.device_type);
     if of_another || another_type {
         return Err("another device now stands at its endpoint");
     }

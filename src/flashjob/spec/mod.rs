@@ -4,6 +4,7 @@
 //! Pure. This room never sees an object of the cluster other than the FlashJob itself.
 
 pub(crate) mod bounded_text;
+pub mod finals;
 pub mod int_or_percent;
 pub mod intervals;
 pub mod job;

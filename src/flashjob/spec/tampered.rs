@@ -7,7 +7,7 @@ use crate::flashjob::spec::{bounded_text, intervals::Intervals};
 use crate::{
     api::{
         DeviceStatus, FlashJobStatus, Provenance, Word,
-        rule::{MAX_DEVICES, MAX_PLATFORMS},
+        rule::{MAX_DEVICE_ENTRIES, MAX_PLATFORMS},
     },
     display,
 };
@@ -97,9 +97,9 @@ fn of_sets(status: &FlashJobStatus) -> Option<String> {
 }
 
 fn of_devices(devices: &[DeviceStatus], selected: usize) -> Option<String> {
-    if devices.len() > MAX_DEVICES {
+    if devices.len() > MAX_DEVICE_ENTRIES {
         return Some(format!(
-            "status.devices has {} entries, at most {MAX_DEVICES} are written",
+            "status.devices has {} entries, at most {MAX_DEVICE_ENTRIES} are written",
             devices.len()
         ));
     }
@@ -145,7 +145,7 @@ fn bound(status: &mut FlashJobStatus) {
             display::shorten(example, display::PHRASE);
         }
     }
-    status.devices.truncate(MAX_DEVICES);
+    status.devices.truncate(MAX_DEVICE_ENTRIES);
     status.devices.iter_mut().for_each(bounded_text::bound);
     if let Some(counts) = &mut status.counts {
         let numbers = [

@@ -113,8 +113,7 @@ pub(super) fn with_found(stored: &Finals, found: &[&Found]) -> Finals {
 }
 
 pub(super) fn tally_of(
-    job: &Job,
-    roster: &Selection,
+    observed: &Observed<'_>,
     finals: &Finals,
     views: &[DeviceView],
     tracked: &[DeviceStatus],
@@ -139,19 +138,12 @@ pub(super) fn tally_of(
     let in_flight = indexes(is_in_flight);
     let mut waiting = indexes(|phase| phase == DevicePhase::Waiting);
     waiting.retain(|index| !in_flight.contains(index));
-    let begun = |index| {
-        let index = Some(index);
-        in_flight.contains(&index) || waiting.contains(&index) || known.contains(&index)
-    };
-    let selected = roster
-        .devices()
-        .iter()
-        .enumerate()
-        .filter(|(index, device)| {
-            job.wants(*index, &device.uuid) || finals.contains(*index) || begun(*index)
-        });
+    let begun = in_flight.iter().chain(&waiting).chain(&known);
+    let begun: Intervals = begun.flatten().copied().collect();
+    let counted = observed.wanted().union(&finals.all()).union(&begun);
+    let devices = observed.roster.map_or(0, |roster| roster.devices().len());
     Tally {
-        selected: selected.count(),
+        selected: counted.count_below(devices),
         in_flight: in_flight.len(),
         verifying,
         waiting: waiting.len() + tracked.len() - verifying,
@@ -181,12 +173,10 @@ pub(super) fn write_finals(
     status.completed_indexes = text(&finals.succeeded);
     status.failed_indexes = text(&finals.failed);
     status.skipped_indexes = text(&finals.skipped);
-    let done = |index: &usize| finals.succeeded.contains(*index) || finals.skipped.contains(*index);
-    let uuids = (0..roster.devices().len())
-        .filter(done)
-        .map(|index| &roster.devices()[index].uuid);
-    status.completed_uuids = uuids
-        .filter(|uuid| job.listed.contains(*uuid))
-        .map(Uuid::to_string)
-        .collect();
+    let done = finals.succeeded.union(&finals.skipped);
+    let listed = job.listed.iter();
+    let listed = listed.filter_map(|uuid| roster.index_of(uuid));
+    let listed: Intervals = listed.filter(|index| done.contains(*index)).collect();
+    let uuids = listed.iter().map(|index| &roster.devices()[index].uuid);
+    status.completed_uuids = uuids.map(Uuid::to_string).collect();
 }

@@ -167,7 +167,7 @@ pub fn compose(observed: &Observed<'_>, plan: &Plan, now: Timestamp) -> FlashJob
     if let Some(roster) = roster.filter(|roster| !lost && Some(roster.round) == stored_round) {
         let Aftermath { found, tracked } = aftermath(observed, plan, now);
         let finals = with_found(&job.finals, &found);
-        tally = tally_of(job, roster, &finals, &plan.views, &tracked);
+        tally = tally_of(observed, &finals, &plan.views, &tracked);
         write_finals(&mut status, job, roster, &finals);
         ended_by_now = Some((roster, finals.clone()));
         pace = pace::pace(observed, &finals, &observed.class_pace(), now);

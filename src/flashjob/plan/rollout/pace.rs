@@ -4,7 +4,6 @@
 //! edited counts, once the status says so. A stop counts at once.
 
 use crate::flashclass::ClassPace;
-use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
@@ -18,7 +17,7 @@ use crate::flashjob::{
     plan::rollout::{
         failure_limits::{self, Failures, StepFailures},
         start_times,
-        step_layout::{Course, Ladder},
+        step_layout::Ladder,
     },
     spec::{
         stamps::Stamps,
@@ -30,7 +29,10 @@ use crate::{
     api::{Approval, Decision, FlashJobSpec, Reason, Refusal, StepState, StepStatus, StopStatus},
     flashjob::{
         observe::{Observed, stored},
-        spec::job::{Finals, Job},
+        spec::{
+            intervals::Intervals,
+            job::{Finals, Job},
+        },
         verdict::Outcome,
     },
 };
@@ -46,7 +48,7 @@ pub struct Pace {
     /// others hold every slot of the operator.
     pub crowd: Option<Hold>,
     /// Indexes that may start; none where all may.
-    reach: Option<BTreeSet<usize>>,
+    reach: Option<Intervals>,
     /// Devices that are neither final nor begun.
     pub unstarted: usize,
     /// The step that the round has reached, as it should be stored.
@@ -67,10 +69,20 @@ impl Pace {
     /// Why the device at this index may not start now, if so: asked before its first write, and again right before its Pod.
     #[must_use]
     pub fn closed(&self, index: usize) -> Option<&Hold> {
-        let within = |reach: &BTreeSet<usize>| reach.contains(&index);
+        let within = |reach: &Intervals| reach.contains(index);
         let beyond = self.beyond.as_ref();
         let beyond = beyond.filter(|_| !self.reach.as_ref().is_none_or(within));
         self.hold.as_ref().or(beyond)
+    }
+
+    /// Those of the devices at these indexes that may start now.
+    #[must_use]
+    pub fn reachable(&self, indexes: &Intervals) -> Intervals {
+        match (&self.hold, &self.beyond, &self.reach) {
+            (Some(_), _, _) => Intervals::default(),
+            (None, Some(_), Some(reach)) => indexes.intersection(reach),
+            (None, _, _) => indexes.clone(),
+        }
     }
 
     /// What the job as a whole waits for, while devices are left to start: one reason, the one that ends last.
@@ -130,8 +142,7 @@ pub fn pace(
         job,
         round: round.number,
         stored: stored.filter(|step| parse_id(&step.id).is_some_and(|(of, _)| of == round.number)),
-        course: Course::new(members.fates.iter().copied()),
-        ladder: Ladder::new(&spec.steps, members.indexes.len(), class.steps),
+        ladder: Ladder::new(&spec.steps, members.selected(), class.steps),
         members,
         stamps: Stamps::of(job, observed.world.stamping),
         deadline: deadline(observed),
@@ -178,7 +189,6 @@ struct By<'a> {
     /// The step of this round, as it is stored.
     stored: Option<&'a StepStatus>,
     members: Members,
-    course: Course,
     ladder: Ladder,
     /// Who asked and who approved, or why nobody knows.
     stamps: Result<Stamps, &'static str>,
@@ -192,14 +202,14 @@ impl By<'_> {
     fn refusal(&self) -> Option<Refusal> {
         let refusal = |reason, message| Refusal { reason, message };
         let own = self.ladder.own(self.stored.map_or(1, number_of));
-        let started = self.members.any_begun(own);
+        let started = self.members.any_begun(&own);
         let lead = self.ladder.lead();
         if let Err(message) = spec_steps::check_edits(&self.spec.steps, self.stored, lead, started)
         {
             return Some(refusal(Reason::StepAlreadyStarted, message));
         }
-        let selected = self.members.indexes.len();
-        if !self.members.any_begun(0..selected)
+        let selected = self.members.selected();
+        if !self.members.any_begun(&(0..selected))
             && let Err(message) = spec_steps::check_growth(&self.spec.steps, selected)
         {
             return Some(refusal(Reason::InvalidSpec, message));
@@ -265,13 +275,13 @@ impl By<'_> {
                 title: steps::title(step),
                 limit: self.ladder.step(number)?.max_failed_devices.as_ref(),
                 devices: own.len(),
-                failed: self.course.failed(own.start, own.end),
+                failed: self.members.failed(&own),
             })
         });
         let failures = Failures {
             limit,
-            selected: self.course.selected(),
-            failed: self.course.failed(0, self.course.selected()),
+            selected: self.members.selected(),
+            failed: self.members.failed.len(),
             step,
         };
         let expired = || {
@@ -293,7 +303,7 @@ impl By<'_> {
         let approvals = self.approvals();
         let by = Advance {
             ladder: &self.ladder,
-            course: &self.course,
+            members: &self.members,
             round: self.round,
             approvals: &approvals,
             stopped: pace.stop.is_some(),
@@ -312,7 +322,7 @@ impl By<'_> {
         let known = |stored: &&StepStatus| stored.reached == step.reached || stored.id != step.id;
         let stored = self.stored.filter(known);
         let end = stored.map_or(0, |stored| self.ladder.end(number_of(stored)));
-        pace.reach = Some(self.members.indexes.iter().take(end).copied().collect());
+        pace.reach = Some(self.members.first(end));
         let state = state_of(step);
         let lack = pace.lack.take();
         let lack = lack.filter(|_| state == StepState::AwaitingApproval);

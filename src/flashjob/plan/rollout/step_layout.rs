@@ -1,5 +1,4 @@
-//! The steps of a job laid over its selected devices: which places each step has, and how the devices there stand. Pure;
-//! called by `steps` and `pace`.
+//! The steps of a job laid over its selected devices: which places each step has. Pure; called by `steps` and `pace`.
 //!
 //! Devices are counted by their place among those that are selected now, so percentages and places follow the selection.
 
@@ -9,58 +8,6 @@ use crate::flashjob::spec::int_or_percent;
 
 /// What the step is called that a class puts before the first device.
 const START: &str = "start";
-
-/// Where a selected device stands, as far as steps are concerned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// Not final.
-    Open,
-    /// Final and not failed.
-    Done,
-    /// Failed for good.
-    Failed,
-}
-
-/// How the selected devices stand, in order, so that any first part of them can be counted at once.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Course {
-    /// Devices before each place that are final.
-    done: Vec<usize>,
-    /// Devices before each place that failed.
-    failed: Vec<usize>,
-}
-
-impl Course {
-    /// Counts them.
-    #[must_use]
-    pub fn new(fates: impl IntoIterator<Item = Fate>) -> Self {
-        let (mut done, mut failed) = (vec![0], vec![0]);
-        for (place, fate) in fates.into_iter().enumerate() {
-            done.push(done[place] + usize::from(fate != Fate::Open));
-            failed.push(failed[place] + usize::from(fate == Fate::Failed));
-        }
-        Self { done, failed }
-    }
-
-    /// Number of selected devices.
-    #[must_use]
-    pub fn selected(&self) -> usize {
-        self.done.len() - 1
-    }
-
-    /// Final devices among the first `end`.
-    #[must_use]
-    pub fn done(&self, end: usize) -> usize {
-        self.done[end.min(self.selected())]
-    }
-
-    /// Failed devices among those from place `from` to before `end`.
-    #[must_use]
-    pub fn failed(&self, from: usize, end: usize) -> usize {
-        let last = self.selected();
-        self.failed[end.min(last)].saturating_sub(self.failed[from.min(last)])
-    }
-}
 
 /// The steps of a job, as its class lets them be, over so many devices.
 #[derive(Clone, Debug, PartialEq)]

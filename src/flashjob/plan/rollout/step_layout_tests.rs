@@ -162,21 +162,3 @@ fn the_step_that_the_class_gives_is_none_of_the_job_s() {
         2
     );
 }
-
-#[test]
-fn any_first_part_of_the_devices_is_counted() {
-    let course = Course::new([Fate::Done, Fate::Open, Fate::Failed, Fate::Failed]);
-    assert_eq!(course.selected(), 4);
-    assert_eq!(
-        (0..6).map(|end| course.done(end)).collect::<Vec<_>>(),
-        [0, 1, 1, 2, 3, 3]
-    );
-    assert_eq!(
-        (
-            course.failed(0, 3),
-            course.failed(3, 9),
-            course.failed(4, 2)
-        ),
-        (1, 1, 0)
-    );
-}

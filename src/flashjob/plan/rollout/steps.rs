@@ -10,10 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::api::{StepApproval, StepState, StepStatus};
 use crate::display;
 use crate::flashjob::{
-    plan::rollout::{
-        approvals::Approvals,
-        step_layout::{Course, Ladder},
-    },
+    plan::rollout::{approvals::Approvals, members::Members, step_layout::Ladder},
     spec::{
         step_state::{number_of, state_of},
         steps::remembered,
@@ -66,7 +63,7 @@ pub struct Advance<'a> {
     /// The steps.
     pub ladder: &'a Ladder,
     /// The devices.
-    pub course: &'a Course,
+    pub members: &'a Members,
     /// Number of the round.
     pub round: i64,
     /// What is approved.
@@ -144,8 +141,8 @@ impl Place {
             return false;
         };
         let own = by.ladder.own(self.number);
-        let nothing_follows = by.course.done(by.course.selected()) == by.course.selected();
-        if by.course.done(own.end) < own.end || nothing_follows {
+        let nothing_follows = by.members.done.len() == by.members.selected();
+        if by.members.done(own.end) < own.end || nothing_follows {
             self.turn(StepState::Running, by.now);
             self.ends_at = None;
             return false;
@@ -180,8 +177,8 @@ impl Place {
             repetition: repetition.map(|repetition| count(repetition.number)),
             repetitions: repetition.map(|repetition| count(repetition.of)),
             devices: count(end),
-            done: count(by.course.done(end)),
-            failed: count(by.course.failed(0, end)),
+            done: count(by.members.done(end)),
+            failed: count(by.members.failed(&(0..end))),
             state: self.state.into(),
             since: Some(Time(self.since)),
             ends_at: self

@@ -10,8 +10,7 @@ use crate::{
         fixtures::at,
         plan::rollout::{
             approvals::{Asked, approvals},
-            fixtures::{repeating, steps},
-            step_layout::Fate,
+            fixtures::{Fate, members, repeating, steps},
         },
     },
 };
@@ -47,10 +46,10 @@ impl Walk {
     /// The step that is reached at this second, stored as the next one's past.
     fn look(&mut self, second: i64) -> StepStatus {
         let ladder = Ladder::new(&self.steps, self.fates.len(), self.class);
-        let course = Course::new(self.fates.iter().copied());
+        let members = members(&self.fates);
         let by = Advance {
             ladder: &ladder,
-            course: &course,
+            members: &members,
             round: 1,
             approvals: &approved(self.approved),
             stopped: self.stopped,
@@ -357,13 +356,11 @@ fn a_class_has_the_first_device_wait_for_an_approval_whatever_the_job_says(
 
 #[test]
 fn a_job_without_steps_has_none() {
-    let (ladder, course) = (
-        Ladder::new(&[], 1, ClassSteps::default()),
-        Course::new([Fate::Open]),
-    );
+    let ladder = Ladder::new(&[], 1, ClassSteps::default());
+    let members = members(&[Fate::Open]);
     let by = Advance {
         ladder: &ladder,
-        course: &course,
+        members: &members,
         round: 1,
         approvals: &approved(Some("1.1")),
         stopped: false,
