@@ -10,7 +10,7 @@ use std::{
 
 use aws_lc_rs::{rand::SystemRandom, signature::Ed25519KeyPair};
 use flashjob_operator::{
-    api::{DeviceSelector, Instance, InstanceSpec, rule::MAX_DEVICES},
+    api::{DeviceSelector, Instance, InstanceSpec},
     device::{
         Inventory, JobRef, MAX_DEVICE, MAX_PROPERTIES, MAX_PROPERTY, SLICE_BYTES, Selector, freeze,
         matching, revisions, select,
@@ -71,7 +71,9 @@ fn largest(number: usize) -> Instance {
     let others = MAX_PROPERTIES - properties.len();
     // The rest in as many pieces as there may be.
     let each = (MAX_DEVICE - "lamps".len() - used) / others - "P00".len();
-    properties.extend((0..others).map(|place| (format!("P{place:02}"), "x".repeat(each))));
+    // No two of them alike, on this device or any other.
+    let value = |place: usize| format!("{:0>each$}", number * others + place);
+    properties.extend((0..others).map(|place| (format!("P{place:02}"), value(place))));
     let mut instance = Instance::new(
         &format!("{number:0>253}"),
         InstanceSpec {
@@ -123,61 +125,6 @@ fn the_largest_devices_fit_into_memory_and_their_selection_into_etcd() {
     );
     assert!(largest < SLICE_BYTES + 8 * 1024, "{largest}");
     assert!(most - before < LIMIT / 2, "{} MiB", most - before);
-}
-
-/// An Instance as Akri makes it for a lamp.
-fn lamp(number: usize) -> Instance {
-    let address = format!(
-        "10.{}.{}.{}",
-        number >> 16,
-        (number >> 8) & 255,
-        number & 255
-    );
-    let properties = [
-        ("HOST_ENDPOINT", address.as_str()),
-        ("DEVICE", "esp32s3"),
-        ("APPLICATION_TYPE", "fmnist"),
-        ("VERSION", "0.1.0"),
-        ("DEVICE_CLASS", "lamp"),
-    ];
-    let properties = properties.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let mut instance = Instance::new(
-        &format!("lamps-{number:06x}"),
-        InstanceSpec {
-            configuration_name: Some("lamps".into()),
-            broker_properties: properties.into(),
-            nodes: vec!["node-a".into()],
-        },
-    );
-    instance.metadata.namespace = Some("lab".into());
-    instance.metadata.uid = Some(format!("{number:08x}-5d37-4c3a-9a55-3f0a6a1c7b21"));
-    instance
-}
-
-#[test]
-fn a_hundred_thousand_devices_and_their_selection_take_a_few_hundred_bytes_each() {
-    let _alone = alone();
-    let [before, _] = memory();
-    let mut inventory = Inventory::default();
-    for number in 0..MAX_DEVICES {
-        inventory.apply(&lamp(number));
-    }
-    let [known, _] = memory();
-    let uuids: Vec<Uuid> = inventory
-        .devices()
-        .map(|device| device.uuid.clone())
-        .collect();
-    let roster = Selection::new(1, select(&uuids, &inventory));
-    let [after, most] = memory();
-    println!(
-        "{MAX_DEVICES} devices: {} MiB, their selection {} MiB, {} MiB at most",
-        known - before,
-        after - known,
-        most - before
-    );
-    assert_eq!(roster.devices().len(), MAX_DEVICES);
-    let each = (after - before) * 1024 * 1024 / MAX_DEVICES;
-    assert!(each < 3_000, "{each} bytes");
 }
 
 /// A job whose round of that many devices has ended well, and whose status has room for none of them.

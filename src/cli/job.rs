@@ -7,8 +7,8 @@ use kube::{Api, core::DeserializeGuard};
 use super::Failure;
 use crate::{
     api::{FlashClass, FlashJob, Guarded, Instance, SelectedDevice},
-    cluster::{ErrorKind, Reader, Scope},
-    device::{self, Inventory, owned},
+    cluster::{ApiError, ErrorKind, Reader, Scope},
+    device::{self, Inventory, StoredSlice, owned},
     flashjob::{
         explain::{self, DeviceExplanation, Known, Present},
         spec::job::Job,
@@ -30,11 +30,19 @@ pub async fn find_job(reader: &Reader, namespace: &str, name: &str) -> Result<Jo
     Job::parse(&guard).ok_or_else(|| format!("FlashJob {namespace}/{name} has no uid").into())
 }
 
+/// The slices of all selections of a job.
+pub(super) async fn slices(reader: &Reader, job: &Job) -> Result<Vec<StoredSlice>, ApiError> {
+    let mut slices = Vec::new();
+    let take = |mut revision| slices.extend(StoredSlice::take(&mut revision));
+    reader.revisions(&job.namespace, &job.uid, take).await?;
+    Ok(slices)
+}
+
 /// The frozen selection, if it can be read whole: one with fewer devices than the status counts has lost some.
 pub async fn selection(reader: &Reader, job: &Job) -> Option<Vec<SelectedDevice>> {
     let round = job.status.round.as_ref()?;
-    let slices = reader.revisions(&job.namespace, &job.uid).await.ok()?;
-    let found = device::gather(&slices, round.number).ok()?;
+    let slices = slices(reader, job).await.ok()?;
+    let found = device::gather(slices, round.number).ok()?;
     let counted = job.status.selection.as_ref();
     let counted = counted.map_or(0, |selection| selection.count);
     let counted = usize::try_from(counted).unwrap_or(0);

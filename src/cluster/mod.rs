@@ -41,6 +41,7 @@ pub use others::{Others, Traces};
 pub use own::addresses as own_addresses;
 #[cfg(test)]
 pub(crate) use patience::PatienceLayer;
+pub(crate) use read::SLICES;
 pub use read::{ClusterVersion, Reader, Scope};
 pub use review::{Review, Reviewer, own_name};
 pub use stamps::stamping_since;

@@ -22,6 +22,8 @@ use crate::{identifiers::JobUid, names};
 
 /// Objects in one page of a list.
 const PAGE: u32 = 500;
+/// Slices of selections in one page of a list: each may have half a MiB.
+pub(crate) const SLICES: u32 = 10;
 /// Most bytes of a log that are kept, from its end.
 const LOG_LIMIT: usize = 1024 * 1024;
 /// Most lines of a log that are read, from its end.
@@ -206,7 +208,7 @@ impl Reader {
         self.bounded(what, async { api.get_opt(name).await }).await
     }
 
-    /// The slices of the frozen selections of a job.
+    /// Hands over the slices of the frozen selections of a job, one after the other: all of them may have more than fits into memory.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -214,10 +216,21 @@ impl Reader {
         &self,
         namespace: &str,
         job_uid: &JobUid,
-    ) -> Result<Vec<ControllerRevision>, ApiError> {
-        let scope = Scope::Namespaces([namespace.to_owned()].into());
-        self.list(&scope, &format!("{}={job_uid}", names::LABEL_JOB_UID))
-            .await
+        mut take: impl FnMut(ControllerRevision),
+    ) -> Result<(), ApiError> {
+        let api: Api<ControllerRevision> = self.api(Some(namespace));
+        let labels = format!("{}={job_uid}", names::LABEL_JOB_UID);
+        let mut asked = ListParams::default().labels(&labels).limit(SLICES);
+        loop {
+            let page = Box::pin(api.list(&asked));
+            let what = listed::<ControllerRevision>(Some(namespace));
+            let page = self.bounded(what, page).await?;
+            page.items.into_iter().for_each(&mut take);
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => asked = asked.continue_token(&token),
+                None => return Ok(()),
+            }
+        }
     }
 
     /// The end of a container's log; at most 1 MiB, broken characters replaced.

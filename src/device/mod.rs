@@ -23,8 +23,8 @@ pub use instance::{Device, DeviceError};
 pub use inventory::Inventory;
 pub use matching::{matching, not_selectable};
 pub use selection::{
-    JobRef, SLICE, SLICE_BYTES, SelectionError, freeze, gather, hash, revision_metadata, revisions,
-    select,
+    JobRef, SLICE, SLICE_BYTES, SelectionError, StoredSlice, freeze, gather, hash,
+    revision_metadata, revisions, select,
 };
 pub use selector::{Requirements, Selector, SelectorError, matches, selects};
 pub use texts::{Properties, owned};

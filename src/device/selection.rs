@@ -220,25 +220,58 @@ fn name(job: &JobRef, round: i64, suffix: &str) -> String {
     format!("{stem}{suffix}")
 }
 
-/// Reads the selection of a round back, in order. Slices of other rounds are ignored; a round without any slice has no devices.
+/// A slice as it was read back: what is left of an object once its devices are.
+#[derive(Debug)]
+pub struct StoredSlice {
+    /// Name of its object.
+    name: String,
+    /// Round that the object's label names, where it names one.
+    label: Option<i64>,
+    read: Result<SelectionSlice, serde_json::Error>,
+}
+
+impl StoredSlice {
+    /// Takes the devices out of an object, which keeps everything else; none where it stores something else of a round.
+    pub fn take(revision: &mut ControllerRevision) -> Option<Self> {
+        if revision.labels().contains_key(LABEL_FROZEN) {
+            return None;
+        }
+        let label = revision.labels().get(LABEL_ROUND);
+        let label = label.and_then(|text| text.parse::<i64>().ok());
+        let data = revision.data.as_mut().map(|data| &mut data.0);
+        let read = SelectionSlice::deserialize(data.as_deref().unwrap_or(&Value::Null));
+        if let Some(data) = data.and_then(Value::as_object_mut).filter(|_| read.is_ok()) {
+            data.remove("devices");
+        }
+        Some(Self {
+            name: revision.metadata.name.clone().unwrap_or_default(),
+            label,
+            read,
+        })
+    }
+
+    /// Whether it may be of this round, where it cannot be read: unless its label names another one.
+    fn may_be_of(&self, round: i64) -> bool {
+        self.label.is_none_or(|label| label == round)
+    }
+}
+
+/// Puts the selection of a round together, in order. Slices of other rounds are ignored; a round without any slice has no devices.
 ///
 /// # Errors
 /// Where a slice of the round cannot be read, is missing before another one, or overlaps another one.
 pub fn gather(
-    revisions: &[ControllerRevision],
+    stored: impl IntoIterator<Item = StoredSlice>,
     round: i64,
 ) -> Result<Vec<SelectedDevice>, SelectionError> {
     let mut slices = Vec::new();
-    let slices_only =
-        |revision: &&ControllerRevision| !revision.labels().contains_key(LABEL_FROZEN);
-    for revision in revisions.iter().filter(slices_only) {
-        match parse(revision) {
-            Ok(slice) if slice.round == round => slices.push((slice, shown(revision))),
-            Err(source) if may_be_of(revision, round) => {
-                return Err(SelectionError::Unreadable {
-                    name: shown(revision),
-                    source,
-                });
+    for one in stored {
+        let may_be_of = one.may_be_of(round);
+        match one.read {
+            Ok(slice) if slice.round == round => slices.push((slice, one.name)),
+            Err(source) if may_be_of => {
+                let name = one.name;
+                return Err(SelectionError::Unreadable { name, source });
             }
             // Of another round.
             Ok(_) | Err(_) => {}
@@ -257,22 +290,6 @@ pub fn gather(
         devices.extend(slice.devices);
     }
     Ok(devices)
-}
-
-fn parse(revision: &ControllerRevision) -> Result<SelectionSlice, serde_json::Error> {
-    let data = revision.data.as_ref().map_or(&Value::Null, |data| &data.0);
-    SelectionSlice::deserialize(data)
-}
-
-/// Whether a slice that cannot be read may be of this round: unless its label names another one.
-fn may_be_of(revision: &ControllerRevision, round: i64) -> bool {
-    let labels = revision.metadata.labels.as_ref();
-    let label = labels.and_then(|labels| labels.get(LABEL_ROUND)?.parse::<i64>().ok());
-    label.is_none_or(|label| label == round)
-}
-
-fn shown(revision: &ControllerRevision) -> String {
-    revision.metadata.name.clone().unwrap_or_default()
 }
 
 #[cfg(test)]

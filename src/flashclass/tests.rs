@@ -16,7 +16,7 @@ use crate::{
     api::{
         FlashClassRef, FlashImage, FlashJobSpec, Provenance, Reason, RequireFor, SelectedDevice,
     },
-    device::{Device, JobRef},
+    device::{Device, JobRef, SelectionError, StoredSlice},
     flash_pod::guard::{ImagePattern, Policy},
     flashjob::fixtures::{classes, instance_with},
     names::ANNOTATION_DEFAULT_CLASS,
@@ -357,6 +357,12 @@ fn a_status_that_says_nothing_new_is_not_written() {
     assert_eq!(status_of(&class, 4, 9).unwrap().active_jobs, Some(4));
 }
 
+/// The devices that these objects store for round 1.
+fn gather(stored: &[ControllerRevision]) -> Result<Vec<SelectedDevice>, SelectionError> {
+    let mut stored = stored.to_vec();
+    crate::device::gather(stored.iter_mut().filter_map(StoredSlice::take), 1)
+}
+
 fn job_ref() -> JobRef {
     JobRef {
         name: "lamps".into(),
@@ -402,10 +408,7 @@ fn defaults_beside_the_selection_are_read_back_and_the_selection_is_what_it_was(
     assert!(store_beside(&mut stored, &begun));
     let mut stored = [stored];
     assert!(!is_frozen_class(&stored[0]));
-    assert_eq!(
-        crate::device::gather(&stored, 1).unwrap(),
-        [SelectedDevice::default()]
-    );
+    assert_eq!(gather(&stored).unwrap(), [SelectedDevice::default()]);
     assert_eq!(
         thaw(&stored, &begun.stamp(), 1).unwrap().stored,
         begun.stored
@@ -539,7 +542,7 @@ fn the_digest_of_a_flash_image_is_allowed_where_the_reference_is_that_it_was_res
 #[test]
 fn a_frozen_class_is_no_slice_of_the_selection() {
     let stored = [revision(&job_ref(), &frozen(&json!({}), 1))];
-    assert_eq!(crate::device::gather(&stored, 1).unwrap(), []);
+    assert_eq!(gather(&stored).unwrap(), []);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, net::Ipv4Addr};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, core::DeserializeGuard};
 
+use super::super::job::slices;
 use crate::{
     api::{FlashClass, FlashJob, Guarded, Instance, NamespaceRule, NamespacesFrom},
     cluster::{ApiError, ErrorKind, Reader, Scope},
@@ -202,7 +203,7 @@ impl<'a> Seeing<'a> {
         let Some(round) = stored.status.round.as_ref().map(|round| round.number) else {
             return Ok(Some((stored, None)));
         };
-        let slices = match self.reader.revisions(&stored.namespace, &stored.uid).await {
+        let slices = match slices(self.reader, &stored).await {
             Err(error) if error.kind == ErrorKind::Forbidden => {
                 let message = format!(
                     "you may not list controllerrevisions in namespace {}: a device of the round before that has another uid since is \
@@ -214,7 +215,7 @@ impl<'a> Seeing<'a> {
             }
             other => other?,
         };
-        let devices = device::gather(&slices, round).unwrap_or_default();
+        let devices = device::gather(slices, round).unwrap_or_default();
         let named = Selection::named_by(&stored.status, round, devices);
         // Not those of a slice that somebody altered; which of them bear a seal only the operator can tell.
         let hash = device::hash(named.devices());

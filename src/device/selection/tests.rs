@@ -38,6 +38,16 @@ fn revisions(
     super::revisions(job, round, first, devices).collect()
 }
 
+/// Reads back what these objects store.
+fn gather(
+    revisions: &[ControllerRevision],
+    round: i64,
+) -> Result<Vec<SelectedDevice>, SelectionError> {
+    let mut revisions = revisions.to_vec();
+    let slices = revisions.iter_mut().filter_map(StoredSlice::take);
+    super::gather(slices, round)
+}
+
 fn is_subdomain(name: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     name.len() <= 253

@@ -51,7 +51,7 @@ pub(crate) async fn follow_spec(ctx: &Arc<Context>, job: &Job) -> Result<bool, A
     }
     // Slices are written before the status that names them: some may be left of a write that was refused.
     let found = revisions::list(ctx, job).await?;
-    let left = device::gather(&found.believed, roster.round).unwrap_or_default();
+    let left = device::gather(found.slices, roster.round).unwrap_or_default();
     let roster = roster.with_stored(left);
     let choice = match choose(ctx, job, &roster, false) {
         Some(Ok(choice)) => choice,

@@ -31,9 +31,9 @@ pub(crate) async fn load_selection(ctx: &Context, job: &Job) -> Result<(), ApiEr
     {
         return Ok(());
     }
-    let found = revisions::list(ctx, job).await?;
+    let mut found = revisions::list(ctx, job).await?;
     let stored = job.status.selection.as_ref();
-    let gathered = device::gather(&found.believed, round.number)
+    let gathered = device::gather(std::mem::take(&mut found.slices), round.number)
         .map_err(|error| error.to_string())
         .and_then(|devices| {
             let hash = device::hash(&devices);

@@ -147,8 +147,8 @@ pub(crate) async fn open_round(
         return Ok(None);
     };
     // Slices of this round without a status that names it are of a crash in between: the round begins with them.
-    let left = revisions::list(ctx, job).await?.believed;
-    let mut devices = device::gather(&left, number).unwrap_or_default();
+    let left = revisions::list(ctx, job).await?;
+    let mut devices = device::gather(left.slices, number).unwrap_or_default();
     let known = Selection::new(number, devices.clone());
     let choice = match choose(ctx, job, &known, true) {
         Some(Ok(choice)) => choice,
@@ -165,7 +165,7 @@ pub(crate) async fn open_round(
         return Ok(Some(Duration::from_millis(1)));
     };
     let frozen = frozen.with_firmware(pinned);
-    revisions::store_round(ctx, job, (&left, &frozen), first, &choice.more).await?;
+    revisions::store_round(ctx, job, (&left.believed, &frozen), first, &choice.more).await?;
     let roster = Selection::new(number, devices);
     let effective =
         ctx.cache()
@@ -199,7 +199,7 @@ pub(crate) async fn open_round(
         memory.begin_round();
         memory.has_receipts = asks && Finals::of(&status).is_empty();
     }
-    revisions::delete_revisions_before(ctx, &left, number).await;
+    revisions::delete_revisions_before(ctx, &left.believed, number).await;
     let note = format!(
         "round {number}: {} devices, firmware {reference}",
         ctx.selected(&job.uid)

@@ -7,9 +7,9 @@ use kube::{Api, Resource, ResourceExt};
 use super::{job::of_job, seal};
 use crate::{
     api::SelectedDevice,
-    cluster::{ApiError, DeleteCondition, ErrorKind, ObjectKey},
+    cluster::{ApiError, DeleteCondition, ErrorKind, ObjectKey, SLICES},
     crash::Write,
-    device,
+    device::{self, StoredSlice},
     flashclass::{self, Frozen},
     flashjob::{act::context::Context, spec::job::Job},
     names::LABEL_ROUND,
@@ -18,13 +18,29 @@ use crate::{
 /// The slices of all rounds of a job.
 #[derive(Debug, Default)]
 pub struct Revisions {
-    /// Those that the operator wrote, as it wrote them.
+    /// Those that the operator wrote, as it wrote them, but without the devices.
     pub believed: Vec<ControllerRevision>,
+    /// The devices of these.
+    pub slices: Vec<StoredSlice>,
     /// Those that bear the job's label and no seal of this operator, or were altered.
     pub unsealed: Vec<ControllerRevision>,
 }
 
 impl Revisions {
+    fn take_in(&mut self, mut revision: ControllerRevision, ctx: &Context) {
+        if seal::is_sealed_revision(&revision, &ctx.seals) {
+            self.slices.extend(StoredSlice::take(&mut revision));
+            self.believed.push(revision);
+            return;
+        }
+        tracing::warn!(
+            name = revision.name_any(),
+            "a ControllerRevision of the job bears no seal of this operator, or was altered: not believed"
+        );
+        revision.data = None;
+        self.unsealed.push(revision);
+    }
+
     /// Names what may be of this round and is not believed, if anything: why its selection or its class is lost.
     #[must_use]
     pub fn doubt(&self, round: i64) -> Option<String> {
@@ -53,18 +69,19 @@ impl Revisions {
 /// When they cannot be listed.
 pub async fn list(ctx: &Context, job: &Job) -> Result<Revisions, ApiError> {
     let api: Api<ControllerRevision> = Api::namespaced(ctx.read.clone(), &job.namespace);
-    let listed = api.list(&of_job(&job.uid)).await;
-    let listed = listed.map_err(|error| ApiError::new("list ControllerRevisions", &error))?;
-    let ours = |revision: &ControllerRevision| seal::is_sealed_revision(revision, &ctx.seals);
-    let (believed, unsealed) = listed.items.into_iter().partition(ours);
-    let revisions = Revisions { believed, unsealed };
-    for revision in &revisions.unsealed {
-        tracing::warn!(
-            name = revision.name_any(),
-            "a ControllerRevision of the job bears no seal of this operator, or was altered: not believed"
-        );
+    let mut asked = of_job(&job.uid).limit(SLICES);
+    let mut revisions = Revisions::default();
+    loop {
+        let page = api.list(&asked).await;
+        let page = page.map_err(|error| ApiError::new("list ControllerRevisions", &error))?;
+        for revision in page.items {
+            revisions.take_in(revision, ctx);
+        }
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => asked = asked.continue_token(&token),
+            None => return Ok(revisions),
+        }
     }
-    Ok(revisions)
 }
 
 /// Stores slices with these devices, the first of which gets index `first`.
@@ -196,6 +213,7 @@ mod tests {
         let revisions = Revisions {
             believed: vec![revision("believed", "2")],
             unsealed: unsealed.collect(),
+            ..Revisions::default()
         };
         assert_eq!(revisions.doubt(2).as_deref(), doubt);
     }

@@ -1,7 +1,7 @@
 //! The page of one device of a job: what became of it, versions, Pod, Service, release and the end of its log. Reads only.
 
 use axum::{extract::Path, response::Response};
-use flashjob_operator::{display, flashclass::thaw, flashjob::spec::job::Job};
+use flashjob_operator::{device::StoredSlice, display, flashclass::thaw, flashjob::spec::job::Job};
 use kube::{
     api::{GetParams, ListParams},
     core::Request,
@@ -136,8 +136,16 @@ async fn class_of(caller: &Caller, job: &Job) -> ClassOf {
     let (Some(stamp), Some(round)) = (&job.status.flash_class, &job.status.round) else {
         return ClassOf::None;
     };
-    let revisions = caller.reader().revisions(&job.namespace, &job.uid).await;
-    let revisions = revisions.unwrap_or_default();
+    let mut revisions = Vec::new();
+    // The class stands beside the devices: these are not needed, and there may be a hundred thousand of them.
+    let take = |mut revision| {
+        StoredSlice::take(&mut revision);
+        revisions.push(revision);
+    };
+    let reader = caller.reader();
+    if let Err(error) = reader.revisions(&job.namespace, &job.uid, take).await {
+        tracing::debug!(error = %error, "what the round froze of its class cannot be read");
+    }
     let frozen = thaw(&revisions, stamp, round.number);
     frozen.map_or(ClassOf::Unknown, |frozen| ClassOf::Known(Box::new(frozen)))
 }
