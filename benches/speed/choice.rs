@@ -1,14 +1,19 @@
 //! What is measured, from the environment: all of it takes about twenty minutes on two idle cores.
 //!
 //! `BENCH` names groups (raw, native, pool, helm, helm-cli, original, growth, jobs, one-device, delay, faults, policies), `DEVICES` the
-//! devices of a short run, `REPEAT` how often a short run is repeated, `GROWTH` the sizes of the long ones. `KEEP=1` keeps the figures in `docs`.
+//! devices of a short run, `REPEAT` how often a short run is repeated, `GROWTH` the sizes of the long ones. `BENCH=large` flashes the first `FIRST`
+//! devices of the largest job that is allowed, beside a job of a hundredth of it. `KEEP=1` keeps the figures in `docs`.
 
 use std::path::PathBuf;
+
+use flashjob_operator::api::rule::MAX_DEVICES;
 
 use super::measurement::{Contestant, Scenario};
 
 /// Devices in flight at the same time, where nothing else is said.
 const PARALLELISM: usize = 64;
+/// Devices in flight at the same time in a large fleet: the simulated load balancer has few more addresses.
+const LARGE_PARALLELISM: usize = 250;
 /// Devices of a run with the helm engine, which is slow.
 const HELM_DEVICES: usize = 40;
 /// Jobs of one device that run one after the other: each takes seconds.
@@ -22,6 +27,7 @@ pub struct Choice {
     devices: usize,
     repeat: usize,
     growth: Vec<usize>,
+    first: usize,
     /// The original operator's program.
     pub original: Option<PathBuf>,
     /// Whether the figures are kept with the documentation.
@@ -56,6 +62,7 @@ impl Choice {
                         .unwrap_or_else(|_| panic!("GROWTH: {text} is not a number"))
                 })
                 .collect(),
+            first: number("FIRST", 3_000),
             original: text("ORIGINAL_OPERATOR").map(PathBuf::from),
             keep: text("KEEP").is_some(),
         }
@@ -80,7 +87,8 @@ impl Choice {
             address_delay_seconds: 0.0,
             faults: 0.0,
             policies: true,
-            pooled: group == "pool",
+            pooled: matches!(group, "pool" | "large"),
+            first: None,
             repeat: self.repeat,
         };
         match group {
@@ -118,6 +126,15 @@ impl Choice {
                     ..base.clone()
                 })
                 .collect(),
+            "large" => [(MAX_DEVICES / 100, None), (MAX_DEVICES, Some(self.first))]
+                .map(|(devices, first)| Scenario {
+                    devices,
+                    first,
+                    parallelism: LARGE_PARALLELISM,
+                    repeat: 1,
+                    ..base.clone()
+                })
+                .into(),
             "jobs" => [1, 10, 100]
                 .map(|jobs| Scenario {
                     jobs,
@@ -154,7 +171,7 @@ impl Choice {
                 })
                 .into(),
             other => panic!(
-                "BENCH={other}: expected raw, native, pool, helm, helm-cli, original, growth, jobs, one-device, delay, faults or policies"
+                "BENCH={other}: expected raw, native, pool, helm, helm-cli, original, growth, large, jobs, one-device, delay, faults or policies"
             ),
         }
     }

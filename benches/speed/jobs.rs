@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use futures::StreamExt;
 use kube::{
     Api, ResourceExt,
-    api::{ApiResource, DynamicObject, PostParams},
+    api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams},
     runtime::{WatchStreamExt, watcher},
 };
 use serde_json::{Value, json};
@@ -67,6 +67,8 @@ pub struct Progress {
     finished: BTreeMap<String, bool>,
     /// Size of the largest object, as it is stored.
     pub largest: usize,
+    /// Devices that have succeeded, by job.
+    succeeded: BTreeMap<String, u64>,
 }
 
 /// Follows the jobs of a namespace.
@@ -95,13 +97,24 @@ impl Followed {
                 };
                 let size = serde_json::to_vec(&object).map_or(0, |bytes| bytes.len());
                 let done = !there || is_finished(&object);
+                let succeeded = object.data["status"]["counts"]["succeeded"].as_u64();
                 sender.send_modify(|progress| {
+                    let of_job = progress.succeeded.entry(object.name_any());
+                    *of_job.or_default() = succeeded.unwrap_or_default();
                     progress.finished.insert(object.name_any(), done);
                     progress.largest = progress.largest.max(size);
                 });
             }
         });
         Self { progress, task }
+    }
+
+    /// Waits until that many devices of all jobs have succeeded.
+    pub async fn succeeded(&mut self, devices: usize) -> Progress {
+        let devices = u64::try_from(devices).unwrap();
+        let done = |progress: &Progress| progress.succeeded.values().sum::<u64>() >= devices;
+        let ended = tokio::time::timeout(LIMIT, self.progress.wait_for(done)).await;
+        ended.expect("they succeed within an hour").unwrap().clone()
     }
 
     /// Waits for the end of that many jobs.
@@ -130,6 +143,15 @@ fn is_finished(object: &DynamicObject) -> bool {
     let original = conditions.is_none_or(Vec::is_empty)
         && (status["phase"] == "Completed" || status["phase"] == "Failed");
     finished || original
+}
+
+/// Nothing more of the job of this name starts.
+pub async fn suspend(space: &Space, name: &str) {
+    let api: Api<DynamicObject> = Api::namespaced_with(space.client.clone(), &space.name, &kind());
+    let patch = Patch::Merge(json!({"spec": {"suspend": true}}));
+    api.patch(name, &PatchParams::default(), &patch)
+        .await
+        .unwrap();
 }
 
 /// Creates a job.

@@ -46,6 +46,9 @@ pub struct Scenario {
     /// Whether devices lease the Services of a pool, one for each slot.
     #[serde(default)]
     pub pooled: bool,
+    /// After how many devices the job is suspended; none where it goes on to its end.
+    #[serde(default)]
+    pub first: Option<usize>,
     /// How often it is run.
     pub repeat: usize,
 }
@@ -62,6 +65,10 @@ impl Scenario {
         };
         let what = match self.group.as_str() {
             "growth" => format!(", {} devices", self.devices),
+            "large" => self.first.map_or_else(
+                || format!(", a pool, {} devices", self.devices),
+                |first| format!(", a pool, the first {first} of {} devices", self.devices),
+            ),
             "jobs" => format!(", {} FlashJobs", self.jobs),
             "one-device" => ", jobs of one device, one by one".to_owned(),
             "delay" => format!(", address after {} s", self.address_delay_seconds),

@@ -83,7 +83,7 @@ impl Before {
         let cpu = Cpu::of(space.control_plane);
         let after = counters::requests(&space.client).await;
         let seen = self.log.read(&space.name, user, scenario.parallelism);
-        let devices = float(scenario.devices);
+        let devices = float(seen.freed);
         let requests = after.iter().map(|(verb, count)| {
             let all = count - self.requests.get(verb).copied().unwrap_or_default();
             let ours = float(seen.ours.get(verb).copied().unwrap_or_default());
@@ -109,7 +109,10 @@ impl Before {
             load: [self.load, load()],
             ..Run::default()
         };
-        assert_eq!(seen.freed, scenario.devices, "every device is flashed once");
+        match scenario.first {
+            None => assert_eq!(seen.freed, scenario.devices, "every device is flashed once"),
+            Some(first) => assert!(seen.freed >= first, "{} of {first}", seen.freed),
+        }
         (run, seen)
     }
 }
@@ -132,14 +135,20 @@ pub async fn run(scenario: &Scenario, original: Option<&Path>) -> Run {
             followed.finished(number).await;
         }
     }
-    let progress = followed.finished(created).await;
+    let progress = if let Some(first) = scenario.first {
+        let progress = followed.succeeded(first).await;
+        jobs::suspend(&space, "speed").await;
+        progress
+    } else {
+        followed.finished(created).await
+    };
     removed(&space).await;
     let cpu = process::cpu_seconds(process.pid()) - cpu;
     let memory = process::peak_memory_mib(process.pid());
     let status_bytes = process.status_bytes();
     let (run, seen) = before.run(scenario, &space, process.user()).await;
     Run {
-        cpu_ms_per_device: Some(cpu * 1000.0 / float(scenario.devices)),
+        cpu_ms_per_device: Some(cpu * 1000.0 / float(seen.freed)),
         peak_memory_mib: memory,
         ..with_status(run, &seen, &progress, status_bytes)
     }

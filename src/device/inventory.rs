@@ -205,12 +205,12 @@ impl Inventory {
     fn forget(&mut self, uid: &Uuid) -> Option<Result<Device, DeviceError>> {
         self.unusable.remove(uid);
         let known = self.devices.remove(uid)?;
-        if let Ok(device) = &known {
-            if let Some(at) = self.by_endpoint.get_mut(&device.endpoint) {
-                at.retain(|(_, other)| other != uid);
-                if at.is_empty() {
-                    self.by_endpoint.remove(&device.endpoint);
-                }
+        if let Ok(device) = &known
+            && let Some(at) = self.by_endpoint.get_mut(&device.endpoint)
+        {
+            at.retain(|(_, other)| other != uid);
+            if at.is_empty() {
+                self.by_endpoint.remove(&device.endpoint);
             }
         }
         Some(known)

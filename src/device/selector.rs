@@ -211,7 +211,7 @@ impl Rule {
             Self::Exists => value.is_some(),
             Self::DoesNotExist => value.is_none(),
             Self::VersionIn(ranges) => value
-                .and_then(|value| version(value))
+                .and_then(version)
                 .is_some_and(|version| ranges.iter().any(|range| range.matches(&version))),
         }
     }

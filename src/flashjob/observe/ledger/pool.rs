@@ -144,17 +144,24 @@ impl Ledger {
     /// Chooses a Service of the pool for an attempt that is about to be recorded: one with an address, if there is one. None where all of
     /// them are leased.
     pub fn choose_service(&mut self, identity: &Identity, pool: &Pool) -> Option<String> {
-        let places = pool
-            .services()
-            .map(|name| (identity.namespace.clone(), name));
-        let free: Vec<Place> = places.filter(|place| self.is_free(place)).collect();
-        let rank = |place: &&Place| match self.pool.known.get(*place) {
+        let rank = |place: &Place| match self.pool.known.get(place) {
             Some(service) if matches!(service.address, Address::Ipv4(_)) => 0,
             Some(_) => 1,
-            None if !self.pool.foreign.contains(*place) => 2,
+            None if !self.pool.foreign.contains(place) => 2,
             None => 3,
         };
-        let chosen = free.iter().min_by_key(rank)?.clone();
+        let mut best: Option<(u8, Place)> = None;
+        for name in pool.services() {
+            let place = (identity.namespace.clone(), name);
+            let rank = rank(&place);
+            if best.as_ref().is_none_or(|(other, _)| rank < *other) && self.is_free(&place) {
+                best = Some((rank, place));
+            }
+            if matches!(best, Some((0, _))) {
+                break;
+            }
+        }
+        let (_, chosen) = best?;
         if let Some(attempt) = self.attempts.get_mut(&identity.key) {
             attempt.lease.chosen = Some(chosen.1.clone());
         }
