@@ -31,7 +31,7 @@ sim: ## Run the operator in simulated worlds full of faults, each from its seed 
 	SEEDS=$(or $(SEEDS),100) FIRST_SEED=$(or $(FIRST_SEED),1) HOSTILE=$(or $(HOSTILE),0) MODE=$(MODE) \
 		cargo test --locked --workspace --lib simulation::as_many_seeds_as_are_asked_for -- --ignored --nocapture
 
-chaos: ## Kill operators and helm at random for long, and audit it (ENGINE=both|native|helm KILLS=n SECONDS=n SEED=n HOSTILE=1 MODE=Pool).
+chaos: ## Kill operators and helm at random for long, and audit it (ENGINE=both|native|helm KILLS=n SECONDS=n SEED=n HOSTILE=1 MODE=Pool|HostPort).
 	tests/control-plane/build.sh >/dev/null
 	CHAOS_ENGINE=$(if $(filter command line environment,$(origin ENGINE)),$(ENGINE),both) \
 	CHAOS_KILLS=$(KILLS) CHAOS_SECONDS=$(SECONDS) CHAOS_SEED=$(SEED) \

@@ -17,6 +17,7 @@ run() {
 run chaos-api make --no-print-directory chaos-api
 run chaos make --no-print-directory chaos ENGINE=both KILLS="${KILLS:-60}" HOSTILE=1
 run chaos-pool make --no-print-directory chaos ENGINE=both KILLS="${KILLS:-60}" MODE=Pool
+run chaos-host-port make --no-print-directory chaos ENGINE=both KILLS="${KILLS:-60}" MODE=HostPort
 run rollout-proof make --no-print-directory rollout-proof DEVICES="${DEVICES:-500}" RUNS="${RUNS:-1}"
 run parity env FLASHJOB_SUITES=all FLASHJOB_MUTATIONS="${MUTATIONS:-50000}:${FIRST_SEED:-$(date +%s)}" \
   cargo test --locked -p helm-chart --test parity -- --nocapture

@@ -49,7 +49,7 @@ pub fn class(space: &Space, node: &str) -> String {
 }
 
 /// Says of each device in turn that another node sees it.
-fn spread(space: &Space) {
+pub fn spread(space: &Space) {
     for (index, instance) in items(space, "instances.akri.sh").iter().enumerate() {
         let name = instance["metadata"]["name"].as_str().unwrap();
         let nodes = json!({"spec": {"nodes": [MANY[index % MANY.len()]]}}).to_string();

@@ -6,7 +6,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{DevicePhase, DeviceStatus, FlashJobStatus, Reason, SelectedDevice},
+    api::{DevicePhase, DeviceStatus, FlashJobStatus, Reason, SelectedDevice, rule::MAX_DEVICES},
     flashjob::{
         fixtures::{Scene, at, effective_of, found, job_of},
         observe::selection::Selection,
@@ -43,15 +43,8 @@ fn scene(spec: &Value, devices: usize, selected: bool) -> Scene {
     let fresh = job_of(spec, None);
     let mut stored = status::open_round(&fresh, &roster, "", effective_of(&fresh), at(0));
     let chosen = if selected { devices } else { 0 };
-    let chosen = Intervals::parse(
-        &(0..chosen)
-            .map(|index| index.to_string())
-            .collect::<Vec<_>>()
-            .join(","),
-        devices,
-    );
     let choice = Choice {
-        chosen: chosen.unwrap(),
+        chosen: Intervals::below(chosen),
         ..Choice::default()
     };
     stored.selection = Some(selection_status(&fresh, roster.devices(), &choice));
@@ -98,6 +91,7 @@ fn status_after(scene: &Scene, done: usize, devices: usize) -> FlashJobStatus {
 
 #[rstest]
 #[case::selected(10_000, true, 256)]
+#[case::as_many_as_may_be(MAX_DEVICES, true, 512)]
 #[case::named(5_000, false, 400)]
 fn an_object_of_many_devices_fits_at_any_time_of_its_round(
     #[case] devices: usize,
@@ -124,6 +118,37 @@ fn an_object_of_many_devices_fits_at_any_time_of_its_round(
             IN_FLIGHT.min(devices - devices * tenth / 10)
         );
     }
+}
+
+/// etcd takes 1.5 MiB.
+#[test]
+fn the_largest_job_fits_where_no_two_neighbours_end_alike() {
+    let spec = json!({"deviceSelector": {"configurations": ["lamps"]}, "firmware": "registry.example.com/esp32:1", "version": "0.2.0"});
+    let mut scene = scene(&spec, MAX_DEVICES, true);
+    let every_other = |first: usize| {
+        let indexes = (first..MAX_DEVICES).step_by(2);
+        indexes.collect::<Intervals>().to_string()
+    };
+    scene.stored(|status| {
+        status.completed_indexes = Some(every_other(0));
+        status.failed_indexes = Some(every_other(1));
+    });
+    assert_eq!(scene.job.tampered, None);
+    let finals = &scene.job.finals;
+    assert_eq!(
+        [finals.succeeded.len(), finals.failed.len()],
+        [MAX_DEVICES / 2; 2]
+    );
+    let mut object = scene.job.to_object();
+    object.status = Some(scene.status(60));
+    let bytes = serde_json::to_vec(&object).unwrap().len();
+    assert!(bytes < 700 * 1024, "{bytes} bytes");
+    let counts = object.status.and_then(|status| status.counts).unwrap();
+    let all = i64::try_from(MAX_DEVICES).unwrap();
+    assert_eq!(
+        (counts.succeeded, counts.failed, counts.selected),
+        (all / 2, all / 2, all)
+    );
 }
 
 /// Where a device stands, whose entry must never be left out.

@@ -1,4 +1,4 @@
-//! What is flashed in a wave: a job of each kind, on devices with faults.
+//! What is flashed in a wave, and how its devices are reached: a job of each kind, on devices with faults.
 
 use std::ops::Range;
 
@@ -6,8 +6,48 @@ use rand::{Rng, rngs::StdRng};
 use serde_json::{Value, json};
 
 use super::given;
-use crate::pool;
-use testbed::{Fleet, Params, Space};
+use crate::{host_port, pool};
+use testbed::{ControlPlane, Fleet, Params, Space};
+
+/// How the devices of a run are reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Each by a Service of its own.
+    PerDevice,
+    /// By the Services of a pool.
+    Pool,
+    /// They dial the nodes.
+    HostPort,
+}
+
+impl Mode {
+    /// As the environment asks.
+    pub fn asked() -> Self {
+        match given::<String>("CHAOS_MODE").as_deref() {
+            None => Self::PerDevice,
+            Some("Pool") => Self::Pool,
+            Some("HostPort") => Self::HostPort,
+            Some(other) => panic!("CHAOS_MODE={other}: expected Pool or HostPort"),
+        }
+    }
+
+    /// A control plane on which that is possible.
+    pub fn plane(self) -> &'static ControlPlane {
+        match self {
+            Self::PerDevice | Self::Pool => ControlPlane::shared(),
+            Self::HostPort => host_port::plane(),
+        }
+    }
+
+    /// The class whose jobs are flashed so.
+    fn class(self, space: &Space) -> Option<String> {
+        match self {
+            Self::PerDevice => None,
+            Self::Pool => Some(pool::class(space, 8)),
+            Self::HostPort => Some(host_port::class(space, host_port::FIRST)),
+        }
+    }
+}
 
 /// The fleets of a wave and the jobs on them: one of each kind.
 pub async fn kinds(
@@ -66,13 +106,16 @@ pub async fn kinds(
         ),
     ];
     let mut kinds = Vec::new();
-    let pooled = given::<String>("CHAOS_MODE").is_some_and(|mode| mode == "Pool");
-    let class = pooled.then(|| pool::class(space, 8));
+    let mode = Mode::asked();
+    let class = mode.class(space);
     for (name, params, mut spec) in specs {
         if let Some(class) = &class {
             spec["flashClassName"] = class.as_str().into();
         }
         kinds.push((name, space.fleet(params).await, spec));
+    }
+    if mode == Mode::HostPort {
+        host_port::spread(space);
     }
     kinds
 }

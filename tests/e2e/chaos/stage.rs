@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::mallory::Mallory;
+use super::{kinds::Mode, mallory::Mallory};
 use crate::hostile::{editor::Editor, forgery};
 use testbed::{Fleet, Space, Supervised, auditor::Auditor, healthy, job::job};
 
@@ -23,13 +23,14 @@ pub struct Stage {
 impl Stage {
     /// New ones; with a hostile writer's.
     pub async fn new(engine: &str, hostile: bool) -> Self {
-        let jobs = Space::new(&format!("chaos-{engine}")).await;
-        let home = Space::new(&format!("chaos-{engine}-system")).await;
+        let plane = Mode::asked().plane();
+        let jobs = Space::on(plane, &format!("chaos-{engine}")).await;
+        let home = Space::on(plane, &format!("chaos-{engine}-system")).await;
         // Its chart brings the kinds.
         let (kubeconfig, credential) = home.control_plane.another_token(&home.name);
         let mut hers = None;
         if hostile {
-            let space = Space::new(&format!("chaos-{engine}-mallory")).await;
+            let space = Space::on(plane, &format!("chaos-{engine}-mallory")).await;
             let fleet = space.fleet(healthy(2, 1.0)).await;
             hers = Some((space, fleet));
         }

@@ -84,8 +84,21 @@ impl Ledger {
         });
         if let Some(place) = leases {
             self.index_address(&lock_of(&place), key);
-            self.give(&place, key);
+            if self.is_lease_over(key) {
+                self.detach(key, &place.1);
+            } else {
+                self.give(&place, key);
+            }
         }
+    }
+
+    /// Whether an attempt that was given a Service by an older record of its own turns out to be history: nothing holds the Service any more,
+    /// and its newest record locks nothing.
+    fn is_lease_over(&self, key: &AttemptKey) -> bool {
+        self.attempts.get(key).is_some_and(|attempt| {
+            let service = attempt.service.as_ref();
+            service.is_some_and(|service| !service.tracked()) && !attempt.locks()
+        })
     }
 
     /// Gives an attempt the Service that names it. One that is held is leased, though nothing else may be left of its attempt.

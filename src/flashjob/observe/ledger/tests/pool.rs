@@ -223,3 +223,37 @@ fn a_service_that_stays_is_compared_with_lists_and_is_known_by_its_uid() {
         "what is gone does not come back"
     );
 }
+
+#[test]
+fn an_attempt_that_is_history_has_no_service_whichever_of_its_records_is_seen_first() {
+    let who = identity(0, "a");
+    let older = ObservedRecord {
+        status: Status::Superseded,
+        ..recorded(&who, 0)
+    };
+    let mut newer = ObservedRecord {
+        revision: 2,
+        status: Status::Failed,
+        settled: Some(2),
+        ..recorded(&who, 0)
+    };
+    newer.sight.uid = "uid of the newer".into();
+    for records in [[&older, &newer], [&newer, &older]] {
+        let mut ledger = Ledger::default();
+        ledger.see_service(free(&who, 0, 5));
+        for record in records {
+            ledger.see_record(record.clone());
+        }
+        assert_eq!(service_of(&ledger, &who), None);
+        assert_eq!(
+            (ledger.slots(), ledger.free_services("lab", &pool(1))),
+            (0, 1)
+        );
+    }
+    // One that is held still has it.
+    let mut ledger = Ledger::default();
+    ledger.see_service(leased(&who, 0, 5));
+    ledger.see_record(older);
+    ledger.see_record(newer);
+    assert_eq!(service_of(&ledger, &who), Some("flash-pool-0"));
+}
