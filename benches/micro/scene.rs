@@ -172,6 +172,7 @@ impl Scene {
             by_helm: false,
             settled: None,
             stored: None,
+            history: None,
             chart_proven: false,
         });
         self.ledger.see_service(ObservedService {

@@ -164,6 +164,7 @@ pub fn record(identity: &Identity, status: Status, has_pod: bool) -> ObservedRec
         by_helm: false,
         settled: None,
         stored: None,
+        history: None,
         chart_proven: false,
     }
 }

@@ -294,7 +294,8 @@ async fn fail_record(
     attempt: &Attempt,
     description: &str,
 ) -> Result<(), ActionError> {
-    let Some(newest) = attempt.record() else {
+    let newest = attempt.record().filter(|newest| !newest.is_settled());
+    let Some(newest) = newest else {
         return Ok(());
     };
     let Some(stored) = &newest.stored else {

@@ -95,11 +95,47 @@ pub struct ObservedRecord {
     pub settled: Option<u32>,
     /// The record itself, while something may still be made from it.
     pub stored: Option<Arc<Stored>>,
+    /// What is asked of a record that is history, in its place.
+    pub history: Option<History>,
     /// Whether its chart is known to be the one that the operator recorded: helm may write one down in another way.
     pub chart_proven: bool,
 }
 
+/// What is asked of a record that failed, which is stored in the `FlashJob`. A job of many devices leaves thousands of them until it goes, and
+/// each whole one takes tens of kilobytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// Number of its attempt in the round, from 1.
+    pub attempt: u32,
+    /// Name of the Service of a pool that it leased, where it leased one.
+    pub pool_service: Option<String>,
+    /// uid of the Pod that was created, as its seal says.
+    pub pod_uid: Option<String>,
+}
+
+impl History {
+    fn of(stored: &Stored) -> Option<Self> {
+        let intent = stored.record.attachment.as_ref()?;
+        let seal = intent.seal.as_ref();
+        Some(Self {
+            attempt: intent.attempt,
+            pool_service: intent.pool_service.clone(),
+            pod_uid: seal.and_then(|seal| seal.pod_uid.clone()),
+        })
+    }
+}
+
 impl ObservedRecord {
+    /// The same record; of one that is history, no more than is asked of it.
+    #[must_use]
+    pub fn kept(mut self) -> Self {
+        if self.is_settled() {
+            let stored = self.stored.take();
+            self.history = stored.and_then(|stored| History::of(&stored));
+        }
+        self
+    }
+
     /// Whether it failed, which is stored in the `FlashJob`: it is history. Helm marks it superseded when it writes a later revision.
     #[must_use]
     pub fn is_settled(&self) -> bool {

@@ -233,6 +233,7 @@ fn record_sight(
             by_helm: false,
             settled: None,
             stored: None,
+            history: None,
             chart_proven: false,
         });
     };
@@ -258,6 +259,7 @@ fn record_sight(
             .and_then(|revision| revision.parse().ok()),
         chart_proven: is_chart_proven(&stored.record),
         stored: Some(Arc::new(stored)),
+        history: None,
         sight,
     })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     flash_pod::intent::Intent,
     flash_pod::service_mode::{NODE_ADDRESS, dials_node, node},
-    flashjob::observe::objects::{Identity, ObservedPod, ObservedRecord, ObservedService},
+    flashjob::observe::objects::{History, Identity, ObservedPod, ObservedRecord, ObservedService},
 };
 use helm_release::Status;
 
@@ -113,13 +113,19 @@ impl Attempt {
         stored.record.attachment.as_ref()
     }
 
+    /// What is kept of its newest record, where that is history.
+    fn history(&self) -> Option<&History> {
+        self.record()?.history.as_ref()
+    }
+
     /// Name of the Service of a pool that it leases, or leased; none where its release has a Service of its own.
     #[must_use]
     pub fn pool_service(&self) -> Option<&str> {
         let recorded = self
             .intent()
             .and_then(|intent| intent.pool_service.as_deref());
-        recorded.or(self.lease.chosen.as_deref())
+        let once = || self.history()?.pool_service.as_deref();
+        recorded.or_else(once).or(self.lease.chosen.as_deref())
     }
 
     /// Whether no other attempt may lease the Service of this name.
@@ -133,6 +139,9 @@ impl Attempt {
     pub fn recorded_pod(&self) -> Option<&String> {
         let mut records = self.records.values().rev();
         records.find_map(|record| {
+            if let Some(history) = &record.history {
+                return history.pod_uid.as_ref();
+            }
             let intent = record.stored.as_ref()?.record.attachment.as_ref()?;
             intent.seal.as_ref()?.pod_uid.as_ref()
         })
@@ -141,7 +150,8 @@ impl Attempt {
     /// Number of the attempt in its round, from 1, where its record tells.
     #[must_use]
     pub fn number(&self) -> Option<u32> {
-        Some(self.intent()?.attempt)
+        let intent = self.intent().map(|intent| intent.attempt);
+        intent.or_else(|| Some(self.history()?.attempt))
     }
 
     /// Version that the device had when the attempt began, where its record tells.

@@ -68,6 +68,7 @@ impl Ledger {
         if !self.is_news(&record.sight, known) {
             return false;
         }
+        let record = record.kept();
         let revision = record.revision;
         let held = self.holds(&record.sight.identity.key);
         let key = record.sight.identity.key.clone();

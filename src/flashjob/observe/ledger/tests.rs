@@ -65,6 +65,7 @@ fn record(id: &str, uid: &str, version: u64, status: Status) -> ObservedRecord {
         by_helm: false,
         settled: None,
         stored: None,
+        history: None,
         chart_proven: false,
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::*;
 use crate::{
     device::Footprint,
+    flash_pod::intent::ContentSeal,
     flashjob::{
-        fixtures::numbered,
+        fixtures::{self, numbered},
         observe::{
             ledger::ObjectKind,
             objects::{Address, ContainerSight},
@@ -214,4 +215,46 @@ fn what_the_operator_has_let_go_is_not_let_go_once_more_before_its_event_comes()
     let attempt = ledger.attempt(&key()).unwrap();
     assert_eq!(attempt.pod.as_ref().unwrap().finalizers, ["kept"]);
     assert_eq!(attempt.service.as_ref().unwrap().finalizers, ["kept"]);
+}
+
+#[test]
+fn of_a_record_that_is_history_no_more_is_kept_than_is_asked_of_it() {
+    let who = fixtures::identity(0, "a");
+    let with_pod = |status| {
+        let mut record = fixtures::leasing(&who, "flash-pool-1");
+        let mut stored = record.stored.as_deref().cloned().unwrap();
+        let intent = stored.record.attachment.as_mut().unwrap();
+        intent.attempt = 3;
+        intent.seal = Some(ContentSeal {
+            pod_uid: Some("uid of the Pod".into()),
+            ..ContentSeal::default()
+        });
+        record.stored = Some(Arc::new(stored));
+        record.status = status;
+        record
+    };
+    let mut ledger = Ledger::default();
+    ledger.see_record(with_pod(Status::Deployed));
+    let asked = |ledger: &Ledger| {
+        let attempt = ledger.attempt(&who.key).unwrap();
+        let has_all = attempt.record().unwrap().stored.is_some();
+        let pool = attempt.pool_service().map(str::to_owned);
+        (
+            has_all,
+            attempt.number(),
+            pool,
+            attempt.recorded_pod().cloned(),
+        )
+    };
+    let (has_all, number, pool, pod) = asked(&ledger);
+    assert_eq!((has_all, number), (true, Some(3)));
+    assert_eq!(
+        (pool.as_deref(), pod.as_deref()),
+        (Some("flash-pool-1"), Some("uid of the Pod"))
+    );
+    let mut settled = with_pod(Status::Failed);
+    settled.settled = Some(settled.revision);
+    settled.sight.version += 1;
+    assert!(ledger.see_record(settled));
+    assert_eq!(asked(&ledger), (false, number, pool, pod));
 }
