@@ -22,7 +22,7 @@ use crate::{
         },
         plan::{
             addresses::{self, AddressNews},
-            attempt::{Decision, adoption, decide},
+            attempt::{Decision, adoption, decide, finish::is_history},
             rollout::pace::Pace,
         },
     },
@@ -40,6 +40,9 @@ pub(super) fn plan_attempt(
     plan: &mut Plan,
 ) {
     let index = index_of(observed, attempt);
+    if index.is_some_and(|index| is_over(observed, attempt, index)) {
+        return;
+    }
     let wish = wish(observed, &plan.pace, attempt, index);
     let bounds = bounds(observed);
     let decision = decide(attempt, &wish, observed.memory, &bounds, now);
@@ -82,6 +85,19 @@ pub(super) fn plan_attempt(
         }
         plan.views.push(view(observed, attempt, index, decision));
     }
+}
+
+/// Whether the device failed for good and all that is left of the attempt is what `helm history` shows: nothing follows from it as long as the
+/// job is there, and a large one has thousands of them.
+fn is_over(observed: &Observed<'_>, attempt: &Attempt, index: usize) -> bool {
+    let job = observed.job;
+    let finals = &job.finals;
+    let failed = finals.failed.contains(index)
+        && !finals.succeeded.contains(index)
+        && !finals.skipped.contains(index);
+    let stays = !job.deleting && (job.spec.is_err() || observed.round_is_current());
+    let is_given_up = observed.memory.releasing.contains(&attempt.identity.key.id);
+    failed && stays && !attempt.acting && !is_given_up && is_history(attempt)
 }
 
 fn address_news(attempt: &Attempt, index: Option<usize>) -> Option<AddressNews> {

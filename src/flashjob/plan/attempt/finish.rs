@@ -93,7 +93,7 @@ pub(super) fn over(attempt: &Attempt, memory: &Memory) -> Decision {
 
 /// Whether the attempt failed, that was stored, and all that is left is what `helm history` shows. Where its index is not final
 /// any more, the device was sent again.
-pub(super) fn is_history(attempt: &Attempt) -> bool {
+pub(in crate::flashjob::plan) fn is_history(attempt: &Attempt) -> bool {
     let bare = attempt.pod.is_none() && attempt.service.is_none();
     bare && attempt.record().is_some_and(ObservedRecord::is_settled)
 }
@@ -229,7 +229,9 @@ fn removal(
     if attempt.pod.is_none() && free {
         due.record = match (record, attempt.record()) {
             (_, None) => RecordRemoval::Keep,
-            (RecordRemoval::Fail(_), Some(newest)) if newest.status == Status::Failed => {
+            (RecordRemoval::Fail(_), Some(newest))
+                if newest.status == Status::Failed || newest.is_settled() =>
+            {
                 RecordRemoval::Keep
             }
             (wanted, Some(_)) => wanted,

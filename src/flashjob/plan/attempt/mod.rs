@@ -4,7 +4,7 @@
 
 pub mod adoption;
 mod columns;
-mod finish;
+pub(super) mod finish;
 mod flashing;
 pub(crate) mod numbering;
 mod reserved;
