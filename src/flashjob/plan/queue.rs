@@ -9,9 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Begin, Plan, pending_look::Look, tracked::room};
 use crate::flashjob::observe::Observed;
 use crate::{
-    api::Effective,
+    api::{Effective, SelectedDevice},
+    device::Device,
     flashjob::{
-        observe::{memory::Found, objects::AttemptKey, stored},
+        observe::{memory::Found, objects::AttemptKey, selection::Selection, stored},
         plan::{
             admission::{Candidate, Verdictless, consider},
             attempt::numbering::Numbers,
@@ -41,80 +42,143 @@ pub(super) fn plan_pending(
     let Some(roster) = observed.roster else {
         return;
     };
-    let effective = observed.effective();
-    let mut slots = free_slots(observed, effective);
-    let mut room = room(observed, effective, plan);
     let failed = failures(observed.job);
-    let numbers = Numbers::of(observed.ledger, &observed.job.uid, roster.round);
-    let mut taken: BTreeMap<String, Uuid> = BTreeMap::new();
-    let mut crowd = Crowd::new(observed, now);
     let open = open(observed, active);
     let reachable = plan.pace.reachable(&open);
     let mut look = Look::new(observed, &failed, &reachable);
-    let mut looked = 0;
     // Each of them counts until it turns out that there is something to say of it. The entry of one that is tried again goes on saying why.
     let tried_again = |index: &&usize| open.contains(**index);
     plan.queued += open.len() - failed.keys().filter(tried_again).count();
-    while let Some(index) = look.next(&reachable, slots > 0 && room > 0) {
+    let mut queue = Queue::new(observed, roster, &failed, now, plan);
+    let mut looked = 0;
+    while let Some(index) = look.next(&reachable, queue.has_room()) {
         looked += 1;
-        let Some(selected) = roster.devices().get(index) else {
-            continue;
-        };
-        let failures = failed.get(&index).copied().unwrap_or(0);
-        let candidate = Candidate {
-            index,
-            selected,
-            slot: slots > 0 && (failures > 0 || room > 0),
-            taken: &taken,
-        };
-        let device = match consider(observed, roster, &candidate, effective, now) {
-            Ok(device) => device,
-            Err(Verdictless::Queued) => {
-                crowd.wait_for_slot(index);
-                plan.contended = true;
-                continue;
-            }
-            Err(verdictless) => {
-                plan.queued -= usize::from(failures == 0);
-                settle(verdictless, index, &selected.uuid, now, plan);
-                continue;
-            }
-        };
-        let shared = match crowd.admit(index, &selected.uuid, &device) {
-            Ok(shared) => shared,
-            Err(view) => {
-                plan.contended = true;
-                plan.queued -= usize::from(view.is_some() && failures == 0);
-                plan.views.extend(view.map(|view| *view));
-                continue;
-            }
-        };
-        plan.queued -= usize::from(failures == 0);
-        taken.insert(device.endpoint.to_string(), selected.uuid.clone());
-        slots -= 1;
-        room -= usize::from(failures == 0);
-        plan.begin.push(Begin {
-            index,
-            number: numbers.next(&selected.uuid, failures),
-            uuid: selected.uuid.clone(),
-            device,
-            shared,
-        });
+        queue.look_at(index, plan);
     }
     if looked < reachable.len() {
         plan.contended = true;
         plan.wake(now.checked_add(NEXT_LOOK).ok());
     }
-    (plan.line, plan.pace.crowd) = crowd.close(slots > 0 && room > 0);
+    let has_room = queue.has_room();
+    (plan.line, plan.pace.crowd) = queue.crowd.close(has_room);
     plan.look = look.close(&plan.views, &plan.line);
     if plan.contended && plan.begin.is_empty() {
-        let of_pool = holders::of_pool(observed);
-        of_pool.map(|hold| plan.pace.crowd.get_or_insert(hold));
-        if waits_for_others(observed) {
-            let (hold, again) = holders::hold(observed, now);
-            plan.wake(again);
-            plan.pace.crowd.get_or_insert(hold);
+        say_who_holds(observed, now, plan);
+    }
+}
+
+/// Why nothing begins though devices wait: a pool or all slots are in use elsewhere.
+fn say_who_holds(observed: &Observed<'_>, now: Timestamp, plan: &mut Plan) {
+    let of_pool = holders::of_pool(observed);
+    of_pool.map(|hold| plan.pace.crowd.get_or_insert(hold));
+    if waits_for_others(observed) {
+        let (hold, again) = holders::hold(observed, now);
+        plan.wake(again);
+        plan.pace.crowd.get_or_insert(hold);
+    }
+}
+
+/// What is left for devices that are looked at one after the other.
+struct Queue<'a, 'b> {
+    observed: &'b Observed<'a>,
+    roster: &'a Selection,
+    effective: &'b Effective,
+    /// Attempts that failed and are followed by another, by the index of their device.
+    failed: &'b HashMap<usize, usize>,
+    numbers: Numbers<'b>,
+    /// Endpoints that begin in this plan.
+    taken: BTreeMap<String, Uuid>,
+    crowd: Crowd<'a>,
+    /// Slots that are free.
+    slots: usize,
+    /// Devices that may begin their first attempt.
+    room: usize,
+    now: Timestamp,
+}
+
+impl<'a, 'b> Queue<'a, 'b> {
+    fn new(
+        observed: &'b Observed<'a>,
+        roster: &'a Selection,
+        failed: &'b HashMap<usize, usize>,
+        now: Timestamp,
+        plan: &Plan,
+    ) -> Self {
+        let effective = observed.effective();
+        Self {
+            observed,
+            roster,
+            effective,
+            failed,
+            numbers: Numbers::of(observed.ledger, &observed.job.uid, roster.round),
+            taken: BTreeMap::new(),
+            crowd: Crowd::new(observed, now),
+            slots: free_slots(observed, effective),
+            room: room(observed, effective, plan),
+            now,
         }
+    }
+
+    /// Whether a device that was never tried may begin.
+    const fn has_room(&self) -> bool {
+        self.slots > 0 && self.room > 0
+    }
+
+    fn look_at(&mut self, index: usize, plan: &mut Plan) {
+        let Some(selected) = self.roster.devices().get(index) else {
+            return;
+        };
+        let failures = self.failed.get(&index).copied().unwrap_or(0);
+        let candidate = Candidate {
+            index,
+            selected,
+            slot: self.slots > 0 && (failures > 0 || self.room > 0),
+            taken: &self.taken,
+        };
+        match consider(
+            self.observed,
+            self.roster,
+            &candidate,
+            self.effective,
+            self.now,
+        ) {
+            Ok(device) => self.admit(index, selected, device, plan),
+            Err(Verdictless::Queued) => {
+                self.crowd.wait_for_slot(index);
+                plan.contended = true;
+            }
+            Err(verdictless) => {
+                plan.queued -= usize::from(failures == 0);
+                settle(verdictless, index, &selected.uuid, self.now, plan);
+            }
+        }
+    }
+
+    /// The device begins, if the limits of its class have a place for it.
+    fn admit(&mut self, index: usize, selected: &SelectedDevice, device: Device, plan: &mut Plan) {
+        let failures = self.failed.get(&index).copied().unwrap_or(0);
+        let first = usize::from(failures == 0);
+        let shared = match self.crowd.admit(index, &selected.uuid, &device) {
+            Ok(shared) => shared,
+            Err(view) => {
+                plan.contended = true;
+                plan.queued -= if view.is_some() { first } else { 0 };
+                plan.views.extend(view.map(|view| *view));
+                return;
+            }
+        };
+        plan.queued -= first;
+        let endpoint = device.endpoint.to_string();
+        self.taken.insert(endpoint, selected.uuid.clone());
+        self.slots -= 1;
+        self.room -= first;
+        plan.begin.push(Begin {
+            index,
+            number: self.numbers.next(&selected.uuid, failures),
+            uuid: selected.uuid.clone(),
+            device,
+            shared,
+        });
     }
 }
 
