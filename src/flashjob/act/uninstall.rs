@@ -294,7 +294,7 @@ async fn fail_record(
     attempt: &Attempt,
     description: &str,
 ) -> Result<(), ActionError> {
-    let newest = attempt.record().filter(|newest| !newest.is_settled());
+    let newest = attempt.record().filter(|newest| newest.history.is_none());
     let Some(newest) = newest else {
         return Ok(());
     };

@@ -129,7 +129,8 @@ impl ObservedRecord {
     /// The same record; of one that is history, no more than is asked of it.
     #[must_use]
     pub fn kept(mut self) -> Self {
-        if self.is_settled() {
+        // One that helm has marked superseded since is marked failed again, by what stands in it.
+        if self.is_settled() && self.status == Status::Failed {
             let stored = self.stored.take();
             self.history = stored.and_then(|stored| History::of(&stored));
         }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use helm_release::Status;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Cooling, DeviceView, Plan, gates::wish};
@@ -97,7 +98,11 @@ fn is_over(observed: &Observed<'_>, attempt: &Attempt, index: usize) -> bool {
         && !finals.skipped.contains(index);
     let stays = !job.deleting && (job.spec.is_err() || observed.round_is_current());
     let is_given_up = observed.memory.releasing.contains(&attempt.identity.key.id);
-    failed && stays && !attempt.acting && !is_given_up && is_history(attempt)
+    // helm may have marked it superseded: it is marked failed again.
+    let is_failed = attempt
+        .record()
+        .is_some_and(|newest| newest.status == Status::Failed);
+    failed && stays && is_failed && !attempt.acting && !is_given_up && is_history(attempt)
 }
 
 fn address_news(attempt: &Attempt, index: Option<usize>) -> Option<AddressNews> {

@@ -229,9 +229,7 @@ fn removal(
     if attempt.pod.is_none() && free {
         due.record = match (record, attempt.record()) {
             (_, None) => RecordRemoval::Keep,
-            (RecordRemoval::Fail(_), Some(newest))
-                if newest.status == Status::Failed || newest.is_settled() =>
-            {
+            (RecordRemoval::Fail(_), Some(newest)) if newest.status == Status::Failed => {
                 RecordRemoval::Keep
             }
             (wanted, Some(_)) => wanted,

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::flashjob::{
-    fixtures::BOUNDS,
+    fixtures::{BOUNDS, numbered},
     observe::{memory::Trouble, waits::Deadlines},
-    plan::attempt::adoption,
+    plan::attempt::{Action, RecordRemoval, adoption},
 };
 
 /// The API server did not answer when something was done about the attempt; it is tried again at second 100.
@@ -214,4 +214,40 @@ fn a_service_that_somebody_deletes_before_its_flash_is_made_again_or_its_attempt
     let frees = matches!(plan.actions.as_slice(), [(_, Action::Remove(due))] if due.free);
     assert_eq!((frees, plan.actions.len()), (freed, usize::from(freed)));
     assert_eq!(plan.release.len(), usize::from(!freed));
+}
+
+/// Of a device that failed, helm shows why until the job goes; a later revision of the release has helm mark the record as superseded.
+#[rstest]
+#[case::as_it_was_left(Status::Failed, false)]
+#[case::as_helm_marked_it(Status::Superseded, true)]
+fn a_record_that_is_history_is_marked_failed_again_where_helm_marked_it(
+    #[case] status: Status,
+    #[case] marked_again: bool,
+) {
+    let mut scene = Scene::new(2);
+    scene.stored(|status| status.failed_indexes = Some("0".into()));
+    let mut record = numbered(&identity(0, "a"), 1, Status::Failed);
+    record.status = status;
+    scene.ledger.see_record(record);
+    let plan = scene.plan(1);
+    let fails = |action: &Action| match action {
+        Action::Remove(removal) => matches!(removal.record, RecordRemoval::Fail(_)),
+        _ => false,
+    };
+    let actions: Vec<_> = plan
+        .actions
+        .iter()
+        .map(|(_, action)| fails(action))
+        .collect();
+    assert_eq!(actions, if marked_again { vec![true] } else { Vec::new() });
+    let record = scene
+        .ledger
+        .attempt(&identity(0, "a").key)
+        .unwrap()
+        .record();
+    assert_eq!(
+        record.unwrap().stored.is_some(),
+        marked_again,
+        "by what stands in it"
+    );
 }
