@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use std::{collections::BTreeMap, fs};
+mod process_memory;
+
+use std::collections::BTreeMap;
 
 use flashjob_operator::{
     api::{DeviceSelector, Instance, InstanceSpec},
@@ -19,12 +21,7 @@ const LIMIT: usize = 768;
 
 /// Memory of this process in MiB: now, and at most so far.
 fn memory() -> [usize; 2] {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    ["VmRSS:", "VmHWM:"].map(|field| {
-        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
-        let kilobytes = line.split_whitespace().nth(1).unwrap();
-        kilobytes.parse::<usize>().unwrap() / 1024
-    })
+    process_memory::kib().map(|kib| kib / 1024)
 }
 
 /// An Instance that says as much as it may, in characters that JSON has to escape.

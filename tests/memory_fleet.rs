@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use std::fs;
+mod process_memory;
 
 use flashjob_operator::{
     api::{Instance, InstanceSpec, rule::MAX_DEVICES},
@@ -14,12 +14,7 @@ use kube::core::ObjectList;
 
 /// Memory of this process in MiB: now, and at most so far.
 fn memory() -> [usize; 2] {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    ["VmRSS:", "VmHWM:"].map(|field| {
-        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
-        let kilobytes = line.split_whitespace().nth(1).unwrap();
-        kilobytes.parse::<usize>().unwrap() / 1024
-    })
+    process_memory::kib().map(|kib| kib / 1024)
 }
 
 /// An Instance as Akri makes it for a lamp.

@@ -5,10 +5,11 @@
 
 #[path = "../benches/speed/chart.rs"]
 mod chart;
+mod process_memory;
 #[path = "../benches/micro/scene.rs"]
 mod scene;
 
-use std::{collections::BTreeMap, fs, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use flashjob_operator::{
     flash_pod::intent::{Record, Stored},
@@ -24,17 +25,6 @@ use scene::{Scene, now};
 
 /// Devices that failed.
 const FAILED: usize = 4_000;
-
-/// Memory of this process in KiB.
-fn memory() -> usize {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.unwrap()
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .unwrap()
-}
 
 /// The Secret of a release that failed.
 fn failed() -> Secret {
@@ -113,19 +103,23 @@ fn listed(number: usize, secret: &Secret) -> ObservedRecord {
 }
 
 #[test]
-fn a_device_that_failed_takes_less_than_half_of_its_record_until_its_job_goes() {
+fn the_whole_record_of_a_device_that_failed_is_not_kept_until_its_job_goes() {
     let secret = failed();
     let mut ledger = Ledger::default();
     // What is needed once, and what the first few leave.
     for number in 0..100 {
         assert!(ledger.see_record(listed(number, &secret)));
     }
-    let before = memory();
+    let [before, _] = process_memory::kib();
     for number in 100..100 + FAILED {
-        assert!(ledger.see_record(listed(number, &secret)));
+        let record = listed(number, &secret);
+        let whole = Arc::downgrade(record.stored.as_ref().unwrap());
+        assert!(ledger.see_record(record));
+        assert!(whole.upgrade().is_none(), "nobody keeps the whole record");
     }
-    let each = (memory() - before) * 1024 / FAILED;
+    let [after, _] = process_memory::kib();
+    let each = (after - before) * 1024 / FAILED;
+    // Printed, not asserted: gaps that the allocator leaves between what is kept and what was freed make it two or three times as much
+    // in one run as in the next.
     println!("{FAILED} failed devices: {each} bytes each");
-    // The whole of it takes 46 KiB, most of which the allocator cannot give back.
-    assert!(each < 22 * 1024, "{each} bytes");
 }

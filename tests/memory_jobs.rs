@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod process_memory;
+
 use flashjob_operator::{
     api::{FlashJob, Guarded},
     flashjob::spec::job::Job,
@@ -26,13 +28,7 @@ fn large_job(number: usize) -> String {
 
 /// Memory in use, in KiB.
 fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.unwrap()
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .unwrap()
+    process_memory::kib()[0].try_into().unwrap()
 }
 
 #[test]

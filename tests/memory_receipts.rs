@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use std::fs;
+mod process_memory;
 
 use aws_lc_rs::{rand::SystemRandom, signature::Ed25519KeyPair};
 use flashjob_operator::{
@@ -22,12 +22,7 @@ const RECEIPTS: usize = 32;
 
 /// Memory of this process in MiB: now, and at most so far.
 fn memory() -> [usize; 2] {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    ["VmRSS:", "VmHWM:"].map(|field| {
-        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
-        let kilobytes = line.split_whitespace().nth(1).unwrap();
-        kilobytes.parse::<usize>().unwrap() / 1024
-    })
+    process_memory::kib().map(|kib| kib / 1024)
 }
 
 /// A job whose round of that many devices has ended well, and whose status has room for none of them.

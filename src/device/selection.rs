@@ -130,8 +130,8 @@ pub fn hash(devices: &[SelectedDevice]) -> String {
     hex::encode(digest.finalize())
 }
 
-/// The objects that store these devices of a round, in as few as their number and their size allow, each made when it is asked for:
-/// all of a large selection at once would take more memory than the operator does. `first` is the index of the first device.
+/// The objects that store these devices of a round, as few as the size limits allow. Each is built only when the iterator reaches it,
+/// because a large selection would not fit into memory comfortably. `first` is the index of the first device.
 pub fn revisions<'a>(
     job: &'a JobRef,
     round: i64,

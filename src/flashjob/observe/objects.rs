@@ -129,7 +129,7 @@ impl ObservedRecord {
     /// The same record; of one that is history, no more than is asked of it.
     #[must_use]
     pub fn kept(mut self) -> Self {
-        // One that helm has marked superseded since is marked failed again, by what stands in it.
+        // The operator rewrites a record that helm has since marked superseded, and needs its whole content for that.
         if self.is_settled() && self.status == Status::Failed {
             let stored = self.stored.take();
             self.history = stored.and_then(|stored| History::of(&stored));

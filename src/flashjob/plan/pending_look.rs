@@ -24,8 +24,8 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// Begins where the pass before ended. Those are always looked at that it spoke of, that stand in the line for a place, that
-    /// have a try behind them, or failed before, by index.
+    /// Continues where the previous pass stopped. Every pass looks at devices that the previous one reported on, that wait in line for a
+    /// place, that were tried before, or that failed before (`failed`, by index).
     pub(super) fn new(
         observed: &Observed<'_>,
         failed: &HashMap<usize, usize>,
@@ -61,7 +61,8 @@ impl Look {
         Some(index)
     }
 
-    /// What the next pass has to know: what this one said, and where it ended. It begins anew once all of the others had their turn.
+    /// What the next pass has to know: which devices this one reported on, and where it stopped. The next pass starts over once every device
+    /// has had its turn.
     pub(super) fn close(self, views: &[DeviceView], line: &[Waiter]) -> PendingLook {
         let of_pending = views.iter().filter(|view| view.since.is_none());
         let told = of_pending.filter_map(|view| view.index);

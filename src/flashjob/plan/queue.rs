@@ -26,13 +26,13 @@ use crate::{
 
 /// Devices of which there is nothing to say at which one pass looks: where there are more, the passes take turns.
 pub(super) const LOOKED_AT: usize = 2_000;
-/// How soon the next of them are looked at, where nothing else makes a pass.
+/// When the next pass looks at more of them, if nothing triggers a pass earlier.
 const NEXT_LOOK: SignedDuration = SignedDuration::from_secs(1);
 
 /// Devices that are not begun, in order: who may begin, who waits and why, who fails.
 ///
-/// All of them are looked at where there are few. Of many, those of which there is something to say are looked at, and those
-/// whose turn it is while slots are free; the others are queued, and looked at by turns: the cost of a pass does not grow with their number.
+/// A pass looks at all of them if they are few. If they are many, it looks at those with something to report, at the next in order while
+/// slots are free, and at a share of the rest by turns, so that its cost does not grow with their number.
 pub(super) fn plan_pending(
     observed: &Observed<'_>,
     active: &BTreeMap<usize, AttemptKey>,
@@ -78,7 +78,7 @@ fn say_who_holds(observed: &Observed<'_>, now: Timestamp, plan: &mut Plan) {
     }
 }
 
-/// What is left for devices that are looked at one after the other.
+/// Slots, places and attempt numbers that are left as the devices are considered one by one.
 struct Queue<'a, 'b> {
     observed: &'b Observed<'a>,
     roster: &'a Selection,

@@ -137,7 +137,7 @@ async fn class_of(caller: &Caller, job: &Job) -> ClassOf {
         return ClassOf::None;
     };
     let mut revisions = Vec::new();
-    // The class stands beside the devices: these are not needed, and there may be a hundred thousand of them.
+    // Only the class is needed; the devices stored next to it may number a hundred thousand and are dropped.
     let take = |mut revision| {
         StoredSlice::take(&mut revision);
         revisions.push(revision);

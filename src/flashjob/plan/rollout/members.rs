@@ -134,18 +134,18 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_counted_of_a_part_is_counted_of_the_whole(
-            stands in proptest::collection::vec(0_u8..5, 0..30),
+            states in proptest::collection::vec(0_u8..5, 0..30),
             at in 0_usize..40,
         ) {
             let those = |wanted: fn(u8) -> bool| -> Intervals {
-                let places = stands.iter().enumerate();
-                places.filter(|(_, stand)| wanted(**stand)).map(|(index, _)| index).collect()
+                let places = states.iter().enumerate();
+                places.filter(|(_, state)| wanted(**state)).map(|(index, _)| index).collect()
             };
             let members = Members {
-                indexes: those(|stand| stand > 0),
-                begun: those(|stand| stand > 1),
-                done: those(|stand| stand > 2),
-                failed: those(|stand| stand > 3),
+                indexes: those(|state| state > 0),
+                begun: those(|state| state > 1),
+                done: those(|state| state > 2),
+                failed: those(|state| state > 3),
             };
             let selected = members.selected();
             prop_assert_eq!(members.failed(&(0..at)) + members.failed(&(at..selected)), members.failed(&(0..selected)));

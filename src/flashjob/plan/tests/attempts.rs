@@ -248,6 +248,6 @@ fn a_record_that_is_history_is_marked_failed_again_where_helm_marked_it(
     assert_eq!(
         record.unwrap().stored.is_some(),
         marked_again,
-        "by what stands in it"
+        "its content is kept only where the record is rewritten"
     );
 }
