@@ -78,8 +78,8 @@ bench-micro: ## Measure the pure parts alone, one minute.
 	cargo bench --locked --bench micro -- --warm-up-time 1 --measurement-time 2
 	cargo bench --locked --package helm-chart --bench speed
 
-mutants: ## Change the pure rooms one small thing at a time and say what no unit test notices (ARGS="--file src/…", "--shard 1/40").
-	@hack/mutants.sh $(ARGS)
+mutants: ## Change the pure rooms one small thing at a time and say which changes no unit test notices (ONLY=src/flashjob/plan).
+	@hack/mutants.sh $(ONLY)
 
 lines: ## Print how many lines of code each room has.
 	@hack/lines.sh

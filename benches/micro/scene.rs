@@ -3,7 +3,7 @@
 use flashjob_operator::{
     api::{FlashJobStatus, Instance, Reason},
     device::{Device, Inventory, select},
-    flashclass::Terms,
+    flashclass::{OperatorDefaults, Terms},
     flashjob::{
         blueprint::AttemptOf,
         observe::{
@@ -75,7 +75,7 @@ impl Scene {
         let fresh = job(None);
         let terms = Terms::default();
         let spec = fresh.spec.as_ref().unwrap();
-        let effective = terms.effective(spec, "native", 120);
+        let effective = terms.effective(spec, &OperatorDefaults::default());
         let mut status = status::open_round(&fresh, &roster, "", (effective, None), now());
         let choice = Choice {
             chosen: Intervals::parse(&format!("0-{}", devices - 1), devices).unwrap(),
@@ -266,7 +266,7 @@ fn world(in_flight: usize) -> World {
         stamping: Stamping::NotAsked,
         chart: None,
         max_in_flight: in_flight,
-        engine: "native".into(),
+        operator: OperatorDefaults::default(),
         bounds: Bounds {
             address_seconds: 120,
             start_seconds: 300,

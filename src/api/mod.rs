@@ -58,7 +58,7 @@ pub use rollout::{
 };
 pub use selection::{SelectedDevice, SelectionSlice};
 pub use status::{
-    Counts, Effective, EffectiveLimit, FlashClassRef, FlashJobStatus, NEVER_OBSERVED,
+    Counts, Effective, EffectiveLimit, EngineName, FlashClassRef, FlashJobStatus, NEVER_OBSERVED,
     NotSelectable, PreviousRound, Round, SelectionStatus, StepApproval, StepStatus, StopStatus,
 };
 pub use word::{Vocabulary, Word};

@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 
 use super::{
     AlreadyAtVersion, LimitBy, MismatchPolicy, Phase, Provenance, Reason, StepState,
@@ -137,6 +138,16 @@ pub struct FlashClassRef {
     pub hash: String,
 }
 
+/// What renders a release and applies it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
+pub enum EngineName {
+    /// The operator itself.
+    Native,
+    /// The helm command.
+    Helm,
+}
+
 /// What holds after defaults and ceilings.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
@@ -150,7 +161,10 @@ pub struct Effective {
     /// What a mismatch means.
     pub mismatch_policy: Word<MismatchPolicy>,
     /// Engine that renders and applies: native or helm.
-    pub engine: String,
+    pub engine: Word<EngineName>,
+    /// What the flash chart does that charts may not do by themselves, and the administrator allowed (flashPod.chartAllow).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub chart_allow: Vec<String>,
     /// Image of the flash pod, where job or class set one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flash_image: Option<String>,

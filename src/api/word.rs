@@ -9,8 +9,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
-    AlreadyAtVersion, ConditionType, DevicePhase, LimitBy, MismatchPolicy, Phase, PropertyOperator,
-    Reason, SignatureMode, StepState, VerificationMode,
+    AlreadyAtVersion, ConditionType, DevicePhase, EngineName, LimitBy, MismatchPolicy, Phase,
+    PropertyOperator, Reason, SignatureMode, StepState, VerificationMode,
 };
 
 /// A closed set of words.
@@ -36,6 +36,7 @@ vocabularies!(
     AlreadyAtVersion,
     ConditionType,
     DevicePhase,
+    EngineName,
     LimitBy,
     MismatchPolicy,
     Phase,

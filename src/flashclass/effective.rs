@@ -4,8 +4,8 @@
 
 use super::class::Class;
 use crate::api::{
-    AlreadyAtVersion, ClassDefaults, Effective, EffectiveLimit, FlashJobSpec, MismatchPolicy,
-    VerificationMode,
+    AlreadyAtVersion, ClassDefaults, Effective, EffectiveLimit, EngineName, FlashJobSpec,
+    MismatchPolicy, VerificationMode, Word,
 };
 
 /// Devices in flight at the same time where nothing is said: MetalLB pools of ten addresses are common.
@@ -19,12 +19,23 @@ const DEFAULT_BACKOFF_LIMIT: i32 = 0;
 /// Seconds in which a device has to come back where nothing is said.
 const DEFAULT_VERIFICATION_TIMEOUT_SECONDS: i64 = 300;
 
-/// What holds. `engine` and `address_seconds` are the operator's.
+/// What the operator itself says, the same for all jobs of a flash chart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OperatorDefaults {
+    /// Engine that renders and applies.
+    pub engine: Word<EngineName>,
+    /// Names of the features that the flash chart uses because the administrator allowed them.
+    pub chart_allow: Vec<String>,
+    /// Seconds that a Service may wait for its address where its class says nothing.
+    pub address_timeout_seconds: i64,
+}
+
+/// What holds.
 pub(super) fn effective<'a>(
     spec: &FlashJobSpec,
     defaults: &ClassDefaults,
     classes: impl Iterator<Item = &'a Class> + Clone,
-    (engine, address_seconds): (&str, i64),
+    operator: &OperatorDefaults,
 ) -> Effective {
     let of_job = spec.verification.clone().unwrap_or_default();
     let of_class = defaults.verification.clone().unwrap_or_default();
@@ -39,7 +50,8 @@ pub(super) fn effective<'a>(
             .device_discovery_timeout_seconds
             .unwrap_or(DEFAULT_DISCOVERY_TIMEOUT_SECONDS),
         mismatch_policy: mismatch_policy(spec, defaults, classes.clone()).into(),
-        engine: engine.to_owned(),
+        engine: operator.engine.clone(),
+        chart_allow: operator.chart_allow.clone(),
         flash_image: spec
             .flashjob_pod_image
             .clone()
@@ -59,7 +71,9 @@ pub(super) fn effective<'a>(
             .or(of_class.timeout_seconds)
             .unwrap_or(DEFAULT_VERIFICATION_TIMEOUT_SECONDS),
         already_at_version: already_at_version(spec, defaults, classes.clone(), mode).into(),
-        address_timeout_seconds: defaults.address_timeout_seconds.unwrap_or(address_seconds),
+        address_timeout_seconds: defaults
+            .address_timeout_seconds
+            .unwrap_or(operator.address_timeout_seconds),
         in_flight_limits: classes.flat_map(in_flight_limits).collect(),
     }
 }

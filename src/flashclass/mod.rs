@@ -26,7 +26,7 @@ mod terms;
 mod tests;
 
 pub use class::{Class, Classes, StoredStatus};
-pub use effective::{DEFAULT_ACTIVE_DEADLINE_SECONDS, DEFAULT_PARALLELISM};
+pub use effective::{DEFAULT_ACTIVE_DEADLINE_SECONDS, DEFAULT_PARALLELISM, OperatorDefaults};
 pub use freeze::{Frozen, freeze, is_frozen_class, revision, store_beside, thaw};
 pub use limit::{Group, Limit};
 pub use pace::{ApprovalRules, ClassPace, ClassSteps};

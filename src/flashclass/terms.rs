@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     class::Class,
-    effective::effective,
+    effective::{OperatorDefaults, effective},
     freeze::{Frozen, freeze},
     limit::Limit,
     resolve::{Asks, Facts, picked, resolve},
@@ -92,7 +92,9 @@ fn terms_of(
         frozen: frozen.cloned(),
         ..Terms::default()
     };
-    let image = terms.effective(asks.spec, "", 0).flash_image;
+    let image = terms
+        .effective(asks.spec, &OperatorDefaults::default())
+        .flash_image;
     let refused = || {
         let mut rules = terms.rules();
         rules.find_map(|(class, rules)| refuse(class, rules, (asks.spec, begun), image.as_deref()))
@@ -256,13 +258,13 @@ impl Terms {
         self.frozen.as_ref()?.stored.firmware.as_ref()
     }
 
-    /// What holds of a job with this spec; `engine` and `address_seconds` are the operator's.
+    /// What holds of a job with this spec.
     #[must_use]
-    pub fn effective(&self, spec: &FlashJobSpec, engine: &str, address_seconds: i64) -> Effective {
+    pub fn effective(&self, spec: &FlashJobSpec, operator: &OperatorDefaults) -> Effective {
         let none = ClassDefaults::default();
         let defaults = self.defaults().unwrap_or(&none);
         let classes = self.classes.iter().map(Arc::as_ref);
-        effective(spec, defaults, classes, (engine, address_seconds))
+        effective(spec, defaults, classes, operator)
     }
 
     /// Frozen where a round has begun; of the class as it is now before that.

@@ -8,8 +8,8 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{
-    Asks, Class, Classes, Facts, Frozen, Namespaces, Terms, freeze, is_frozen_class, revision,
-    store_beside, terms, thaw,
+    Asks, Class, Classes, Facts, Frozen, Namespaces, OperatorDefaults, Terms, freeze,
+    is_frozen_class, revision, store_beside, terms, thaw,
 };
 use crate::flashjob::controller::classes::{observe::Observed, plan::plan};
 use crate::{
@@ -180,7 +180,7 @@ fn an_edit_of_the_class_name_within_a_round_gives_no_way_past_the_rules_of_its_c
     ]);
     let job = json!({"flashClassName": "open", "parallelism": 50, "mismatchPolicy": "Ignore", "alreadyAtVersion": "Flash"});
     let terms = terms_of(&classes, &job, Some("strict"));
-    let effective = terms.effective(&spec(&job), "native", 120);
+    let effective = terms.effective(&spec(&job), &OperatorDefaults::default());
     assert_eq!(effective.parallelism, 2);
     assert_eq!(effective.mismatch_policy, "Fail");
     assert_eq!(effective.already_at_version, "Skip");
@@ -245,7 +245,11 @@ fn the_job_wins_over_the_class_over_the_operator_and_ceilings_over_all(
     let mut job = job;
     job["flashClassName"] = json!("c");
     let terms = terms_of(&classes(&[class("c", &rules)]), &job, None);
-    let effective = terms.effective(&spec(&job), "native", 120);
+    let operator = OperatorDefaults {
+        address_timeout_seconds: 120,
+        ..OperatorDefaults::default()
+    };
+    let effective = terms.effective(&spec(&job), &operator);
     assert_eq!(serde_json::to_value(effective).unwrap()[field], expected);
 }
 
@@ -565,10 +569,19 @@ fn defaults_are_those_of_the_round_while_rules_are_those_of_now() {
         own_namespace: "",
     };
     let terms = terms(&asks, Some(&before), &facts);
-    assert_eq!(terms.effective(&job, "", 0).parallelism, 3);
+    assert_eq!(
+        terms
+            .effective(&job, &OperatorDefaults::default())
+            .parallelism,
+        3
+    );
     let mut open = terms.clone();
     open.classes.clear();
-    assert_eq!(open.effective(&job, "", 0).parallelism, 4);
+    assert_eq!(
+        open.effective(&job, &OperatorDefaults::default())
+            .parallelism,
+        4
+    );
 }
 
 #[test]

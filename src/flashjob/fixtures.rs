@@ -21,9 +21,9 @@ use crate::flashjob::{
     spec::job::Job,
 };
 use crate::{
-    api::{Effective, FlashClassRef, FlashJobStatus, Instance, Reason, Refusal},
+    api::{Effective, EngineName, FlashClassRef, FlashJobStatus, Instance, Reason, Refusal},
     flash_pod::intent::{FrozenDevice, Intent, JobRef, Record, Stored, attempt_id},
-    flashclass::{Class, Classes, Terms},
+    flashclass::{Class, Classes, OperatorDefaults, Terms},
     identifiers::Uuid,
     names::{FINALIZER, TRACKING_FINALIZER},
 };
@@ -309,11 +309,20 @@ pub fn instance_with(uid: &str, properties: &Value) -> Instance {
     .unwrap()
 }
 
+/// What the native engine's operator says.
+pub fn operator_defaults() -> OperatorDefaults {
+    OperatorDefaults {
+        engine: EngineName::Native.into(),
+        chart_allow: Vec::new(),
+        address_timeout_seconds: BOUNDS.address_seconds,
+    }
+}
+
 /// What holds of a job that no class says anything about, and the class that it began with: none.
 pub fn effective_of(job: &Job) -> (Effective, Option<FlashClassRef>) {
     let fallback = crate::api::FlashJobSpec::default();
     let spec = job.spec.as_ref().unwrap_or(&fallback);
-    let effective = Terms::default().effective(spec, "native", BOUNDS.address_seconds);
+    let effective = Terms::default().effective(spec, &operator_defaults());
     (effective, None)
 }
 

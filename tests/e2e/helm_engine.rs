@@ -298,8 +298,9 @@ async fn what_an_administrator_allows_a_chart_is_said_in_the_status() {
     space.apply(&job("dated", &fleet.uuids(), &json!({})).to_string());
     let done = space.finished("dated", 120).await;
     assert!(done.is("Complete"), "{:#}", done.0["status"]);
-    let engine = &done.0["status"]["effective"]["engine"];
-    assert_eq!(engine, "helm --chart-allow=random");
+    let effective = &done.0["status"]["effective"];
+    assert_eq!(effective["engine"], "helm");
+    assert_eq!(effective["chartAllow"], json!(["random"]));
     space.assert_flashed(&fleet, 1);
 }
 

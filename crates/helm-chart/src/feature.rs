@@ -86,6 +86,17 @@ impl Features {
     }
 }
 
+impl Features {
+    /// Their names, in the order of [`Feature::ALL`].
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.0
+            .iter()
+            .map(|feature| feature.name().to_owned())
+            .collect()
+    }
+}
+
 impl FromIterator<Feature> for Features {
     fn from_iter<T: IntoIterator<Item = Feature>>(features: T) -> Self {
         Self(features.into_iter().collect())
@@ -94,8 +105,7 @@ impl FromIterator<Feature> for Features {
 
 impl fmt::Display for Features {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.0.iter().map(|feature| feature.name()).collect();
-        formatter.write_str(&names.join(","))
+        formatter.write_str(&self.names().join(","))
     }
 }
 

@@ -12,8 +12,9 @@ use helm_chart::engine::Capabilities;
 
 use super::terminal::Failure;
 use crate::{
-    api::Round,
+    api::{EngineName, Round},
     cluster::{Reader, clock::now},
+    flashclass::OperatorDefaults,
     flashjob::{
         blueprint::FlashPod,
         forecast::{self, Forecast, Part, Refused},
@@ -66,8 +67,16 @@ impl Asking<'_> {
             classes,
             namespaces,
             own_namespace: self.operator_namespace.to_owned(),
-            engine: if helm { "helm" } else { "native" }.into(),
-            address_seconds: i64::try_from(told.address_seconds).unwrap_or(i64::MAX),
+            operator: OperatorDefaults {
+                engine: if helm {
+                    EngineName::Helm
+                } else {
+                    EngineName::Native
+                }
+                .into(),
+                chart_allow: flash_pod.used.names(),
+                address_timeout_seconds: i64::try_from(told.address_seconds).unwrap_or(i64::MAX),
+            },
             not_seen: seeing.not_seen,
         };
         let wanted = job.wanted_round(0);

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, mpsc::UnboundedSender};
 use super::{engine::Engine, workshop::Workshop};
 use crate::{
     api::Refusal,
+    flashclass::OperatorDefaults,
     flashjob::{
         blueprint::FlashPod,
         observe::{
@@ -211,7 +212,17 @@ impl Context {
     /// Name of the engine in use.
     #[must_use]
     pub fn engine(&self) -> &'static str {
-        self.engine.name()
+        self.engine.name().as_str()
+    }
+
+    /// What holds of jobs of this chart where neither they nor their classes say it.
+    #[must_use]
+    pub fn operator_defaults(&self, flash_pod: Option<&FlashPod>) -> OperatorDefaults {
+        OperatorDefaults {
+            engine: self.engine.name().into(),
+            chart_allow: flash_pod.map_or_else(Vec::new, |flash_pod| flash_pod.used.names()),
+            address_timeout_seconds: self.limits.bounds.address_seconds,
+        }
     }
 
     /// What is true for all jobs; `flash_pod` is the chart of the job that is looked at.
@@ -222,17 +233,10 @@ impl Context {
             .as_ref()
             .is_ok_and(|flash_pod| flash_pod.has_fixed_address());
         let max_in_flight = if fixed { 1 } else { self.limits.max_in_flight };
-        let mut engine = self.engine().to_owned();
-        if let Ok(flash_pod) = flash_pod
-            && !flash_pod.used.is_empty()
-        {
-            // The status shows that the chart does what charts may not do by themselves.
-            engine.extend([" --chart-allow=", &flash_pod.used.to_string()]);
-        }
         cache.world(
             chart,
             max_in_flight,
-            engine,
+            self.operator_defaults(flash_pod.as_deref().ok()),
             self.limits.bounds,
             both_clocks().steady,
         )

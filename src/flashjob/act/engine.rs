@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 
 use super::ActionError;
 use crate::{
+    api::EngineName,
     flash_pod::intent::{Intent, Stored},
     flashjob::{
         act::context::Context,
@@ -43,7 +44,7 @@ pub struct Recorded<'a> {
 /// Brings a release into the cluster. Each call is one action of an attempt: it may take as long as its writes, and holds up nobody else.
 pub trait Engine: Send + Sync {
     /// Its name, as users choose it.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> EngineName;
 
     /// Writes 1 and 2: the record, then everything but the Pod.
     ///

@@ -24,7 +24,7 @@ use super::{
     seal, until_answered,
 };
 use crate::{
-    api::Reason,
+    api::{EngineName, Reason},
     crash::{Side, Write},
     flash_pod::{
         intent::{Intent, Record, Stored},
@@ -87,8 +87,8 @@ impl Plan<'_> {
 pub struct HelmCommand(pub Arc<Helm>);
 
 impl Engine for HelmCommand {
-    fn name(&self) -> &'static str {
-        "helm"
+    fn name(&self) -> EngineName {
+        EngineName::Helm
     }
 
     fn reserve<'a>(

@@ -15,6 +15,7 @@ use super::{
     seal, until_answered,
 };
 use crate::{
+    api::EngineName,
     cluster::{ApiError, ErrorKind, clock::now},
     crash::Write,
     flash_pod::intent::{Intent, Record, Stored},
@@ -34,8 +35,8 @@ use helm_release::{ApplyMethod, Info, Stamp, Status, secret};
 pub struct Native;
 
 impl Engine for Native {
-    fn name(&self) -> &'static str {
-        "native"
+    fn name(&self) -> EngineName {
+        EngineName::Native
     }
 
     fn reserve<'a>(

@@ -167,10 +167,10 @@ pub(crate) async fn open_round(
     let frozen = frozen.with_firmware(pinned);
     revisions::store_round(ctx, job, (&left.believed, &frozen), first, &choice.more).await?;
     let roster = Selection::new(number, devices);
-    let effective =
-        ctx.cache()
-            .terms(job)
-            .effective(spec, ctx.engine(), ctx.limits.bounds.address_seconds);
+    let effective = ctx.cache().terms(job).effective(
+        spec,
+        &ctx.operator_defaults(ctx.flash_pod().ok().as_deref()),
+    );
     let mut status = status::open_round(job, &roster, "", (effective, Some(frozen.stamp())), now());
     status.selection = Some(SelectionStatus {
         time: Some(Time(now())),

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     api::{Effective, Reason, Refusal},
     device::{Device, Inventory, Selector},
-    flashclass::{Classes, Facts, Namespaces, Terms, beginning},
+    flashclass::{Classes, Facts, Namespaces, OperatorDefaults, Terms, beginning},
     flashjob::{
         blueprint::{FlashPod, preflight::try_one},
         observe::{
@@ -45,10 +45,8 @@ pub struct Cluster {
     pub namespaces: Namespaces,
     /// Namespace of the operator.
     pub own_namespace: String,
-    /// What renders and applies releases: `native` or `helm`.
-    pub engine: String,
-    /// Seconds that a Service may wait for its address.
-    pub address_seconds: i64,
+    /// What holds of jobs where neither they nor their classes say it.
+    pub operator: OperatorDefaults,
     /// What could not be read of all that.
     pub not_seen: Vec<NotSeen>,
 }
@@ -124,7 +122,7 @@ pub fn imagine(
         stamping: Stamping::NotAsked,
         chart: None,
         max_in_flight: cluster.max_in_flight,
-        engine: cluster.engine.clone(),
+        operator: cluster.operator.clone(),
         bounds: Bounds {
             cool_down_seconds: cluster.cool_down_seconds,
             ..BOUNDS
@@ -132,11 +130,7 @@ pub fn imagine(
         steady: Moment::default(),
     };
     let terms = cluster.terms(&job);
-    let effective = terms.effective(
-        &job.spec.clone().unwrap_or_default(),
-        &world.engine,
-        cluster.address_seconds,
-    );
+    let effective = terms.effective(&job.spec.clone().unwrap_or_default(), &world.operator);
     let job = begun(job, &roster, &choice, effective.clone(), now);
     let (ledger, line, memory) = (Ledger::default(), Line::default(), Memory::default());
     let observed = Observed {

@@ -9,7 +9,7 @@ use crate::{
     flashclass::Classes,
     flashjob::{
         blueprint::{FlashPod, Settings},
-        fixtures::{at, classes, instance_with, uuid},
+        fixtures::{self, at, classes, instance_with, uuid},
         observe::selection::Selection,
         spec::job::Job,
     },
@@ -42,8 +42,7 @@ fn cluster() -> Cluster {
         namespaces: std::iter::once(("lab".to_owned(), std::collections::BTreeMap::new()))
             .collect(),
         own_namespace: "sys".into(),
-        engine: "native".into(),
-        address_seconds: 0,
+        operator: fixtures::operator_defaults(),
         not_seen: Vec::new(),
     }
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     api::DevicePhase,
     device::Inventory,
-    flashclass::{Classes, Facts, Frozen, Namespaces, Terms, terms},
+    flashclass::{Classes, Facts, Frozen, Namespaces, OperatorDefaults, Terms, terms},
     identifiers::{AttemptId, JobUid},
     seal::Seals,
     seam::{Bug, planted},
@@ -280,7 +280,7 @@ impl Cache {
         &self,
         chart: Option<Refusal>,
         max_in_flight: usize,
-        engine: String,
+        operator: OperatorDefaults,
         bounds: Bounds,
         steady: Moment,
     ) -> World {
@@ -290,7 +290,7 @@ impl Cache {
             stamping: self.stamping.0,
             chart,
             max_in_flight,
-            engine,
+            operator,
             bounds,
         }
     }

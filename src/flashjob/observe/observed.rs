@@ -6,7 +6,7 @@ use std::{cell::OnceCell, collections::HashMap};
 use crate::{
     api::{Effective, FlashJobSpec, Refusal},
     device::Inventory,
-    flashclass::{ClassPace, Terms},
+    flashclass::{ClassPace, OperatorDefaults, Terms},
     flashjob::{
         observe::{
             bounds::Bounds, ledger::Ledger, memory::Memory, selection::Selection, stored,
@@ -62,8 +62,7 @@ impl Observed<'_> {
         self.derived.effective.get_or_init(|| {
             let fallback = FlashJobSpec::default();
             let spec = self.job.spec.as_ref().unwrap_or(&fallback);
-            let World { engine, bounds, .. } = self.world;
-            self.terms.effective(spec, engine, bounds.address_seconds)
+            self.terms.effective(spec, &self.world.operator)
         })
     }
 
@@ -126,8 +125,8 @@ pub struct World {
     pub chart: Option<Refusal>,
     /// Slots of all jobs together.
     pub max_in_flight: usize,
-    /// Engine in use, for display.
-    pub engine: String,
+    /// What holds of jobs where neither they nor their classes say it.
+    pub operator: OperatorDefaults,
     /// Bounds of waiting.
     pub bounds: Bounds,
     /// The moment at which the plan is made, by the clock that waiting is measured by.

@@ -13,7 +13,7 @@ use crate::{
         AskedSignatures, FlashImage, FlashJobSpec, Provenance, Reason, Refusal, SelectedDevice,
         Unverified, rule::MAX_PLATFORMS,
     },
-    flashclass::Terms,
+    flashclass::{OperatorDefaults, Terms},
     flashjob::{
         observe::firmware::{FirmwareLookup, Question, Resolved, SignatureCheck},
         spec::job::Job,
@@ -70,7 +70,9 @@ fn flash_image_question(job: &Job, spec: &FlashJobSpec, terms: &Terms) -> Option
     let signatures = asked
         .iter()
         .map(|(class, asked)| (*class, asked.signatures()));
-    let image = terms.effective(spec, "", 0).flash_image;
+    let image = terms
+        .effective(spec, &OperatorDefaults::default())
+        .flash_image;
     Some(Question {
         generation: job.generation,
         // Only where the class of the round does not ask may there be none, and of what is not a reference the answer says so.
