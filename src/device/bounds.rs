@@ -172,6 +172,31 @@ mod tests {
         assert_eq!(error.to_string(), says);
     }
 
+    #[test]
+    fn properties_that_are_too_large_are_left_out_and_the_others_kept_while_there_is_room() {
+        let kept = |given: BTreeMap<String, String>| -> Vec<String> {
+            within(&given)
+                .into_keys()
+                .map(|name| name.chars().take(4).collect())
+                .collect()
+        };
+        let long = "x".repeat(MAX_PROPERTY);
+        let mut given = properties(2, 1);
+        given.insert("LONG".into(), long.clone() + "x");
+        given.insert("N".repeat(MAX_NAME + 1), "x".into());
+        given.insert("FULL".into(), long);
+        assert_eq!(kept(given), ["FULL", "P000", "P001"]);
+        // 260 bytes each: 31 of them are 8060, and what has 132 bytes is the last that fits.
+        let mut given = properties(40, 256);
+        given.insert("Q000".into(), "x".repeat(129));
+        given.insert("Q001".into(), "x".repeat(128));
+        given.insert("Q002".into(), String::new());
+        let names = kept(given);
+        assert_eq!(names.len(), 32);
+        assert_eq!(names[30..], ["P030", "Q001"]);
+        assert_eq!(within(&properties(70, 1)).len(), MAX_PROPERTIES);
+    }
+
     #[rstest]
     #[case::the_longest_value(with([("VERSION".into(), "1".repeat(256))].into()))]
     #[case::the_most_properties(with(properties(64, 124)))]

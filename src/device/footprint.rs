@@ -72,3 +72,41 @@ impl<'a> FromIterator<&'a Device> for Footprint {
         footprint
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn footprint(node: &str, rack: &str) -> Footprint {
+        let mut footprint = Footprint::default();
+        footprint.add("lamps", [node, " "], [("RACK", rack), ("HALL", "")]);
+        footprint
+    }
+
+    #[test]
+    fn a_footprint_is_what_all_instances_of_a_device_say_and_blank_texts_say_nothing() {
+        let mut both = footprint("node-a", "1");
+        assert!(!both.is_empty());
+        both.merge(&footprint(" node-b", "2"));
+        both.merge(&footprint("node-a", "2"));
+        let set = |texts: &[&str]| {
+            texts
+                .iter()
+                .map(ToString::to_string)
+                .collect::<BTreeSet<_>>()
+        };
+        assert_eq!(both.configurations, set(&["lamps"]));
+        assert_eq!(both.nodes, set(&["node-a", "node-b"]));
+        assert_eq!(
+            both.properties,
+            [("RACK".to_owned(), set(&["1", "2"]))].into()
+        );
+    }
+
+    #[test]
+    fn a_footprint_that_says_nothing_is_empty() {
+        let mut footprint = Footprint::default();
+        footprint.add(" ", [""], [("RACK", " ")]);
+        assert!(footprint.is_empty());
+    }
+}

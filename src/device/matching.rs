@@ -61,6 +61,7 @@ fn age(device: &Device) -> (Option<jiff::Timestamp>, &Uuid) {
 #[cfg(test)]
 mod tests {
     use kube::core::DeserializeGuard;
+    use rstest::rstest;
     use serde_json::json;
 
     use super::*;
@@ -119,6 +120,16 @@ mod tests {
         ];
         assert_eq!(matched(&instances, &["lamps"]), ["b"]);
         assert_eq!(matched(&instances, &["lab", "lamps"]), ["c"]);
+    }
+
+    #[rstest]
+    #[case::as_they_come(["a", "b"])]
+    #[case::the_other_way_round(["b", "a"])]
+    fn of_equally_old_instances_of_a_device_the_higher_uid_is_selected(#[case] uids: [&str; 2]) {
+        let instances = uids.map(|uid| instance(uid, "lamps", "192.0.2.1", OLD));
+        for _ in 0..8 {
+            assert_eq!(matched(&instances, &["lamps"]), ["b"]);
+        }
     }
 
     #[test]

@@ -211,10 +211,7 @@ fn owner(job: &JobRef) -> OwnerReference {
 fn name(job: &JobRef, round: i64, suffix: &str) -> String {
     let hash = &hex::encode(Sha256::digest(job.uid.as_str()))[..8];
     let suffix = format!("-{hash}-r{round}-{suffix}");
-    let mut end = job.name.len().min(MAX_NAME - suffix.len());
-    while !job.name.is_char_boundary(end) {
-        end -= 1;
-    }
+    let end = job.name.floor_char_boundary(MAX_NAME - suffix.len());
     // Cut anywhere, a name could end in what only stands between letters.
     let stem = job.name[..end].trim_end_matches(['-', '.']);
     format!("{stem}{suffix}")

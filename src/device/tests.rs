@@ -177,6 +177,44 @@ fn a_property_that_is_taken_away_is_news() {
 }
 
 #[test]
+fn no_device_is_at_an_address_of_the_cluster_before_and_after_a_new_list() {
+    let own = [std::net::Ipv4Addr::new(192, 0, 2, 1)];
+    let mut inventory = Inventory::of(&[], own);
+    assert_eq!((inventory.len(), inventory.is_empty()), (0, true));
+    inventory.apply(&lamp("u-1", 5, "192.0.2.1:8080"));
+    inventory.apply(&lamp("u-2", 5, "192.0.2.2"));
+    let says = |inventory: &Inventory| match inventory.by_uuid(&"u-1".into()) {
+        Some(Err(error)) => error.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let before = says(&inventory);
+    assert!(before.contains("192.0.2.1"), "{before}");
+    inventory.replace_all(vec![
+        lamp("u-1", 5, "192.0.2.1:8080"),
+        lamp("u-2", 5, "192.0.2.2"),
+    ]);
+    assert_eq!(says(&inventory), before);
+    assert_eq!((inventory.len(), inventory.is_empty()), (2, false));
+}
+
+#[rstest]
+#[case::a_name("lamps", Some("lamps"))]
+#[case::none("", None)]
+#[case::the_longest(&"c".repeat(253), Some(&*"c".repeat(253)))]
+#[case::one_that_is_too_long(&"c".repeat(254), None)]
+fn an_unusable_instance_is_selected_by_its_configuration_where_that_is_a_name(
+    #[case] configuration: &str,
+    #[case] known: Option<&str>,
+) {
+    let mut akri = lamp("u-1", 5, "not an address");
+    akri.spec.configuration_name = Some(configuration.to_owned());
+    let mut inventory = Inventory::default();
+    inventory.apply(&akri);
+    let (traits, _) = inventory.unusable().next().unwrap();
+    assert_eq!(traits.configuration.as_deref(), known);
+}
+
+#[test]
 fn a_list_replaces_what_was_known() {
     let mut inventory = Inventory::default();
     inventory.apply(&lamp("u-1", 5, "192.0.2.7"));
@@ -217,6 +255,43 @@ fn a_mismatch_names_both_sides(
         words.iter().all(|word| message.contains(word)),
         "{message:?}"
     );
+}
+
+#[rstest]
+#[case::the_type(
+    Some("http://192.0.2.7"),
+    Some("esp32"),
+    Some("fmnist"),
+    Some("it differs from the job: spec.device is esp32s3, DEVICE is esp32")
+)]
+#[case::no_application(
+    Some("192.0.2.7"),
+    Some("esp32s3"),
+    None,
+    Some(
+        "it differs from the job: spec.applicationType is fmnist, the device reports no APPLICATION_TYPE"
+    )
+)]
+#[case::nothing(Some("192.0.2.7"), Some("ESP32-S3"), Some("FMNIST"), None)]
+#[case::one_that_was_not_known(None, None, None, None)]
+fn a_selected_device_differs_from_the_job_as_it_was_when_it_was_selected(
+    #[case] endpoint: Option<&str>,
+    #[case] kind: Option<&str>,
+    #[case] application: Option<&str>,
+    #[case] says: Option<&str>,
+) {
+    let spec = FlashJobSpec {
+        device: Some("esp32s3".into()),
+        application_type: Some("fmnist".into()),
+        ..FlashJobSpec::default()
+    };
+    let selected = crate::api::SelectedDevice {
+        endpoint: endpoint.map(String::from),
+        device_type: kind.map(String::from),
+        application_type: application.map(String::from),
+        ..crate::api::SelectedDevice::default()
+    };
+    assert_eq!(mismatch_selected(&spec, &selected).as_deref(), says);
 }
 
 #[test]

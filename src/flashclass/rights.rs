@@ -133,6 +133,14 @@ mod tests {
     }
 
     #[rstest]
+    #[case::one(json!(["v1/ConfigMap"]), "flashes with such an object wait")]
+    #[case::two(json!(["v1/ConfigMap", "v1/Secret"]), "flashes with such objects wait")]
+    fn a_warning_speaks_of_one_object_or_of_several(#[case] kinds: Value, #[case] says: &str) {
+        let warning = warning(&class(&kinds), &[]).unwrap();
+        assert!(warning.contains(says), "{warning}");
+    }
+
+    #[rstest]
     #[case::no_right("v1", "ConfigMap", ErrorKind::Forbidden, true)]
     #[case::a_kind_that_the_operator_does_not_know("v1", "ConfigMap", ErrorKind::Invalid { fields: Vec::new() }, true)]
     #[case::a_field_of_it("v1", "ConfigMap", ErrorKind::Invalid { fields: vec!["data".into()] }, false)]

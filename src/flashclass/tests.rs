@@ -1,5 +1,8 @@
 //! The rules of a class, one table each.
 
+mod asked;
+mod kept;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;

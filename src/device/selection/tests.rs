@@ -129,6 +129,18 @@ fn a_name_is_a_dns_subdomain_however_long_the_job_s_is(#[case] name: String) {
 }
 
 #[test]
+fn a_name_keeps_as_much_of_the_job_s_as_there_is_room_for() {
+    let long = "a".repeat(250);
+    let revisions = revisions(&job(&long), 1, 0, &devices(0..1));
+    let name = revisions[0].metadata.name.as_deref().unwrap();
+    assert_eq!(name.len(), 253);
+    assert!(
+        name.starts_with(&"a".repeat(239)) && name.ends_with("-r1-0"),
+        "{name}"
+    );
+}
+
+#[test]
 fn a_recreated_job_does_not_meet_the_revisions_of_its_predecessor() {
     let other = JobRef {
         uid: "another".into(),

@@ -165,6 +165,13 @@ mod tests {
         assert!(!pattern("registry.example.org/x").matches(&reference));
     }
 
+    #[rstest]
+    #[case("registry.example.org/x:1")]
+    #[case("registry.example.org/*")]
+    fn a_pattern_is_shown_as_it_was_written(#[case] text: &str) {
+        assert_eq!(text.parse::<ImagePattern>().unwrap().to_string(), text);
+    }
+
     #[test]
     fn references_and_patterns_are_as_long_as_the_bound_says() {
         let reference = |length: usize| {
