@@ -13,7 +13,7 @@ use super::measurement::{Contestant, Scenario};
 /// Devices in flight at the same time, where nothing else is said.
 const PARALLELISM: usize = 64;
 /// Devices in flight at the same time in a large fleet: the simulated load balancer has few more addresses.
-const LARGE_PARALLELISM: usize = 250;
+const LARGE_PARALLELISM: usize = 500;
 /// Devices of a run with the helm engine, which is slow.
 const HELM_DEVICES: usize = 40;
 /// Jobs of one device that run one after the other: each takes seconds.
@@ -76,6 +76,11 @@ impl Choice {
             .collect()
     }
 
+    /// How many devices of the largest job are flashed before it is suspended; none where all of them are.
+    fn part_of_large(&self) -> Option<usize> {
+        Some(self.first).filter(|&first| first < MAX_DEVICES)
+    }
+
     fn group(&self, group: &str) -> Vec<Scenario> {
         let base = Scenario {
             group: group.to_owned(),
@@ -126,7 +131,7 @@ impl Choice {
                     ..base.clone()
                 })
                 .collect(),
-            "large" => [(MAX_DEVICES / 100, None), (MAX_DEVICES, Some(self.first))]
+            "large" => [(MAX_DEVICES / 100, None), (MAX_DEVICES, self.part_of_large())]
                 .map(|(devices, first)| Scenario {
                     devices,
                     first,

@@ -14,7 +14,7 @@ use super::{
     measurement::{Contestant, Run, Scenario, Share, float, percentile},
     process,
 };
-use testbed::{ControlPlane, Fleet, Operator, Params, Space, seconds};
+use testbed::{ControlPlane, Fleet, MAX_ADDRESSES, Operator, Params, Space, seconds};
 
 /// Who the operator is to the API server.
 pub const USER: &str = "system:serviceaccount:flashjob-system:flashjob-operator";
@@ -31,6 +31,7 @@ pub async fn fleet(scenario: &Scenario, space: &Space) -> Fleet {
             refused_share: scenario.faults / 2.0,
             transfer_failed_share: scenario.faults / 4.0,
             exit1_share: scenario.faults / 4.0,
+            addresses: MAX_ADDRESSES,
             ..Params::default()
         })
         .await

@@ -36,7 +36,7 @@ use std::time::Duration;
 
 pub use asking::Asking;
 pub use control_plane::ControlPlane;
-pub use fleet::{Fleet, Outcome, Params};
+pub use fleet::{Fleet, MAX_ADDRESSES, Outcome, Params};
 pub use image_registry::{Cosign, ImageRegistry};
 pub use operator::Operator;
 pub use paths::plugin;

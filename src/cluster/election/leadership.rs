@@ -17,8 +17,11 @@ use crate::{
     seam::{Bug, planted},
 };
 
-/// Pause between two tries of a renewal that failed.
-const RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// Pause between two tries of a renewal that failed. A leader stops when none succeeds within the renew deadline: where every other
+/// request fails, four tries fail together once in sixteen times, and thirty hardly ever.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// The shortest time that an answer is waited for, while there is that much left.
+const LEAST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// The Lease is held. Dropping this closes the fence, but leaves the Lease to expire.
 pub struct Leadership {
@@ -126,7 +129,7 @@ impl Leadership {
         if left.is_zero() {
             return Err(Lost::Expired(deadline));
         }
-        let half = (left / 2).max(RETRY_PAUSE).min(left);
+        let half = (left / 2).max(LEAST_PATIENCE).min(left);
         Ok(half.min(self.election.request_timeout))
     }
 

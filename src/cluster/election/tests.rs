@@ -177,6 +177,11 @@ async fn goes_on(fates: &[(u16, bool)], silent_reads: usize) {
 }
 
 #[tokio::test]
+async fn a_renewal_that_is_refused_ten_times_is_tried_again_while_the_lease_is_believed_in() {
+    goes_on(&[(503, false); 10], 0).await;
+}
+
+#[tokio::test]
 async fn a_renewal_that_is_never_answered_leaves_time_for_another() {
     goes_on(&[(0, false)], 0).await;
 }

@@ -17,16 +17,36 @@ use tokio::sync::Notify;
 
 use super::{World, device::Outcome, params::AddressKind, patience::answered};
 
-/// The addresses of 192.0.2.0/24 that are free, and who has the others.
+/// What the addresses begin with: two of the networks that documentation may name (RFC 5737). The devices have the third.
+const NETWORKS: [&str; 2] = ["192.0.2.", "203.0.113."];
+/// Addresses of each of them.
+const OF_NETWORK: u16 = 254;
+/// Most addresses that there are.
+pub const MAX_ADDRESSES: u16 = 2 * OF_NETWORK;
+
+/// The addresses that are free, and who has the others; each by its number, from 1.
 #[derive(Debug, Default)]
 pub struct Pool {
-    free: BTreeSet<u8>,
-    taken: HashMap<String, u8>,
+    free: BTreeSet<u16>,
+    taken: HashMap<String, u16>,
+}
+
+fn text_of(number: u16) -> String {
+    let (network, host) = ((number - 1) / OF_NETWORK, (number - 1) % OF_NETWORK + 1);
+    format!("{}{host}", NETWORKS[usize::from(network)])
+}
+
+fn number_of(address: &str) -> Option<u16> {
+    let mut networks = (0..).zip(NETWORKS);
+    networks.find_map(|(network, begins)| {
+        let host: u16 = address.strip_prefix(begins)?.parse().ok()?;
+        Some(network * OF_NETWORK + host)
+    })
 }
 
 impl Pool {
     /// A pool of that many addresses.
-    pub fn new(addresses: u8) -> Self {
+    pub fn new(addresses: u16) -> Self {
         Self {
             free: (1..=addresses).collect(),
             taken: HashMap::new(),
@@ -34,7 +54,7 @@ impl Pool {
     }
 
     /// The address of that Service: the one it has, or the lowest free one.
-    fn take(&mut self, uid: &str) -> Option<u8> {
+    fn take(&mut self, uid: &str) -> Option<u16> {
         if let Some(taken) = self.taken.get(uid) {
             return Some(*taken);
         }
@@ -44,7 +64,7 @@ impl Pool {
     }
 
     /// Takes note of an address that a Service has.
-    fn keep(&mut self, uid: &str, address: u8) {
+    fn keep(&mut self, uid: &str, address: u16) {
         if self.free.remove(&address) {
             self.taken.insert(uid.to_owned(), address);
         }
@@ -157,7 +177,7 @@ fn ingress(world: &World, uid: &str) -> Option<Value> {
     match world.params.address_kind {
         AddressKind::Ipv4 => {
             let address = world.pool.lock().take(uid)?;
-            Some(json!({"ip": format!("192.0.2.{address}"), "ipMode": "VIP"}))
+            Some(json!({"ip": text_of(address), "ipMode": "VIP"}))
         }
         AddressKind::Ipv6 => Some(json!({"ip": "2001:db8::1", "ipMode": "VIP"})),
         AddressKind::Hostname => Some(json!({"hostname": "balancer.example.com"})),
@@ -165,7 +185,7 @@ fn ingress(world: &World, uid: &str) -> Option<Value> {
     }
 }
 
-fn address_of(service: &Service) -> Option<u8> {
+fn address_of(service: &Service) -> Option<u16> {
     let ingress = service
         .status
         .as_ref()?
@@ -174,11 +194,22 @@ fn address_of(service: &Service) -> Option<u8> {
         .ingress
         .as_ref()?
         .first()?;
-    ingress.ip.as_deref().map_or(Some(0), |ip| {
-        Some(
-            ip.strip_prefix("192.0.2.")
-                .and_then(|last| last.parse().ok())
-                .unwrap_or(0),
-        )
-    })
+    // One that is not of the pool takes no place in it.
+    Some(ingress.ip.as_deref().and_then(number_of).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_the_pool_is_known_again_by_its_number() {
+        assert_eq!(text_of(1), "192.0.2.1");
+        assert_eq!(text_of(254), "192.0.2.254");
+        assert_eq!(text_of(255), "203.0.113.1");
+        for number in 1..=MAX_ADDRESSES {
+            assert_eq!(number_of(&text_of(number)), Some(number));
+        }
+        assert_eq!(number_of("198.51.100.7"), None);
+    }
 }

@@ -26,6 +26,7 @@ use kube::Client;
 use tokio::task::JoinSet;
 
 pub use device::Outcome;
+pub use load_balancer::MAX_ADDRESSES;
 pub use params::{AddressKind, Params};
 use world::World;
 pub use world::{Flash, Report};

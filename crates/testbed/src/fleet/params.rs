@@ -4,6 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 
+use super::load_balancer::MAX_ADDRESSES;
+
 /// What a simulated fleet is like. Shares are parts of all devices, from 0 to 1; the rest is flashed as it should be.
 #[derive(Args, Debug, Clone)]
 pub struct Params {
@@ -45,8 +47,8 @@ pub struct Params {
     #[arg(long, default_value_t = 0.5)]
     pub address_delay_seconds: f64,
     /// Size of the pool of addresses; a Service waits while it is empty.
-    #[arg(long, default_value_t = 254, value_parser = clap::value_parser!(u8).range(1..=254))]
-    pub addresses: u8,
+    #[arg(long, default_value_t = 254, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_ADDRESSES)))]
+    pub addresses: u16,
     /// What a Service gets for an address.
     #[arg(long, value_enum, default_value_t = AddressKind::Ipv4)]
     pub address_kind: AddressKind,
@@ -106,7 +108,7 @@ pub struct Params {
 /// What a Service of type `LoadBalancer` gets.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressKind {
-    /// An IPv4 address of 192.0.2.0/24, the lowest free one, as `MetalLB` does it.
+    /// An IPv4 address of the pool, the lowest free one, as `MetalLB` does it.
     Ipv4,
     /// An IPv6 address, which no device can use.
     Ipv6,
