@@ -342,7 +342,7 @@ fn a_device_is_skipped_at_its_turn_and_not_before() {
 #[case::its_endpoint("lab", "other", Some(endpoint(0)), true)]
 #[case::another_device("lab", "uuid-1", Some(endpoint(1)), false)]
 #[case::it_in_another_namespace("attic", "uuid-0", Some(endpoint(0)), false)]
-fn a_device_waits_for_a_pod_without_a_seal_that_names(
+fn a_device_waits_as_long_as_a_pod_without_a_seal_names(
     #[case] namespace: &str,
     #[case] uuid: &str,
     #[case] at_endpoint: Option<String>,

@@ -235,8 +235,8 @@ fn the_second_attempt_is_not_over_by_one_failure() {
 }
 
 #[rstest]
-#[case::by_hand("uuid-0")]
-#[case::and_another_uid("new-uid")]
+#[case::under_its_uid("uuid-0")]
+#[case::under_another_uid("new-uid")]
 fn an_attempt_is_closed_once_its_device_got_the_version_in_the_meantime(#[case] uid: &str) {
     let mut scene = scene();
     scene.edit(|spec| spec.already_at_version = Some(AlreadyAtVersion::Skip));

@@ -8,12 +8,12 @@ use crate::{
     flashjob::fixtures::{job_of, spec},
 };
 
-fn lack(reason: Reason, words: &str) -> Option<Lack> {
-    Some(Lack {
+fn lack(reason: Reason, words: &str) -> Lack {
+    Lack {
         reason,
         words: words.into(),
         refused: false,
-    })
+    }
 }
 
 const COMMAND: &str = "; approve it with: kubectl flashjob approve lamps -n lab --step 1.1";
@@ -43,14 +43,14 @@ const COMMAND: &str = "; approve it with: kubectl flashjob approve lamps -n lab 
 #[case::another_person(
     3,
     Some("locked"),
-    lack(Reason::AwaitingApproval, "two people are asked"),
+    Some(lack(Reason::AwaitingApproval, "two people are asked")),
     "step 1.1 is done, 1 of 3 devices failed; two people are asked",
     COMMAND
 )]
 #[case::an_api_server_that_knows_nobody(
     3,
     Some("locked"),
-    lack(Reason::ApproverUnknown, "nobody is known"),
+    Some(lack(Reason::ApproverUnknown, "nobody is known")),
     "step 1.1 is done, 1 of 3 devices failed; nobody is known",
     ""
 )]
