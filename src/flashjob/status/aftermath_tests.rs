@@ -131,7 +131,7 @@ fn the_entry_of_a_device_stays_while_nothing_of_it_is_under_way(
         ..entry(1, phase, failures)
     };
     scene.stored(|status| status.devices = vec![stored.clone()]);
-    assert_eq!(tracked(&scene), [stored.clone()]);
+    assert_eq!(tracked(&scene), std::slice::from_ref(&stored));
 
     scene.stored(|status| status.failed_indexes = Some("1".into()));
     assert_eq!(tracked(&scene), [], "it is final");
