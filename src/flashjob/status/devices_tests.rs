@@ -68,6 +68,24 @@ fn a_device_that_ended_earlier_is_listed_once_beside_those_that_end_now() {
 }
 
 #[test]
+fn failures_are_listed_before_successes_and_of_each_the_newest_first() {
+    let mut scene = Scene::new(4);
+    for (index, outcome, second) in [
+        (0, Outcome::Succeeded, 55),
+        (1, Outcome::Failed, 51),
+        (2, Outcome::Failed, 53),
+        (3, Outcome::Succeeded, 57),
+    ] {
+        let mut ended = found(Some(index), outcome, Reason::DeviceInvalid);
+        ended.at = at(second);
+        scene.memory.refused.insert(index, ended);
+    }
+    let status = scene.status(60);
+    let listed: Vec<_> = status.devices.iter().map(|device| device.index).collect();
+    assert_eq!(listed, [2, 1, 3, 0]);
+}
+
+#[test]
 fn all_failures_are_told_of_where_the_names_of_devices_leave_room_for_them() {
     let devices = 70;
     let mut scene = Scene::new(devices);
