@@ -6,7 +6,10 @@ use crate::{
     api::MismatchPolicy,
     flashjob::{
         fixtures::{Scene, at, endpoint, identity, instance, instance_with, record, spec, uuid},
-        observe::memory::Waiting,
+        observe::{
+            ledger::{ObjectKind, UnsealedObject},
+            memory::Waiting,
+        },
     },
     identifiers::Uuid,
 };
@@ -331,4 +334,42 @@ fn a_device_is_skipped_at_its_turn_and_not_before() {
         2,
         "a device that is skipped takes no slot"
     );
+}
+
+/// A Pod that somebody made in the form of the operator's, or that an operator made whose key was lost.
+#[rstest]
+#[case::its_uuid("lab", "uuid-0", None, true)]
+#[case::its_endpoint("lab", "other", Some(endpoint(0)), true)]
+#[case::another_device("lab", "uuid-1", Some(endpoint(1)), false)]
+#[case::it_in_another_namespace("attic", "uuid-0", Some(endpoint(0)), false)]
+fn a_device_waits_as_long_as_a_pod_without_a_seal_names(
+    #[case] namespace: &str,
+    #[case] uuid: &str,
+    #[case] at_endpoint: Option<String>,
+    #[case] waits: bool,
+) {
+    let mut scene = Scene::new(2);
+    scene.ledger.see_unsealed(UnsealedObject {
+        kind: ObjectKind::Pod,
+        namespace: namespace.into(),
+        name: "flash-p".into(),
+        uid: "p".into(),
+        version: 1,
+        job_uid: "somebody".into(),
+        uuid: uuid.into(),
+        endpoint: at_endpoint,
+        release: None,
+        locks: true,
+        ended: false,
+        deleting: false,
+        finalizers: Vec::new(),
+    });
+    let considered = considering(&scene, 0, 1);
+    assert_eq!(considered.is_err(), waits, "{considered:?}");
+    if let Err(verdictless) = considered {
+        let view = view_of(verdictless);
+        assert_eq!(view.reason, Reason::SealUnknown);
+        let says = "Pod flash-p names this device and bears no seal of this operator";
+        assert!(view.message.starts_with(says), "{view:?}");
+    }
 }

@@ -361,5 +361,8 @@ fn types(devices: &[SelectedDevice]) -> impl Iterator<Item = &str> {
 }
 
 #[cfg(test)]
+#[path = "firmware_question_tests.rs"]
+mod question_tests;
+#[cfg(test)]
 #[path = "firmware_tests.rs"]
 mod tests;

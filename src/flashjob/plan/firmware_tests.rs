@@ -79,10 +79,13 @@ fn a_registry_is_asked_once_and_its_answer_begins_the_round() {
     let asked = FirmwareLookup::asked(question.clone(), None, at(0));
     assert_eq!(next(Some(&asked), &question, at(1)), Step::Wait(at(0)));
     let answered = answered(1, Ok(resolved(Vec::new())), question.clone());
-    assert_eq!(
-        next(Some(&answered), &question, at(2)),
-        Step::Pin(Box::new(resolved(Vec::new())))
-    );
+    for second in [2, 61] {
+        assert_eq!(
+            next(Some(&answered), &question, at(second)),
+            Step::Pin(Box::new(resolved(Vec::new()))),
+            "an answer is fresh for a minute"
+        );
+    }
 }
 
 #[rstest]
@@ -395,4 +398,36 @@ fn what_came_of_a_question_is_one_word(
     #[case] word: &str,
 ) {
     assert_eq!(outcome(&answer), word);
+}
+
+#[rstest]
+#[case::by_digest(
+    Question { requires_digest: true, ..question() },
+    "a FlashClass asks for firmware by digest: the registry is asked again, or write spec.firmware as NAME@sha256:DIGEST"
+)]
+#[case::whose_receipts_name_a_digest(
+    Question { receipt_key: Some("key".into()), ..question() },
+    "a FlashClass asks for receipts (spec.receipts), which name a digest: the registry is asked again"
+)]
+fn a_registry_that_is_away_keeps_a_round_from_beginning_that_a_class_wants(
+    #[case] strict: Question,
+    #[case] asks: &str,
+) {
+    let (refusal, until) = refusal(&Err(away()), &strict, 0, at(1)).unwrap();
+    assert_eq!(
+        (refusal.reason, until),
+        (Reason::FirmwareUnreachable, at(16))
+    );
+    let message = format!("registry registry.example.com: no connection; {asks}");
+    assert_eq!(refusal.message, message);
+}
+
+#[test]
+fn signatures_of_firmware_whose_registry_is_away_are_told_as_not_known() {
+    let unverified = not_checked("no connection");
+    assert_eq!(unverified.reason(), Reason::FirmwareUnreachable);
+    assert_eq!(
+        unverified.message,
+        "its signatures are not known: no connection"
+    );
 }

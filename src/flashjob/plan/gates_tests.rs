@@ -4,9 +4,9 @@ use rstest::rstest;
 
 use super::*;
 use crate::{
-    api::{DeviceSelector, DeviceStatus, FlashJobStatus},
+    api::{AlreadyAtVersion, DeviceSelector, DeviceStatus, FlashJobStatus},
     flashjob::{
-        fixtures::{Scene, address, found, identity, numbered, service, take_in, uuid},
+        fixtures::{Scene, address, found, identity, instance, numbered, service, take_in, uuid},
         observe::objects::Identity,
     },
 };
@@ -232,4 +232,23 @@ fn the_second_attempt_is_not_over_by_one_failure() {
     scene.ledger.see_record(second);
     entry(&mut scene, "a9", "Flashing", "Flashing", 1);
     assert_eq!(wished(&scene, Some(0)).ending, None);
+}
+
+#[rstest]
+#[case::under_its_uid("uuid-0")]
+#[case::under_another_uid("new-uid")]
+fn an_attempt_is_closed_once_its_device_got_the_version_in_the_meantime(#[case] uid: &str) {
+    let mut scene = scene();
+    scene.edit(|spec| spec.already_at_version = Some(AlreadyAtVersion::Skip));
+    assert_eq!(wished(&scene, Some(0)).closed, None);
+    scene.inventory.delete(&uuid(0));
+    let mut found = instance(uid, 0);
+    let properties = &mut found.spec.broker_properties;
+    properties.insert("VERSION".into(), "0.2.0".into());
+    scene.inventory.apply(&found);
+    let message = "device 192.0.2.1:80 reports version 0.2.0 already";
+    assert_eq!(
+        wished(&scene, Some(0)).closed,
+        Some((Reason::AlreadyAtVersion, message.into()))
+    );
 }

@@ -11,7 +11,10 @@ use super::*;
 use crate::{
     api::Reason,
     flashjob::{
-        fixtures::{Scene, at, ended, found, identity, job_of, numbered, record, spec, take_in},
+        fixtures::{
+            Scene, address, at, ended, found, identity, job_of, numbered, record, service, spec,
+            take_in,
+        },
         status,
         verdict::Outcome,
     },
@@ -198,4 +201,31 @@ fn a_success_that_is_being_cleaned_up_holds_no_rerun_back() {
     );
     let roster = scene.roster.as_ref().unwrap();
     assert!(failures_are_settled(&scene.job, roster, &scene.ledger));
+}
+
+fn its_service(ledger: &mut Ledger) {
+    ledger.see_service(service(&identity(1, "b"), address()));
+}
+fn its_pod(ledger: &mut Ledger) {
+    ledger.see_pod(ended(&identity(1, "b")));
+}
+fn what_is_being_written(ledger: &mut Ledger) {
+    ledger.begin_action(&identity(1, "b"));
+}
+
+#[rstest]
+#[case::its_service(its_service)]
+#[case::its_pod(its_pod)]
+#[case::what_is_being_written(what_is_being_written)]
+fn a_failed_device_does_not_go_again_before_its_attempt_is_rid_of(#[case] leave: fn(&mut Ledger)) {
+    let mut scene = scene();
+    let over = numbered(&identity(1, "b"), 1, Status::Failed);
+    scene.ledger.see_record(over);
+    let settled = |scene: &Scene| {
+        let roster = scene.roster.as_ref().unwrap();
+        failures_are_settled(&scene.job, roster, &scene.ledger)
+    };
+    assert!(settled(&scene));
+    leave(&mut scene.ledger);
+    assert!(!settled(&scene));
 }

@@ -325,3 +325,23 @@ fn the_largest_job_is_selected_and_planned_in_one_pass() {
     println!("half way planned in {:?}", clock.elapsed());
     assert_eq!((plan.begin.len(), plan.queued), (10, MAX_DEVICES / 2 - 10));
 }
+
+/// Two Instances show the device; the list names the one, and the selector finds the other.
+#[test]
+fn a_device_that_joins_by_the_list_is_chosen_as_what_the_list_calls_it() {
+    let mut devices = inventory(0..4);
+    devices.apply(&instance("another-2", 2));
+    devices.apply(&instance("another-3", 3));
+    let roster = Selection::new(1, device::select(&[uuid(0), uuid(1)], &devices));
+    let lamps = lamps();
+    let choice = choose(
+        &roster,
+        None,
+        &["another-2".into(), "another-3".into()],
+        Selecting::Anew(Some(&lamps)),
+        &devices,
+    )
+    .unwrap();
+    assert_eq!(uuids(&choice.more), ["another-2", "another-3"]);
+    assert_eq!(indexes(&choice.chosen), [0, 1, 2, 3]);
+}

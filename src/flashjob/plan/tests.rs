@@ -23,6 +23,10 @@ use helm_release::Status;
 mod attempts_seen;
 #[path = "tests/failures.rs"]
 mod failures;
+#[path = "tests/history.rs"]
+mod history;
+#[path = "tests/retries.rs"]
+mod retries;
 
 fn record_of(
     index: usize,

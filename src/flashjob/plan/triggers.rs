@@ -72,10 +72,14 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::api::DeviceStatus;
     use crate::flashjob::fixtures::{JOB, Scene, endpoint, identity, uuid};
 
     fn cache(devices: usize) -> Cache {
-        let scene = Scene::new(devices);
+        cache_of(Scene::new(devices))
+    }
+
+    fn cache_of(scene: Scene) -> Cache {
         let mut cache = Cache::default();
         cache.see_job(scene.job);
         let roster = scene.roster.map(std::sync::Arc::new);
@@ -112,6 +116,26 @@ mod tests {
         let seen = sighting("other", &[endpoint(7)]);
         cache.ledger.begin_action(&identity(7, "a"));
         assert_eq!(concerned(&cache, &seen), [JobUid::from(JOB)]);
+    }
+
+    #[rstest]
+    #[case::there(7, true)]
+    #[case::elsewhere(8, false)]
+    fn a_device_concerns_a_job_whose_status_tells_of_a_flash(
+        #[case] recorded: usize,
+        #[case] concerns: bool,
+    ) {
+        let mut scene = Scene::new(1);
+        scene.stored(|status| {
+            status.devices = vec![DeviceStatus {
+                uuid: uuid(0).to_string(),
+                host_endpoint: Some(endpoint(recorded)),
+                phase: "Verifying".into(),
+                ..DeviceStatus::default()
+            }];
+        });
+        let uids = concerned(&cache_of(scene), &sighting("other", &[endpoint(7)]));
+        assert_eq!(uids == [JobUid::from(JOB)], concerns);
     }
 
     #[test]

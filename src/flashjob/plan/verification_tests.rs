@@ -199,3 +199,28 @@ fn a_device_that_had_the_expected_version_before_proves_nothing_about_an_unknown
         (Outcome::Unknown, Reason::VerdictUnknown, true)
     );
 }
+
+#[rstest]
+#[case::as_expected(VERSION, "0.2.0", "the device came back with version 0.2.0")]
+#[case::otherwise(
+    OBSERVE,
+    "0.1.0",
+    "the device came back with version 0.1.0 instead of 0.2.0"
+)]
+#[case::otherwise_strictly(
+    VERSION,
+    "0.1.0",
+    "the device came back with version 0.1.0 instead of 0.2.0; look at the device before flashing it again"
+)]
+#[case::not_at_all(OBSERVE, "", "nothing was heard of the device since its flash: gone")]
+fn what_is_said_of_a_read_back_names_the_version_that_came_back(
+    #[case] mode: VerificationMode,
+    #[case] version: &str,
+    #[case] message: &str,
+) {
+    let flashed = flashed(Some("0.1.0"), Some("0.2.0"));
+    let conclusion = conclude(mode, Transfer::Sent, &flashed, read_of(version)).unwrap();
+    assert_eq!(conclusion.message, message);
+    let came = Some(version.to_owned()).filter(|version| !version.is_empty());
+    assert_eq!(conclusion.version, came);
+}

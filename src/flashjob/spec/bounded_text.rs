@@ -102,4 +102,22 @@ mod tests {
         bound(&mut device);
         assert_eq!(device, usual);
     }
+    #[test]
+    fn the_end_of_a_log_keeps_its_lines_where_it_is_as_long_as_it_may_be() {
+        let tail = "one\n".repeat(MAX_LOG / 4);
+        let of = |text: &str| {
+            let mut device = DeviceStatus {
+                log_tail: Some(text.to_owned()),
+                ..DeviceStatus::default()
+            };
+            bound(&mut device);
+            device.log_tail.unwrap()
+        };
+        assert_eq!(of(&tail), tail);
+        let longer = of(&format!("{tail}\n"));
+        assert!(
+            longer.len() <= MAX_LOG && !longer.contains('\n'),
+            "{longer}"
+        );
+    }
 }

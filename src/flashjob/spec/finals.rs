@@ -67,3 +67,29 @@ pub(super) fn index_set(text: Option<&str>, status: &FlashJobStatus) -> Interval
     text.and_then(|text| Intervals::parse(text, tampered::selected(status)).ok())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::well(Outcome::Succeeded, ["7", "", ""])]
+    #[case::badly(Outcome::Failed, ["", "7", ""])]
+    #[case::nobody_knows_how(Outcome::Unknown, ["", "7", ""])]
+    #[case::without_a_flash(Outcome::Skipped, ["", "", "7"])]
+    fn a_device_that_ends_is_in_one_set(#[case] outcome: Outcome, #[case] sets: [&str; 3]) {
+        let mut finals = Finals::default();
+        assert!(finals.is_empty());
+        finals.add(7, outcome);
+        let Finals {
+            succeeded,
+            failed,
+            skipped,
+        } = &finals;
+        assert_eq!([succeeded, failed, skipped].map(Intervals::to_string), sets);
+        assert_eq!((finals.is_empty(), finals.len()), (false, 1));
+        assert_eq!((finals.contains(7), finals.contains(6)), (true, false));
+    }
+}

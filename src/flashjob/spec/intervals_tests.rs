@@ -156,3 +156,15 @@ proptest! {
         prop_assert_eq!(a.nth(at), one.iter().nth(at).copied());
     }
 }
+
+#[rstest]
+#[case::as_long_as_may_be(0, Ok("7".to_owned()))]
+#[case::a_byte_longer(1, Err(IndexSetError::TooLong { bytes: MAX_TEXT + 1, limit: MAX_TEXT }))]
+fn a_text_is_read_up_to_its_longest(
+    #[case] more: usize,
+    #[case] read: Result<String, IndexSetError>,
+) {
+    let text = "7".to_owned() + &" ".repeat(MAX_TEXT + more - 1);
+    let set = Intervals::parse(&text, 8);
+    assert_eq!(set.map(|set| set.to_string()), read);
+}

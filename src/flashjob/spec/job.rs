@@ -338,4 +338,46 @@ mod tests {
         job.spec.as_mut().unwrap().firmware = "g".into();
         assert!(!job.round_is_current());
     }
+    #[test]
+    fn a_job_is_unseen_until_a_generation_of_it_was_observed() {
+        let mut unseen = Vec::new();
+        for generation in [None, Some(-2), Some(NEVER_OBSERVED), Some(0), Some(3)] {
+            let of = serde_json::json!({"uuid": ["a"], "firmware": "f", "version": "1"});
+            let mut job = Job::parse(&object(&of)).unwrap().to_object();
+            job.status = Some(FlashJobStatus {
+                observed_generation: generation,
+                ..FlashJobStatus::default()
+            });
+            unseen.push(Job::of_answer(job).unwrap().is_unseen());
+        }
+        assert_eq!(unseen, [true, true, true, false, false]);
+    }
+
+    #[test]
+    fn a_job_wants_what_it_lists_or_chose_and_everything_where_its_spec_cannot_be_read() {
+        let of = serde_json::json!({"uuid": ["a"], "firmware": "f", "version": "1"});
+        let mut job = Job::parse(&object(&of)).unwrap();
+        job.chosen = Intervals::parse("1", 3).unwrap();
+        let wanted =
+            |job: &Job| [(0, "a"), (1, "b"), (2, "c")].map(|(at, id)| job.wants(at, &id.into()));
+        assert_eq!(wanted(&job), [true, true, false]);
+        job.spec = Err("unreadable".into());
+        assert_eq!(wanted(&job), [true; 3]);
+    }
+
+    #[test]
+    fn a_job_names_nothing_where_it_has_neither_uuids_nor_a_selector() {
+        let names_nothing = |names: &serde_json::Value| {
+            let mut of = serde_json::json!({"firmware": "f", "version": "1"});
+            let names = names.as_object().cloned().unwrap();
+            of.as_object_mut().unwrap().extend(names);
+            Job::parse(&object(&of)).unwrap().names_nothing()
+        };
+        assert!(names_nothing(&serde_json::json!({"uuid": []})));
+        assert!(!names_nothing(&serde_json::json!({"uuid": ["a"]})));
+        let selector = serde_json::json!({"deviceSelector": {"namespaces": ["lab"]}});
+        assert!(!names_nothing(&selector));
+        let unreadable = serde_json::json!({"uuid": "not a list"});
+        assert!(!names_nothing(&unreadable));
+    }
 }

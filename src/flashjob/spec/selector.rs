@@ -28,3 +28,26 @@ pub fn fingerprint(selector: &DeviceSelector) -> String {
     let text = serde_json::to_vec(selector).unwrap_or_default();
     hex::encode(Sha256::digest(text))[..FINGERPRINT].to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It is stored: another one would make every selection of a running fleet one of another selector.
+    #[test]
+    fn the_fingerprint_of_a_selector_is_the_same_in_every_version() {
+        let selector = DeviceSelector {
+            configurations: vec!["lamps".into()],
+            namespaces: vec!["lab".into()],
+            ..DeviceSelector::default()
+        };
+        let text = r#"{"configurations":["lamps"],"namespaces":["lab"]}"#;
+        assert_eq!(serde_json::to_string(&selector).unwrap(), text);
+        assert_eq!(fingerprint(&selector), "ee0021e1d9dfe6eb");
+        let other = DeviceSelector {
+            namespaces: vec!["plant".into()],
+            ..selector.clone()
+        };
+        assert_ne!(fingerprint(&other), fingerprint(&selector));
+    }
+}

@@ -74,3 +74,35 @@ impl Stamps {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use rstest::rstest;
+
+    use super::*;
+    use crate::flashjob::fixtures::{Scene, at};
+
+    const OLD: &str = "the job is older than the policy flashjob-stamps, so its annotations may be made up: create it anew";
+
+    #[rstest]
+    #[case::created_before_every_api_server_follows_it(109, Err(OLD))]
+    #[case::created_when_every_one_does(110, Ok(Some("ana")))]
+    #[case::created_later(500, Ok(Some("ana")))]
+    fn the_names_on_a_job_are_believed_where_it_is_younger_than_the_policy(
+        #[case] created: i64,
+        #[case] requested_by: Result<Option<&str>, &str>,
+    ) {
+        let mut job = Scene::new(1).job;
+        let meta = &mut job.object.metadata;
+        meta.creation_timestamp = Some(Time(at(created)));
+        let name = (ANNOTATION_REQUESTED_BY.to_owned(), "ana".to_owned());
+        meta.annotations = Some([name].into());
+        let stamps = Stamps::of(&job, Stamping::Since(at(100)));
+        let requested_by = requested_by.map(|name| Stamps {
+            requested_by: name.map(str::to_owned),
+            ..Stamps::default()
+        });
+        assert_eq!(stamps, requested_by);
+    }
+}

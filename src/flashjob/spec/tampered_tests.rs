@@ -4,10 +4,11 @@ use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use super::*;
 use crate::{
     api::{DevicePhase, Reason},
     flashjob::{
-        fixtures::{Scene, identity, running, take_in as see},
+        fixtures::{self, Scene, identity, running},
         spec::job::Job,
     },
 };
@@ -96,7 +97,7 @@ fn a_flash_in_progress_goes_on_under_a_status_that_was_edited_and_its_verdict_is
  {
     let mut scene = edited(&json!({"completedIndexes": "1-99"}));
     let who = identity(0, "a");
-    see(&mut scene.ledger, None, None, Some(running(&who)));
+    fixtures::take_in(&mut scene.ledger, None, None, Some(running(&who)));
     let views = scene.plan(1).views;
     assert_eq!(views[0].phase, DevicePhase::Flashing);
     scene.memory.verdicts.insert(
@@ -185,4 +186,69 @@ proptest! {
             prop_assert_eq!(again.finals.len(), 2);
         }
     }
+}
+
+#[rstest]
+#[case::as_many_as_are_written(MAX_DEVICE_ENTRIES, None)]
+#[case::one_more(MAX_DEVICE_ENTRIES + 1, Some("status.devices has 10001 entries, at most 10000 are written"))]
+#[case::far_more(MAX_DEVICE_ENTRIES + 9, Some("status.devices has 10009 entries, at most 10000 are written"))]
+fn a_status_with_more_entries_than_are_written_is_not_the_operator_s(
+    #[case] entries: usize,
+    #[case] says: Option<&str>,
+) {
+    let devices = vec![DeviceStatus::default(); entries];
+    assert_eq!(of_devices(&devices, 1).as_deref(), says);
+}
+
+#[rstest]
+#[case::the_last_one(1, None)]
+#[case::the_one_after_it(
+    2,
+    Some("status.devices[1].index is 2, and the selection has 2 devices")
+)]
+fn an_entry_is_of_a_device_that_was_selected(#[case] index: i64, #[case] says: Option<&str>) {
+    let entry = |index| DeviceStatus {
+        index,
+        ..DeviceStatus::default()
+    };
+    assert_eq!(of_devices(&[entry(0), entry(index)], 2).as_deref(), says);
+}
+
+/// A status whose firmware has these images for types of devices, as it is taken in.
+fn taken_in(platforms: impl IntoIterator<Item = (String, String)>) -> Vec<(String, String)> {
+    let mut status = FlashJobStatus {
+        provenance: Some(Provenance {
+            platforms: platforms.into_iter().collect(),
+            ..Provenance::default()
+        }),
+        ..FlashJobStatus::default()
+    };
+    assert_eq!(take_in(&mut status), None);
+    status.provenance.unwrap().platforms.into_iter().collect()
+}
+
+#[rstest]
+#[case::that_fits(253, 253, true)]
+#[case::of_a_type_that_is_too_long(254, 3, false)]
+#[case::whose_digest_is_too_long(3, 254, false)]
+#[case::of_which_both_are(254, 254, false)]
+fn an_image_for_a_type_of_device_is_kept_whole_or_left_out(
+    #[case] kind: usize,
+    #[case] digest: usize,
+    #[case] kept: bool,
+) {
+    let platform = ("k".repeat(kind), "d".repeat(digest));
+    let expected: Vec<_> = kept.then(|| platform.clone()).into_iter().collect();
+    assert_eq!(taken_in([platform]), expected);
+}
+
+#[rstest]
+#[case::as_many_as_are_written(50)]
+#[case::one_more(51)]
+#[case::far_more(90)]
+fn images_for_fifty_types_of_devices_are_kept(#[case] platforms: usize) {
+    let all: Vec<_> = (0..platforms)
+        .map(|number| (format!("kind-{number:02}"), "sha256:00".to_owned()))
+        .collect();
+    assert_eq!(taken_in(all.clone()), all[..50]);
 }

@@ -219,3 +219,23 @@ fn a_window_shorter_than_a_device_may_take_is_named() {
         (1, "it is open for 599 s, a device may take 600 s")
     );
 }
+
+#[test]
+fn a_window_that_opened_eight_dates_ago_is_still_open_where_a_date_was_left_out() {
+    // In Samoa the 31st of December 2011 followed the 29th: what opened on the 23rd lasts a week.
+    let seconds = LONGEST_SECONDS - 10 * MINUTE;
+    let list = [window(&[Day::Fri], "10:00", seconds, Some("Pacific/Apia"))];
+    assert_eq!(
+        opening(&[&list], 0, time("2011-12-30T19:00:00Z")),
+        Ok(open_until("2011-12-30T19:50:00Z"))
+    );
+}
+
+#[test]
+fn windows_of_job_and_class_that_only_touch_are_never_open_together() {
+    let job = [window(&[], "08:00", HOUR, None)];
+    let class = [window(&[], "09:00", HOUR, None)];
+    let now = time("2026-11-21T08:30:00Z");
+    assert_eq!(opening(&[&job, &class], 0, now), Ok(Opening::Never));
+    assert_eq!(opening(&[&class, &job], 0, now), Ok(Opening::Never));
+}

@@ -298,3 +298,7 @@ fn with_history(message: &str, device: &DeviceStatus) -> String {
         _ => format!("{message}; failed before: {words}"),
     }
 }
+
+#[cfg(test)]
+#[path = "devices_tests.rs"]
+mod tests;

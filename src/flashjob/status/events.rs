@@ -258,4 +258,37 @@ mod tests {
         assert_eq!(said, told);
         assert!(news.iter().all(|news| news.note == "DevicesFailed: why"));
     }
+    #[rstest]
+    #[case::one_that_failed_for_it(
+        device(DevicePhase::Failed, Some(Reason::DeviceNotFound), 0),
+        None
+    )]
+    #[case::one_that_waits_for_its_turn(
+        device(DevicePhase::Pending, Some(Reason::Queued), 0),
+        None
+    )]
+    #[case::one_that_is_missing(
+        device(DevicePhase::Pending, Some(Reason::DeviceNotFound), 0),
+        Some("device 3 (uuid-3) is not discovered by Akri yet: why")
+    )]
+    fn a_device_is_told_as_missing_while_it_has_not_begun(
+        #[case] now: DeviceStatus,
+        #[case] note: Option<&str>,
+    ) {
+        let other = device(DevicePhase::Pending, Some(Reason::Queued), 0);
+        let status = |device| FlashJobStatus {
+            devices: vec![device],
+            ..FlashJobStatus::default()
+        };
+        for before in [FlashJobStatus::default(), status(other)] {
+            let missing = of_missing(&before, &status(now.clone()));
+            let expected = note.map(|note| News {
+                about: About::Job,
+                warning: true,
+                reason: "DeviceNotFound",
+                note: note.into(),
+            });
+            assert_eq!(missing, expected);
+        }
+    }
 }

@@ -128,3 +128,7 @@ fn set(
         now,
     );
 }
+
+#[cfg(test)]
+#[path = "firmware_tests.rs"]
+mod tests;

@@ -121,9 +121,12 @@ fn add_finals(shares: &mut Shares, known: &Finals, status: &FlashJobStatus) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flashjob::{
-        fixtures::{Scene, at, found, uuid},
-        verdict::Outcome,
+    use crate::{
+        api::DeviceStatus,
+        flashjob::{
+            fixtures::{Scene, at, found, uuid},
+            verdict::Outcome,
+        },
     };
 
     fn shares_of(scene: &Scene) -> Shares {
@@ -196,5 +199,34 @@ mod tests {
         }
         let sent = Shares::from([(("Succeeded", "FirmwareSent"), 1)]);
         assert_eq!(verdicts(&before, &after), sent);
+    }
+    #[test]
+    fn devices_that_are_read_back_or_tried_again_have_a_place_of_their_own_until_they_are_final() {
+        let mut scene = Scene::new(5);
+        let entry = |index: usize, phase: DevicePhase, reason: Option<Reason>| DeviceStatus {
+            index: count(index),
+            uuid: uuid(index).to_string(),
+            phase: phase.into(),
+            reason: reason.map(Into::into),
+            earlier_failures: vec![Reason::ContactFailed.into()],
+            ..DeviceStatus::default()
+        };
+        scene.stored(|status| {
+            status.completed_indexes = Some("4".into());
+            status.devices = vec![
+                entry(0, DevicePhase::Verifying, Some(Reason::Verifying)),
+                entry(1, DevicePhase::Waiting, Some(Reason::ContactFailed)),
+                entry(2, DevicePhase::Waiting, Some(Reason::ContactFailed)),
+                entry(3, DevicePhase::Waiting, None),
+                entry(4, DevicePhase::Waiting, Some(Reason::ContactFailed)),
+            ];
+        });
+        let expected = Shares::from([
+            (("Verifying", "Verifying"), 1),
+            (("Waiting", "ContactFailed"), 2),
+            (("Waiting", "BackOff"), 1),
+            (("Succeeded", ""), 1),
+        ]);
+        assert_eq!(shares(&scene.job.status, &[]), expected);
     }
 }

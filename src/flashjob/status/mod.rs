@@ -263,6 +263,10 @@ pub fn json_size(value: &impl Serialize) -> usize {
 #[cfg(test)]
 mod phase_tests;
 #[cfg(test)]
+mod round_tests;
+#[cfg(test)]
 mod size_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod verdict_tests;

@@ -219,3 +219,7 @@ fn bounded(mut message: String) -> String {
 #[cfg(test)]
 #[path = "outcomes_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "aftermath_tests.rs"]
+mod aftermath_tests;

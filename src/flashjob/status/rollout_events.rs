@@ -269,4 +269,77 @@ mod tests {
         assert_eq!(told(&approval("2.1"), &approval("2.1")).len(), 0);
         assert_eq!(told(&approval("2.1"), &approval("2.2")).len(), 1);
     }
+    /// A status whose condition of this kind is true, for this reason, beside one of another kind.
+    fn with(kind: ConditionType, reason: Reason, message: &str) -> FlashJobStatus {
+        let mut status = status(None);
+        for (kind, reason, message) in [
+            (ConditionType::Draining, Reason::Deleting, "not this one"),
+            (kind, reason, message),
+        ] {
+            set(
+                &mut status.conditions,
+                kind,
+                true,
+                reason,
+                message.into(),
+                1,
+                at(0),
+            );
+        }
+        status
+    }
+
+    #[rstest]
+    #[case::for_another_round(Reason::ApprovalForOtherRound)]
+    #[case::by_who_asked(Reason::ApprovalByRequester)]
+    fn an_approval_that_is_ignored_is_told_with_its_reason_and_in_words(#[case] reason: Reason) {
+        let ignored = with(ConditionType::Accepted, reason, "2.1 was approved");
+        let expected = Told {
+            warning: true,
+            reason,
+            step: None,
+            note: "2.1 was approved".into(),
+        };
+        assert_eq!(told(&status(None), &ignored), [expected]);
+    }
+
+    #[rstest]
+    #[case::the_job(Reason::Suspended)]
+    #[case::its_class(Reason::ClassSuspended)]
+    fn a_suspension_is_told_with_who_asked_for_it(#[case] reason: Reason) {
+        let suspended = FlashJobStatus {
+            message: Some("nothing new starts".into()),
+            ..with(ConditionType::Suspended, reason, "why")
+        };
+        let expected = Told {
+            warning: false,
+            reason,
+            step: None,
+            note: "nothing new starts".into(),
+        };
+        assert_eq!(told(&status(None), &suspended), [expected]);
+    }
+
+    #[rstest]
+    #[case::of_the_same_round(1, &[Reason::Resumed])]
+    #[case::of_the_next_round(2, &[])]
+    fn a_round_is_resumed_where_its_own_stop_is_over(
+        #[case] round: i64,
+        #[case] reasons: &[Reason],
+    ) {
+        let of = |number: i64| FlashJobStatus {
+            round: Some(crate::api::Round {
+                number,
+                ..Default::default()
+            }),
+            ..FlashJobStatus::default()
+        };
+        let stopped = FlashJobStatus {
+            stop: Some(StopStatus::default()),
+            ..of(1)
+        };
+        let told = told(&stopped, &of(round));
+        let said: Vec<_> = told.iter().map(|told| told.reason).collect();
+        assert_eq!(said, reasons);
+    }
 }

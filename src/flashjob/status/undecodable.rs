@@ -233,4 +233,24 @@ mod tests {
         assert_eq!(amend(&first, "no firmware", 20), None);
         assert!(amend(&first, "something else", 20).is_some());
     }
+    #[rstest]
+    #[case::beside_those_that_every_spec_has(
+        json!({"uuid": 7, "firmware": "f", "version": "1"}),
+        "spec.uuid: invalid type: integer `7`, expected a sequence"
+    )]
+    #[case::one_that_every_spec_has(
+        json!({"uuid": ["a"], "firmware": 7, "version": "1"}),
+        "spec.firmware: invalid type: integer `7`, expected a string"
+    )]
+    fn the_field_that_cannot_be_read_is_named_and_no_other(
+        #[case] spec: Value,
+        #[case] what: &str,
+    ) {
+        let object = json!({"spec": spec});
+        let status = amend(&object, &job(), "unreadable", at(9)).unwrap();
+        let message = format!(
+            "the FlashJob cannot be read: {what}; edit it with: kubectl edit flashjob lamps -n lab"
+        );
+        assert_eq!(status["message"], message.as_str());
+    }
 }

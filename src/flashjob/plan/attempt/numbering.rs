@@ -117,4 +117,42 @@ mod tests {
         };
         assert_eq!(["a", "b", "c"].map(superseded), [true, false, false]);
     }
+
+    #[rstest]
+    #[case::alone(None, false)]
+    #[case::after_an_earlier_one(Some((identity(0, "b"), 1)), false)]
+    #[case::before_a_later_one(Some((identity(0, "b"), 3)), true)]
+    #[case::beside_one_at_another_device(Some((identity(1, "b"), 3)), false)]
+    #[case::beside_one_of_another_round(Some((Identity { round: 2, ..identity(0, "b") }, 3)), false)]
+    fn a_failed_attempt_is_superseded_only_by_a_later_one_of_its_device_and_round(
+        #[case] other: Option<(Identity, u32)>,
+        #[case] superseded: bool,
+    ) {
+        let mut ledger = ledger(&[("a", 2, Status::Failed)]);
+        if let Some((who, number)) = other {
+            let record = numbered(&who, number, Status::Deployed);
+            take_in(&mut ledger, Some(record), None, None);
+        }
+        let own = ledger.attempt(&identity(0, "a").key).unwrap();
+        assert_eq!(is_superseded(&ledger, own), superseded);
+    }
+
+    #[rstest]
+    #[case::failed_and_that_is_stored(Status::Failed, true, true)]
+    #[case::failed_and_that_is_not_stored_yet(Status::Failed, false, true)]
+    #[case::was_marked_by_helm_after_it_failed(Status::Superseded, true, true)]
+    #[case::was_marked_by_helm_before_its_end(Status::Superseded, false, false)]
+    #[case::is_under_way(Status::Deployed, false, false)]
+    fn an_attempt_is_superseded_by_a_later_one_where_it(
+        #[case] status: Status,
+        #[case] settled: bool,
+        #[case] superseded: bool,
+    ) {
+        let mut ledger = ledger(&[("b", 2, Status::Deployed)]);
+        let mut record = numbered(&identity(0, "a"), 1, status);
+        record.settled = settled.then_some(1);
+        take_in(&mut ledger, Some(record), None, None);
+        let own = ledger.attempt(&identity(0, "a").key).unwrap();
+        assert_eq!(is_superseded(&ledger, own), superseded);
+    }
 }

@@ -15,6 +15,8 @@ use helm_release::Status;
 
 #[path = "tests/ending.rs"]
 mod ended_attempt;
+#[path = "tests/phases.rs"]
+mod phases;
 #[path = "tests/pods.rs"]
 mod started_pod;
 

@@ -1,10 +1,17 @@
 //! A job that cannot start because others hold every slot says so, and names them.
 
 use rstest::rstest;
+use serde_json::json;
 
+use super::of_pool;
+use crate::api::Reason;
+use crate::flash_pod::pool::Pool;
 use crate::flashjob::{
     fixtures::{Scene, at, identity, record, running, take_in},
-    observe::objects::{AttemptKey, Identity},
+    observe::{
+        memory::{ValuesOf, ValuesTrial},
+        objects::{AttemptKey, Identity},
+    },
 };
 use helm_release::Status;
 
@@ -133,4 +140,35 @@ fn who_they_are_is_said_anew_after_a_while_and_not_with_every_flash() {
     let said = plan.pace.crowd.unwrap().message;
     assert!(said.contains("1 by FlashJob lab/lamps-b"), "{said}");
     assert_eq!(plan.wake_at, Some(at(120)));
+}
+
+#[rstest]
+#[case::others_have_all_of_it(2, 0, true)]
+#[case::a_service_of_it_is_free(1, 0, false)]
+#[case::one_of_its_own_devices_has_the_last_service(1, 1, false)]
+fn a_job_waits_for_others_to_give_back_services_of_its_pool_where(
+    #[case] others: usize,
+    #[case] own: usize,
+    #[case] waits: bool,
+) {
+    let mut scene = Scene::new(2);
+    let pool = Pool::of(&json!({"service": {
+        "mode": "Pool", "restrictToDevice": true, "type": "LoadBalancer", "pool": {"name": "pool", "size": 2},
+    }}));
+    let pool = pool.unwrap().unwrap();
+    let others = (0..others).map(|number| holder(number, "lab", Some("lamps-b")));
+    for who in others.chain((0..own).map(|index| identity(index, "a"))) {
+        scene.ledger.begin_action(&who);
+        scene.ledger.choose_service(&who, &pool).unwrap();
+    }
+    scene.memory.trial = Some(ValuesTrial {
+        of: ValuesOf {
+            generation: 1,
+            chart: 1,
+        },
+        refusal: None,
+        pool: Some(pool),
+    });
+    let reason = of_pool(&scene.observed()).map(|hold| hold.reason);
+    assert_eq!(reason, waits.then_some(Reason::AddressInUse));
 }

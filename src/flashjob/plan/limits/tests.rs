@@ -480,6 +480,24 @@ fn groups_that_are_not_told_one_by_one_are_counted() {
     assert!(!message.contains("more wait for"), "{message}");
 }
 
+#[test]
+fn no_more_than_thirty_devices_that_wait_for_limits_are_listed_one_by_one() {
+    const GATEWAYS: [&str; 11] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"];
+    let all = GATEWAYS.iter();
+    let places: Vec<Place> = all
+        .flat_map(|name| vec![(Some(*name), &["n1"][..]); 4])
+        .collect();
+    let mut lab = Lab::new();
+    let job = lab.job(&by_gateway(1), 40, &places);
+    assert_eq!(lab.pass(job).len(), 11);
+    let plan = lab.plan(job);
+    let listed = plan
+        .views
+        .iter()
+        .filter(|view| view.reason == Reason::GroupFull);
+    assert_eq!((listed.count(), plan.queued), (30, 3));
+}
+
 #[rstest]
 #[case::that_others_of_it_use(2, false)]
 #[case::that_it_cannot_use(3, true)]

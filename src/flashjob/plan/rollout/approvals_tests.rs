@@ -234,3 +234,34 @@ fn who_approved_an_earlier_step_is_kept_and_counts_for_no_later_one() {
     assert!(words(&of).ends_with("approved by cat"), "{:?}", of.lacks);
     assert_eq!(of.people[1].step, "1.2");
 }
+
+#[test]
+fn nothing_goes_on_by_who_was_known_while_the_api_server_cannot_be_asked() {
+    let ben = StepApproval {
+        by: "ben".into(),
+        step: "1.1".into(),
+        ..StepApproval::default()
+    };
+    let stored = StepStatus {
+        id: "1.1".into(),
+        approvals: vec![ben],
+        ..StepStatus::default()
+    };
+    let one = rules(1, false);
+    let of = |stamps: Result<&Stamps, &str>| {
+        let of = found(&approves("1.1"), Some(&one), stamps, Some(&stored));
+        (of.through, names(&of).join(", "))
+    };
+    let known = stamps("ann", "ben", "");
+    assert_eq!(of(Ok(&known)), (1, "ben".to_owned()));
+    assert_eq!(of(Err("not asked")), (0, "ben".to_owned()));
+}
+
+#[rstest]
+#[case::nothing_is_approved(json!({}))]
+#[case::a_step_of_another_round_is(approves("2.1"))]
+#[case::a_step_is_denied(json!({"approval": {"step": "1.1", "decision": "Deny"}}))]
+fn who_wrote_into_the_spec_approved_nothing_where(#[case] more: Value) {
+    let stamps = stamps("ann", "ben", "cat");
+    assert_eq!(found(&more, None, Ok(&stamps), None).people, []);
+}

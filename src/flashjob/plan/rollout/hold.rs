@@ -131,3 +131,7 @@ fn required_by(job: &Job) -> String {
         )
     })
 }
+
+#[cfg(test)]
+#[path = "hold_tests.rs"]
+mod tests;

@@ -367,5 +367,8 @@ pub fn approval_for_other_round(job: &Job) -> Option<String> {
 }
 
 #[cfg(test)]
+#[path = "pace_rules_tests.rs"]
+mod rules_tests;
+#[cfg(test)]
 #[path = "pace_tests.rs"]
 mod tests;

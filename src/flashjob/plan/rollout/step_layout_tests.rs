@@ -149,6 +149,11 @@ fn own_devices_are_those_that_the_steps_before_leave() {
     let ladder = Ladder::new(&steps(&["1", "10%", "50%"]), 100, bounded(None));
     let own: Vec<_> = (1..=4).map(|number| ladder.own(number)).collect();
     assert_eq!(own, [0..1, 1..10, 10..50, 50..100]);
+    assert_eq!(
+        ladder.own(6),
+        50..100,
+        "steps were taken out of the spec: the rest is what no step has"
+    );
     assert_eq!(ladder.end(4), 100, "the rest follows");
 }
 
@@ -161,4 +166,19 @@ fn the_step_that_the_class_gives_is_none_of_the_job_s() {
             .len(),
         2
     );
+}
+
+#[rstest]
+#[case::of_the_first(RequireFor::FirstStep, 1)]
+#[case::of_every_step(RequireFor::EveryStep, 1)]
+#[case::of_none(RequireFor::None, 0)]
+fn one_step_comes_before_those_of_the_job_where_a_class_asks_for_the_approval(
+    #[case] require_for: RequireFor,
+    #[case] lead: usize,
+) {
+    let class = ClassSteps {
+        require_for,
+        ..ClassSteps::default()
+    };
+    assert_eq!(Ladder::new(&steps(&["1"]), 10, class).lead(), lead);
 }

@@ -401,3 +401,24 @@ proptest! {
         }
     }
 }
+
+#[rstest]
+#[case::nobody(&[], None)]
+#[case::one_who_says_why(&[("ben", "1.1", Some("it hums"))], Some("1.1 by ben (it hums)"))]
+#[case::two(&[("ben", "1.1", None), ("c\u{7}at", "1.2", Some("fine"))], Some("1.1 by ben, 1.2 by c\\u{7}at (fine)"))]
+fn who_approved_which_step_and_why_is_told_where_somebody_is_known(
+    #[case] people: &[(&str, &str, Option<&str>)],
+    #[case] told: Option<&str>,
+) {
+    let approval = |(by, step, reason): &(&str, &str, Option<&str>)| StepApproval {
+        by: (*by).to_owned(),
+        step: (*step).to_owned(),
+        reason: reason.map(str::to_owned),
+        at: None,
+    };
+    let step = StepStatus {
+        approvals: people.iter().map(approval).collect(),
+        ..StepStatus::default()
+    };
+    assert_eq!(approvers(&step).as_deref(), told);
+}

@@ -3,12 +3,12 @@
 use super::*;
 use crate::flashjob::{
     fixtures::{BOUNDS, numbered},
-    observe::{memory::Trouble, waits::Deadlines},
+    observe::{memory::Trouble, objects::Address, waits::Deadlines},
     plan::attempt::{Action, RecordRemoval, adoption},
 };
 
 /// The API server did not answer when something was done about the attempt; it is tried again at second 100.
-fn troubled(scene: &mut Scene) {
+pub(super) fn troubled(scene: &mut Scene) {
     let trouble = Trouble {
         reason: Reason::ApiError,
         message: "no answer".into(),
@@ -194,7 +194,14 @@ fn a_flash_of_the_original_operator_is_told_only_while_it_runs(
     let mut original = if runs { running(&who) } else { pod(&who) };
     original.sight.name = adoption::pod_name("lamps", &uuid(0));
     take_in(&mut scene.ledger, None, None, Some(original));
-    assert_eq!(scene.plan(1).views[0].reason, reason);
+    let views = scene.plan(1).views;
+    assert_eq!(views[0].reason, reason);
+    let said = if runs {
+        "Pod lamps-flashing-pod-uuid-0 was started by the original operator; it is followed to its end"
+    } else {
+        ""
+    };
+    assert_eq!(views[0].message, said);
 }
 
 #[rstest]
@@ -250,4 +257,44 @@ fn a_record_that_is_history_is_marked_failed_again_where_helm_marked_it(
         marked_again,
         "its content is kept only where the record is rewritten"
     );
+}
+
+#[rstest]
+#[case::in_time(39, &[])]
+#[case::too_late(40, &[Reason::AddressPending])]
+fn an_address_is_waited_for_as_long_as_holds_of_the_job(
+    #[case] second: i64,
+    #[case] given_up: &[Reason],
+) {
+    let mut scene = Scene::new(1);
+    scene.world.operator.address_timeout_seconds = 40;
+    let pending = record_of(0, Status::PendingInstall, false);
+    let serving = service(&identity(0, "a0"), Address::None);
+    take_in(&mut scene.ledger, pending, Some(serving), None);
+    let release = scene.plan(second).release;
+    let reasons: Vec<_> = release.iter().map(|(.., waiting)| waiting.reason).collect();
+    assert_eq!(reasons, given_up);
+}
+
+#[rstest]
+#[case::its_record(true, true, 7)]
+#[case::its_service_where_the_record_is_gone(false, true, 8)]
+#[case::its_pod_where_nothing_else_is_left(false, false, 9)]
+fn a_device_has_been_under_way_since(
+    #[case] recorded: bool,
+    #[case] serves: bool,
+    #[case] second: i64,
+) {
+    let mut scene = Scene::new(1);
+    let who = identity(0, "a0");
+    let mut record = record(&who, Status::Deployed, true);
+    record.sight.created = at(7);
+    let mut serving = service(&who, address());
+    serving.sight.created = at(8);
+    let mut flashing = running(&who);
+    flashing.sight.created = at(9);
+    let record = recorded.then_some(record);
+    let serving = serves.then_some(serving);
+    take_in(&mut scene.ledger, record, serving, Some(flashing));
+    assert_eq!(scene.plan(10).views[0].since, Some(at(second)));
 }

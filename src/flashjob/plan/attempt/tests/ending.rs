@@ -192,3 +192,40 @@ fn a_leaving_job_keeps_no_failed_record() {
         RecordRemoval::Delete
     );
 }
+
+#[rstest]
+#[case::read_back(Stage::Verifying, true, JobState::Exists, DevicePhase::Verifying)]
+#[case::read_back_after_an_unknown_end(
+    Stage::Verifying,
+    false,
+    JobState::Exists,
+    DevicePhase::Verifying
+)]
+#[case::read_back_when_its_job_left(
+    Stage::Verifying,
+    true,
+    JobState::Leaving,
+    DevicePhase::Succeeded
+)]
+#[case::succeeded(Stage::Final, true, JobState::Exists, DevicePhase::Succeeded)]
+#[case::failed(Stage::Final, false, JobState::Exists, DevicePhase::Failed)]
+#[case::failed_and_tried_again(Stage::Retried, false, JobState::Exists, DevicePhase::Failed)]
+fn while_an_attempt_is_cleaned_up_its_ending_says_where_the_device_stands(
+    #[case] stage: Stage,
+    #[case] succeeded: bool,
+    #[case] job: JobState,
+    #[case] phase: DevicePhase,
+) {
+    let mut wish = AttemptGoal {
+        job,
+        ..ending(succeeded, Reason::FlashFailed, 50)
+    };
+    if let Some(ending) = &mut wish.ending {
+        ending.stage = stage;
+    }
+    let decision = deciding(&with_pod(an_ended()), &wish, 51);
+    assert_eq!(
+        (decision.phase, decision.reason, decision.message.as_str()),
+        (phase, Reason::FlashFailed, "said so")
+    );
+}

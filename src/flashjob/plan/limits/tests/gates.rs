@@ -62,6 +62,25 @@ fn another_attempt_comes_before_it(
 }
 
 #[test]
+fn an_attempt_of_which_nothing_is_known_comes_before_it_wherever_it_is() {
+    let own = who(0, "gw-a");
+    let unknown = Identity {
+        footprint: None,
+        ..who(1, "gw-b")
+    };
+    let mut ledger = Ledger::default();
+    ledger.see_record(recorded(&own, 10, false));
+    ledger.see_record(recorded(&unknown, 5, false));
+    let attempt = ledger.attempt(&own.key).unwrap();
+    let terms = terms("esp32", &by_gateway(1));
+    let refusal = closed(&terms, &ledger, attempt, || None).unwrap();
+    assert_eq!(refusal.reason, Reason::GroupFull);
+    let says =
+        "and 1 are, 1 of them counted on everything because their release records cannot be read";
+    assert!(refusal.message.contains(says), "{refusal:?}");
+}
+
+#[test]
 fn an_attempt_whose_pod_was_seen_comes_before_those_that_are_not_launched() {
     let (own, other) = (who(0, "gw-a"), who(1, "gw-a"));
     let mut ledger = Ledger::default();

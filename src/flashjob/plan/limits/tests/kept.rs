@@ -72,6 +72,22 @@ fn a_place_is_kept_under_the_limit_of_the_one_who_takes_it_too() {
     assert!(!places(&wide, 4), "the last one is kept");
 }
 
+#[rstest]
+#[case::and_none_would_be_left(1, false)]
+#[case::and_there_is_one_for_each_of_them(0, true)]
+fn a_place_is_kept_under_the_lower_limit_of_the_one_who_waits(
+    #[case] used: usize,
+    #[case] begins: bool,
+) {
+    let (wide, strict) = (limit(LimitBy::Node, 5), limit(LimitBy::Node, 2));
+    let node = on(&["n1"]);
+    let mut line = Line::default();
+    line.stand(&"job".into(), vec![waiter(0, &strict, &node)]);
+    let in_flight = std::iter::repeat_n(Some(&node), used);
+    let places = Places::new([&wide], in_flight).keeping(&line, at(0) + PATIENCE);
+    assert_eq!(finds_a_place(&places, "n1"), begins);
+}
+
 #[test]
 fn of_two_limits_on_one_group_the_lower_one_is_needed() {
     let (wide, strict) = (limit(LimitBy::Node, 5), limit(LimitBy::Node, 2));
