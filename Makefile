@@ -46,7 +46,7 @@ chaos-api: ## Let requests fail, hang and be lost at every rate, and take parts 
 	PATH="$$(tests/control-plane/build.sh):$$PATH" cargo test --locked --workspace --test e2e -- --ignored --nocapture --test-threads 2 \
 		faults:: leadership:: bad_input:: crash_points::
 
-nightly: ## Run what takes too long for every change: chaos-api, chaos HOSTILE=1, rollout-proof, parity, sim, bench-real as root; about an hour.
+nightly: ## Run what takes too long for every change: chaos-api, chaos HOSTILE=1, rollout-proof, parity, sim, bench-real as root; two to four hours.
 	@hack/nightly.sh
 
 e2e: ## Run the end-to-end tests alone (TEST=part-of-a-name).

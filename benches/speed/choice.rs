@@ -131,15 +131,18 @@ impl Choice {
                     ..base.clone()
                 })
                 .collect(),
-            "large" => [(MAX_DEVICES / 100, None), (MAX_DEVICES, self.part_of_large())]
-                .map(|(devices, first)| Scenario {
-                    devices,
-                    first,
-                    parallelism: LARGE_PARALLELISM,
-                    repeat: 1,
-                    ..base.clone()
-                })
-                .into(),
+            "large" => [
+                (MAX_DEVICES / 100, None),
+                (MAX_DEVICES, self.part_of_large()),
+            ]
+            .map(|(devices, first)| Scenario {
+                devices,
+                first,
+                parallelism: LARGE_PARALLELISM,
+                repeat: 1,
+                ..base.clone()
+            })
+            .into(),
             "jobs" => [1, 10, 100]
                 .map(|jobs| Scenario {
                     jobs,

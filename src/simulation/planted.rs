@@ -18,7 +18,7 @@ fn plan(seed: u64, bug: Bug, only: &'static [Fault]) -> Plan {
         hostile: only.is_empty(),
         unlabels: bug == Bug::LabelsTellAll,
         pooled: bug == Bug::LeasesWhatIsLeased,
-        slow_lease: bug == Bug::InterruptedWithoutLiveGet,
+        stale_lists: bug == Bug::InterruptedWithoutLiveGet,
         ..Plan::default()
     }
 }
@@ -41,14 +41,14 @@ fn plan(seed: u64, bug: Bug, only: &'static [Fault]) -> Plan {
 #[case::a_service_without_a_seal(Bug::ServiceNotSealed, &[], "which no leader wrote", 0)]
 #[case::a_pod_without_a_seal(Bug::PodNotSealed, &[], "which no leader wrote", 0)]
 #[case::delete_without_uid(Bug::DeleteWithoutUid, &[Fault::User], "names no uid", 0)]
-#[case::deleting_is_gone(Bug::DeletingIsGone, &[Fault::Hand, Fault::Label], "more slots are in use", 0)]
+#[case::deleting_is_gone(Bug::DeletingIsGone, &[Fault::Hand, Fault::Label], "more slots are in use", 100)]
 #[case::labels_tell_all(Bug::LabelsTellAll, &[Fault::Crash], "than its limit", 14)]
 #[case::status_skips_ledger(Bug::StatusSkipsLedger, &[Fault::Hand], "does not come to rest", 2)]
 #[case::retry_counted_twice(Bug::RetryCountedTwice, &[Fault::Hand], "before its retries were used up", 2)]
 #[case::lease_by_wall_clock(Bug::LeaseByWallClock, &[Fault::Stop], "took effect after another had begun", 22)]
 #[case::no_wait(Bug::NoWaitAfterTakeOver, &[Fault::Lease], "took effect after another had begun", 0)]
 #[case::conflict_is_gone(Bug::ConflictIsGone, &[Fault::Webhook], "more slots are in use", 7)]
-#[case::interrupted_without_a_look(Bug::InterruptedWithoutLiveGet, &[Fault::Stop, Fault::Label], "before its verdict was stored", 400)]
+#[case::interrupted_without_a_look(Bug::InterruptedWithoutLiveGet, &[Fault::Crash], "before its verdict was stored", 0)]
 #[case::not_counted_on_what_it_shares(Bug::NotCountedOnWhatItShares, &[Fault::Crash], "than its limit", 8)]
 #[case::deletions_untold(Bug::DeletionsUntold, &[Fault::Hand], "does not come to rest", 0)]
 #[case::leases_what_is_leased(Bug::LeasesWhatIsLeased, &[Fault::Crash], "is leased to", 0)]

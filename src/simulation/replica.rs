@@ -25,7 +25,7 @@ struct Line {
 }
 
 /// Settings of the operator in a world.
-fn settings(slow_lease: bool) -> Settings {
+fn settings() -> Settings {
     let slots = MAX_IN_FLIGHT.to_string();
     let words = [
         "simulation",
@@ -37,14 +37,7 @@ fn settings(slow_lease: bool) -> Settings {
         "--lease-namespace",
         SYSTEM,
     ];
-    let slow = [
-        "--lease-duration-ms=12000",
-        "--renew-deadline-ms=7000",
-        "--settle-period-ms=4000",
-        "--poll-period-ms=1000",
-    ];
-    let slow = slow.into_iter().filter(|_| slow_lease);
-    Line::parse_from(words.into_iter().chain(slow)).settings
+    Line::parse_from(words).settings
 }
 
 /// Runs the processes of a replica, one after the other, for as long as the world lasts.
@@ -98,8 +91,7 @@ async fn operator(
     process: Arc<Process>,
     stop: watch::Receiver<bool>,
 ) -> Result<(), RunError> {
-    let slow_lease = world.lock().unwrap().shape.slow_lease;
-    let settings = settings(slow_lease);
+    let settings = settings();
     let fence = Arc::new(Fence::new(settings.lease_times().grace()));
     let clients = wire::clients(&world, &process, Arc::clone(&fence));
     let (ready, _) = watch::channel(Readiness::default());

@@ -58,8 +58,8 @@ pub struct Plan {
     pub calm: bool,
     /// Whenever a process ends, a person takes all of our labels off whatever bears them.
     pub unlabels: bool,
-    /// Nobody leads for longer than by default where the holder of the Lease is gone.
-    pub slow_lease: bool,
+    /// Lists of Pods leave one out, as those of a cache that lags behind do.
+    pub stale_lists: bool,
     /// Devices dial the node of their Pod; else in one world of thirteen.
     pub on_node: bool,
     /// Devices lease the Services of a pool; else in one world of thirteen.
@@ -96,7 +96,7 @@ async fn live(plan: Plan) -> Outcome {
     }
     world.weather.calm = plan.calm;
     world.shape.unlabels = plan.unlabels;
-    world.shape.slow_lease = plan.slow_lease;
+    world.api.stale_lists = plan.stale_lists;
     let steps = if plan.calm {
         0
     } else {

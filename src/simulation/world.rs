@@ -57,8 +57,6 @@ pub struct Shape {
     pub address_seconds: i64,
     /// Whenever a process ends, a person takes the labels off everything.
     pub unlabels: bool,
-    /// Its processes respect the Lease for longer than by default, so that nobody leads for longer where its holder is gone.
-    pub slow_lease: bool,
     /// Devices dial the node of their Pod.
     pub on_node: bool,
     /// Devices lease the Services of a pool, of which there are fewer than devices may be in flight.
@@ -125,7 +123,6 @@ impl World {
             hostile,
             address_seconds: 0,
             unlabels: false,
-            slow_lease: false,
             on_node: plan.on_node || (seed % 13 == 11 && !plan.pooled),
             pooled: plan.pooled || (seed % 13 == 5 && !plan.on_node),
         };

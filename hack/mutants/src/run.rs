@@ -38,8 +38,13 @@ const LEFT_OUT: &str = "simulation::";
 const LONGEST: Duration = Duration::from_secs(30);
 /// What a mutant's tests may take beside several times what they took without it.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Tests that are run at once, the quickest first: most mutants fail one of the first few.
-const BATCHES: [usize; 4] = [12, 48, 340, usize::MAX];
+/// How long tests that are run at once take without a mutant, the quickest first: most mutants fail one of the first few.
+const BATCHES: [Duration; 4] = [
+    Duration::from_millis(200),
+    Duration::from_secs(2),
+    Duration::from_secs(10),
+    Duration::MAX,
+];
 
 /// A test that passes without any mutant.
 struct Test<'b> {
@@ -179,8 +184,14 @@ fn trace(
 
 fn try_one(tests: &[Test], number: usize) -> Result<Verdict> {
     let mut left = tests;
-    for size in BATCHES {
-        let (batch, rest) = left.split_at(size.min(left.len()));
+    for most in BATCHES {
+        let mut all = Duration::ZERO;
+        let fits = left.iter().take_while(|test| {
+            all += test.took;
+            all <= most
+        });
+        // One test may take longer than the batch that it is in.
+        let (batch, rest) = left.split_at(fits.count().max(1).min(left.len()));
         left = rest;
         let mut by_program: BTreeMap<&str, Vec<&Test>> = BTreeMap::new();
         for test in batch {

@@ -164,8 +164,12 @@ pub fn refusal(
                 question if question.receipt_key.is_some() => {
                     "a FlashClass asks for receipts (spec.receipts), which name a digest: the registry is asked again"
                 }
-                _ => {
+                question if question.requires_digest => {
                     "a FlashClass asks for firmware by digest: the registry is asked again, or write spec.firmware as NAME@sha256:DIGEST"
+                }
+                _ => {
+                    "a FlashClass asks about the flash image (spec.flashImageVerification), which is asked for together with the firmware: \
+                     the registry is asked again"
                 }
             };
             let message = format!("{error}; {asks}");

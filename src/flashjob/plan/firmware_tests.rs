@@ -409,6 +409,11 @@ fn what_came_of_a_question_is_one_word(
     Question { receipt_key: Some("key".into()), ..question() },
     "a FlashClass asks for receipts (spec.receipts), which name a digest: the registry is asked again"
 )]
+#[case::whose_flash_image_is_asked_about(
+    Question { flash_image: Some(Box::new(question())), ..question() },
+    "a FlashClass asks about the flash image (spec.flashImageVerification), which is asked for together with the firmware: the registry is \
+     asked again"
+)]
 fn a_registry_that_is_away_keeps_a_round_from_beginning_that_a_class_wants(
     #[case] strict: Question,
     #[case] asks: &str,

@@ -101,8 +101,10 @@ pub struct Api {
     pub now: Timestamp,
     pub actor: Actor,
     uids: u64,
-    /// The rest of lists that were answered in part, by token.
-    pages: BTreeMap<String, Vec<Arc<Value>>>,
+    /// By token, the version of lists that were answered in part, and the rest of them.
+    pages: BTreeMap<String, (u64, Vec<Arc<Value>>)>,
+    /// Lists of Pods leave one out, as those of a cache that lags behind do.
+    pub stale_lists: bool,
 }
 
 impl Api {
@@ -116,6 +118,7 @@ impl Api {
             actor: Actor::Nature,
             uids: 0,
             pages: BTreeMap::new(),
+            stale_lists: false,
         }
     }
 

@@ -79,25 +79,29 @@ impl Api {
     fn list(&mut self, asked: &Asked) -> Answer {
         let limit = asked.query.get("limit");
         let limit = limit.and_then(|text| text.parse::<usize>().ok());
-        let mut rest = if let Some(token) = asked.query.get("continue") {
-            let Some(rest) = self.pages.remove(token) else {
+        let (version, mut rest) = if let Some(token) = asked.query.get("continue") {
+            let Some(begun) = self.pages.remove(token) else {
                 return Answer::refused(410, "Expired", "the continue token has expired");
             };
-            rest
+            begun
         } else {
             let all = self.all(asked.key.plural);
             let selected = all.filter(|(key, object)| asked.selects(key, object));
-            selected.map(|(_, object)| Arc::clone(object)).collect()
+            let mut objects: Vec<_> = selected.map(|(_, object)| Arc::clone(object)).collect();
+            if self.stale_lists && asked.key.plural == "pods" {
+                objects.pop();
+            }
+            (self.version, objects)
         };
         let page = limit.map_or(rest.len(), |limit| limit.min(PAGE).min(rest.len()));
         let after = rest.split_off(page);
-        let mut metadata = json!({"resourceVersion": self.version.to_string()});
+        let mut metadata = json!({"resourceVersion": version.to_string()});
         if !after.is_empty() {
             self.uids += 1;
             let token = format!("page-{}", self.uids);
             metadata["continue"] = json!(token);
-            // The list is one of the moment when it began.
-            self.pages.insert(token, after);
+            // All pages are of the moment when the list began, and so is the version that a watch goes on from.
+            self.pages.insert(token, (version, after));
         }
         let items = rest.iter().map(|object| shown(asked, object));
         let items: Vec<Value> = items.map(|object| Value::clone(&object)).collect();
