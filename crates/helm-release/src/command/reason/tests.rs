@@ -96,6 +96,12 @@ fn helms_words_become_a_reason(#[case] stderr: &str, #[case] expected: Reason) {
 #[case("flag provided but not defined", "flag provided but not defined")]
 #[case("\u{1b}[31mred\u{7}\n", "[31mred")]
 #[case("\n\n", "")]
+#[case::beside_a_warning(
+    "WARNING: the kubeconfig is readable by others\nno such host\n",
+    "no such host"
+)]
+#[case::beside_helms_log("time=now level=info msg=trying\nno such host\n", "no such host")]
+#[case::between_blank_lines("\n  \nno such host\n\n", "no such host")]
 fn a_message_is_the_useful_part_of_the_output(#[case] stderr: &str, #[case] expected: &str) {
     assert_eq!(message(stderr), expected);
 }
@@ -113,4 +119,25 @@ fn a_message_ends_at_a_kibibyte_and_at_a_character() {
 fn assert_classified(stderr: &str, expected: Reason) {
     let message = message(stderr);
     assert_eq!(classify(&message), expected, "{message:?}");
+}
+
+#[rstest]
+#[case::with_words("something new\n", "something new")]
+#[case::without_any("\n", "helm ended with code 1 and said nothing")]
+fn a_failure_says_what_helm_said_or_that_it_said_nothing(
+    #[case] stderr: &str,
+    #[case] expected: &str,
+) {
+    let failure = Failure::of(&Finished {
+        ended: Ended::Exited(Some(1)),
+        stdout: String::new(),
+        stderr: stderr.to_owned(),
+        truncated: false,
+    });
+    assert_eq!(failure.message, expected);
+    assert_eq!(failure.exit_code, Some(1));
+    assert_eq!(
+        failure.to_string(),
+        format!("helm failed (Other): {expected}")
+    );
 }
