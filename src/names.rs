@@ -78,8 +78,6 @@ pub const HELM_DIRECTORY_PREFIX: &str = "flashjob-helm-";
 pub const ANNOTATION_ENDPOINT: &str = "flashjob.nbfc.io/endpoint";
 /// Annotation: name of the `FlashJob`, on Pod and Service.
 pub const ANNOTATION_JOB: &str = "flashjob.nbfc.io/job";
-/// Annotation: UUID of the device, on Pod and Service.
-pub const ANNOTATION_UUID: &str = "flashjob.nbfc.io/uuid";
 /// Annotation of a flash Pod: holder identity of the leader that created it. The policy [`FENCE_POLICY`] compares it with the Lease.
 pub const ANNOTATION_LEADER: &str = "flashjob.nbfc.io/leader";
 /// Annotation: seal of the Pod of an attempt, see [`crate::seal`].

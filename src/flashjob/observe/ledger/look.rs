@@ -1,7 +1,5 @@
 //! What the ledger answers: attempts, locks, slots. Changes nothing. Pure.
 
-use jiff::Timestamp;
-
 use super::{Attempt, Kind, Ledger};
 use crate::flashjob::observe::{
     ledger::ObjectKind,
@@ -171,15 +169,5 @@ impl Ledger {
             )
         }));
         found
-    }
-
-    /// The earliest creation of anything of the attempt.
-    #[must_use]
-    pub fn begun(&self, key: &AttemptKey) -> Option<Timestamp> {
-        let attempt = self.attempts.get(key)?;
-        let records = attempt.records.values().map(|record| record.sight.created);
-        records
-            .chain(attempt.service.iter().map(|service| service.sight.created))
-            .min()
     }
 }
