@@ -52,11 +52,7 @@ pub(super) fn effective<'a>(
         mismatch_policy: mismatch_policy(spec, defaults, classes.clone()).into(),
         engine: operator.engine.clone(),
         chart_allow: operator.chart_allow.clone(),
-        flash_image: spec
-            .flashjob_pod_image
-            .clone()
-            .filter(|image| !image.is_empty())
-            .or_else(|| defaults.flash_image.clone()),
+        flash_image: flash_image(spec, defaults).cloned(),
         backoff_limit_per_device: spec
             .backoff_limit_per_device
             .or(defaults.backoff_limit_per_device)
@@ -76,6 +72,17 @@ pub(super) fn effective<'a>(
             .unwrap_or(operator.address_timeout_seconds),
         in_flight_limits: classes.flat_map(in_flight_limits).collect(),
     }
+}
+
+/// The image of the flash pod, where the job or the defaults set one.
+pub(super) fn flash_image<'a>(
+    spec: &'a FlashJobSpec,
+    defaults: &'a ClassDefaults,
+) -> Option<&'a String> {
+    let of_job = spec.flashjob_pod_image.as_ref();
+    of_job
+        .filter(|image| !image.is_empty())
+        .or(defaults.flash_image.as_ref())
 }
 
 fn in_flight_limits(class: &Class) -> impl Iterator<Item = EffectiveLimit> {
@@ -101,7 +108,7 @@ fn parallelism<'a>(
 }
 
 /// The strictest of what is wanted and what the classes ask for at least.
-fn mismatch_policy<'a>(
+pub(super) fn mismatch_policy<'a>(
     spec: &FlashJobSpec,
     defaults: &ClassDefaults,
     classes: impl Iterator<Item = &'a Class>,

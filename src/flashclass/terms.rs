@@ -3,11 +3,11 @@
 //! Allow rules, ceilings, limits and suspend are those of the classes as they are now; defaults are those that the round began
 //! with. Where two classes hold, the rules of both do. Called once a pass and before the writes that begin a flash.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
 use super::{
     class::Class,
-    effective::{OperatorDefaults, effective},
+    effective::{OperatorDefaults, effective, flash_image, mismatch_policy},
     freeze::{Frozen, freeze},
     limit::Limit,
     resolve::{Asks, Facts, picked, resolve},
@@ -16,8 +16,8 @@ use super::{
 use crate::{
     api::{
         AskedSignatures, ClassDefaults, Effective, FirmwareVerification, FlashImage,
-        FlashImageVerification, FlashJobSpec, Provenance, Reason, Receipts, Refusal,
-        RegistryAccess, RequireFor, VerdictMarkers, Window,
+        FlashImageVerification, FlashJobSpec, MismatchPolicy, Provenance, Reason, Receipts,
+        Refusal, RegistryAccess, RequireFor, VerdictMarkers, Window,
     },
     device::Device,
     flashclass::{ApprovalRules, ClassPace, ClassSteps},
@@ -92,9 +92,7 @@ fn terms_of(
         frozen: frozen.cloned(),
         ..Terms::default()
     };
-    let image = terms
-        .effective(asks.spec, &OperatorDefaults::default())
-        .flash_image;
+    let image = terms.flash_image_of(asks.spec);
     let refused = || {
         let mut rules = terms.rules();
         rules.find_map(|(class, rules)| refuse(class, rules, (asks.spec, begun), image.as_deref()))
@@ -261,18 +259,33 @@ impl Terms {
     /// What holds of a job with this spec.
     #[must_use]
     pub fn effective(&self, spec: &FlashJobSpec, operator: &OperatorDefaults) -> Effective {
-        let none = ClassDefaults::default();
-        let defaults = self.defaults().unwrap_or(&none);
-        let classes = self.classes.iter().map(Arc::as_ref);
-        effective(spec, defaults, classes, operator)
+        effective(spec, &self.defaults(), self.all(), operator)
+    }
+
+    /// The image of the flash pod of a job with this spec, where the job or its class sets one.
+    #[must_use]
+    pub fn flash_image_of(&self, spec: &FlashJobSpec) -> Option<String> {
+        flash_image(spec, &self.defaults()).cloned()
+    }
+
+    /// What a mismatch means for a job with this spec.
+    #[must_use]
+    pub fn mismatch_policy(&self, spec: &FlashJobSpec) -> MismatchPolicy {
+        mismatch_policy(spec, &self.defaults(), self.all())
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Class> + Clone {
+        self.classes.iter().map(Arc::as_ref)
     }
 
     /// Frozen where a round has begun; of the class as it is now before that.
-    fn defaults(&self) -> Option<&ClassDefaults> {
-        match &self.frozen {
-            Some(frozen) => Some(&frozen.stored.defaults),
-            None => self.classes.first()?.spec.defaults.as_ref(),
-        }
+    fn defaults(&self) -> Cow<'_, ClassDefaults> {
+        let of_class = || self.classes.first()?.spec.defaults.as_ref();
+        let frozen = self.frozen.as_ref();
+        let said = frozen
+            .map(|frozen| &frozen.stored.defaults)
+            .or_else(of_class);
+        said.map_or_else(Cow::default, Cow::Borrowed)
     }
 
     /// The class's words of the log, if the round began with a class.

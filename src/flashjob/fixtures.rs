@@ -12,7 +12,7 @@ use crate::flashjob::{
     observe::{
         bounds::Bounds,
         ledger::{Attempt, Ledger},
-        memory::{Found, ValuesOf, ValuesTrial},
+        memory::{Found, ValuesOf, ValuesTrial, Waiting},
         objects::{
             Address, AttemptKey, ContainerSight, Identity, ObservedObject, ObservedPod,
             ObservedRecord, ObservedService,
@@ -307,6 +307,16 @@ pub fn instance_with(uid: &str, properties: &Value) -> Instance {
         "spec": {"configurationName": "lamps", "brokerProperties": properties, "nodes": ["node-a"]},
     }))
     .unwrap()
+}
+
+/// A device that waits for this reason until 500.
+pub fn waiting(reason: Reason) -> Waiting {
+    Waiting {
+        reason,
+        message: "m".into(),
+        until: at(500),
+        tries: 1,
+    }
 }
 
 /// What the native engine's operator says.

@@ -84,9 +84,7 @@ impl Features {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-}
 
-impl Features {
     /// Their names, in the order of [`Feature::ALL`].
     #[must_use]
     pub fn names(&self) -> Vec<String> {

@@ -57,20 +57,18 @@ pub fn build(tree: &Tree, mutants: &[Mutant], chosen: &BTreeSet<usize>) -> Resul
         let left = chosen.difference(&uncompilable).copied().collect();
         let files = instrument_all(tree, mutants, &left)?;
         // Checking is quicker, and finds nearly all.
-        let Some(bad) = cargo(tree, &["check", "--lib"], &files, mutants)?.bad else {
-            let mut built = cargo(tree, &TESTS, &files, mutants)?;
-            let Some(bad) = built.bad else {
-                let sources = |program: &Program| program.package.join("src");
-                let is_wanted = |program: &Program| {
-                    packages
-                        .iter()
-                        .any(|package| tree.copy.join(package) == sources(program))
-                };
-                built.programs.retain(is_wanted);
-                return finish(tree, &files, left, uncompilable, built.programs);
-            };
-            uncompilable.extend(bad);
-            continue;
+        let mut said = cargo(tree, &["check", "--lib"], &files, mutants)?;
+        if said.bad.is_none() {
+            said = cargo(tree, &TESTS, &files, mutants)?;
+        }
+        let Some(bad) = said.bad else {
+            let sources: Vec<_> = packages
+                .iter()
+                .map(|package| tree.copy.join(package))
+                .collect();
+            let is_wanted = |program: &Program| sources.contains(&program.package.join("src"));
+            said.programs.retain(is_wanted);
+            return finish(tree, &files, left, uncompilable, said.programs);
         };
         println!("build {number}: {} mutants do not compile", bad.len());
         uncompilable.extend(bad);

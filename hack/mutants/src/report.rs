@@ -26,7 +26,7 @@ pub fn write(
     for (&number, verdict) in verdicts {
         let room = rooms.entry(room(&mutants[number].file)).or_default();
         let word = match verdict {
-            Verdict::Caught | Verdict::TimedOut => {
+            Verdict::Caught => {
                 room.caught += 1;
                 continue;
             }

@@ -3,9 +3,8 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::Read as _,
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::Mutex,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
@@ -22,10 +21,8 @@ use crate::{
 /// What became of a mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
-    /// A test failed.
+    /// A test failed, or did not end.
     Caught,
-    /// A test did not end.
-    TimedOut,
     /// Every test that reaches it passed.
     Missed,
     /// No test reaches it.
@@ -51,14 +48,6 @@ struct Test<'b> {
     program: &'b Program,
     name: String,
     took: Duration,
-}
-
-/// How a program ended.
-#[derive(PartialEq, Eq)]
-enum Ended {
-    Well,
-    Badly,
-    Never,
 }
 
 /// Tries every mutant that can be switched on.
@@ -167,14 +156,12 @@ fn trace(
     let begun = Instant::now();
     let mut command = command(program);
     command.env("MUTANTS_REACHED", &file);
-    if ended(command, &[name], LONGEST)? != Ended::Well {
+    if !passes(command, &[name], LONGEST)? {
         return Ok(None);
     }
     let took = begun.elapsed();
-    let mut text = String::new();
-    if let Ok(mut reached) = fs::File::open(&file) {
-        reached.read_to_string(&mut text)?;
-    }
+    // A test that reaches no mutant writes no file.
+    let text = fs::read_to_string(&file).unwrap_or_default();
     let switches = text.lines().map(str::parse).collect::<Result<_, _>>();
     Ok(Some((
         took,
@@ -202,10 +189,8 @@ fn try_one(tests: &[Test], number: usize) -> Result<Verdict> {
             let names: Vec<_> = tests.iter().map(|test| test.name.as_str()).collect();
             let mut command = command(tests[0].program);
             command.env("MUTANT", number.to_string());
-            match ended(command, &names, PATIENCE + usual * 8)? {
-                Ended::Well => {}
-                Ended::Badly => return Ok(Verdict::Caught),
-                Ended::Never => return Ok(Verdict::TimedOut),
+            if !passes(command, &names, PATIENCE + usual * 8)? {
+                return Ok(Verdict::Caught);
             }
         }
     }
@@ -223,7 +208,8 @@ fn command(program: &Program) -> Command {
     command
 }
 
-fn ended(mut command: Command, names: &[&str], limit: Duration) -> Result<Ended> {
+/// Whether these tests all pass within the limit.
+fn passes(mut command: Command, names: &[&str], limit: Duration) -> Result<bool> {
     let child = command.arg("--exact").args(names).arg("--test-threads=1");
     let mut child = child
         .stdin(Stdio::null())
@@ -234,23 +220,14 @@ fn ended(mut command: Command, names: &[&str], limit: Duration) -> Result<Ended>
     let mut pause = Duration::from_millis(1);
     loop {
         if let Some(status) = child.try_wait()? {
-            return Ok(if status.success() {
-                Ended::Well
-            } else {
-                Ended::Badly
-            });
+            return Ok(status.success());
         }
         if begun.elapsed() > limit {
-            stop(&mut child)?;
-            return Ok(Ended::Never);
+            child.kill()?;
+            child.wait()?;
+            return Ok(false);
         }
         thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(20));
     }
-}
-
-fn stop(child: &mut Child) -> Result<()> {
-    child.kill()?;
-    child.wait()?;
-    Ok(())
 }

@@ -91,11 +91,11 @@ impl Visitor<'_> {
     }
 
     fn add(&mut self, genre: Genre, at: Span, kind: Kind) {
-        let untried = self.constant.then_some("const");
-        self.add_unless(genre, at, kind, untried);
+        self.add_unless(genre, at, kind, None);
     }
 
-    fn add_unless(&mut self, genre: Genre, at: Span, kind: Kind, untried: Option<&'static str>) {
+    fn add_unless(&mut self, genre: Genre, at: Span, kind: Kind, why: Option<&'static str>) {
+        let untried = self.constant.then_some("const").or(why);
         let start = at.start();
         let place = Place {
             line: start.line,
@@ -111,17 +111,27 @@ impl Visitor<'_> {
         (self.constant, self.chain) = before;
     }
 
-    fn function(&mut self, signature: &syn::Signature, block: &syn::Block) {
+    /// Adds the body of a function, and visits what is in it.
+    fn function(
+        &mut self,
+        signature: &syn::Signature,
+        block: &syn::Block,
+        visit: impl FnOnce(&mut Self),
+    ) {
+        self.within(signature.constness.is_some(), |this| {
+            this.body(signature, block);
+            visit(this);
+        });
+    }
+
+    fn body(&mut self, signature: &syn::Signature, block: &syn::Block) {
         let (Some(first), Some(last)) = (block.stmts.first(), block.stmts.last()) else {
             return;
         };
         let opaque = matches!(&signature.output, syn::ReturnType::Type(_, output) if matches!(**output, syn::Type::ImplTrait(_)));
-        let untried = match signature.constness {
-            Some(_) => Some("const"),
-            None => opaque.then_some("impl Trait"),
-        };
         let whole = self.range(first.span()).start..self.range(last.span()).end;
-        self.add_unless(Genre::FnValue, first.span(), Kind::Body { whole }, untried);
+        let why = opaque.then_some("impl Trait");
+        self.add_unless(Genre::FnValue, first.span(), Kind::Body { whole }, why);
     }
 }
 
@@ -139,24 +149,24 @@ fn is_and(expr: &syn::ExprBinary) -> bool {
 
 impl<'ast> Visit<'ast> for Visitor<'_> {
     fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
-        self.function(&item.sig, &item.block);
-        self.within(item.sig.constness.is_some(), |this| {
+        self.function(&item.sig, &item.block, |this| {
             visit::visit_item_fn(this, item);
         });
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
-        self.function(&item.sig, &item.block);
-        self.within(item.sig.constness.is_some(), |this| {
+        self.function(&item.sig, &item.block, |this| {
             visit::visit_impl_item_fn(this, item);
         });
     }
 
     fn visit_trait_item_fn(&mut self, item: &'ast syn::TraitItemFn) {
+        // Without a body there is nothing to change.
         if let Some(block) = &item.default {
-            self.function(&item.sig, block);
+            self.function(&item.sig, block, |this| {
+                visit::visit_trait_item_fn(this, item);
+            });
         }
-        self.within(false, |this| visit::visit_trait_item_fn(this, item));
     }
 
     fn visit_expr_closure(&mut self, item: &'ast syn::ExprClosure) {
@@ -201,13 +211,9 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
             operator: self.range(item.op.span()),
             right: self.range(item.right.span()),
         };
-        // `||` cannot stand beside a `let`.
-        let untried = if self.constant {
-            Some("const")
-        } else {
-            chain.then_some("let chain")
-        };
-        self.add_unless(Genre::BinaryOperator, item.op.span(), kind, untried);
+        // A let chain does not allow `||`.
+        let why = chain.then_some("let chain");
+        self.add_unless(Genre::BinaryOperator, item.op.span(), kind, why);
         let before = std::mem::replace(&mut self.chain, chain);
         visit::visit_expr_binary(self, item);
         self.chain = before;

@@ -38,7 +38,6 @@ use crate::{
     cluster::{ApiError, ErrorKind, clock::now},
     device,
     flash_pod::intent::attempt_id,
-    flashclass::OperatorDefaults,
     identifiers::JobUid,
     seam::{Bug, planted},
 };
@@ -267,10 +266,7 @@ fn start(ctx: &Arc<Context>, cache: &mut Cache, job: &Arc<Job>, plan: &Plan) {
         return;
     }
     let number = u32::try_from(round.number).unwrap_or(u32::MAX);
-    let effective = cache
-        .terms(job)
-        .effective(spec, &OperatorDefaults::default());
-    let warns = effective.mismatch_policy == MismatchPolicy::Warn;
+    let warns = cache.terms(job).mismatch_policy(spec) == MismatchPolicy::Warn;
     for begin in &plan.begin {
         let nonce = act::nonce();
         let identity = Identity {

@@ -13,7 +13,7 @@ use crate::{
         AskedSignatures, FlashImage, FlashJobSpec, Provenance, Reason, Refusal, SelectedDevice,
         Unverified, rule::MAX_PLATFORMS,
     },
-    flashclass::{OperatorDefaults, Terms},
+    flashclass::Terms,
     flashjob::{
         observe::firmware::{FirmwareLookup, Question, Resolved, SignatureCheck},
         spec::job::Job,
@@ -70,9 +70,7 @@ fn flash_image_question(job: &Job, spec: &FlashJobSpec, terms: &Terms) -> Option
     let signatures = asked
         .iter()
         .map(|(class, asked)| (*class, asked.signatures()));
-    let image = terms
-        .effective(spec, &OperatorDefaults::default())
-        .flash_image;
+    let image = terms.flash_image_of(spec);
     Some(Question {
         generation: job.generation,
         // Only where the class of the round does not ask may there be none, and of what is not a reference the answer says so.
@@ -168,8 +166,8 @@ pub fn refusal(
                     "a FlashClass asks for firmware by digest: the registry is asked again, or write spec.firmware as NAME@sha256:DIGEST"
                 }
                 _ => {
-                    "a FlashClass asks about the flash image (spec.flashImageVerification), which is asked for together with the firmware: \
-                     the registry is asked again"
+                    "a FlashClass verifies the flash image (spec.flashImageVerification), and both images are looked up together: the \
+                     registry is asked again"
                 }
             };
             let message = format!("{error}; {asks}");

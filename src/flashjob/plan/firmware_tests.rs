@@ -411,8 +411,8 @@ fn what_came_of_a_question_is_one_word(
 )]
 #[case::whose_flash_image_is_asked_about(
     Question { flash_image: Some(Box::new(question())), ..question() },
-    "a FlashClass asks about the flash image (spec.flashImageVerification), which is asked for together with the firmware: the registry is \
-     asked again"
+    "a FlashClass verifies the flash image (spec.flashImageVerification), and both images are looked up together: the registry is asked \
+     again"
 )]
 fn a_registry_that_is_away_keeps_a_round_from_beginning_that_a_class_wants(
     #[case] strict: Question,

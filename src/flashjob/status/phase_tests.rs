@@ -6,8 +6,9 @@ use rstest::rstest;
 use crate::{
     api::{FlashJobStatus, Reason},
     flashjob::{
-        fixtures::{Scene, address, at, ended, found, identity, record, running, service, take_in},
-        observe::memory::Waiting,
+        fixtures::{
+            Scene, address, ended, found, identity, record, running, service, take_in, waiting,
+        },
         verdict::Outcome,
     },
 };
@@ -37,12 +38,7 @@ fn next(before: Option<FlashJobStatus>, devices: [Stands; 3], suspended: bool) -
         let pod = match stands {
             Pending => continue,
             TriedAgainLater => {
-                let waiting = Waiting {
-                    reason: Reason::BackOff,
-                    message: "m".into(),
-                    until: at(500),
-                    tries: 1,
-                };
+                let waiting = waiting(Reason::BackOff);
                 scene.memory.waiting.insert(index, waiting);
                 continue;
             }

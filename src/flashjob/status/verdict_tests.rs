@@ -1,4 +1,4 @@
-//! What is said of a job as a whole: what keeps it from going on, whether it has ended with that, and how its devices are counted.
+//! The status of a whole job: what blocks it, whether it has finished, and how its devices are counted.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use crate::{
     api::{DevicePhase, DeviceStatus, Reason, Refusal},
     flashjob::{
-        fixtures::{Scene, at, found, identity, refused_trial, running, spec, take_in, uuid},
-        observe::memory::Waiting,
+        fixtures::{
+            Scene, at, found, identity, refused_trial, running, spec, take_in, uuid, waiting,
+        },
         verdict::Outcome,
     },
 };
@@ -164,12 +165,7 @@ fn a_missing_device_fails_at_its_own_time_and_not_when_another_is_tried_again() 
 fn devices_that_wait_are_counted_apart_from_those_that_have_not_begun() {
     let mut scene = Scene::new(4);
     for index in 0..3 {
-        let waiting = Waiting {
-            reason: Reason::AddressPending,
-            message: "m".into(),
-            until: at(500),
-            tries: 1,
-        };
+        let waiting = waiting(Reason::AddressPending);
         scene.memory.waiting.insert(index, waiting);
     }
     scene.inventory.delete(&uuid(3));

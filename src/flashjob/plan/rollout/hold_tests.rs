@@ -1,4 +1,4 @@
-//! What is said of a step that waits for somebody.
+//! The message of a step that waits for approval.
 
 use rstest::rstest;
 

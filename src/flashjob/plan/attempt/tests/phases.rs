@@ -1,4 +1,4 @@
-//! Where a device stands, and what is said of it, by what is known of its attempt.
+//! The phase, reason and message of a device, derived from its attempt.
 
 use serde_json::json;
 
